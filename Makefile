@@ -1,0 +1,86 @@
+# Everything lives inside the checkout: .venv/ holds the packages, .meli/ what runs. `make help` lists the targets.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.8
+REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo stop status test lint format lock docs-lab bench-sample bench-stack secrets clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/.demo ## install what the demo needs into .venv/
+
+demo: $(VENV)/.demo ## start S3, MLflow and Airflow, run meli_training, show the champion (MELI_SOURCE=..., MELI_SETS=...)
+	@$(BIN)/python -m meli_tasks.stack demo
+
+stop: ## end what the demo started
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m meli_tasks.stack stop; else echo "Nothing is installed, so nothing runs."; fi
+
+status: $(VENV)/.demo ## say what of the demo runs, and where
+	@$(BIN)/python -m meli_tasks.stack status
+
+test: $(VENV)/.dev ## set up and pass the tests
+	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.dev ## style, types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## put the code into its form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs-lab: $(VENV)/.demo ## run the lab's experiments and write the table of docs/lab.md (an hour on 2 cores)
+	@$(BIN)/python benchmarks/lab.py --source $(REAL_DATA)/meli_spanish.csv.gz
+
+bench-sample: $(VENV)/.demo ## rows a second of the sample's generator
+	@$(BIN)/python benchmarks/bench_sample.py
+
+bench-stack: $(VENV)/.demo ## peak memory of the demo's stack, everything counted
+	@$(BIN)/python benchmarks/stack_memory.py
+
+lock: $(VENV)/.uv ## work out the exact versions again
+	@for lock in "dev --extra cluster" demo cluster; do set -- $$lock; name=$$1; \
+	  $(BIN)/uv pip compile pyproject.toml locks/torch-needs.in --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-annotate --no-header --override locks/without-torch.txt \
+	    $$( [ $$name = dev ] || echo "-c locks/dev.txt" ) --extra $$lock -o locks/$$name.txt || exit 1; done
+
+secrets: $(VENV)/.python ## write .env with random secrets for docker-compose.yaml
+	@$(BIN)/python docker/write_secrets.py
+
+clean: stop ## remove .venv/ and .meli/
+	@rm -rf $(VENV) .meli
+
+$(VENV)/.python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11, or name one with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.uv: $(VENV)/.python
+	@$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	@touch $@
+
+# uv installs the lock in seconds; where it cannot (it does not read pip's own configuration), pip does the same, slower.
+define install
+	@echo "Installing locks/$(1).txt into $(VENV)/"
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes -r locks/$(1).txt 2>/dev/null \
+	  || $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r locks/$(1).txt
+	@$(BIN)/python -m pip install --quiet -r locks/torch.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip check >/dev/null || $(BIN)/python -m pip check
+	@touch $@
+endef
+
+$(VENV)/.demo: locks/demo.txt locks/torch.txt pyproject.toml $(VENV)/.uv
+	$(call install,demo)
+
+$(VENV)/.dev: locks/dev.txt $(VENV)/.demo
+	$(call install,dev)

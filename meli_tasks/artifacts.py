@@ -1,0 +1,108 @@
+"""Artifacts: files under a content key in the store, and the manifest that makes them exist.
+
+A key is a hash of what an artifact was made from: stage, the stage's version, parameters, the keys of its inputs. It
+can
+be computed before anything ran, so a plan knows what is already there. The manifest is written last and only if absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.store import Store
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file of an artifact."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an artifact is; `about` says how it came to be and is no part of its identity."""
+
+    stage: str
+    key: str
+    params: dict[str, Any]
+    inputs: dict[str, str]
+    outputs: dict[str, Output]
+    summary: dict[str, Any]
+    attempt: str
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The manifest's name in the store."""
+        return manifest_name(self.stage, self.key)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the stage took when it was computed."""
+        return float(self.about.get("seconds", 0.0))
+
+    def file_name(self, file: str) -> str:
+        """The name in the store of one of the artifact's files."""
+        return f"{self.stage}/{self.key}/{self.attempt}/{file}"
+
+    def to_bytes(self) -> bytes:
+        """JSON, keys sorted."""
+        return canonical_json(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """Read what `to_bytes` wrote."""
+        fields = json.loads(data)
+        fields["outputs"] = {name: Output(**output) for name, output in fields["outputs"].items()}
+        return cls(**fields)
+
+
+def canonical_json(value: Any) -> str:
+    """JSON that is the same for the same value, whatever the order it was built in."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def content_key(stage: str, version: int, params: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+    """32 hexadecimal digits: the identity of what a stage makes from these parameters and inputs."""
+    made_from = canonical_json([stage, version, dict(params), dict(inputs)])
+    return hashlib.sha256(made_from.encode()).hexdigest()[:32]
+
+
+def manifest_name(stage: str, key: str) -> str:
+    """Where the manifest of an artifact stands in the store."""
+    return f"{stage}/{key}/manifest.json"
+
+
+def find(store: Store, stage: str, key: str) -> Manifest | None:
+    """The manifest at a key, or None if nobody has computed it."""
+    blob = store.read(manifest_name(stage, key))
+    return Manifest.from_bytes(blob.data) if blob else None
+
+
+def need(store: Store, stage: str, key: str) -> Manifest:
+    """The manifest at a key.
+
+    Raises:
+        MissingArtifact: nobody has computed it.
+    """
+    manifest = find(store, stage, key)
+    if manifest is None:
+        raise MissingArtifact(
+            f"No {stage} artifact {key} in {store.url}. Run the stage `{stage}` first: clear its task in Airflow, "
+            f"or `meli run {stage}`."
+        )
+    return manifest
+
+
+def describe_file(path: Path) -> Output:
+    """Hash and size of a local file."""
+    with path.open("rb") as file:
+        return Output(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)

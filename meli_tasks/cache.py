@@ -1,0 +1,109 @@
+"""The local cache of artifacts: each is fetched, or computed, at most once per machine.
+
+A folder appears under its final name only when it is whole, by one rename; a folder that is there is complete.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from meli_tasks.artifacts import Manifest, describe_file
+from meli_tasks.core.errors import BadData, NoSpace
+from meli_tasks.store import Store
+
+# An artifact used within this time may still be about to be opened by a task that was just told where it is.
+SECONDS_IN_USE = 3600.0
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Artifacts below `folder`, the least recently used removed beyond `gigabytes`."""
+
+    folder: Path
+    gigabytes: float
+
+    @contextmanager
+    def work_folder(self) -> Iterator[Path]:
+        """A folder of one's own, gone afterwards."""
+        folder = self.folder / "work" / uuid.uuid4().hex
+        try:
+            folder.mkdir(parents=True)
+            yield folder
+        except OSError as error:
+            raise no_space(error, self.folder) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def fetch(self, store: Store, manifest: Manifest) -> Path:
+        """The local folder of an artifact, downloaded and checked against its manifest if it is not there yet.
+
+        Raises:
+            BadData: a file in the store is not the one the manifest describes.
+        """
+        folder = self._folder_of(manifest)
+        if folder.is_dir():
+            os.utime(folder)
+            return folder
+        with self.work_folder() as work:
+            for file, output in manifest.outputs.items():
+                (work / file).parent.mkdir(parents=True, exist_ok=True)
+                store.download(manifest.file_name(file), work / file)
+                seen = describe_file(work / file)
+                if seen != output:
+                    raise BadData(
+                        f"{store.url}/{manifest.file_name(file)} is not what its manifest says: {seen.bytes} bytes, "
+                        f"sha256 {seen.sha256[:12]}, expected {output.bytes} bytes, {output.sha256[:12]}. "
+                        f"Compute it again: run with `force`."
+                    )
+            self.adopt(manifest, work)
+        return folder
+
+    def adopt(self, manifest: Manifest, folder: Path) -> Path:
+        """Move a complete folder into the cache; if somebody was quicker, theirs is kept."""
+        target = self._folder_of(manifest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+        self._prune()
+        return target
+
+    def _folder_of(self, manifest: Manifest) -> Path:
+        return self.folder / manifest.stage / f"{manifest.key}-{manifest.attempt}"
+
+    def _prune(self) -> None:
+        entries = []
+        for folder in self.folder.glob("*/*-*"):
+            try:
+                size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+                entries.append((folder.stat().st_mtime, size, folder))
+            except FileNotFoundError:  # another task pruned it meanwhile
+                continue
+        excess = sum(size for _, size, _ in entries) - self.gigabytes * 1e9
+        for used, size, folder in sorted(entries):
+            if excess <= 0 or time.time() - used < SECONDS_IN_USE:
+                return
+            shutil.rmtree(folder, ignore_errors=True)
+            excess -= size
+
+
+def no_space(error: OSError, folder: Path) -> Exception:
+    """NoSpace if that is what the system says, else the error itself."""
+    import errno
+
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return error
+    free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free
+    return NoSpace(
+        f"No space left on the disk of {folder} ({free / 1e6:.0f} MB free). Free some, or point MELI_CACHE at a larger "
+        f"disk; nothing half-written was left behind."
+    )

@@ -1,0 +1,67 @@
+"""`meli doctor`: is everything there that a run needs?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+from meli_tasks.cli.console import Json, out, print_json
+from meli_tasks.core.errors import BadSettings
+
+if TYPE_CHECKING:
+    from meli_tasks.cli.checks import Line
+
+EXAMPLES = (
+    "meli doctor",
+    "meli doctor --json",
+    "MELI_STORE=s3://bucket/prefix MELI_S3_ENDPOINT=http://127.0.0.1:8333 meli doctor",
+)
+
+COLOURS = {"ok": "green", "failed": "bold red", "skipped": "dim"}
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check settings, packages, disk, store, sets, source, MLflow and Airflow, by using them.
+
+    The store is checked by writing and reading, conditional writes and large files included; what was written is
+    removed. Each line says what was seen, and of a failure what to do. Exit code 1 when something failed.
+    """
+    lines = []
+    for line in _lines():
+        lines.append(line)
+        if not as_json:
+            _show(line)
+    counts = Counter(line.state for line in lines)
+    if as_json:
+        print_json({"ok": not counts["failed"], "checks": [vars(line) for line in lines]})
+    else:
+        out().print(f"{counts['ok']} ok, {counts['failed']} failed, {counts['skipped']} skipped")
+    if counts["failed"]:
+        raise typer.Exit(1)
+
+
+def _lines() -> Iterator[Line]:
+    from meli_tasks.cli.checks import Line, every_check
+    from meli_tasks.settings import Settings, home
+
+    try:
+        settings = Settings.from_environment()
+    except BadSettings as error:
+        yield Line("settings", "failed", str(error))
+        return
+    file = home() / "environment"
+    origin = f"the environment and {file}" if file.exists() else f"the environment (there is no {file})"
+    yield Line("settings", "ok", f"from {origin}; store {settings.store or 'not set'}")
+    yield from every_check(settings)
+
+
+def _show(line: Line) -> None:
+    from rich.text import Text
+
+    console = out()
+    console.print(Text.assemble((f"{line.state:<8} ", COLOURS[line.state]), (f"{line.name}  ", "bold"), line.seen))
+    if line.advice:
+        console.print(Text(f"{'':<8} -> {line.advice}"))

@@ -1,0 +1,103 @@
+"""`meli runs`: past runs, what they measured and what was decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meli_tasks.cli.console import Json, out, print_json
+from meli_tasks.cli.leaderboard import leaderboard, ranking
+
+if TYPE_CHECKING:
+    from meli_tasks.ledger import Decision
+    from meli_tasks.plan import Plan
+    from meli_tasks.store import Store
+
+EXAMPLES = ("meli runs", "meli runs --limit 3", "meli runs --json | jq '.runs[0].scores'")
+
+
+def runs(
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, metavar="NUMBER", help="Newest runs and decisions to show.")
+    ] = 10,
+    as_json: Json = False,
+) -> None:
+    """List past runs with their sets and best model, the newest leaderboard, and the decisions on the champion."""
+    from meli_tasks.cli.past_runs import plans
+    from meli_tasks.ledger import Ledger
+    from meli_tasks.settings import Settings
+
+    store = Settings.from_environment().open_store()
+    told = [_told(store, plan) for plan in plans(store)[:limit]]
+    decisions = list(reversed(Ledger(store).decisions()))[:limit]
+    if as_json:
+        print_json({"runs": told, "decisions": [decision.model_dump(mode="json") for decision in decisions]})
+        return
+    if not told:
+        out().print(f"No runs in {store.url} yet: `meli run all` or `make demo` makes one.", markup=False)
+    else:
+        _show_runs(told)
+    if decisions:
+        _show_decisions(decisions)
+
+
+def _told(store: Store, plan: Plan) -> dict[str, Any]:
+    from meli_tasks.artifacts import find
+    from meli_tasks.cli.past_runs import evaluated
+
+    report = evaluated(store, plan) or {}
+    scores = report.get("scores", {})
+    trained = {name: step.key for name, step in plan.sets.items() if find(store, "train", step.key)}
+    return {
+        "run_id": plan.run_id,
+        "plan": plan.name,
+        "at": plan.at,
+        "as_of": plan.as_of,
+        "source": plan.ingest.name,
+        "sets": list(plan.sets),
+        "models": trained,
+        "failed": report.get("failed", []),
+        "best": ranking(scores)[0][0] if scores else None,
+        "scores": scores,
+        "dag_run_url": plan.dag_run_url,
+    }
+
+
+def _show_runs(told: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console = out()
+    table = Table(title="runs, newest first", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
+    for column in ("at", "run", "source", "trained sets", "best", "balanced accuracy"):
+        table.add_column(column, overflow="fold", justify="right" if column == "balanced accuracy" else "left")
+    for run in told:
+        best, failed = run["best"], run["failed"]
+        trained = ", ".join(
+            f"{name} {run['models'][name][:8]}" if name in run["models"] else name for name in run["sets"]
+        )
+        sets = Text(trained) + Text(f" failed: {', '.join(failed)}" if failed else "", style="red")
+        score = f"{run['scores'][best]['balanced_accuracy']:.4f}" if best else "not evaluated"
+        table.add_row(
+            run["at"][:16].replace("T", " "), Text(run["run_id"]), Text(run["source"]), sets, best or "", score
+        )
+    console.print(table)
+    newest = next((run for run in told if run["scores"]), None)
+    if newest:
+        console.print()
+        console.print(leaderboard(newest["scores"], title=f"leaderboard of {newest['run_id']}"))
+
+
+def _show_decisions(decisions: list[Decision]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="\ndecisions, newest first", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
+    for column in ("number", "at", "decision", "champion", "by", "reason"):
+        table.add_column(column, overflow="fold", justify="right" if column == "number" else "left")
+    for decision in decisions:
+        champion = decision.champion.set_name if decision.champion else "none"
+        cells = (decision.action, champion, decision.by, decision.reason)
+        table.add_row(str(decision.number), f"{decision.at:%Y-%m-%d %H:%M}", *(Text(cell) for cell in cells))
+    out().print(table)

@@ -1,0 +1,205 @@
+"""`meli predict`: categories for titles on the command line, or for every row of a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meli_tasks.cli.console import Json, duration, err, out, print_json, warn
+from meli_tasks.core.errors import BadData
+
+if TYPE_CHECKING:
+    from meli_tasks.batch import Progress, Ranker
+
+EXAMPLES = (
+    'meli predict "Funda Silicona Iphone 11"',
+    'meli predict "Zapatillas Running 42" "Fone De Ouvido Bluetooth" --top 3 --json',
+    "meli predict --input titles.csv.gz --output categories.csv.gz",
+    "meli predict --input titles.parquet --output categories.jsonl --set cnn",
+)
+
+
+def predict(  # noqa: PLR0917 options, all given by name
+    titles: Annotated[
+        list[str] | None, typer.Argument(help="Titles to classify, each in quotes.", show_default=False)
+    ] = None,
+    input: Annotated[
+        Path | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="FILE",
+            help="File with a column [bold]title[/bold]: CSV, JSON Lines or Parquet, by suffix; .gz allowed.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write: the input's columns and category, probability, categories, probabilities.",
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, max=1000, metavar="NUMBER", help="Categories to rank for each title.")] = 5,
+    model: Annotated[
+        str, typer.Option(metavar="KEY", help="Key of a training, or its beginning, instead of the champion.")
+    ] = "",
+    set_name: Annotated[
+        str, typer.Option("--set", metavar="NAME", help="Newest training of this set instead of the champion.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Rank categories for titles, with the champion's probabilities.
+
+    Titles come from the command line, or from a file of any length that is read and written in chunks. In a file, rows
+    without a usable title keep their place, get an empty category and are counted. Columns of the input named like the
+    added ones are kept as given_category and so on. The output appears when it is whole, or not at all.
+    """
+    _refuse_odd_mixes(titles or [], input, output, model, set_name)
+    for title in titles or []:
+        _refuse_unusable(title)
+    if input and output:
+        from meli_tasks.batch import check_files
+
+        check_files(input, output)  # before the model is fetched: a wrong name should not cost seconds
+    name, classifier = _classifier(model, set_name)
+    if input and output:
+        _predict_file(classifier, name, input, output, top=top, as_json=as_json)
+    else:
+        _predict_titles(classifier, name, titles or [], top, as_json)
+
+
+def _refuse_odd_mixes(titles: list[str], source: Path | None, target: Path | None, model: str, set_name: str) -> None:
+    if bool(source) != bool(target):
+        raise typer.BadParameter("--input and --output belong together.")
+    if bool(titles) == bool(source):
+        raise typer.BadParameter("give titles, or --input and --output" + (", not both." if titles else "."))
+    if model and set_name:
+        raise typer.BadParameter("--model and --set both choose the model; give one.")
+
+
+def _refuse_unusable(title: str) -> None:
+    from meli_tasks.batch import problem_of
+
+    if problem := problem_of(title):
+        seen = f"{title[:60]!r} and {len(title) - 60:,} characters more" if len(title) > 60 else repr(title)
+        raise BadData(f"This cannot be classified: {problem}. Seen: {seen}.")
+
+
+def _classifier(key: str, set_name: str) -> tuple[str, Any]:
+    from meli_tasks.cli import models
+    from meli_tasks.settings import Settings
+
+    settings = Settings.from_environment()
+    store = settings.open_store()
+    model = models.find_model(store, key, set_name)
+    return model.name, models.load(settings, store, model)
+
+
+def _predict_titles(classifier: Any, name: str, titles: Sequence[str], top: int, as_json: bool) -> None:
+    indices, probabilities = classifier.rank(list(titles), min(top, len(classifier.categories)))
+    ranked = [
+        {
+            "title": title,
+            "categories": [
+                {"category": classifier.categories[index], "probability": round(float(probability), 6)}
+                for index, probability in zip(row, shares, strict=True)
+            ],
+        }
+        for title, row, shares in zip(titles, indices.tolist(), probabilities.tolist(), strict=True)
+    ]
+    for title in _unknown_titles(classifier, titles):
+        warn(f"the model knows no word of {title[:60]!r}: its answer is what it says to any such title.")
+    if as_json:
+        print_json({"model": name, "titles": ranked})
+        return
+    _print_tables(ranked, name)
+
+
+def _unknown_titles(classifier: Any, titles: Sequence[str]) -> list[str]:
+    """Titles of which neither a word nor an n-gram is in the vocabulary; 0 is padding and 1 an unknown word."""
+    unknown = []
+    for title in titles:
+        encoded = classifier.encoder.encode([title])
+        if not len(encoded.ngrams) and not (encoded.tokens > 1).any():
+            unknown.append(title)
+    return unknown
+
+
+def _print_tables(ranked: list[dict[str, Any]], name: str) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console = out()
+    for answer in ranked:
+        table = Table(
+            title=Text(answer["title"], style="bold"), title_justify="left", box=None, pad_edge=False, padding=(0, 2)
+        )
+        table.add_column("category", overflow="fold")
+        table.add_column("probability", justify="right")
+        table.add_column("", width=20)
+        for line in answer["categories"]:
+            share = line["probability"]
+            table.add_row(Text(line["category"]), f"{share:.1%}", Text("█" * round(20 * share), style="cyan"))
+        console.print(table)
+        console.print()
+    console.print(Text(f"by {name}", style="dim"))
+
+
+def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, top: int, as_json: bool) -> None:
+    from meli_tasks.batch import predict_file
+
+    with _shown(source, quiet=as_json) as report:
+        done = predict_file(classifier, source, target, top=top, report=report)
+    if as_json:
+        print_json(
+            {
+                "model": name,
+                "output": str(target),
+                "rows": done.rows,
+                "classified": done.rows - done.bad_rows,
+                "bad_rows": done.bad_rows,
+                "bad_by_reason": dict(done.bad),
+                "renamed": done.renamed,
+                "seconds": round(done.seconds, 3),
+                "rows_per_second": round(done.rows_per_second, 1),
+            }
+        )
+        return
+    typer.echo(
+        f"{target}: {done.rows:,} rows by {name} in {duration(done.seconds)}, {done.rows_per_second:,.0f} rows/s"
+    )
+    if done.bad:
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in done.bad.most_common())
+        warn(f"{done.bad_rows:,} row(s) got an empty category ({reasons}).")
+    if done.renamed:
+        warn(
+            "the input's own columns were kept as "
+            + ", ".join(f"{new} (was {old})" for old, new in sorted(done.renamed.items()))
+        )
+
+
+@contextmanager
+def _shown(source: Path, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """Progress on stderr while it is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda progress: None
+        return
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
+    with Bars(*columns, console=err(), transient=True) as bars:
+        task = bars.add_task(source.name, total=1.0, told="")
+
+        def report(progress: Progress) -> None:
+            told = f"{progress.rows:,} rows, {progress.rows_per_second:,.0f} rows/s"
+            bars.update(task, completed=progress.share, told=told)
+
+        yield report

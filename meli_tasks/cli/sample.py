@@ -1,0 +1,73 @@
+"""`meli sample`: titles of the project's own making, in a file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meli_tasks.cli.console import Json, duration, print_json
+
+if TYPE_CHECKING:
+    from meli_tasks.rowfiles import Chunk
+
+EXAMPLES = (
+    "meli sample --output titles.csv.gz",
+    "meli sample --rows 5000000 --seed 7 --output titles.parquet",
+)
+
+
+def sample(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write: .csv, .jsonl or .parquet; the first two also .gz."
+        ),
+    ],
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, metavar="NUMBER", help="Titles.")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="The same seed gives the same titles.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Write made-up Spanish and Portuguese listing titles with their categories: for demos and benchmarks.
+
+    The columns are those that a source has: title, category, language, label_quality. The first rows of a seed are the
+    same however many are asked for.
+    """
+    from meli_tasks.core.sample import category_names
+    from meli_tasks.core.sample import sample as chunks_of
+    from meli_tasks.rowfiles import RowTarget
+
+    started, written = time.monotonic(), 0
+    with RowTarget(output) as target:
+        for columns in chunks_of(rows, seed):
+            chunk = _chunk(columns, target.kind)
+            target.write(chunk)
+            written += len(chunk)
+            if sys.stderr.isatty() and not as_json:
+                print(f"\r{written:,} of {rows:,} titles", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty() and not as_json:
+        print("\r\033[K", end="", file=sys.stderr)
+    seconds = time.monotonic() - started
+    if as_json:
+        about = {"output": str(output), "rows": written, "seed": seed, "categories": len(category_names())}
+        print_json({**about, "bytes": output.stat().st_size, "seconds": round(seconds, 3)})
+    else:
+        typer.echo(
+            f"{output}: {written:,} titles of {len(category_names())} categories, seed {seed}, in {duration(seconds)}, "
+            f"{written / seconds:,.0f} rows/s"
+        )
+
+
+def _chunk(columns: dict[str, list[str]], kind: str) -> Chunk:
+    from meli_tasks.rowfiles import Chunk
+
+    if kind == "parquet":
+        import pyarrow
+
+        return Chunk(batch=pyarrow.RecordBatch.from_pydict(columns), header=list(columns))
+    names = list(columns)
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return Chunk(given=rows, header=names, all_text=True)

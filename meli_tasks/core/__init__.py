@@ -1,0 +1,1 @@
+"""Strings, arrays and tensors; nothing here opens a file or a socket."""

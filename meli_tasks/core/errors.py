@@ -1,0 +1,71 @@
+"""Every error this project raises on purpose.
+
+MeliError
+├── BadSettings        the environment: a variable missing or not understood
+├── BadHyperparameters an unknown set, an unknown key, a value out of range
+├── BadData            the source or its rows
+├── MissingArtifact    a stage asked for a result that nobody has computed
+├── StoreRefused       the store answered no: wrong keys, read-only, no such bucket, no conditional writes
+├── StoreUnreachable   the store did not answer (worth a retry)
+├── TrackingUnavailable MLflow did not answer or refused; what it was to be told is kept and told later
+├── Conflict           somebody else moved the ledger first
+├── Diverged           a loss that is not finite
+└── NoSpace            the disk is full
+
+Ours are permanent: the same input gives the same error, so a task fails at once. `StoreUnreachable` and
+`TrackingUnavailable` say otherwise with `permanent = False`. Whatever is not a MeliError may be retried.
+"""
+
+
+class MeliError(Exception):
+    """What was seen, where, and what to do about it, in one message for a person."""
+
+    permanent = True
+
+
+class BadSettings(MeliError):
+    """The environment holds a setting that is missing or cannot be understood."""
+
+
+class BadHyperparameters(MeliError):
+    """A set, a key or a value that the schema does not know or allow."""
+
+
+class BadData(MeliError):
+    """The source cannot be read, or too many of its rows cannot be used."""
+
+
+class MissingArtifact(MeliError):
+    """No manifest stands at the key that was asked for."""
+
+
+class StoreRefused(MeliError):
+    """The store answered and said no."""
+
+
+class StoreUnreachable(MeliError):
+    """The store did not answer; the next try may succeed."""
+
+    permanent = False
+
+
+class TrackingUnavailable(MeliError):
+    """MLflow did not answer, or said no; `code` is its own word for why. Never a reason to stop a training."""
+
+    permanent = False
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Conflict(MeliError):
+    """A compare-and-swap lost: somebody else wrote first."""
+
+
+class Diverged(MeliError):
+    """The loss stopped being finite; the message names the step and the last good loss."""
+
+
+class NoSpace(MeliError):
+    """The disk is full; nothing half-written was left behind."""

@@ -1,0 +1,225 @@
+"""The promotion ledger: who is champion, who was, and why. One object a decision, never changed, in the store.
+
+`ledger/00000001.json`, `ledger/00000002.json`, … Each decision is written by a conditional create at the number after
+the last one, so of two made at once one is refused (Conflict) and must look again. Each holds the champion that is in
+force after it, so the last one alone tells who is champion.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from meli_tasks.core.errors import BadData, Conflict, MissingArtifact
+from meli_tasks.store import Store
+
+PREFIX = "ledger/"
+READERS = 8  # objects read at once
+AGAIN = "Look at it, and decide again."
+
+Action = Literal["promote", "keep", "rollback"]
+
+
+class _Entry(BaseModel):
+    # Fields that a later version adds must not stop an earlier one from reading.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Champion(_Entry):
+    """A promoted model, and what it was promoted for."""
+
+    train: str = Field(description="key of its train artifact")
+    set_name: str = Field(description="the hyperparameter set it was trained with")
+    balanced_accuracy: float = Field(
+        ge=0, le=1, allow_inf_nan=False, description="on the test split of the run that promoted it"
+    )
+    interval: tuple[float, float] = Field(description="bootstrap interval of that")
+    run_id: str = Field("", description="the DAG run that promoted it")
+    as_of: str | None = Field(None, description="the date its titles were taken at")
+    fingerprint: str = Field("", description="fingerprint of the listings it was trained on")
+
+
+class Decision(_Entry):
+    """One line of the ledger."""
+
+    number: int = Field(ge=1, description="1, 2, 3, …")
+    at: datetime = Field(description="when, UTC; never before the decision before it")
+    action: Action
+    champion: Champion | None = Field(description="the champion in force after this decision")
+    promotion: int | None = Field(None, description="the decision that promoted that champion: this one, or an earlier")
+    previous: int | None = Field(None, description="the decision that had promoted the champion in force before")
+    reason: str = Field(description="a sentence for people")
+    evidence: dict[str, JsonValue] = Field(default_factory=dict, description="what the decision was made from")
+    by: str = Field(description="who or what decided: a person, or a DAG run")
+    id: str = Field(default_factory=lambda: uuid4().hex, description="tells two decisions apart that read the same")
+
+
+def now() -> datetime:
+    """The moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def name_of(number: int) -> str:
+    """The name in the store of the decision `number`."""
+    return f"{PREFIX}{number:08}.json"
+
+
+class Ledger:
+    """The ledger in `store`. Decisions never change, so each is read once."""
+
+    def __init__(self, store: Store) -> None:
+        """Reads nothing yet."""
+        self.store = store
+        self._known: dict[int, Decision] = {}
+
+    def decisions(self) -> list[Decision]:
+        """All decisions, oldest first. Errors: BadData for an object that is none, and the store's."""
+        with ThreadPoolExecutor(READERS) as readers:
+            return list(readers.map(self._decision, self._numbers()))
+
+    def last(self) -> Decision | None:
+        """The latest decision; None before the first. Its number is what `append` wants as `expected_last`."""
+        numbers = self._numbers()
+        return self._decision(numbers[-1]) if numbers else None
+
+    def champion(self) -> Champion | None:
+        """The champion in force; None before the first promotion."""
+        last = self.last()
+        return last.champion if last else None
+
+    def champion_on(self, moment: date) -> Champion | None:
+        """The champion in force at the end of a date in UTC, or at a `datetime` (UTC when it names no zone).
+
+        The time of the decision counts, not the date of the titles (`as_of`).
+        """
+        if isinstance(moment, datetime):
+            limit = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        else:
+            limit = datetime.combine(moment + timedelta(days=1), time(), UTC) - timedelta(microseconds=1)
+        numbers = self._numbers()
+        after = bisect_right(numbers, limit, key=lambda number: self._decision(number).at)
+        return self._decision(numbers[after - 1]).champion if after else None
+
+    def append(
+        self,
+        expected_last: int,
+        *,
+        action: Literal["promote", "keep"],
+        champion: Champion | None = None,
+        reason: str,
+        by: str,
+        evidence: Mapping[str, JsonValue] | None = None,
+    ) -> Decision:
+        """Adds a decision after the one numbered `expected_last` (0: the ledger was empty), on which it was based.
+
+        `promote` needs the new `champion`; `keep` carries on the one in force. Errors: Conflict when somebody else
+        decided in between: look at `last` again, and decide again.
+        """
+        if (action == "promote") != (champion is not None):
+            raise ValueError(f"promote needs a champion and keep takes none, seen {action} with {champion}")
+        last = self.last()
+        number = last.number if last else 0
+        if number != expected_last:
+            raise Conflict(f"{self._place} has moved on: its last decision is {number}, not {expected_last}. {AGAIN}")
+        if champion is None:
+            champion, promotion = (last.champion, last.promotion) if last else (None, None)
+        else:
+            promotion = number + 1
+        return self._write(
+            last,
+            {"action": action, "champion": champion, "promotion": promotion, "reason": reason, "by": by}
+            | {"evidence": dict(evidence or {})},
+        )
+
+    def rollback(self, by: str, to: int | None = None, reason: str = "") -> Decision:
+        """Puts an earlier champion back in force: the one before the current, or the one in force after decision `to`.
+
+        A second rollback goes one further back; a champion that was rolled back is not met again on the way. Errors:
+        MissingArtifact when there is no such champion, Conflict when somebody else decided in between.
+        """
+        last = self.last()
+        if last is None or last.champion is None or last.promotion is None:
+            raise MissingArtifact(f"There is no champion in {self._place} yet, so there is none to go back to.")
+        target = self._before(last.promotion) if to is None else self._in_force_after(to, last)
+        champion = self._decision(target).champion
+        if champion is None or champion.train == last.champion.train:
+            raise MissingArtifact(f"The champion after decision {to} is in force already: {last.champion.train}.")
+        said = reason or f"back from {last.champion.set_name} ({last.promotion}) to {champion.set_name} ({target})"
+        return self._write(
+            last, {"action": "rollback", "champion": champion, "promotion": target, "reason": said, "by": by}
+        )
+
+    def _numbers(self) -> list[int]:
+        found = []
+        for name in self.store.names(PREFIX):
+            digits = name.removeprefix(PREFIX).removesuffix(".json")
+            if not digits.isdecimal() or name != name_of(int(digits)):
+                raise BadData(
+                    f"{name} in {self.store.url} is no decision (they are named like {name_of(1)}): take it away."
+                )
+            found.append(int(digits))
+        return sorted(found)
+
+    def _decision(self, number: int) -> Decision:
+        if number not in self._known:
+            blob = self.store.read(name_of(number))
+            if blob is None:
+                raise MissingArtifact(f"There is no decision {number} in {self._place}.")
+            try:
+                decision = Decision.model_validate_json(blob.data)
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(map(str, first["loc"])) or "the whole"
+                raise BadData(
+                    f"{name_of(number)} in {self.store.url} is not a decision: {where}: {first['msg']}. "
+                    "Restore it from a backup."
+                ) from error
+            self._known[number] = decision
+        return self._known[number]
+
+    def _write(self, last: Decision | None, fields: Mapping[str, object]) -> Decision:
+        number = last.number + 1 if last else 1
+        # Clocks of two machines differ. The order is the numbers', and `champion_on` relies on times in that order.
+        at = max(now(), last.at) if last else now()
+        before = last.promotion if last else None
+        decision = Decision.model_validate({"number": number, "at": at, "previous": before, **fields})
+        try:
+            self.store.write(name_of(number), decision.model_dump_json(indent=1).encode(), if_absent=True)
+        except Conflict as error:
+            raise Conflict(
+                f"{self._place} has moved on: somebody else made decision {number} first. {AGAIN}"
+            ) from error
+        self._known[number] = decision
+        return decision
+
+    def _before(self, promotion: int) -> int:
+        """The promotion of the champion before the one that `promotion` promoted; not of the same model once more."""
+        champion = self._decision(promotion).champion
+        earlier = self._decision(promotion).previous
+        while earlier is not None:
+            decision = self._decision(earlier)
+            if decision.champion is not None and champion is not None and decision.champion.train != champion.train:
+                return earlier
+            earlier = decision.previous
+        name = champion.set_name if champion else "?"
+        raise MissingArtifact(
+            f"Champion {name} (decision {promotion}) is the first of {self._place}: none was before it."
+        )
+
+    def _in_force_after(self, number: int, last: Decision) -> int:
+        if not 1 <= number <= last.number:
+            raise MissingArtifact(f"There is no decision {number} in {self._place}: they go from 1 to {last.number}.")
+        promotion = self._decision(number).promotion
+        if promotion is None:
+            raise MissingArtifact(f"No champion was in force after decision {number} in {self._place}.")
+        return promotion
+
+    @property
+    def _place(self) -> str:
+        return f"the ledger {self.store.url}/{PREFIX.rstrip('/')}"

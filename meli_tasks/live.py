@@ -1,0 +1,66 @@
+"""What a running stage says of itself, in the log and, at most once a second, in the store.
+
+The terminal, the Airflow page and a person asking `is it still learning?` read `live/STAGE/KEY.json`. Losing one of
+these notes loses nothing: they are told again, and never stop the work.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from datetime import UTC, datetime
+
+from meli_tasks.core.errors import MeliError
+from meli_tasks.store import Store
+
+logger = logging.getLogger("meli_tasks")
+
+SECONDS_BETWEEN_NOTES = 1.0
+SECONDS_AFTER_A_FAILURE = 60.0
+
+
+def live_name(stage: str, key: str) -> str:
+    """Where the notes of a running step stand in the store."""
+    return f"live/{stage}/{key}.json"
+
+
+class LiveLog:
+    """The log that a stage is given."""
+
+    def __init__(self, store: Store, stage: str, name: str, key: str, run_id: str) -> None:
+        self._store = store
+        self._about = {"stage": stage, "name": name, "key": key, "run_id": run_id}
+        self._next_note = 0.0
+        self._values: dict[str, float | int | str] = {}
+
+    def info(self, message: str) -> None:
+        """Say a sentence to whoever reads the task's log."""
+        logger.info("%s %s: %s", self._about["stage"], self._about["name"], message)
+
+    def progress(self, **values: float | int | str) -> None:
+        """Tell how far the work is, e.g. epoch, epochs, titles_per_second, loss, seconds_left."""
+        self._values.update(values)
+        # A terminal in this process listens to the log (`meli run`); the rest of the world reads the store.
+        logger.debug("%s %s: %s", self._about["stage"], self._about["name"], values, extra={"progress": self._values})
+        if time.monotonic() >= self._next_note:
+            self._note("running")
+
+    def finished(self) -> None:
+        """Leave the last note of a step that succeeded."""
+        self._note("done")
+
+    def failed(self, message: str) -> None:
+        """Leave the last note of a step that failed."""
+        self._values["error"] = message
+        self._note("failed")
+
+    def _note(self, state: str) -> None:
+        note = {**self._about, "state": state, "at": datetime.now(UTC).isoformat(), **self._values}
+        pause = SECONDS_BETWEEN_NOTES
+        try:
+            self._store.write(live_name(self._about["stage"], self._about["key"]), json.dumps(note).encode())
+        except MeliError as error:
+            pause = SECONDS_AFTER_A_FAILURE
+            logger.warning("progress could not be noted in the store: %s", error)
+        self._next_note = time.monotonic() + pause

@@ -1,0 +1,176 @@
+"""The few calls of MLflow's REST interface that a projection needs.
+
+Why not MLflow's own client: importing it takes 2 s of processor in every task (it brings pandas, pyarrow and fastapi),
+and it repeats a failed call for minutes. This one answers or fails within seconds. Logging a model still uses theirs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from meli_tasks.core.errors import BadSettings, TrackingUnavailable
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECT_SECONDS = 3.0
+ANSWER_SECONDS = 10.0
+UPLOAD_SECONDS = 60.0
+METRICS_A_CALL = 1_000
+PARAMS_A_CALL = 100
+PROXIED = "mlflow-artifacts"
+ABSENT = "RESOURCE_DOES_NOT_EXIST"
+PRESENT = "RESOURCE_ALREADY_EXISTS"
+
+
+class MlflowServer:
+    """One MLflow server, by its URL. Credentials come from the variables that MLflow's own client reads."""
+
+    def __init__(self, uri: str) -> None:
+        if urlsplit(uri).scheme not in ("http", "https"):
+            raise BadSettings(f"MLFLOW_TRACKING_URI={uri!r} is no server: it must look like http://127.0.0.1:5000.")
+        self.uri = uri.rstrip("/")
+        self._session: requests.Session | None = None
+
+    def experiment(self, name: str) -> str:
+        """The id of an experiment, created if there is none."""
+        try:
+            found = self.get("experiments/get-by-name", experiment_name=name)["experiment"]
+        except TrackingUnavailable as error:
+            if error.code != ABSENT:
+                raise
+            try:
+                return str(self.post("experiments/create", name=name)["experiment_id"])
+            except TrackingUnavailable as second:
+                if second.code != PRESENT:  # another task made it in between
+                    raise
+            found = self.get("experiments/get-by-name", experiment_name=name)["experiment"]
+        if found["lifecycle_stage"] != "active":
+            self.post("experiments/restore", experiment_id=found["experiment_id"])
+        return str(found["experiment_id"])
+
+    def runs(self, experiment: str, tags: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The runs that carry all these tags, the oldest first."""
+        wanted = " and ".join(f"tags.`{key}` = {quoted(value)}" for key, value in tags.items())
+        found = self.post("runs/search", experiment_ids=[experiment], filter=wanted, max_results=50).get("runs", [])
+        return sorted(found, key=lambda run: (int(run["info"].get("start_time", 0)), run["info"]["run_id"]))
+
+    def log(
+        self,
+        run_id: str,
+        *,
+        metrics: Sequence[Mapping[str, Any]] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Log metrics (key, value, timestamp in ms, step), params and tags; the same ones again change nothing."""
+        pairs = [{"key": key, "value": value} for key, value in (params or {}).items()]
+        for start in range(0, len(pairs), PARAMS_A_CALL):
+            self.post("runs/log-batch", run_id=run_id, params=pairs[start : start + PARAMS_A_CALL])
+        for start in range(0, len(metrics), METRICS_A_CALL):
+            self.post("runs/log-batch", run_id=run_id, metrics=list(metrics[start : start + METRICS_A_CALL]))
+        if tags:
+            self.post("runs/log-batch", run_id=run_id, tags=[{"key": k, "value": v} for k, v in tags.items()])
+
+    def upload(self, run: Mapping[str, Any], name: str, data: bytes) -> None:
+        """Put a file among a run's artifacts, through the server where it hands them on to its storage."""
+        root = urlsplit(run["info"]["artifact_uri"])
+        if root.scheme != PROXIED:
+            self._upload_beside_the_server(run["info"]["run_id"], name, data)
+            return
+        path = quote(str(PurePosixPath(root.path.lstrip("/"), name)))
+        self._call("PUT", f"{PROXIED}/artifacts/{path}", data=data, timeout=(CONNECT_SECONDS, UPLOAD_SECONDS))
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """GET an endpoint below /api/2.0/mlflow/.
+
+        Raises:
+            TrackingUnavailable: no answer in time, or one that says no; `code` is MLflow's word for why.
+        """
+        return self._call("GET", f"mlflow/{path}", params=query)
+
+    def post(self, path: str, **fields: Any) -> dict[str, Any]:
+        """POST to an endpoint below /api/2.0/mlflow/; raises like `get`."""
+        return self._call("POST", f"mlflow/{path}", json=fields)
+
+    def delete(self, path: str, **fields: Any) -> dict[str, Any]:
+        """DELETE at an endpoint below /api/2.0/mlflow/; raises like `get`."""
+        return self._call("DELETE", f"mlflow/{path}", json=fields)
+
+    def run_url(self, experiment: str, run_id: str) -> str:
+        """The page of a run, for a person's browser."""
+        return f"{without_credentials(self.uri)}/#/experiments/{experiment}/runs/{run_id}"
+
+    def _call(
+        self, method: str, path: str, timeout: tuple[float, float] = (CONNECT_SECONDS, ANSWER_SECONDS), **options: Any
+    ) -> dict[str, Any]:
+        import requests
+
+        shown = without_credentials(self.uri)
+        try:
+            answer = self._opened().request(method, f"{self.uri}/api/2.0/{path}", timeout=timeout, **options)
+        except requests.RequestException as error:
+            raise TrackingUnavailable(
+                f"MLflow at {shown} does not answer ({type(error).__name__}). "
+                "Is it running, and is MLFLOW_TRACKING_URI right?"
+            ) from error
+        try:
+            body = answer.json() if answer.content else {}
+        except ValueError:
+            body = {"message": answer.text[:300]}
+        if answer.ok:
+            return dict(body)
+        code = str(body.get("error_code", answer.status_code))
+        advice = " Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD." if answer.status_code == 401 else ""
+        raise TrackingUnavailable(
+            f"MLflow at {shown} refused {method} {path} with {answer.status_code} {code}: "
+            f"{body.get('message', '')}{advice}",
+            code=code,
+        )
+
+    def _opened(self) -> requests.Session:
+        if self._session is None:
+            import requests
+
+            self._session = requests.Session()
+            if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
+                self._session.headers["Authorization"] = f"Bearer {token}"
+            elif user := os.environ.get("MLFLOW_TRACKING_USERNAME"):
+                self._session.auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))
+            self._session.verify = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or (
+                os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() != "true"
+            )
+        return self._session
+
+    def _upload_beside_the_server(self, run_id: str, name: str, data: bytes) -> None:
+        """A server that does not hand artifacts on leaves its clients to write to the storage: theirs can."""
+        import tempfile
+        from pathlib import Path
+
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, PurePosixPath(name).name)
+            path.write_bytes(data)
+            parent = str(PurePosixPath(name).parent)
+            try:
+                MlflowClient(self.uri).log_artifact(run_id, str(path), None if parent == "." else parent)
+            except (MlflowException, OSError) as error:
+                raise TrackingUnavailable(f"The artifact {name} could not be written: {error}") from error
+
+
+def quoted(value: str) -> str:
+    """A string of MLflow's filter language."""
+    mark = '"' if "'" in value else "'"
+    return f"{mark}{value.replace(mark, '')}{mark}"
+
+
+def without_credentials(url: str) -> str:
+    """The URL as it may be shown: no user, no password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

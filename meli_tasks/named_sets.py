@@ -1,0 +1,183 @@
+"""Hyperparameter sets by name: YAML files in the package's folder `sets`, one a set, checked by the one schema.
+
+A file may say `extends: <set>` and write only what differs. Overrides are dotted keys, {"train.epochs": 5}.
+Every mistake becomes a BadHyperparameters that names the set, what was seen, and the nearest right thing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from meli_tasks.core.errors import BadHyperparameters
+from meli_tasks.core.hyperparameters import HyperparameterSet
+
+SECTIONS = ("preprocess", "embed", "train")
+_ORDER = ("default", "quick", "faithful", "corrected")
+_BOUNDS = ("ge", "gt", "le", "lt")
+_KEYS_HINT = "keys begin with preprocess., embed. or train., e.g. train.epochs"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Airflow reads every set whenever it parses the DAG
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Every set: the defaults, the quick ones, then the lab's, each faithful one before its corrected one."""
+    folder = resources.files("meli_tasks") / "sets"
+    found = [entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")]
+    rank = {variant: min(place, 2) for place, variant in enumerate(_ORDER)}
+    return tuple(sorted(found, key=lambda name: (rank.get(str(_values(name).get("variant", "default")), 2), name)))
+
+
+@cache
+def load(name: str) -> HyperparameterSet:
+    """The set of that name. BadHyperparameters when there is none, or its file is wrong."""
+    return _checked(_values(name), f"Set '{name}'")
+
+
+def resolve(name: str, overrides: Mapping[str, Any]) -> HyperparameterSet:
+    """The set with overrides, e.g. {"train.epochs": 5, "train.hidden": "512,256", "embed.method": "word2vec"}.
+
+    BadHyperparameters for an unknown set or key, or a value the schema refuses.
+    """
+    if not overrides:
+        return load(name)
+    values = {key: dict(value) if isinstance(value, dict) else value for key, value in _values(name).items()}
+    for key, value in overrides.items():
+        field = _field(key)
+        section, _, parameter = key.partition(".")
+        values.setdefault(section, {})[parameter] = _listed(value) if _is_list(field) else value
+    return _checked(values, f"Set '{name}' with the overrides")
+
+
+def _values(name: str, children: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The file's values laid over those of the set it extends."""
+    if name in children:
+        raise BadHyperparameters(f"Set '{children[0]}' extends itself: {' -> '.join((*children, name))}")
+    file = resources.files("meli_tasks") / "sets" / f"{name}.yaml"
+    if not name.replace("_", "").replace("-", "").isalnum() or not file.is_file():
+        raise BadHyperparameters(_unknown_set(name, children))
+    try:
+        values = yaml.load(file.read_text(encoding="utf-8"), _LOADER)
+    except yaml.YAMLError as error:
+        raise BadHyperparameters(f"Set '{name}' is not YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise BadHyperparameters(f"Set '{name}' must hold keys and values, seen {type(values).__name__}")
+    parent = values.pop("extends", None)
+    return _laid_over(_values(str(parent), (*children, name)), values) if parent is not None else values
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`above` wins; sections are merged key by key, everything else is replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = {**merged[key], **value} if both else value
+    return merged
+
+
+def _unknown_set(name: str, children: tuple[str, ...]) -> str:
+    folder = resources.files("meli_tasks") / "sets"
+    known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    said = f"There is no set '{name}'"
+    if children:
+        said = f"Set '{children[-1]}' extends '{name}', but there is no such set"
+    return f"{said}. " + (f"The nearest: {', '.join(near)}." if near else f"There are: {', '.join(known)}.")
+
+
+def _checked(values: dict[str, Any], where: str) -> HyperparameterSet:
+    try:
+        return HyperparameterSet.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(_problem(details) for details in error.errors(include_url=False))
+        raise BadHyperparameters(f"{where}: {problems}") from None
+
+
+def _problem(details: ErrorDetails) -> str:
+    """One short sentence on one thing the schema refused."""
+    path = tuple(str(part) for part in details["loc"])
+    key = ".".join(part for part in path if not part.isdigit())
+    seen = details["input"]
+    match details["type"]:
+        case "extra_forbidden":
+            return _unknown_key(key)
+        case "missing" if key not in _known() or len(path) == 2:
+            return f"{key} is missing"
+        case "value_error":
+            reason = str(details.get("ctx", {}).get("error", details["msg"]))
+            return f"{key}: {reason}" if key and key not in reason else reason
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"{key} = {seen!r}, expected a section of keys"
+    field = _known().get(key)
+    return f"{key} = {seen!r}, expected {_expected(field)}" if field else f"{key} = {seen!r}: {details['msg']}"
+
+
+@cache
+def _known() -> dict[str, FieldInfo]:
+    """Every parameter by its dotted key."""
+    found: dict[str, FieldInfo] = {}
+    for section in SECTIONS:
+        model = HyperparameterSet.model_fields[section].annotation
+        assert isinstance(model, type) and issubclass(model, BaseModel)
+        found |= {f"{section}.{name}": field for name, field in model.model_fields.items()}
+    return found
+
+
+def _field(key: str) -> FieldInfo:
+    if key not in _known():
+        raise BadHyperparameters(f"Overrides: {_unknown_key(key)}")
+    return _known()[key]
+
+
+def _unknown_key(key: str) -> str:
+    """What is wrong with a key, and the nearest right ones."""
+    known = list(_known())
+    if key in SECTIONS:
+        inside = [name for name in known if name.startswith(f"{key}.")]
+        return f"'{key}' is a section: override its keys one by one, e.g. {inside[0]}"
+    section, _, last = key.rpartition(".")
+    near = [name for name in known if name.endswith(f".{last}")]
+    near = near or difflib.get_close_matches(key, known, n=1, cutoff=0.75)
+    if not near:
+        close = difflib.get_close_matches(last, [name.partition(".")[2] for name in known], n=1)
+        near = [name for name in known if close and name.endswith(f".{close[0]}")]
+    inside = [name for name in known if section and name.startswith(f"{section}.")]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(inside)}" if inside else _KEYS_HINT
+    return f"there is no parameter '{key}'; {hint}"
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) is tuple
+
+
+def _listed(value: Any) -> Any:
+    """A list written as text ("512,256", "[512, 256]", "512", "") as a list; anything else as it is."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [value]
+    if isinstance(value, str):
+        return [part.strip() for part in value.strip().strip("[]()").split(",") if part.strip()]
+    return value
+
+
+def _expected(field: FieldInfo) -> str:
+    """What a field takes, with its range: "a whole number from 1 to 10000"."""
+    choices = get_args(field.annotation)
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return "one of " + ", ".join(map(repr, choices))
+    if _is_list(field):
+        return "a pair of whole numbers" if len(choices) == 2 and choices[1] is int else "a list of whole numbers"
+    kinds: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    kind = kinds[field.annotation]
+    bounds = {name: getattr(rule, name) for rule in field.metadata for name in _BOUNDS if hasattr(rule, name)}
+    low = f"from {bounds['ge']}" if "ge" in bounds else f"above {bounds['gt']}" if "gt" in bounds else ""
+    high = f"to {bounds['le']}" if "le" in bounds else f"below {bounds['lt']}" if "lt" in bounds else ""
+    between = " " if "ge" in bounds and "le" in bounds else ", "
+    return f"{kind} {low}{between if low and high else ''}{high}".rstrip()

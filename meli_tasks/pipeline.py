@@ -1,0 +1,163 @@
+"""The tasks of `meli_training`, one function each: what Airflow and `meli run` call.
+
+Between tasks travel names of objects in the store and small facts, never data. Every function may be called again:
+what is already there is found, not computed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from meli_tasks.artifacts import Manifest, need
+from meli_tasks.core.errors import BadData, Conflict
+from meli_tasks.ledger import Ledger
+from meli_tasks.plan import Plan, evaluate_step, make_plan, preview
+from meli_tasks.registry import Registry
+from meli_tasks.request import Request
+from meli_tasks.runner import Result, Runner, Step
+from meli_tasks.settings import Settings
+from meli_tasks.tracking import Tracking
+
+logger = logging.getLogger("meli_tasks")
+
+CHAMPION = "champion"
+PROMOTION_TRIES = 3
+
+
+class Pipeline:
+    """The stages of one run, against the store and the tracking server of the settings."""
+
+    def __init__(self, settings: Settings, run_id: str = "") -> None:
+        self.settings = settings
+        self.runner = Runner(settings, run_id=run_id)
+        self.store = self.runner.store
+        self.tracking = Tracking(settings.mlflow_uri, self.store)
+
+    @classmethod
+    def of(cls, plan_name: str, settings: Settings | None = None) -> tuple[Pipeline, Plan]:
+        """The pipeline of a plan that stands in the store, and the plan.
+
+        Raises:
+            MissingArtifact: there is no such plan.
+        """
+        pipeline = cls(settings or Settings.from_environment())
+        plan = Plan.load(pipeline.store, plan_name)
+        pipeline.runner.run_id = plan.run_id
+        return pipeline, plan
+
+    def plan(self, params: Mapping[str, Any], as_of: date | None, dag_run_url: str = "") -> Plan:
+        """Check what was asked, work out every step, keep the plan in the store, and say what will be computed."""
+        request = Request.check(params, self.settings)
+        plan = make_plan(request, self.settings, self.runner.run_id, as_of, dag_run_url)
+        plan.save(self.store)
+        for line in preview(plan, self.store):
+            logger.info("%s", line)
+        return plan
+
+    def ingest(self, plan: Plan) -> Result:
+        """Run the plan's ingest step."""
+        return self.runner.run(plan.ingest, force=plan.force)
+
+    def preprocess(self, plan: Plan, recipe: int) -> Result:
+        """Run one recipe's preprocess step."""
+        return self.runner.run(plan.recipes[recipe].preprocess, force=plan.force)
+
+    def embed(self, plan: Plan, recipe: int) -> list[Result]:
+        """Run one recipe's embed steps."""
+        return [self.runner.run(step, force=plan.force) for step in plan.recipes[recipe].embeds]
+
+    def train(self, plan: Plan, set_name: str) -> tuple[Result, str | None]:
+        """Train one set; also the URL of its MLflow run, or None while the server is away (it is told later)."""
+        result = self.runner.run(plan.sets[set_name], force=plan.force)
+        return result, self.tracking.training(plan, set_name, result.manifest)
+
+    def evaluate(self, plan: Plan, trained: Sequence[str], failed: Sequence[str]) -> dict[str, Any]:
+        """Measure every trained set, and the champion, on the run's test split.
+
+        Returns:
+            The evaluate artifact's key, the models behind its labels and the champion's label, for `promote`.
+
+        Raises:
+            BadData: no training succeeded, so there is nothing to measure.
+        """
+        if not trained:
+            raise BadData(
+                f"No training succeeded (failed: {', '.join(failed) or 'none ran'}): nothing can be evaluated."
+            )
+        measured = self._measure(plan, trained)
+        measured["failed"] = list(failed)
+        report = {**measured, "scores": self.scores(measured["key"]), "run_id": plan.run_id, "as_of": plan.as_of}
+        self.store.write(f"{plan.name.removesuffix('.json')}/evaluated.json", json.dumps(report).encode())
+        self.tracking.evaluation(plan, measured)
+        for name in failed:
+            logger.warning("the training of %s failed; the others were evaluated without it", name)
+        return measured
+
+    def promote(self, plan: Plan, measured: Mapping[str, Any]) -> dict[str, Any]:
+        """Decide on the champion and write the decision into the ledger; the MLflow alias follows.
+
+        If somebody promoted meanwhile, the candidates are measured against the new champion and decided again.
+
+        Raises:
+            Conflict: the ledger moved at every try.
+        """
+        registry = Registry(self.store, self.tracking)
+        for _ in range(PROMOTION_TRIES):
+            try:
+                decided = self._decide(plan, measured, registry)
+            except Conflict as conflict:
+                logger.warning("%s Measuring against the new champion.", conflict)
+                measured = {**measured, **self._measure(plan, measured["trained"])}
+                continue
+            return decided
+        raise Conflict(
+            f"The promotion ledger moved {PROMOTION_TRIES} times while this run decided. Clear the task promote."
+        )
+
+    def scores(self, evaluate_key: str) -> dict[str, Any]:
+        """The scores of an evaluation by label: balanced accuracy with its interval, slices, milliseconds."""
+        manifest = need(self.store, "evaluate", evaluate_key)
+        blob = self.store.read(manifest.file_name("scores.json"))
+        assert blob is not None, manifest
+        scores: dict[str, Any] = json.loads(blob.data)
+        return scores
+
+    def _measure(self, plan: Plan, trained: Sequence[str]) -> dict[str, Any]:
+        models = {name: plan.sets[name].key for name in sorted(trained)}
+        last = Ledger(self.store).last()
+        champion = last.champion if last else None
+        label = None
+        if champion:
+            label = next((name for name, key in models.items() if key == champion.train), CHAMPION)
+            models.setdefault(label, champion.train)
+        step: Step = evaluate_step(plan, models)
+        result = self.runner.run(step, force=plan.force)
+        return {
+            "key": step.key,
+            "hit": result.hit,
+            "trained": sorted(trained),
+            "models": models,
+            "champion": label,
+            "ledger": last.number if last else 0,
+        }
+
+    def _decide(self, plan: Plan, measured: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+        params = Request.model_validate(plan.request).promote().model_dump()
+        step = Step(
+            "promote",
+            measured["champion"] or "no champion yet",
+            {**params, "champion": measured["champion"], "run_id": plan.run_id, "ledger": measured["ledger"]},
+            {"evaluate": measured["key"]},
+        )
+        result = self.runner.run(step)
+        decision = registry.apply(plan, measured, result.manifest)
+        logger.info("%s: %s", decision.action, decision.reason)
+        return decision.model_dump(mode="json", exclude={"evidence"})
+
+    def training_manifest(self, plan: Plan, set_name: str) -> Manifest:
+        """The manifest of one of the plan's trainings."""
+        return need(self.store, "train", plan.sets[set_name].key)

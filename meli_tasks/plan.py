@@ -1,0 +1,176 @@
+"""The plan of a run: every step with its key, before anything ran.
+
+Sets that share a tokenizer or word vectors share the work: a recipe is one preprocess step with the embed steps on top
+of it, and each training names the two it stands on. The plan is kept in the store and never overwritten by another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from meli_tasks import named_sets, sources
+from meli_tasks.artifacts import canonical_json, find
+from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.hyperparameters import HyperparameterSet
+from meli_tasks.request import Request
+from meli_tasks.runner import Step
+from meli_tasks.settings import Settings
+from meli_tasks.store import Store
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way from listings to arrays and vectors, shared by the sets that ask for it."""
+
+    name: str
+    preprocess: Step
+    embeds: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do. `sets` maps a set's name to its training step, in the order they were chosen."""
+
+    run_id: str
+    at: str
+    as_of: str
+    dag_run_url: str
+    request: dict[str, Any]
+    ingest: Step
+    recipes: tuple[Recipe, ...]
+    sets: dict[str, Step]
+    resolved: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The plan's name in the store: by run, and by what was asked, so asking differently overwrites nothing."""
+        asked = canonical_json([self.request, self.ingest.key, {name: step.key for name, step in self.sets.items()}])
+        run = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in self.run_id)
+        return f"plans/{run}/{hashlib.sha256(asked.encode()).hexdigest()[:12]}.json"
+
+    @property
+    def force(self) -> bool:
+        """Whether everything is to be computed again."""
+        return bool(self.request["force"])
+
+    def family(self, architecture: str) -> list[str]:
+        """Names of the sets of one architecture."""
+        return [name for name, step in self.sets.items() if step.params["architecture"] == architecture]
+
+    def steps(self) -> list[Step]:
+        """Every step known in advance, in the order they run; evaluate and promote depend on how trainings end."""
+        prepared = [step for recipe in self.recipes for step in (recipe.preprocess, *recipe.embeds)]
+        return [self.ingest, *prepared, *self.sets.values()]
+
+    def save(self, store: Store) -> None:
+        """Write the plan; the same plan of the same run is the same object."""
+        store.write(self.name, json.dumps(asdict(self), ensure_ascii=False).encode())
+
+    @classmethod
+    def load(cls, store: Store, name: str) -> Plan:
+        """Read a plan.
+
+        Raises:
+            MissingArtifact: there is none of that name.
+        """
+        blob = store.read(name)
+        if blob is None:
+            raise MissingArtifact(f"No plan {name} in {store.url}: run the task `plan` first.")
+        fields = json.loads(blob.data)
+        fields["ingest"] = Step(**fields["ingest"])
+        fields["sets"] = {set_name: Step(**step) for set_name, step in fields["sets"].items()}
+        fields["recipes"] = tuple(
+            Recipe(
+                name=recipe["name"],
+                preprocess=Step(**recipe["preprocess"]),
+                embeds=tuple(Step(**step) for step in recipe["embeds"]),
+            )
+            for recipe in fields["recipes"]
+        )
+        return cls(**fields)
+
+
+def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | None, dag_run_url: str = "") -> Plan:
+    """Resolve what was asked into steps with keys. Looks at the source, computes nothing.
+
+    Raises:
+        BadHyperparameters: an unknown set or override, or a value out of range.
+        BadData: the source is not there.
+    """
+    resolved = {name: named_sets.resolve(name, request.overrides) for name in request.sets}
+    source = sources.identify(request.source, request.as_of or as_of, settings)
+    ingest = Step(
+        "ingest",
+        source.spec,
+        request.ingest().model_dump(mode="json"),
+        {"source": source.identity},
+        {"source": source.spec},
+    )
+    preprocess: dict[str, Step] = {}
+    embeds: dict[str, dict[str, Step]] = {}
+    trains: dict[str, Step] = {}
+    for name, values in resolved.items():
+        prepared = _preprocess(values, ingest)
+        embedded = _embed(values, prepared, settings)
+        preprocess.setdefault(prepared.key, prepared)
+        embeds.setdefault(prepared.key, {}).setdefault(embedded.key, embedded)
+        trains[name] = Step(
+            "train", name, values.train.model_dump(mode="json"), {"preprocess": prepared.key, "embed": embedded.key}
+        )
+    recipes = tuple(Recipe(step.name, step, tuple(embeds[key].values())) for key, step in preprocess.items())
+    return Plan(
+        run_id=run_id,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        as_of=str(request.as_of or as_of or ""),
+        dag_run_url=dag_run_url,
+        request=request.model_dump(mode="json"),
+        ingest=ingest,
+        recipes=recipes,
+        sets=trains,
+        resolved={name: values.model_dump(mode="json") for name, values in resolved.items()},
+    )
+
+
+def evaluate_step(plan: Plan, models: Mapping[str, str]) -> Step:
+    """The step that measures trained models, label -> key, on the run's test split."""
+    inputs = {"ingest": plan.ingest.key, **{f"model:{label}": key for label, key in sorted(models.items())}}
+    return Step(
+        "evaluate", ", ".join(sorted(models)), Request.model_validate(plan.request).evaluate().model_dump(), inputs
+    )
+
+
+def preview(plan: Plan, store: Store) -> list[str]:
+    """Lines that say of each step whether it is already there, and the minutes that saves."""
+    lines, saved, seen = [], 0.0, set()
+    for step in plan.steps():
+        known = find(store, step.stage, step.key) if not plan.force else None
+        state = f"already there ({known.seconds:.0f} s saved)" if known else "to compute"
+        if known and step.key not in seen:
+            saved += known.seconds
+        seen.add(step.key)
+        lines.append(f"{step.stage:<10} {step.name:<40} {state}")
+    lines.append(
+        f"{len(plan.sets)} set(s): {', '.join(plan.sets)}; {saved / 60:.1f} minutes saved by what is already there"
+    )
+    return lines
+
+
+def _preprocess(values: HyperparameterSet, ingest: Step) -> Step:
+    params = values.preprocess
+    ngrams = f", {params.max_ngrams} n-grams" if params.max_ngrams else ""
+    return Step(
+        "preprocess", f"{params.tokenizer} words{ngrams}", params.model_dump(mode="json"), {"ingest": ingest.key}
+    )
+
+
+def _embed(values: HyperparameterSet, prepared: Step, settings: Settings) -> Step:
+    params, inputs, fetch = values.embed, {"preprocess": prepared.key}, {}
+    if params.method == "pretrained":
+        inputs["vectors"] = sources.identify_vectors(params.path, settings).identity
+        fetch["vectors"] = params.path
+    return Step("embed", f"{params.method} {params.dimensions}", params.model_dump(mode="json"), inputs, fetch)

@@ -1,0 +1,211 @@
+"""The runner: a step in, an artifact out, computed only if nobody has.
+
+Fetch the inputs, run the stage in a folder of its own, upload under an attempt's name, write the manifest last and
+only if
+absent. So a retry is safe, a second run is free, half a result is invisible, and two workers racing make one artifact.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import platform
+import subprocess
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from meli_tasks import sources
+from meli_tasks.artifacts import Manifest, content_key, describe_file, find, need
+from meli_tasks.cache import Cache
+from meli_tasks.core.errors import Conflict, MeliError
+from meli_tasks.live import LiveLog
+from meli_tasks.settings import Settings
+from meli_tasks.stages import VERSIONS
+from meli_tasks.store import Store
+
+logger = logging.getLogger("meli_tasks")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage with its parameters and inputs: everything its key is made from, known before anything ran.
+
+    `inputs` maps an input's name to an artifact's key, or to a source's identity where `fetch` says where that comes
+    from. The artifact behind an input named after a stage is that stage's; `model:LABEL` is a training's.
+    """
+
+    stage: str
+    name: str
+    params: dict[str, Any]
+    inputs: dict[str, str] = field(default_factory=dict)
+    fetch: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The content key of what this step makes."""
+        return content_key(self.stage, VERSIONS[self.stage], self.params, self.inputs)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What running a step gave: the manifest, whether it was there already, and the seconds this call took."""
+
+    manifest: Manifest
+    hit: bool
+    seconds: float
+
+
+def input_stage(name: str) -> str:
+    """The stage whose artifact an input is."""
+    return "train" if name.startswith("model:") else name
+
+
+class Runner:
+    """Runs steps against one store, with one local cache."""
+
+    def __init__(self, settings: Settings, store: Store | None = None, run_id: str = "") -> None:
+        self.settings = settings
+        self.store = store or settings.open_store()
+        self.cache = Cache(settings.cache.absolute(), settings.cache_gigabytes)
+        self.run_id = run_id
+
+    def run(self, step: Step, *, force: bool = False) -> Result:
+        """Return the step's artifact, computing it unless its manifest stands (or `force` says to).
+
+        Raises:
+            MissingArtifact: an input has not been computed.
+            MeliError: whatever the stage found wrong; nothing of it is visible in the store then.
+        """
+        started = time.monotonic()
+        standing = find(self.store, step.stage, step.key)
+        if standing and not force:
+            logger.info(
+                "%s %s: already computed on %s, %.1f s saved (%s)",
+                step.stage,
+                step.name,
+                str(standing.about.get("at", ""))[:16],
+                standing.seconds,
+                standing.key,
+            )
+            return Result(standing, True, time.monotonic() - started)
+        logger.info("%s %s: computing %s", step.stage, step.name, step.key)
+        live = LiveLog(self.store, step.stage, step.name, step.key, self.run_id)
+        try:
+            manifest = self._compute(step, live, standing, started)
+        except MeliError as error:
+            live.failed(str(error))
+            raise
+        live.finished()
+        logger.info("%s %s: done in %.1f s", step.stage, step.name, manifest.seconds)
+        return Result(manifest, False, time.monotonic() - started)
+
+    def folder(self, manifest: Manifest) -> Path:
+        """The local folder with an artifact's files."""
+        return self.cache.fetch(self.store, manifest)
+
+    def _compute(self, step: Step, live: LiveLog, standing: Manifest | None, started: float) -> Manifest:
+        self._share_the_cores()
+        stage = importlib.import_module(f"meli_tasks.stages.{step.stage}")
+        with self.cache.work_folder() as work:
+            inputs = self._inputs(step, work)
+            out = work / "out"
+            out.mkdir()
+            summary = stage.run(inputs, out, step.params, live)
+            files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+            manifest = Manifest(
+                stage=step.stage,
+                key=step.key,
+                params=step.params,
+                inputs=step.inputs,
+                outputs={file: describe_file(out / file) for file in files},
+                summary=summary,
+                attempt=uuid.uuid4().hex[:8],
+                about={**about_this_process(), "run_id": self.run_id, "seconds": round(time.monotonic() - started, 3)},
+            )
+            for file in files:
+                self.store.upload(out / file, manifest.file_name(file))
+            manifest = self._publish(manifest, standing)
+            self.cache.adopt(manifest, out)
+        return manifest
+
+    def _publish(self, manifest: Manifest, standing: Manifest | None) -> Manifest:
+        """Write the manifest last; if another worker was first, its artifact is the one, and ours is removed."""
+        if standing:  # forced: the new attempt replaces the old one
+            self.store.write(manifest.name, manifest.to_bytes())
+            return manifest
+        try:
+            self.store.write(manifest.name, manifest.to_bytes(), if_absent=True)
+        except Conflict:
+            first = need(self.store, manifest.stage, manifest.key)
+            if first.attempt == manifest.attempt:  # our own write, repeated by the client after a lost answer
+                return manifest
+            for file in manifest.outputs:
+                self.store.delete(manifest.file_name(file))
+            logger.info("%s: another worker computed %s first; its result is used", manifest.stage, manifest.key)
+            self.cache.fetch(self.store, first)
+            return first
+        return manifest
+
+    def _inputs(self, step: Step, work: Path) -> dict[str, Path]:
+        paths = {}
+        for name, key in step.inputs.items():
+            if name in step.fetch:
+                folder = work / "fetched" / name
+                folder.mkdir(parents=True)
+                paths[name] = sources.fetch(step.fetch[name], folder, self.settings, identity=key)
+            else:
+                paths[name] = self.cache.fetch(self.store, need(self.store, input_stage(name), key))
+        return paths
+
+    def _share_the_cores(self) -> None:
+        """Numeric libraries read these when first imported: parallel trainings must not fight for the cores."""
+        threads = str(self.settings.training_threads())
+        for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
+            os.environ.setdefault(variable, threads)
+        # Threads that spin while they wait take the core from the one they wait for: five times slower on a busy
+        machine. os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        if self.settings.device == "cpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def about_this_process() -> dict[str, Any]:
+    """Where and with what an artifact was made; recorded beside the manifest's identity, never hashed."""
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "git": _git_commit(),
+        "versions": {name: found for name in ("torch", "gensim", "numpy", "meli-tasks") if (found := _version(name))},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str:
+    """The commit of the code: from the image's environment, or from the checkout; empty where there is neither."""
+    if commit := os.environ.get("MELI_GIT_COMMIT"):
+        return commit
+    folder = Path(__file__).parent
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()

@@ -1,0 +1,114 @@
+"""Settings: where things are. Read once from the environment; nothing else in the project reads it.
+
+`make demo` writes what its stack uses into `.meli/environment` (KEY=VALUE lines); those are defaults, the
+environment wins.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from meli_tasks.core.errors import BadSettings
+
+if TYPE_CHECKING:
+    from meli_tasks.store import Store
+
+DEFAULT_SOURCE = "sample:rows=20000,seed=1"
+
+
+class Settings(BaseModel):
+    """Every setting, with the environment variable it comes from as its alias."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    store: str = Field("", alias="MELI_STORE", description="where artifacts live: s3://bucket/prefix or file:///folder")
+    s3_endpoint: str = Field("", alias="MELI_S3_ENDPOINT", description="URL of an S3 server that is not AWS")
+    access_key: str = Field("", alias="AWS_ACCESS_KEY_ID", repr=False, description="S3 key; empty lets boto3 search")
+    secret_key: str = Field("", alias="AWS_SECRET_ACCESS_KEY", repr=False, description="S3 secret")
+    mlflow_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow server; empty for no tracking")
+    source: str = Field(DEFAULT_SOURCE, alias="MELI_SOURCE", description="titles to train on when a run names none")
+    sets: str = Field("mlp,cnn", alias="MELI_SETS", description="sets to train when a run names none, comma-separated")
+    cache: Path = Field(Path(".meli/cache"), alias="MELI_CACHE", description="folder of fetched artifacts")
+    cache_gigabytes: float = Field(20.0, gt=0, alias="MELI_CACHE_GB", description="size the cache is pruned to")
+    airflow_url: str = Field("", alias="MELI_AIRFLOW_URL", description="Airflow's address, for links and the doctor")
+    airflow_user: str = Field("", alias="MELI_AIRFLOW_USER", description="Airflow user, for the doctor")
+    airflow_password: str = Field("", alias="MELI_AIRFLOW_PASSWORD", repr=False, description="that user's password")
+    schedule: str = Field(
+        "0 3 * * *", alias="MELI_SCHEDULE", description="cron of the nightly retraining; 'none' for none"
+    )
+    timezone: str = Field("America/Argentina/Buenos_Aires", alias="MELI_TIMEZONE", description="time zone of the cron")
+    slots: int = Field(
+        1, ge=1, le=64, alias="MELI_SLOTS", description="trainings that run at once: the pool gpu's size"
+    )
+    threads: int = Field(0, ge=0, le=1024, alias="MELI_THREADS", description="threads a training; 0 for cores / slots")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="MELI_DEVICE", description="where trainings run")
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no time zone is named {zone!r}; a name such as America/Sao_Paulo is needed") from error
+        return zone
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings.
+
+        Raises:
+            BadSettings: a variable holds what it may not; the message names each one.
+        """
+        given = dict(os.environ if environment is None else environment)
+        values = {**_written_by_the_stack(given), **{name: value for name, value in given.items() if value != ""}}
+        values.setdefault("MELI_S3_ENDPOINT", values.get("AWS_ENDPOINT_URL_S3", ""))
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            wrong = "; ".join(f"{e['loc'][0]}={e['input']!r}: {e['msg'].lower()}" for e in error.errors())
+            raise BadSettings(f"These settings cannot be used: {wrong}. Correct them in the environment.") from None
+
+    def open_store(self) -> Store:
+        """Open the artifact store.
+
+        Raises:
+            BadSettings: MELI_STORE is empty or of an unknown kind.
+        """
+        from meli_tasks.store import open_store
+
+        if not self.store:
+            raise BadSettings(
+                "MELI_STORE is not set: it says where artifacts live, e.g. s3://bucket/prefix or file:///data/meli. "
+                "`make demo` starts a store of its own and remembers it in .meli/environment."
+            )
+        return open_store(self.store, s3_endpoint=self.s3_endpoint or None, s3_client=self.s3_client)
+
+    def s3_client(self, endpoint: str | None) -> Any:
+        """A boto3 client for an S3 endpoint (None for AWS) with these settings' keys."""
+        from meli_tasks.store.s3 import client
+
+        return client(endpoint, access_key=self.access_key or None, secret_key=self.secret_key or None)
+
+    def training_threads(self) -> int:
+        """Threads a training may use: what was set, or its share of the cores."""
+        return self.threads or max(1, len(os.sched_getaffinity(0)) // self.slots)
+
+
+def home(environment: Mapping[str, str] | None = None) -> Path:
+    """The folder in which the demo's stack keeps everything."""
+    return Path((os.environ if environment is None else environment).get("MELI_HOME", ".meli"))
+
+
+def _written_by_the_stack(environment: Mapping[str, str]) -> dict[str, str]:
+    file = home(environment) / "environment"
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, PermissionError):
+        return {}
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))

@@ -1,0 +1,56 @@
+"""Files of this machine: a path, a folder or a glob. They are linked to, not copied."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from meli_tasks.core.errors import BadData
+from meli_tasks.settings import Settings
+from meli_tasks.sources import Part, file_names
+from meli_tasks.store.disk import disk_errors
+
+
+def parts(spec: str, settings: Settings) -> tuple[Part, ...]:
+    """The files, by name; what tells them apart is a hash of their content."""
+    files = _files(spec)
+    if not files:
+        near = next((folder for folder in Path(_path(spec)).absolute().parents if folder.is_dir()), Path("/"))
+        raise BadData(
+            f"The source {spec} matches no file (the nearest folder that exists is {near}). Give a path, a glob in "
+            "quotes, s3://, https:// or sample:rows=20000,seed=1; relative paths start where the run starts."
+        )
+    found = []
+    for file in files:
+        with disk_errors(file):
+            about = file.stat()
+            found.append(Part(str(file), _content(str(file), about.st_size, about.st_mtime_ns), about.st_size))
+    return tuple(found)
+
+
+def fetch(spec: str, parts: tuple[Part, ...], folder: Path, settings: Settings) -> None:
+    """Link to the files in their order."""
+    for name, part in zip(file_names(parts), parts, strict=True):
+        (folder / name).symlink_to(Path(part.name).absolute())
+
+
+def _path(spec: str) -> str:
+    return spec.removeprefix("file://")
+
+
+def _files(spec: str) -> list[Path]:
+    path = Path(_path(spec)).expanduser()
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    if path.is_file():
+        return [path]
+    matches = glob.glob(str(path), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns
+    return sorted(match for match in map(Path, matches) if match.is_file())
+
+
+@lru_cache(maxsize=1024)
+def _content(path: str, size: int, modified: int) -> str:
+    with Path(path).open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

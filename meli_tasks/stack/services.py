@@ -1,0 +1,229 @@
+"""What the stack runs and with which settings: an S3 server, MLflow, and Airflow as three processes.
+
+The smallest real form of each: SQLite, one worker, LocalExecutor. The numbers were measured, see docs/adr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from meli_tasks.settings import Settings
+from meli_tasks.stack.airflow_api import AirflowApi
+from meli_tasks.stack.home import CHECKOUT, Home, Secrets
+from meli_tasks.stack.processes import Record, Service, read
+from meli_tasks.stack.servers import (
+    HOST,
+    answers,
+    free_port,
+    mlflow_command,
+    mlflow_environment,
+    mlflow_ready,
+    seaweed_command,
+    seaweed_environment,
+    seaweed_ports,
+    seaweed_ready,
+)
+
+BUCKET = "meli"
+USER = "admin"
+USUAL_PORTS = {"s3": 8333, "mlflow": 5000, "airflow-api-server": 8080}
+# What a run brings along itself: a running stack need not start anew when the next demo asks for other titles.
+PASSING = frozenset({"MELI_SOURCE", "MELI_SETS"})
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the servers listen."""
+
+    s3: Mapping[str, int]
+    mlflow: int
+    airflow: int
+
+    @classmethod
+    def choose(cls, home: Home) -> Ports:
+        """Those of what runs already; else the last ones, the usual ones or free ones, in this order."""
+        remembered = _remembered(home)
+        s3 = read(home, "s3")
+        if s3 and s3.lives() and "s3" in remembered:
+            seaweed = {name.removeprefix("s3-"): port for name, port in remembered.items() if name.startswith("s3")}
+        else:
+            seaweed = seaweed_ports({"s3": remembered.get("s3", USUAL_PORTS["s3"])})
+        ports = cls(seaweed, _port(home, "mlflow", remembered), _port(home, "airflow-api-server", remembered))
+        listed = {"s3": seaweed["s3"], **{f"s3-{name}": port for name, port in seaweed.items()}}
+        listed |= {"mlflow": ports.mlflow, "airflow-api-server": ports.airflow}
+        home.write_private(home.root / "ports.json", json.dumps(listed))
+        return ports
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The services of one home, and the settings that everything in it works with."""
+
+    home: Home
+    ports: Ports
+    secrets: Secrets
+    settings: dict[str, str]
+    api: AirflowApi
+
+    @classmethod
+    def of(cls, home: Home, asked: Settings, ports: Ports) -> Stack:
+        """The stack that serves `asked`: its source, its sets, its schedule."""
+        secrets = home.secrets()
+        settings = work_settings(home, asked, ports, secrets)
+        return cls(home, ports, secrets, settings, AirflowApi(ports.airflow, USER, secrets.airflow_password))
+
+    @property
+    def airflow_url(self) -> str:
+        """Where a browser finds Airflow."""
+        return self.settings["MELI_AIRFLOW_URL"]
+
+    @property
+    def mlflow_url(self) -> str:
+        """Where a browser finds MLflow."""
+        return self.settings["MLFLOW_TRACKING_URI"]
+
+    def storage(self) -> list[Service]:
+        """What Airflow's tasks talk to."""
+        s3, root, keys = self.ports.s3, self.home.root, self.secrets
+        tracking = mlflow_environment() | {
+            "MLFLOW_S3_ENDPOINT_URL": self.settings["MELI_S3_ENDPOINT"],
+            "AWS_ACCESS_KEY_ID": keys.s3_access_key,
+            "AWS_SECRET_ACCESS_KEY": keys.s3_secret_key,
+            "MALLOC_ARENA_MAX": "2",
+        }
+        return [
+            Service(
+                "s3", "S3 server", seaweed_command(root / "s3", s3, BUCKET),
+                seaweed_environment(keys.s3_access_key, keys.s3_secret_key),
+                seaweed_ready(s3, BUCKET, keys.s3_access_key, keys.s3_secret_key), s3["s3"],
+            ),
+            Service(
+                "mlflow", "MLflow", mlflow_command(root / "mlflow", self.ports.mlflow, f"s3://{BUCKET}/mlflow"),
+                tracking, mlflow_ready(self.ports.mlflow), self.ports.mlflow,
+            ),
+        ]  # fmt: skip
+
+    def airflow(self) -> list[Service]:
+        """Airflow's processes; the scheduler's children run the tasks."""
+        environment = airflow_environment(self.home, self.ports, self.secrets) | self.settings
+        command = [sys.executable, "-m", "airflow"]
+        port = self.ports.airflow
+
+        def service(name: str, title: str, arguments: list[str], ready: Callable[[], bool], port: int = 0) -> Service:
+            return Service(name, title, [*command, *arguments], environment, ready, port, passing=PASSING)
+
+        return [
+            service(
+                "airflow-api-server", "Airflow api-server", ["api-server"],
+                lambda: answers(port, "/api/v2/monitor/health"), port,
+            ),
+            # Its log server is for reading logs of other machines; here they are files.
+            service(
+                "airflow-scheduler", "Airflow scheduler", ["scheduler", "--skip-serve-logs"],
+                lambda: self.api.health().get("scheduler") == "healthy",
+            ),
+            service(
+                "airflow-dag-processor", "Airflow dag-processor", ["dag-processor"],
+                lambda: self.api.health().get("dag_processor") == "healthy",
+            ),
+            # Nothing is deferred; without it Airflow's home page shows a red badge. Nobody waits for it.
+            service("airflow-triggerer", "Airflow triggerer", ["triggerer", "--skip-serve-logs"], lambda: True),
+        ]  # fmt: skip
+
+
+def work_settings(home: Home, asked: Settings, ports: Ports, secrets: Secrets) -> dict[str, str]:
+    """The settings of everything that works in this stack; `meli` reads them from `.meli/environment`."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    slots = min(2, cores)
+    return {
+        "MELI_STORE": f"s3://{BUCKET}/store",
+        "MELI_S3_ENDPOINT": f"http://{HOST}:{ports.s3['s3']}",
+        "AWS_ACCESS_KEY_ID": secrets.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": secrets.s3_secret_key,
+        "MLFLOW_TRACKING_URI": f"http://{HOST}:{ports.mlflow}",
+        "MELI_AIRFLOW_URL": f"http://localhost:{ports.airflow}",
+        "MELI_AIRFLOW_USER": USER,
+        "MELI_AIRFLOW_PASSWORD": secrets.airflow_password,
+        "MELI_CACHE": str(home.root / "cache"),
+        "MELI_SLOTS": str(slots),
+        "MELI_THREADS": str(asked.threads or max(1, cores // slots)),
+        "MELI_SCHEDULE": asked.schedule,
+        "MELI_TIMEZONE": asked.timezone,
+        "MELI_SOURCE": asked.source,
+        "MELI_SETS": asked.sets,
+    }
+
+
+def airflow_environment(home: Home, ports: Ports, secrets: Secrets) -> dict[str, str]:
+    """Airflow's configuration, for each of its processes alike."""
+    options: dict[str, dict[str, object]] = {
+        "core": {
+            "dags_folder": CHECKOUT / "dags",
+            "plugins_folder": CHECKOUT / "plugins",
+            "load_examples": False,
+            "executor": "LocalExecutor",
+            "parallelism": 4,
+            "dags_are_paused_at_creation": False,
+            "simple_auth_manager_users": f"{USER}:admin",
+            "simple_auth_manager_passwords_file": home.airflow / "passwords.json",
+            "fernet_key": secrets.airflow_fernet_key,
+            "execution_api_server_url": f"http://{HOST}:{ports.airflow}/execution/",
+        },
+        "database": {"sql_alchemy_conn": f"sqlite:///{home.airflow / 'airflow.db'}"},
+        "api": {
+            "host": HOST,
+            "port": ports.airflow,
+            "base_url": f"http://localhost:{ports.airflow}",
+            "workers": 1,
+            "secret_key": secrets.airflow_api_key,
+        },
+        "api_auth": {"jwt_secret": secrets.airflow_jwt_secret},
+        "scheduler": {"scheduler_idle_sleep_time": 0.2},
+        # A slot stays busy for one heartbeat after its task; tasks outlive an api-server that is away for a minute.
+        "workers": {"min_heartbeat_interval": 1, "max_failed_heartbeats": 60},
+        "dag_processor": {"parsing_processes": 1},
+        "logging": {"colored_console_log": False},
+    }
+    named = {
+        f"AIRFLOW__{section.upper()}__{option.upper()}": str(value)
+        for section, values in options.items()
+        for option, value in values.items()
+    }
+    return named | {
+        "AIRFLOW_HOME": str(home.airflow),
+        "PYTHONPATH": str(CHECKOUT),
+        "PYTHONHASHSEED": "0",  # gensim's vectors repeat exactly only with a fixed one
+        "MALLOC_ARENA_MAX": "2",
+        "NO_PROXY": _without_proxy(),
+        "no_proxy": _without_proxy(),
+    }
+
+
+def prepare_airflow(home: Home, secrets: Secrets) -> None:
+    """Leave the password where Airflow's sign-in reads it."""
+    home.write_private(home.airflow / "passwords.json", json.dumps({USER: secrets.airflow_password}))
+
+
+def _port(home: Home, name: str, remembered: Mapping[str, int]) -> int:
+    record: Record | None = read(home, name)
+    if record and record.lives():
+        return record.port
+    return free_port(remembered.get(name, USUAL_PORTS[name]))
+
+
+def _remembered(home: Home) -> dict[str, int]:
+    try:
+        ports: dict[str, int] = json.loads((home.root / "ports.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return ports
+
+
+def _without_proxy() -> str:
+    """This machine is reached directly, whatever the environment's proxy."""
+    named = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    return ",".join([*filter(None, named.split(",")), HOST, "localhost"])

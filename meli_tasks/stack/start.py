@@ -1,0 +1,136 @@
+"""Bringing the stack up, as far as possible at once, and taking it down."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from meli_tasks.core.errors import MeliError
+from meli_tasks.settings import Settings
+from meli_tasks.stack import processes
+from meli_tasks.stack.home import Home
+from meli_tasks.stack.interrupts import Interrupts
+from meli_tasks.stack.processes import Record, Service
+from meli_tasks.stack.servers import POLL_SECONDS
+from meli_tasks.stack.services import PASSING, Ports, Stack, prepare_airflow
+
+SECONDS_TO_PROVE_HEALTH = 10.0
+# Stopped in this order: nobody is left writing to a store that is gone.
+STOP_ORDER = (
+    ("airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-api-server"),
+    ("mlflow",),
+    ("s3",),
+)
+OF_OTHERS = ("AIRFLOW", "_AIRFLOW", "MLFLOW_", "AWS_")
+
+
+@dataclass
+class StackStart:
+    """One attempt to bring a stack up: what it started is what an interrupted demo stops again."""
+
+    home: Home
+    say: Callable[[str], None]
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    started: dict[str, Record] = field(default_factory=dict)
+    _migration: subprocess.Popen[bytes] | None = None
+
+    def run(self, asked: Settings) -> Stack:
+        """Start what does not run yet, and return when everything answers.
+
+        Raises:
+            MeliError: a server ended or is late; its log's last lines are in the message.
+        """
+        leave_others_behind()
+        self.home.make()
+        stack = Stack.of(self.home, asked, Ports.choose(self.home))
+        self.home.remember({name: value for name, value in stack.settings.items() if name not in PASSING})
+        prepare_airflow(self.home, stack.secrets)
+        reused = [service.title for service in (*stack.storage(), *stack.airflow()) if self._is_good(service)]
+        if reused:
+            self.say(f"Running already: {', '.join(reused)}")
+        storage = [service for service in stack.storage() if service.title not in reused]
+        airflow = [service for service in stack.airflow() if service.title not in reused]
+        if airflow:
+            self._begin_migration(stack)
+        self._start(storage)
+        self._finish_migration()
+        self._start(airflow)
+        processes.wait(self.home, self.started, [*storage, *airflow], self._told)
+        return stack
+
+    def undo(self) -> None:
+        """Stop what this start started, and nothing else."""
+        if self._migration and self._migration.poll() is None:
+            self._migration.kill()
+            self._migration.wait()
+        stop_all(self.home, list(self.started.values()), self.say)
+
+    def _start(self, services: Sequence[Service]) -> None:
+        for service in services:
+            with self.interrupts.held():
+                self.started[service.name] = processes.start(self.home, service)
+
+    def _is_good(self, service: Service) -> bool:
+        """Whether it runs, with these settings, and answers; one that does not is stopped, to be started anew."""
+        record = processes.read(self.home, service.name)
+        if not record:
+            return False
+        if record.lives() and record.fingerprint == service.fingerprint:
+            deadline = time.monotonic() + SECONDS_TO_PROVE_HEALTH
+            while time.monotonic() < deadline and record.lives():
+                if service.ready():
+                    return True
+                time.sleep(2 * POLL_SECONDS)
+        if processes.stop(self.home, [record]):
+            self.say(f"{service.title} ran with other settings or did not answer: started anew")
+        return False
+
+    def _begin_migration(self, stack: Stack) -> None:
+        """Make Airflow's tables; done once for each version of Airflow."""
+        done = self.home.airflow / "migrated"
+        if done.exists() and done.read_text(encoding="utf-8") == version("apache-airflow"):
+            return
+        with (self.home.logs / "airflow-migrate.log").open("wb") as log, self.interrupts.held():
+            self._migration = subprocess.Popen(
+                [sys.executable, "-m", "airflow", "db", "migrate"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                env={**os.environ, **stack.airflow()[0].environment}, start_new_session=True,
+            )  # fmt: skip
+
+    def _finish_migration(self) -> None:
+        if self._migration is None:
+            return
+        if self._migration.wait():
+            raise MeliError(f"Airflow's database could not be made. {processes.log_end(self.home, 'airflow-migrate')}")
+        (self.home.airflow / "migrated").write_text(version("apache-airflow"), encoding="utf-8")
+
+    def _told(self, service: Service, seconds: float) -> None:
+        if service.name == "airflow-triggerer":
+            return
+        where = f" at http://localhost:{service.port}" if service.port else ""
+        self.say(f"{service.title} ready{where} ({seconds:.0f} s)")
+
+
+def stop_all(home: Home, records: Sequence[Record], say: Callable[[str], None]) -> list[Record]:
+    """End processes of the stack in an order that loses nothing."""
+    stopped: list[Record] = []
+    for names in STOP_ORDER:
+        group = [record for record in records if record.name in names]
+        if group:
+            stopped += processes.stop(home, group)
+    for record in stopped:
+        say(f"Stopped {record.name} (process {record.pid})")
+    if not processes.running(home):
+        home.forget()
+    return stopped
+
+
+def leave_others_behind() -> None:
+    """Drop what the caller's environment says to another Airflow, MLflow or S3: our servers must not read it."""
+    for name in [name for name in os.environ if name.startswith(OF_OTHERS)]:
+        del os.environ[name]

@@ -1,0 +1,172 @@
+"""What a run of `meli_training` is doing: Airflow's task instances joined with what the stages note in the store."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from meli_tasks.live import live_name
+from meli_tasks.plan import Plan
+from meli_tasks.runner import Step
+from meli_tasks.stack.airflow_api import AirflowApi
+from meli_tasks.store import Store
+
+DAG = "meli_training"
+# In the order they run; what else the DAG has is bookkeeping and is shown only when it fails.
+STAGES = ("plan", "ingest", "preprocess", "embed", "train_mlp", "train_cnn", "evaluate", "promote")
+ENDED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
+
+
+@dataclass
+class Task:
+    """One task instance, as a person wants to see it."""
+
+    task: str
+    index: int
+    name: str
+    state: str
+    seconds: float
+    attempt: int
+    hit: bool = False
+    note: dict[str, Any] = field(default_factory=dict)
+    ended: str = ""
+    message: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its stage, and which one where there are several."""
+        stage = "train" if self.task.startswith("train_") else self.task
+        return f"{stage} {self.name}" if self.name else stage
+
+
+class Watch:
+    """Looks at one run."""
+
+    def __init__(self, api: AirflowApi, store: Store, run: str, logs: Path) -> None:
+        self.run = run
+        self._api = api
+        self._store = store
+        self._logs = logs
+        self._plan: Plan | None = None
+        self._messages: dict[tuple[str, int, int], str] = {}
+        self._hits: dict[tuple[str, int], bool] = {}
+
+    def state(self) -> str:
+        """The run's state in Airflow: queued, running, success or failed."""
+        return self._api.run_state(DAG, self.run)
+
+    def plan(self) -> Plan | None:
+        """The run's plan, once there is one."""
+        if self._plan is None and (recipes := self._api.returned(DAG, self.run, "plan")):
+            self._plan = Plan.load(self._store, recipes[0]["plan"])
+        return self._plan
+
+    def tasks(self) -> list[Task]:
+        """The run's tasks in the order they run."""
+        found = [self._task(instance) for instance in self._api.tasks(DAG, self.run)]
+        shown = [task for task in found if task.task in STAGES or task.state == "failed"]
+        order = {name: place for place, name in enumerate(STAGES)}
+        return sorted(shown, key=lambda task: (order.get(task.task, len(order)), task.index))
+
+    def _message(self, task: Task) -> str:
+        """Why a task failed: what it logged as its error, else its exception's last words."""
+        at = (task.task, task.index, task.attempt)
+        if at not in self._messages:
+            self._messages[at] = self._message_in_log(task)
+        return self._messages[at]
+
+    def _message_in_log(self, task: Task) -> str:
+        event = ""
+        for line in self._log_lines(task):
+            if line.get("level") in ("error", "critical"):
+                if line.get("logger") == "meli_tasks":
+                    return str(line.get("event", ""))
+                errors = line.get("error_detail") or []
+                if errors:
+                    event = f"{errors[0].get('exc_type', '')}: {errors[0].get('exc_value', '')}"
+        return event or "its log says nothing; it was killed, or never started"
+
+    def log_file(self, task: Task) -> Path:
+        """Where the log of a task's last attempt is."""
+        mapped = f"/map_index={task.index}" if task.index >= 0 else ""
+        folder = self._logs / f"dag_id={DAG}/run_id={self.run}/task_id={task.task}{mapped}"
+        return folder / f"attempt={max(1, task.attempt)}.log"
+
+    def returned(self, task: str, index: int = -1) -> Any:
+        """What a task returned."""
+        return self._api.returned(DAG, self.run, task, index)
+
+    def _task(self, instance: dict[str, Any]) -> Task:
+        task = Task(
+            task=instance["task_id"],
+            index=int(instance["map_index"]),
+            name=str(instance.get("rendered_map_index") or ""),
+            state=instance["state"] or "waiting",
+            seconds=_seconds(instance),
+            attempt=int(instance.get("try_number") or 0),
+            ended=instance.get("end_date") or "",
+        )
+        if task.state == "success":
+            task.hit = self._hit(task)
+        elif task.state == "running":
+            task.note = self._note(task)
+        elif task.state in ("failed", "up_for_retry"):
+            task.message = self._message(task)
+        return task
+
+    def _hit(self, task: Task) -> bool:
+        """Whether a task found its result instead of computing it; asked once, for it has ended."""
+        at = (task.task, task.index)
+        if at not in self._hits:
+            answer = self.returned(*at)
+            parts = answer if isinstance(answer, list) else [answer]
+            self._hits[at] = all(isinstance(part, dict) and bool(part.get("hit")) for part in parts)
+        return self._hits[at]
+
+    def _note(self, task: Task) -> dict[str, Any]:
+        """What the stage says of itself: the latest note of this run about one of the task's steps."""
+        for step in reversed(self._steps(task)):
+            blob = self._store.read(live_name(step.stage, step.key))
+            note: dict[str, Any] = json.loads(blob.data) if blob else {}
+            if note.get("run_id") == self.run and note.get("state") == "running":
+                return note
+        return {}
+
+    def _steps(self, task: Task) -> list[Step]:
+        plan = self.plan()
+        if plan is None:
+            return []
+        if task.task.startswith("train_"):
+            return [plan.sets[task.name]] if task.name in plan.sets else []
+        if task.task == "ingest":
+            return [plan.ingest]
+        if task.task in ("preprocess", "embed") and task.index >= 0:
+            recipe = plan.recipes[task.index]
+            return [recipe.preprocess] if task.task == "preprocess" else list(recipe.embeds)
+        return []
+
+    def _log_lines(self, task: Task) -> list[dict[str, Any]]:
+        try:
+            text = self.log_file(task).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        lines = []
+        for line in text.splitlines():
+            try:
+                parsed = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # what a library printed
+            lines.append(parsed if isinstance(parsed, dict) else {})
+        return lines
+
+
+def _seconds(instance: dict[str, Any]) -> float:
+    if instance.get("duration") is not None and instance.get("end_date"):
+        return float(instance["duration"])
+    if instance.get("start_date") and instance["state"] == "running":
+        began = datetime.fromisoformat(instance["start_date"].replace("Z", "+00:00"))
+        return max(0.0, (datetime.now(UTC) - began).total_seconds())
+    return 0.0

@@ -1,0 +1,14 @@
+"""One module a stage: local paths in, local paths out.
+
+A stage's version is part of every key made by it: raise it when the same inputs and parameters give another result.
+The versions stand here, not in the modules, so that a plan can compute keys without importing torch or gensim.
+"""
+
+VERSIONS: dict[str, int] = {
+    "ingest": 1,
+    "preprocess": 1,
+    "embed": 1,
+    "train": 1,
+    "evaluate": 1,
+    "promote": 1,
+}

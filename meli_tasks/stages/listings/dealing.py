@@ -1,0 +1,129 @@
+"""The second pass over a source: rare categories set aside, splits dealt, listings written and fingerprinted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from meli_tasks.core.errors import BadData
+from meli_tasks.core.splits import SPLITS
+from meli_tasks.stages.listings.columns import bytes_of, integers, numbers_of, texts
+from meli_tasks.stages.listings.quarantine import Quarantine
+from meli_tasks.stages.listings.rows import BadRow, shown
+from meli_tasks.stages.listings.staging import LISTINGS, NO_SPLIT, Staged
+
+_FINGERPRINTED = LISTINGS.names[1:]
+_REPEATING = _FINGERPRINTED[1:]
+_TRAIN = SPLITS.index("train")
+
+
+@dataclass
+class Dealt:
+    """What stands in the listings."""
+
+    rows: int = 0
+    languages: Counter[str] = field(default_factory=Counter)
+    label_qualities: Counter[str] = field(default_factory=Counter)
+    splits: Counter[str] = field(default_factory=Counter)
+    splits_from: str = ""
+    fingerprint: str = ""
+    """SHA-256 over the columns' texts, in order; the same however the source was cut into files and formats."""
+
+    def counters(self) -> dict[str, Counter[str]]:
+        """The counters by the column they count."""
+        return {"language": self.languages, "label_quality": self.label_qualities, "split": self.splits}
+
+
+class Splits:
+    """Deals each row its split: the source's own where it gives one, else by the hash of the title.
+
+    A source that marks all its rows, but none as validation or as test (the course's files come one split a file),
+    lends the missing ones from its train rows, by the same hash.
+    """
+
+    def __init__(self, groups: Counter[tuple[str, str | None]], rare: set[str]) -> None:
+        given: Counter[str | None] = Counter()
+        for (category, split), rows in groups.items():
+            given[split] += 0 if category in rare else rows
+        self._missing = [index for index, split in enumerate(SPLITS) if not given[split]] if not given[None] else []
+        self.origin = "hash of the title" if given[None] else "source"
+        if given[None] and given[None] < given.total():
+            self.origin = f"source for {given.total() - given[None]:,} rows, hash of the title for the others"
+        if _TRAIN in self._missing:
+            seen = ", ".join(f"{rows:,} {split}" for split, rows in given.items() if rows)
+            raise BadData(
+                f"The source's split column leaves no rows to train on: {seen}. Add the train file, or take the "
+                "column out: the splits are then dealt by hash."
+            )
+        if self._missing:
+            names = " and ".join(SPLITS[index] for index in self._missing)
+            self.origin = f"source, which has no {names}: taken from its train rows by the hash of the title"
+
+    def deal(self, table: pa.Table) -> NDArray[np.uint8]:
+        """The split of each row of a staged table, an index into SPLITS, shape (rows,)."""
+        own, hashed = numbers_of(table["own_split"]), numbers_of(table["hashed_split"])
+        lent = (own == _TRAIN) & np.isin(hashed, self._missing)
+        dealt: NDArray[np.uint8] = np.where(lent | (own == NO_SPLIT), hashed, own)
+        return dealt
+
+
+class _Fingerprint:
+    """SHA-256 of a table that comes in pieces, the same however it is cut: each column has two hashes of its own."""
+
+    def __init__(self) -> None:
+        self._hashes = [(sha256(), sha256()) for _ in _FINGERPRINTED]
+
+    def update(self, table: pa.Table) -> None:
+        for name, hashes in zip(_FINGERPRINTED, self._hashes, strict=True):
+            for hash_, data in zip(hashes, bytes_of(table[name]), strict=True):
+                hash_.update(data)
+
+    def hexdigest(self) -> str:
+        return sha256(b"".join(hash_.digest() for hashes in self._hashes for hash_ in hashes)).hexdigest()
+
+
+def deal(source: Path, target: Path, staged: Staged, rare: set[str], quarantine: Quarantine) -> Dealt:
+    """Writes the listings of the staged file `source` to `target`, the `rare` categories to quarantine.
+
+    Raises BadData when the source's own splits leave nothing to train on.
+    """
+    splits, dealt, fingerprint = Splits(staged.groups, rare), Dealt(), _Fingerprint()
+    names = texts(SPLITS)
+    with (
+        pa.OSFile(str(source), "rb") as rows,
+        pq.ParquetWriter(
+            target, LISTINGS, compression="zstd", compression_level=1, use_dictionary=_REPEATING
+        ) as writer,
+    ):
+        for batch in pa.ipc.open_stream(rows):
+            table = _without_rare(staged.files, pa.Table.from_batches([batch]), rare, quarantine)
+            split = pa.DictionaryArray.from_arrays(integers(splits.deal(table).astype(np.int32)), names).cast(
+                pa.string()
+            )
+            table = table.select(LISTINGS.names[:-1]).append_column("split", split)
+            writer.write_table(table)
+            dealt.rows += len(table)
+            for name, counter in dealt.counters().items():
+                found = table[name].value_counts().to_pylist()
+                counter.update({item["values"] or "unknown": item["counts"] for item in found})
+            fingerprint.update(table)
+    dealt.splits_from, dealt.fingerprint = splits.origin, fingerprint.hexdigest()
+    return dealt
+
+
+def _without_rare(files: list[Path], table: pa.Table, rare: set[str], quarantine: Quarantine) -> pa.Table:
+    if not rare:
+        return table
+    is_rare = pc.is_in(table["category"], value_set=texts(sorted(rare)))
+    for row in table.filter(is_rare).select(["title", "category", "file", "line"]).to_pylist():
+        seen = shown(f"title={row['title']}, category={row['category']}")
+        quarantine.set_aside(files[row["file"]].name, [BadRow(row["line"], "rare category", seen)])
+    return table.filter(pc.invert(is_rare))

@@ -1,0 +1,92 @@
+"""What every reader hands on: a chunk of rows by columns, and the rows that could not be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from meli_tasks.core.errors import BadData
+
+NEEDED = ("title", "category")
+OPTIONAL = ("language", "label_quality", "split")
+COLUMNS = NEEDED + OPTIONAL
+
+SEEN_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be used: where it stands, why not, and its beginning."""
+
+    line: int
+    """1 is the file's first line; in a Parquet file, its first row."""
+    reason: str
+    seen: str
+
+
+@dataclass
+class Rows:
+    """Rows of one file, as they stand in it. All lists have one length."""
+
+    columns: dict[str, list[str | None]]
+    """The columns of COLUMNS that the file has."""
+    lines: list[int]
+    """The line each row starts on."""
+    bad: list[BadRow] = field(default_factory=list)
+
+
+def foreign(text: str) -> bool:
+    """Whether the text holds bytes that are not UTF-8: they were decoded to lone surrogates, which do not encode."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def shown(text: str) -> str:
+    """The beginning of what was seen, fit to be written as UTF-8; foreign bytes as \\xf1."""
+    return _bytes_of(text[:SEEN_CHARACTERS]).decode("utf-8", "backslashreplace")
+
+
+def _bytes_of(text: str) -> bytes:
+    """The bytes that a text was decoded from."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate of the source's own, which JSON can write as \\ud800
+        return text.encode("utf-8", "surrogatepass")
+
+
+def encoding_of(texts: list[str]) -> str:
+    """The encoding that texts with foreign bytes were probably written in, by the name that iconv knows."""
+    raw = b"".join(map(_bytes_of, texts))
+    # 0x80 to 0x9f are control characters in Latin-1 and letters, quotes and dashes in Windows-1252.
+    return "WINDOWS-1252" if any(0x80 <= byte < 0xA0 for byte in raw) else "ISO-8859-1"
+
+
+def positions(file: str, seen: list[str]) -> dict[str, int]:
+    """Where the columns we know stand among those seen, whatever their case.
+
+    Raises BadData when one is missing or stands there twice.
+    """
+    names = [name.strip().casefold() for name in seen]
+    found = {column: names.index(column) for column in COLUMNS if column in names}
+    for column in COLUMNS:
+        if names.count(column) > 1:
+            raise BadData(
+                f"{file}: the column {column!r} stands there {names.count(column)} times; rename all but one."
+            )
+    for column in NEEDED:
+        if column not in found:
+            raise BadData(missing_column(file, column, seen))
+    return found
+
+
+def missing_column(file: str, column: str, seen: list[str]) -> str:
+    """The message for a column that is not there: which ones are, and which one was probably meant."""
+    from difflib import get_close_matches
+
+    folded = {name.strip().casefold(): name for name in seen}
+    near = get_close_matches(column, list(folded), n=1, cutoff=0.5)
+    names = ", ".join(shown(name) for name in seen[:20]) + (f" and {len(seen) - 20} more" if len(seen) > 20 else "")
+    hint = f"Is it {folded[near[0]]!r}? Rename it to {column!r}." if near else f"Name the column {column!r}."
+    return f"{file}: no column {column!r}. Columns seen: {names}. {hint}"

@@ -1,0 +1,37 @@
+"""The store: everything this project keeps, under one URL, `s3://bucket/prefix` or `file:///folder`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from meli_tasks.core.errors import BadSettings
+from meli_tasks.store.file import FileStore
+from meli_tasks.store.probe import Check, probe
+from meli_tasks.store.protocol import Blob, Store, checked_name
+from meli_tasks.store.s3 import S3Store, client
+
+__all__ = ["Blob", "Check", "Store", "open_store", "probe"]
+
+EXAMPLES = "Write it like s3://bucket/prefix or file:///srv/meli (three slashes: the path is absolute)."
+
+
+def open_store(url: str, *, s3_endpoint: str | None = None, s3_client: Callable[[str | None], Any] = client) -> Store:
+    """The store at `url`. Nothing is touched before its first call.
+
+    `s3_endpoint` is the address of an S3 server other than AWS, else MELI_S3_ENDPOINT or AWS_ENDPOINT_URL_S3 count;
+    `s3_client` makes the boto3 client for it. Errors: BadSettings for a URL that cannot be understood.
+    """
+    parts = urlsplit(url)
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise BadSettings(
+            f"The store's URL {parts.scheme}://… has a '?', '#' or '@' in it, which means nothing here. {EXAMPLES}"
+        )
+    if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
+        return FileStore(Path(unquote(parts.path)))
+    if parts.scheme == "s3" and parts.netloc:
+        prefix = parts.path.strip("/")
+        return S3Store(parts.netloc, checked_name(prefix) if prefix else "", s3_endpoint, s3_client)
+    raise BadSettings(f"The store's URL {url!r} cannot be understood. {EXAMPLES}")

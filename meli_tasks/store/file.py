@@ -1,0 +1,153 @@
+"""A folder as a store, for one machine or a shared disk. Versions are the SHA-256 of the bytes."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from meli_tasks.core.errors import Conflict, MissingArtifact, StoreUnreachable
+from meli_tasks.store.disk import disk_errors, flush, must_be_file, part_file
+from meli_tasks.store.protocol import RESERVED, Blob, checked_name, checked_prefix
+
+NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+
+
+class FileStore:
+    """Names are paths under `folder`; `folder/.store` holds the lock and files in the making."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is absolute; it is made by the first write."""
+        self.folder = folder
+        self._parts = folder / RESERVED / "parts"
+        self._lock = folder / RESERVED / "lock"
+
+    def __repr__(self) -> str:
+        return f"FileStore({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """`file:///…`"""
+        return self.folder.as_uri()
+
+    def read(self, name: str) -> Blob | None:
+        """See Store."""
+        path = self._path(name)
+        with disk_errors(path):
+            try:
+                data = path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return None
+        return Blob(data, sha256(data).hexdigest())
+
+    def write(self, name: str, data: bytes, *, if_absent: bool = False, if_version: str | None = None) -> str:
+        """See Store."""
+        path = self._path(name)
+        with disk_errors(path), part_file(self._parts, path.name) as part:
+            part.write_bytes(data)
+            flush(part)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                if if_version is not None:
+                    self._must_be(name, if_version)
+                if if_absent:
+                    self._create(part, path)
+                else:
+                    part.replace(path)
+        return sha256(data).hexdigest()
+
+    def upload(self, path: Path, name: str) -> None:
+        """See Store."""
+        target = self._path(name)
+        must_be_file(path, name)
+        with disk_errors(target), part_file(self._parts, target.name) as part:
+            shutil.copyfile(path, part)
+            flush(part)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                part.replace(target)
+
+    def download(self, name: str, path: Path) -> None:
+        """See Store."""
+        source = self._path(name)
+        size = self.size(name)
+        if size is None:
+            raise MissingArtifact(f"Nothing stands at {name} in {self.url}.")
+        with disk_errors(path), part_file(path.parent, path.name) as part:
+            shutil.copyfile(source, part)
+            if part.stat().st_size != size:
+                raise StoreUnreachable(
+                    f"{name} of {self.url} came short: {part.stat().st_size} of {size} bytes. Run again."
+                )
+            part.replace(path)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """See Store."""
+        folder = self.folder / checked_prefix(prefix).rpartition("/")[0]
+        found: list[str] = []
+        with disk_errors(folder):
+            for parent, folders, files in os.walk(folder, onerror=_unless_absent):
+                if Path(parent) == self.folder and RESERVED in folders:
+                    folders.remove(RESERVED)
+                relative = Path(parent).relative_to(self.folder).as_posix()
+                found += (file if relative == "." else f"{relative}/{file}" for file in files)
+        yield from sorted(name for name in found if name.startswith(prefix))
+
+    def delete(self, name: str) -> None:
+        """See Store."""
+        path = self._path(name)
+        if self.size(name) is not None:
+            with disk_errors(path), self._locked():
+                path.unlink(missing_ok=True)
+
+    def size(self, name: str) -> int | None:
+        """See Store."""
+        path = self._path(name)
+        with disk_errors(path):
+            try:
+                status = path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def _path(self, name: str) -> Path:
+        return self.folder / checked_name(name)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._lock.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock.open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file closes, also when the process dies
+            yield
+
+    def _must_be(self, name: str, version: str) -> None:
+        blob = self.read(name)
+        if blob is None or blob.version != version:
+            seen = "nothing stands there" if blob is None else f"version {blob.version[:12]} stands there"
+            raise Conflict(f"{name} of {self.url} is not at version {version[:12]} any more: {seen}.")
+
+    def _create(self, part: Path, path: Path) -> None:
+        try:
+            try:
+                os.link(part, path)  # fails when the name exists, also against writers that know nothing of our lock
+            except OSError as error:
+                if error.errno not in NO_HARD_LINKS:
+                    raise
+                if path.exists():
+                    raise FileExistsError(path) from error
+                part.replace(path)
+        except FileExistsError as error:
+            raise Conflict(
+                f"Something already stands at {path.relative_to(self.folder).as_posix()} of {self.url}."
+            ) from error
+
+
+def _unless_absent(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error

@@ -1,0 +1,136 @@
+"""What a store can do, found out by doing it: the S3 part of `meli doctor`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+from meli_tasks.core.errors import Conflict, MeliError
+from meli_tasks.store.protocol import Store
+
+LARGE_BYTES = 9_000_000  # more than one part of a multipart upload
+
+READ_ADVICE = "Check the store's URL, its address and the keys."
+CREATE_ADVICE = (
+    "This store takes a conditional create (If-None-Match: *) and overwrites all the same, as many S3 look-alikes do: "
+    "two workers or two promotions at once would overwrite each other. "
+    "Use a server that honours it: AWS S3, seaweedfs, Ceph, MinIO; or file:///."
+)
+REPLACE_ADVICE = (
+    "This store takes a conditional replace (If-Match) and overwrites all the same: changes at once would be lost. "
+    "Use a server that honours it: AWS S3, seaweedfs, Ceph, MinIO; or file:///."
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing tried: whether it went well, what was seen, and what to do when it did not ("" when all is well)."""
+
+    name: str
+    ok: bool
+    seen: str
+    advice: str = ""
+
+
+def probe(store: Store) -> list[Check]:
+    """Tries what the project needs of `store`, under names of its own that it takes away again.
+
+    The later checks are left out when the store cannot be written to and read at all. Raises nothing of ours.
+    """
+    folder = f"probe/{uuid4().hex}"
+    checks = [_tried("write and read", lambda: _round_trip(store, f"{folder}/small"), READ_ADVICE)]
+    if checks[0].ok:
+        checks += [
+            _tried("list", lambda: _listing(store, folder), "The key needs s3:ListBucket."),
+            _tried("conditional create", lambda: _create_once(store, f"{folder}/created"), CREATE_ADVICE),
+            _tried("conditional replace", lambda: _replace_once(store, f"{folder}/replaced"), REPLACE_ADVICE),
+            _tried(
+                "large file", lambda: _large_file(store, f"{folder}/large"), "The server must take multipart uploads."
+            ),
+        ]
+        checks.append(_tried("delete", lambda: _clean(store, folder), "The key needs s3:DeleteObject."))
+    return checks
+
+
+class _WrongError(Exception):
+    """The store did something else than it was asked; the text says what."""
+
+
+def _tried(name: str, attempt: Callable[[], str], advice: str) -> Check:
+    try:
+        return Check(name, True, attempt())
+    except _WrongError as wrong:
+        return Check(name, False, str(wrong), advice)
+    except MeliError as error:  # says itself what to do
+        return Check(name, False, str(error), advice)
+
+
+def _round_trip(store: Store, name: str) -> str:
+    if store.read(name) is not None:
+        raise _WrongError("a name that was never written holds something")
+    data = os.urandom(1_000)
+    store.write(name, data)
+    blob = store.read(name)
+    if blob is None or blob.data != data:
+        raise _WrongError("what was read is not what was written")
+    return f"1,000 bytes went to {store.url} and came back"
+
+
+def _listing(store: Store, folder: str) -> str:
+    names = list(store.names(f"{folder}/"))
+    if names != [f"{folder}/small"]:
+        raise _WrongError(f"one object was written, and the list shows {len(names)}")
+    return "the object just written is listed"
+
+
+def _create_once(store: Store, name: str) -> str:
+    store.write(name, b"first", if_absent=True)
+    try:
+        store.write(name, b"second", if_absent=True)
+    except Conflict:
+        blob = store.read(name)
+        if blob is None or blob.data != b"first":
+            raise _WrongError("the second create was refused, and the first one's bytes are gone") from None
+        return "the second create of one name was refused"
+    raise _WrongError("the second create of one name was accepted")
+
+
+def _replace_once(store: Store, name: str) -> str:
+    version = store.write(name, b"first")
+    store.write(name, b"second", if_version=version)
+    try:
+        store.write(name, b"third", if_version=version)
+    except Conflict:
+        blob = store.read(name)
+        if blob is None or blob.data != b"second":
+            raise _WrongError(
+                "a replace of an old version was refused, and the bytes are not the last accepted ones"
+            ) from None
+        return "a replace of an old version was refused"
+    raise _WrongError("a replace of an old version was accepted")
+
+
+def _large_file(store: Store, name: str) -> str:
+    data = os.urandom(LARGE_BYTES)
+    with tempfile.TemporaryDirectory(prefix="meli-probe-") as folder:
+        there, back = Path(folder) / "there", Path(folder) / "back"
+        there.write_bytes(data)
+        store.upload(there, name)
+        store.download(name, back)
+        if sha256(back.read_bytes()).digest() != sha256(data).digest():
+            raise _WrongError("the file that came back is another")
+    return f"{LARGE_BYTES / 1e6:.0f} MB went in parts and came back"
+
+
+def _clean(store: Store, folder: str) -> str:
+    for name in store.names(f"{folder}/"):
+        store.delete(name)
+    left = list(store.names(f"{folder}/"))
+    if left:
+        raise _WrongError(f"{len(left)} of the probe's objects are still listed, under {folder}/")
+    return "the probe's objects are gone"

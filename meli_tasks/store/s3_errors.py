@@ -1,0 +1,130 @@
+"""What an S3 server or boto3 says when it cannot, in words: what was seen, where, and what to set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from meli_tasks.core.errors import BadSettings, MeliError, NoSpace, StoreRefused, StoreUnreachable
+from meli_tasks.store.disk import translated
+
+CHECKSUMS = "MELI_S3_CHECKSUMS"
+WRONG_KEYS = "The keys are wrong: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a pair that this server knows."
+EXPIRED = "The keys have run out: get new ones, with AWS_SESSION_TOKEN if they are temporary."
+FULL = "The store is full: make room there."
+LATER = "Try again later."
+ELSEWHERE = "The bucket lives in another region or at another address: set AWS_REGION or MELI_S3_ENDPOINT."
+NO_CONDITIONS = (
+    "It does not know conditional writes, without which two workers overwrite each other: see `meli doctor`."
+)
+OLDER = f"Older stores choke on boto3's checksums: set {CHECKSUMS}=when_required."
+
+# What the code in an answer means, and what to do about it.
+MEANINGS: dict[str, tuple[type[MeliError], str]] = {
+    "InvalidAccessKeyId": (StoreRefused, WRONG_KEYS),
+    "SignatureDoesNotMatch": (StoreRefused, WRONG_KEYS),
+    "AuthorizationHeaderMalformed": (StoreRefused, WRONG_KEYS),
+    "InvalidToken": (StoreRefused, WRONG_KEYS),
+    "ExpiredToken": (StoreRefused, EXPIRED),
+    "TokenRefreshRequired": (StoreRefused, EXPIRED),
+    "RequestTimeTooSkewed": (StoreRefused, "This machine's clock is wrong: set it."),
+    "NoSuchBucket": (
+        StoreRefused,
+        "There is no such bucket: make it, or correct its name in MELI_STORE (a source's: MELI_SOURCE).",
+    ),
+    "PermanentRedirect": (StoreRefused, ELSEWHERE),
+    "IllegalLocationConstraintException": (StoreRefused, ELSEWHERE),
+    "NotImplemented": (StoreRefused, NO_CONDITIONS),
+    "XAmzContentSHA256Mismatch": (StoreRefused, OLDER),
+    "InsufficientStorage": (NoSpace, FULL),
+    "XMinioStorageFull": (NoSpace, FULL),
+    "QuotaExceeded": (NoSpace, FULL),
+    "SlowDown": (StoreUnreachable, LATER),
+    "RequestTimeout": (StoreUnreachable, LATER),
+}
+
+
+def masked(access_key: str) -> str:
+    """Enough of a key id to tell which one it is."""
+    return f"{access_key[: min(4, len(access_key) // 2)]}…" if access_key else "none"
+
+
+def public(endpoint: str) -> str:
+    """An endpoint without the user and password that a URL may carry."""
+    parts = urlsplit(endpoint)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a request went, for messages."""
+
+    endpoint: str
+    bucket: str
+    access_key: str  # masked
+
+    def __str__(self) -> str:
+        return f"bucket {self.bucket!r} at {self.endpoint} with key {self.access_key}"
+
+
+def refused(error: Any, place: Place) -> MeliError:
+    """A botocore ClientError as one of our errors."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    said = str(error.response.get("Error", {}).get("Message", "")) or "no reason given"
+    kind, advice = MEANINGS.get(code) or _meaning_of_status(status, code, said, error.operation_name)
+    return kind(f"S3 answered {status} {code} to {error.operation_name} ({said.rstrip('.')}) for {place}. {advice}")
+
+
+def _meaning_of_status(status: int, code: str, said: str, operation: str) -> tuple[type[MeliError], str]:
+    if status == 507:
+        return NoSpace, FULL
+    if status in (408, 429) or (status >= 500 and status != 501):
+        return StoreUnreachable, LATER
+    if "checksum" in f"{code} {said}".lower():
+        return StoreRefused, OLDER
+    if status == 403:
+        writes = operation.startswith(("Put", "Create", "Upload", "Complete", "Delete"))
+        return StoreRefused, (
+            f"This key may not {'write to' if writes else 'read from'} the bucket: give it s3:GetObject, s3:PutObject, "
+            "s3:DeleteObject and s3:ListBucket, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to one that may."
+        )
+    return StoreRefused, "Run `meli doctor` to see what this store can do."
+
+
+@contextmanager
+def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator[None]:
+    """Says in our own errors what goes wrong at `place()`, and with the local file of a transfer."""
+    from boto3.exceptions import Boto3Error
+    from botocore import exceptions as boto
+
+    try:
+        yield
+    except boto.ClientError as error:
+        raise refused(error, place()) from error
+    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError) as error:
+        raise BadSettings(
+            f"No keys for {place()}: {error}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
+        ) from error
+    except boto.SSLError as error:
+        raise StoreRefused(
+            f"No safe connection to {place()}: {error}. Does it speak http:// rather than https://? "
+            "For a certificate of your own set AWS_CA_BUNDLE to its authority's file."
+        ) from error
+    except (boto.ChecksumError, boto.FlexibleChecksumError) as error:
+        raise StoreUnreachable(f"What came from {place()} is not what was stored: {error}. Run again.") from error
+    except (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError, boto.ReadTimeoutError) as error:
+        raise StoreUnreachable(
+            f"Nothing usable came from {place()}: {error}. "
+            "Is it running, is MELI_S3_ENDPOINT right, does a proxy stand between?"
+        ) from error
+    except (boto.BotoCoreError, Boto3Error) as error:
+        raise StoreRefused(f"boto3 cannot use {place()}: {error}.") from error
+    except OSError as error:
+        if local is None:
+            raise StoreUnreachable(f"The connection to {place()} broke: {error}. Run again.") from error
+        raise translated(error, local) from error

@@ -1,0 +1,106 @@
+"""Tracking is a projection: MLflow is told what the store already holds, and an outage loses nothing but time.
+
+What could not be told leaves a note in the store, `tracking/pending/...`; the next run's evaluation, or `replay`, tells
+it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from meli_tasks.artifacts import Manifest, canonical_json, need
+from meli_tasks.core.errors import BadSettings, MissingArtifact, TrackingUnavailable
+from meli_tasks.mlflow_server import MlflowServer
+from meli_tasks.plan import Plan
+from meli_tasks.projection import EXPERIMENT, Projection
+from meli_tasks.store import Store
+
+logger = logging.getLogger("meli_tasks")
+
+PENDING = "tracking/pending/"
+
+
+class Tracking:
+    """The tracking server of a run. With an empty `uri` nothing is told and nothing is noted."""
+
+    def __init__(self, uri: str, store: Store) -> None:
+        self.uri = uri
+        self.store = store
+        self._projection: Projection | None = None
+
+    def projection(self) -> Projection:
+        """The opened projection.
+
+        Raises:
+            BadSettings: tracking is off.
+            TrackingUnavailable: the server does not answer.
+        """
+        if not self.uri:
+            raise BadSettings("MLFLOW_TRACKING_URI is not set: there is no MLflow server to tell anything.")
+        if self._projection is None:
+            server = MlflowServer(self.uri)
+            self._projection = Projection(server, self.store, server.experiment(EXPERIMENT))
+        return self._projection
+
+    def training(self, plan: Plan, set_name: str, manifest: Manifest) -> str | None:
+        """Tell of a training. The URL of its MLflow run; None while the server is away (then it is told later)."""
+        note = {"kind": "training", "plan": plan.name, "set": set_name, "key": manifest.key}
+        return self._tell(note, lambda: self.projection().training(plan, set_name, manifest))
+
+    def evaluation(self, plan: Plan, measured: Mapping[str, Any]) -> str | None:
+        """Tell of an evaluation, after whatever is still untold. The URL of the MLflow run of the DAG run, or None.
+
+        `measured` holds `key` (evaluate's), `models` (label -> training key), `champion` (label or None), `failed`
+        (names).
+        """
+        note = {"kind": "evaluation", "plan": plan.name, "measured": dict(measured)}
+        url = self._tell(note, lambda: self.projection().evaluation(plan, measured))
+        if url:
+            self.replay()
+        return url
+
+    def pending(self) -> list[str]:
+        """Names of the notes on what is still untold."""
+        return list(self.store.names(PENDING))
+
+    def replay(self) -> int:
+        """Tell what an outage kept from being told; how many were. Stops at the first failure: the rest would fail."""
+        told = 0
+        for name in self.pending() if self.uri else []:
+            blob = self.store.read(name)
+            if blob is None:  # another task told it
+                continue
+            try:
+                if self._again(json.loads(blob.data)) is None:
+                    break
+            except MissingArtifact as error:
+                logger.warning("%s cannot be told to MLflow any more: %s", name, error)
+                self.store.delete(name)
+                continue
+            told += 1
+        if told:
+            logger.info("%d notes from an outage were told to MLflow", told)
+        return told
+
+    def _again(self, note: Mapping[str, Any]) -> str | None:
+        plan = Plan.load(self.store, note["plan"])
+        if note["kind"] == "training":
+            return self.training(plan, note["set"], need(self.store, "train", note["key"]))
+        return self._tell(note, lambda: self.projection().evaluation(plan, note["measured"]))
+
+    def _tell(self, note: Mapping[str, Any], tell: Callable[[], str]) -> str | None:
+        if not self.uri:
+            return None
+        name = f"{PENDING}{note['kind']}-{sha256(canonical_json(note).encode()).hexdigest()[:24]}.json"
+        try:
+            url = tell()
+        except TrackingUnavailable as error:
+            logger.warning("%s It is told later; nothing is lost.", error)
+            self.store.write(name, canonical_json(note).encode())
+            return None
+        self.store.delete(name)
+        return url

@@ -1,0 +1,104 @@
+"""Every command has help and examples that parse, the page of commands is fresh, and the help is there at once."""
+
+from __future__ import annotations
+
+import resource
+import shlex
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from meli_tasks.cli import reference
+from tests.cli.program import MELI, environment, here, meli
+
+COMMANDS = reference.commands()
+HEAVY = {"torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", "numpy", "boto3", "pydantic", "yaml"}
+
+
+def test_the_commands_are_those_of_the_issue() -> None:
+    assert set(COMMANDS) == {"run", "sets", "predict", "champion", "rollback", "runs", "sample", "doctor"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_help_and_examples(name: str) -> None:
+    command = COMMANDS[name]
+    assert len(command.help) > 30
+    assert len(reference.examples_of(command)) >= 2
+    assert [param.name for param in command.params if not param.help] == []
+    shown = here(name, "--help")
+    assert shown.exit_code == 0
+    assert "Examples" in shown.output and f"meli {name}" in shown.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_example_is_understood(name: str) -> None:
+    for example in reference.examples_of(COMMANDS[name]):
+        words = shlex.split(example.partition("|")[0])
+        while "=" in words[0]:
+            words.pop(0)
+        assert words[:2] == ["meli", name]
+        COMMANDS[name].make_context("meli", words[2:])  # raises on an unknown option or a wrong value
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "sample"])
+def test_every_command_can_answer_in_json(name: str) -> None:
+    assert any("--json" in param.opts for param in COMMANDS[name].params)
+
+
+def test_the_page_of_commands_is_fresh() -> None:
+    text = reference.PAGE.read_text(encoding="utf-8")
+    assert reference.page_with(reference.reference(), text) == text, "run python -m meli_tasks.cli.reference"
+
+
+def test_markup_does_not_reach_the_page() -> None:
+    assert reference.plain(r"a [bold]title[/bold], \[256, 128]") == "a title, [256, 128]"
+
+
+def test_starting_imports_nothing_heavy() -> None:
+    code = f"import sys, meli_tasks.cli; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []
+
+
+def test_help_takes_less_than_half_a_second_of_processor() -> None:
+    def spent() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([*MELI, "--help"], env=environment(), capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(spent() for _ in range(3)) < 0.5
+
+
+def test_version() -> None:
+    from meli_tasks import __version__
+
+    assert here("--version").output.strip() == f"meli {__version__}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nonsense"], "No such command"),
+        (["run"], "Missing argument"),
+        (["run", "cook"], "is not one of"),
+        (["run", "all", "--as-of", "yesterday"], "does not match the format"),
+        (["predict"], "give titles"),
+        (["predict", "a", "--input", "b.csv", "--output", "c.csv"], "not both"),
+        (["predict", "--input", "b.csv"], "belong together"),
+        (["predict", "a", "--model", "b", "--set", "c"], "give one"),
+        (["sets", "--yaml"], "name it"),
+    ],
+)
+def test_wrong_usage_is_exit_code_two(arguments: list[str], told: str) -> None:
+    result: Any = here(*arguments)
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.replace("│", " ").split())
+
+
+def test_no_command_shows_the_help() -> None:
+    shown = meli()
+    assert shown.returncode == 2
+    assert "Commands" in shown.stdout + shown.stderr

@@ -1,0 +1,117 @@
+"""What becomes of errors and signals: exit codes, one clear line, no traceback as the first thing a person reads."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import MELI, environment, meli
+
+
+def test_our_errors_are_one_line_and_exit_code_one(tmp_path: Path) -> None:
+    done = meli("champion", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("meli: MELI_STORE is not set")
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_adds_the_traceback(tmp_path: Path) -> None:
+    done = meli("--debug", "champion", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr and "BadSettings" in done.stderr
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    done = meli("champion", cwd=tmp_path, MELI_SLOTS="many")
+    assert done.returncode == 1
+    assert "MELI_SLOTS='many'" in done.stderr
+
+
+BROKEN = """
+import sys
+from meli_tasks.cli import main
+from meli_tasks.settings import Settings
+def fail(*arguments):
+    raise RuntimeError("the sky fell")
+Settings.from_environment = fail
+sys.argv[1:] = ["champion"]
+main()
+"""
+
+
+def test_an_unexpected_error_leaves_its_traceback_in_a_file(tmp_path: Path) -> None:
+    code = BROKEN
+    done = subprocess.run(
+        [MELI[0], "-c", code], env=environment(TMPDIR=str(tmp_path)), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("meli: Unexpected RuntimeError: the sky fell")
+    assert "Traceback" not in done.stderr
+    [file] = tmp_path.glob("meli-error-*.txt")
+    assert str(file) in done.stderr
+    assert "Traceback" in file.read_text() and "the sky fell" in file.read_text()
+
+
+def test_settings_of_the_demo_are_found_and_the_environment_wins(tmp_path: Path) -> None:
+    (tmp_path / ".meli").mkdir()
+    (tmp_path / ".meli" / "environment").write_text(
+        f"# written by make demo\nMELI_STORE={(tmp_path / 'demo').as_uri()}\n"
+    )
+    assert "There was no champion yet in file://" in meli("champion", cwd=tmp_path).stderr
+    other = (tmp_path / "other").as_uri()
+    assert other in meli("champion", cwd=tmp_path, MELI_STORE=other).stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    done = subprocess.run(
+        f"{MELI[0]} -m meli_tasks.cli sets mlp | head -c 10 >/dev/null; echo ${{PIPESTATUS[0]}}",
+        shell=True, executable="/bin/bash", env=environment(), cwd=tmp_path, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+
+
+SLOW_MODEL = """
+import sys, time
+import numpy as np
+from meli_tasks.cli import predict
+class Slow:
+    categories = ["A"]
+    def rank(self, titles, top):
+        print("working", flush=True)
+        time.sleep(0.05)
+        return np.zeros((len(titles), 1), int), np.ones((len(titles), 1), np.float32)
+predict._classifier = lambda key, set_name: ("slow", Slow())
+import meli_tasks.batch
+sys.argv[1:] = ["predict", "--input", "in.csv", "--output", "out.csv"]
+from meli_tasks.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_no_half_output(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    (tmp_path / "in.csv").write_text("title\n" + "abc\n" * 2_000_000)
+    process = subprocess.Popen(
+        [MELI[0], "-c", SLOW_MODEL],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "working\n"
+    assert [path.name for path in tmp_path.glob(".out.csv.*.part")]
+    started = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert time.monotonic() - started < 30
+    assert "Traceback" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]

@@ -1,0 +1,229 @@
+"""`meli run` and the commands that read what it left, on one small run through the real stages."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meli_tasks.cli.run import overrides
+from meli_tasks.cli.run_report import facts_of, told
+from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, MissingArtifact
+from tests.cli.program import document, here
+
+QUICK = ("--override", "train.epochs=2", "--override", "embed.dimensions=8", "--override", "preprocess.max_ngrams=500")
+SETS = ("--sets", "quick_mlp,quick_cnn")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with titles; the store and the cache will stand there too."""
+    folder = tmp_path_factory.mktemp("run")
+    assert here("sample", "--rows", "1200", "--output", str(folder / "titles.csv")).exit_code == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def settings(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("MELI_STORE", (place / "store").as_uri())
+    monkeypatch.setenv("MELI_CACHE", str(place / "cache"))
+    monkeypatch.setenv("MELI_SOURCE", "titles.csv")
+
+
+def run(*arguments: str) -> Any:
+    return here("run", *arguments, *SETS, *QUICK, "--json")
+
+
+@pytest.fixture
+def outcome(settings: None, place: Path) -> Any:
+    """The run; computed for the first test that asks, and all hits for the others."""
+    return json.loads(run("all").stdout)
+
+
+def test_a_run_goes_through_all_stages_and_promotes(outcome: Any) -> None:
+    stages = [step["stage"] for step in outcome["steps"]]
+    assert stages == ["ingest", "preprocess", "embed", "train", "train", "evaluate", "promote"]
+    assert outcome["failed"] == {}
+    assert set(outcome["scores"]) >= {"quick_mlp", "quick_cnn"}
+    assert outcome["decision"]["champion"]["set_name"] in outcome["sets"]
+
+
+def test_a_second_run_computes_nothing_and_says_what_it_saved(outcome: Any) -> None:
+    again = json.loads(run("all").stdout)
+    assert [step["hit"] for step in again["steps"] if step["stage"] in ("ingest", "preprocess", "embed", "train")] == [
+        True
+    ] * 5
+    assert again["seconds_saved"] > again["seconds"] - 5
+    shown = here("run", "train", *SETS, *QUICK)
+    assert shown.exit_code == 0
+    assert shown.stdout.count("already there") == 6  # five steps and the sum
+    assert "saved" in shown.stdout
+
+
+def test_a_run_stops_after_the_stage_that_was_named(outcome: Any) -> None:
+    steps = json.loads(run("preprocess").stdout)["steps"]
+    assert [step["stage"] for step in steps] == ["ingest", "preprocess"]
+
+
+def test_one_failing_set_does_not_sink_the_others(outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from meli_tasks.pipeline import Pipeline
+
+    train = Pipeline.train
+
+    def diverge(self: Pipeline, plan: Any, set_name: str) -> Any:
+        if set_name == "quick_cnn":
+            raise Diverged("loss is nan at step 3; last good loss 4.1")
+        return train(self, plan, set_name)
+
+    monkeypatch.setattr(Pipeline, "train", diverge)
+    result = run("all", "--no-promote")
+    report = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert report["failed"] == {"quick_cnn": "train: loss is nan at step 3; last good loss 4.1"}
+    assert "quick_mlp" in report["scores"]
+    assert "the set quick_cnn failed: train: loss is nan" in result.stderr
+
+
+def test_when_every_set_fails_each_is_named(outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from meli_tasks.pipeline import Pipeline
+
+    def fail(self: Pipeline, plan: Any, recipe: int) -> Any:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(Pipeline, "preprocess", fail)
+    result = run("all")
+    assert result.exit_code == 1
+    reasons = json.loads(result.stdout)["failed"]
+    assert reasons == dict.fromkeys(["quick_mlp", "quick_cnn"], "preprocess: unexpected RuntimeError: out of memory")
+
+
+def test_what_concerns_all_sets_ends_the_run() -> None:
+    assert isinstance(here("run", "all", "--sets", "quick_mpl").exception, BadHyperparameters)
+    assert isinstance(here("run", "all", *SETS, "--override", "train.epochs=0").exception, BadHyperparameters)
+    assert isinstance(here("run", "ingest", "--source", "absent.csv").exception, BadData)
+
+
+def test_overrides_are_yaml_with_a_persons_numbers() -> None:
+    given = ["train.epochs=5", "train.hidden=[256, 128]", "train.learning_rate=1e-3", "train.keep=last", "embed.path="]
+    assert overrides(given) == {
+        "train.epochs": 5,
+        "train.hidden": [256, 128],
+        "train.learning_rate": 0.001,
+        "train.keep": "last",
+        "embed.path": None,
+    }
+    for wrong in ("train.epochs", "=5", "train.hidden=[1,"):
+        with pytest.raises(BadHyperparameters, match="--override"):
+            overrides([wrong])
+
+
+def test_progress_is_told_in_a_line() -> None:
+    progress = {"epoch": 3, "epochs": 10, "loss": 0.51234, "titles_per_second": 54321.0, "seconds_left": 75.0}
+    assert told(progress) == "epoch 3/10, loss 0.5123, 54,321 titles/s, 1 min 15 s left"
+    assert told({"model": "champion", "titles": 4, "of_titles": 9}) == "model champion, titles 4/9"
+    assert facts_of("ingest", {"rows": 12_000, "bad_rows": 2, "fingerprint": "ab"}) == "rows 12,000, bad rows 2"
+
+
+def test_predict_by_the_champion_by_set_and_by_key(outcome: Any) -> None:
+    champion = outcome["decision"]["champion"]
+    answer = document("predict", "Funda Silicona Iphone 11", "Zapatillas Running 42")
+    assert answer["model"] == f"champion {champion['set_name']}"
+    for title in answer["titles"]:
+        shares = [line["probability"] for line in title["categories"]]
+        assert len(shares) == 5 and shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 1.0001
+    by_key = document("predict", "Funda Silicona Iphone 11", "--model", champion["train"][:8])
+    by_set = document("predict", "Funda Silicona Iphone 11", "--set", champion["set_name"])
+    assert by_key["titles"] == by_set["titles"] == answer["titles"][:1]
+
+
+def test_predict_shows_a_table_and_notes_what_it_cannot_know(outcome: Any) -> None:
+    result = here("predict", "Funda Silicona Iphone 11", "📱📱")
+    assert result.exit_code == 0
+    assert result.stdout.count("%") == 10
+    assert "the model knows no word of '📱📱'" in result.stderr
+    for title in ("", "   ", "x" * 100_000):
+        assert isinstance(here("predict", title).exception, BadData)
+
+
+def test_predict_names_the_models_it_cannot_find(outcome: Any) -> None:
+    assert isinstance(here("predict", "a", "--model", "00000000").exception, MissingArtifact)
+    assert isinstance(here("predict", "a", "--model", "ab").exception, BadHyperparameters)
+    assert isinstance(here("predict", "a", "--set", "no_such_set").exception, BadHyperparameters)
+    assert isinstance(here("predict", "a", "--set", "cnn_1").exception, MissingArtifact)
+
+
+def test_predict_a_file_equals_predicting_its_titles(outcome: Any, place: Path) -> None:
+    report = document("predict", "--input", "titles.csv", "--output", "predicted.csv.gz")
+    assert report["rows"] == report["classified"] == 1200
+    assert report["renamed"] == {"category": "given_category"}
+    assert here("predict", "--input", "predicted.csv.gz", "--output", "again.jsonl").exit_code == 0
+    rows = [json.loads(line) for line in (place / "again.jsonl").read_text().splitlines()]
+    [single] = document("predict", rows[700]["title"])["titles"]
+    assert rows[700]["category"] == single["categories"][0]["category"]
+    assert rows[700]["probability"] == pytest.approx(single["categories"][0]["probability"], abs=1e-4)
+    right = sum(row["given_given_category"] == row["category"] for row in rows)
+    assert right > 1200 * 0.2  # columns are not mixed up: far above chance
+
+
+def test_the_champions_card_now_and_on_a_date(outcome: Any) -> None:
+    card = document("champion")
+    assert card["set_name"] == outcome["decision"]["champion"]["set_name"]
+    assert card["decision"]["action"] == "promote"
+    assert card["params"]["epochs"] == 2
+    assert document("champion", "--on", f"{datetime.now(UTC):%Y-%m-%d}")["train"] == card["train"]
+    assert card["train"] in here("champion").stdout
+    error = here("champion", "--on", "2020-01-01").exception
+    assert isinstance(error, MissingArtifact) and "2020-01-01" in str(error)
+
+
+def test_runs_lists_runs_leaderboard_and_decisions(outcome: Any) -> None:
+    history = document("runs", "--limit", "50")
+    mine = next(item for item in history["runs"] if item["run_id"] == outcome["run_id"])
+    assert mine["best"] in mine["models"] and mine["source"] == "titles.csv"
+    assert history["decisions"][-1]["action"] == "promote"
+    shown = here("runs", "--limit", "1").stdout
+    assert "leaderboard of" in shown and "decisions, newest first" in shown
+
+
+def test_rollback_asks_and_says_when_there_is_none_before(outcome: Any) -> None:
+    assert here("rollback").exit_code == 2  # no terminal to ask on
+    assert isinstance(here("rollback", "--yes").exception, MissingArtifact)
+
+
+def test_rollback_puts_the_one_before_back(outcome: Any, place: Path) -> None:
+    from meli_tasks.ledger import Ledger
+    from meli_tasks.settings import Settings
+
+    ledger = Ledger(Settings.from_environment().open_store())
+    before = ledger.champion()
+    last = ledger.last()
+    assert before is not None and last is not None
+    other = before.model_copy(update={"train": "0" * 32, "set_name": "other"})
+    ledger.append(last.number, action="promote", champion=other, reason="a test", by="tests")
+    decision = document("rollback", "--yes", "--reason", "it was worse")
+    assert decision["champion"]["train"] == before.train
+    assert decision["reason"] == "it was worse"
+    assert document("champion")["train"] == before.train
+
+
+@pytest.mark.parametrize("name", ["s.csv", "s.csv.gz", "s.jsonl.gz", "s.parquet"])
+def test_sample_writes_the_same_titles_into_every_kind(tmp_path: Path, name: str) -> None:
+    from meli_tasks.rowfiles import RowFile
+
+    assert document("sample", "--rows", "300", "--seed", "3", "--output", str(tmp_path / name))["rows"] == 300
+    rows = [row for chunk in RowFile(tmp_path / name).chunks() for row in chunk.rows]
+    here("sample", "--rows", "200", "--seed", "3", "--output", str(tmp_path / "plain.csv"))
+    with (tmp_path / "plain.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.DictReader(file)) == rows[:200]
+
+
+def test_an_empty_store_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MELI_STORE", (tmp_path / "empty").as_uri())
+    assert "meli run all" in str(here("champion").exception)
+    assert "meli run all" in str(here("predict", "Funda").exception)
+    assert "meli run all" in here("runs").stdout

@@ -1,0 +1,109 @@
+"""Runs `meli_training` by `dag.test()` with a pipeline whose stages do nothing but succeed or fail as told.
+
+    python scenarios.py '{"one bad": {"fail": {"train": ["cnn"]}, "conf": {"sets": ["mlp", "cnn"]}}}'
+
+Prints a JSON object of scenarios: the run's state, each task instance's state and name, and what evaluate was given.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import meli_tasks.pipeline
+from meli_tasks.core.errors import BadHyperparameters, Diverged, MissingArtifact, StoreUnreachable
+
+SCENARIO: dict[str, Any] = {}
+SEEN: dict[str, Any] = {}
+ARCHITECTURES = {"mlp": "mlp", "mlp_1": "mlp", "cnn": "cnn"}
+
+
+class TellTale:
+    """Stands in for `Pipeline`: recipe 0 serves mlp and cnn, recipe 1 serves mlp_1."""
+
+    store = SimpleNamespace(url="file:///store")
+
+    def __init__(self, settings: Any, run_id: str = "") -> None:
+        SEEN["run_id"] = run_id
+
+    @classmethod
+    def of(cls, plan_name: str, settings: Any = None) -> tuple[TellTale, Any]:
+        sets = {name: None for name in SEEN["params"]["sets"]}
+        family = lambda architecture: [name for name in sets if ARCHITECTURES[name] == architecture]  # noqa: E731
+        return cls(settings), SimpleNamespace(name=plan_name, sets=sets, family=family)
+
+    def plan(self, params: Mapping[str, Any], as_of: date | None, dag_run_url: str = "") -> Any:
+        SEEN.update(params=dict(params), as_of=str(as_of), url=dag_run_url)
+        if "epoch" in params:
+            raise BadHyperparameters("There is no parameter 'epoch': did you mean 'overrides'?")
+        self._maybe_fail("plan", "")
+        names = ["words, fasttext", "lab words, pretrained"][: 2 if "mlp_1" in params["sets"] else 1]
+        return SimpleNamespace(name="plans/run.json", recipes=[SimpleNamespace(name=name) for name in names])
+
+    def ingest(self, plan: Any) -> Any:
+        return self._result("ingest", "")
+
+    def preprocess(self, plan: Any, recipe: int) -> Any:
+        return self._result("preprocess", recipe)
+
+    def embed(self, plan: Any, recipe: int) -> Any:
+        result = self._result("embed", recipe)
+        SEEN.setdefault("embedded", []).append(recipe)
+        return [result]
+
+    def train(self, plan: Any, set_name: str) -> Any:
+        if (set_name == "mlp_1") and 1 not in SEEN.get("embedded", []):
+            raise MissingArtifact("No embed artifact: run the stage embed first.")
+        return self._result("train", set_name), f"http://mlflow/{set_name}"
+
+    def evaluate(self, plan: Any, trained: list[str], failed: list[str]) -> Any:
+        SEEN.update(trained=trained, failed=failed)
+        if not trained:
+            raise MissingArtifact("No training succeeded.")
+        return {"trained": trained, "failed": failed}
+
+    def promote(self, plan: Any, measured: Mapping[str, Any]) -> Any:
+        SEEN["promoted_from"] = dict(measured)
+        return {"decision": {}}
+
+    def _result(self, stage: str, which: Any) -> Any:
+        self._maybe_fail(stage, which)
+        return SimpleNamespace(manifest=SimpleNamespace(name=f"{stage}/{which}/manifest.json"), hit=False, seconds=0.1)
+
+    def _maybe_fail(self, stage: str, which: Any) -> None:
+        tries = SEEN["tries"]
+        tries[f"{stage} {which}".strip()] = tries.get(f"{stage} {which}".strip(), 0) + 1
+        if which in SCENARIO.get("away_once", {}).get(stage, []) and tries[f"{stage} {which}"] == 1:
+            raise StoreUnreachable("The store did not answer.")
+        if which in SCENARIO.get("fail", {}).get(stage, []):
+            raise Diverged("The loss is not finite at step 12.")
+
+
+meli_tasks.pipeline.Pipeline = TellTale  # type: ignore[assignment, misc]
+
+from meli_training import dag  # noqa: E402 - after the replacement
+
+for task in dag.tasks:  # nobody waits for a second try here
+    changes = getattr(task, "partial_kwargs", None)
+    if changes is None:
+        task.retry_delay = timedelta(0)
+    else:
+        changes["retry_delay"] = timedelta(0)
+
+answers = {}
+for title, scenario in json.loads(sys.argv[1]).items():
+    SCENARIO.clear()
+    SCENARIO.update(scenario)
+    SEEN.clear()
+    SEEN["tries"] = {}
+    run = dag.test(run_conf=scenario["conf"])
+    tasks = {}
+    for instance in run.get_task_instances():
+        name = f"{instance.task_id}[{instance.map_index}]" if instance.map_index >= 0 else instance.task_id
+        tasks[name] = [str(instance.state), instance.rendered_map_index]
+    answers[title] = {**SEEN, "run": run.run_id, "state": str(run.state), "tasks": tasks}
+sys.stdout.write(json.dumps(answers) + "\n")

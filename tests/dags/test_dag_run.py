@@ -1,0 +1,98 @@
+"""The DAG's shape under success and failure, by `dag.test()`: which tasks run, by which name, and how the run ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.dags.conftest import InAirflow
+
+SCENARIOS: dict[str, Any] = {
+    "all well": {"conf": {"sets": ["mlp", "cnn", "mlp_1"]}},
+    "one training fails": {"conf": {"sets": ["mlp", "cnn"]}, "fail": {"train": ["cnn"]}},
+    "one recipe fails": {"conf": {"sets": ["mlp", "cnn", "mlp_1"]}, "fail": {"embed": [1]}},
+    "every training fails": {"conf": {"sets": ["cnn"]}, "fail": {"train": ["cnn"]}},
+    "ingest fails": {"conf": {"sets": ["mlp"]}, "fail": {"ingest": [""]}},
+    "unknown key": {"conf": {"sets": ["mlp"], "epoch": 3}},
+    "store away once": {"conf": {"sets": ["mlp"]}, "away_once": {"train": ["mlp"]}},
+}
+
+Seen = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def seen(in_airflow: InAirflow, airflow_database: None) -> Seen:
+    done = in_airflow(str(Path(__file__).parent / "scenarios.py"), json.dumps(SCENARIOS))
+    assert done.returncode == 0, done.stderr[-3000:]
+    answers: Seen = json.loads(done.stdout.splitlines()[-1])
+    for answer in answers.values():
+        answer["output"] = done.stdout
+    return answers
+
+
+def states(answer: dict[str, Any], *tasks: str) -> list[str]:
+    return [answer["tasks"][task][0] for task in tasks]
+
+
+def test_a_run_maps_recipes_and_sets_under_their_own_names(seen: Seen) -> None:
+    run = seen["all well"]
+    assert run["state"] == "success"
+    assert {state for state, _ in run["tasks"].values()} == {"success"}
+    assert run["tasks"]["train_mlp[0]"][1] == "mlp"
+    assert run["tasks"]["train_mlp[1]"][1] == "mlp_1"
+    assert run["tasks"]["train_cnn[0]"][1] == "cnn"
+    assert run["tasks"]["embed[1]"][1] == "lab words, pretrained"
+    assert sorted(run["trained"]) == ["cnn", "mlp", "mlp_1"]
+    assert set(run["tries"].values()) == {1}
+
+
+def test_plan_is_given_every_parameter_the_runs_day_and_its_address(seen: Seen) -> None:
+    run = seen["all well"]
+    assert run["params"]["promotion"] == "auto"
+    assert run["as_of"][:4] == run["run"].split("__")[1][:4]
+    assert run["url"] == f"http://localhost:8080/dags/meli_training/runs/{run['run']}"
+
+
+def test_one_failed_training_does_not_sink_the_others(seen: Seen) -> None:
+    run = seen["one training fails"]
+    assert run["state"] == "success"
+    assert states(run, "train_mlp[0]", "train_cnn[0]") == ["success", "failed"]
+    assert states(run, "evaluate", "promote") == ["success", "success"]
+    assert run["promoted_from"] == {"trained": ["mlp"], "failed": ["cnn"]}
+
+
+def test_what_a_retry_cannot_mend_is_tried_once(seen: Seen) -> None:
+    assert seen["one training fails"]["tries"]["train cnn"] == 1
+    assert seen["store away once"]["tries"]["train mlp"] == 2
+    assert seen["store away once"]["state"] == "success"
+
+
+def test_a_recipe_that_fails_takes_only_its_own_sets_with_it(seen: Seen) -> None:
+    run = seen["one recipe fails"]
+    assert run["state"] == "success"
+    assert states(run, "embed[0]", "embed[1]") == ["success", "failed"]
+    assert states(run, "train_mlp[0]", "train_mlp[1]") == ["success", "failed"]
+    assert run["failed"] == ["mlp_1"]
+
+
+def test_a_run_in_which_no_training_succeeds_fails(seen: Seen) -> None:
+    run = seen["every training fails"]
+    assert run["state"] == "failed"
+    assert states(run, "train_mlp", "evaluate", "promote") == ["skipped", "failed", "upstream_failed"]
+
+
+def test_nothing_trains_after_a_failed_ingest(seen: Seen) -> None:
+    run = seen["ingest fails"]
+    assert run["state"] == "failed"
+    assert states(run, "ingest", "embed", "train_mlp", "promote") == ["failed", *["upstream_failed"] * 3]
+
+
+def test_a_key_that_the_form_let_through_is_refused_by_plan(seen: Seen) -> None:
+    run = seen["unknown key"]
+    assert run["state"] == "failed"
+    assert states(run, "plan", "ingest") == ["failed", "upstream_failed"]
+    assert "There is no parameter 'epoch'" in run["output"]

@@ -1,0 +1,57 @@
+"""The dag-processor reads the file again and again, and every task loads the plugin: both must stay light."""
+
+from __future__ import annotations
+
+import json
+
+from tests.dags.conftest import InAirflow
+
+HEAVY = ["torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", "boto3"]
+
+SCRIPT = """
+import json, sys, time
+import airflow.sdk, airflow.sdk.exceptions, airflow.plugins_manager, pendulum
+before = set(sys.modules)
+started = time.process_time()
+import {module}
+print(json.dumps({{"seconds": time.process_time() - started, "loaded": sorted(set(sys.modules) - before)}}))
+"""
+
+
+def imported(in_airflow: InAirflow, module: str) -> tuple[float, set[str]]:
+    done = in_airflow("-c", SCRIPT.format(module=module))
+    assert done.returncode == 0, done.stderr[-2000:]
+    answer = json.loads(done.stdout.splitlines()[-1])
+    return answer["seconds"], {name.split(".")[0] for name in answer["loaded"]}
+
+
+def test_the_dag_file_loads_nothing_heavy_and_takes_under_half_a_second(in_airflow: InAirflow) -> None:
+    seconds, loaded = imported(in_airflow, "meli_training")
+    assert "meli_tasks" in loaded
+    assert not loaded & set(HEAVY)
+    assert seconds < 0.5
+
+
+def test_the_plugin_costs_a_task_next_to_nothing(in_airflow: InAirflow) -> None:
+    seconds, loaded = imported(in_airflow, "meli_links")
+    assert not loaded & {*HEAVY, "meli_tasks", "fastapi", "sqlalchemy"}
+    assert seconds < 0.1
+
+
+def test_the_form_has_a_typed_field_for_every_parameter(in_airflow: InAirflow) -> None:
+    schemas_of = "{name: dag.params.get_param(name).schema for name in dag.params}"
+    script = f"import json; from meli_training import dag; print(json.dumps({schemas_of}))"
+    done = in_airflow("-c", script)
+    assert done.returncode == 0, done.stderr[-2000:]
+    schemas = json.loads(done.stdout.splitlines()[-1])
+    assert all("type" in schema and "section" in schema for schema in schemas.values())
+    assert schemas["as_of"]["type"] == ["string", "null"]
+    assert schemas["language"]["enum"] == ["any", "spanish", "portuguese"]
+    assert {"mlp", "cnn"} <= set(schemas["sets"]["examples"])
+
+
+def test_a_broken_setting_is_named_when_the_file_is_read(in_airflow: InAirflow) -> None:
+    done = in_airflow("-c", "import meli_training", MELI_TIMEZONE="Mars/Olympus")
+    assert done.returncode == 1
+    assert "MELI_TIMEZONE" in done.stderr.splitlines()[-1]
+    assert "Mars/Olympus" in done.stderr.splitlines()[-1]

@@ -1,0 +1,116 @@
+"""`make demo` whole, once: a real S3 server, MLflow, Airflow's own scheduler; then again, interrupted, and stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from meli_tasks.stack import processes
+from meli_tasks.stack.home import Home
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.timeout(400)
+
+Demo = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    made = Home(tmp_path_factory.mktemp("demo") / "home")
+    yield made
+    records = [record for path in sorted(made.run.glob("*.json")) if (record := processes.read(made, path.stem))]
+    processes.stop(made, records)
+
+
+@pytest.fixture(scope="module")
+def stack(home: Home) -> Demo:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MELI_")}
+    environment = kept | {
+        "PYTHONPATH": str(ROOT),
+        "MELI_HOME": str(home.root),
+        "MELI_SOURCE": "sample:rows=4000,seed=1",
+        "MELI_SETS": "quick_mlp,quick_cnn",
+    }
+
+    def run(command: str, **more: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "meli_tasks.stack", command],
+            env=environment | more, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    return run
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    output, _ = process.communicate(timeout=360)
+    return process.returncode, output
+
+
+def of_the_stack(home: Home) -> set[int]:
+    records = [record for path in home.run.glob("*.json") if (record := processes.read(home, path.stem))]
+    return processes.members({record.pid for record in records})
+
+
+def test_an_interrupted_demo_leaves_nothing_running(stack: Demo, home: Home) -> None:
+    demo = stack("demo")
+    deadline = time.monotonic() + 60
+    while not (home.run / "mlflow.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    sessions = {record.pid for record in processes.running(home)}
+    assert processes.members(sessions)
+    demo.send_signal(signal.SIGINT)
+    code, output = ended(demo)
+    assert code == 130, output
+    assert "Interrupted" in output
+    assert processes.members(sessions) == set()
+    assert processes.running(home) == []
+
+
+def test_the_demo_ends_with_a_champion_and_leaves_the_stack_up(stack: Demo, home: Home) -> None:
+    code, output = ended(stack("demo"))
+    assert code == 0, output
+    assert re.search(r"train quick_mlp: done in", output), output
+    assert re.search(r"quick_cnn +[01]\.\d{4}", output), output
+    assert re.search(r"Champion: quick_(mlp|cnn), balanced accuracy [01]\.\d{4}", output), output
+    assert "make stop" in output
+    assert {record.name for record in processes.running(home)} >= {"s3", "mlflow", "airflow-scheduler"}
+
+
+def test_a_second_demo_reuses_the_stack_and_computes_nothing(stack: Demo, home: Home) -> None:
+    before = {record.pid for record in processes.running(home)}
+    code, output = ended(stack("demo"))
+    assert code == 0, output
+    assert {record.pid for record in processes.running(home)} == before
+    for done in ("ingest", "train quick_mlp", "train quick_cnn", "evaluate"):
+        assert re.search(rf"{done}: done in .*\(already there\)", output), output
+
+
+def test_a_failing_run_shows_its_message_first_and_where_the_log_is(stack: Demo, home: Home, tmp_path: Path) -> None:
+    (tmp_path / "titles.csv").write_text("name,kind\nFunda,CASES\n", encoding="utf-8")
+    code, output = ended(stack("demo", MELI_SOURCE=str(tmp_path / "titles.csv")))
+    assert code == 1, output
+    failure = output[output.index("ingest failed: ") :]
+    assert "titles.csv" in failure.splitlines()[0]
+    assert "Traceback" not in output
+    log = re.search(r"Its log is (\S+)", failure)
+    assert log
+    assert [json.loads(line) for line in Path(log[1]).read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+
+
+def test_stop_ends_every_process(stack: Demo, home: Home) -> None:
+    sessions = {record.pid for record in processes.running(home)}
+    assert processes.members(sessions)
+    code, output = ended(stack("stop"))
+    assert code == 0, output
+    assert processes.members(sessions) == set()
+    assert not of_the_stack(home)

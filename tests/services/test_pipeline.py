@@ -1,0 +1,136 @@
+"""The whole path on a small sample, with real stages and a store in a folder; tracking is off here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meli_tasks.artifacts import need
+from meli_tasks.core.errors import BadData, Conflict
+from meli_tasks.ledger import Ledger
+from meli_tasks.pipeline import Pipeline
+from meli_tasks.plan import Plan
+from meli_tasks.settings import Settings
+
+SMALL: dict[str, Any] = {"source": "sample:rows=2500,seed=3", "sets": ["quick_mlp", "quick_cnn"]}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("pipeline")
+    return Settings(store=f"file://{folder}/store", cache=folder / "cache", sets="quick_mlp")
+
+
+def prepare(settings: Settings, run_id: str, **params: Any) -> tuple[Pipeline, Plan]:
+    pipeline = Pipeline(settings, run_id)
+    plan = pipeline.plan({**SMALL, **params}, None)
+    pipeline.ingest(plan)
+    for index in range(len(plan.recipes)):
+        pipeline.preprocess(plan, index)
+        pipeline.embed(plan, index)
+    return pipeline, plan
+
+
+@pytest.fixture(scope="module")
+def first(settings: Settings) -> tuple[Pipeline, Plan, dict[str, Any], dict[str, Any]]:
+    pipeline, plan = prepare(settings, "first")
+    for name in plan.sets:
+        pipeline.train(plan, name)
+    measured = pipeline.evaluate(plan, list(plan.sets), [])
+    return pipeline, plan, measured, pipeline.promote(plan, measured)
+
+
+def test_the_first_run_ends_with_its_best_set_as_champion(first: Any) -> None:
+    pipeline, plan, measured, decision = first
+    scores = pipeline.scores(measured["key"])
+    best = max(scores, key=lambda label: scores[label]["balanced_accuracy"])
+    champion = Ledger(pipeline.store).champion()
+    assert champion is not None
+    assert (decision["action"], champion.set_name, champion.train) == ("promote", best, plan.sets[best].key)
+    assert champion.balanced_accuracy == scores[best]["balanced_accuracy"] > 0.2
+
+
+def test_a_second_run_computes_nothing_and_keeps_the_champion(settings: Settings, first: Any) -> None:
+    pipeline, plan = Pipeline(settings, "second"), first[1]
+    again = pipeline.plan(SMALL, None)
+    results = [pipeline.ingest(again), pipeline.preprocess(again, 0), *pipeline.embed(again, 0)]
+    results += [pipeline.train(again, name)[0] for name in again.sets]
+    assert [result.hit for result in results] == [True] * len(results)
+    measured = pipeline.evaluate(again, list(again.sets), [])
+    assert measured["hit"]
+    assert measured["champion"] in plan.sets
+    assert pipeline.promote(again, measured)["action"] == "keep"
+
+
+def test_a_retried_promotion_writes_no_second_decision(first: Any) -> None:
+    pipeline, plan, measured, decision = first
+    before = len(Ledger(pipeline.store).decisions())
+    assert pipeline.promote(plan, measured)["number"] == decision["number"]
+    assert len(Ledger(pipeline.store).decisions()) == before
+
+
+def test_the_others_are_evaluated_without_a_failed_set(settings: Settings, first: Any) -> None:
+    pipeline, plan, *_ = first
+    measured = pipeline.evaluate(plan, ["quick_cnn"], ["quick_mlp"])
+    assert measured["failed"] == ["quick_mlp"]
+    assert "quick_cnn" in measured["models"]
+
+
+def test_nothing_trained_is_nothing_to_evaluate(first: Any) -> None:
+    pipeline, plan, *_ = first
+    with pytest.raises(BadData, match="No training succeeded"):
+        pipeline.evaluate(plan, [], ["quick_mlp", "quick_cnn"])
+
+
+def test_a_champion_of_another_run_is_measured_on_this_run_s_titles(settings: Settings, first: Any) -> None:
+    pipeline, plan = prepare(settings, "third", source="sample:rows=2600,seed=4", sets=["quick_mlp"])
+    pipeline.train(plan, "quick_mlp")
+    measured = pipeline.evaluate(plan, ["quick_mlp"], [])
+    champion = Ledger(pipeline.store).champion()
+    assert champion is not None
+    assert measured["models"] == {"quick_mlp": plan.sets["quick_mlp"].key, "champion": champion.train}
+    assert need(pipeline.store, "evaluate", measured["key"]).inputs["ingest"] == plan.ingest.key
+
+
+def test_promotion_never_only_reports(settings: Settings, first: Any) -> None:
+    pipeline, plan = Pipeline(settings, "never"), first[1]
+    plan = pipeline.plan({**SMALL, "promotion": "never"}, None)
+    measured = pipeline.evaluate(plan, list(plan.sets), [])
+    assert pipeline.promote(plan, measured)["action"] == "keep"
+
+
+def test_a_ledger_that_moved_meanwhile_is_decided_again(settings: Settings, first: Any) -> None:
+    pipeline, _, _, _ = first
+    plan = Pipeline(settings, "late").plan(SMALL, None)
+    measured = pipeline.evaluate(plan, list(plan.sets), [])
+    ledger = Ledger(pipeline.store)
+    last = ledger.last()
+    assert last is not None
+    ledger.append(last.number, action="keep", reason="somebody was quicker", by="a test")
+    assert pipeline.promote(plan, measured)["number"] == last.number + 2
+
+
+def test_a_ledger_that_never_rests_ends_in_a_conflict(
+    settings: Settings, first: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, plan, measured, _ = first
+
+    def loses(*_: Any, **__: Any) -> None:
+        raise Conflict("somebody was quicker.")
+
+    monkeypatch.setattr("meli_tasks.registry.Registry.apply", loses)
+    with pytest.raises(Conflict, match="moved 3 times"):
+        pipeline.promote(plan, measured)
+
+
+def test_a_forced_run_computes_again(settings: Settings, first: Any) -> None:
+    pipeline = Pipeline(settings, "forced")
+    plan = pipeline.plan({**SMALL, "force": True}, None)
+    assert not pipeline.ingest(plan).hit
+    assert need(pipeline.store, "ingest", plan.ingest.key).about["run_id"] == "forced"
+
+
+def test_no_half_of_anything_is_left_in_the_cache(settings: Settings, first: Any) -> None:
+    assert list(Path(settings.cache, "work").iterdir()) == []

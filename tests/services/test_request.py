@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from meli_tasks.core.errors import BadHyperparameters
+from meli_tasks.core.hyperparameters import Ingest, Promote
+from meli_tasks.request import Request
+from meli_tasks.settings import Settings
+
+SETTINGS = Settings(source="titles.csv", sets="mlp, cnn,mlp")
+
+
+def test_what_is_not_asked_comes_from_the_settings() -> None:
+    request = Request.check({"source": None, "as_of": ""}, SETTINGS)
+    assert (request.source, request.sets) == ("titles.csv", ("mlp", "cnn"))
+
+
+def test_an_unknown_key_is_refused_with_the_nearest() -> None:
+    with pytest.raises(BadHyperparameters, match="did you mean 'min_gain'"):
+        Request.check({"min_gian": 0.1}, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "params", [{"min_gain": 7}, {"sets": []}, {"language": "klingon"}, {"as_of": "soon"}, {"overrides": 3}]
+)
+def test_a_value_out_of_range_is_refused_with_what_was_seen(params: dict[str, Any]) -> None:
+    with pytest.raises(BadHyperparameters) as caught:
+        Request.check(params, SETTINGS)
+    assert next(iter(params)) in str(caught.value)
+
+
+def test_the_form_and_the_stages_agree_on_their_defaults() -> None:
+    request = Request.check({}, SETTINGS)
+    assert request.ingest() == Ingest()
+    assert request.promote() == Promote()

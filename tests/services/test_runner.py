@@ -1,0 +1,193 @@
+"""The runner against a real file store, with small stages made for the test."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meli_tasks import stages
+from meli_tasks.artifacts import find, manifest_name
+from meli_tasks.core.errors import BadData, Conflict, MissingArtifact
+from meli_tasks.runner import Runner, Step
+from meli_tasks.settings import Settings
+from meli_tasks.store import Store, open_store
+
+Body = Callable[[Mapping[str, Path], Path, dict[str, Any]], dict[str, Any]]
+
+
+class Toy:
+    """A stage whose body a test gives, and that counts how often it ran."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self.calls = 0
+
+    def run(self, inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any) -> dict[str, Any]:
+        self.calls += 1
+        log.progress(step=1, steps=1)
+        return self.body(inputs, out, params)
+
+
+def writes_its_params(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
+    (out / "folder").mkdir()
+    (out / "folder" / "result.txt").write_text(str(params["value"]))
+    return {"value": params["value"]}
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    settings = Settings.from_environment(
+        {"MELI_STORE": f"file://{tmp_path}/store", "MELI_CACHE": str(tmp_path / "cache"), "MELI_HOME": str(tmp_path)}
+    )
+    return Runner(settings, run_id="test")
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Toy]]:
+    def install(body: Body, name: str = "toy") -> Toy:
+        stage = Toy(body)
+        module = types.ModuleType(f"meli_tasks.stages.{name}")
+        module.run = stage.run  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(stages.VERSIONS, name, 1)
+        return stage
+
+    return install
+
+
+def test_a_second_run_computes_nothing(runner: Runner, toy: Callable[..., Toy]) -> None:
+    stage = toy(writes_its_params)
+    step = Step("toy", "once", {"value": 1})
+    first, second = runner.run(step), runner.run(step)
+    assert (first.hit, second.hit, stage.calls) == (False, True, 1)
+    assert second.manifest == first.manifest
+
+
+def test_another_parameter_version_or_input_is_another_artifact(
+    runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy(writes_its_params)
+    step = Step("toy", "one", {"value": 1})
+    keys = {step.key, Step("toy", "one", {"value": 2}).key, Step("toy", "one", {"value": 1}, {"source": "a"}).key}
+    assert Step("toy", "another name", {"value": 1}).key == step.key
+    monkeypatch.setitem(stages.VERSIONS, "toy", 2)
+    assert len(keys | {Step("toy", "one", {"value": 1}).key}) == 4
+
+
+def test_a_failing_stage_leaves_nothing_in_the_store_but_its_last_note(runner: Runner, toy: Callable[..., Toy]) -> None:
+    def fails(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
+        (out / "half.txt").write_text("half")
+        raise BadData("seen, where, what to do")
+
+    toy(fails)
+    step = Step("toy", "fails", {"value": 1})
+    with pytest.raises(BadData):
+        runner.run(step)
+    assert find(runner.store, "toy", step.key) is None
+    assert list(runner.store.names("")) == [f"live/toy/{step.key}.json"]
+    assert list((runner.settings.cache / "work").iterdir()) == []
+
+
+def test_inputs_come_from_the_store_when_the_cache_is_empty(
+    runner: Runner, toy: Callable[..., Toy], tmp_path: Path
+) -> None:
+    toy(writes_its_params)
+
+    def reads(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
+        return {"read": (inputs["toy"] / "folder" / "result.txt").read_text()}
+
+    toy(reads, "reader")
+    first = runner.run(Step("toy", "made", {"value": 7}))
+    elsewhere = Runner(runner.settings.model_copy(update={"cache": tmp_path / "other"}), runner.store)
+    result = elsewhere.run(Step("reader", "read", {}, {"toy": first.manifest.key}))
+    assert result.manifest.summary == {"read": "7"}
+
+
+def test_a_missing_input_says_which_stage_to_run(runner: Runner, toy: Callable[..., Toy]) -> None:
+    toy(writes_its_params, "reader")
+    with pytest.raises(MissingArtifact, match="Run the stage `toy` first"):
+        runner.run(Step("reader", "read", {}, {"toy": "0" * 32}))
+
+
+def test_a_file_changed_in_the_store_is_refused(runner: Runner, toy: Callable[..., Toy], tmp_path: Path) -> None:
+    toy(writes_its_params)
+    manifest = runner.run(Step("toy", "made", {"value": 7})).manifest
+    runner.store.write(manifest.file_name("folder/result.txt"), b"8")
+    elsewhere = Runner(runner.settings.model_copy(update={"cache": tmp_path / "other"}), runner.store)
+    with pytest.raises(BadData, match="not what its manifest says"):
+        elsewhere.folder(manifest)
+
+
+def test_racing_workers_make_one_artifact(runner: Runner, toy: Callable[..., Toy], tmp_path: Path) -> None:
+    both_are_computing = threading.Barrier(2, timeout=30)
+
+    def meets(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
+        both_are_computing.wait()
+        return writes_its_params(inputs, out, params)
+
+    stage = toy(meets)
+    step = Step("toy", "race", {"value": 3})
+    results: list[Any] = []
+    runners = [Runner(runner.settings.model_copy(update={"cache": tmp_path / str(n)}), runner.store) for n in range(2)]
+    threads = [threading.Thread(target=lambda r=r: results.append(r.run(step))) for r in runners]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert stage.calls == 2
+    assert results[0].manifest == results[1].manifest
+    files = [name for name in runner.store.names(f"toy/{step.key}/") if not name.endswith("manifest.json")]
+    assert files == [results[0].manifest.file_name("folder/result.txt")]
+
+
+def test_force_computes_again_and_replaces(runner: Runner, toy: Callable[..., Toy]) -> None:
+    stage = toy(writes_its_params)
+    step = Step("toy", "again", {"value": 1})
+    first = runner.run(step).manifest
+    second = runner.run(step, force=True).manifest
+    assert stage.calls == 2
+    assert find(runner.store, "toy", step.key) == second != first
+
+
+def test_a_lost_answer_to_our_own_manifest_is_not_a_rival(runner: Runner, toy: Callable[..., Toy]) -> None:
+    toy(writes_its_params)
+
+    class Repeats:
+        """A store whose conditional write of the manifest is sent twice, as a client does after a lost answer."""
+
+        def __init__(self, store: Store) -> None:
+            self.store = store
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.store, name)
+
+        def write(self, name: str, data: bytes, **conditions: Any) -> str:
+            version = self.store.write(name, data, **conditions)
+            if conditions.get("if_absent"):
+                raise Conflict("somebody was first")
+            return version
+
+    runner.store = Repeats(open_store(runner.settings.store))  # type: ignore[assignment]
+    step = Step("toy", "lost", {"value": 1})
+    manifest = runner.run(step).manifest
+    assert runner.store.read(manifest_name("toy", step.key)) is not None
+    assert runner.folder(manifest).is_dir()
+    assert runner.store.read(manifest.file_name("folder/result.txt")) is not None
+
+
+def test_the_least_recently_used_artifacts_leave_the_cache(
+    runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("meli_tasks.cache.SECONDS_IN_USE", -1.0)
+    toy(writes_its_params)
+    small = Runner(runner.settings.model_copy(update={"cache_gigabytes": 1.5e-9}), runner.store)
+    manifests = [small.run(Step("toy", "n", {"value": value})).manifest for value in (1, 2, 3)]
+    kept = [path.name[:32] for path in (tmp_path / "cache" / "toy").iterdir()]
+    assert kept == [manifests[-1].key]
+    assert (small.folder(manifests[0]) / "folder" / "result.txt").read_text() == "1"

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from meli_tasks.core.errors import BadSettings
+from meli_tasks.settings import Settings
+
+
+def test_the_environment_wins_over_what_the_stack_wrote(tmp_path: Path) -> None:
+    (tmp_path / "environment").write_text("# written by the demo\nMELI_STORE=s3://demo/a\nMELI_SETS=quick_mlp\n")
+    settings = Settings.from_environment({"MELI_HOME": str(tmp_path), "MELI_SETS": "cnn"})
+    assert (settings.store, settings.sets) == ("s3://demo/a", "cnn")
+
+
+def test_an_empty_variable_is_no_setting(tmp_path: Path) -> None:
+    assert Settings.from_environment({"MELI_HOME": str(tmp_path), "MELI_SOURCE": ""}).source.startswith("sample:")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MELI_TIMEZONE", "Mars/Olympus"), ("MELI_SLOTS", "0"), ("MELI_DEVICE", "tpu"), ("MELI_CACHE_GB", "much")],
+)
+def test_a_bad_setting_is_named_with_what_was_seen(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        Settings.from_environment({"MELI_HOME": str(tmp_path), name: value})
+    assert name in str(caught.value)
+    assert value in str(caught.value)
+
+
+def test_no_store_says_how_to_have_one(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="MELI_STORE is not set"):
+        Settings.from_environment({"MELI_HOME": str(tmp_path)}).open_store()
+
+
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    settings = Settings.from_environment(
+        {"MELI_HOME": str(tmp_path), "AWS_SECRET_ACCESS_KEY": "hush", "MELI_AIRFLOW_PASSWORD": "hush"}
+    )
+    assert "hush" not in repr(settings)
+
+
+def test_trainings_share_the_cores() -> None:
+    cores = len(os.sched_getaffinity(0))
+    assert Settings(slots=1).training_threads() == cores
+    assert Settings(slots=64).training_threads() == max(1, cores // 64)
+    assert Settings(slots=2, threads=5).training_threads() == 5

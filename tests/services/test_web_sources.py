@@ -1,0 +1,123 @@
+"""Sources behind http:// and https://, from a server that can be told to misbehave."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from meli_tasks.core.errors import BadData, StoreRefused, StoreUnreachable
+from tests.services.test_sources import DATA, OTHER, fetched, identity
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "fetched"
+
+
+class Site:
+    """A web server of files; `headers` go out with every answer."""
+
+    def __init__(self) -> None:
+        self.files = {"/titles.csv": DATA}
+        self.headers: dict[str, str] = {}
+        self.status: dict[str, int] = {}
+        self.cut = 0
+        self.asked: list[str] = []
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                self.answer(body=False)
+
+            def do_GET(self) -> None:
+                self.answer(body=True)
+
+            def answer(self, body: bool) -> None:
+                path = self.path.partition("?")[0]
+                site.asked.append(f"{self.command} {path}")
+                data = site.files.get(path)
+                status = site.status.get(self.command) or (200 if data is not None else 404)
+                self.send_response(status)
+                for name, value in site.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data or b"")))
+                self.end_headers()
+                if body and data and status == 200:
+                    self.wfile.write(data[: len(data) - site.cut])
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    served = Site()
+    thread = threading.Thread(target=served.server.serve_forever, args=(0.05,))
+    thread.start()
+    yield served
+    served.server.shutdown()
+    thread.join()
+    served.server.server_close()
+
+
+def test_a_file_on_the_web(site: Site, target: Path) -> None:
+    site.headers = {"ETag": '"abc"'}
+    assert fetched(f"{site.url}/titles.csv?token=1", target) == {"titles.csv": DATA}
+
+
+@pytest.mark.parametrize("headers", [{"ETag": '"abc"'}, {"Last-Modified": "Sat, 21 Nov 2026 20:00:00 GMT"}])
+def test_headers_that_tell_the_content_save_the_download(site: Site, headers: dict[str, str]) -> None:
+    site.headers = headers
+    before = identity(f"{site.url}/titles.csv")
+    assert site.asked == ["GET /titles.csv"]
+    site.headers = {name: value.replace("abc", "def").replace("20:00", "20:01") for name, value in headers.items()}
+    assert identity(f"{site.url}/titles.csv") != before
+
+
+def test_without_such_headers_the_content_is_hashed(site: Site) -> None:
+    before = identity(f"{site.url}/titles.csv")
+    site.files["/titles.csv"] = OTHER
+    assert identity(f"{site.url}/titles.csv") != before
+
+
+def test_a_server_that_refuses_head_will_do(site: Site, target: Path) -> None:
+    site.status = {"HEAD": 405}
+    assert fetched(f"{site.url}/titles.csv", target) == {"titles.csv": DATA}
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (404, BadData, "is not there"),
+        (403, StoreRefused, "answered 403"),
+        (401, StoreRefused, "answered 401"),
+        (429, StoreUnreachable, "answered 429"),
+        (503, StoreUnreachable, "answered 503"),
+    ],
+)
+def test_a_refusal_is_told(site: Site, status: int, error: type[Exception], message: str) -> None:
+    site.status = {"HEAD": status, "GET": status}
+    with pytest.raises(error, match=message):
+        identity(f"{site.url}/titles.csv")
+
+
+def test_a_download_cut_off_leaves_nothing(site: Site, target: Path) -> None:
+    site.headers = {"ETag": '"abc"'}
+    site.cut = 5
+    with pytest.raises(StoreUnreachable):
+        fetched(f"{site.url}/titles.csv", target)
+    assert list(target.iterdir()) == []
+
+
+def test_an_unreachable_server_may_be_retried() -> None:
+    with pytest.raises(StoreUnreachable, match="Nothing usable came from") as caught:
+        identity("http://user:secret@127.0.0.1:9/titles.csv?signature=secret")
+    assert not caught.value.permanent
+    assert "secret" not in str(caught.value)

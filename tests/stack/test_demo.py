@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meli_tasks.core.errors import BadData, BadHyperparameters, BadSettings
+from meli_tasks.settings import Settings
+from meli_tasks.stack import demo
+from meli_tasks.stack.home import Home
+from meli_tasks.stack.services import Ports, airflow_environment, work_settings
+
+
+@pytest.mark.parametrize(
+    "source", ["sample:rows=10,seed=2", "s3://bucket/day={ds}/*.parquet", "https://example.org/titles.csv.gz"]
+)
+def test_what_is_no_path_stays_as_it_is(source: str, tmp_path: Path) -> None:
+    assert demo.absolute(source, tmp_path) == source
+
+
+def test_a_relative_path_becomes_absolute_from_where_the_caller_stands(tmp_path: Path) -> None:
+    (tmp_path / "titles.csv").touch()
+    assert demo.absolute("titles.csv", tmp_path) == str(tmp_path / "titles.csv")
+    assert demo.absolute("days/{ds}/*.csv", tmp_path) == str(tmp_path / "days/{ds}/*.csv")
+
+
+def test_a_file_that_is_not_there_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"MELI_SOURCE=titels.csv: there is no file .*/titels.csv"):
+        demo.wanted({"MELI_SOURCE": "titels.csv", "MELI_HOME": str(tmp_path)}, tmp_path)
+
+
+def test_an_unknown_set_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(BadHyperparameters, match="mlpp"):
+        demo.wanted({"MELI_SETS": "mlpp", "MELI_HOME": str(tmp_path)}, tmp_path)
+
+
+def test_a_wrong_setting_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="MELI_THREADS"):
+        demo.wanted({"MELI_THREADS": "many", "MELI_HOME": str(tmp_path)}, tmp_path)
+
+
+def test_the_nights_are_off_unless_asked_for(tmp_path: Path) -> None:
+    assert demo.wanted({"MELI_HOME": str(tmp_path)}, tmp_path).schedule == "none"
+    assert demo.wanted({"MELI_HOME": str(tmp_path), "MELI_SCHEDULE": "0 4 * * *"}, tmp_path).schedule == "0 4 * * *"
+
+
+def test_parallel_trainings_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+    home.make()
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
+    settings = work_settings(home, Settings.from_environment({}), Ports({"s3": 1}, 2, 3), home.secrets())
+    assert (settings["MELI_SLOTS"], settings["MELI_THREADS"]) == ("2", "4")
+
+
+def test_airflow_is_told_everything_by_its_environment_and_reaches_itself_past_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    home.make()
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    environment = airflow_environment(home, Ports({"s3": 1}, 2, 8081), home.secrets())
+    assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8081/execution/"
+    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith(f"sqlite:///{tmp_path}")
+    assert environment["no_proxy"].split(",") == ["example.org", "127.0.0.1", "localhost"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["demos"], ["stop", "now"]])
+def test_a_wrong_command_line_shows_the_right_one(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.main(arguments) == 2
+    assert "demo|stop|status" in capsys.readouterr().out
+
+
+def test_stop_and_status_of_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MELI_HOME", str(tmp_path / "never"))
+    assert demo.main(["status"]) == 3
+    assert demo.main(["stop"]) == 0
+    assert "Nothing of" in capsys.readouterr().out

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import shutil
+import stat
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from meli_tasks.core.errors import BadSettings, Conflict, NoSpace
+from meli_tasks.settings import Settings
+from meli_tasks.stack.home import CHECKOUT, Home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = Home(tmp_path / "home")
+    made.make()
+    return made
+
+
+def test_secrets_are_drawn_once_and_only_their_owner_reads_them(home: Home) -> None:
+    drawn = home.secrets()
+    assert home.secrets() == drawn
+    assert stat.S_IMODE((home.root / "secrets.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.root.stat().st_mode) == 0o700
+
+
+def test_two_homes_share_no_secret(tmp_path: Path) -> None:
+    homes = [Home(tmp_path / name) for name in ("a", "b")]
+    for each in homes:
+        each.make()
+    a, b = (vars(each.secrets()) for each in homes)
+    assert all(a[name] != b[name] for name in a)
+
+
+def test_what_is_remembered_is_what_the_command_line_reads(home: Home) -> None:
+    home.remember({"MELI_STORE": "s3://meli/store", "AWS_SECRET_ACCESS_KEY": "a=b=c"})
+    settings = Settings.from_environment({"MELI_HOME": str(home.root)})
+    assert (settings.store, settings.secret_key) == ("s3://meli/store", "a=b=c")
+    home.forget()
+    assert Settings.from_environment({"MELI_HOME": str(home.root)}).store == ""
+
+
+def test_one_demo_at_a_time(home: Home) -> None:
+    with home.alone(), pytest.raises(Conflict, match="Another demo is running"), home.alone():
+        pass
+    with home.alone():
+        pass
+
+
+def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(100 * 2**20, 90 * 2**20, 10 * 2**20))
+    with pytest.raises(NoSpace, match=r"10 MB are free at .*home, and the demo needs 500"):
+        Home(tmp_path / "home").make()
+
+
+def test_a_home_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadSettings, match=r"file.* cannot be written: .*MELI_HOME"):
+        Home(tmp_path / "file" / "home").make()
+
+
+def test_without_meli_home_it_is_in_the_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("MELI_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert Home.here().root == CHECKOUT / ".meli"
+    monkeypatch.setenv("MELI_HOME", "elsewhere")
+    assert Home.here().root == tmp_path / "elsewhere"

@@ -1,0 +1,112 @@
+"""evaluate on listings written here, with a classifier that answers what each test tells it to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from meli_tasks.core.errors import BadData
+from meli_tasks.stages import evaluate
+from meli_tasks.stages.log import SilentLog
+
+PARAMS = {"bootstrap_samples": 100, "seed": 1}
+
+
+@dataclass
+class AnswersByTitle:
+    """A stand-in for TitleClassifier: sure of the category that `answers` holds for a title, else of its first one."""
+
+    categories: list[str]
+    answers: dict[str, str]
+
+    def rank(self, titles: list[str], top: int = 5) -> tuple[np.ndarray, np.ndarray]:
+        first = [self.categories.index(self.answers.get(title, self.categories[0])) for title in titles]
+        order = [[i, *(j for j in range(len(self.categories)) if j != i)][:top] for i in first]
+        probabilities = np.linspace(0.9, 0.1, top, dtype=np.float32)[None].repeat(len(titles), 0)
+        return np.array(order), probabilities
+
+
+@pytest.fixture
+def listings(tmp_path: Path) -> Path:
+    folder = tmp_path / "ingest"
+    folder.mkdir()
+    columns = {
+        "row": pa.array(range(8), pa.int64()),
+        "title": ["a1", "a2", "a3", "b1", "b2", "c1", "train me", "validate me"],
+        "category": ["A", "A", "A", "B", "B", "C", "A", "A"],
+        "language": ["spanish", "spanish", "portuguese", "spanish", None, "spanish", "spanish", "spanish"],
+        "label_quality": pa.array(["reliable", "unreliable", None] + ["reliable"] * 5),
+        "split": ["test"] * 6 + ["train", "validation"],
+    }
+    pq.write_table(pa.table(columns), folder / "listings.parquet")
+    return folder
+
+
+def evaluated(
+    monkeypatch: pytest.MonkeyPatch, listings: Path, models: dict[str, AnswersByTitle], chunk: int = 4_096
+) -> tuple[dict[str, object], Path]:
+    monkeypatch.setattr(evaluate, "CHUNK_TITLES", chunk)
+    monkeypatch.setattr(evaluate, "load_model", lambda folder: models[folder.name])
+    inputs = {"ingest": listings}
+    for label in models:
+        inputs[f"model:{label}"] = listings.parent / "models" / label
+        inputs[f"model:{label}"].mkdir(parents=True)
+        (inputs[f"model:{label}"] / "model.json").write_bytes(b"x" * 5_000)
+    out = listings.parent / "out"
+    out.mkdir()
+    return evaluate.run(inputs, out, PARAMS, SilentLog()), out
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 4_096])
+def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path, chunk: int) -> None:
+    perfect = AnswersByTitle(["C", "B", "A"], {"a1": "A", "a2": "A", "a3": "A", "b1": "B", "b2": "B", "c1": "C"})
+    # Knows neither C nor the test's name for it, but a category that the test split lacks.
+    partial = AnswersByTitle(["A", "B", "Z"], {"a1": "A", "a2": "A", "a3": "B", "b1": "B", "b2": "B", "c1": "Z"})
+    summary, out = evaluated(monkeypatch, listings, {"perfect": perfect, "partial": partial}, chunk)
+
+    accuracy = summary["balanced_accuracy"]
+    assert summary["test_titles"] == 6
+    assert accuracy == {"partial": pytest.approx((2 / 3 + 1 + 0) / 3), "perfect": 1.0}
+    scores = json.loads((out / "scores.json").read_text())
+    partial_scores = scores["partial"]
+    assert partial_scores["accuracy"] == pytest.approx(4 / 6)
+    assert partial_scores["top5"] == pytest.approx(5 / 6)
+    assert partial_scores["categories"]["C"] == {"recall": 0.0, "titles": 1}
+    assert partial_scores["by_language"]["unknown"] == {"balanced_accuracy": 1.0, "titles": 1}
+    assert partial_scores["by_language"]["portuguese"] == {"balanced_accuracy": 0.0, "titles": 1}
+    assert sum(part["titles"] for part in partial_scores["by_label_quality"].values()) == 6
+    low, high = partial_scores["interval"]
+    assert low <= accuracy["partial"] <= high
+    assert partial_scores["megabytes"] == 0.005
+    assert partial_scores["milliseconds_p95"] > 0
+
+    table = pq.read_table(out / "predictions.parquet")
+    assert table["row"].to_pylist() == list(range(6))
+    assert table["category"].to_pylist() == ["A", "A", "A", "B", "B", "C"]
+    assert table["partial"].to_pylist() == ["A", "A", "B", "B", "B", "Z"]
+    assert table["perfect_probability"].to_pylist() == pytest.approx([0.9] * 6)
+    assert (out / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_category_that_is_not_in_the_test_split(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:
+    summary, _ = evaluated(monkeypatch, listings, {"lost": AnswersByTitle(["Z"], {})})
+    assert summary["balanced_accuracy"] == {"lost": 0.0}
+
+
+def test_no_test_titles_is_bad_data(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:
+    path = listings / "listings.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.slice(6), path)
+    with pytest.raises(BadData, match="no test titles"):
+        evaluated(monkeypatch, listings, {"model": AnswersByTitle(["A"], {})})
+
+
+def test_no_models_is_bad_data(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:
+    with pytest.raises(BadData, match="No model"):
+        evaluated(monkeypatch, listings, {})

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.hyperparameters import Preprocess
+from meli_tasks.core.text import Encoder
+from meli_tasks.stages import preprocess
+from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.train import read_encoder, read_titles
+
+Row = tuple[str, str, str | None, str]
+
+ROWS: list[Row] = [
+    ("Funda Silicona iPhone 11", "PHONE_CASES", "reliable", "train"),
+    ("Funda Samsung S10", "PHONE_CASES", "unreliable", "train"),
+    ("!!!", "PHONE_CASES", None, "train"),
+    ("Mesa Ratona Madera", "TABLES", "reliable", "train"),
+    ("Mesa de Luz", "TABLES", "reliable", "validation"),
+    ("Funda Motorola", "PHONE_CASES", "unreliable", "validation"),
+    ("Guitarra Criolla", "GUITARS", "reliable", "validation"),
+    ("Mesa de prueba secreta", "TABLES", "reliable", "test"),
+]
+
+EMPTY_WHEN_CUT: list[Row] = [("-", "A", None, "train"), ("!", "B", None, "train"), ("a", "A", None, "validation")]
+
+
+class Heard(SilentLog):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.lines.append(message)
+
+
+def ingested(folder: Path, rows: list[Row] = ROWS) -> dict[str, Path]:
+    folder.mkdir(exist_ok=True)
+    table = pd.DataFrame(rows, columns=["title", "category", "label_quality", "split"])
+    table.insert(0, "row", range(len(table)))
+    table["language"] = "spanish"
+    table.to_parquet(folder / "listings.parquet")
+    return {"ingest": folder}
+
+
+def run(tmp_path: Path, rows: list[Row] = ROWS, **params: Any) -> tuple[Path, dict[str, Any]]:
+    out = tmp_path / "out"
+    out.mkdir()
+    return out, preprocess.run(ingested(tmp_path / "ingest", rows), out, params, SilentLog())
+
+
+def test_arrays_hold_the_encoded_titles_of_each_split(tmp_path: Path) -> None:
+    out, summary = run(tmp_path)
+    assert {path.name for path in out.iterdir()} == set(preprocess.OUTPUTS)
+    words = (out / "vocabulary.txt").read_text(encoding="utf-8").split()
+    assert words[0] == "funda"
+    assert json.loads((out / "categories.json").read_text(encoding="utf-8")) == ["PHONE_CASES", "TABLES"]
+    tokens, offsets = np.load(out / "train.tokens.npy"), np.load(out / "train.offsets.npy")
+    assert offsets.tolist() == [0, 4, 7, 7, 10]
+    assert [words[token - 2] for token in tokens[:4]] == ["funda", "silicona", "iphone", "11"]
+    assert np.load(out / "train.labels.npy").tolist() == [0, 0, 0, 1]
+    assert np.load(out / "train.labels.npy").dtype == np.int32
+    assert np.load(out / "train.reliable.npy").tolist() == [True, False, True, True]
+    assert np.load(out / "validation.labels.npy").tolist() == [1, 0]
+    funda, mesa = (words.index(word) + 2 for word in ("funda", "mesa"))
+    assert np.load(out / "validation.tokens.npy").tolist() == [mesa, 1, 1, funda, 1]
+    assert summary["titles"] == {"train": 4, "validation": 2}
+    assert summary["empty_share"] == {"train": 0.25, "validation": 0.0}
+    assert summary["unknown_share"] == {"train": 0.0, "validation": 0.6}
+    assert json.loads(json.dumps(summary)) == summary
+
+
+def test_nothing_is_learned_from_validation_or_test(tmp_path: Path) -> None:
+    out, _ = run(tmp_path, max_ngrams=1_000, min_ngram_titles=1)
+    learned = (out / "vocabulary.txt").read_text(encoding="utf-8") + (out / "ngrams.txt").read_text(encoding="utf-8")
+    assert "luz" not in learned
+    assert "secreta" not in learned
+
+
+def test_validation_titles_of_unseen_categories_are_left_out_and_counted(tmp_path: Path) -> None:
+    log, out = Heard(), tmp_path / "out"
+    out.mkdir()
+    summary = preprocess.run(ingested(tmp_path / "ingest"), out, {}, log)
+    assert summary["unseen_categories"] == {"titles": 1, "categories": 1, "first": ["GUITARS"]}
+    assert any("1 validation titles of 1 categories that no training title has" in line for line in log.lines)
+
+
+def test_the_train_stage_reads_back_what_was_written(tmp_path: Path) -> None:
+    out, summary = run(tmp_path, max_ngrams=1_000, min_ngram_titles=1, tokenizer="lab", word_ngrams=(1, 3))
+    encoder = read_encoder(out)
+    again = Encoder.from_json(json.loads(json.dumps(encoder.to_json())))
+    assert again.word_ngrams == (1, 3)
+    assert len(encoder.ngrams) == summary["ngrams"] > 0
+    encoded = encoder.encode([row[0] for row in ROWS if row[3] == "train"])
+    for name in ("tokens", "offsets", "ngrams", "ngram_offsets", "ngram_values"):
+        assert np.array_equal(np.load(out / f"train.{name}.npy"), getattr(encoded, name)), name
+    from meli_tasks.core.hyperparameters import Train
+
+    assert len(read_titles(out, "train", Train(architecture="mlp", ngram_dimensions=8), "cpu")) == 4
+
+
+def test_writing_in_chunks_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, whole_summary = run(tmp_path, max_ngrams=1_000, min_ngram_titles=1)
+    monkeypatch.setattr(preprocess, "TITLES_A_CHUNK", 2)
+    (tmp_path / "again").mkdir()
+    pieces, pieces_summary = run(tmp_path / "again", max_ngrams=1_000, min_ngram_titles=1)
+    assert {path.name: path.read_bytes() for path in whole.iterdir()} == {
+        path.name: path.read_bytes() for path in pieces.iterdir()
+    }
+    assert whole_summary == pieces_summary
+
+
+def test_same_listings_give_the_same_bytes(tmp_path: Path) -> None:
+    inputs = ingested(tmp_path / "ingest")
+    written = []
+    for name in ("a", "b"):
+        out = tmp_path / name
+        out.mkdir()
+        preprocess.run(inputs, out, Preprocess(max_ngrams=50, min_ngram_titles=1), SilentLog())
+        written.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([row for row in ROWS if row[1] == "TABLES"], r"only the category \['TABLES'\]"),
+        ([row for row in ROWS if row[3] != "validation"], "no validation titles beside 4 training titles"),
+        (EMPTY_WHEN_CUT, "none of the 2 training titles"),
+    ],
+)
+def test_listings_that_cannot_train_are_bad_data(tmp_path: Path, rows: list[Row], message: str) -> None:
+    with pytest.raises(BadData, match=message):
+        run(tmp_path, rows)
+
+
+def test_missing_listings_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingArtifact, match=r"listings\.parquet is missing: has ingest run"):
+        preprocess.run({"ingest": tmp_path}, tmp_path, {}, SilentLog())

@@ -1,0 +1,181 @@
+"""promote on figures written here: each gate alone, ties, and what the sentence says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from meli_tasks.core.comparison import balanced_accuracy
+from meli_tasks.core.errors import BadData
+from meli_tasks.core.hyperparameters import Promote
+from meli_tasks.stages import promote
+from meli_tasks.stages.log import SilentLog
+
+CATEGORIES = 10
+TITLES = 40  # of each category
+
+
+class Evaluated:
+    """Writes what evaluate writes, for models that are right on chosen titles."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "evaluate"
+        self.folder.mkdir()
+        self.labels = np.repeat(np.arange(CATEGORIES), TITLES)
+        self.predictions: dict[str, np.ndarray] = {}
+        self.scores: dict[str, dict[str, Any]] = {}
+
+    def model(self, label: str, wrong: list[int], milliseconds: float = 1.0, megabytes: float = 10.0) -> None:
+        predictions = self.labels.copy()
+        predictions[wrong] = -1
+        self.predictions[label] = predictions
+        self.scores[label] = {
+            "balanced_accuracy": balanced_accuracy(self.labels, predictions),
+            "interval": [0.0, 1.0],
+            "top5": 1.0,
+            "milliseconds_p95": milliseconds,
+            "megabytes": megabytes,
+        }
+
+    def decide(self, champion: str | None, **params: Any) -> dict[str, Any]:
+        columns = {label: [f"C{p}" for p in positions] for label, positions in self.predictions.items()}
+        table = pa.table({"category": [f"C{label}" for label in self.labels], **columns})
+        pq.write_table(table, self.folder / "predictions.parquet")
+        (self.folder / "scores.json").write_text(json.dumps(self.scores))
+        out = self.folder.parent / "out"
+        out.mkdir(exist_ok=True)
+        all_params = {**Promote().model_dump(), "run_id": "manual__1", "champion": champion, **params}
+        summary = promote.run({"evaluate": self.folder}, out, all_params, SilentLog())
+        decision = json.loads((out / "decision.json").read_text())
+        assert {name: decision[name] for name in summary} == summary
+        return decision
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path) -> Evaluated:
+    return Evaluated(tmp_path)
+
+
+def failed_gates(decision: dict[str, Any]) -> set[str]:
+    return {gate["name"] for gate in decision["gates"] if not gate["passed"]}
+
+
+SOME = list(range(0, 400, 5))  # 80 titles over all categories
+FEW = SOME[::4]
+
+
+def test_first_champion_is_the_most_accurate(evaluate: Evaluated) -> None:
+    evaluate.model("mlp", FEW)
+    evaluate.model("cnn", SOME)
+    decision = evaluate.decide(None)
+    assert decision["promoted"] == "mlp"
+    assert decision["gain"] is None
+    assert "no champion yet" in decision["reason"]
+
+
+def test_equal_candidates_go_by_name(evaluate: Evaluated) -> None:
+    evaluate.model("mlp_b", FEW)
+    evaluate.model("mlp_a", FEW)
+    assert evaluate.decide(None)["promoted"] == "mlp_a"
+
+
+def test_better_challenger_replaces_the_champion(evaluate: Evaluated) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", FEW)
+    decision = evaluate.decide("champion")
+    assert decision["promoted"] == "mlp"
+    assert decision["gain"] == pytest.approx(0.15)
+    assert decision["probability"] == 1
+    assert decision["gain_interval"][0] > 0
+    assert [gate["name"] for gate in decision["gates"]] == [
+        "gain", "probability", "category_drop", "milliseconds", "megabytes",
+    ]  # fmt: skip
+    assert "mlp becomes champion" in decision["reason"]
+    assert "+0.1500" in decision["reason"]
+
+
+def test_champion_already_best_stays(evaluate: Evaluated) -> None:
+    evaluate.model("mlp", FEW)
+    evaluate.model("cnn", SOME)
+    evaluate.model("twin", FEW)
+    decision = evaluate.decide("mlp")
+    assert decision["promoted"] is None
+    assert decision["challenger"] is None
+    assert decision["reason"].startswith("mlp stays champion: no other model measured better")
+
+
+def test_champion_alone_stays(evaluate: Evaluated) -> None:
+    evaluate.model("mlp", FEW)
+    assert "no other model was measured" in evaluate.decide("mlp")["reason"]
+
+
+@pytest.mark.parametrize(
+    ("params", "gate"),
+    [
+        ({"min_gain": 0.2}, "gain"),
+        ({"max_milliseconds": 0.5}, "milliseconds"),
+        ({"max_megabytes": 5}, "megabytes"),
+    ],
+)
+def test_each_gate_alone_holds_the_champion(evaluate: Evaluated, params: dict[str, float], gate: str) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", FEW)
+    decision = evaluate.decide("champion", **params)
+    assert decision["promoted"] is None
+    assert failed_gates(decision) == {gate}
+    assert decision["reason"].startswith("champion stays champion: mlp")
+
+
+def test_a_gain_by_chance_is_not_enough(evaluate: Evaluated) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", SOME[1:])
+    decision = evaluate.decide("champion")
+    assert failed_gates(decision) == {"probability"}
+    assert 0.5 < decision["probability"] < 0.75
+
+
+def test_a_collapsing_category_holds_the_champion_however_good_the_rest(evaluate: Evaluated) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", list(range(30)))  # all right but for three quarters of C0
+    decision = evaluate.decide("champion")
+    assert decision["gain"] > 0.1
+    assert failed_gates(decision) == {"category_drop"}
+    assert "C0: recall 0.800 to 0.250 over 40 test titles" in decision["reason"]
+    assert evaluate.decide("champion", min_category_titles=41)["promoted"] == "mlp"
+
+
+def test_a_candidate_that_fails_a_gate_does_not_block_the_next_best(evaluate: Evaluated) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("ensemble", [], megabytes=5_000)
+    evaluate.model("mlp", FEW)
+    decision = evaluate.decide("champion")
+    assert decision["promoted"] == "mlp"
+    assert [case["label"] for case in decision["examined"]] == ["ensemble", "mlp"]
+
+
+def test_mode_never_measures_and_promotes_nobody(evaluate: Evaluated) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", FEW)
+    decision = evaluate.decide("champion", mode="never")
+    assert decision["promoted"] is None
+    assert decision["probability"] == 1
+    assert "would become champion" in decision["reason"]
+
+
+def test_nobody_becomes_first_champion_past_a_gate(evaluate: Evaluated) -> None:
+    evaluate.model("mlp", FEW, milliseconds=80)
+    decision = evaluate.decide(None)
+    assert decision["promoted"] is None
+    assert "80 milliseconds are above 50" in decision["reason"]
+
+
+def test_a_champion_that_was_not_measured_is_bad_data(evaluate: Evaluated) -> None:
+    evaluate.model("mlp", FEW)
+    with pytest.raises(BadData, match="'cnn' was not measured; evaluate saw mlp"):
+        evaluate.decide("cnn")

@@ -1,0 +1,147 @@
+"""The train stage on small artifacts made here: files written, model loaded again, clear errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.hyperparameters import Preprocess, Train
+from meli_tasks.core.text import learn, tokenize
+from meli_tasks.stages import train
+from meli_tasks.stages.log import SilentLog
+
+NOUNS = {"COVERS": "funda", "MUGS": "taza", "SHOES": "zapatilla", "TABLES": "mesa"}
+OTHERS = ["silicona", "11", "hombre", "roja", "madera", "promo", "x3", "nueva", "ofertas"]
+
+
+class Recorded(SilentLog):
+    """Keeps what a stage told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.lines.append(message)
+
+
+def titles_of(count: int, seed: int) -> tuple[list[str], list[int]]:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, len(NOUNS), count).tolist()
+    nouns = [NOUNS[name] for name in sorted(NOUNS)]
+    return [" ".join([nouns[label], *random.choice(OTHERS, 3)]) for label in labels], labels
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, Path]:
+    folders = {name: tmp_path / name for name in ("preprocess", "embed")}
+    for folder in folders.values():
+        folder.mkdir()
+    folder = folders["preprocess"]
+    titles, _ = titles_of(300, 1)
+    encoder = learn(tokenize(titles, "default"), Preprocess.model_validate({"max_ngrams": 200}))
+    for split, count, seed in (("train", 300, 1), ("validation", 80, 2)):
+        titles, labels = titles_of(count, seed)
+        encoded = encoder.encode(titles)
+        for name in ("tokens", "offsets", "ngrams", "ngram_offsets", "ngram_values"):
+            np.save(folder / f"{split}.{name}.npy", getattr(encoded, name))
+        np.save(folder / f"{split}.labels.npy", np.array(labels, np.int32))
+        np.save(folder / f"{split}.reliable.npy", np.ones(count, bool))
+    stored = encoder.to_json()
+    (folder / "vocabulary.txt").write_text("\n".join(stored.pop("words")) + "\n", encoding="utf-8")
+    (folder / "ngrams.txt").write_text("\n".join(stored.pop("ngrams")) + "\n", encoding="utf-8")
+    np.save(folder / "ngram_weights.npy", np.array(stored.pop("ngram_weights"), np.float32))
+    (folder / "encoder.json").write_text(json.dumps(stored), encoding="utf-8")
+    (folder / "categories.json").write_text(json.dumps(sorted(NOUNS)), encoding="utf-8")
+    vectors = np.random.default_rng(0).normal(size=(2 + len(encoder.words), 8)).astype(np.float32)
+    vectors[0] = 0
+    np.save(folders["embed"] / "vectors.npy", vectors)
+    return folders
+
+
+def params_of(**values: Any) -> Train:
+    base = {"architecture": "mlp", "hidden": (32,), "dropout": 0.0, "epochs": 6}
+    base |= {"batch_size": 16, "learning_rate": 0.05}
+    return Train.model_validate(base | values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"ngram_dimensions": 8},
+        {"architecture": "cnn", "filters": 8, "word_vectors": "trained", "ngram_dimensions": 8},
+        {"architecture": "cnn", "filters": 8, "filter_lengths": (2, 9), "word_vectors": "trained"},
+    ],
+)
+def test_a_model_learns_is_written_and_answers_raw_titles(
+    inputs: dict[str, Path], tmp_path: Path, values: dict[str, Any]
+) -> None:
+    out, log = tmp_path / "out", Recorded()
+    out.mkdir()
+    summary = train.run(inputs, out, params_of(**values), log)
+    assert {path.name for path in out.iterdir()} == set(train.OUTPUTS)
+    assert summary["validation_balanced_accuracy"] > 0.9
+    history = json.loads((out / "history.json").read_text())
+    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4, 5, 6]
+    best = history[summary["best_epoch"] - 1]
+    assert best["best"] and best["validation_balanced_accuracy"] == summary["validation_balanced_accuracy"]
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert any("epoch 6/6" in line for line in log.lines)
+
+    model = train.load_model(out)
+    titles, labels = titles_of(80, 2)
+    indices, _ = model.rank(titles, top=1)
+    by_category = [(indices[np.array(labels) == label, 0] == label).mean() for label in range(len(NOUNS))]
+    assert model.categories == sorted(NOUNS)
+    assert np.mean(by_category) == pytest.approx(summary["validation_balanced_accuracy"], abs=1e-6)
+
+
+def test_the_same_inputs_give_the_same_files(inputs: dict[str, Path], tmp_path: Path) -> None:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    params = params_of(ngram_dimensions=8, dropout=0.3)
+    summaries = [train.run(inputs, folder, params, SilentLog()) for folder in folders]
+    assert summaries[0] == summaries[1]
+    for name in ("model.safetensors", "model.json"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+
+
+def test_a_model_without_ngrams_does_not_carry_them(inputs: dict[str, Path], tmp_path: Path) -> None:
+    for name, values in (("with", {"ngram_dimensions": 4}), ("without", {})):
+        (tmp_path / name).mkdir()
+        train.run(inputs, tmp_path / name, params_of(epochs=1, **values), SilentLog())
+    with_ngrams, without = (json.loads((tmp_path / name / "model.json").read_text()) for name in ("with", "without"))
+    assert len(with_ngrams["encoder"]["ngrams"]) > 50 and without["encoder"]["ngrams"] == []
+
+
+def test_vectors_of_another_vocabulary_are_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+    np.save(inputs["embed"] / "vectors.npy", np.zeros((3, 8), np.float32))
+    with pytest.raises(BadData, match="has 3 rows, but the vocabulary asks for"):
+        train.run(inputs, tmp_path, params_of(), SilentLog())
+
+
+def test_missing_ngram_arrays_are_named(inputs: dict[str, Path], tmp_path: Path) -> None:
+    (inputs["preprocess"] / "validation.ngrams.npy").unlink()
+    with pytest.raises(MissingArtifact, match=r"validation\.ngrams\.npy"):
+        train.run(inputs, tmp_path, params_of(ngram_dimensions=4), SilentLog())
+
+
+def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(MissingArtifact, match=r"model\.json is missing"):
+        train.load_model(tmp_path)
+
+
+def test_weights_of_another_model_are_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+    folders = [tmp_path / "narrow", tmp_path / "wide"]
+    for folder, width in zip(folders, (4, 8), strict=True):
+        folder.mkdir()
+        train.run(inputs, folder, params_of(epochs=1, hidden=(width,)), SilentLog())
+    (folders[0] / "model.safetensors").write_bytes((folders[1] / "model.safetensors").read_bytes())
+    with pytest.raises(BadData, match=r"does not fit model\.json"):
+        train.load_model(folders[0])
