@@ -169,7 +169,8 @@ class Runner:
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
             os.environ.setdefault(variable, threads)
         # Threads that spin while they wait take the core from the one they wait for: five times slower on a busy
-        machine. os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        # machine.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if self.settings.device == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
 

@@ -22,8 +22,7 @@ from meli_tasks.stack.services import PASSING, Ports, Stack, prepare_airflow
 SECONDS_TO_PROVE_HEALTH = 10.0
 # Stopped in this order: nobody is left writing to a store that is gone.
 STOP_ORDER = (
-    ("airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-api-server"),
-    ("mlflow",),
+    ("airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-api-server", "mlflow"),
     ("s3",),
 )
 OF_OTHERS = ("AIRFLOW", "_AIRFLOW", "MLFLOW_", "AWS_")
