@@ -9,7 +9,7 @@ REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop status test lint format lock docs-lab bench-sample bench-stack secrets clean
+.PHONY: help setup demo stop status test lint format lock docs-lab bench-sample bench-ingest bench-stack secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ docs-lab: $(VENV)/.demo ## run the lab's experiments and write the table of docs
 
 bench-sample: $(VENV)/.demo ## rows a second of the sample's generator
 	@$(BIN)/python benchmarks/bench_sample.py
+
+bench-ingest: $(VENV)/.demo ## rows a second of ingest, against the plain reader of the format
+	@$(BIN)/python benchmarks/bench_ingest.py
 
 bench-stack: $(VENV)/.demo ## peak memory of the demo's stack, everything counted
 	@$(BIN)/python benchmarks/stack_memory.py

@@ -24,7 +24,7 @@ import torch
 
 from meli_tasks import named_sets
 from meli_tasks.core.hyperparameters import Evaluate, Ingest, Section
-from meli_tasks.stages import embed, evaluate, ingest, preprocess, train
+from meli_tasks.stages import VERSIONS, embed, evaluate, ingest, preprocess, train
 from meli_tasks.stages.log import SilentLog
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +67,8 @@ class Bench:
 
     def run(self, stage: str, inputs: Mapping[str, Path], params: Section) -> Path:
         """The step's folder, computed unless it is there."""
-        described = [stage, params.model_dump(mode="json"), {name: str(path) for name, path in inputs.items()}]
+        made_from = {name: path.name if path.parent == self.work else str(path) for name, path in inputs.items()}
+        described = [VERSIONS[stage], params.model_dump(mode="json"), made_from]
         folder = self.work / f"{stage}-{hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]}"
         if not (folder / "summary.json").exists():
             shutil.rmtree(folder, ignore_errors=True)

@@ -106,7 +106,7 @@ def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | N
     source = sources.identify(request.source, request.as_of or as_of, settings)
     ingest = Step(
         "ingest",
-        source.spec,
+        source.shown,
         request.ingest().model_dump(mode="json"),
         {"source": source.identity},
         {"source": source.spec},

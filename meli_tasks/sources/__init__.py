@@ -43,6 +43,13 @@ class Source:
     parts: tuple[Part, ...]
 
     @property
+    def shown(self) -> str:
+        """The source as people may see it: an address without what signs it."""
+        from meli_tasks.sources.web import public
+
+        return public(self.spec) if self.spec.startswith(("http://", "https://")) else self.spec
+
+    @property
     def identity(self) -> str:
         """32 hexadecimal digits: the same as long as the parts hold the same, wherever they lie."""
         parts = canonical_json([part.identity for part in self.parts])

@@ -22,7 +22,7 @@ from meli_tasks.core.errors import MeliError
 from meli_tasks.stack.home import Home
 from meli_tasks.stack.servers import POLL_SECONDS, Server, birth
 
-PATIENCE_SECONDS = 8.0
+PATIENCE_SECONDS = 4.0
 # Servers outlive the demo on purpose; holding them here keeps Python from warning that nobody waited for them.
 _children: list[Server] = []
 
@@ -105,9 +105,9 @@ def start(home: Home, service: Service) -> Record:
 
 
 def wait(
-    home: Home, started: Mapping[str, Record], services: Iterable[Service], told: Callable[[Service, float], None]
+    home: Home, started: Mapping[str, Record], services: Iterable[Service], told: Callable[[Service], None]
 ) -> None:
-    """Return when every service is ready, telling of each as it gets there, with the seconds it took.
+    """Return when every service is ready, telling of each as it gets there.
 
     Raises:
         MeliError: one ended or is late; the message shows the end of its log.
@@ -119,7 +119,7 @@ def wait(
         for service in list(waiting):
             if service.ready():
                 waiting.remove(service)
-                told(service, seconds)
+                told(service)
             elif not started[service.name].lives():
                 raise MeliError(f"{service.title} ended while it started. {log_end(home, service.name)}")
             elif seconds > service.seconds:

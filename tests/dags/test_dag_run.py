@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.dags.conftest import InAirflow
 
+pytestmark = pytest.mark.airflow
+
 SCENARIOS: dict[str, Any] = {
     "all well": {"conf": {"sets": ["mlp", "cnn", "mlp_1"]}},
     "one training fails": {"conf": {"sets": ["mlp", "cnn"]}, "fail": {"train": ["cnn"]}},

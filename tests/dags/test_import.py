@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.dags.conftest import InAirflow
+
+pytestmark = pytest.mark.airflow
 
 HEAVY = ["torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", "boto3"]
 

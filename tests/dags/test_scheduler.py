@@ -19,7 +19,7 @@ from meli_tasks.stack.home import Home
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.integration, pytest.mark.airflow]
 
 Demo = Callable[..., "subprocess.Popen[str]"]
 

@@ -80,6 +80,13 @@ def test_lab_sets_hold_what_was_recorded() -> None:
         assert (embed.method, embed.path, embed.dimensions) == ("pretrained", "SBW-vectors-300-min5.txt.gz", 300)
 
 
+def test_the_labs_page_has_a_row_for_every_faithful_set() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "lab.md").read_text(encoding="utf-8")
+    faithful = {name for name in named_sets.names() if named_sets.load(name).variant == "faithful"}
+    assert faithful == LAB
+    assert all(f"\n| `{name}` |" in page for name in faithful)
+
+
 def test_overrides_change_only_what_they_name() -> None:
     overrides = {"train.epochs": "5", "embed.method": "word2vec", "train.hidden": "512, 256", "train.filter_lengths": 3}
     values = named_sets.resolve("mlp_1", overrides)

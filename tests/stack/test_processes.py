@@ -45,7 +45,7 @@ def service(home: Home, script: str = PLAIN, **environment: str) -> Service:
 
 def up(home: Home, what: Service) -> processes.Record:
     record = processes.start(home, what)
-    processes.wait(home, {what.name: record}, [what], lambda *_: None)
+    processes.wait(home, {what.name: record}, [what], lambda _: None)
     return record
 
 
@@ -90,7 +90,7 @@ def test_a_server_that_ends_while_starting_is_told_with_the_end_of_its_log(home:
     broken = service(home, "import sys; sys.exit('port 1 is taken')")
     record = processes.start(home, broken)
     with pytest.raises(MeliError, match=r"(?s)The sleeper ended while it started\..*sleeper\.log.*port 1 is taken"):
-        processes.wait(home, {"sleeper": record}, [broken], lambda *_: None)
+        processes.wait(home, {"sleeper": record}, [broken], lambda _: None)
 
 
 def test_other_settings_give_another_fingerprint_but_what_a_run_brings_does_not(home: Home) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import compress
-from typing import TypeVar
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.whitespace import collapse
 from meli_tasks.stages.listings.rows import BadRow, Rows, foreign, shown
-
-Value = TypeVar("Value")
 
 _LANGUAGES = {"es": "spanish", "spa": "spanish", "español": "spanish", "pt": "portuguese", "por": "portuguese"}
 _LANGUAGES |= {"pt-br": "portuguese", "português": "portuguese", "espanol": "spanish", "portugues": "portuguese"}
@@ -31,9 +32,9 @@ _UNKNOWN_SPLIT = "?"
 class Checked:
     """The rows of a chunk that are used, as columns of one length; the bad ones; and how many were not wanted."""
 
-    positions: list[int]
-    """Where each row stands in its chunk, bad rows not counted."""
-    lines: list[int]
+    positions: NDArray[np.int64]
+    """Where each row stands in its chunk, rows that could not be read not counted, shape (rows,)."""
+    lines: NDArray[np.int64]
     titles: list[str]
     categories: list[str]
     languages: list[str | None]
@@ -84,22 +85,17 @@ def check(rows: Rows, params: Ingest) -> Checked:
         for index in compress(range(len(titles)), unwanted_here or ()):
             unwanted[reason] += wanted[index]
             wanted[index] = False
-    bad = rows.bad + [BadRow(rows.lines[index], reason, _seen(rows, index)) for index, reason in reasons.items()]
-    return Checked(
-        _kept(range(len(titles)), wanted),
-        _kept(rows.lines, wanted),
-        _kept(titles, wanted),
-        [category for category in _kept(categories, wanted) if category],
-        _kept(languages, wanted),
-        _kept(qualities, wanted),
-        _kept(splits, wanted),
-        sorted(bad, key=lambda row: row.line),
-        unwanted,
-    )
-
-
-def _kept(values: Sequence[Value], wanted: list[bool]) -> list[Value]:
-    return list(compress(values, wanted))
+    bad = rows.bad + [BadRow(int(rows.lines[index]), reason, _seen(rows, index)) for index, reason in reasons.items()]
+    bad.sort(key=lambda row: row.line)
+    positions = np.arange(len(titles))
+    if not all(wanted):
+        positions = positions[np.array(wanted, dtype=bool)]
+        titles = list(compress(titles, wanted))
+        categories, languages, qualities, splits = (
+            list(compress(column, wanted)) for column in (categories, languages, qualities, splits)
+        )
+    known = cast(list[str], categories)  # a row without a category is not wanted
+    return Checked(positions, rows.lines[positions], titles, known, languages, qualities, splits, bad, unwanted)
 
 
 def _reasons(

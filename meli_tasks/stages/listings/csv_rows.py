@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+import numpy as np
+from numpy.typing import NDArray
+
 from meli_tasks.core.errors import BadData
 from meli_tasks.stages.listings.rows import COLUMNS, NEEDED, BadRow, Rows, foreign, positions, shown
 
@@ -71,7 +74,7 @@ class _Records:
     """The records of a chunk of lines, their fields on end; lines and starts count from 0 within the chunk."""
 
     fields: list[str]
-    starts: Sequence[int]
+    starts: list[int] | NDArray[np.int64]
     bad: list[BadRow]
     used: int
     """How many lines were taken; an open quote leaves the rest for the next chunk."""
@@ -92,7 +95,7 @@ def _parse(lines: list[str], delimiter: str, width: int, last: bool) -> _Records
         return _parse_warily(lines, delimiter, width, last)
     if len(fields) != width * len(lines) or _stays_open(lines, delimiter):
         return _parse_warily(lines, delimiter, width, last)
-    return _Records(fields, range(len(lines)), [], len(lines))
+    return _Records(fields, np.arange(len(lines)), [], len(lines))
 
 
 def _stays_open(lines: list[str], delimiter: str) -> bool:
@@ -168,6 +171,6 @@ def _swallowed(lines: list[str], delimiter: str, width: int) -> bool:
 
 def _rows(records: _Records, where: dict[str, int], width: int, first_line: int) -> Rows:
     """The records by columns. `first_line` is the chunk's first, in the file."""
-    columns: dict[str, list[str | None]] = {name: list(records.fields[at::width]) for name, at in where.items()}
-    lines = [start + first_line for start in records.starts]
+    columns: dict[str, Sequence[str | None]] = {name: records.fields[at::width] for name, at in where.items()}
+    lines = np.asarray(records.starts, dtype=np.int64) + first_line
     return Rows(columns, lines, [BadRow(row.line + first_line, row.reason, row.seen) for row in records.bad])

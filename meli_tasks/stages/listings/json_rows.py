@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.stages.listings.rows import COLUMNS, NEEDED, BadRow, Rows, missing_column, shown
@@ -56,9 +58,9 @@ def _check_columns(file: str, objects: list[dict[str, Any]]) -> None:
 
 
 def _rows(objects: list[dict[str, Any]], lines: list[int], bad: list[BadRow]) -> Rows:
-    columns: dict[str, list[str | None]] = {name: [item.get(name) for item in objects] for name in COLUMNS}
+    columns: dict[str, Sequence[str | None]] = {name: [item.get(name) for item in objects] for name in COLUMNS}
     for name, values in columns.items():
         if set(map(type, values)) - {str, type(None)}:
             # Numbers are titles too ("501"); lists and objects are shown as they are, and fail later if they must.
             columns[name] = [value if value is None or type(value) is str else json.dumps(value) for value in values]
-    return Rows(columns, lines, bad)
+    return Rows(columns, np.asarray(lines, dtype=np.int64), bad)

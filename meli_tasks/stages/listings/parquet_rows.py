@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -48,11 +49,11 @@ def _batches(name: str, parquet: pq.ParquetFile) -> Iterator[Rows]:
     done = 0
     for batch in parquet.iter_batches(_BATCH_ROWS, columns=list(where.values())):
         columns = {column: _texts(name, column, batch.column(original)) for column, original in where.items()}
-        yield Rows(columns, list(range(done + 1, done + batch.num_rows + 1)))
+        yield Rows(columns, np.arange(done + 1, done + batch.num_rows + 1))
         done += batch.num_rows
 
 
-def _texts(name: str, column: str, values: pa.Array) -> list[str | None]:
+def _texts(name: str, column: str, values: pa.Array) -> Sequence[str | None]:
     if pa.types.is_nested(values.type):
         raise BadData(f"{name}: the column {column!r} holds {values.type}, not text.")
     raw: list[bytes | None] = values.cast(pa.string(), safe=False).cast(pa.binary()).to_pylist()

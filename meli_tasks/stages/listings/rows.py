@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
 
@@ -27,10 +31,10 @@ class BadRow:
 class Rows:
     """Rows of one file, as they stand in it. All lists have one length."""
 
-    columns: dict[str, list[str | None]]
+    columns: dict[str, Sequence[str | None]]
     """The columns of COLUMNS that the file has."""
-    lines: list[int]
-    """The line each row starts on."""
+    lines: NDArray[np.int64]
+    """The line each row starts on, shape (rows,)."""
     bad: list[BadRow] = field(default_factory=list)
 
 

@@ -97,19 +97,19 @@ def stage(files: list[Path], target: Path, params: Ingest, quarantine: Quarantin
 
 
 def _table(checked: Checked, file: int, first_row: int) -> pa.Table:
-    rows = np.asarray(checked.positions, dtype=np.int64) + first_row
     codes: dict[str | None, int] = {**{name: index for index, name in enumerate(SPLITS)}, None: NO_SPLIT}
+    count = len(checked.titles)
     own = map(codes.__getitem__, checked.splits)
     return pa.Table.from_arrays(
         [
-            integers(rows),
+            integers(checked.positions + first_row),
             texts(checked.titles),
             texts(checked.categories),
             texts(checked.languages),
             texts(checked.label_qualities),
-            integers(np.full(len(rows), file, dtype=np.int32)),
-            integers(np.asarray(checked.lines, dtype=np.int64)),
-            integers(np.fromiter(own, dtype=np.uint8, count=len(rows))),
+            integers(np.full(count, file, dtype=np.int32)),
+            integers(checked.lines),
+            integers(np.fromiter(own, dtype=np.uint8, count=count)),
             integers(split_of(checked.titles)),
         ],
         schema=_STAGED,
