@@ -9,7 +9,7 @@ REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop status test lint format lock docs-lab bench-sample bench-ingest bench-stack secrets clean
+.PHONY: help setup demo stop status test lint format lock docs-lab bench-accuracy bench-sample bench-ingest bench-stack secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,7 +26,7 @@ status: $(VENV)/.demo ## say what of the demo runs, and where
 	@$(BIN)/python -m meli_tasks.stack status
 
 test: $(VENV)/.dev ## set up and pass the tests
-	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m pytest $(TESTS)
+	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 lint: $(VENV)/.dev ## style, types, import rules
 	@$(BIN)/ruff check .
@@ -39,7 +39,10 @@ format: $(VENV)/.dev ## put the code into its form
 	@$(BIN)/ruff format .
 
 docs-lab: $(VENV)/.demo ## run the lab's experiments and write the table of docs/lab.md (an hour on 2 cores)
-	@$(BIN)/python benchmarks/lab.py --source $(REAL_DATA)/meli_spanish.csv.gz
+	@$(BIN)/python -m benchmarks.lab --source $(REAL_DATA)/meli_spanish.csv.gz
+
+bench-accuracy: $(VENV)/.demo ## test balanced accuracy of the default sets on the real titles, over three seeds
+	@$(BIN)/python benchmarks/accuracy.py --source $(REAL_DATA)/meli_spanish.csv.gz
 
 bench-sample: $(VENV)/.demo ## rows a second of the sample's generator
 	@$(BIN)/python benchmarks/bench_sample.py
@@ -74,7 +77,7 @@ $(VENV)/.uv: $(VENV)/.python
 # uv installs the lock in seconds; where it cannot (it does not read pip's own configuration), pip does the same, slower.
 define install
 	@echo "Installing locks/$(1).txt into $(VENV)/"
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes -r locks/$(1).txt 2>/dev/null \
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --system-certs --compile-bytecode --no-deps --require-hashes -r locks/$(1).txt 2>/dev/null \
 	  || $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r locks/$(1).txt
 	@$(BIN)/python -m pip install --quiet -r locks/torch.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .

@@ -5,7 +5,10 @@ A folder appears under its final name only when it is whole, by one rename; a fo
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import re
 import shutil
 import time
 import uuid
@@ -15,11 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meli_tasks.artifacts import Manifest, describe_file
-from meli_tasks.core.errors import BadData, NoSpace
+from meli_tasks.core.errors import BadData, BadSettings, MeliError, NoSpace
 from meli_tasks.store import Store
 
 # An artifact used within this time may still be about to be opened by a task that was just told where it is.
 SECONDS_IN_USE = 3600.0
+# No stage runs longer; what stands in a work folder of that age belongs to nobody.
+SECONDS_ABANDONED = 7 * 24 * 3600.0
+# What a full disk looks like where a library (safetensors, numpy) swallowed the system's error number.
+_FULL = re.compile(
+    r"no space left on device|os error 28|disk quota exceeded|\d+ requested and \d+ written", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -34,12 +43,27 @@ class Cache:
         """A folder of one's own, gone afterwards."""
         folder = self.folder / "work" / uuid.uuid4().hex
         try:
-            folder.mkdir(parents=True)
+            self._make(folder)
             yield folder
-        except OSError as error:
-            raise no_space(error, self.folder) from error
+        except MeliError:
+            raise
+        except Exception as error:
+            if told := no_space(error, self.folder):
+                raise told from error
+            raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _make(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise BadSettings(
+                f"MELI_CACHE={self.folder}: no folder can be made there ({os.strerror(error.errno or 0).lower()}). "
+                "Point it at one that this user may write."
+            ) from error
 
     def fetch(self, store: Store, manifest: Manifest) -> Path:
         """The local folder of an artifact, downloaded and checked against its manifest if it is not there yet.
@@ -48,7 +72,7 @@ class Cache:
             BadData: a file in the store is not the one the manifest describes.
         """
         folder = self._folder_of(manifest)
-        if folder.is_dir():
+        with contextlib.suppress(FileNotFoundError):
             os.utime(folder)
             return folder
         with self.work_folder() as work:
@@ -80,7 +104,18 @@ class Cache:
     def _folder_of(self, manifest: Manifest) -> Path:
         return self.folder / manifest.stage / f"{manifest.key}-{manifest.attempt}"
 
+    def _tidy(self) -> None:
+        """Remove the work folders of runs that were killed, and so could not."""
+        for folder in self.folder.glob("work/*"):
+            try:
+                abandoned = time.time() - folder.stat().st_mtime > SECONDS_ABANDONED
+            except FileNotFoundError:  # its run has just ended
+                continue
+            if abandoned:
+                shutil.rmtree(folder, ignore_errors=True)
+
     def _prune(self) -> None:
+        self._tidy()
         entries = []
         for folder in self.folder.glob("*/*-*"):
             try:
@@ -92,16 +127,23 @@ class Cache:
         for used, size, folder in sorted(entries):
             if excess <= 0 or time.time() - used < SECONDS_IN_USE:
                 return
-            shutil.rmtree(folder, ignore_errors=True)
+            self._remove(folder)
             excess -= size
 
+    def _remove(self, folder: Path) -> None:
+        """Take its name away at once, then its files: a folder under its name is whole, also if we are killed here."""
+        leaving = self.folder / "work" / uuid.uuid4().hex
+        leaving.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another task was quicker
+            folder.rename(leaving)
+        shutil.rmtree(leaving, ignore_errors=True)
 
-def no_space(error: OSError, folder: Path) -> Exception:
-    """NoSpace if that is what the system says, else the error itself."""
-    import errno
 
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return error
+def no_space(error: Exception, folder: Path) -> NoSpace | None:
+    """NoSpace if that is what the system said, be it through a library's own error, else None."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number not in (errno.ENOSPC, errno.EDQUOT) and (number is not None or not _FULL.search(str(error))):
+        return None
     free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free
     return NoSpace(
         f"No space left on the disk of {folder} ({free / 1e6:.0f} MB free). Free some, or point MELI_CACHE at a larger "

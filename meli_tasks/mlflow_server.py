@@ -121,6 +121,11 @@ class MlflowServer:
         try:
             body = answer.json() if answer.content else {}
         except ValueError:
+            if answer.ok:  # a proxy's sign-in page, or another server altogether
+                raise TrackingUnavailable(
+                    f"What answers {method} {path} at {shown} is not MLflow: {answer.text[:60]!r}… "
+                    "Is MLFLOW_TRACKING_URI right?"
+                ) from None
             body = {"message": answer.text[:300]}
         if answer.ok:
             return dict(body)

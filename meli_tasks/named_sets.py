@@ -23,6 +23,7 @@ from meli_tasks.core.hyperparameters import HyperparameterSet
 SECTIONS = ("preprocess", "embed", "train")
 _ORDER = ("default", "quick", "faithful", "corrected")
 _BOUNDS = ("ge", "gt", "le", "lt")
+_LONGEST_NAME = 200
 _KEYS_HINT = "keys begin with preprocess., embed. or train., e.g. train.epochs"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Airflow reads every set whenever it parses the DAG
 
@@ -53,6 +54,8 @@ def resolve(name: str, overrides: Mapping[str, Any]) -> HyperparameterSet:
     for key, value in overrides.items():
         field = _field(key)
         section, _, parameter = key.partition(".")
+        if isinstance(value, bool) and field.annotation is not bool:  # Python would take true for 1
+            raise BadHyperparameters(f"Overrides: {key} = {str(value).lower()}, expected {_expected(field)}")
         values.setdefault(section, {})[parameter] = _listed(value) if _is_list(field) else value
     return _checked(values, f"Set '{name}' with the overrides")
 
@@ -62,7 +65,7 @@ def _values(name: str, children: tuple[str, ...] = ()) -> dict[str, Any]:
     if name in children:
         raise BadHyperparameters(f"Set '{children[0]}' extends itself: {' -> '.join((*children, name))}")
     file = resources.files("meli_tasks") / "sets" / f"{name}.yaml"
-    if not name.replace("_", "").replace("-", "").isalnum() or not file.is_file():
+    if not name.replace("_", "").replace("-", "").isalnum() or len(name) > _LONGEST_NAME or not file.is_file():
         raise BadHyperparameters(_unknown_set(name, children))
     try:
         values = yaml.load(file.read_text(encoding="utf-8"), _LOADER)
@@ -87,7 +90,7 @@ def _unknown_set(name: str, children: tuple[str, ...]) -> str:
     folder = resources.files("meli_tasks") / "sets"
     known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    said = f"There is no set '{name}'"
+    said = f"There is no set '{name[:_LONGEST_NAME]}'"
     if children:
         said = f"Set '{children[-1]}' extends '{name}', but there is no such set"
     return f"{said}. " + (f"The nearest: {', '.join(near)}." if near else f"There are: {', '.join(known)}.")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from meli_tasks.artifacts import Manifest, need
+from meli_tasks.artifacts import need
 from meli_tasks.core.errors import BadData, Conflict
 from meli_tasks.ledger import Ledger
 from meli_tasks.plan import Plan, evaluate_step, make_plan, preview
@@ -157,7 +157,3 @@ class Pipeline:
         decision = registry.apply(plan, measured, result.manifest)
         logger.info("%s: %s", decision.action, decision.reason)
         return decision.model_dump(mode="json", exclude={"evidence"})
-
-    def training_manifest(self, plan: Plan, set_name: str) -> Manifest:
-        """The manifest of one of the plan's trainings."""
-        return need(self.store, "train", plan.sets[set_name].key)

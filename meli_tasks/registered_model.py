@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from meli_tasks.core.errors import TrackingUnavailable
+from meli_tasks.mlflow_server import without_credentials
 
 MODEL = "meli-title-classifier"
 DESCRIPTION = (
@@ -41,7 +42,8 @@ def register(folder: Path, *, uri: str, experiment: str, run_id: str | None, tag
         try:
             return _register(experiment, run_id, folder, dict(tags), note)
         except (MlflowException, requests.RequestException) as error:
-            raise TrackingUnavailable(f"The model could not be registered in MLflow: {error}") from error
+            said = str(error).replace(uri, without_credentials(uri))
+            raise TrackingUnavailable(f"The model could not be registered in MLflow: {said}") from None
 
 
 def _register(experiment: str, run_id: str | None, folder: Path, tags: dict[str, str], note: str) -> str:

@@ -55,8 +55,7 @@ class Registry:
         """Write what the stage promote decided into the ledger, and let MLflow follow.
 
         `measured`: `key` of evaluate, `models` (label -> training key), `ledger` (number of the decision it was
-        measured against, 0 for none). Called again for the same run and evaluation, it returns the decision already
-        written.
+        measured against, 0 for none). Called again by a retried task, it returns the decision already written.
 
         Raises:
             Conflict: the ledger moved since the models were measured; measure against the new champion and decide
@@ -187,17 +186,20 @@ class Registry:
             plan = Plan.load(self.store, str(promotion.evidence.get("plan")))
         except MissingArtifact:
             return None
-        set_name = next(name for name, step in plan.sets.items() if step.key == manifest.key)
-        return projection.training(plan, set_name, manifest).rpartition("/")[2]
+        # By name: the keys of an old plan's steps change with the stages' versions.
+        set_name = promotion.champion.set_name if promotion.champion else ""
+        return projection.training(plan, set_name, manifest).rpartition("/")[2] if set_name in plan.sets else None
 
     def _written(self, plan: Plan, measured: Mapping[str, Any]) -> Decision | None:
-        """This run's decision on this evaluation, if a task that died after writing it left one."""
+        """This plan's decision since the models were measured, if a task that died after writing it left one.
+
+        Not by its evaluation: a conflict makes a run measure again, and its retried task knows the first one only.
+        """
         last = self.ledger.last()
         if last is None or last.number <= measured["ledger"]:
             return None
         since = [decision for decision in self.ledger.decisions() if decision.number > measured["ledger"]]
-        same = {"run_id": plan.run_id, "evaluate": measured["key"]}
-        return next((d for d in since if {name: d.evidence.get(name) for name in same} == same), None)
+        return next((decision for decision in since if decision.evidence.get("plan") == plan.name), None)
 
     def _champion(self, plan: Plan, measured: Mapping[str, Any], label: str, figures: Mapping[str, Any]) -> Champion:
         ingest = find(self.store, "ingest", plan.ingest.key)

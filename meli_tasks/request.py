@@ -57,7 +57,8 @@ class Request(Section):
             return cls.model_validate({"source": settings.source, "sets": settings.sets, **given})
         except ValidationError as error:
             wrong = "; ".join(
-                f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors(include_url=False)
+                f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors(include_url=False)
             )
             raise BadHyperparameters(f"The run's parameters cannot be used: {wrong}") from None
 

@@ -7,6 +7,7 @@ absent. So a retry is safe, a second run is free, half a result is invisible, an
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -23,7 +24,7 @@ from typing import Any
 from meli_tasks import sources
 from meli_tasks.artifacts import Manifest, content_key, describe_file, find, need
 from meli_tasks.cache import Cache
-from meli_tasks.core.errors import Conflict, MeliError
+from meli_tasks.core.errors import Conflict, MeliError, NoSpace, StoreRefused
 from meli_tasks.live import LiveLog
 from meli_tasks.settings import Settings
 from meli_tasks.stages import VERSIONS
@@ -98,8 +99,8 @@ class Runner:
         live = LiveLog(self.store, step.stage, step.name, step.key, self.run_id)
         try:
             manifest = self._compute(step, live, standing, started)
-        except MeliError as error:
-            live.failed(str(error))
+        except Exception as error:
+            live.failed(str(error) if isinstance(error, MeliError) else f"{type(error).__name__}: {error}")
             raise
         live.finished()
         logger.info("%s %s: done in %.1f s", step.stage, step.name, manifest.seconds)
@@ -128,11 +129,25 @@ class Runner:
                 attempt=uuid.uuid4().hex[:8],
                 about={**about_this_process(), "run_id": self.run_id, "seconds": round(time.monotonic() - started, 3)},
             )
-            for file in files:
-                self.store.upload(out / file, manifest.file_name(file))
+            self._upload(manifest, out)
             manifest = self._publish(manifest, standing)
             self.cache.adopt(manifest, out)
         return manifest
+
+    def _upload(self, manifest: Manifest, out: Path) -> None:
+        """Upload an artifact's files; when one cannot be, those before it are taken away again."""
+        try:
+            for file in manifest.outputs:
+                self.store.upload(out / file, manifest.file_name(file))
+        except (MeliError, KeyboardInterrupt, SystemExit):
+            self._take_back(manifest)
+            raise
+
+    def _take_back(self, manifest: Manifest) -> None:
+        """Delete the files of an attempt without a manifest: nobody will read them. They harm nobody if they stay."""
+        with contextlib.suppress(MeliError):
+            for file in manifest.outputs:
+                self.store.delete(manifest.file_name(file))
 
     def _publish(self, manifest: Manifest, standing: Manifest | None) -> Manifest:
         """Write the manifest last; if another worker was first, its artifact is the one, and ours is removed."""
@@ -145,11 +160,13 @@ class Runner:
             first = need(self.store, manifest.stage, manifest.key)
             if first.attempt == manifest.attempt:  # our own write, repeated by the client after a lost answer
                 return manifest
-            for file in manifest.outputs:
-                self.store.delete(manifest.file_name(file))
+            self._take_back(manifest)
             logger.info("%s: another worker computed %s first; its result is used", manifest.stage, manifest.key)
             self.cache.fetch(self.store, first)
             return first
+        except (NoSpace, StoreRefused):  # a sure no; after any other error the manifest may stand
+            self._take_back(manifest)
+            raise
         return manifest
 
     def _inputs(self, step: Step, work: Path) -> dict[str, Path]:

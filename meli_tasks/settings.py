@@ -71,7 +71,9 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            wrong = "; ".join(f"{e['loc'][0]}={e['input']!r}: {e['msg'].lower()}" for e in error.errors())
+            wrong = "; ".join(
+                f"{e['loc'][0]}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
+            )
             raise BadSettings(f"These settings cannot be used: {wrong}. Correct them in the environment.") from None
 
     def open_store(self) -> Store:
@@ -97,7 +99,12 @@ class Settings(BaseModel):
 
     def training_threads(self) -> int:
         """Threads a training may use: what was set, or its share of the cores."""
-        return self.threads or max(1, len(os.sched_getaffinity(0)) // self.slots)
+        return self.threads or max(1, cores() // self.slots)
+
+
+def cores() -> int:
+    """Cores that this process may use, where the system tells (macOS does not); else those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def home(environment: Mapping[str, str] | None = None) -> Path:

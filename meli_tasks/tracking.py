@@ -28,8 +28,10 @@ class Tracking:
     """The tracking server of a run. With an empty `uri` nothing is told and nothing is noted."""
 
     def __init__(self, uri: str, store: Store) -> None:
+        """Touches no network. Errors: BadSettings for a URI that is no server, before anything is trained."""
         self.uri = uri
         self.store = store
+        self._server = MlflowServer(uri) if uri else None
         self._projection: Projection | None = None
 
     def projection(self) -> Projection:
@@ -39,11 +41,10 @@ class Tracking:
             BadSettings: tracking is off.
             TrackingUnavailable: the server does not answer.
         """
-        if not self.uri:
+        if self._server is None:
             raise BadSettings("MLFLOW_TRACKING_URI is not set: there is no MLflow server to tell anything.")
         if self._projection is None:
-            server = MlflowServer(self.uri)
-            self._projection = Projection(server, self.store, server.experiment(EXPERIMENT))
+            self._projection = Projection(self._server, self.store, self._server.experiment(EXPERIMENT))
         return self._projection
 
     def training(self, plan: Plan, set_name: str, manifest: Manifest) -> str | None:
@@ -68,29 +69,33 @@ class Tracking:
         return list(self.store.names(PENDING))
 
     def replay(self) -> int:
-        """Tell what an outage kept from being told; how many were. Stops at the first failure: the rest would fail."""
+        """Tell what an outage kept from being told; how many were. Stops when nobody answers: the rest would fail."""
         told = 0
         for name in self.pending() if self.uri else []:
             blob = self.store.read(name)
             if blob is None:  # another task told it
                 continue
             try:
-                if self._again(json.loads(blob.data)) is None:
+                self._again(json.loads(blob.data))
+                told += 1
+            except TrackingUnavailable as error:
+                logger.warning("%s is still untold: %s", name, error)
+                if not error.code:
                     break
+                continue  # it was refused, which says nothing of the notes behind it
             except MissingArtifact as error:
                 logger.warning("%s cannot be told to MLflow any more: %s", name, error)
-                self.store.delete(name)
-                continue
-            told += 1
+            self.store.delete(name)
         if told:
             logger.info("%d notes from an outage were told to MLflow", told)
         return told
 
-    def _again(self, note: Mapping[str, Any]) -> str | None:
+    def _again(self, note: Mapping[str, Any]) -> None:
         plan = Plan.load(self.store, note["plan"])
         if note["kind"] == "training":
-            return self.training(plan, note["set"], need(self.store, "train", note["key"]))
-        return self._tell(note, lambda: self.projection().evaluation(plan, note["measured"]))
+            self.projection().training(plan, note["set"], need(self.store, "train", note["key"]))
+        else:
+            self.projection().evaluation(plan, note["measured"])
 
     def _tell(self, note: Mapping[str, Any], tell: Callable[[], str]) -> str | None:
         if not self.uri:

@@ -62,7 +62,7 @@ def python(settings: Settings) -> Iterator[Line]:
     seen = f"Python {sys.version.split()[0]}; {', '.join(told)}"
     if wrong:
         yield Line(
-            "python", "failed", "; ".join(wrong), "Install the lock: `make setup`, or pip install -r requirements.lock."
+            "python", "failed", "; ".join(wrong), "Install the lock: `make setup`, or pip install -r locks/demo.txt."
         )
     else:
         yield Line("python", "ok", seen)
@@ -111,7 +111,7 @@ def source(settings: Settings) -> Iterator[Line]:
     from meli_tasks import sources
 
     found = sources.identify(settings.source, datetime.now(UTC).date(), settings)
-    yield Line("source", "ok", f"MELI_SOURCE={found.spec}, {len(found.parts)} part(s)")
+    yield Line("source", "ok", f"MELI_SOURCE={found.shown}, {len(found.parts)} part(s)")
 
 
 def mlflow(settings: Settings) -> Iterator[Line]:
@@ -121,7 +121,7 @@ def mlflow(settings: Settings) -> Iterator[Line]:
         yield Line("mlflow", "skipped", "MLFLOW_TRACKING_URI is not set: nothing is tracked")
         return
     if not url.startswith(("http://", "https://")):
-        yield Line("mlflow", "skipped", f"{shown(url)} is no server")
+        yield Line("mlflow", "failed", f"{shown(url)} is no server", "Give the address of one, or none for no tracking.")
         return
     advice = (
         "Is the server running, and is MLFLOW_TRACKING_URI its address? Trainings go on without it and are told later."

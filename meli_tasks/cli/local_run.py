@@ -9,6 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
 from meli_tasks.core.errors import MeliError
+from meli_tasks.set_aside import set_aside
 from meli_tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ class LocalRun:
             self._tell({"stage": stage, "name": name, "hit": False, "seconds": spent, "error": _reason(error)})
             raise
         saved = result.manifest.seconds if result.hit else 0.0
+        aside = set_aside(result.manifest, self.pipeline.store.url) if stage == "ingest" else ""
         self._tell(
             {
                 "stage": stage,
@@ -146,6 +148,7 @@ class LocalRun:
                 "seconds": result.seconds,
                 "seconds_saved": saved,
                 "summary": result.manifest.summary,
+                **({"set_aside": aside} if aside else {}),
             }
         )
 
@@ -159,4 +162,5 @@ class LocalRun:
 def _reason(error: Exception) -> str:
     if isinstance(error, MeliError):
         return str(error)
-    return f"unexpected {type(error).__name__}: {error}"
+    first_line = next(iter(str(error).strip().splitlines()), "no message")  # PyTorch's go on with its own stack
+    return f"unexpected {type(error).__name__}: {first_line}"

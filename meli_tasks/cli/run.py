@@ -17,6 +17,7 @@ EXAMPLES = (
     "meli run all",
     "meli run all --source titles.csv.gz --sets mlp,cnn --language spanish",
     "meli run train --sets quick_mlp --override train.epochs=5 --override 'train.hidden=[256, 128]'",
+    "meli run ingest --source titles.csv --max-bad-share 0.2 --min-category-rows 5",
     "meli run all --source 's3://bucket/titles/{ds}.jsonl.gz' --as-of 2026-11-20 --no-promote --json",
 )
 
@@ -62,6 +63,19 @@ def run(  # noqa: PLR0917 options, all given by name
         ),
     ] = None,
     language: Annotated[Language, typer.Option(help="Keep the titles of one language.")] = Language.any,
+    reliable_only: Annotated[
+        bool, typer.Option("--reliable-only", help="Keep only titles whose label is marked reliable.")
+    ] = False,
+    max_bad_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, metavar="SHARE", help="Share of bad rows above which ingest fails. Default: 0.05."),
+    ] = None,
+    min_category_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1_000_000, metavar="ROWS", help="Rows a category needs; smaller ones are set aside. Default: 10."
+        ),
+    ] = None,
     as_of: Annotated[
         datetime | None,
         typer.Option(
@@ -85,6 +99,9 @@ def run(  # noqa: PLR0917 options, all given by name
         "sets": sets,
         "overrides": overrides(override or []),
         "language": language.value,
+        "reliable_only": reliable_only,
+        "max_bad_share": max_bad_share,
+        "min_category_rows": min_category_rows,
         "promotion": "auto" if promote else "never",
         "force": force,
     }

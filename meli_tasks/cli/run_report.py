@@ -7,7 +7,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from meli_tasks.cli.console import duration, err, out
+from meli_tasks.cli.console import duration, err, out, warn
 from meli_tasks.cli.leaderboard import leaderboard
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class Report(logging.Handler):
         )
         text.rstrip()
         out().print(text, no_wrap=True, overflow="ellipsis")
+        if aside := line.get("set_aside"):
+            warn(aside)
 
     def conclude(self, outcome: dict[str, Any]) -> None:
         """The leaderboard, the decision, and what the cache saved."""

@@ -27,7 +27,9 @@ def sample(
             "--output", "-o", metavar="FILE", help="File to write: .csv, .jsonl or .parquet; the first two also .gz."
         ),
     ],
-    rows: Annotated[int, typer.Option("--rows", "-n", min=1, metavar="NUMBER", help="Titles.")] = 20_000,
+    rows: Annotated[
+        int, typer.Option("--rows", "-n", min=1, max=1_000_000_000, metavar="NUMBER", help="Titles.")
+    ] = 20_000,
     seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="The same seed gives the same titles.")] = 1,
     as_json: Json = False,
 ) -> None:

@@ -9,6 +9,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+MAX_LAYER_WIDTH = 65_536
+
 
 class Section(BaseModel):
     """A stage's part of a set."""
@@ -118,8 +120,8 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> Self:
-        if any(width < 1 for width in self.hidden):
-            raise ValueError(f"hidden layers must be at least 1 wide, seen {list(self.hidden)}")
+        if any(not 1 <= width <= MAX_LAYER_WIDTH for width in self.hidden):
+            raise ValueError(f"hidden layers must be 1 to {MAX_LAYER_WIDTH} wide, seen {list(self.hidden)}")
         if not self.filter_lengths or any(length < 1 for length in self.filter_lengths):
             raise ValueError(f"filter_lengths needs lengths of 1 or more, seen {list(self.filter_lengths)}")
         if self.mean_over_padding and self.architecture != "mlp":

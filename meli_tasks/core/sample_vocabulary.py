@@ -18,8 +18,6 @@ from meli_tasks.core.sample_words import COLOURS, FAMILIES, LEADS, TAILS
 CASES = 3
 """As written, UPPER, lower."""
 TYPOS = 3
-WRITINGS = CASES * 2 + CASES * TYPOS
-"""Of a phrase: each case with and without accents, then each case with each typo."""
 NUMBERS = 10_000
 
 _BRACES = re.compile(r"\{([^{}]*)\}")

@@ -6,7 +6,9 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -38,7 +40,9 @@ class RowFile:
                 raise BadData(f"{self.path} is empty: no header, no rows.")
             yield from self._parquet() if self.kind == "parquet" else self._text()
         except FileNotFoundError:
-            raise BadData(f"{self.path}: no such file.") from None
+            address = re.match(r"[a-z0-9]{2,}:/", str(self.path))  # of s3://…, a path keeps one slash
+            more = " Only files of this machine are read here: download it first." if address else ""
+            raise BadData(f"{self.path}: no such file.{more}") from None
         except IsADirectoryError:
             raise BadData(f"{self.path} is a folder; a file is needed.") from None
         except PermissionError:
@@ -90,6 +94,7 @@ class Lines:
         self.text = text
         self.number = 0
         self.pending: list[str] = []
+        self._again: deque[str] = deque()
 
     def __iter__(self) -> Iterator[str]:
         while line := self._next():
@@ -103,21 +108,44 @@ class Lines:
         self.pending.clear()
         return text
 
+    def put_back(self) -> str:
+        """The first line of the pending record; the others are read again, as the beginning of the next."""
+        first, *others = self.pending
+        self._again.extendleft(reversed(others))
+        self.number -= len(others)
+        self.pending.clear()
+        return first.rstrip("\r\n")
+
+    def _not_utf8(self, error: UnicodeDecodeError) -> str:
+        """What is wrong with a file whose bytes are no UTF-8, and what to do about it."""
+        seen = bytes(error.object)
+        if not self.number and seen.startswith(b"\x1f\x8b"):
+            return f"{self.path} is gzipped, and its name does not say so. Rename it: {self.path.name}.gz"
+        # All lines before the piece that does not decode were given already.
+        line = self.number + 1 + seen[: error.start].count(b"\n")
+        encoding = "utf-16" if not self.number and seen.startswith((b"\xff\xfe", b"\xfe\xff")) else "latin1"
+        name = self.path.name.removesuffix(".gz")
+        return (
+            f"{self.path} is not UTF-8: byte 0x{seen[error.start]:02x} in line {line}. "
+            f"Convert it, e.g. iconv -f {encoding} -t utf-8 {name} > utf8_{name}"
+        )
+
     def _next(self) -> str:
+        if self._again:
+            return self._again.popleft()
         try:
             line = self.text.readline(LONGEST_RECORD + 1)
         except UnicodeDecodeError as error:
-            name = self.path.name.removesuffix(".gz")
-            raise BadData(
-                f"{self.path} is not UTF-8: byte 0x{error.object[error.start]:02x} soon after line {self.number}. "
-                f"Convert it, e.g. iconv -f latin1 -t utf-8 {name} > utf8_{name}"
-            ) from None
+            raise BadData(self._not_utf8(error)) from None
         except EOFError:
             raise BadData(
                 f"{self.path} is cut short: its gzip stream ends after line {self.number}. Fetch it again."
             ) from None
         except (gzip.BadGzipFile, zlib.error) as error:
-            raise BadData(f"{self.path} is no sound gzip file (after line {self.number}): {error}.") from None
+            raise BadData(
+                f"{self.path} is no sound gzip file (after line {self.number}): {error}. Fetch it again, or, if it was "
+                "never gzipped, take the .gz off its name."
+            ) from None
         if len(line) > LONGEST_RECORD:
             raise BadData(f"{self.path}, line {self.number + 1} is longer than {LONGEST_RECORD:,} characters.")
         return line
@@ -137,7 +165,8 @@ def csv_records(lines: Lines) -> Iterator[tuple[Row, str]]:
         except csv.Error as error:
             if not header or "expected after" not in str(error):
                 raise BadData(f"{lines.path}, line {first_line}: a quote is opened and not closed ({error}).") from None
-            yield {**dict.fromkeys(header, ""), header[0]: lines.take()}, "quotes that do not pair"
+            # Only its first line is given up: a quote opened by mistake swallows the rows behind it.
+            yield {**dict.fromkeys(header, ""), header[0]: lines.put_back()}, "quotes that do not pair"
             continue
         lines.take()
         if not header and fields:

@@ -45,15 +45,20 @@ class Source:
     @property
     def shown(self) -> str:
         """The source as people may see it: an address without what signs it."""
-        from meli_tasks.sources.web import public
-
-        return public(self.spec) if self.spec.startswith(("http://", "https://")) else self.spec
+        return shown(self.spec)
 
     @property
     def identity(self) -> str:
         """32 hexadecimal digits: the same as long as the parts hold the same, wherever they lie."""
         parts = canonical_json([part.identity for part in self.parts])
         return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def shown(spec: str) -> str:
+    """A source as people, logs and MLflow may see it: an address without user, password and what signs it."""
+    from meli_tasks.sources.web import public
+
+    return public(spec) if "://" in spec and not spec.startswith(("s3://", "file://")) else spec
 
 
 def file_names(parts: tuple[Part, ...]) -> list[str]:
@@ -97,7 +102,7 @@ def fetch(spec: str, folder: Path, settings: Settings, identity: str) -> Path:
     now = Source(spec, place.parts(spec, settings)).identity
     if {now, Source(spec, parts).identity} != {identity}:
         raise BadData(
-            f"The source {spec} changed after this run was planned. Trigger the run again when nobody writes to it."
+            f"The source {shown(spec)} changed after this run was planned. Trigger the run again when nobody writes to it."
         )
     return folder
 
@@ -123,7 +128,7 @@ def with_date(spec: str, as_of: date | None) -> str:
     if DATE not in spec:
         return spec
     if as_of is None:
-        raise BadData(f"The source {spec} needs the run's date for {DATE}, and this run has none: fill in `as_of`.")
+        raise BadData(f"The source {shown(spec)} needs the run's date for {DATE}, and this run has none: fill in `as_of`.")
     return spec.replace(DATE, as_of.isoformat())
 
 
@@ -140,7 +145,7 @@ def _place(spec: str) -> Place:
         return places[scheme]
     if "://" in spec:
         raise BadData(
-            f"The source {spec} begins with {scheme}://, which is not known. Known are a path, a glob, s3://, https:// "
+            f"The source {shown(spec)} begins with {scheme}://, which is not known. Known are a path, a glob, s3://, https:// "
             f"and {generated.EXAMPLE}."
         )
     return local

@@ -15,7 +15,13 @@ from meli_tasks.store.disk import disk_errors
 
 def parts(spec: str, settings: Settings) -> tuple[Part, ...]:
     """The files, by name; what tells them apart is a hash of their content."""
-    files = _files(spec)
+    try:
+        files = _files(spec)
+    except (OSError, ValueError) as error:  # a name too long, a folder that may not be read, a zero byte
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BadData(
+            f"The source {spec[:200]} cannot be looked for: {why}. Give a path, or a glob in quotes."
+        ) from None
     if not files:
         near = next((folder for folder in Path(_path(spec)).absolute().parents if folder.is_dir()), Path("/"))
         raise BadData(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,7 @@ def _answer(spec: str) -> Iterator[requests.Response]:
 
     # The file's own bytes are wanted: an answer compressed on the way would have another length.
     headers: Any = {"Accept-Encoding": "identity"}
-    shown, query = public(spec), urlsplit(spec).query
+    shown = public(spec)
     try:
         with requests.get(spec, stream=True, timeout=SECONDS, headers=headers, allow_redirects=True) as answer:
             if answer.status_code in (404, 410):
@@ -71,12 +72,16 @@ def _answer(spec: str) -> Iterator[requests.Response]:
                 )
             yield answer
     except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
-        raise BadData(f"The source {shown} is no address that can be understood: {error}") from error
+        raise BadData(f"The source {shown} is no address that can be understood: {_said(error)}") from None
     except requests.RequestException as error:
-        said = str(error).replace(query, "...") if query else str(error)
         raise StoreUnreachable(
-            f"Nothing usable came from {shown}: {said}. Is the address right, is a proxy needed?"
-        ) from error
+            f"Nothing usable came from {shown}: {_said(error)}. Is the address right, is a proxy needed?"
+        ) from None
+
+
+def _said(error: Exception) -> str:
+    """The error's words without the secrets of any address in them: a redirect may lead to one that is signed."""
+    return re.sub(r"\?[^\s'\")]+", "?...", re.sub(r"(://)[^/\s'\"]*@", r"\1", str(error)))
 
 
 def public(spec: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import secrets
 import time
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -48,7 +50,7 @@ class AirflowApi:
         """Make the pool, or give it this size: tasks of a pool that does not exist wait for ever."""
         pool = {"name": name, "slots": slots, "description": description, "include_deferred": False}
         if self._call("GET", f"/pools/{name}", missing=None) is None:
-            self._call("POST", "/pools", pool)
+            self._call("POST", "/pools", pool, there=None)
         else:
             self._call("PATCH", f"/pools/{name}", pool)
 
@@ -58,9 +60,14 @@ class AirflowApi:
             self._call("PATCH", f"/dags/{dag}", {"is_paused": False})
 
     def trigger(self, dag: str, conf: dict[str, Any], note: str) -> str:
-        """Start a run and return its id."""
-        run = self._call("POST", f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": conf, "note": note})
-        return str(run["dag_run_id"])
+        """Start a run and return its id.
+
+        The id is ours: asked again after a lost answer, Airflow starts no second run but says that there is one.
+        """
+        run = f"manual__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}_{secrets.token_hex(3)}"
+        asked = {"dag_run_id": run, "logical_date": None, "conf": conf, "note": note}
+        self._call("POST", f"/dags/{dag}/dagRuns", asked, there=None)
+        return run
 
     def run_state(self, dag: str, run: str) -> str:
         """queued, running, success or failed."""
@@ -86,8 +93,11 @@ class AirflowApi:
         answer = self._call("GET", f"{entry}?map_index={index}&stringify=false", missing=None)
         return answer["value"] if answer else None
 
-    def _call(self, method: str, path: str, body: Any = None, **missing: Any) -> Any:
-        """Ask until the server answers, for as long as one of its restarts takes; `missing` is what a 404 means."""
+    def _call(self, method: str, path: str, body: Any = None, **meant: Any) -> Any:
+        """Ask until the server answers, for as long as one of its restarts takes.
+
+        `missing` is what a 404 means, and `there` what a 409 does.
+        """
         deadline = time.monotonic() + SECONDS_TO_COME_BACK
         while True:
             try:
@@ -97,8 +107,9 @@ class AirflowApi:
                     raise StoreUnreachable(f"Airflow at {HOST}:{self._port} does not answer: {error}.") from None
                 time.sleep(0.5)
                 continue
-            if status == 404 and "missing" in missing:
-                return missing["missing"]
+            meaning = {404: "missing", 409: "there"}.get(status)
+            if meaning in meant:
+                return meant[meaning]
             if status >= 500 and time.monotonic() < deadline:  # a busy SQLite, or a server that is going down
                 time.sleep(0.5)
                 continue

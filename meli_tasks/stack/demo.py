@@ -6,20 +6,21 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from meli_tasks import named_sets
+from meli_tasks import named_sets, sources
 from meli_tasks.core.errors import BadData, MeliError
 from meli_tasks.request import Request
 from meli_tasks.settings import Settings
 from meli_tasks.stack import processes
 from meli_tasks.stack.home import Home
 from meli_tasks.stack.interrupts import Interrupts
-from meli_tasks.stack.leaderboard import show_champion, show_failure, show_leaderboard, show_links
+from meli_tasks.stack.leaderboard import show_champion, show_failure, show_leaderboard, show_links, show_set_aside
 from meli_tasks.stack.services import Stack
 from meli_tasks.stack.show import Progress
 from meli_tasks.stack.start import StackStart, stop_all
@@ -27,6 +28,8 @@ from meli_tasks.stack.watch import DAG, Task, Watch
 
 SECONDS_BETWEEN_LOOKS = 0.7
 INTERRUPTED = 130
+# Sources that only a task may ask for: it has the keys, and the network.
+ELSEWHERE = ("s3", "http", "https")
 
 
 def demo(console: Console, environment: Mapping[str, str]) -> int:
@@ -74,6 +77,8 @@ def wanted(environment: Mapping[str, str], here: Path) -> Settings:
     settings = settings.model_copy(update={"source": absolute(settings.source, here)})
     for name in Request.check({}, settings).sets:
         named_sets.load(name)
+    if settings.source.split(":")[0] not in ELSEWHERE and not Path(settings.source).is_absolute():
+        sources.identify(settings.source, date.today(), settings)  # a sample that cannot be, a scheme nobody knows
     return settings
 
 
@@ -83,7 +88,7 @@ def absolute(source: str, here: Path) -> str:
     Raises:
         BadData: no such file.
     """
-    if source.startswith("sample:") or "://" in source:
+    if source == "sample" or source.startswith("sample:") or "://" in source:
         return source
     path = str(here / Path(source).expanduser())
     if not any(sign in path for sign in "*?[{") and not Path(path).exists():
@@ -115,6 +120,7 @@ def train(console: Console, stack: Stack, asked: Settings, interrupts: Interrupt
     if state == "success":
         show_leaderboard(console, watch, store, tasks)
         show_champion(console, store)
+        show_set_aside(console, watch, store)
     else:
         show_failure(console, watch, tasks)
     console.print(f"\nTrigger to done: {seconds:.0f} s", highlight=False)

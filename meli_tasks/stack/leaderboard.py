@@ -12,6 +12,7 @@ from rich.table import Table
 from meli_tasks.artifacts import find
 from meli_tasks.ledger import Ledger
 from meli_tasks.plan import Plan
+from meli_tasks.set_aside import set_aside
 from meli_tasks.stack.services import USER, Stack
 from meli_tasks.stack.watch import DAG, Task, Watch
 from meli_tasks.store import Store
@@ -56,6 +57,14 @@ def show_champion(console: Console, store: Store) -> None:
     words = f"{escape(champion.set_name)}, balanced accuracy {champion.balanced_accuracy:.4f}"
     console.print(f"\n[bold]Champion: {words}[/]", highlight=False)
     console.print(escape(last.reason), highlight=False, soft_wrap=True)
+
+
+def show_set_aside(console: Console, watch: Watch, store: Store) -> None:
+    """Print how many rows of the source were not used, why, and where they are listed."""
+    plan = watch.plan()
+    ingested = find(store, "ingest", plan.ingest.key) if plan else None
+    if ingested and (told := set_aside(ingested, store.url)):
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_links(console: Console, stack: Stack, run: str) -> None:

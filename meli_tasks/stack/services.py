@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from meli_tasks.settings import Settings
+from meli_tasks.settings import Settings, cores
 from meli_tasks.stack.airflow_api import AirflowApi
 from meli_tasks.stack.home import CHECKOUT, Home, Secrets
 from meli_tasks.stack.processes import Record, Service, read
@@ -137,8 +137,7 @@ class Stack:
 
 def work_settings(home: Home, asked: Settings, ports: Ports, secrets: Secrets) -> dict[str, str]:
     """The settings of everything that works in this stack; `meli` reads them from `.meli/environment`."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    slots = min(2, cores)
+    slots = min(2, cores())
     return {
         "MELI_STORE": f"s3://{BUCKET}/store",
         "MELI_S3_ENDPOINT": f"http://{HOST}:{ports.s3['s3']}",
@@ -150,7 +149,7 @@ def work_settings(home: Home, asked: Settings, ports: Ports, secrets: Secrets) -
         "MELI_AIRFLOW_PASSWORD": secrets.airflow_password,
         "MELI_CACHE": str(home.root / "cache"),
         "MELI_SLOTS": str(slots),
-        "MELI_THREADS": str(asked.threads or max(1, cores // slots)),
+        "MELI_THREADS": str(asked.threads or max(1, cores() // slots)),
         "MELI_SCHEDULE": asked.schedule,
         "MELI_TIMEZONE": asked.timezone,
         "MELI_SOURCE": asked.source,

@@ -23,7 +23,6 @@ from meli_tasks.core.word_vectors import blank_vectors, coverage_of
 from meli_tasks.stages.log import Log
 from meli_tasks.stages.vector_file import read_header, read_vectors
 
-VERSION = 1
 OUTPUTS = ("vectors.npy",)
 
 UNCOVERED_SHOWN = 20

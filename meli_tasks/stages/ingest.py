@@ -42,7 +42,8 @@ def run(inputs: Mapping[str, Path], out: Path, params: Ingest | Mapping[str, obj
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(
-                f"No space left in {out} while writing the listings. Free some, or work on a larger disk."
+                f"No space left in {out} while writing the listings; nothing half-written was left behind. "
+                "Free some, or point MELI_CACHE at a larger disk."
             ) from None
         raise
     finally:

@@ -25,7 +25,6 @@ from meli_tasks.core.text import UNKNOWN, Encoded, Encoder, learn, tokenize
 from meli_tasks.stages.growing_array import GrowingArray
 from meli_tasks.stages.log import Log
 
-VERSION = 1
 SPLITS = ("train", "validation")
 OUTPUTS = (
     *(f"{split}.{array}.npy" for split in SPLITS for array in ("tokens", "offsets", "labels", "reliable")),

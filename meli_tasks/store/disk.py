@@ -31,7 +31,8 @@ def translated(error: OSError, path: Path) -> MeliError:
     if number in FULL:
         return NoSpace(
             f"The disk is full: {path} could not be written ({_free_megabytes(path)}). "
-            "Nothing half-written was left; make room there, or point to another disk, and run again."
+            "Nothing half-written was left; make room there, or point MELI_CACHE or MELI_STORE to another disk, "
+            "and run again."
         )
     if number in NOT_ALLOWED:
         return StoreRefused(

@@ -122,11 +122,18 @@ class S3Store:
             except ClientError as error:
                 if not conditions or not _condition_failed(error):
                     raise
-                if error.response["ResponseMetadata"].get("RetryAttempts"):
-                    # The first try may have won and only its answer got lost: then what lost now is our own second try.
+                retried = bool(error.response["ResponseMetadata"].get("RetryAttempts"))
+                undecided = error.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+                if retried or undecided:
                     blob = self.read(name)
-                    if blob is not None and blob.data == data:
+                    # The first try may have won and only its answer got lost: then what lost now is our own second try.
+                    if retried and blob is not None and blob.data == data:
                         return blob.version
+                    # Another write was under way: so far it has changed nothing, and it may yet fail.
+                    if undecided and (blob.version if blob else None) == if_version:
+                        raise StoreUnreachable(
+                            f"Another write of {name} of {self.url} is under way. Run again."
+                        ) from error
                 why = "something already stands there" if if_absent else "it is not at the version it was read at"
                 raise Conflict(f"{name} of {self.url} was not written: {why}.") from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import MELI, environment, meli
+from tests.cli.program import MELI, environment, here, meli
 
 
 def test_our_errors_are_one_line_and_exit_code_one(tmp_path: Path) -> None:
@@ -115,3 +115,9 @@ def test_a_signal_leaves_no_half_output(tmp_path: Path, number: signal.Signals, 
     assert time.monotonic() - started < 30
     assert "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_sample_has_a_largest_size(tmp_path: Path) -> None:
+    result = here("sample", "--rows", "9" * 30, "--output", str(tmp_path / "big.csv"))
+    assert result.exit_code == 2
+    assert list(tmp_path.iterdir()) == []

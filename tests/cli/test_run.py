@@ -93,7 +93,7 @@ def test_when_every_set_fails_each_is_named(outcome: Any, monkeypatch: pytest.Mo
     from meli_tasks.pipeline import Pipeline
 
     def fail(self: Pipeline, plan: Any, recipe: int) -> Any:
-        raise RuntimeError("out of memory")
+        raise RuntimeError("out of memory\nframe #0: c10::Error")
 
     monkeypatch.setattr(Pipeline, "preprocess", fail)
     result = run("all")
@@ -106,6 +106,24 @@ def test_what_concerns_all_sets_ends_the_run() -> None:
     assert isinstance(here("run", "all", "--sets", "quick_mpl").exception, BadHyperparameters)
     assert isinstance(here("run", "all", *SETS, "--override", "train.epochs=0").exception, BadHyperparameters)
     assert isinstance(here("run", "ingest", "--source", "absent.csv").exception, BadData)
+
+
+def test_what_is_bad_can_be_allowed_and_is_told_with_its_place(place: Path) -> None:
+    from meli_tasks.core.hyperparameters import Ingest
+
+    lines = (place / "titles.csv").read_text(encoding="utf-8").splitlines()
+    bad = [",CHAIRS,spanish,reliable"] * 100  # of 1200 rows: 8.3 %
+    (place / "bad.csv").write_text("\n".join([lines[0], *bad, *lines[101:]]), encoding="utf-8")
+    refused = here("run", "ingest", "--source", "bad.csv").exception
+    assert isinstance(refused, BadData) and "raise max_bad_share" in str(refused)
+    allowed = here("run", "ingest", "--source", "bad.csv", "--max-bad-share", "0.1", "--min-category-rows", "20")
+    assert allowed.exit_code == 0
+    [told] = [line for line in allowed.stderr.splitlines() if "Set aside" in line]
+    assert "100 bad rows (no title 100)" in told and "with fewer than 20 rows" in told
+    assert Path(told.rpartition("file://")[2]).is_file()
+    options = here("run", "--help").output
+    for name in ("max_bad_share", "min_category_rows"):
+        assert f"Default: {Ingest.model_fields[name].default}." in " ".join(options.replace("│", " ").split())
 
 
 def test_overrides_are_yaml_with_a_persons_numbers() -> None:

@@ -138,6 +138,15 @@ def test_rows_that_do_not_fit_the_header_stay_whole(tmp_path: Path) -> None:
     assert sum(done.bad.values()) == 3
 
 
+def test_a_quote_opened_by_mistake_costs_one_row_only(tmp_path: Path) -> None:
+    lines = ["title,note", '"abc,1', "abcd,2", "abcde,3", '"a, b",4', '"abc,5', '"two\nlines",6', "abcdef,7"]
+    done = predict(write(tmp_path / "in.csv", "\n".join(lines) + "\n"), tmp_path / "out.csv")
+    rows = rows_of(tmp_path / "out.csv")
+    assert [row["title"] for row in rows] == ['"abc,1', "abcd", "abcde", "a, b", '"abc,5', "two\nlines", "abcdef"]
+    assert [row["note"] for row in rows] == ["", "2", "3", "4", "", "6", "7"]
+    assert dict(done.bad) == {"quotes that do not pair": 2}
+
+
 def test_a_title_of_ten_megabytes_is_a_bad_row_not_a_crash(tmp_path: Path) -> None:
     source = write(tmp_path / "in.jsonl", json.dumps({"title": "x" * 10_000_000}) + '\n{"title": "abc"}\n')
     done = predict(source, tmp_path / "out.jsonl")
@@ -149,11 +158,18 @@ def test_a_title_of_ten_megabytes_is_a_bad_row_not_a_crash(tmp_path: Path) -> No
     ("name", "content", "told"),
     [
         ("in.csv", b"", "is empty"),
-        ("in.csv.gz", gzip.compress(b""), "is empty"),
+        ("in.csv.gz", gzip.compress(b"", mtime=0), "is empty"),
         ("in.csv", b"name,id\nabc,1\n", "no column 'title'; its columns: 'name', 'id'"),
         ("in.jsonl", b'{"name": "abc"}\n', "no column 'title'; its columns: 'name'"),
-        ("in.csv", "title\nFunda niña\n".encode("latin-1"), "is not UTF-8: byte 0xf1"),
-        ("in.csv.gz", gzip.compress(b"title\n" + b"abcdef\n" * 100_000)[:-20], "is cut short"),
+        ("in.csv", "title\nFunda niña\n".encode("latin-1"), "is not UTF-8: byte 0xf1 in line 2. "),
+        ("in.csv", b"title\n" + b"abcdef\n" * 5_000 + b"\xf1\n", "byte 0xf1 in line 5002. "),
+        ("in.csv", "title\nabc\n".encode("utf-16"), "iconv -f utf-16"),
+        (
+            "in.csv",
+            gzip.compress(b"title\nabc\n", mtime=0),
+            "is gzipped, and its name does not say so. Rename it: in.csv.gz",
+        ),
+        ("in.csv.gz", gzip.compress(b"title\n" + b"abcdef\n" * 100_000, mtime=0)[:-20], "is cut short"),
         ("in.csv.gz", b"title\nabc\n", "no sound gzip file"),
         ("in.csv", b'title\n"never closed\nabc\n', "a quote is opened and not closed"),
         ("in.csv", b"title,title\na,b\n", "two columns of the same name: title"),
@@ -222,6 +238,8 @@ def test_json_lines_into_csv_refuses_a_column_that_comes_late(tmp_path: Path) ->
 def test_files_are_checked_before_a_model_is_loaded(tmp_path: Path) -> None:
     source = write(tmp_path / "in.csv", "title\nabc\n")
     check_files(source, tmp_path / "out.parquet")
+    with pytest.raises(BadData, match=r"no such file\. Only files of this machine"):
+        check_files(Path("s3://bucket/in.csv"), tmp_path / "out.csv")
     with pytest.raises(BadData, match="no such file"):
         check_files(tmp_path / "absent.csv", tmp_path / "out.csv")
     with pytest.raises(BadData, match="there is no folder"):

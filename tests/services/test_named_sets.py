@@ -111,6 +111,8 @@ def test_overrides_change_only_what_they_name() -> None:
         ("mlp", {"train": {"epochs": 5}}, "'train' is a section: override its keys one by one, e.g."),
         ("mlp", {"title": "x"}, "no parameter 'title'"),
         ("mlp", {"train.epochs": 0}, "Set 'mlp' with the overrides: train.epochs = 0, expected a whole"),
+        ("x" * 1000, {}, "There is no set 'xxx"),
+        ("mlp", {"train.epochs": True}, "Overrides: train.epochs = true, expected a whole number from 1 to 10000"),
         ("mlp", {"train.epochs": "many"}, "train.epochs = 'many', expected a whole number from 1 to 10000"),
         ("mlp", {"train.learning_rate": 0}, "train.learning_rate = 0, expected a number above 0, to 10"),
         ("mlp", {"train.label_smoothing": 1}, "train.label_smoothing = 1, expected a number from 0, below 1"),

@@ -85,6 +85,7 @@ def test_missing_pretrained_vectors_say_where_they_come_from(settings: Settings)
         {"overrides": {"train.epoch": 3}},
         {"overrides": {"train.epochs": 0}},
         {"overrides": {"train.epochs": "many"}},
+        {"overrides": {"train.hidden": [2_000_000_000]}},
     ],
 )
 def test_what_does_not_exist_or_fit_is_refused(settings: Settings, params: dict[str, Any]) -> None:

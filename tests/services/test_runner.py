@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import types
@@ -13,7 +14,7 @@ import pytest
 
 from meli_tasks import stages
 from meli_tasks.artifacts import find, manifest_name
-from meli_tasks.core.errors import BadData, Conflict, MissingArtifact
+from meli_tasks.core.errors import BadData, BadSettings, Conflict, MissingArtifact, NoSpace, StoreUnreachable
 from meli_tasks.runner import Runner, Step
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store, open_store
@@ -92,6 +93,79 @@ def test_a_failing_stage_leaves_nothing_in_the_store_but_its_last_note(runner: R
     assert find(runner.store, "toy", step.key) is None
     assert list(runner.store.names("")) == [f"live/toy/{step.key}.json"]
     assert list((runner.settings.cache / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        OSError("200000 requested and 9200 written"),  # numpy
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),  # safetensors
+    ],
+)
+def test_a_full_disk_is_told_whichever_library_met_it(
+    runner: Runner, toy: Callable[..., Toy], error: Exception
+) -> None:
+    def fails(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
+        raise error
+
+    toy(fails)
+    with pytest.raises(NoSpace, match="MELI_CACHE"):
+        runner.run(Step("toy", "fails", {"value": 1}))
+
+
+def test_a_cache_that_cannot_be_is_a_wrong_setting(runner: Runner, toy: Callable[..., Toy], tmp_path: Path) -> None:
+    toy(writes_its_params)
+    (tmp_path / "file").touch()
+    elsewhere = Runner(runner.settings.model_copy(update={"cache": tmp_path / "file" / "cache"}), runner.store)
+    with pytest.raises(BadSettings, match=r"MELI_CACHE=.*not a directory"):
+        elsewhere.run(Step("toy", "made", {"value": 1}))
+
+
+class Refuses:
+    """A store that fails at every name with this end."""
+
+    def __init__(self, store: Store, end: str, error: Exception) -> None:
+        self.store, self.end, self.error = store, end, error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def upload(self, path: Path, name: str) -> None:
+        self._check(name)
+        self.store.upload(path, name)
+
+    def write(self, name: str, data: bytes, **conditions: Any) -> str:
+        self._check(name)
+        return self.store.write(name, data, **conditions)
+
+    def _check(self, name: str) -> None:
+        if name.endswith(self.end):
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    ("end", "error", "left"),
+    [
+        ("b.txt", NoSpace("full"), []),
+        ("b.txt", KeyboardInterrupt(), []),
+        ("manifest.json", NoSpace("full"), []),
+        ("manifest.json", StoreUnreachable("the manifest may stand all the same"), ["a.txt", "b.txt"]),
+    ],
+)
+def test_a_failed_upload_takes_back_what_it_had_brought(
+    runner: Runner, toy: Callable[..., Toy], end: str, error: Exception, left: list[str]
+) -> None:
+    def writes_two(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
+        (out / "a.txt").write_text("a")
+        (out / "b.txt").write_text("b")
+        return {}
+
+    toy(writes_two)
+    runner.store = Refuses(runner.store, end, error)  # type: ignore[assignment]
+    with pytest.raises(type(error)):
+        runner.run(Step("toy", "two", {}))
+    assert [name.rpartition("/")[2] for name in runner.store.names("toy/")] == left
 
 
 def test_inputs_come_from_the_store_when_the_cache_is_empty(
@@ -191,3 +265,15 @@ def test_the_least_recently_used_artifacts_leave_the_cache(
     kept = [path.name[:32] for path in (tmp_path / "cache" / "toy").iterdir()]
     assert kept == [manifests[-1].key]
     assert (small.folder(manifests[0]) / "folder" / "result.txt").read_text() == "1"
+
+
+def test_the_work_folder_of_a_killed_run_is_removed_in_the_end(
+    runner: Runner, toy: Callable[..., Toy], tmp_path: Path
+) -> None:
+    toy(writes_its_params)
+    old, young = (tmp_path / "cache" / "work" / name for name in ("old", "young"))
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    runner.run(Step("toy", "made", {"value": 7}))
+    assert (old.exists(), young.exists()) == (False, True)

@@ -28,6 +28,8 @@ def test_a_bad_setting_is_named_with_what_was_seen(tmp_path: Path, name: str, va
         Settings.from_environment({"MELI_HOME": str(tmp_path), name: value})
     assert name in str(caught.value)
     assert value in str(caught.value)
+    assert "value error" not in str(caught.value).lower()
+    assert "america/" not in str(caught.value)  # examples keep their capitals
 
 
 def test_no_store_says_how_to_have_one(tmp_path: Path) -> None:

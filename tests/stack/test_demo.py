@@ -12,7 +12,7 @@ from meli_tasks.stack.services import Ports, airflow_environment, work_settings
 
 
 @pytest.mark.parametrize(
-    "source", ["sample:rows=10,seed=2", "s3://bucket/day={ds}/*.parquet", "https://example.org/titles.csv.gz"]
+    "source", ["sample", "sample:rows=10,seed=2", "s3://bucket/day={ds}/*.parquet", "https://example.org/titles.csv.gz"]
 )
 def test_what_is_no_path_stays_as_it_is(source: str, tmp_path: Path) -> None:
     assert demo.absolute(source, tmp_path) == source
@@ -27,6 +27,14 @@ def test_a_relative_path_becomes_absolute_from_where_the_caller_stands(tmp_path:
 def test_a_file_that_is_not_there_is_told_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"MELI_SOURCE=titels.csv: there is no file .*/titels.csv"):
         demo.wanted({"MELI_SOURCE": "titels.csv", "MELI_HOME": str(tmp_path)}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "source", ["sample:rows=many", "sample:rows=0", "sample:row=5", "ftp://example.org/titles.csv"]
+)
+def test_a_source_that_cannot_be_is_told_before_anything_starts(source: str, tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=source.partition(":")[0]):
+        demo.wanted({"MELI_SOURCE": source, "MELI_HOME": str(tmp_path)}, tmp_path)
 
 
 def test_an_unknown_set_is_told_before_anything_starts(tmp_path: Path) -> None:

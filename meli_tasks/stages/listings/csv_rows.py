@@ -51,7 +51,7 @@ def _first_batch(file: str, batches: Iterator[list[str]]) -> list[str]:
             if line.strip():
                 # Blank lines above the header are kept out of the way but not out of the count: rare, so as rows.
                 return batch[index:] if index == 0 else [line, *["\n"] * index, *batch[index + 1 :]]
-    raise BadData(f"{file}: the file holds nothing but blank lines. A header and rows were expected.")
+    raise BadData(f"{file}: the file holds nothing, or nothing but blank lines. A header and rows were expected.")
 
 
 def _header(file: str, line: str) -> tuple[str, list[str]]:

@@ -45,12 +45,12 @@ class Opened:
             block = self.stream.read(size)
         except EOFError:
             raise BadData(
-                f"{self.name}: the gzip file ends before its end, after {self.read_bytes / 1e6:.1f} MB of text: "
+                f"{self.name}: the gzip file ends before its end, after {self.read_bytes:,} bytes of text: "
                 "a download or a copy was cut off. Get the file again; `gzip -t` checks it."
             ) from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise BadData(
-                f"{self.name}: the gzip file is damaged after {self.read_bytes / 1e6:.1f} MB of text ({error}). "
+                f"{self.name}: the gzip file is damaged after {self.read_bytes:,} bytes of text ({error}). "
                 "Get the file again; `gzip -t` checks it."
             ) from None
         self.read_bytes += len(block)
