@@ -1,8 +1,8 @@
 """Artifacts: files under a content key in the store, and the manifest that makes them exist.
 
 A key is a hash of what an artifact was made from: stage, the stage's version, parameters, the keys of its inputs. It
-can
-be computed before anything ran, so a plan knows what is already there. The manifest is written last and only if absent.
+can be computed before anything ran, so a plan knows what is already there. The manifest is written last and only if
+absent.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ PARAMS_A_CALL = 100
 PROXIED = "mlflow-artifacts"
 ABSENT = "RESOURCE_DOES_NOT_EXIST"
 PRESENT = "RESOURCE_ALREADY_EXISTS"
+# Without it MLflow's pages take an experiment for one of language-model traces, and open on empty charts.
+EXPERIMENT_KIND = {"key": "mlflow.experimentKind", "value": "custom_model_development"}
 
 
 class MlflowServer:
@@ -44,13 +46,15 @@ class MlflowServer:
             if error.code != ABSENT:
                 raise
             try:
-                return str(self.post("experiments/create", name=name)["experiment_id"])
+                return str(self.post("experiments/create", name=name, tags=[EXPERIMENT_KIND])["experiment_id"])
             except TrackingUnavailable as second:
                 if second.code != PRESENT:  # another task made it in between
                     raise
             found = self.get("experiments/get-by-name", experiment_name=name)["experiment"]
         if found["lifecycle_stage"] != "active":
             self.post("experiments/restore", experiment_id=found["experiment_id"])
+        if EXPERIMENT_KIND["key"] not in {tag["key"] for tag in found.get("tags", [])}:
+            self.post("experiments/set-experiment-tag", experiment_id=found["experiment_id"], **EXPERIMENT_KIND)
         return str(found["experiment_id"])
 
     def runs(self, experiment: str, tags: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -79,7 +79,8 @@ class Pipeline:
         """Measure every trained set, and the champion, on the run's test split.
 
         Returns:
-            The evaluate artifact's key, the models behind its labels and the champion's label, for `promote`.
+            The evaluate artifact's key, the models behind its labels and the champion's label, for `promote`; and the
+            URL of the run's page in MLflow, or None while the server is away.
 
         Raises:
             BadData: no training succeeded, so there is nothing to measure.
@@ -92,7 +93,7 @@ class Pipeline:
         measured["failed"] = list(failed)
         report = {**measured, "scores": self.scores(measured["key"]), "run_id": plan.run_id, "as_of": plan.as_of}
         self.store.write(f"{plan.name.removesuffix('.json')}/evaluated.json", json.dumps(report).encode())
-        self.tracking.evaluation(plan, measured)
+        measured["mlflow"] = self.tracking.evaluation(plan, measured)
         for name in failed:
             logger.warning("the training of %s failed; the others were evaluated without it", name)
         return measured

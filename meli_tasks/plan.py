@@ -34,7 +34,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. `sets` maps a set's name to its training step, in the order they were chosen."""
+    """What a run will do. `sets` maps a set's name to its training step, in the order they were chosen.
+
+    `name` is the plan's in the store: by run, and by what was asked, so asking differently overwrites nothing.
+    """
 
     run_id: str
     at: str
@@ -45,13 +48,15 @@ class Plan:
     recipes: tuple[Recipe, ...]
     sets: dict[str, Step]
     resolved: dict[str, dict[str, Any]] = field(default_factory=dict)
+    name: str = ""
 
-    @property
-    def name(self) -> str:
-        """The plan's name in the store: by run, and by what was asked, so asking differently overwrites nothing."""
+    def __post_init__(self) -> None:
+        """Names a new plan. One that was loaded keeps its name, also when a stage's new version changes the keys."""
+        if self.name:
+            return
         asked = canonical_json([self.request, self.ingest.key, {name: step.key for name, step in self.sets.items()}])
         run = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in self.run_id)
-        return f"plans/{run}/{hashlib.sha256(asked.encode()).hexdigest()[:12]}.json"
+        object.__setattr__(self, "name", f"plans/{run}/{hashlib.sha256(asked.encode()).hexdigest()[:12]}.json")
 
     @property
     def force(self) -> bool:
@@ -92,7 +97,7 @@ class Plan:
             )
             for recipe in fields["recipes"]
         )
-        return cls(**fields)
+        return cls(**{**fields, "name": name})
 
 
 def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | None, dag_run_url: str = "") -> Plan:

@@ -1,8 +1,8 @@
 """The runner: a step in, an artifact out, computed only if nobody has.
 
 Fetch the inputs, run the stage in a folder of its own, upload under an attempt's name, write the manifest last and
-only if
-absent. So a retry is safe, a second run is free, half a result is invisible, and two workers racing make one artifact.
+only if absent. So a retry is safe, a second run is free, half a result is invisible, and two workers racing make one
+artifact.
 """
 
 from __future__ import annotations

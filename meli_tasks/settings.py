@@ -19,6 +19,8 @@ from meli_tasks.core.errors import BadSettings
 if TYPE_CHECKING:
     from meli_tasks.store import Store
 
+# What says where a store is and how to get in: useful only together.
+OF_THE_STORE = ("MELI_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 DEFAULT_SOURCE = "sample:rows=20000,seed=1"
 
 
@@ -66,7 +68,12 @@ class Settings(BaseModel):
             BadSettings: a variable holds what it may not; the message names each one.
         """
         given = dict(os.environ if environment is None else environment)
-        values = {**_written_by_the_stack(given), **{name: value for name, value in given.items() if value != ""}}
+        written, told = _written_by_the_stack(given), {name: value for name, value in given.items() if value != ""}
+        # The demo's keys must not go to another store, nor another store's keys to the demo's.
+        without_a_store = written if "MELI_STORE" in told else told if "MELI_STORE" in written else {}
+        for name in OF_THE_STORE:
+            without_a_store.pop(name, None)
+        values = {**written, **told}
         values.setdefault("MELI_S3_ENDPOINT", values.get("AWS_ENDPOINT_URL_S3", ""))
         try:
             return cls.model_validate(values)

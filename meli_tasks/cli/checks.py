@@ -121,7 +121,9 @@ def mlflow(settings: Settings) -> Iterator[Line]:
         yield Line("mlflow", "skipped", "MLFLOW_TRACKING_URI is not set: nothing is tracked")
         return
     if not url.startswith(("http://", "https://")):
-        yield Line("mlflow", "failed", f"{shown(url)} is no server", "Give the address of one, or none for no tracking.")
+        yield Line(
+            "mlflow", "failed", f"{shown(url)} is no server", "Give the address of one, or none for no tracking."
+        )
         return
     advice = (
         "Is the server running, and is MLFLOW_TRACKING_URI its address? Trainings go on without it and are told later."

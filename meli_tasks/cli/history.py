@@ -48,7 +48,10 @@ def _told(store: Store, plan: Plan) -> dict[str, Any]:
 
     report = evaluated(store, plan) or {}
     scores = report.get("scores", {})
-    trained = {name: step.key for name, step in plan.sets.items() if find(store, "train", step.key)}
+    # As they were called then: a stage's new version gives the plan's steps other keys.
+    measured = report.get("models", {})
+    trained = {name: measured.get(name, step.key) for name, step in plan.sets.items()}
+    trained = {name: key for name, key in trained.items() if name in measured or find(store, "train", key)}
     return {
         "run_id": plan.run_id,
         "plan": plan.name,

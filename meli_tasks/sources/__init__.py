@@ -102,7 +102,8 @@ def fetch(spec: str, folder: Path, settings: Settings, identity: str) -> Path:
     now = Source(spec, place.parts(spec, settings)).identity
     if {now, Source(spec, parts).identity} != {identity}:
         raise BadData(
-            f"The source {shown(spec)} changed after this run was planned. Trigger the run again when nobody writes to it."
+            f"The source {shown(spec)} changed after this run was planned. Trigger the run again when nobody writes to "
+            "it."
         )
     return folder
 
@@ -128,7 +129,9 @@ def with_date(spec: str, as_of: date | None) -> str:
     if DATE not in spec:
         return spec
     if as_of is None:
-        raise BadData(f"The source {shown(spec)} needs the run's date for {DATE}, and this run has none: fill in `as_of`.")
+        raise BadData(
+            f"The source {shown(spec)} needs the run's date for {DATE}, and this run has none: fill in `as_of`."
+        )
     return spec.replace(DATE, as_of.isoformat())
 
 
@@ -145,7 +148,7 @@ def _place(spec: str) -> Place:
         return places[scheme]
     if "://" in spec:
         raise BadData(
-            f"The source {shown(spec)} begins with {scheme}://, which is not known. Known are a path, a glob, s3://, https:// "
-            f"and {generated.EXAMPLE}."
+            f"The source {shown(spec)} begins with {scheme}://, which is not known. Known are a path, a glob, s3://, "
+            f"https:// and {generated.EXAMPLE}."
         )
     return local

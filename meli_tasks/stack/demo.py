@@ -124,7 +124,7 @@ def train(console: Console, stack: Stack, asked: Settings, interrupts: Interrupt
     else:
         show_failure(console, watch, tasks)
     console.print(f"\nTrigger to done: {seconds:.0f} s", highlight=False)
-    show_links(console, stack, name)
+    show_links(console, stack, watch, name)
     return 0 if state == "success" else 1
 
 

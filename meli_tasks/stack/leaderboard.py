@@ -67,13 +67,14 @@ def show_set_aside(console: Console, watch: Watch, store: Store) -> None:
         console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
-def show_links(console: Console, stack: Stack, run: str) -> None:
+def show_links(console: Console, stack: Stack, watch: Watch, run: str) -> None:
     """Print where to look, how to sign in, and how to end it all."""
+    measured = watch.returned("evaluate") or {}
     for line in (
         "",
         f"Airflow  {stack.airflow_url}/dags/{DAG}/runs/{run}",
         f"         sign in as {USER} with {stack.secrets.airflow_password}",
-        f"MLflow   {stack.mlflow_url}",
+        f"MLflow   {measured.get('mlflow') or stack.mlflow_url}",
         "         no sign-in; it listens on this machine only",
         "",
         'Try it:  .venv/bin/meli predict "Funda Silicona Iphone 11"',

@@ -153,6 +153,7 @@ def stop(home: Home, records: Iterable[Record], seconds: float = PATIENCE_SECOND
         raise MeliError(f"The processes {', '.join(map(str, sorted(left)))} do not end, not even by SIGKILL.")
     for record in known:
         (home.run / f"{record.name}.json").unlink(missing_ok=True)
+    _children[:] = [child for child in _children if child.lives()]  # asking also reaps those that ended
     return lived
 
 

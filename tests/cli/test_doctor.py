@@ -103,6 +103,8 @@ def test_mlflow_that_answers_refuses_or_is_away() -> None:
     assert line.state == "failed" and "does not answer" in line.seen
     [line] = checks.mlflow(settings())
     assert line.state == "skipped"
+    [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI="sqlite:///mlflow.db"))
+    assert line.state == "failed" and "is no server" in line.seen
 
 
 def test_passwords_in_addresses_are_not_shown() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from meli_tasks.core.errors import BadSettings, Conflict, MeliError, NoSpace, StoreRefused, StoreUnreachable
 from meli_tasks.store import Store, open_store
@@ -176,7 +177,7 @@ def stand_in(status: int, code: str, said: str) -> Iterator[str]:
         (403, "RequestTimeTooSkewed", "The difference is too large", StoreRefused, "clock is wrong"),
         (403, "ExpiredToken", "The token has expired", StoreRefused, "AWS_SESSION_TOKEN"),
         (301, "PermanentRedirect", "Use the other endpoint", StoreRefused, "another region"),
-        (409, "ConditionalRequestConflict", "A conflicting operation", Conflict, "something already stands there"),
+        (412, "PreconditionFailed", "At least one precondition failed", Conflict, "something already stands there"),
     ],
 )
 def test_other_answers_say_what_to_do(
@@ -256,6 +257,28 @@ def test_a_won_create_whose_answer_was_lost_is_no_conflict(s3_store: Store, monk
     blob = s3_store.read("ledger/1.json")
     assert blob is not None
     assert (blob.data, blob.version) == (b"mine", version)
+
+
+def test_a_write_beside_another_is_a_conflict_only_once_that_one_has_won(
+    s3_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real: Any = s3_store._client  # type: ignore[attr-defined]
+    answer = {"Error": {"Code": "ConditionalRequestConflict"}, "ResponseMetadata": {"HTTPStatusCode": 409}}
+    old = s3_store.write("a", b"old")
+
+    def is_under_way(**_: Any) -> Any:
+        raise ClientError(answer, "PutObject")  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(real, "put_object", is_under_way)
+        with pytest.raises(StoreUnreachable, match="under way"):
+            s3_store.write("new", b"mine", if_absent=True)
+        with pytest.raises(StoreUnreachable, match="under way"):
+            s3_store.write("a", b"mine", if_version=old)
+        with pytest.raises(Conflict):
+            s3_store.write("a", b"mine", if_absent=True)
+        with pytest.raises(Conflict):
+            s3_store.write("a", b"mine", if_version='"another"')
 
 
 def test_nothing_of_ours_goes_through_a_proxy_to_this_machine(s3_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

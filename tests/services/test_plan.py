@@ -10,6 +10,7 @@ from meli_tasks.core.errors import BadData, BadHyperparameters, MissingArtifact
 from meli_tasks.plan import Plan, evaluate_step, make_plan, preview
 from meli_tasks.request import Request
 from meli_tasks.settings import Settings
+from meli_tasks.stages import VERSIONS
 from meli_tasks.store import Store
 
 
@@ -47,6 +48,15 @@ def test_a_plan_survives_the_store(settings: Settings, file_store: Store) -> Non
     plan = plan_of(settings, date(2026, 11, 1), sets=["quick_mlp", "quick_cnn"])
     plan.save(file_store)
     assert Plan.load(file_store, plan.name) == plan
+
+
+def test_a_plan_keeps_its_name_when_a_stage_gets_a_new_version(
+    settings: Settings, file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(settings, sets=["quick_mlp"])
+    plan.save(file_store)
+    monkeypatch.setitem(VERSIONS, "train", VERSIONS["train"] + 1)
+    assert Plan.load(file_store, plan.name).name == plan.name != plan_of(settings, sets=["quick_mlp"]).name
 
 
 def test_asking_differently_under_the_same_run_overwrites_nothing(settings: Settings) -> None:

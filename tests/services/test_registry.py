@@ -18,6 +18,7 @@ from mlflow.tracking import MlflowClient
 from meli_tasks.core.errors import Conflict
 from meli_tasks.registered_model import MODEL, pip_requirements
 from meli_tasks.registry import Registry
+from meli_tasks.stages import VERSIONS
 from meli_tasks.store import Store
 from meli_tasks.tracking import Tracking
 from tests.services.past_run import PastRun
@@ -109,6 +110,29 @@ def test_a_retried_task_decides_once(
     assert len(registry.ledger.decisions()) == 1
     assert len(versions(client, run)) == 1
     assert registry.sync().changed is False
+
+
+def test_a_task_retried_after_a_conflict_finds_what_it_decided(file_store: Store, tmp_path: Path) -> None:
+    quick, slow = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
+    registry = Registry(file_store, Tracking("", file_store))
+    stale, measured = slow.evaluation(), quick.evaluation()
+    registry.apply(quick.plan, measured, quick.promotion(measured, "mlp"))
+    fresh = {**slow.evaluation("champion", champion_model=(quick.models["mlp"], 0.94)), "ledger": 1}
+    decided = registry.apply(slow.plan, fresh, slow.promotion(fresh, "mlp"))
+    # It died before it could say so: Airflow gives its next try the evaluation from before the conflict.
+    assert registry.apply(slow.plan, stale, slow.promotion(stale, "mlp")) == decided
+    assert len(registry.ledger.decisions()) == 2
+
+
+def test_a_champion_of_an_older_version_of_the_stages_is_registered(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = past_run(file_store, tmp_path)
+    away = Registry(file_store, Tracking(NOWHERE, file_store))
+    measured = run.evaluation()
+    away.apply(run.plan, measured, run.promotion(measured, "mlp"))
+    monkeypatch.setitem(VERSIONS, "train", VERSIONS["train"] + 1)
+    assert registry.sync().version == aliased(registry)
 
 
 def test_a_kept_champion_is_a_decision_and_no_new_version(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
@@ -265,6 +266,33 @@ def test_the_least_recently_used_artifacts_leave_the_cache(
     kept = [path.name[:32] for path in (tmp_path / "cache" / "toy").iterdir()]
     assert kept == [manifests[-1].key]
     assert (small.folder(manifests[0]) / "folder" / "result.txt").read_text() == "1"
+
+
+def test_a_folder_leaves_the_cache_at_once_even_if_its_files_do_not(
+    runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meli_tasks.cache.SECONDS_IN_USE", -1.0)
+    toy(writes_its_params)
+    first = runner.run(Step("toy", "n", {"value": 1})).manifest
+    small = Runner(runner.settings.model_copy(update={"cache_gigabytes": 1.5e-9}), runner.store)
+    with monkeypatch.context() as patch:  # as when it is killed among the files
+        patch.setattr("meli_tasks.cache.shutil.rmtree", lambda folder, **_: None)
+        small.run(Step("toy", "n", {"value": 2}))
+    assert not (runner.settings.cache / "toy" / f"{first.key}-{first.attempt}").exists()
+    assert (runner.folder(first) / "folder" / "result.txt").read_text() == "1"
+
+
+def test_whatever_a_stage_dies_of_its_last_note_says_so(runner: Runner, toy: Callable[..., Toy]) -> None:
+    def dies(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
+        raise RuntimeError("out of memory")
+
+    toy(dies)
+    step = Step("toy", "dies", {"value": 1})
+    with pytest.raises(RuntimeError):
+        runner.run(step)
+    note = runner.store.read(f"live/toy/{step.key}.json")
+    assert note is not None
+    assert (json.loads(note.data)["state"], json.loads(note.data)["error"]) == ("failed", "RuntimeError: out of memory")
 
 
 def test_the_work_folder_of_a_killed_run_is_removed_in_the_end(

@@ -15,6 +15,20 @@ def test_the_environment_wins_over_what_the_stack_wrote(tmp_path: Path) -> None:
     assert (settings.store, settings.sets) == ("s3://demo/a", "cnn")
 
 
+def test_a_store_and_its_keys_come_from_one_place(tmp_path: Path) -> None:
+    (tmp_path / "environment").write_text(
+        "MELI_STORE=s3://demo/a\nMELI_S3_ENDPOINT=http://demo\nAWS_ACCESS_KEY_ID=demo\nAWS_SECRET_ACCESS_KEY=demo\n"
+    )
+    given = {"MELI_HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": "mine", "AWS_SECRET_ACCESS_KEY": "mine"}
+    demo = Settings.from_environment(given)
+    assert (demo.store, demo.s3_endpoint, demo.access_key, demo.secret_key) == (
+        "s3://demo/a", "http://demo", "demo", "demo",
+    )  # fmt: skip
+    mine = Settings.from_environment({**given, "MELI_STORE": "s3://mine/b"})
+    assert (mine.store, mine.s3_endpoint, mine.access_key, mine.secret_key) == ("s3://mine/b", "", "mine", "mine")
+    assert Settings.from_environment({"MELI_HOME": str(tmp_path), "MELI_STORE": "s3://mine/b"}).secret_key == ""
+
+
 def test_an_empty_variable_is_no_setting(tmp_path: Path) -> None:
     assert Settings.from_environment({"MELI_HOME": str(tmp_path), "MELI_SOURCE": ""}).source.startswith("sample:")
 
@@ -42,6 +56,12 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
         {"MELI_HOME": str(tmp_path), "AWS_SECRET_ACCESS_KEY": "hush", "MELI_AIRFLOW_PASSWORD": "hush"}
     )
     assert "hush" not in repr(settings)
+
+
+def test_cores_are_counted_where_the_system_has_no_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert Settings(slots=2).training_threads() == 3
 
 
 def test_trainings_share_the_cores() -> None:

@@ -17,8 +17,11 @@ from mlflow import artifacts
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
+from meli_tasks.artifacts import Manifest
 from meli_tasks.core.errors import BadSettings, TrackingUnavailable
 from meli_tasks.mlflow_server import MlflowServer, without_credentials
+from meli_tasks.plan import Plan
+from meli_tasks.projection import Projection
 from meli_tasks.store import Store
 from meli_tasks.tracking import Tracking
 from tests.services.past_run import EPOCHS, PastRun
@@ -209,6 +212,35 @@ def test_a_note_whose_artifact_is_gone_is_dropped(client: MlflowClient, run: Pas
     assert tracking.pending() == []
 
 
+def test_a_note_that_mlflow_refuses_does_not_hold_up_the_others(run: PastRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracking = Tracking(NOWHERE, run.store)
+    for name in run.trainings:
+        assert tracking.training(run.plan, name, run.trainings[name]) is None
+    told: list[str] = []
+
+    def refuses_one(self: Projection, plan: Plan, set_name: str, manifest: Manifest) -> str:
+        if not told:
+            told.append("refused")
+            raise TrackingUnavailable("Changing param values is not allowed", code="INVALID_PARAMETER_VALUE")
+        told.append(set_name)
+        return "http://mlflow/run"
+
+    monkeypatch.setattr(Projection, "training", refuses_one)
+    tracking._projection = Projection(MlflowServer(NOWHERE), run.store, "1")
+    assert tracking.replay() == 1
+    assert len(told) == 2
+    assert len(tracking.pending()) == 1
+
+
+def test_a_page_that_is_no_json_is_not_mlflow(monkeypatch: pytest.MonkeyPatch, run: PastRun) -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 200, b"<html>Please sign in</html>"
+    monkeypatch.setattr(requests.Session, "request", lambda *_, **__: answer)
+    with pytest.raises(TrackingUnavailable, match="is not MLflow: '<html>"):
+        MlflowServer(NOWHERE).get("runs/get")
+    assert Tracking(NOWHERE, run.store).training(run.plan, "mlp", run.trainings["mlp"]) is None
+
+
 def test_without_a_server_nothing_is_told_or_noted(run: PastRun) -> None:
     off = Tracking("", run.store)
     assert off.training(run.plan, "mlp", run.trainings["mlp"]) is None
@@ -216,9 +248,9 @@ def test_without_a_server_nothing_is_told_or_noted(run: PastRun) -> None:
     assert off.pending() == []
 
 
-def test_a_uri_that_is_no_server_is_a_setting_to_correct(run: PastRun) -> None:
+def test_a_uri_that_is_no_server_is_a_setting_to_correct_before_anything_is_trained(file_store: Store) -> None:
     with pytest.raises(BadSettings, match="must look like http"):
-        Tracking("sqlite:///mlflow.db", run.store).training(run.plan, "mlp", run.trainings["mlp"])
+        Tracking("sqlite:///mlflow.db", file_store)
 
 
 def test_links_show_no_password() -> None:
@@ -272,3 +304,14 @@ def test_telling_needs_no_heavy_import(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_the_experiment_opens_on_its_training_runs(tracking: Tracking) -> None:
+    server = tracking.projection().server
+    for _ in range(2):
+        found = server.get("experiments/get", experiment_id=server.experiment("meli_training"))["experiment"]
+        assert {tag["key"]: tag["value"] for tag in found["tags"]}["mlflow.experimentKind"] == "custom_model_development"
+    old = server.post("experiments/create", name="made before")["experiment_id"]
+    assert server.experiment("made before") == old
+    tags = server.get("experiments/get", experiment_id=old)["experiment"]["tags"]
+    assert "mlflow.experimentKind" in {tag["key"] for tag in tags}

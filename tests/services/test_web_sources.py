@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from meli_tasks.core.errors import BadData, StoreRefused, StoreUnreachable
+from meli_tasks.core.errors import BadData, MeliError, StoreRefused, StoreUnreachable
+from meli_tasks.settings import Settings
+from meli_tasks.sources import fetch, web
 from tests.services.test_sources import DATA, OTHER, fetched, identity
 
 
@@ -121,3 +123,26 @@ def test_an_unreachable_server_may_be_retried() -> None:
         identity("http://user:secret@127.0.0.1:9/titles.csv?signature=secret")
     assert not caught.value.permanent
     assert "secret" not in str(caught.value)
+
+
+def test_secrets_of_an_address_stay_out_of_every_message(site: Site, tmp_path: Path) -> None:
+    signed = f"{site.url.replace('://', '://user:secret@')}/titles.csv?signature=secret"
+    messages = [
+        failing(lambda: fetch(signed, tmp_path, Settings(), identity="another")),
+        failing(lambda: identity("ftp://user:secret@host/titles.csv")),
+        failing(lambda: identity("https://user:secret@host/{ds}.csv?signature=secret")),
+        failing(lambda: identity("http://user:secret@/titles.csv?signature=secret")),
+    ]
+    assert [message for message in messages if "secret" in message] == []
+
+
+def test_secrets_of_a_redirect_stay_out_of_the_message() -> None:
+    said = web._said(ValueError("max retries exceeded with url: /a.csv?X-Amz-Signature=secret (caused by b)"))
+    assert said == "max retries exceeded with url: /a.csv?... (caused by b)"
+
+
+def failing(ask: Callable[[], object]) -> str:
+    with pytest.raises(MeliError) as caught:
+        ask()
+    assert caught.value.__cause__ is None  # a log would show its words too
+    return str(caught.value)
