@@ -24,13 +24,15 @@ from typing import Any
 from meli_tasks import sources
 from meli_tasks.artifacts import Manifest, content_key, describe_file, find, need
 from meli_tasks.cache import Cache
-from meli_tasks.core.errors import Conflict, MeliError, NoSpace, StoreRefused
+from meli_tasks.core.errors import BadData, Conflict, MeliError, NoSpace, StoreRefused
 from meli_tasks.live import LiveLog
 from meli_tasks.settings import Settings
 from meli_tasks.stages import VERSIONS
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
+
+QUARANTINE = "quarantine.jsonl.gz"
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,12 @@ class Runner:
             inputs = self._inputs(step, work)
             out = work / "out"
             out.mkdir()
-            summary = stage.run(inputs, out, step.params, live)
+            try:
+                summary = stage.run(inputs, out, step.params, live)
+            except BadData as error:
+                raise self._keeping_quarantine(error, step, out) from None
+            for name, source in step.fetch.items():
+                sources.confirm(source, self.settings, step.inputs[name])
             files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
             manifest = Manifest(
                 stage=step.stage,
@@ -148,6 +155,15 @@ class Runner:
         with contextlib.suppress(MeliError):
             for file in manifest.outputs:
                 self.store.delete(manifest.file_name(file))
+
+    def _keeping_quarantine(self, error: BadData, step: Step, out: Path) -> BadData:
+        """The error, with where all the bad rows are listed: they are wanted most when there are too many."""
+        listed = out / QUARANTINE
+        if not listed.exists():
+            return error
+        name = f"failed/{step.stage}/{step.key}/{QUARANTINE}"
+        self.store.upload(listed, name)
+        return BadData(f"{error}\nEvery row set aside is listed in {self.store.url}/{name}")
 
     def _publish(self, manifest: Manifest, standing: Manifest | None) -> Manifest:
         """Write the manifest last; if another worker was first, its artifact is the one, and ours is removed."""

@@ -68,8 +68,6 @@ class ArtifactsLink(ReturnedLink):
 
     def made_from(self, value: dict[str, Any]) -> str:
         """The page with the files."""
-        if page := web_page(value.get("artifacts")):
-            return page
         run = web_page(value.get("mlflow"))
         return f"{run.rstrip('/')}/artifacts" if run else ""
 

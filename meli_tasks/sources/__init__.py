@@ -98,14 +98,30 @@ def fetch(spec: str, folder: Path, settings: Settings, identity: str) -> Path:
     """
     place = _place(spec)
     parts = place.parts(spec, settings)
+    _must_be(Source(spec, parts), identity)
     place.fetch(spec, parts, folder, settings)
-    now = Source(spec, place.parts(spec, settings)).identity
-    if {now, Source(spec, parts).identity} != {identity}:
-        raise BadData(
-            f"The source {shown(spec)} changed after this run was planned. Trigger the run again when nobody writes to "
-            "it."
-        )
+    _must_be(Source(spec, place.parts(spec, settings)), identity)
     return folder
+
+
+def confirm(spec: str, settings: Settings, identity: str) -> None:
+    """Look again at a source that a stage has read in place; what was downloaded cannot have changed since.
+
+    Raises:
+        BadData: somebody wrote to it meanwhile, so what was read is neither the old content nor the new.
+    """
+    from meli_tasks.sources import local
+
+    if _place(spec) is local:
+        _must_be(Source(spec, local.parts(spec, settings)), identity)
+
+
+def _must_be(source: Source, identity: str) -> None:
+    if source.identity != identity:
+        raise BadData(
+            f"The source {source.shown} changed after this run was planned. Trigger the run again when nobody writes "
+            "to it."
+        )
 
 
 def identify_vectors(path: str, settings: Settings) -> Source:

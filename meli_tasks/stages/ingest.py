@@ -39,6 +39,7 @@ def run(inputs: Mapping[str, Path], out: Path, params: Ingest | Mapping[str, obj
             quarantine.refuse(staged.rows, wanted.max_bad_share, staged.foreign)
             rare = _rare(staged, wanted)
             dealt = deal(staging, out / "listings.parquet", staged, set(rare), quarantine)
+            quarantine.refuse(staged.rows, wanted.max_bad_share, staged.foreign)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(

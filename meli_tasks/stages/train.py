@@ -27,7 +27,6 @@ from meli_tasks.core.training import EncodedTitles, Epoch, train
 from meli_tasks.stages.curves import draw_curves
 from meli_tasks.stages.log import Log
 
-VERSION = 1
 OUTPUTS = ("model.safetensors", "model.json", "history.json", "curves.png")
 
 NGRAM_WEIGHTS = "encoder.ngram_weights"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
@@ -13,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from meli_tasks import stages
+from meli_tasks import sources, stages
 from meli_tasks.artifacts import find, manifest_name
 from meli_tasks.core.errors import BadData, BadSettings, Conflict, MissingArtifact, NoSpace, StoreUnreachable
+from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.runner import Runner, Step
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store, open_store
@@ -305,3 +307,36 @@ def test_the_work_folder_of_a_killed_run_is_removed_in_the_end(
     os.utime(old, (0, 0))
     runner.run(Step("toy", "made", {"value": 7}))
     assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_a_local_source_that_changes_while_it_is_read_makes_no_artifact(
+    runner: Runner, toy: Callable[..., Toy], tmp_path: Path
+) -> None:
+    source = tmp_path / "titles.csv"
+    source.write_text("title,category\na,b\n")
+
+    def reads_while_somebody_writes(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
+        source.write_text("title,category\na,b\nc,d\n")
+        return {}
+
+    toy(reads_while_somebody_writes)
+    identity = sources.identify(str(source), None, runner.settings).identity
+    step = Step("toy", "reads", {}, {"source": identity}, {"source": str(source)})
+    with pytest.raises(BadData, match="changed after this run was planned"):
+        runner.run(step)
+    assert find(runner.store, "toy", step.key) is None
+
+
+def test_the_bad_rows_of_a_source_that_is_refused_are_kept(runner: Runner, tmp_path: Path) -> None:
+    source = tmp_path / "titles.csv"
+    source.write_text("title,category\n" + "Mesa,TABLES\n,TABLES\n" * 20)
+    identity = sources.identify(str(source), None, runner.settings).identity
+    step = Step("ingest", "bad", Ingest().model_dump(), {"source": identity}, {"source": str(source)})
+    with pytest.raises(BadData, match="20 no title") as caught:
+        runner.run(step)
+    name = f"failed/ingest/{step.key}/quarantine.jsonl.gz"
+    assert str(caught.value).endswith(f"{runner.store.url}/{name}")
+    runner.store.download(name, tmp_path / "listed.gz")
+    with gzip.open(tmp_path / "listed.gz", "rt") as lines:
+        assert [json.loads(line)["line"] for line in lines] == list(range(3, 42, 2))
+    assert find(runner.store, "ingest", step.key) is None

@@ -310,7 +310,8 @@ def test_the_experiment_opens_on_its_training_runs(tracking: Tracking) -> None:
     server = tracking.projection().server
     for _ in range(2):
         found = server.get("experiments/get", experiment_id=server.experiment("meli_training"))["experiment"]
-        assert {tag["key"]: tag["value"] for tag in found["tags"]}["mlflow.experimentKind"] == "custom_model_development"
+        tags = {tag["key"]: tag["value"] for tag in found["tags"]}
+        assert tags["mlflow.experimentKind"] == "custom_model_development"
     old = server.post("experiments/create", name="made before")["experiment_id"]
     assert server.experiment("made before") == old
     tags = server.get("experiments/get", experiment_id=old)["experiment"]["tags"]

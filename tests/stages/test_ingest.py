@@ -153,17 +153,20 @@ def test_splits_of_the_source_are_kept(tmp_path: Path, out: Path) -> None:
     assert summary["splits_from"] == "source"
 
 
-def test_rows_without_a_split_of_their_own_are_dealt_by_hash(tmp_path: Path, out: Path) -> None:
+def test_a_row_without_a_split_beside_rows_that_have_one_is_a_bad_row(tmp_path: Path, out: Path) -> None:
+    """A hash could put it on the other side of its own copy."""
+    splits = ["test", "validation", *["train"] * 5, ""]
     rows = [
-        {"title": f"Silla {number}", "category": "AB"[number % 2], "split": "" if number % 2 else "test"}
-        for number in range(40)
+        {"title": f"Silla {number // 8}", "category": "AB"[number // 8 % 2], "split": splits[number % 8]}
+        for number in range(160)
     ]
-    summary = run(write(tmp_path, "a.csv", csv_of(rows)), out)
-    expected = [
-        SPLITS[split] if number % 2 else "test" for number, split in enumerate(split_of([row["title"] for row in rows]))
-    ]
-    assert [row["split"] for row in listings(out)] == expected
-    assert summary["splits_from"] == "source for 20 rows, hash of the title for the others"
+    source = write(tmp_path, "a.csv", csv_of(rows))
+    with pytest.raises(BadData, match=r"20 of 160 rows \(12.5%\) cannot be used: 20 no split"):
+        run(source, out)
+    summary = run(source, out, {"max_bad_share": 0.2})
+    assert [row["split"] for row in listings(out)] == [row["split"] for row in rows if row["split"]]
+    assert (summary["splits_from"], summary["bad_by_reason"]) == ("source", {"no split": 20})
+    assert {bad["reason"] for bad in quarantine(out)} == {"no split"}
 
 
 def test_a_source_of_test_rows_only_is_refused(tmp_path: Path, out: Path) -> None:

@@ -45,18 +45,18 @@ class Dealt:
 class Splits:
     """Deals each row its split: the source's own where it gives one, else by the hash of the title.
 
-    A source that marks all its rows, but none as validation or as test (the course's files come one split a file),
-    lends the missing ones from its train rows, by the same hash.
+    A source that marks none as validation or as test (the course's files come one split a file) lends the missing
+    ones from its train rows, by the same hash. Where a source marks some rows, one that it does not mark has no place:
+    a hash could put it on the other side of its own copy.
     """
 
     def __init__(self, groups: Counter[tuple[str, str | None]], rare: set[str]) -> None:
         given: Counter[str | None] = Counter()
         for (category, split), rows in groups.items():
             given[split] += 0 if category in rare else rows
-        self._missing = [index for index, split in enumerate(SPLITS) if not given[split]] if not given[None] else []
-        self.origin = "hash of the title" if given[None] else "source"
-        if given[None] and given[None] < given.total():
-            self.origin = f"source for {given.total() - given[None]:,} rows, hash of the title for the others"
+        self.marked = given.total() > given[None]
+        self._missing = [index for index, split in enumerate(SPLITS) if not given[split]] if self.marked else []
+        self.origin = "source" if self.marked else "hash of the title"
         if _TRAIN in self._missing:
             seen = ", ".join(f"{rows:,} {split}" for split, rows in given.items() if rows)
             raise BadData(
@@ -105,6 +105,8 @@ def deal(source: Path, target: Path, staged: Staged, rare: set[str], quarantine:
     ):
         for batch in pa.ipc.open_stream(rows):
             table = _without_rare(staged.files, pa.Table.from_batches([batch]), rare, quarantine)
+            if splits.marked:
+                table = _without_unmarked(staged.files, table, quarantine)
             split = pa.DictionaryArray.from_arrays(integers(splits.deal(table).astype(np.int32)), names).cast(
                 pa.string()
             )
@@ -117,6 +119,13 @@ def deal(source: Path, target: Path, staged: Staged, rare: set[str], quarantine:
             fingerprint.update(table)
     dealt.splits_from, dealt.fingerprint = splits.origin, fingerprint.hexdigest()
     return dealt
+
+
+def _without_unmarked(files: list[Path], table: pa.Table, quarantine: Quarantine) -> pa.Table:
+    is_unmarked = pc.equal(table["own_split"], NO_SPLIT)
+    for row in table.filter(is_unmarked).select(["title", "file", "line"]).to_pylist():
+        quarantine.add(files[row["file"]].name, [BadRow(row["line"], "no split", shown(f"title={row['title']}"))])
+    return table.filter(pc.invert(is_unmarked))
 
 
 def _without_rare(files: list[Path], table: pa.Table, rare: set[str], quarantine: Quarantine) -> pa.Table:
