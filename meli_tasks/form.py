@@ -32,7 +32,7 @@ def form_fields(settings: Settings) -> dict[str, dict[str, Any]]:
     titles = {name: f"{name}: {named_sets.load(name).title}" for name in named_sets.names()}
     chosen = [name.strip() for name in settings.sets.split(",") if name.strip()]
     fields["sets"].update(default=chosen, examples=list(titles), values_display=titles, minItems=1, uniqueItems=True)
-    fields["overrides"]["description"] += ". Keys as in `meli sets --help`; every chosen set is changed alike."
+    fields["overrides"]["description"] += ". Keys as in `meli sets mlp`; every chosen set is changed alike."
     return fields
 
 

@@ -26,6 +26,8 @@ PROXIED = "mlflow-artifacts"
 ABSENT = "RESOURCE_DOES_NOT_EXIST"
 PRESENT = "RESOURCE_ALREADY_EXISTS"
 # Without it MLflow's pages take an experiment for one of language-model traces, and open on empty charts.
+# The pages of a link need telling by themselves.
+PAGES = "?workflowType=machine_learning"
 EXPERIMENT_KIND = {"key": "mlflow.experimentKind", "value": "custom_model_development"}
 
 
@@ -107,7 +109,7 @@ class MlflowServer:
 
     def run_url(self, experiment: str, run_id: str) -> str:
         """The page of a run, for a person's browser."""
-        return f"{without_credentials(self.uri)}/#/experiments/{experiment}/runs/{run_id}"
+        return f"{without_credentials(self.uri)}/#/experiments/{experiment}/runs/{run_id}{PAGES}"
 
     def _call(
         self, method: str, path: str, timeout: tuple[float, float] = (CONNECT_SECONDS, ANSWER_SECONDS), **options: Any

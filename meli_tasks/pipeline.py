@@ -24,7 +24,6 @@ from meli_tasks.tracking import Tracking
 
 logger = logging.getLogger("meli_tasks")
 
-CHAMPION = "champion"
 PROMOTION_TRIES = 3
 
 
@@ -133,7 +132,9 @@ class Pipeline:
         champion = last.champion if last else None
         label = None
         if champion:
-            label = next((name for name, key in models.items() if key == champion.train), CHAMPION)
+            label = next(
+                (name for name, key in models.items() if key == champion.train), f"{champion.set_name} (champion)"
+            )
             models.setdefault(label, champion.train)
         step: Step = evaluate_step(plan, models)
         result = self.runner.run(step, force=plan.force)

@@ -167,7 +167,7 @@ def preview(plan: Plan, store: Store) -> list[str]:
 
 def _preprocess(values: HyperparameterSet, ingest: Step) -> Step:
     params = values.preprocess
-    ngrams = f", {params.max_ngrams} n-grams" if params.max_ngrams else ""
+    ngrams = f", {params.max_ngrams / 1000:g}k n-grams" if params.max_ngrams else ""
     return Step(
         "preprocess", f"{params.tokenizer} words{ngrams}", params.model_dump(mode="json"), {"ingest": ingest.key}
     )

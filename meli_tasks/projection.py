@@ -65,6 +65,8 @@ class Projection:
                 self.server.log(runs[0]["info"]["run_id"], metrics=mlflow_fields.test_metrics(scores[label], manifest))
         parent = self.parent(plan)
         self._report(parent, plan, measured, scores, urls)
+        best = max((scores[label] for label in scores if label in plan.sets), key=lambda s: s["balanced_accuracy"])
+        self.server.log(parent["info"]["run_id"], metrics=mlflow_fields.test_metrics(best, manifest))
         for file in ("scores.json", "leaderboard.png"):
             self.server.upload(parent, file, read_file(self.store, manifest, file))
         self._finish(parent, manifest)
@@ -184,7 +186,7 @@ class Projection:
             tags={
                 "mlflow.loggedArtifacts": json.dumps([{"path": name, "type": "table"} for name in tables]),
                 "mlflow.note.content": mlflow_fields.run_note(plan, ranked, scores, urls, measured),
-                "meli.failed": ", ".join(measured.get("failed", [])),
+                **({"meli.failed": ", ".join(measured["failed"])} if measured.get("failed") else {}),
             },
         )
 

@@ -188,7 +188,11 @@ class Registry:
             return None
         # By name: the keys of an old plan's steps change with the stages' versions.
         set_name = promotion.champion.set_name if promotion.champion else ""
-        return projection.training(plan, set_name, manifest).rpartition("/")[2] if set_name in plan.sets else None
+        if set_name not in plan.sets:
+            return None
+        projection.training(plan, set_name, manifest)
+        told = projection.training_run(manifest.key)
+        return str(told["info"]["run_id"]) if told else None
 
     def _written(self, plan: Plan, measured: Mapping[str, Any]) -> Decision | None:
         """This plan's decision since the models were measured, if a task that died after writing it left one.

@@ -17,7 +17,11 @@ def set_aside(ingested: Manifest, store_url: str) -> str:
     rare = ingested.summary.get("set_aside", {})
     if rare.get("rows"):
         least = ingested.params.get("min_category_rows")
-        parts.append(f"{rare['rows']:,} rows of {rare['categories']:,} categories with fewer than {least} rows")
+        rows, categories = rare["rows"], rare["categories"]
+        parts.append(
+            f"{rows:,} row{'s' * (rows != 1)} of {categories:,} {'category' if categories == 1 else 'categories'} "
+            f"with fewer than {least} rows"
+        )
     if not parts:
         return ""
     return f"Set aside: {' and '.join(parts)}, listed in {store_url}/{ingested.file_name(QUARANTINE)}"

@@ -94,7 +94,8 @@ class Settings(BaseModel):
         if not self.store:
             raise BadSettings(
                 "MELI_STORE is not set: it says where artifacts live, e.g. s3://bucket/prefix or file:///data/meli. "
-                "`make demo` starts a store of its own and remembers it in .meli/environment."
+                "`make demo` starts a store of its own, or after `make stop` starts it again with its data, and "
+                "remembers it in .meli/environment."
             )
         return open_store(self.store, s3_endpoint=self.s3_endpoint or None, s3_client=self.s3_client)
 

@@ -68,8 +68,8 @@ class ArtifactsLink(ReturnedLink):
 
     def made_from(self, value: dict[str, Any]) -> str:
         """The page with the files."""
-        run = web_page(value.get("mlflow"))
-        return f"{run.rstrip('/')}/artifacts" if run else ""
+        run, question, pages = web_page(value.get("mlflow")).partition("?")
+        return f"{run}/artifacts{question}{pages}" if run else ""
 
 
 def web_page(address: Any) -> str:

@@ -8,6 +8,8 @@ import yaml
 from meli_tasks import named_sets
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.hyperparameters import HyperparameterSet
+from meli_tasks.form import form_fields
+from meli_tasks.settings import Settings
 from tests.cli.program import document, here
 
 
@@ -26,6 +28,12 @@ def test_a_set_is_explained_field_by_field() -> None:
     assert parameters["train.gradient_clip"]["from"] == "default"
     assert all(field["description"] for field in parameters.values())
     assert "train.learning_rate" in here("sets", "mlp").stdout
+
+
+def test_the_command_that_the_trigger_form_names_lists_the_keys_of_overrides() -> None:
+    help_text = form_fields(Settings())["overrides"]["description"]
+    arguments = help_text.split("`meli ")[1].split("`")[0].split()
+    assert "train.epochs" in here(*arguments).stdout
 
 
 @pytest.mark.parametrize("name", named_sets.names())

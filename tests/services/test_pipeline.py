@@ -90,7 +90,10 @@ def test_a_champion_of_another_run_is_measured_on_this_run_s_titles(settings: Se
     measured = pipeline.evaluate(plan, ["quick_mlp"], [])
     champion = Ledger(pipeline.store).champion()
     assert champion is not None
-    assert measured["models"] == {"quick_mlp": plan.sets["quick_mlp"].key, "champion": champion.train}
+    former = f"{champion.set_name} (champion)"
+    assert measured["champion"] == former
+    assert measured["models"] == {"quick_mlp": plan.sets["quick_mlp"].key, former: champion.train}
+    assert pipeline.scores(measured["key"]).keys() == measured["models"].keys()
     assert need(pipeline.store, "evaluate", measured["key"]).inputs["ingest"] == plan.ingest.key
 
 

@@ -14,6 +14,8 @@ from meli_tasks.set_aside import set_aside
         ({}, ""),
         ({"bad_by_reason": {}, "bad_rows": 0, "set_aside": {"rows": 0, "categories": 0}}, ""),
         ({"bad_by_reason": {"no title": 1}, "bad_rows": 1}, "1 bad row (no title 1)"),
+        ({"set_aside": {"rows": 9, "categories": 1}}, "9 rows of 1 category with fewer than 5 rows"),
+        ({"set_aside": {"rows": 1, "categories": 1}}, "1 row of 1 category with fewer than 5 rows"),
         (
             {
                 "bad_by_reason": {"no category": 2, "no title": 1200},

@@ -52,6 +52,10 @@ def tracking(mlflow_server: servers.MlflowServer, file_store: Store) -> Tracking
     return Tracking(mlflow_server.url, file_store)
 
 
+def run_of(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
+
+
 def runs_with(client: MlflowClient, tag: str, value: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
     experiment = client.get_experiment_by_name("meli_training")
     return client.search_runs([experiment.experiment_id], f"tags.`{tag}` = '{value}'", run_view_type=view)
@@ -73,7 +77,10 @@ def test_a_training_becomes_one_run_with_everything_of_it(
     url = told(run, tracking)
 
     [found] = runs_with(client, "meli.artifact_key", run.models["mlp"])
-    assert url == f"{tracking.uri}/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}"
+    assert (
+        url
+        == f"{tracking.uri}/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}?workflowType=machine_learning"
+    )
     assert (found.info.run_name, found.info.status) == ("mlp", "FINISHED")
     assert found.info.end_time - found.info.start_time == 30_000
     assert found.data.params["train.learning_rate"] == "0.001"
@@ -146,8 +153,10 @@ def test_an_evaluation_reaches_the_trainings_and_the_dag_run(
     assert url is not None
     tracking.evaluation(run.plan, measured)
 
-    parent = client.get_run(url.rpartition("/")[2])
+    parent = client.get_run(run_of(url))
     assert (parent.info.run_name, parent.info.status) == (run.run_id, "FINISHED")
+    assert parent.data.metrics["test_balanced_accuracy"] == max(run.accuracies.values())
+    assert "meli.failed" not in parent.data.tags
     leaderboard = table(client, parent.info.run_id, "leaderboard.json")
     assert [row[0] for row in leaderboard["data"]] == ["mlp", "cnn"]
     assert leaderboard["data"][0][leaderboard["columns"].index("was_champion")] is True
@@ -172,9 +181,9 @@ def test_two_tasks_at_once_make_one_run_and_one_parent(client: MlflowClient, run
 
 
 def test_a_run_deleted_in_mlflow_is_made_again(client: MlflowClient, run: PastRun, tracking: Tracking) -> None:
-    client.delete_run(told(run, tracking).rpartition("/")[2])
+    client.delete_run(run_of(told(run, tracking)))
     again = told(run, tracking)
-    assert client.get_run(again.rpartition("/")[2]).info.lifecycle_stage == "active"
+    assert client.get_run(run_of(again)).info.lifecycle_stage == "active"
 
 
 def test_an_outage_costs_seconds_and_is_made_good(
@@ -265,7 +274,7 @@ def test_a_refusal_says_what_mlflow_said(mlflow_server: servers.MlflowServer) ->
 def test_storage_that_the_server_does_not_hand_on_to_is_written_by_mlflows_client(
     client: MlflowClient, run: PastRun, tracking: Tracking
 ) -> None:
-    run_id = told(run, tracking).rpartition("/")[2]
+    run_id = run_of(told(run, tracking))
     elsewhere = {"info": {"run_id": run_id, "artifact_uri": "s3://bucket/1/run/artifacts"}}
     MlflowServer(tracking.uri).upload(elsewhere, "tables/a.json", b"{}")
     assert artifacts.load_text(f"runs:/{run_id}/tables/a.json") == "{}"
