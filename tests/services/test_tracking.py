@@ -77,10 +77,8 @@ def test_a_training_becomes_one_run_with_everything_of_it(
     url = told(run, tracking)
 
     [found] = runs_with(client, "meli.artifact_key", run.models["mlp"])
-    assert (
-        url
-        == f"{tracking.uri}/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}?workflowType=machine_learning"
-    )
+    page = f"{tracking.uri}/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}"
+    assert url == f"{page}?workflowType=machine_learning"
     assert (found.info.run_name, found.info.status) == ("mlp", "FINISHED")
     assert found.info.end_time - found.info.start_time == 30_000
     assert found.data.params["train.learning_rate"] == "0.001"
