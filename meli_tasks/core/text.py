@@ -20,7 +20,7 @@ __all__ = ["FIRST_WORD", "PAD", "UNKNOWN", "Encoded", "Encoder", "learn", "ngram
 
 PAD, UNKNOWN, FIRST_WORD = 0, 1, 2
 TITLES_A_CHUNK = 8_192  # n-grams of this many titles are sorted at once: a few tens of megabytes
-REMEMBERED_WORDS = 250_000  # n-gram numbers kept by word; about 100 MB at worst
+REMEMBERED_WORDS = 60_000  # n-gram numbers kept by word; a long stream of new words must not grow without end
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Encoder:
         self.max_title_words = max_title_words
         self._word_ids = {word: index for index, word in enumerate(self.words, FIRST_WORD)}
         self._ngram_ids = {ngram: index for index, ngram in enumerate(self.ngrams)}
-        self._ngrams_by_word: dict[str, NDArray[np.int64]] = {}
+        self._ngrams_by_word: dict[str, NDArray[np.int32]] = {}
 
     def encode(self, titles: Sequence[str]) -> Encoded:
         """Raw titles to arrays; see Encoded for the shapes."""
@@ -111,10 +111,10 @@ class Encoder:
             for row, words in enumerate(titles):
                 start = row * len(self.ngrams)
                 between.extend(start + ids[ngram] for ngram in word_ngrams_of(words, longer) if ngram in ids)
-        found = np.concatenate(within) if within else np.zeros(0, dtype=np.int64)
+        found = np.concatenate(within) if within else np.zeros(0, dtype=np.int32)
         return np.concatenate((rows * len(self.ngrams) + found, np.array(between, dtype=np.int64)))
 
-    def _ngrams_of_word(self, word: str) -> NDArray[np.int64]:
+    def _ngrams_of_word(self, word: str) -> NDArray[np.int32]:
         """Ids of the known n-grams within one word, itself included, repeats kept."""
         found = self._ngrams_by_word.get(word)
         if found is None:
@@ -124,7 +124,7 @@ class Encoder:
             if self.word_ngrams[0] == 1:
                 names.append(word)
             ids = self._ngram_ids
-            found = np.array([ids[name] for name in names if name in ids], dtype=np.int64)
+            found = np.array([ids[name] for name in names if name in ids], dtype=np.int32)
             self._ngrams_by_word[word] = found
         return found
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.stop_words import SPANISH
 
-REMEMBERED_PIECES = 500_000  # about 100 MB at worst; a stream of new pieces must not grow without end
+REMEMBERED_PIECES = 100_000  # a long stream of new pieces must not grow without end
 
 _NUMBER_OR_WORD = re.compile(r"[0-9]+(?:[.,/][0-9]+)+|[^\W_]+")
 _DASHES = {0x2044: "/", 0x2215: "/"}  # the fraction slashes that NFKD makes of "½"
