@@ -105,6 +105,11 @@ def run(  # noqa: PLR0917 options, all given by name
         "promotion": "auto" if promote else "never",
         "force": force,
     }
+    run_local(params, as_of, "promote" if stage is Until.all else stage.value, as_json)
+
+
+def run_local(params: dict[str, Any], as_of: datetime | None, until: str, as_json: bool) -> None:
+    """Run the stages up to `until`, tell how it went, and leave with exit code 1 if a set failed."""
     from meli_tasks.cli.local_run import LocalRun
     from meli_tasks.cli.run_report import Report
 
@@ -113,7 +118,7 @@ def run(  # noqa: PLR0917 options, all given by name
     started = time.monotonic()
     with Report(quiet=as_json) as report:
         local = LocalRun(report, run_id=f"local__{now:%Y-%m-%dT%H-%M-%S}_{os.getpid()}")
-        local.go(params, day, "promote" if stage is Until.all else stage.value)
+        local.go(params, day, until)
     outcome = local.outcome(time.monotonic() - started)
     if as_json:
         print_json(outcome)
