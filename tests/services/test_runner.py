@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import sys
 import threading
-import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,53 +13,11 @@ import pytest
 
 from meli_tasks import sources, stages
 from meli_tasks.artifacts import find, manifest_name
-from meli_tasks.core.errors import BadData, BadSettings, Conflict, MissingArtifact, NoSpace, StoreUnreachable
+from meli_tasks.core.errors import BadData, Conflict, MissingArtifact, NoSpace, StoreUnreachable
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.runner import Runner, Step
-from meli_tasks.settings import Settings
 from meli_tasks.store import Store, open_store
-
-Body = Callable[[Mapping[str, Path], Path, dict[str, Any]], dict[str, Any]]
-
-
-class Toy:
-    """A stage whose body a test gives, and that counts how often it ran."""
-
-    def __init__(self, body: Body) -> None:
-        self.body = body
-        self.calls = 0
-
-    def run(self, inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any) -> dict[str, Any]:
-        self.calls += 1
-        log.progress(step=1, steps=1)
-        return self.body(inputs, out, params)
-
-
-def writes_its_params(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
-    (out / "folder").mkdir()
-    (out / "folder" / "result.txt").write_text(str(params["value"]))
-    return {"value": params["value"]}
-
-
-@pytest.fixture
-def runner(tmp_path: Path) -> Runner:
-    settings = Settings.from_environment(
-        {"MELI_STORE": f"file://{tmp_path}/store", "MELI_CACHE": str(tmp_path / "cache"), "MELI_HOME": str(tmp_path)}
-    )
-    return Runner(settings, run_id="test")
-
-
-@pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Toy]]:
-    def install(body: Body, name: str = "toy") -> Toy:
-        stage = Toy(body)
-        module = types.ModuleType(f"meli_tasks.stages.{name}")
-        module.run = stage.run  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setitem(stages.VERSIONS, name, 1)
-        return stage
-
-    return install
+from tests.services.toy_stage import Toy, writes_its_params
 
 
 def test_a_second_run_computes_nothing(runner: Runner, toy: Callable[..., Toy]) -> None:
@@ -117,14 +72,6 @@ def test_a_full_disk_is_told_whichever_library_met_it(
         runner.run(Step("toy", "fails", {"value": 1}))
 
 
-def test_a_cache_that_cannot_be_is_a_wrong_setting(runner: Runner, toy: Callable[..., Toy], tmp_path: Path) -> None:
-    toy(writes_its_params)
-    (tmp_path / "file").touch()
-    elsewhere = Runner(runner.settings.model_copy(update={"cache": tmp_path / "file" / "cache"}), runner.store)
-    with pytest.raises(BadSettings, match=r"MELI_CACHE=.*not a directory"):
-        elsewhere.run(Step("toy", "made", {"value": 1}))
-
-
 class Refuses:
     """A store that fails at every name with this end."""
 
@@ -171,34 +118,10 @@ def test_a_failed_upload_takes_back_what_it_had_brought(
     assert [name.rpartition("/")[2] for name in runner.store.names("toy/")] == left
 
 
-def test_inputs_come_from_the_store_when_the_cache_is_empty(
-    runner: Runner, toy: Callable[..., Toy], tmp_path: Path
-) -> None:
-    toy(writes_its_params)
-
-    def reads(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
-        return {"read": (inputs["toy"] / "folder" / "result.txt").read_text()}
-
-    toy(reads, "reader")
-    first = runner.run(Step("toy", "made", {"value": 7}))
-    elsewhere = Runner(runner.settings.model_copy(update={"cache": tmp_path / "other"}), runner.store)
-    result = elsewhere.run(Step("reader", "read", {}, {"toy": first.manifest.key}))
-    assert result.manifest.summary == {"read": "7"}
-
-
 def test_a_missing_input_says_which_stage_to_run(runner: Runner, toy: Callable[..., Toy]) -> None:
     toy(writes_its_params, "reader")
     with pytest.raises(MissingArtifact, match="Run the stage `toy` first"):
         runner.run(Step("reader", "read", {}, {"toy": "0" * 32}))
-
-
-def test_a_file_changed_in_the_store_is_refused(runner: Runner, toy: Callable[..., Toy], tmp_path: Path) -> None:
-    toy(writes_its_params)
-    manifest = runner.run(Step("toy", "made", {"value": 7})).manifest
-    runner.store.write(manifest.file_name("folder/result.txt"), b"8")
-    elsewhere = Runner(runner.settings.model_copy(update={"cache": tmp_path / "other"}), runner.store)
-    with pytest.raises(BadData, match="not what its manifest says"):
-        elsewhere.folder(manifest)
 
 
 def test_racing_workers_make_one_artifact(runner: Runner, toy: Callable[..., Toy], tmp_path: Path) -> None:
@@ -258,32 +181,6 @@ def test_a_lost_answer_to_our_own_manifest_is_not_a_rival(runner: Runner, toy: C
     assert runner.store.read(manifest.file_name("folder/result.txt")) is not None
 
 
-def test_the_least_recently_used_artifacts_leave_the_cache(
-    runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("meli_tasks.cache.SECONDS_IN_USE", -1.0)
-    toy(writes_its_params)
-    small = Runner(runner.settings.model_copy(update={"cache_gigabytes": 1.5e-9}), runner.store)
-    manifests = [small.run(Step("toy", "n", {"value": value})).manifest for value in (1, 2, 3)]
-    kept = [path.name[:32] for path in (tmp_path / "cache" / "toy").iterdir()]
-    assert kept == [manifests[-1].key]
-    assert (small.folder(manifests[0]) / "folder" / "result.txt").read_text() == "1"
-
-
-def test_a_folder_leaves_the_cache_at_once_even_if_its_files_do_not(
-    runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("meli_tasks.cache.SECONDS_IN_USE", -1.0)
-    toy(writes_its_params)
-    first = runner.run(Step("toy", "n", {"value": 1})).manifest
-    small = Runner(runner.settings.model_copy(update={"cache_gigabytes": 1.5e-9}), runner.store)
-    with monkeypatch.context() as patch:  # as when it is killed among the files
-        patch.setattr("meli_tasks.cache.shutil.rmtree", lambda folder, **_: None)
-        small.run(Step("toy", "n", {"value": 2}))
-    assert not (runner.settings.cache / "toy" / f"{first.key}-{first.attempt}").exists()
-    assert (runner.folder(first) / "folder" / "result.txt").read_text() == "1"
-
-
 def test_whatever_a_stage_dies_of_its_last_note_says_so(runner: Runner, toy: Callable[..., Toy]) -> None:
     def dies(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
         raise RuntimeError("out of memory")
@@ -295,18 +192,6 @@ def test_whatever_a_stage_dies_of_its_last_note_says_so(runner: Runner, toy: Cal
     note = runner.store.read(f"live/toy/{step.key}.json")
     assert note is not None
     assert (json.loads(note.data)["state"], json.loads(note.data)["error"]) == ("failed", "RuntimeError: out of memory")
-
-
-def test_the_work_folder_of_a_killed_run_is_removed_in_the_end(
-    runner: Runner, toy: Callable[..., Toy], tmp_path: Path
-) -> None:
-    toy(writes_its_params)
-    old, young = (tmp_path / "cache" / "work" / name for name in ("old", "young"))
-    for folder in (old, young):
-        folder.mkdir(parents=True)
-    os.utime(old, (0, 0))
-    runner.run(Step("toy", "made", {"value": 7}))
-    assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_a_local_source_that_changes_while_it_is_read_makes_no_artifact(
