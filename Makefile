@@ -9,7 +9,7 @@ REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop status test lint format lock docs-lab bench-accuracy bench-sample bench-ingest bench-stack secrets clean
+.PHONY: help setup demo stop status test test-browser test-cluster test-compose lint format lock docs-lab bench-accuracy bench-sample bench-ingest bench-stack secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,18 @@ status: $(VENV)/.demo ## say what of the demo runs, and where
 
 test: $(VENV)/.dev ## set up and pass the tests
 	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+test-browser: $(VENV)/.dev ## the pages in a real Chromium; pictures in tests/browser/screenshots/ (10 minutes on 2 cores)
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m pytest -m browser tests/browser
+
+test-cluster: $(VENV)/.dev ## the whole cluster natively, its parts going away and coming back; backfills (25 minutes on 2 cores)
+	@sh tests/cluster/install.sh
+	@$(BIN)/python -m pytest -m cluster $(TESTS)
+
+test-compose: $(VENV)/.dev ## docker-compose.yaml on a real Docker engine: build, bring up, train, take down (15 minutes on 2 cores)
+	@sh tests/docker/install.sh
+	@$(BIN)/python -m pytest -m compose -x --log-cli-level=INFO tests/docker
 
 lint: $(VENV)/.dev ## style, types, import rules
 	@$(BIN)/ruff check .

@@ -21,7 +21,7 @@ from meli_tasks.settings import Settings
 def measured(settings: Settings, source: str, name: str, seed: int) -> tuple[float, float]:
     """Train one set with one seed: (test balanced accuracy, seconds of its training)."""
     pipeline = Pipeline(settings, f"accuracy-{name}-{seed}")
-    plan = pipeline.plan({"source": source, "sets": [name], "overrides": {"train.seed": seed}}, None)
+    plan, _ = pipeline.plan({"source": source, "sets": [name], "overrides": {"train.seed": seed}}, None)
     pipeline.ingest(plan)
     for index in range(len(plan.recipes)):
         pipeline.preprocess(plan, index)

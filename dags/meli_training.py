@@ -8,16 +8,17 @@ others: they are evaluated, and the failure is named in the report.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pendulum
-from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task, task_group
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import DAG, CronTriggerTimetable, Param, TriggerRule, get_current_context, task, task_group
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from meli_airflow.failures import plain_failures
+from meli_airflow.notifier import run_callbacks, task_callbacks
 
-from meli_tasks.core.errors import MeliError
 from meli_tasks.form import form_fields
 from meli_tasks.settings import Settings
 
@@ -25,23 +26,22 @@ logger = logging.getLogger("meli_tasks")
 
 settings = Settings.from_environment()
 
+# The queue chooses a worker with a card; where each task gets a pod of its own, this does.
+GPU_POD = Path(__file__).parents[1] / "kubernetes" / "gpu-pod.yaml"
 
-@contextmanager
-def plain_failures() -> Iterator[None]:
-    """Show a failure of ours as its message; what a retry cannot mend fails at once."""
-    try:
-        yield
-    except MeliError as error:
-        logger.error("%s", error)
-        if error.permanent:
-            raise AirflowFailException(str(error)) from None
-        raise
+NOTHING_NEW = "nothing_new"
+"""What plan leaves for evaluate when it ends a night early: the reason."""
 
 
 def run_date(dag_run: Any) -> date:
     """The day a run is for, in the schedule's time zone: a run at 03:00 there is that day's, whatever UTC says."""
     moment = dag_run.logical_date or dag_run.run_after
     return pendulum.instance(moment).in_timezone(settings.timezone).date()
+
+
+def run_kind(dag_run: Any) -> str:
+    """Who asked for a run: scheduled, manual, backfill."""
+    return str(dag_run.run_type.value)
 
 
 def facts(result: Any, store_url: str) -> dict[str, Any]:
@@ -57,9 +57,16 @@ def plan_run() -> list[dict[str, Any]]:
     context = get_current_context()
     dag_run = context["dag_run"]
     url = f"{settings.airflow_url}/dags/{dag_run.dag_id}/runs/{dag_run.run_id}" if settings.airflow_url else ""
+    kind = run_kind(dag_run)
     with plain_failures():
         pipeline = Pipeline(settings, run_id=dag_run.run_id)
-        plan = pipeline.plan(dict(context["params"]), run_date(dag_run), url)
+        params, day = dict(context["params"]), run_date(dag_run)
+        plan, preview = pipeline.plan(params, day, url, backfill=kind == "backfill")
+    if kind == "scheduled" and preview.nothing_new:
+        reason = f"Nothing new: {preview.summary()}. {preview.nothing_new}"
+        context["ti"].xcom_push(NOTHING_NEW, reason)
+        logger.info("%s", reason)
+        raise AirflowSkipException(reason)
     return [{"plan": plan.name, "index": index, "name": recipe.name} for index, recipe in enumerate(plan.recipes)]
 
 
@@ -102,6 +109,7 @@ def sets_of(recipes: list[dict[str, Any]], architecture: str) -> list[dict[str, 
 @task(
     queue="gpu",
     pool="gpu",
+    executor_config={"pod_template_file": str(GPU_POD)},
     map_index_template="{{ task.op_kwargs['choice']['set'] }}",
     # A set whose vectors could not be made fails by name; the sets beside it train.
     trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
@@ -121,12 +129,17 @@ def evaluate(
     recipes: list[dict[str, Any]] | None, mlps: Iterable[dict[str, Any]] | None, cnns: Iterable[dict[str, Any]] | None
 ) -> dict[str, Any]:
     if not recipes:
+        if reason := get_current_context()["ti"].xcom_pull(task_ids="plan", key=NOTHING_NEW):
+            raise AirflowSkipException(reason)
         raise AirflowFailException("There is no plan, so there is nothing to evaluate: see the task plan.")
     from meli_tasks.pipeline import Pipeline
 
     with plain_failures():
         pipeline, plan = Pipeline.of(recipes[0]["plan"], settings)
-        trained = [result["set"] for result in [*(mlps or ()), *(cnns or ())]]
+        # A run that is reprocessed with other sets still hands on what its removed trainings returned.
+        keys = {(name, step.key) for name, step in plan.sets.items()}
+        returned = [*(mlps or ()), *(cnns or ())]
+        trained = [result["set"] for result in returned if (result["set"], result["manifest"].split("/")[-2]) in keys]
         failed = [name for name in plan.sets if name not in trained]
         return pipeline.evaluate(plan, trained, failed)
 
@@ -144,7 +157,7 @@ with DAG(
     dag_id="meli_training",
     description="From listing titles to a promoted title classifier",
     doc_md=__doc__,
-    schedule=None if settings.schedule == "none" else settings.schedule,
+    schedule=CronTriggerTimetable(settings.cron, timezone=settings.timezone) if settings.cron else None,
     start_date=pendulum.datetime(2026, 1, 1, tz=settings.timezone),
     catchup=False,
     max_active_runs=4,
@@ -152,12 +165,14 @@ with DAG(
     tags=["meli", "training"],
     params={name: Param(**field) for name, field in form_fields(settings).items()},
     default_args={
-        "retries": 2,
+        "retries": 3,
         # Longer than an api-server's restart: retries must not be burned inside one outage.
         "retry_delay": timedelta(seconds=45),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=10),
+        **task_callbacks(settings),
     },
+    **run_callbacks(settings),
 ) as dag:
 
     @task_group(prefix_group_id=False)

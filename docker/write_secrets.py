@@ -1,19 +1,16 @@
 """Write .env with random secrets for docker-compose.yaml; an existing .env is kept."""
 
-import base64
-import secrets
 import sys
 from pathlib import Path
+
+from required import DRAWN
 
 target = Path(".env")
 if target.exists():
     sys.exit(".env is already there and was kept; delete it to have new secrets (the databases keep the old ones).")
-lines = {
-    "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-    **{name: secrets.token_hex(32) for name in ("AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET")},
-    **{name: secrets.token_hex(16) for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "MELI_ADMIN_PASSWORD")},
-    "AWS_ACCESS_KEY_ID": secrets.token_hex(8),
-    "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
+lines = {name: draw() for name, draw in DRAWN.items()} | {
+    "MELI_STORE": "s3://meli/store",
+    "MELI_S3_ENDPOINT": "http://s3:8333",
     "COMPOSE_PROFILES": "s3,cpu",
 }
 target.touch(mode=0o600)

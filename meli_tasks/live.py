@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from meli_tasks.core.errors import MeliError
 from meli_tasks.store import Store
@@ -18,6 +20,7 @@ logger = logging.getLogger("meli_tasks")
 
 SECONDS_BETWEEN_NOTES = 1.0
 SECONDS_AFTER_A_FAILURE = 60.0
+MOST_LOSSES = 300  # then every second one is dropped: a curve needs no more
 
 
 def live_name(stage: str, key: str) -> str:
@@ -33,6 +36,8 @@ class LiveLog:
         self._about = {"stage": stage, "name": name, "key": key, "run_id": run_id}
         self._next_note = 0.0
         self._values: dict[str, float | int | str] = {}
+        self._history: list[dict[str, float | int | bool]] = []
+        self._losses: list[tuple[int, float]] = []
 
     def info(self, message: str) -> None:
         """Say a sentence to whoever reads the task's log."""
@@ -43,8 +48,16 @@ class LiveLog:
         self._values.update(values)
         # A terminal in this process listens to the log (`meli run`); the rest of the world reads the store.
         logger.debug("%s %s: %s", self._about["stage"], self._about["name"], values, extra={"progress": self._values})
+        if "step" in values and "loss" in values:
+            self._losses.append((int(values["step"]), float(values["loss"])))
+            if len(self._losses) > MOST_LOSSES:
+                self._losses = self._losses[::2]
         if time.monotonic() >= self._next_note:
             self._note("running")
+
+    def epoch(self, values: Mapping[str, float | int | bool]) -> None:
+        """Keep what an epoch came to, for the curves of who watches."""
+        self._history.append(dict(values))
 
     def finished(self) -> None:
         """Leave the last note of a step that succeeded."""
@@ -56,7 +69,9 @@ class LiveLog:
         self._note("failed")
 
     def _note(self, state: str) -> None:
-        note = {**self._about, "state": state, "at": datetime.now(UTC).isoformat(), **self._values}
+        note: dict[str, Any] = {**self._about, "state": state, "at": datetime.now(UTC).isoformat(), **self._values}
+        if self._history or self._losses:
+            note |= {"history": self._history, "losses": self._losses}
         pause = SECONDS_BETWEEN_NOTES
         try:
             self._store.write(live_name(self._about["stage"], self._about["key"]), json.dumps(note).encode())

@@ -32,12 +32,16 @@ EXPERIMENT_KIND = {"key": "mlflow.experimentKind", "value": "custom_model_develo
 
 
 class MlflowServer:
-    """One MLflow server, by its URL. Credentials come from the variables that MLflow's own client reads."""
+    """One MLflow server, by its URL. Credentials come from the variables that MLflow's own client reads.
 
-    def __init__(self, uri: str) -> None:
+    `pages` is the address at which a person's browser finds it, where that is another one.
+    """
+
+    def __init__(self, uri: str, pages: str = "") -> None:
         if urlsplit(uri).scheme not in ("http", "https"):
             raise BadSettings(f"MLFLOW_TRACKING_URI={uri!r} is no server: it must look like http://127.0.0.1:5000.")
         self.uri = uri.rstrip("/")
+        self.pages = (pages or without_credentials(uri)).rstrip("/")
         self._session: requests.Session | None = None
 
     def experiment(self, name: str) -> str:
@@ -109,7 +113,11 @@ class MlflowServer:
 
     def run_url(self, experiment: str, run_id: str) -> str:
         """The page of a run, for a person's browser."""
-        return f"{without_credentials(self.uri)}/#/experiments/{experiment}/runs/{run_id}{PAGES}"
+        return f"{self.pages}/#/experiments/{experiment}/runs/{run_id}{PAGES}"
+
+    def version_url(self, model: str, version: str) -> str:
+        """The page of a registered model's version, for a person's browser."""
+        return f"{self.pages}/#/models/{model}/versions/{version}"
 
     def _call(
         self, method: str, path: str, timeout: tuple[float, float] = (CONNECT_SECONDS, ANSWER_SECONDS), **options: Any
@@ -150,8 +158,8 @@ class MlflowServer:
             self._session = requests.Session()
             if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
                 self._session.headers["Authorization"] = f"Bearer {token}"
-            elif user := os.environ.get("MLFLOW_TRACKING_USERNAME"):
-                self._session.auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))
+            else:
+                self._session.auth = sign_in()
             self._session.verify = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or (
                 os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() != "true"
             )
@@ -179,6 +187,12 @@ def quoted(value: str) -> str:
     """A string of MLflow's filter language."""
     mark = '"' if "'" in value else "'"
     return f"{mark}{value.replace(mark, '')}{mark}"
+
+
+def sign_in() -> tuple[str, str] | None:
+    """User and password of the server, from the variables that MLflow's own client reads; None where none are set."""
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    return (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
 
 
 def without_credentials(url: str) -> str:

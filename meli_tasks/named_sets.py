@@ -52,11 +52,11 @@ def resolve(name: str, overrides: Mapping[str, Any]) -> HyperparameterSet:
         return load(name)
     values = {key: dict(value) if isinstance(value, dict) else value for key, value in _values(name).items()}
     for key, value in overrides.items():
-        field = _field(key)
-        section, _, parameter = key.partition(".")
+        field = parameter(key)
+        section, _, name_inside = key.partition(".")
         if isinstance(value, bool) and field.annotation is not bool:  # Python would take true for 1
-            raise BadHyperparameters(f"Overrides: {key} = {str(value).lower()}, expected {_expected(field)}")
-        values.setdefault(section, {})[parameter] = _listed(value) if _is_list(field) else value
+            raise BadHyperparameters(f"Overrides: {key} = {str(value).lower()}, expected {expected(field)}")
+        values.setdefault(section, {})[name_inside] = _listed(value) if is_list(field) else value
     return _checked(values, f"Set '{name}' with the overrides")
 
 
@@ -112,20 +112,20 @@ def _problem(details: ErrorDetails) -> str:
     match details["type"]:
         case "extra_forbidden":
             return _unknown_key(key)
-        case "missing" if key not in _known() or len(path) == 2:
+        case "missing" if key not in parameters() or len(path) == 2:
             return f"{key} is missing"
         case "value_error":
             reason = str(details.get("ctx", {}).get("error", details["msg"]))
             return f"{key}: {reason}" if key and key not in reason else reason
         case "model_type" | "model_attributes_type" | "dict_type":
             return f"{key} = {seen!r}, expected a section of keys"
-    field = _known().get(key)
-    return f"{key} = {seen!r}, expected {_expected(field)}" if field else f"{key} = {seen!r}: {details['msg']}"
+    field = parameters().get(key)
+    return f"{key} = {seen!r}, expected {expected(field)}" if field else f"{key} = {seen!r}: {details['msg']}"
 
 
 @cache
-def _known() -> dict[str, FieldInfo]:
-    """Every parameter by its dotted key."""
+def parameters() -> dict[str, FieldInfo]:
+    """Every parameter by its dotted key, e.g. train.epochs."""
     found: dict[str, FieldInfo] = {}
     for section in SECTIONS:
         model = HyperparameterSet.model_fields[section].annotation
@@ -134,15 +134,16 @@ def _known() -> dict[str, FieldInfo]:
     return found
 
 
-def _field(key: str) -> FieldInfo:
-    if key not in _known():
+def parameter(key: str) -> FieldInfo:
+    """The parameter of that dotted key. BadHyperparameters, with the nearest right one, when there is none."""
+    if key not in parameters():
         raise BadHyperparameters(f"Overrides: {_unknown_key(key)}")
-    return _known()[key]
+    return parameters()[key]
 
 
 def _unknown_key(key: str) -> str:
     """What is wrong with a key, and the nearest right ones."""
-    known = list(_known())
+    known = list(parameters())
     if key in SECTIONS:
         inside = [name for name in known if name.startswith(f"{key}.")]
         return f"'{key}' is a section: override its keys one by one, e.g. {inside[0]}"
@@ -157,7 +158,8 @@ def _unknown_key(key: str) -> str:
     return f"there is no parameter '{key}'; {hint}"
 
 
-def _is_list(field: FieldInfo) -> bool:
+def is_list(field: FieldInfo) -> bool:
+    """Whether a field takes several numbers."""
     return get_origin(field.annotation) is tuple
 
 
@@ -170,15 +172,15 @@ def _listed(value: Any) -> Any:
     return value
 
 
-def _expected(field: FieldInfo) -> str:
-    """What a field takes, with its range: "a whole number from 1 to 10000"."""
+def expected(field: FieldInfo) -> str:
+    """What a field takes, with its range: "a whole number from 1 to 10000"; empty for a kind that needs no words."""
     choices = get_args(field.annotation)
     if choices and all(isinstance(choice, str) for choice in choices):
         return "one of " + ", ".join(map(repr, choices))
-    if _is_list(field):
+    if is_list(field):
         return "a pair of whole numbers" if len(choices) == 2 and choices[1] is int else "a list of whole numbers"
     kinds: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    kind = kinds[field.annotation]
+    kind = kinds.get(field.annotation, "")
     bounds = {name: getattr(rule, name) for rule in field.metadata for name in _BOUNDS if hasattr(rule, name)}
     low = f"from {bounds['ge']}" if "ge" in bounds else f"above {bounds['gt']}" if "gt" in bounds else ""
     high = f"to {bounds['le']}" if "le" in bounds else f"below {bounds['lt']}" if "lt" in bounds else ""

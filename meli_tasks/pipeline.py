@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from meli_tasks.artifacts import need
+from meli_tasks.artifacts import canonical_json, need
 from meli_tasks.core.errors import BadData, Conflict
 from meli_tasks.ledger import Ledger
-from meli_tasks.plan import Plan, evaluate_step, make_plan, preview
+from meli_tasks.named_sets import SECTIONS
+from meli_tasks.plan import Plan, evaluate_step, make_plan, measured_models
+from meli_tasks.preview import Preview, preview
 from meli_tasks.registry import Registry
 from meli_tasks.request import Request
 from meli_tasks.runner import Result, Runner, Step
@@ -24,7 +26,7 @@ from meli_tasks.tracking import Tracking
 
 logger = logging.getLogger("meli_tasks")
 
-PROMOTION_TRIES = 3
+PROMOTION_TRIES = 8
 
 
 class Pipeline:
@@ -34,7 +36,7 @@ class Pipeline:
         self.settings = settings
         self.runner = Runner(settings, run_id=run_id)
         self.store = self.runner.store
-        self.tracking = Tracking(settings.mlflow_uri, self.store)
+        self.tracking = Tracking(settings.mlflow_uri, self.store, settings.mlflow_pages)
 
     @classmethod
     def of(cls, plan_name: str, settings: Settings | None = None) -> tuple[Pipeline, Plan]:
@@ -48,14 +50,25 @@ class Pipeline:
         pipeline.runner.run_id = plan.run_id
         return pipeline, plan
 
-    def plan(self, params: Mapping[str, Any], as_of: date | None, dag_run_url: str = "") -> Plan:
-        """Check what was asked, work out every step, keep the plan in the store, and say what will be computed."""
+    def plan(
+        self, params: Mapping[str, Any], as_of: date | None, dag_run_url: str = "", *, backfill: bool = False
+    ) -> tuple[Plan, Preview]:
+        """Check what was asked, work out every step, keep the plan in the store, and say what will be computed.
+
+        A backfill's models are measured only, unless promotion "always" was asked for.
+        """
         request = Request.check(params, self.settings)
+        if backfill and request.promotion == "auto":
+            request = request.model_copy(update={"promotion": "never"})
         plan = make_plan(request, self.settings, self.runner.run_id, as_of, dag_run_url)
-        plan.save(self.store)
-        for line in preview(plan, self.store):
+        seen = preview(plan, self.store, self.settings.slots)
+        for name, values in plan.resolved.items():
+            logger.info("set %s: %s", name, canonical_json({key: values[key] for key in SECTIONS}))
+        for line in seen.lines():
             logger.info("%s", line)
-        return plan
+        plan.save(self.store)
+        seen.save(plan, self.store)
+        return plan, seen
 
     def ingest(self, plan: Plan) -> Result:
         """Run the plan's ingest step."""
@@ -91,7 +104,7 @@ class Pipeline:
         measured = self._measure(plan, trained)
         measured["failed"] = list(failed)
         report = {**measured, "scores": self.scores(measured["key"]), "run_id": plan.run_id, "as_of": plan.as_of}
-        self.store.write(f"{plan.name.removesuffix('.json')}/evaluated.json", json.dumps(report).encode())
+        self.store.write(f"{plan.folder}/evaluated.json", json.dumps(report).encode())
         measured["mlflow"] = self.tracking.evaluation(plan, measured)
         for name in failed:
             logger.warning("the training of %s failed; the others were evaluated without it", name)
@@ -127,15 +140,8 @@ class Pipeline:
         return scores
 
     def _measure(self, plan: Plan, trained: Sequence[str]) -> dict[str, Any]:
-        models = {name: plan.sets[name].key for name in sorted(trained)}
         last = Ledger(self.store).last()
-        champion = last.champion if last else None
-        label = None
-        if champion:
-            label = next(
-                (name for name, key in models.items() if key == champion.train), f"{champion.set_name} (champion)"
-            )
-            models.setdefault(label, champion.train)
+        models, label = measured_models(plan, trained, last.champion if last else None)
         step: Step = evaluate_step(plan, models)
         result = self.runner.run(step, force=plan.force)
         return {
@@ -148,14 +154,20 @@ class Pipeline:
         }
 
     def _decide(self, plan: Plan, measured: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
-        params = Request.model_validate(plan.request).promote().model_dump()
+        limits = Request.model_validate(plan.request).promote()
         step = Step(
             "promote",
             measured["champion"] or "no champion yet",
-            {**params, "champion": measured["champion"], "run_id": plan.run_id, "ledger": measured["ledger"]},
+            {**limits.model_dump(), "champion": measured["champion"], "run_id": plan.run_id}
+            | {"ledger": measured["ledger"]},
             {"evaluate": measured["key"]},
         )
         result = self.runner.run(step)
+        if limits.mode == "never":
+            # Only measured: no decision was asked for, so none goes into the ledger, and none can come in between.
+            champion = registry.champion()
+            kept = champion.model_dump(mode="json") if champion else None
+            return {"number": None, "action": "keep", "champion": kept, "reason": result.manifest.summary["reason"]}
         decision = registry.apply(plan, measured, result.manifest)
         logger.info("%s: %s", decision.action, decision.reason)
         return decision.model_dump(mode="json", exclude={"evidence"})

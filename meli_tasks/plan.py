@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
 from meli_tasks import named_sets, sources
-from meli_tasks.artifacts import canonical_json, find
+from meli_tasks.artifacts import canonical_json
 from meli_tasks.core.errors import MissingArtifact
 from meli_tasks.core.hyperparameters import HyperparameterSet
+from meli_tasks.ledger import Champion
 from meli_tasks.request import Request
 from meli_tasks.runner import Step
 from meli_tasks.settings import Settings
@@ -57,6 +58,11 @@ class Plan:
         asked = canonical_json([self.request, self.ingest.key, {name: step.key for name, step in self.sets.items()}])
         run = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in self.run_id)
         object.__setattr__(self, "name", f"plans/{run}/{hashlib.sha256(asked.encode()).hexdigest()[:12]}.json")
+
+    @property
+    def folder(self) -> str:
+        """The prefix in the store of what belongs to this plan: `preview.json`, `evaluated.json`."""
+        return self.name.removesuffix(".json")
 
     @property
     def force(self) -> bool:
@@ -108,11 +114,17 @@ def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | N
         BadData: the source is not there.
     """
     resolved = {name: named_sets.resolve(name, request.overrides) for name in request.sets}
-    source = sources.identify(request.source, request.as_of or as_of, settings)
+    source = sources.identify(
+        request.source,
+        request.as_of or as_of,
+        settings,
+        request.window_days,
+        dated_rows=bool(request.date_column),
+    )
     ingest = Step(
         "ingest",
         source.shown,
-        request.ingest().model_dump(mode="json"),
+        request.ingest(request.as_of or as_of).model_dump(mode="json"),
         {"source": source.identity},
         {"source": source.spec},
     )
@@ -149,20 +161,15 @@ def evaluate_step(plan: Plan, models: Mapping[str, str]) -> Step:
     )
 
 
-def preview(plan: Plan, store: Store) -> list[str]:
-    """Lines that say of each step whether it is already there, and the minutes that saves."""
-    lines, saved, seen = [], 0.0, set()
-    for step in plan.steps():
-        known = find(store, step.stage, step.key) if not plan.force else None
-        state = f"already there ({known.seconds:.0f} s saved)" if known else "to compute"
-        if known and step.key not in seen:
-            saved += known.seconds
-        seen.add(step.key)
-        lines.append(f"{step.stage:<10} {step.name:<40} {state}")
-    lines.append(
-        f"{len(plan.sets)} set(s): {', '.join(plan.sets)}; {saved / 60:.1f} minutes saved by what is already there"
-    )
-    return lines
+def measured_models(plan: Plan, trained: Sequence[str], champion: Champion | None) -> tuple[dict[str, str], str | None]:
+    """What a run measures: label -> training key of its trained sets and of the champion, and the champion's label."""
+    models = {name: plan.sets[name].key for name in sorted(trained)}
+    if champion is None:
+        return models, None
+    own = (name for name, key in models.items() if key == champion.train)
+    label = next(own, f"{champion.set_name} (champion)")
+    models.setdefault(label, champion.train)
+    return models, label
 
 
 def _preprocess(values: HyperparameterSet, ingest: Step) -> Step:

@@ -52,8 +52,8 @@ def _register(experiment: str, run_id: str | None, folder: Path, tags: dict[str,
     from mlflow.models import Model
 
     package = Path(__file__).parent
-    if run_id is None:
-        mlflow.set_experiment(experiment_id=experiment)
+    # Else the model would belong to MLflow's default experiment, where a server with a sign-in lets nobody write.
+    mlflow.set_experiment(experiment_id=experiment)
     # Not mlflow.pyfunc.log_model: that needs an active run, and would open the training's finished one again.
     logged = Model.log(
         None,

@@ -18,7 +18,7 @@ from typing import Any
 from meli_tasks.artifacts import Manifest, find, need
 from meli_tasks.core.errors import MissingArtifact, TrackingUnavailable
 from meli_tasks.ledger import Champion, Decision, Ledger
-from meli_tasks.mlflow_server import ABSENT, quoted, without_credentials
+from meli_tasks.mlflow_server import ABSENT, quoted
 from meli_tasks.plan import Plan
 from meli_tasks.projection import ARTIFACT_KEY, read_file
 from meli_tasks.registered_model import MODEL, register
@@ -135,8 +135,7 @@ class Registry:
                 "model-versions/set-tag", name=MODEL, version=version, key="meli.decision", value=str(decision.number)
             )
             logger.info("MLflow: %s version %s is now %s", MODEL, version, ALIAS)
-        url = f"{without_credentials(server.uri)}/#/models/{MODEL}/versions/{version}"
-        return Synced(version, url, changed or current != version)
+        return Synced(version, server.version_url(MODEL, version), changed or current != version)
 
     def _aliased(self) -> str | None:
         server = self.tracking.projection().server

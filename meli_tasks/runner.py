@@ -24,6 +24,7 @@ from typing import Any
 from meli_tasks import sources
 from meli_tasks.artifacts import Manifest, content_key, describe_file, find, need
 from meli_tasks.cache import Cache
+from meli_tasks.checkpoints import StoredCheckpoints
 from meli_tasks.core.errors import BadData, Conflict, MeliError, NoSpace, StoreRefused
 from meli_tasks.live import LiveLog
 from meli_tasks.settings import Settings
@@ -32,6 +33,7 @@ from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
 
+TRAIN = "train"
 QUARANTINE = "quarantine.jsonl.gz"
 
 
@@ -120,7 +122,7 @@ class Runner:
             out = work / "out"
             out.mkdir()
             try:
-                summary = stage.run(inputs, out, step.params, live)
+                summary = stage.run(inputs, out, step.params, live, **self._for_training(step, work))
             except BadData as error:
                 raise self._keeping_quarantine(error, step, out) from None
             for name, source in step.fetch.items():
@@ -139,7 +141,18 @@ class Runner:
             self._upload(manifest, out)
             manifest = self._publish(manifest, standing)
             self.cache.adopt(manifest, out)
+            if step.stage == TRAIN:
+                self._checkpoints(step, work).clear()
         return manifest
+
+    def _for_training(self, step: Step, work: Path) -> dict[str, Any]:
+        """What a training is given besides: the one stage that takes long, and wants a card."""
+        if step.stage != TRAIN:
+            return {}
+        return {"device": self.settings.device, "checkpoints": self._checkpoints(step, work)}
+
+    def _checkpoints(self, step: Step, work: Path) -> StoredCheckpoints:
+        return StoredCheckpoints(self.store, step.stage, step.key, work)
 
     def _upload(self, manifest: Manifest, out: Path) -> None:
         """Upload an artifact's files; when one cannot be, those before it are taken away again."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # What says where a store is and how to get in: useful only together.
 OF_THE_STORE = ("MELI_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+CRON_FIELDS = 5
 DEFAULT_SOURCE = "sample:rows=20000,seed=1"
 
 
@@ -34,6 +35,9 @@ class Settings(BaseModel):
     access_key: str = Field("", alias="AWS_ACCESS_KEY_ID", repr=False, description="S3 key; empty lets boto3 search")
     secret_key: str = Field("", alias="AWS_SECRET_ACCESS_KEY", repr=False, description="S3 secret")
     mlflow_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow server; empty for no tracking")
+    mlflow_pages: str = Field(
+        "", alias="MELI_MLFLOW_URL", description="MLflow's address for browsers, if MLFLOW_TRACKING_URI is another"
+    )
     source: str = Field(DEFAULT_SOURCE, alias="MELI_SOURCE", description="titles to train on when a run names none")
     sets: str = Field("mlp,cnn", alias="MELI_SETS", description="sets to train when a run names none, comma-separated")
     cache: Path = Field(Path(".meli/cache"), alias="MELI_CACHE", description="folder of fetched artifacts")
@@ -42,23 +46,62 @@ class Settings(BaseModel):
     airflow_user: str = Field("", alias="MELI_AIRFLOW_USER", description="Airflow user, for the doctor")
     airflow_password: str = Field("", alias="MELI_AIRFLOW_PASSWORD", repr=False, description="that user's password")
     schedule: str = Field(
-        "0 3 * * *", alias="MELI_SCHEDULE", description="cron of the nightly retraining; 'none' for none"
+        "0 3 * * * America/Argentina/Buenos_Aires",
+        alias="MELI_SCHEDULE",
+        description="cron of the nightly retraining and its time zone (UTC unless named); 'none' for none",
     )
-    timezone: str = Field("America/Argentina/Buenos_Aires", alias="MELI_TIMEZONE", description="time zone of the cron")
     slots: int = Field(
         1, ge=1, le=64, alias="MELI_SLOTS", description="trainings that run at once: the pool gpu's size"
     )
     threads: int = Field(0, ge=0, le=1024, alias="MELI_THREADS", description="threads a training; 0 for cores / slots")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="MELI_DEVICE", description="where trainings run")
+    webhook: str = Field(
+        "", alias="MELI_WEBHOOK", repr=False, description="Slack-compatible webhook that notices go to"
+    )
+    email: str = Field("", alias="MELI_EMAIL", description="e-mail addresses that notices go to, comma-separated")
+    smtp: str = Field(
+        "",
+        alias="MELI_SMTP",
+        repr=False,
+        description="mail server: smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465",
+    )
+    email_from: str = Field(
+        "", alias="MELI_EMAIL_FROM", description="sender of the e-mails; empty for MELI_SMTP's user"
+    )
+    notify: Literal["always", "changes", "failures"] = Field(
+        "changes", alias="MELI_NOTIFY", description="of which runs: `changes` leaves out those that changed nothing"
+    )
+    deadline_minutes: float = Field(
+        240.0,
+        ge=0,
+        alias="MELI_DEADLINE_MINUTES",
+        description="minutes after which a run is told of as late; 0 for never",
+    )
 
-    @field_validator("timezone")
+    @field_validator("schedule")
     @classmethod
-    def _zone_exists(cls, zone: str) -> str:
+    def _cron_and_zone(cls, schedule: str) -> str:
+        cron, zone = _split(schedule)
+        if cron != "none" and not cron.startswith("@") and len(cron.split()) != CRON_FIELDS:
+            raise ValueError(
+                f"{cron!r} is no cron: it has {CRON_FIELDS} fields, as in '0 3 * * * America/Sao_Paulo', or is 'none'"
+            )
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"no time zone is named {zone!r}; a name such as America/Sao_Paulo is needed") from error
-        return zone
+        return schedule
+
+    @property
+    def cron(self) -> str | None:
+        """The cron expression of the nightly retraining; None for none."""
+        cron, _ = _split(self.schedule)
+        return None if cron == "none" else cron
+
+    @property
+    def timezone(self) -> str:
+        """The time zone of the cron, and of the days that runs are for."""
+        return _split(self.schedule)[1]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -108,6 +151,14 @@ class Settings(BaseModel):
     def training_threads(self) -> int:
         """Threads a training may use: what was set, or its share of the cores."""
         return self.threads or max(1, cores() // self.slots)
+
+
+def _split(schedule: str) -> tuple[str, str]:
+    """The cron, and the zone behind it."""
+    words = schedule.split()
+    if len(words) > 1 and (len(words) > CRON_FIELDS or words[0] == "none" or words[0].startswith("@")):
+        return " ".join(words[:-1]), words[-1]
+    return " ".join(words), "UTC"
 
 
 def cores() -> int:

@@ -27,11 +27,14 @@ PENDING = "tracking/pending/"
 class Tracking:
     """The tracking server of a run. With an empty `uri` nothing is told and nothing is noted."""
 
-    def __init__(self, uri: str, store: Store) -> None:
-        """Touches no network. Errors: BadSettings for a URI that is no server, before anything is trained."""
+    def __init__(self, uri: str, store: Store, pages: str = "") -> None:
+        """Touches no network. `pages`: where a browser finds the server, if not at `uri`.
+
+        Errors: BadSettings for a URI that is no server, before anything is trained.
+        """
         self.uri = uri
         self.store = store
-        self._server = MlflowServer(uri) if uri else None
+        self._server = MlflowServer(uri, pages) if uri else None
         self._projection: Projection | None = None
 
     def projection(self) -> Projection:

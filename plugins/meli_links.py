@@ -6,9 +6,9 @@ links of a task with it, so one that cannot be made is an empty one, shown greye
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk import BaseOperatorLink
@@ -17,21 +17,11 @@ logger = logging.getLogger(__name__)
 
 
 def returned(ti_key: Any) -> dict[str, Any]:
-    """What the task instance returned, as far as it is one JSON object."""
-    from airflow.models.xcom import XComModel
-    from airflow.utils.session import create_session
+    """What the task instance returned, as far as it is one JSON object, or the first of several."""
+    from meli_airflow.facts import returned as returned_by
 
-    with create_session() as session:
-        rows = XComModel.get_many(
-            key="return_value",
-            run_id=ti_key.run_id,
-            dag_ids=ti_key.dag_id,
-            task_ids=ti_key.task_id,
-            map_indexes=ti_key.map_index,
-        ).with_only_columns(XComModel.value)
-        found = session.execute(rows).first()
-    value = found.value if found else None
-    value = json.loads(value) if isinstance(value, str) else value
+    value = returned_by(ti_key.dag_id, ti_key.run_id, ti_key.task_id, ti_key.map_index)
+    value = value[0] if isinstance(value, list) and value else value
     return value if isinstance(value, dict) else {}
 
 
@@ -62,14 +52,31 @@ class MlflowRunLink(ReturnedLink):
 
 
 class ArtifactsLink(ReturnedLink):
-    """The files of the result: those that MLflow shows of a training."""
+    """The files of the result: those that MLflow shows of a training, else what the store has."""
 
     name = "Artifacts"
 
     def made_from(self, value: dict[str, Any]) -> str:
         """The page with the files."""
         run, question, pages = web_page(value.get("mlflow")).partition("?")
-        return f"{run}/artifacts{question}{pages}" if run else ""
+        # evaluate's run in MLflow has the leaderboard; its files are in the store.
+        if run and "manifest" in value:
+            return f"{run}/artifacts{question}{pages}"
+        return store_page(value)
+
+
+def store_page(value: dict[str, Any]) -> str:
+    """The page of an artifact inside Airflow, from where its manifest stands or from its key."""
+    from airflow.configuration import conf
+
+    if isinstance(value.get("manifest"), str):
+        *_, stage, key, _ = value["manifest"].split("/")
+    elif isinstance(value.get("key"), str):
+        stage, key = "evaluate", value["key"]
+    else:
+        return ""
+    base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+    return f"{base}/plugin/models?artifact={quote(f'{stage}/{key}', safe='')}"
 
 
 def web_page(address: Any) -> str:

@@ -80,7 +80,7 @@ def rollback(
         _confirm(
             f"{now.set_name} ({now.train[:8]}) is champion. Go back to {f'decision {to}' if to else 'the one before'}?"
         )
-    registry = Registry(store, Tracking(settings.mlflow_uri, store))
+    registry = Registry(store, Tracking(settings.mlflow_uri, store, settings.mlflow_pages))
     decision = registry.rollback(by=getpass.getuser(), to=to, reason=reason)
     if as_json:
         print_json(decision.model_dump(mode="json"))

@@ -24,7 +24,11 @@ PACKAGES = (
     "mlflow",
 )  # fmt: skip
 NEEDED_GIGABYTES = 2.0
-POOL = "gpu"
+TRAININGS = "gpu"
+POOLS = {
+    TRAININGS: f"airflow pools set {TRAININGS} 1 trainings",
+    "backfill": 'airflow pools set backfill 2 "backfilled runs" --include-deferred',
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,9 @@ class Line:
 
 def every_check(settings: Settings) -> Iterator[Line]:
     """The checks, in the order in which one would repair things."""
-    checks: tuple[Callable[[Settings], Iterator[Line]], ...] = (python, disk, store, sets, source, mlflow, airflow)
+    checks: tuple[Callable[[Settings], Iterator[Line]], ...] = (
+        python, disk, store, sets, source, mlflow, airflow, webhook, email,
+    )  # fmt: skip
     for check in checks:
         name = check.__name__
         try:
@@ -116,6 +122,8 @@ def source(settings: Settings) -> Iterator[Line]:
 
 def mlflow(settings: Settings) -> Iterator[Line]:
     """The tracking server: that it lives, and that its API answers."""
+    from meli_tasks.mlflow_server import sign_in
+
     url = settings.mlflow_uri.rstrip("/")
     if not url:
         yield Line("mlflow", "skipped", "MLFLOW_TRACKING_URI is not set: nothing is tracked")
@@ -130,13 +138,12 @@ def mlflow(settings: Settings) -> Iterator[Line]:
     )
     try:
         get(f"{url}/health")
-        found = post(f"{url}/api/2.0/mlflow/experiments/search", {"max_results": 1000})
+        found = post(f"{url}/api/2.0/mlflow/experiments/search", {"max_results": 1000}, sign_in=sign_in())
     except WebError as error:
-        hint = (
-            "Start the server with --allowed-hosts for the name by which you call it."
-            if error.status == 403
-            else advice
-        )
+        hint = {
+            401: "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: the server asks for them.",
+            403: "Start the server with --allowed-hosts for the name by which you call it.",
+        }.get(error.status, advice)
         yield Line("mlflow", "failed", str(error), hint)
         return
     count = len(found.get("experiments", [])) if isinstance(found, dict) else 0
@@ -144,7 +151,7 @@ def mlflow(settings: Settings) -> Iterator[Line]:
 
 
 def airflow(settings: Settings) -> Iterator[Line]:
-    """Airflow's parts, and the pool without which trainings would wait for ever."""
+    """Airflow's parts, and the pools without which trainings and backfills would wait for ever."""
     url = settings.airflow_url.rstrip("/")
     if not url:
         yield Line("airflow", "skipped", "MELI_AIRFLOW_URL is not set")
@@ -155,39 +162,65 @@ def airflow(settings: Settings) -> Iterator[Line]:
         yield Line("airflow", "failed", str(error), "Is the api-server running, and is MELI_AIRFLOW_URL its address?")
         return
     if not settings.airflow_user:
-        yield Line(f"airflow: pool {POOL}", "skipped", "MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD are not set")
+        yield Line("airflow: pools", "skipped", "MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD are not set")
         return
     try:
         given = post(f"{url}/auth/token", {"username": settings.airflow_user, "password": settings.airflow_password})
-        pool = get(f"{url}/api/v2/pools/{POOL}", token=given["access_token"])
     except WebError as error:
-        yield _no_pool(error)
+        advice = "Check MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD."
+        yield Line("airflow: pools", "failed", str(error), advice)
         return
+    for pool, command in POOLS.items():
+        yield _pool(settings, url, given["access_token"], pool, command)
+
+
+def _pool(settings: Settings, url: str, token: str, name: str, command: str) -> Line:
+    try:
+        pool = get(f"{url}/api/v2/pools/{name}", token=token)
+    except WebError as error:
+        advice = "May the user read pools?"
+        if error.status == 404:
+            advice = f"Without the pool what belongs in it waits for ever: {command}"
+        return Line(f"airflow: pool {name}", "failed", str(error), advice)
     slots = int(pool["slots"])
-    if slots == settings.slots:
-        yield Line(f"airflow: pool {POOL}", "ok", f"{slots} slot(s), {pool.get('occupied_slots', 0)} in use")
-    else:
-        yield Line(
-            f"airflow: pool {POOL}", "failed",
-            f"{slots} slot(s), and MELI_SLOTS={settings.slots}: trainings count on that many",
-            f"airflow pools set {POOL} {settings.slots} trainings, or set MELI_SLOTS={slots}.",
-        )  # fmt: skip
+    if name != TRAININGS or slots == settings.slots:
+        return Line(f"airflow: pool {name}", "ok", f"{slots} slot(s), {pool.get('occupied_slots', 0)} in use")
+    return Line(
+        f"airflow: pool {name}", "failed",
+        f"{slots} slot(s), and MELI_SLOTS={settings.slots}: trainings count on that many",
+        f"airflow pools set {name} {settings.slots} trainings, or set MELI_SLOTS={slots}.",
+    )  # fmt: skip
+
+
+def webhook(settings: Settings) -> Iterator[Line]:
+    """Whether the webhook can be reached; nothing is sent, so whether it is still valid only a notice tells."""
+    from meli_tasks.webhook import reach
+
+    if not settings.webhook:
+        yield Line("webhook", "skipped", "MELI_WEBHOOK is not set: no notices go there")
+        return
+    yield Line("webhook", "ok", f"{reach(settings.webhook)}; MELI_NOTIFY={settings.notify}")
+
+
+def email(settings: Settings) -> Iterator[Line]:
+    """Whether the mail server answers and takes the password; nothing is sent."""
+    from meli_tasks.mail import MailServer, recipients
+
+    if not settings.email:
+        yield Line("email", "skipped", "MELI_EMAIL is not set: no notices go out by e-mail")
+        return
+    count, server = len(recipients(settings)), MailServer.of(settings.smtp)
+    with server.opened():
+        signed_in = f", signed in as {server.user}" if server.user else ""
+    yield Line("email", "ok", f"{server.shown} answers{signed_in}; {count} address(es), MELI_NOTIFY={settings.notify}")
 
 
 def _airflow_health(parts: dict[str, dict[str, str | None]], url: str) -> Line:
     told = {name: part.get("status") for name, part in parts.items() if isinstance(part, dict)}
-    # The triggerer is not used by our DAGs; without one Airflow says None.
-    sick = [name for name, status in told.items() if status != "healthy" and name != "triggerer"]
+    sick = [name for name, status in told.items() if status != "healthy"]
     if sick:
         return Line("airflow", "failed", f"{shown(url)}: not healthy: {', '.join(sick)}", "Start it, or read its log.")
     return Line("airflow", "ok", f"{shown(url)}: {', '.join(name for name, status in told.items() if status)} healthy")
-
-
-def _no_pool(error: WebError) -> Line:
-    advice = "Check MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD, and that the user may read pools."
-    if error.status == 404:
-        advice = f"Without the pool trainings wait for ever: airflow pools set {POOL} 1 trainings"
-    return Line(f"airflow: pool {POOL}", "failed", str(error), advice)
 
 
 def _unmet() -> Iterator[str]:

@@ -24,8 +24,8 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List past runs with their sets and best model, the newest leaderboard, and the decisions on the champion."""
-    from meli_tasks.cli.past_runs import plans
     from meli_tasks.ledger import Ledger
+    from meli_tasks.past_runs import plans
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
@@ -44,7 +44,7 @@ def runs(
 
 def _told(store: Store, plan: Plan) -> dict[str, Any]:
     from meli_tasks.artifacts import find
-    from meli_tasks.cli.past_runs import evaluated
+    from meli_tasks.past_runs import evaluated
 
     report = evaluated(store, plan) or {}
     scores = report.get("scores", {})

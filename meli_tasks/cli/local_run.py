@@ -53,7 +53,8 @@ class LocalRun:
         Raises:
             MeliError: what concerns all sets: the request, the source, ingest, evaluate, promote.
         """
-        plan = self.plan = self.pipeline.plan(params, as_of)
+        plan, _ = self.pipeline.plan(params, as_of)
+        self.plan = plan
         stages = STAGES[: STAGES.index(until) + 1]
         self._step("ingest", plan.ingest.name, lambda: self.pipeline.ingest(plan))
         for number, recipe in enumerate(plan.recipes):

@@ -82,7 +82,7 @@ def _by_key(store: Store, key: str) -> Model:
 def _newest_of_set(store: Store, set_name: str) -> Model:
     from meli_tasks import named_sets
     from meli_tasks.artifacts import find
-    from meli_tasks.cli.past_runs import plans
+    from meli_tasks.past_runs import plans
 
     named_sets.load(set_name)  # an unknown name is told with the nearest one
     for plan in plans(store):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "meli sample --output titles.csv.gz",
     "meli sample --rows 5000000 --seed 7 --output titles.parquet",
+    "meli sample --day 2026-11-21 --output titles-2026-11-21.csv",
 )
 
 
@@ -31,6 +33,10 @@ def sample(
         int, typer.Option("--rows", "-n", min=1, max=1_000_000_000, metavar="NUMBER", help="Titles.")
     ] = 20_000,
     seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="The same seed gives the same titles.")] = 1,
+    day: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Titles of one day: each has its own."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write made-up Spanish and Portuguese listing titles with their categories: for demos and benchmarks.
@@ -44,7 +50,7 @@ def sample(
 
     started, written = time.monotonic(), 0
     with RowTarget(output) as target:
-        for columns in chunks_of(rows, seed):
+        for columns in chunks_of(rows, seed, day=day.date() if day else None):
             chunk = _chunk(columns, target.kind)
             target.write(chunk)
             written += len(chunk)
@@ -54,7 +60,13 @@ def sample(
         print("\r\033[K", end="", file=sys.stderr)
     seconds = time.monotonic() - started
     if as_json:
-        about = {"output": str(output), "rows": written, "seed": seed, "categories": len(category_names())}
+        about = {
+            "output": str(output),
+            "rows": written,
+            "seed": seed,
+            "day": str(day.date()) if day else None,
+            "categories": len(category_names()),
+        }
         print_json({**about, "bytes": output.stat().st_size, "seconds": round(seconds, 3)})
     else:
         typer.echo(

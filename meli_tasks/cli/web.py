@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import urllib.error
 import urllib.request
@@ -30,11 +31,13 @@ def get(url: str, token: str = "") -> Any:
     return _ask(urllib.request.Request(url), token)
 
 
-def post(url: str, body: Any, token: str = "") -> Any:
-    """The answer to a JSON body; errors as in `get`."""
+def post(url: str, body: Any, token: str = "", sign_in: tuple[str, str] | None = None) -> Any:
+    """The answer to a JSON body; errors as in `get`. `sign_in`: user and password, where the server asks for them."""
     request = urllib.request.Request(
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
+    if sign_in:
+        request.add_header("Authorization", "Basic " + base64.b64encode(":".join(sign_in).encode()).decode())
     return _ask(request, token)
 
 

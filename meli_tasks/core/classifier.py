@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from meli_tasks.core.encoded_titles import EncodedTitles
 from meli_tasks.core.networks import TitleNetwork
 from meli_tasks.core.text import Encoder
-from meli_tasks.core.training import EncodedTitles
 
 TITLES_A_BATCH = 1024
 

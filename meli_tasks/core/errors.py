@@ -8,12 +8,15 @@ MeliError
 ├── StoreRefused       the store answered no: wrong keys, read-only, no such bucket, no conditional writes
 ├── StoreUnreachable   the store did not answer (worth a retry)
 ├── TrackingUnavailable MLflow did not answer or refused; what it was to be told is kept and told later
+├── MissingDevice      a card was asked for and this machine has none (another worker may)
 ├── Conflict           somebody else moved the ledger first
 ├── Diverged           a loss that is not finite
+├── Undelivered        a notice did not get through to the webhook or the mail server
 └── NoSpace            the disk is full
 
-Ours are permanent: the same input gives the same error, so a task fails at once. `StoreUnreachable` and
-`TrackingUnavailable` say otherwise with `permanent = False`. Whatever is not a MeliError may be retried.
+Ours are permanent: the same input gives the same error, so a task fails at once. `StoreUnreachable`,
+`TrackingUnavailable` and `Undelivered` say otherwise with `permanent = False`. Whatever is not a MeliError may be
+retried.
 """
 
 
@@ -59,6 +62,12 @@ class TrackingUnavailable(MeliError):
         self.code = code
 
 
+class MissingDevice(MeliError):
+    """The device that was asked for is not on this machine; a retry may meet a worker that has it."""
+
+    permanent = False
+
+
 class Conflict(MeliError):
     """A compare-and-swap lost: somebody else wrote first."""
 
@@ -69,3 +78,9 @@ class Diverged(MeliError):
 
 class NoSpace(MeliError):
     """The disk is full; nothing half-written was left behind."""
+
+
+class Undelivered(MeliError):
+    """A webhook or a mail server did not take a notice. Never a reason to fail a run."""
+
+    permanent = False

@@ -5,6 +5,7 @@ Unknown keys are refused and every number has a range. Behind this door the valu
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -165,6 +166,19 @@ class Ingest(Section):
     min_category_rows: int = Field(
         10, ge=1, le=1_000_000, description="rows a category needs; smaller ones are set aside"
     )
+    date_column: str = Field(
+        "", description="column with the date of each title, for a source that is one growing table; empty for none"
+    )
+    since: date | None = Field(None, description="date_column only: the first day that is used; empty for no limit")
+    until: date | None = Field(None, description="date_column only: the last day that is used, the run's date")
+
+    @model_validator(mode="after")
+    def _days_are_told_by_a_column(self) -> Self:
+        if bool(self.date_column) != bool(self.until) or (self.since and not self.until):
+            raise ValueError("date_column and until go together, and since only with both")
+        if self.since and self.until and self.since > self.until:
+            raise ValueError(f"since must not be after until, seen {self.since} and {self.until}")
+        return self
 
 
 class Evaluate(Section):

@@ -77,3 +77,28 @@ class Optimizer:
         self.adam.step()
         for optimizer, (rows, gradient) in self.found:
             optimizer.step(rows, gradient, learning_rate)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the optimiser remembers between two steps, by name."""
+        dense = {
+            f"dense.{place}.{name}": value
+            for place, weight in enumerate(self.dense)
+            for name, value in self.adam.state.get(weight, {}).items()
+        }
+        return dense | {f"rows.{place}": optimizer.square for place, optimizer in enumerate(self.rows)}
+
+    def rows_steps(self) -> list[int]:
+        """Steps that each table of rows has taken."""
+        return [optimizer.steps for optimizer in self.rows]
+
+    def load(self, tensors: dict[str, Tensor], rows_steps: list[int]) -> None:
+        """Takes over what `tensors` and `rows_steps` told."""
+        for name, value in tensors.items():
+            kind, place, *inside = name.split(".")
+            if kind == "rows":
+                self.rows[int(place)].square.copy_(value)
+                self.rows[int(place)].steps = rows_steps[int(place)]
+            else:
+                weight = self.dense[int(place)]
+                # Adam counts its steps in a tensor beside the weights, on whatever device those are.
+                self.adam.state[weight][inside[0]] = value.to(weight.device).clone()

@@ -7,6 +7,7 @@ selling talk, neighbours that share words, and labels marked unreliable that are
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from enum import IntEnum, auto
 
 import numpy as np
@@ -76,11 +77,13 @@ def category_names() -> list[str]:
     return sorted(vocabulary().categories)
 
 
-def sample(rows: int, seed: int = 1, *, wrong_share: float = 0.01) -> Iterator[dict[str, list[str]]]:
+def sample(
+    rows: int, seed: int = 1, *, wrong_share: float = 0.01, day: date | None = None
+) -> Iterator[dict[str, list[str]]]:
     """Chunks of up to CHUNK_ROWS rows, each a list by column of COLUMNS.
 
     The first n rows are the same however many are asked for. `wrong_share` is the share of rows with a wrong label; all
-    of them are marked unreliable, as are many rows with a right one.
+    of them are marked unreliable, as are many rows with a right one. Each `day` of a seed has titles of its own.
     """
     if rows < 0 or not 0 <= wrong_share <= UNRELIABLE_SHARE:
         raise BadData(
@@ -89,17 +92,18 @@ def sample(rows: int, seed: int = 1, *, wrong_share: float = 0.01) -> Iterator[d
         )
     words = vocabulary()
     for number, start in enumerate(range(0, rows, CHUNK_ROWS)):
-        chunk = _chunk(words, _uniform(seed, number), wrong_share)
+        chunk = _chunk(words, _uniform(seed, number, day), wrong_share)
         wanted = min(CHUNK_ROWS, rows - start)
         yield chunk if wanted == CHUNK_ROWS else {name: column[:wanted] for name, column in chunk.items()}
 
 
-def _uniform(seed: int, chunk: int) -> Shares:
+def _uniform(seed: int, chunk: int, day: date | None) -> Shares:
     """Uniform numbers in [0, 1) of a chunk, shape (_DRAWS, CHUNK_ROWS).
 
     From the raw bits, which numpy promises never to change; its ready-made distributions it does not.
     """
-    bits = np.random.PCG64(np.random.SeedSequence((seed, chunk, SAMPLE_VERSION))).random_raw(_DRAWS * CHUNK_ROWS)
+    origin = (seed, chunk, SAMPLE_VERSION, *([day.toordinal()] if day else []))
+    bits = np.random.PCG64(np.random.SeedSequence(origin)).random_raw(_DRAWS * CHUNK_ROWS)
     shares: Shares = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return shares.reshape((_DRAWS, CHUNK_ROWS))
 

@@ -1,7 +1,6 @@
 """The one training loop, for every architecture: a generator that the caller logs and saves from.
 
-The whole encoded set lives on the device; a batch is formed there by gathering from it. Nothing here knows a file,
-a store or a tracking server.
+Nothing here knows a file, a store or a tracking server.
 """
 
 from __future__ import annotations
@@ -9,14 +8,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from meli_tasks.core.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData, Diverged
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.networks import Batch, TitleNetwork
@@ -24,86 +23,6 @@ from meli_tasks.core.optimizers import Optimizer
 
 FIRST_SHARE = 1 / 25
 """one_cycle starts at this share of the peak."""
-
-
-@dataclass(frozen=True)
-class Csr:
-    """Rows of different lengths, flat: row i is values[offsets[i]:offsets[i + 1]]."""
-
-    ids: Tensor
-    offsets: Tensor
-    weights: Tensor | None = None
-
-    def gather(self, rows: Tensor, total: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Some rows -> (ids int64, offsets, weights); `total` is how many ids they hold, known without a sync."""
-        starts = self.offsets[rows]
-        lengths = self.offsets[rows + 1] - starts
-        offsets = functional.pad(lengths.cumsum(0), (1, 0))
-        shift = torch.repeat_interleave(starts - offsets[:-1], lengths, output_size=total)
-        index = torch.arange(total, device=rows.device) + shift
-        weights = None if self.weights is None else self.weights.index_select(0, index)
-        return self.ids.index_select(0, index).long(), offsets, weights
-
-
-@dataclass(frozen=True)
-class EncodedTitles:
-    """Titles as integers on one device, with their categories (all zeros when unknown)."""
-
-    words: Csr
-    labels: Tensor
-    reliable: Tensor
-    ngrams: Csr | None = None
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @classmethod
-    def from_arrays(
-        cls,
-        words: tuple[NDArray[np.int32], NDArray[np.int64]],
-        ngrams: tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float32]] | None = None,
-        labels: NDArray[np.int32] | None = None,
-        reliable: NDArray[np.bool_] | None = None,
-        *,
-        device: str = "cpu",
-    ) -> EncodedTitles:
-        """Arrays of the preprocess stage (memory-mapped ones too) -> tensors on `device`.
-
-        `words`: ids and offsets. `ngrams`: ids, offsets and values.
-        """
-
-        def tensor(array: NDArray[np.generic]) -> Tensor:
-            # A copy: torch may not share memory that is mapped read-only.
-            return torch.from_numpy(np.array(array)).to(device)
-
-        rows = len(words[1]) - 1
-        return cls(
-            words=Csr(tensor(words[0]), tensor(words[1])),
-            labels=torch.zeros(rows, dtype=torch.int64, device=device) if labels is None else tensor(labels).long(),
-            reliable=torch.ones(rows, dtype=torch.bool, device=device) if reliable is None else tensor(reliable),
-            ngrams=None if ngrams is None else Csr(tensor(ngrams[0]), tensor(ngrams[1]), tensor(ngrams[2])),
-        )
-
-    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Batch]]:
-        """(rows, batch) after (rows, batch), `size` titles each, in this order."""
-        if not len(order):
-            return
-        chunks = torch.split(order, size)
-        lengths = self.words.offsets.diff()[order]
-        # One transfer an epoch tells the host every batch's size.
-        longest = torch.stack([part.max() for part in torch.split(lengths, size)]).tolist()
-        words = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
-        ngrams = [0] * len(chunks)
-        if self.ngrams is not None:
-            lengths = self.ngrams.offsets.diff()[order]
-            ngrams = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
-        for rows, width, word_total, ngram_total in zip(chunks, longest, words, ngrams, strict=True):
-            tokens, offsets, _ = self.words.gather(rows, word_total)
-            batch = Batch(tokens, offsets, width)
-            if self.ngrams is not None:
-                ids, ngram_offsets, values = self.ngrams.gather(rows, ngram_total)
-                batch = replace(batch, ngrams=ids, ngram_offsets=ngram_offsets, ngram_values=values)
-            yield rows, batch
 
 
 @dataclass(frozen=True)
@@ -173,6 +92,17 @@ def measure(network: TitleNetwork, titles: EncodedTitles, batch_size: int = 1024
     return float(loss / len(titles)), float(recall.mean())
 
 
+@dataclass(frozen=True)
+class State:
+    """A training between two steps: all that another process needs to go on as if nothing had happened.
+
+    `facts` are plain JSON values, `tensors` share memory with the training: write them before it goes on.
+    """
+
+    facts: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
 def train(
     network: TitleNetwork,
     titles: EncodedTitles,
@@ -181,51 +111,34 @@ def train(
     *,
     progress_seconds: float = 0.5,
 ) -> Iterator[Progress | Epoch]:
-    """Trains in place, on the device where network and titles are; yields `Progress` now and then and an `Epoch` each.
-
-    Afterwards the network holds the weights of the best epoch (ties go to the earlier), or of the last.
-    Raises Diverged before the step whose loss or gradient is not finite, BadData when there is nothing to train on.
-    """
-    if not len(titles) or not len(validation):
-        raise BadData(f"nothing to train on: {len(titles)} training and {len(validation)} validation titles")
-    run = _Run(network, titles, params)
-    kept: dict[str, Tensor] | None = None
-    best, stale = -1.0, 0
-    for number in range(1, params.epochs + 1):
-        began = time.monotonic()
-        yield from run.epoch(number, progress_seconds)
-        loss, accuracy = measure(network, validation)
-        better = accuracy > best
-        stale = 0 if better else stale + 1
-        rate = learning_rate_at(run.step - 1, run.steps, params)
-        yield Epoch(number, run.mean_loss(), loss, accuracy, rate, time.monotonic() - began, better)
-        if better:
-            best = accuracy
-            # The last epoch needs no copy: it is in the network already.
-            keep_copy = params.keep == "best" and number < params.epochs
-            kept = {name: value.clone() for name, value in network.state_dict().items()} if keep_copy else None
-        if params.patience and stale >= params.patience:
-            break
-    if kept is not None:
-        network.load_state_dict(kept)
-    network.eval()
+    """Trains in place; see `Training.run`."""
+    return Training(network, titles, validation, params).run(progress_seconds)
 
 
-class _Run:
-    """The state of one training between two steps."""
+class Training:
+    """One training, from its first step or from a `State`."""
 
-    def __init__(self, network: TitleNetwork, titles: EncodedTitles, params: Train) -> None:
+    def __init__(self, network: TitleNetwork, titles: EncodedTitles, validation: EncodedTitles, params: Train) -> None:
+        """Errors: BadData when there is nothing to train on."""
+        if not len(titles) or not len(validation):
+            raise BadData(f"nothing to train on: {len(titles)} training and {len(validation)} validation titles")
         device = titles.labels.device
         self.network = network
         self.titles = titles
+        self.validation = validation
         self.params = params
         self.device = device
         self.optimizer = Optimizer(network, params)
         self.order = torch.Generator().manual_seed(params.seed)
-        self.batches_an_epoch = math.ceil(len(titles) / params.batch_size)
-        self.steps = self.batches_an_epoch * params.epochs
-        self.step = 0
+        self.order_before = self.order.get_state()
+        self.steps = math.ceil(len(titles) / params.batch_size) * params.epochs
+        self.step = self.first_step = 0
+        self.epoch = 1
+        self.batches_done = 0
         self.began = time.monotonic()
+        self.epochs: list[Epoch] = []
+        self.best, self.stale = -1.0, 0
+        self.kept: dict[str, Tensor] | None = None
         self.last_good = math.nan
         self.loss_total = torch.zeros((), dtype=torch.float64, device=device)
         self.weight_total = torch.zeros((), dtype=torch.float64, device=device)
@@ -233,27 +146,94 @@ class _Run:
         self.category_weights = category_weights(titles.labels, categories, params.class_weights)
         network.seed(params.seed, device)
 
-    def mean_loss(self) -> float:
-        return float(self.loss_total / self.weight_total)
+    def run(self, progress_seconds: float = 0.5) -> Iterator[Progress | Epoch]:
+        """Trains in place, where network and titles are; yields `Progress` now and then and an `Epoch` each.
 
-    def epoch(self, number: int, progress_seconds: float) -> Iterator[Progress]:
+        Afterwards the network holds the weights of the best epoch (ties go to the earlier), or of the last.
+        Raises Diverged before the step whose loss or gradient is not finite.
+        """
+        self.began, self.first_step = time.monotonic(), self.step
+        while self.epoch <= self.params.epochs and not 0 < self.params.patience <= self.stale:
+            began = time.monotonic()
+            yield from self._steps(progress_seconds)
+            loss, accuracy = measure(self.network, self.validation)
+            yield self._close_epoch(loss, accuracy, time.monotonic() - began)
+        if self.kept is not None:
+            self.network.load_state_dict(self.kept)
+        self.network.eval()
+
+    def state(self) -> State:
+        """Where the training stands. Only to be asked for while `run` waits: between two of its events."""
+        facts = {
+            "step": self.step, "epoch": self.epoch, "batches_done": self.batches_done,
+            "epochs": [asdict(epoch) for epoch in self.epochs], "best": self.best, "stale": self.stale,
+            "last_good": None if math.isnan(self.last_good) else self.last_good,
+            "titles": len(self.titles), "rows_steps": self.optimizer.rows_steps(),
+        }  # fmt: skip
+        tensors = {
+            "order": self.order_before,
+            "dropout": self.network.generator.get_state(),
+            "loss_total": self.loss_total,
+            "weight_total": self.weight_total,
+            **{f"network.{name}": value for name, value in self.network.state_dict().items()},
+            **{f"optimizer.{name}": value for name, value in self.optimizer.tensors().items()},
+            **{f"kept.{name}": value for name, value in (self.kept or {}).items()},
+        }
+        return State(facts, tensors)
+
+    def resume(self, state: State) -> None:
+        """Goes on from there instead of from the start. Errors: BadData when the state is of another training."""
+        facts, tensors = state.facts, state.tensors
+        if facts["titles"] != len(self.titles):
+            raise BadData(f"the state is of {facts['titles']:,} training titles, but there are {len(self.titles):,}")
+        self.network.load_state_dict(_under("network.", tensors))
+        self.optimizer.load(_under("optimizer.", tensors), facts["rows_steps"])
+        self.kept = {name: value.to(self.device) for name, value in _under("kept.", tensors).items()} or None
+        self.network.generator.set_state(tensors["dropout"].cpu())
+        self.order.set_state(tensors["order"].cpu())
+        self.order_before = self.order.get_state()
+        self.loss_total.copy_(tensors["loss_total"])
+        self.weight_total.copy_(tensors["weight_total"])
+        self.step, self.epoch, self.batches_done = facts["step"], facts["epoch"], facts["batches_done"]
+        self.epochs = [Epoch(**epoch) for epoch in facts["epochs"]]
+        self.best, self.stale = facts["best"], facts["stale"]
+        self.last_good = math.nan if facts["last_good"] is None else facts["last_good"]
+
+    def _close_epoch(self, loss: float, accuracy: float, seconds: float) -> Epoch:
+        better = accuracy > self.best
+        mean_loss = float(self.loss_total / self.weight_total)
+        rate = learning_rate_at(self.step - 1, self.steps, self.params)
+        closed = Epoch(self.epoch, mean_loss, loss, accuracy, rate, seconds, better)
+        self.epochs.append(closed)
+        self.stale = 0 if better else self.stale + 1
+        if better:
+            self.best = accuracy
+            # The last epoch needs no copy: it is in the network already.
+            copy = self.params.keep == "best" and self.epoch < self.params.epochs
+            self.kept = {name: value.clone() for name, value in self.network.state_dict().items()} if copy else None
+        self.epoch, self.batches_done = self.epoch + 1, 0
+        self.order_before = self.order.get_state()
+        return closed
+
+    def _steps(self, progress_seconds: float) -> Iterator[Progress]:
+        """The rest of the current epoch's steps."""
         self.network.train()
-        self.network.set_epoch(number)
-        self.loss_total.zero_()
-        self.weight_total.zero_()
-        order = torch.randperm(len(self.titles), generator=self.order).to(self.device)
-        told, done = time.monotonic(), 0
-        for rows, batch in self.titles.batches(order, self.params.batch_size):
-            loss = self.one_step(rows, batch)
-            done += len(rows)
+        self.network.set_epoch(self.epoch)
+        if not self.batches_done:
+            self.loss_total.zero_()
+            self.weight_total.zero_()
+        order = torch.randperm(len(self.titles), generator=self.order)[self.batches_done * self.params.batch_size :]
+        told = time.monotonic()
+        for rows, batch in self.titles.batches(order.to(self.device), self.params.batch_size):
+            loss = self._one_step(rows, batch)
             now = time.monotonic()
             if now - told >= progress_seconds:
-                speed = self.params.batch_size * self.step / (now - self.began)
-                left = (self.steps - self.step) * (now - self.began) / self.step
-                yield Progress(number, self.params.epochs, self.step, self.steps, speed, float(loss), left)
+                rate = (self.step - self.first_step) / (now - self.began)
+                left, speed = (self.steps - self.step) / rate, self.params.batch_size * rate
+                yield Progress(self.epoch, self.params.epochs, self.step, self.steps, speed, float(loss), left)
                 told = time.monotonic()
 
-    def one_step(self, rows: Tensor, batch: Batch) -> Tensor:
+    def _one_step(self, rows: Tensor, batch: Batch) -> Tensor:
         labels = self.titles.labels[rows]
         weights = self.category_weights[labels]
         if self.params.unreliable_weight < 1:
@@ -267,14 +247,15 @@ class _Run:
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = self.optimizer.gradient_norm()
-        self.require_finite(loss.detach(), norm)
+        self._require_finite(loss.detach(), norm)
         self.optimizer.step(learning_rate_at(self.step, self.steps, self.params), norm)
         self.step += 1
+        self.batches_done += 1
         self.loss_total += loss.detach() * weight
         self.weight_total += weight
         return loss.detach()
 
-    def require_finite(self, loss: Tensor, norm: Tensor) -> None:
+    def _require_finite(self, loss: Tensor, norm: Tensor) -> None:
         """The one number a step that the host must see: it decides whether there is a step at all."""
         if not bool(torch.isfinite(loss + norm)):
             what = "loss" if not bool(torch.isfinite(loss)) else "gradient"
@@ -285,6 +266,11 @@ class _Run:
                 f"gradient_clip (now {self.params.gradient_clip:g}) helps"
             )
         self.last_good = float(loss) if self.device.type == "cpu" else self.last_good
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _precision(device: torch.device) -> torch.autocast:

@@ -4,35 +4,52 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from threading import Lock
 from urllib.parse import urlsplit
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.settings import Settings
-from meli_tasks.sources import Part, file_names
+from meli_tasks.sources.place import NothingThere, Part
 from meli_tasks.store.s3 import S3Store
 
 
-def parts(spec: str, settings: Settings) -> tuple[Part, ...]:
-    """The objects, by key."""
-    bucket, pattern = _split(spec)
-    literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
-    found = [
-        Part(listed.name, f"etag:{listed.version}:{listed.size}", listed.size)
-        for listed in _open(bucket, settings).objects(literal)
-        if _wanted(listed.name, pattern) and listed.size
-    ]
-    if not found:
-        raise BadData(f"The source {spec} matches no object with anything in it. Check the key and the run's date.")
-    return tuple(found)
+class Objects:
+    """Buckets reached with the settings' keys; one client for each, however many days are looked at."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stores: dict[str, S3Store] = {}
+        self._opening = Lock()
 
-def fetch(spec: str, parts: tuple[Part, ...], folder: Path, settings: Settings) -> None:
-    """Download the objects in their order."""
-    store = _open(_split(spec)[0], settings)
-    for name, part in zip(file_names(parts), parts, strict=True):
-        store.download(part.name, folder / name)
+    def parts(self, spec: str) -> tuple[Part, ...]:
+        """The objects, by key."""
+        bucket, pattern = _split(spec)
+        literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+        found = [
+            Part(listed.name, f"etag:{listed.version}:{listed.size}", listed.size)
+            for listed in self._open(bucket).objects(literal)
+            if _wanted(listed.name, pattern) and listed.size
+        ]
+        if not found:
+            raise NothingThere(
+                f"The source {spec} matches no object with anything in it. Check the key and the run's date."
+            )
+        return tuple(found)
+
+    def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
+        """Download objects."""
+        store = self._open(_split(spec)[0])
+        for part, target in wanted:
+            store.download(part.name, target)
+
+    def _open(self, bucket: str) -> S3Store:
+        with self._opening:
+            if bucket not in self._stores:
+                settings = self._settings
+                self._stores[bucket] = S3Store(bucket, "", settings.s3_endpoint or None, settings.s3_client)
+            return self._stores[bucket]
 
 
 def _split(spec: str) -> tuple[str, str]:
@@ -47,7 +64,3 @@ def _split(spec: str) -> tuple[str, str]:
 
 def _wanted(key: str, pattern: str) -> bool:
     return key == pattern or (pattern.endswith("/") and key.startswith(pattern)) or fnmatch.fnmatchcase(key, pattern)
-
-
-def _open(bucket: str, settings: Settings) -> Any:
-    return S3Store(bucket, "", settings.s3_endpoint or None, settings.s3_client)

@@ -4,42 +4,44 @@ from __future__ import annotations
 
 import glob
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.settings import Settings
-from meli_tasks.sources import Part, file_names
+from meli_tasks.sources.place import NothingThere, Part
 from meli_tasks.store.disk import disk_errors
 
 
-def parts(spec: str, settings: Settings) -> tuple[Part, ...]:
-    """The files, by name; what tells them apart is a hash of their content."""
-    try:
-        files = _files(spec)
-    except (OSError, ValueError) as error:  # a name too long, a folder that may not be read, a zero byte
-        why = error.strerror if isinstance(error, OSError) else error
-        raise BadData(
-            f"The source {spec[:200]} cannot be looked for: {why}. Give a path, or a glob in quotes."
-        ) from None
-    if not files:
-        near = next((folder for folder in Path(_path(spec)).absolute().parents if folder.is_dir()), Path("/"))
-        raise BadData(
-            f"The source {spec} matches no file (the nearest folder that exists is {near}). Give a path, a glob in "
-            "quotes, s3://, https:// or sample:rows=20000,seed=1; relative paths start where the run starts."
-        )
-    found = []
-    for file in files:
-        with disk_errors(file):
-            about = file.stat()
-            found.append(Part(str(file), _content(str(file), about.st_size, about.st_mtime_ns), about.st_size))
-    return tuple(found)
+class Files:
+    """This machine's disk."""
 
+    def parts(self, spec: str) -> tuple[Part, ...]:
+        """The files, by name; what tells them apart is a hash of their content."""
+        try:
+            files = _files(spec)
+        except (OSError, ValueError) as error:  # a name too long, a folder that may not be read, a zero byte
+            why = error.strerror if isinstance(error, OSError) else error
+            raise BadData(
+                f"The source {spec[:200]} cannot be looked for: {why}. Give a path, or a glob in quotes."
+            ) from None
+        if not files:
+            near = next((folder for folder in Path(_path(spec)).absolute().parents if folder.is_dir()), Path("/"))
+            raise NothingThere(
+                f"The source {spec} matches no file (the nearest folder that exists is {near}). Give a path, a glob in "
+                "quotes, s3://, https:// or sample:rows=20000,seed=1; relative paths start where the run starts."
+            )
+        found = []
+        for file in files:
+            with disk_errors(file):
+                about = file.stat()
+                found.append(Part(str(file), _content(str(file), about.st_size, about.st_mtime_ns), about.st_size))
+        return tuple(found)
 
-def fetch(spec: str, parts: tuple[Part, ...], folder: Path, settings: Settings) -> None:
-    """Link to the files in their order."""
-    for name, part in zip(file_names(parts), parts, strict=True):
-        (folder / name).symlink_to(Path(part.name).absolute())
+    def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
+        """Link to files."""
+        for part, target in wanted:
+            target.symlink_to(Path(part.name).absolute())
 
 
 def _path(spec: str) -> str:
@@ -56,7 +58,7 @@ def _files(spec: str) -> list[Path]:
     return sorted(match for match in map(Path, matches) if match.is_file())
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16_384)  # a window of years, a file or a few each day
 def _content(path: str, size: int, modified: int) -> str:
     with Path(path).open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

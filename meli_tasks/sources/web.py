@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from meli_tasks.core.errors import BadData, StoreRefused, StoreUnreachable
-from meli_tasks.settings import Settings
-from meli_tasks.sources import Part
+from meli_tasks.sources.place import NothingThere, Part, public
 from meli_tasks.store.disk import disk_errors, part_file
 
 if TYPE_CHECKING:
@@ -22,35 +21,40 @@ SECONDS = (5.0, 60.0)  # to connect; between two pieces of the answer
 PIECE_BYTES = 1 << 20
 
 
-def parts(spec: str, settings: Settings) -> tuple[Part, ...]:
-    """The one file."""
-    # Not by HEAD: an address signed for GET, and many a server, refuse it. Closed before its end, GET costs no more.
-    with _answer(spec) as answer:
-        headers = answer.headers
-        size = int(headers["Content-Length"]) if headers.get("Content-Length", "").isdigit() else None
-        if etag := headers.get("ETag"):
-            return (Part(spec, f"etag:{etag}", size),)
-        if (modified := headers.get("Last-Modified")) and size is not None:
-            return (Part(spec, f"modified:{modified}:{size}", size),)
-    content = hashlib.sha256()
-    with _answer(spec) as answer:
-        for piece in answer.iter_content(PIECE_BYTES):
-            content.update(piece)
-    return (Part(spec, f"sha256:{content.hexdigest()}", size),)
+class Address:
+    """A server on the web."""
 
-
-def fetch(spec: str, parts: tuple[Part, ...], folder: Path, settings: Settings) -> None:
-    """Download the file, whole or not at all."""
-    target = folder / (Path(unquote(urlsplit(spec).path)).name or "source")
-    with disk_errors(target), part_file(folder, target.name) as part, _answer(spec) as answer:
-        received = 0
-        with part.open("wb") as file:
+    def parts(self, spec: str) -> tuple[Part, ...]:
+        """The one file."""
+        name = Path(unquote(urlsplit(spec).path)).name or "source"
+        # Not by HEAD: an address signed for GET, and many a server, refuse it. Closed before its end, GET costs no
+        # more.
+        with _answer(spec) as answer:
+            headers = answer.headers
+            size = int(headers["Content-Length"]) if headers.get("Content-Length", "").isdigit() else None
+            if etag := headers.get("ETag"):
+                return (Part(name, f"etag:{etag}", size),)
+            if (modified := headers.get("Last-Modified")) and size is not None:
+                return (Part(name, f"modified:{modified}:{size}", size),)
+        content = hashlib.sha256()
+        with _answer(spec) as answer:
             for piece in answer.iter_content(PIECE_BYTES):
-                received += file.write(piece)
-        expected = parts[0].size
-        if expected is not None and received != expected:
-            raise StoreUnreachable(f"{public(spec)} broke off after {received} of {expected} bytes. Run again.")
-        part.replace(target)
+                content.update(piece)
+        return (Part(name, f"sha256:{content.hexdigest()}", size),)
+
+    def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
+        """Download the file."""
+        for part, target in wanted:
+            with disk_errors(target), part_file(target.parent, target.name) as coming, _answer(spec) as answer:
+                received = 0
+                with coming.open("wb") as file:
+                    for piece in answer.iter_content(PIECE_BYTES):
+                        received += file.write(piece)
+                if part.size is not None and received != part.size:
+                    raise StoreUnreachable(
+                        f"{public(spec)} broke off after {received} of {part.size} bytes. Run again."
+                    )
+                coming.replace(target)
 
 
 @contextmanager
@@ -63,7 +67,9 @@ def _answer(spec: str) -> Iterator[requests.Response]:
     try:
         with requests.get(spec, stream=True, timeout=SECONDS, headers=headers, allow_redirects=True) as answer:
             if answer.status_code in (404, 410):
-                raise BadData(f"{shown} is not there ({answer.status_code}). Check the address and the run's date.")
+                raise NothingThere(
+                    f"{shown} is not there ({answer.status_code}). Check the address and the run's date."
+                )
             if answer.status_code >= 500 or answer.status_code == 429:
                 raise StoreUnreachable(f"{shown} answered {answer.status_code}. Try again later.")
             if answer.status_code >= 400:
@@ -82,9 +88,3 @@ def _answer(spec: str) -> Iterator[requests.Response]:
 def _said(error: Exception) -> str:
     """The error's words without the secrets of any address in them: a redirect may lead to one that is signed."""
     return re.sub(r"\?[^\s'\")]+", "?...", re.sub(r"(://)[^/\s'\"]*@", r"\1", str(error)))
-
-
-def public(spec: str) -> str:
-    """An address without what may be secret in it: user, password, and the query that signs it."""
-    parts = urlsplit(spec)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="..." if parts.query else "").geturl()

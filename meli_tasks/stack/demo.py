@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from meli_tasks import named_sets, sources
+from meli_tasks.backfill.asked import POOL_SLOTS
 from meli_tasks.core.errors import BadData, MeliError
 from meli_tasks.request import Request
 from meli_tasks.settings import Settings
@@ -106,6 +107,7 @@ def train(console: Console, stack: Stack, asked: Settings, interrupts: Interrupt
     store = settings.open_store()
     wait_for_dag(stack)
     stack.api.keep_pool("gpu", settings.slots, "trainings that run at once")
+    stack.api.keep_pool("backfill", POOL_SLOTS, "backfilled runs at once", include_deferred=True)
     stack.api.unpause(DAG)
     conf: dict[str, Any] = {"source": asked.source, "sets": list(Request.check({}, asked).sets)}
     with interrupts.held():

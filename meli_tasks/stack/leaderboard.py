@@ -97,7 +97,7 @@ def show_failure(console: Console, watch: Watch, tasks: list[Task]) -> None:
 
 
 def _scores(store: Store, plan: Plan, measured: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    blob = store.read(f"{plan.name.removesuffix('.json')}/evaluated.json")
+    blob = store.read(f"{plan.folder}/evaluated.json")
     report: dict[str, Any] = json.loads(blob.data) if blob else {}
     scores: dict[str, dict[str, Any]] = report.get("scores", {})
     return {label: score for label, score in scores.items() if label in measured["models"]}

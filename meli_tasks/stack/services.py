@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from meli_tasks.airflow_api import AirflowApi
 from meli_tasks.settings import Settings, cores
-from meli_tasks.stack.airflow_api import AirflowApi
 from meli_tasks.stack.home import CHECKOUT, Home, Secrets
 from meli_tasks.stack.processes import Record, Service, read
 from meli_tasks.stack.servers import (
@@ -74,7 +74,9 @@ class Stack:
         """The stack that serves `asked`: its source, its sets, its schedule."""
         secrets = home.secrets()
         settings = work_settings(home, asked, ports, secrets)
-        return cls(home, ports, secrets, settings, AirflowApi(ports.airflow, USER, secrets.airflow_password))
+        return cls(
+            home, ports, secrets, settings, AirflowApi(f"http://{HOST}:{ports.airflow}", USER, secrets.airflow_password)
+        )
 
     @property
     def airflow_url(self) -> str:
@@ -130,7 +132,7 @@ class Stack:
                 "airflow-dag-processor", "Airflow dag-processor", ["dag-processor"],
                 lambda: self.api.health().get("dag_processor") == "healthy",
             ),
-            # Nothing is deferred; without it Airflow's home page shows a red badge. Nobody waits for it.
+            # Waits for the runs of backfills; `make demo` itself does not need it.
             service("airflow-triggerer", "Airflow triggerer", ["triggerer", "--skip-serve-logs"], lambda: True),
         ]  # fmt: skip
 
@@ -151,9 +153,14 @@ def work_settings(home: Home, asked: Settings, ports: Ports, secrets: Secrets) -
         "MELI_SLOTS": str(slots),
         "MELI_THREADS": str(asked.threads or max(1, cores() // slots)),
         "MELI_SCHEDULE": asked.schedule,
-        "MELI_TIMEZONE": asked.timezone,
         "MELI_SOURCE": asked.source,
         "MELI_SETS": asked.sets,
+        "MELI_WEBHOOK": asked.webhook,
+        "MELI_EMAIL": asked.email,
+        "MELI_SMTP": asked.smtp,
+        "MELI_EMAIL_FROM": asked.email_from,
+        "MELI_NOTIFY": asked.notify,
+        "MELI_DEADLINE_MINUTES": str(asked.deadline_minutes),
     }
 
 

@@ -27,8 +27,9 @@ def run(inputs: Mapping[str, Path], out: Path, params: Ingest | Mapping[str, obj
     """Reads `inputs["source"]`, a file or a folder of files, and writes listings.parquet and quarantine.jsonl.gz.
 
     Listings: row (ascending in the source's order), title, category, language, label_quality, split. Quarantine: file,
-    line, reason, seen. Raises BadData when a file cannot be read, when more than `max_bad_share` of the rows are bad,
-    or when what is left cannot be learnt from; NoSpace when the disk is full.
+    line, reason, seen. With `date_column` only rows from `since` to `until`, by the dates as they are written, are
+    looked at: what came later changes nothing. Raises BadData when a file cannot be read, when more than
+    `max_bad_share` of the rows are bad, or when what is left cannot be learnt from; NoSpace when the disk is full.
     """
     wanted = Ingest.model_validate(params)
     staging = out / "staged.arrows"
@@ -36,10 +37,10 @@ def run(inputs: Mapping[str, Path], out: Path, params: Ingest | Mapping[str, obj
         files = _files(inputs["source"])
         with Quarantine(out / "quarantine.jsonl.gz") as quarantine:
             staged = stage(files, staging, wanted, quarantine, log)
-            quarantine.refuse(staged.rows, wanted.max_bad_share, staged.foreign)
+            quarantine.refuse(staged.asked, wanted.max_bad_share, staged.foreign)
             rare = _rare(staged, wanted)
             dealt = deal(staging, out / "listings.parquet", staged, set(rare), quarantine)
-            quarantine.refuse(staged.rows, wanted.max_bad_share, staged.foreign)
+            quarantine.refuse(staged.asked, wanted.max_bad_share, staged.foreign)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(
@@ -71,7 +72,7 @@ def _rare(staged: Staged, params: Ingest) -> Counter[str]:
     raise BadData(
         f"Too little to learn from: {len(sizes) - len(rare)} of the {len(sizes):,} categories in {staged.rows:,} rows "
         f"have the {params.min_category_rows:,} rows that min_category_rows asks for; two are needed.{unwanted} "
-        "Give more rows, or change min_category_rows, language or reliable_only."
+        "Give more rows, or change min_category_rows, language, reliable_only or the window of days."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -17,6 +18,9 @@ class Log(Protocol):
         May be called at every step: the receiver decides how much of it to keep.
         """
 
+    def epoch(self, values: Mapping[str, float | int | bool]) -> None:
+        """What a training's epoch came to: the fields of `core.training.Epoch`."""
+
 
 class SilentLog:
     """Reports nowhere."""
@@ -25,4 +29,7 @@ class SilentLog:
         """Drops the line."""
 
     def progress(self, **values: float | int | str) -> None:
+        """Drops the values."""
+
+    def epoch(self, values: Mapping[str, float | int | bool]) -> None:
         """Drops the values."""

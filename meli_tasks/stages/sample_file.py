@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,8 +14,8 @@ from meli_tasks.stages.listings.columns import texts
 _SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])
 
 
-def write_sample(path: Path, rows: int, seed: int, wrong_share: float) -> None:
-    """Writes the sample's first `rows` rows to a Parquet file, a chunk at a time."""
+def write_sample(path: Path, rows: int, seed: int, wrong_share: float, day: date | None = None) -> None:
+    """Writes the first `rows` rows of the sample, or of its `day`, to a Parquet file, a chunk at a time."""
     with pq.ParquetWriter(path, _SCHEMA, compression="lz4", use_dictionary=list(COLUMNS[1:])) as writer:
-        for chunk in sample(rows, seed, wrong_share=wrong_share):
+        for chunk in sample(rows, seed, wrong_share=wrong_share, day=day):
             writer.write_table(pa.Table.from_arrays([texts(chunk[name]) for name in COLUMNS], schema=_SCHEMA))

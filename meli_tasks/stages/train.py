@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,29 +17,46 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from meli_tasks.core.classifier import TitleClassifier
-from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.encoded_titles import EncodedTitles
+from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
 from meli_tasks.core.hyperparameters import Section, Train
 from meli_tasks.core.networks import TitleNetwork, build
 from meli_tasks.core.text import FIRST_WORD, Encoder
-from meli_tasks.core.training import EncodedTitles, Epoch, train
+from meli_tasks.core.training import Epoch, State, Training
+from meli_tasks.stages.checkpoints import Checkpoints, NoCheckpoints
 from meli_tasks.stages.curves import draw_curves
 from meli_tasks.stages.log import Log
 
 OUTPUTS = ("model.safetensors", "model.json", "history.json", "curves.png")
+
+# A training shorter than this begins anew when it is killed; saving takes at most a twentieth of a longer one.
+SECONDS_BETWEEN_EPOCHS_SAVED = 20.0
+SECONDS_WITHIN_AN_EPOCH = 180.0
+MOST_OF_THE_TIME = 0.05
 
 NGRAM_WEIGHTS = "encoder.ngram_weights"
 """The tensor beside the network's own in model.safetensors: the n-grams' inverse document frequencies."""
 
 
 def run(
-    inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, Any], log: Log, device: str | None = None
+    inputs: Mapping[str, Path],
+    out: Path,
+    params: Section | Mapping[str, Any],
+    log: Log,
+    *,
+    device: str = "auto",
+    checkpoints: Checkpoints | None = None,
 ) -> dict[str, Any]:
-    """Trains and writes the model. Device: CUDA when there is one, unless told. Uses the threads torch is set to."""
+    """Trains and writes the model. Uses the threads torch is set to. A checkpoint that is there is gone on from.
+
+    Device: "auto" takes CUDA where there is a card and the CPU where there is none. Errors: MissingDevice.
+    """
     settings = params if isinstance(params, Train) else Train.model_validate(dict(params))
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = chosen_device(device, log)
     folder = inputs["preprocess"]
     encoder = read_encoder(folder)
     categories = json.loads((folder / "categories.json").read_text(encoding="utf-8"))
@@ -59,7 +77,8 @@ def run(
         f"{len(categories):,} categories, {size['trained']:,} of {size['all']:,} parameters train"
     )
     began = time.monotonic()
-    epochs = _train(network, titles, validation, settings, log)
+    training = Training(network, titles, validation, settings)
+    epochs = _train(training, checkpoints or NoCheckpoints(), log)
     best = max(epochs, key=lambda epoch: epoch.validation_balanced_accuracy)
     kept = best if settings.keep == "best" else epochs[-1]
     seconds = time.monotonic() - began
@@ -81,21 +100,83 @@ def run(
     }
 
 
-def _train(
-    network: TitleNetwork, titles: EncodedTitles, validation: EncodedTitles, params: Train, log: Log
-) -> list[Epoch]:
-    epochs: list[Epoch] = []
-    for event in train(network, titles, validation, params):
-        if not isinstance(event, Epoch):
-            log.progress(**asdict(event))
-            continue
-        epochs.append(event)
-        log.info(
-            f"epoch {event.epoch}/{params.epochs}: train loss {event.train_loss:.4f}, validation loss "
-            f"{event.validation_loss:.4f}, balanced accuracy {event.validation_balanced_accuracy:.4f}"
-            f"{' (best)' if event.best else ''}, {event.seconds:.1f} s"
+def chosen_device(asked: str, log: Log) -> str:
+    """ "cuda" or "cpu". Errors: MissingDevice when a card was asked for and there is none."""
+    if asked == "cpu" or torch.cuda.is_available():
+        return "cpu" if asked == "cpu" else "cuda"
+    if asked == "cuda":
+        raise MissingDevice(
+            "MELI_DEVICE=cuda, but PyTorch sees no card on this machine: nvidia-smi says whether there is one, and "
+            "`meli doctor` whether this PyTorch can use it. MELI_DEVICE=auto would train on the CPU instead."
         )
-    return epochs
+    log.info("there is no card on this machine: training on the CPU, as MELI_DEVICE=auto allows")
+    return "cpu"
+
+
+def _train(training: Training, checkpoints: Checkpoints, log: Log) -> list[Epoch]:
+    _resume(training, checkpoints, log)
+    pace = _Pace()
+    for event in training.run():
+        if isinstance(event, Epoch):
+            log.epoch(asdict(event))
+            log.info(
+                f"epoch {event.epoch}/{training.params.epochs}: train loss {event.train_loss:.4f}, validation loss "
+                f"{event.validation_loss:.4f}, balanced accuracy {event.validation_balanced_accuracy:.4f}"
+                f"{' (best)' if event.best else ''}, {event.seconds:.1f} s"
+            )
+        else:
+            log.progress(**asdict(event))
+        if pace.due(isinstance(event, Epoch)):
+            with pace.saving():
+                checkpoints.save(lambda path: write_state(path, training.state()))
+    return training.epochs
+
+
+def _resume(training: Training, checkpoints: Checkpoints, log: Log) -> None:
+    path = checkpoints.newest()
+    if path is None:
+        return
+    training.resume(read_state(path))
+    path.unlink()
+    for epoch in training.epochs:
+        log.epoch(asdict(epoch))
+    log.info(f"resumed at epoch {training.epoch}, step {training.step:,} of {training.steps:,}, from a checkpoint")
+
+
+class _Pace:
+    """When to save: at the end of an epoch, within a long one every few minutes, and never at much cost."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._cost = 0.0
+
+    def due(self, epoch_ended: bool) -> bool:
+        since = time.monotonic() - self._last
+        shortest = SECONDS_BETWEEN_EPOCHS_SAVED if epoch_ended else SECONDS_WITHIN_AN_EPOCH
+        return since >= max(shortest, self._cost / MOST_OF_THE_TIME)
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._last = time.monotonic()
+        self._cost = self._last - began
+
+
+def write_state(path: Path, state: State) -> None:
+    """A training's state as one safetensors file, the plain values in its header. Errors: OSError."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
+    try:
+        save_file(tensors, path, metadata={"facts": json.dumps(state.facts)})
+    except SafetensorError as error:
+        raise OSError(f"{path}: {error}") from error
+
+
+def read_state(path: Path) -> State:
+    """What `write_state` wrote."""
+    with safe_open(path, framework="pt") as file:
+        names: list[str] = file.keys()
+        return State(json.loads(file.metadata()["facts"]), {name: file.get_tensor(name) for name in names})
 
 
 def parameter_counts(network: TitleNetwork) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -38,6 +39,7 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
+    from botocore.session import Session
 
     checksums = os.environ.get(CHECKSUMS) or CHECKSUM_CHOICES[0]
     if checksums not in CHECKSUM_CHOICES:
@@ -62,7 +64,9 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
     if access_key == os.environ.get("AWS_ACCESS_KEY_ID"):
         access_key = secret_key = None  # boto3 finds them itself, and with them the token that temporary keys need
     try:
-        session = boto3.session.Session(aws_access_key_id=access_key, aws_secret_access_key=secret_key)
+        bare = Session()
+        bare.register_component("data_loader", _loader())
+        session = boto3.session.Session(access_key, secret_key, botocore_session=bare)
         region = session.region_name or os.environ.get("AWS_REGION") or "us-east-1"
         return session.client("s3", endpoint_url=endpoint, region_name=region, config=Config(**config))
     except (ValueError, BotoCoreError) as error:
@@ -70,6 +74,14 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
             f"No S3 client for {public(endpoint) if endpoint else 'AWS'}: {error}. Write the endpoint "
             "like http://127.0.0.1:9000 (MELI_S3_ENDPOINT), and check AWS_PROFILE and AWS_REGION."
         ) from error
+
+
+@cache
+def _loader() -> Any:
+    """What reads botocore's descriptions of AWS: one for all clients, as reading them takes most of making a client."""
+    from botocore.loaders import create_loader
+
+    return create_loader(os.environ.get("AWS_DATA_PATH"))
 
 
 @dataclass(frozen=True, order=True)

@@ -23,7 +23,7 @@ def environment(**more: str) -> dict[str, str]:
 def meli(*arguments: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
     return subprocess.run(
-        [*MELI, *arguments], cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=120, check=False
+        [*MELI, *arguments], cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=300, check=False
     )
 
 

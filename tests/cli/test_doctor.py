@@ -19,24 +19,31 @@ from tests.servers import MlflowServer, S3Server
 
 Answers = dict[str, tuple[int, Any]]
 
-HEALTHY = {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "healthy"}, "triggerer": {"status": None}}
+HEALTHY = {
+    "metadatabase": {"status": "healthy"},
+    "scheduler": {"status": "healthy"},
+    "triggerer": {"status": "healthy"},
+}
 AIRFLOW: Answers = {
     "GET /api/v2/monitor/health": (200, HEALTHY),
     "POST /auth/token": (201, {"access_token": "the-token"}),
     "GET /api/v2/pools/gpu": (200, {"name": "gpu", "slots": 1, "occupied_slots": 0}),
+    "GET /api/v2/pools/backfill": (200, {"name": "backfill", "slots": 2, "occupied_slots": 0}),
 }
 MLFLOW: Answers = {"GET /health": (200, "OK"), "POST /api/2.0/mlflow/experiments/search": (200, {"experiments": [{}]})}
 
 
 @contextmanager
-def server(answers: Answers) -> Iterator[str]:
-    """A server with fixed answers; pools want the token that /auth/token gave."""
+def server(answers: Answers, sign_in: str = "") -> Iterator[str]:
+    """A server with fixed answers; pools want the token that /auth/token gave, what is posted the `sign_in`."""
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status, body = answers.get(f"{self.command} {self.path}", (404, "absent"))
             if "/pools/" in self.path and self.headers.get("Authorization") != "Bearer the-token":
+                status, body = 401, "who are you"
+            if sign_in and self.command == "POST" and self.headers.get("Authorization") != sign_in:
                 status, body = 401, "who are you"
             data = (body if isinstance(body, str) else json.dumps(body)).encode()
             self.send_response(status)
@@ -71,22 +78,25 @@ def airflow(answers: Answers, **values: Any) -> list[checks.Line]:
 
 
 def test_a_healthy_airflow_with_its_pool() -> None:
-    health, pool = airflow(AIRFLOW)
-    assert (health.state, pool.state) == ("ok", "ok")
-    assert "metadatabase, scheduler healthy" in health.seen
+    health, pool, backfills = airflow(AIRFLOW)
+    assert (health.state, pool.state, backfills.state) == ("ok", "ok", "ok")
+    assert "metadatabase, scheduler, triggerer healthy" in health.seen
     assert pool.seen == "1 slot(s), 0 in use"
 
 
 def test_a_pool_that_is_missing_or_of_another_size_is_told_with_the_command() -> None:
-    _, missing = airflow({**AIRFLOW, "GET /api/v2/pools/gpu": (404, {"detail": "no"})})
+    _, missing, _ = airflow({**AIRFLOW, "GET /api/v2/pools/gpu": (404, {"detail": "no"})})
     assert missing.state == "failed" and "airflow pools set gpu 1" in missing.advice
-    _, other = airflow(AIRFLOW, MELI_SLOTS=2)
+    _, other, _ = airflow(AIRFLOW, MELI_SLOTS=2)
     assert other.state == "failed" and "MELI_SLOTS=1" in other.advice
+    *_, missing = airflow({**AIRFLOW, "GET /api/v2/pools/backfill": (404, {"detail": "no"})})
+    assert missing.state == "failed" and "--include-deferred" in missing.advice
 
 
 def test_a_sick_scheduler_wrong_keys_and_no_user() -> None:
-    sick = {**HEALTHY, "scheduler": {"status": "unhealthy"}}
-    assert airflow({**AIRFLOW, "GET /api/v2/monitor/health": (200, sick)})[0].state == "failed"
+    for part in ({"scheduler": {"status": "unhealthy"}}, {"triggerer": {"status": None}}):
+        sick = airflow({**AIRFLOW, "GET /api/v2/monitor/health": (200, {**HEALTHY, **part})})[0]
+        assert sick.state == "failed" and next(iter(part)) in sick.seen
     refused = airflow({**AIRFLOW, "POST /auth/token": (401, {})})[1]
     assert refused.state == "failed" and "MELI_AIRFLOW_PASSWORD" in refused.advice
     assert airflow(AIRFLOW, MELI_AIRFLOW_USER="")[1].state == "skipped"
@@ -105,6 +115,18 @@ def test_mlflow_that_answers_refuses_or_is_away() -> None:
     assert line.state == "skipped"
     [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI="sqlite:///mlflow.db"))
     assert line.state == "failed" and "is no server" in line.seen
+
+
+def test_mlflow_behind_a_sign_in_is_asked_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuses = {**MLFLOW, "POST /api/2.0/mlflow/experiments/search": (401, "sign in")}
+    with server(refuses) as url:
+        [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI=url))
+        assert line.state == "failed" and "MLFLOW_TRACKING_USERNAME" in line.advice
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "meli")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
+    with server(MLFLOW, sign_in="Basic bWVsaTpzZWNyZXQ=") as url:
+        [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI=url))
+        assert line.state == "ok"
 
 
 def test_passwords_in_addresses_are_not_shown() -> None:

@@ -18,7 +18,7 @@ HEAVY = {"torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", 
 
 
 def test_the_commands_are_those_of_the_issue() -> None:
-    assert set(COMMANDS) == {"run", "sets", "predict", "champion", "rollback", "runs", "sample", "doctor"}
+    assert set(COMMANDS) == {"run", "backfill", "sets", "predict", "champion", "rollback", "runs", "sample", "doctor"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from hashlib import sha256
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from meli_tasks.core.sample_vocabulary import vocabulary
 Columns = dict[str, list[str]]
 
 
-def whole(rows: int, seed: int = 1, **options: float) -> Columns:
+def whole(rows: int, seed: int = 1, **options: Any) -> Columns:
     columns: Columns = {name: [] for name in COLUMNS}
     for chunk in sample(rows, seed, **options):
         for name, values in chunk.items():
@@ -46,6 +48,15 @@ def test_seeds_and_chunks_differ() -> None:
     first, second = islice(sample(2 * CHUNK_ROWS, 1), 2)
     other = next(sample(CHUNK_ROWS, 2))
     assert len({tuple(chunk["title"][:50]) for chunk in (first, second, other)}) == 3
+
+
+def test_every_day_has_titles_of_its_own() -> None:
+    days = [whole(1_000, day=date(2026, 11, number)) for number in (20, 21)]
+    assert whole(1_000, day=date(2026, 11, 21)) == days[1]
+    assert {name: values[:10] for name, values in days[1].items()} == whole(10, day=date(2026, 11, 21))
+    titles = [set(columns["title"]) for columns in (*days, whole(1_000), whole(1_000, 2))]
+    assert len(set.union(*titles)) > 0.98 * sum(map(len, titles))
+    assert whole(1_000, 2, day=date(2026, 11, 21))["title"] != days[1]["title"]
 
 
 def test_categories_are_many_and_long_tailed(twenty_thousand: Columns) -> None:

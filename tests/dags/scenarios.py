@@ -32,17 +32,19 @@ class TellTale:
 
     @classmethod
     def of(cls, plan_name: str, settings: Any = None) -> tuple[TellTale, Any]:
-        sets = {name: None for name in SEEN["params"]["sets"]}
+        sets = {name: SimpleNamespace(key=name) for name in SEEN["params"]["sets"]}
         family = lambda architecture: [name for name in sets if ARCHITECTURES[name] == architecture]  # noqa: E731
         return cls(settings), SimpleNamespace(name=plan_name, sets=sets, family=family)
 
-    def plan(self, params: Mapping[str, Any], as_of: date | None, dag_run_url: str = "") -> Any:
-        SEEN.update(params=dict(params), as_of=str(as_of), url=dag_run_url)
+    def plan(self, params: Mapping[str, Any], as_of: date | None, url: str = "", *, backfill: bool = False) -> Any:
+        SEEN.update(params=dict(params), as_of=str(as_of), url=url, backfill=backfill)
         if "epoch" in params:
             raise BadHyperparameters("There is no parameter 'epoch': did you mean 'overrides'?")
         self._maybe_fail("plan", "")
         names = ["words, fasttext", "lab words, pretrained"][: 2 if "mlp_1" in params["sets"] else 1]
-        return SimpleNamespace(name="plans/run.json", recipes=[SimpleNamespace(name=name) for name in names])
+        plan = SimpleNamespace(name="plans/run.json", recipes=[SimpleNamespace(name=name) for name in names])
+        nothing_new = SCENARIO.get("nothing_new", "")
+        return plan, SimpleNamespace(nothing_new=nothing_new, summary=lambda: "12 min saved")
 
     def ingest(self, plan: Any) -> Any:
         return self._result("ingest", "")
@@ -85,7 +87,19 @@ class TellTale:
 
 meli_tasks.pipeline.Pipeline = TellTale  # type: ignore[assignment, misc]
 
-from meli_training import dag  # noqa: E402 - after the replacement
+import meli_training  # noqa: E402 - after the replacement
+from meli_training import dag  # noqa: E402
+
+kind_by_airflow = meli_training.run_kind
+
+
+def kind_by_scenario(dag_run: Any) -> str:
+    """`dag.test()` makes manual runs only."""
+    SEEN["kind"] = kind_by_airflow(dag_run)
+    return SCENARIO.get("kind", SEEN["kind"])
+
+
+meli_training.run_kind = kind_by_scenario
 
 for task in dag.tasks:  # nobody waits for a second try here
     changes = getattr(task, "partial_kwargs", None)

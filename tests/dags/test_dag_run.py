@@ -20,6 +20,10 @@ SCENARIOS: dict[str, Any] = {
     "every training fails": {"conf": {"sets": ["cnn"]}, "fail": {"train": ["cnn"]}},
     "ingest fails": {"conf": {"sets": ["mlp"]}, "fail": {"ingest": [""]}},
     "unknown key": {"conf": {"sets": ["mlp"], "epoch": 3}},
+    "a night without news": {"conf": {"sets": ["mlp"]}, "kind": "scheduled", "nothing_new": "as before"},
+    "no news by hand": {"conf": {"sets": ["mlp"]}, "kind": "manual", "nothing_new": "as before"},
+    "a night with news": {"conf": {"sets": ["mlp"]}, "kind": "scheduled"},
+    "a date again": {"conf": {"sets": ["mlp"]}, "kind": "backfill", "nothing_new": "as before"},
     "store away once": {"conf": {"sets": ["mlp"]}, "away_once": {"train": ["mlp"]}},
 }
 
@@ -55,6 +59,7 @@ def test_a_run_maps_recipes_and_sets_under_their_own_names(seen: Seen) -> None:
 def test_plan_is_given_every_parameter_the_runs_day_and_its_address(seen: Seen) -> None:
     run = seen["all well"]
     assert run["params"]["promotion"] == "auto"
+    assert run["kind"] == "manual"
     assert run["as_of"][:4] == run["run"].split("__")[1][:4]
     assert run["url"] == f"http://localhost:8080/dags/meli_training/runs/{run['run']}"
 
@@ -98,3 +103,18 @@ def test_a_key_that_the_form_let_through_is_refused_by_plan(seen: Seen) -> None:
     assert run["state"] == "failed"
     assert states(run, "plan", "ingest") == ["failed", "upstream_failed"]
     assert "There is no parameter 'epoch'" in run["output"]
+
+
+def test_a_night_without_news_ends_with_its_reason_and_trains_nothing(seen: Seen) -> None:
+    run = seen["a night without news"]
+    assert run["state"] == "success"
+    assert {state for state, _ in run["tasks"].values()} == {"skipped"}
+    assert "Nothing new: 12 min saved. as before" in run["output"]
+    assert run["tries"] == {"plan": 1}
+
+
+def test_whoever_asks_by_hand_gets_a_whole_run_and_so_does_a_night_with_news(seen: Seen) -> None:
+    for title in ("no news by hand", "a night with news", "a date again"):
+        assert seen[title]["state"] == "success"
+        assert states(seen[title], "train_mlp[0]", "promote") == ["success", "success"], title
+    assert [seen[title]["backfill"] for title in ("no news by hand", "a date again")] == [False, True]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.dags.conftest import InAirflow
 
@@ -55,7 +57,18 @@ def test_the_form_has_a_typed_field_for_every_parameter(in_airflow: InAirflow) -
 
 
 def test_a_broken_setting_is_named_when_the_file_is_read(in_airflow: InAirflow) -> None:
-    done = in_airflow("-c", "import meli_training", MELI_TIMEZONE="Mars/Olympus")
+    done = in_airflow("-c", "import meli_training", MELI_SCHEDULE="0 3 * * * Mars/Olympus")
     assert done.returncode == 1
-    assert "MELI_TIMEZONE" in done.stderr.splitlines()[-1]
+    assert "MELI_SCHEDULE" in done.stderr.splitlines()[-1]
     assert "Mars/Olympus" in done.stderr.splitlines()[-1]
+
+
+def test_a_training_asks_for_a_card_by_queue_and_by_pod(in_airflow: InAirflow) -> None:
+    kept = "[dag.get_task(name).partial_kwargs for name in ('train_mlp', 'train_cnn')]"
+    script = f"import json; from meli_training import dag; print(json.dumps({kept}, default=str))"
+    done = in_airflow("-c", script)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for asked in json.loads(done.stdout.splitlines()[-1]):
+        assert (asked["queue"], asked["pool"]) == ("gpu", "gpu")
+        pod = yaml.safe_load(Path(asked["executor_config"]["pod_template_file"]).read_text(encoding="utf-8"))
+        assert pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1

@@ -1,20 +1,34 @@
-"""The compose file and the Dockerfile, checked by the real Compose and by hadolint; nothing is started here."""
+"""The compose file, the Dockerfiles and the secrets, by the real Compose and hadolint; nothing is started here."""
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
+import re
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meli_tasks.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+PROFILES = ("s3", "cpu", "gpu")
+ONCE = {"check", "init"}
+# Where a setting has no meaning here: the demo's own, and the two with which the doctor signs in.
+ELSEWHERE = {"MELI_AIRFLOW_USER", "MELI_AIRFLOW_PASSWORD"}
 
 
 def compose(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
-    command = [str(BIN / "docker-compose"), "--project-directory", str(ROOT), "-f", str(ROOT / "docker-compose.yaml")]
+    command = [str(BIN / "docker-compose"), "--project-directory", str(ROOT)]
+    if "--file" not in arguments:
+        command += ["--file", str(ROOT / "docker-compose.yaml")]
     if (folder / ".env").exists():
         command += ["--env-file", str(folder / ".env")]
     return subprocess.run(
@@ -22,34 +36,162 @@ def compose(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def write_secrets(folder: Path) -> subprocess.CompletedProcess[str]:
-    script = ROOT / "docker" / "write_secrets.py"
-    return subprocess.run([sys.executable, str(script)], cwd=folder, capture_output=True, text=True, check=False)
+def services(folder: Path, *arguments: str) -> dict[str, Any]:
+    shown = compose(folder, *arguments, "--profile", "*", "config", "--format", "json")
+    assert shown.returncode == 0, shown.stderr
+    found: dict[str, Any] = json.loads(shown.stdout)["services"]
+    return found
 
 
-def test_the_stack_is_valid_with_generated_secrets(tmp_path: Path) -> None:
-    assert write_secrets(tmp_path).returncode == 0
-    checked = compose(tmp_path, "--profile", "*", "config", "--quiet")
+def script(name: str, folder: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "docker" / name)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def variables(file: Path) -> dict[str, str]:
+    lines = (line for line in file.read_text().splitlines() if line and not line.startswith("#"))
+    return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One with a fresh .env."""
+    assert script("write_secrets.py", tmp_path).returncode == 0
+    return tmp_path
+
+
+@pytest.fixture
+def drawn(folder: Path) -> dict[str, str]:
+    """The variables of a fresh .env."""
+    return variables(folder / ".env")
+
+
+@pytest.mark.parametrize(
+    "profiles", [chosen for many in range(4) for chosen in itertools.combinations(PROFILES, many)], ids="+".join
+)
+def test_every_choice_of_profiles_is_valid(folder: Path, profiles: tuple[str, ...]) -> None:
+    with (folder / ".env").open("a") as file:
+        file.write(f"COMPOSE_PROFILES={','.join(profiles)}\n")
+    checked = compose(folder, "config", "--services")
     assert checked.returncode == 0, checked.stderr
-    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    trainers = {"cpu-trainer": "cpu" in profiles, "gpu-worker": "gpu" in profiles, "s3": "s3" in profiles}
+    assert {name: name in checked.stdout.split() for name in trainers} == trainers
 
 
-def test_the_stack_is_refused_without_secrets(tmp_path: Path) -> None:
-    refused = compose(tmp_path, "config", "--quiet")
-    assert refused.returncode != 0
-    assert "run make secrets first" in refused.stderr
-
-
-def test_existing_secrets_are_kept(tmp_path: Path) -> None:
-    write_secrets(tmp_path)
-    before = (tmp_path / ".env").read_text()
-    again = write_secrets(tmp_path)
+def test_secrets_are_for_their_owner_and_kept(folder: Path) -> None:
+    assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
+    before = (folder / ".env").read_text()
+    again = script("write_secrets.py", folder)
     assert again.returncode != 0
-    assert (tmp_path / ".env").read_text() == before
+    assert (folder / ".env").read_text() == before
 
 
-def test_the_dockerfile_is_clean() -> None:
-    linted = subprocess.run(
-        [BIN / "hadolint", ROOT / "docker" / "Dockerfile"], capture_output=True, text=True, check=False
-    )
+def test_fresh_secrets_are_accepted(folder: Path, drawn: dict[str, str]) -> None:
+    accepted = script("check_secrets.py", folder, drawn)
+    assert accepted.returncode == 0, accepted.stderr
+
+
+def test_the_stack_is_refused_when_a_secret_is_missing(folder: Path, drawn: dict[str, str]) -> None:
+    needed = [name for name in drawn if not name.startswith(("AWS_", "COMPOSE_", "MELI_S3"))]
+    assert len(needed) == 13
+    for name in needed:
+        rest = {other: value for other, value in drawn.items() if other != name}
+        (folder / ".env").write_text("".join(f"{other}={value}\n" for other, value in rest.items()))
+        refused = compose(folder, "config", "--quiet")
+        assert refused.returncode != 0, name
+        assert f"{name} is missing a value: run make secrets first" in refused.stderr
+
+
+def test_the_example_is_refused_and_names_every_secret(folder: Path, drawn: dict[str, str]) -> None:
+    example = variables(ROOT / ".env.example")
+    assert example.keys() == drawn.keys()
+    refused = script("check_secrets.py", folder, example)
+    assert refused.returncode != 0
+    secret = drawn.keys() - {"MELI_STORE", "MELI_S3_ENDPOINT", "COMPOSE_PROFILES"}
+    for name in secret:
+        assert f"{name} is an example's value" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("REDIS_PASSWORD", "k9", "REDIS_PASSWORD has 2 characters, and needs 16"),
+        ("POSTGRES_PASSWORD", "a" * 30, "POSTGRES_PASSWORD has only 1 different characters"),
+        ("POSTGRES_PASSWORD", "4f7d1c/9b2e8@a6d5c3", "POSTGRES_PASSWORD stands in an address"),
+        ("MELI_ADMIN_PASSWORD", "AdminAdmin123456", "MELI_ADMIN_PASSWORD is an example's value"),
+        ("AIRFLOW_FERNET_KEY", "4f7d1c9b2e8a6d5c3f1b", "AIRFLOW_FERNET_KEY is not 32 bytes in URL-safe base64"),
+        ("AWS_SECRET_ACCESS_KEY", "", "AWS_SECRET_ACCESS_KEY is missing"),
+        ("AWS_ACCESS_KEY_ID", "minioadmin", "AWS_ACCESS_KEY_ID is an example's value"),
+        ("MELI_STORE", "file:///srv/meli", "MELI_STORE is 'file:///srv/meli'"),
+    ],
+)
+def test_weak_values_are_refused_without_telling_them(
+    folder: Path, drawn: dict[str, str], name: str, value: str, said: str
+) -> None:
+    refused = script("check_secrets.py", folder, drawn | {name: value})
+    assert refused.returncode != 0
+    assert said in refused.stderr
+    assert not any(secret in refused.stderr for key, secret in drawn.items() if key.endswith(("PASSWORD", "SECRET")))
+
+
+def test_one_secret_may_not_serve_twice(folder: Path, drawn: dict[str, str]) -> None:
+    refused = script("check_secrets.py", folder, drawn | {"REDIS_PASSWORD": drawn["POSTGRES_PASSWORD"]})
+    assert "REDIS_PASSWORD is the same as POSTGRES_PASSWORD" in refused.stderr
+
+
+def test_on_aws_a_role_stands_in_for_keys(folder: Path, drawn: dict[str, str]) -> None:
+    without = drawn | {"MELI_S3_ENDPOINT": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    assert script("check_secrets.py", folder, without).returncode == 0
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in without.items()))
+    connection = json.loads(services(folder)["worker"]["environment"]["AIRFLOW_CONN_MELI_S3"])
+    assert connection["extra"] == {"region_name": "us-east-1"}
+
+
+def test_task_logs_go_to_the_same_s3_as_results(folder: Path, drawn: dict[str, str]) -> None:
+    environment = services(folder)["worker"]["environment"]
+    connection = json.loads(environment["AIRFLOW_CONN_MELI_S3"])
+    assert connection["extra"]["endpoint_url"] == environment["MELI_S3_ENDPOINT"] == drawn["MELI_S3_ENDPOINT"]
+    assert connection["login"] == drawn["AWS_ACCESS_KEY_ID"]
+    assert environment["AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER"] == f"{drawn['MELI_STORE']}/logs"
+
+
+def test_every_setting_reaches_the_tasks(folder: Path) -> None:
+    known = {str(field.alias) for field in Settings.model_fields.values()} - ELSEWHERE
+    assert known <= services(folder)["worker"]["environment"].keys()
+
+
+def test_every_service_is_confined_limited_and_watched(folder: Path) -> None:
+    for name, service in services(folder).items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "mem_limit" in service or service["deploy"]["resources"]["limits"]["memory"], name
+        assert service["image"].startswith("meli-tasks:") or service["user"], name
+        assert service["image"].startswith("meli-tasks:") or re.search(r":\d+\.\d+", service["image"]), name
+        assert service["restart"] == ("no" if name in ONCE else "unless-stopped"), name
+        assert ("healthcheck" in service) == (name not in ONCE), name
+        assert all(needed["condition"] != "service_started" for needed in service.get("depends_on", {}).values()), name
+
+
+@pytest.mark.parametrize(
+    ("worker", "card", "files"), [("gpu-worker", "0", ()), ("gpu-worker-2", "1", ("second-card",))]
+)
+def test_a_gpu_worker_has_one_card_and_one_training(
+    folder: Path, worker: str, card: str, files: tuple[str, ...]
+) -> None:
+    paths = [ROOT / "docker-compose.yaml", *(ROOT / "docker" / f"{file}.yaml" for file in files)]
+    found = services(folder, *(part for path in paths for part in ("--file", str(path))))[worker]
+    assert found["deploy"]["resources"]["reservations"]["devices"] == [
+        {"driver": "nvidia", "device_ids": [card], "capabilities": ["gpu"]}
+    ]
+    command = " ".join(found["command"])
+    assert "--queues gpu" in command
+    assert "--concurrency 1" in command
+    assert found["environment"]["MELI_DEVICE"] == "cuda"
+    assert found["image"] == "meli-tasks:gpu"
+
+
+@pytest.mark.parametrize("file", ["docker/Dockerfile", "tests/docker/stand_in/Dockerfile"])
+def test_the_dockerfiles_are_clean(file: str) -> None:
+    linted = subprocess.run([BIN / "hadolint", ROOT / file], capture_output=True, text=True, check=False)
     assert linted.returncode == 0, linted.stdout

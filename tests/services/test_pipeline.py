@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 def prepare(settings: Settings, run_id: str, **params: Any) -> tuple[Pipeline, Plan]:
     pipeline = Pipeline(settings, run_id)
-    plan = pipeline.plan({**SMALL, **params}, None)
+    plan, _ = pipeline.plan({**SMALL, **params}, None)
     pipeline.ingest(plan)
     for index in range(len(plan.recipes)):
         pipeline.preprocess(plan, index)
@@ -54,7 +55,9 @@ def test_the_first_run_ends_with_its_best_set_as_champion(first: Any) -> None:
 
 def test_a_second_run_computes_nothing_and_keeps_the_champion(settings: Settings, first: Any) -> None:
     pipeline, plan = Pipeline(settings, "second"), first[1]
-    again = pipeline.plan(SMALL, None)
+    again, seen = pipeline.plan(SMALL, None)
+    assert seen.computed == 0
+    assert "The same titles, sets and champion as before; decision 1" in seen.nothing_new
     results = [pipeline.ingest(again), pipeline.preprocess(again, 0), *pipeline.embed(again, 0)]
     results += [pipeline.train(again, name)[0] for name in again.sets]
     assert [result.hit for result in results] == [True] * len(results)
@@ -99,14 +102,48 @@ def test_a_champion_of_another_run_is_measured_on_this_run_s_titles(settings: Se
 
 def test_promotion_never_only_reports(settings: Settings, first: Any) -> None:
     pipeline, plan = Pipeline(settings, "never"), first[1]
-    plan = pipeline.plan({**SMALL, "promotion": "never"}, None)
+    plan, _ = pipeline.plan({**SMALL, "promotion": "never"}, None)
     measured = pipeline.evaluate(plan, list(plan.sets), [])
-    assert pipeline.promote(plan, measured)["action"] == "keep"
+    before = len(Ledger(pipeline.store).decisions())
+    decision = pipeline.promote(plan, measured)
+    assert (decision["action"], decision["champion"]["train"]) == ("keep", measured["models"][measured["champion"]])
+    assert len(Ledger(pipeline.store).decisions()) == before
+    _, seen = pipeline.plan({**SMALL, "promotion": "never"}, None)
+    assert seen.nothing_new
+
+
+def test_a_backfill_promotes_only_when_told_to(settings: Settings, first: Any) -> None:
+    for asked, kept in (("auto", "never"), ("always", "always"), ("never", "never")):
+        plan, _ = Pipeline(settings, "back").plan({**SMALL, "promotion": asked}, None, backfill=True)
+        assert plan.request["promotion"] == kept
+    assert Pipeline(settings, "night").plan(SMALL, None)[0].request["promotion"] == "auto"
+
+
+def test_other_limits_or_a_forced_run_are_something_new(settings: Settings, first: Any) -> None:
+    for asked in ({"min_gain": 0.2}, {"force": True}, {"sets": ["quick_mlp"], "overrides": {"train.epochs": 1}}):
+        assert not Pipeline(settings, "new").plan({**SMALL, **asked}, None)[1].nothing_new
+
+
+def test_fewer_sets_than_were_judged_are_nothing_new(settings: Settings, first: Any) -> None:
+    assert Pipeline(settings, "fewer").plan({**SMALL, "sets": ["quick_mlp"]}, None)[1].nothing_new
+
+
+def test_the_preview_stands_beside_the_plan_with_an_estimate_from_past_runs(settings: Settings, first: Any) -> None:
+    pipeline = Pipeline(settings, "preview")
+    plan, seen = pipeline.plan({**SMALL, "overrides": {"train.seed": 5}}, None)
+    blob = pipeline.store.read(f"{plan.folder}/preview.json")
+    assert blob is not None
+    kept = json.loads(blob.data)
+    assert (kept["computed"], kept["cached"]) == (2, seen.cached) == (2, len(kept["steps"]) - 2)
+    trainings = [need(pipeline.store, "train", step.key).seconds for step in first[1].sets.values()]
+    told = [line["estimate"] for line in kept["steps"] if not line["cached"]]
+    assert min(trainings) <= min(told) <= max(told) <= max(trainings)
+    assert kept["estimate_seconds"] == pytest.approx(sum(told))
 
 
 def test_a_ledger_that_moved_meanwhile_is_decided_again(settings: Settings, first: Any) -> None:
     pipeline, _, _, _ = first
-    plan = Pipeline(settings, "late").plan(SMALL, None)
+    plan, _ = Pipeline(settings, "late").plan(SMALL, None)
     measured = pipeline.evaluate(plan, list(plan.sets), [])
     ledger = Ledger(pipeline.store)
     last = ledger.last()
@@ -124,13 +161,13 @@ def test_a_ledger_that_never_rests_ends_in_a_conflict(
         raise Conflict("somebody was quicker.")
 
     monkeypatch.setattr("meli_tasks.registry.Registry.apply", loses)
-    with pytest.raises(Conflict, match="moved 3 times"):
+    with pytest.raises(Conflict, match="moved 8 times"):
         pipeline.promote(plan, measured)
 
 
 def test_a_forced_run_computes_again(settings: Settings, first: Any) -> None:
     pipeline = Pipeline(settings, "forced")
-    plan = pipeline.plan({**SMALL, "force": True}, None)
+    plan, _ = pipeline.plan({**SMALL, "force": True}, None)
     assert not pipeline.ingest(plan).hit
     assert need(pipeline.store, "ingest", plan.ingest.key).about["run_id"] == "forced"
 

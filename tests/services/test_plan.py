@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from meli_tasks.core.errors import BadData, BadHyperparameters, MissingArtifact
-from meli_tasks.plan import Plan, evaluate_step, make_plan, preview
+from meli_tasks.plan import Plan, evaluate_step, make_plan
+from meli_tasks.preview import preview
 from meli_tasks.request import Request
 from meli_tasks.settings import Settings
 from meli_tasks.stages import VERSIONS
@@ -109,6 +110,8 @@ def test_evaluation_does_not_depend_on_the_order_of_the_models(settings: Setting
 
 
 def test_the_preview_says_what_is_to_be_computed(settings: Settings, file_store: Store) -> None:
-    lines = preview(plan_of(settings, sets=["quick_mlp"]), file_store)
+    seen = preview(plan_of(settings, sets=["quick_mlp"]), file_store)
+    lines = seen.lines()
+    assert (seen.computed, seen.cached, seen.estimate_seconds, seen.nothing_new) == (4, 0, None, "")
     assert [line.split()[0] for line in lines[:-1]] == ["ingest", "preprocess", "embed", "train"]
     assert all("to compute" in line for line in lines[:-1])

@@ -32,6 +32,15 @@ def test_a_value_out_of_range_is_refused_with_what_was_seen(params: dict[str, An
     assert "Value error" not in str(caught.value)
 
 
+def test_a_hyperparameter_may_be_a_parameter_of_its_own() -> None:
+    request = Request.check({"train.epochs": 5, "train.dropout": None, "overrides": {"embed.window": 3}}, SETTINGS)
+    assert request.overrides == {"train.epochs": 5, "embed.window": 3}
+    with pytest.raises(BadHyperparameters, match=r"did you mean train\.epochs"):
+        Request.check({"train.epoch": None}, SETTINGS)
+    with pytest.raises(BadHyperparameters, match=r"train\.epochs is 5 and, in overrides, 6"):
+        Request.check({"train.epochs": 5, "overrides": {"train.epochs": 6}}, SETTINGS)
+
+
 def test_the_form_and_the_stages_agree_on_their_defaults() -> None:
     request = Request.check({}, SETTINGS)
     assert request.ingest() == Ingest()

@@ -35,7 +35,13 @@ def test_an_empty_variable_is_no_setting(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("MELI_TIMEZONE", "Mars/Olympus"), ("MELI_SLOTS", "0"), ("MELI_DEVICE", "tpu"), ("MELI_CACHE_GB", "much")],
+    [
+        ("MELI_SCHEDULE", "0 3 * * * Mars/Olympus"),
+        ("MELI_SCHEDULE", "0 3 * *"),
+        ("MELI_SLOTS", "0"),
+        ("MELI_DEVICE", "tpu"),
+        ("MELI_CACHE_GB", "much"),
+    ],
 )
 def test_a_bad_setting_is_named_with_what_was_seen(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(BadSettings) as caught:
@@ -69,3 +75,18 @@ def test_trainings_share_the_cores() -> None:
     assert Settings(slots=1).training_threads() == cores
     assert Settings(slots=64).training_threads() == max(1, cores // 64)
     assert Settings(slots=2, threads=5).training_threads() == 5
+
+
+@pytest.mark.parametrize(
+    ("schedule", "cron", "zone"),
+    [
+        ("0 3 * * * America/Sao_Paulo", "0 3 * * *", "America/Sao_Paulo"),
+        ("30 2 * * MON-FRI", "30 2 * * MON-FRI", "UTC"),
+        ("@daily America/Mexico_City", "@daily", "America/Mexico_City"),
+        ("none", None, "UTC"),
+        ("none America/Sao_Paulo", None, "America/Sao_Paulo"),
+    ],
+)
+def test_one_setting_holds_the_cron_and_its_time_zone(schedule: str, cron: str | None, zone: str) -> None:
+    settings = Settings(schedule=schedule)
+    assert (settings.cron, settings.timezone) == (cron, zone)

@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ import pytest
 from meli_tasks import sources
 from meli_tasks.core.errors import BadData, MissingArtifact, NoSpace, StoreRefused, StoreUnreachable
 from meli_tasks.settings import Settings
-from meli_tasks.store import open_store
+from meli_tasks.store import open_store, s3
 from tests.servers import S3Server
 
 NO_SETTINGS = Settings()
@@ -22,8 +23,10 @@ DATA = b"title,category\nSilla,CHAIRS\n"
 OTHER = b"title,category\nMesa,TABLES\n"
 
 
-def fetched(spec: str, folder: Path, settings: Settings = NO_SETTINGS, as_of: date | None = None) -> dict[str, bytes]:
-    source = sources.identify(spec, as_of, settings)
+def fetched(
+    spec: str, folder: Path, settings: Settings = NO_SETTINGS, as_of: date | None = None, window_days: int = 1
+) -> dict[str, bytes]:
+    source = sources.identify(spec, as_of, settings, window_days)
     folder.mkdir()
     path = sources.fetch(source.spec, folder, settings, source.identity)
     return {file.name: file.read_bytes() for file in sorted(path.iterdir())}
@@ -134,7 +137,7 @@ def test_a_sample_s_identity_is_what_it_is_made_from() -> None:
     ("spec", "message"),
     [
         ("sample:row=5", "Did you mean 'rows'"),
-        ("sample:colour=5", "Known are rows, seed, wrong_share"),
+        ("sample:colour=5", "Known are rows, seed, wrong_share, day"),
         ("sample:rows=many", "a number is needed"),
         ("sample:rows=0", "out of range"),
         ("sample:wrong_share=0.9", "out of range"),
@@ -204,3 +207,27 @@ def test_objects_that_cannot_be_read_say_why(bucket: tuple[str, Settings], s3_se
     nobody = Settings.from_environment({**s3_server.environment, "MELI_S3_ENDPOINT": "http://127.0.0.1:9"})
     with pytest.raises(StoreUnreachable, match="Nothing usable came"):
         identity(f"{url}/day/a.csv", nobody)
+
+
+@pytest.mark.integration
+def test_a_window_of_objects(
+    bucket: tuple[str, Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (url, settings), last = bucket, date(2026, 11, 21)
+    store = open_store(url, s3_endpoint=settings.s3_endpoint, s3_client=settings.s3_client)
+    for name in ("2026-11-18/a.csv", "2026-11-20/a.csv", "2026-11-20/b.csv", "2026-11-22/a.csv"):
+        store.write(f"table/{name}", name.encode())
+    made = Mock(wraps=s3.client)
+    monkeypatch.setattr(s3, "client", made)
+    source = sources.identify(f"{url}/table/{{ds}}/", last, settings, 30)
+    assert [part.name.split("/")[-2] for part in source.parts] == ["2026-11-18", "2026-11-20", "2026-11-20"]
+    assert made.call_count == 1  # a client costs more than a listing
+    assert "nothing for 28 of its 30 days" in caplog.text and "and 14 more" in caplog.text
+    found = fetched(f"{url}/table/{{ds}}/*.csv", tmp_path / "fetched", settings, last, window_days=30)
+    assert found == {
+        "2026-11-18-a.csv": b"2026-11-18/a.csv",
+        "2026-11-20-a.csv": b"2026-11-20/a.csv",
+        "2026-11-20-b.csv": b"2026-11-20/b.csv",
+    }
+    with pytest.raises(BadData, match="nothing for any of the 2 days"):
+        sources.identify(f"{url}/none/{{ds}}/", last, settings, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -116,6 +117,23 @@ def test_a_download_cut_off_leaves_nothing(site: Site, target: Path) -> None:
     with pytest.raises(StoreUnreachable):
         fetched(f"{site.url}/titles.csv", target)
     assert list(target.iterdir()) == []
+
+
+def test_a_window_of_addresses(site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    site.files = {"/2026-11-19/titles.csv": DATA, "/2026-11-21/titles.csv": OTHER}
+    site.headers = {"ETag": '"abc"'}
+    address = f"{site.url.replace('://', '://user:secret@')}/{{ds}}/titles.csv?signature=secret"
+    found = fetched(address, tmp_path / "fetched", as_of=date(2026, 11, 21), window_days=3)
+    assert found == {"2026-11-19-titles.csv": DATA, "2026-11-21-titles.csv": OTHER}
+    assert "nothing for 1 of its 3 days" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_an_address_that_refuses_is_not_a_day_without_a_file(site: Site, target: Path) -> None:
+    site.files = {"/2026-11-21.csv": DATA}
+    site.status = {"GET": 403}
+    with pytest.raises(StoreRefused, match="answered 403"):
+        fetched(f"{site.url}/{{ds}}.csv", target, as_of=date(2026, 11, 21), window_days=2)
 
 
 def test_an_unreachable_server_may_be_retried() -> None:

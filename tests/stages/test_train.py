@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
 from meli_tasks.core.hyperparameters import Preprocess, Train
 from meli_tasks.core.text import learn, tokenize
 from meli_tasks.stages import train
@@ -145,3 +148,51 @@ def test_weights_of_another_model_are_refused(inputs: dict[str, Path], tmp_path:
     (folders[0] / "model.safetensors").write_bytes((folders[1] / "model.safetensors").read_bytes())
     with pytest.raises(BadData, match=r"does not fit model\.json"):
         train.load_model(folders[0])
+
+
+class Kept:
+    """Keeps checkpoints in a folder, and may stop the training as a killed worker would."""
+
+    def __init__(self, folder: Path, stop_after: int = 1_000) -> None:
+        self.file = folder / "checkpoint"
+        self.left = stop_after
+
+    def newest(self) -> Path | None:
+        if not self.file.exists():
+            return None
+        return Path(shutil.copy(self.file, self.file.with_name("fetched")))
+
+    def save(self, write: Callable[[Path], None]) -> None:
+        write(self.file)
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("values", [{"ngram_dimensions": 8, "dropout": 0.2}, {"word_vectors": "trained"}])
+def test_a_killed_training_goes_on_and_ends_with_the_same_model(
+    inputs: dict[str, Path], tmp_path: Path, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "SECONDS_BETWEEN_EPOCHS_SAVED", 0.0)
+    monkeypatch.setattr(train, "MOST_OF_THE_TIME", 1e9)
+    outs = [tmp_path / name for name in ("undisturbed", "killed", "resumed")]
+    for out in outs:
+        out.mkdir()
+    train.run(inputs, outs[0], params_of(**values), SilentLog())
+    with pytest.raises(KeyboardInterrupt):
+        train.run(inputs, outs[1], params_of(**values), SilentLog(), checkpoints=Kept(tmp_path, stop_after=3))
+    log = Recorded()
+    train.run(inputs, outs[2], params_of(**values), log, checkpoints=Kept(tmp_path))
+    assert any("resumed at epoch 4, step " in line for line in log.lines)
+    assert (outs[2] / "model.safetensors").read_bytes() == (outs[0] / "model.safetensors").read_bytes()
+    assert [entry["epoch"] for entry in json.loads((outs[2] / "history.json").read_text())] == [1, 2, 3, 4, 5, 6]
+
+
+def test_without_a_card_training_falls_back_only_where_it_may(inputs: dict[str, Path], tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a card")
+    log = Recorded()
+    train.run(inputs, tmp_path, params_of(epochs=1), log, device="auto")
+    assert "training on the CPU, as MELI_DEVICE=auto allows" in log.lines[0]
+    with pytest.raises(MissingDevice, match="MELI_DEVICE=cuda, but PyTorch sees no card"):
+        train.run(inputs, tmp_path, params_of(epochs=1), SilentLog(), device="cuda")

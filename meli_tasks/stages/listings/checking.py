@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.whitespace import collapse
-from meli_tasks.stages.listings.rows import BadRow, Rows, foreign, shown
+from meli_tasks.stages.listings.dates import of_the_window
+from meli_tasks.stages.listings.rows import DATE, BadRow, Rows, foreign, shown
 
 _LANGUAGES = {"es": "spanish", "spa": "spanish", "español": "spanish", "pt": "portuguese", "por": "portuguese"}
 _LANGUAGES |= {"pt-br": "portuguese", "português": "portuguese", "espanol": "spanish", "portugues": "portuguese"}
@@ -66,15 +67,21 @@ def _column(rows: Rows, name: str, clean: Callable[[str], str | None]) -> list[s
 def check(rows: Rows, params: Ingest) -> Checked:
     """Cleans a chunk's rows and sorts out those that are bad and those that `params` does not ask for.
 
-    Titles get single spaces and nothing else; languages and label qualities are told in lower case.
+    Titles get single spaces and nothing else; languages and label qualities are told in lower case. A row of a day that
+    is not asked for is not even looked at: on the day it was not there to be bad.
     """
+    unwanted: Counter[str] = Counter()
+    positions, undated = np.arange(len(rows.lines)), dict[int, str]()
+    if params.date_column:
+        seen = len(rows.lines)
+        rows, positions, undated = of_the_window(rows, params.since, params.until)
+        unwanted += Counter({DATE: seen - len(positions)})
     titles = collapse([title or "" for title in rows.columns["title"]])
     categories = _column(rows, "category", str)
     languages = _column(rows, "language", lambda text: _LANGUAGES.get(text.lower(), text.lower()))
     qualities = _column(rows, "label_quality", str.lower)
     splits = _column(rows, "split", lambda text: _SPLITS.get(text.lower(), _UNKNOWN_SPLIT))
-    reasons = _reasons(titles, categories, splits, (languages, qualities), params.max_title_characters)
-    unwanted: Counter[str] = Counter()
+    reasons = undated | _reasons(titles, categories, splits, (languages, qualities), params.max_title_characters)
     wanted = [True] * len(titles)
     for index in reasons:
         wanted[index] = False
@@ -87,15 +94,16 @@ def check(rows: Rows, params: Ingest) -> Checked:
             wanted[index] = False
     bad = rows.bad + [BadRow(int(rows.lines[index]), reason, _seen(rows, index)) for index, reason in reasons.items()]
     bad.sort(key=lambda row: row.line)
-    positions = np.arange(len(titles))
+    lines = rows.lines
     if not all(wanted):
-        positions = positions[np.array(wanted, dtype=bool)]
+        used = np.array(wanted, dtype=bool)
+        positions, lines = positions[used], lines[used]
         titles = list(compress(titles, wanted))
         categories, languages, qualities, splits = (
             list(compress(column, wanted)) for column in (categories, languages, qualities, splits)
         )
     known = cast(list[str], categories)  # a row without a category is not wanted
-    return Checked(positions, rows.lines[positions], titles, known, languages, qualities, splits, bad, unwanted)
+    return Checked(positions, lines, titles, known, languages, qualities, splits, bad, unwanted)
 
 
 def _reasons(

@@ -18,7 +18,7 @@ _END = "\x00end of chunk\x00"
 _DELIMITERS = ",;\t|"
 
 
-def read_csv(file: str, batches: Iterator[list[str]], max_field: int) -> Iterator[Rows]:
+def read_csv(file: str, batches: Iterator[list[str]], max_field: int, date_column: str) -> Iterator[Rows]:
     """The rows of a CSV file with a header, from batches of its lines.
 
     A field may hold line ends when it is quoted. A field longer than `max_field` characters makes a bad row, as does a
@@ -29,7 +29,7 @@ def read_csv(file: str, batches: Iterator[list[str]], max_field: int) -> Iterato
     csv.field_size_limit(max(csv.field_size_limit(), max_field))
     first = _first_batch(file, batches)
     delimiter, header = _header(file, first[0])
-    where = positions(file, header)
+    where = positions(file, header, date_column)
     done, carried = 1, list[str]()
     batch: list[str] | None = first[1:]
     lost = False

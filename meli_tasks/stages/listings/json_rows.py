@@ -8,22 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from meli_tasks.core.errors import BadData
-from meli_tasks.stages.listings.rows import COLUMNS, NEEDED, BadRow, Rows, missing_column, shown
+from meli_tasks.stages.listings.rows import BadRow, Rows, check_columns, names_in_source, shown
 
 
-def read_json_lines(file: str, batches: Iterator[list[str]]) -> Iterator[Rows]:
+def read_json_lines(file: str, batches: Iterator[list[str]], date_column: str) -> Iterator[Rows]:
     """The rows of a JSON Lines file, from batches of its lines.
 
     Raises BadData when a column that is needed stands in none of the first objects.
     """
-    done = 0
+    done, wanted = 0, names_in_source(date_column)
     for batch in batches:
         objects, lines, bad = _objects(batch, done + 1)
         if not done and objects:
-            _check_columns(file, objects)
+            keys = list(dict.fromkeys(key for item in objects[:1_000] for key in item))
+            check_columns(file, keys, keys, wanted)
         done += len(batch)
-        yield _rows(objects, lines, bad)
+        yield _rows(objects, lines, bad, wanted)
 
 
 def _objects(batch: list[str], first_line: int) -> tuple[list[dict[str, Any]], list[int], list[BadRow]]:
@@ -50,17 +50,14 @@ def _objects(batch: list[str], first_line: int) -> tuple[list[dict[str, Any]], l
     return objects, lines, bad
 
 
-def _check_columns(file: str, objects: list[dict[str, Any]]) -> None:
-    keys = dict.fromkeys(key for item in objects[:1_000] for key in item)
-    for column in NEEDED:
-        if column not in keys:
-            raise BadData(missing_column(file, column, list(keys)))
-
-
-def _rows(objects: list[dict[str, Any]], lines: list[int], bad: list[BadRow]) -> Rows:
-    columns: dict[str, Sequence[str | None]] = {name: [item.get(name) for item in objects] for name in COLUMNS}
+def _rows(objects: list[dict[str, Any]], lines: list[int], bad: list[BadRow], names: dict[str, str]) -> Rows:
+    columns: dict[str, Sequence[str | None]] = {
+        column: [item.get(name) for item in objects] for column, name in names.items()
+    }
     for name, values in columns.items():
-        if set(map(type, values)) - {str, type(None)}:
+        if (types := set(map(type, values))) == {int}:
+            columns[name] = list(map(str, values))
+        elif types - {str, type(None)}:
             # Numbers are titles too ("501"); lists and objects are shown as they are, and fail later if they must.
             columns[name] = [value if value is None or type(value) is str else json.dumps(value) for value in values]
     return Rows(columns, np.asarray(lines, dtype=np.int64), bad)

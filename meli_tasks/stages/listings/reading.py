@@ -14,20 +14,21 @@ from meli_tasks.stages.listings.rows import Rows
 _START_BYTES = 1 << 16
 
 
-def read(file: Opened, max_field: int) -> Iterator[Rows]:
+def read(file: Opened, max_field: int, date_column: str = "") -> Iterator[Rows]:
     """The rows of a file of listings; its format is told by its first bytes.
 
-    A CSV field longer than `max_field` characters makes a bad row. Raises BadData when the file as a whole cannot be
-    read: damaged, of another format, or without a column that is needed.
+    The column that `date_column` names is read as DATE; "" names none. A CSV field longer than `max_field` characters
+    makes a bad row. Raises BadData when the file as a whole cannot be read: damaged, of another format, or without a
+    column that is needed.
     """
     start = file.read(_START_BYTES)
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"PAR1"):
-        return read_parquet(file)
+        return read_parquet(file, date_column)
     refuse_foreign(file.name, start)
     if text.startswith(b"["):
         raise BadData(f"{file.name}: this is one JSON array. Write an object a line instead: jq -c '.[]' old > new.")
     batches = line_batches(start, file)
     if text.startswith(b"{"):
-        return read_json_lines(file.name, batches)
-    return read_csv(file.name, batches, max_field)
+        return read_json_lines(file.name, batches, date_column)
+    return read_csv(file.name, batches, max_field, date_column)

@@ -18,7 +18,7 @@ from meli_tasks.stages.listings.columns import integers, texts
 from meli_tasks.stages.listings.files import open_file
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.reading import read
-from meli_tasks.stages.listings.rows import Rows, foreign
+from meli_tasks.stages.listings.rows import DATE, Rows, foreign
 from meli_tasks.stages.log import Log
 
 _TEXTS = ("title", "category", "language", "label_quality", "split")
@@ -47,6 +47,11 @@ class Staged:
     """Rows that the parameters left out, by parameter."""
     foreign: list[str] = field(default_factory=list)
     """Some texts that are not UTF-8, to tell their encoding by."""
+
+    @property
+    def asked(self) -> int:
+        """The rows that can be bad: all but those of other days, which might not even have been there on the day."""
+        return self.rows - self.unwanted[DATE]
 
     def categories(self) -> Counter[str]:
         """Usable rows by category."""
@@ -79,7 +84,7 @@ def stage(files: list[Path], target: Path, params: Ingest, quarantine: Quarantin
         for number, path in enumerate(files):
             before = staged.rows
             with open_file(path) as file:
-                for rows in read(file, max_field):
+                for rows in read(file, max_field, params.date_column):
                     checked = check(rows, params)
                     quarantine.add(path.name, checked.bad)
                     writer.write_table(_table(checked, number, staged.rows))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from meli_tasks.plan import Plan
-    from meli_tasks.store import Store
+from meli_tasks.plan import Plan
+from meli_tasks.store import Store
 
 # Plans are small and their names say nothing of their time, so all are read; several at once hide the store's latency.
 READERS = 8
@@ -16,8 +15,6 @@ READERS = 8
 
 def plans(store: Store) -> list[Plan]:
     """Every plan in the store, newest first."""
-    from meli_tasks.plan import Plan
-
     # plans/RUN/HASH.json is a plan; what stands deeper belongs to one.
     names = [name for name in store.names("plans/") if name.count("/") == 2 and name.endswith(".json")]
     with ThreadPoolExecutor(READERS) as readers:
@@ -27,5 +24,5 @@ def plans(store: Store) -> list[Plan]:
 
 def evaluated(store: Store, plan: Plan) -> dict[str, Any] | None:
     """What the run's evaluation found (`scores` by label, `failed`), or None if it did not get there."""
-    blob = store.read(f"{plan.name.removesuffix('.json')}/evaluated.json")
+    blob = store.read(f"{plan.folder}/evaluated.json")
     return json.loads(blob.data) if blob else None

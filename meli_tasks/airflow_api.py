@@ -1,4 +1,4 @@
-"""The few questions that the demo asks Airflow's REST API."""
+"""The few questions that the demo and `meli backfill` ask Airflow's REST API."""
 
 from __future__ import annotations
 
@@ -8,20 +8,30 @@ import secrets
 import time
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from meli_tasks.core.errors import BadHyperparameters, BadSettings, MeliError, StoreUnreachable
-from meli_tasks.stack.servers import HOST
 
 PAGE = 100
 SECONDS_TO_COME_BACK = 45.0
 
 
 class AirflowApi:
-    """One signed-in user of an api-server of this machine. Asks directly, whatever proxy the environment names."""
+    """One signed-in user of an api-server. Asks directly, whatever proxy the environment names."""
 
-    def __init__(self, port: int, user: str, password: str) -> None:
-        self._port = port
+    def __init__(self, url: str, user: str, password: str) -> None:
+        """Asks nothing yet.
+
+        Raises:
+            BadSettings: `url` is no http:// or https:// address.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadSettings(f"MELI_AIRFLOW_URL={url} is no address of Airflow: it looks like http://localhost:8080")
+        self.url = url.rstrip("/")
+        self._place = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+        self._secure = parts.scheme == "https"
+        self._path = parts.path.rstrip("/")
         self._sign_in = {"username": user, "password": password}
         self._token = ""
 
@@ -46,18 +56,26 @@ class AirflowApi:
                 raise MeliError(f"Airflow cannot read {error['filename']}:\n{error['stack_trace'].strip()}")
         return False
 
-    def keep_pool(self, name: str, slots: int, description: str) -> None:
+    def has_pool(self, name: str) -> bool:
+        """Whether the pool is there."""
+        return self._call("GET", f"/pools/{name}", missing=None) is not None
+
+    def keep_pool(self, name: str, slots: int, description: str, include_deferred: bool = False) -> None:
         """Make the pool, or give it this size: tasks of a pool that does not exist wait for ever."""
-        pool = {"name": name, "slots": slots, "description": description, "include_deferred": False}
-        if self._call("GET", f"/pools/{name}", missing=None) is None:
-            self._call("POST", "/pools", pool, there=None)
-        else:
+        pool = {"name": name, "slots": slots, "description": description, "include_deferred": include_deferred}
+        if self.has_pool(name):
             self._call("PATCH", f"/pools/{name}", pool)
+        else:
+            self._call("POST", "/pools", pool, there=None)
 
     def unpause(self, dag: str) -> None:
         """Let the DAG's runs start, if somebody paused it."""
-        if self._call("GET", f"/dags/{dag}")["is_paused"]:
+        if self.is_paused(dag):
             self._call("PATCH", f"/dags/{dag}", {"is_paused": False})
+
+    def is_paused(self, dag: str) -> bool:
+        """Whether the DAG's runs wait until somebody unpauses it."""
+        return bool(self._call("GET", f"/dags/{dag}")["is_paused"])
 
     def trigger(self, dag: str, conf: dict[str, Any], note: str) -> str:
         """Start a run and return its id.
@@ -70,8 +88,9 @@ class AirflowApi:
         return run
 
     def run_state(self, dag: str, run: str) -> str:
-        """queued, running, success or failed."""
-        return str(self._call("GET", f"/dags/{dag}/dagRuns/{quote(run)}")["state"])
+        """queued, running, success or failed; empty when there is no such run."""
+        found = self._call("GET", f"/dags/{dag}/dagRuns/{quote(run)}", missing=None)
+        return str(found["state"]) if found else ""
 
     def cancel(self, dag: str, run: str) -> None:
         """End a run and its tasks."""
@@ -104,7 +123,7 @@ class AirflowApi:
                 status, answer = self._signed_in(method, path, body)
             except (OSError, http.client.HTTPException) as error:
                 if time.monotonic() > deadline:
-                    raise StoreUnreachable(f"Airflow at {HOST}:{self._port} does not answer: {error}.") from None
+                    raise StoreUnreachable(f"Airflow at {self._place} does not answer: {error}.") from None
                 time.sleep(0.5)
                 continue
             meaning = {404: "missing", 409: "there"}.get(status)
@@ -125,7 +144,9 @@ class AirflowApi:
                 status, answer = self._once("POST", "/auth/token", self._sign_in)
                 if status not in (200, 201):
                     raise BadSettings(
-                        f"Airflow refuses the stack's password ({status}): `make stop`, then `make demo`."
+                        f"Airflow at {self._place} refuses the sign-in of {self._sign_in['username'] or 'nobody'} "
+                        f"({status}): check MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD; the demo's own are set right "
+                        "again by `make stop`, then `make demo`."
                     )
                 self._token = answer["access_token"]
             status, answer = self._once(method, f"/api/v2{path}", body)
@@ -138,9 +159,10 @@ class AirflowApi:
         headers = {"Content-Type": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        connection = http.client.HTTPConnection(HOST, self._port, timeout=20)
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = kind(self._place, timeout=20)
         try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            connection.request(method, self._path + path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
             content = response.read()
         finally:

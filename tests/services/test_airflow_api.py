@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from meli_tasks.stack.airflow_api import AirflowApi
+from meli_tasks.airflow_api import AirflowApi
 
 
 @contextmanager
@@ -43,5 +43,5 @@ def airflow(runs: list[str]) -> Iterator[int]:
 def test_a_run_whose_answer_was_lost_is_not_started_twice() -> None:
     runs: list[str] = []
     with airflow(runs) as port:
-        started = AirflowApi(port, "admin", "x").trigger("meli_training", {}, "a note")
+        started = AirflowApi(f"http://127.0.0.1:{port}", "admin", "x").trigger("meli_training", {}, "a note")
     assert runs == [started]

@@ -1,0 +1,87 @@
+"""MLflow behind its own sign-in: make its databases and accounts if there are none, then become its server."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from configparser import ConfigParser
+from pathlib import Path
+
+import psycopg2
+
+DATABASES = ("mlflow", "mlflow_auth")
+PEOPLE, TASKS = "admin", os.environ["MLFLOW_TRACKING_USERNAME"]
+# Checking a password takes 0.2 s; the server is one process, so what it remembers is never stale.
+REMEMBER_SECONDS = 300
+
+
+def make_databases(server: str) -> None:
+    """Make the databases that are missing. `server` is a URL that ends before the database's name."""
+    connection = psycopg2.connect(f"{server}/postgres", connect_timeout=10)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for name in DATABASES:
+            cursor.execute("select 1 from pg_database where datname = %s", (name,))
+            if not cursor.fetchone():
+                cursor.execute(f"create database {name}")
+    connection.close()
+
+
+def write_configuration(server: str) -> Path:
+    """The sign-in's configuration, readable by this user alone."""
+    configuration = ConfigParser(interpolation=None)
+    configuration["mlflow"] = {
+        "default_permission": "READ",
+        "database_uri": f"{with_driver(server)}/{DATABASES[1]}",
+        "admin_username": PEOPLE,
+        "auth_cache_ttl_seconds": str(REMEMBER_SECONDS),
+    }
+    handle, name = tempfile.mkstemp(prefix="mlflow-sign-in-", suffix=".ini")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        configuration.write(file)
+    return Path(name)
+
+
+def with_driver(server: str) -> str:
+    """The URL as SQLAlchemy needs it to take the driver that Airflow takes too."""
+    return server.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def make_accounts(server: str) -> None:
+    """Make the accounts that are missing: one for people, who may do everything, and the tasks'."""
+    if has_account(server, TASKS):
+        return
+    from mlflow.server import auth  # 5 s of work, so only when there is something to make
+
+    auth.bootstrap_admin_user()
+    auth.store.create_user(TASKS, os.environ["MLFLOW_TRACKING_PASSWORD"])
+
+
+def has_account(server: str, name: str) -> bool:
+    """Whether the sign-in knows an account; a new database has not even the table."""
+    with psycopg2.connect(f"{server}/{DATABASES[1]}", connect_timeout=10) as connection, connection.cursor() as cursor:
+        cursor.execute("select to_regclass('users') is not null")
+        table = cursor.fetchone()
+        if not table or not table[0]:
+            return False
+        cursor.execute("select 1 from users where username = %s", (name,))
+        return cursor.fetchone() is not None
+
+
+if __name__ == "__main__":
+    server = os.environ["MLFLOW_DATABASES"]
+    make_databases(server)
+    if endpoint := os.environ.get("MELI_S3_ENDPOINT"):
+        os.environ["MLFLOW_S3_ENDPOINT_URL"] = endpoint
+    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_configuration(server))
+    make_accounts(server)
+    os.execv(
+        sys.executable,
+        [
+            *(sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--workers", "1"),
+            *("--backend-store-uri", f"{with_driver(server)}/{DATABASES[0]}"),
+            *("--artifacts-destination", f"{os.environ['MELI_STORE'].rstrip('/')}/mlflow"),
+            *sys.argv[1:],
+        ],
+    )

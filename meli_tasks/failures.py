@@ -1,0 +1,50 @@
+"""Why tasks failed, kept in the store from the moment they do until the notice at the end of their run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from meli_tasks.store import Store
+
+LONGEST_MESSAGE = 400  # characters of an error's message; the log has all of it
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that failed: its name, the set or recipe it was for, what it said, and the page with its log."""
+
+    task: str
+    of: str
+    message: str
+    at: str
+    url: str = ""
+
+    @property
+    def label(self) -> str:
+        """The task as people call it."""
+        return f"{self.task} [{self.of}]" if self.of else self.task
+
+
+def plain(run_id: str) -> str:
+    """A run's id as a part of a name in the store, as plans have it."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in run_id)
+
+
+def folder(run_id: str) -> str:
+    """The prefix in the store of what is told of a run."""
+    return f"notices/{plain(run_id)}"
+
+
+def keep(store: Store, run_id: str, failure: Failure, map_index: int = -1) -> None:
+    """Keep why a task failed; the same task's later failure takes its place."""
+    part = f"-{map_index}" if map_index >= 0 else ""
+    store.write(f"{folder(run_id)}/failures/{failure.task}{part}.json", json.dumps(asdict(failure)).encode())
+
+
+def of_run(store: Store, run_id: str, since: datetime | None = None) -> list[Failure]:
+    """The tasks of a run that failed; with `since` not those that failed before it was cleared to run again."""
+    blobs = [store.read(name) for name in store.names(f"{folder(run_id)}/failures/")]
+    failures = [Failure(**json.loads(blob.data)) for blob in blobs if blob]
+    return [failure for failure in failures if since is None or datetime.fromisoformat(failure.at) >= since]

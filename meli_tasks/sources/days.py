@@ -1,0 +1,77 @@
+"""The run's date in a source: `{ds}`, filled in with one day or with the last days of a window.
+
+A window stands in the place of the date, `{2026-11-15..2026-11-21}`: so it is shown, and so a plan keeps it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from meli_tasks.core.errors import BadData
+from meli_tasks.sources.place import shown
+
+DATE = "{ds}"
+MOST_DAYS = 3_660
+_WINDOW = re.compile(r"\{(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})\}")
+
+
+@dataclass(frozen=True)
+class Day:
+    """What a source is on one day; `day` is empty for a source without a window."""
+
+    spec: str
+    day: str = ""
+
+
+def with_days(spec: str, as_of: date | None, window_days: int, dated_rows: bool) -> str:
+    """The source with the last `window_days` days up to `as_of` in the place of `{ds}`.
+
+    Raises:
+        BadData: `{ds}` without a date, or several days without `{ds}` and without rows that tell their own date.
+    """
+    if DATE not in spec:
+        if window_days > 1 and not dated_rows:
+            raise BadData(
+                f"The source {shown(spec)} does not tell one day from another, and window_days asks for the last "
+                f"{window_days:,} days. Write {DATE} where the date stands in it, or name the column that holds the "
+                "date of each title in date_column, or set window_days to 1."
+            )
+        return spec
+    if as_of is None:
+        raise BadData(
+            f"The source {shown(spec)} needs the run's date for {DATE}, and this run has none: fill in `as_of`."
+        )
+    if window_days == 1:
+        return spec.replace(DATE, as_of.isoformat())
+    return spec.replace(DATE, f"{{{first_day(as_of, window_days)}..{as_of}}}")
+
+
+def first_day(as_of: date, window_days: int) -> date:
+    """The first of the last `window_days` days, of which `as_of` is the last."""
+    return date.fromordinal(max(1, as_of.toordinal() - window_days + 1))
+
+
+def each_day(spec: str) -> list[Day]:
+    """A source with a window as what it is on each of its days, oldest first; any other source as it stands.
+
+    Raises:
+        BadData: the window is none, too long, or another one in another place of the source.
+    """
+    windows = set(_WINDOW.findall(spec))
+    if not windows:
+        return [Day(spec)]
+    try:
+        ((first, last),) = (tuple(map(date.fromisoformat, window)) for window in windows)
+        days = (last - first).days + 1
+    except ValueError:
+        days = 0
+    if not 1 <= days <= MOST_DAYS:
+        raise BadData(
+            f"The source {shown(spec)} holds a window of days that cannot be read. One window, from an earlier day to "
+            f"a later one, of {MOST_DAYS:,} days at most, is written like {{2026-11-15..2026-11-21}}; or write {DATE} "
+            "and set as_of and window_days."
+        )
+    dates = [str(first + timedelta(days=number)) for number in range(days)]
+    return [Day(_WINDOW.sub(day, spec), day) for day in dates]

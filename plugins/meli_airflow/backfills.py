@@ -1,0 +1,63 @@
+"""Ends what a backfill has started when the backfill is ended.
+
+Whoever marks a run of `meli_backfill` as failed (Airflow's button, its REST API, the Models page, `meli backfill
+--cancel`) wants its trainings to end too; Airflow lets them run on. This listener is called where that happens, in the
+api-server, with the change not yet committed: the children end in the same transaction, or nothing does.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow.listeners import hookimpl
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy.orm import Session
+
+logger = logging.getLogger("meli_tasks")
+
+BACKFILL = "meli_backfill"
+TRAINING = "meli_training"
+
+
+@hookimpl
+def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
+    """Airflow's hook: a DAG run has failed, by itself or by somebody's hand."""
+    if dag_run.dag_id != BACKFILL:
+        return
+    from sqlalchemy.orm import object_session
+
+    session = object_session(dag_run)
+    if session is None:
+        logger.warning("%s has failed; its runs cannot be ended from here", dag_run.run_id)
+        return
+    for child in children(dag_run, session):
+        end(child, session)
+        logger.info("Ended %s, as the backfill %s was", child.run_id, dag_run.run_id)
+
+
+def children(dag_run: DagRun, session: Session) -> list[DagRun]:
+    """The backfill's runs of `meli_training` that have not ended."""
+    from airflow.models.dagrun import DagRun
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import select
+
+    asked = (XComModel.dag_id == BACKFILL, XComModel.run_id == dag_run.run_id, XComModel.task_id == "preview")
+    told = session.scalar(select(XComModel).where(*asked, XComModel.key == "return_value"))
+    if told is None:
+        return []
+    runs = [run["trigger_run_id"] for run in XComModel.deserialize_value(told)]
+    of_ours = (DagRun.dag_id == TRAINING, DagRun.run_id.in_(runs), DagRun.state.in_(["queued", "running"]))
+    return list(session.scalars(select(DagRun).where(*of_ours)))
+
+
+def end(child: DagRun, session: Session) -> None:
+    """Mark a run and its tasks as failed, as Airflow's own button does."""
+    from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
+    from airflow.models.dagbag import DBDagBag
+
+    dag = DBDagBag().get_dag_for_run(child, session=session)
+    if dag is not None:
+        set_dag_run_state_to_failed(dag=dag, run_id=child.run_id, commit=True, session=session)

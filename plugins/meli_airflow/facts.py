@@ -1,0 +1,80 @@
+"""What Airflow's database says of runs and tasks, read inside the api-server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+TRAINING_DAG = "meli_training"
+BACKFILL_DAG = "meli_backfill"
+# Which task picked the sets that a mapped training task runs.
+PICKED_BY = {"train_mlp": "mlp_sets", "train_cnn": "cnn_sets"}
+
+
+def returned(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
+    """What a task instance returned; None if nothing, or not yet."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        rows = XComModel.get_many(
+            key="return_value", run_id=run_id, dag_ids=dag_id, task_ids=task_id, map_indexes=map_index
+        ).with_only_columns(XComModel.value)
+        found = session.execute(rows).first()
+    value = found.value if found else None
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def plan_of(run_id: str) -> str:
+    """The name of the plan that a run of meli_training works by; an empty text before it has one."""
+    recipes = returned(TRAINING_DAG, run_id, "plan")
+    return str(recipes[0]["plan"]) if isinstance(recipes, list) and recipes else ""
+
+
+def choice_of(run_id: str, task_id: str, map_index: int) -> tuple[str, str]:
+    """The plan and the set of a mapped training task; empty texts before they are picked."""
+    picked = returned(TRAINING_DAG, run_id, PICKED_BY[task_id])
+    if not isinstance(picked, list) or not 0 <= map_index < len(picked):
+        return "", ""
+    return str(picked[map_index]["plan"]), str(picked[map_index]["set"])
+
+
+def task_of(run_id: str, task_id: str, map_index: int = -1, dag_id: str = TRAINING_DAG) -> dict[str, Any]:
+    """A task instance's state, attempt and times; empty when there is none (yet)."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    columns = (TaskInstance.state, TaskInstance.try_number, TaskInstance.start_date, TaskInstance.end_date)
+    wanted = select(*columns).where(
+        TaskInstance.dag_id == dag_id,
+        TaskInstance.run_id == run_id,
+        TaskInstance.task_id == task_id,
+        TaskInstance.map_index == map_index,
+    )
+    with create_session() as session:
+        found = session.execute(wanted).first()
+    if found is None:
+        return {}
+    started, ended = (moment.isoformat() if moment else "" for moment in (found.start_date, found.end_date))
+    return {"state": str(found.state or ""), "attempt": found.try_number, "started": started, "ended": ended}
+
+
+def states_of(run_ids: Iterable[str], dag_id: str = TRAINING_DAG) -> dict[str, str]:
+    """The state of each of the runs that Airflow knows: only these can be linked."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    wanted = sorted(set(run_ids))
+    if not wanted:
+        return {}
+    columns = select(DagRun.run_id, DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(wanted))
+    with create_session() as session:
+        return {run_id: str(state) for run_id, state in session.execute(columns)}
+
+
+def state_of(run_id: str, dag_id: str = TRAINING_DAG) -> str:
+    """A run's state; an empty text when there is no such run."""
+    return states_of([run_id], dag_id).get(run_id, "")

@@ -1,0 +1,19 @@
+"""What every task needs, loaded once by a Celery worker: its tasks are forks of it, and would each load it anew.
+
+docker-compose.yaml names this module to Celery. Nothing here opens a connection or starts a thread: neither outlives a
+fork.
+"""
+
+from __future__ import annotations
+
+import airflow.dag_processing.dagbag  # noqa: F401 - to have it loaded
+
+import meli_tasks.pipeline  # noqa: F401 - to have it loaded
+from meli_tasks.form import form_fields
+from meli_tasks.settings import Settings
+
+settings = Settings.from_environment()
+form_fields(settings)  # reads every set; the DAG file, which each task reads, makes its form from them
+if settings.store.startswith("s3://"):
+    # Loads boto3 and its descriptions of AWS; the client itself is not kept.
+    settings.s3_client(settings.s3_endpoint or None)

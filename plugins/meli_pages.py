@@ -1,0 +1,64 @@
+"""The pages inside Airflow: Models in the navigation, a tab on each run, the learning curves of a training.
+
+Every task process imports this file, so it loads nothing; the web application behind it is made at its first request,
+in the api-server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+Message = MutableMapping[str, Any]
+PREFIX = "/meli"
+# Relative to the page's base address, so it also holds where Airflow lives under a path.
+BUNDLE = f"{PREFIX.lstrip('/')}/static/pages.js"
+
+
+class LateApplication:
+    """An ASGI application that is loaded when it is first asked for something."""
+
+    def __init__(self) -> None:
+        self._loaded: Callable[..., Awaitable[None]] | None = None
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Hand the request on."""
+        if self._loaded is None:
+            import asyncio
+
+            # Loading takes a second; other requests go on meanwhile. Two first requests get the same application.
+            self._loaded = await asyncio.to_thread(_load)
+        await self._loaded(scope, receive, send)
+
+
+def _load() -> Callable[..., Awaitable[None]]:
+    from meli_airflow.application import application
+
+    return application()
+
+
+def page(name: str, route: str, destination: str, icon: str, **more: Any) -> dict[str, Any]:
+    """A React app. Airflow looks for the component under its name, where the bundle puts it."""
+    images = {"icon": f"meli/static/{icon}.svg", "icon_dark_mode": f"meli/static/{icon}_dark.svg"}
+    return {
+        "name": name, "bundle_url": BUNDLE, "destination": destination, "url_route": route, **images, **more,
+    }  # fmt: skip
+
+
+class MeliPages(AirflowPlugin):
+    """The pages, and the application that they ask."""
+
+    name = "meli_pages"
+    fastapi_apps = [{"app": LateApplication(), "url_prefix": PREFIX, "name": "meli"}]  # noqa: RUF012 - Airflow reads a list
+    react_apps = [  # noqa: RUF012
+        page("Models", "models", "nav", "models", nav_top_level=True),
+        page("Leaderboard", "meli_run", "dag_run", "models"),
+        page("Curves", "meli_training", "task_instance", "curves"),
+    ]

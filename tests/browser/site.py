@@ -1,0 +1,79 @@
+"""A stack of the tests' own, and pages of it in a browser."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from playwright.sync_api import Browser, Page
+
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+WIDE = {"width": 1440, "height": 1000}
+NARROW = {"width": 480, "height": 1000}
+
+
+@dataclass
+class Site:
+    """Airflow at `url`, with the one user's name and password. `state`: what the browser keeps of the sign-in."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+    browser: Browser = field(repr=False)
+    state: Any = None
+    _token: str = ""
+
+    @contextmanager
+    def page(self, path: str, *, dark: bool = False, narrow: bool = False) -> Iterator[Page]:
+        """A page in a window of its own, signed in; an error in its program fails the test."""
+        window = self.browser.new_context(viewport=NARROW if narrow else WIDE, storage_state=self.state)
+        page = window.new_page()
+        page.set_default_timeout(60_000)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.add_init_script(f"localStorage.setItem('theme', '{'dark' if dark else 'light'}')")
+        page.goto(self.url + path)
+        try:
+            yield page
+            assert errors == []
+        finally:
+            window.close()
+
+    def ask(self, path: str) -> Any:
+        """What Airflow's REST API says."""
+        if not self._token:
+            body = {"username": self.user, "password": self.password}
+            self._token = requests.post(f"{self.url}/auth/token", json=body, timeout=30).json()["access_token"]
+        answer = requests.get(self.url + path, headers={"Authorization": f"Bearer {self._token}"}, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def wait(self, path: str, what: Callable[[Any], Any], seconds: float = 600.0) -> Any:
+        """What `what` finds in the API's answer, once it finds something."""
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self.ask(path)
+            if found := what(answer):
+                return found
+            assert time.monotonic() < deadline, f"{path} after {seconds:.0f} s: {answer}"
+            time.sleep(0.3)
+
+
+def shoot(page: Page, name: str, *, height: int = 0) -> None:
+    """Keep a picture as test output; `height`: of a window that shows more than a screen holds."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    if height:
+        page.set_viewport_size({**WIDE, "height": height})
+        page.wait_for_function(f"innerHeight === {height}")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def run_path(run_id: str, dag: str = "meli_training") -> str:
+    """The page of a run."""
+    return f"/dags/{dag}/runs/{quote(run_id, safe='')}"

@@ -1,0 +1,123 @@
+"""`meli backfill` in this process, through the real stages on small titles of two days."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meli_tasks.core.errors import BadHyperparameters, BadSettings, Diverged, MissingArtifact
+from tests.cli.program import document, here
+
+DATES = ("--from", "2026-11-01", "--to", "2026-11-02")
+QUICK = ("--override", "train.epochs=2", "--override", "embed.dimensions=8", "--override", "preprocess.max_ngrams=500")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the titles of two days; the store and the cache will stand there too."""
+    folder = tmp_path_factory.mktemp("backfill")
+    for day in (1, 2):
+        file = str(folder / f"titles-2026-11-0{day}.csv")
+        assert here("sample", "--rows", "1200", "--seed", str(day), "--output", file).exit_code == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def settings(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("MELI_STORE", (place / "store").as_uri())
+    monkeypatch.setenv("MELI_CACHE", str(place / "cache"))
+    monkeypatch.setenv("MELI_SOURCE", "titles-{ds}.csv")
+
+
+def backfill(*arguments: str, sets: str = "quick_mlp") -> Any:
+    return json.loads(here("backfill", *DATES, *QUICK, "--sets", sets, "--here", "--yes", *arguments, "--json").stdout)
+
+
+@pytest.fixture
+def outcome(settings: None, place: Path) -> Any:
+    """The backfill; computed for the first test that asks, and found by the others."""
+    return backfill()
+
+
+def test_every_date_is_trained_on_its_own_titles_and_nothing_is_promoted(outcome: Any, place: Path) -> None:
+    told = outcome["report"]
+    assert told["state"] == "success"
+    assert [day["date"] for day in told["dates"]] == ["2026-11-01", "2026-11-02"]
+    accuracies = [day["scores"]["quick_mlp"]["balanced_accuracy"] for day in told["dates"]]
+    assert accuracies[0] != accuracies[1]
+    assert not (place / "store" / "ledger").exists()
+
+
+def test_asked_again_nothing_is_computed_and_the_same_scores_are_told(outcome: Any) -> None:
+    again = backfill()
+    assert [day["done"] for day in again["preview"]["dates"]] == [True, True]
+    assert (again["report"]["computed"], again["report"]["found"]) == (0, 8)
+    assert [day["scores"] for day in again["report"]["dates"]] == [day["scores"] for day in outcome["report"]["dates"]]
+
+
+def test_with_another_set_only_its_trainings_are_computed(outcome: Any, place: Path) -> None:
+    plans = {path: path.read_bytes() for path in (place / "store" / "plans").rglob("*.json")}
+    more = backfill(sets="quick_mlp,quick_cnn")
+    assert [(day["computed"], day["found"]) for day in more["report"]["dates"]] == [(1, 4), (1, 4)]
+    assert set(more["report"]["dates"][0]["scores"]) == {"quick_mlp", "quick_cnn"}
+    assert {path: path.read_bytes() for path in plans} == plans
+
+
+def test_a_failed_set_is_named_and_tried_again_alone(outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from meli_tasks.pipeline import Pipeline
+
+    def diverges(self: Pipeline, plan: Any, set_name: str) -> Any:
+        if plan.as_of == "2026-11-02":
+            raise Diverged("The loss is not finite at step 12.")
+        return train(self, plan, set_name)
+
+    train = Pipeline.train
+    more = ("--override", "train.dropout=0.2")
+    monkeypatch.setattr(Pipeline, "train", diverges)
+    failed = here("backfill", *DATES, *QUICK, *more, "--sets", "quick_mlp", "--here", "--yes")
+    assert failed.exit_code == 1
+    assert "meli: 2026-11-02" in failed.stderr
+    monkeypatch.setattr(Pipeline, "train", train)
+    again = backfill(*more)
+    assert [day["done"] for day in again["preview"]["dates"]] == [True, False]
+    assert [day["computed"] for day in again["report"]["dates"]] == [0, 1]
+    assert again["report"]["state"] == "success"
+
+
+def test_backfills_are_listed_with_what_came_of_them(outcome: Any) -> None:
+    told = document("backfill", "--list")["backfills"]
+    assert {line["state"] for line in told} == {"success", "failed"}
+    assert told == sorted(told, key=lambda line: line["at"], reverse=True)
+    shown = here("backfill", "--list")
+    assert told[0]["id"] in shown.stdout
+
+
+def test_the_preview_is_shown_and_without_a_terminal_nothing_runs_unasked(place: Path) -> None:
+    before = sorted((place / "store").rglob("*.json"))
+    shown = here("backfill", *DATES, "--sets", "quick_cnn", "--override", "train.epochs=3", "--here")
+    assert shown.exit_code == 2
+    assert "2 of 2 dates to run" in shown.stdout
+    assert "add --yes" in shown.stderr
+    assert sorted((place / "store").rglob("*.json")) == before
+
+
+def test_what_is_wrong_is_said_before_anything_runs() -> None:
+    refused = here("backfill", "--from", "2026-11-02", "--to", "2026-11-01", "--here")
+    assert isinstance(refused.exception, BadHyperparameters)
+    refused = here("backfill", *DATES, "--override", "train.epoch=2", "--here")
+    assert "did you mean train.epochs" in str(refused.exception)
+    assert isinstance(here("backfill", *DATES).exception, BadSettings)  # no Airflow, and not here
+
+
+def test_cancelling_needs_a_backfill_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from meli_tasks.airflow_api import AirflowApi
+
+    monkeypatch.setenv("MELI_AIRFLOW_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(AirflowApi, "run_state", lambda self, dag, run: "")
+    refused = here("backfill", "--cancel", "manual__1")
+    assert isinstance(refused.exception, MissingArtifact)
+    assert "manual__1 is not known" in str(refused.exception)

@@ -1,0 +1,116 @@
+"""What the cluster tests ask of Airflow's REST API beside what the demo asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from meli_tasks.airflow_api import AirflowApi
+from meli_tasks.core.errors import MeliError
+
+TRAINING = "meli_training"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task instance: its name is the set's where the task is mapped over sets."""
+
+    task: str
+    index: int
+    name: str
+    state: str
+    tries: int
+    worker: str
+    queued: datetime | None
+    started: datetime | None
+    ended: datetime | None
+
+    @property
+    def label(self) -> str:
+        """How it is told from others in a message."""
+        return f"{self.task}[{self.name}]" if self.index >= 0 else self.task
+
+    @property
+    def seconds(self) -> float:
+        """From queued to ended."""
+        assert self.queued and self.ended, self
+        return (self.ended - self.queued).total_seconds()
+
+    def overlaps(self, other: Task) -> bool:
+        """Whether both ran at one time."""
+        assert self.started and self.ended and other.started and other.ended, (self, other)
+        return self.started < other.ended and other.started < self.ended
+
+
+class ClusterApi(AirflowApi):
+    """One signed-in user of the cluster's api-server."""
+
+    def pool(self, name: str) -> dict[str, Any]:
+        """A pool as the API gives it."""
+        found: dict[str, Any] = self._call("GET", f"/pools/{name}")
+        return found
+
+    def run(self, dag: str, run: str) -> dict[str, Any]:
+        """A run as the API gives it."""
+        found: dict[str, Any] = self._call("GET", f"/dags/{dag}/dagRuns/{quote(run)}")
+        return found
+
+    def runs(self, dag: str) -> list[dict[str, Any]]:
+        """The DAG's runs, newest first."""
+        found: list[dict[str, Any]] = self._call("GET", f"/dags/{dag}/dagRuns?limit=100&order_by=-id")["dag_runs"]
+        return found
+
+    def seen(self, run: str, dag: str = TRAINING) -> list[Task]:
+        """The run's task instances."""
+        return [
+            Task(
+                task=told["task_id"],
+                index=told["map_index"],
+                name=str(told.get("rendered_map_index") or ""),
+                state=str(told["state"]),
+                tries=told["try_number"],
+                worker=told["hostname"] or "",
+                queued=_moment(told["queued_when"]),
+                started=_moment(told["start_date"]),
+                ended=_moment(told["end_date"]),
+            )
+            for told in self.tasks(dag, run)
+        ]
+
+    def log(self, run: str, task: Task, try_number: int, dag: str = TRAINING) -> str:
+        """What a try of a task logged, one event a line."""
+        path = f"/dags/{dag}/dagRuns/{quote(run)}/taskInstances/{task.task}/logs/{try_number}"
+        told = self._call("GET", f"{path}?map_index={task.index}&full_content=true")
+        return "\n".join(line if isinstance(line, str) else str(line.get("event", line)) for line in told["content"])
+
+    def wait(self, run: str, seconds: float, dag: str = TRAINING) -> str:
+        """The state in which the run ended. Errors: MeliError when it is late; the message shows its tasks."""
+
+        def ended() -> str:
+            state = self.run_state(dag, run)
+            return state if state in {"success", "failed"} else ""
+
+        return until(ended, seconds, lambda: f"{run} has not ended: {self.standing(run, dag)}")
+
+    def standing(self, run: str, dag: str = TRAINING) -> str:
+        """The states of the run's tasks, for a message."""
+        return ", ".join(f"{task.label} {task.state} (try {task.tries})" for task in self.seen(run, dag))
+
+
+def until(condition: Callable[[], T], seconds: float, otherwise: Callable[[], str]) -> T:
+    """What the condition gives once it gives something true. Errors: MeliError with `otherwise` when it is late."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise MeliError(f"{otherwise()} (after {seconds:.0f} s)")
+        time.sleep(0.2)
+    return found
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

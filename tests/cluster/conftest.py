@@ -1,0 +1,28 @@
+"""One cluster for all of these tests: it takes a minute to start."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster import database
+from tests.cluster.cluster import Cluster, running
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The running cluster; its logs stay in pytest's temporary folder."""
+    if missing := database.missing_programs():
+        pytest.fail(missing, pytrace=False)
+    with pytest.MonkeyPatch.context() as environment:
+        for name in list(os.environ):
+            if name.startswith(("AIRFLOW", "AWS_", "MELI_", "MLFLOW_")):
+                environment.delenv(name)
+        # Whoever ends the tests by SIGTERM, as CI does when it is late, ends the cluster too.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with running(tmp_path_factory.mktemp("cluster")) as started:
+            yield started
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,96 @@
+"""Parts of the cluster go away in the middle of trainings; the run ends green, and nothing is trained twice."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from meli_tasks.live import live_name
+from meli_tasks.plan import Plan
+from tests.cluster.api import TRAINING, Task, until
+from tests.cluster.cluster import GPU_WORKERS, Cluster
+from tests.cluster.runs import SOURCE, history, opened, told, training_key, trainings
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]
+
+SETS = ["quick_mlp", "quick_cnn"]
+SECONDS_AWAY = 90
+SECONDS_OF_TRAINING = 150  # longer than the api-server is away
+SECONDS_TO_END = 1500
+
+
+def epochs_for(cluster: Cluster, seconds: float) -> int:
+    """How many epochs the quicker set trains in these seconds, on this machine, two at a time."""
+    run = cluster.api.trigger(TRAINING, {"source": SOURCE, "sets": SETS, "overrides": {"train.epochs": 6}}, "")
+    assert cluster.api.wait(run, 600) == "success"
+    keys = [training_key(told(cluster, run, task)) for task in trainings(cluster, run)]
+    # The first epoch also loads what is lazy.
+    quickest: float = min(epoch["seconds"] for key in keys for epoch in history(cluster, key)[1:])
+    return max(10, min(10_000, round(seconds / quickest)))
+
+
+def test_a_run_outlives_the_outages_of_its_parts(cluster: Cluster) -> None:
+    epochs = epochs_for(cluster, SECONDS_OF_TRAINING)
+    asked = {"source": SOURCE, "sets": SETS, "overrides": {"train.epochs": epochs}}
+    run = cluster.api.trigger(TRAINING, asked, "")
+    both = until(lambda: both_train(cluster, run), 300, lambda: cluster.api.standing(run))
+    victim, survivor = (next(task for task in both if task.worker == worker) for worker in GPU_WORKERS)
+    keys = keys_of(cluster, run)
+    until(lambda: saved(cluster, keys[victim.name]), 300, lambda: f"{victim.name} has left no checkpoint")
+
+    killed_in = epoch_of(cluster, keys[victim.name])
+    cluster[victim.worker].kill()
+    cluster[victim.worker].start()  # as Docker's restart policy does
+    cluster["api-server"].kill()
+    time.sleep(SECONDS_AWAY)
+    cluster["api-server"].start()
+    until(lambda: cluster.api.health().get("scheduler") == "healthy", 180, lambda: "The api-server did not come back")
+    assert standing(cluster, run, survivor).state == "running", cluster.api.standing(run)
+    for database, ready in (("redis", cluster.redis_ready), ("postgres", cluster.postgres_ready)):
+        cluster[database].stop()
+        cluster[database].start()
+        cluster[database].wait_until(ready, 60)
+
+    assert cluster.api.wait(run, SECONDS_TO_END) == "success", cluster.api.standing(run)
+    survived, resumed = standing(cluster, run, survivor), standing(cluster, run, victim)
+    assert (survived.tries, survived.worker, survived.started) == (1, survivor.worker, survivor.started)
+    assert resumed.tries == 2
+    log = cluster.api.log(run, resumed, 2)
+    assert "resumed at epoch" in log, log
+    for name in SETS:
+        numbers = [epoch["epoch"] for epoch in history(cluster, keys[name])]
+        assert numbers == list(range(1, epochs + 1))
+    assert killed_in > 1
+    assert all(told(cluster, run, task)["mlflow"] for task in trainings(cluster, run))
+    assert not list(opened(cluster).names("checkpoints/"))
+
+
+def both_train(cluster: Cluster, run: str) -> list[Task]:
+    """Both trainings once both are running, on a worker each; else none."""
+    running = [task for task in trainings(cluster, run) if task.state == "running" and task.name in SETS]
+    return running if {task.worker for task in running} == set(GPU_WORKERS) else []
+
+
+def keys_of(cluster: Cluster, run: str) -> dict[str, str]:
+    """The keys of the run's trainings by set."""
+    plan = Plan.load(opened(cluster), cluster.api.returned(TRAINING, run, "plan")[0]["plan"])
+    return {name: step.key for name, step in plan.sets.items()}
+
+
+def saved(cluster: Cluster, key: str) -> bool:
+    """Whether a training has left a checkpoint."""
+    return opened(cluster).read(f"checkpoints/train/{key}/newest.json") is not None
+
+
+def epoch_of(cluster: Cluster, key: str) -> int:
+    """The epoch that a training is in."""
+    note = opened(cluster).read(live_name("train", key))
+    assert note
+    return int(json.loads(note.data)["epoch"])
+
+
+def standing(cluster: Cluster, run: str, task: Task) -> Task:
+    """A task as it stands now."""
+    return next(now for now in cluster.api.seen(run) if (now.task, now.index) == (task.task, task.index))

@@ -1,0 +1,62 @@
+"""The pod templates, checked by the schema that Kubernetes' own client carries."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes.client import ApiClient, V1Pod
+
+TEMPLATES = Path(__file__).parents[2] / "kubernetes"
+
+
+def template(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((TEMPLATES / name).read_text(encoding="utf-8"))
+    return found
+
+
+def as_kubernetes_reads(pod: dict[str, Any]) -> dict[str, Any]:
+    """The pod after a journey through the client's classes: what they do not know is lost, what they need is asked."""
+    client = ApiClient()
+    read = client.deserialize(SimpleNamespace(data=json.dumps(pod)), "V1Pod")
+    assert isinstance(read, V1Pod)
+    written: dict[str, Any] = client.sanitize_for_serialization(read)
+    return written
+
+
+@pytest.mark.parametrize("name", ["pod-template.yaml", "gpu-pod.yaml"])
+def test_templates_fit_the_schema(name: str) -> None:
+    pod = template(name)
+    assert as_kubernetes_reads(pod) == pod
+    assert pod["spec"]["containers"][0]["name"] == "base"  # the one that Airflow gives the task's command
+    assert pod["spec"]["restartPolicy"] == "Never"
+    for container in [*pod["spec"]["containers"], *pod["spec"]["initContainers"]]:
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+
+
+def test_the_schema_refuses_a_wrong_word() -> None:
+    pod = template("gpu-pod.yaml")
+    pod["spec"]["containers"][0]["resource"] = pod["spec"]["containers"][0].pop("resources")
+    assert as_kubernetes_reads(pod) != pod
+    del pod["spec"]["containers"]
+    with pytest.raises(ValueError, match="containers"):
+        as_kubernetes_reads(pod)
+
+
+def test_only_the_card_sets_a_training_apart() -> None:
+    plain, training = template("pod-template.yaml"), template("gpu-pod.yaml")
+    base, card = plain["spec"]["containers"][0], training["spec"]["containers"][0]
+    assert card["resources"]["limits"].pop("nvidia.com/gpu") == "1"
+    assert training["spec"].pop("tolerations")[0]["key"] == "nvidia.com/gpu"
+    assert card["image"] == "meli-tasks:gpu"
+    for one in (base, card):
+        one.pop("resources")
+        one.pop("image")
+        one["env"] = [entry for entry in one["env"] if entry["name"] != "MELI_DEVICE"]
+    plain["metadata"].pop("name")
+    training["metadata"].pop("name")
+    assert training == plain

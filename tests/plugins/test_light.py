@@ -1,0 +1,63 @@
+"""Every task process imports every plugin: all of them together must cost it next to nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.dags.conftest import ROOT, InAirflow, in_airflow  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.airflow
+
+HEAVY = {
+    "torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", "boto3", "fastapi", "starlette",
+    "meli_airflow.application", "meli_airflow.guard", "meli_tasks.pages", "meli_tasks.store",
+}  # fmt: skip
+
+SCRIPT = """
+import json, sys, time
+import airflow.sdk, airflow.sdk.exceptions, airflow.plugins_manager
+before = set(sys.modules)
+started = time.process_time()
+for name in {names}:
+    __import__(name)
+print(json.dumps({{"seconds": time.process_time() - started, "loaded": sorted(set(sys.modules) - before)}}))
+"""
+
+LOADED = """
+import json
+from airflow import plugins_manager
+plugins, errors = plugins_manager._get_plugins()
+ours = [plugin for plugin in plugins if plugin.name.startswith("meli")]
+apps = [app for plugin in ours for app in plugin.react_apps]
+print(json.dumps({
+    "names": sorted(plugin.name for plugin in ours), "errors": errors,
+    "pages": {app["name"]: app["destination"] for app in apps}, "bundles": sorted({app["bundle_url"] for app in apps}),
+}))
+"""
+
+
+def answer(in_airflow: InAirflow, script: str) -> dict[str, object]:  # noqa: F811
+    done = in_airflow("-c", script)
+    assert done.returncode == 0, done.stderr[-2000:]
+    told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def test_all_plugins_together_cost_a_task_under_a_fifth_of_a_second(in_airflow: InAirflow) -> None:  # noqa: F811
+    names = sorted(path.stem for path in (ROOT / "plugins").glob("*.py"))
+    assert {"meli_links", "meli_pages"} <= set(names)
+    told = answer(in_airflow, SCRIPT.format(names=names))
+    loaded = set(told["loaded"])  # type: ignore[call-overload]
+    assert not loaded & HEAVY
+    assert told["seconds"] < 0.2  # type: ignore[operator]
+
+
+def test_airflow_loads_the_plugins_and_nothing_else_of_the_folder(in_airflow: InAirflow) -> None:  # noqa: F811
+    told = answer(in_airflow, LOADED)
+    assert told["errors"] == {}
+    assert {"meli_links", "meli_pages"} <= set(told["names"])  # type: ignore[call-overload]
+    assert told["pages"] == {"Models": "nav", "Leaderboard": "dag_run", "Curves": "task_instance"}
+    # Relative, so it holds where Airflow lives under a path.
+    assert told["bundles"] == ["meli/static/pages.js"]

@@ -1,0 +1,85 @@
+"""Run inside an Airflow: asks the plugin's application for every address it has, as nobody, as a user, as an admin.
+
+Prints {who: {"METHOD path": status}}.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import meli_airflow.application
+from airflow.api_fastapi.app import create_app, get_auth_manager
+from starlette.testclient import TestClient
+
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+FILLED = {"run_id:path": "a/b", "run_id": "a", "stage": "train", "key": "0" * 32}
+UNKNOWN = ("/", "/nothing", "/docs", "/redoc", "/api", "/api/", "/api/nothing", "/static/", "/static/nothing.js",
+           "/static/../application.py", "//static/pages.js", "/openapi.yaml")  # fmt: skip
+
+
+def addresses() -> list[str]:
+    """Every route, with its parameters filled in; every file; and what is not there."""
+    routes: list[str] = []
+    for route in _routes(meli_airflow.application.application().routes):
+        filled = route
+        for name, value in FILLED.items():
+            filled = filled.replace(f"{{{name}}}", value)
+        routes.append(filled)
+    files = (Path(meli_airflow.application.__file__).parent / "static").iterdir()
+    return [*routes, *(f"/static/{file.name}" for file in files), *UNKNOWN]
+
+
+def _routes(routes: Any) -> list[str]:
+    found = []
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            found += _routes(inner.routes)
+        elif getattr(route, "methods", None):
+            found.append(route.path)
+    return found
+
+
+def tokens() -> dict[str, str]:
+    """Of a user without any right and of an admin, by whatever signs in here."""
+    manager = get_auth_manager()
+    if "Fab" in type(manager).__name__:
+        security = manager.security_manager
+        nobody = security.add_role("Nothing")
+        users = {
+            "user": security.add_user("u", "U", "U", "u@example.org", nobody, hashed_password="none"),
+            "admin": security.add_user(
+                "a", "A", "A", "a@example.org", security.find_role("Admin"), hashed_password="none"
+            ),
+        }
+    else:
+        from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+        users = {"admin": SimpleAuthManagerUser(username="a", role="admin")}
+    return {name: manager.generate_jwt(user) for name, user in users.items()}
+
+
+def main() -> None:
+    """Walk."""
+    warnings.simplefilter("ignore")
+    client = TestClient(create_app(apps="core"), raise_server_exceptions=False, follow_redirects=False)
+    seen: dict[str, dict[str, int]] = {}
+    for who, token in {"nobody": "", "forged": "x.y.z", **tokens()}.items():
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        seen[who] = {
+            f"{method} {path}": client.request(method, f"/meli{path}", headers=headers).status_code
+            for path in addresses()
+            for method in METHODS
+        }
+        cookie = {"_token": token} if token else {}
+        client.cookies.update(cookie)
+        seen[f"{who} by cookie"] = {"GET /api/models": client.get("/meli/api/models").status_code}
+        client.cookies.clear()
+    print("WALKED", json.dumps(seen))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
