@@ -71,4 +71,4 @@ def test_a_training_asks_for_a_card_by_queue_and_by_pod(in_airflow: InAirflow) -
     for asked in json.loads(done.stdout.splitlines()[-1]):
         assert (asked["queue"], asked["pool"]) == ("gpu", "gpu")
         pod = yaml.safe_load(Path(asked["executor_config"]["pod_template_file"]).read_text(encoding="utf-8"))
-        assert pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
+        assert pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
