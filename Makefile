@@ -36,7 +36,7 @@ test-cluster: $(VENV)/.dev ## the whole cluster natively, its parts going away a
 	@sh tests/cluster/install.sh
 	@$(BIN)/python -m pytest -m cluster $(TESTS)
 
-test-compose: $(VENV)/.dev ## docker-compose.yaml on a real Docker engine: build, bring up, train, take down (15 minutes on 2 cores)
+test-compose: $(VENV)/.dev ## docker-compose.yaml on a real Docker engine: build, bring up, train, take down (5 to 10 minutes on 2 cores)
 	@sh tests/docker/install.sh
 	@$(BIN)/python -m pytest -m compose -x --log-cli-level=INFO tests/docker
 
