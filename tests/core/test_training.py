@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,52 +14,17 @@ from hypothesis import strategies as st
 from meli_tasks.core.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData, Diverged
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.networks import Batch, RowTable, TitleNetwork, build
+from meli_tasks.core.networks import Batch, RowTable, TitleNetwork
 from meli_tasks.core.optimizers import Optimizer, RowAdam
 from meli_tasks.core.training import (
     Epoch,
     Progress,
-    State,
-    Training,
     category_weights,
     learning_rate_at,
     measure,
     train,
 )
-
-WORDS, CATEGORIES, NGRAMS = 40, 4, 60
-
-
-def titles_of(count: int, seed: int, with_ngrams: bool = True) -> EncodedTitles:
-    """Titles whose category shows in their words and n-grams: ids of category k are more often k modulo 4."""
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, CATEGORIES, count)
-
-    def ragged(low: int, high: int, top: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        sizes = random.integers(low, high, count)
-        owner = np.repeat(labels, sizes)
-        ids = random.integers(1, top // CATEGORIES, len(owner)) * CATEGORIES
-        ids += np.where(random.random(len(owner)) < 0.7, owner, random.integers(0, CATEGORIES, len(owner)))
-        return ids.astype(np.int32), np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-
-    tokens, offsets = ragged(0, 6, WORDS)
-    ngrams = None
-    if with_ngrams:
-        ids, ngram_offsets = ragged(1, 9, NGRAMS)
-        ngrams = (ids, ngram_offsets, np.full(len(ids), 0.4, np.float32))
-    reliable = random.random(count) < 0.5
-    return EncodedTitles.from_arrays((tokens, offsets), ngrams, labels.astype(np.int32), reliable)
-
-
-def params_of(**values: Any) -> Train:
-    base = {"architecture": "mlp", "hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.01}
-    return Train.model_validate(base | values)
-
-
-def network_for(params: Train) -> TitleNetwork:
-    network = build(params, (WORDS, 8), NGRAMS, CATEGORIES)
-    network.words.weight[1:] = torch.randn(WORDS - 1, 8, generator=torch.Generator().manual_seed(7))
-    return network
+from tests.core.small_trainings import WORDS, network_for, params_of, titles_of
 
 
 def trained(params: Train, titles: EncodedTitles, validation: EncodedTitles) -> tuple[TitleNetwork, list[Epoch]]:
@@ -291,51 +253,3 @@ def test_gradient_clip_bounds_the_norm() -> None:
     assert float(norm) > 0.01
     optimizer.step(0.01, norm)
     assert float(optimizer.gradient_norm()) == pytest.approx(0.01, rel=1e-3)
-
-
-def saved(state: State) -> State:
-    """A state as another process would read it."""
-    facts = json.loads(json.dumps(state.facts))
-    return State(facts, safetensors.torch.load(safetensors.torch.save(dict(state.tensors))))
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"ngram_dimensions": 8, "ngram_dropout": 0.3, "dropout": 0.2, "word_vectors": "trained"},
-        {"optimizer": "adam", "word_vectors": "trained", "weight_decay": 0.01},
-        {"architecture": "cnn", "filters": 6, "dropout": 0.3, "word_vectors": "semi_frozen", "trained_words": 9}
-        | {"unfreeze_epoch": 2},
-        {"keep": "last", "patience": 2},
-    ],
-)
-@pytest.mark.parametrize("events", [1, 4, 9, 14])
-def test_a_training_that_was_killed_ends_with_the_weights_of_an_undisturbed_one(
-    values: dict[str, Any], events: int
-) -> None:
-    params = params_of(epochs=4, **values)
-    titles, validation = titles_of(150, 1), titles_of(60, 2)
-
-    def begun() -> Training:
-        return Training(network_for(params), titles, validation, params)
-
-    undisturbed = begun()
-    told = list(undisturbed.run(progress_seconds=0))
-    killed = begun()
-    for _, _ in zip(range(events), killed.run(progress_seconds=0), strict=False):
-        state = saved(killed.state())
-    resumed = begun()
-    resumed.resume(state)
-    rest = list(resumed.run(progress_seconds=0))
-    assert len(rest) == len(told) - events
-    for name, value in undisturbed.network.state_dict().items():
-        assert torch.equal(value, resumed.network.state_dict()[name]), name
-    without_clock = [replace(epoch, seconds=0.0) for epoch in resumed.epochs]
-    assert without_clock == [replace(epoch, seconds=0.0) for epoch in undisturbed.epochs]
-
-
-def test_a_state_of_other_titles_is_refused() -> None:
-    params = params_of()
-    state = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params).state()
-    with pytest.raises(BadData, match="150 training titles, but there are 90"):
-        Training(network_for(params), titles_of(90, 1), titles_of(60, 2), params).resume(state)

@@ -1,0 +1,63 @@
+"""A training that was killed goes on from its state and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from meli_tasks.core.errors import BadData
+from meli_tasks.core.training import State, Training
+from tests.core.small_trainings import network_for, params_of, titles_of
+
+
+def saved(state: State) -> State:
+    """A state as another process would read it."""
+    facts = json.loads(json.dumps(state.facts))
+    return State(facts, safetensors.torch.load(safetensors.torch.save(dict(state.tensors))))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"ngram_dimensions": 8, "ngram_dropout": 0.3, "dropout": 0.2, "word_vectors": "trained"},
+        {"optimizer": "adam", "word_vectors": "trained", "weight_decay": 0.01},
+        {"architecture": "cnn", "filters": 6, "dropout": 0.3, "word_vectors": "semi_frozen", "trained_words": 9}
+        | {"unfreeze_epoch": 2},
+        {"keep": "last", "patience": 2},
+    ],
+)
+@pytest.mark.parametrize("events", [1, 4, 9, 14])
+def test_a_training_that_was_killed_ends_with_the_weights_of_an_undisturbed_one(
+    values: dict[str, Any], events: int
+) -> None:
+    params = params_of(epochs=4, **values)
+    titles, validation = titles_of(150, 1), titles_of(60, 2)
+
+    def begun() -> Training:
+        return Training(network_for(params), titles, validation, params)
+
+    undisturbed = begun()
+    told = list(undisturbed.run(progress_seconds=0))
+    killed = begun()
+    for _, _ in zip(range(events), killed.run(progress_seconds=0), strict=False):
+        state = saved(killed.state())
+    resumed = begun()
+    resumed.resume(state)
+    rest = list(resumed.run(progress_seconds=0))
+    assert len(rest) == len(told) - events
+    for name, value in undisturbed.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
+    without_clock = [replace(epoch, seconds=0.0) for epoch in resumed.epochs]
+    assert without_clock == [replace(epoch, seconds=0.0) for epoch in undisturbed.epochs]
+
+
+def test_a_state_of_other_titles_is_refused() -> None:
+    params = params_of()
+    state = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params).state()
+    with pytest.raises(BadData, match="150 training titles, but there are 90"):
+        Training(network_for(params), titles_of(90, 1), titles_of(60, 2), params).resume(state)
