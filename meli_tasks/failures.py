@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from meli_tasks.store import Store
+from meli_tasks.store import Store, name_part
 
 LONGEST_MESSAGE = 400  # characters of an error's message; the log has all of it
 
@@ -27,14 +27,9 @@ class Failure:
         return f"{self.task} [{self.of}]" if self.of else self.task
 
 
-def plain(run_id: str) -> str:
-    """A run's id as a part of a name in the store, as plans have it."""
-    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in run_id)
-
-
 def folder(run_id: str) -> str:
     """The prefix in the store of what is told of a run."""
-    return f"notices/{plain(run_id)}"
+    return f"notices/{name_part(run_id)}"
 
 
 def keep(store: Store, run_id: str, failure: Failure, map_index: int = -1) -> None:

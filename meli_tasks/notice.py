@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from meli_tasks.artifacts import find
 from meli_tasks.core.errors import BadSettings, TrackingUnavailable
-from meli_tasks.failures import LONGEST_MESSAGE, Failure, folder, of_run, plain
+from meli_tasks.failures import LONGEST_MESSAGE, Failure, folder, of_run
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.live import live_name
 from meli_tasks.mlflow_server import without_credentials
@@ -25,7 +25,7 @@ from meli_tasks.plan import Plan
 from meli_tasks.preview import spoken
 from meli_tasks.runner import Step
 from meli_tasks.settings import Settings
-from meli_tasks.store import Store
+from meli_tasks.store import Store, name_part
 from meli_tasks.tracking import Tracking
 
 logger = logging.getLogger("meli_tasks")
@@ -146,7 +146,7 @@ def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why
 
 def _plan(store: Store, run_id: str) -> Plan | None:
     """The newest plan of a run; a run that was asked differently when it was cleared has several."""
-    names = [name for name in store.names(f"plans/{plain(run_id)}/") if name.count("/") == 2]
+    names = [name for name in store.names(f"plans/{name_part(run_id)}/") if name.count("/") == 2]
     plans = [plan for name in names if (plan := Plan.load(store, name)).run_id == run_id]
     return max(plans, key=lambda plan: plan.at, default=None)
 

@@ -21,7 +21,7 @@ from meli_tasks.ledger import Champion
 from meli_tasks.request import Request
 from meli_tasks.runner import Step
 from meli_tasks.settings import Settings
-from meli_tasks.store import Store
+from meli_tasks.store import Store, name_part
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ class Plan:
         if self.name:
             return
         asked = canonical_json([self.request, self.ingest.key, {name: step.key for name, step in self.sets.items()}])
-        run = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in self.run_id)
-        object.__setattr__(self, "name", f"plans/{run}/{hashlib.sha256(asked.encode()).hexdigest()[:12]}.json")
+        object.__setattr__(
+            self, "name", f"plans/{name_part(self.run_id)}/{hashlib.sha256(asked.encode()).hexdigest()[:12]}.json"
+        )
 
     @property
     def folder(self) -> str:

@@ -16,7 +16,7 @@ from meli_tasks.past_runs import evaluated
 from meli_tasks.plan import Plan, make_plan
 from meli_tasks.preview import Preview, preview, spoken
 from meli_tasks.settings import Settings
-from meli_tasks.store import Store
+from meli_tasks.store import Store, name_part
 
 PREFIX = "backfills/"
 LOOKS_AT_ONCE = 4
@@ -123,8 +123,7 @@ class BackfillPreview:
 
 def folder(backfill_id: str) -> str:
     """The prefix in the store of what is kept of a backfill."""
-    safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in backfill_id)
-    return f"{PREFIX}{safe}"
+    return f"{PREFIX}{name_part(backfill_id)}"
 
 
 def backfills(store: Store) -> list[BackfillPreview]:

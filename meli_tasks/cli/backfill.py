@@ -125,13 +125,14 @@ def _backfill(params: dict[str, Any], yes: bool, here: bool, as_json: bool) -> N
     from meli_tasks.backfill.preview import look_ahead
     from meli_tasks.backfill.report import report
     from meli_tasks.cli import backfill_runs
+    from meli_tasks.cli.local_run import new_run_id
     from meli_tasks.settings import Settings
 
     settings = Settings.from_environment()
     asked = Backfill.check(params, settings)
     store = settings.open_store()
     api = None if here else backfill_runs.airflow(settings)
-    seen = look_ahead(asked, settings, store, backfill_runs.new_id())
+    seen = look_ahead(asked, settings, store, new_run_id())
     if not as_json:
         _show(seen)
     if not seen.runs:

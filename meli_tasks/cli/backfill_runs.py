@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -25,11 +24,6 @@ TRAINING = "meli_training"
 POOL = "backfill"
 ENDED = ("success", "failed")
 SECONDS_BETWEEN_LOOKS = 1.0
-
-
-def new_id() -> str:
-    """The id of a backfill run in this process."""
-    return f"local__{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}_{os.getpid()}"
 
 
 def airflow(settings: Settings) -> AirflowApi:

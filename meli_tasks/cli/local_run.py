@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from meli_tasks.core.errors import MeliError
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("meli_tasks.cli")
 
 STAGES = ("ingest", "preprocess", "embed", "train", "evaluate", "promote")
+
+
+def new_run_id() -> str:
+    """The id of a run in this process: its time, and enough chance that no other of that second has it."""
+    return f"local__{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(3)}"
 
 
 class Watcher(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -110,14 +109,14 @@ def run(  # noqa: PLR0917 options, all given by name
 
 def run_local(params: dict[str, Any], as_of: datetime | None, until: str, as_json: bool) -> None:
     """Run the stages up to `until`, tell how it went, and leave with exit code 1 if a set failed."""
-    from meli_tasks.cli.local_run import LocalRun
+    from meli_tasks.cli.local_run import LocalRun, new_run_id
     from meli_tasks.cli.run_report import Report
 
     now = datetime.now(UTC)
     day: date = as_of.date() if as_of else now.date()
     started = time.monotonic()
     with Report(quiet=as_json) as report:
-        local = LocalRun(report, run_id=f"local__{now:%Y-%m-%dT%H-%M-%S}_{os.getpid()}")
+        local = LocalRun(report, run_id=new_run_id())
         local.go(params, day, until)
     outcome = local.outcome(time.monotonic() - started)
     if as_json:

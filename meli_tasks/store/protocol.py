@@ -88,6 +88,11 @@ def checked_name(name: str) -> str:
     return name
 
 
+def name_part(text: str) -> str:
+    """Any text, such as a run's id, as a part of a name: what is no letter, digit, '-', '_' or '.' becomes '-'."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text)
+
+
 def checked_prefix(prefix: str) -> str:
     """`prefix` itself. Errors: StoreRefused for one that names could not begin with."""
     if prefix.startswith("/") or ".." in prefix.split("/"):

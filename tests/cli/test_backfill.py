@@ -88,6 +88,11 @@ def test_a_failed_set_is_named_and_tried_again_alone(outcome: Any, monkeypatch: 
     assert again["report"]["state"] == "success"
 
 
+def test_two_backfills_begun_in_one_second_are_two(outcome: Any) -> None:
+    # Nothing is to be computed, so they begin at once.
+    assert len({backfill()["preview"]["id"] for _ in range(4)}) == 4
+
+
 def test_backfills_are_listed_with_what_came_of_them(outcome: Any) -> None:
     told = document("backfill", "--list")["backfills"]
     assert {line["state"] for line in told} == {"success", "failed"}
