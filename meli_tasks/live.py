@@ -11,16 +11,18 @@ import logging
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from meli_tasks.core.errors import MeliError
 from meli_tasks.store import Store
+
+Point = TypeVar("Point")
 
 logger = logging.getLogger("meli_tasks")
 
 SECONDS_BETWEEN_NOTES = 1.0
 SECONDS_AFTER_A_FAILURE = 60.0
-MOST_LOSSES = 300  # then every second one is dropped: a curve needs no more
+MOST_POINTS = 300  # of a curve; then every second one is dropped
 
 
 def live_name(stage: str, key: str) -> str:
@@ -50,14 +52,13 @@ class LiveLog:
         logger.debug("%s %s: %s", self._about["stage"], self._about["name"], values, extra={"progress": self._values})
         if "step" in values and "loss" in values:
             self._losses.append((int(values["step"]), float(values["loss"])))
-            if len(self._losses) > MOST_LOSSES:
-                self._losses = self._losses[::2]
+            self._losses = _thinned(self._losses)
         if time.monotonic() >= self._next_note:
             self._note("running")
 
     def epoch(self, values: Mapping[str, float | int | bool]) -> None:
         """Keep what an epoch came to, for the curves of who watches."""
-        self._history.append(dict(values))
+        self._history = _thinned([*self._history, dict(values)])
 
     def finished(self) -> None:
         """Leave the last note of a step that succeeded."""
@@ -79,3 +80,8 @@ class LiveLog:
             pause = SECONDS_AFTER_A_FAILURE
             logger.warning("progress could not be noted in the store: %s", error)
         self._next_note = time.monotonic() + pause
+
+
+def _thinned(points: list[Point]) -> list[Point]:
+    """The points of a curve, every second one when there are too many; the newest stays."""
+    return points if len(points) <= MOST_POINTS else points[::-2][::-1]

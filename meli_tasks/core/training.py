@@ -135,7 +135,7 @@ class Training:
         self.step = self.first_step = 0
         self.epoch = 1
         self.batches_done = 0
-        self.began = time.monotonic()
+        self.began = self.told = time.monotonic()
         self.epochs: list[Epoch] = []
         self.best, self.stale = -1.0, 0
         self.kept: dict[str, Tensor] | None = None
@@ -152,7 +152,8 @@ class Training:
         Afterwards the network holds the weights of the best epoch (ties go to the earlier), or of the last.
         Raises Diverged before the step whose loss or gradient is not finite.
         """
-        self.began, self.first_step = time.monotonic(), self.step
+        self.began = self.told = time.monotonic()
+        self.first_step = self.step
         while self.epoch <= self.params.epochs and not 0 < self.params.patience <= self.stale:
             began = time.monotonic()
             yield from self._steps(progress_seconds)
@@ -223,15 +224,14 @@ class Training:
             self.loss_total.zero_()
             self.weight_total.zero_()
         order = torch.randperm(len(self.titles), generator=self.order)[self.batches_done * self.params.batch_size :]
-        told = time.monotonic()
         for rows, batch in self.titles.batches(order.to(self.device), self.params.batch_size):
             loss = self._one_step(rows, batch)
             now = time.monotonic()
-            if now - told >= progress_seconds:
+            if now - self.told >= progress_seconds:
                 rate = (self.step - self.first_step) / (now - self.began)
                 left, speed = (self.steps - self.step) / rate, self.params.batch_size * rate
                 yield Progress(self.epoch, self.params.epochs, self.step, self.steps, speed, float(loss), left)
-                told = time.monotonic()
+                self.told = time.monotonic()
 
     def _one_step(self, rows: Tensor, batch: Batch) -> Tensor:
         labels = self.titles.labels[rows]

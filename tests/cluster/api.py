@@ -12,7 +12,7 @@ from urllib.parse import quote
 from meli_tasks.airflow_api import AirflowApi
 from meli_tasks.core.errors import MeliError
 
-TRAINING = "meli_training"
+TRAINING, BACKFILL = "meli_training", "meli_backfill"
 T = TypeVar("T")
 
 

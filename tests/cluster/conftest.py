@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster import database
+from tests.cluster.api import BACKFILL, TRAINING
 from tests.cluster.cluster import Cluster, running
 
 
@@ -26,3 +27,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         with running(tmp_path_factory.mktemp("cluster")) as started:
             yield started
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(cluster: Cluster) -> Iterator[None]:
+    """A test that fails in the middle of its run leaves the workers to the next one."""
+    yield
+    for dag in (TRAINING, BACKFILL):
+        for run in cluster.api.runs(dag):
+            if run["state"] in {"queued", "running"}:
+                cluster.api.cancel(dag, run["dag_run_id"])

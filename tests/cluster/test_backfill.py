@@ -8,13 +8,12 @@ from collections.abc import Collection
 import pytest
 
 from meli_tasks.store import Store
-from tests.cluster.api import TRAINING
+from tests.cluster.api import BACKFILL, TRAINING
 from tests.cluster.cluster import Cluster
 from tests.cluster.runs import opened
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]
 
-DAG = "meli_backfill"
 DATES = [f"2026-10-0{day}" for day in range(1, 6)]
 SETS = ["quick_mlp", "quick_cnn", "mlp"]
 # The same words and vectors for all three sets.
@@ -42,8 +41,8 @@ def test_a_grid_computes_each_thing_once_and_asked_again_nothing(cluster: Cluste
     earlier = {run["dag_run_id"]: run["conf"] for run in cluster.api.runs(TRAINING)}
     before = {stage: keys(store, stage) for stage in STAGES}
 
-    first = cluster.api.trigger(DAG, ASKED, "")
-    assert cluster.api.wait(first, 1500, DAG) == "success", cluster.api.standing(first, DAG)
+    first = cluster.api.trigger(BACKFILL, ASKED, "")
+    assert cluster.api.wait(first, 1500, BACKFILL) == "success", cluster.api.standing(first, BACKFILL)
     computed = {stage: keys(store, stage) - before[stage] for stage in STAGES}
     once = len(DATES)
     assert {stage: len(found) for stage, found in computed.items()} == {
@@ -56,10 +55,10 @@ def test_a_grid_computes_each_thing_once_and_asked_again_nothing(cluster: Cluste
     assert {runs[name]["state"] for name in started} == {"success"}
     assert attempts(store, started) == {stage: len(computed[stage]) for stage in STAGES}
 
-    again = cluster.api.trigger(DAG, ASKED, "")
-    assert cluster.api.wait(again, 600, DAG) == "success", cluster.api.standing(again, DAG)
+    again = cluster.api.trigger(BACKFILL, ASKED, "")
+    assert cluster.api.wait(again, 600, BACKFILL) == "success", cluster.api.standing(again, BACKFILL)
     assert {stage: keys(store, stage) - before[stage] for stage in STAGES} == computed
-    report = cluster.api.returned(DAG, again, "report")
+    report = cluster.api.returned(BACKFILL, again, "report")
     assert report["computed"] == 0, report
 
 

@@ -16,6 +16,7 @@ from tests.cluster.runs import SOURCE, history, opened, told, training_key, trai
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]
 
 SETS = ["quick_mlp", "quick_cnn"]
+SMALL_STEPS = {"train.batch_size": 16}  # many of them make an epoch that lasts, on a fast machine too
 SECONDS_AWAY = 90
 SECONDS_OF_TRAINING = 150  # longer than the api-server is away
 SECONDS_TO_END = 1500
@@ -23,7 +24,8 @@ SECONDS_TO_END = 1500
 
 def epochs_for(cluster: Cluster, seconds: float) -> int:
     """How many epochs the quicker set trains in these seconds, on this machine, two at a time."""
-    run = cluster.api.trigger(TRAINING, {"source": SOURCE, "sets": SETS, "overrides": {"train.epochs": 6}}, "")
+    asked = {"source": SOURCE, "sets": SETS, "overrides": {**SMALL_STEPS, "train.epochs": 6}}
+    run = cluster.api.trigger(TRAINING, asked, "")
     assert cluster.api.wait(run, 600) == "success"
     keys = [training_key(told(cluster, run, task)) for task in trainings(cluster, run)]
     # The first epoch also loads what is lazy.
@@ -33,7 +35,7 @@ def epochs_for(cluster: Cluster, seconds: float) -> int:
 
 def test_a_run_outlives_the_outages_of_its_parts(cluster: Cluster) -> None:
     epochs = epochs_for(cluster, SECONDS_OF_TRAINING)
-    asked = {"source": SOURCE, "sets": SETS, "overrides": {"train.epochs": epochs}}
+    asked = {"source": SOURCE, "sets": SETS, "overrides": {**SMALL_STEPS, "train.epochs": epochs}}
     run = cluster.api.trigger(TRAINING, asked, "")
     both = until(lambda: both_train(cluster, run), 300, lambda: cluster.api.standing(run))
     victim, survivor = (next(task for task in both if task.worker == worker) for worker in GPU_WORKERS)

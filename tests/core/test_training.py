@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,17 @@ def test_progress_tells_where_it_is() -> None:
     assert all(event.titles_per_second > 0 and math.isfinite(event.loss) for event in told)
     silent = list(train(network_for(params), TITLES, VALIDATION, params, progress_seconds=1e9))
     assert [type(event) for event in silent] == [Epoch]
+
+
+def test_epochs_shorter_than_the_pause_between_two_reports_are_told_of_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock) / 10)
+    params = params_of(epochs=50, batch_size=len(TITLES))
+    told = [event for event in train(network_for(params), TITLES, VALIDATION, params) if isinstance(event, Progress)]
+    assert len(told) >= 20
+    assert [event.epoch for event in told] == sorted({event.epoch for event in told})
 
 
 @given(step=st.integers(0, 99), warmup=st.floats(0, 0.9), schedule=st.sampled_from(["constant", "cosine", "one_cycle"]))
