@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from meli_tasks.core.networks import Batch
+from meli_tasks.core.batch import Batch
 
 
 @dataclass(frozen=True)

@@ -6,83 +6,14 @@ F filters, K categories. A batch arrives flat (CSR): the ids of all its titles i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from meli_tasks.core.batch import Batch
 from meli_tasks.core.hyperparameters import Train
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some titles on the device. Offsets have B + 1 entries, the first 0; ids are int64."""
-
-    tokens: Tensor
-    offsets: Tensor
-    longest: int
-    ngrams: Tensor | None = None
-    ngram_offsets: Tensor | None = None
-    ngram_values: Tensor | None = None
-
-
-class RowTable(nn.Module):
-    """Vectors by id, of which a batch touches few: gradient and optimiser see those rows only.
-
-    `lookup` in training gives a small leaf tensor of the distinct rows and the ids into it; after the backward pass
-    `gradient` tells the optimiser which rows and how. With `every_row` those are all that train, as the lab's dense
-    Adam had it. Only ids under `trained` (and not the padding, id 0, when `padding`) ever change.
-    """
-
-    weight: Tensor
-
-    def __init__(
-        self, rows: int, dimensions: int, *, trained: int, every_row: bool = False, padding: bool = False
-    ) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(rows, dimensions), requires_grad=False)
-        self.trained = min(trained, rows)
-        self.awake = True
-        self.every_row = every_row
-        self.padding = padding
-        self._touched: tuple[Tensor, Tensor] | None = None
-
-    def lookup(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Ids (any shape) -> (ids into the second, vectors (rows, dimensions))."""
-        self._touched = None
-        if not (self.training and torch.is_grad_enabled() and self.awake and self.trained):
-            return ids, self.weight
-        if self.every_row:
-            leaf = self.weight.detach().requires_grad_()
-            self._touched = (torch.arange(self.trained, device=ids.device), leaf)
-            return ids, leaf
-        # A flag a row and a running count instead of a sort: exact, and cheap beside the vectors themselves.
-        seen = torch.zeros(len(self.weight), dtype=torch.bool, device=ids.device)
-        seen[ids.reshape(-1)] = True
-        rows = seen.nonzero().squeeze(1)
-        position = torch.empty(len(seen), dtype=torch.int64, device=ids.device)
-        position[rows] = torch.arange(len(rows), device=ids.device)
-        leaf = self.weight.index_select(0, rows).requires_grad_()
-        self._touched = (rows, leaf)
-        return position[ids], leaf
-
-    def trained_part(self) -> Tensor:
-        """The rows that may change, sharing memory with the table."""
-        return self.weight.detach()[int(self.padding) : self.trained]
-
-    def gradient(self) -> tuple[Tensor, Tensor] | None:
-        """(distinct rows (n,), their gradient (n, dimensions)) of the last backward pass; None when nothing trains."""
-        if self._touched is None or self._touched[1].grad is None:
-            return None
-        rows, gradient = self._touched[0], self._touched[1].grad
-        # Rows ascend: those that may not change are a prefix (padding) and a suffix (beyond `trained`).
-        first, last = int(self.padding), self.trained
-        if not self.every_row:
-            if not self.padding and last == len(self.weight):
-                return rows, gradient
-            first, last = torch.searchsorted(rows, torch.tensor([first, last], device=rows.device)).tolist()
-        return rows[first:last], gradient[first:last]
+from meli_tasks.core.ngram_bag import NgramBag
+from meli_tasks.core.row_table import RowTable
 
 
 class Dropout(nn.Module):
@@ -100,34 +31,6 @@ class Dropout(nn.Module):
             return values
         kept = torch.empty_like(values).bernoulli_(1.0 - self.share, generator=self.generator)
         return values * kept.div_(1.0 - self.share)
-
-
-class NgramBag(nn.Module):
-    """The weighted sum of a title's n-gram vectors, then a bias and a ReLU: (B, N)."""
-
-    def __init__(self, count: int, dimensions: int, dropout: float, generator: torch.Generator) -> None:
-        super().__init__()
-        self.table = RowTable(count, dimensions, trained=count)
-        self.bias = nn.Parameter(torch.zeros(dimensions))
-        self.dropout = dropout
-        self.generator = generator
-        # A title's values have norm 1, so a sum keeps the vectors' own scale.
-        self.table.weight.normal_(0.0, (2.0 / dimensions) ** 0.5)
-
-    def forward(self, batch: Batch) -> Tensor:
-        """(B, N); a title without n-grams gets what the bias alone gives."""
-        ids, offsets, values = batch.ngrams, batch.ngram_offsets, batch.ngram_values
-        assert ids is not None and offsets is not None and values is not None
-        if self.dropout and self.training:
-            draw = torch.rand(len(ids), generator=self.generator, device=ids.device)
-            kept = (draw >= self.dropout).nonzero().squeeze(1)
-            offsets = torch.searchsorted(kept, offsets)
-            ids, values = ids[kept], values[kept] / (1.0 - self.dropout)
-        local, vectors = self.table.lookup(ids)
-        total = functional.embedding_bag(
-            local, vectors, offsets, mode="sum", per_sample_weights=values, include_last_offset=True
-        )
-        return torch.relu(total + self.bias)
 
 
 def windows_of(offsets: Tensor, length: int, words: int) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.networks import RowTable, TitleNetwork
+from meli_tasks.core.networks import TitleNetwork
+from meli_tasks.core.row_table import RowTable
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8

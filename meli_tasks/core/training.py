@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from meli_tasks.core.batch import Batch
 from meli_tasks.core.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData, Diverged
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.networks import Batch, TitleNetwork
+from meli_tasks.core.networks import TitleNetwork
 from meli_tasks.core.optimizers import Optimizer
 
 FIRST_SHARE = 1 / 25

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
+from meli_tasks.core.batch import Batch
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.networks import Batch, RowTable, TitleNetwork, build, windows_of
+from meli_tasks.core.networks import TitleNetwork, build, windows_of
+from meli_tasks.core.row_table import RowTable
 
 WORDS, DIMENSIONS, NGRAMS, CATEGORIES = 20, 5, 30, 4
 

@@ -12,11 +12,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meli_tasks.core.batch import Batch
 from meli_tasks.core.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData, Diverged
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.networks import Batch, RowTable, TitleNetwork
+from meli_tasks.core.networks import TitleNetwork
 from meli_tasks.core.optimizers import Optimizer, RowAdam
+from meli_tasks.core.row_table import RowTable
 from meli_tasks.core.training import (
     Epoch,
     Progress,
