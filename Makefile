@@ -9,7 +9,7 @@ REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop status test test-browser test-cluster test-compose lint format lock docs-lab bench-accuracy bench-sample bench-ingest bench-stack secrets clean
+.PHONY: help setup demo stop status test test-browser test-cluster test-compose lint format lock docs-lab bench secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,17 +53,8 @@ format: $(VENV)/.dev ## put the code into its form
 docs-lab: $(VENV)/.demo ## run the lab's experiments and write the table of docs/lab.md (an hour on 2 cores)
 	@$(BIN)/python -m benchmarks.lab --source $(REAL_DATA)/meli_spanish.csv.gz
 
-bench-accuracy: $(VENV)/.demo ## test balanced accuracy of the default sets on the real titles, over three seeds
-	@$(BIN)/python benchmarks/accuracy.py --source $(REAL_DATA)/meli_spanish.csv.gz
-
-bench-sample: $(VENV)/.demo ## rows a second of the sample's generator
-	@$(BIN)/python benchmarks/bench_sample.py
-
-bench-ingest: $(VENV)/.demo ## rows a second of ingest, against the plain reader of the format
-	@$(BIN)/python benchmarks/bench_ingest.py
-
-bench-stack: $(VENV)/.demo ## peak memory of the demo's stack, everything counted
-	@$(BIN)/python benchmarks/stack_memory.py
+bench: $(VENV)/.dev ## measure it: a table and .meli/bench/ (PARTS="peers growth", ROWS=5000000, SEEDS=1,2,3, THREADS=2)
+	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m benchmarks $(PARTS) $(if $(ROWS),--rows $(ROWS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(THREADS),--threads $(THREADS))
 
 lock: $(VENV)/.uv ## work out the exact versions again
 	@for lock in "dev --extra cluster" demo cluster; do set -- $$lock; name=$$1; \

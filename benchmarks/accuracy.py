@@ -1,61 +1,56 @@
-"""Balanced accuracy of sets on the test titles, over several seeds: `make bench-accuracy`.
+"""Part `accuracy`: balanced accuracy on the test titles of the default sets and of their ensemble, over several seeds.
 
-    python benchmarks/accuracy.py --source titles.csv.gz [--sets mlp,cnn] [--seeds 1,2,3] [--work FOLDER]
-
-Listings, words and vectors are computed once; a seed changes the weights' start, the order and the dropout. The test
-split is only read here. Finished steps stay in the work folder, so that an interrupted benchmark goes on where it was.
+Listings and words are computed once; a seed changes the word vectors, the weights' start, the order and the dropout.
+The test split is only read here.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 from pathlib import Path
+from typing import Any
 
-from meli_tasks.pipeline import Pipeline
-from meli_tasks.plan import evaluate_step
-from meli_tasks.settings import Settings
+from benchmarks.apart import run_apart
+from benchmarks.bench_default import overrides
+from benchmarks.figures import Figure, Options, at_least
+from benchmarks.steps import Steps, titles_file, told
+from meli_tasks import named_sets
+from meli_tasks.core.hyperparameters import Ensemble
 
-
-def measured(settings: Settings, source: str, name: str, seed: int) -> tuple[float, float]:
-    """Train one set with one seed: (test balanced accuracy, seconds of its training)."""
-    pipeline = Pipeline(settings, f"accuracy-{name}-{seed}")
-    plan, _ = pipeline.plan({"source": source, "sets": [name], "overrides": {"train.seed": seed}}, None)
-    pipeline.ingest(plan)
-    for index in range(len(plan.recipes)):
-        pipeline.preprocess(plan, index)
-        pipeline.embed(plan, index)
-    trained, _ = pipeline.train(plan, name)
-    step = evaluate_step(plan, {name: plan.sets[name].key})
-    pipeline.runner.run(step)
-    return pipeline.scores(step.key)[name]["balanced_accuracy"], trained.manifest.seconds
+SETS = ("mlp", "cnn")
+ENSEMBLE = "ensemble"
+TARGETS = {"mlp": 0.955, "cnn": 0.950, ENSEMBLE: 0.960}
 
 
-def main() -> None:
-    """Print a table and its JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--sets", default="mlp,cnn")
-    parser.add_argument("--seeds", default="1,2,3")
-    parser.add_argument("--work", type=Path, default=Path(".meli/accuracy"))
-    options = parser.parse_args()
-    work = options.work.absolute()
-    settings = Settings.from_environment().model_copy(
-        update={"store": f"file://{work}/store", "cache": work / "cache", "mlflow_uri": ""}
-    )
-    table = {}
-    for name in options.sets.split(","):
-        found = [measured(settings, options.source, name, int(seed)) for seed in options.seeds.split(",")]
-        accuracies, seconds = zip(*found, strict=True)
-        table[name] = {"test balanced accuracy": accuracies, "training seconds": seconds}
-        spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
-        print(
-            f"{name:<12} {statistics.mean(accuracies):.4f} +- {spread:.4f} over seeds {options.seeds} "
-            f"({', '.join(f'{a:.4f}' for a in accuracies)}), {statistics.median(seconds):.0f} s a training"
-        )
-    print(json.dumps(table))
+def measured(work: str, source: str, seed: int, small: bool) -> dict[str, float]:
+    """Balanced accuracy on the test titles by label, of one seed."""
+    steps = Steps(Path(work), Path(source))
+    models: dict[str, Path] = {}
+    for name in SETS:
+        changed: dict[str, Any] = {**overrides(small), "embed.seed": seed, "train.seed": seed}
+        models[name] = steps.train(named_sets.resolve(name, changed))
+    members = {f"model:{label}": folder for label, folder in models.items()}
+    mixed = steps.run("ensemble", {"ingest": steps.listings, **members}, Ensemble())
+    if (mixed / "model.json").exists():  # else the mean does not beat its best member, and there is no candidate
+        models[ENSEMBLE] = mixed
+    return {label: score["balanced_accuracy"] for label, score in steps.scores(models).items()}
 
 
-if __name__ == "__main__":
-    main()
+def run(options: Options) -> list[Figure]:
+    """The mean over the seeds of each set and of the ensemble; the note has each and their spread."""
+    where = {"work": str(options.work), "source": str(titles_file(options)), "small": options.small}
+    found = {}
+    for seed in options.seeds:
+        found[seed], _ = run_apart("benchmarks.accuracy:measured", {**where, "seed": seed}, options.threads)
+    (options.out / "accuracy.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    figures = []
+    for label, target in TARGETS.items():
+        each = {seed: scores[label] for seed, scores in found.items() if label in scores}
+        if not each:
+            continue
+        spread = f", standard deviation {statistics.stdev(each.values()):.4f}" if len(each) > 1 else ""
+        seeds = ", ".join(f"seed {seed} {value:.4f}" for seed, value in each.items())
+        name, mean, note = f"`{label}`: test", statistics.mean(each.values()), f"{told(options)}; {seeds}{spread}"
+        figures.append(Figure(name, mean, "balanced accuracy", target=at_least(target), note=note))
+    return figures

@@ -1,34 +1,39 @@
-"""Rows a second that ingest reads, in processor time, beside a baseline; and its peak memory.
+"""Part `ingest`: rows a second of processor time that ingest reads, checks and deals, beside a plain reader.
 
-The source is the project's sample, written as gzipped CSV, JSON Lines and Parquet. The baseline reads the CSV with
-Python's csv module and does nothing with it. Ratios travel between machines, rates do not.
+The source is the sample, written as gzipped CSV, JSON Lines and Parquet. The baseline reads the same file with
+Python's own modules (Parquet: pyarrow, into Python's values) and does nothing with the rows.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
 import json
-import resource
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
+from benchmarks.apart import Clock
+from benchmarks.figures import Figure, Options
 from meli_tasks.core.sample import COLUMNS, sample
 from meli_tasks.stages import ingest
 from meli_tasks.stages.log import SilentLog
 from meli_tasks.stages.sample_file import write_sample
 
+ROWS = 300_000
+SMALL_ROWS = 5_000
+ROUNDS = 3
 
-def write_sources(folder: Path, rows: int) -> dict[str, Path]:
-    """The sample in three formats, by name."""
-    files = {name: folder / name for name in ("titles.csv.gz", "titles.jsonl.gz", "titles.parquet")}
-    write_sample(files["titles.parquet"], rows, 1, 0.01)
+
+def write_sources(folder: Path, rows: int) -> list[Path]:
+    """The sample in three formats."""
+    csv_path, json_path, parquet_path = (folder / f"titles.{kind}" for kind in ("csv.gz", "jsonl.gz", "parquet"))
+    write_sample(parquet_path, rows, 1, 0.01)
     with (
-        gzip.open(files["titles.csv.gz"], "wt", compresslevel=3, newline="", encoding="utf-8") as csv_file,
-        gzip.open(files["titles.jsonl.gz"], "wt", compresslevel=3, encoding="utf-8") as json_file,
+        gzip.open(csv_path, "wt", compresslevel=3, newline="", encoding="utf-8") as csv_file,
+        gzip.open(json_path, "wt", compresslevel=3, encoding="utf-8") as json_file,
     ):
         writer = csv.writer(csv_file)
         writer.writerow(COLUMNS)
@@ -36,45 +41,44 @@ def write_sources(folder: Path, rows: int) -> dict[str, Path]:
             for row in zip(*chunk.values(), strict=True):
                 writer.writerow(row)
                 json_file.write(json.dumps(dict(zip(COLUMNS, row, strict=True)), ensure_ascii=False) + "\n")
-    return files
+    return [csv_path, json_path, parquet_path]
 
 
-def baseline(path: Path) -> None:
-    """The rows of a CSV, read and dropped."""
+def plainly(path: Path) -> None:
+    """The rows of a file, read and dropped."""
+    if path.suffix == ".parquet":
+        for batch in pq.ParquetFile(path).iter_batches():
+            batch.to_pylist()
+        return
     with gzip.open(path, "rt", newline="", encoding="utf-8") as file:
-        for _ in csv.reader(file):
+        for _ in csv.reader(file) if ".csv" in path.suffixes else map(json.loads, file):
             pass
 
 
 def ingested(path: Path) -> None:
     """The stage, whole."""
-    with tempfile.TemporaryDirectory() as out:
+    with tempfile.TemporaryDirectory(dir=path.parent) as out:
         ingest.run({"source": path}, Path(out), {}, SilentLog())
 
 
-def rate(work: Callable[[Path], None], path: Path, rows: int) -> dict[str, int]:
-    """Rows a second of processor time and by the clock, the best of three."""
-    processor, clock = [], []
-    for _ in range(3):
-        start_processor, start_clock = time.process_time(), time.perf_counter()
+def rate(work: Callable[[Path], None], path: Path, rows: int) -> tuple[float, float]:
+    """Rows a second by the clock and of processor time, the best of some rounds."""
+    seen = []
+    for _ in range(ROUNDS):
+        clock = Clock()
         work(path)
-        processor.append(time.process_time() - start_processor)
-        clock.append(time.perf_counter() - start_clock)
-    return {"rows_per_processor_second": round(rows / min(processor)), "rows_per_second": round(rows / min(clock))}
+        seen.append(clock.read())
+    return rows / min(seconds for seconds, _ in seen), rows / min(cpu_seconds for _, cpu_seconds in seen)
 
 
-def main() -> None:
-    """Measures and prints one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=300_000)
-    rows = parser.parse_args().rows
-    with tempfile.TemporaryDirectory() as folder:
-        files = write_sources(Path(folder), rows)
-        found: dict[str, object] = {"rows": rows, "csv module alone": rate(baseline, files["titles.csv.gz"], rows)}
-        found |= {name: rate(ingested, path, rows) for name, path in files.items()}
-    found["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps(found, indent=2))
-
-
-if __name__ == "__main__":
-    main()
+def run(options: Options) -> list[Figure]:
+    """One figure for each size and format."""
+    figures = []
+    for rows in options.rows or (SMALL_ROWS if options.small else ROWS,):
+        folder = options.work / str(rows)
+        folder.mkdir(parents=True)
+        for path in write_sources(folder, rows):
+            (by_clock, ours), (_, theirs) = rate(ingested, path, rows), rate(plainly, path, rows)
+            name, note = f"{rows:,} rows, {path.name.partition('.')[2]}", f"{by_clock:,.0f} rows/s by the clock"
+            figures.append(Figure(name, ours, "rows/CPU-s", baseline=theirs, note=note))
+    return figures

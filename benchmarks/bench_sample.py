@@ -1,4 +1,4 @@
-"""Rows a second of the sample's generator, in processor time of one core, beside a plain baseline.
+"""Part `sample`: rows a second of the sample's generator, in processor time of one core, beside a plain baseline.
 
 The baseline makes the cheapest titles there could be: six random words of one list, joined. Ratios travel between
 machines, rates do not.
@@ -6,13 +6,17 @@ machines, rates do not.
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import time
 from collections.abc import Callable
 
+from benchmarks.figures import Figure, Options
+from meli_tasks.core.sample import sample
+
 WORDS = ("zapatillas", "nike", "negro", "talle", "funda", "silicona", "celular", "original", "oferta", "mesa", "kit")
+ROWS = 500_000
+SMALL_ROWS = 5_000
+ROUNDS = 3
 
 
 def plain(rows: int) -> int:
@@ -23,41 +27,25 @@ def plain(rows: int) -> int:
 
 def generated(rows: int) -> int:
     """The sample's rows."""
-    from meli_tasks.core.sample import sample
-
     return sum(len(chunk["title"]) for chunk in sample(rows))
 
 
-def rate(make: Callable[[int], int], rows: int, rounds: int) -> float:
+def rate(make: Callable[[int], int], rows: int) -> float:
     """The best of some rounds, in rows a second of processor time."""
     best = float("inf")
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         start = time.process_time()
-        assert make(rows) == rows
+        if (made := make(rows)) != rows:
+            raise RuntimeError(f"{make.__name__} made {made} rows of {rows}")
         best = min(best, time.process_time() - start)
     return rows / best
 
 
-def main() -> None:
-    """Measures and prints one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=500_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
+def run(options: Options) -> list[Figure]:
+    """One figure for each size."""
     generated(1)
-    sample_rate = rate(generated, arguments.rows, arguments.rounds)
-    plain_rate = rate(plain, arguments.rows, arguments.rounds)
-    print(
-        json.dumps(
-            {
-                "rows": arguments.rows,
-                "sample_rows_per_second": round(sample_rate),
-                "plain_rows_per_second": round(plain_rate),
-                "ratio": round(sample_rate / plain_rate, 2),
-            }
-        )
-    )
-
-
-if __name__ == "__main__":
-    main()
+    sizes = options.rows or (SMALL_ROWS if options.small else ROWS,)
+    return [
+        Figure(f"sample of {rows:,} rows", rate(generated, rows), "rows/CPU-s", baseline=rate(plain, rows))
+        for rows in sizes
+    ]

@@ -1,4 +1,4 @@
-"""The lab's experiments on titles of yours: writes the tables of docs/lab.md.
+"""The lab's experiments on titles of yours: writes the tables of docs/lab.md. Also the part `lab` of `make bench`.
 
     python -m benchmarks.lab                      # ../shared/data or $MELI_REAL_DATA, else say so
     python -m benchmarks.lab --source FILE --only cnn_1 --dry
@@ -10,10 +10,8 @@ kept in the work folder and not run again.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -22,20 +20,13 @@ from typing import Any
 
 import torch
 
+from benchmarks.figures import Figure, Options
+from benchmarks.page import markdown_table, write_between
+from benchmarks.steps import RAN, Steps, titles_file, told
 from meli_tasks import named_sets
-from meli_tasks.core.hyperparameters import Evaluate, Ingest, Section
-from meli_tasks.stages import VERSIONS, embed, evaluate, ingest, preprocess, train
-from meli_tasks.stages.log import SilentLog
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "lab.md"
-STAGES: dict[str, Any] = {
-    "ingest": ingest,
-    "preprocess": preprocess,
-    "embed": embed,
-    "train": train,
-    "evaluate": evaluate,
-}
 ON_TITLES = {"embed.method": "word2vec"}
 
 RECORDED = {  # train loss, validation loss, validation balanced accuracy
@@ -49,7 +40,7 @@ RECORDED = {  # train loss, validation loss, validation balanced accuracy
 }
 IN_PICTURES = ("in pictures", "", "")
 
-MISTAKES = {  # what switches one of the lab's mistakes off
+MISTAKES: dict[str, dict[str, Any]] = {  # what switches one of the lab's mistakes off
     "dropout off at evaluation": {"train.dropout_at_evaluation": False},
     "no sigmoid before the loss": {"train.sigmoid_before_loss": False},
     "mean over the words only": {"train.mean_over_padding": False},
@@ -58,39 +49,15 @@ MISTAKES = {  # what switches one of the lab's mistakes off
 NOT_OF = {"mlp": "no sigmoid before the loss", "cnn": "mean over the words only"}
 
 
-class Bench:
-    """Runs steps into folders named by what they are made from."""
-
-    def __init__(self, work: Path, source: Path) -> None:
-        self.work = work
-        self.ingest = self.run("ingest", {"source": source}, Ingest())
-
-    def run(self, stage: str, inputs: Mapping[str, Path], params: Section) -> Path:
-        """The step's folder, computed unless it is there."""
-        made_from = {name: path.name if path.parent == self.work else str(path) for name, path in inputs.items()}
-        described = [VERSIONS[stage], params.model_dump(mode="json"), made_from]
-        folder = self.work / f"{stage}-{hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]}"
-        if not (folder / "summary.json").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            summary = STAGES[stage].run(inputs, folder, params, SilentLog())
-            (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
-        return folder
-
-    def measure(self, name: str, overrides: Mapping[str, Any]) -> dict[str, float]:
-        """Losses and balanced accuracies of one set with overrides, trained and tested."""
-        began = time.monotonic()
-        values = named_sets.resolve(name, {**ON_TITLES, **overrides})
-        prepared = self.run("preprocess", {"ingest": self.ingest}, values.preprocess)
-        vectors = self.run("embed", {"preprocess": prepared}, values.embed)
-        model = self.run("train", {"preprocess": prepared, "embed": vectors}, values.train)
-        tested = self.run("evaluate", {"ingest": self.ingest, f"model:{name}": model}, Evaluate())
-        last = json.loads((model / "history.json").read_text(encoding="utf-8"))[-1]
-        scores = json.loads((tested / "scores.json").read_text(encoding="utf-8"))
-        measured = {key: last[key] for key in ("train_loss", "validation_loss", "validation_balanced_accuracy")}
-        measured["test_balanced_accuracy"] = scores[name]["balanced_accuracy"]
-        print(f"{name} {dict(overrides) or ''}: {measured}, {time.monotonic() - began:.0f} s", flush=True)
-        return measured
+def measure(steps: Steps, name: str, overrides: Mapping[str, Any]) -> dict[str, float]:
+    """Losses and balanced accuracies of one set with overrides, trained and tested."""
+    began = time.monotonic()
+    model = steps.train(named_sets.resolve(name, {**ON_TITLES, **overrides}))
+    last = json.loads((model / "history.json").read_text(encoding="utf-8"))[-1]
+    measured = {key: last[key] for key in ("train_loss", "validation_loss", "validation_balanced_accuracy")}
+    measured["test_balanced_accuracy"] = steps.scores({name: model})[name]["balanced_accuracy"]
+    print(f"{name} {dict(overrides) or ''}: {measured}, {time.monotonic() - began:.0f} s", flush=True)
+    return measured
 
 
 def cells(measured: Mapping[str, float]) -> list[str]:
@@ -98,53 +65,56 @@ def cells(measured: Mapping[str, float]) -> list[str]:
     return [f"{value:.3f}" for value in measured.values()]
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table, numbers to the right."""
-    lines = [header, ["---"] + ["--:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def side_by_side(bench: Bench, names: list[str]) -> str:
+def side_by_side(steps: Steps, names: list[str]) -> str:
     """Every set, what was recorded, faithful and corrected."""
     header = ["set", "recorded: train loss", "val. loss", "val. bacc"]
     for variant in ("faithful", "corrected"):
         header += [f"{variant}: train loss", "val. loss", "val. bacc", "test bacc"]
     rows = []
     for name in names:
-        measured = [*cells(bench.measure(name, {})), *cells(bench.measure(f"{name}_corrected", {}))]
+        measured = [*cells(measure(steps, name, {})), *cells(measure(steps, f"{name}_corrected", {}))]
         rows.append([f"`{name}`", *RECORDED.get(name, IN_PICTURES), *measured])
-    return table(header, rows)
+    return markdown_table(header, rows)
 
 
-def one_at_a_time(bench: Bench, name: str, epochs: int) -> str:
+def one_at_a_time(steps: Steps, name: str, epochs: int) -> str:
     """The faithful set, each mistake alone switched off, then all of them."""
     longer = {"train.epochs": epochs}
     architecture = named_sets.load(name).train.architecture
     tries: dict[str, dict[str, Any]] = {"as the lab ran it": {}}
     tries |= {what: off for what, off in MISTAKES.items() if what != NOT_OF[architecture]}
-    rows = [[what, *cells(bench.measure(name, {**longer, **off}))] for what, off in tries.items()]
-    rows.append(["all of these (corrected)", *cells(bench.measure(f"{name}_corrected", longer))])
-    return table([f"`{name}`, {epochs} epochs", "train loss", "val. loss", "val. bacc", "test bacc"], rows)
+    rows = [[what, *cells(measure(steps, name, {**longer, **off}))] for what, off in tries.items()]
+    rows.append(["all of these (corrected)", *cells(measure(steps, f"{name}_corrected", longer))])
+    return markdown_table([f"`{name}`, {epochs} epochs", "train loss", "val. loss", "val. bacc", "test bacc"], rows)
 
 
-def write_between(page: Path, marker: str, text: str) -> None:
-    """Replaces what stands between the marker's two comments."""
-    begin, end = f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
-    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        sys.exit(f"{page} has no {begin} ... {end} to write between")
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
-
-
-def described(bench: Bench) -> str:
+def described(steps: Steps) -> str:
     """What the figures were measured on, in a sentence."""
-    splits = json.loads((bench.ingest / "summary.json").read_text(encoding="utf-8"))
+    splits = json.loads((steps.listings / RAN).read_text(encoding="utf-8"))["summary"]
     counts = splits["splits"]
     return (
         f"{counts['train']:,} training, {counts['validation']:,} validation and {counts['test']:,} test titles, "
         f"{splits['categories']:,} categories; word vectors of 300 dimensions, trained on the training titles."
     )
+
+
+def run(options: Options) -> list[Figure]:
+    """Test balanced accuracy of each lab's set as it was run, beside the same without its mistakes."""
+    steps, figures = Steps(options.work, titles_file(options)), []
+    short: dict[str, Any] = {"train.epochs": 1, "embed.epochs": 1} if options.small else {}
+    for name in faithful_sets()[: 1 if options.small else None]:
+        found = {set_name: measure(steps, set_name, short) for set_name in (name, f"{name}_corrected")}
+        corrected = found[f"{name}_corrected"]["test_balanced_accuracy"]
+        note = f"{told(options)}; the baseline is `{name}_corrected`"
+        figures.append(
+            Figure(f"`{name}`: test", found[name]["test_balanced_accuracy"], "balanced accuracy", corrected, note=note)
+        )
+    return figures
+
+
+def faithful_sets() -> list[str]:
+    """The lab's experiments as they were run, by name."""
+    return [name for name in named_sets.names() if named_sets.load(name).variant == "faithful"]
 
 
 def main() -> None:
@@ -164,11 +134,11 @@ def main() -> None:
         )
     if options.threads:
         torch.set_num_threads(options.threads)
-    names = options.only or [name for name in named_sets.names() if named_sets.load(name).variant == "faithful"]
-    bench = Bench(options.work, options.source)
-    tables = {"lab-data": described(bench), "lab-sets": side_by_side(bench, names)}
+    names = options.only or faithful_sets()
+    steps = Steps(options.work, options.source)
+    tables = {"lab-data": described(steps), "lab-sets": side_by_side(steps, names)}
     if not options.only:
-        tables |= {f"lab-{name}": one_at_a_time(bench, name, options.epochs) for name in ("mlp_2", "cnn_1")}
+        tables |= {f"lab-{name}": one_at_a_time(steps, name, options.epochs) for name in ("mlp_2", "cnn_1")}
     for marker, text in tables.items():
         print(f"\n{text}")
         if not options.dry:

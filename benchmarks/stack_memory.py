@@ -1,20 +1,27 @@
-"""Peak memory of the demo's stack: the proportional set size of every process in its sessions, sampled until it ends.
+"""Part `stack`: peak memory of the demo's whole stack, from its start to its promotion.
 
-    python benchmarks/stack_memory.py [--seconds 120]
-
-Run it in a second terminal beside `make demo`. PSS shares the pages that forks have in common, so the sum is what the
-machine really gives. Linux only.
+Starts `make demo` in a folder of its own, looks at every process of its sessions each second until the demo ends, and
+stops what it left running. PSS shares the pages that forks have in common, so the sum is what the machine really
+gives. Linux only.
 """
 
 from __future__ import annotations
 
-import argparse
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
 
+from benchmarks.figures import Figure, Options
 from meli_tasks.stack import processes
 from meli_tasks.stack.home import Home
+
+SECONDS_BETWEEN_LOOKS = 1.0
+ROWS = 20_000
+SMALL_ROWS = 2_000
+SETTINGS = ("MELI_", "AWS_", "MLFLOW_", "AIRFLOW")
 
 
 def megabytes(pid: int) -> float:
@@ -23,10 +30,10 @@ def megabytes(pid: int) -> float:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("Pss:")), 0.0)
 
 
-def sample(home: Home) -> Counter[str]:
+def look(home: Home) -> Counter[str]:
     """Megabytes by service."""
     by_service: Counter[str] = Counter()
     for record in processes.running(home):
@@ -35,23 +42,30 @@ def sample(home: Home) -> Counter[str]:
     return by_service
 
 
-def main() -> None:
-    """Sample, and print each new peak."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=120.0, help="how long to watch")
-    parser.add_argument("--every", type=float, default=1.0, help="seconds between samples")
-    arguments = parser.parse_args()
-    home = Home.here()
-    deadline = time.monotonic() + arguments.seconds
+def run(options: Options) -> list[Figure]:
+    """The peak over all services, and what each of them had then."""
+    home = Home(options.work / "home")
+    rows = SMALL_ROWS if options.small else ROWS
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+    environment = bare | {
+        "MELI_HOME": str(home.root),
+        "MELI_SETS": "quick_mlp,quick_cnn",
+        "MELI_SOURCE": f"sample:rows={rows}",
+    }
+    command = [sys.executable, "-m", "meli_tasks.stack"]
     peak: Counter[str] = Counter()
-    while time.monotonic() < deadline:
-        seen = sample(home)
-        if seen.total() > peak.total():
-            peak = seen
-            print(f"{peak.total():6d} MB  {dict(peak.most_common())}", flush=True)
-        time.sleep(arguments.every)
-    print(f"Peak: {peak.total()} MB")
-
-
-if __name__ == "__main__":
-    main()
+    with (options.out / "demo.log").open("wb") as said:
+        demo = subprocess.Popen([*command, "demo"], env=environment, stdout=said, stderr=said)
+        try:
+            while demo.poll() is None:
+                seen = look(home)
+                peak = seen if seen.total() > peak.total() else peak
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+        finally:
+            demo.terminate()
+            demo.wait()
+            subprocess.run([*command, "stop"], env=environment, stdout=said, stderr=said, check=True)
+    if demo.returncode != 0:
+        raise RuntimeError(f"the demo ended with status {demo.returncode}: {options.out / 'demo.log'} says why")
+    note = ", ".join(f"{name} {size:,}" for name, size in peak.most_common())
+    return [Figure(f"the demo's stack, {rows:,} rows, quick sets", peak.total(), "MB", note=note)]

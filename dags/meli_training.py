@@ -123,10 +123,74 @@ def train(choice: dict[str, str]) -> dict[str, Any]:
         return {"set": choice["set"], **facts(result, pipeline.store.url), "mlflow": url}
 
 
-# A family that was not chosen is skipped, and evaluate must run all the same: no narrower rule allows that.
+@task
+def searches(recipes: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The search that was asked for, if any: a list, so that without one no worker with a card is asked for."""
+    from meli_tasks.pipeline import Pipeline
+
+    with plain_failures():
+        _, plan = Pipeline.of(recipes[0]["plan"], settings)
+        if not plan.request.get("search_minutes"):  # nor has a plan of a time when there were no searches
+            return []
+        return [{"plan": plan.name, "family": plan.request["search_family"]}]
+
+
+@task(
+    queue="gpu",
+    pool="gpu",
+    executor_config={"pod_template_file": str(GPU_POD)},
+    map_index_template="{{ task.op_kwargs['wanted']['family'] }}",
+    # It chooses its own set to start from, so a recipe that failed does not concern it.
+    trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+)
+def search(wanted: dict[str, str]) -> dict[str, Any]:
+    from meli_tasks.pipeline import Pipeline
+
+    with plain_failures():
+        pipeline, plan = Pipeline.of(wanted["plan"], settings)
+        found, url = pipeline.search(plan)
+        manifest = f"{pipeline.store.url}/{found.manifest.name}"
+        told = {"accuracy": found.accuracy, "start": found.start, "start_accuracy": found.start_accuracy}
+        return {"set": found.name, "manifest": manifest, "seconds": round(found.seconds, 2), "mlflow": url, **told}
+
+
+def trained_of(plan: Any, *families: Iterable[dict[str, Any]] | None) -> list[str]:
+    """The sets whose training succeeded, by what the training tasks returned."""
+    # A run that is reprocessed with other sets still hands on what its removed trainings returned.
+    keys = {(name, step.key) for name, step in plan.sets.items()}
+    returned = [result for family in families for result in family or ()]
+    found = ((result["set"], result["manifest"].split("/")[-2]) for result in returned)
+    # Once the search has added its set, a family that is cleared trains it too.
+    return list(dict.fromkeys(name for name, key in found if (name, key) in keys))
+
+
+# A family that was not chosen is skipped, and what follows must run all the same: no narrower rule allows that.
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def ensemble(
+    recipes: list[dict[str, Any]] | None,
+    mlps: Iterable[dict[str, Any]] | None,
+    cnns: Iterable[dict[str, Any]] | None,
+    found: Iterable[dict[str, Any]] | None,
+) -> dict[str, Any]:
+    if not recipes:
+        raise AirflowSkipException("There is no plan, so there are no models to weigh.")
+    from meli_tasks.pipeline import Pipeline
+
+    with plain_failures():
+        pipeline, plan = Pipeline.of(recipes[0]["plan"], settings)
+        result = pipeline.ensemble(plan, trained_of(plan, mlps, cnns, found))
+        if result is None:
+            raise AirflowSkipException("There is no ensemble: the line above says why.")
+        return {**facts(result, pipeline.store.url), "reason": result.manifest.summary["reason"]}
+
+
+# Also after an ensemble that failed: the models are measured without it.
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def evaluate(
-    recipes: list[dict[str, Any]] | None, mlps: Iterable[dict[str, Any]] | None, cnns: Iterable[dict[str, Any]] | None
+    recipes: list[dict[str, Any]] | None,
+    mlps: Iterable[dict[str, Any]] | None,
+    cnns: Iterable[dict[str, Any]] | None,
+    found: Iterable[dict[str, Any]] | None,
 ) -> dict[str, Any]:
     if not recipes:
         if reason := get_current_context()["ti"].xcom_pull(task_ids="plan", key=NOTHING_NEW):
@@ -136,10 +200,7 @@ def evaluate(
 
     with plain_failures():
         pipeline, plan = Pipeline.of(recipes[0]["plan"], settings)
-        # A run that is reprocessed with other sets still hands on what its removed trainings returned.
-        keys = {(name, step.key) for name, step in plan.sets.items()}
-        returned = [*(mlps or ()), *(cnns or ())]
-        trained = [result["set"] for result in returned if (result["set"], result["manifest"].split("/")[-2]) in keys]
+        trained = trained_of(plan, mlps, cnns, found)
         failed = [name for name in plan.sets if name not in trained]
         return pipeline.evaluate(plan, trained, failed)
 
@@ -190,5 +251,10 @@ with DAG(
     # The sets wait for ingest although they do not read it: if it fails, no training is tried.
     listings >> [vectors, mlp_sets, cnn_sets]
     vectors >> [mlps, cnns]
-    measured = evaluate(recipes, mlps, cnns)
+    wanted = searches(recipes)
+    found = search.expand(wanted=wanted)
+    listings >> wanted
+    vectors >> found
+    measured = evaluate(recipes, mlps, cnns, found)
+    ensemble(recipes, mlps, cnns, found) >> measured
     promote(recipes, measured)

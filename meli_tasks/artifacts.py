@@ -17,6 +17,9 @@ from typing import Any
 from meli_tasks.core.errors import MissingArtifact
 from meli_tasks.store import Store
 
+MODEL_STAGES = ("train", "ensemble")
+"""The stages whose artifacts classify titles. A model's key alone says which it is: keys hold the stage."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -100,6 +103,20 @@ def need(store: Store, stage: str, key: str) -> Manifest:
             f"or `meli run {stage}`."
         )
     return manifest
+
+
+def find_model(store: Store, key: str) -> Manifest | None:
+    """The manifest of a model, be it a training's or an ensemble's; None if nobody has computed it."""
+    return next(filter(None, (find(store, stage, key) for stage in MODEL_STAGES)), None)
+
+
+def need_model(store: Store, key: str) -> Manifest:
+    """The same.
+
+    Raises:
+        MissingArtifact: nobody has computed it.
+    """
+    return find_model(store, key) or need(store, MODEL_STAGES[0], key)
 
 
 def describe_file(path: Path) -> Output:

@@ -1,4 +1,4 @@
-"""The local cache of artifacts: each is fetched, or computed, at most once per machine.
+"""The local cache of artifacts, and of what else is costly to make: each is fetched, or made, once per machine.
 
 A folder appears under its final name only when it is whole, by one rename; a folder that is there is complete.
 """
@@ -33,7 +33,7 @@ _FULL = re.compile(
 
 @dataclass(frozen=True)
 class Cache:
-    """Artifacts below `folder`, the least recently used removed beyond `gigabytes`."""
+    """Folders below `folder`, the least recently used removed beyond `gigabytes`."""
 
     folder: Path
     gigabytes: float
@@ -71,9 +71,8 @@ class Cache:
         Raises:
             BadData: a file in the store is not the one the manifest describes.
         """
-        folder = self._folder_of(manifest)
-        with contextlib.suppress(FileNotFoundError):
-            os.utime(folder)
+        name = _name_of(manifest)
+        if folder := self.find(name):
             return folder
         with self.work_folder() as work:
             for file, output in manifest.outputs.items():
@@ -86,12 +85,23 @@ class Cache:
                         f"sha256 {seen.sha256[:12]}, expected {output.bytes} bytes, {output.sha256[:12]}. "
                         f"Compute it again: run with `force`."
                     )
-            self.adopt(manifest, work)
-        return folder
+            return self.adopt(manifest, work)
 
     def adopt(self, manifest: Manifest, folder: Path) -> Path:
-        """Move a complete folder into the cache; if somebody was quicker, theirs is kept."""
-        target = self._folder_of(manifest)
+        """Move an artifact's complete folder into the cache; if somebody was quicker, theirs is kept."""
+        return self.keep(_name_of(manifest), folder)
+
+    def find(self, name: str) -> Path | None:
+        """The folder kept under a name, from now on the most recently used; None if there is none."""
+        folder = self.folder / name
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(folder)
+            return folder
+        return None
+
+    def keep(self, name: str, folder: Path) -> Path:
+        """Move a complete folder into the cache, as KIND/IDENTITY-VERSION; if somebody was quicker, theirs is kept."""
+        target = self.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             folder.rename(target)
@@ -100,9 +110,6 @@ class Cache:
                 raise
         self._prune()
         return target
-
-    def _folder_of(self, manifest: Manifest) -> Path:
-        return self.folder / manifest.stage / f"{manifest.key}-{manifest.attempt}"
 
     def _tidy(self) -> None:
         """Remove the work folders of runs that were killed, and so could not."""
@@ -127,16 +134,20 @@ class Cache:
         for used, size, folder in sorted(entries):
             if excess <= 0 or time.time() - used < SECONDS_IN_USE:
                 return
-            self._remove(folder)
+            self.remove(folder)
             excess -= size
 
-    def _remove(self, folder: Path) -> None:
+    def remove(self, folder: Path) -> None:
         """Take its name away at once, then its files: a folder under its name is whole, also if we are killed here."""
         leaving = self.folder / "work" / uuid.uuid4().hex
         leaving.parent.mkdir(exist_ok=True)
         with contextlib.suppress(FileNotFoundError):  # another task was quicker
             folder.rename(leaving)
         shutil.rmtree(leaving, ignore_errors=True)
+
+
+def _name_of(manifest: Manifest) -> str:
+    return f"{manifest.stage}/{manifest.key}-{manifest.attempt}"
 
 
 def no_space(error: Exception, folder: Path) -> NoSpace | None:

@@ -26,8 +26,9 @@ SECTIONS: Sections = {
         "source", "as_of", "window_days", "date_column", "language", "reliable_only", "max_bad_share",
         "min_category_rows",
     ),
-    "Sets": ("sets", "force"),
+    "Sets": ("sets", "stored_sets", "ensemble", "ensemble_members", "force"),
     OVERRIDES: (),
+    "Search": ("search_minutes", "search_family"),
     "Promotion": ("promotion", "min_gain", "min_probability"),
 }  # fmt: skip
 
@@ -51,7 +52,9 @@ def fields_of(model: type[BaseModel], sections: Sections, settings: Settings) ->
     fields["source"].update(default=settings.source, minLength=1)
     titles = {name: f"{name}: {named_sets.load(name).title}" for name in named_sets.names()}
     chosen = chosen_sets(settings)
-    fields["sets"].update(default=chosen, examples=list(titles), values_display=titles, minItems=1, uniqueItems=True)
+    # Null is what a cleared list becomes: a run may be of sets in the store alone.
+    fields["sets"].update(type=["array", "null"], default=chosen, examples=list(titles), values_display=titles)
+    fields["sets"]["uniqueItems"] = True
     return fields
 
 

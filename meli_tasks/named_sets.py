@@ -1,6 +1,7 @@
-"""Hyperparameter sets by name: YAML files in the package's folder `sets`, one a set, checked by the one schema.
+"""Hyperparameter sets by name: YAML files of the package or of the store, checked by the one schema.
 
-A file may say `extends: <set>` and write only what differs. Overrides are dotted keys, {"train.epochs": 5}.
+The package's own come first: no set in the store can take the name of one of them. A file may say `extends: <set>` and
+write only what differs. Overrides are dotted keys, {"train.epochs": 5}.
 Every mistake becomes a BadHyperparameters that names the set, what was seen, and the nearest right thing.
 """
 
@@ -10,71 +11,97 @@ import difflib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from meli_tasks import stored_sets
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.hyperparameters import HyperparameterSet
+
+if TYPE_CHECKING:
+    from meli_tasks.settings import Settings
+    from meli_tasks.store import Store
 
 SECTIONS = ("preprocess", "embed", "train")
 _ORDER = ("default", "quick", "faithful", "corrected")
 _BOUNDS = ("ge", "gt", "le", "lt")
-_LONGEST_NAME = 200
 _KEYS_HINT = "keys begin with preprocess., embed. or train., e.g. train.epochs"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Airflow reads every set whenever it parses the DAG
 
 
 @cache
 def names() -> tuple[str, ...]:
-    """Every set: the defaults, the quick ones, then the lab's, each faithful one before its corrected one."""
-    folder = resources.files("meli_tasks") / "sets"
-    found = [entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")]
+    """The package's sets: the defaults, the quick ones, then the lab's, each faithful one before its corrected one."""
     rank = {variant: min(place, 2) for place, variant in enumerate(_ORDER)}
-    return tuple(sorted(found, key=lambda name: (rank.get(str(_values(name).get("variant", "default")), 2), name)))
+    variants = {name: str(_values(name).get("variant", "default")) for name in _shipped_names()}
+    return tuple(sorted(variants, key=lambda name: (rank.get(variants[name], 2), name)))
 
 
 @cache
 def load(name: str) -> HyperparameterSet:
-    """The set of that name. BadHyperparameters when there is none, or its file is wrong."""
-    return _checked(_values(name), f"Set '{name}'")
+    """The package's set of that name. BadHyperparameters when there is none, or its file is wrong."""
+    return checked(_values(name), f"Set '{name}'")
 
 
-def resolve(name: str, overrides: Mapping[str, Any]) -> HyperparameterSet:
+def resolve(name: str, overrides: Mapping[str, Any], settings: Settings | None = None) -> HyperparameterSet:
     """The set with overrides, e.g. {"train.epochs": 5, "train.hidden": "512,256", "embed.method": "word2vec"}.
+
+    With `settings` the sets in their store count too; it is opened only for a name that the package does not know.
 
     BadHyperparameters for an unknown set or key, or a value the schema refuses.
     """
-    if not overrides:
+    shipped = is_shipped(name)
+    if shipped and not overrides:
         return load(name)
-    values = {key: dict(value) if isinstance(value, dict) else value for key, value in _values(name).items()}
+    store = None if shipped else stored_sets.store_of(settings)
+    values = {key: dict(value) if isinstance(value, dict) else value for key, value in _values(name, store).items()}
     for key, value in overrides.items():
         field = parameter(key)
         section, _, name_inside = key.partition(".")
         if isinstance(value, bool) and field.annotation is not bool:  # Python would take true for 1
             raise BadHyperparameters(f"Overrides: {key} = {str(value).lower()}, expected {expected(field)}")
         values.setdefault(section, {})[name_inside] = _listed(value) if is_list(field) else value
-    return _checked(values, f"Set '{name}' with the overrides")
+    return checked(values, f"Set '{name}' with the overrides" if overrides else f"Set '{name}'")
 
 
-def _values(name: str, children: tuple[str, ...] = ()) -> dict[str, Any]:
+def made_by(name: str, settings: Settings) -> dict[str, Any]:
+    """Who made a set in the store, and how; empty for the package's own."""
+    store = None if is_shipped(name) else stored_sets.store_of(settings)
+    text = stored_sets.read(store, name) if store else None
+    told = stored_sets.parsed(text, name).get("made_by") if text else None
+    return told if isinstance(told, dict) else {}
+
+
+def is_shipped(name: str) -> bool:
+    """Whether the package has a set of that name."""
+    return _shipped_text(name) is not None
+
+
+def _shipped_text(name: str) -> str | None:
+    file = resources.files("meli_tasks") / "sets" / f"{name}.yaml"
+    return file.read_text(encoding="utf-8") if stored_sets.is_name(name) and file.is_file() else None
+
+
+def _shipped_names() -> list[str]:
+    folder = resources.files("meli_tasks") / "sets"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def _values(name: str, store: Store | None = None, children: tuple[str, ...] = ()) -> dict[str, Any]:
     """The file's values laid over those of the set it extends."""
     if name in children:
         raise BadHyperparameters(f"Set '{children[0]}' extends itself: {' -> '.join((*children, name))}")
-    file = resources.files("meli_tasks") / "sets" / f"{name}.yaml"
-    if not name.replace("_", "").replace("-", "").isalnum() or len(name) > _LONGEST_NAME or not file.is_file():
-        raise BadHyperparameters(_unknown_set(name, children))
-    try:
-        values = yaml.load(file.read_text(encoding="utf-8"), _LOADER)
-    except yaml.YAMLError as error:
-        raise BadHyperparameters(f"Set '{name}' is not YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise BadHyperparameters(f"Set '{name}' must hold keys and values, seen {type(values).__name__}")
+    text = _shipped_text(name)
+    stored = stored_sets.read(store, name) if text is None and store is not None else None
+    if text is None and stored is None:
+        raise BadHyperparameters(_unknown_set(name, store, children))
+    values = stored_sets.parsed(text or stored or "", name)
+    if stored is not None:
+        values.pop("made_by", None)
     parent = values.pop("extends", None)
-    return _laid_over(_values(str(parent), (*children, name)), values) if parent is not None else values
+    return _laid_over(_values(str(parent), store, (*children, name)), values) if parent is not None else values
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -86,17 +113,17 @@ def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _unknown_set(name: str, children: tuple[str, ...]) -> str:
-    folder = resources.files("meli_tasks") / "sets"
-    known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+def _unknown_set(name: str, store: Store | None, children: tuple[str, ...]) -> str:
+    known = _shipped_names() + (stored_sets.names(store) if store else [])
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    said = f"There is no set '{name[:_LONGEST_NAME]}'"
+    said = f"There is no set '{name[: stored_sets.LONGEST_NAME]}'"
     if children:
         said = f"Set '{children[-1]}' extends '{name}', but there is no such set"
     return f"{said}. " + (f"The nearest: {', '.join(near)}." if near else f"There are: {', '.join(known)}.")
 
 
-def _checked(values: dict[str, Any], where: str) -> HyperparameterSet:
+def checked(values: dict[str, Any], where: str) -> HyperparameterSet:
+    """The values as a set. BadHyperparameters, beginning with `where`, names everything the schema refuses."""
     try:
         return HyperparameterSet.model_validate(values)
     except ValidationError as error:

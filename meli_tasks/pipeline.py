@@ -10,19 +10,22 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from meli_tasks.artifacts import canonical_json, need
+from meli_tasks.artifacts import Manifest, canonical_json, need
 from meli_tasks.core.errors import BadData, Conflict
 from meli_tasks.ledger import Ledger
 from meli_tasks.named_sets import SECTIONS
-from meli_tasks.plan import Plan, evaluate_step, make_plan, measured_models
+from meli_tasks.plan import Plan, ensemble_step, evaluate_step, made_ensemble, make_plan, measured_models, no_ensemble
 from meli_tasks.preview import Preview, preview
 from meli_tasks.registry import Registry
 from meli_tasks.request import Request
 from meli_tasks.runner import Result, Runner, Step
 from meli_tasks.settings import Settings
 from meli_tasks.tracking import Tracking
+
+if TYPE_CHECKING:
+    from meli_tasks.search import Outcome
 
 logger = logging.getLogger("meli_tasks")
 
@@ -66,6 +69,8 @@ class Pipeline:
             logger.info("set %s: %s", name, canonical_json({key: values[key] for key in SECTIONS}))
         for line in seen.lines():
             logger.info("%s", line)
+        if request.search_minutes:
+            logger.info("besides, a search of the %s for %g minutes", request.search_family, request.search_minutes)
         plan.save(self.store)
         seen.save(plan, self.store)
         return plan, seen
@@ -87,8 +92,32 @@ class Pipeline:
         result = self.runner.run(plan.sets[set_name], force=plan.force)
         return result, self.tracking.training(plan, set_name, result.manifest)
 
+    def search(self, plan: Plan) -> tuple[Outcome, str | None]:
+        """Search as the plan says, and add what was found to the plan's sets; also the URL of its MLflow run.
+
+        A retry goes on with what is left of the minutes, and knows the trials that ended.
+        """
+        from meli_tasks.search import Asked, LogWatcher, Search  # brings Optuna, which no other task needs
+
+        request = Request.model_validate(plan.request)
+        asked = Asked(request.search_minutes, request.search_family, titles=plan.ingest.key)
+        as_of = date.fromisoformat(plan.as_of) if plan.as_of else None
+        found = Search(asked, request, self.runner, LogWatcher(), as_of=as_of).run()
+        for line in found.lines():
+            logger.info("%s", line)
+        plan = plan.add_searched(found.name, found.step, found.values, self.store)
+        return found, self.tracking.training(plan, found.name, found.manifest)
+
+    def ensemble(self, plan: Plan, trained: Sequence[str]) -> Result | None:
+        """Weigh the trained sets into one model; None when there is to be none, and the log says why."""
+        step = ensemble_step(plan, trained)
+        if step is None:
+            logger.info("no ensemble: %s", no_ensemble(plan, trained))
+            return None
+        return self.runner.run(step, force=plan.force)
+
     def evaluate(self, plan: Plan, trained: Sequence[str], failed: Sequence[str]) -> dict[str, Any]:
-        """Measure every trained set, and the champion, on the run's test split.
+        """Measure every trained set, the ensemble made of them, and the champion, on the run's test split.
 
         Returns:
             The evaluate artifact's key, the models behind its labels and the champion's label, for `promote`; and the
@@ -141,7 +170,8 @@ class Pipeline:
 
     def _measure(self, plan: Plan, trained: Sequence[str]) -> dict[str, Any]:
         last = Ledger(self.store).last()
-        models, label = measured_models(plan, trained, last.champion if last else None)
+        ensemble = made_ensemble(plan, trained, self.store)
+        models, label = measured_models(plan, trained, ensemble, last.champion if last else None)
         step: Step = evaluate_step(plan, models)
         result = self.runner.run(step, force=plan.force)
         return {
@@ -149,6 +179,7 @@ class Pipeline:
             "hit": result.hit,
             "trained": sorted(trained),
             "models": models,
+            "ensemble": _told(ensemble),
             "champion": label,
             "ledger": last.number if last else 0,
         }
@@ -171,3 +202,10 @@ class Pipeline:
         decision = registry.apply(plan, measured, result.manifest)
         logger.info("%s: %s", decision.action, decision.reason)
         return decision.model_dump(mode="json", exclude={"evidence"})
+
+
+def _told(ensemble: Manifest | None) -> dict[str, Any] | None:
+    """What the run's report says of its ensemble, offered or not."""
+    if ensemble is None:
+        return None
+    return {"key": ensemble.key, **{name: ensemble.summary[name] for name in ("offered", "reason", "weights")}}

@@ -14,14 +14,21 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from meli_tasks import named_sets, sources
-from meli_tasks.artifacts import canonical_json
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.artifacts import Manifest, canonical_json, find
+from meli_tasks.core.errors import BadHyperparameters, MissingArtifact
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.ledger import Champion
 from meli_tasks.request import Request
 from meli_tasks.runner import Step
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store, name_part
+
+ENSEMBLE = "ensemble"
+"""The stage that weighs a run's models into one, and that model's label among them. No set may have this name."""
+
+
+SEARCHED = "searched.json"
+"""What stands beside a plan whose run searched: the set that was found."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,8 @@ class Recipe:
 @dataclass(frozen=True)
 class Plan:
     """What a run will do. `sets` maps a set's name to its training step, in the order they were chosen.
+
+    Is the run to search, the set that was found joins them when the plan is loaded afterwards.
 
     `name` is the plan's in the store: by run, and by what was asked, so asking differently overwrites nothing.
     """
@@ -75,13 +84,23 @@ class Plan:
         return [name for name, step in self.sets.items() if step.params["architecture"] == architecture]
 
     def steps(self) -> list[Step]:
-        """Every step known in advance, in the order they run; evaluate and promote depend on how trainings end."""
+        """Every step known in advance, in the order they run; evaluate and promote depend on how trainings end.
+
+        So does the ensemble: the step is that of a run in which all succeed.
+        """
         prepared = [step for recipe in self.recipes for step in (recipe.preprocess, *recipe.embeds)]
-        return [self.ingest, *prepared, *self.sets.values()]
+        ensemble = ensemble_step(self, list(self.sets))
+        return [self.ingest, *prepared, *self.sets.values(), *([ensemble] if ensemble else [])]
 
     def save(self, store: Store) -> None:
         """Write the plan; the same plan of the same run is the same object."""
         store.write(self.name, json.dumps(asdict(self), ensure_ascii=False).encode())
+
+    def add_searched(self, name: str, step: Step, values: HyperparameterSet, store: Store) -> Plan:
+        """Keep the set that the run's search found beside the plan, which stays what was asked; the plan with it."""
+        added = {"name": name, "step": asdict(step), "values": values.model_dump(mode="json")}
+        store.write(_searched_name(self.name), json.dumps(added, ensure_ascii=False).encode())
+        return Plan.load(store, self.name)
 
     @classmethod
     def load(cls, store: Store, name: str) -> Plan:
@@ -94,6 +113,11 @@ class Plan:
         if blob is None:
             raise MissingArtifact(f"No plan {name} in {store.url}: run the task `plan` first.")
         fields = json.loads(blob.data)
+        found = store.read(_searched_name(name)) if fields["request"].get("search_minutes") else None
+        if found:  # one set more than was asked for
+            added = json.loads(found.data)
+            fields["sets"][added["name"]] = added["step"]
+            fields["resolved"][added["name"]] = added["values"]
         fields["ingest"] = Step(**fields["ingest"])
         fields["sets"] = {set_name: Step(**step) for set_name, step in fields["sets"].items()}
         fields["recipes"] = tuple(
@@ -107,6 +131,10 @@ class Plan:
         return cls(**{**fields, "name": name})
 
 
+def _searched_name(plan: str) -> str:
+    return f"{plan.removesuffix('.json')}/{SEARCHED}"
+
+
 def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | None, dag_run_url: str = "") -> Plan:
     """Resolve what was asked into steps with keys. Looks at the source, computes nothing.
 
@@ -114,7 +142,9 @@ def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | N
         BadHyperparameters: an unknown set or override, or a value out of range.
         BadData: the source is not there.
     """
-    resolved = {name: named_sets.resolve(name, request.overrides) for name in request.sets}
+    if ENSEMBLE in request.sets:
+        raise BadHyperparameters(f"No set can be named {ENSEMBLE!r}: so are the models that a run makes of its others.")
+    resolved = {name: named_sets.resolve(name, request.overrides, settings) for name in request.sets}
     source = sources.identify(
         request.source,
         request.as_of or as_of,
@@ -162,9 +192,38 @@ def evaluate_step(plan: Plan, models: Mapping[str, str]) -> Step:
     )
 
 
-def measured_models(plan: Plan, trained: Sequence[str], champion: Champion | None) -> tuple[dict[str, str], str | None]:
-    """What a run measures: label -> training key of its trained sets and of the champion, and the champion's label."""
+def no_ensemble(plan: Plan, trained: Sequence[str]) -> str:
+    """Why a run whose trainings of these sets succeeded makes no ensemble; empty when it does."""
+    if not plan.request.get("ensemble"):  # nor has a plan of a time when there were none
+        return "this run wants none"
+    different = {plan.sets[name].key for name in trained}
+    return "" if len(different) > 1 else f"it takes two different models, and {len(different)} was trained"
+
+
+def ensemble_step(plan: Plan, trained: Sequence[str]) -> Step | None:
+    """The step that weighs trained sets into one model; None when there is to be no ensemble."""
+    if no_ensemble(plan, trained):
+        return None
+    models = {plan.sets[name].key: name for name in sorted(trained, reverse=True)}
+    names = sorted(models.values())
+    inputs = {"ingest": plan.ingest.key, **{f"model:{name}": plan.sets[name].key for name in names}}
+    params = Request.model_validate(plan.request).ensembling().model_dump()
+    return Step(ENSEMBLE, ", ".join(names), params, inputs)
+
+
+def made_ensemble(plan: Plan, trained: Sequence[str], store: Store) -> Manifest | None:
+    """What the stage ensemble made of these sets, if it ran; its summary says whether it offers a model."""
+    step = ensemble_step(plan, trained)
+    return find(store, step.stage, step.key) if step else None
+
+
+def measured_models(
+    plan: Plan, trained: Sequence[str], ensemble: Manifest | None, champion: Champion | None
+) -> tuple[dict[str, str], str | None]:
+    """What a run measures: label -> key of trained sets, ensemble and champion; and the label of the champion."""
     models = {name: plan.sets[name].key for name in sorted(trained)}
+    if ensemble and ensemble.summary.get("offered"):
+        models[ENSEMBLE] = ensemble.key
     if champion is None:
         return models, None
     own = (name for name, key in models.items() if key == champion.train)

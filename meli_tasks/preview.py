@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from meli_tasks.artifacts import find
 from meli_tasks.estimate import Estimate
 from meli_tasks.ledger import Decision, Ledger
-from meli_tasks.plan import Plan, evaluate_step, measured_models
+from meli_tasks.plan import Plan, evaluate_step, made_ensemble, measured_models
 from meli_tasks.request import Request
 from meli_tasks.store import Store
 
@@ -104,7 +104,8 @@ def nothing_new(plan: Plan, store: Store) -> str:
     """
     decisions = Ledger(store).decisions()
     champion = decisions[-1].champion if decisions else None
-    models, _ = measured_models(plan, list(plan.sets), champion)
+    names = list(plan.sets)
+    models, _ = measured_models(plan, names, made_ensemble(plan, names, store), champion)
     limits = Request.model_validate(plan.request).promote().model_dump(mode="json")
     if plan.force:
         return ""

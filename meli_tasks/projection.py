@@ -7,7 +7,7 @@ the times of the artifact, so logging them again writes the same rows.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -17,7 +17,7 @@ from meli_tasks import mlflow_fields
 from meli_tasks.artifacts import Manifest, find, need
 from meli_tasks.core.errors import Conflict, MissingArtifact, TrackingUnavailable
 from meli_tasks.mlflow_server import ABSENT, MlflowServer
-from meli_tasks.plan import Plan
+from meli_tasks.plan import ENSEMBLE, Plan
 from meli_tasks.store import Store
 
 EXPERIMENT = "meli_training"
@@ -38,18 +38,27 @@ class Projection:
 
     def training(self, plan: Plan, set_name: str, manifest: Manifest) -> str:
         """Tell of one training; the URL of its run. A training that is already told is only linked to this DAG run."""
+        return self._model(plan, set_name, manifest, self._fill)
+
+    def ensemble(self, plan: Plan, manifest: Manifest) -> str:
+        """The same of an ensemble, whose run stands beside those of its members."""
+        return self._model(plan, ENSEMBLE, manifest, self._fill_ensemble)
+
+    def _model(
+        self, plan: Plan, label: str, manifest: Manifest, fill: Callable[[Run, Plan, str, Manifest], None]
+    ) -> str:
         parent = self.parent(plan)
         run = self._run(
-            f"train-{manifest.key}",
+            f"{manifest.stage}-{manifest.key}",
             {ARTIFACT_KEY: manifest.key},
-            name=set_name,
+            name=label,
             start=mlflow_fields.finished_at(manifest) - round(manifest.seconds * 1e3),
             tags={"mlflow.parentRunId": parent["info"]["run_id"], DAG_RUN: plan.run_id},
         )
         if _tags(run).get(COMPLETE) != "yes":
-            self._fill(run, plan, set_name, manifest)
+            fill(run, plan, label, manifest)
         url = self.url(run)
-        self.server.log(parent["info"]["run_id"], tags={f"meli.training.{set_name}": url})
+        self.server.log(parent["info"]["run_id"], tags={f"meli.training.{label}": url})
         return url
 
     def evaluation(self, plan: Plan, measured: Mapping[str, Any]) -> str:
@@ -60,12 +69,15 @@ class Projection:
         for label, key in measured["models"].items():
             if label in plan.sets:
                 urls[label] = self.training(plan, label, need(self.store, "train", key))
+            elif label == ENSEMBLE:
+                urls[label] = self.ensemble(plan, need(self.store, ENSEMBLE, key))
             if runs := self.server.runs(self.experiment, {ARTIFACT_KEY: key}):
                 urls[label] = self.url(runs[0])
                 self.server.log(runs[0]["info"]["run_id"], metrics=mlflow_fields.test_metrics(scores[label], manifest))
         parent = self.parent(plan)
         self._report(parent, plan, measured, scores, urls)
-        best = max((scores[label] for label in scores if label in plan.sets), key=lambda s: s["balanced_accuracy"])
+        own = [scores[label] for label in scores if label in plan.sets or label == ENSEMBLE]
+        best = max(own, key=lambda s: s["balanced_accuracy"])
         self.server.log(parent["info"]["run_id"], metrics=mlflow_fields.test_metrics(best, manifest))
         for file in ("scores.json", "leaderboard.png"):
             self.server.upload(parent, file, read_file(self.store, manifest, file))
@@ -145,15 +157,27 @@ class Projection:
         )
         for file in ("curves.png", "history.json"):
             self.server.upload(run, file, read_file(self.store, manifest, file))
+        self._complete(run, plan, set_name, manifest)
+
+    def _fill_ensemble(self, run: Run, plan: Plan, label: str, manifest: Manifest) -> None:
+        self.server.log(
+            run["info"]["run_id"],
+            params=mlflow_fields.ensemble_params(plan, manifest),
+            metrics=mlflow_fields.ensemble_metrics(manifest),
+        )
+        self.server.upload(run, "choice.json", read_file(self.store, manifest, "choice.json"))
+        self._complete(run, plan, label, manifest)
+
+    def _complete(self, run: Run, plan: Plan, label: str, manifest: Manifest) -> None:
+        """The listings, the end and the tags that a whole run has."""
+        run_id = run["info"]["run_id"]
         ingest = find(self.store, "ingest", plan.ingest.key)
         fingerprint = str(ingest.summary.get("fingerprint", "")) if ingest else ""
         if fingerprint:
             self._log_dataset(run_id, plan, fingerprint)
         self._finish(run, manifest)
         # Last: without this tag the run counts as half-told, and is told again from the start.
-        self.server.log(
-            run_id, tags={**mlflow_fields.training_tags(plan, set_name, manifest, fingerprint), COMPLETE: "yes"}
-        )
+        self.server.log(run_id, tags={**mlflow_fields.model_tags(plan, label, manifest, fingerprint), COMPLETE: "yes"})
 
     def _log_dataset(self, run_id: str, plan: Plan, fingerprint: str) -> None:
         try:

@@ -18,7 +18,7 @@ DESCRIPTION = (
     "The alias `champion` follows the promotion ledger; move it with `meli rollback`, not here."
 )
 # What loading the model imports, beside the package itself, which travels with it.
-REQUIRED = ("matplotlib", "mlflow", "numpy", "pandas", "pydantic", "safetensors", "torch")
+REQUIRED = ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "torch")
 
 
 def register(folder: Path, *, uri: str, experiment: str, run_id: str | None, tags: Mapping[str, str], note: str) -> str:

@@ -15,11 +15,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from meli_tasks.artifacts import Manifest, find, need
+from meli_tasks.artifacts import Manifest, find, need_model
 from meli_tasks.core.errors import MissingArtifact, TrackingUnavailable
 from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.mlflow_fields import members_text
 from meli_tasks.mlflow_server import ABSENT, quoted
-from meli_tasks.plan import Plan
+from meli_tasks.plan import ENSEMBLE, Plan
 from meli_tasks.projection import ARTIFACT_KEY, read_file
 from meli_tasks.registered_model import MODEL, register
 from meli_tasks.store import Store
@@ -155,7 +156,7 @@ class Registry:
         return min((str(v["version"]) for v in found if v["status"] == "READY"), key=int, default=None)
 
     def _register(self, champion: Champion) -> str:
-        manifest = need(self.store, "train", champion.train)
+        manifest = need_model(self.store, champion.train)
         decisions = reversed(self.ledger.decisions())
         promotion = next(d for d in decisions if d.action == "promote" and d.champion == champion)
         tags = {
@@ -165,6 +166,8 @@ class Registry:
             "meli.fingerprint": champion.fingerprint,
             "meli.test_balanced_accuracy": f"{champion.balanced_accuracy:.6f}",
         }
+        if members := members_text(manifest.summary.get("weights", {})):
+            tags["meli.members"] = members
         run = self._training_run(manifest, promotion)
         experiment = self.tracking.projection().experiment
         with tempfile.TemporaryDirectory(prefix="meli-model-") as work:
@@ -177,7 +180,7 @@ class Registry:
             )
 
     def _training_run(self, manifest: Manifest, promotion: Decision) -> str | None:
-        """The id of the MLflow run of a promoted training; told now if it was not, while its plan is still there."""
+        """The id of the MLflow run of a promoted model; told now if it was not, while its plan is still there."""
         projection = self.tracking.projection()
         if found := projection.training_run(manifest.key):
             return str(found["info"]["run_id"])
@@ -187,9 +190,12 @@ class Registry:
             return None
         # By name: the keys of an old plan's steps change with the stages' versions.
         set_name = promotion.champion.set_name if promotion.champion else ""
-        if set_name not in plan.sets:
+        if manifest.stage == ENSEMBLE:
+            projection.ensemble(plan, manifest)
+        elif set_name in plan.sets:
+            projection.training(plan, set_name, manifest)
+        else:
             return None
-        projection.training(plan, set_name, manifest)
         told = projection.training_run(manifest.key)
         return str(told["info"]["run_id"]) if told else None
 

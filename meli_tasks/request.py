@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from meli_tasks import named_sets
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.core.hyperparameters import Evaluate, Ingest, Promote, Section
+from meli_tasks.core.hyperparameters import Ensemble, Evaluate, Ingest, Promote, Section
 from meli_tasks.settings import Settings
 from meli_tasks.sources.days import first_day
 
@@ -43,25 +43,43 @@ class Request(Section):
     min_category_rows: int = Field(
         10, ge=1, le=1_000_000, description="rows a category needs; smaller ones are set aside"
     )
+    stored_sets: str = Field(
+        "",
+        description="more sets, by their names in the store, comma-separated: those that a search found; `meli sets` "
+        "lists them",
+    )
     sets: tuple[str, ...] = Field(description="hyperparameter sets to train, by name")
     overrides: dict[str, Any] = Field(
         default_factory=dict,
         description='on every set, e.g. {"train.epochs": 5}; or each key as a parameter of its own',
     )
+    ensemble: bool = Field(
+        True, description="weigh the run's models on the validation titles and measure their mean as a model of its own"
+    )
+    ensemble_members: int = Field(4, ge=2, le=16, description="models in that mean at most")
     promotion: Literal["auto", "always", "never"] = Field(
         "auto", description="'auto': a better model is promoted, by a backfill never; 'always': by a backfill too"
     )
     min_gain: float = Field(0.001, ge=0, le=1, description="balanced accuracy by which a challenger must be better")
     min_probability: float = Field(0.9, ge=0.5, le=1, description="bootstrap probability that it is better at all")
     force: bool = Field(False, description="compute everything again, also what is already there")
+    search_minutes: float = Field(
+        0.0,
+        ge=0,
+        le=1_440,
+        description="minutes to search for better hyperparameters on these titles; what is found is trained, measured "
+        "and kept as a set of its own; 0 for no search",
+    )
+    search_family: Literal["mlp", "cnn"] = Field("mlp", description="the architecture whose parameters are searched")
 
     @field_validator("sets", mode="before")
     @classmethod
-    def _named_once(cls, sets: Any) -> Any:
-        names = [name.strip() for name in sets.split(",")] if isinstance(sets, str) else list(sets)
-        if not any(names):
+    def _named_once(cls, sets: Any, info: ValidationInfo) -> Any:
+        """Also those of `stored_sets`: Airflow's list of sets cannot know what is in the store."""
+        names = [*_named(sets), *_named(info.data.get("stored_sets", ""))]
+        if not names:
             raise ValueError("no set is chosen; `meli sets` lists them")
-        return tuple(dict.fromkeys(name for name in names if name))
+        return tuple(dict.fromkeys(names))
 
     @classmethod
     def check(cls, params: Mapping[str, Any], settings: Settings) -> Request:
@@ -75,8 +93,10 @@ class Request(Section):
         if unknown:
             raise BadHyperparameters("; ".join(_unknown(key, list(cls.model_fields)) for key in unknown))
         given = {key: value for key, value in params.items() if value not in (None, "")}
+        # The form sends null for a list of sets that was cleared: then only those of the store are meant.
+        sets = settings.sets if params.get("sets", "") is not None else ()
         try:
-            return cls.model_validate({"source": settings.source, "sets": settings.sets, **given})
+            return cls.model_validate({"source": settings.source, "sets": sets, **given})
         except ValidationError as error:
             wrong = "; ".join(
                 f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].removeprefix('Value error, ')}"
@@ -106,6 +126,10 @@ class Request(Section):
             until=until,
         )
 
+    def ensembling(self) -> Ensemble:
+        """Parameters of the stage ensemble."""
+        return Ensemble(members=self.ensemble_members)
+
     def evaluate(self) -> Evaluate:
         """Parameters of the stage evaluate."""
         return Evaluate()
@@ -133,6 +157,12 @@ def with_overrides(params: Mapping[str, Any]) -> dict[str, Any]:
         if dotted[key] != overrides[key]:
             raise BadHyperparameters(f"{key} is {dotted[key]!r} and, in overrides, {overrides[key]!r}: leave one out.")
     return {**gathered, "overrides": {**overrides, **dotted}}
+
+
+def _named(sets: Any) -> list[Any]:
+    """Names of sets, one by one, be they given in a list or comma-separated."""
+    names = [name.strip() for name in sets.split(",")] if isinstance(sets, str) else list(sets)
+    return [name for name in names if name]
 
 
 def _unknown(key: str, known: list[str]) -> str:

@@ -22,18 +22,22 @@ from pathlib import Path
 from typing import Any
 
 from meli_tasks import sources
-from meli_tasks.artifacts import Manifest, content_key, describe_file, find, need
+from meli_tasks.artifacts import Manifest, content_key, describe_file, find, need, need_model
 from meli_tasks.cache import Cache
 from meli_tasks.checkpoints import StoredCheckpoints
 from meli_tasks.core.errors import BadData, Conflict, MeliError, NoSpace, StoreRefused
 from meli_tasks.live import LiveLog
 from meli_tasks.settings import Settings
 from meli_tasks.stages import VERSIONS
+from meli_tasks.stops import StoredStops
 from meli_tasks.store import Store
+from meli_tasks.vector_vault import VectorVault
 
 logger = logging.getLogger("meli_tasks")
 
 TRAIN = "train"
+MODEL = "model:"  # begins the name of an input that is a trained model, whatever stage made it
+VECTORS = "vectors"  # the input that is a file of pretrained word vectors
 QUARANTINE = "quarantine.jsonl.gz"
 
 
@@ -42,7 +46,8 @@ class Step:
     """A stage with its parameters and inputs: everything its key is made from, known before anything ran.
 
     `inputs` maps an input's name to an artifact's key, or to a source's identity where `fetch` says where that comes
-    from. The artifact behind an input named after a stage is that stage's; `model:LABEL` is a training's.
+    from. The artifact behind an input named after a stage is that stage's; `model:LABEL` is a training's or an
+    ensemble's.
     """
 
     stage: str
@@ -64,11 +69,6 @@ class Result:
     manifest: Manifest
     hit: bool
     seconds: float
-
-
-def input_stage(name: str) -> str:
-    """The stage whose artifact an input is."""
-    return "train" if name.startswith("model:") else name
 
 
 class Runner:
@@ -100,6 +100,8 @@ class Runner:
             )
             return Result(standing, True, time.monotonic() - started)
         logger.info("%s %s: computing %s", step.stage, step.name, step.key)
+        if standing and step.stage == TRAIN:  # forced: who asked to stop meant the training that has ended
+            self._stops(step).clear()
         live = LiveLog(self.store, step.stage, step.name, step.key, self.run_id)
         try:
             manifest = self._compute(step, live, standing, started)
@@ -115,10 +117,10 @@ class Runner:
         return self.cache.fetch(self.store, manifest)
 
     def _compute(self, step: Step, live: LiveLog, standing: Manifest | None, started: float) -> Manifest:
-        self._share_the_cores()
+        self.share_the_cores()
         stage = importlib.import_module(f"meli_tasks.stages.{step.stage}")
         with self.cache.work_folder() as work:
-            inputs = self._inputs(step, work)
+            inputs = self._inputs(step, work, live)
             out = work / "out"
             out.mkdir()
             try:
@@ -126,33 +128,58 @@ class Runner:
             except BadData as error:
                 raise self._keeping_quarantine(error, step, out) from None
             for name, source in step.fetch.items():
-                sources.confirm(source, self.settings, step.inputs[name])
-            files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-            manifest = Manifest(
-                stage=step.stage,
-                key=step.key,
-                params=step.params,
-                inputs=step.inputs,
-                outputs={file: describe_file(out / file) for file in files},
-                summary=summary,
-                attempt=uuid.uuid4().hex[:8],
-                about={**about_this_process(), "run_id": self.run_id, "seconds": round(time.monotonic() - started, 3)},
-            )
-            self._upload(manifest, out)
-            manifest = self._publish(manifest, standing)
-            self.cache.adopt(manifest, out)
-            if step.stage == TRAIN:
-                self._checkpoints(step, work).clear()
+                if name != VECTORS:  # the vault has confirmed what it read
+                    sources.confirm(source, self.settings, step.inputs[name])
+            return self._keep(step, out, summary, time.monotonic() - started, standing)
+
+    def publish(self, step: Step, out: Path, summary: dict[str, Any], seconds: float) -> Manifest:
+        """Keep as a step's artifact what its stage has already computed into `out`, which moves into the cache.
+
+        A search runs the stage itself, to end a poor trial early, and keeps only what is worth it. If the artifact
+        stands already, that one counts.
+        """
+        standing = find(self.store, step.stage, step.key)
+        return standing or self._keep(step, out, summary, seconds, None)
+
+    def _keep(
+        self, step: Step, out: Path, summary: dict[str, Any], seconds: float, standing: Manifest | None
+    ) -> Manifest:
+        """Upload what a stage wrote, publish its manifest, and keep its folder in the cache."""
+        files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+        manifest = Manifest(
+            stage=step.stage,
+            key=step.key,
+            params=step.params,
+            inputs=step.inputs,
+            outputs={file: describe_file(out / file) for file in files},
+            summary=summary,
+            attempt=uuid.uuid4().hex[:8],
+            about={**about_this_process(), "run_id": self.run_id, "seconds": round(seconds, 3)},
+        )
+        self._upload(manifest, out)
+        manifest = self._publish(manifest, standing)
+        self.cache.adopt(manifest, out)
+        if step.stage == TRAIN:
+            self._checkpoints(step, out).clear()
+            self._stops(step).clear()
         return manifest
 
     def _for_training(self, step: Step, work: Path) -> dict[str, Any]:
         """What a training is given besides: the one stage that takes long, and wants a card."""
         if step.stage != TRAIN:
             return {}
-        return {"device": self.settings.device, "checkpoints": self._checkpoints(step, work)}
+        return {
+            "device": self.settings.device,
+            "cards": self.settings.cards,
+            "checkpoints": self._checkpoints(step, work),
+            "stops": self._stops(step),
+        }
 
     def _checkpoints(self, step: Step, work: Path) -> StoredCheckpoints:
         return StoredCheckpoints(self.store, step.stage, step.key, work)
+
+    def _stops(self, step: Step) -> StoredStops:
+        return StoredStops(self.store, step.stage, step.key)
 
     def _upload(self, manifest: Manifest, out: Path) -> None:
         """Upload an artifact's files; when one cannot be, those before it are taken away again."""
@@ -198,18 +225,21 @@ class Runner:
             raise
         return manifest
 
-    def _inputs(self, step: Step, work: Path) -> dict[str, Path]:
+    def _inputs(self, step: Step, work: Path, live: LiveLog) -> dict[str, Path]:
         paths = {}
         for name, key in step.inputs.items():
-            if name in step.fetch:
+            if name == VECTORS:
+                paths[name] = VectorVault(self.cache, self.settings).entry(step.fetch[name], key, live)
+            elif name in step.fetch:
                 folder = work / "fetched" / name
                 folder.mkdir(parents=True)
                 paths[name] = sources.fetch(step.fetch[name], folder, self.settings, identity=key)
             else:
-                paths[name] = self.cache.fetch(self.store, need(self.store, input_stage(name), key))
+                found = need_model(self.store, key) if name.startswith(MODEL) else need(self.store, name, key)
+                paths[name] = self.cache.fetch(self.store, found)
         return paths
 
-    def _share_the_cores(self) -> None:
+    def share_the_cores(self) -> None:
         """Numeric libraries read these when first imported: parallel trainings must not fight for the cores."""
         threads = str(self.settings.training_threads())
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):

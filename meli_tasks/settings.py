@@ -55,6 +55,7 @@ class Settings(BaseModel):
     )
     threads: int = Field(0, ge=0, le=1024, alias="MELI_THREADS", description="threads a training; 0 for cores / slots")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="MELI_DEVICE", description="where trainings run")
+    cards: int = Field(1, ge=1, le=64, alias="MELI_CARDS", description="cards that train one set together")
     webhook: str = Field(
         "", alias="MELI_WEBHOOK", repr=False, description="Slack-compatible webhook that notices go to"
     )

@@ -14,7 +14,7 @@ import mlflow
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from meli_tasks.stages.train import load_model
+from meli_tasks.stages.model_files import load_model
 
 # What a chunk's probabilities take is bounded: 4,096 titles x 1,588 categories x 4 bytes = 26 MB.
 CHUNK_TITLES = 4_096

@@ -19,12 +19,17 @@ MOST_RUNS = 366
 # so that a night's run finds its place beside them.
 POOL_SLOTS = 2
 
+NOT_OF_A_BACKFILL = {
+    "as_of": "from_date and to_date say the dates",
+    "force": "what is there is kept",
+    "search_minutes": "search on the titles of one date with `meli search`, then name the set it found",
+}
 SECTIONS: Sections = {
     "Dates": ("from_date", "to_date", "every_days"),
     "Data": (
         "source", "window_days", "date_column", "language", "reliable_only", "max_bad_share", "min_category_rows",
     ),
-    "Sets": ("sets",),
+    "Sets": ("sets", "stored_sets", "ensemble", "ensemble_members"),
     OVERRIDES: (),
     "Promotion": ("promotion", "min_gain", "min_probability"),
     "Run": ("at_once", "ask"),
@@ -52,7 +57,7 @@ class Backfill(Request):
         Raises:
             BadHyperparameters: an unknown key (the nearest is named), a value out of range, a date that has not come.
         """
-        for key, instead in (("as_of", "from_date and to_date say the dates"), ("force", "what is there is kept")):
+        for key, instead in NOT_OF_A_BACKFILL.items():
             if params.get(key):
                 raise BadHyperparameters(f"A backfill has no parameter {key!r}: {instead}")
         absent = [key for key in ("from_date", "to_date") if not params.get(key)]

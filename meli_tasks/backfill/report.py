@@ -18,7 +18,7 @@ from meli_tasks.core.errors import MissingArtifact
 from meli_tasks.ledger import Ledger
 from meli_tasks.live import live_name
 from meli_tasks.past_runs import evaluated
-from meli_tasks.plan import Plan, evaluate_step, measured_models
+from meli_tasks.plan import Plan, evaluate_step, made_ensemble, measured_models
 from meli_tasks.runner import Step
 from meli_tasks.store import Store
 
@@ -149,7 +149,8 @@ def _measured(store: Store, plan: Plan) -> tuple[dict[str, dict[str, Any]], dict
     """Scores by set, and the sets whose training failed with the reason."""
     told = evaluated(store, plan)
     if told is None:  # a run that found the same measured before writes no report of its own
-        models, _ = measured_models(plan, list(plan.sets), Ledger(store).champion())
+        names = list(plan.sets)
+        models, _ = measured_models(plan, names, made_ensemble(plan, names, store), Ledger(store).champion())
         manifest = find(store, "evaluate", evaluate_step(plan, models).key)
         blob = store.read(manifest.file_name("scores.json")) if manifest else None
         told = {"scores": json.loads(blob.data) if blob else {}, "failed": []}

@@ -102,10 +102,10 @@ def _confirm(question: str) -> None:
 
 
 def _card(store: Store, ledger: Ledger, found: Champion) -> dict[str, Any]:
-    from meli_tasks.artifacts import find
+    from meli_tasks.artifacts import find_model
 
     decision = next((d for d in reversed(ledger.decisions()) if d.champion == found and d.action != "keep"), None)
-    manifest = find(store, "train", found.train)
+    manifest = find_model(store, found.train)
     return {
         **found.model_dump(mode="json"),
         "decision": _told(decision) if decision else None,
@@ -113,6 +113,7 @@ def _card(store: Store, ledger: Ledger, found: Champion) -> dict[str, Any]:
         if manifest
         else None,
         "params": manifest.params if manifest else None,
+        "members": manifest.summary.get("weights", {}) if manifest else {},
         "megabytes": round(sum(output.bytes for output in manifest.outputs.values()) / 1e6, 3) if manifest else None,
     }
 
@@ -124,6 +125,8 @@ def _told(decision: Decision) -> dict[str, Any]:
 def _show(card: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
+
+    from meli_tasks.mlflow_fields import members_text
 
     low, high = card["interval"]
     lines = [
@@ -144,6 +147,8 @@ def _show(card: dict[str, Any]) -> None:
                 f"{trained['at']} in {trained['seconds']:.1f} s, {card['megabytes']} MB; git {trained['git'] or '-'}",
             )
         )
+    if card["members"]:
+        lines.append(("members", members_text(card["members"])))
     if decision := card["decision"]:
         lines.append(
             (

@@ -106,7 +106,7 @@ def sets(settings: Settings) -> Iterator[Line]:
 
     names = [name.strip() for name in settings.sets.split(",") if name.strip()]
     for name in names:
-        named_sets.load(name)
+        named_sets.resolve(name, {}, settings)
     yield Line("sets", "ok", f"MELI_SETS={', '.join(names)}")
 
 

@@ -45,12 +45,15 @@ def runs(
 def _told(store: Store, plan: Plan) -> dict[str, Any]:
     from meli_tasks.artifacts import find
     from meli_tasks.past_runs import evaluated
+    from meli_tasks.plan import ENSEMBLE
 
     report = evaluated(store, plan) or {}
     scores = report.get("scores", {})
     # As they were called then: a stage's new version gives the plan's steps other keys.
     measured = report.get("models", {})
     trained = {name: measured.get(name, step.key) for name, step in plan.sets.items()}
+    if ENSEMBLE in measured:
+        trained[ENSEMBLE] = measured[ENSEMBLE]
     trained = {name: key for name, key in trained.items() if name in measured or find(store, "train", key)}
     return {
         "run_id": plan.run_id,
@@ -78,7 +81,8 @@ def _show_runs(told: list[dict[str, Any]]) -> None:
     for run in told:
         best, failed = run["best"], run["failed"]
         trained = ", ".join(
-            f"{name} {run['models'][name][:8]}" if name in run["models"] else name for name in run["sets"]
+            f"{name} {run['models'][name][:8]}" if name in run["models"] else name
+            for name in dict.fromkeys([*run["sets"], *run["models"]])
         )
         sets = Text(trained) + Text(f" failed: {', '.join(failed)}" if failed else "", style="red")
         score = f"{run['scores'][best]['balanced_accuracy']:.4f}" if best else "not evaluated"

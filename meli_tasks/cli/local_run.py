@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("meli_tasks.cli")
 
-STAGES = ("ingest", "preprocess", "embed", "train", "evaluate", "promote")
+STAGES = ("ingest", "preprocess", "embed", "train", "ensemble", "evaluate", "promote")
 
 
 def new_run_id() -> str:
@@ -70,8 +70,11 @@ class LocalRun:
                 self._shared(plan, step, lambda step=step: self.pipeline.runner.run(step, force=plan.force))  # type: ignore[misc]
         if "train" in stages:
             self._train(plan)
-        if "evaluate" in stages and len(self.failed) < len(plan.sets):
-            self._evaluate(plan, decide="promote" in stages)
+        trained = [name for name in plan.sets if name not in self.failed]
+        if "ensemble" in stages:
+            self._ensemble(plan, trained)
+        if "evaluate" in stages and trained:
+            self._evaluate(plan, trained, decide="promote" in stages)
 
     def outcome(self, seconds: float) -> dict[str, Any]:
         """What the run came to, for people and programs."""
@@ -112,8 +115,20 @@ class LocalRun:
                 logger.info("train %s failed", name, exc_info=error)
                 self.failed[name] = f"train: {_reason(error)}"
 
-    def _evaluate(self, plan: Plan, decide: bool) -> None:
-        trained = [name for name in plan.sets if name not in self.failed]
+    def _ensemble(self, plan: Plan, trained: list[str]) -> None:
+        from meli_tasks.plan import ENSEMBLE, no_ensemble
+
+        if reason := no_ensemble(plan, trained):
+            logger.info("no ensemble: %s", reason)
+            return
+        try:
+            self._step(ENSEMBLE, ", ".join(trained), lambda: _present(self.pipeline.ensemble(plan, trained)))
+        except Exception as error:  # the models it would be made of are measured all the same
+            logger.info("the ensemble failed", exc_info=error)
+            self.failed[ENSEMBLE] = _reason(error)
+
+    def _evaluate(self, plan: Plan, trained: list[str], decide: bool) -> None:
+        failed = sorted(name for name in plan.sets if name not in trained)
         measured: dict[str, Any] = {}
 
         def evaluate() -> Result:
@@ -121,7 +136,7 @@ class LocalRun:
             from meli_tasks.runner import Result
 
             started = time.monotonic()
-            measured.update(self.pipeline.evaluate(plan, trained, sorted(self.failed)))
+            measured.update(self.pipeline.evaluate(plan, trained, failed))
             manifest = need(self.pipeline.store, "evaluate", measured["key"])
             return Result(manifest, bool(measured.get("hit")), time.monotonic() - started)
 
@@ -164,6 +179,11 @@ class LocalRun:
         line["seconds"] = round(line["seconds"], 3)
         self.lines.append(line)
         self.watcher.ended(line)
+
+
+def _present(result: Result | None) -> Result:
+    assert result is not None  # the plan was asked whether there is one
+    return result
 
 
 def _reason(error: Exception) -> str:

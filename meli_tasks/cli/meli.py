@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
-from meli_tasks.cli import backfill, champion, doctor, history, predict, run, sample, sets
+from meli_tasks.cli import backfill, champion, doctor, history, predict, run, sample, search, sets, stop_training
 from meli_tasks.cli.console import complain, log_to_stderr
 from meli_tasks.core.errors import MeliError
 
@@ -68,6 +68,8 @@ def _add(name: str, command: Callable[..., Any], examples: tuple[str, ...]) -> N
 
 _add("run", run.run, run.EXAMPLES)
 _add("backfill", backfill.backfill, backfill.EXAMPLES)
+_add("search", search.search, search.EXAMPLES)
+_add("stop-training", stop_training.stop_training, stop_training.EXAMPLES)
 _add("sets", sets.sets, sets.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
 _add("champion", champion.champion, champion.EXAMPLES)

@@ -10,7 +10,7 @@ from meli_tasks.core.errors import BadHyperparameters, MissingArtifact
 
 if TYPE_CHECKING:
     from meli_tasks.artifacts import Manifest
-    from meli_tasks.core.classifier import TitleClassifier
+    from meli_tasks.core.ensemble import Classifier
     from meli_tasks.settings import Settings
     from meli_tasks.store import Store
 
@@ -40,18 +40,18 @@ def find_model(store: Store, key: str = "", set_name: str = "") -> Model:
     return _champion(store)
 
 
-def load(settings: Settings, store: Store, model: Model) -> TitleClassifier:
+def load(settings: Settings, store: Store, model: Model) -> Classifier:
     """The classifier, its files fetched into the cache if they are not there yet."""
     from meli_tasks.cache import Cache
 
     folder: Path = Cache(settings.cache.absolute(), settings.cache_gigabytes).fetch(store, model.manifest)
-    from meli_tasks.stages.train import load_model
+    from meli_tasks.stages.model_files import load_model
 
     return load_model(folder, threads=settings.threads or None)
 
 
 def _champion(store: Store) -> Model:
-    from meli_tasks.artifacts import need
+    from meli_tasks.artifacts import need_model
     from meli_tasks.ledger import Ledger
 
     champion = Ledger(store).champion()
@@ -60,36 +60,46 @@ def _champion(store: Store) -> Model:
             f"There is no champion in {store.url} yet. `meli run all` trains and promotes one; "
             f"`--set NAME` or `--model KEY` predict with a model that was not promoted."
         )
-    return Model(f"champion {champion.set_name}", need(store, "train", champion.train))
+    return Model(f"champion {champion.set_name}", need_model(store, champion.train))
 
 
 def _by_key(store: Store, key: str) -> Model:
-    from meli_tasks.artifacts import need
+    from meli_tasks.artifacts import MODEL_STAGES, need_model
 
     if len(key) < KEY_LENGTH:
         if len(key) < SHORTEST_KEY:
             raise BadHyperparameters(f"{key!r} is too short for a model's key: give {SHORTEST_KEY} characters or more.")
-        names = (name.split("/") for name in store.names(f"train/{key}"))
+        names = (name.split("/") for stage in MODEL_STAGES for name in store.names(f"{stage}/{key}"))
         keys = sorted({parts[1] for parts in names if parts[-1] == "manifest.json"})
         if len(keys) > 1:
             raise BadHyperparameters(f"Several models' keys begin with {key}: {', '.join(keys)}. Give more of it.")
         if not keys:
             raise MissingArtifact(f"No model's key begins with {key} in {store.url}. `meli runs` lists the models.")
         key = keys[0]
-    return Model(f"model {key[:8]}", need(store, "train", key))
+    return Model(f"model {key[:8]}", need_model(store, key))
 
 
 def _newest_of_set(store: Store, set_name: str) -> Model:
-    from meli_tasks import named_sets
+    from meli_tasks import named_sets, stored_sets
     from meli_tasks.artifacts import find
-    from meli_tasks.past_runs import plans
+    from meli_tasks.past_runs import evaluated, plans
+    from meli_tasks.plan import ENSEMBLE
 
-    named_sets.load(set_name)  # an unknown name is told with the nearest one
+    if set_name == ENSEMBLE:
+        for plan in plans(store):
+            key = (evaluated(store, plan) or {"models": {}})["models"].get(ENSEMBLE)
+            if key and (manifest := find(store, ENSEMBLE, key)):
+                return Model(f"{ENSEMBLE} {key[:8]}", manifest)
+        raise MissingArtifact(
+            f"No run in {store.url} has measured an ensemble: `meli run all` with two sets or more does."
+        )
     for plan in plans(store):
         step = plan.sets.get(set_name)
         manifest = find(store, "train", step.key) if step else None
         if manifest:
             return Model(f"{set_name} {manifest.key[:8]}", manifest)
+    if stored_sets.read(store, set_name) is None:
+        named_sets.load(set_name)  # an unknown name is told with the nearest one
     raise MissingArtifact(
         f"No training of the set {set_name} in {store.url}: `meli run train --sets {set_name}` makes one."
     )

@@ -114,22 +114,13 @@ def _predict_titles(classifier: Any, name: str, titles: Sequence[str], top: int,
         }
         for title, row, shares in zip(titles, indices.tolist(), probabilities.tolist(), strict=True)
     ]
-    for title in _unknown_titles(classifier, titles):
-        warn(f"the model knows no word of {title[:60]!r}: its answer is what it says to any such title.")
+    for title in titles:
+        if not classifier.knows(title):
+            warn(f"the model knows no word of {title[:60]!r}: its answer is what it says to any such title.")
     if as_json:
         print_json({"model": name, "titles": ranked})
         return
     _print_tables(ranked, name)
-
-
-def _unknown_titles(classifier: Any, titles: Sequence[str]) -> list[str]:
-    """Titles of which neither a word nor an n-gram is in the vocabulary; 0 is padding and 1 an unknown word."""
-    unknown = []
-    for title in titles:
-        encoded = classifier.encoder.encode([title])
-        if not len(encoded.ngrams) and not (encoded.tokens > 1).any():
-            unknown.append(title)
-    return unknown
 
 
 def _print_tables(ranked: list[dict[str, Any]], name: str) -> None:

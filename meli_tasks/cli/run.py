@@ -28,6 +28,7 @@ class Until(StrEnum):
     preprocess = "preprocess"
     embed = "embed"
     train = "train"
+    ensemble = "ensemble"
     evaluate = "evaluate"
     promote = "promote"
     all = "all"
@@ -81,6 +82,9 @@ def run(  # noqa: PLR0917 options, all given by name
             metavar="DATE", formats=["%Y-%m-%d"], help="The run's date: {ds} in the source. Default: today (UTC)."
         ),
     ] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble/--no-ensemble", help="Weigh the models of two sets or more into one more model.")
+    ] = True,
     promote: Annotated[
         bool, typer.Option("--promote/--no-promote", help="Let a better model become champion, or only measure.")
     ] = True,
@@ -101,6 +105,7 @@ def run(  # noqa: PLR0917 options, all given by name
         "reliable_only": reliable_only,
         "max_bad_share": max_bad_share,
         "min_category_rows": min_category_rows,
+        "ensemble": ensemble,
         "promotion": "auto" if promote else "never",
         "force": force,
     }
@@ -125,7 +130,7 @@ def run_local(params: dict[str, Any], as_of: datetime | None, until: str, as_jso
         report.conclude(outcome)
     if outcome["failed"]:
         for name, reason in outcome["failed"].items():
-            complain(f"the set {name} failed: {reason}")
+            complain(f"the {'ensemble' if name == 'ensemble' else f'set {name}'} failed: {reason}")
         raise typer.Exit(1)
 
 

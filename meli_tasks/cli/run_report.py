@@ -19,6 +19,7 @@ FACTS = {
     "preprocess": ("categories", "words", "ngrams"),
     "embed": ("words", "dimensions"),
     "train": ("validation_balanced_accuracy", "best_epoch"),
+    "ensemble": ("validation_balanced_accuracy", "gain"),
     "evaluate": ("test_titles", "test_categories"),
 }
 
@@ -51,8 +52,13 @@ class Report(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show progress that a stage logged."""
         progress = getattr(record, "progress", None)
-        if self._status and progress:
-            self._status.update(f"{self._doing}  [dim]{told(progress)}[/dim]")
+        if progress:
+            self.show(told(progress))
+
+    def show(self, progress: str) -> None:
+        """Show how far the running step is, where there is a terminal."""
+        if self._status:
+            self._status.update(f"{self._doing}  [dim]{progress}[/dim]")
 
     def began(self, stage: str, name: str) -> None:
         """A step begins."""

@@ -8,40 +8,95 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meli_tasks.cli.console import Json, out, print_json
+from meli_tasks.cli.console import Json, out, print_json, warn
+from meli_tasks.core.errors import BadHyperparameters, MeliError
 
 if TYPE_CHECKING:
     from meli_tasks.core.hyperparameters import HyperparameterSet
+    from meli_tasks.settings import Settings
 
-EXAMPLES = ("meli sets", "meli sets mlp", "meli sets cnn --json", "meli sets mlp --yaml")
+EXAMPLES = (
+    "meli sets",
+    "meli sets mlp",
+    "meli sets cnn --json",
+    "meli sets mlp --yaml",
+    "meli sets search_mlp_20261122 --remove",
+)
+PACKAGE, STORE = "package", "store"
 
 
 def sets(
     name: Annotated[str, typer.Argument(help="A set to explain; without it, all are listed.", show_default=False)] = "",
     as_yaml: Annotated[bool, typer.Option("--yaml", help="Print the set's full parameters as YAML.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take a set out of the store. Models trained with it stay.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the hyperparameter sets, or explain one: each parameter's value, where it comes from, what it means."""
+    """List the hyperparameter sets, or explain one: each parameter's value, where it comes from, what it means.
+
+    The package has its own; a search (`meli search`) adds others to the store, usable by name like these.
+    """
     from meli_tasks import named_sets
+    from meli_tasks.settings import Settings
 
     if as_yaml and not name:
         raise typer.BadParameter("--yaml shows one set; name it.")
-    if name and as_yaml:
+    if remove and not name:
+        raise typer.BadParameter("--remove takes one set away; name it.")
+    settings = Settings.from_environment()
+    if remove:
+        _remove(name, settings, as_json)
+    elif name and as_yaml:
         import yaml
 
-        values = named_sets.load(name).model_dump(mode="json")
+        values = named_sets.resolve(name, {}, settings).model_dump(mode="json")
         typer.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), nl=False)
     elif name:
-        _explain(name, named_sets.load(name), as_json)
+        _explain(name, named_sets.resolve(name, {}, settings), settings, as_json)
     else:
-        _list({name: named_sets.load(name) for name in named_sets.names()}, as_json)
+        shipped = {name: named_sets.load(name) for name in named_sets.names()}
+        _list(shipped, _stored(settings), as_json)
 
 
-def _list(all_sets: dict[str, HyperparameterSet], as_json: bool) -> None:
+def _remove(name: str, settings: Settings, as_json: bool) -> None:
+    from meli_tasks import named_sets, stored_sets
+
+    if named_sets.is_shipped(name):
+        raise BadHyperparameters(
+            f"The set '{name}' is the package's own and stays; only sets in the store are removed."
+        )
+    stored_sets.remove(settings.open_store(), name)
+    if as_json:
+        print_json({"removed": name})
+    else:
+        typer.echo(f"{name} is removed from {settings.store}.")
+
+
+def _stored(settings: Settings) -> dict[str, HyperparameterSet]:
+    """The sets in the store; what cannot be read or used is told, and hides nothing else."""
+    from meli_tasks import named_sets, stored_sets
+
+    found = {}
+    try:
+        store = stored_sets.store_of(settings)
+        for name in stored_sets.names(store) if store else ():
+            try:
+                found[name] = named_sets.resolve(name, {}, settings)
+            except BadHyperparameters as error:
+                warn(f"{error}. It cannot be used; `meli sets {name} --remove` takes it away.")
+    except MeliError as error:
+        warn(f"Only the package's own sets are listed: {error}")
+    return found
+
+
+def _list(shipped: dict[str, HyperparameterSet], stored: dict[str, HyperparameterSet], as_json: bool) -> None:
     rows = [
-        {"name": name, "family": values.train.architecture, "variant": values.variant, "title": values.title}
-        for name, values in all_sets.items()
+        {"name": name, "family": values.train.architecture, "variant": values.variant}
+        | {"where": STORE if name in stored else PACKAGE, "title": values.title}
+        for name, values in {**stored, **shipped}.items()
     ]
+    rows.sort(key=lambda row: row["where"] == STORE)  # the package's first, as they are ordered
     if as_json:
         print_json(rows)
         return
@@ -49,17 +104,20 @@ def _list(all_sets: dict[str, HyperparameterSet], as_json: bool) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for column in ("name", "family", "variant", "title"):
+    for column in ("name", "family", "variant", "where", "title"):
         table.add_column(column, overflow="fold", no_wrap=column != "title")
     for row in rows:
-        table.add_row(Text(row["name"], style="bold"), row["family"], row["variant"], Text(row["title"]))
+        table.add_row(Text(row["name"], style="bold"), row["family"], row["variant"], row["where"], Text(row["title"]))
     out().print(table)
 
 
-def _explain(name: str, values: HyperparameterSet, as_json: bool) -> None:
+def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: bool) -> None:
+    from meli_tasks import named_sets
+
+    made_by = named_sets.made_by(name, settings)
     fields = list(_fields(name, values))
-    about = {"name": name, "family": values.train.architecture, "variant": values.variant, "title": values.title}
-    about["description"] = values.description
+    about: dict[str, Any] = {"name": name, "family": values.train.architecture, "variant": values.variant}
+    about |= {"title": values.title, "description": values.description, **({"made_by": made_by} if made_by else {})}
     if as_json:
         print_json({**about, "parameters": {field.pop("name"): field for field in fields}})
         return
@@ -101,7 +159,11 @@ def _written(name: str) -> dict[str, str]:
     """The file in which each parameter that is not a default was written, going from a set to those it extends."""
     import yaml
 
+    from meli_tasks import named_sets
+
     written: dict[str, str] = {}
+    if not named_sets.is_shipped(name):
+        return dict.fromkeys(named_sets.parameters(), STORE)
     above: str | None = name
     while above:
         values = yaml.safe_load((resources.files("meli_tasks") / "sets" / f"{above}.yaml").read_text(encoding="utf-8"))

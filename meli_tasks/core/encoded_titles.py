@@ -11,36 +11,75 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from meli_tasks.core.batch import Batch
+from meli_tasks.core.batch import Batch, WordNgrams
+
+UNKNOWN_WORD = 1
+
+Ragged = tuple[NDArray[np.int32], NDArray[np.int64]]
+"""Rows of different lengths: (values, offsets (rows + 1,))."""
 
 
 @dataclass(frozen=True)
 class Csr:
-    """Rows of different lengths, flat: row i is values[offsets[i]:offsets[i + 1]]."""
+    """Rows of different lengths, flat: row i is ids[offsets[i]:offsets[i + 1]]."""
 
     ids: Tensor
     offsets: Tensor
-    weights: Tensor | None = None
 
-    def gather(self, rows: Tensor, total: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Some rows -> (ids int64, offsets, weights); `total` is how many ids they hold, known without a sync."""
+    @classmethod
+    def of(cls, ragged: Ragged, device: str) -> Csr:
+        """From arrays, memory-mapped ones too."""
+        return cls(_tensor(ragged[0], device), _tensor(ragged[1], device))
+
+    def gather(self, rows: Tensor, total: int) -> tuple[Tensor, Tensor]:
+        """Some rows -> (ids int64, offsets); `total` is how many ids they hold, known without a sync."""
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts
         offsets = functional.pad(lengths.cumsum(0), (1, 0))
         shift = torch.repeat_interleave(starts - offsets[:-1], lengths, output_size=total)
         index = torch.arange(total, device=rows.device) + shift
-        weights = None if self.weights is None else self.weights.index_select(0, index)
-        return self.ids.index_select(0, index).long(), offsets, weights
+        return self.ids.index_select(0, index).long(), offsets
+
+
+@dataclass(frozen=True)
+class TitleNgrams:
+    """The n-grams of titles: `by_word` those within each word id, `phrases` each title's, `weights` each n-gram's.
+
+    `scales`: see `scales_of`.
+    """
+
+    by_word: Csr
+    phrases: Csr
+    weights: Tensor
+    scales: Tensor
+
+    @classmethod
+    def of(cls, words: Csr, by_word: Csr, phrases: Csr, weights: Tensor) -> TitleNgrams:
+        """Works out the scales."""
+        return cls(by_word, phrases, weights, scales_of(words, squares_of(by_word, weights), phrases, weights))
+
+    def gather(self, rows: Tensor, tokens: Tensor, phrase_total: int) -> WordNgrams:
+        """Those of a batch: its titles' `rows`, and the word ids of all its tokens."""
+        words, places = torch.unique(tokens, return_inverse=True)
+        within = int((self.by_word.offsets[words + 1] - self.by_word.offsets[words]).sum())
+        ids, offsets = self.by_word.gather(words, within)
+        phrases, phrase_offsets = self.phrases.gather(rows, phrase_total)
+        weights, scales = self.weights, self.scales[rows]
+        return WordNgrams(places, ids, offsets, weights[ids], phrases, phrase_offsets, weights[phrases], scales)
 
 
 @dataclass(frozen=True)
 class EncodedTitles:
-    """Titles as integers on one device, with their categories (all zeros when unknown)."""
+    """Titles as integers on one device, with their categories (all zeros when unknown).
+
+    Word ids from `vocabulary` on are outside the vocabulary: they have n-grams only.
+    """
 
     words: Csr
     labels: Tensor
     reliable: Tensor
-    ngrams: Csr | None = None
+    vocabulary: int
+    ngrams: TitleNgrams | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,8 +87,9 @@ class EncodedTitles:
     @classmethod
     def from_arrays(
         cls,
-        words: tuple[NDArray[np.int32], NDArray[np.int64]],
-        ngrams: tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float32]] | None = None,
+        words: Ragged,
+        vocabulary: int,
+        ngrams: tuple[Ragged, Ragged, NDArray[np.float32]] | None = None,
         labels: NDArray[np.int32] | None = None,
         reliable: NDArray[np.bool_] | None = None,
         *,
@@ -57,19 +97,25 @@ class EncodedTitles:
     ) -> EncodedTitles:
         """Arrays of the preprocess stage (memory-mapped ones too) -> tensors on `device`.
 
-        `words`: ids and offsets. `ngrams`: ids, offsets and values.
+        `vocabulary`: rows of the word vectors' table. `ngrams`: those within each word id, each title's phrases, and
+        each n-gram's weight.
         """
-
-        def tensor(array: NDArray[np.generic]) -> Tensor:
-            # A copy: torch may not share memory that is mapped read-only.
-            return torch.from_numpy(np.array(array)).to(device)
-
         rows = len(words[1]) - 1
+        tokens = Csr.of(words, device)
         return cls(
-            words=Csr(tensor(words[0]), tensor(words[1])),
-            labels=torch.zeros(rows, dtype=torch.int64, device=device) if labels is None else tensor(labels).long(),
-            reliable=torch.ones(rows, dtype=torch.bool, device=device) if reliable is None else tensor(reliable),
-            ngrams=None if ngrams is None else Csr(tensor(ngrams[0]), tensor(ngrams[1]), tensor(ngrams[2])),
+            words=tokens,
+            labels=torch.zeros(rows, dtype=torch.int64, device=device)
+            if labels is None
+            else _tensor(labels, device).long(),
+            reliable=torch.ones(rows, dtype=torch.bool, device=device)
+            if reliable is None
+            else _tensor(reliable, device),
+            vocabulary=vocabulary,
+            ngrams=None
+            if ngrams is None
+            else TitleNgrams.of(
+                tokens, Csr.of(ngrams[0], device), Csr.of(ngrams[1], device), _tensor(ngrams[2], device)
+            ),
         )
 
     def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Batch]]:
@@ -81,14 +127,38 @@ class EncodedTitles:
         # One transfer an epoch tells the host every batch's size.
         longest = torch.stack([part.max() for part in torch.split(lengths, size)]).tolist()
         words = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
-        ngrams = [0] * len(chunks)
+        phrases = [0] * len(chunks)
         if self.ngrams is not None:
-            lengths = self.ngrams.offsets.diff()[order]
-            ngrams = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
-        for rows, width, word_total, ngram_total in zip(chunks, longest, words, ngrams, strict=True):
-            tokens, offsets, _ = self.words.gather(rows, word_total)
-            batch = Batch(tokens, offsets, width)
+            lengths = self.ngrams.phrases.offsets.diff()[order]
+            phrases = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
+        for rows, width, word_total, phrase_total in zip(chunks, longest, words, phrases, strict=True):
+            tokens, offsets = self.words.gather(rows, word_total)
+            batch = Batch(torch.where(tokens < self.vocabulary, tokens, UNKNOWN_WORD), offsets, width)
             if self.ngrams is not None:
-                ids, ngram_offsets, values = self.ngrams.gather(rows, ngram_total)
-                batch = replace(batch, ngrams=ids, ngram_offsets=ngram_offsets, ngram_values=values)
+                batch = replace(batch, ngrams=self.ngrams.gather(rows, tokens, phrase_total))
             yield rows, batch
+
+
+def squares_of(by_word: Csr, weights: Tensor) -> Tensor:
+    """The sum of the squared weights of each word's n-grams: (words,)."""
+    return _sums(weights[by_word.ids].square(), by_word.offsets)
+
+
+def scales_of(words: Csr, squares: Tensor, phrases: Csr, weights: Tensor) -> Tensor:
+    """One over the length of each title's weighted n-grams, were they all different; 0 for none: (titles,).
+
+    `squares` are by word (`squares_of`).
+    """
+    total = _sums(squares[words.ids], words.offsets) + _sums(weights[phrases.ids].square(), phrases.offsets)
+    return torch.where(total > 0, total.rsqrt(), 0.0)
+
+
+def _tensor(array: NDArray[np.generic], device: str) -> Tensor:
+    # A copy: torch may not share memory that is mapped read-only.
+    return torch.from_numpy(np.array(array)).to(device)
+
+
+def _sums(values: Tensor, offsets: Tensor) -> Tensor:
+    """The sum of each ragged row: (rows,)."""
+    ends = functional.pad(values.double().cumsum(0), (1, 0))[offsets]
+    return ends.diff().float()

@@ -8,15 +8,19 @@ MeliError
 ├── StoreRefused       the store answered no: wrong keys, read-only, no such bucket, no conditional writes
 ├── StoreUnreachable   the store did not answer (worth a retry)
 ├── TrackingUnavailable MLflow did not answer or refused; what it was to be told is kept and told later
+├── DamagedCopy        a file kept on this machine is not as it was written; it is made again (worth a retry)
 ├── MissingDevice      a card was asked for and this machine has none (another worker may)
+├── LostCard           a process of a training on several cards ended before its time (a retry starts it again)
+├── OutOfMemory        the card's memory is full even with the smallest batch (another worker may have more)
 ├── Conflict           somebody else moved the ledger first
 ├── Diverged           a loss that is not finite
+├── FailedSearch       no trial of a search finished
 ├── Undelivered        a notice did not get through to the webhook or the mail server
 └── NoSpace            the disk is full
 
 Ours are permanent: the same input gives the same error, so a task fails at once. `StoreUnreachable`,
-`TrackingUnavailable` and `Undelivered` say otherwise with `permanent = False`. Whatever is not a MeliError may be
-retried.
+`TrackingUnavailable`, `DamagedCopy`, `MissingDevice`, `LostCard`, `OutOfMemory` and `Undelivered` say otherwise with
+`permanent = False`. Whatever is not a MeliError may be retried.
 """
 
 
@@ -62,8 +66,26 @@ class TrackingUnavailable(MeliError):
         self.code = code
 
 
+class DamagedCopy(MeliError):
+    """What this machine keeps of a file is not as it was written; it has been given up, so a retry makes it again."""
+
+    permanent = False
+
+
 class MissingDevice(MeliError):
     """The device that was asked for is not on this machine; a retry may meet a worker that has it."""
+
+    permanent = False
+
+
+class LostCard(MeliError):
+    """One of the processes that train together is gone; a retry starts all of them from the checkpoint."""
+
+    permanent = False
+
+
+class OutOfMemory(MeliError):
+    """The card's memory is full even with the smallest batch; a retry may meet a worker that has more of it."""
 
     permanent = False
 
@@ -74,6 +96,10 @@ class Conflict(MeliError):
 
 class Diverged(MeliError):
     """The loss stopped being finite; the message names the step and the last good loss."""
+
+
+class FailedSearch(MeliError):
+    """No trial of a search finished: they failed, or the minutes were too few; the message says which."""
 
 
 class NoSpace(MeliError):

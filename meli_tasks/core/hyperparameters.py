@@ -31,7 +31,9 @@ class Preprocess(Section):
     max_ngrams: int = Field(
         0, ge=0, le=5_000_000, description="word and character n-grams numbered at most; 0 for none"
     )
-    min_ngram_titles: int = Field(2, ge=1, le=1_000_000, description="training titles an n-gram must occur in")
+    min_ngram_count: int = Field(
+        2, ge=1, le=1_000_000, description="occurrences in the training titles an n-gram needs"
+    )
     word_ngrams: tuple[int, int] = Field((1, 2), description="shortest and longest word n-gram, in words")
     character_ngrams: tuple[int, int] = Field(
         (2, 5), description="shortest and longest n-gram within a word, in characters"
@@ -86,9 +88,15 @@ class Train(Section):
     ngram_dimensions: int = Field(
         0, ge=0, le=4_096, description="length of an n-gram's trained vector; 0 for no n-grams"
     )
-    ngram_dropout: float = Field(0.0, ge=0, le=0.95, description="share of a title's n-grams dropped in training")
+    ngram_dropout: float = Field(0.0, ge=0, le=0.95, description="share of a word's n-grams dropped in training")
+    word_dropout: float = Field(
+        0.0, ge=0, le=0.95, description="share of a title's words dropped in training, with all their n-grams"
+    )
     filters: int = Field(100, ge=1, le=8_192, description="cnn only: filters of each length")
     filter_lengths: tuple[int, ...] = Field((2, 3, 4), description="cnn only: words that a filter sees")
+    filter_ngrams: bool = Field(
+        False, description="cnn only: the filters also see the n-grams within each word, as the sum of their vectors"
+    )
     epochs: int = Field(10, ge=1, le=10_000, description="passes over the training titles")
     batch_size: int = Field(512, ge=1, le=1_048_576, description="titles a step")
     optimizer: Literal["adam", "adamw"] = Field(
@@ -109,6 +117,20 @@ class Train(Section):
     )
     keep: Literal["best", "last"] = Field("best", description="which epoch's weights become the model")
     seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of the weights, the order and the dropout")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="of the products in training: bfloat16 is faster and coarser; 'auto': float32 on the CPU, bfloat16 "
+        "on a card",
+    )
+    ema_decay: float = Field(
+        0.0, ge=0, lt=1, description="the model is a running average of the weights over the steps; 0 for the weights"
+    )
+    logit_adjustment: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="how much of each category's log share is added to its logit in the loss; 0 for none",
+    )
     dropout_at_evaluation: bool = Field(
         False, description="the lab's mistake: dropout also while measuring and predicting"
     )
@@ -125,6 +147,8 @@ class Train(Section):
             raise ValueError(f"hidden layers must be 1 to {MAX_LAYER_WIDTH} wide, seen {list(self.hidden)}")
         if not self.filter_lengths or any(length < 1 for length in self.filter_lengths):
             raise ValueError(f"filter_lengths needs lengths of 1 or more, seen {list(self.filter_lengths)}")
+        if self.filter_ngrams and (self.architecture != "cnn" or not self.ngram_dimensions):
+            raise ValueError("filter_ngrams belongs to a cnn with n-grams: set ngram_dimensions, or leave it out")
         if self.mean_over_padding and self.architecture != "mlp":
             raise ValueError("mean_over_padding belongs to the mlp; the cnn takes a maximum")
         return self
@@ -135,7 +159,7 @@ class HyperparameterSet(Section):
 
     title: str = Field(description="one line for lists and the form")
     description: str = Field("", description="what to expect of it, and why")
-    variant: Literal["default", "quick", "faithful", "corrected"] = Field(
+    variant: Literal["default", "quick", "faithful", "corrected", "searched"] = Field(
         "default", description="what kind of set it is"
     )
     preprocess: Preprocess = Preprocess()
@@ -179,6 +203,18 @@ class Ingest(Section):
         if self.since and self.until and self.since > self.until:
             raise ValueError(f"since must not be after until, seen {self.since} and {self.until}")
         return self
+
+
+class Ensemble(Section):
+    """How the run's models are weighed into one."""
+
+    members: int = Field(4, ge=2, le=16, description="models in the mean at most")
+    min_gain: float = Field(
+        0.0005, ge=0, le=1, description="balanced accuracy on validation by which the mean must beat its best member"
+    )
+    max_titles: int = Field(
+        50_000, ge=1, description="validation titles that the weights are chosen on at most, taken evenly from all"
+    )
 
 
 class Evaluate(Section):

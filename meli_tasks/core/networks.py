@@ -6,6 +6,8 @@ F filters, K categories. A batch arrives flat (CSR): the ids of all its titles i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,7 +15,15 @@ from torch.nn import functional
 from meli_tasks.core.batch import Batch
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.ngram_bag import NgramBag
-from meli_tasks.core.row_table import RowTable
+from meli_tasks.core.row_table import RowTable, distinct_of
+
+LARGE_BATCH_WORDS = 2_048
+"""Words of a batch from which on it is worth to count how many are distinct: few repeat in a smaller one."""
+
+ROWS_A_BLOCK = 64
+
+LEVELS = 1 << 16
+"""Dropout's shares are rounded to this many levels: sixteen random bits a value cost a quarter of a whole draw."""
 
 
 class Dropout(nn.Module):
@@ -29,8 +39,22 @@ class Dropout(nn.Module):
         """The same shape, in training with a share of zeros and the rest scaled up to keep the mean."""
         if not self.share or not (self.training or self.at_evaluation):
             return values
-        kept = torch.empty_like(values).bernoulli_(1.0 - self.share, generator=self.generator)
-        return values * kept.div_(1.0 - self.share)
+        dropped = round(self.share * LEVELS)
+        draws = torch.empty(values.numel() // 4 + 1, dtype=torch.int64, device=values.device)
+        draws.random_(-(2**63), None, generator=self.generator)
+        levels = draws.view(torch.int16)[: values.numel()].view(values.shape)
+        # Signed: the lowest `dropped` levels of 65,536.
+        return values * (levels >= dropped - LEVELS // 2) * (LEVELS / (LEVELS - dropped))
+
+
+def in_blocks(rows: Tensor) -> Tensor:
+    """The rows, and zeros behind them up to a round number of rows where that is faster.
+
+    In bfloat16 on the CPU every new number of rows has a kernel compiled for it, which takes longer than the product.
+    """
+    if not torch.is_autocast_enabled("cpu") or rows.device.type != "cpu":
+        return rows
+    return functional.pad(rows, (0, 0, 0, -len(rows) % ROWS_A_BLOCK))
 
 
 def windows_of(offsets: Tensor, length: int, words: int) -> tuple[Tensor, Tensor]:
@@ -44,6 +68,14 @@ def windows_of(offsets: Tensor, length: int, words: int) -> tuple[Tensor, Tensor
     within = torch.arange(len(title), device=offsets.device) - (counts.cumsum(0) - counts)[title]
     positions = (offsets[title] + within)[:, None] + torch.arange(length, device=offsets.device)
     return positions.masked_fill(positions >= offsets[title + 1][:, None], words), counts
+
+
+@dataclass(frozen=True)
+class PooledBatch:
+    """Titles whose words are pooled already: `values` (B, D), to be divided by `divisor`."""
+
+    values: Tensor
+    divisor: int
 
 
 class TitleNetwork(nn.Module):
@@ -63,7 +95,9 @@ class TitleNetwork(nn.Module):
         width = self.pooled_width(dimensions)
         self.ngrams: NgramBag | None = None
         if params.ngram_dimensions:
-            self.ngrams = NgramBag(ngram_count, params.ngram_dimensions, params.ngram_dropout, self.generator)
+            self.ngrams = NgramBag(
+                ngram_count, params.ngram_dimensions, params.ngram_dropout, params.word_dropout, self.generator
+            )
             width += params.ngram_dimensions
         self.dropout = Dropout(params.dropout, self.generator, params.dropout_at_evaluation)
         self.hidden = nn.ModuleList()
@@ -76,8 +110,8 @@ class TitleNetwork(nn.Module):
         """Width of what `pooled` returns, for word vectors of this length."""
         raise NotImplementedError
 
-    def pooled(self, batch: Batch) -> Tensor:
-        """A title's words as one vector: (B, pooled width)."""
+    def pooled(self, batch: Batch | PooledBatch, word_ngrams: Tensor | None = None) -> Tensor:
+        """A title's words as one vector: (B, pooled width). `word_ngrams` (W, N): the n-grams within each word."""
         raise NotImplementedError
 
     def set_epoch(self, epoch: int) -> None:
@@ -91,11 +125,15 @@ class TitleNetwork(nn.Module):
             if isinstance(module, Dropout | NgramBag):
                 module.generator = self.generator
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch | PooledBatch) -> Tensor:
         """Logits (B, K)."""
-        values = self.pooled(batch)
+        bag, words = None, None
         if self.ngrams is not None:
-            values = torch.cat([values, self.ngrams(batch)], dim=1)
+            assert isinstance(batch, Batch)
+            bag, words = self.ngrams(batch)
+        values = self.pooled(batch, words)
+        if bag is not None:
+            values = torch.cat([values, bag], dim=1)
         values = self.before_dense(values)
         for layer in self.hidden:
             values = self.after_dense(torch.relu(layer(values)))
@@ -118,13 +156,18 @@ class MLP(TitleNetwork):
         """The word vector's own length."""
         return dimensions
 
-    def pooled(self, batch: Batch) -> Tensor:
+    def pooled(self, batch: Batch | PooledBatch, word_ngrams: Tensor | None = None) -> Tensor:
         """The mean over the title's words, or in the lab's way over the batch's longest title."""
+        if isinstance(batch, PooledBatch):
+            return batch.values / batch.divisor if self.params.mean_over_padding else batch.values
+        words = self.pooled_words(batch)
+        return words / max(batch.longest, 1) if self.params.mean_over_padding else words
+
+    def pooled_words(self, batch: Batch) -> Tensor:
+        """What of it does not depend on the batch's other titles: the mean, or in the lab's way the sum."""
+        mode = "sum" if self.params.mean_over_padding else "mean"
         local, vectors = self.words.lookup(batch.tokens)
-        if not self.params.mean_over_padding:
-            return functional.embedding_bag(local, vectors, batch.offsets, mode="mean", include_last_offset=True)
-        total = functional.embedding_bag(local, vectors, batch.offsets, mode="sum", include_last_offset=True)
-        return total / max(batch.longest, 1)
+        return functional.embedding_bag(local, vectors, batch.offsets, mode=mode, include_last_offset=True)
 
     def after_dense(self, values: Tensor) -> Tensor:
         """Dropout."""
@@ -135,6 +178,8 @@ class MLP(TitleNetwork):
 class CNN(TitleNetwork):
     """Filters over the words, ReLU, the maximum over each title's real windows; dropout before the dense layers.
 
+    With `filter_ngrams` a word is its vector and the sum of its n-grams' vectors: the character channel.
+
     A title shorter than a filter has one window, padded with zeros. The lab's CNN without n-grams.
     """
 
@@ -142,27 +187,65 @@ class CNN(TitleNetwork):
         self, params: Train, word_vectors_shape: tuple[int, int], ngram_count: int, category_count: int
     ) -> None:
         super().__init__(params, word_vectors_shape, ngram_count, category_count)
+        channels = word_vectors_shape[1] + (params.ngram_dimensions if params.filter_ngrams else 0)
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(word_vectors_shape[1], params.filters, length) for length in params.filter_lengths
+            nn.Conv1d(channels, params.filters, length) for length in params.filter_lengths
         )
 
     def pooled_width(self, dimensions: int) -> int:
         """A number a filter."""
         return self.params.filters * len(self.params.filter_lengths)
 
-    def pooled(self, batch: Batch) -> Tensor:
+    def pooled(self, batch: Batch | PooledBatch, word_ngrams: Tensor | None = None) -> Tensor:
         """Each filter's largest response in the title."""
+        assert isinstance(batch, Batch)
         local, vectors = self.words.lookup(functional.pad(batch.tokens, (0, 1)))  # the last one is padding, id 0
+        if self.params.filter_ngrams:
+            local, vectors = self._beside_ngrams(batch, functional.embedding(local, vectors), word_ngrams)
+        windows = [windows_of(batch.offsets, length, len(batch.tokens)) for length in self.params.filter_lengths]
+        products = sum(positions.numel() for positions, _ in windows)
+        if vectors is self.words.weight and len(local) >= LARGE_BATCH_WORDS:
+            rows, distinct = distinct_of(local, len(vectors))
+            if self._projects(len(rows), products):
+                local, vectors = distinct, vectors.index_select(0, rows)
+        respond = self._projected if self._projects(len(vectors), products) else self._multiplied
         maxima = []
-        for length, convolution in zip(self.params.filter_lengths, self.convolutions, strict=True):
+        for (positions, counts), convolution in zip(windows, self.convolutions, strict=True):
             assert isinstance(convolution, nn.Conv1d)
-            positions, counts = windows_of(batch.offsets, length, len(batch.tokens))
-            # Only real windows are multiplied: padding would double the work on titles like ours.
-            seen = functional.embedding(local[positions], vectors).flatten(1)  # (W, length * D)
-            weight = convolution.weight.transpose(1, 2).flatten(1)  # (F, length * D)
-            response = torch.relu(functional.linear(seen, weight, convolution.bias))
+            response = torch.relu(respond(local[positions], vectors, convolution))
             maxima.append(torch.segment_reduce(response.float(), "max", lengths=counts, axis=0, unsafe=True))
         return torch.cat(maxima, dim=1)
+
+    def _beside_ngrams(self, batch: Batch, seen: Tensor, word_ngrams: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Each token's vector (T + 1, D), the last the padding's, and behind it its word's n-grams at length 1."""
+        assert batch.ngrams is not None and word_ngrams is not None
+        # A word's sum has a length that grows with its letters; the filters should not see that.
+        beside = functional.normalize(word_ngrams[batch.ngrams.places], dim=1)
+        both = torch.cat([seen, functional.pad(beside, (0, 0, 0, 1))], dim=1)
+        return torch.arange(len(both), device=both.device), both
+
+    def _projects(self, words: int, products: int) -> bool:
+        """Whether it is less work to multiply every distinct word than every window."""
+        return words * sum(self.params.filter_lengths) < products
+
+    def _multiplied(self, windows: Tensor, vectors: Tensor, convolution: nn.Conv1d) -> Tensor:
+        """Responses (W, F): each window's words side by side times the filters. Real windows only: padding would double
+        the work on titles like ours.
+        """
+        if vectors is self.words.weight and torch.is_autocast_enabled(vectors.device.type):
+            vectors = self.words.rounded(torch.get_autocast_dtype(vectors.device.type))
+        seen = functional.embedding(in_blocks(windows), vectors).flatten(1)  # (W, length * D)
+        weight = convolution.weight.transpose(1, 2).flatten(1)  # (F, length * D)
+        return functional.linear(seen, weight, convolution.bias)[: len(windows)]
+
+    def _projected(self, windows: Tensor, vectors: Tensor, convolution: nn.Conv1d) -> Tensor:
+        """The same responses: each word times each filter's part for each place, once; a window adds its words'."""
+        filters, _, length = convolution.weight.shape
+        weight = convolution.weight.permute(2, 0, 1).flatten(0, 1)  # (length * F, D)
+        parts = functional.linear(in_blocks(vectors), weight).float().view(-1, filters)  # a row for each word and place
+        places = windows * length + torch.arange(length, device=windows.device)
+        assert convolution.bias is not None
+        return functional.embedding_bag(places, parts, mode="sum") + convolution.bias
 
     def before_dense(self, values: Tensor) -> Tensor:
         """Dropout."""

@@ -11,28 +11,72 @@ from meli_tasks.core.row_table import RowTable
 
 
 class NgramBag(nn.Module):
-    """The weighted sum of a title's n-gram vectors, then a bias and a ReLU: (B, N)."""
+    """The weighted sum of a title's n-gram vectors, then a bias and a ReLU: (B, N).
 
-    def __init__(self, count: int, dimensions: int, dropout: float, generator: torch.Generator) -> None:
+    The n-grams within a word are summed once for all the batch's titles that have the word. In training a share of the
+    words and phrases is left out of each title, with all their n-grams, and a share of the n-grams out of each word.
+    """
+
+    def __init__(
+        self, count: int, dimensions: int, ngram_dropout: float, word_dropout: float, generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.table = RowTable(count, dimensions, trained=count)
         self.bias = nn.Parameter(torch.zeros(dimensions))
-        self.dropout = dropout
+        self.ngram_dropout = ngram_dropout
+        self.word_dropout = word_dropout
         self.generator = generator
-        # A title's values have norm 1, so a sum keeps the vectors' own scale.
+        self.baked: Tensor | None = None
+        self.baked_words = 0
+        # A title's weights have length 1, so a sum keeps the vectors' own scale.
         self.table.weight.normal_(0.0, (2.0 / dimensions) ** 0.5)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """(B, N); a title without n-grams gets what the bias alone gives."""
-        ids, offsets, values = batch.ngrams, batch.ngram_offsets, batch.ngram_values
-        assert ids is not None and offsets is not None and values is not None
-        if self.dropout and self.training:
-            draw = torch.rand(len(ids), generator=self.generator, device=ids.device)
-            kept = (draw >= self.dropout).nonzero().squeeze(1)
-            offsets = torch.searchsorted(kept, offsets)
-            ids, values = ids[kept], values[kept] / (1.0 - self.dropout)
-        local, vectors = self.table.lookup(ids)
-        total = functional.embedding_bag(
-            local, vectors, offsets, mode="sum", per_sample_weights=values, include_last_offset=True
-        )
-        return torch.relu(total + self.bias)
+    @torch.no_grad()
+    def bake(self, ids: Tensor, offsets: Tensor, weights: Tensor) -> None:
+        """Keeps the vectors of the vocabulary's words, for batches that list the n-grams of new words only.
+
+        ids, weights (n,) and offsets (words + 1,): the n-grams within each word.
+        """
+        self.baked = _sums(ids, self.table.weight, offsets, weights)
+        self.baked_words = len(self.baked)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(titles (B, N), words (W, N)): a title without n-grams gets what the bias alone gives.
+
+        `words` are the plain sums of the n-grams within each word, which the batch's `places` count.
+        """
+        ngrams = batch.ngrams
+        assert ngrams is not None
+        count = len(ngrams.ids)
+        local, vectors = self.table.lookup(torch.cat([ngrams.ids, ngrams.phrases]))
+        words = _sums(local[:count], vectors, ngrams.offsets, self._thinned(ngrams.weights, self.ngram_dropout))
+        if self.baked is not None:
+            words = self._with_baked(words)
+        phrase_weights = self._thinned(self._thinned(ngrams.phrase_weights, self.ngram_dropout), self.word_dropout)
+        token_weights = self._thinned(words.new_ones(len(ngrams.places)), self.word_dropout)
+        total = _sums(ngrams.places, words, batch.offsets, token_weights)
+        total = total + _sums(local[count:], vectors, ngrams.phrase_offsets, phrase_weights)
+        return torch.relu(total * ngrams.scales[:, None] + self.bias), words
+
+    def _with_baked(self, new: Tensor) -> Tensor:
+        """The vocabulary's words and behind them the new ones; the table is written in place, for it is large."""
+        assert self.baked is not None
+        needed = self.baked_words + len(new)
+        if needed > len(self.baked):
+            self.baked = functional.pad(self.baked, (0, 0, 0, 2 * needed - len(self.baked) - self.baked_words))
+        self.baked[self.baked_words : needed] = new
+        return self.baked
+
+    def _thinned(self, weights: Tensor, share: float) -> Tensor:
+        """In training a share of the weights is 0 and the others make up for it."""
+        if not share or not self.training:
+            return weights
+        draw = torch.rand(len(weights), generator=self.generator, device=weights.device)
+        return torch.where(draw >= share, weights / (1.0 - share), 0.0)
+
+
+def _sums(ids: Tensor, vectors: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+    """The weighted sum of each ragged row's vectors: (rows, N)."""
+    return functional.embedding_bag(
+        ids, vectors, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
+from meli_tasks.core.cards import Cards, OneCard
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.networks import TitleNetwork
 from meli_tasks.core.row_table import RowTable
@@ -27,24 +30,44 @@ class RowAdam:
         self.square = table.weight.new_zeros(table.trained)
 
     @torch.no_grad()
-    def step(self, rows: Tensor, gradient: Tensor, learning_rate: float) -> None:
-        """Rows (n,) distinct, gradient (n, dimensions)."""
-        self.steps += 1
-        size = gradient.square().mean(dim=1)
-        square = self.square.index_select(0, rows).mul_(BETAS[1]).add_(size, alpha=1 - BETAS[1])
-        self.square.index_copy_(0, rows, square)
-        divisor = square.div_(1 - BETAS[1] ** self.steps).sqrt_().add_(EPSILON)
-        change = gradient / divisor[:, None]
+    def worked_out(self, rows: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows (n,) distinct, gradient (n, dimensions), which is used up -> what `move` takes. No weight changes yet.
+
+        A table's gradient is tens of megabytes: what costs here is every time that it is read.
+        """
+        steps = self.steps + 1
+        size = torch.linalg.vector_norm(gradient, dim=1).square_()
+        square = self.square.index_select(0, rows).mul_(BETAS[1])
+        square.add_(size, alpha=(1 - BETAS[1]) / gradient.shape[1])
+        divisor = square.div(1 - BETAS[1] ** steps).sqrt_().add_(EPSILON)
+        change = gradient.mul_(divisor.reciprocal_()[:, None])
         if self.decay:
             change.add_(self.table.weight.index_select(0, rows), alpha=self.decay)
+        return rows, square, change
+
+    @torch.no_grad()
+    def move(self, rows: Tensor, square: Tensor, change: Tensor, learning_rate: float) -> None:
+        """Takes the step that was worked out, all of it in place."""
+        self.steps += 1
+        self.square.index_copy_(0, rows, square)
         self.table.weight.index_add_(0, rows, change, alpha=-learning_rate)
+
+    @torch.no_grad()
+    def without(self, worked: tuple[Tensor, Tensor, Tensor], skip: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What was worked out, or a step that changes nothing where `skip` (a number on the device) is 1."""
+        rows, square, change = worked
+        skipped = skip > 0
+        square = torch.where(skipped, self.square.index_select(0, rows), square)
+        return rows, square, torch.where(skipped, 0.0, change)
 
 
 class Optimizer:
     """All of a network's weights. Tables go by `RowAdam`, or in the lab's way: every row, every step, with the rest."""
 
-    def __init__(self, network: TitleNetwork, params: Train) -> None:
+    def __init__(self, network: TitleNetwork, params: Train, cards: Cards | None = None) -> None:
+        self.cards = cards or OneCard()
         self.clip = params.gradient_clip
+        self.device = network.words.weight.device
         tables = [module for module in network.modules() if isinstance(module, RowTable) and module.trained]
         self.rows = [RowAdam(table, params.weight_decay) for table in tables if not table.every_row]
         # A view on the rows that train: torch's optimiser moves the table through it.
@@ -56,28 +79,50 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Before a backward pass; a table forgets by itself, at its next lookup."""
-        self.adam.zero_grad(set_to_none=True)
+        for weight in self.dense:
+            weight.grad = None
 
     def gradient_norm(self) -> Tensor:
         """The norm of all gradients together, on the device; not finite when any of them is not. Once a step."""
-        self.found = [(rows, gradient) for rows in self.rows if (gradient := rows.table.gradient()) is not None]
+        found = [(rows, gradient) for rows in self.rows if (gradient := rows.table.gradient()) is not None]
+        self.found = [(rows, self.cards.add_rows(gradient)) for rows, gradient in found]
         for table, weight in self.whole.items():
             gradient = table.gradient()
             weight.grad = None if gradient is None else gradient[1]
         gradients = [weight.grad for weight in self.dense if weight.grad is not None]
+        self.cards.add_gradients(gradients)
         return torch.nn.utils.get_total_norm(gradients + [gradient for _, (_, gradient) in self.found])
 
-    def step(self, learning_rate: float, norm: Tensor) -> None:
-        """Moves every weight that trains. `norm`: what `gradient_norm` said, for clipping."""
+    def step(
+        self,
+        learning_rate: float,
+        norm: Tensor,
+        skip: Tensor | None = None,
+        before_rows_move: Callable[[int, Tensor], None] | None = None,
+    ) -> None:
+        """Moves every weight that trains. `norm`: what `gradient_norm` said, for clipping.
+
+        `skip`, on the device: where it is 1, nothing moves. `before_rows_move` hears of a table's place and rows.
+        All that needs memory is done before the first weight moves, so a step that finds too little leaves the weights
+        as they were.
+        """
         gradients = [weight.grad for weight in self.dense if weight.grad is not None]
         gradients += [gradient for _, (_, gradient) in self.found]
         if self.clip:
             torch._foreach_mul_(gradients, (self.clip / (norm + 1e-6)).clamp(max=1.0))
+        worked = [(optimizer, optimizer.worked_out(*found)) for optimizer, found in self.found]
+        if skip is not None:
+            worked = [(optimizer, optimizer.without(moves, skip)) for optimizer, moves in worked]
+        if before_rows_move is not None:
+            for optimizer, moves in worked:
+                before_rows_move(self.rows.index(optimizer), moves[0])
         for group in self.adam.param_groups:
             group["lr"] = learning_rate
+        # The door of torch's own gradient scaler: the fused step reads it on the device.
+        self.adam.found_inf = skip  # type: ignore[attr-defined]
         self.adam.step()
-        for optimizer, (rows, gradient) in self.found:
-            optimizer.step(rows, gradient, learning_rate)
+        for optimizer, moves in worked:
+            optimizer.move(*moves, learning_rate)
 
     def tensors(self) -> dict[str, Tensor]:
         """What the optimiser remembers between two steps, by name."""

@@ -26,6 +26,7 @@ class RowTable(nn.Module):
         self.every_row = every_row
         self.padding = padding
         self._touched: tuple[Tensor, Tensor] | None = None
+        self._rounded: tuple[int, Tensor] | None = None
 
     def lookup(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Ids (any shape) -> (ids into the second, vectors (rows, dimensions))."""
@@ -36,15 +37,17 @@ class RowTable(nn.Module):
             leaf = self.weight.detach().requires_grad_()
             self._touched = (torch.arange(self.trained, device=ids.device), leaf)
             return ids, leaf
-        # A flag a row and a running count instead of a sort: exact, and cheap beside the vectors themselves.
-        seen = torch.zeros(len(self.weight), dtype=torch.bool, device=ids.device)
-        seen[ids.reshape(-1)] = True
-        rows = seen.nonzero().squeeze(1)
-        position = torch.empty(len(seen), dtype=torch.int64, device=ids.device)
-        position[rows] = torch.arange(len(rows), device=ids.device)
+        rows, local = distinct_of(ids, len(self.weight))
         leaf = self.weight.index_select(0, rows).requires_grad_()
         self._touched = (rows, leaf)
-        return position[ids], leaf
+        return local, leaf
+
+    def rounded(self, dtype: torch.dtype) -> Tensor:
+        """The whole table in another precision, made again only when the table has changed."""
+        version = self.weight._version
+        if self._rounded is None or self._rounded[0] != version or self._rounded[1].dtype != dtype:
+            self._rounded = (version, self.weight.detach().to(dtype))
+        return self._rounded[1]
 
     def trained_part(self) -> Tensor:
         """The rows that may change, sharing memory with the table."""
@@ -62,3 +65,14 @@ class RowTable(nn.Module):
                 return rows, gradient
             first, last = torch.searchsorted(rows, torch.tensor([first, last], device=rows.device)).tolist()
         return rows[first:last], gradient[first:last]
+
+
+def distinct_of(ids: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Ids below `count` (any shape) -> (the distinct ones, ascending; each id's position among those)."""
+    # A flag a row and a running count instead of a sort: exact, and cheap beside the vectors themselves.
+    seen = torch.zeros(count, dtype=torch.bool, device=ids.device)
+    seen[ids.reshape(-1)] = True
+    rows = seen.nonzero().squeeze(1)
+    position = torch.empty(count, dtype=torch.int64, device=ids.device)
+    position[rows] = torch.arange(len(rows), device=ids.device)
+    return rows, position[ids]

@@ -33,6 +33,15 @@ def collapsed(text: str) -> bytes:
     return bytes(kept.data)
 
 
+def words_a_line(lines: bytes) -> NDArray[np.int64]:
+    """How many words each line of a collapsed text has, shape (lines,)."""
+    letters: NDArray[np.uint8] = np.frombuffer(b"\n" + lines + b"\n", dtype=np.uint8)
+    ends = letters == _LINE_END
+    gaps = ends | (letters == _SPACE)
+    begun = np.cumsum(gaps[:-1] & ~gaps[1:])
+    return np.diff(begun[np.flatnonzero(ends[1:])], prepend=0)
+
+
 def collapse(titles: Sequence[str]) -> list[str]:
     """Each title on one line, without white space at its ends and with single spaces within."""
     return collapsed(joined(titles)).decode("utf-8", "surrogatepass").split("\n") if titles else []

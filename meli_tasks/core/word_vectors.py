@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.core.text import FIRST_WORD, PAD
+from meli_tasks.core.text import FIRST_WORD, PAD, UNKNOWN
+
+COUNTED_AT_ONCE = 1 << 20  # tokens
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,22 @@ def blank_vectors(words: int, dimensions: int, unknown: str, seed: int) -> NDArr
 
 
 def coverage_of(tokens: NDArray[np.int32], words: Sequence[str], has_vector: NDArray[np.bool_], shown: int) -> Coverage:
-    """Coverage of the titles' words; `tokens` are ids as the encoder gives them, `has_vector` is by id."""
-    counts = np.bincount(tokens, minlength=len(has_vector))
+    """Coverage of the titles' words; `tokens` are ids as preprocess wrote them, `has_vector` is by id.
+
+    Ids beyond `has_vector` are words outside the vocabulary.
+    """
+    counts = np.zeros(len(has_vector), dtype=np.int64)
+    for low in range(0, len(tokens), COUNTED_AT_ONCE):  # bincount makes its input eight bytes a token
+        counts += np.bincount(within(tokens[low : low + COUNTED_AT_ONCE], len(counts)), minlength=len(counts))
     missing = np.flatnonzero(~has_vector[FIRST_WORD:]) + FIRST_WORD
     frequent = missing[np.argsort(-counts[missing], kind="stable")][:shown]
     return Coverage(
-        words=float(counts[has_vector].sum() / max(1, counts.sum())),
+        words=float(counts[has_vector].sum() / max(1, len(tokens))),
         vocabulary=float(has_vector[FIRST_WORD:].mean()) if len(words) else 0.0,
         uncovered=[(words[index - FIRST_WORD], int(counts[index])) for index in frequent],
     )
+
+
+def within(tokens: NDArray[np.int32], ids: int) -> NDArray[np.int32]:
+    """The tokens with UNKNOWN in place of every id from `ids` on."""
+    return np.where(tokens < ids, tokens, np.int32(UNKNOWN))

@@ -8,9 +8,10 @@ from typing import Any
 from meli_tasks.artifacts import manifest_name
 from meli_tasks.core.errors import MissingArtifact
 from meli_tasks.ledger import Decision
-from meli_tasks.pages.decisions import MANIFEST_SECONDS
+from meli_tasks.pages.decisions import MANIFEST_SECONDS, model_manifest
 from meli_tasks.pages.runs import Runs, evaluated_name, measured_in, plan_and_label, rows_of
 from meli_tasks.pages.shelf import Shelf
+from meli_tasks.plan import ENSEMBLE
 
 EVALUATED_SECONDS = 30.0
 # What a run asked for beside its sets; the rest of a request says how to work, not on what.
@@ -67,10 +68,13 @@ def category_rows(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[dic
 def history_of(
     shelf: Shelf, train: str, seconds: float = MANIFEST_SECONDS
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """A training's manifest, read at most `seconds` ago, and its epochs; None and nothing if it was not computed."""
-    manifest = shelf.read(manifest_name("train", train), seconds)
-    if manifest is None:
-        return None, []
+    """A model's manifest, read at most `seconds` ago, and its epochs, of which an ensemble has none.
+
+    None and nothing if it was not computed.
+    """
+    manifest = model_manifest(shelf, train, seconds)
+    if manifest is None or manifest["stage"] == ENSEMBLE:
+        return manifest, []
     # An attempt's files are written once, so this one never changes.
     return manifest, shelf.read(f"train/{train}/{manifest['attempt']}/history.json") or []
 
@@ -105,6 +109,8 @@ def _parameters(
 ) -> dict[str, Any]:
     """Every parameter by its dotted name. A guest's stand in the plan of the run that promoted it."""
     label = row["set"]
+    manifest, _ = history_of(shelf, row["train"])
+    of_ensemble = {ENSEMBLE: _of_ensemble(manifest)} if manifest and manifest["stage"] == ENSEMBLE else {}
     if row["guest"]:
         promotion = next(
             (
@@ -116,12 +122,15 @@ def _parameters(
         )
         origin = shelf.read(str(promotion.evidence["plan"])) if promotion and promotion.evidence.get("plan") else None
         if promotion is None or promotion.champion is None or origin is None:
-            manifest, _ = history_of(shelf, row["train"])
-            return flat({"train": manifest["params"]}) if manifest else {}
+            return flat(of_ensemble or {"train": manifest["params"]}) if manifest else {}
         plan, label = origin, promotion.champion.set_name
     request = {name: value for name, value in plan["request"].items() if name in OF_THE_DATA}
     sections = {name: value for name, value in plan["resolved"].get(label, {}).items() if name not in WORDS_ONLY}
-    return flat({**sections, "data": request})
+    return flat({**sections, **of_ensemble, "data": request})
+
+
+def _of_ensemble(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: manifest["summary"][name] for name in ("weights", "sharpness")}
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from meli_tasks.artifacts import manifest_name
+from meli_tasks.artifacts import MODEL_STAGES, manifest_name
 from meli_tasks.core.errors import TrackingUnavailable
 from meli_tasks.ledger import Decision
 from meli_tasks.mlflow_server import MlflowServer
@@ -48,16 +48,22 @@ def champion_card(shelf: Shelf, decisions: Sequence[Decision]) -> dict[str, Any]
 
 
 def _data_of(shelf: Shelf, train: str) -> dict[str, Any]:
-    """Rows and categories of the listings that a training goes back to; None where an artifact is gone."""
-    inputs: dict[str, str] = {"train": train}
-    manifest: dict[str, Any] | None = None
-    for stage in ("train", "preprocess", "ingest"):
-        manifest = shelf.read(manifest_name(stage, inputs[stage]), MANIFEST_SECONDS) if stage in inputs else None
-        if manifest is None:
-            return {"rows": None, "categories": None}
-        inputs = manifest["inputs"]
-    assert manifest is not None
-    return {"rows": manifest["summary"].get("rows"), "categories": manifest["summary"].get("categories")}
+    """Rows and categories of the listings that a model goes back to, None where an artifact is gone; its members."""
+    model = model_manifest(shelf, train) or {"inputs": {}, "summary": {}}
+    members = model["summary"].get("weights", {})
+    inputs: dict[str, str] = model["inputs"]
+    if "ingest" not in inputs and "preprocess" in inputs:
+        prepared = shelf.read(manifest_name("preprocess", inputs["preprocess"]), MANIFEST_SECONDS)
+        inputs = prepared["inputs"] if prepared else {}
+    listings = shelf.read(manifest_name("ingest", inputs["ingest"]), MANIFEST_SECONDS) if "ingest" in inputs else None
+    summary = listings["summary"] if listings else {}
+    return {"rows": summary.get("rows"), "categories": summary.get("categories"), "members": members}
+
+
+def model_manifest(shelf: Shelf, key: str, seconds: float = MANIFEST_SECONDS) -> dict[str, Any] | None:
+    """The manifest of a model, a training's or an ensemble's, read at most `seconds` ago; None if there is none."""
+    found = (shelf.read(manifest_name(stage, key), seconds) for stage in MODEL_STAGES)
+    return next(filter(None, found), None)
 
 
 def decision_row(decision: Decision) -> dict[str, Any]:

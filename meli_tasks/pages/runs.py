@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from meli_tasks.pages.shelf import READERS, Shelf
-from meli_tasks.plan import Plan
+from meli_tasks.plan import ENSEMBLE, SEARCHED, Plan
 
 FIGURES = ("balanced_accuracy", "interval", "accuracy", "top5", "macro_f1", "milliseconds_p95", "megabytes")
 # A run's figures change only when its task evaluate runs again: likely today, hardly ever later.
@@ -35,6 +35,7 @@ class Run:
     dag_run_url: str
     sets: dict[str, str]
     architectures: dict[str, str]
+    searched: bool = False
 
     @classmethod
     def of(cls, plan: Plan) -> Run:
@@ -48,6 +49,7 @@ class Run:
             dag_run_url=plan.dag_run_url,
             sets={name: step.key for name, step in plan.sets.items()},
             architectures={name: str(step.params.get("architecture", "")) for name, step in plan.sets.items()},
+            searched=bool(plan.sets.keys() - set(plan.request["sets"])),
         )
 
     def matches(self, text: str) -> bool:
@@ -90,6 +92,7 @@ class Measured:
     champion: str | None
     failed: list[str]
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    members: dict[str, float] = field(default_factory=dict)
 
 
 def evaluated_name(plan: str) -> str:
@@ -120,9 +123,13 @@ class Runs:
 
     def newest_first(self) -> list[Run]:
         """All runs."""
-        names = [name for name in self._shelf.names("plans/") if name.count("/") == 2 and name.endswith(".json")]
+        listed = self._shelf.names("plans/")
+        names = [name for name in listed if name.count("/") == 2 and name.endswith(".json")]
+        found_a_set = {f"{name.removesuffix(f'/{SEARCHED}')}.json" for name in listed if name.endswith(f"/{SEARCHED}")}
         with self._lock:  # one reader of what is new; the others wait for it
             new = [name for name in names if name not in self._known]
+            # A plan never changes, but for the set that its run's search adds.
+            new += [name for name in found_a_set & self._known.keys() if not self._known[name].searched]
             with ThreadPoolExecutor(READERS) as readers:
                 for run in readers.map(self._read, new):
                     self._known[run.plan] = run
@@ -190,7 +197,10 @@ class Runs:
 def measured_in(report: dict[str, Any]) -> Measured:
     """The figures of an evaluation's report."""
     figures = {label: {name: scores.get(name) for name in FIGURES} for label, scores in report["scores"].items()}
-    return Measured(time.monotonic(), report["models"], report.get("champion"), report.get("failed", []), figures)
+    members = (report.get("ensemble") or {}).get("weights", {})
+    return Measured(
+        time.monotonic(), report["models"], report.get("champion"), report.get("failed", []), figures, members
+    )
 
 
 def rows_of(run: Run, measured: Measured | None, champion: str) -> list[dict[str, Any]]:
@@ -208,10 +218,11 @@ def rows_of(run: Run, measured: Measured | None, champion: str) -> list[dict[str
                 "set": label,
                 "train": train,
                 "architecture": run.architectures.get(label, ""),
+                "members": measured.members if measured and label == ENSEMBLE else {},
                 "state": "measured" if label in figures else "failed" if label in failed else "not measured",
                 "champion": bool(champion) and train == champion,
                 # The one in office at that time, measured beside the run's own.
-                "guest": label not in run.sets,
+                "guest": label not in run.sets and label != ENSEMBLE,
                 **figures.get(label, dict.fromkeys(FIGURES)),
             }
         )

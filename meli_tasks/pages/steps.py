@@ -13,7 +13,7 @@ from meli_tasks.pages.comparison import history_of
 from meli_tasks.pages.decisions import decision_row
 from meli_tasks.pages.runs import Run, evaluated_name, measured_in, rows_of
 from meli_tasks.pages.shelf import Shelf
-from meli_tasks.plan import Plan
+from meli_tasks.plan import ENSEMBLE, Plan
 
 LIVE_SECONDS = 1.0  # how often a stage notes its progress at most
 SHOWN_OF_A_NOTE = (
@@ -58,10 +58,16 @@ def _lines(
             {step.key: {"stage": step.stage, "name": step.name, "key": step.key} for step in plan.steps()}.values()
         )
     if report:
+        lines = [_as_made(line, report) for line in lines if line["stage"] != ENSEMBLE or report.get("ensemble")]
         lines.append({"stage": "evaluate", "name": ", ".join(report["scores"]), "key": report["key"]})
     if decision and decision.evidence.get("promote"):
         lines.append({"stage": "promote", "name": decision.action, "key": decision.evidence["promote"]})
     return lines
+
+
+def _as_made(line: dict[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
+    """A foreseen step; the ensemble with the key it got, which depends on the trainings that succeeded."""
+    return {**line, "key": report["ensemble"]["key"]} if line["stage"] == ENSEMBLE else line
 
 
 def _step(shelf: Shelf, plan: Plan, line: Mapping[str, Any]) -> dict[str, Any]:

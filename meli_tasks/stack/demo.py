@@ -77,7 +77,8 @@ def wanted(environment: Mapping[str, str], here: Path) -> Settings:
     settings = Settings.from_environment({"MELI_SCHEDULE": "none", **environment})
     settings = settings.model_copy(update={"source": absolute(settings.source, here)})
     for name in Request.check({}, settings).sets:
-        named_sets.load(name)
+        if not settings.store:  # of sets in a store we learn when it is up
+            named_sets.load(name)
     if settings.source.split(":")[0] not in ELSEWHERE and not Path(settings.source).is_absolute():
         sources.identify(settings.source, date.today(), settings)  # a sample that cannot be, a scheme nobody knows
     return settings
@@ -110,6 +111,8 @@ def train(console: Console, stack: Stack, asked: Settings, interrupts: Interrupt
     stack.api.keep_pool("backfill", POOL_SLOTS, "backfilled runs at once", include_deferred=True)
     stack.api.unpause(DAG)
     conf: dict[str, Any] = {"source": asked.source, "sets": list(Request.check({}, asked).sets)}
+    for set_name in conf["sets"]:
+        named_sets.resolve(set_name, {}, settings)
     with interrupts.held():
         began = time.monotonic()
         run.append((stack, stack.api.trigger(DAG, conf, "started by make demo")))

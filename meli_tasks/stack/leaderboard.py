@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from meli_tasks.artifacts import find
+from meli_tasks.artifacts import find, find_model
 from meli_tasks.ledger import Ledger
 from meli_tasks.plan import Plan
 from meli_tasks.set_aside import set_aside
@@ -32,7 +32,7 @@ def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[T
         table.add_column(column, justify="left" if column in ("set", "") else "right", no_wrap=column != "set")
     for label, score in sorted(scores.items(), key=lambda item: -float(item[1]["balanced_accuracy"])):
         low, high = score["interval"]
-        manifest = find(store, "train", measured["models"][label])
+        manifest = find_model(store, measured["models"][label])
         seconds = f"{manifest.seconds:.0f} s" if manifest else ""
         about = "champion before" if label == measured["champion"] else ""
         about = "already there" if hits.get(label) else about

@@ -10,13 +10,16 @@ from typing import Any
 
 from meli_tasks.airflow_api import AirflowApi
 from meli_tasks.live import live_name
-from meli_tasks.plan import Plan
+from meli_tasks.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.runner import Step
 from meli_tasks.store import Store
 
 DAG = "meli_training"
 # In the order they run; what else the DAG has is bookkeeping and is shown only when it fails.
-STAGES = ("plan", "ingest", "preprocess", "embed", "train_mlp", "train_cnn", "evaluate", "promote")
+STAGES = (
+    "plan", "ingest", "preprocess", "embed", "train_mlp", "train_cnn", "search", "ensemble", "evaluate", "promote",
+)  # fmt: skip
+SEARCH = "search"
 ENDED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 
 
@@ -67,6 +70,8 @@ class Watch:
     def tasks(self) -> list[Task]:
         """The run's tasks in the order they run."""
         found = [self._task(instance) for instance in self._api.tasks(DAG, self.run)]
+        # Most runs search for nothing: then there is one task, not mapped, that is skipped.
+        found = [task for task in found if task.task != SEARCH or task.index >= 0]
         shown = [task for task in found if task.task in STAGES or task.state == "failed"]
         order = {name: place for place, name in enumerate(STAGES)}
         return sorted(shown, key=lambda task: (order.get(task.task, len(order)), task.index))
@@ -146,6 +151,8 @@ class Watch:
         if task.task in ("preprocess", "embed") and task.index >= 0:
             recipe = plan.recipes[task.index]
             return [recipe.preprocess] if task.task == "preprocess" else list(recipe.embeds)
+        if task.task == ENSEMBLE and (step := ensemble_step(plan, list(plan.sets))):
+            return [step]
         return []
 
     def _log_lines(self, task: Task) -> list[dict[str, Any]]:

@@ -1,19 +1,17 @@
 """embed: a vector for each word of the vocabulary, trained on the training titles or read from a file.
 
-In: `preprocess` (vocabulary, training tokens) and, for method pretrained, `vectors` (a word2vec-format file). Out:
-vectors.npy, float32 (2 + words, dimensions): row 0 pads and is zeros, row 1 is the unknown word.
+In: `preprocess` (vocabulary, training tokens) and, for method pretrained, `vectors` (an entry of the vault: a word2vec
+file as an array, of which the vocabulary's rows are taken). Out: vectors.npy, float32 (2 + words, dimensions): row 0
+pads and is zeros, row 1 is the unknown word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gensim.models import FastText, Word2Vec
-from gensim.models.callbacks import CallbackAny2Vec
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData, MissingArtifact
@@ -21,19 +19,11 @@ from meli_tasks.core.hyperparameters import Embed, Section
 from meli_tasks.core.text import FIRST_WORD
 from meli_tasks.core.word_vectors import blank_vectors, coverage_of
 from meli_tasks.stages.log import Log
-from meli_tasks.stages.vector_file import read_header, read_vectors
+from meli_tasks.stages.vectors.entry import read_entry, take_vectors
 
 OUTPUTS = ("vectors.npy",)
 
 UNCOVERED_SHOWN = 20
-SUBWORD_BUCKETS = 100_000  # rows of FastText's hashed character n-grams; its default, 2 M of 100 numbers, takes 800 MB
-TITLES_AT_ONCE = 10_000
-
-WHERE_FROM = (
-    "The lab's vectors are SBW-vectors-300-min5 (Spanish Billion Words Corpus and Embeddings, Cristian Cardellino, "
-    "https://crscardellino.github.io/SBWCE/, 1 M words, 300 dimensions). Download SBW-vectors-300-min5.txt.gz or "
-    ".bin.gz and set embed.path to it (a path or s3://), or train vectors from the titles: embed.method=word2vec"
-)
 
 
 def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, Any], log: Log) -> dict[str, Any]:
@@ -44,10 +34,11 @@ def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, An
     tokens, offsets = (np.load(folder / f"train.{name}.npy", mmap_mode="r") for name in ("tokens", "offsets"))
     vectors = blank_vectors(len(words), settings.dimensions, settings.unknown, settings.seed)
     if settings.method == "pretrained":
-        path = vector_file(inputs, settings)
-        has_vector = _read(path, words, vectors, settings, log)
+        has_vector = _take(inputs.get("vectors"), words, vectors, settings, log)
     else:
-        has_vector = _train(Titles(tokens, offsets, words), words, vectors, settings, log)
+        from meli_tasks.stages.trained_vectors import Titles, train_vectors  # gensim takes seconds to import
+
+        has_vector = train_vectors(Titles(tokens, offsets, words), words, vectors, settings, log)
     coverage = coverage_of(tokens, words, has_vector, UNCOVERED_SHOWN)
     uncovered = ", ".join(f"{word} ({count:,})" for word, count in coverage.uncovered)
     log.info(
@@ -78,81 +69,19 @@ def read_vocabulary(folder: Path) -> list[str]:
     return path.read_text(encoding="utf-8").split("\n")[:-1]
 
 
-class Titles:
-    """The training titles as lists of known words, as often as gensim asks for them, some thousands in memory."""
-
-    def __init__(self, tokens: NDArray[np.int32], offsets: NDArray[np.int64], words: list[str]) -> None:
-        self.tokens, self.offsets = tokens, offsets
-        self.words: list[str | None] = [None] * FIRST_WORD + list(words)
-
-    def __iter__(self) -> Iterator[list[str]]:
-        for low in range(0, len(self.offsets) - 1, TITLES_AT_ONCE):
-            bounds = self.offsets[low : low + TITLES_AT_ONCE + 1].tolist()
-            ids = self.tokens[bounds[0] : bounds[-1]].tolist()
-            for begin, end in pairwise(bounds):
-                title = [self.words[word] for word in ids[begin - bounds[0] : end - bounds[0]]]
-                yield [word for word in title if word is not None]
-
-
-class _Progress(CallbackAny2Vec):  # type: ignore[misc]
-    """Tells the log after each epoch."""
-
-    def __init__(self, log: Log, epochs: int) -> None:
-        self.log, self.epochs, self.epoch = log, epochs, 0
-
-    def on_epoch_end(self, model: Any) -> None:
-        self.epoch += 1
-        self.log.progress(epoch=self.epoch, epochs=self.epochs)
-
-
-def _train(
-    titles: Titles, words: list[str], vectors: NDArray[np.float32], settings: Embed, log: Log
+def _take(
+    folder: Path | None, words: list[str], vectors: NDArray[np.float32], settings: Embed, log: Log
 ) -> NDArray[np.bool_]:
-    """Fills the words' rows by gensim. One worker and a fixed seed: the same titles give the same vectors."""
-    options = {
-        "vector_size": settings.dimensions,
-        "window": settings.window,
-        "epochs": settings.epochs,
-        "seed": settings.seed,
-        "min_count": 1,  # the vocabulary is chosen already
-        "workers": 1,
-        "sg": 1,
-    }
-    log.info(f"training {settings.method} vectors: {len(words):,} words, {settings.dimensions} dimensions")
-    model = FastText(bucket=SUBWORD_BUCKETS, **options) if settings.method == "fasttext" else Word2Vec(**options)
-    model.build_vocab(titles)
-    model.train(
-        titles,
-        total_examples=model.corpus_count,
-        epochs=settings.epochs,
-        callbacks=[_Progress(log, settings.epochs)],
-    )
-    has_vector = np.zeros(len(vectors), dtype=np.bool_)
-    for row, word in enumerate(words, FIRST_WORD):
-        if word in model.wv.key_to_index:
-            vectors[row] = model.wv[word]
-            has_vector[row] = True
-    if not np.isfinite(vectors).all():
-        raise BadData(f"the {settings.method} vectors stopped being finite: fewer epochs may help")
-    return has_vector
-
-
-def vector_file(inputs: Mapping[str, Path], settings: Embed) -> Path:
-    """The pretrained file: given itself, or as the only file of a folder. MissingArtifact says where to get one."""
-    given = inputs.get("vectors", Path(settings.path))
-    files = sorted(entry for entry in given.iterdir() if entry.is_file()) if given.is_dir() else [given]
-    if len(files) != 1 or not files[0].is_file():
-        raise MissingArtifact(f"no file of word vectors at {given} (embed.path is '{settings.path}'). {WHERE_FROM}.")
-    return files[0]
-
-
-def _read(path: Path, words: list[str], vectors: NDArray[np.float32], settings: Embed, log: Log) -> NDArray[np.bool_]:
-    header = read_header(path)
-    if header.dimensions != settings.dimensions:
+    """Fills the rows of the words that the vault's entry has."""
+    entry = read_entry(folder) if folder else None
+    if folder is None or entry is None:
+        raise MissingArtifact(f"no entry of the vault with the word vectors {settings.path} at {folder}")
+    if entry.dimensions != settings.dimensions:
         raise BadData(
-            f"{path} holds vectors of {header.dimensions} dimensions, embed.dimensions says {settings.dimensions}: "
-            f"set embed.dimensions={header.dimensions}"
+            f"{settings.path} holds vectors of {entry.dimensions} dimensions, embed.dimensions says "
+            f"{settings.dimensions}: set embed.dimensions={entry.dimensions}"
         )
-    log.info(f"reading {header.words:,} vectors ({'text' if header.text else 'binary'}) from {path.name}")
-    wanted = {word: row for row, word in enumerate(words, FIRST_WORD)}
-    return read_vectors(path, wanted, vectors, lambda seen, of: log.progress(step=seen, steps=of))
+    log.info(f"taking the vocabulary's {len(words):,} words from the {entry.words:,} of {settings.path}")
+    has_vector = np.zeros(len(vectors), dtype=np.bool_)
+    has_vector[FIRST_WORD:] = take_vectors(folder, words, vectors[FIRST_WORD:])
+    return has_vector

@@ -23,10 +23,10 @@ from meli_tasks.core import comparison
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Evaluate, Section
 from meli_tasks.stages.leaderboard_plot import Bar, draw_leaderboard
-from meli_tasks.stages.train import load_model
+from meli_tasks.stages.model_files import load_model
 
 if TYPE_CHECKING:
-    from meli_tasks.core.classifier import TitleClassifier
+    from meli_tasks.core.ensemble import Classifier
     from meli_tasks.stages.log import Log
 
 TOP = 5
@@ -104,7 +104,7 @@ def _read_test(path: Path) -> TestTitles:
     if table.num_rows == 0:
         raise BadData(
             "The listings hold no test titles: nothing can be measured. With a `split` column of your own some rows "
-            "must say `test`; without one, 10 % of the titles become the test split: a handful of rows may leave none."
+            "must say `test`; without one, 5 % of the titles become the test split: a handful of rows may leave none."
         )
     names = sorted(pc.unique(table["category"]).to_pylist())
     labels = pc.index_in(table["category"], value_set=pa.array(names)).to_numpy().astype(np.int32)
@@ -112,7 +112,7 @@ def _read_test(path: Path) -> TestTitles:
     return TestTitles(table["row"], table["title"].to_pylist(), labels, names, slices)
 
 
-def _answer(model: TitleClassifier, test: TestTitles, categories: list[str], label: str, log: Log) -> Answers:
+def _answer(model: Classifier, test: TestTitles, categories: list[str], label: str, log: Log) -> Answers:
     """Rank every test title; `categories` grows by those that only this model knows."""
     known = {name: position for position, name in enumerate(categories)}
     for name in model.categories:
@@ -164,7 +164,7 @@ def _by_slice(values: list[str], labels: NDArray[np.int32], correct: NDArray[np.
     return found
 
 
-def _milliseconds(model: TitleClassifier, titles: list[str]) -> float:
+def _milliseconds(model: Classifier, titles: list[str]) -> float:
     """95th percentile of the wall time of one title at a time, once the model is warm.
 
     In the quietest of a few rounds: what other trainings on the same machine take is no property of the model.

@@ -12,24 +12,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from meli_tasks.core.classifier import TitleClassifier
+from meli_tasks.core.cards import Cards
 from meli_tasks.core.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
 from meli_tasks.core.hyperparameters import Section, Train
 from meli_tasks.core.networks import TitleNetwork, build
 from meli_tasks.core.text import FIRST_WORD, Encoder
-from meli_tasks.core.training import Epoch, State, Training
+from meli_tasks.core.training import Epoch, Progress, State, Training
 from meli_tasks.stages.checkpoints import Checkpoints, NoCheckpoints
 from meli_tasks.stages.curves import draw_curves
 from meli_tasks.stages.log import Log
+from meli_tasks.stages.model_files import read_encoder, write_model
+from meli_tasks.stages.other_cards import Asked, check_cards, together
+from meli_tasks.stages.stops import NoStops, Stops
 
 OUTPUTS = ("model.safetensors", "model.json", "history.json", "curves.png")
 
@@ -38,8 +42,8 @@ SECONDS_BETWEEN_EPOCHS_SAVED = 20.0
 SECONDS_WITHIN_AN_EPOCH = 180.0
 MOST_OF_THE_TIME = 0.05
 
-NGRAM_WEIGHTS = "encoder.ngram_weights"
-"""The tensor beside the network's own in model.safetensors: the n-grams' inverse document frequencies."""
+SECONDS_BETWEEN_LOOKS = 3.0
+"""How long somebody who asked a training to stop waits at most, besides the step and the measuring it is in."""
 
 
 def run(
@@ -50,41 +54,39 @@ def run(
     *,
     device: str = "auto",
     checkpoints: Checkpoints | None = None,
+    stops: Stops | None = None,
+    cards: int = 1,
 ) -> dict[str, Any]:
     """Trains and writes the model. Uses the threads torch is set to. A checkpoint that is there is gone on from.
 
-    Device: "auto" takes CUDA where there is a card and the CPU where there is none. Errors: MissingDevice.
+    Who asks it to stop gets the best that it has until then: the summary says who, and in batches of which size.
+
+    Device: "auto" takes CUDA where there is a card and the CPU where there is none. `cards`: how many train it
+    together, this process one of them. Errors: MissingDevice, LostCard.
     """
     settings = params if isinstance(params, Train) else Train.model_validate(dict(params))
     device = chosen_device(device, log)
-    folder = inputs["preprocess"]
-    encoder = read_encoder(folder)
-    categories = json.loads((folder / "categories.json").read_text(encoding="utf-8"))
-    vectors = np.load(inputs["embed"] / "vectors.npy")
-    if len(vectors) != FIRST_WORD + len(encoder.words):
-        raise BadData(
-            f"{inputs['embed'] / 'vectors.npy'} has {len(vectors)} rows, but the vocabulary asks for "
-            f"{FIRST_WORD + len(encoder.words)}: the two come from different runs"
-        )
-    titles = read_titles(folder, "train", settings, device)
-    validation = read_titles(folder, "validation", settings, device)
-    network = build(settings, vectors.shape, len(encoder.ngrams), len(categories))
-    network.words.weight.data.copy_(torch.from_numpy(vectors))
-    network.to(device)
+    check_cards(cards, device, settings)
+    states = checkpoints or NoCheckpoints()
+    checkpoint = states.newest()
+    asked = Asked(inputs, settings, device, cards, checkpoint)
+    with TemporaryDirectory() as work, together(asked, Path(work)) as group:
+        training, encoder, categories = ready(inputs, settings, device, group)
+        _introduce(training, cards, log)
+        began = time.monotonic()
+        if checkpoint:
+            _resume(training, checkpoint, log)
+        stopped_by = _train(training, states, stops or NoStops(), log)
+    if checkpoint:
+        checkpoint.unlink()
+    network, epochs, titles = training.network, training.epochs, len(training.titles)
     size = parameter_counts(network)
-    log.info(
-        f"{settings.architecture} on {device}: {len(titles):,} training and {len(validation):,} validation titles, "
-        f"{len(categories):,} categories, {size['trained']:,} of {size['all']:,} parameters train"
-    )
-    began = time.monotonic()
-    training = Training(network, titles, validation, settings)
-    epochs = _train(training, checkpoints or NoCheckpoints(), log)
     best = max(epochs, key=lambda epoch: epoch.validation_balanced_accuracy)
     kept = best if settings.keep == "best" else epochs[-1]
     seconds = time.monotonic() - began
     log.info(
         f"kept epoch {kept.epoch}: balanced accuracy {kept.validation_balanced_accuracy:.4f} on validation; "
-        f"{len(epochs)} epochs in {seconds:.1f} s, {len(epochs) * len(titles) / seconds:,.0f} titles/s with validation"
+        f"{len(epochs)} epochs in {seconds:.1f} s, {len(epochs) * titles / seconds:,.0f} titles/s with validation"
     )
     write_model(out, network, encoder, categories)
     (out / "history.json").write_text(json.dumps([asdict(epoch) for epoch in epochs], indent=1), encoding="utf-8")
@@ -97,7 +99,37 @@ def run(
         "epochs_run": len(epochs),
         "parameters": size["all"],
         "trained_parameters": size["trained"],
+        "batch_size_used": training.batch_size,
+        "stopped_by": stopped_by,
     }
+
+
+def ready(inputs: Mapping[str, Path], params: Train, device: str, cards: Cards) -> tuple[Training, Encoder, list[str]]:
+    """A training before its first step, from the stage's inputs; the encoder and categories of its model."""
+    folder = inputs["preprocess"]
+    encoder = read_encoder(folder)
+    categories: list[str] = json.loads((folder / "categories.json").read_text(encoding="utf-8"))
+    vectors = np.load(inputs["embed"] / "vectors.npy")
+    if len(vectors) != FIRST_WORD + len(encoder.words):
+        raise BadData(
+            f"{inputs['embed'] / 'vectors.npy'} has {len(vectors)} rows, but the vocabulary asks for "
+            f"{FIRST_WORD + len(encoder.words)}: the two come from different runs"
+        )
+    titles = read_titles(folder, "train", len(vectors), params, device)
+    validation = read_titles(folder, "validation", len(vectors), params, device)
+    network = build(params, vectors.shape, len(encoder.ngrams), len(categories))
+    network.words.weight.data.copy_(torch.from_numpy(vectors))
+    network.to(device)
+    return Training(network, titles, validation, params, cards), encoder, categories
+
+
+def _introduce(training: Training, cards: int, log: Log) -> None:
+    size, categories = parameter_counts(training.network), training.network.out.out_features
+    on = training.device.type if cards == 1 else f"{cards} x {training.device.type}"
+    log.info(
+        f"{training.params.architecture} on {on}: {len(training.titles):,} training and {len(training.validation):,} "
+        f"validation titles, {categories:,} categories, {size['trained']:,} of {size['all']:,} parameters train"
+    )
 
 
 def chosen_device(asked: str, log: Log) -> str:
@@ -113,31 +145,41 @@ def chosen_device(asked: str, log: Log) -> str:
     return "cpu"
 
 
-def _train(training: Training, checkpoints: Checkpoints, log: Log) -> list[Epoch]:
-    _resume(training, checkpoints, log)
-    pace = _Pace()
+def _train(training: Training, checkpoints: Checkpoints, stops: Stops, log: Log) -> str:
+    """Trains to the end, or until somebody asks to stop: who, and when; empty when nobody did."""
+    pace, batch_size, stopped_by, looked = _Pace(), training.batch_size, "", time.monotonic()
     for event in training.run():
-        if isinstance(event, Epoch):
-            log.epoch(asdict(event))
+        _tell(event, training.params.epochs, log)
+        if training.batch_size < batch_size:
             log.info(
-                f"epoch {event.epoch}/{training.params.epochs}: train loss {event.train_loss:.4f}, validation loss "
-                f"{event.validation_loss:.4f}, balanced accuracy {event.validation_balanced_accuracy:.4f}"
-                f"{' (best)' if event.best else ''}, {event.seconds:.1f} s"
+                f"the card's memory was full with {batch_size:,} titles a step: going on with {training.batch_size:,}"
             )
-        else:
-            log.progress(**asdict(event))
+            batch_size = training.batch_size
         if pace.due(isinstance(event, Epoch)):
             with pace.saving():
                 checkpoints.save(lambda path: write_state(path, training.state()))
-    return training.epochs
+        if isinstance(event, Epoch) or time.monotonic() - looked >= SECONDS_BETWEEN_LOOKS:
+            stopped_by, looked = stops.asked() or stopped_by, time.monotonic()
+            if stopped_by and not training.stopped:
+                log.info(f"asked to stop by {stopped_by}: the best epoch is kept")
+                training.stop()
+    return stopped_by
 
 
-def _resume(training: Training, checkpoints: Checkpoints, log: Log) -> None:
-    path = checkpoints.newest()
-    if path is None:
+def _tell(event: Progress | Epoch, epochs: int, log: Log) -> None:
+    if isinstance(event, Progress):
+        log.progress(**asdict(event))
         return
-    training.resume(read_state(path))
-    path.unlink()
+    log.epoch(asdict(event))
+    log.info(
+        f"epoch {event.epoch}/{epochs}: train loss {event.train_loss:.4f}, validation loss "
+        f"{event.validation_loss:.4f}, balanced accuracy {event.validation_balanced_accuracy:.4f}"
+        f"{' (best)' if event.best else ''}, {event.seconds:.1f} s"
+    )
+
+
+def _resume(training: Training, checkpoint: Path, log: Log) -> None:
+    training.resume(read_state(checkpoint))
     for epoch in training.epochs:
         log.epoch(asdict(epoch))
     log.info(f"resumed at epoch {training.epoch}, step {training.step:,} of {training.steps:,}, from a checkpoint")
@@ -187,71 +229,29 @@ def parameter_counts(network: TitleNetwork) -> dict[str, int]:
     return {"all": sum(weight.numel() for weight in network.parameters()), "trained": dense + rows}
 
 
-def read_titles(folder: Path, split: str, params: Train, device: str) -> EncodedTitles:
-    """The preprocess stage's arrays of one split, on the device; n-grams only for a set that uses them."""
+def read_titles(folder: Path, split: str, vocabulary: int, params: Train, device: str) -> EncodedTitles:
+    """The preprocess stage's arrays of one split, on the device; n-grams only for a set that uses them.
+
+    `vocabulary`: rows of the word vectors' table.
+    """
 
     def array(name: str) -> NDArray[Any]:
-        path = folder / f"{split}.{name}.npy"
+        path = folder / f"{name}.npy"
         if not path.exists():
             raise MissingArtifact(f"{path} is missing: has preprocess run with this set's parameters?")
         loaded: NDArray[Any] = np.load(path, mmap_mode="r")
         return loaded
 
-    ngrams = (array("ngrams"), array("ngram_offsets"), array("ngram_values")) if params.ngram_dimensions else None
+    ngrams = None
+    if params.ngram_dimensions:
+        by_word = (array("word_ngrams"), array("word_ngram_offsets"))
+        phrases = (array(f"{split}.phrases"), array(f"{split}.phrase_offsets"))
+        ngrams = (by_word, phrases, array("ngram_weights"))
     return EncodedTitles.from_arrays(
-        (array("tokens"), array("offsets")), ngrams, array("labels"), array("reliable"), device=device
+        (array(f"{split}.tokens"), array(f"{split}.offsets")),
+        vocabulary,
+        ngrams,
+        array(f"{split}.labels"),
+        array(f"{split}.reliable"),
+        device=device,
     )
-
-
-def read_encoder(folder: Path) -> Encoder:
-    """The encoder that the preprocess stage wrote."""
-    stored = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-    words = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
-    stored |= {"words": [word for word in words if word], "ngrams": [], "ngram_weights": []}
-    if (folder / "ngrams.txt").exists():
-        ngrams = (folder / "ngrams.txt").read_text(encoding="utf-8").split("\n")
-        stored["ngrams"] = [ngram for ngram in ngrams if ngram]
-        stored["ngram_weights"] = np.load(folder / "ngram_weights.npy")
-    return Encoder.from_json(stored)
-
-
-def write_model(out: Path, network: TitleNetwork, encoder: Encoder, categories: list[str]) -> None:
-    """model.safetensors (the network's weights and the n-grams') and model.json (everything else)."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    described = encoder.to_json()
-    uses_ngrams = network.ngrams is not None
-    described["ngrams"] = described["ngrams"] if uses_ngrams else []
-    del described["ngram_weights"]
-    tensors[NGRAM_WEIGHTS] = torch.from_numpy(encoder.ngram_weights if uses_ngrams else np.empty(0, np.float32))
-    save_file(tensors, out / "model.safetensors")
-    model = {
-        "train": network.params.model_dump(mode="json"),
-        "word_vectors_shape": list(network.words.weight.shape),
-        "ngram_count": len(described["ngrams"]),
-        "categories": categories,
-        "encoder": described,
-    }
-    (out / "model.json").write_text(json.dumps(model, ensure_ascii=False), encoding="utf-8")
-
-
-def load_model(folder: Path, threads: int | None = None) -> TitleClassifier:
-    """The classifier that `run` wrote, on the CPU. `threads`: torch's threads from now on, for the whole process.
-
-    Raises MissingArtifact when a file is not there, BadData when the two do not belong together.
-    """
-    for name in ("model.json", "model.safetensors"):
-        if not (folder / name).exists():
-            raise MissingArtifact(f"{folder / name} is missing: this folder does not hold a trained model")
-    if threads:
-        torch.set_num_threads(threads)
-    stored = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    tensors = load_file(folder / "model.safetensors")
-    encoder = Encoder.from_json(stored["encoder"] | {"ngram_weights": tensors.pop(NGRAM_WEIGHTS).numpy()})
-    params = Train.model_validate(stored["train"])
-    network = build(params, tuple(stored["word_vectors_shape"]), stored["ngram_count"], len(stored["categories"]))
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise BadData(f"{folder}: model.safetensors does not fit model.json: {error}") from error
-    network.seed(params.seed, torch.device("cpu"))
-    return TitleClassifier(encoder, network, stored["categories"])

@@ -18,7 +18,10 @@ HEAVY = {"torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", 
 
 
 def test_the_commands_are_those_of_the_issue() -> None:
-    assert set(COMMANDS) == {"run", "backfill", "sets", "predict", "champion", "rollback", "runs", "sample", "doctor"}
+    assert set(COMMANDS) == {
+        "run", "backfill", "search", "sets", "predict", "champion", "rollback", "runs", "sample", "doctor",
+        "stop-training",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -47,10 +47,10 @@ def outcome(settings: None, place: Path) -> Any:
 
 def test_a_run_goes_through_all_stages_and_promotes(outcome: Any) -> None:
     stages = [step["stage"] for step in outcome["steps"]]
-    assert stages == ["ingest", "preprocess", "embed", "train", "train", "evaluate", "promote"]
+    assert stages == ["ingest", "preprocess", "embed", "train", "train", "ensemble", "evaluate", "promote"]
     assert outcome["failed"] == {}
     assert set(outcome["scores"]) >= {"quick_mlp", "quick_cnn"}
-    assert outcome["decision"]["champion"]["set_name"] in outcome["sets"]
+    assert outcome["decision"]["champion"]["set_name"] in outcome["scores"]
 
 
 def test_a_second_run_computes_nothing_and_says_what_it_saved(outcome: Any) -> None:

@@ -29,10 +29,11 @@ def titles_of(count: int, seed: int, with_ngrams: bool = True) -> EncodedTitles:
     tokens, offsets = ragged(0, 6, WORDS)
     ngrams = None
     if with_ngrams:
-        ids, ngram_offsets = ragged(1, 9, NGRAMS)
-        ngrams = (ids, ngram_offsets, np.full(len(ids), 0.4, np.float32))
+        rows = np.random.default_rng(99).integers(0, NGRAMS, (WORDS, 3))  # of each word, whatever the titles
+        by_word = (rows.astype(np.int32).ravel(), np.arange(0, 3 * WORDS + 1, 3))
+        ngrams = (by_word, ragged(1, 4, NGRAMS), np.linspace(0.5, 2, NGRAMS, dtype=np.float32))
     reliable = random.random(count) < 0.5
-    return EncodedTitles.from_arrays((tokens, offsets), ngrams, labels.astype(np.int32), reliable)
+    return EncodedTitles.from_arrays((tokens, offsets), WORDS, ngrams, labels.astype(np.int32), reliable)
 
 
 def params_of(**values: Any) -> Train:

@@ -8,7 +8,8 @@ import pytest
 from meli_tasks.core.classifier import TITLES_A_BATCH, TitleClassifier
 from meli_tasks.core.hyperparameters import Preprocess, Train
 from meli_tasks.core.networks import build
-from meli_tasks.core.text import learn, tokenize
+from meli_tasks.core.text import tokenize
+from tests.core.encoders import encoder_of
 
 TITLES = ["Funda Silicona Iphone 11", "Zapatilla Running Hombre 42", "Capa Para Celular", "Mesa Ratona De Madera"]
 CATEGORIES = ["CELLPHONE_COVERS", "COFFEE_TABLES", "SNEAKERS"]
@@ -16,7 +17,9 @@ CATEGORIES = ["CELLPHONE_COVERS", "COFFEE_TABLES", "SNEAKERS"]
 
 @pytest.fixture(params=["mlp", "cnn"])
 def classifier(request: pytest.FixtureRequest) -> TitleClassifier:
-    encoder = learn(tokenize(TITLES, "default"), Preprocess.model_validate({"max_ngrams": 100, "min_ngram_titles": 1}))
+    encoder = encoder_of(
+        tokenize(TITLES, "default"), Preprocess.model_validate({"max_ngrams": 100, "min_ngram_count": 1})
+    )
     params = Train.model_validate({"architecture": request.param, "ngram_dimensions": 4, "filters": 5})
     network = build(params, (2 + len(encoder.words), 6), len(encoder.ngrams), len(CATEGORIES))
     return TitleClassifier(encoder, network, CATEGORIES)

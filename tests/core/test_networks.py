@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from meli_tasks.core.batch import Batch
+from meli_tasks.core import networks
+from meli_tasks.core.batch import Batch, WordNgrams
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.networks import TitleNetwork, build, windows_of
+from meli_tasks.core.networks import CNN, TitleNetwork, build, windows_of
 from meli_tasks.core.row_table import RowTable
 
 WORDS, DIMENSIONS, NGRAMS, CATEGORIES = 20, 5, 30, 4
@@ -28,17 +29,27 @@ def network_of(**values: Any) -> TitleNetwork:
     return network
 
 
-def batch_of(titles: list[list[int]], ngrams: list[list[int]] | None = None) -> Batch:
-    def flat(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
-        offsets = torch.tensor([0, *[len(row) for row in rows]]).cumsum(0)
-        return torch.tensor([value for row in rows for value in row], dtype=torch.int64), offsets
+def flat(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
+    """Ids and offsets of ragged rows."""
+    offsets = torch.tensor([0, *[len(row) for row in rows]]).cumsum(0)
+    return torch.tensor([value for row in rows for value in row], dtype=torch.int64), offsets
 
+
+def batch_of(titles: list[list[int]], phrases: list[list[int]] | None = None) -> Batch:
+    """Word w has the n-grams w and w + 1 of weight 0.5; a phrase has weight 0.5; the scale is 1."""
     tokens, offsets = flat(titles)
     longest = max(len(title) for title in titles)
-    if ngrams is None:
+    if phrases is None:
         return Batch(tokens, offsets, longest)
-    ids, ngram_offsets = flat(ngrams)
-    return Batch(tokens, offsets, longest, ids, ngram_offsets, torch.full((len(ids),), 0.5))
+    words, places = torch.unique(tokens, return_inverse=True)
+    ids, word_offsets = flat([[word, word + 1] for word in words.tolist()])
+    of_titles, phrase_offsets = flat(phrases)
+    half = torch.full((len(ids),), 0.5)
+    ngrams = WordNgrams(
+        places, ids, word_offsets, half, of_titles, phrase_offsets, torch.full((len(of_titles),), 0.5),
+        torch.ones(len(titles)),
+    )  # fmt: skip
+    return Batch(tokens, offsets, longest, ngrams)
 
 
 titles_of_any_length = st.lists(st.lists(st.integers(1, WORDS - 1), max_size=7), min_size=1, max_size=6)
@@ -68,6 +79,43 @@ def test_cnn_takes_the_maximum_over_real_windows(titles: list[list[int]]) -> Non
         pooled.append(torch.cat(parts))
     expected = network.out(torch.relu(network.hidden[0](torch.stack(pooled))))
     torch.testing.assert_close(network(batch_of(titles)), expected)
+
+
+@pytest.mark.parametrize("word_vectors", ["frozen", "trained", "semi_frozen"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam"])
+def test_projecting_each_distinct_word_once_gives_the_same_answers_and_gradients(
+    word_vectors: str, optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = torch.Generator().manual_seed(4)
+    sizes = torch.randint(0, 7, (40,), generator=random).tolist()
+    batch = batch_of([torch.randint(1, WORDS, (size,), generator=random).tolist() for size in sizes])
+    seen = []
+    for projects in (False, True):
+        monkeypatch.setattr(CNN, "_projects", lambda *_, answer=projects: answer)
+        monkeypatch.setattr(networks, "LARGE_BATCH_WORDS", 0)
+        network = network_of(
+            architecture="cnn", filters=3, filter_lengths=(1, 2, 4), word_vectors=word_vectors, trained_words=9,
+            optimizer=optimizer,
+        ).train()  # fmt: skip
+        logits = network(batch)
+        (logits * torch.arange(CATEGORIES)).sum().backward()
+        found = network.words.gradient()
+        assert (found is None) == (word_vectors == "frozen")
+        weights = {name: weight.grad for name, weight in network.named_parameters() if weight.requires_grad}
+        seen.append((logits, weights, found))
+    torch.testing.assert_close(seen[1], seen[0])
+
+
+def test_words_that_repeat_are_projected_where_that_is_less_work() -> None:
+    network = network_of(architecture="cnn", filters=3, filter_lengths=(2, 3))
+    assert isinstance(network, CNN)
+    calls = []
+    real = network._projected
+    network._projected = lambda *given: calls.append(len(given[1])) or real(*given)  # type: ignore[method-assign]
+    network(batch_of([[1, 2, 3, 4, 5]] * 3))  # a small batch is not even looked at
+    assert calls == []
+    network(batch_of([[1, 2, 3, 4, 5]] * (networks.LARGE_BATCH_WORDS // 5 + 1)))
+    assert calls == [6, 6]  # five words and the padding, for each filter length
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "cnn"])
@@ -114,19 +162,59 @@ def test_dropout_keeps_the_mean_and_repeats_with_its_seed() -> None:
 def test_ngram_bag_is_a_weighted_sum() -> None:
     network = network_of(ngram_dimensions=6).eval()
     assert network.ngrams is not None
-    bag = network.ngrams(batch_of([[1], [1]], [[4, 9], []]))
+    bag, words = network.ngrams(batch_of([[1, 3, 1], []], [[9], []]))
     weight = network.ngrams.table.weight
-    torch.testing.assert_close(bag[0], torch.relu(0.5 * weight[4] + 0.5 * weight[9]))
+    torch.testing.assert_close(words, torch.stack([weight[1] + weight[2], weight[3] + weight[4]]) / 2)
+    torch.testing.assert_close(bag[0], torch.relu(2 * words[0] + words[1] + 0.5 * weight[9]))
     torch.testing.assert_close(bag[1], torch.zeros(6))
 
 
-def test_ngram_dropout_drops_its_share_and_keeps_the_mean() -> None:
-    network = network_of(ngram_dimensions=1, ngram_dropout=0.4).train()
+def test_the_cnns_filters_see_each_words_vector_and_its_ngrams_at_length_1() -> None:
+    network = network_of(architecture="cnn", filters=3, filter_lengths=(2,), ngram_dimensions=6, filter_ngrams=True)
+    batch = batch_of([[3, 4, 3], [7]], [[9], []])
+    network.eval()
+    assert network.ngrams is not None
+    _, sums = network.ngrams(batch)
+    weight = network.ngrams.table.weight
+    convolution = network.convolutions[0]  # type: ignore[index]
+
+    def signal(words: list[int]) -> Tensor:
+        letters = torch.stack([functional.normalize(weight[word] + weight[word + 1], dim=0) for word in words])
+        return torch.cat([network.words.weight[words], letters], dim=1).T[None]
+
+    padded = functional.pad(signal([7]), (0, 1))
+    expected = [torch.relu(convolution(seen)).amax(2)[0] for seen in (signal([3, 4, 3]), padded)]
+    torch.testing.assert_close(network.pooled(batch, sums), torch.stack(expected))
+
+
+def test_baked_words_give_the_same_bag() -> None:
+    network = network_of(ngram_dimensions=6).eval()
+    bag = network.ngrams
+    assert bag is not None
+    expected, _ = bag(batch_of([[1, 3, 1], [5, 2]], [[9], []]))
+    ids, offsets = flat([[], [1, 2], [2, 3], [3, 4]])  # words 0 to 3 are the vocabulary, 5 is new
+    bag.bake(ids, offsets, torch.full((len(ids),), 0.5))
+    new, new_offsets = flat([[5, 6]])
+    phrases, phrase_offsets = flat([[9], []])
+    ngrams = WordNgrams(
+        torch.tensor([1, 3, 1, 4, 2]), new, new_offsets, torch.full((2,), 0.5), phrases, phrase_offsets,
+        torch.full((1,), 0.5), torch.ones(2),
+    )  # fmt: skip
+    batch = Batch(torch.tensor([1, 3, 1, 1, 2]), torch.tensor([0, 3, 5]), 3, ngrams)
+    torch.testing.assert_close(bag(batch)[0], expected)
+    torch.testing.assert_close(bag(batch)[0], expected)  # the table behind it is written anew each time
+
+
+@pytest.mark.parametrize("dropped", [{"ngram_dropout": 0.4}, {"word_dropout": 0.4}])
+def test_dropped_ngrams_and_words_keep_the_mean(dropped: dict[str, float]) -> None:
+    network = network_of(ngram_dimensions=1, **dropped).train()
     assert network.ngrams is not None
     network.ngrams.table.weight.fill_(1.0)
-    sums = network.ngrams(batch_of([[1]] * 200, [list(range(NGRAMS))] * 200)).detach()
-    assert abs(float(sums.mean()) - NGRAMS / 2) < 0.5
-    assert float(sums.std()) > 0.5
+    batch = batch_of([list(range(1, 11))], [list(range(10))])  # ten words of two n-grams, ten phrases: 30 times 0.5
+    sums = torch.cat([network.ngrams(batch)[0].detach() for _ in range(400)])
+    assert abs(float(sums.mean()) - 15) < 1
+    assert float(sums.std()) > 1
+    torch.testing.assert_close(network.eval().ngrams(batch)[0], torch.tensor([[15.0]]))
 
 
 @settings(max_examples=30, deadline=None)
@@ -179,3 +267,31 @@ def test_weights_come_from_the_seed_alone() -> None:
     second, other = network_of(seed=3), network_of(seed=4)
     assert torch.equal(first.out.weight, second.out.weight)
     assert not torch.equal(first.out.weight, other.out.weight)
+
+
+@pytest.mark.parametrize("projects", [False, True])
+@pytest.mark.parametrize("word_vectors", ["frozen", "trained"])
+def test_in_bfloat16_the_cnn_answers_the_same_to_its_precision(
+    projects: bool, word_vectors: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CNN, "_projects", lambda *_: projects)
+    network = network_of(architecture="cnn", filters=3, filter_lengths=(1, 3), word_vectors=word_vectors).train()
+    batch = batch_of([[1, 2, 3, 4], [5], [], [6, 7, 8]] * 7)
+    exact = network(batch)
+    exact.square().sum().backward()
+    gradient = network.convolutions[1].weight.grad.clone()  # type: ignore[union-attr,operator,index]
+    network.zero_grad()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        coarse = network(batch).float()
+    coarse.square().sum().backward()
+    torch.testing.assert_close(coarse, exact, atol=0.03, rtol=0.03)
+    found = network.convolutions[1].weight.grad  # type: ignore[union-attr,operator,index]
+    torch.testing.assert_close(found, gradient, atol=0.1, rtol=0.1)
+
+
+def test_a_rounded_table_is_made_again_when_it_has_changed() -> None:
+    table = RowTable(4, 3, trained=0)
+    first = table.rounded(torch.bfloat16)
+    assert table.rounded(torch.bfloat16) is first
+    table.weight[1] = 2.0
+    assert table.rounded(torch.bfloat16)[1].tolist() == [2.0, 2.0, 2.0]

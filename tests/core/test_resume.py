@@ -11,7 +11,8 @@ import safetensors.torch
 import torch
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.training import State, Training
+from meli_tasks.core.measure import measure
+from meli_tasks.core.training import Progress, State, Training
 from tests.core.small_trainings import network_for, params_of, titles_of
 
 
@@ -29,6 +30,8 @@ def saved(state: State) -> State:
         {"architecture": "cnn", "filters": 6, "dropout": 0.3, "word_vectors": "semi_frozen", "trained_words": 9}
         | {"unfreeze_epoch": 2},
         {"keep": "last", "patience": 2},
+        {"ema_decay": 0.9, "ngram_dimensions": 8, "word_vectors": "trained", "logit_adjustment": 1.0},
+        {"precision": "bfloat16", "ema_decay": 0.9, "keep": "last", "architecture": "cnn", "filters": 4},
     ],
 )
 @pytest.mark.parametrize("events", [1, 4, 9, 14])
@@ -61,3 +64,23 @@ def test_a_state_of_other_titles_is_refused() -> None:
     state = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params).state()
     with pytest.raises(BadData, match="150 training titles, but there are 90"):
         Training(network_for(params), titles_of(90, 1), titles_of(60, 2), params).resume(state)
+
+
+def test_a_training_that_is_stopped_keeps_the_best_and_counts_the_epoch_it_was_in() -> None:
+    params = params_of(epochs=50)
+    training = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
+    for count, event in enumerate(training.run(progress_seconds=0)):
+        if isinstance(event, Progress) and count == 14:  # in the third epoch, of 5 steps and an event of its own each
+            training.stop()
+    assert [epoch.epoch for epoch in training.epochs] == [1, 2, 3]
+    assert training.step == 13
+    best = max(training.epochs, key=lambda epoch: epoch.validation_balanced_accuracy)
+    assert measure(training.network, titles_of(60, 2)) == (best.validation_loss, best.validation_balanced_accuracy)
+
+
+def test_a_training_that_is_stopped_between_epochs_ends_there() -> None:
+    params = params_of(epochs=50)
+    training = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
+    for _ in training.run(progress_seconds=1e9):
+        training.stop()
+    assert len(training.epochs) == 1

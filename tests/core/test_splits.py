@@ -20,17 +20,17 @@ def test_golden_values() -> None:
         "Funda Silicona Iphone 11": "train",
         "Máquina De Lavar Roupas 12 Kg": "train",
         "Bicicleta Rodado 29": "test",
-        "Ração Golden 15kg": "test",
-        "Vestido De Festa Longo": "validation",
+        "Ração Golden 15kg": "validation",
+        "Vestido De Festa Longo": "train",
         "": "train",
-        "日本語 ﬁne ½ ẞ": "validation",
+        "日本語 ﬁne ½ ẞ": "train",
     }
     assert [SPLITS[split] for split in split_of(list(golden))] == list(golden.values())
 
 
 def test_golden_counts() -> None:
     counts = np.bincount(split_of([f"Título Número {number}" for number in range(20_000)]))
-    assert counts.tolist() == [15831, 2106, 2063]
+    assert counts.tolist() == [17937, 1014, 1049]
 
 
 def test_case_accents_and_spaces_do_not_move_a_title() -> None:
@@ -49,7 +49,7 @@ def test_the_split_is_that_of_the_definition(some: list[str]) -> None:
     digests = [blake2b(title.encode("utf-8", "surrogatepass"), digest_size=8).digest() for title in normalise(some)]
     shares = [int.from_bytes(digest, "little") % 100 for digest in digests]
     assert [SPLITS[split] for split in split_of(some)] == [
-        "train" if share < 80 else "validation" if share < 90 else "test" for share in shares
+        "train" if share < 90 else "validation" if share < 95 else "test" for share in shares
     ]
 
 

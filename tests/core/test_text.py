@@ -6,7 +6,9 @@ import json
 import os
 import re
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,14 +17,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from meli_tasks.core import ngrams as ngrams_module
+from meli_tasks.core import phrases as phrases_module
 from meli_tasks.core import text as text_module
 from meli_tasks.core import tokenizers
-from meli_tasks.core.errors import BadData, BadHyperparameters
+from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.hyperparameters import Preprocess
-from meli_tasks.core.ngrams import frequent_ngrams
+from meli_tasks.core.ngrams import frequent_ngrams, ngrams_of_word
+from meli_tasks.core.phrases import Phrases
 from meli_tasks.core.stop_words import SPANISH
-from meli_tasks.core.text import UNKNOWN, Encoder, learn, ngrams_of, tokenize
+from meli_tasks.core.text import FIRST_WORD, UNKNOWN, Encoder, tokenize
+from tests.core.encoders import encoder_of
 
 REAL_TITLES = Path(os.environ.get("MELI_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -46,7 +50,7 @@ def lab_words(title: str) -> list[str]:
 
 
 @given(st.lists(raw_titles, max_size=5))
-@example(["I cannot", "wanna", "¡gimme¡", "lemme", "a<b c>d gonna", "43'' LED", "x<y", "Σ ΑΣ"])
+@example(["I cannot", "wanna", "¡gimme¡", "lemme", "a<b c>d gonna", "43'' LED", "x<y", "Σ ΑΣ", "gımme sofá"])
 def test_lab_words_are_the_notebooks(titles: list[str]) -> None:
     assert tokenize(titles, "lab") == [lab_words(title) for title in titles]
 
@@ -104,6 +108,14 @@ def test_unknown_tokenizer_is_named() -> None:
         tokenize(["a"], "bert")
 
 
+def ngrams_of(words: list[str], word_range: tuple[int, int], character_range: tuple[int, int]) -> list[str]:
+    """The plain definition: every n-gram of one title, repeats kept."""
+    found = [ngram for word in words for ngram in ngrams_of_word(word, word_range, character_range)]
+    for length in range(max(2, word_range[0]), word_range[1] + 1):
+        found += [" ".join(words[start : start + length]) for start in range(len(words) - length + 1)]
+    return found
+
+
 @given(words, st.sampled_from([(1, 1), (1, 2), (2, 3)]), st.sampled_from([(1, 1), (2, 5), (3, 4), (8, 8)]))
 def test_ngrams_are_sklearns(words: list[str], word_range: tuple[int, int], character_range: tuple[int, int]) -> None:
     found = Counter(ngrams_of(words, word_range, character_range))
@@ -117,28 +129,61 @@ def test_ngrams_are_sklearns(words: list[str], word_range: tuple[int, int], char
     assert {ngram: ours[ngram] for ngram in ours if ngram not in lone} == marked
 
 
+def numbered(titles: list[list[str]]) -> tuple[list[str], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """(words from id 2, tokens, offsets)"""
+    words = sorted({word for title in titles for word in title})
+    tokens = [words.index(word) + FIRST_WORD for title in titles for word in title]
+    return words, np.array(tokens, np.int32), np.cumsum([0, *map(len, titles)])
+
+
 @given(titles_of_words, st.sampled_from([(1, 1), (1, 3), (2, 2), (2, 3)]), st.integers(1, 3), st.integers(1, 30))
 def test_frequent_ngrams_are_those_of_plain_counting(
-    titles: list[list[str]], word_range: tuple[int, int], min_titles: int, most: int
+    titles: list[list[str]], word_range: tuple[int, int], min_count: int, most: int
 ) -> None:
-    counted = Counter(ngram for words in titles for ngram in set(ngrams_of(words, word_range, (2, 3))))
-    expected = sorted((-count, ngram) for ngram, count in counted.items() if count >= min_titles)[:most]
-    found, counts = frequent_ngrams(titles, word_range, (2, 3), min_titles, most)
+    counted = Counter(ngram for words in titles for ngram in ngrams_of(words, word_range, (2, 3)))
+    expected = sorted((-count, ngram) for ngram, count in counted.items() if count >= min_count)[:most]
+    words, tokens, offsets = numbered(titles)
+    found, counts = frequent_ngrams(words, len(words), tokens, offsets, word_range, (2, 3), min_count, most)
     assert [(-count, ngram) for ngram, count in zip(found, counts.tolist(), strict=True)] == expected
 
 
 def test_counting_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    titles = [["funda", "funda", "mesa"], [], ["mesa"], ["silla", "mesa"], ["funda"]]
-    expected = frequent_ngrams(titles, (1, 2), (2, 4), 1, 1_000)
-    monkeypatch.setattr(ngrams_module, "TITLES_A_CHUNK", 2)
-    found = frequent_ngrams(titles, (1, 2), (2, 4), 1, 1_000)
+    words, tokens, offsets = numbered(
+        [["funda", "funda", "mesa"], [], ["mesa"], ["silla", "mesa", "luz"], ["funda"]] * 3
+    )
+    expected = frequent_ngrams(words, len(words), tokens, offsets, (1, 3), (2, 4), 1, 1_000)
+    monkeypatch.setattr(phrases_module, "TITLES_A_CHUNK", 2)
+    found = frequent_ngrams(words, len(words), tokens, offsets, (1, 3), (2, 4), 1, 1_000)
     assert found[0] == expected[0]
     assert np.array_equal(found[1], expected[1])
 
 
+def test_phrases_are_of_the_vocabularys_words_only() -> None:
+    words, tokens, offsets = numbered([["a", "b", "z"], ["a", "b", "z"]])
+    found, _ = frequent_ngrams(words, 2, tokens, offsets, (1, 3), (8, 8), 1, 1_000)
+    assert {ngram for ngram in found if " " in ngram} == {"a b"}
+    assert "z" in found
+
+
+@given(titles_of_words, st.sampled_from([(2, 2), (2, 3), (3, 3)]), st.data())
+def test_known_phrases_are_found_where_they_stand(
+    titles: list[list[str]], lengths: tuple[int, int], data: st.DataObject
+) -> None:
+    _, tokens, offsets = numbered(titles)
+    rows = [tokens[low:high].tolist() for low, high in pairwise(offsets.tolist())]
+    every = {
+        tuple(r[s : s + n]) for r in rows for n in range(lengths[0], lengths[1] + 1) for s in range(len(r) - n + 1)
+    }
+    known = data.draw(st.lists(st.sampled_from(sorted(every)), unique=True)) if every else []
+    found, ends = Phrases.of(known, list(range(len(known)))).find(tokens, offsets)
+    for row, (low, high) in zip(rows, pairwise(ends.tolist()), strict=True):
+        here = [tuple(row[start : start + n]) for n in (2, 3) for start in range(len(row) - n + 1)]
+        assert sorted(found[low:high].tolist()) == sorted(known.index(phrase) for phrase in here if phrase in known)
+
+
 def test_words_are_numbered_by_frequency_then_alphabet() -> None:
     titles = [["b", "a", "c"], ["b", "c"], ["d", "b"], ["a"]]
-    encoder = learn(titles, Preprocess(max_words=3))
+    encoder = encoder_of(titles, Preprocess(max_words=3))
     assert encoder.words == ["b", "a", "c"]
     encoded = encoder.encode(["a b z", "", "c c"])
     assert encoded.tokens.tolist() == [3, 2, UNKNOWN, 4, 4]
@@ -146,91 +191,93 @@ def test_words_are_numbered_by_frequency_then_alphabet() -> None:
     assert encoded.tokens.dtype == np.int32
     assert encoded.offsets.dtype == np.int64
     assert len(encoded) == 3
-    assert encoded.ngram_offsets.tolist() == [0, 0, 0, 0]
+    assert encoded.phrase_offsets.tolist() == [0, 0, 0, 0]
 
 
 def test_rare_words_and_the_rest_of_long_titles_are_left_out() -> None:
     titles = [["a", "b", "long"], ["a", "b"], ["a", "long"]]
-    encoder = learn(titles, Preprocess(min_word_count=2, max_title_words=2))
+    encoder = encoder_of(titles, Preprocess(min_word_count=2, max_title_words=2))
     assert encoder.words == ["a", "b"]
     assert encoder.encode(["a b a a"]).tokens.tolist() == [2, 3]
 
 
-def test_titles_without_any_word_are_bad_data() -> None:
-    with pytest.raises(BadData, match="none of the 2 training titles has a word left after tokenizer 'default'"):
-        learn([[], []], Preprocess())
-
-
 def test_encoding_nothing_gives_empty_arrays() -> None:
-    for params in (Preprocess(), Preprocess(max_ngrams=10, min_ngram_titles=1)):
-        encoded = learn([["a"]], params).encode([])
-        assert (len(encoded), len(encoded.tokens), len(encoded.ngrams)) == (0, 0, 0)
-        assert encoded.ngram_offsets.tolist() == [0]
+    for params in (Preprocess(), Preprocess(max_ngrams=10, min_ngram_count=1)):
+        encoded = encoder_of([["a"]], params).encode([])
+        assert (len(encoded), len(encoded.tokens), len(encoded.phrases), len(encoded.new_ngrams)) == (0, 0, 0, 0)
+        assert encoded.phrase_offsets.tolist() == encoded.offsets.tolist() == encoded.new_offsets.tolist() == [0]
 
 
-WITH_NGRAMS = Preprocess(max_ngrams=200, min_ngram_titles=1, word_ngrams=(1, 2), character_ngrams=(2, 4))
+WITH_NGRAMS = Preprocess(max_ngrams=200, min_ngram_count=1, word_ngrams=(1, 2), character_ngrams=(2, 4))
 
 
 @given(titles_of_words.filter(any), titles_of_words)
 @settings(max_examples=50)
-def test_ngram_values_are_plain_tf_idf(learned: list[list[str]], titles: list[list[str]]) -> None:
-    encoder = learn(learned, WITH_NGRAMS)
+def test_words_and_phrases_together_hold_every_known_ngram(learned: list[list[str]], titles: list[list[str]]) -> None:
+    encoder = encoder_of(learned, WITH_NGRAMS)
     encoded = encoder.encode_words(titles)
+    values, offsets = encoder.ngrams_of_vocabulary()
+    new = FIRST_WORD + len(encoder.words)
     for row, words in enumerate(titles):
+        found = encoded.phrases[encoded.phrase_offsets[row] : encoded.phrase_offsets[row + 1]].tolist()
+        for token in encoded.tokens[encoded.offsets[row] : encoded.offsets[row + 1]].tolist():
+            if token < new:
+                found += values[offsets[token] : offsets[token + 1]].tolist()
+            else:
+                found += encoded.new_ngrams[
+                    encoded.new_offsets[token - new] : encoded.new_offsets[token - new + 1]
+                ].tolist()
         counted = Counter(ngrams_of(words, encoder.word_ngrams, encoder.character_ngrams))
-        weights = {
-            index: (1 + np.log(counted[ngram])) * encoder.ngram_weights[index]
-            for index, ngram in enumerate(encoder.ngrams)
-            if counted[ngram]
-        }
-        low, high = encoded.ngram_offsets[row], encoded.ngram_offsets[row + 1]
-        assert encoded.ngrams[low:high].tolist() == list(weights)
-        norm = np.sqrt(sum(weight**2 for weight in weights.values()))
-        np.testing.assert_allclose(encoded.ngram_values[low:high], [w / norm for w in weights.values()], rtol=1e-5)
+        assert Counter(encoder.ngrams[number] for number in found) == Counter(
+            {ngram: count for ngram, count in counted.items() if ngram in encoder.ngrams}
+        )
 
 
-def test_word_ngrams_alone_give_sklearns_matrix() -> None:
-    titles = ["funda iphone funda", "mesa de luz", "mesa funda", "luz"]
-    theirs = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")
-    matrix = theirs.fit_transform(titles).toarray()
-    # Character n-grams of 8 letters do not occur in these words but for the marked words themselves.
-    params = Preprocess(max_ngrams=500, min_ngram_titles=1, character_ngrams=(8, 8))
-    encoder = learn(tokenize(titles, "default"), params)
-    only_words = [index for index, ngram in enumerate(encoder.ngrams) if not ngram.startswith("#")]
-    ours = np.zeros((len(titles), len(encoder.ngrams)))
-    encoded = encoder.encode(titles)
-    rows = np.repeat(np.arange(len(titles)), np.diff(encoded.ngram_offsets))
-    ours[rows, encoded.ngrams] = encoded.ngram_values
-    ours = ours[:, only_words]
-    ours /= np.linalg.norm(ours, axis=1, keepdims=True)
-    columns = [theirs.vocabulary_[encoder.ngrams[index]] for index in only_words]
-    np.testing.assert_allclose(ours, matrix[:, columns], rtol=1e-5)
-    assert len(columns) == matrix.shape[1]
+def test_word_ngrams_weigh_what_sklearn_gives_them() -> None:
+    titles = ["funda iphone", "mesa de luz", "mesa funda", "luz"]  # no title has an n-gram twice
+    theirs = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+").fit(titles)
+    encoder = encoder_of(tokenize(titles, "default"), WITH_NGRAMS)
+    ours = dict(zip(encoder.ngrams, encoder.ngram_weights.tolist(), strict=True))
+    assert {ngram for ngram in ours if not ngram.startswith("#")} == set(theirs.vocabulary_)
+    for ngram, column in theirs.vocabulary_.items():
+        assert ours[ngram] == pytest.approx(theirs.idf_[column], rel=1e-6)
+
+
+def test_new_words_have_ids_of_their_own_behind_the_vocabulary() -> None:
+    encoder = encoder_of([["mesa", "mesas"], ["silla"]], WITH_NGRAMS)
+    encoded = encoder.encode(["mesita silla", "mesita xyzzy mesa"])
+    new = FIRST_WORD + len(encoder.words)
+    silla, mesa = (encoder.words.index(word) + FIRST_WORD for word in ("silla", "mesa"))
+    assert encoded.tokens.tolist() == [new, silla, new, new + 1, mesa]
+    known = encoder.ngrams_of(["mesita"])[0].tolist()
+    assert encoded.new_ngrams[: encoded.new_offsets[1]].tolist() == known
+    assert {"#<me", "#mes"} <= {encoder.ngrams[number] for number in known}
+    assert encoded.new_offsets.tolist() == [0, len(known), len(known)]
+
+
+FIELDS = ("tokens", "offsets", "phrases", "phrase_offsets", "new_ngrams", "new_offsets")
 
 
 @given(st.lists(raw_titles, min_size=1, max_size=6), st.lists(raw_titles, max_size=6))
 @settings(max_examples=50)
 def test_json_round_trip_encodes_the_same(learned: list[str], titles: list[str]) -> None:
-    encoder = learn([["a"], *tokenize(learned, "default")], WITH_NGRAMS)
+    encoder = encoder_of([["a"], *tokenize(learned, "default")], WITH_NGRAMS)
     again = Encoder.from_json(json.loads(json.dumps(encoder.to_json())))
     assert again.to_json() == encoder.to_json()
     before, after = encoder.encode(titles), again.encode(titles)
-    for field in ("tokens", "offsets", "ngrams", "ngram_offsets", "ngram_values"):
+    for field in FIELDS:
         assert np.array_equal(getattr(before, field), getattr(after, field)), field
         assert getattr(before, field).dtype == getattr(after, field).dtype
 
 
-def test_encoding_in_chunks_and_forgetting_words_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forgetting_new_words_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     titles = ["funda iphone 11", "", "mesa ratona", "funda mesa funda", "silla"]
-    encoder = learn(tokenize(titles, "default"), WITH_NGRAMS)
+    encoder = encoder_of(tokenize(titles[:1], "default"), WITH_NGRAMS)
     expected = encoder.encode(titles)
-    monkeypatch.setattr(text_module, "TITLES_A_CHUNK", 2)
     monkeypatch.setattr(text_module, "REMEMBERED_WORDS", 1)
     found = Encoder.from_json(encoder.to_json()).encode(titles)
-    assert np.array_equal(found.ngrams, expected.ngrams)
-    assert np.array_equal(found.ngram_offsets, expected.ngram_offsets)
-    assert np.array_equal(found.ngram_values, expected.ngram_values)
-    assert np.array_equal(found.tokens, expected.tokens)
+    for field in FIELDS:
+        assert np.array_equal(getattr(found, field), getattr(expected, field)), field
 
 
 def test_ngrams_and_weights_must_be_as_many() -> None:

@@ -32,9 +32,9 @@ class TellTale:
 
     @classmethod
     def of(cls, plan_name: str, settings: Any = None) -> tuple[TellTale, Any]:
-        sets = {name: SimpleNamespace(key=name) for name in SEEN["params"]["sets"]}
-        family = lambda architecture: [name for name in sets if ARCHITECTURES[name] == architecture]  # noqa: E731
-        return cls(settings), SimpleNamespace(name=plan_name, sets=sets, family=family)
+        sets = {name: SimpleNamespace(key=name) for name in [*SEEN["params"]["sets"], *SEEN.get("searched", [])]}
+        family = lambda architecture: [name for name in sets if ARCHITECTURES.get(name) == architecture]  # noqa: E731
+        return cls(settings), SimpleNamespace(name=plan_name, sets=sets, family=family, request=SEEN["params"])
 
     def plan(self, params: Mapping[str, Any], as_of: date | None, url: str = "", *, backfill: bool = False) -> Any:
         SEEN.update(params=dict(params), as_of=str(as_of), url=url, backfill=backfill)
@@ -61,6 +61,21 @@ class TellTale:
         if (set_name == "mlp_1") and 1 not in SEEN.get("embedded", []):
             raise MissingArtifact("No embed artifact: run the stage embed first.")
         return self._result("train", set_name), f"http://mlflow/{set_name}"
+
+    def search(self, plan: Any) -> Any:
+        result = self._result("search", "")
+        SEEN["searched"] = ["found"]
+        manifest = SimpleNamespace(name="train/found/manifest.json")
+        told = {"accuracy": 0.9, "start": "mlp", "start_accuracy": 0.8}
+        return SimpleNamespace(name="found", manifest=manifest, seconds=result.seconds, **told), "http://mlflow/found"
+
+    def ensemble(self, plan: Any, trained: list[str]) -> Any:
+        SEEN["weighed"] = sorted(trained)
+        if len(trained) < 2:
+            return None
+        result = self._result("ensemble", "")
+        result.manifest.summary = {"reason": "because"}
+        return result
 
     def evaluate(self, plan: Any, trained: list[str], failed: list[str]) -> Any:
         SEEN.update(trained=trained, failed=failed)
@@ -114,7 +129,8 @@ for title, scenario in json.loads(sys.argv[1]).items():
     SCENARIO.update(scenario)
     SEEN.clear()
     SEEN["tries"] = {}
-    run = dag.test(run_conf=scenario["conf"])
+    # What one run was asked for stays in the DAG's params for the next.
+    run = dag.test(run_conf={"search_minutes": 0, **scenario["conf"]})
     tasks = {}
     for instance in run.get_task_instances():
         name = f"{instance.task_id}[{instance.map_index}]" if instance.map_index >= 0 else instance.task_id

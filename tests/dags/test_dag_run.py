@@ -17,6 +17,9 @@ SCENARIOS: dict[str, Any] = {
     "all well": {"conf": {"sets": ["mlp", "cnn", "mlp_1"]}},
     "one training fails": {"conf": {"sets": ["mlp", "cnn"]}, "fail": {"train": ["cnn"]}},
     "one recipe fails": {"conf": {"sets": ["mlp", "cnn", "mlp_1"]}, "fail": {"embed": [1]}},
+    "the ensemble fails": {"conf": {"sets": ["mlp", "cnn"]}, "fail": {"ensemble": [""]}},
+    "a search": {"conf": {"sets": ["mlp", "cnn"], "search_minutes": 5, "search_family": "cnn"}},
+    "a search fails": {"conf": {"sets": ["mlp"], "search_minutes": 5}, "fail": {"search": [""]}},
     "every training fails": {"conf": {"sets": ["cnn"]}, "fail": {"train": ["cnn"]}},
     "ingest fails": {"conf": {"sets": ["mlp"]}, "fail": {"ingest": [""]}},
     "unknown key": {"conf": {"sets": ["mlp"], "epoch": 3}},
@@ -47,7 +50,7 @@ def states(answer: dict[str, Any], *tasks: str) -> list[str]:
 def test_a_run_maps_recipes_and_sets_under_their_own_names(seen: Seen) -> None:
     run = seen["all well"]
     assert run["state"] == "success"
-    assert {state for state, _ in run["tasks"].values()} == {"success"}
+    assert {task: state for task, (state, _) in run["tasks"].items() if state != "success"} == {"search": "skipped"}
     assert run["tasks"]["train_mlp[0]"][1] == "mlp"
     assert run["tasks"]["train_mlp[1]"][1] == "mlp_1"
     assert run["tasks"]["train_cnn[0]"][1] == "cnn"
@@ -68,7 +71,7 @@ def test_one_failed_training_does_not_sink_the_others(seen: Seen) -> None:
     run = seen["one training fails"]
     assert run["state"] == "success"
     assert states(run, "train_mlp[0]", "train_cnn[0]") == ["success", "failed"]
-    assert states(run, "evaluate", "promote") == ["success", "success"]
+    assert states(run, "ensemble", "evaluate", "promote") == ["skipped", "success", "success"]
     assert run["promoted_from"] == {"trained": ["mlp"], "failed": ["cnn"]}
 
 
@@ -86,6 +89,35 @@ def test_a_recipe_that_fails_takes_only_its_own_sets_with_it(seen: Seen) -> None
     assert run["failed"] == ["mlp_1"]
 
 
+def test_the_ensemble_is_of_what_was_trained_and_evaluate_waits_for_it(seen: Seen) -> None:
+    run = seen["one recipe fails"]
+    assert run["weighed"] == ["cnn", "mlp"]
+    assert states(run, "ensemble", "evaluate") == ["success", "success"]
+
+
+def test_an_ensemble_that_fails_takes_nothing_with_it(seen: Seen) -> None:
+    run = seen["the ensemble fails"]
+    assert run["state"] == "success"
+    assert states(run, "ensemble", "evaluate", "promote") == ["failed", "success", "success"]
+    assert sorted(run["trained"]) == ["cnn", "mlp"]
+    assert run["tries"]["ensemble"] == 1
+
+
+def test_what_a_search_found_is_measured_beside_what_was_asked_for(seen: Seen) -> None:
+    run = seen["a search"]
+    assert run["state"] == "success"
+    assert run["tasks"]["search[0]"] == ["success", "cnn"]
+    assert run["trained"] == ["mlp", "cnn", "found"]
+    assert run["weighed"] == ["cnn", "found", "mlp"]
+
+
+def test_a_search_that_fails_takes_nothing_with_it(seen: Seen) -> None:
+    run = seen["a search fails"]
+    assert run["state"] == "success"
+    assert states(run, "search[0]", "train_mlp[0]", "evaluate", "promote") == ["failed", *["success"] * 3]
+    assert (run["trained"], run["tries"]["search"]) == (["mlp"], 1)
+
+
 def test_a_run_in_which_no_training_succeeds_fails(seen: Seen) -> None:
     run = seen["every training fails"]
     assert run["state"] == "failed"
@@ -95,7 +127,8 @@ def test_a_run_in_which_no_training_succeeds_fails(seen: Seen) -> None:
 def test_nothing_trains_after_a_failed_ingest(seen: Seen) -> None:
     run = seen["ingest fails"]
     assert run["state"] == "failed"
-    assert states(run, "ingest", "embed", "train_mlp", "promote") == ["failed", *["upstream_failed"] * 3]
+    after = ("embed", "searches", "search", "train_mlp", "promote")
+    assert states(run, "ingest", *after) == ["failed", *["upstream_failed"] * len(after)]
 
 
 def test_a_key_that_the_form_let_through_is_refused_by_plan(seen: Seen) -> None:

@@ -64,7 +64,7 @@ def test_a_broken_setting_is_named_when_the_file_is_read(in_airflow: InAirflow) 
 
 
 def test_a_training_asks_for_a_card_by_queue_and_by_pod(in_airflow: InAirflow) -> None:
-    kept = "[dag.get_task(name).partial_kwargs for name in ('train_mlp', 'train_cnn')]"
+    kept = "[dag.get_task(name).partial_kwargs for name in ('train_mlp', 'train_cnn', 'search')]"
     script = f"import json; from meli_training import dag; print(json.dumps({kept}, default=str))"
     done = in_airflow("-c", script)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -81,7 +81,7 @@ def test_the_demo_ends_with_a_champion_and_leaves_the_stack_up(stack: Demo, home
     assert code == 0, output
     assert re.search(r"train quick_mlp: done in", output), output
     assert re.search(r"quick_cnn +[01]\.\d{4}", output), output
-    assert re.search(r"Champion: quick_(mlp|cnn), balanced accuracy [01]\.\d{4}", output), output
+    assert re.search(r"Champion: (ensemble|quick_mlp|quick_cnn), balanced accuracy [01]\.\d{4}", output), output
     assert "make stop" in output
     assert {record.name for record in processes.running(home)} >= {"s3", "mlflow", "airflow-scheduler"}
 

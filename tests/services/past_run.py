@@ -102,6 +102,31 @@ class PastRun:
             "ledger": 0,
         }
 
+    def ensemble(self, folder: Path | None = None) -> Manifest:
+        """Publish an ensemble of all sets, equal parts of each; with a folder, one of real models."""
+        inputs = {"ingest": self.plan.ingest.key, **{f"model:{name}": key for name, key in self.models.items()}}
+        files = {"choice.json": b"{}"}
+        share = 1 / len(self.models)
+        if folder:
+            from meli_tasks.stages.model_files import MemberFiles, write_ensemble
+
+            members = []
+            for name in self.models:
+                self.with_real_model(name, folder / name)
+                members.append(MemberFiles(name, folder / name, share, 1.0))
+            (folder / "ensemble").mkdir()
+            write_ensemble(folder / "ensemble", members)
+            files |= {path.name: path.read_bytes() for path in (folder / "ensemble").iterdir()}
+        summary = {
+            "offered": True,
+            "reason": "it is better",
+            "weights": dict.fromkeys(self.models, share),
+            "sharpness": dict.fromkeys(self.models, 1.0),
+            "validation_balanced_accuracy": 0.95,
+            "gain": 0.01,
+        }
+        return self.publish(Step("ensemble", ", ".join(self.models), {"members": 4}, inputs), files, summary)
+
     def promotion(self, measured: dict[str, Any], promoted: str | None, reason: str = "because") -> Manifest:
         """Publish what the stage promote leaves."""
         step = Step(
@@ -128,7 +153,7 @@ class PastRun:
         """Give a set's training a model that classifies the three words, so that it can be loaded."""
         from meli_tasks.core.networks import build
         from meli_tasks.core.text import Encoder
-        from meli_tasks.stages.train import write_model
+        from meli_tasks.stages.model_files import write_model
 
         encoder = Encoder("default", WORDS, [], np.empty(0, np.float32), (1, 2), (2, 5), 20)
         network = build(Train(architecture="mlp", hidden=(), dropout=0), (len(WORDS) + 2, 3), 0, len(CATEGORIES))

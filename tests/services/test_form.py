@@ -18,7 +18,7 @@ FIELDS = form_fields(SETTINGS)
 
 def test_the_sections_stand_in_order_and_hold_every_parameter() -> None:
     assert list(dict.fromkeys(field["section"] for field in FIELDS.values())) == [
-        "Data", "Sets", "Overrides", "Promotion",
+        "Data", "Sets", "Overrides", "Search", "Promotion",
     ]  # fmt: skip
     assert set(FIELDS) == (set(Request.model_fields) - {"overrides"}) | set(named_sets.parameters())
 

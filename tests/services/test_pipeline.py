@@ -39,31 +39,33 @@ def first(settings: Settings) -> tuple[Pipeline, Plan, dict[str, Any], dict[str,
     pipeline, plan = prepare(settings, "first")
     for name in plan.sets:
         pipeline.train(plan, name)
+    pipeline.ensemble(plan, list(plan.sets))
     measured = pipeline.evaluate(plan, list(plan.sets), [])
     return pipeline, plan, measured, pipeline.promote(plan, measured)
 
 
 def test_the_first_run_ends_with_its_best_set_as_champion(first: Any) -> None:
-    pipeline, plan, measured, decision = first
+    pipeline, _, measured, decision = first
     scores = pipeline.scores(measured["key"])
     best = max(scores, key=lambda label: scores[label]["balanced_accuracy"])
     champion = Ledger(pipeline.store).champion()
     assert champion is not None
-    assert (decision["action"], champion.set_name, champion.train) == ("promote", best, plan.sets[best].key)
+    assert (decision["action"], champion.set_name, champion.train) == ("promote", best, measured["models"][best])
     assert champion.balanced_accuracy == scores[best]["balanced_accuracy"] > 0.2
 
 
 def test_a_second_run_computes_nothing_and_keeps_the_champion(settings: Settings, first: Any) -> None:
-    pipeline, plan = Pipeline(settings, "second"), first[1]
+    pipeline = Pipeline(settings, "second")
     again, seen = pipeline.plan(SMALL, None)
     assert seen.computed == 0
     assert "The same titles, sets and champion as before; decision 1" in seen.nothing_new
     results = [pipeline.ingest(again), pipeline.preprocess(again, 0), *pipeline.embed(again, 0)]
     results += [pipeline.train(again, name)[0] for name in again.sets]
+    results.append(pipeline.ensemble(again, list(again.sets)))
     assert [result.hit for result in results] == [True] * len(results)
     measured = pipeline.evaluate(again, list(again.sets), [])
     assert measured["hit"]
-    assert measured["champion"] in plan.sets
+    assert measured["champion"] in measured["models"]
     assert pipeline.promote(again, measured)["action"] == "keep"
 
 
@@ -79,6 +81,28 @@ def test_the_others_are_evaluated_without_a_failed_set(settings: Settings, first
     measured = pipeline.evaluate(plan, ["quick_cnn"], ["quick_mlp"])
     assert measured["failed"] == ["quick_mlp"]
     assert "quick_cnn" in measured["models"]
+
+
+def test_the_ensemble_is_measured_beside_its_members_as_long_as_they_are_the_same(first: Any) -> None:
+    pipeline, plan, measured, _ = first
+    told = measured["ensemble"]
+    assert told["offered"] and sum(told["weights"].values()) == pytest.approx(1)
+    assert need(pipeline.store, "ensemble", told["key"]).inputs["ingest"] == plan.ingest.key
+    scores = pipeline.scores(measured["key"])
+    assert measured["models"]["ensemble"] == told["key"]
+    assert scores["ensemble"]["balanced_accuracy"] > min(scores[name]["balanced_accuracy"] for name in plan.sets)
+    assert pipeline.ensemble(plan, ["quick_mlp"]) is None
+    alone = pipeline.evaluate(plan, ["quick_mlp"], ["quick_cnn"])
+    assert alone["ensemble"] is None
+    assert "quick_mlp" in alone["models"]
+
+
+def test_a_run_that_wants_no_ensemble_has_none(settings: Settings, first: Any) -> None:
+    pipeline = Pipeline(settings, "alone")
+    plan, _ = pipeline.plan({**SMALL, "ensemble": False}, None)
+    assert "ensemble" not in {step.stage for step in plan.steps()}
+    assert pipeline.ensemble(plan, list(plan.sets)) is None
+    assert pipeline.evaluate(plan, list(plan.sets), [])["ensemble"] is None
 
 
 def test_nothing_trained_is_nothing_to_evaluate(first: Any) -> None:
@@ -134,11 +158,11 @@ def test_the_preview_stands_beside_the_plan_with_an_estimate_from_past_runs(sett
     blob = pipeline.store.read(f"{plan.folder}/preview.json")
     assert blob is not None
     kept = json.loads(blob.data)
-    assert (kept["computed"], kept["cached"]) == (2, seen.cached) == (2, len(kept["steps"]) - 2)
+    assert (kept["computed"], kept["cached"]) == (3, seen.cached) == (3, len(kept["steps"]) - 3)
     trainings = [need(pipeline.store, "train", step.key).seconds for step in first[1].sets.values()]
-    told = [line["estimate"] for line in kept["steps"] if not line["cached"]]
-    assert min(trainings) <= min(told) <= max(told) <= max(trainings)
-    assert kept["estimate_seconds"] == pytest.approx(sum(told))
+    told = {line["name"]: line["estimate"] for line in kept["steps"] if not line["cached"]}
+    assert all(min(trainings) <= told[name] <= max(trainings) for name in plan.sets)
+    assert kept["estimate_seconds"] == pytest.approx(sum(told.values()))
 
 
 def test_a_ledger_that_moved_meanwhile_is_decided_again(settings: Settings, first: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.core.errors import BadData, BadHyperparameters, MissingArtifact
-from meli_tasks.plan import Plan, evaluate_step, make_plan
+from meli_tasks.plan import Plan, ensemble_step, evaluate_step, make_plan, no_ensemble
 from meli_tasks.preview import preview
 from meli_tasks.request import Request
 from meli_tasks.settings import Settings
@@ -107,6 +107,19 @@ def test_what_does_not_exist_or_fit_is_refused(settings: Settings, params: dict[
 def test_evaluation_does_not_depend_on_the_order_of_the_models(settings: Settings) -> None:
     plan = plan_of(settings, sets=["quick_mlp"])
     assert evaluate_step(plan, {"a": "1", "b": "2"}).key == evaluate_step(plan, {"b": "2", "a": "1"}).key
+
+
+def test_an_ensemble_is_of_the_sets_that_were_trained(settings: Settings) -> None:
+    plan = plan_of(settings, sets=["quick_mlp", "quick_cnn", "mlp"])
+    foreseen, smaller = plan.steps()[-1], ensemble_step(plan, ["mlp", "quick_cnn"])
+    assert smaller is not None
+    assert foreseen.key == ensemble_step(plan, ["mlp", "quick_mlp", "quick_cnn"]).key != smaller.key  # type: ignore[union-attr]
+    assert smaller.inputs == {
+        "ingest": plan.ingest.key, "model:mlp": plan.sets["mlp"].key, "model:quick_cnn": plan.sets["quick_cnn"].key,
+    }  # fmt: skip
+    assert ensemble_step(plan, ["mlp"]) is None and "two different models" in no_ensemble(plan, ["mlp"])
+    with pytest.raises(BadHyperparameters, match="No set can be named 'ensemble'"):
+        plan_of(settings, sets=["ensemble"])
 
 
 def test_the_preview_says_what_is_to_be_computed(settings: Settings, file_store: Store) -> None:

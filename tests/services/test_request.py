@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.core.hyperparameters import Ingest, Promote
+from meli_tasks.core.hyperparameters import Ensemble, Ingest, Promote
 from meli_tasks.request import Request
 from meli_tasks.settings import Settings
 
@@ -41,7 +41,24 @@ def test_a_hyperparameter_may_be_a_parameter_of_its_own() -> None:
         Request.check({"train.epochs": 5, "overrides": {"train.epochs": 6}}, SETTINGS)
 
 
+def test_sets_of_the_store_join_those_of_the_list_or_stand_alone() -> None:
+    def sets(**params: Any) -> tuple[str, ...]:
+        return Request.check(params, SETTINGS).sets
+
+    assert sets(sets=["mlp"], stored_sets="found, mlp ,other") == ("mlp", "found", "other")
+    assert sets(stored_sets="found") == ("mlp", "cnn", "found")
+    assert sets(sets=None, stored_sets="found") == ("found",)
+    with pytest.raises(BadHyperparameters, match="no set is chosen"):
+        Request.check({"sets": None, "stored_sets": None}, SETTINGS)
+
+
+def test_a_request_read_again_from_a_plan_is_the_same() -> None:
+    request = Request.check({"stored_sets": "found", "search_minutes": 2.5, "search_family": "cnn"}, SETTINGS)
+    assert Request.model_validate(request.model_dump(mode="json")) == request
+
+
 def test_the_form_and_the_stages_agree_on_their_defaults() -> None:
     request = Request.check({}, SETTINGS)
     assert request.ingest() == Ingest()
     assert request.promote() == Promote()
+    assert request.ensembling() == Ensemble()

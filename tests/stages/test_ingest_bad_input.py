@@ -62,6 +62,28 @@ def test_a_bad_row_goes_to_quarantine_and_costs_no_other(tmp_path: Path, out: Pa
     assert [row["title"] for row in listings(out)] == [row["title"] for row in rows]
 
 
+def test_lines_are_counted_through_blocks_of_every_kind(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks that Arrow reads, and between them some that it leaves alone."""
+    monkeypatch.setattr("meli_tasks.stages.listings.files._BLOCK_BYTES", 300)
+    monkeypatch.setattr("meli_tasks.stages.listings.reading._START_BYTES", 5)
+    lines = csv_of([{"title": f"Silla {number}", "category": "AB"[number % 2]} for number in range(200)]).splitlines(
+        True
+    )
+    lines[20:20] = [b"\n", b"Mesa,\n"]
+    lines[90:90] = [b'"de\n', b'pino",A\n', b"ragged\n"]
+    lines[150:150] = [b'"never closed,B\n']
+    summary = run(write(tmp_path, "a.csv", b"".join(lines)), out, LENIENT)
+    assert [(bad["line"], bad["reason"]) for bad in quarantine(out)] == [
+        (22, "no category"),
+        (93, "ragged row"),
+        (151, "quote never closed"),
+    ]
+    assert summary["rows"] == 201
+    assert [row["title"] for row in listings(out) if row["title"] != "de pino"] == [f"Silla {n}" for n in range(200)]
+
+
 def test_bytes_that_are_not_utf8_are_shown_as_such(tmp_path: Path, out: Path) -> None:
     data = b"title,category\nMesa,TABLES\nSill\xf3n,CHAIRS\nSilla,CHAIRS\n"
     run(write(tmp_path, "a.csv", data), out, LENIENT)

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meli_tasks.stages.listings.columns import bytes_of, integers, numbers_of, texts
+from meli_tasks.stages.listings.columns import bytes_of, integers, numbers_by_value, numbers_of, texts
 
 values = st.lists(st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=12), max_size=20)
 
 
+@settings(deadline=None)
 @given(values)
 def test_texts_are_arrow_s(some: list[str | None]) -> None:
     column = texts(some)
@@ -23,6 +24,7 @@ def test_texts_are_arrow_s(some: list[str | None]) -> None:
     assert column.equals(pa.array(some, pa.string()))
 
 
+@settings(deadline=None)
 @given(values, st.integers(0, 20))
 def test_bytes_are_the_same_however_a_column_is_cut(some: list[str | None], at: int) -> None:
     whole, column = pa.chunked_array([texts(some)]), texts(some)
@@ -31,6 +33,25 @@ def test_bytes_are_the_same_however_a_column_is_cut(some: list[str | None], at: 
     data, lengths = bytes_of(whole)
     assert data.decode() == "".join(value or "" for value in some)
     assert np.frombuffer(lengths, np.int32).tolist() == [-1 if v is None else len(v.encode()) for v in some]
+
+
+@settings(deadline=None)
+@given(values, st.integers(0, 20), st.booleans())
+def test_texts_are_numbered_by_value_wherever_a_column_was_cut(
+    some: list[str | None], at: int, is_dictionary: bool
+) -> None:
+    column = texts(some).slice(at)
+    column = column.dictionary_encode() if is_dictionary else column
+    asked = list[str | None]()
+
+    def length(text: str | None) -> int:
+        asked.append(text)
+        return -1 if text is None else len(text)
+
+    found = numbers_by_value(column, length)
+    assert found.dtype == np.int32
+    assert found.tolist() == [-1 if text is None else len(text) for text in some[at:]]
+    assert len(asked) == len(set(asked))
 
 
 def test_integers_go_and_come() -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from meli_tasks.core.errors import BadData, MissingArtifact
 from meli_tasks.core.hyperparameters import Preprocess
-from meli_tasks.core.text import Encoder
-from meli_tasks.stages import preprocess
+from meli_tasks.core.text import FIRST_WORD, UNKNOWN, Encoder, tokenize
+from meli_tasks.stages import ingest, ngram_arrays, preprocess, sample_file, title_arrays
 from meli_tasks.stages.log import SilentLog
-from meli_tasks.stages.train import read_encoder, read_titles
+from meli_tasks.stages.model_files import read_encoder
+from meli_tasks.stages.train import read_titles
+from tests.core.encoders import encoder_of
 
 Row = tuple[str, str, str | None, str]
 
@@ -76,7 +78,7 @@ def test_arrays_hold_the_encoded_titles_of_each_split(tmp_path: Path) -> None:
 
 
 def test_nothing_is_learned_from_validation_or_test(tmp_path: Path) -> None:
-    out, _ = run(tmp_path, max_ngrams=1_000, min_ngram_titles=1)
+    out, _ = run(tmp_path, max_ngrams=1_000, min_ngram_count=1)
     learned = (out / "vocabulary.txt").read_text(encoding="utf-8") + (out / "ngrams.txt").read_text(encoding="utf-8")
     assert "luz" not in learned
     assert "secreta" not in learned
@@ -91,28 +93,78 @@ def test_validation_titles_of_unseen_categories_are_left_out_and_counted(tmp_pat
 
 
 def test_the_train_stage_reads_back_what_was_written(tmp_path: Path) -> None:
-    out, summary = run(tmp_path, max_ngrams=1_000, min_ngram_titles=1, tokenizer="lab", word_ngrams=(1, 3))
+    out, summary = run(tmp_path, max_ngrams=1_000, min_ngram_count=1, tokenizer="lab", word_ngrams=(1, 3))
     encoder = read_encoder(out)
     again = Encoder.from_json(json.loads(json.dumps(encoder.to_json())))
     assert again.word_ngrams == (1, 3)
     assert len(encoder.ngrams) == summary["ngrams"] > 0
     encoded = encoder.encode([row[0] for row in ROWS if row[3] == "train"])
-    for name in ("tokens", "offsets", "ngrams", "ngram_offsets", "ngram_values"):
+    for name in ("tokens", "offsets", "phrases", "phrase_offsets"):
         assert np.array_equal(np.load(out / f"train.{name}.npy"), getattr(encoded, name)), name
+    values, offsets = encoder.ngrams_of_vocabulary()
+    known = offsets[-1]
+    assert np.array_equal(np.load(out / "word_ngrams.npy")[:known], values)
+    assert np.array_equal(np.load(out / "word_ngram_offsets.npy")[: len(offsets)], offsets)
     from meli_tasks.core.hyperparameters import Train
 
-    assert len(read_titles(out, "train", Train(architecture="mlp", ngram_dimensions=8), "cpu")) == 4
+    with_ngrams = Train(architecture="mlp", ngram_dimensions=8)
+    assert len(read_titles(out, "train", FIRST_WORD + len(encoder.words), with_ngrams, "cpu")) == 4
+    validation = read_titles(out, "validation", FIRST_WORD + len(encoder.words), with_ngrams, "cpu")
+    assert int(validation.words.ids.max()) >= validation.vocabulary  # words that only validation has
 
 
 def test_writing_in_chunks_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, whole_summary = run(tmp_path, max_ngrams=1_000, min_ngram_titles=1)
-    monkeypatch.setattr(preprocess, "TITLES_A_CHUNK", 2)
+    whole, whole_summary = run(tmp_path, max_ngrams=1_000, min_ngram_count=1)
+    monkeypatch.setattr(ngram_arrays, "TITLES_A_CHUNK", 2)
+    monkeypatch.setattr(title_arrays, "ROWS_A_BATCH", 2)
+    monkeypatch.setattr(title_arrays, "TOKENS_A_CHUNK", 3)
     (tmp_path / "again").mkdir()
-    pieces, pieces_summary = run(tmp_path / "again", max_ngrams=1_000, min_ngram_titles=1)
+    pieces, pieces_summary = run(tmp_path / "again", max_ngrams=1_000, min_ngram_count=1)
     assert {path.name: path.read_bytes() for path in whole.iterdir()} == {
         path.name: path.read_bytes() for path in pieces.iterdir()
     }
     assert whole_summary == pieces_summary
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        Preprocess(max_words=200),
+        Preprocess(tokenizer="lab", min_word_count=3, max_title_words=4),
+        Preprocess(max_title_words=3, max_words=100, max_ngrams=500),
+    ],
+    ids=["default", "lab", "n-grams"],
+)
+def test_tokens_are_those_of_an_encoder_learned_from_all_titles_at_once(
+    tmp_path: Path, params: Preprocess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(title_arrays, "ROWS_A_BATCH", 700)
+    ingest.run({"source": sample_of(tmp_path, 3_000)}, tmp_path, {}, SilentLog())
+    out = tmp_path / "out"
+    out.mkdir()
+    preprocess.run({"ingest": tmp_path}, out, params, SilentLog())
+    table = pd.read_parquet(tmp_path / "listings.parquet")
+    titles = {split: table.title[table.split == split].tolist() for split in ("train", "validation")}
+    encoder = encoder_of(tokenize(titles["train"], params.tokenizer), params)
+    assert (out / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1] == encoder.words
+    for split, rows in titles.items():
+        encoded = encoder.encode(rows)
+        assert np.array_equal(np.load(out / f"{split}.offsets.npy"), encoded.offsets)
+        # Ids of words outside the vocabulary are given in the order in which they turn up in all titles.
+        known = encoded.tokens < FIRST_WORD + len(encoder.words)
+        tokens = np.load(out / f"{split}.tokens.npy")
+        assert np.array_equal(np.where(known, tokens, UNKNOWN), np.where(known, encoded.tokens, UNKNOWN))
+        assert (tokens[~known] >= FIRST_WORD + len(encoder.words)).all()
+
+
+def sample_of(folder: Path, rows: int) -> Path:
+    sample_file.write_sample(folder / "sample.parquet", rows, 1, 0.01)
+    return folder / "sample.parquet"
+
+
+def test_a_word_count_that_no_word_reaches_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"no word occurs min_word_count = 9 times .* the most frequent one does 2 times"):
+        run(tmp_path, min_word_count=9)
 
 
 def test_same_listings_give_the_same_bytes(tmp_path: Path) -> None:
@@ -121,7 +173,7 @@ def test_same_listings_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         out = tmp_path / name
         out.mkdir()
-        preprocess.run(inputs, out, Preprocess(max_ngrams=50, min_ngram_titles=1), SilentLog())
+        preprocess.run(inputs, out, Preprocess(max_ngrams=50, min_ngram_count=1), SilentLog())
         written.append({path.name: path.read_bytes() for path in out.iterdir()})
     assert written[0] == written[1]
 

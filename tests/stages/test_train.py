@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,16 @@ import numpy as np
 import pytest
 import torch
 
-from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
+from meli_tasks.core.batch import Batch
+from meli_tasks.core.errors import BadData, BadHyperparameters, LostCard, MissingArtifact, MissingDevice
 from meli_tasks.core.hyperparameters import Preprocess, Train
-from meli_tasks.core.text import learn, tokenize
-from meli_tasks.stages import train
+from meli_tasks.core.networks import MLP, PooledBatch
+from meli_tasks.core.text import tokenize
+from meli_tasks.stages import other_cards, train
 from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.model_files import load_model
+from meli_tasks.stages.ngram_arrays import write_ngrams
+from tests.core.encoders import encoder_of
 
 NOUNS = {"COVERS": "funda", "MUGS": "taza", "SHOES": "zapatilla", "TABLES": "mesa"}
 OTHERS = ["silicona", "11", "hombre", "roja", "madera", "promo", "x3", "nueva", "ofertas"]
@@ -46,18 +53,18 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
         folder.mkdir()
     folder = folders["preprocess"]
     titles, _ = titles_of(300, 1)
-    encoder = learn(tokenize(titles, "default"), Preprocess.model_validate({"max_ngrams": 200}))
+    encoder = encoder_of(tokenize(titles, "default"), Preprocess.model_validate({"max_ngrams": 200}))
     for split, count, seed in (("train", 300, 1), ("validation", 80, 2)):
         titles, labels = titles_of(count, seed)
         encoded = encoder.encode(titles)
-        for name in ("tokens", "offsets", "ngrams", "ngram_offsets", "ngram_values"):
+        for name in ("tokens", "offsets"):
             np.save(folder / f"{split}.{name}.npy", getattr(encoded, name))
         np.save(folder / f"{split}.labels.npy", np.array(labels, np.int32))
         np.save(folder / f"{split}.reliable.npy", np.ones(count, bool))
     stored = encoder.to_json()
     (folder / "vocabulary.txt").write_text("\n".join(stored.pop("words")) + "\n", encoding="utf-8")
-    (folder / "ngrams.txt").write_text("\n".join(stored.pop("ngrams")) + "\n", encoding="utf-8")
-    np.save(folder / "ngram_weights.npy", np.array(stored.pop("ngram_weights"), np.float32))
+    del stored["ngrams"], stored["ngram_weights"]
+    write_ngrams(folder, encoder, encoder.words, ("train", "validation"))
     (folder / "encoder.json").write_text(json.dumps(stored), encoding="utf-8")
     (folder / "categories.json").write_text(json.dumps(sorted(NOUNS)), encoding="utf-8")
     vectors = np.random.default_rng(0).normal(size=(2 + len(encoder.words), 8)).astype(np.float32)
@@ -96,7 +103,7 @@ def test_a_model_learns_is_written_and_answers_raw_titles(
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert any("epoch 6/6" in line for line in log.lines)
 
-    model = train.load_model(out)
+    model = load_model(out)
     titles, labels = titles_of(80, 2)
     indices, _ = model.rank(titles, top=1)
     by_category = [(indices[np.array(labels) == label, 0] == label).mean() for label in range(len(NOUNS))]
@@ -130,14 +137,14 @@ def test_vectors_of_another_vocabulary_are_refused(inputs: dict[str, Path], tmp_
 
 
 def test_missing_ngram_arrays_are_named(inputs: dict[str, Path], tmp_path: Path) -> None:
-    (inputs["preprocess"] / "validation.ngrams.npy").unlink()
-    with pytest.raises(MissingArtifact, match=r"validation\.ngrams\.npy"):
+    (inputs["preprocess"] / "validation.phrases.npy").unlink()
+    with pytest.raises(MissingArtifact, match=r"validation\.phrases\.npy"):
         train.run(inputs, tmp_path, params_of(ngram_dimensions=4), SilentLog())
 
 
 def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(MissingArtifact, match=r"model\.json is missing"):
-        train.load_model(tmp_path)
+        load_model(tmp_path)
 
 
 def test_weights_of_another_model_are_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
@@ -147,7 +154,7 @@ def test_weights_of_another_model_are_refused(inputs: dict[str, Path], tmp_path:
         train.run(inputs, folder, params_of(epochs=1, hidden=(width,)), SilentLog())
     (folders[0] / "model.safetensors").write_bytes((folders[1] / "model.safetensors").read_bytes())
     with pytest.raises(BadData, match=r"does not fit model\.json"):
-        train.load_model(folders[0])
+        load_model(folders[0])
 
 
 class Kept:
@@ -196,3 +203,87 @@ def test_without_a_card_training_falls_back_only_where_it_may(inputs: dict[str, 
     assert "training on the CPU, as MELI_DEVICE=auto allows" in log.lines[0]
     with pytest.raises(MissingDevice, match="MELI_DEVICE=cuda, but PyTorch sees no card"):
         train.run(inputs, tmp_path, params_of(epochs=1), SilentLog(), device="cuda")
+
+
+class Asked:
+    """Somebody asks a training to stop at its n-th look."""
+
+    def __init__(self, at_look: int) -> None:
+        self.left = at_look
+
+    def asked(self) -> str | None:
+        self.left -= 1
+        return None if self.left > 0 else "ana at 2026-11-22T03:00:00"
+
+
+def test_a_training_that_is_asked_to_stop_keeps_its_best_epoch_and_says_who_asked(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    log = Recorded()
+    summary = train.run(inputs, tmp_path, params_of(epochs=500), log, stops=Asked(at_look=3))
+    assert (summary["epochs_run"], summary["stopped_by"]) == (3, "ana at 2026-11-22T03:00:00")
+    history = json.loads((tmp_path / "history.json").read_text())
+    best = max(epoch["validation_balanced_accuracy"] for epoch in history)
+    assert summary["validation_balanced_accuracy"] == best
+    assert any("asked to stop by ana" in line for line in log.lines)
+    load_model(tmp_path)
+
+
+def test_within_an_epoch_it_looks_every_few_seconds(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "SECONDS_BETWEEN_LOOKS", 0.0)
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))  # every step is told of
+    summary = train.run(inputs, tmp_path, params_of(epochs=500), SilentLog(), stops=Asked(at_look=3))
+    assert summary["epochs_run"] == 1
+
+
+def test_a_card_that_was_full_is_told_of(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No card is here: the network says that it is full.
+    real = MLP.pooled
+
+    def full(network: MLP, batch: Batch | PooledBatch, words: torch.Tensor | None) -> torch.Tensor:
+        pooled = real(network, batch, words)
+        if network.training and len(pooled) > 20:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return pooled
+
+    monkeypatch.setattr(MLP, "pooled", full)
+    log = Recorded()
+    summary = train.run(inputs, tmp_path, params_of(batch_size=64), log)
+    assert summary["batch_size_used"] == 16
+    assert any("memory was full with 64 titles a step: going on with 16" in line for line in log.lines)
+
+
+def test_two_processes_train_it_together(inputs: dict[str, Path], tmp_path: Path) -> None:
+    # No card is here: two processes on the CPU, as two cards would have them.
+    outs = [tmp_path / name for name in ("alone", "together")]
+    log = Recorded()
+    for out, cards in zip(outs, (1, 2), strict=True):
+        out.mkdir()
+        train.run(inputs, out, params_of(ngram_dimensions=4, epochs=3), log, device="cpu", cards=cards)
+    assert any("mlp on 2 x cpu" in line for line in log.lines)
+    histories = [json.loads((out / "history.json").read_text()) for out in outs]
+    for alone, together in zip(*histories, strict=True):
+        assert together["validation_loss"] == pytest.approx(alone["validation_loss"], rel=1e-3)
+
+
+def test_a_process_that_is_lost_ends_the_others_and_is_told_of(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(other_cards, "PROGRAM", [sys.executable, "-c", "raise SystemExit('the card fell off the bus')"])
+    monkeypatch.setattr(other_cards, "PATIENCE", timedelta(seconds=5))
+    with pytest.raises(LostCard, match=r"card 1 of 2 ended before its time.*the card fell off the bus"):
+        train.run(inputs, tmp_path, params_of(), SilentLog(), device="cpu", cards=2)
+
+
+def test_what_cannot_be_shared_by_cards_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+    for values, told in (
+        ({"batch_size": 15}, "batches of 15 cannot be shared by 2"),
+        ({"mean_over_padding": True}, "lab's"),
+    ):
+        with pytest.raises(BadHyperparameters, match=told):
+            train.run(inputs, tmp_path, params_of(**values), SilentLog(), device="cpu", cards=2)

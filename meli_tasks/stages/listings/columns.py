@@ -6,7 +6,7 @@ second in every process, for a stage that has no other use for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import repeat
 from operator import is_
 
@@ -43,6 +43,20 @@ def numbers_of(column: pa.ChunkedArray) -> NDArray[np.uint8]:
     """A column of uint8 without nulls as an array, shape (rows,)."""
     parts = [np.frombuffer(chunk.buffers()[1], np.uint8)[chunk.offset :][: len(chunk)] for chunk in column.chunks]
     return np.concatenate([np.zeros(0, np.uint8), *parts])
+
+
+def numbers_by_value(column: pa.Array, number_of: Callable[[str | None], int]) -> NDArray[np.int32]:
+    """The number of each row's text, None for null, asked for once a distinct text; shape (rows,)."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string()).dictionary_encode()
+    numbers = np.fromiter(map(number_of, column.dictionary.to_pylist()), np.int32, len(column.dictionary))
+    indices = np.frombuffer(column.indices.buffers()[1] or b"", np.int32)[column.offset :][: len(column)]
+    if not column.null_count:
+        return numbers[indices]
+    valid = np.frombuffer(column.is_valid().cast(pa.uint8()).buffers()[1], np.uint8)[: len(column)] == 1
+    found = np.full(len(column), number_of(None), dtype=np.int32)
+    found[valid] = numbers[indices[valid]]
+    return found
 
 
 def bytes_of(column: pa.ChunkedArray) -> tuple[bytes, bytes]:

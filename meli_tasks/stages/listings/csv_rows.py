@@ -1,4 +1,4 @@
-"""CSV by Python's own parser, which knows line numbers and forgives a lot, some ten thousand lines at a time."""
+"""CSV, some ten thousand lines at a time: by Arrow where it is plain, else by Python's parser, which forgives a lot."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.stages.listings.files import lines_of
+from meli_tasks.stages.listings.plain_csv import read_plain
 from meli_tasks.stages.listings.rows import COLUMNS, NEEDED, BadRow, Rows, foreign, positions, shown
 
 # Fed to the parser after a chunk's last line: a record that swallows it has an open quote.
@@ -18,8 +20,8 @@ _END = "\x00end of chunk\x00"
 _DELIMITERS = ",;\t|"
 
 
-def read_csv(file: str, batches: Iterator[list[str]], max_field: int, date_column: str) -> Iterator[Rows]:
-    """The rows of a CSV file with a header, from batches of its lines.
+def read_csv(file: str, blocks: Iterator[bytes], max_field: int, date_column: str) -> Iterator[Rows]:
+    """The rows of a CSV file with a header, from blocks of its lines.
 
     A field may hold line ends when it is quoted. A field longer than `max_field` characters makes a bad row, as does a
     quote that never closes; rows go on at the next line that looks like one. Raises BadData when the header lacks a
@@ -27,30 +29,39 @@ def read_csv(file: str, batches: Iterator[list[str]], max_field: int, date_colum
     """
     # The parser's only limit is a global one; it is only ever raised, so parsers side by side do each other no harm.
     csv.field_size_limit(max(csv.field_size_limit(), max_field))
-    first = _first_batch(file, batches)
-    delimiter, header = _header(file, first[0])
+    line, above, rest = _first_line(file, blocks)
+    delimiter, header = _header(file, line)
     where = positions(file, header, date_column)
-    done, carried = 1, list[str]()
-    batch: list[str] | None = first[1:]
-    lost = False
-    while batch is not None:
-        lines = carried + batch
-        batch = next(batches, None)
+    # Blank lines above the header are kept out of the way but not out of the count: rare, so as lines below it.
+    done, carried, lost = 1, ["\n"] * above, False
+    block: bytes | None = rest
+    while block is not None:
+        if not (carried or lost) and (plain := read_plain(block, delimiter, len(header), where, max_field)):
+            rows = len(plain["title"])
+            yield Rows({**plain}, np.arange(done + 1, done + 1 + rows))
+            done, block = done + rows, next(blocks, None)
+            continue
+        lines = carried + lines_of(block)
+        block = next(blocks, None)
         if lost:
             skipped = _next_row(lines, 0, delimiter, len(header))
             done, lines = done + skipped, lines[skipped:]
-        records = _parse(lines, delimiter, len(header), last=batch is None)
+        records = _parse(lines, delimiter, len(header), last=block is None)
         yield _rows(records, where, len(header), done + 1)
         done, carried = done + records.used, lines[records.used :]
         lost = records.lost or (lost and not lines)
 
 
-def _first_batch(file: str, batches: Iterator[list[str]]) -> list[str]:
-    for batch in batches:
-        for index, line in enumerate(batch):
+def _first_line(file: str, blocks: Iterator[bytes]) -> tuple[str, int, bytes]:
+    """The first line that is not blank, how many stand above it in its block, and what follows it there."""
+    for block in blocks:
+        start = above = 0
+        while start < len(block):
+            end = block.find(b"\n", start) + 1 or len(block)
+            (line,) = lines_of(block[start:end])
             if line.strip():
-                # Blank lines above the header are kept out of the way but not out of the count: rare, so as rows.
-                return batch[index:] if index == 0 else [line, *["\n"] * index, *batch[index + 1 :]]
+                return line, above, block[end:]
+            start, above = end, above + 1
     raise BadData(f"{file}: the file holds nothing, or nothing but blank lines. A header and rows were expected.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.splits import SPLITS
+from meli_tasks.stages.ahead import ahead
 from meli_tasks.stages.listings.columns import bytes_of, integers, numbers_of, texts
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.rows import BadRow, shown
@@ -96,21 +98,13 @@ def deal(source: Path, target: Path, staged: Staged, rare: set[str], quarantine:
     Raises BadData when the source's own splits leave nothing to train on.
     """
     splits, dealt, fingerprint = Splits(staged.groups, rare), Dealt(), _Fingerprint()
-    names = texts(SPLITS)
     with (
         pa.OSFile(str(source), "rb") as rows,
         pq.ParquetWriter(
             target, LISTINGS, compression="zstd", compression_level=1, use_dictionary=_REPEATING
         ) as writer,
     ):
-        for batch in pa.ipc.open_stream(rows):
-            table = _without_rare(staged.files, pa.Table.from_batches([batch]), rare, quarantine)
-            if splits.marked:
-                table = _without_unmarked(staged.files, table, quarantine)
-            split = pa.DictionaryArray.from_arrays(integers(splits.deal(table).astype(np.int32)), names).cast(
-                pa.string()
-            )
-            table = table.select(LISTINGS.names[:-1]).append_column("split", split)
+        for table in ahead(_listings(pa.ipc.open_stream(rows), splits, staged, rare, quarantine)):
             writer.write_table(table)
             dealt.rows += len(table)
             for name, counter in dealt.counters().items():
@@ -119,6 +113,19 @@ def deal(source: Path, target: Path, staged: Staged, rare: set[str], quarantine:
             fingerprint.update(table)
     dealt.splits_from, dealt.fingerprint = splits.origin, fingerprint.hexdigest()
     return dealt
+
+
+def _listings(
+    batches: Iterable[pa.RecordBatch], splits: Splits, staged: Staged, rare: set[str], quarantine: Quarantine
+) -> Iterator[pa.Table]:
+    """The staged rows as they are listed, each with its split."""
+    names = texts(SPLITS)
+    for batch in batches:
+        table = _without_rare(staged.files, pa.Table.from_batches([batch]), rare, quarantine)
+        if splits.marked:
+            table = _without_unmarked(staged.files, table, quarantine)
+        split = pa.DictionaryArray.from_arrays(integers(splits.deal(table).astype(np.int32)), names)
+        yield table.select(LISTINGS.names[:-1]).append_column("split", split.cast(pa.string()))
 
 
 def _without_unmarked(files: list[Path], table: pa.Table, quarantine: Quarantine) -> pa.Table:

@@ -102,17 +102,14 @@ def refuse_foreign(name: str, start: bytes) -> None:
         raise BadData(f"{name}: this is a web page or XML, not listings. Is the address that of a sign-in page?")
 
 
-def line_batches(start: bytes, file: Opened) -> Iterator[list[str]]:
-    """The file's lines with their ends, some ten thousand at a time; `start` are bytes already read of it.
-
-    Bytes that are not UTF-8 come as lone surrogates (see `rows.foreign`), so one bad title does not cost the file.
-    """
+def line_blocks(start: bytes, file: Opened) -> Iterator[bytes]:
+    """The file in blocks of whole lines, some ten thousand each; `start` are bytes already read of it."""
     rest = [start.removeprefix(b"\xef\xbb\xbf")]
     length = len(start)
     while block := file.read(_BLOCK_BYTES):
         end = block.rfind(b"\n") + 1
         if end:
-            yield _lines(b"".join([*rest, block[:end]]))
+            yield b"".join([*rest, block[:end]])
             rest, length = [], 0
         rest.append(block[end:])
         length += len(block) - end
@@ -121,8 +118,12 @@ def line_batches(start: bytes, file: Opened) -> Iterator[list[str]]:
                 f"{file.name}: no line end in {length >> 20} MiB. CSV and JSON Lines have a row on each line."
             )
     if last := b"".join(rest):
-        yield _lines(last)
+        yield last
 
 
-def _lines(block: bytes) -> list[str]:
+def lines_of(block: bytes) -> list[str]:
+    """The lines of a block with their ends.
+
+    Bytes that are not UTF-8 come as lone surrogates (see `rows.foreign`), so one bad title does not cost the file.
+    """
     return list(io.StringIO(block.decode("utf-8", "surrogateescape"), newline="\n"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.stages.listings.csv_rows import read_csv
-from meli_tasks.stages.listings.files import Opened, line_batches, refuse_foreign
+from meli_tasks.stages.listings.files import Opened, line_blocks, lines_of, refuse_foreign
 from meli_tasks.stages.listings.json_rows import read_json_lines
 from meli_tasks.stages.listings.parquet_rows import read_parquet
 from meli_tasks.stages.listings.rows import Rows
@@ -28,7 +28,7 @@ def read(file: Opened, max_field: int, date_column: str = "") -> Iterator[Rows]:
     refuse_foreign(file.name, start)
     if text.startswith(b"["):
         raise BadData(f"{file.name}: this is one JSON array. Write an object a line instead: jq -c '.[]' old > new.")
-    batches = line_batches(start, file)
+    blocks = line_blocks(start, file)
     if text.startswith(b"{"):
-        return read_json_lines(file.name, batches, date_column)
-    return read_csv(file.name, batches, max_field, date_column)
+        return read_json_lines(file.name, map(lines_of, blocks), date_column)
+    return read_csv(file.name, blocks, max_field, date_column)

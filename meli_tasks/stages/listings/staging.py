@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.splits import SPLITS, split_of
+from meli_tasks.stages.ahead import ahead
 from meli_tasks.stages.listings.checking import Checked, check
 from meli_tasks.stages.listings.columns import integers, texts
 from meli_tasks.stages.listings.files import open_file
@@ -84,10 +86,10 @@ def stage(files: list[Path], target: Path, params: Ingest, quarantine: Quarantin
         for number, path in enumerate(files):
             before = staged.rows
             with open_file(path) as file:
-                for rows in read(file, max_field, params.date_column):
-                    checked = check(rows, params)
+                chunks = ahead(read(file, max_field, params.date_column))
+                for rows, checked, table in ahead(_tables(chunks, params, number, before)):
                     quarantine.add(path.name, checked.bad)
-                    writer.write_table(_table(checked, number, staged.rows))
+                    writer.write_table(table)
                     staged.add(rows, checked)
                     seconds = time.monotonic() - started
                     if seconds - reported >= _SECONDS_BETWEEN_REPORTS:
@@ -99,6 +101,16 @@ def stage(files: list[Path], target: Path, params: Ingest, quarantine: Quarantin
             if staged.rows == before:
                 raise BadData(f"{path.name}: there is a header, but no row below it. Listings were expected there.")
     return staged
+
+
+def _tables(
+    chunks: Iterator[Rows], params: Ingest, file: int, first_row: int
+) -> Iterator[tuple[Rows, Checked, pa.Table]]:
+    """Each chunk of a file, what of it can be used, and that as it is staged. `first_row`: rows of the files before."""
+    for rows in chunks:
+        checked = check(rows, params)
+        yield rows, checked, _table(checked, file, first_row)
+        first_row += len(rows.lines) + len(rows.bad)
 
 
 def _table(checked: Checked, file: int, first_row: int) -> pa.Table:

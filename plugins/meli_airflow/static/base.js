@@ -143,6 +143,13 @@ export const share = (value, digits = 4) =>
 export const signed = (value, digits = 3) =>
   `${value > 0 ? "+" : value < 0 ? "−" : "±"}${Math.abs(value).toFixed(digits)}`;
 
+/** An ensemble's members, the heaviest first: "0.65 mlp, 0.35 cnn". */
+export const membersText = (members) =>
+  Object.entries(members)
+    .sort(([, one], [, other]) => other - one)
+    .map(([name, weight]) => `${weight.toFixed(2)} ${name}`)
+    .join(", ");
+
 export function shown(value) {
   if (value === null || value === undefined || value === "") return "–";
   if (Array.isArray(value)) return value.length ? value.join(", ") : "none";

@@ -1,5 +1,5 @@
 // Who is champion: on which data, since when, by which decision and why.
-import { h, moment, number, runTab, share, UI, useAnswer } from "./base.js";
+import { h, membersText, moment, number, runTab, share, UI, useAnswer } from "./base.js";
 import { Figure, Muted, Nothing, Out, Panel, Section, State, To } from "./parts.js";
 
 const { Box, Flex, Heading, SimpleGrid, Text } = UI;
@@ -47,6 +47,9 @@ export function Champion({ champion, linked, runs }) {
             champion.action === "rollback" ? h(State, { of: "rollback" }, "rolled back to") : null,
           ),
           h(Text, { color: "fg.muted", fontSize: "sm", mt: 1 }, champion.reason),
+          Object.keys(champion.members).length
+            ? h(Text, { color: "fg.muted", fontSize: "sm" }, `members: ${membersText(champion.members)}`)
+            : null,
         ),
         h(
           Box,

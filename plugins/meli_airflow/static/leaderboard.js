@@ -1,5 +1,5 @@
 // The table of models: of all runs on the page Models, of one run on its tab.
-import { h, moment, runTab, share, UI } from "./base.js";
+import { h, membersText, moment, runTab, share, UI } from "./base.js";
 import { inOrder, Muted, Rows, State, To } from "./parts.js";
 
 const { Box, Checkbox, Flex } = UI;
@@ -48,6 +48,7 @@ const set = (row) =>
     h(Box, { as: "span", fontWeight: "semibold" }, row.guest ? row.set.replace(/ \(champion\)$/, "") : row.set),
     row.champion ? h(State, { of: "champion" }) : null,
     row.guest && !row.champion ? h(Muted, { fontSize: "xs" }, "in office then") : null,
+    Object.keys(row.members).length ? h(Muted, { fontSize: "xs" }, membersText(row.members)) : null,
   );
 
 const run = (row, { linked }) =>

@@ -1,0 +1,190 @@
+"""Training titles a second of the lab's MLP and CNN, in this project's loop and in one that works as the lab's did.
+
+    python -m benchmarks.bench_training --architecture mlp --rows 200000 --threads 2
+
+Both loops train the lab's own set (mlp_1, cnn_1: frozen vectors of 300 dimensions, batches of 128, Adam) on the same
+generated rows, in turn, in one process; ours also in bfloat16 and in larger batches. The rows have the word statistics
+of real titles: 5.6 words a title, and in 128 titles 0.87 distinct words a word, in 1,024 titles 0.57. Neither side
+measures a validation split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.figures import Figure, Options, at_least
+from benchmarks.lab_loop import LabCNN, LabMLP, lab_epoch
+from meli_tasks import named_sets
+from meli_tasks.core.encoded_titles import EncodedTitles
+from meli_tasks.core.hyperparameters import Train
+from meli_tasks.core.networks import build
+from meli_tasks.core.training import Training
+
+Architecture = Literal["mlp", "cnn"]
+
+ROWS = {"mlp": 200_000, "cnn": 40_000}
+SMALL_ROWS = 1_000
+ROUNDS = 3
+SETS = {"mlp": "mlp_1", "cnn": "cnn_1"}
+WANTED = {"mlp": 4.0, "cnn": 5.0}
+VARIANTS: dict[str, dict[str, str | int]] = {
+    "as the set is": {"precision": "float32"},
+    "bfloat16": {"precision": "bfloat16"},
+    "bfloat16, batches of 1,024": {"precision": "bfloat16", "batch_size": 1_024},
+}
+"""The lab's loop is float32 in batches of 128; larger batches spread a step's fixed cost over more titles."""
+
+WORDS, CATEGORIES = 50_000, 632
+# Fitted to the Spanish titles of the challenge, in the lab's tokens.
+LENGTH_SHARES = (0.0, 0.005, 0.038, 0.086, 0.13, 0.188, 0.239, 0.201, 0.092, 0.019, 0.002)
+ZIPF_EXPONENT, ZIPF_SHIFT = 1.2, 120.0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Generated titles: token ids from 2 (0 pads, 1 is unknown), offsets, categories."""
+
+    tokens: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    labels: NDArray[np.int32]
+
+    def titles(self) -> EncodedTitles:
+        """As the training stage has them."""
+        return EncodedTitles.from_arrays((self.tokens, self.offsets), WORDS + 2, labels=self.labels)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Titles a second by the clock and a second of processor time."""
+
+    clock: float
+    processor: float
+
+
+def generated_rows(count: int, seed: int = 1) -> Rows:
+    """Titles with the lengths and the word frequencies of real ones; the first word decides the category."""
+    random = np.random.default_rng(seed)
+    shares = np.array(LENGTH_SHARES)
+    lengths = random.choice(len(shares), size=count, p=shares / shares.sum())
+    frequency = (np.arange(1, WORDS + 1) + ZIPF_SHIFT) ** -ZIPF_EXPONENT
+    tokens = 2 + np.searchsorted(np.cumsum(frequency / frequency.sum()), random.random(int(lengths.sum())))
+    tokens = np.minimum(tokens, WORDS + 1).astype(np.int32)
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    return Rows(tokens, offsets, (tokens[offsets[:-1]] % CATEGORIES).astype(np.int32))
+
+
+def write_lines(rows: Rows, path: Path) -> None:
+    """The rows as the lab's loader reads them."""
+    with gzip.open(path, "wt", compresslevel=3, encoding="utf-8") as file:
+        for row, target in enumerate(rows.labels.tolist()):
+            ids = rows.tokens[rows.offsets[row] : rows.offsets[row + 1]].tolist()
+            file.write(json.dumps({"data": ids, "target": target}) + "\n")
+
+
+def lab_work(path: Path, params: Train, vectors: torch.Tensor) -> Callable[[], None]:
+    """One epoch of the baseline."""
+    torch.manual_seed(params.seed)
+    network = {"mlp": LabMLP, "cnn": LabCNN}[params.architecture](params, vectors, CATEGORIES)
+    shortest = max(params.filter_lengths) if params.architecture == "cnn" else 1
+
+    def work() -> None:
+        lab_epoch(path, network, params, shortest)
+
+    return work
+
+
+def our_work(rows: Rows, params: Train, vectors: torch.Tensor) -> Callable[[], None]:
+    """The set's epochs in this project's loop, with all that it makes ready before the first."""
+    titles, few = rows.titles(), generated_rows(32, seed=2).titles()
+
+    def work() -> None:
+        network = build(params, (len(vectors), vectors.shape[1]), 0, CATEGORIES)
+        network.words.weight.data.copy_(vectors)
+        for _ in Training(network, titles, few, params).run():
+            pass
+
+    return work
+
+
+def rate_of(work: Callable[[], None], titles: int) -> Rate:
+    """One run of it."""
+    clock, processor = time.perf_counter(), time.process_time()
+    work()
+    return Rate(titles / (time.perf_counter() - clock), titles / (time.process_time() - processor))
+
+
+def middle(rates: Sequence[Rate]) -> Rate:
+    """The median by each clock."""
+    return Rate(statistics.median(rate.clock for rate in rates), statistics.median(rate.processor for rate in rates))
+
+
+def measure(architecture: Architecture, count: int, rounds: int, folder: Path) -> list[Figure]:
+    """The lab's loop and the variants of ours in turn, `rounds` times."""
+    params = named_sets.load(SETS[architecture]).train
+    vectors = torch.randn(WORDS + 2, 300, generator=torch.Generator().manual_seed(1))
+    vectors[0] = 0
+    rows = generated_rows(count)
+    path = folder / f"{architecture}.jsonl.gz"
+    write_lines(rows, path)
+    works = {"lab": (lab_work(path, params, vectors), count)}
+    for variant, values in VARIANTS.items():
+        works[variant] = (our_work(rows, params.model_copy(update=values), vectors), count * params.epochs)
+    rates: dict[str, list[Rate]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, (work, titles) in works.items():
+            rates[name].append(rate_of(work, titles))
+    lab = middle(rates.pop("lab"))
+    target = at_least(WANTED[architecture], "ratio")
+    note = f"{torch.get_num_threads()} threads, {count:,} generated rows"
+    figures = []
+    for variant, measured in rates.items():
+        name, ours = f"lab's {architecture.upper()}, training, {variant}", middle(measured)
+        figures.append(Figure(name, ours.clock, "titles/s", lab.clock, target=target, note=note))
+        figures.append(Figure(f"{name}, by processor", ours.processor, "titles/CPU s", lab.processor, note=note))
+    return figures
+
+
+def run(options: Options, architectures: Sequence[Architecture] = ("mlp", "cnn")) -> list[Figure]:
+    """The part `training` of `make bench`."""
+    torch.set_num_threads(options.threads)
+    figures = []
+    for architecture in architectures:
+        count = SMALL_ROWS if options.small else next(iter(options.rows), ROWS[architecture])
+        figures += measure(architecture, count, 1 if options.small else ROUNDS, options.work)
+    return figures
+
+
+def main() -> None:
+    """Measures one architecture or both, prints a line a figure, writes them as JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architecture", choices=tuple(SETS), action="append", help="both unless named")
+    parser.add_argument("--rows", type=int, default=0, help="generated rows; 0 for the benchmark's own number")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--json", type=Path, help="a file for the figures")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        options = Options(Path(work), Path(work), rows=(asked.rows,) if asked.rows else (), threads=asked.threads)
+        figures = run(options, asked.architecture or ("mlp", "cnn"))
+    for figure in figures:
+        ratio = figure.ratio if figure.ratio is not None else math.nan
+        print(f"{figure.name}: {figure.value:,.0f} {figure.unit}, the lab's way {figure.baseline:,.0f}: {ratio:.2f} x")
+    if asked.json:
+        asked.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""Part `vectors`: a gzipped word2vec text file of 300 dimensions, by gensim and into the vector vault.
+
+The file is generated: numbers with six decimals, as the C tool writes them, words of Spanish syllables. Each load has a
+process of its own. Both end with the vectors of the same 50,000 words, half of which the file has; the vault's second
+load finds the array that the first one made. Seconds are the load's, without Python's start and imports; the memory is
+the process's whole peak.
+
+    python -m benchmarks.bench_vectors --folder F --rows 1000000     # keeps its file in F, for the next time
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.apart import Clock, run_apart
+from benchmarks.figures import Figure, Options, at_least, at_most
+from meli_tasks import sources
+from meli_tasks.cache import Cache
+from meli_tasks.settings import Settings
+from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.vectors.entry import take_vectors
+from meli_tasks.vector_vault import VectorVault
+
+ROWS = 100_000
+SMALL_ROWS = 2_000
+DIMENSIONS = 300
+VOCABULARY = 50_000
+SPREAD = 0.08
+DECIMALS = 6
+ROWS_AT_ONCE = 5_000
+GZIP_LEVEL = 6  # gzip's own, which files for download are packed with
+SYLLABLES = ["ba", "de", "mi", "no", "lu", "ca", "ro", "ta", "ñe", "cí", "gu", "pra"]
+BEGINNINGS = ["".join(syllables) for syllables in product(SYLLABLES, repeat=4)]
+
+FASTER = 5.0
+MEGABYTES = 1_500.0
+SECOND_SECONDS = 1.0
+
+
+def words_from(first: int, count: int) -> list[str]:
+    """Words by number, each another: four syllables and what is left over in digits."""
+    return [
+        f"{BEGINNINGS[number % len(BEGINNINGS)]}{number // len(BEGINNINGS) or ''}"
+        for number in range(first, first + count)
+    ]
+
+
+def numbers_as_text(values: NDArray[np.int64]) -> list[bytes]:
+    """Each row (rows, dimensions) of millionths as a line's numbers with a space between them."""
+    rest, digits = np.abs(values).ravel(), np.empty((values.size, DECIMALS + 4), np.uint8)
+    digits[:, (0, 2, DECIMALS + 3)] = np.frombuffer(b"-. ", np.uint8)
+    for place in range(DECIMALS + 2, 2, -1):
+        digits[:, place] = 48 + rest % 10
+        rest //= 10
+    digits[:, 1] = 48 + rest
+    written = np.ones(digits.shape, dtype=np.bool_)
+    written[:, 0] = values.ravel() < 0
+    text = digits[written].tobytes()
+    ends = np.cumsum(written.sum(axis=1).reshape(values.shape).sum(axis=1)).tolist()
+    return [text[begin : end - 1] for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+def write_file(path: str, rows: int) -> None:
+    """The generated file, under its name only when it is whole."""
+    random, half = np.random.default_rng(1), Path(f"{path}.half")
+    with gzip.open(half, "wb", compresslevel=GZIP_LEVEL) as file:
+        file.write(f"{rows} {DIMENSIONS}\n".encode())
+        for first in range(0, rows, ROWS_AT_ONCE):
+            count = min(ROWS_AT_ONCE, rows - first)
+            values = np.rint(random.normal(0, SPREAD * 10**DECIMALS, (count, DIMENSIONS))).astype(np.int64)
+            pairs = zip(words_from(first, count), numbers_as_text(values), strict=True)
+            file.writelines(word.encode() + b" " + numbers + b"\n" for word, numbers in pairs)
+    half.replace(path)
+
+
+def vocabulary(rows: int) -> list[str]:
+    """The words that are wanted: every second one is in the file."""
+    known = np.linspace(0, rows - 1, min(VOCABULARY // 2, rows)).astype(np.int64).tolist()
+    return [word for number in known for word in (words_from(number, 1)[0], f"ausente{number}")]
+
+
+def by_gensim(file: str, rows: int, kept: str) -> tuple[float, float]:
+    """(seconds, processor seconds); the rows of the vocabulary go into the file `kept`."""
+    from gensim.models import KeyedVectors
+
+    wanted, clock = vocabulary(rows), Clock()
+    vectors = KeyedVectors.load_word2vec_format(file)
+    into = np.zeros((len(wanted), DIMENSIONS), np.float32)
+    for row, word in enumerate(wanted):
+        if word in vectors:
+            into[row] = vectors[word]
+    spent = clock.read()
+    np.save(kept, into)
+    return spent
+
+
+def by_vault(file: str, rows: int, cache: str, kept: str) -> dict[str, object]:
+    """What it took to tell the file from others, and then to load it; and how many rows are not gensim's."""
+    import polars  # noqa: F401 - as gensim is, imported before the clock starts
+
+    settings, wanted = Settings(cache=Path(cache)), vocabulary(rows)
+    clock = Clock()
+    identity = sources.identify_vectors(file, settings).identity
+    identified = clock.read()
+    clock = Clock()
+    entry = VectorVault(Cache(Path(cache), settings.cache_gigabytes), settings).entry(file, identity, SilentLog())
+    into = np.zeros((len(wanted), DIMENSIONS), np.float32)
+    take_vectors(entry, wanted, into)
+    loaded = clock.read()
+    unlike = int((into != np.load(kept)).any(axis=1).sum())
+    return {"identified": identified, "loaded": loaded, "unlike": unlike}
+
+
+def measured(options: Options, rows: int) -> list[Figure]:
+    """Both loads of a file of that many words."""
+    file, kept = options.work / f"{rows}x{DIMENSIONS}.txt.gz", options.work / f"gensim{rows}.npy"
+    arguments = {"file": str(file), "rows": rows, "kept": str(kept)}
+    if not file.exists():
+        run_apart("benchmarks.bench_vectors:write_file", {"path": str(file), "rows": rows}, 1)
+    (seconds, cpu), gensim = run_apart("benchmarks.bench_vectors:by_gensim", arguments, options.threads)
+    arguments["cache"] = str(options.work / f"cache{rows}")
+    (first, first_cost), (second, second_cost) = (
+        run_apart("benchmarks.bench_vectors:by_vault", arguments, options.threads) for _ in range(2)
+    )
+    name, note = f"{rows:,} x {DIMENSIONS}", "and {:.2f} s, {:.2f} CPU-s to hash the file, once a plan"
+    own, own_cpu = first["loaded"]
+    again, again_cpu = second["loaded"]
+    small = f"{again_cpu:.2f} CPU-s; " + note.format(*second["identified"])
+    return [
+        Figure(
+            f"{name}: first load",
+            own,
+            "s",
+            seconds,
+            seconds / own,
+            at_least(FASTER, "ratio"),
+            note.format(*first["identified"]),
+        ),
+        Figure(f"{name}: first load, processor time", own_cpu, "CPU-s", cpu, cpu / own_cpu),
+        Figure(
+            f"{name}: first load, peak memory",
+            first_cost.peak_megabytes,
+            "MB",
+            gensim.peak_megabytes,
+            target=at_most(MEGABYTES),
+        ),
+        Figure(f"{name}: second load", again, "s", target=at_most(SECOND_SECONDS), note=small),
+        Figure(f"{name}: second load, peak memory", second_cost.peak_megabytes, "MB"),
+        Figure(f"{name}: rows unlike gensim's", first["unlike"] + second["unlike"], "", target=at_most(0)),
+    ]
+
+
+def run(options: Options) -> list[Figure]:
+    """First and second load for each size: seconds, processor seconds, peak memory, against gensim."""
+    sizes = (SMALL_ROWS,) if options.small else options.rows or (ROWS,)
+    return [figure for rows in sizes for figure in measured(options, rows)]
+
+
+def main() -> None:
+    """Measures with a file that stays, and prints the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True, help="for the file, made if it is not there, and arrays")
+    parser.add_argument("--rows", type=int, default=ROWS)
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    options = Options(out=asked.folder, work=asked.folder.absolute(), rows=(asked.rows,))
+    print(json.dumps([figure.to_json() for figure in run(options)], indent=1))
+
+
+if __name__ == "__main__":
+    main()

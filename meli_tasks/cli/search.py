@@ -1,0 +1,122 @@
+"""`meli search`: better hyperparameters within a budget of minutes, kept as a named set."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from meli_tasks.cli.console import Json, print_json
+from meli_tasks.cli.run import Language, overrides
+
+EXAMPLES = (
+    "meli search --minutes 10 --family mlp",
+    "meli search --minutes 30 --family cnn --source titles.csv.gz --name cnn_november",
+    "meli search --minutes 10 --from mlp --override train.epochs=5 --seed 2 --json",
+)
+INTERRUPTED = 130
+
+
+class Family(StrEnum):
+    """The architectures."""
+
+    mlp = "mlp"
+    cnn = "cnn"
+
+
+def search(  # noqa: PLR0917 options, all given by name
+    minutes: Annotated[
+        float, typer.Option(min=0.01, max=1_440, metavar="MINUTES", help="How long, preparing the titles included.")
+    ],
+    family: Annotated[
+        Family | None,
+        typer.Option(help="The architecture that is searched. Default: that of --from, or mlp.", show_default=False),
+    ] = None,
+    source: Annotated[
+        str,
+        typer.Option(
+            metavar="SOURCE",
+            help="Titles: a path, a glob, s3://, https:// or sample:rows=20000,seed=1. Default: MELI_SOURCE.",
+        ),
+    ] = "",
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="SET",
+            help="The set to start from. Default: the best of the family that was trained on these titles, else the "
+            "family's default.",
+        ),
+    ] = "",
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="The new set's name. Default: search_FAMILY_DATE, numbered if taken.")
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, metavar="SEED", help="Seed of what is proposed.")] = 1,
+    trials: Annotated[
+        int, typer.Option(min=0, metavar="TRIALS", help="Trials at most; 0 for as many as the minutes allow.")
+    ] = 0,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="A parameter to hold, e.g. train.epochs=5: it is not searched. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    language: Annotated[Language, typer.Option(help="Keep the titles of one language.")] = Language.any,
+    reliable_only: Annotated[
+        bool, typer.Option("--reliable-only", help="Keep only titles whose label is marked reliable.")
+    ] = False,
+    min_category_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1_000_000, metavar="ROWS", help="Rows a category needs; smaller ones are set aside. Default: 10."
+        ),
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(metavar="DATE", formats=["%Y-%m-%d"], help="The date: {ds} in the source. Default: today (UTC)."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Search for better hyperparameters within a budget of minutes, and keep the best as a named set in the store.
+
+    Trials train on the training titles and are measured on the validation titles; poor ones are ended early. The test
+    titles are not looked at. The winner's model is in the store too, so a run that names the new set computes nothing
+    for it. Interrupted, the best so far is kept. Trials on the same titles are remembered by the next search.
+    """
+    params: dict[str, Any] = {
+        "source": source,
+        "overrides": overrides(override or []),
+        "language": language.value,
+        "reliable_only": reliable_only,
+        "min_category_rows": min_category_rows,
+    }
+    day = (as_of or datetime.now(UTC)).date()
+    asked = {"minutes": minutes, "start": start, "name": name, "seed": seed, "most_trials": trials}
+    _search(params, asked | ({"family": family.value} if family else {}), day, as_json)
+
+
+def _search(params: dict[str, Any], asked: dict[str, Any], day: date, as_json: bool) -> None:
+    from meli_tasks import named_sets
+    from meli_tasks.cli.local_run import new_run_id
+    from meli_tasks.cli.search_report import SearchReport
+    from meli_tasks.request import Request
+    from meli_tasks.runner import Runner
+    from meli_tasks.search import Asked, Search
+    from meli_tasks.settings import Settings
+
+    settings = Settings.from_environment()
+    request = Request.check(params, settings)
+    if asked["start"] and "family" not in asked:
+        asked["family"] = named_sets.resolve(asked["start"], request.overrides, settings).train.architecture
+    with SearchReport(quiet=as_json) as report:
+        outcome = Search(Asked(**asked), request, Runner(settings, run_id=new_run_id()), report, as_of=day).run()
+    if as_json:
+        print_json(outcome.to_json())
+    else:
+        report.found(outcome)
+    if outcome.interrupted:
+        raise typer.Exit(INTERRUPTED)

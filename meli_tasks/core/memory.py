@@ -1,0 +1,27 @@
+"""What to do when a card's memory is full: the same with fewer titles at once."""
+
+from __future__ import annotations
+
+import torch
+
+from meli_tasks.core.errors import OutOfMemory
+
+SMALLEST_BATCH = 16
+
+
+def halved(batch_size: int, seen: str) -> int:
+    """Half of the batch. Errors: OutOfMemory when it is as small as it gets; `seen` is what the device said."""
+    if batch_size <= SMALLEST_BATCH:
+        said = next(iter(seen.splitlines()), "no more was said")
+        raise OutOfMemory(
+            f"the card's memory is full even with {batch_size} titles at once ({said}). A larger card or fewer "
+            "trainings on this one (MELI_SLOTS) help; a smaller vocabulary (preprocess.max_words, max_ngrams) or "
+            "smaller layers need less. The training's last checkpoint is kept, a retry goes on from it"
+        )
+    return max(batch_size // 2, SMALLEST_BATCH)
+
+
+def free_memory(device: torch.device) -> None:
+    """Gives what torch holds in reserve back to the card, so that other sizes fit."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

@@ -1,0 +1,159 @@
+"""Phrases: runs of two or more words of a title, as rows of word ids; counting them, and finding the known ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+TITLES_A_CHUNK = 262_144  # about two million words: bounds the arrays below to some tens of megabytes
+
+
+def count_phrases(
+    tokens: NDArray[np.int32], offsets: NDArray[np.int64], length: int, words: range, min_count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The runs of `length` words that occur `min_count` times or more -> (word ids (n, length), occurrences (n,)).
+
+    Title i owns tokens[offsets[i]:offsets[i + 1]]; only the ids in `words` make phrases. Rows ascend. A run's own
+    beginning occurs at least as often as the run, so each length only looks behind the frequent ones of the last.
+    """
+    width = words.stop
+    found = np.arange(width)[:, None]
+    counts = np.zeros(width, dtype=np.int64)
+    known = Phrases(width, [])
+    for reached in range(2, length + 1):
+        total = _Tally()
+        for low, high in _chunks(len(offsets) - 1):
+            part = tokens[offsets[low] : offsets[high]].astype(np.int64)
+            starts, nodes = known.walk(part, offsets[low : high + 1] - offsets[low], reached - 1, words)
+            ends = starts + reached - 1
+            total.add(nodes * width + part[ends])
+        codes, counts = total.result()
+        frequent = counts >= min_count
+        codes, counts = codes[frequent], counts[frequent]
+        nodes, last = np.divmod(codes, width)
+        found = np.column_stack((found[nodes], last))
+        known = Phrases(width, [*known.levels, (codes, np.full(len(codes), -1, dtype=np.int32))])
+    return found, counts
+
+
+class Phrases:
+    """Known phrases, found in titles. A level holds those of one length, each as its beginning's place and a word."""
+
+    def __init__(self, width: int, levels: list[tuple[NDArray[np.int64], NDArray[np.int32]]]) -> None:
+        """`width`: above every word id. Levels from length 2 on: ascending codes, and the phrase's number or -1."""
+        self.width = width
+        self.levels = levels
+
+    @classmethod
+    def of(cls, phrases: Sequence[Sequence[int]], numbers: Sequence[int]) -> Phrases:
+        """From rows of word ids and the number of each."""
+        width = max((word for phrase in phrases for word in phrase), default=0) + 1
+        number_of = {tuple(phrase): number for phrase, number in zip(phrases, numbers, strict=True)}
+        places: dict[tuple[int, ...], int] = {(word,): word for phrase in number_of for word in phrase[:1]}
+        levels = []
+        for length in range(2, max(map(len, number_of), default=1) + 1):
+            beginnings = {phrase[:length] for phrase in number_of if len(phrase) >= length}
+            coded = sorted((places[phrase[:-1]] * width + phrase[-1], phrase) for phrase in beginnings)
+            places = {phrase: place for place, (_, phrase) in enumerate(coded)}
+            codes = np.array([code for code, _ in coded], dtype=np.int64)
+            levels.append((codes, np.array([number_of.get(phrase, -1) for _, phrase in coded], dtype=np.int32)))
+        return cls(width, levels)
+
+    def find(
+        self, tokens: NDArray[np.int32], offsets: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The numbers of each title's known phrases, repeats kept, as ragged rows: (values, offsets (titles + 1,))."""
+        title = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        wide = tokens.astype(np.int64)
+        titles, numbers = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]
+        starts = np.flatnonzero(wide < self.width)
+        nodes = wide[starts]
+        for level in range(len(self.levels)):
+            starts, nodes = self._step(level, wide, title, starts, nodes)
+            number = self.levels[level][1][nodes]
+            named = number >= 0
+            titles.append(title[starts[named]])
+            numbers.append(number[named])
+        owner = np.concatenate(titles)
+        order = np.argsort(owner, kind="stable")
+        sizes = np.bincount(owner, minlength=len(offsets) - 1)
+        return np.concatenate(numbers)[order], np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(sizes)))
+
+    def walk(
+        self, tokens: NDArray[np.int64], offsets: NDArray[np.int64], length: int, words: range
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where known runs of `length` words start that have a word behind them, and their places in their level."""
+        title = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        word = (tokens >= words.start) & (tokens < words.stop)
+        starts = np.flatnonzero(word)
+        nodes = tokens[starts]
+        for level in range(length - 1):
+            starts, nodes = self._step(level, tokens, title, starts, nodes)
+        ends = starts + length
+        inside = ends < len(tokens)
+        starts, nodes, ends = starts[inside], nodes[inside], ends[inside]
+        followed = (title[ends] == title[starts]) & word[ends]
+        return starts[followed], nodes[followed]
+
+    def _step(
+        self, level: int, tokens: NDArray[np.int64], title: NDArray[np.int64], starts: NDArray[np.int64],
+        nodes: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
+        """One word further: the starts whose run is known at this level, and its place there."""
+        codes = self.levels[level][0]
+        if not len(codes):
+            return starts[:0], nodes[:0]
+        ends = starts + level + 1
+        inside = ends < len(tokens)
+        starts, nodes, ends = starts[inside], nodes[inside], ends[inside]
+        inside = (title[ends] == title[starts]) & (tokens[ends] < self.width)
+        starts, nodes, ends = starts[inside], nodes[inside], ends[inside]
+        wanted = nodes * self.width + tokens[ends]
+        place = np.searchsorted(codes, wanted)
+        place[place == len(codes)] = 0
+        known = codes[place] == wanted
+        return starts[known], place[known]
+
+
+class _Tally:
+    """How often each code came, with memory for the distinct ones (and as many that wait)."""
+
+    def __init__(self) -> None:
+        self._codes, self._counts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        self._waiting: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        self._waiting_codes = 0
+
+    def add(self, codes: NDArray[np.int64]) -> None:
+        distinct, counts = _counted(codes, np.ones(len(codes), dtype=np.int64))
+        self._waiting.append((distinct, counts))
+        self._waiting_codes += len(distinct)
+        if self._waiting_codes > len(self._codes):
+            self._merge()
+
+    def result(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        self._merge()
+        return self._codes, self._counts
+
+    def _merge(self) -> None:
+        parts = [(self._codes, self._counts), *self._waiting]
+        self._codes, self._counts = _counted(
+            np.concatenate([codes for codes, _ in parts]), np.concatenate([counts for _, counts in parts])
+        )
+        self._waiting, self._waiting_codes = [], 0
+
+
+def _counted(codes: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each distinct code, ascending, and the sum of its counts."""
+    if not len(codes):
+        return codes, counts
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    first = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
+    return codes[first], np.add.reduceat(counts[order], first)
+
+
+def _chunks(titles: int) -> Iterator[tuple[int, int]]:
+    for low in range(0, titles, TITLES_A_CHUNK):
+        yield low, min(low + TITLES_A_CHUNK, titles)

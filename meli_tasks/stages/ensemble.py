@@ -1,0 +1,177 @@
+"""ensemble: the run's best models as one, their mean with weights chosen on the validation titles.
+
+In: `ingest` (listings.parquet, of which only the validation split is read) and one `model:LABEL` folder a training.
+Out: choice.json (every model's figures and weight) and, where the mean beats its best member, model.safetensors and
+model.json as a training writes them. Where it is not there is no candidate: `offered` is false and `reason` says why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from meli_tasks.core.classifier import TitleClassifier
+from meli_tasks.core.comparison import balanced_accuracy
+from meli_tasks.core.ensemble import Ensemble, Member, even_weights, mixture, sharpened, sharpness
+from meli_tasks.core.errors import BadData
+from meli_tasks.core.hyperparameters import Ensemble as Params
+from meli_tasks.core.hyperparameters import Section
+from meli_tasks.stages.log import Log
+from meli_tasks.stages.model_files import MemberFiles, load_model, write_ensemble
+
+# All probabilities of one model are held at once, three times while its sharpness is found: 600 MB of float32.
+PROBABILITIES_AT_ONCE = 50_000_000
+# Those of the mean are not: 4,096 titles x 1,588 categories x 4 bytes = 26 MB.
+CHUNK_TITLES = 4_096
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The n titles that the choice is made on: `labels` (n,) are positions in `categories`, `weights` (n,) add to 1."""
+
+    titles: list[str]
+    labels: NDArray[np.int64]
+    categories: list[str]
+    weights: NDArray[np.float64]
+    unknown: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One model: its balanced accuracy on validation, its sharpness, and what it then gives the true category (n,)."""
+
+    name: str
+    balanced_accuracy: float
+    sharpness: float
+    likelihoods: NDArray[np.float64]
+
+
+def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, Any], log: Log) -> dict[str, Any]:
+    """Choose members and weights, and write the ensemble if it is better than its best member.
+
+    Raises:
+        BadData: fewer than two models, or no validation title of a category that one of them knows.
+    """
+    settings = params if isinstance(params, Params) else Params.model_validate(dict(params))
+    folders = {name.removeprefix("model:"): path for name, path in sorted(inputs.items()) if name.startswith("model:")}
+    if len(folders) < 2:
+        raise BadData(f"An ensemble needs two models or more, seen {', '.join(folders) or 'none'}.")
+    known = sorted({name for folder in folders.values() for name in _categories(folder)})
+    validation = _read_validation(inputs["ingest"] / "listings.parquet", known, settings.max_titles)
+    if validation.unknown:
+        log.info(f"{validation.unknown:,} validation titles of categories that no model knows are left out")
+    judged = []
+    for name, folder in folders.items():
+        judged.append(_judge(name, _loaded(folder), validation))
+        log.progress(model=name, models=len(judged), of_models=len(folders))
+        log.info(f"{name}: balanced accuracy {judged[-1].balanced_accuracy:.4f}, sharpness {judged[-1].sharpness:.3f}")
+    weights = mixture(np.stack([one.likelihoods for one in judged], axis=1), validation.weights, settings.members)
+    # Rounded before they are used, so that what is measured is what is stored.
+    members = [
+        MemberFiles(one.name, folders[one.name], round(float(weight), DIGITS), round(one.sharpness, DIGITS))
+        for one, weight in sorted(zip(judged, weights, strict=True), key=lambda pair: (-pair[1], pair[0].name))
+        if weight > 0
+    ]
+    summary = _verdict(judged, members, validation, settings)
+    (out / "choice.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
+    if summary["offered"]:
+        write_ensemble(out, members)
+    log.info(summary["reason"])
+    return summary
+
+
+def _verdict(
+    judged: list[Judged], members: list[MemberFiles], validation: Validation, settings: Params
+) -> dict[str, Any]:
+    best = max(judged, key=lambda one: (one.balanced_accuracy, one.name))
+    found = best.balanced_accuracy
+    if len(members) > 1:
+        ensemble = Ensemble([Member(m.name, _loaded(m.folder), m.weight, m.sharpness) for m in members])
+        found = _balanced_accuracy(ensemble, validation)
+    gain = found - best.balanced_accuracy
+    offered = len(members) > 1 and gain >= settings.min_gain
+    said = ", ".join(f"{member.weight:.3f} {member.name}" for member in members)
+    if len(members) == 1:
+        reason = f"no ensemble: {members[0].name} alone is the best mean of {len(judged)} models"
+    elif offered:
+        reason = f"ensemble of {said}: balanced accuracy {found:.4f} on validation, {gain:+.4f} against {best.name}"
+    else:
+        reason = (
+            f"no ensemble: the mean of {said} has balanced accuracy {found:.4f} on validation, {gain:+.4f} against "
+            f"{best.name}, and {settings.min_gain:g} is asked for"
+        )
+    return {
+        "offered": offered,
+        "reason": reason,
+        "weights": {member.name: member.weight for member in members},
+        "sharpness": {member.name: member.sharpness for member in members},
+        "validation_balanced_accuracy": found,
+        "gain": gain,
+        "best_member": best.name,
+        "models": {one.name: one.balanced_accuracy for one in judged},
+        "validation_titles": len(validation.titles),
+        "unknown_titles": validation.unknown,
+    }
+
+
+def _categories(folder: Path) -> list[str]:
+    stored: list[str] = json.loads((folder / "model.json").read_text(encoding="utf-8"))["categories"]
+    return stored
+
+
+def _loaded(folder: Path) -> TitleClassifier:
+    model = load_model(folder)
+    if not isinstance(model, TitleClassifier):
+        raise BadData(f"{folder} holds an ensemble, and an ensemble is made of single models")
+    return model
+
+
+def _read_validation(path: Path, known: list[str], most: int) -> Validation:
+    table = pq.read_table(path, columns=["title", "category"], filters=[("split", "==", "validation")])
+    positions = pc.index_in(table["category"], value_set=pa.array(known, pa.string()))
+    rows = np.flatnonzero(positions.is_valid().to_numpy())
+    if not len(rows):
+        raise BadData(
+            f"{path}: none of {table.num_rows:,} validation titles has a category that a model of this run knows, so "
+            "no weights can be chosen."
+        )
+    unknown = table.num_rows - len(rows)
+    most = max(1, min(most, PROBABILITIES_AT_ONCE // len(known)))
+    if len(rows) > most:
+        rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+    labels = positions.to_numpy()[rows].astype(np.int64)
+    return Validation(table["title"].take(rows).to_pylist(), labels, known, even_weights(labels), unknown)
+
+
+def _judge(name: str, model: TitleClassifier, validation: Validation) -> Judged:
+    position = {category: place for place, category in enumerate(model.categories)}
+    own = np.array([position.get(category, -1) for category in validation.categories], dtype=np.int64)
+    labels = own[validation.labels]
+    probabilities = model.probabilities(validation.titles)
+    right = np.where(probabilities.argmax(axis=1) == labels, validation.labels, -1)
+    power = sharpness(probabilities, labels, validation.weights)
+    likelihoods = np.zeros(len(labels))
+    for low in range(0, len(labels), CHUNK_TITLES):
+        part = slice(low, low + CHUNK_TITLES)
+        shares = sharpened(torch.from_numpy(probabilities[part]), power).numpy()
+        rows = np.flatnonzero(labels[part] >= 0)
+        likelihoods[low + rows] = shares[rows, labels[part][rows]]
+    return Judged(name, balanced_accuracy(validation.labels, right), power, likelihoods)
+
+
+def _balanced_accuracy(ensemble: Ensemble, validation: Validation) -> float:
+    position = {category: place for place, category in enumerate(validation.categories)}
+    own = np.array([position[category] for category in ensemble.categories], dtype=np.int64)
+    ranked, _ = ensemble.rank(validation.titles, top=1)
+    return balanced_accuracy(validation.labels, own[ranked[:, 0]])

@@ -1,0 +1,68 @@
+"""`meli search` finds a set, `meli sets` shows and removes it, `meli run` trains nothing for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meli_tasks import named_sets
+from meli_tasks.core.errors import BadHyperparameters
+from meli_tasks.settings import Settings
+from tests.cli.program import document, here
+
+SMALL = ("--override", "train.epochs=2", "--override", "embed.epochs=1", "--override", "preprocess.max_ngrams=500")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    url = f"file://{tmp_path}/store"
+    monkeypatch.setenv("MELI_STORE", url)
+    monkeypatch.setenv("MELI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MELI_SOURCE", "sample:rows=1500,seed=1")
+    return url
+
+
+def test_a_search_from_its_first_trial_to_a_run_of_what_it_found(store: str) -> None:
+    search = ("search", "--minutes", "5", "--from", "quick_mlp", "--trials", "3", "--name", "found", *SMALL)
+    told = here(*search)
+    assert told.exit_code == 0, told.output
+    lines = told.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["ingest", "preprocess", "embed"]
+    assert [line.split()[:2] for line in lines[3:6]] == [["trial", "1"], ["trial", "2"], ["trial", "3"]]
+    assert lines[6].startswith("found: balanced accuracy 0.")
+    assert lines[-1] == "meli run all --sets found"
+
+    found = next(row for row in document("sets") if row["name"] == "found")
+    assert (found["family"], found["variant"], found["where"]) == ("mlp", "searched", "store")
+    about = document("sets", "found")
+    assert about["made_by"]["start"] == "quick_mlp"
+    assert about["parameters"]["train.epochs"] == about["parameters"]["train.epochs"] | {"value": 2, "from": "store"}
+
+    ran = document("run", "train", "--sets", "found,quick_mlp")
+    trained = {step["name"]: step["hit"] for step in ran["steps"] if step["stage"] == "train"}
+    assert trained == {"found": True, "quick_mlp": False}
+
+    assert isinstance(here(*search).exception, BadHyperparameters)  # the name is taken
+    assert here("sets", "found", "--remove").exit_code == 0
+    assert "found" not in [row["name"] for row in document("sets")]
+    assert isinstance(here("sets", "found").exception, BadHyperparameters)
+
+
+def test_the_family_follows_the_set_to_start_from(store: str) -> None:
+    outcome = document("search", "--minutes", "5", "--from", "quick_cnn", "--trials", "1", *SMALL)
+    assert (outcome["family"], outcome["start"], outcome["changed"]) == ("cnn", "quick_cnn", {})
+    assert outcome["name"].startswith("search_cnn_")
+    resolved = named_sets.resolve(outcome["name"], {}, Settings.from_environment())
+    assert resolved.train.architecture == "cnn"
+    refused = here("search", "--minutes", "1", "--from", "quick_cnn", "--family", "mlp").exception
+    assert "of the family cnn" in str(refused)
+
+
+def test_the_packages_own_sets_are_not_removed_and_all_are_listed_beside_a_broken_one(store: str) -> None:
+    assert "package's own" in str(here("sets", "mlp", "--remove").exception)
+    Settings.from_environment().open_store().write("sets/odd.yaml", b"title: x\ntrain: {architecture: rnn}\n")
+    shown = here("sets")
+    assert "odd" not in shown.stdout and "mlp" in shown.stdout
+    assert "Set 'odd': train.architecture = 'rnn'" in shown.stderr
+    assert here("sets", "odd", "--remove").exit_code == 0

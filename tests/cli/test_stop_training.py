@@ -1,0 +1,33 @@
+"""`meli stop-training` against a store with a run in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.live import LiveLog
+from meli_tasks.stops import StoredStops
+from meli_tasks.store import Store
+from tests.cli.program import document, here
+from tests.services.past_run import PastRun
+
+
+def test_a_training_that_runs_is_asked_and_others_are_named(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MELI_STORE", file_store.url)
+    past = PastRun(file_store, "night")
+    key = past.models["mlp"]
+    for arguments, told in (
+        (("another", "mlp"), "no run 'another'"),
+        (("night", "mlpp"), "does not train 'mlpp', it trains mlp, cnn"),
+        (("night", "mlp"), "is not running, it is not begun"),
+    ):
+        result = here("stop-training", *arguments)
+        assert isinstance(result.exception, MissingArtifact)
+        assert told in str(result.exception)
+    LiveLog(file_store, "train", "mlp", key, "night").progress(step=1)
+    result = here("stop-training", "night", "mlp")
+    assert result.exit_code == 0, result.output
+    assert "ends within seconds" in result.output
+    assert StoredStops(file_store, "train", key).asked() is not None
+    assert document("stop-training", "night", "mlp")["key"] == key
+    assert StoredStops(file_store, "train", past.models["cnn"]).asked() is None

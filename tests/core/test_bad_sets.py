@@ -1,0 +1,34 @@
+"""A set whose shapes do not fit is refused at the one door, with what was seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from meli_tasks.core.hyperparameters import HyperparameterSet
+
+
+@pytest.mark.parametrize(
+    ("train", "told"),
+    [
+        ({"hidden": [64, 0]}, r"hidden layers must be 1 to 65536 wide, seen \[64, 0\]"),
+        ({"hidden": [100_000]}, r"hidden layers must be .*seen \[100000\]"),
+        ({"architecture": "cnn", "filter_lengths": [2, 9]}, "a filter of 9 words is longer than the longest title"),
+        ({"architecture": "cnn", "filter_lengths": []}, "filter_lengths needs lengths of 1 or more"),
+        ({"architecture": "cnn", "filter_lengths": [0, 2]}, r"filter_lengths needs .*seen \[0, 2\]"),
+        ({"architecture": "cnn", "mean_over_padding": True}, "mean_over_padding belongs to the mlp"),
+        ({"ngram_dimensions": 8}, "there are no n-grams to train"),
+        ({"batch_size": 0}, "greater than or equal to 1"),
+        ({"dropout": 1.0}, "less than or equal to 0.95"),
+        ({"ema_decay": 1.0}, "less than 1"),
+        ({"logit_adjustment": -1}, "greater than or equal to 0"),
+        ({"precision": "float16"}, "'auto', 'float32' or 'bfloat16'"),
+        ({"widht": 3}, "Extra inputs are not permitted"),
+    ],
+)
+def test_it_is_named(train: dict[str, Any], told: str) -> None:
+    values = {"title": "A set", "preprocess": {"max_title_words": 8}, "train": {"architecture": "mlp"} | train}
+    with pytest.raises(ValidationError, match=told):
+        HyperparameterSet.model_validate(values)
