@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from meli_tasks.core.optimizers import Optimizer
 
+ROWS_AT_ONCE = 65_536
 YOUNG = 10
 """The decay starts small, (1 + step) / (10 + step), so that the first weights, which are random, are soon forgotten."""
 
@@ -81,11 +82,12 @@ class WeightAverage:
 
     def _log_until(self, steps: Tensor) -> Tensor:
         young = steps.clamp(max=len(self._logs) - 1)
-        return self._logs[young] + (steps - young) * math.log(self.decay)
+        return self._logs[young] + (steps - young).double() * math.log(self.decay)
 
     def _settle(self) -> None:
         for place, average in enumerate(self.row_averages):
-            self.before_rows_move(place, torch.arange(len(average), device=average.device))
+            for rows in torch.split(torch.arange(len(average), device=average.device), ROWS_AT_ONCE):
+                self.before_rows_move(place, rows)
 
     @torch.no_grad()
     def _swap(self) -> None:

@@ -29,6 +29,7 @@ class TitleClassifier:
         self.encoder = encoder
         self.network = network.eval()
         self.categories = list(categories)
+        network.bake()
         if network.ngrams is not None:
             # The words' n-grams are added up once, not for every title that has the word.
             by_word = Csr.of(encoder.ngrams_of_vocabulary(), "cpu")

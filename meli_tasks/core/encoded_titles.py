@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional
 from meli_tasks.core.batch import Batch, WordNgrams
 
 UNKNOWN_WORD = 1
+TITLES_AT_ONCE = 1 << 20  # bounds what working out the scales takes beside them
 
 Ragged = tuple[NDArray[np.int32], NDArray[np.int64]]
 """Rows of different lengths: (values, offsets (rows + 1,))."""
@@ -30,6 +32,16 @@ class Csr:
     def of(cls, ragged: Ragged, device: str) -> Csr:
         """From arrays, memory-mapped ones too."""
         return cls(_tensor(ragged[0], device), _tensor(ragged[1], device))
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.offsets) - 1
+
+    def part(self, low: int, high: int) -> Csr:
+        """The rows from `low` to before `high`."""
+        offsets = self.offsets[low : high + 1]
+        return Csr(self.ids[int(offsets[0]) : int(offsets[-1])], offsets - offsets[0])
 
     def gather(self, rows: Tensor, total: int) -> tuple[Tensor, Tensor]:
         """Some rows -> (ids int64, offsets); `total` is how many ids they hold, known without a sync."""
@@ -56,7 +68,12 @@ class TitleNgrams:
     @classmethod
     def of(cls, words: Csr, by_word: Csr, phrases: Csr, weights: Tensor) -> TitleNgrams:
         """Works out the scales."""
-        return cls(by_word, phrases, weights, scales_of(words, squares_of(by_word, weights), phrases, weights))
+        squares = squares_of(by_word, weights)
+        scales = [
+            scales_of(words.part(low, high), squares, phrases.part(low, high), weights)
+            for low, high in pairwise([*range(0, words.rows, TITLES_AT_ONCE), words.rows])
+        ]
+        return cls(by_word, phrases, weights, torch.cat(scales) if scales else weights[:0])
 
     def gather(self, rows: Tensor, tokens: Tensor, phrase_total: int) -> WordNgrams:
         """Those of a batch: its titles' `rows`, and the word ids of all its tokens."""

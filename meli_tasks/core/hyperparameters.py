@@ -90,7 +90,7 @@ class Train(Section):
     )
     ngram_dropout: float = Field(0.0, ge=0, le=0.95, description="share of a word's n-grams dropped in training")
     word_dropout: float = Field(
-        0.0, ge=0, le=0.95, description="share of a title's words dropped in training, with all their n-grams"
+        0.0, ge=0, le=0.95, description="share of a title's words left out of its bag of n-grams in training"
     )
     filters: int = Field(100, ge=1, le=8_192, description="cnn only: filters of each length")
     filter_lengths: tuple[int, ...] = Field((2, 3, 4), description="cnn only: words that a filter sees")
@@ -147,6 +147,8 @@ class Train(Section):
             raise ValueError(f"hidden layers must be 1 to {MAX_LAYER_WIDTH} wide, seen {list(self.hidden)}")
         if not self.filter_lengths or any(length < 1 for length in self.filter_lengths):
             raise ValueError(f"filter_lengths needs lengths of 1 or more, seen {list(self.filter_lengths)}")
+        if (self.ngram_dropout or self.word_dropout) and not self.ngram_dimensions:
+            raise ValueError("ngram_dropout and word_dropout drop n-grams, but ngram_dimensions is 0: there are none")
         if self.filter_ngrams and (self.architecture != "cnn" or not self.ngram_dimensions):
             raise ValueError("filter_ngrams belongs to a cnn with n-grams: set ngram_dimensions, or leave it out")
         if self.mean_over_padding and self.architecture != "mlp":

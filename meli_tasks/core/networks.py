@@ -22,6 +22,9 @@ LARGE_BATCH_WORDS = 2_048
 
 ROWS_A_BLOCK = 64
 
+MOST_BAKED = 256 * 2**20
+"""Bytes that `CNN.bake` may take: 85,000 words with 128 filters each of 1, 2 and 3 words."""
+
 LEVELS = 1 << 16
 """Dropout's shares are rounded to this many levels: sixteen random bits a value cost a quarter of a whole draw."""
 
@@ -114,6 +117,9 @@ class TitleNetwork(nn.Module):
         """A title's words as one vector: (B, pooled width). `word_ngrams` (W, N): the n-grams within each word."""
         raise NotImplementedError
 
+    def bake(self) -> None:
+        """Works out once what of an answer depends on a word alone; for a network that trains no more."""
+
     def set_epoch(self, epoch: int) -> None:
         """Wakes the word vectors of a semi-frozen network when their epoch has come (epochs count from 1)."""
         self.words.awake = self.params.word_vectors != "semi_frozen" or epoch >= self.params.unfreeze_epoch
@@ -191,6 +197,7 @@ class CNN(TitleNetwork):
         self.convolutions = nn.ModuleList(
             nn.Conv1d(channels, params.filters, length) for length in params.filter_lengths
         )
+        self.baked: list[Tensor] | None = None
 
     def pooled_width(self, dimensions: int) -> int:
         """A number a filter."""
@@ -199,22 +206,30 @@ class CNN(TitleNetwork):
     def pooled(self, batch: Batch | PooledBatch, word_ngrams: Tensor | None = None) -> Tensor:
         """Each filter's largest response in the title."""
         assert isinstance(batch, Batch)
-        local, vectors = self.words.lookup(functional.pad(batch.tokens, (0, 1)))  # the last one is padding, id 0
+        tokens = functional.pad(batch.tokens, (0, 1))  # the last one is padding, id 0
+        windows = [windows_of(batch.offsets, length, len(batch.tokens)) for length in self.params.filter_lengths]
+        if self.baked is not None and not self.training:
+            parts = zip(windows, self.baked, self.convolutions, strict=True)
+            return torch.cat([_maxima(self._added(tokens[at], part, c), n) for (at, n), part, c in parts], dim=1)
+        local, vectors = self.words.lookup(tokens)
         if self.params.filter_ngrams:
             local, vectors = self._beside_ngrams(batch, functional.embedding(local, vectors), word_ngrams)
-        windows = [windows_of(batch.offsets, length, len(batch.tokens)) for length in self.params.filter_lengths]
         products = sum(positions.numel() for positions, _ in windows)
         if vectors is self.words.weight and len(local) >= LARGE_BATCH_WORDS:
             rows, distinct = distinct_of(local, len(vectors))
             if self._projects(len(rows), products):
                 local, vectors = distinct, vectors.index_select(0, rows)
         respond = self._projected if self._projects(len(vectors), products) else self._multiplied
-        maxima = []
-        for (positions, counts), convolution in zip(windows, self.convolutions, strict=True):
-            assert isinstance(convolution, nn.Conv1d)
-            response = torch.relu(respond(local[positions], vectors, convolution))
-            maxima.append(torch.segment_reduce(response.float(), "max", lengths=counts, axis=0, unsafe=True))
-        return torch.cat(maxima, dim=1)
+        pairs = zip(windows, self.convolutions, strict=True)
+        return torch.cat([_maxima(respond(local[at], vectors, c), counts) for (at, counts), c in pairs], dim=1)
+
+    @torch.no_grad()
+    def bake(self) -> None:
+        """Multiplies every word of the table once, where that does not take too much memory."""
+        vectors = self.words.weight
+        size = 4 * len(vectors) * self.params.filters * sum(self.params.filter_lengths)
+        if size <= MOST_BAKED and not self.params.filter_ngrams:
+            self.baked = [self._parts(vectors, convolution) for convolution in self.convolutions]
 
     def _beside_ngrams(self, batch: Batch, seen: Tensor, word_ngrams: Tensor | None) -> tuple[Tensor, Tensor]:
         """Each token's vector (T + 1, D), the last the padding's, and behind it its word's n-grams at length 1."""
@@ -228,29 +243,44 @@ class CNN(TitleNetwork):
         """Whether it is less work to multiply every distinct word than every window."""
         return words * sum(self.params.filter_lengths) < products
 
-    def _multiplied(self, windows: Tensor, vectors: Tensor, convolution: nn.Conv1d) -> Tensor:
+    def _multiplied(self, windows: Tensor, vectors: Tensor, convolution: nn.Module) -> Tensor:
         """Responses (W, F): each window's words side by side times the filters. Real windows only: padding would double
         the work on titles like ours.
         """
+        assert isinstance(convolution, nn.Conv1d)
         if vectors is self.words.weight and torch.is_autocast_enabled(vectors.device.type):
             vectors = self.words.rounded(torch.get_autocast_dtype(vectors.device.type))
         seen = functional.embedding(in_blocks(windows), vectors).flatten(1)  # (W, length * D)
         weight = convolution.weight.transpose(1, 2).flatten(1)  # (F, length * D)
         return functional.linear(seen, weight, convolution.bias)[: len(windows)]
 
-    def _projected(self, windows: Tensor, vectors: Tensor, convolution: nn.Conv1d) -> Tensor:
+    def _projected(self, windows: Tensor, vectors: Tensor, convolution: nn.Module) -> Tensor:
         """The same responses: each word times each filter's part for each place, once; a window adds its words'."""
-        filters, _, length = convolution.weight.shape
+        return self._added(windows, self._parts(vectors, convolution), convolution)
+
+    def _parts(self, vectors: Tensor, convolution: nn.Module) -> Tensor:
+        """What each word gives to a window at each place: a row (F,) for each word and place."""
+        assert isinstance(convolution, nn.Conv1d)
+        filters = len(convolution.weight)
         weight = convolution.weight.permute(2, 0, 1).flatten(0, 1)  # (length * F, D)
-        parts = functional.linear(in_blocks(vectors), weight).float().view(-1, filters)  # a row for each word and place
+        return functional.linear(in_blocks(vectors), weight).float().view(-1, filters)
+
+    def _added(self, windows: Tensor, parts: Tensor, convolution: nn.Module) -> Tensor:
+        """Responses (W, F) of windows (W, length) of rows in what `_parts` gave."""
+        assert isinstance(convolution, nn.Conv1d) and convolution.bias is not None
+        length = windows.shape[1]
         places = windows * length + torch.arange(length, device=windows.device)
-        assert convolution.bias is not None
         return functional.embedding_bag(places, parts, mode="sum") + convolution.bias
 
     def before_dense(self, values: Tensor) -> Tensor:
         """Dropout."""
         dropped: Tensor = self.dropout(values)
         return dropped
+
+
+def _maxima(responses: Tensor, counts: Tensor) -> Tensor:
+    """Each title's largest response to each filter, at least 0: (W, F) and windows a title (B,) -> (B, F)."""
+    return torch.segment_reduce(torch.relu(responses).float(), "max", lengths=counts, axis=0, unsafe=True)
 
 
 def build(params: Train, word_vectors_shape: tuple[int, int], ngram_count: int, category_count: int) -> TitleNetwork:

@@ -9,6 +9,9 @@ from torch.nn import functional
 from meli_tasks.core.batch import Batch
 from meli_tasks.core.row_table import RowTable
 
+SPARE_WORDS = 1_024
+"""Rows for new words behind the baked ones; a batch with more makes room once, at the cost of a copy."""
+
 
 class NgramBag(nn.Module):
     """The weighted sum of a title's n-gram vectors, then a bias and a ReLU: (B, N).
@@ -37,8 +40,9 @@ class NgramBag(nn.Module):
 
         ids, weights (n,) and offsets (words + 1,): the n-grams within each word.
         """
-        self.baked = _sums(ids, self.table.weight, offsets, weights)
-        self.baked_words = len(self.baked)
+        known = _sums(ids, self.table.weight, offsets, weights)
+        self.baked_words = len(known)
+        self.baked = functional.pad(known, (0, 0, 0, SPARE_WORDS))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(titles (B, N), words (W, N)): a title without n-grams gets what the bias alone gives.

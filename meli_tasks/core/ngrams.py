@@ -22,6 +22,7 @@ FIRST_WORD = 2
 """The first word's id; 0 pads and 1 is unknown (`core.text`)."""
 
 TOKENS_A_CHUNK = 1 << 20
+WORDS_A_CHUNK = 100_000  # some twenty n-grams each, as Python's numbers: bounds them to some tens of megabytes
 
 
 def character_ngrams_of(word: str, lengths: tuple[int, int]) -> list[str]:
@@ -50,13 +51,15 @@ def ngrams_by_word(
     character_range: tuple[int, int],
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """The numbers of each word's known n-grams, repeats kept, as ragged rows: (values, offsets (words + 1,))."""
-    rows = [
-        [numbers[name] for name in ngrams_of_word(word, word_range, character_range) if name in numbers]
-        for word in words
-    ]
-    sizes = np.fromiter(map(len, rows), np.int64, len(rows))
-    values = np.fromiter(chain.from_iterable(rows), np.int32, int(sizes.sum()))
-    return values, np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(sizes)))
+    values, sizes = [np.zeros(0, dtype=np.int32)], [np.zeros(1, dtype=np.int64)]
+    for low in range(0, len(words), WORDS_A_CHUNK):
+        rows = [
+            [numbers[name] for name in ngrams_of_word(word, word_range, character_range) if name in numbers]
+            for word in words[low : low + WORDS_A_CHUNK]
+        ]
+        sizes.append(np.fromiter(map(len, rows), np.int64, len(rows)))
+        values.append(np.fromiter(chain.from_iterable(rows), np.int32, int(sizes[-1].sum())))
+    return np.concatenate(values), np.cumsum(np.concatenate(sizes))
 
 
 def frequent_ngrams(  # noqa: PLR0917 - the titles and what is asked of them
@@ -79,14 +82,19 @@ def frequent_ngrams(  # noqa: PLR0917 - the titles and what is asked of them
         counted += np.bincount(tokens[low : low + TOKENS_A_CHUNK], minlength=len(counted))
     counted = counted[FIRST_WORD:]
     number: dict[str, int] = {}
-    rows = [
-        [number.setdefault(name, len(number)) for name in ngrams_of_word(word, word_range, character_range)]
-        for word in words
-    ]
-    sizes = np.fromiter(map(len, rows), np.int64, len(rows))
-    values = np.fromiter(chain.from_iterable(rows), np.int64, int(sizes.sum()))
-    # float64 counts exactly up to 2**53
-    within = np.bincount(values, weights=np.repeat(counted, sizes), minlength=len(number)).astype(np.int64)
+    within = np.zeros(0, dtype=np.int64)
+    for low in range(0, len(words), WORDS_A_CHUNK):
+        occurring = np.flatnonzero(counted[low : low + WORDS_A_CHUNK]) + low
+        rows = [
+            [number.setdefault(name, len(number)) for name in ngrams_of_word(words[word], word_range, character_range)]
+            for word in occurring.tolist()
+        ]
+        sizes = np.fromiter(map(len, rows), np.int64, len(rows))
+        values = np.fromiter(chain.from_iterable(rows), np.int64, int(sizes.sum()))
+        # float64 counts exactly up to 2**53
+        more = np.bincount(values, weights=np.repeat(counted[occurring], sizes), minlength=len(number))
+        more[: len(within)] += within
+        within = more.astype(np.int64)
     enough = np.flatnonzero(within >= min_count)
     distinct = list(number)
     names = [distinct[index] for index in enough.tolist()]

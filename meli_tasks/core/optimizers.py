@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from meli_tasks.core.cards import Cards, OneCard
 from meli_tasks.core.hyperparameters import Train
@@ -61,6 +62,43 @@ class RowAdam:
         return rows, square, torch.where(skipped, 0.0, change)
 
 
+class DenseAdam:
+    """Adam, or with `decoupled` decay AdamW, over whole weights: torch's fused step, and what it remembers.
+
+    Not torch.optim.Adam, which is the same step: its constructor imports torch's compiler, almost three seconds of
+    every training's process.
+    """
+
+    def __init__(self, weights: list[nn.Parameter], decay: float, *, decoupled: bool) -> None:
+        self.weights = weights
+        self.decay = decay
+        self.decoupled = decoupled
+        self.first = [torch.zeros_like(weight) for weight in weights]
+        self.second = [torch.zeros_like(weight) for weight in weights]
+        self.steps = [torch.zeros((), device=weight.device) for weight in weights]
+
+    @torch.no_grad()
+    def step(self, learning_rate: float, skip: Tensor | None) -> None:
+        """Moves every weight that has a gradient, unless `skip`, on the device, is 1."""
+        moved = [place for place, weight in enumerate(self.weights) if weight.grad is not None]
+
+        def of(tensors: list[Tensor]) -> list[Tensor]:
+            return [tensors[place] for place in moved]
+
+        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        weights: list[Tensor] = [self.weights[place] for place in moved]
+        adam(
+            weights, gradients, of(self.first), of(self.second), [], of(self.steps),
+            fused=True, found_inf=skip, decoupled_weight_decay=self.decoupled, amsgrad=False, beta1=BETAS[0],
+            beta2=BETAS[1], lr=learning_rate, weight_decay=self.decay, eps=EPSILON, maximize=False,
+        )  # fmt: skip
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is remembered between two steps, by name."""
+        kinds = {"exp_avg": self.first, "exp_avg_sq": self.second, "step": self.steps}
+        return {f"{place}.{kind}": value for kind, values in kinds.items() for place, value in enumerate(values)}
+
+
 class Optimizer:
     """All of a network's weights. Tables go by `RowAdam`, or in the lab's way: every row, every step, with the rest."""
 
@@ -73,9 +111,7 @@ class Optimizer:
         # A view on the rows that train: torch's optimiser moves the table through it.
         self.whole = {table: nn.Parameter(table.trained_part()) for table in tables if table.every_row}
         self.dense = [weight for weight in network.parameters() if weight.requires_grad] + list(self.whole.values())
-        kind = torch.optim.Adam if params.optimizer == "adam" else torch.optim.AdamW
-        decay = params.weight_decay
-        self.adam = kind(self.dense, lr=params.learning_rate, betas=BETAS, eps=EPSILON, weight_decay=decay, fused=True)
+        self.adam = DenseAdam(self.dense, params.weight_decay, decoupled=params.optimizer == "adamw")
 
     def zero_grad(self) -> None:
         """Before a backward pass; a table forgets by itself, at its next lookup."""
@@ -116,21 +152,13 @@ class Optimizer:
         if before_rows_move is not None:
             for optimizer, moves in worked:
                 before_rows_move(self.rows.index(optimizer), moves[0])
-        for group in self.adam.param_groups:
-            group["lr"] = learning_rate
-        # The door of torch's own gradient scaler: the fused step reads it on the device.
-        self.adam.found_inf = skip  # type: ignore[attr-defined]
-        self.adam.step()
+        self.adam.step(learning_rate, skip)
         for optimizer, moves in worked:
             optimizer.move(*moves, learning_rate)
 
     def tensors(self) -> dict[str, Tensor]:
         """What the optimiser remembers between two steps, by name."""
-        dense = {
-            f"dense.{place}.{name}": value
-            for place, weight in enumerate(self.dense)
-            for name, value in self.adam.state.get(weight, {}).items()
-        }
+        dense = {f"dense.{name}": value for name, value in self.adam.tensors().items()}
         return dense | {f"rows.{place}": optimizer.square for place, optimizer in enumerate(self.rows)}
 
     def rows_steps(self) -> list[int]:
@@ -139,12 +167,7 @@ class Optimizer:
 
     def load(self, tensors: dict[str, Tensor], rows_steps: list[int]) -> None:
         """Takes over what `tensors` and `rows_steps` told."""
-        for name, value in tensors.items():
-            kind, place, *inside = name.split(".")
-            if kind == "rows":
-                self.rows[int(place)].square.copy_(value)
-                self.rows[int(place)].steps = rows_steps[int(place)]
-            else:
-                weight = self.dense[int(place)]
-                # Adam counts its steps in a tensor beside the weights, on whatever device those are.
-                self.adam.state[weight][inside[0]] = value.to(weight.device).clone()
+        for name, own in self.tensors().items():
+            own.copy_(tensors[name])
+        for optimizer, steps in zip(self.rows, rows_steps, strict=True):
+            optimizer.steps = steps

@@ -56,7 +56,10 @@ def pooled_once(network: TitleNetwork, titles: EncodedTitles) -> Titles:
     vectors = network.words.weight
     if len(titles) * vectors.shape[1] * vectors.element_size() > MOST_BYTES[vectors.device.type]:
         return titles
-    pooled = vectors.new_empty(len(titles), vectors.shape[1])
+    try:
+        pooled = vectors.new_empty(len(titles), vectors.shape[1])
+    except torch.OutOfMemoryError:  # a shared card: they are pooled anew with every batch
+        return titles
     everything = torch.arange(len(titles), device=vectors.device)
     with torch.no_grad():
         for rows, batch in titles.batches(everything, TITLES_AT_ONCE):

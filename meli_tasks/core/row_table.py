@@ -35,6 +35,7 @@ class RowTable(nn.Module):
             return ids, self.weight
         if self.every_row:
             leaf = self.weight.detach().requires_grad_()
+            self._rounded = None  # torch's fused step moves the table without a word
             self._touched = (torch.arange(self.trained, device=ids.device), leaf)
             return ids, leaf
         rows, local = distinct_of(ids, len(self.weight))

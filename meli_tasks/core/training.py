@@ -23,7 +23,7 @@ from meli_tasks.core.finite_guard import FiniteGuard
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.loss import TitleLoss
 from meli_tasks.core.measure import measure_what_fits, reduced_precision
-from meli_tasks.core.memory import free_memory, halved
+from meli_tasks.core.memory import free_memory, full_beside_others, halved
 from meli_tasks.core.networks import TitleNetwork
 from meli_tasks.core.optimizers import Optimizer
 from meli_tasks.core.pooled_titles import AnyBatch, pooled_once
@@ -146,7 +146,7 @@ class Training:
             "epochs": [asdict(epoch) for epoch in self.epochs], "best": self.best, "stale": self.stale,
             "last_good": None if math.isnan(self.guard.last_good) else self.guard.last_good,
             "titles": len(self.titles), "rows_steps": self.optimizer.rows_steps(),
-            "average_steps": self.average.steps if self.average else 0,
+            "average_steps": self.average.steps if self.average else 0, "device": self.device.type,
         }  # fmt: skip
         tensors = {
             "order": self.order_before,
@@ -170,7 +170,11 @@ class Training:
         if self.average:
             self.average.load(_under("average.", tensors), facts["average_steps"])
         self.kept = {name: value.to(self.device) for name, value in _under("kept.", tensors).items()} or None
-        self.network.generator.set_state(tensors["dropout"].cpu())
+        if self.cards.number == 0 and facts["device"] == self.device.type:
+            self.network.generator.set_state(tensors["dropout"].cpu())
+        else:  # another kind of device draws otherwise, and another card draws for its own titles
+            seed = self.params.seed + self.cards.number + self.cards.count * facts["step"]
+            self.network.seed(seed, self.device)
         self.order.set_state(tensors["order"].cpu())
         self.order_before = self.order.get_state()
         self.loss_total.copy_(tensors["loss_total"])
@@ -224,7 +228,7 @@ class Training:
                 yield from self._steps_in(order[self.titles_done :], progress_seconds)
             except torch.OutOfMemoryError as error:
                 if self.cards.count > 1:  # the others wait for this one's part of the step
-                    raise
+                    raise full_beside_others(self.batch_size, str(error)) from error
                 self.batch_size = halved(self.batch_size, str(error))
             else:
                 continue

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -107,12 +108,12 @@ def load_model(folder: Path, threads: int | None = None) -> Classifier:
             raise MissingArtifact(f"{folder / name} is missing: this folder does not hold a trained model")
     if threads:
         torch.set_num_threads(threads)
-    stored, tensors = _read(folder)
     try:
+        stored, tensors = _read(folder)
         if "ensemble" in stored:
             return _ensemble(stored, tensors)
         return _classifier(stored, tensors, _encoder(stored["encoder"], tensors.pop(NGRAM_WEIGHTS)))
-    except (RuntimeError, KeyError) as error:
+    except (RuntimeError, KeyError, ValueError, SafetensorError) as error:
         raise BadData(f"{folder}: model.safetensors does not fit model.json: {error}") from error
 
 

@@ -22,8 +22,7 @@ TITLES_A_CHUNK = 262_144
 def read_tokens(folder: Path, split: str) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """The word ids of a split's titles as ragged rows, memory-mapped."""
     offsets: NDArray[np.int64] = np.load(folder / f"{split}.offsets.npy", mmap_mode="r")
-    # An empty file cannot be mapped.
-    tokens: NDArray[np.int32] = np.load(folder / f"{split}.tokens.npy", mmap_mode="r" if offsets[-1] else None)
+    tokens: NDArray[np.int32] = np.load(folder / f"{split}.tokens.npy", mmap_mode="r")
     return tokens, offsets
 
 

@@ -24,6 +24,7 @@ from meli_tasks.core.hyperparameters import Train
 
 # Longer than measuring or saving a checkpoint takes: the others wait meanwhile.
 PATIENCE = timedelta(minutes=15)
+SECONDS_TO_END = 5.0
 PROGRAM = [sys.executable, "-m", "meli_tasks.stages.other_cards"]
 LAST_WORDS = 600  # characters of what a process said before it ended
 
@@ -78,15 +79,18 @@ def together(asked: Asked, work: Path) -> Iterator[Cards]:
         yield OneCard()
         return
     asked.write(work)
-    logs = [(work / f"card-{number}.log").open("wb") for number in range(1, count)]
-    others = [
-        subprocess.Popen([*PROGRAM, str(work), str(number)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        for number, log in enumerate(logs, 1)
-    ]
+    others: list[subprocess.Popen[bytes]] = []
     try:
+        for number in range(1, count):
+            with (work / f"card-{number}.log").open("wb") as log:
+                others.append(
+                    subprocess.Popen(
+                        [*PROGRAM, str(work), str(number)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                    )
+                )
         yield joined(work, 0, asked)
     except RuntimeError as error:
-        lost = next((number for number, other in enumerate(others, 1) if other.poll()), None)
+        lost = next((number for number, other in enumerate(others, 1) if _ended_badly(other)), None)
         if lost is None:
             raise
         said = (work / f"card-{lost}.log").read_text(encoding="utf-8", errors="replace")[-LAST_WORDS:].strip()
@@ -95,12 +99,19 @@ def together(asked: Asked, work: Path) -> Iterator[Cards]:
             f"on from its checkpoint. It said: {said or 'nothing'}"
         ) from error
     finally:
-        for other, log in zip(others, logs, strict=True):
+        for other in others:
             other.kill()
             other.wait()
-            log.close()
         if distributed.is_initialized():
             distributed.destroy_process_group()
+
+
+def _ended_badly(other: subprocess.Popen[bytes]) -> bool:
+    """Whether a process ended with an error; a connection breaks a moment before its process has ended."""
+    try:
+        return other.wait(timeout=SECONDS_TO_END) != 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def joined(work: Path, number: int, asked: Asked) -> Cards:

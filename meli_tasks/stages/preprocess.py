@@ -134,6 +134,11 @@ def _learn(out: Path, words: list[str], vocabulary: int, settings: Preprocess) -
     weights = np.zeros(0, dtype=np.float32)
     if settings.max_ngrams:
         ngrams, weights = learn_ngrams(words, vocabulary, *read_tokens(out, "train"), settings)
+        if not ngrams:
+            raise BadData(
+                f"no n-gram occurs min_ngram_count = {settings.min_ngram_count:,} times in the training titles: lower "
+                "it, or set max_ngrams to 0"
+            )
     return Encoder(
         tokenizer=settings.tokenizer,
         words=words[:vocabulary],

@@ -160,7 +160,7 @@ def _train(training: Training, checkpoints: Checkpoints, stops: Stops, log: Log)
                 checkpoints.save(lambda path: write_state(path, training.state()))
         if isinstance(event, Epoch) or time.monotonic() - looked >= SECONDS_BETWEEN_LOOKS:
             stopped_by, looked = stops.asked() or stopped_by, time.monotonic()
-            if stopped_by and not training.stopped:
+            if stopped_by and not training.asked:
                 log.info(f"asked to stop by {stopped_by}: the best epoch is kept")
                 training.stop()
     return stopped_by

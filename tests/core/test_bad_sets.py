@@ -19,6 +19,8 @@ from meli_tasks.core.hyperparameters import HyperparameterSet
         ({"architecture": "cnn", "filter_lengths": []}, "filter_lengths needs lengths of 1 or more"),
         ({"architecture": "cnn", "filter_lengths": [0, 2]}, r"filter_lengths needs .*seen \[0, 2\]"),
         ({"architecture": "cnn", "mean_over_padding": True}, "mean_over_padding belongs to the mlp"),
+        ({"filter_ngrams": True}, "filter_ngrams belongs to a cnn with n-grams"),
+        ({"word_dropout": 0.1}, "drop n-grams, but ngram_dimensions is 0"),
         ({"ngram_dimensions": 8}, "there are no n-grams to train"),
         ({"batch_size": 0}, "greater than or equal to 1"),
         ({"dropout": 1.0}, "less than or equal to 0.95"),

@@ -15,7 +15,9 @@ from meli_tasks.core import networks
 from meli_tasks.core.batch import Batch, WordNgrams
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.networks import CNN, TitleNetwork, build, windows_of
+from meli_tasks.core.optimizers import Optimizer
 from meli_tasks.core.row_table import RowTable
+from tests.core.small_trainings import network_for, params_of
 
 WORDS, DIMENSIONS, NGRAMS, CATEGORIES = 20, 5, 30, 4
 
@@ -187,6 +189,21 @@ def test_the_cnns_filters_see_each_words_vector_and_its_ngrams_at_length_1() -> 
     torch.testing.assert_close(network.pooled(batch, sums), torch.stack(expected))
 
 
+@pytest.mark.parametrize("lengths", [(1,), (2, 3)])
+def test_a_baked_cnn_answers_the_same(lengths: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    network = network_of(architecture="cnn", filters=3, filter_lengths=lengths).eval()
+    batch = batch_of([[3, 4, 3], [], [7], [19, 1, 2, 2, 5]])
+    expected = network(batch)
+    network.bake()
+    assert network.baked is not None
+    network.words.weight.zero_()  # it is not read any more
+    torch.testing.assert_close(network(batch), expected)
+    monkeypatch.setattr("meli_tasks.core.networks.MOST_BAKED", 100)
+    large = network_of(architecture="cnn", filters=3, filter_lengths=lengths)
+    large.bake()
+    assert large.baked is None
+
+
 def test_baked_words_give_the_same_bag() -> None:
     network = network_of(ngram_dimensions=6).eval()
     bag = network.ngrams
@@ -287,6 +304,16 @@ def test_in_bfloat16_the_cnn_answers_the_same_to_its_precision(
     torch.testing.assert_close(coarse, exact, atol=0.03, rtol=0.03)
     found = network.convolutions[1].weight.grad  # type: ignore[union-attr,operator,index]
     torch.testing.assert_close(found, gradient, atol=0.1, rtol=0.1)
+
+
+def test_a_rounded_table_is_made_again_after_torchs_fused_step() -> None:
+    params = params_of(architecture="cnn", filters=4, word_vectors="trained", optimizer="adam")
+    network = network_for(params).train()
+    network.words.rounded(torch.bfloat16)
+    optimizer = Optimizer(network, params)
+    network(batch_of([[2, 3], [4]])).square().sum().backward()
+    optimizer.step(0.1, optimizer.gradient_norm())
+    assert torch.equal(network.words.rounded(torch.bfloat16), network.words.weight.bfloat16())
 
 
 def test_a_rounded_table_is_made_again_when_it_has_changed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -57,6 +58,37 @@ def test_a_training_that_was_killed_ends_with_the_weights_of_an_undisturbed_one(
         assert torch.equal(value, resumed.network.state_dict()[name]), name
     without_clock = [replace(epoch, seconds=0.0) for epoch in resumed.epochs]
     assert without_clock == [replace(epoch, seconds=0.0) for epoch in undisturbed.epochs]
+
+
+def test_a_state_from_another_kind_of_device_goes_on_with_a_dropout_of_its_own() -> None:
+    params = params_of(dropout=0.3)
+    titles, validation = titles_of(150, 1), titles_of(60, 2)
+    killed = Training(network_for(params), titles, validation, params)
+    next(killed.run(progress_seconds=0))
+    state = saved(killed.state())
+    # No card is here: a card's generator has a state of 16 bytes.
+    elsewhere = State(
+        {**state.facts, "device": "cuda"}, {**state.tensors, "dropout": torch.zeros(16, dtype=torch.uint8)}
+    )
+    resumed = Training(network_for(params), titles, validation, params)
+    resumed.resume(elsewhere)
+    list(resumed.run())
+    assert [epoch.epoch for epoch in resumed.epochs] == [1, 2, 3]
+
+
+def test_cards_that_resume_drop_differently() -> None:
+    params = params_of(dropout=0.3)
+    titles, validation = titles_of(150, 1), titles_of(60, 2)
+    killed = Training(network_for(params), titles, validation, params)
+    next(killed.run(progress_seconds=0))
+    state = saved(killed.state())
+    drawn = []
+    for number in range(2):
+        resumed = Training(network_for(params), titles, validation, params)
+        resumed.cards = SimpleNamespace(number=number, count=2)  # type: ignore[assignment]
+        resumed.resume(state)
+        drawn.append(torch.rand(8, generator=resumed.network.generator))
+    assert not torch.equal(drawn[0], drawn[1])
 
 
 def test_a_state_of_other_titles_is_refused() -> None:

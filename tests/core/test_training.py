@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -257,6 +260,16 @@ def test_measure_is_the_mean_recall_of_the_categories_seen() -> None:
 def words_batch() -> Batch:
     everything = EncodedTitles.from_arrays((np.arange(1, WORDS, dtype=np.int32), np.array([0, WORDS - 1])), WORDS)
     return next(everything.batches(torch.tensor([0]), 1))[1]
+
+
+def test_a_training_does_not_wait_for_torchs_compiler() -> None:
+    code = (
+        "import sys; from tests.core.small_trainings import *; from meli_tasks.core.training import Training;"
+        "params = params_of(epochs=1); titles = titles_of(50, 1);"
+        "list(Training(network_for(params), titles, titles, params).run());"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
 def test_the_labs_adam_moves_every_trained_row_as_torchs_does() -> None:

@@ -191,6 +191,11 @@ def test_listings_that_cannot_train_are_bad_data(tmp_path: Path, rows: list[Row]
         run(tmp_path, rows)
 
 
+def test_ngrams_that_are_asked_for_and_cannot_be_learned_are_bad_data(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="no n-gram occurs min_ngram_count = 1,000 times"):
+        run(tmp_path, max_ngrams=10, min_ngram_count=1_000)
+
+
 def test_missing_listings_are_named(tmp_path: Path) -> None:
     with pytest.raises(MissingArtifact, match=r"listings\.parquet is missing: has ingest run"):
         preprocess.run({"ingest": tmp_path}, tmp_path, {}, SilentLog())

@@ -157,6 +157,20 @@ def test_weights_of_another_model_are_refused(inputs: dict[str, Path], tmp_path:
         load_model(folders[0])
 
 
+@pytest.mark.parametrize("damage", ["other n-grams", "cut short"])
+def test_files_that_do_not_belong_together_are_bad_data(inputs: dict[str, Path], tmp_path: Path, damage: str) -> None:
+    train.run(inputs, tmp_path, params_of(epochs=1, ngram_dimensions=4), SilentLog())
+    weights, described = tmp_path / "model.safetensors", tmp_path / "model.json"
+    if damage == "cut short":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    else:
+        model = json.loads(described.read_text())
+        model["encoder"]["ngrams"].pop()
+        described.write_text(json.dumps(model))
+    with pytest.raises(BadData, match=r"does not fit model\.json"):
+        load_model(tmp_path)
+
+
 class Kept:
     """Keeps checkpoints in a folder, and may stop the training as a killed worker would."""
 
