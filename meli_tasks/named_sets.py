@@ -50,11 +50,13 @@ def resolve(name: str, overrides: Mapping[str, Any], settings: Settings | None =
 
     With `settings` the sets in their store count too; it is opened only for a name that the package does not know.
 
-    BadHyperparameters for an unknown set or key, or a value the schema refuses.
+    BadHyperparameters for an unknown set or key, a name that no set may have, or a value the schema refuses.
     """
     shipped = is_shipped(name)
     if shipped and not overrides:
         return load(name)
+    if not shipped:
+        stored_sets.check_not_reserved(name)
     store = None if shipped else stored_sets.store_of(settings)
     values = {key: dict(value) if isinstance(value, dict) else value for key, value in _values(name, store).items()}
     for key, value in overrides.items():
@@ -62,7 +64,9 @@ def resolve(name: str, overrides: Mapping[str, Any], settings: Settings | None =
         section, _, name_inside = key.partition(".")
         if isinstance(value, bool) and field.annotation is not bool:  # Python would take true for 1
             raise BadHyperparameters(f"Overrides: {key} = {str(value).lower()}, expected {expected(field)}")
-        values.setdefault(section, {})[name_inside] = _listed(value) if is_list(field) else value
+        inside = values.setdefault(section, {})
+        if isinstance(inside, dict):  # a stored document may have anything there: `checked` says so
+            inside[name_inside] = _listed(value) if is_list(field) else value
     return checked(values, f"Set '{name}' with the overrides" if overrides else f"Set '{name}'")
 
 

@@ -46,10 +46,10 @@ class Pipeline:
         """The pipeline of a plan that stands in the store, and the plan.
 
         Raises:
-            MissingArtifact: there is no such plan.
+            MissingArtifact: there is no such plan, or an older version made it.
         """
         pipeline = cls(settings or Settings.from_environment())
-        plan = Plan.load(pipeline.store, plan_name)
+        plan = Plan.load(pipeline.store, plan_name, to_run=True)
         pipeline.runner.run_id = plan.run_id
         return pipeline, plan
 
@@ -180,6 +180,7 @@ class Pipeline:
             "trained": sorted(trained),
             "models": models,
             "ensemble": _told(ensemble),
+            "ensemble_failed": ensemble is None and not no_ensemble(plan, trained),
             "champion": label,
             "ledger": last.number if last else 0,
         }

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from meli_tasks import named_sets, sources
 from meli_tasks.artifacts import Manifest, canonical_json, find
-from meli_tasks.core.errors import BadHyperparameters, MissingArtifact
+from meli_tasks.core.errors import MissingArtifact
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.ledger import Champion
 from meli_tasks.request import Request
@@ -103,21 +103,16 @@ class Plan:
         return Plan.load(store, self.name)
 
     @classmethod
-    def load(cls, store: Store, name: str) -> Plan:
-        """Read a plan.
+    def load(cls, store: Store, name: str, *, to_run: bool = False) -> Plan:
+        """Read a plan: to tell of its run, or `to_run` its steps, which then have to be those of this version.
 
         Raises:
-            MissingArtifact: there is none of that name.
+            MissingArtifact: there is none of that name, or it is to be run and an older version made it.
         """
         blob = store.read(name)
         if blob is None:
             raise MissingArtifact(f"No plan {name} in {store.url}: run the task `plan` first.")
         fields = json.loads(blob.data)
-        found = store.read(_searched_name(name)) if fields["request"].get("search_minutes") else None
-        if found:  # one set more than was asked for
-            added = json.loads(found.data)
-            fields["sets"][added["name"]] = added["step"]
-            fields["resolved"][added["name"]] = added["values"]
         fields["ingest"] = Step(**fields["ingest"])
         fields["sets"] = {set_name: Step(**step) for set_name, step in fields["sets"].items()}
         fields["recipes"] = tuple(
@@ -128,7 +123,32 @@ class Plan:
             )
             for recipe in fields["recipes"]
         )
-        return cls(**{**fields, "name": name})
+        plan = cls(**{**fields, "name": name})
+        if to_run and not plan._current():
+            raise MissingArtifact(
+                f"{name} was planned by an older version, whose results have other keys: clear the task plan and all "
+                "behind it, so that the run is planned anew."
+            )
+        found = store.read(_searched_name(name)) if plan.request.get("search_minutes") else None
+        if found:  # one set more than was asked for
+            added = json.loads(found.data)
+            plan.sets[added["name"]] = Step(**added["step"])
+            plan.resolved[added["name"]] = added["values"]
+        return plan
+
+    def _current(self) -> bool:
+        """Whether every step stands on the keys that the steps before it have now.
+
+        The plan's name was made of the keys of ingest and of the trainings, those between are compared one by one.
+        """
+        prepared = {recipe.preprocess.key for recipe in self.recipes}
+        embedded = {embed.key for recipe in self.recipes for embed in recipe.embeds}
+        standing = [embed for recipe in self.recipes for embed in recipe.embeds] + list(self.sets.values())
+        return (
+            replace(self, name="").name == self.name
+            and all(step.inputs["preprocess"] in prepared for step in standing)
+            and all(step.inputs["embed"] in embedded for step in self.sets.values())
+        )
 
 
 def _searched_name(plan: str) -> str:
@@ -142,8 +162,6 @@ def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | N
         BadHyperparameters: an unknown set or override, or a value out of range.
         BadData: the source is not there.
     """
-    if ENSEMBLE in request.sets:
-        raise BadHyperparameters(f"No set can be named {ENSEMBLE!r}: so are the models that a run makes of its others.")
     resolved = {name: named_sets.resolve(name, request.overrides, settings) for name in request.sets}
     source = sources.identify(
         request.source,

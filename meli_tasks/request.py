@@ -66,7 +66,7 @@ class Request(Section):
     search_minutes: float = Field(
         0.0,
         ge=0,
-        le=1_440,
+        le=1_200,
         description="minutes to search for better hyperparameters on these titles; what is found is trained, measured "
         "and kept as a set of its own; 0 for no search",
     )

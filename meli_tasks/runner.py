@@ -100,12 +100,12 @@ class Runner:
             )
             return Result(standing, True, time.monotonic() - started)
         logger.info("%s %s: computing %s", step.stage, step.name, step.key)
-        if standing and step.stage == TRAIN:  # forced: who asked to stop meant the training that has ended
+        if force and step.stage == TRAIN:  # who asked to stop meant a training that has ended
             self._stops(step).clear()
         live = LiveLog(self.store, step.stage, step.name, step.key, self.run_id)
         try:
             manifest = self._compute(step, live, standing, started)
-        except Exception as error:
+        except BaseException as error:  # also Ctrl-C: a note that says "running" for ever misleads who asks it to stop
             live.failed(str(error) if isinstance(error, MeliError) else f"{type(error).__name__}: {error}")
             raise
         live.finished()
@@ -179,7 +179,7 @@ class Runner:
         return StoredCheckpoints(self.store, step.stage, step.key, work)
 
     def _stops(self, step: Step) -> StoredStops:
-        return StoredStops(self.store, step.stage, step.key)
+        return StoredStops(self.store, step.stage, step.key, self.run_id)
 
     def _upload(self, manifest: Manifest, out: Path) -> None:
         """Upload an artifact's files; when one cannot be, those before it are taken away again."""

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 FOLDER = "sets/"
 ENDING = ".yaml"
 LONGEST_NAME = 200
+# An evaluation has a column for each model, called like it, beside those of the titles.
+RESERVED = {
+    "ensemble": "so are the models that a run makes of its others",
+    "row": "so is a column of every evaluation",
+    "category": "so is a column of every evaluation",
+}
+RESERVED_ENDING = "_probability"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -41,9 +48,8 @@ def read(store: Store, name: str) -> str | None:
 
 
 def write(store: Store, name: str, values: Mapping[str, Any], made_by: Mapping[str, Any]) -> None:
-    """Keep a new set. Errors: Conflict when the name is taken, BadHyperparameters when it is no name."""
-    if not is_name(name):
-        raise BadHyperparameters(f"{name[:LONGEST_NAME]!r} cannot name a set: a name has letters, digits, '_' and '-'.")
+    """Keep a new set. Errors: Conflict when the name is taken, BadHyperparameters when no set may have it."""
+    check_name(name)
     text = yaml.safe_dump({**values, "made_by": dict(made_by)}, sort_keys=False, allow_unicode=True)
     try:
         store.write(f"{FOLDER}{name}{ENDING}", text.encode(), if_absent=True)
@@ -73,4 +79,23 @@ def parsed(text: str, name: str) -> dict[str, Any]:
 
 def is_name(name: str) -> bool:
     """Whether a text can name a set."""
-    return len(name) <= LONGEST_NAME and name.replace("_", "").replace("-", "").isalnum()
+    return len(name) <= LONGEST_NAME and name.isascii() and name.replace("_", "").replace("-", "").isalnum()
+
+
+def check_name(name: str) -> None:
+    """Errors: BadHyperparameters when no new set may have that name."""
+    if not is_name(name):
+        raise BadHyperparameters(
+            f"{name[:LONGEST_NAME]!r} cannot name a set: a name has letters of the English alphabet, digits, '_' and "
+            f"'-', at most {LONGEST_NAME} of them."
+        )
+    check_not_reserved(name)
+
+
+def check_not_reserved(name: str) -> None:
+    """Errors: BadHyperparameters when a run calls something else so; what stands under that name can be removed."""
+    reason = RESERVED.get(name)
+    if name.endswith(RESERVED_ENDING):
+        reason = f"the columns of an evaluation with each model's probabilities end in {RESERVED_ENDING}"
+    if reason:
+        raise BadHyperparameters(f"No set can be named {name!r}: {reason}. Choose another name.")

@@ -169,9 +169,9 @@ def look_ahead(asked: Backfill, settings: Settings, store: Store, backfill_id: s
 
 
 def is_done(store: Store, plan: Plan) -> bool:
-    """Whether a run of this plan ended with every set measured."""
+    """Whether a run of this plan ended with every set measured, and the ensemble made if it wanted one."""
     report = evaluated(store, plan)
-    return report is not None and not report.get("failed")
+    return report is not None and not report.get("failed") and not report.get("ensemble_failed")
 
 
 def _look_at(

@@ -1,4 +1,4 @@
-"""How a backfill ended: of each date what was computed and found, the scores of every set, and what failed and why.
+"""How a backfill ended: of each date what was computed and found, the scores of its models, and what failed and why.
 
 Read from the store alone, so it says the same wherever the dates were run.
 """
@@ -18,7 +18,7 @@ from meli_tasks.core.errors import MissingArtifact
 from meli_tasks.ledger import Ledger
 from meli_tasks.live import live_name
 from meli_tasks.past_runs import evaluated
-from meli_tasks.plan import Plan, evaluate_step, made_ensemble, measured_models
+from meli_tasks.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, made_ensemble, measured_models
 from meli_tasks.runner import Step
 from meli_tasks.store import Store
 
@@ -30,7 +30,8 @@ SCORES = ("balanced_accuracy", "interval")
 class DateReport:
     """One date: `computed` when its run computed something, `found` when everything stood; seconds it computed for.
 
-    `scores` by set: balanced_accuracy and its interval. `failed`: reason by set, or one under "" for the whole run.
+    `scores` by set, the ensemble's under its own name: balanced_accuracy and its interval. `failed`: reason by the same
+    names, or one under "" for the whole run.
     """
 
     date: str
@@ -146,7 +147,7 @@ def _date_report(day: DateRun, store: Store, ended_well: bool, rejected: bool) -
 
 
 def _measured(store: Store, plan: Plan) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Scores by set, and the sets whose training failed with the reason."""
+    """Scores by set and of the ensemble; and why those that failed did, by the same names."""
     told = evaluated(store, plan)
     if told is None:  # a run that found the same measured before writes no report of its own
         names = list(plan.sets)
@@ -156,12 +157,14 @@ def _measured(store: Store, plan: Plan) -> tuple[dict[str, dict[str, Any]], dict
         told = {"scores": json.loads(blob.data) if blob else {}, "failed": []}
     scores = {
         name: {key: value for key, value in told["scores"][name].items() if key in SCORES}
-        for name in plan.sets
+        for name in [*plan.sets, ENSEMBLE]  # the champion, which is measured besides, is not the date's
         if name in told["scores"]
     }
-    return scores, {
-        name: _said(store, plan.sets[name], plan.run_id) or "its training failed" for name in told["failed"]
-    }
+    failed = {name: _said(store, plan.sets[name], plan.run_id) or "its training failed" for name in told["failed"]}
+    if told.get("ensemble_failed"):
+        step = ensemble_step(plan, told["trained"])
+        failed[ENSEMBLE] = (_said(store, step, plan.run_id) if step else "") or "it could not be made"
+    return scores, failed
 
 
 def _why(store: Store, plan: Plan, standing: dict[str, Manifest | None]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from meli_tasks.cli.backfill import DateColumn, Window
 from meli_tasks.cli.console import Json, print_json
 from meli_tasks.cli.run import Language, overrides
 
@@ -65,10 +66,16 @@ def search(  # noqa: PLR0917 options, all given by name
             show_default=False,
         ),
     ] = None,
+    window_days: Window = 1,
+    date_column: DateColumn = "",
     language: Annotated[Language, typer.Option(help="Keep the titles of one language.")] = Language.any,
     reliable_only: Annotated[
         bool, typer.Option("--reliable-only", help="Keep only titles whose label is marked reliable.")
     ] = False,
+    max_bad_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, metavar="SHARE", help="Share of bad rows above which ingest fails. Default: 0.05."),
+    ] = None,
     min_category_rows: Annotated[
         int | None,
         typer.Option(
@@ -90,8 +97,11 @@ def search(  # noqa: PLR0917 options, all given by name
     params: dict[str, Any] = {
         "source": source,
         "overrides": overrides(override or []),
+        "window_days": window_days,
+        "date_column": date_column,
         "language": language.value,
         "reliable_only": reliable_only,
+        "max_bad_share": max_bad_share,
         "min_category_rows": min_category_rows,
     }
     day = (as_of or datetime.now(UTC)).date()

@@ -11,7 +11,7 @@ from meli_tasks.ledger import Decision
 from meli_tasks.pages.decisions import MANIFEST_SECONDS, model_manifest
 from meli_tasks.pages.runs import Runs, evaluated_name, measured_in, plan_and_label, rows_of
 from meli_tasks.pages.shelf import Shelf
-from meli_tasks.plan import ENSEMBLE
+from meli_tasks.plan import ENSEMBLE, Plan
 
 EVALUATED_SECONDS = 30.0
 # What a run asked for beside its sets; the rest of a request says how to work, not on what.
@@ -82,9 +82,8 @@ def history_of(
 def _side(shelf: Shelf, runs: Runs, decisions: list[Decision], model: str, champion: str) -> dict[str, Any]:
     name, label = plan_and_label(model)
     # Looked up among what is there: a name from an address is not handed to the store.
-    plan = shelf.read(name) if name in shelf.names("plans/") else None
-    run = runs.run(name) if plan else None
-    if plan is None or run is None:
+    run = runs.run(name) if name in shelf.names("plans/") else None
+    if run is None:
         raise MissingArtifact(f"There is no run {model!r} in {shelf.store.url}: choose two models of the leaderboard.")
     report = shelf.read(evaluated_name(name), EVALUATED_SECONDS)
     rows = rows_of(run, measured_in(report) if report else None, champion)
@@ -97,16 +96,14 @@ def _side(shelf: Shelf, runs: Runs, decisions: list[Decision], model: str, champ
     evaluation = shelf.read(manifest_name("evaluate", report["key"]), MANIFEST_SECONDS) if report else None
     return {
         "row": row,
-        "parameters": _parameters(shelf, decisions, plan, row),
+        "parameters": _parameters(shelf, decisions, Plan.load(shelf.store, name), row),
         "history": history_of(shelf, row["train"])[1],
         "categories": scores.get("categories", {}),
         "ingest": evaluation["inputs"].get("ingest", "") if evaluation else "",
     }
 
 
-def _parameters(
-    shelf: Shelf, decisions: list[Decision], plan: Mapping[str, Any], row: Mapping[str, Any]
-) -> dict[str, Any]:
+def _parameters(shelf: Shelf, decisions: list[Decision], plan: Plan, row: Mapping[str, Any]) -> dict[str, Any]:
     """Every parameter by its dotted name. A guest's stand in the plan of the run that promoted it."""
     label = row["set"]
     manifest, _ = history_of(shelf, row["train"])
@@ -120,12 +117,12 @@ def _parameters(
             ),
             None,
         )
-        origin = shelf.read(str(promotion.evidence["plan"])) if promotion and promotion.evidence.get("plan") else None
-        if promotion is None or promotion.champion is None or origin is None:
+        origin = str(promotion.evidence.get("plan", "")) if promotion else ""
+        if promotion is None or promotion.champion is None or not (origin and shelf.read(origin)):
             return flat(of_ensemble or {"train": manifest["params"]}) if manifest else {}
-        plan, label = origin, promotion.champion.set_name
-    request = {name: value for name, value in plan["request"].items() if name in OF_THE_DATA}
-    sections = {name: value for name, value in plan["resolved"].get(label, {}).items() if name not in WORDS_ONLY}
+        plan, label = Plan.load(shelf.store, origin), promotion.champion.set_name
+    request = {name: value for name, value in plan.request.items() if name in OF_THE_DATA}
+    sections = {name: value for name, value in plan.resolved.get(label, {}).items() if name not in WORDS_ONLY}
     return flat({**sections, **of_ensemble, "data": request})
 
 

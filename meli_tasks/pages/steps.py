@@ -13,7 +13,7 @@ from meli_tasks.pages.comparison import history_of
 from meli_tasks.pages.decisions import decision_row
 from meli_tasks.pages.runs import Run, evaluated_name, measured_in, rows_of
 from meli_tasks.pages.shelf import Shelf
-from meli_tasks.plan import ENSEMBLE, Plan
+from meli_tasks.plan import ENSEMBLE, Plan, ensemble_step
 
 LIVE_SECONDS = 1.0  # how often a stage notes its progress at most
 SHOWN_OF_A_NOTE = (
@@ -58,16 +58,24 @@ def _lines(
             {step.key: {"stage": step.stage, "name": step.name, "key": step.key} for step in plan.steps()}.values()
         )
     if report:
-        lines = [_as_made(line, report) for line in lines if line["stage"] != ENSEMBLE or report.get("ensemble")]
+        lines = [made for line in lines if (made := _as_made(plan, line, report))]
         lines.append({"stage": "evaluate", "name": ", ".join(report["scores"]), "key": report["key"]})
     if decision and decision.evidence.get("promote"):
         lines.append({"stage": "promote", "name": decision.action, "key": decision.evidence["promote"]})
     return lines
 
 
-def _as_made(line: dict[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
-    """A foreseen step; the ensemble with the key it got, which depends on the trainings that succeeded."""
-    return {**line, "key": report["ensemble"]["key"]} if line["stage"] == ENSEMBLE else line
+def _as_made(plan: Plan, line: dict[str, Any], report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A foreseen step; the ensemble with the key it got, which depends on the trainings that succeeded.
+
+    None for an ensemble that was no longer wanted, since too few trainings succeeded.
+    """
+    if line["stage"] != ENSEMBLE:
+        return line
+    if report.get("ensemble"):
+        return {**line, "key": report["ensemble"]["key"]}
+    wanted = ensemble_step(plan, report["trained"]) if report.get("ensemble_failed") else None
+    return {**line, "name": wanted.name, "key": wanted.key, "failed": True} if wanted else None
 
 
 def _step(shelf: Shelf, plan: Plan, line: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,12 +83,13 @@ def _step(shelf: Shelf, plan: Plan, line: Mapping[str, Any]) -> dict[str, Any]:
     stage, key = line["stage"], line["key"]
     manifest = shelf.read(manifest_name(stage, key), LIVE_SECONDS)
     note = shelf.read(live_name(stage, key), LIVE_SECONDS) if manifest is None else None
-    state = "to compute"
+    if note and (note.get("run_id") != plan.run_id or note["state"] not in ("running", "failed")):
+        note = None  # another run's, or of a result that is gone
+    state = "failed" if line.get("failed") else "to compute"
     if manifest is not None:
         state = "computed" if manifest["about"].get("run_id") == plan.run_id else "already there"
-    elif note and note.get("run_id") == plan.run_id and note["state"] in ("running", "failed"):
+    elif note:
         state = note["state"]
-    progress = _shown(note) if note and state in ("running", "failed") else {}
     return {
         "stage": stage,
         "name": line["name"],
@@ -90,7 +99,7 @@ def _step(shelf: Shelf, plan: Plan, line: Mapping[str, Any]) -> dict[str, Any]:
         "estimate": line.get("estimate"),
         "at": manifest["about"].get("at", "") if manifest is not None else "",
         "by": manifest["about"].get("run_id", "") if manifest is not None else "",
-        "progress": progress,
+        "progress": _shown(note) if note else {},
     }
 
 

@@ -1,23 +1,26 @@
 """The trials of searches, kept in the store as they end: what a crash cannot take, and what the next search knows.
 
 `searches/KEY/RUN.json`: KEY stands for the titles, words and vectors that the trials trained on, so every trial under
-it can be compared with every other; RUN is who made them. Each run writes only its own.
+it can be compared with every other; RUN is who made them, and what was asked. Each run writes only its own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from pydantic import ValidationError
 
-from meli_tasks.artifacts import content_key
+from meli_tasks.artifacts import canonical_json, content_key
 from meli_tasks.core.errors import MeliError
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.runner import Step
-from meli_tasks.search.trial import Trial
+from meli_tasks.search.trial import Asked, Trial
 from meli_tasks.stages import VERSIONS
 from meli_tasks.store import Store, name_part
 
@@ -30,30 +33,34 @@ logger = logging.getLogger("meli_tasks")
 class Journal:
     """The trials of one run on one set of arrays. `spent` counts the seconds of all its attempts.
 
-    `start` is the set that it started from, `winner` the name under which the run's best was kept, once it was;
-    `before` are other runs' trials.
+    `part` is the last of its name: see `journal_part`. `start` is the set that it started from, `winner` the name under
+    which the run's best was kept, once it was; `before` are other runs' trials, `earlier` counts those of its own
+    earlier attempts.
     """
 
     store: Store
     folder: str
     run_id: str
+    part: str
     start: str
     spent: float = 0.0
     winner: str = ""
     trials: list[Trial] = field(default_factory=list)
     before: list[Trial] = field(default_factory=list)
+    earlier: int = 0
 
     @classmethod
-    def open(cls, store: Store, train: Step, run_id: str) -> Journal:
+    def open(cls, store: Store, train: Step, run_id: str, part: str) -> Journal:
         """The journal of a run whose trials have the inputs of `train`, with what an earlier attempt left in it."""
         key = content_key("search", VERSIONS["train"], {"architecture": train.params["architecture"]}, train.inputs)
-        journal = cls(store, f"{FOLDER}{key}/", run_id, train.name)
+        journal = cls(store, f"{FOLDER}{key}/", run_id, part, train.name)
         for name in store.names(journal.folder):
             blob = store.read(name)
             told = json.loads(blob.data) if blob else {"trials": []}
             trials = [Trial.from_json(trial) for trial in told["trials"]]
             if name == journal.name:
                 journal.spent, journal.winner, journal.trials = told["spent"], told["winner"], trials
+                journal.earlier = len(trials)
             else:
                 journal.before += _usable(trials)
         return journal
@@ -61,10 +68,21 @@ class Journal:
     @property
     def name(self) -> str:
         """The object's name in the store."""
-        return f"{self.folder}{name_part(self.run_id)}.json"
+        return f"{self.folder}{self.part}.json"
 
     def keep(self, spent: float) -> None:
         """Write it; while the store is away it stays as it was, and the search goes on."""
+        try:
+            self._write(spent)
+        except MeliError as error:
+            logger.warning("The trials could not be noted in the store, the search goes on: %s", error)
+
+    def won(self, name: str, spent: float) -> None:
+        """Note the winner's set. Errors: what the store says; a retry that knew nothing of it would keep another."""
+        self.winner = name
+        self._write(spent)
+
+    def _write(self, spent: float) -> None:
         self.spent = spent
         told = {
             "run_id": self.run_id,
@@ -73,15 +91,18 @@ class Journal:
             "winner": self.winner,
             "trials": [trial.to_json() for trial in self.trials],
         }
-        try:
-            self.store.write(self.name, json.dumps(told).encode())
-        except MeliError as error:
-            logger.warning("The trials could not be noted in the store, the search goes on: %s", error)
+        self.store.write(self.name, json.dumps(told).encode())
 
 
-def start_of(store: Store, run_id: str) -> str:
+def journal_part(run_id: str, asked: Asked, overrides: Mapping[str, Any]) -> str:
+    """What a run's journal is called: a run id can be asked differently, when a date is processed again."""
+    told = canonical_json([asdict(asked), dict(overrides)])
+    return f"{name_part(run_id)}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def start_of(store: Store, part: str) -> str:
     """The set that an earlier attempt of a run's search started from; empty when there was none."""
-    own = f"/{name_part(run_id)}.json"
+    own = f"/{part}.json"
     for name in store.names(FOLDER):
         if name.endswith(own) and (blob := store.read(name)):
             return str(json.loads(blob.data)["start"])

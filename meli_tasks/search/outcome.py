@@ -12,7 +12,7 @@ from meli_tasks.search.trial import Trial
 
 TOLD = (
     "name", "family", "start", "start_accuracy", "accuracy", "changed", "known", "importance", "minutes", "seconds",
-    "beyond", "interrupted",
+    "beyond", "interrupted", "ended",
 )  # fmt: skip
 STATES = ("finished", "pruned", "stopped", "failed")
 
@@ -23,7 +23,8 @@ class Outcome:
 
     `name` is the new set's, `step` its training and `manifest` its model, which stands in the store. `changed` maps a
     parameter to its value in the starting set and in the new one. `known` counts the trials of earlier searches that
-    it went by. `beyond` is what it took over its minutes.
+    it went by. `beyond` is what it took over its minutes. `ended` says why no further trial would have been of
+    use, where that was so.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Outcome:
     seconds: float
     beyond: float
     interrupted: bool
+    ended: str
 
     def count(self, state: str) -> int:
         """How many of its trials ended so."""
@@ -64,6 +66,7 @@ class Outcome:
         over = f", {self.beyond:.1f} s over" if self.beyond >= 0.1 else ""
         took = f"{self.seconds / 60:.1f} of {self.minutes:g} minutes{over}"
         told.append(f"{len(self.trials)} trials in {took}: {', '.join(counts)}")
+        told += [f"no further trial was of use: {self.ended}"] if self.ended else []
         told += [f"trial {trial.number} failed: {trial.reason}" for trial in self.trials if trial.state == "failed"]
         return told
 

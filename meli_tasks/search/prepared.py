@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from dataclasses import dataclass, replace
 from datetime import date
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from meli_tasks.core.errors import BadData
+from meli_tasks import named_sets
+from meli_tasks.core.errors import BadData, BadHyperparameters
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.plan import Plan
 from meli_tasks.request import Request
 from meli_tasks.runner import Runner, Step
-from meli_tasks.search.journal import Journal, start_of
+from meli_tasks.search.journal import Journal, journal_part, start_of
 from meli_tasks.search.proposals import Proposals
 from meli_tasks.search.space import Space
 from meli_tasks.search.start import plan_of_start
@@ -56,7 +58,11 @@ def prepare(asked: Asked, request: Request, runner: Runner, watcher: Watcher, as
         MeliError: whatever preparing the titles found wrong.
     """
     # A better set may have been trained since an earlier attempt began: its trials and minutes are those of its start.
-    asked = replace(asked, start=start_of(runner.store, runner.run_id) or asked.start)
+    part = journal_part(runner.run_id, asked, request.model_dump(mode="json")["overrides"])
+    before = start_of(runner.store, part)
+    with contextlib.suppress(BadHyperparameters):  # it was removed from the store since then
+        if before and named_sets.resolve(before, request.overrides, runner.settings):
+            asked = replace(asked, start=before)
     plan = plan_of_start(asked, request, runner.settings, runner.store, as_of)
     if asked.titles and plan.ingest.key != asked.titles:
         raise BadData(
@@ -77,7 +83,7 @@ def prepare(asked: Asked, request: Request, runner: Runner, watcher: Watcher, as
     importlib.import_module("meli_tasks.stages.train")  # brings torch: seconds that are no trial's
     fixed = {key.partition(".")[2] for key in request.overrides if key.startswith("train.")}
     reliable = np.load(inputs["preprocess"] / "train.reliable.npy", mmap_mode="r")
-    space = Space.around(start.train, unreliable=not bool(reliable.all()), fixed=fixed)
-    journal = Journal.open(runner.store, train, runner.run_id)
+    space = Space.around(start.train, unreliable=not bool(reliable.all()), fixed=fixed, cards=runner.settings.cards)
+    journal = Journal.open(runner.store, train, runner.run_id, part)
     proposals = Proposals(space, asked.seed, [*journal.before, *journal.trials])
     return Prepared(plan, name, start, train, inputs, space, journal, proposals)

@@ -31,6 +31,8 @@ from meli_tasks.search.winner import changes, keep, must_be_free
 
 # So many failures one after the other are no accident of some parameters.
 MOST_FAILURES = 10
+# So many in a row that taught nothing new: what can be proposed is tried.
+MOST_REPEATS = 20
 # What of its minutes a crash in the middle of a trial may give back.
 SECONDS_BETWEEN_NOTES = 30.0
 # What one trial may take, the first apart: few slow ones find less than many of the start's size.
@@ -77,16 +79,17 @@ class Search:
         self._spent_before = journal.spent
         journal.keep(self.spent)
         with self._runner.cache.work_folder() as work:
-            interrupted = False if journal.winner else self._try(prepared, work)
-            best = best_of(prepared.trials)
+            best, interrupted = self._kept_before(prepared), False
+            if best is None:
+                interrupted = self._try(prepared, work)
+                best = best_of(prepared.trials)
             if best is None and interrupted:
                 raise KeyboardInterrupt
             if best is None:
                 raise FailedSearch(self._why_nothing(journal.trials))
             if not journal.winner:
                 made_by = self._made_by(prepared)
-                journal.winner = keep(best, prepared.start, self._asked, made_by, self._store)
-                journal.keep(self.spent)
+                journal.won(keep(best, prepared.start, self._asked, made_by, self._store), self.spent)
             step = replace(prepared.step, name=journal.winner, params=best.params)
             manifest = self._model_of(best, step)
         return self._outcome(prepared, best, step, manifest, interrupted=interrupted)
@@ -100,10 +103,26 @@ class Search:
         """What is left of the minutes."""
         return self._asked.minutes * 60 - self.spent
 
+    def _kept_before(self, prepared: Prepared) -> Trial | None:
+        """The trial that an earlier attempt kept as a set; None when there was none, or the set is gone or another.
+
+        Another run may have found better since: the set's model is that of the set's own parameters all the same.
+        """
+        start, journal = prepared.start, prepared.journal
+        if journal.winner:
+            with contextlib.suppress(BadHyperparameters):
+                kept = named_sets.resolve(journal.winner, {}, self._runner.settings)
+                as_start = (kept.preprocess, kept.embed) == (start.preprocess, start.embed)
+                for trial in prepared.trials:
+                    if as_start and trial.state == "finished" and trial.train == kept.train:
+                        return trial
+            journal.winner = ""
+        return None
+
     def _try(self, prepared: Prepared, work: Path) -> bool:
         """Trials until the minutes are over; whether a person ended it."""
         try:
-            while self._goes_on(prepared.journal.trials):
+            while self._goes_on(prepared.journal.trials) and not of_no_use(prepared):
                 trial = self._one_trial(prepared, work)
                 prepared.proposals.tell(trial)
                 prepared.journal.trials.append(trial)
@@ -114,10 +133,8 @@ class Search:
         return False
 
     def _goes_on(self, trials: list[Trial]) -> bool:
-        """Whether there is time for a trial's first epoch, and reason to think that another may finish."""
+        """Whether another trial is wanted, and there is time for its first epoch."""
         if self._asked.most_trials and len(trials) >= self._asked.most_trials:
-            return False
-        if len(trials) >= MOST_FAILURES and all(trial.state == "failed" for trial in trials[-MOST_FAILURES:]):
             return False
         return self.seconds_left() > (median(self._first_epochs) if self._first_epochs else 0.0)
 
@@ -156,7 +173,8 @@ class Search:
             told=told,
             clock=self._clock,
         )
-        trial, summary = train(step, number, prepared.inputs, out, log, device=self._runner.settings.device)
+        settings = self._runner.settings
+        trial, summary = train(step, number, prepared.inputs, out, log, device=settings.device, cards=settings.cards)
         if log.first_epoch_seconds:
             self._first_epochs.append(log.first_epoch_seconds)
         if trial.state != "finished":
@@ -230,4 +248,21 @@ class Search:
             seconds=self.spent,
             beyond=max(0.0, -self.seconds_left()),
             interrupted=interrupted,
+            ended=of_no_use(prepared),
         )
+
+
+def of_no_use(prepared: Prepared) -> str:
+    """Why a further trial could teach nothing; empty while it could."""
+    trials = prepared.journal.trials
+    if trials and not prepared.space.distributions:
+        return "every parameter that a search varies is held"
+    last = trials[prepared.journal.earlier :][-MOST_FAILURES:]  # a task that is cleared tries again, maybe elsewhere
+    if len(last) == MOST_FAILURES and all(trial.state == "failed" for trial in last):
+        return f"{MOST_FAILURES} trials in a row failed"
+    if len(trials) < MOST_REPEATS:
+        return ""
+    first = len(trials) - MOST_REPEATS
+    tried = [trial.params for trial in trials]
+    repeats = (trial.known or trial.params in tried[:at] for at, trial in enumerate(trials) if at >= first)
+    return f"{MOST_REPEATS} trials in a row were known already" if all(repeats) else ""

@@ -41,7 +41,7 @@ class Choices:
 
 SPACE: dict[str, Numbers | Choices] = {
     "learning_rate": Numbers(3e-4, 3e-2, log=True),
-    "batch_size": Numbers(64, 4_096, log=True),
+    "batch_size": Choices((64, 128, 256, 512, 1_024, 2_048, 4_096)),
     "epochs": Numbers(2, 20),
     "weight_decay": Numbers(1e-6, 1.0, log=True),
     "dropout": Numbers(0.0, 0.7),
@@ -55,7 +55,7 @@ SPACE: dict[str, Numbers | Choices] = {
     "unreliable_weight": Numbers(0.0, 1.0, use="unreliable"),
     "ngram_dimensions": Numbers(32, 512, log=True, use="ngrams"),
     "ngram_dropout": Numbers(0.0, 0.7, use="ngrams"),
-    "word_dropout": Numbers(0.0, 0.4),
+    "word_dropout": Numbers(0.0, 0.4, use="ngrams"),
     "hidden": Choices(("", "128", "256", "512", "256,128")),
     "filters": Numbers(32, 512, log=True, use="cnn"),
     "filter_lengths": Choices(("1,2", "1,2,3", "2,3,4", "1,2,3,4"), use="cnn"),
@@ -70,17 +70,24 @@ class Space:
     distributions: Mapping[str, BaseDistribution]
 
     @classmethod
-    def around(cls, start: Train, *, unreliable: bool, fixed: Collection[str] = ()) -> Space:
-        """The space of a search. `unreliable`: some training titles are marked so; `fixed`: what stays as it is."""
+    def around(cls, start: Train, *, unreliable: bool, fixed: Collection[str] = (), cards: int = 1) -> Space:
+        """The space of a search. `unreliable`: some training titles are marked so; `fixed`: what stays as it is.
+
+        `cards` that train one set together share its batches evenly: other sizes are left out.
+        """
         uses = {"always", start.architecture, *(("ngrams",) if start.ngram_dimensions else ())}
         uses |= {"unreliable"} if unreliable else set()
         uses |= {"one_cycle"} if start.schedule == "one_cycle" else set()
-        found = {}
+        found: dict[str, Any] = {}
         for name, entry in SPACE.items():
             own = plain(getattr(start, name))
             if entry.use not in uses or name in fixed or (isinstance(entry, Numbers) and entry.log and own == 0):
                 continue  # a logarithmic range has no 0: a set that switches something off keeps it off
             found[name] = _distribution(name, entry, own)
+        if "batch_size" in found:
+            own = start.batch_size
+            sizes = [size for size in found["batch_size"].choices if size == own or size % cards == 0]
+            found["batch_size"] = CategoricalDistribution(sizes)
         return cls(start, found)
 
     def own_values(self) -> dict[str, Plain]:

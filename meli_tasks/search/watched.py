@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from meli_tasks.artifacts import Manifest
-from meli_tasks.core.errors import MeliError
+from meli_tasks.core.errors import MeliError, OutOfMemory
 from meli_tasks.runner import Step
 from meli_tasks.search.proposals import Proposals
 from meli_tasks.search.trial import State, Trial
@@ -79,7 +79,7 @@ class WatchedTraining:
 
 
 def train(
-    step: Step, number: int, inputs: Mapping[str, Path], out: Path, log: WatchedTraining, *, device: str
+    step: Step, number: int, inputs: Mapping[str, Path], out: Path, log: WatchedTraining, *, device: str, cards: int
 ) -> tuple[Trial, dict[str, Any]]:
     """Train a trial into the folder `out`, which is removed unless it finished; the trial and the stage's summary."""
     from meli_tasks.stages.train import run  # brings torch
@@ -89,7 +89,7 @@ def train(
     summary: dict[str, Any] = {}
     reason = ""
     try:
-        summary = run(inputs, out, step.params, log, device=device)
+        summary = run(inputs, out, step.params, log, device=device, cards=cards)
     except Ended as ended:
         state, reason = ended.state, str(ended)
     except (
@@ -97,7 +97,8 @@ def train(
         RuntimeError,
         MemoryError,
     ) as error:  # it diverged, or the memory of machine or card is too small
-        if isinstance(error, MeliError) and not error.permanent:
+        passing = isinstance(error, MeliError) and not error.permanent
+        if passing and not isinstance(error, OutOfMemory):  # this worker has no more memory: a smaller trial may fit
             raise
         state, reason = "failed", next(iter(str(error).strip().splitlines()), type(error).__name__)
     finally:

@@ -9,7 +9,6 @@ from typing import Any
 from meli_tasks import named_sets, stored_sets
 from meli_tasks.core.errors import BadHyperparameters, Conflict
 from meli_tasks.core.hyperparameters import HyperparameterSet
-from meli_tasks.plan import ENSEMBLE
 from meli_tasks.search.trial import Asked, Trial
 from meli_tasks.store import Store
 
@@ -18,10 +17,7 @@ MOST_NAMES = 1_000  # of one family and day
 
 def must_be_free(name: str, store: Store) -> None:
     """Errors: BadHyperparameters when a set has that name, or none may; before minutes are spent on it."""
-    if not stored_sets.is_name(name):
-        raise BadHyperparameters(f"{name!r} cannot name a set: a name has letters, digits, '_' and '-'.")
-    if name == ENSEMBLE:
-        raise BadHyperparameters(f"No set can be named {name!r}: so are the models that a run makes of its others.")
+    stored_sets.check_name(name)
     if named_sets.is_shipped(name):
         raise BadHyperparameters(f"The package has a set '{name}', and it stays what it is: choose another name.")
     if stored_sets.read(store, name) is not None:

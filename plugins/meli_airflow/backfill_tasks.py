@@ -41,8 +41,9 @@ class ApproveBackfill(ApprovalOperator):
 class RunOfDate(TriggerDagRunOperator):
     """Starts one date's run of `meli_training` and waits for it without holding a worker.
 
-    A run that is there already is not started anew: one that goes on is waited for, one that failed or left a set
-    untrained is resumed (what is in the store is not computed again), and one that is done is left alone.
+    A run that is there already is not started anew: one that goes on is waited for, one that failed, or left a set
+    untrained or its ensemble unmade, is resumed (what is in the store is not computed again), and one that is done is
+    left alone.
     """
 
     # What a person typed must not be rendered as a template.

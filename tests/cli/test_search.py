@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from meli_tasks import named_sets
 from meli_tasks.core.errors import BadHyperparameters
+from meli_tasks.plan import make_plan
+from meli_tasks.request import Request
 from meli_tasks.settings import Settings
 from tests.cli.program import document, here
 
@@ -57,6 +60,26 @@ def test_the_family_follows_the_set_to_start_from(store: str) -> None:
     assert resolved.train.architecture == "cnn"
     refused = here("search", "--minutes", "1", "--from", "quick_cnn", "--family", "mlp").exception
     assert "of the family cnn" in str(refused)
+
+
+def test_it_searches_on_exactly_the_titles_that_a_run_asked_alike_takes(store: str, tmp_path: Path) -> None:
+    words = ("funda", "silicona", "iphone", "mesa", "silla", "roja")
+    rows = [
+        f"{words[n % 3 + 3 * (n % 2)]} modelo {n},{'CASES' if n % 2 else 'CHAIRS'},2026-11-{1 + n % 20:02}"
+        for n in range(400)
+    ]
+    source = tmp_path / "titles.csv"
+    source.write_text("title,category,day\n" + "\n".join([*rows, *[",CASES,2026-11-09"] * 60]) + "\n")
+    asked = {"source": str(source), "window_days": 10, "date_column": "day", "max_bad_share": 0.5}
+    options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    small = ("--from", "quick_mlp", "--trials", "1", *SMALL)
+    outcome = document("search", "--minutes", "5", *small, "--as-of", "2026-11-12", *options)
+
+    settings = Settings.from_environment()
+    held = {"train.epochs": 2, "embed.epochs": 1, "preprocess.max_ngrams": 500}
+    request = Request.check({**asked, "sets": "quick_mlp", "overrides": held}, settings)
+    plan = make_plan(request, settings, "run", date(2026, 11, 12))
+    assert outcome["train"] == plan.sets["quick_mlp"].key
 
 
 def test_the_packages_own_sets_are_not_removed_and_all_are_listed_beside_a_broken_one(store: str) -> None:

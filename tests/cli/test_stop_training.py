@@ -28,6 +28,6 @@ def test_a_training_that_runs_is_asked_and_others_are_named(file_store: Store, m
     result = here("stop-training", "night", "mlp")
     assert result.exit_code == 0, result.output
     assert "ends within seconds" in result.output
-    assert StoredStops(file_store, "train", key).asked() is not None
+    assert StoredStops(file_store, "train", key, "night").asked() is not None
     assert document("stop-training", "night", "mlp")["key"] == key
-    assert StoredStops(file_store, "train", past.models["cnn"]).asked() is None
+    assert StoredStops(file_store, "train", past.models["cnn"], "night").asked() is None

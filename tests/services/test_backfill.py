@@ -10,10 +10,11 @@ import pytest
 
 from meli_tasks.artifacts import Manifest
 from meli_tasks.backfill.asked import MOST_RUNS, Backfill, backfill_form_fields
-from meli_tasks.backfill.preview import BackfillPreview, backfills, look_ahead
+from meli_tasks.backfill.preview import BackfillPreview, backfills, is_done, look_ahead
 from meli_tasks.backfill.report import BackfillReport, report
 from meli_tasks.core.errors import BadData, BadHyperparameters, MissingArtifact
 from meli_tasks.live import live_name
+from meli_tasks.past_runs import evaluated
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.plan import Plan
 from meli_tasks.request import Request
@@ -61,6 +62,13 @@ def run(settings: Settings, store: Store, seen: BackfillPreview, number: int, fa
     told = {"scores": scores, "failed": list(failed), "run_id": plan.run_id}
     store.write(f"{plan.folder}/evaluated.json", json.dumps(told).encode())
     return plan
+
+
+def evaluated_again(store: Store, plan: Plan, scores: dict[str, Any] | None = None, **more: Any) -> None:
+    """More of what the run's task evaluate leaves."""
+    told = evaluated(store, plan) or {}
+    told["scores"] |= scores or {}
+    store.write(f"{plan.folder}/evaluated.json", json.dumps(told | more).encode())
 
 
 @pytest.mark.parametrize(
@@ -201,6 +209,31 @@ def test_the_report_tells_what_was_computed_what_was_found_and_why_a_set_failed(
     assert found.dates[1].failed == {"quick_cnn": "train quick_cnn: The loss is not finite at step 12."}
     assert found.dates[2].failed == {"": "its run made no plan; its log in Airflow says why"}
     assert seen.dates[2].run_id in found.failures[1]
+
+
+def test_an_ensemble_has_its_score_in_the_report_and_one_that_failed_is_made_again(
+    settings: Settings, store: Store
+) -> None:
+    seen = previewed(settings, store)
+    whole, broken = run(settings, store, seen, 0), run(settings, store, seen, 1)
+    score = {"balanced_accuracy": 0.95, "interval": [0.9, 1.0], "top5": 1.0}
+    evaluated_again(store, whole, scores={"ensemble": score, "mlp (champion)": score})
+    evaluated_again(store, broken, ensemble_failed=True, trained=list(broken.sets))
+    step = broken.steps()[-1]
+    store.delete(f"ensemble/{step.key}/manifest.json")
+    assert [day.done for day in previewed(settings, store).dates] == [True, False, False]
+    assert not is_done(store, broken)
+    ended_well = {day.run_id for day in seen.dates}
+    found = report(previewed(settings, store), store, ended_well)
+    assert found.dates[0].scores.keys() == {"quick_mlp", "quick_cnn", "ensemble"}
+    assert found.dates[0].scores["ensemble"] == {"balanced_accuracy": 0.95, "interval": [0.9, 1.0]}
+    assert "ensemble 0.9500" in found.lines()[0]
+    assert (found.state, found.dates[1].state) == ("failed", "computed")
+    assert found.dates[1].failed == {"ensemble": "it could not be made"}
+    note = {"error": "The disk is full.", "run_id": broken.run_id}
+    store.write(live_name("ensemble", step.key), json.dumps(note).encode())
+    found = report(seen, store, ended_well)
+    assert found.dates[1].failed == {"ensemble": f"ensemble {step.name}: The disk is full."}
 
 
 def test_a_report_names_the_step_that_all_sets_wait_for(settings: Settings, store: Store) -> None:

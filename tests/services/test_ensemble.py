@@ -15,7 +15,9 @@ from mlflow.tracking import MlflowClient
 
 from meli_tasks.artifacts import Manifest
 from meli_tasks.ledger import Champion, Ledger
+from meli_tasks.live import live_name
 from meli_tasks.pages import Pages, Wanted
+from meli_tasks.plan import ensemble_step
 from meli_tasks.registered_model import MODEL
 from meli_tasks.registry import Registry
 from meli_tasks.store import Store
@@ -126,3 +128,20 @@ def test_the_step_of_an_ensemble_is_the_one_that_was_made_of_what_succeeded(run:
     assert steps()[0] == ("ensemble", ensemble.key, "already there")
     evaluate(run, ensemble, None)
     assert [stage for stage, *_ in steps()] == ["evaluate"]
+
+
+def test_an_ensemble_that_was_never_made_stays_in_the_run_s_steps_as_failed(run: PastRun, file_store: Store) -> None:
+    foreseen = {"stage": "ensemble", "name": "cnn, mlp", "key": "0" * 32}
+    file_store.write(f"{run.plan.folder}/preview.json", json.dumps({"steps": [foreseen]}).encode())
+    run.plan.request["ensemble"] = True
+    run.plan.save(file_store)
+    measured = run.evaluation()
+    scores = {label: run._scores(accuracy) for label, accuracy in run.accuracies.items()}
+    told = {**measured, "scores": scores, "run_id": run.run_id, "ensemble": None, "ensemble_failed": True}
+    file_store.write(f"{run.plan.folder}/evaluated.json", json.dumps(told).encode())
+    found = Pages(file_store).run(run.plan.name)["steps"][0]
+    wanted = ensemble_step(run.plan, ["mlp", "cnn"])
+    assert wanted is not None
+    assert (found["stage"], found["key"], found["state"], found["progress"]) == ("ensemble", wanted.key, "failed", {})
+    file_store.write(live_name("ensemble", wanted.key), json.dumps({"run_id": "another", "state": "running"}).encode())
+    assert Pages(file_store).run(run.plan.name)["steps"][0]["state"] == "failed"

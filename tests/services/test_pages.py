@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from meli_tasks import named_sets
 from meli_tasks.artifacts import manifest_name
 from meli_tasks.core.errors import MissingArtifact
 from meli_tasks.ledger import Champion, Ledger
 from meli_tasks.live import live_name
 from meli_tasks.pages import Pages, Wanted
+from meli_tasks.runner import Step
 from meli_tasks.store import Store
 from meli_tasks.store.file import FileStore
 from tests.services.past_run import PastRun
@@ -199,6 +201,26 @@ def test_a_guest_has_the_parameters_of_the_run_that_promoted_it(store: Counting)
     base = new.plan.name.removeprefix("plans/").removesuffix(".json")
     found = Pages(store).comparison(f"{base}/mlp (champion)", f"{base}/cnn")
     assert {line["name"]: line["left"] for line in found["parameters"]}["train.name"] == "mlp"
+
+
+def test_a_set_that_a_search_found_has_its_parameters_also_as_a_guest_of_another_run(store: Counting) -> None:
+    values = named_sets.load("quick_mlp")
+    run = PastRun(store, run_id="searched")
+    run.plan.request["search_minutes"] = 5
+    run.plan.save(store)
+    run.plan = run.plan.add_searched("found", Step("train", "found", values.train.model_dump()), values, store)
+    run.accuracies["found"] = 0.95
+    evaluate(run)
+    base = run.plan.name.removeprefix("plans/").removesuffix(".json")
+    found = Pages(store).comparison(f"{base}/found", f"{base}/mlp")
+    lines = {line["name"]: line["left"] for line in found["parameters"]}
+    assert (lines["preprocess.tokenizer"], lines["train.epochs"]) == (values.preprocess.tokenizer, values.train.epochs)
+    champion = promote(run, "found")
+    later = PastRun(store, run_id="later", accuracies={"cnn": 0.92}, seed=2)
+    evaluate(later, **{"found (champion)": (champion.train, 0.94)})
+    base = later.plan.name.removeprefix("plans/").removesuffix(".json")
+    guest = Pages(store).comparison(f"{base}/found (champion)", f"{base}/cnn")
+    assert {line["name"]: line["left"] for line in guest["parameters"]}["train.epochs"] == values.train.epochs
 
 
 @pytest.mark.parametrize("model", ["", "no", "no/such/model", "../../etc/passwd"])

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
+from meli_tasks import past_runs
 from meli_tasks.artifacts import need
+from meli_tasks.backfill.preview import is_done
 from meli_tasks.core.errors import BadData, Conflict
 from meli_tasks.ledger import Ledger
+from meli_tasks.pages import Pages
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.plan import Plan
 from meli_tasks.settings import Settings
+from meli_tasks.stages import ensemble as ensemble_stage
 
 SMALL: dict[str, Any] = {"source": "sample:rows=2500,seed=3", "sets": ["quick_mlp", "quick_cnn"]}
 
@@ -92,8 +96,9 @@ def test_the_ensemble_is_measured_beside_its_members_as_long_as_they_are_the_sam
     assert measured["models"]["ensemble"] == told["key"]
     assert scores["ensemble"]["balanced_accuracy"] > min(scores[name]["balanced_accuracy"] for name in plan.sets)
     assert pipeline.ensemble(plan, ["quick_mlp"]) is None
+    assert measured["ensemble_failed"] is False
     alone = pipeline.evaluate(plan, ["quick_mlp"], ["quick_cnn"])
-    assert alone["ensemble"] is None
+    assert (alone["ensemble"], alone["ensemble_failed"]) == (None, False)
     assert "quick_mlp" in alone["models"]
 
 
@@ -102,7 +107,35 @@ def test_a_run_that_wants_no_ensemble_has_none(settings: Settings, first: Any) -
     plan, _ = pipeline.plan({**SMALL, "ensemble": False}, None)
     assert "ensemble" not in {step.stage for step in plan.steps()}
     assert pipeline.ensemble(plan, list(plan.sets)) is None
-    assert pipeline.evaluate(plan, list(plan.sets), [])["ensemble"] is None
+    measured = pipeline.evaluate(plan, list(plan.sets), [])
+    assert (measured["ensemble"], measured["ensemble_failed"]) == (None, False)
+
+
+def test_an_ensemble_that_could_not_be_made_is_told_of_and_is_made_again(
+    settings: Settings, first: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: Any) -> dict[str, Any]:
+        raise BadData("The members do not fit together.")
+
+    pipeline = Pipeline(settings, "broken")
+    plan, _ = pipeline.plan({**SMALL, "ensemble_members": 2}, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(ensemble_stage, "run", breaks)
+        with pytest.raises(BadData, match="do not fit"):
+            pipeline.ensemble(plan, list(plan.sets))
+    measured = pipeline.evaluate(plan, list(plan.sets), [])
+    assert (measured["ensemble"], measured["ensemble_failed"], measured["failed"]) == (None, True, [])
+    told = past_runs.evaluated(pipeline.store, plan)
+    assert told is not None and told["ensemble_failed"]
+    assert not is_done(pipeline.store, plan)
+    steps = {step["stage"]: step for step in Pages(pipeline.store).run(plan.name)["steps"]}
+    assert (steps["ensemble"]["state"], steps["ensemble"]["progress"]["error"]) == (
+        "failed",
+        "The members do not fit together.",
+    )
+    pipeline.ensemble(plan, list(plan.sets))
+    pipeline.evaluate(plan, list(plan.sets), [])
+    assert is_done(pipeline.store, plan)
 
 
 def test_nothing_trained_is_nothing_to_evaluate(first: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.core.errors import BadData, BadHyperparameters, MissingArtifact
+from meli_tasks.named_sets import load as load_set
 from meli_tasks.plan import Plan, ensemble_step, evaluate_step, make_plan, no_ensemble
 from meli_tasks.preview import preview
 from meli_tasks.request import Request
@@ -58,6 +59,21 @@ def test_a_plan_keeps_its_name_when_a_stage_gets_a_new_version(
     plan.save(file_store)
     monkeypatch.setitem(VERSIONS, "train", VERSIONS["train"] + 1)
     assert Plan.load(file_store, plan.name).name == plan.name != plan_of(settings, sets=["quick_mlp"]).name
+
+
+@pytest.mark.parametrize("stage", ["ingest", "preprocess", "embed", "train"])
+def test_a_plan_of_an_older_version_is_not_run_on(
+    settings: Settings, file_store: Store, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    plan = plan_of(settings, date(2026, 11, 1), sets=["quick_mlp", "quick_cnn"], search_minutes=5)
+    plan.save(file_store)
+    other = plan_of(settings, sets=["quick_mlp"], overrides={"embed.dimensions": 16})  # on arrays of its own
+    plan.add_searched("found", other.sets["quick_mlp"], load_set("quick_mlp"), file_store)
+    assert list(Plan.load(file_store, plan.name, to_run=True).sets) == ["quick_mlp", "quick_cnn", "found"]
+    monkeypatch.setitem(VERSIONS, stage, VERSIONS[stage] + 1)
+    with pytest.raises(MissingArtifact, match=f"{plan.name} was planned by an older version.*: clear the task plan"):
+        Plan.load(file_store, plan.name, to_run=True)
+    assert Plan.load(file_store, plan.name).sets.keys() == {"quick_mlp", "quick_cnn", "found"}
 
 
 def test_asking_differently_under_the_same_run_overwrites_nothing(settings: Settings) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from meli_tasks import named_sets, stored_sets
 from meli_tasks.core.errors import BadHyperparameters, Conflict
-from meli_tasks.plan import make_plan
+from meli_tasks.plan import ENSEMBLE, make_plan
 from meli_tasks.request import Request
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
@@ -76,11 +76,33 @@ def test_the_packages_own_cannot_be_replaced(settings: Settings, store: Store) -
     assert named_sets.resolve("mlp", {}, settings) == named_sets.load("mlp")
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", "", "x" * 300, "two words"])
+@pytest.mark.parametrize("name", ["../up", "a/b", "", "x" * 300, "two words", "ñandú", "ñ" * 150])
 def test_what_is_no_name_is_refused(store: Store, name: str) -> None:
     with pytest.raises(BadHyperparameters, match="cannot name a set"):
         stored_sets.write(store, name, {}, {})
     assert stored_sets.read(store, name) is None
+
+
+@pytest.mark.parametrize("name", ["row", "category", ENSEMBLE, "mlp_probability"])
+def test_what_a_run_calls_something_else_names_no_set(settings: Settings, store: Store, name: str) -> None:
+    with pytest.raises(BadHyperparameters, match=f"No set can be named '{name}'"):
+        kept(store, name)
+    store.write(f"sets/{name}.yaml", b"extends: mlp\ntitle: put there by hand\n")
+    request = Request.check({"source": "sample:rows=50", "stored_sets": name}, settings)
+    with pytest.raises(BadHyperparameters, match=f"No set can be named '{name}'"):
+        make_plan(request, settings, "run", None)
+    stored_sets.remove(store, name)
+    assert stored_sets.names(store) == []
+
+
+@pytest.mark.parametrize(("train", "seen"), [("train: 5", "5"), ("train:", "None"), ("train: [1]", r"\[1\]")])
+def test_an_override_is_laid_over_no_section_that_is_none(
+    settings: Settings, store: Store, train: str, seen: str
+) -> None:
+    store.write("sets/odd.yaml", f"title: x\n{train}".encode())
+    for overrides in ({}, {"train.epochs": 2}, {"train.epochs": 2, "train.hidden": "5"}):
+        with pytest.raises(BadHyperparameters, match=f"train = {seen}, expected a section of keys"):
+            named_sets.resolve("odd", overrides, settings)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from meli_tasks.core.cards import check_shared
 from meli_tasks.core.hyperparameters import Train
 
 Accuracy = Callable[[Train], float]
@@ -18,14 +19,24 @@ class FakeTraining:
     def __init__(self, accuracy: Accuracy) -> None:
         self.accuracy = accuracy
         self.trained: list[Train] = []
+        self.cards: list[int] = []
         self.before_each_epoch: Callable[[], None] = lambda: None
         self.seconds = 0.0  # what an epoch says that it took
 
     def __call__(
-        self, inputs: Mapping[str, Path], out: Path, params: Mapping[str, Any], log: Any, **rest: Any
+        self,
+        inputs: Mapping[str, Path],
+        out: Path,
+        params: Mapping[str, Any],
+        log: Any,
+        *,
+        cards: int = 1,
+        **rest: Any,
     ) -> dict[str, Any]:
         train = Train.model_validate(dict(params))
         self.trained.append(train)
+        self.cards.append(cards)
+        check_shared(train, cards)
         reached = self.accuracy(train)
         history = []
         for epoch in range(1, train.epochs + 1):

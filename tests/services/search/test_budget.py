@@ -11,9 +11,11 @@ from meli_tasks import named_sets, stored_sets
 from meli_tasks.artifacts import find
 from meli_tasks.core.errors import FailedSearch
 from meli_tasks.core.hyperparameters import Train
+from meli_tasks.plan import make_plan
+from meli_tasks.runner import Runner
 from meli_tasks.search import Trial
 from meli_tasks.settings import Settings
-from tests.services.search.searching import Watching, good, searched
+from tests.services.search.searching import SMALL, Watching, good, request, searched
 
 HELD = {"train.epochs": 6}
 
@@ -132,12 +134,7 @@ def test_after_a_crash_the_same_run_goes_on_with_what_is_left_of_its_minutes(set
 
 def test_a_crash_within_a_trial_gives_no_minutes_back_and_the_start_stays(settings: Settings, fake: Any) -> None:
     now = [0.0]
-    start = named_sets.load("quick_mlp").train
-
-    def crashes(params: Train) -> float:
-        return 0.9 if params == start else 0.5
-
-    training = fake(crashes)
+    training = fake(lambda params: 0.95 if params.seed == 9 else 0.5)
 
     def an_epoch_later() -> None:
         now[0] += 10
@@ -145,15 +142,21 @@ def test_a_crash_within_a_trial_gives_no_minutes_back_and_the_start_stays(settin
             raise OSError("killed")
 
     training.before_each_epoch = an_epoch_later
-    held = {"train.epochs": 12}
+    asked: dict[str, Any] = {"minutes": 20, "start": "", "most_trials": 2, "clock": lambda: now[0]}
+    held = {"overrides": {**SMALL, "train.epochs": 12}}
     with pytest.raises(OSError, match="killed"):
-        searched(settings, minutes=20, most_trials=0, params={"overrides": held}, clock=lambda: now[0])
+        searched(settings, params=held, **asked)
     journal = next(iter(settings.open_store().names("searches/")))
     told = json.loads(settings.open_store().read(journal).data)  # type: ignore[union-attr]
-    assert (told["start"], len(told["trials"]), told["spent"]) == ("quick_mlp", 1, 160.0)
+    assert (told["start"], len(told["trials"]), told["spent"]) == ("mlp", 1, 160.0)
     training.before_each_epoch = lambda: None
-    again = searched(settings, minutes=20, start="", most_trials=2, params={"overrides": held}, clock=lambda: now[0])
-    assert again.start == "quick_mlp"
+    values = named_sets.load("mlp").model_dump(mode="json")
+    values["train"]["seed"] = 9
+    stored_sets.write(settings.open_store(), "better", values, {})  # trained meanwhile: others start from it
+    plan = make_plan(request(settings, sets=["better"], **held), settings, "", None)
+    Runner(settings).run(plan.sets["better"])
+    assert searched(settings, params=held, **asked).start == "mlp"
+    assert searched(settings, params=held, **asked, run_id="two").start == "better"
 
 
 def test_asked_again_after_its_end_the_same_run_answers_without_a_trial(settings: Settings, fake: Any) -> None:

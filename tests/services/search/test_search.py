@@ -10,12 +10,14 @@ import pytest
 
 from meli_tasks import named_sets, stored_sets
 from meli_tasks.artifacts import find
-from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, FailedSearch
+from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, FailedSearch, OutOfMemory, StoreUnreachable
 from meli_tasks.core.hyperparameters import Train
+from meli_tasks.form import form_fields
 from meli_tasks.pages import Pages, Wanted
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.plan import Plan, make_plan
 from meli_tasks.runner import Runner
+from meli_tasks.search.space import SPACE
 from meli_tasks.settings import Settings
 from tests.services.search.searching import SMALL, SOURCE, Watching, good, request, searched
 
@@ -62,7 +64,7 @@ def test_names_are_numbered_and_those_that_stand_are_refused_before_anything_is_
     first, second = (searched(settings, run_id=f"run{number}", most_trials=1).name for number in (1, 2))
     assert second == f"{first}_2"
     training.trained.clear()
-    for name in (first, "mlp", "a name"):
+    for name in (first, "mlp", "a name", "row", "my_probability", "ensemble"):
         with pytest.raises(BadHyperparameters, match=name):
             searched(settings, name=name)
     assert training.trained == []
@@ -84,6 +86,66 @@ def test_a_trial_that_fails_is_named_and_the_others_go_on(settings: Settings, fa
     assert 0 < len(failed) < 15
     assert {trial.reason for trial in failed} <= {"the loss is not finite at step 3 of 9", "CUDA out of memory"}
     assert f"trial {failed[0].number} failed: {failed[0].reason}" in outcome.lines()
+
+
+def test_a_trial_too_large_for_the_card_fails_alone_and_a_store_that_is_away_ends_the_search(
+    settings: Settings, fake: Any
+) -> None:
+    def full(params: Train) -> float:
+        if len(training.trained) == 2:
+            raise OutOfMemory("The memory of cuda:0 is full even with batches of 16")
+        return good(params)
+
+    training = fake(full)
+    outcome = searched(settings, most_trials=4)
+    assert [trial.state for trial in outcome.trials if trial.number != 2].count("failed") == 0
+    assert (outcome.trials[1].state, outcome.trials[1].reason[:32]) == ("failed", "The memory of cuda:0 is full eve")
+    assert len(outcome.trials) == 4
+
+    def away(params: Train) -> float:
+        raise StoreUnreachable("away")
+
+    fake(away)
+    with pytest.raises(StoreUnreachable):
+        searched(settings, run_id="two", params={"overrides": {"train.seed": 5}})
+
+
+def test_all_cards_train_each_trial(settings: Settings, fake: Any) -> None:
+    training = fake(good)
+    outcome = searched(settings.model_copy(update={"cards": 2}), most_trials=8)
+    assert set(training.cards) == {2}
+    assert outcome.count("failed") == 0
+    assert len({train.batch_size for train in training.trained}) > 1
+
+
+def test_a_search_with_nothing_to_vary_ends_after_its_start(settings: Settings, fake: Any) -> None:
+    training = fake(good)
+    start = named_sets.load("quick_mlp").train.model_dump(mode="json")
+    held = {f"train.{name}": start[name] for name in SPACE}
+    outcome = searched(settings, most_trials=200, params={"overrides": held})
+    assert (len(training.trained), len(outcome.trials)) == (1, 1)
+    assert any("every parameter that a search varies is held" in line for line in outcome.lines())
+
+
+def test_a_search_that_proposes_only_what_is_known_ends(settings: Settings, fake: Any) -> None:
+    fake(lambda params: 0.9 if params.class_weights == "none" else 0.5)
+    start = named_sets.load("quick_mlp").train.model_dump(mode="json")
+    held = {f"train.{name}": start[name] for name in SPACE if name != "class_weights"}
+    outcome = searched(settings, most_trials=200, params={"overrides": held})
+    assert len(outcome.trials) < 60
+    assert outcome.to_json()["ended"] == "20 trials in a row were known already"
+    assert searched(settings, run_id="two").ended == ""
+
+
+def test_what_somebody_put_among_the_sets_breaks_no_search(settings: Settings, fake: Any) -> None:
+    fake(good)
+    store = settings.open_store()
+    store.write("sets/ensemble.yaml", b"extends: mlp\ntitle: hand-made\n")
+    store.write("sets/row.yaml", b"extends: mlp\ntitle: hand-made\n")
+    store.write("sets/number.yaml", b"extends: mlp\ntitle: odd\ntrain: 5\n")
+    store.write("sets/empty.yaml", b"title: odd\ntrain:\n")
+    outcome = searched(settings, start="", most_trials=1, params={"overrides": {**SMALL, "train.epochs": 2}})
+    assert outcome.start == "mlp"
 
 
 def test_a_search_whose_trials_all_fail_ends_soon_and_says_why(settings: Settings, fake: Any) -> None:
@@ -206,6 +268,14 @@ def test_pages_that_knew_the_plan_before_show_what_was_found(settings: Settings)
     plan.add_searched("found", other, values, pipeline.store)
     pages._shelf._listed.clear()  # what was listed less than three seconds ago is not listed again
     assert {row["set"] for row in pages.models(Wanted())["rows"]} == {"quick_cnn", "found"}
+
+
+def test_a_search_within_a_run_ends_before_the_run_must(settings: Settings) -> None:
+    """The DAG gives a run 23 hours; what comes after the search needs some of them."""
+    assert request(settings, search_minutes=1_200).search_minutes == 1_200
+    with pytest.raises(BadHyperparameters, match="search_minutes = 1201"):
+        request(settings, search_minutes=1_201)
+    assert form_fields(settings)["search_minutes"]["maximum"] == 1_200
 
 
 def test_a_source_that_changed_since_the_plan_is_refused(settings: Settings, fake: Any) -> None:

@@ -18,7 +18,8 @@ def test_the_table_names_parameters_and_stays_within_the_schema(name: str) -> No
     ends = (entry.low, entry.high) if isinstance(entry, Numbers) else ()
     for end in ends:
         value = int(end) if Train.model_fields[name].annotation is int else end
-        assert getattr(Train.model_validate({"architecture": "mlp", name: value}), name) == value
+        rest = {"architecture": "mlp"} | ({"ngram_dimensions": 64} if entry.use == "ngrams" else {})
+        assert getattr(Train.model_validate({**rest, name: value}), name) == value
 
 
 @pytest.mark.parametrize("name", named_sets.names())
@@ -38,6 +39,22 @@ def test_what_would_change_nothing_is_not_searched() -> None:
     assert more - searched >= {"ngram_dropout", "ngram_dimensions", "filters", "warmup_share", "unreliable_weight"}
     assert "epochs" not in Space.around(rich, unreliable=True, fixed=["epochs"]).distributions
     assert "weight_decay" not in Space.around(Train(architecture="mlp", weight_decay=0), unreliable=True).distributions
+
+
+@pytest.mark.parametrize("cards", [1, 2, 3, 16])
+def test_batches_are_such_that_the_cards_can_share_them(cards: int) -> None:
+    start = Train(architecture="mlp", batch_size=48 * cards)
+    space = Space.around(start, unreliable=False, cards=cards)
+    proposals = Proposals(space, 1)
+    seen = set()
+    for number in range(30):
+        params = space.train(proposals.next())
+        seen.add(params["batch_size"])
+        proposals.tell(Trial(number, params, "finished", 0.5 + number % 3 / 10, 1.0, 1))
+    assert start.batch_size in seen
+    assert {size for size in seen if size % cards} == set()
+    assert seen - {start.batch_size} <= {64, 128, 256, 512, 1_024, 2_048, 4_096}
+    assert (len(seen) > 1) == (cards != 3)
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
