@@ -60,31 +60,34 @@ def test_a_training_that_was_killed_ends_with_the_weights_of_an_undisturbed_one(
     assert without_clock == [replace(epoch, seconds=0.0) for epoch in undisturbed.epochs]
 
 
-def test_a_state_from_another_kind_of_device_goes_on_with_a_dropout_of_its_own() -> None:
+def begun_with_dropout() -> Training:
     params = params_of(dropout=0.3)
-    titles, validation = titles_of(150, 1), titles_of(60, 2)
-    killed = Training(network_for(params), titles, validation, params)
+    return Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
+
+
+def saved_in_the_first_epoch() -> State:
+    killed = begun_with_dropout()
     next(killed.run(progress_seconds=0))
-    state = saved(killed.state())
+    return saved(killed.state())
+
+
+def test_a_state_from_another_kind_of_device_goes_on_with_a_dropout_of_its_own() -> None:
+    state = saved_in_the_first_epoch()
     # No card is here: a card's generator has a state of 16 bytes.
     elsewhere = State(
         {**state.facts, "device": "cuda"}, {**state.tensors, "dropout": torch.zeros(16, dtype=torch.uint8)}
     )
-    resumed = Training(network_for(params), titles, validation, params)
+    resumed = begun_with_dropout()
     resumed.resume(elsewhere)
     list(resumed.run())
     assert [epoch.epoch for epoch in resumed.epochs] == [1, 2, 3]
 
 
 def test_cards_that_resume_drop_differently() -> None:
-    params = params_of(dropout=0.3)
-    titles, validation = titles_of(150, 1), titles_of(60, 2)
-    killed = Training(network_for(params), titles, validation, params)
-    next(killed.run(progress_seconds=0))
-    state = saved(killed.state())
+    state = saved_in_the_first_epoch()
     drawn = []
     for number in range(2):
-        resumed = Training(network_for(params), titles, validation, params)
+        resumed = begun_with_dropout()
         resumed.cards = SimpleNamespace(number=number, count=2)  # type: ignore[assignment]
         resumed.resume(state)
         drawn.append(torch.rand(8, generator=resumed.network.generator))
