@@ -63,6 +63,11 @@ class WeightAverage:
         finally:
             self._swap()
 
+    def take_over(self) -> None:
+        """Gives the network the averages for good, once its training has ended."""
+        self._settle()
+        self._swap()
+
     def tensors(self) -> dict[str, Tensor]:
         """What `load` takes, by name."""
         named = {f"dense.{place}": value for place, value in enumerate(self.averages)}

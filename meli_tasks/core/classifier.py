@@ -50,9 +50,7 @@ class TitleClassifier:
 
     def knows(self, title: str) -> bool:
         """Whether a word or an n-gram of the title is in the vocabulary; all others get the same answer."""
-        encoded = self.encoder.encode([title])
-        words = (encoded.tokens > UNKNOWN) & (encoded.tokens < FIRST_WORD + len(self.encoder.words))
-        return bool(words.any() or len(encoded.phrases) or len(encoded.new_ngrams))
+        return self.encoder.knows(title)
 
     @torch.inference_mode()
     def answer(self, encoded: Encoded, sharpness: float = 1.0) -> Tensor:

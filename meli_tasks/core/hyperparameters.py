@@ -28,6 +28,9 @@ class Preprocess(Section):
     max_words: int = Field(50_000, ge=2, le=5_000_000, description="words in the vocabulary at most, by frequency")
     min_word_count: int = Field(1, ge=1, le=1_000_000, description="occurrences in the training titles a word needs")
     max_title_words: int = Field(40, ge=1, le=1_000, description="words; a longer title is cut")
+    boundaries: bool = Field(
+        False, description="a word of its own at each end of a title: pairs and filters see where it begins and ends"
+    )
     max_ngrams: int = Field(
         0, ge=0, le=5_000_000, description="word and character n-grams numbered at most; 0 for none"
     )
@@ -115,7 +118,9 @@ class Train(Section):
     patience: int = Field(
         0, ge=0, le=10_000, description="epochs without a better balanced accuracy before stopping; 0 never stops"
     )
-    keep: Literal["best", "last"] = Field("best", description="which epoch's weights become the model")
+    keep: Literal["best", "last"] = Field(
+        "best", description="the epoch whose weights become the model; one that is asked to stop keeps the best"
+    )
     seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of the weights, the order and the dropout")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",

@@ -51,15 +51,18 @@ class NgramBag(nn.Module):
         """
         ngrams = batch.ngrams
         assert ngrams is not None
-        count = len(ngrams.ids)
+        count, word_count = len(ngrams.ids), len(ngrams.offsets) - 1
         local, vectors = self.table.lookup(torch.cat([ngrams.ids, ngrams.phrases]))
-        words = _sums(local[:count], vectors, ngrams.offsets, self._thinned(ngrams.weights, self.ngram_dropout))
+        weights = self._thinned(torch.cat([ngrams.weights, ngrams.phrase_weights]), self.ngram_dropout)
+        phrase_weights = self._thinned(weights[count:], self.word_dropout)
+        # Words and titles' phrases in one: two sums would have a gradient each of the whole table's size, to be added.
+        offsets = torch.cat([ngrams.offsets, ngrams.phrase_offsets[1:] + count])
+        sums = _sums(local, vectors, offsets, torch.cat([weights[:count], phrase_weights]))
+        words, phrases = sums[:word_count], sums[word_count:]
         if self.baked is not None:
             words = self._with_baked(words)
-        phrase_weights = self._thinned(self._thinned(ngrams.phrase_weights, self.ngram_dropout), self.word_dropout)
         token_weights = self._thinned(words.new_ones(len(ngrams.places)), self.word_dropout)
-        total = _sums(ngrams.places, words, batch.offsets, token_weights)
-        total = total + _sums(local[count:], vectors, ngrams.phrase_offsets, phrase_weights)
+        total = _sums(ngrams.places, words, batch.offsets, token_weights) + phrases
         return torch.relu(total * ngrams.scales[:, None] + self.bias), words
 
     def _with_baked(self, new: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ class RowAdam:
         divisor = square.div(1 - BETAS[1] ** steps).sqrt_().add_(EPSILON)
         change = gradient.mul_(divisor.reciprocal_()[:, None])
         if self.decay:
-            change.add_(self.table.weight.index_select(0, rows), alpha=self.decay)
+            change.add_(self.table.current(rows), alpha=self.decay)
         return rows, square, change
 
     @torch.no_grad()

@@ -67,6 +67,12 @@ class RowTable(nn.Module):
             first, last = torch.searchsorted(rows, torch.tensor([first, last], device=rows.device)).tolist()
         return rows[first:last], gradient[first:last]
 
+    def current(self, rows: Tensor) -> Tensor:
+        """The vectors of these rows (n, dimensions): what the last lookup gathered, if it was for them."""
+        if self._touched is not None and self._touched[0] is rows:
+            return self._touched[1].detach()
+        return self.weight.index_select(0, rows)
+
 
 def distinct_of(ids: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Ids below `count` (any shape) -> (the distinct ones, ascending; each id's position among those)."""

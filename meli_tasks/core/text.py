@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from meli_tasks.core.boundaries import BOUNDARIES, bounded
 from meli_tasks.core.hyperparameters import Preprocess
 from meli_tasks.core.ngrams import FIRST_WORD, frequent_ngrams, ngrams_by_word
 from meli_tasks.core.phrases import Phrases
@@ -44,7 +45,7 @@ class Encoded:
 class Encoder:
     """Numbers words and n-grams. Word ids: 0 pads, 1 is unknown, words from 2. N-gram numbers count from 0."""
 
-    def __init__(  # noqa: PLR0917 - all seven are what an encoder is
+    def __init__(  # noqa: PLR0917 - all eight are what an encoder is
         self,
         tokenizer: str,
         words: Sequence[str],
@@ -53,6 +54,7 @@ class Encoder:
         word_ngrams: tuple[int, int],
         character_ngrams: tuple[int, int],
         max_title_words: int,
+        boundaries: bool = False,
     ) -> None:
         if len(ngram_weights) != len(ngrams):
             raise ValueError(f"{len(ngrams)} n-grams, but {len(ngram_weights)} weights")
@@ -63,6 +65,7 @@ class Encoder:
         self.word_ngrams = (word_ngrams[0], word_ngrams[1])
         self.character_ngrams = (character_ngrams[0], character_ngrams[1])
         self.max_title_words = max_title_words
+        self.boundaries = boundaries
         self._word_ids = {word: index for index, word in enumerate(self.words, FIRST_WORD)}
         self._numbers = {ngram: index for index, ngram in enumerate(self.ngrams)}
         self._phrases = self._known_phrases()
@@ -84,6 +87,8 @@ class Encoder:
         """The same from lists of words, as `tokenize` gives them."""
         longest = self.max_title_words
         titles = [words if len(words) <= longest else words[:longest] for words in titles]
+        if self.boundaries:
+            titles = [bounded(words) for words in titles]
         lengths = np.fromiter(map(len, titles), np.int64, len(titles))
         offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
         if not self.ngrams:
@@ -103,6 +108,13 @@ class Encoder:
             np.concatenate(rows) if rows else np.zeros(0, dtype=np.int32),
             np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(sizes))),
         )
+
+    def knows(self, title: str) -> bool:
+        """Whether a word or an n-gram of the title has a number; all others look the same."""
+        encoded = self.encode([title])
+        known = encoded.tokens[encoded.tokens < FIRST_WORD + len(self.words)]
+        nothing = [PAD, UNKNOWN, *(self._word_ids.get(mark, UNKNOWN) for mark in BOUNDARIES)]
+        return bool((~np.isin(known, nothing)).any() or len(encoded.phrases) or len(encoded.new_ngrams))
 
     def find_phrases(
         self, tokens: NDArray[np.int32], offsets: NDArray[np.int64]
@@ -131,6 +143,7 @@ class Encoder:
         return {
             "tokenizer": self.tokenizer,
             "max_title_words": self.max_title_words,
+            "boundaries": self.boundaries,
             "word_ngrams": list(self.word_ngrams),
             "character_ngrams": list(self.character_ngrams),
             "words": self.words,
@@ -149,6 +162,7 @@ class Encoder:
             word_ngrams=tuple(stored["word_ngrams"]),
             character_ngrams=tuple(stored["character_ngrams"]),
             max_title_words=stored["max_title_words"],
+            boundaries=stored["boundaries"],
         )
 
 

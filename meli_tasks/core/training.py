@@ -119,7 +119,7 @@ class Training:
     def run(self, progress_seconds: float = 0.5) -> Iterator[Progress | Epoch]:
         """Trains in place, where network and titles are; yields `Progress` now and then and an `Epoch` each.
 
-        Afterwards the network holds the weights of the best epoch (ties go to the earlier), or of the last.
+        Afterwards the network holds the weights of the epoch that `kept_epoch` names.
         Raises Diverged before the step whose loss or gradient is not finite, OutOfMemory when even the smallest batch
         does not fit.
         """
@@ -130,9 +130,23 @@ class Training:
             yield from self._steps(progress_seconds)
             if self.titles_done:
                 yield self._close_epoch(*self._measured(), time.monotonic() - began)
-        if self.kept is not None:
+        if self.kept is not None and self.keeps_best:
             self.network.load_state_dict(self.kept)
+        elif self.average:
+            self.average.take_over()
         self.network.eval()
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the best epoch is wanted: who stops a training early gets that, whatever it kept at its end."""
+        return self.params.keep == "best" or self.stopped
+
+    @property
+    def kept_epoch(self) -> Epoch:
+        """The epoch whose weights the network ends with: the best (ties go to the earlier), or the last."""
+        if self.keeps_best:
+            return max(self.epochs, key=lambda epoch: epoch.validation_balanced_accuracy)
+        return self.epochs[-1]
 
     def stop(self) -> None:
         """Ends the training as if its patience had: the epoch under way is cut short, measured, and may be the best."""
@@ -192,10 +206,10 @@ class Training:
         closed = Epoch(self.epoch, mean_loss, loss, accuracy, rate, seconds, better)
         self.epochs.append(closed)
         self.stale = 0 if better else self.stale + 1
-        if self.params.keep == "last" or better:
-            self.best = max(accuracy, self.best)
-            # The last epoch's weights need no copy, they are in the network already; their average is not.
-            copy = self.average or (self.params.keep == "best" and self.epoch < self.params.epochs)
+        if better:
+            self.best = accuracy
+            # The last epoch's weights need no copy: they, and their average, are there when the training ends.
+            copy = self.epoch < self.params.epochs
             with self.average.in_place() if self.average else nullcontext():
                 self.kept = {name: value.clone() for name, value in self.network.state_dict().items()} if copy else None
         self.epoch, self.titles_done = self.epoch + 1, 0

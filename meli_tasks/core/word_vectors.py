@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from meli_tasks.core.boundaries import BOUNDARIES
 from meli_tasks.core.text import FIRST_WORD, PAD, UNKNOWN
 
 COUNTED_AT_ONCE = 1 << 20  # tokens
@@ -38,16 +39,19 @@ def blank_vectors(words: int, dimensions: int, unknown: str, seed: int) -> NDArr
 def coverage_of(tokens: NDArray[np.int32], words: Sequence[str], has_vector: NDArray[np.bool_], shown: int) -> Coverage:
     """Coverage of the titles' words; `tokens` are ids as preprocess wrote them, `has_vector` is by id.
 
-    Ids beyond `has_vector` are words outside the vocabulary.
+    Ids beyond `has_vector` are words outside the vocabulary. The marks of a title's ends are no words here.
     """
     counts = np.zeros(len(has_vector), dtype=np.int64)
     for low in range(0, len(tokens), COUNTED_AT_ONCE):  # bincount makes its input eight bytes a token
         counts += np.bincount(within(tokens[low : low + COUNTED_AT_ONCE], len(counts)), minlength=len(counts))
-    missing = np.flatnonzero(~has_vector[FIRST_WORD:]) + FIRST_WORD
+    real = np.ones(len(has_vector), dtype=np.bool_)
+    real[[id for id, word in enumerate(words, FIRST_WORD) if word in BOUNDARIES]] = False
+    marks = int(counts[~real].sum())
+    missing = np.flatnonzero((~has_vector & real)[FIRST_WORD:]) + FIRST_WORD
     frequent = missing[np.argsort(-counts[missing], kind="stable")][:shown]
     return Coverage(
-        words=float(counts[has_vector].sum() / max(1, len(tokens))),
-        vocabulary=float(has_vector[FIRST_WORD:].mean()) if len(words) else 0.0,
+        words=float(counts[has_vector & real].sum() / max(1, len(tokens) - marks)),
+        vocabulary=float(has_vector[real][FIRST_WORD:].mean()) if len(words) else 0.0,
         uncovered=[(words[index - FIRST_WORD], int(counts[index])) for index in frequent],
     )
 

@@ -43,7 +43,7 @@ def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, An
     categories, unseen = _categories(titles, log)
     sizes = {split: sum(titles[split][category] for category in categories) for split in SPLITS}
     read = read_titles(listings, categories, settings.tokenizer)
-    numbers = WordNumbers(settings.tokenizer, settings.max_title_words)
+    numbers = WordNumbers(settings.tokenizer, settings.max_title_words, settings.boundaries)
     numbered = number_titles(out, read, numbers, sum(sizes.values()), log)
     vocabulary = _vocabulary(numbered, settings, sizes["train"])
     # With n-grams every word has an id, for every word has n-grams.
@@ -147,6 +147,7 @@ def _learn(out: Path, words: list[str], vocabulary: int, settings: Preprocess) -
         word_ngrams=settings.word_ngrams,
         character_ngrams=settings.character_ngrams,
         max_title_words=settings.max_title_words,
+        boundaries=settings.boundaries,
     )
 
 

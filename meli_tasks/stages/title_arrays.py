@@ -135,7 +135,7 @@ class Numbered:
     counts: NDArray[np.int64]
     """How often each stands in the training titles, shape (words,)."""
     word_totals: dict[str, int]
-    """Words that the titles have in all, by split."""
+    """Words that the titles have in all, the marks of their ends not counted, by split."""
     empty_share: dict[str, float]
     """Share of the titles that have no word, by split."""
 
@@ -161,7 +161,7 @@ def number_titles(out: Path, titles: Iterator[Titles], numbers: WordNumbers, row
     return Numbered(
         numbers.words,
         _added(counts, np.zeros(len(numbers), np.int64)),
-        {split: file.words for split, file in files.items()},
+        {split: file.words - numbers.marks * (file.titles - file.empty) for split, file in files.items()},
         {split: file.empty / file.titles for split, file in files.items()},
     )
 

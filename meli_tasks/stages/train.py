@@ -25,6 +25,7 @@ from meli_tasks.core.cards import Cards
 from meli_tasks.core.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
 from meli_tasks.core.hyperparameters import Section, Train
+from meli_tasks.core.memory import keep_freed_memory
 from meli_tasks.core.networks import TitleNetwork, build
 from meli_tasks.core.text import FIRST_WORD, Encoder
 from meli_tasks.core.training import Epoch, Progress, State, Training
@@ -66,6 +67,7 @@ def run(
     """
     settings = params if isinstance(params, Train) else Train.model_validate(dict(params))
     device = chosen_device(device, log)
+    keep_freed_memory()
     check_cards(cards, device, settings)
     states = checkpoints or NoCheckpoints()
     checkpoint = states.newest()
@@ -81,8 +83,7 @@ def run(
         checkpoint.unlink()
     network, epochs, titles = training.network, training.epochs, len(training.titles)
     size = parameter_counts(network)
-    best = max(epochs, key=lambda epoch: epoch.validation_balanced_accuracy)
-    kept = best if settings.keep == "best" else epochs[-1]
+    kept = training.kept_epoch
     seconds = time.monotonic() - began
     log.info(
         f"kept epoch {kept.epoch}: balanced accuracy {kept.validation_balanced_accuracy:.4f} on validation; "

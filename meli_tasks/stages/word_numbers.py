@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from meli_tasks.core.boundaries import BEGIN, BOUNDARIES, END, bounded_rows
 from meli_tasks.core.tokenizers import Tokenizer, tokenizer_of
 from meli_tasks.stages.listings.columns import texts
 
@@ -98,15 +99,21 @@ def _with_room(values: NDArray[Number], length: int) -> NDArray[Number]:
 class WordNumbers:
     """Numbers words in the order in which they turn up; which of them get an id is only known when all were seen."""
 
-    def __init__(self, tokenizer: str, longest: int) -> None:
-        """`longest`: words; what a title has beyond them is cut off."""
+    def __init__(self, tokenizer: str, longest: int, boundaries: bool = False) -> None:
+        """`longest`: words; what a title has beyond them is cut off. `boundaries`: see that module."""
         self._rules = tokenizer_of(tokenizer)
         self._longest = longest
+        self._boundaries = boundaries
         self._words = _Numbers()
         self._pieces, self._words_of_pieces = _Numbers(), _RaggedRows()
 
     def __len__(self) -> int:
         return len(self._words)
+
+    @property
+    def marks(self) -> int:
+        """How many of a title's words are marks of its ends; a title without words has none."""
+        return len(BOUNDARIES) if self._boundaries else 0
 
     @property
     def words(self) -> list[str]:
@@ -122,6 +129,8 @@ class WordNumbers:
             position = np.arange(len(tokens)) - np.repeat(bounds[:-1], lengths)
             tokens = tokens[position < self._longest]
             lengths = np.minimum(lengths, self._longest)
+        if self._boundaries:
+            return bounded_rows(tokens, lengths, self._words[BEGIN], self._words[END])
         return tokens, lengths
 
     def _numbered(self, pieces: list[str]) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ from itertools import chain
 
 import numpy as np
 
+from meli_tasks.core.boundaries import bounded
 from meli_tasks.core.hyperparameters import Preprocess
 from meli_tasks.core.text import FIRST_WORD, Encoder, learn_ngrams
 
@@ -15,6 +16,8 @@ from meli_tasks.core.text import FIRST_WORD, Encoder, learn_ngrams
 def encoder_of(titles: Sequence[Sequence[str]], params: Preprocess) -> Encoder:
     """From lists of words."""
     titles = [title[: params.max_title_words] for title in titles]
+    if params.boundaries:
+        titles = [bounded(title) for title in titles]
     counted = Counter(chain.from_iterable(titles))
     words = sorted(counted, key=lambda word: (-counted[word], word))
     vocabulary = min(params.max_words, sum(count >= params.min_word_count for count in counted.values()))
@@ -32,4 +35,5 @@ def encoder_of(titles: Sequence[Sequence[str]], params: Preprocess) -> Encoder:
         params.word_ngrams,
         params.character_ngrams,
         params.max_title_words,
+        params.boundaries,
     )

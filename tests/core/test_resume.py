@@ -101,8 +101,9 @@ def test_a_state_of_other_titles_is_refused() -> None:
         Training(network_for(params), titles_of(90, 1), titles_of(60, 2), params).resume(state)
 
 
-def test_a_training_that_is_stopped_keeps_the_best_and_counts_the_epoch_it_was_in() -> None:
-    params = params_of(epochs=50)
+@pytest.mark.parametrize("values", [{}, {"keep": "last"}, {"keep": "last", "ema_decay": 0.9}], ids=str)
+def test_a_training_that_is_stopped_keeps_the_best_and_counts_the_epoch_it_was_in(values: dict[str, Any]) -> None:
+    params = params_of(epochs=50, learning_rate=10, schedule="constant", **values)  # the third epoch is worse
     training = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
     for count, event in enumerate(training.run(progress_seconds=0)):
         if isinstance(event, Progress) and count == 14:  # in the third epoch, of 5 steps and an event of its own each
@@ -110,6 +111,7 @@ def test_a_training_that_is_stopped_keeps_the_best_and_counts_the_epoch_it_was_i
     assert [epoch.epoch for epoch in training.epochs] == [1, 2, 3]
     assert training.step == 13
     best = max(training.epochs, key=lambda epoch: epoch.validation_balanced_accuracy)
+    assert training.kept_epoch == best != training.epochs[-1]
     assert measure(training.network, titles_of(60, 2)) == (best.validation_loss, best.validation_balanced_accuracy)
 
 

@@ -132,8 +132,9 @@ def test_writing_in_chunks_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
         Preprocess(max_words=200),
         Preprocess(tokenizer="lab", min_word_count=3, max_title_words=4),
         Preprocess(max_title_words=3, max_words=100, max_ngrams=500),
+        Preprocess(boundaries=True, max_words=100, max_ngrams=500),
     ],
-    ids=["default", "lab", "n-grams"],
+    ids=["default", "lab", "n-grams", "boundaries"],
 )
 def test_tokens_are_those_of_an_encoder_learned_from_all_titles_at_once(
     tmp_path: Path, params: Preprocess, monkeypatch: pytest.MonkeyPatch
@@ -160,6 +161,20 @@ def test_tokens_are_those_of_an_encoder_learned_from_all_titles_at_once(
 def sample_of(folder: Path, rows: int) -> Path:
     sample_file.write_sample(folder / "sample.parquet", rows, 1, 0.01)
     return folder / "sample.parquet"
+
+
+def test_the_marks_of_a_titles_ends_are_not_counted_as_words(tmp_path: Path) -> None:
+    ingest.run({"source": sample_of(tmp_path, 500)}, tmp_path, {}, SilentLog())
+    summaries = []
+    for boundaries in (False, True):
+        out = tmp_path / f"out-{boundaries}"
+        out.mkdir()
+        params = Preprocess(max_words=200, boundaries=boundaries)
+        summaries.append(preprocess.run({"ingest": tmp_path}, out, params, SilentLog()))
+    for name in ("words_per_title", "empty_share"):
+        assert summaries[0][name] == summaries[1][name]
+    # The two marks are words of the vocabulary: two others have no place in it.
+    assert summaries[0]["unknown_share"]["train"] <= summaries[1]["unknown_share"]["train"] < 0.9
 
 
 def test_a_word_count_that_no_word_reaches_is_told(tmp_path: Path) -> None:
