@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from meli_tasks.core.ahead import ahead
 from meli_tasks.core.batch import Batch, WordNgrams
 from meli_tasks.core.encoded_titles import Csr, scales_of, squares_of
 from meli_tasks.core.networks import TitleNetwork
-from meli_tasks.core.text import FIRST_WORD, UNKNOWN, Encoded, Encoder
+from meli_tasks.core.text import FIRST_WORD, UNKNOWN, Encoder
 
 TITLES_A_BATCH = 1024
+
+Made = TypeVar("Made")
 
 
 class TitleClassifier:
@@ -39,33 +43,32 @@ class TitleClassifier:
 
     def probabilities(self, titles: Sequence[str]) -> NDArray[np.float32]:
         """Raw titles -> (titles, categories); each row sums to 1. A title without a known word gets the prior."""
-        return probabilities_of(self._answer, titles, len(self.categories))
+        return probabilities_of(self, titles)
 
     def rank(self, titles: Sequence[str], top: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Raw titles -> the `top` likeliest categories, best first: positions and probabilities, (titles, top) each.
 
         With fewer categories than `top` there are that many columns.
         """
-        return ranked_by(self._answer, titles, min(top, len(self.categories)))
+        return ranked_by(self, titles, top)
 
     def knows(self, title: str) -> bool:
         """Whether a word or an n-gram of the title is in the vocabulary; all others get the same answer."""
         return self.encoder.knows(title)
 
     @torch.inference_mode()
-    def answer(self, encoded: Encoded, sharpness: float = 1.0) -> Tensor:
-        """Encoded titles (a batch of them: all at once) -> probabilities (titles, categories).
+    def answer(self, batch: Batch, sharpness: float = 1.0) -> Tensor:
+        """What `batch_of` made of titles -> probabilities (titles, categories).
 
         `sharpness`: a power that they are taken to, after which each row sums to 1 again.
         """
-        if not len(encoded):
-            return torch.empty(0, len(self.categories))
-        return torch.softmax(self.network(self._batch(encoded)).float() * sharpness, dim=1)
+        logits = self.network(batch).float()
+        return torch.softmax(logits if sharpness == 1.0 else logits * sharpness, dim=1)
 
-    def _answer(self, titles: Sequence[str]) -> Tensor:
-        return self.answer(self.encoder.encode(titles))
-
-    def _batch(self, encoded: Encoded) -> Batch:
+    @torch.inference_mode()
+    def batch_of(self, titles: Sequence[str]) -> Batch:
+        """Raw titles, at least one, as the network takes them. Networks behind the same encoder take the same batch."""
+        encoded = self.encoder.encode(titles)
         words = Csr(torch.from_numpy(encoded.tokens).long(), torch.from_numpy(encoded.offsets))
         known = FIRST_WORD + len(self.encoder.words)
         tokens = torch.where(words.ids < known, words.ids, UNKNOWN)
@@ -83,26 +86,46 @@ class TitleClassifier:
         return Batch(tokens, words.offsets, longest, ngrams)
 
 
-def probabilities_of(
-    answer: Callable[[Sequence[str]], Tensor], titles: Sequence[str], categories: int
-) -> NDArray[np.float32]:
-    """What `answer` gives for some titles (some, categories), asked batch by batch, for all of them."""
-    result = np.empty((len(titles), categories), dtype=np.float32)
-    for low in range(0, len(titles), TITLES_A_BATCH):
-        some = titles[low : low + TITLES_A_BATCH]
-        result[low : low + len(some)] = answer(some).numpy()
+class Answering(Protocol[Made]):
+    """Titles to probabilities in two steps, of which the first can be taken while the second one works elsewhere."""
+
+    categories: list[str]
+
+    def batch_of(self, titles: Sequence[str]) -> Made:
+        """What `answer` takes."""
+
+    def answer(self, batch: Made) -> Tensor:
+        """Probabilities (titles, categories)."""
+
+
+def probabilities_of(classifier: Answering[Made], titles: Sequence[str]) -> NDArray[np.float32]:
+    """Raw titles -> (titles, categories), worked out batch by batch."""
+    result = np.empty((len(titles), len(classifier.categories)), dtype=np.float32)
+    for low, answer in _answers(classifier, titles):
+        result[low : low + len(answer)] = answer.numpy()
     return result
 
 
 def ranked_by(
-    answer: Callable[[Sequence[str]], Tensor], titles: Sequence[str], width: int
+    classifier: Answering[Made], titles: Sequence[str], top: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The `width` largest of what `answer` gives for each title, largest first: positions and values."""
+    """The `top` largest probabilities of each title, largest first: positions and values, (titles, top) each.
+
+    With fewer categories than `top` there are that many columns.
+    """
+    width = min(top, len(classifier.categories))
     positions = np.empty((len(titles), width), dtype=np.int64)
     probabilities = np.empty((len(titles), width), dtype=np.float32)
-    for low in range(0, len(titles), TITLES_A_BATCH):
-        some = titles[low : low + TITLES_A_BATCH]
-        best = answer(some).topk(width, dim=1)
-        positions[low : low + len(some)] = best.indices.numpy()
-        probabilities[low : low + len(some)] = best.values.numpy()
+    for low, answer in _answers(classifier, titles):
+        best = answer.topk(width, dim=1)
+        positions[low : low + len(answer)] = best.indices.numpy()
+        probabilities[low : low + len(answer)] = best.values.numpy()
     return positions, probabilities
+
+
+def _answers(classifier: Answering[Made], titles: Sequence[str]) -> Iterator[tuple[int, Tensor]]:
+    """(the first title's place, probabilities) after each other, the next batch made while the network works."""
+    parts = range(0, len(titles), TITLES_A_BATCH)
+    batches = (classifier.batch_of(titles[low : low + TITLES_A_BATCH]) for low in parts)
+    # One batch is quicker without a thread.
+    yield from zip(parts, map(classifier.answer, ahead(batches) if len(parts) > 1 else batches), strict=True)

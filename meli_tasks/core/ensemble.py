@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from meli_tasks.core.batch import Batch
 from meli_tasks.core.classifier import TitleClassifier, probabilities_of, ranked_by
 
 Floats = NDArray[np.float64]
@@ -60,29 +61,41 @@ class Ensemble:
 
     def probabilities(self, titles: Sequence[str]) -> NDArray[np.float32]:
         """Raw titles -> (titles, categories); each row sums to 1."""
-        return probabilities_of(self._answer, titles, len(self.categories))
+        return probabilities_of(self, titles)
 
     def rank(self, titles: Sequence[str], top: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Raw titles -> the `top` likeliest categories, best first: positions and probabilities, (titles, top) each.
 
         With fewer categories than `top` there are that many columns.
         """
-        return ranked_by(self._answer, titles, min(top, len(self.categories)))
+        return ranked_by(self, titles, top)
 
     def knows(self, title: str) -> bool:
         """Whether a member knows anything of the title."""
         return any(member.classifier.knows(title) for member in self.members)
 
+    def batch_of(self, titles: Sequence[str]) -> list[Batch]:
+        """Raw titles as each member takes them: one batch for all that share an encoder."""
+        classifiers = sorted((member.classifier for member in self.members), key=_needs_ngrams)
+        most_needing = {id(classifier.encoder): classifier for classifier in classifiers}
+        made = {encoder: classifier.batch_of(titles) for encoder, classifier in most_needing.items()}
+        return [made[id(member.classifier.encoder)] for member in self.members]
+
     @torch.inference_mode()
-    def _answer(self, titles: Sequence[str]) -> Tensor:
-        encoders = {id(member.classifier.encoder): member.classifier.encoder for member in self.members}
-        encoded = {name: encoder.encode(titles) for name, encoder in encoders.items()}
-        total = torch.zeros(len(titles), len(self.categories))
-        for member, columns in zip(self.members, self._columns, strict=True):
-            classifier = member.classifier
-            answer = classifier.answer(encoded[id(classifier.encoder)], member.sharpness) * member.weight
-            total = total + answer if columns is None else total.index_add(1, columns, answer)
+    def answer(self, batches: Sequence[Batch]) -> Tensor:
+        """What `batch_of` made -> probabilities (titles, categories)."""
+        total = torch.zeros(len(batches[0].offsets) - 1, len(self.categories))
+        for member, batch, columns in zip(self.members, batches, self._columns, strict=True):
+            answer = member.classifier.answer(batch, member.sharpness)
+            if columns is None:
+                total.add_(answer, alpha=member.weight)
+            else:
+                total.index_add_(1, columns, answer, alpha=member.weight)
         return total
+
+
+def _needs_ngrams(classifier: TitleClassifier) -> bool:
+    return classifier.network.ngrams is not None
 
 
 Classifier = TitleClassifier | Ensemble

@@ -52,12 +52,15 @@ class NgramBag(nn.Module):
         ngrams = batch.ngrams
         assert ngrams is not None
         count, word_count = len(ngrams.ids), len(ngrams.offsets) - 1
-        local, vectors = self.table.lookup(torch.cat([ngrams.ids, ngrams.phrases]))
+        ids = torch.cat([ngrams.ids, ngrams.phrases])
         weights = self._thinned(torch.cat([ngrams.weights, ngrams.phrase_weights]), self.ngram_dropout)
-        phrase_weights = self._thinned(weights[count:], self.word_dropout)
+        weights = torch.cat([weights[:count], self._thinned(weights[count:], self.word_dropout)])
         # Words and titles' phrases in one: two sums would have a gradient each of the whole table's size, to be added.
         offsets = torch.cat([ngrams.offsets, ngrams.phrase_offsets[1:] + count])
-        sums = _sums(local, vectors, offsets, torch.cat([weights[:count], phrase_weights]))
+        if self.training:  # a row that was left out costs as much as one that was not
+            ids, offsets, weights = _without_zeros(ids, offsets, weights)
+        local, vectors = self.table.lookup(ids)
+        sums = _sums(local, vectors, offsets, weights)
         words, phrases = sums[:word_count], sums[word_count:]
         if self.baked is not None:
             words = self._with_baked(words)
@@ -87,3 +90,9 @@ def _sums(ids: Tensor, vectors: Tensor, offsets: Tensor, weights: Tensor) -> Ten
     return functional.embedding_bag(
         ids, vectors, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True
     )
+
+
+def _without_zeros(ids: Tensor, offsets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same ragged rows less what weighs nothing."""
+    kept = weights != 0
+    return ids[kept], functional.pad(kept.cumsum(0), (1, 0))[offsets], weights[kept]

@@ -31,13 +31,13 @@ class RowAdam:
         self.square = table.weight.new_zeros(table.trained)
 
     @torch.no_grad()
-    def worked_out(self, rows: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows (n,) distinct, gradient (n, dimensions), which is used up -> what `move` takes. No weight changes yet.
+    def worked_out(self, rows: Tensor, gradient: Tensor, norms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows (n,) distinct, gradient (n, dimensions), its norms (n,), both used up -> what `move` takes.
 
-        A table's gradient is tens of megabytes: what costs here is every time that it is read.
+        No weight changes yet. A table's gradient is tens of megabytes: what costs here is every time that it is read.
         """
         steps = self.steps + 1
-        size = torch.linalg.vector_norm(gradient, dim=1).square_()
+        size = norms.square_()
         square = self.square.index_select(0, rows).mul_(BETAS[1])
         square.add_(size, alpha=(1 - BETAS[1]) / gradient.shape[1])
         divisor = square.div(1 - BETAS[1] ** steps).sqrt_().add_(EPSILON)
@@ -127,7 +127,8 @@ class Optimizer:
             weight.grad = None if gradient is None else gradient[1]
         gradients = [weight.grad for weight in self.dense if weight.grad is not None]
         self.cards.add_gradients(gradients)
-        return torch.nn.utils.get_total_norm(gradients + [gradient for _, (_, gradient) in self.found])
+        self.row_norms = [torch.linalg.vector_norm(gradient, dim=1) for _, (_, gradient) in self.found]
+        return torch.nn.utils.get_total_norm(gradients + self.row_norms)
 
     def step(
         self,
@@ -143,10 +144,13 @@ class Optimizer:
         as they were.
         """
         gradients = [weight.grad for weight in self.dense if weight.grad is not None]
-        gradients += [gradient for _, (_, gradient) in self.found]
+        gradients += [gradient for _, (_, gradient) in self.found] + self.row_norms
         if self.clip:
             torch._foreach_mul_(gradients, (self.clip / (norm + 1e-6)).clamp(max=1.0))
-        worked = [(optimizer, optimizer.worked_out(*found)) for optimizer, found in self.found]
+        worked = [
+            (optimizer, optimizer.worked_out(*found, norms))
+            for (optimizer, found), norms in zip(self.found, self.row_norms, strict=True)
+        ]
         if skip is not None:
             worked = [(optimizer, optimizer.without(moves, skip)) for optimizer, moves in worked]
         if before_rows_move is not None:

@@ -11,6 +11,7 @@ from gensim.models import FastText, Word2Vec
 from gensim.models.callbacks import CallbackAny2Vec
 from numpy.typing import NDArray
 
+from meli_tasks.core.boundaries import BOUNDARIES
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Embed
 from meli_tasks.core.text import FIRST_WORD
@@ -22,11 +23,15 @@ TITLES_AT_ONCE = 10_000
 
 
 class Titles:
-    """The training titles as lists of known words, as often as gensim asks for them, some thousands in memory."""
+    """The training titles as lists of known words, as often as gensim asks for them, some thousands in memory.
+
+    Marks of a title's ends are left out: they stand beside every word, and what stands beside them tells nothing.
+    """
 
     def __init__(self, tokens: NDArray[np.int32], offsets: NDArray[np.int64], words: list[str]) -> None:
         self.tokens, self.offsets = tokens, offsets
-        self.words: list[str | None] = [None] * FIRST_WORD + list(words)
+        self.words: list[str | None] = [None] * FIRST_WORD
+        self.words += [None if word in BOUNDARIES else word for word in words]
 
     def __iter__(self) -> Iterator[list[str]]:
         for low in range(0, len(self.offsets) - 1, TITLES_AT_ONCE):

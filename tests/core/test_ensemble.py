@@ -23,8 +23,11 @@ def encoder() -> Encoder:
     return encoder_of(words, Preprocess.model_validate({"max_ngrams": 60, "min_ngram_count": 1}))
 
 
-def classifier(encoder: Encoder, architecture: str, categories: list[str], seed: int) -> TitleClassifier:
-    params = Train.model_validate({"architecture": architecture, "ngram_dimensions": 4, "filters": 5, "hidden": []})
+def classifier(
+    encoder: Encoder, architecture: str, categories: list[str], seed: int, ngram_dimensions: int = 4
+) -> TitleClassifier:
+    values = {"architecture": architecture, "ngram_dimensions": ngram_dimensions, "filters": 5, "hidden": []}
+    params = Train.model_validate(values)
     network = build(params, (2 + len(encoder.words), 6), len(encoder.ngrams), len(categories))
     generator = torch.Generator().manual_seed(seed)
     for value in network.parameters():
@@ -62,6 +65,25 @@ def test_members_with_other_categories_are_aligned_by_name(encoder: Encoder) -> 
             sum(w * part.get(name, 0) for w, part in zip((0.5, 0.3, 0.2), parts, strict=True)), abs=1e-6
         )
     assert sum(answer.values()) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("ngram_dimensions", [(0, 4), (4, 0)])
+def test_a_member_without_ngrams_may_share_an_encoder_that_has_them(
+    encoder: Encoder, ngram_dimensions: tuple[int, int]
+) -> None:
+    both = [classifier(encoder, "mlp", CATEGORIES, seed, size) for seed, size in enumerate(ngram_dimensions)]
+    ensemble = Ensemble([Member(str(seed), one, 0.5, 1.0) for seed, one in enumerate(both)])
+    expected = sum(one.probabilities(TITLES) for one in both) / 2
+    np.testing.assert_allclose(ensemble.probabilities(TITLES), expected, atol=1e-6)
+
+
+def test_many_titles_are_answered_as_one_by_one(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meli_tasks.core.classifier.TITLES_A_BATCH", 2)
+    one = classifier(encoder, "cnn", CATEGORIES, 1)
+    for asked in (one, Ensemble([Member("a", one, 1.0, 1.0)])):
+        single = np.concatenate([asked.probabilities([title]) for title in TITLES])
+        np.testing.assert_allclose(asked.probabilities(TITLES), single, atol=1e-6)
+        assert asked.rank(TITLES, top=1)[0].ravel().tolist() == single.argmax(axis=1).tolist()
 
 
 def test_members_that_share_an_encoder_encode_a_title_once(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -234,6 +234,19 @@ def test_dropped_ngrams_and_words_keep_the_mean(dropped: dict[str, float]) -> No
     torch.testing.assert_close(network.eval().ngrams(batch)[0], torch.tensor([[15.0]]))
 
 
+def test_ngrams_that_were_left_out_do_not_move() -> None:
+    network = network_of(ngram_dimensions=1, ngram_dropout=0.5).train()
+    assert network.ngrams is not None
+    network.ngrams.table.weight.fill_(1.0)
+    batch = batch_of([[1, 2, 3]], [list(range(10))])
+    network.ngrams(batch)[0].sum().backward()
+    found = network.ngrams.table.gradient()
+    assert found is not None
+    rows, gradient = found
+    assert 0 < len(rows) < 10
+    assert (gradient != 0).all()
+
+
 @settings(max_examples=30, deadline=None)
 @given(ids=st.lists(st.integers(0, WORDS - 1), min_size=1, max_size=30), trained=st.integers(1, WORDS))
 def test_row_gradients_equal_the_dense_ones(ids: list[int], trained: int) -> None:

@@ -293,18 +293,22 @@ def test_the_labs_adam_moves_every_trained_row_as_torchs_does() -> None:
 
 
 def test_row_adam_divides_by_each_rows_running_size() -> None:
+    def step(optimizer: RowAdam, rows: list[int], gradient: list[list[float]]) -> None:
+        by_row = torch.tensor(gradient)
+        optimizer.move(*optimizer.worked_out(torch.tensor(rows), by_row, by_row.norm(dim=1)), 0.1)
+
     table = RowTable(3, 2, trained=3)
     optimizer = RowAdam(table, decay=0.0)
-    optimizer.move(*optimizer.worked_out(torch.tensor([1]), torch.tensor([[3.0, 4.0]])), 0.1)
+    step(optimizer, [1], [[3.0, 4.0]])
     size = math.sqrt(12.5)
     torch.testing.assert_close(table.weight, torch.tensor([[0.0, 0.0], [-0.3 / size, -0.4 / size], [0.0, 0.0]]))
-    optimizer.move(*optimizer.worked_out(torch.tensor([0, 1]), torch.tensor([[1.0, 1.0], [0.0, 0.0]])), 0.1)
+    step(optimizer, [0, 1], [[1.0, 1.0], [0.0, 0.0]])
     # The row's size is young: 1 of 2 steps, so the divisor is a mean that counts a step without it as 0.
     expected = 0.1 / math.sqrt(0.001 / (1 - 0.999**2))
     torch.testing.assert_close(table.weight[0], torch.tensor([-expected, -expected]))
     decaying = RowAdam(table, decay=0.5)
     before = table.weight.clone()
-    decaying.move(*decaying.worked_out(torch.tensor([1]), torch.zeros(1, 2)), 0.1)
+    step(decaying, [1], [[0.0, 0.0]])
     torch.testing.assert_close(table.weight[1], before[1] * 0.95)
 
 
