@@ -185,21 +185,22 @@ def _conclude(found: BackfillReport) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    sets = list(dict.fromkeys(name for day in found.dates for name in day.scores))
+    # What failed under "" failed for the whole date; a model that failed on every date has a column too.
+    models = list(dict.fromkeys(name for day in found.dates for name in [*day.scores, *day.failed] if name))
     table = Table(title="balanced accuracy", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
     table.add_column("date", style="bold")
     table.add_column("state")
-    for name in sets:
+    for name in models:
         table.add_column(name, justify="right")
     for day in found.dates:
         best = max((score["balanced_accuracy"] for score in day.scores.values()), default=None)
         cells = []
-        for name in sets:
+        for name in models:
             if name in day.scores:
                 accuracy = day.scores[name]["balanced_accuracy"]
                 cells.append(Text(f"{accuracy:.4f}", style="bold green" if accuracy == best else ""))
             else:
-                cells.append(Text("failed" if day.failed else "-", style="red" if day.failed else "dim"))
+                cells.append(Text("failed", style="red") if name in day.failed else Text("-", style="dim"))
         table.add_row(day.date, day.state, *cells)
     console = out()
     console.print(table)
