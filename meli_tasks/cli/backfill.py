@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meli_tasks.cli.console import Json, complain, out, print_json, warn
+from meli_tasks.cli.options import DateColumn, Window
 from meli_tasks.cli.run import Language, overrides
 
 if TYPE_CHECKING:
@@ -55,12 +56,6 @@ Override = Annotated[
 ]
 Source = Annotated[
     str, typer.Option(metavar="SOURCE", help="Titles; {ds} in it is each run's date. Default: MELI_SOURCE.")
-]
-Window = Annotated[
-    int, typer.Option(min=1, max=3_660, metavar="DAYS", help="Days of titles, the last one the run's date.")
-]
-DateColumn = Annotated[
-    str, typer.Option(metavar="NAME", help="Column with the date of a title, for a source that is one table.")
 ]
 AtOnce = Annotated[
     int | None,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from meli_tasks.cli.console import Json, complain, print_json
+from meli_tasks.cli.options import DateColumn, Window
 from meli_tasks.core.errors import BadHyperparameters
 
 EXAMPLES = (
@@ -18,6 +19,7 @@ EXAMPLES = (
     "meli run train --sets quick_mlp --override train.epochs=5 --override 'train.hidden=[256, 128]'",
     "meli run ingest --source titles.csv --max-bad-share 0.2 --min-category-rows 5",
     "meli run all --source 's3://bucket/titles/{ds}.jsonl.gz' --as-of 2026-11-20 --no-promote --json",
+    "meli run all --source listings.parquet --date-column created_at --window-days 90 --as-of 2026-11-20",
 )
 
 
@@ -62,6 +64,8 @@ def run(  # noqa: PLR0917 options, all given by name
             show_default=False,
         ),
     ] = None,
+    window_days: Window = 1,
+    date_column: DateColumn = "",
     language: Annotated[Language, typer.Option(help="Keep the titles of one language.")] = Language.any,
     reliable_only: Annotated[
         bool, typer.Option("--reliable-only", help="Keep only titles whose label is marked reliable.")
@@ -101,6 +105,8 @@ def run(  # noqa: PLR0917 options, all given by name
         "source": source,
         "sets": sets,
         "overrides": overrides(override or []),
+        "window_days": window_days,
+        "date_column": date_column,
         "language": language.value,
         "reliable_only": reliable_only,
         "max_bad_share": max_bad_share,

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from meli_tasks.cli.backfill import DateColumn, Window
 from meli_tasks.cli.console import Json, print_json
+from meli_tasks.cli.options import DateColumn, Window
 from meli_tasks.cli.run import Language, overrides
 
 EXAMPLES = (
