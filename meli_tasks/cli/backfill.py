@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meli_tasks.cli.console import Json, complain, out, print_json, warn
-from meli_tasks.cli.options import DateColumn, Window
-from meli_tasks.cli.run import Language, overrides
+from meli_tasks.cli.options import (
+    DateColumn,
+    KeptLanguage,
+    Language,
+    Override,
+    Sets,
+    Source,
+    Window,
+    Yes,
+    overrides,
+)
 
 if TYPE_CHECKING:
     from meli_tasks.backfill.preview import BackfillPreview
@@ -45,18 +54,6 @@ To = Annotated[
     ),
 ]
 Every = Annotated[int, typer.Option("--every", min=1, max=366, metavar="DAYS", help="Days from one date to the next.")]
-Sets = Annotated[str, typer.Option(metavar="NAMES", help="Hyperparameter sets, comma-separated. Default: MELI_SETS.")]
-Override = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="KEY=VALUE",
-        help="A parameter for every set, e.g. train.epochs=5; the value is read as YAML. Repeatable.",
-        show_default=False,
-    ),
-]
-Source = Annotated[
-    str, typer.Option(metavar="SOURCE", help="Titles; {ds} in it is each run's date. Default: MELI_SOURCE.")
-]
 AtOnce = Annotated[
     int | None,
     typer.Option(
@@ -77,12 +74,12 @@ def backfill(  # noqa: PLR0917 options, all given by name
     source: Source = "",
     window_days: Window = 1,
     date_column: DateColumn = "",
-    language: Annotated[Language, typer.Option(help="Keep the titles of one language.")] = Language.any,
+    language: KeptLanguage = Language.any,
     promotion: Annotated[
         Promotion, typer.Option(help="Measure only, or let a better model become champion, whatever its date.")
     ] = Promotion.never,
     at_once: AtOnce = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     here: Annotated[bool, typer.Option("--here", help="Run the dates in this process, one after another.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the backfills, newest first.")] = False,
     cancel: Cancel = "",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.cli.run import overrides
+from meli_tasks.cli.options import overrides
 from meli_tasks.cli.run_report import facts_of, told
 from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, MissingArtifact
 from tests.cli.program import document, here
