@@ -9,7 +9,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 import requests
@@ -32,24 +31,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: refused at once
-
-
-@pytest.fixture
-def client(mlflow_server: servers.MlflowServer, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    for name, value in mlflow_server.environment.items():
-        monkeypatch.setenv(name, value)
-    return MlflowClient(mlflow_server.url)
-
-
-@pytest.fixture
-def run(file_store: Store) -> PastRun:
-    unique = uuid4().int % 10**9
-    return PastRun(file_store, run_id=f"manual__{unique}", seed=unique)
-
-
-@pytest.fixture
-def tracking(mlflow_server: servers.MlflowServer, file_store: Store) -> Tracking:
-    return Tracking(mlflow_server.url, file_store)
 
 
 def run_of(url: str) -> str:
