@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from meli_tasks import stages
+from meli_tasks.ledger import Ledger
 from meli_tasks.runner import Runner
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
@@ -64,3 +65,8 @@ def run(file_store: Store) -> PastRun:
     """A finished run that nobody has told MLflow of: the server is shared, so its id and its keys are its own."""
     unique = uuid4().int % 10**9
     return PastRun(file_store, run_id=f"manual__{unique}", seed=unique)
+
+
+@pytest.fixture
+def ledger(file_store: Store) -> Ledger:
+    return Ledger(file_store)

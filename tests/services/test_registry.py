@@ -21,14 +21,13 @@ from meli_tasks.registry import Registry
 from meli_tasks.stages import VERSIONS
 from meli_tasks.store import Store
 from meli_tasks.tracking import Tracking
+from tests.servers import NOWHERE
 from tests.services.past_run import PastRun
 
 if TYPE_CHECKING:
     from tests import servers
 
 pytestmark = pytest.mark.integration
-
-NOWHERE = "http://127.0.0.1:9"  # the discard port: refused at once
 
 
 @pytest.fixture
