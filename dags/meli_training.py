@@ -29,6 +29,15 @@ settings = Settings.from_environment()
 # The queue chooses a worker with a card; where each task gets a pod of its own, this does.
 GPU_POD = Path(__file__).parents[1] / "kubernetes" / "gpu-pod.yaml"
 
+ON_A_CARD: dict[str, Any] = {
+    "queue": "gpu",
+    "pool": "gpu",
+    "executor_config": {"pod_template_file": str(GPU_POD)},
+    # Not each recipe has to have gone well: a set whose vectors could not be made fails by name, those beside it train,
+    # and a search chooses its own set to start from.
+    "trigger_rule": TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+}
+
 NOTHING_NEW = "nothing_new"
 """What plan leaves for evaluate when it ends a night early: the reason."""
 
@@ -106,14 +115,7 @@ def sets_of(recipes: list[dict[str, Any]], architecture: str) -> list[dict[str, 
         return [{"plan": plan.name, "set": name} for name in plan.family(architecture)]
 
 
-@task(
-    queue="gpu",
-    pool="gpu",
-    executor_config={"pod_template_file": str(GPU_POD)},
-    map_index_template="{{ task.op_kwargs['choice']['set'] }}",
-    # A set whose vectors could not be made fails by name; the sets beside it train.
-    trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
-)
+@task(map_index_template="{{ task.op_kwargs['choice']['set'] }}", **ON_A_CARD)
 def train(choice: dict[str, str]) -> dict[str, Any]:
     from meli_tasks.pipeline import Pipeline
 
@@ -135,14 +137,7 @@ def searches(recipes: list[dict[str, Any]]) -> list[dict[str, str]]:
         return [{"plan": plan.name, "family": plan.request["search_family"]}]
 
 
-@task(
-    queue="gpu",
-    pool="gpu",
-    executor_config={"pod_template_file": str(GPU_POD)},
-    map_index_template="{{ task.op_kwargs['wanted']['family'] }}",
-    # It chooses its own set to start from, so a recipe that failed does not concern it.
-    trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
-)
+@task(map_index_template="{{ task.op_kwargs['wanted']['family'] }}", **ON_A_CARD)
 def search(wanted: dict[str, str]) -> dict[str, Any]:
     from meli_tasks.pipeline import Pipeline
 

@@ -13,6 +13,7 @@ from meli_tasks.core.errors import MeliError
 from meli_tasks.stack import servers
 
 BUCKET = "meli"
+NOWHERE = "http://127.0.0.1:9"  # the discard port: refused at once
 STARTS = 3  # between finding a port and listening on it somebody else may take it
 
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meli_tasks.cli.console import Json, complain, out, print_json, warn
-from meli_tasks.cli.run import Language, overrides
+from meli_tasks.cli.options import (
+    DateColumn,
+    KeptLanguage,
+    Language,
+    Override,
+    Sets,
+    Source,
+    Window,
+    Yes,
+    overrides,
+)
 
 if TYPE_CHECKING:
     from meli_tasks.backfill.preview import BackfillPreview
@@ -44,24 +54,6 @@ To = Annotated[
     ),
 ]
 Every = Annotated[int, typer.Option("--every", min=1, max=366, metavar="DAYS", help="Days from one date to the next.")]
-Sets = Annotated[str, typer.Option(metavar="NAMES", help="Hyperparameter sets, comma-separated. Default: MELI_SETS.")]
-Override = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="KEY=VALUE",
-        help="A parameter for every set, e.g. train.epochs=5; the value is read as YAML. Repeatable.",
-        show_default=False,
-    ),
-]
-Source = Annotated[
-    str, typer.Option(metavar="SOURCE", help="Titles; {ds} in it is each run's date. Default: MELI_SOURCE.")
-]
-Window = Annotated[
-    int, typer.Option(min=1, max=3_660, metavar="DAYS", help="Days of titles, the last one the run's date.")
-]
-DateColumn = Annotated[
-    str, typer.Option(metavar="NAME", help="Column with the date of a title, for a source that is one table.")
-]
 AtOnce = Annotated[
     int | None,
     typer.Option(
@@ -82,12 +74,12 @@ def backfill(  # noqa: PLR0917 options, all given by name
     source: Source = "",
     window_days: Window = 1,
     date_column: DateColumn = "",
-    language: Annotated[Language, typer.Option(help="Keep the titles of one language.")] = Language.any,
+    language: KeptLanguage = Language.any,
     promotion: Annotated[
         Promotion, typer.Option(help="Measure only, or let a better model become champion, whatever its date.")
     ] = Promotion.never,
     at_once: AtOnce = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     here: Annotated[bool, typer.Option("--here", help="Run the dates in this process, one after another.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the backfills, newest first.")] = False,
     cancel: Cancel = "",
@@ -185,21 +177,22 @@ def _conclude(found: BackfillReport) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    sets = list(dict.fromkeys(name for day in found.dates for name in day.scores))
+    # What failed under "" failed for the whole date; a model that failed on every date has a column too.
+    models = list(dict.fromkeys(name for day in found.dates for name in [*day.scores, *day.failed] if name))
     table = Table(title="balanced accuracy", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
     table.add_column("date", style="bold")
     table.add_column("state")
-    for name in sets:
+    for name in models:
         table.add_column(name, justify="right")
     for day in found.dates:
         best = max((score["balanced_accuracy"] for score in day.scores.values()), default=None)
         cells = []
-        for name in sets:
+        for name in models:
             if name in day.scores:
                 accuracy = day.scores[name]["balanced_accuracy"]
                 cells.append(Text(f"{accuracy:.4f}", style="bold green" if accuracy == best else ""))
             else:
-                cells.append(Text("failed" if day.failed else "-", style="red" if day.failed else "dim"))
+                cells.append(Text("failed", style="red") if name in day.failed else Text("-", style="dim"))
         table.add_row(day.date, day.state, *cells)
     console = out()
     console.print(table)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meli_tasks.cli.console import Json, out, print_json
+from meli_tasks.cli.options import Yes
 from meli_tasks.core.errors import MissingArtifact
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def rollback(
             min=1, metavar="NUMBER", help="Back to the champion in force after this decision (numbers: meli runs)."
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept with the decision.")] = "",
     as_json: Json = False,
 ) -> None:

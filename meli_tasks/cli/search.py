@@ -8,9 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from meli_tasks.cli.backfill import DateColumn, Window
 from meli_tasks.cli.console import Json, print_json
-from meli_tasks.cli.run import Language, overrides
+from meli_tasks.cli.options import (
+    AsOf,
+    DateColumn,
+    KeptLanguage,
+    Language,
+    MaxBadShare,
+    MinCategoryRows,
+    ReliableOnly,
+    Source,
+    Window,
+    overrides,
+)
 
 EXAMPLES = (
     "meli search --minutes 10 --family mlp",
@@ -27,65 +37,56 @@ class Family(StrEnum):
     cnn = "cnn"
 
 
+Minutes = Annotated[
+    float, typer.Option(min=0.01, max=1_440, metavar="MINUTES", help="How long, preparing the titles included.")
+]
+SearchedFamily = Annotated[
+    Family | None,
+    typer.Option(help="The architecture that is searched. Default: that of --from, or mlp.", show_default=False),
+]
+Start = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="SET",
+        help="The set to start from. Default: the best of the family that was trained on these titles, else the "
+        "family's default.",
+    ),
+]
+Name = Annotated[
+    str, typer.Option(metavar="NAME", help="The new set's name. Default: search_FAMILY_DATE, numbered if taken.")
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="SEED", help="Seed of what is proposed.")]
+Trials = Annotated[
+    int, typer.Option(min=0, metavar="TRIALS", help="Trials at most; 0 for as many as the minutes allow.")
+]
+Held = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--override",
+        metavar="KEY=VALUE",
+        help="A parameter to hold, e.g. train.epochs=5: it is not searched. Repeatable.",
+        show_default=False,
+    ),
+]
+
+
 def search(  # noqa: PLR0917 options, all given by name
-    minutes: Annotated[
-        float, typer.Option(min=0.01, max=1_440, metavar="MINUTES", help="How long, preparing the titles included.")
-    ],
-    family: Annotated[
-        Family | None,
-        typer.Option(help="The architecture that is searched. Default: that of --from, or mlp.", show_default=False),
-    ] = None,
-    source: Annotated[
-        str,
-        typer.Option(
-            metavar="SOURCE",
-            help="Titles: a path, a glob, s3://, https:// or sample:rows=20000,seed=1. Default: MELI_SOURCE.",
-        ),
-    ] = "",
-    start: Annotated[
-        str,
-        typer.Option(
-            "--from",
-            metavar="SET",
-            help="The set to start from. Default: the best of the family that was trained on these titles, else the "
-            "family's default.",
-        ),
-    ] = "",
-    name: Annotated[
-        str, typer.Option(metavar="NAME", help="The new set's name. Default: search_FAMILY_DATE, numbered if taken.")
-    ] = "",
-    seed: Annotated[int, typer.Option(min=0, metavar="SEED", help="Seed of what is proposed.")] = 1,
-    trials: Annotated[
-        int, typer.Option(min=0, metavar="TRIALS", help="Trials at most; 0 for as many as the minutes allow.")
-    ] = 0,
-    override: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE",
-            help="A parameter to hold, e.g. train.epochs=5: it is not searched. Repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    minutes: Minutes,
+    family: SearchedFamily = None,
+    source: Source = "",
+    start: Start = "",
+    name: Name = "",
+    seed: Seed = 1,
+    trials: Trials = 0,
+    held: Held = None,
     window_days: Window = 1,
     date_column: DateColumn = "",
-    language: Annotated[Language, typer.Option(help="Keep the titles of one language.")] = Language.any,
-    reliable_only: Annotated[
-        bool, typer.Option("--reliable-only", help="Keep only titles whose label is marked reliable.")
-    ] = False,
-    max_bad_share: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, metavar="SHARE", help="Share of bad rows above which ingest fails. Default: 0.05."),
-    ] = None,
-    min_category_rows: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=1_000_000, metavar="ROWS", help="Rows a category needs; smaller ones are set aside. Default: 10."
-        ),
-    ] = None,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(metavar="DATE", formats=["%Y-%m-%d"], help="The date: {ds} in the source. Default: today (UTC)."),
-    ] = None,
+    language: KeptLanguage = Language.any,
+    reliable_only: ReliableOnly = False,
+    max_bad_share: MaxBadShare = None,
+    min_category_rows: MinCategoryRows = None,
+    as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """Search for better hyperparameters within a budget of minutes, and keep the best as a named set in the store.
@@ -96,7 +97,7 @@ def search(  # noqa: PLR0917 options, all given by name
     """
     params: dict[str, Any] = {
         "source": source,
-        "overrides": overrides(override or []),
+        "overrides": overrides(held or []),
         "window_days": window_days,
         "date_column": date_column,
         "language": language.value,

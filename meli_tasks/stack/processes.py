@@ -121,6 +121,7 @@ def wait(
                 waiting.remove(service)
                 told(service)
             elif not started[service.name].lives():
+                _reap()
                 raise MeliError(f"{service.title} ended while it started. {log_end(home, service.name)}")
             elif seconds > service.seconds:
                 raise MeliError(f"{service.title} was not ready after {seconds:.0f} s. {log_end(home, service.name)}")
@@ -153,8 +154,13 @@ def stop(home: Home, records: Iterable[Record], seconds: float = PATIENCE_SECOND
         raise MeliError(f"The processes {', '.join(map(str, sorted(left)))} do not end, not even by SIGKILL.")
     for record in known:
         (home.run / f"{record.name}.json").unlink(missing_ok=True)
-    _children[:] = [child for child in _children if child.lives()]  # asking also reaps those that ended
+    _reap()
     return lived
+
+
+def _reap() -> None:
+    """Let go of our servers that ended; asking whether they live is also waiting for them."""
+    _children[:] = [child for child in _children if child.lives()]
 
 
 def members(sessions: set[int]) -> set[int]:

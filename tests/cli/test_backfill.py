@@ -88,6 +88,30 @@ def test_a_failed_set_is_named_and_tried_again_alone(outcome: Any, monkeypatch: 
     assert again["report"]["state"] == "success"
 
 
+def test_a_cell_says_failed_of_what_failed_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    from meli_tasks.backfill.report import BackfillReport, DateReport
+    from meli_tasks.cli import backfill_runs
+
+    measured: dict[str, Any] = {"balanced_accuracy": 0.9, "interval": [0.8, 1.0]}
+    dates = (
+        DateReport("2026-11-01", "", "", "computed", scores=dict.fromkeys(["quick_mlp", "ensemble"], measured)),
+        # One model failed, so there is nothing to weigh: no ensemble was tried.
+        DateReport("2026-11-02", "", "", "computed", scores={"quick_mlp": measured}, failed={"quick_cnn": "diverged"}),
+        # What all stand on failed: no model of it was tried.
+        DateReport("2026-11-03", "", "", "failed", failed={"": "ingest titles.csv: no titles"}),
+    )
+    found = BackfillReport("local__1", "", "failed", dates, computed=3, found=0, seconds=1.0)
+    monkeypatch.setattr(backfill_runs, "in_this_process", lambda *_, **__: found)
+    shown = here("backfill", *DATES, *QUICK, "--override", "train.dropout=0.3", "--here", "--yes").stdout
+    table = shown[shown.index("balanced accuracy") :].splitlines()
+    assert [line.split() for line in table[1:5]] == [
+        ["date", "state", "quick_mlp", "ensemble", "quick_cnn"],
+        ["2026-11-01", "computed", "0.9000", "0.9000", "-"],
+        ["2026-11-02", "computed", "0.9000", "-", "failed"],
+        ["2026-11-03", "failed", "-", "-", "-"],
+    ]
+
+
 def test_two_backfills_begun_in_one_second_are_two(outcome: Any) -> None:
     # Nothing is to be computed, so they begin at once.
     assert len({backfill()["preview"]["id"] for _ in range(4)}) == 4

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.cli.run import overrides
+from meli_tasks.cli.options import overrides
 from meli_tasks.cli.run_report import facts_of, told
 from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, MissingArtifact
 from tests.cli.program import document, here
@@ -124,6 +124,23 @@ def test_what_is_bad_can_be_allowed_and_is_told_with_its_place(place: Path) -> N
     options = here("run", "--help").output
     for name in ("max_bad_share", "min_category_rows"):
         assert f"Default: {Ingest.model_fields[name].default}." in " ".join(options.replace("│", " ").split())
+
+
+def test_a_window_takes_the_titles_of_its_days_from_files_a_day_and_from_one_table(place: Path) -> None:
+    dates = ("2026-11-18", "2026-11-19", "2026-11-20")
+    days = {day: "".join(f"Mesa {day} {n},{'AB'[n % 2]},{day}\n" for n in range(20)) for day in dates}
+    for name, lines in [*days.items(), ("all", "".join(days.values()))]:
+        (place / f"of-{name}.csv").write_text(f"title,category,day\n{lines}", encoding="utf-8")
+
+    def rows(day: str, *options: str) -> int:
+        [step] = document("run", "ingest", "--as-of", f"2026-11-{day}", *options)["steps"]
+        return int(step["summary"]["rows"])
+
+    files, table, window = ("--source", "of-{ds}.csv"), ("--source", "of-all.csv"), ("--window-days", "2")
+    assert [rows("20", *files), rows("20", *files, *window)] == [20, 40]
+    dated = (*table, "--date-column", "day")
+    assert [rows("19", *dated), rows("20", *dated), rows("20", *dated, *window)] == [40, 60, 40]
+    assert isinstance(here("run", "ingest", *table, *window).exception, BadData)  # nothing tells its days apart
 
 
 def test_overrides_are_yaml_with_a_persons_numbers() -> None:

@@ -15,9 +15,6 @@ from meli_tasks.core import networks
 from meli_tasks.core.batch import Batch, WordNgrams
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.networks import CNN, TitleNetwork, build, windows_of
-from meli_tasks.core.optimizers import Optimizer
-from meli_tasks.core.row_table import RowTable
-from tests.core.small_trainings import network_for, params_of
 
 WORDS, DIMENSIONS, NGRAMS, CATEGORIES = 20, 5, 30, 4
 
@@ -247,29 +244,6 @@ def test_ngrams_that_were_left_out_do_not_move() -> None:
     assert (gradient != 0).all()
 
 
-@settings(max_examples=30, deadline=None)
-@given(ids=st.lists(st.integers(0, WORDS - 1), min_size=1, max_size=30), trained=st.integers(1, WORDS))
-def test_row_gradients_equal_the_dense_ones(ids: list[int], trained: int) -> None:
-    table = RowTable(WORDS, DIMENSIONS, trained=trained, padding=True).train()
-    table.weight.copy_(torch.randn(WORDS, DIMENSIONS, generator=torch.Generator().manual_seed(1)))
-    pull = torch.randn(len(ids), DIMENSIONS, generator=torch.Generator().manual_seed(2))
-    local, vectors = table.lookup(torch.tensor(ids))
-    ((functional.embedding(local, vectors) ** 2) * pull).sum().backward()
-    found = table.gradient()
-    assert found is not None
-    rows, gradient = found
-    seen = torch.zeros(WORDS, DIMENSIONS)
-    seen[rows] = gradient
-
-    dense = table.weight.detach().clone().requires_grad_()
-    ((functional.embedding(torch.tensor(ids), dense) ** 2) * pull).sum().backward()
-    assert dense.grad is not None
-    expected = dense.grad.clone()
-    expected[0] = 0
-    expected[trained:] = 0
-    torch.testing.assert_close(seen, expected)
-
-
 def test_semi_frozen_words_sleep_until_their_epoch() -> None:
     network = network_of(word_vectors="semi_frozen", trained_words=3, unfreeze_epoch=2).train()
     batch = batch_of([[2, 4, 5, 19]])
@@ -317,21 +291,3 @@ def test_in_bfloat16_the_cnn_answers_the_same_to_its_precision(
     torch.testing.assert_close(coarse, exact, atol=0.03, rtol=0.03)
     found = network.convolutions[1].weight.grad  # type: ignore[union-attr,operator,index]
     torch.testing.assert_close(found, gradient, atol=0.1, rtol=0.1)
-
-
-def test_a_rounded_table_is_made_again_after_torchs_fused_step() -> None:
-    params = params_of(architecture="cnn", filters=4, word_vectors="trained", optimizer="adam")
-    network = network_for(params).train()
-    network.words.rounded(torch.bfloat16)
-    optimizer = Optimizer(network, params)
-    network(batch_of([[2, 3], [4]])).square().sum().backward()
-    optimizer.step(0.1, optimizer.gradient_norm())
-    assert torch.equal(network.words.rounded(torch.bfloat16), network.words.weight.bfloat16())
-
-
-def test_a_rounded_table_is_made_again_when_it_has_changed() -> None:
-    table = RowTable(4, 3, trained=0)
-    first = table.rounded(torch.bfloat16)
-    assert table.rounded(torch.bfloat16) is first
-    table.weight[1] = 2.0
-    assert table.rounded(torch.bfloat16)[1].tolist() == [2.0, 2.0, 2.0]

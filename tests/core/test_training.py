@@ -14,18 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from meli_tasks.core.batch import Batch
 from meli_tasks.core.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData, Diverged
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.loss import category_weights
 from meli_tasks.core.measure import measure
 from meli_tasks.core.networks import TitleNetwork
-from meli_tasks.core.optimizers import Optimizer, RowAdam
-from meli_tasks.core.row_table import RowTable
 from meli_tasks.core.schedule import learning_rate_at
 from meli_tasks.core.training import Epoch, Progress, Training
 from tests.core.small_trainings import WORDS, network_for, params_of, titles_of
@@ -195,54 +192,6 @@ def test_unreliable_titles_of_weight_0_teach_nothing() -> None:
     assert torch.equal(network.out.weight, other.out.weight)
 
 
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 1_000), size=st.integers(1, 50))
-def test_batches_are_the_titles_in_that_order(seed: int, size: int) -> None:
-    order = torch.randperm(len(VALIDATION), generator=torch.Generator().manual_seed(seed))
-    seen: list[list[int]] = []
-    phrases: list[list[int]] = []
-    ngrams = VALIDATION.ngrams
-    assert ngrams is not None
-    for rows, batch in VALIDATION.batches(order, size):
-        assert len(rows) <= size
-        lengths = batch.offsets.diff().tolist()
-        assert batch.longest == max(lengths)
-        seen += [part.tolist() for part in torch.split(batch.tokens, lengths)]
-        bag = batch.ngrams
-        assert bag is not None
-        phrases += [part.tolist() for part in torch.split(bag.phrases, bag.phrase_offsets.diff().tolist())]
-        assert torch.equal(bag.phrase_weights, ngrams.weights[bag.phrases])
-        of_word = torch.split(bag.ids, bag.offsets.diff().tolist())
-        for token, place in zip(batch.tokens.tolist(), bag.places.tolist(), strict=True):
-            assert torch.equal(of_word[place], ngrams.by_word.ids[3 * token : 3 * token + 3].long())
-    words = VALIDATION.words
-    for position, row in enumerate(order.tolist()):
-        assert seen[position] == words.ids[words.offsets[row] : words.offsets[row + 1]].tolist()
-        known = ngrams.phrases
-        assert phrases[position] == known.ids[known.offsets[row] : known.offsets[row + 1]].tolist()
-
-
-def test_a_titles_ngrams_have_length_1_were_they_all_different() -> None:
-    ngrams, words = VALIDATION.ngrams, VALIDATION.words
-    assert ngrams is not None
-    for row, scale in enumerate(ngrams.scales.tolist()):
-        tokens = words.ids[words.offsets[row] : words.offsets[row + 1]].tolist()
-        own = [number for token in tokens for number in ngrams.by_word.ids[3 * token : 3 * token + 3].tolist()]
-        own += ngrams.phrases.ids[ngrams.phrases.offsets[row] : ngrams.phrases.offsets[row + 1]].tolist()
-        assert (ngrams.weights[own] * scale).square().sum().item() == pytest.approx(1, rel=1e-4)
-
-
-def test_words_outside_the_vocabulary_are_unknown_but_keep_their_ngrams() -> None:
-    by_word = (np.array([0, 1, 2], np.int32), np.array([0, 0, 0, 1, 3]))
-    nothing = (np.zeros(0, np.int32), np.zeros(2, np.int64))
-    weights = np.ones(3, np.float32)
-    titles = EncodedTitles.from_arrays((np.array([2, 3], np.int32), np.array([0, 2])), 3, (by_word, nothing, weights))
-    ((_, batch),) = titles.batches(torch.tensor([0]), 1)
-    assert batch.tokens.tolist() == [2, 1]
-    assert batch.ngrams is not None
-    assert (batch.ngrams.places.tolist(), batch.ngrams.ids.tolist()) == ([0, 1], [0, 1, 2])
-
-
 def test_measure_is_the_mean_recall_of_the_categories_seen() -> None:
     network = network_for(params_of())
     labels = torch.tensor([0, 0, 0, 1])
@@ -257,11 +206,6 @@ def test_measure_is_the_mean_recall_of_the_categories_seen() -> None:
     assert loss == pytest.approx(float(expected))
 
 
-def words_batch() -> Batch:
-    everything = EncodedTitles.from_arrays((np.arange(1, WORDS, dtype=np.int32), np.array([0, WORDS - 1])), WORDS)
-    return next(everything.batches(torch.tensor([0]), 1))[1]
-
-
 def test_a_training_does_not_wait_for_torchs_compiler() -> None:
     code = (
         "import sys; from tests.core.small_trainings import *; from meli_tasks.core.training import Training;"
@@ -270,64 +214,3 @@ def test_a_training_does_not_wait_for_torchs_compiler() -> None:
         "assert 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
-
-
-def test_the_labs_adam_moves_every_trained_row_as_torchs_does() -> None:
-    params = params_of(word_vectors="semi_frozen", trained_words=20, optimizer="adam", weight_decay=0.01, hidden=())
-    network = network_for(params).train()
-    reference = network.words.weight.detach().clone()[1:22].requires_grad_()
-    theirs = torch.optim.Adam([reference], lr=0.01, weight_decay=0.01)
-    ours = Optimizer(network, params)
-    before = network.words.weight.clone()
-    for _ in range(5):
-        ours.zero_grad()
-        network(words_batch())[0, 1].backward()
-        found = network.words.gradient()
-        assert found is not None
-        reference.grad = found[1].clone()
-        ours.step(0.01, ours.gradient_norm())
-        theirs.step()
-    torch.testing.assert_close(network.words.weight[1:22], reference.detach())
-    assert torch.equal(network.words.weight[22:], before[22:])
-    assert not torch.equal(network.words.weight[1:22], before[1:22])
-
-
-def test_row_adam_divides_by_each_rows_running_size() -> None:
-    def step(optimizer: RowAdam, rows: list[int], gradient: list[list[float]]) -> None:
-        by_row = torch.tensor(gradient)
-        optimizer.move(*optimizer.worked_out(torch.tensor(rows), by_row, by_row.norm(dim=1)), 0.1)
-
-    table = RowTable(3, 2, trained=3)
-    optimizer = RowAdam(table, decay=0.0)
-    step(optimizer, [1], [[3.0, 4.0]])
-    size = math.sqrt(12.5)
-    torch.testing.assert_close(table.weight, torch.tensor([[0.0, 0.0], [-0.3 / size, -0.4 / size], [0.0, 0.0]]))
-    step(optimizer, [0, 1], [[1.0, 1.0], [0.0, 0.0]])
-    # The row's size is young: 1 of 2 steps, so the divisor is a mean that counts a step without it as 0.
-    expected = 0.1 / math.sqrt(0.001 / (1 - 0.999**2))
-    torch.testing.assert_close(table.weight[0], torch.tensor([-expected, -expected]))
-    decaying = RowAdam(table, decay=0.5)
-    before = table.weight.clone()
-    step(decaying, [1], [[0.0, 0.0]])
-    torch.testing.assert_close(table.weight[1], before[1] * 0.95)
-
-
-def test_gradient_clip_bounds_the_norm(monkeypatch: pytest.MonkeyPatch) -> None:
-    params = params_of(word_vectors="trained", ngram_dimensions=4, gradient_clip=0.01)
-    network = network_for(params).train()
-    optimizer = Optimizer(network, params)
-    _, batch = next(TITLES.batches(torch.arange(50), 50))
-    network(batch).square().sum().backward()
-    norm = optimizer.gradient_norm()
-    assert float(norm) > 0.01
-    clipped: list[float] = []
-    really = RowAdam.worked_out
-
-    def noted(rows: RowAdam, *found: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        if not clipped:  # all are clipped by now, and none is used up yet
-            clipped.append(float(optimizer.gradient_norm()))
-        return really(rows, *found)
-
-    monkeypatch.setattr(RowAdam, "worked_out", noted)
-    optimizer.step(0.01, norm)
-    assert clipped == [pytest.approx(0.01, rel=1e-3)]

@@ -4,13 +4,24 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
 from meli_tasks import stages
+from meli_tasks.ledger import Ledger
 from meli_tasks.runner import Runner
 from meli_tasks.settings import Settings
+from meli_tasks.store import Store
+from meli_tasks.tracking import Tracking
+from tests.services.past_run import PastRun
 from tests.services.toy_stage import Body, Toy
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+    from tests import servers
 
 
 @pytest.fixture
@@ -32,3 +43,30 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Toy]]:
         return stage
 
     return install
+
+
+@pytest.fixture
+def client(mlflow_server: servers.MlflowServer, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    """MLflow's own client of the real server, to read back what was told."""
+    from mlflow.tracking import MlflowClient
+
+    for name, value in mlflow_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return MlflowClient(mlflow_server.url)
+
+
+@pytest.fixture
+def tracking(mlflow_server: servers.MlflowServer, file_store: Store) -> Tracking:
+    return Tracking(mlflow_server.url, file_store)
+
+
+@pytest.fixture
+def run(file_store: Store) -> PastRun:
+    """A finished run that nobody has told MLflow of: the server is shared, so its id and its keys are its own."""
+    unique = uuid4().int % 10**9
+    return PastRun(file_store, run_id=f"manual__{unique}", seed=unique)
+
+
+@pytest.fixture
+def ledger(file_store: Store) -> Ledger:
+    return Ledger(file_store)

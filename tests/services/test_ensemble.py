@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import Any
 
 import mlflow
 import pytest
@@ -24,22 +23,6 @@ from meli_tasks.store import Store
 from meli_tasks.tracking import Tracking
 from tests.services.past_run import PastRun
 
-if TYPE_CHECKING:
-    from tests import servers
-
-
-@pytest.fixture
-def client(mlflow_server: servers.MlflowServer, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    for name, value in mlflow_server.environment.items():
-        monkeypatch.setenv(name, value)
-    return MlflowClient(mlflow_server.url)
-
-
-@pytest.fixture
-def run(file_store: Store) -> PastRun:
-    unique = uuid4().int % 10**9
-    return PastRun(file_store, run_id=f"manual__{unique}", seed=unique)
-
 
 def evaluate(run: PastRun, ensemble: Manifest, told: dict[str, Any] | None) -> dict[str, Any]:
     """What the task evaluate leaves beside the plan; `told` is what it says of the ensemble."""
@@ -52,10 +35,9 @@ def evaluate(run: PastRun, ensemble: Manifest, told: dict[str, Any] | None) -> d
 
 @pytest.mark.integration
 def test_an_ensemble_has_a_run_of_its_own_with_its_members(
-    client: MlflowClient, run: PastRun, mlflow_server: servers.MlflowServer, file_store: Store
+    client: MlflowClient, run: PastRun, tracking: Tracking
 ) -> None:
     ensemble = run.ensemble()
-    tracking = Tracking(mlflow_server.url, file_store)
     url = tracking.evaluation(run.plan, run.evaluation(ensemble=(ensemble.key, 0.95)))
     assert url is not None
     parent = client.get_run(url.partition("?")[0].rpartition("/")[2])
@@ -74,9 +56,9 @@ def test_an_ensemble_has_a_run_of_its_own_with_its_members(
 
 @pytest.mark.integration
 def test_an_ensemble_is_registered_as_one_model_with_its_members(
-    client: MlflowClient, run: PastRun, mlflow_server: servers.MlflowServer, file_store: Store, tmp_path: Path
+    client: MlflowClient, run: PastRun, tracking: Tracking, file_store: Store, tmp_path: Path
 ) -> None:
-    registry = Registry(file_store, Tracking(mlflow_server.url, file_store))
+    registry = Registry(file_store, tracking)
     ensemble = run.ensemble(tmp_path)
     measured = run.evaluation(ensemble=(ensemble.key, 0.96))
     run.accuracies["ensemble"] = 0.96

@@ -4,80 +4,15 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from meli_tasks import ledger as ledger_module
 from meli_tasks.core.errors import BadData, Conflict, MissingArtifact
-from meli_tasks.ledger import Champion, Decision, Ledger, name_of
+from meli_tasks.ledger import Ledger, name_of
 from meli_tasks.store import Store
-from meli_tasks.store.protocol import Blob
-
-
-class MemoryStore:
-    """Only what a ledger asks of a store, for tests of thousands of ledgers."""
-
-    url = "memory:"
-
-    def __init__(self) -> None:
-        self.held: dict[str, bytes] = {}
-        self.reads = 0
-
-    def read(self, name: str) -> Blob | None:
-        self.reads += 1
-        return Blob(self.held[name], "") if name in self.held else None
-
-    def write(self, name: str, data: bytes, *, if_absent: bool = False, if_version: str | None = None) -> str:
-        if if_absent and name in self.held:
-            raise Conflict(name)
-        self.held[name] = data
-        return ""
-
-    def names(self, prefix: str) -> Any:
-        return iter(sorted(name for name in self.held if name.startswith(prefix)))
-
-
-def champion(label: str) -> Champion:
-    return Champion(
-        train=f"key-{label}",
-        set_name=label,
-        balanced_accuracy=0.9,
-        interval=(0.89, 0.91),
-        run_id="manual__1",
-        as_of="2026-11-21",
-        fingerprint="f00d",
-    )
-
-
-def promote(ledger: Ledger, label: str) -> Decision:
-    last = ledger.last()
-    return ledger.append(
-        last.number if last else 0,
-        action="promote",
-        champion=champion(label),
-        reason=f"{label} is better",
-        by="test",
-        evidence={"gain": 0.01, "gates": ["all passed"]},
-    )
-
-
-def keep(ledger: Ledger) -> Decision:
-    last = ledger.last()
-    return ledger.append(last.number if last else 0, action="keep", reason="no challenger is better", by="test")
-
-
-def in_force(ledger: Ledger) -> str | None:
-    found = Ledger(ledger.store).champion()  # a fresh look, as another process has it
-    return found.set_name if found else None
-
-
-@pytest.fixture
-def ledger(file_store: Store) -> Ledger:
-    return Ledger(file_store)
+from tests.services.decided import MemoryStore, champion, in_force, keep, promote
 
 
 @pytest.fixture
@@ -156,58 +91,6 @@ def test_a_champion_without_a_finite_score_is_refused() -> None:
         champion("a").model_validate({**champion("a").model_dump(), "balanced_accuracy": float("nan")})
 
 
-def test_rollbacks_go_further_back_each_time(ledger: Ledger) -> None:
-    for label in "abc":
-        promote(ledger, label)
-        keep(ledger)
-    assert ledger.rollback("ana").reason == "back from c (5) to b (3)"
-    assert in_force(ledger) == "b"
-    keep(ledger)
-    decision = ledger.rollback("ana", reason="b is bad too")
-    assert (decision.number, decision.action, decision.by, decision.reason) == (9, "rollback", "ana", "b is bad too")
-    assert (decision.promotion, decision.previous) == (1, 3)
-    assert in_force(ledger) == "a"
-    with pytest.raises(MissingArtifact, match=r"Champion a \(decision 1\) is the first"):
-        ledger.rollback("ana")
-    assert in_force(ledger) == "a"
-
-
-def test_a_rollback_after_a_new_promotion_passes_over_what_was_rolled_back(ledger: Ledger) -> None:
-    for label in "abc":
-        promote(ledger, label)
-    ledger.rollback("ana")
-    promote(ledger, "d")
-    ledger.rollback("ana")
-    assert in_force(ledger) == "b"
-
-
-def test_a_rollback_to_a_decision_also_undoes_a_rollback(ledger: Ledger) -> None:
-    keep(ledger)
-    for label in "abc":
-        promote(ledger, label)
-    ledger.rollback("ana", to=2)
-    assert in_force(ledger) == "a"
-    ledger.rollback("ana", to=4)
-    assert in_force(ledger) == "c"
-    ledger.rollback("ana")
-    assert in_force(ledger) == "b"
-    for number, said in (
-        (0, "no decision 0"),
-        (99, "no decision 99"),
-        (1, "No champion was in force"),
-        (3, "in force already"),
-    ):
-        with pytest.raises(MissingArtifact, match=said):
-            ledger.rollback("ana", to=number)
-
-
-def test_a_model_promoted_twice_is_no_step_back(ledger: Ledger) -> None:
-    for label in ("a", "b", "b"):
-        promote(ledger, label)
-    ledger.rollback("ana")
-    assert in_force(ledger) == "a"
-
-
 def test_who_was_champion_on_a_date(ledger: Ledger, clock: Callable[[datetime], None]) -> None:
     for day, label in ((10, "a"), (12, "b")):
         clock(datetime(2026, 11, day, 23, 59, 59, tzinfo=UTC))
@@ -260,25 +143,6 @@ def test_a_long_ledger_is_not_read_whole() -> None:
     assert fresh.champion_on(date(2000, 1, 1)) is None
     fresh.rollback("ana")
     assert store.reads <= 15
-
-
-@given(st.lists(st.sampled_from(["promote", "keep", "rollback"]), max_size=25))
-def test_any_course_of_decisions_ends_as_a_stack_of_champions_does(course: list[str]) -> None:
-    ledger = Ledger(MemoryStore())  # type: ignore[arg-type]
-    stack: list[str] = []
-    for index, action in enumerate(course):
-        if action == "promote":
-            promote(ledger, str(index))
-            stack.append(str(index))
-        elif action == "keep":
-            keep(ledger)
-        elif len(stack) > 1:
-            ledger.rollback("test")
-            stack.pop()
-        else:
-            with pytest.raises(MissingArtifact):
-                ledger.rollback("test")
-        assert in_force(ledger) == (stack[-1] if stack else None)
 
 
 @pytest.mark.integration

@@ -21,6 +21,7 @@ from meli_tasks.registry import Registry
 from meli_tasks.stages import VERSIONS
 from meli_tasks.store import Store
 from meli_tasks.tracking import Tracking
+from tests.servers import NOWHERE
 from tests.services.past_run import PastRun
 
 if TYPE_CHECKING:
@@ -28,22 +29,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-NOWHERE = "http://127.0.0.1:9"  # the discard port: refused at once
-
 
 @pytest.fixture
-def client(mlflow_server: servers.MlflowServer, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    for name, value in mlflow_server.environment.items():
-        monkeypatch.setenv(name, value)
-    client = MlflowClient(mlflow_server.url)
+def client(client: MlflowClient) -> MlflowClient:
     with suppress(MlflowException):  # the server is shared, and so is the model's name; the first test meets none
         client.delete_registered_model_alias(MODEL, "champion")
     return client
 
 
 @pytest.fixture
-def registry(mlflow_server: servers.MlflowServer, file_store: Store) -> Registry:
-    return Registry(file_store, Tracking(mlflow_server.url, file_store))
+def registry(file_store: Store, tracking: Tracking) -> Registry:
+    return Registry(file_store, tracking)
 
 
 def past_run(store: Store, folder: Path, accuracies: dict[str, float] | None = None, ledger: int = 0) -> PastRun:

@@ -3,53 +3,26 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import Any
 
 import pytest
-import requests
 from mlflow import artifacts
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
 from meli_tasks.artifacts import Manifest
 from meli_tasks.core.errors import BadSettings, TrackingUnavailable
-from meli_tasks.mlflow_server import MlflowServer, without_credentials
+from meli_tasks.mlflow_server import MlflowServer
 from meli_tasks.plan import Plan
 from meli_tasks.projection import Projection
 from meli_tasks.store import Store
 from meli_tasks.tracking import Tracking
+from tests.servers import NOWHERE
 from tests.services.past_run import EPOCHS, PastRun
 
-if TYPE_CHECKING:
-    from tests import servers
-
 pytestmark = pytest.mark.integration
-
-NOWHERE = "http://127.0.0.1:9"  # the discard port: refused at once
-
-
-@pytest.fixture
-def client(mlflow_server: servers.MlflowServer, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    for name, value in mlflow_server.environment.items():
-        monkeypatch.setenv(name, value)
-    return MlflowClient(mlflow_server.url)
-
-
-@pytest.fixture
-def run(file_store: Store) -> PastRun:
-    unique = uuid4().int % 10**9
-    return PastRun(file_store, run_id=f"manual__{unique}", seed=unique)
-
-
-@pytest.fixture
-def tracking(mlflow_server: servers.MlflowServer, file_store: Store) -> Tracking:
-    return Tracking(mlflow_server.url, file_store)
 
 
 def run_of(url: str) -> str:
@@ -239,15 +212,6 @@ def test_a_note_that_mlflow_refuses_does_not_hold_up_the_others(run: PastRun, mo
     assert len(tracking.pending()) == 1
 
 
-def test_a_page_that_is_no_json_is_not_mlflow(monkeypatch: pytest.MonkeyPatch, run: PastRun) -> None:
-    answer = requests.Response()
-    answer.status_code, answer._content = 200, b"<html>Please sign in</html>"
-    monkeypatch.setattr(requests.Session, "request", lambda *_, **__: answer)
-    with pytest.raises(TrackingUnavailable, match="is not MLflow: '<html>"):
-        MlflowServer(NOWHERE).get("runs/get")
-    assert Tracking(NOWHERE, run.store).training(run.plan, "mlp", run.trainings["mlp"]) is None
-
-
 def test_without_a_server_nothing_is_told_or_noted(run: PastRun) -> None:
     off = Tracking("", run.store)
     assert off.training(run.plan, "mlp", run.trainings["mlp"]) is None
@@ -258,59 +222,6 @@ def test_without_a_server_nothing_is_told_or_noted(run: PastRun) -> None:
 def test_a_uri_that_is_no_server_is_a_setting_to_correct_before_anything_is_trained(file_store: Store) -> None:
     with pytest.raises(BadSettings, match="must look like http"):
         Tracking("sqlite:///mlflow.db", file_store)
-
-
-def test_links_show_no_password() -> None:
-    assert without_credentials("http://user:secret@mlflow:5000/base") == "http://mlflow:5000/base"
-
-
-def test_a_refusal_says_what_mlflow_said(mlflow_server: servers.MlflowServer) -> None:
-    with pytest.raises(TrackingUnavailable, match="refused GET mlflow/runs/get with 404 RESOURCE_DOES_NOT_EXIST"):
-        MlflowServer(mlflow_server.url).get("runs/get", run_id="0" * 32)
-
-
-def test_storage_that_the_server_does_not_hand_on_to_is_written_by_mlflows_client(
-    client: MlflowClient, run: PastRun, tracking: Tracking
-) -> None:
-    run_id = run_of(told(run, tracking))
-    elsewhere = {"info": {"run_id": run_id, "artifact_uri": "s3://bucket/1/run/artifacts"}}
-    MlflowServer(tracking.uri).upload(elsewhere, "tables/a.json", b"{}")
-    assert artifacts.load_text(f"runs:/{run_id}/tables/a.json") == "{}"
-
-
-def test_credentials_come_from_the_variables_of_mlflows_client(
-    mlflow_server: servers.MlflowServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[object] = []
-
-    def request(session: requests.Session, *_: object, **__: object) -> requests.Response:
-        seen.append((session.auth, session.headers.get("Authorization")))
-        answer = requests.Response()
-        answer.status_code = 401
-        return answer
-
-    monkeypatch.setattr(requests.Session, "request", request)
-    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ana")
-    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
-    with pytest.raises(TrackingUnavailable, match=r"401 401: .*Check MLFLOW_TRACKING_USERNAME"):
-        MlflowServer(mlflow_server.url).get("runs/get")
-    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
-    with pytest.raises(TrackingUnavailable):
-        MlflowServer(mlflow_server.url).get("runs/get")
-    assert seen == [(("ana", "secret"), None), (None, "Bearer t0ken")]
-
-
-def test_telling_needs_no_heavy_import(tmp_path: Path) -> None:
-    """MLflow's client would cost every task 2 s."""
-    code = (
-        "import sys\nfrom meli_tasks.tracking import Tracking\nfrom meli_tasks.mlflow_server import MlflowServer\n"
-        "from meli_tasks.core.errors import TrackingUnavailable\n"
-        f"try:\n    MlflowServer({NOWHERE!r}).get('runs/get')\nexcept TrackingUnavailable:\n    pass\n"
-        "print(sorted({'mlflow', 'pandas', 'pyarrow', 'torch', 'polars'} & set(sys.modules)))"
-    )
-    root = Path(__file__).parents[2]
-    answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "[]"
 
 
 def test_the_experiment_opens_on_its_training_runs(tracking: Tracking) -> None:

@@ -91,6 +91,8 @@ def test_a_server_that_ends_while_starting_is_told_with_the_end_of_its_log(home:
     record = processes.start(home, broken)
     with pytest.raises(MeliError, match=r"(?s)The sleeper ended while it started\..*sleeper\.log.*port 1 is taken"):
         processes.wait(home, {"sleeper": record}, [broken], lambda _: None)
+    with pytest.raises(ChildProcessError):  # it has been waited for, so Python does not warn of it in the end
+        os.waitpid(record.pid, os.WNOHANG)
 
 
 def test_other_settings_give_another_fingerprint_but_what_a_run_brings_does_not(home: Home) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,68 +13,17 @@ import pytest
 import torch
 
 from meli_tasks.core.batch import Batch
-from meli_tasks.core.errors import BadData, BadHyperparameters, LostCard, MissingArtifact, MissingDevice
-from meli_tasks.core.hyperparameters import Preprocess, Train
+from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
 from meli_tasks.core.networks import MLP, PooledBatch
-from meli_tasks.core.text import tokenize
-from meli_tasks.stages import other_cards, train
+from meli_tasks.stages import train
 from meli_tasks.stages.log import SilentLog
 from meli_tasks.stages.model_files import load_model
-from meli_tasks.stages.ngram_arrays import write_ngrams
-from tests.core.encoders import encoder_of
-
-NOUNS = {"COVERS": "funda", "MUGS": "taza", "SHOES": "zapatilla", "TABLES": "mesa"}
-OTHERS = ["silicona", "11", "hombre", "roja", "madera", "promo", "x3", "nueva", "ofertas"]
-
-
-class Recorded(SilentLog):
-    """Keeps what a stage told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.lines.append(message)
-
-
-def titles_of(count: int, seed: int) -> tuple[list[str], list[int]]:
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, len(NOUNS), count).tolist()
-    nouns = [NOUNS[name] for name in sorted(NOUNS)]
-    return [" ".join([nouns[label], *random.choice(OTHERS, 3)]) for label in labels], labels
+from tests.stages.small_titles import NOUNS, Recorded, params_of, prepared, titles_of
 
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> dict[str, Path]:
-    folders = {name: tmp_path / name for name in ("preprocess", "embed")}
-    for folder in folders.values():
-        folder.mkdir()
-    folder = folders["preprocess"]
-    titles, _ = titles_of(300, 1)
-    encoder = encoder_of(tokenize(titles, "default"), Preprocess.model_validate({"max_ngrams": 200}))
-    for split, count, seed in (("train", 300, 1), ("validation", 80, 2)):
-        titles, labels = titles_of(count, seed)
-        encoded = encoder.encode(titles)
-        for name in ("tokens", "offsets"):
-            np.save(folder / f"{split}.{name}.npy", getattr(encoded, name))
-        np.save(folder / f"{split}.labels.npy", np.array(labels, np.int32))
-        np.save(folder / f"{split}.reliable.npy", np.ones(count, bool))
-    stored = encoder.to_json()
-    (folder / "vocabulary.txt").write_text("\n".join(stored.pop("words")) + "\n", encoding="utf-8")
-    del stored["ngrams"], stored["ngram_weights"]
-    write_ngrams(folder, encoder, encoder.words, ("train", "validation"))
-    (folder / "encoder.json").write_text(json.dumps(stored), encoding="utf-8")
-    (folder / "categories.json").write_text(json.dumps(sorted(NOUNS)), encoding="utf-8")
-    vectors = np.random.default_rng(0).normal(size=(2 + len(encoder.words), 8)).astype(np.float32)
-    vectors[0] = 0
-    np.save(folders["embed"] / "vectors.npy", vectors)
-    return folders
-
-
-def params_of(**values: Any) -> Train:
-    base = {"architecture": "mlp", "hidden": (32,), "dropout": 0.0, "epochs": 6}
-    base |= {"batch_size": 16, "learning_rate": 0.05}
-    return Train.model_validate(base | values)
+    return prepared(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -140,35 +87,6 @@ def test_missing_ngram_arrays_are_named(inputs: dict[str, Path], tmp_path: Path)
     (inputs["preprocess"] / "validation.phrases.npy").unlink()
     with pytest.raises(MissingArtifact, match=r"validation\.phrases\.npy"):
         train.run(inputs, tmp_path, params_of(ngram_dimensions=4), SilentLog())
-
-
-def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(MissingArtifact, match=r"model\.json is missing"):
-        load_model(tmp_path)
-
-
-def test_weights_of_another_model_are_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
-    folders = [tmp_path / "narrow", tmp_path / "wide"]
-    for folder, width in zip(folders, (4, 8), strict=True):
-        folder.mkdir()
-        train.run(inputs, folder, params_of(epochs=1, hidden=(width,)), SilentLog())
-    (folders[0] / "model.safetensors").write_bytes((folders[1] / "model.safetensors").read_bytes())
-    with pytest.raises(BadData, match=r"does not fit model\.json"):
-        load_model(folders[0])
-
-
-@pytest.mark.parametrize("damage", ["other n-grams", "cut short"])
-def test_files_that_do_not_belong_together_are_bad_data(inputs: dict[str, Path], tmp_path: Path, damage: str) -> None:
-    train.run(inputs, tmp_path, params_of(epochs=1, ngram_dimensions=4), SilentLog())
-    weights, described = tmp_path / "model.safetensors", tmp_path / "model.json"
-    if damage == "cut short":
-        weights.write_bytes(weights.read_bytes()[:-100])
-    else:
-        model = json.loads(described.read_text())
-        model["encoder"]["ngrams"].pop()
-        described.write_text(json.dumps(model))
-    with pytest.raises(BadData, match=r"does not fit model\.json"):
-        load_model(tmp_path)
 
 
 class Kept:
@@ -270,34 +188,3 @@ def test_a_card_that_was_full_is_told_of(
     summary = train.run(inputs, tmp_path, params_of(batch_size=64), log)
     assert summary["batch_size_used"] == 16
     assert any("memory was full with 64 titles a step: going on with 16" in line for line in log.lines)
-
-
-def test_two_processes_train_it_together(inputs: dict[str, Path], tmp_path: Path) -> None:
-    # No card is here: two processes on the CPU, as two cards would have them.
-    outs = [tmp_path / name for name in ("alone", "together")]
-    log = Recorded()
-    for out, cards in zip(outs, (1, 2), strict=True):
-        out.mkdir()
-        train.run(inputs, out, params_of(ngram_dimensions=4, epochs=3), log, device="cpu", cards=cards)
-    assert any("mlp on 2 x cpu" in line for line in log.lines)
-    histories = [json.loads((out / "history.json").read_text()) for out in outs]
-    for alone, together in zip(*histories, strict=True):
-        assert together["validation_loss"] == pytest.approx(alone["validation_loss"], rel=1e-3)
-
-
-def test_a_process_that_is_lost_ends_the_others_and_is_told_of(
-    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(other_cards, "PROGRAM", [sys.executable, "-c", "raise SystemExit('the card fell off the bus')"])
-    monkeypatch.setattr(other_cards, "PATIENCE", timedelta(seconds=5))
-    with pytest.raises(LostCard, match=r"card 1 of 2 ended before its time.*the card fell off the bus"):
-        train.run(inputs, tmp_path, params_of(), SilentLog(), device="cpu", cards=2)
-
-
-def test_what_cannot_be_shared_by_cards_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
-    for values, told in (
-        ({"batch_size": 15}, "batches of 15 cannot be shared by 2"),
-        ({"mean_over_padding": True}, "lab's"),
-    ):
-        with pytest.raises(BadHyperparameters, match=told):
-            train.run(inputs, tmp_path, params_of(**values), SilentLog(), device="cpu", cards=2)
