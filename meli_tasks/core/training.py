@@ -27,38 +27,13 @@ from meli_tasks.core.memory import free_memory, full_beside_others, halved
 from meli_tasks.core.networks import TitleNetwork
 from meli_tasks.core.optimizers import Optimizer
 from meli_tasks.core.pooled_titles import AnyBatch, pooled_once
+from meli_tasks.core.progress import Epoch, Progress
 from meli_tasks.core.schedule import learning_rate_at
 
 STEPS_BETWEEN_LOOKS = 64
 """On a card: how many steps go by before the host asks whether all of them were finite."""
 
 TITLES_MEASURED_AT_ONCE = 1_024
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training is, several times a second at most."""
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    titles_per_second: float
-    loss: float
-    seconds_left: float
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to. `best`: better than every epoch before. The seconds are the clock's, the rest repeats."""
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    validation_balanced_accuracy: float
-    learning_rate: float
-    seconds: float
-    best: bool
 
 
 @dataclass(frozen=True)

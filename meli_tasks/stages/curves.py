@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from meli_tasks.core.training import Epoch
+from meli_tasks.core.progress import Epoch
 
 
 def draw_curves(epochs: Sequence[Epoch], best: int, path: Path) -> None:

@@ -27,8 +27,9 @@ from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
 from meli_tasks.core.hyperparameters import Section, Train
 from meli_tasks.core.memory import keep_freed_memory
 from meli_tasks.core.networks import TitleNetwork, build
+from meli_tasks.core.progress import Epoch, Progress
 from meli_tasks.core.text import FIRST_WORD, Encoder
-from meli_tasks.core.training import Epoch, Progress, State, Training
+from meli_tasks.core.training import State, Training
 from meli_tasks.stages.checkpoints import Checkpoints, NoCheckpoints
 from meli_tasks.stages.curves import draw_curves
 from meli_tasks.stages.log import Log

@@ -9,7 +9,8 @@ import torch
 
 from meli_tasks.core.averaging import YOUNG
 from meli_tasks.core.measure import measure
-from meli_tasks.core.training import Epoch, Progress, Training
+from meli_tasks.core.progress import Epoch, Progress
+from meli_tasks.core.training import Training
 from tests.core.small_trainings import network_for, params_of, titles_of
 
 

@@ -13,7 +13,8 @@ import torch
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.measure import measure
-from meli_tasks.core.training import Progress, State, Training
+from meli_tasks.core.progress import Progress
+from meli_tasks.core.training import State, Training
 from tests.core.small_trainings import network_for, params_of, titles_of
 
 

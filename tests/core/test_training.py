@@ -23,8 +23,9 @@ from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.loss import category_weights
 from meli_tasks.core.measure import measure
 from meli_tasks.core.networks import TitleNetwork
+from meli_tasks.core.progress import Epoch, Progress
 from meli_tasks.core.schedule import learning_rate_at
-from meli_tasks.core.training import Epoch, Progress, Training
+from meli_tasks.core.training import Training
 from tests.core.small_trainings import WORDS, network_for, params_of, titles_of
 
 
