@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from meli_tasks.core.ahead import ahead
 from meli_tasks.core.batch import Batch, WordNgrams
 from meli_tasks.core.encoded_titles import Csr, scales_of, squares_of
 from meli_tasks.core.networks import TitleNetwork
@@ -87,7 +86,7 @@ class TitleClassifier:
 
 
 class Answering(Protocol[Made]):
-    """Titles to probabilities in two steps, of which the first can be taken while the second one works elsewhere."""
+    """Titles to probabilities in two steps, the first of which classifiers with the same encoder share."""
 
     categories: list[str]
 
@@ -124,8 +123,6 @@ def ranked_by(
 
 
 def _answers(classifier: Answering[Made], titles: Sequence[str]) -> Iterator[tuple[int, Tensor]]:
-    """(the first title's place, probabilities) after each other, the next batch made while the network works."""
-    parts = range(0, len(titles), TITLES_A_BATCH)
-    batches = (classifier.batch_of(titles[low : low + TITLES_A_BATCH]) for low in parts)
-    # One batch is quicker without a thread.
-    yield from zip(parts, map(classifier.answer, ahead(batches) if len(parts) > 1 else batches), strict=True)
+    """(the first title's place, probabilities) after each other."""
+    for low in range(0, len(titles), TITLES_A_BATCH):
+        yield low, classifier.answer(classifier.batch_of(titles[low : low + TITLES_A_BATCH]))

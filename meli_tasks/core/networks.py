@@ -16,6 +16,7 @@ from meli_tasks.core.batch import Batch
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.ngram_bag import NgramBag
 from meli_tasks.core.row_table import RowTable, distinct_of
+from meli_tasks.core.windows import added, maxima, windows_of
 
 LARGE_BATCH_WORDS = 2_048
 """Words of a batch from which on it is worth to count how many are distinct: few repeat in a smaller one."""
@@ -58,19 +59,6 @@ def in_blocks(rows: Tensor) -> Tensor:
     if not torch.is_autocast_enabled("cpu") or rows.device.type != "cpu":
         return rows
     return functional.pad(rows, (0, 0, 0, -len(rows) % ROWS_A_BLOCK))
-
-
-def windows_of(offsets: Tensor, length: int, words: int) -> tuple[Tensor, Tensor]:
-    """Every run of `length` words inside one title -> (positions of its words (W, length), windows a title (B,)).
-
-    A shorter title has one window; `words`, the position behind the last word, stands where it has none.
-    """
-    sizes = offsets.diff()
-    counts = (sizes - length + 1).clamp(min=1)
-    title = torch.repeat_interleave(torch.arange(len(sizes), device=offsets.device), counts)
-    within = torch.arange(len(title), device=offsets.device) - (counts.cumsum(0) - counts)[title]
-    positions = (offsets[title] + within)[:, None] + torch.arange(length, device=offsets.device)
-    return positions.masked_fill(positions >= offsets[title + 1][:, None], words), counts
 
 
 @dataclass(frozen=True)
@@ -210,7 +198,7 @@ class CNN(TitleNetwork):
         windows = [windows_of(batch.offsets, length, len(batch.tokens)) for length in self.params.filter_lengths]
         if self.baked is not None and not self.training:
             parts = zip(windows, self.baked, self.convolutions, strict=True)
-            return torch.cat([_maxima(self._added(tokens[at], part, c), n) for (at, n), part, c in parts], dim=1)
+            return torch.cat([maxima(added(tokens[at], part), n, c) for (at, n), part, c in parts], dim=1)
         local, vectors = self.words.lookup(tokens)
         if self.params.filter_ngrams:
             local, vectors = self._beside_ngrams(batch, functional.embedding(local, vectors), word_ngrams)
@@ -221,7 +209,7 @@ class CNN(TitleNetwork):
                 local, vectors = distinct, vectors.index_select(0, rows)
         respond = self._projected if self._projects(len(vectors), products) else self._multiplied
         pairs = zip(windows, self.convolutions, strict=True)
-        return torch.cat([_maxima(respond(local[at], vectors, c), counts) for (at, counts), c in pairs], dim=1)
+        return torch.cat([maxima(respond(local[at], vectors, c), counts, c) for (at, counts), c in pairs], dim=1)
 
     @torch.no_grad()
     def bake(self) -> None:
@@ -244,19 +232,19 @@ class CNN(TitleNetwork):
         return words * sum(self.params.filter_lengths) < products
 
     def _multiplied(self, windows: Tensor, vectors: Tensor, convolution: nn.Module) -> Tensor:
-        """Responses (W, F): each window's words side by side times the filters. Real windows only: padding would double
-        the work on titles like ours.
+        """Responses (W, F), less the bias: each window's words side by side times the filters. Real windows only:
+        padding would double the work on titles like ours.
         """
         assert isinstance(convolution, nn.Conv1d)
         if vectors is self.words.weight and torch.is_autocast_enabled(vectors.device.type):
             vectors = self.words.rounded(torch.get_autocast_dtype(vectors.device.type))
         seen = functional.embedding(in_blocks(windows), vectors).flatten(1)  # (W, length * D)
         weight = convolution.weight.transpose(1, 2).flatten(1)  # (F, length * D)
-        return functional.linear(seen, weight, convolution.bias)[: len(windows)]
+        return functional.linear(seen, weight)[: len(windows)]
 
     def _projected(self, windows: Tensor, vectors: Tensor, convolution: nn.Module) -> Tensor:
         """The same responses: each word times each filter's part for each place, once; a window adds its words'."""
-        return self._added(windows, self._parts(vectors, convolution), convolution)
+        return added(windows, self._parts(vectors, convolution))
 
     def _parts(self, vectors: Tensor, convolution: nn.Module) -> Tensor:
         """What each word gives to a window at each place: a row (F,) for each word and place."""
@@ -265,22 +253,10 @@ class CNN(TitleNetwork):
         weight = convolution.weight.permute(2, 0, 1).flatten(0, 1)  # (length * F, D)
         return functional.linear(in_blocks(vectors), weight).float().view(-1, filters)
 
-    def _added(self, windows: Tensor, parts: Tensor, convolution: nn.Module) -> Tensor:
-        """Responses (W, F) of windows (W, length) of rows in what `_parts` gave."""
-        assert isinstance(convolution, nn.Conv1d) and convolution.bias is not None
-        length = windows.shape[1]
-        places = windows * length + torch.arange(length, device=windows.device)
-        return functional.embedding_bag(places, parts, mode="sum") + convolution.bias
-
     def before_dense(self, values: Tensor) -> Tensor:
         """Dropout."""
         dropped: Tensor = self.dropout(values)
         return dropped
-
-
-def _maxima(responses: Tensor, counts: Tensor) -> Tensor:
-    """Each title's largest response to each filter, at least 0: (W, F) and windows a title (B,) -> (B, F)."""
-    return torch.segment_reduce(torch.relu(responses).float(), "max", lengths=counts, axis=0, unsafe=True)
 
 
 def build(params: Train, word_vectors_shape: tuple[int, int], ngram_count: int, category_count: int) -> TitleNetwork:

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from meli_tasks.core.ahead import ahead
 from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.stages.ahead import ahead
 from meli_tasks.stages.growing_array import GrowingArray
 from meli_tasks.stages.listings.columns import integers, numbers_by_value
 from meli_tasks.stages.log import Log

@@ -14,7 +14,8 @@ from torch.nn import functional
 from meli_tasks.core import networks
 from meli_tasks.core.batch import Batch, WordNgrams
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.networks import CNN, TitleNetwork, build, windows_of
+from meli_tasks.core.networks import CNN, TitleNetwork, build
+from meli_tasks.core.windows import windows_of
 
 WORDS, DIMENSIONS, NGRAMS, CATEGORIES = 20, 5, 30, 4
 

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from meli_tasks.core.ahead import ahead
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.splits import SPLITS
+from meli_tasks.stages.ahead import ahead
 from meli_tasks.stages.listings.columns import bytes_of, integers, numbers_of, texts
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.rows import BadRow, shown

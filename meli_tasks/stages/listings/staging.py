@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from meli_tasks.core.ahead import ahead
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.splits import SPLITS, split_of
+from meli_tasks.stages.ahead import ahead
 from meli_tasks.stages.listings.checking import Checked, check
 from meli_tasks.stages.listings.columns import integers, texts
 from meli_tasks.stages.listings.files import open_file

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from meli_tasks.core.ahead import ahead
+from meli_tasks.stages.ahead import ahead
 
 
 def test_items_come_in_their_order() -> None:
