@@ -24,7 +24,7 @@ def windows_of(offsets: Tensor, length: int, words: int) -> tuple[Tensor, Tensor
 
 
 def added(windows: Tensor, parts: Tensor) -> Tensor:
-    """Responses (W, F), less the bias, of windows (W, length) of rows in `parts`: what each word gives at each place."""
+    """Responses (W, F), less the bias, of windows (W, length) of words; `parts`: what each gives at each place."""
     length = windows.shape[1]
     places = windows * length + torch.arange(length, device=windows.device)
     return functional.embedding_bag(places, parts, mode="sum")
