@@ -48,7 +48,8 @@ class Dropout(nn.Module):
         draws.random_(-(2**63), None, generator=self.generator)
         levels = draws.view(torch.int16)[: values.numel()].view(values.shape)
         # Signed: the lowest `dropped` levels of 65,536.
-        return values * (levels >= dropped - LEVELS // 2) * (LEVELS / (LEVELS - dropped))
+        kept = (levels >= dropped - LEVELS // 2).to(values.dtype)  # bfloat16 times bool takes almost twice as long
+        return values * kept * (LEVELS / (LEVELS - dropped))
 
 
 def in_blocks(rows: Tensor) -> Tensor:
