@@ -160,11 +160,18 @@ def _measured(store: Store, plan: Plan) -> tuple[dict[str, dict[str, Any]], dict
         for name in [*plan.sets, ENSEMBLE]  # the champion, which is measured besides, is not the date's
         if name in told["scores"]
     }
-    failed = {name: _said(store, plan.sets[name], plan.run_id) or "its training failed" for name in told["failed"]}
+    failed = {name: _why_set(store, plan, plan.sets[name]) for name in told["failed"]}
     if told.get("ensemble_failed"):
         step = ensemble_step(plan, told["trained"])
         failed[ENSEMBLE] = (_said(store, step, plan.run_id) if step else "") or "it could not be made"
     return scores, failed
+
+
+def _why_set(store: Store, plan: Plan, training: Step) -> str:
+    """What the training said when it failed, or what it would have stood on."""
+    behind = [step for step in plan.steps() if step.key in training.inputs.values()]
+    said = (_said(store, step, plan.run_id) for step in [training, *behind])
+    return next(filter(None, said), "its training failed")
 
 
 def _why(store: Store, plan: Plan, standing: dict[str, Manifest | None]) -> dict[str, str]:

@@ -211,6 +211,16 @@ def test_the_report_tells_what_was_computed_what_was_found_and_why_a_set_failed(
     assert seen.dates[2].run_id in found.failures[1]
 
 
+def test_a_set_whose_vectors_failed_is_told_with_their_reason(settings: Settings, store: Store) -> None:
+    seen = previewed(settings, store)
+    broken = run(settings, store, seen, 0, failed=("quick_cnn",))
+    step = next(step for step in broken.steps() if step.key == broken.sets["quick_cnn"].inputs["embed"])
+    note = {"error": "The disk is full.", "run_id": broken.run_id}
+    store.write(live_name("embed", step.key), json.dumps(note).encode())
+    found = report(seen, store, {seen.dates[0].run_id})
+    assert found.dates[0].failed == {"quick_cnn": f"embed {step.name}: The disk is full."}
+
+
 def test_an_ensemble_has_its_score_in_the_report_and_one_that_failed_is_made_again(
     settings: Settings, store: Store
 ) -> None:
