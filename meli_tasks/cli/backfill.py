@@ -12,9 +12,13 @@ import typer
 from meli_tasks.cli.console import Json, complain, out, print_json, warn
 from meli_tasks.cli.options import (
     DateColumn,
+    Ensemble,
     KeptLanguage,
     Language,
+    MaxBadShare,
+    MinCategoryRows,
     Override,
+    ReliableOnly,
     Sets,
     Source,
     Window,
@@ -75,6 +79,10 @@ def backfill(  # noqa: PLR0917 options, all given by name
     window_days: Window = 1,
     date_column: DateColumn = "",
     language: KeptLanguage = Language.any,
+    reliable_only: ReliableOnly = False,
+    max_bad_share: MaxBadShare = None,
+    min_category_rows: MinCategoryRows = None,
+    ensemble: Ensemble = True,
     promotion: Annotated[
         Promotion, typer.Option(help="Measure only, or let a better model become champion, whatever its date.")
     ] = Promotion.never,
@@ -105,6 +113,10 @@ def backfill(  # noqa: PLR0917 options, all given by name
             "window_days": window_days,
             "date_column": date_column,
             "language": language.value,
+            "reliable_only": reliable_only,
+            "max_bad_share": max_bad_share,
+            "min_category_rows": min_category_rows,
+            "ensemble": ensemble,
             "promotion": promotion.value,
             "at_once": at_once,
             "ask": False,

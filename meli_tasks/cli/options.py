@@ -66,6 +66,9 @@ Override = Annotated[
         show_default=False,
     ),
 ]
+Ensemble = Annotated[
+    bool, typer.Option("--ensemble/--no-ensemble", help="Weigh the models of two sets or more into one more model.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -13,6 +13,7 @@ from meli_tasks.cli.console import Json, complain, print_json
 from meli_tasks.cli.options import (
     AsOf,
     DateColumn,
+    Ensemble,
     KeptLanguage,
     Language,
     MaxBadShare,
@@ -49,9 +50,6 @@ class Until(StrEnum):
 
 
 Stage = Annotated[Until, typer.Argument(help="Run up to this stage, and those before it.", show_default=False)]
-Ensemble = Annotated[
-    bool, typer.Option("--ensemble/--no-ensemble", help="Weigh the models of two sets or more into one more model.")
-]
 Promote = Annotated[
     bool, typer.Option("--promote/--no-promote", help="Let a better model become champion, or only measure.")
 ]
