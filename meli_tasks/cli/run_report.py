@@ -18,7 +18,7 @@ FACTS = {
     "ingest": ("rows", "categories", "bad_rows"),
     "preprocess": ("categories", "words", "ngrams"),
     "embed": ("words", "dimensions"),
-    "train": ("validation_balanced_accuracy", "best_epoch"),
+    "train": ("validation_balanced_accuracy", "kept_epoch"),
     "ensemble": ("validation_balanced_accuracy", "gain"),
     "evaluate": ("test_titles", "test_categories"),
 }

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-BEGIN, END = BOUNDARIES = ("<begin>", "<end>")
+BEGIN, END = BOUNDARIES = ("<BEGIN>", "<END>")
+"""Capitals, which no tokenizer leaves in a word: the marks' character n-grams are their own."""
 
 
 def bounded(words: Sequence[str]) -> Sequence[str]:

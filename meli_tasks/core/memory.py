@@ -50,6 +50,6 @@ def keep_freed_memory() -> None:
     fills the next step's with zeros, page by page: a fifth of a training's processor time (mallopt(3)).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)
+    # Either of the two alone freezes the other where it is, which is worse than neither; old versions refuse the first.
+    if mallopt is not None and mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT):
         mallopt(M_TRIM_THRESHOLD, LARGEST_KEPT)

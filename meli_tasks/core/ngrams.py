@@ -2,7 +2,8 @@
 
 A word n-gram is its words with spaces between ("funda iphone"). A character n-gram lies within one word whose ends are
 marked, and starts with "#" so that the word "mes" and the letters "mes" inside "mesa" stay two things: "#<me", "#mes".
-Tokenizers never leave "#", "<" or ">" in a word.
+Tokenizers never leave "#", "<" or ">" in a word; the marks of a
+title's ends (`boundaries`) hold no letter that a word has, so they share no n-gram with one.
 
 Everything that lies within one word is kept by word, not by title: titles repeat their words, so 20 M titles need the
 n-grams of some hundred thousand words only. What spans words is a phrase (`phrases`).

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
-from meli_tasks.core.cards import Cards, OneCard
+from meli_tasks.core.cards import Cards, OneCard, Rows
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.networks import TitleNetwork
 from meli_tasks.core.row_table import RowTable
@@ -111,12 +111,21 @@ class Optimizer:
         # A view on the rows that train: torch's optimiser moves the table through it.
         self.whole = {table: nn.Parameter(table.trained_part()) for table in tables if table.every_row}
         self.dense = [weight for weight in network.parameters() if weight.requires_grad] + list(self.whole.values())
+        self.found: list[tuple[RowAdam, Rows]] = []
+        self.row_norms: list[Tensor] = []
         self.adam = DenseAdam(self.dense, params.weight_decay, decoupled=params.optimizer == "adamw")
 
     def zero_grad(self) -> None:
         """Before a backward pass; a table forgets by itself, at its next lookup."""
         for weight in self.dense:
             weight.grad = None
+
+    def forget(self) -> None:
+        """Lets go of all that a step was to be made from, which is most of its memory."""
+        self.zero_grad()
+        self.found, self.row_norms = [], []
+        for table in [rows.table for rows in self.rows] + list(self.whole):
+            table.forget()
 
     def gradient_norm(self) -> Tensor:
         """The norm of all gradients together, on the device; not finite when any of them is not. Once a step."""

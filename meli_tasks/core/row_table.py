@@ -67,6 +67,10 @@ class RowTable(nn.Module):
             first, last = torch.searchsorted(rows, torch.tensor([first, last], device=rows.device)).tolist()
         return rows[first:last], gradient[first:last]
 
+    def forget(self) -> None:
+        """Lets go of the last lookup."""
+        self._touched = None
+
     def current(self, rows: Tensor) -> Tensor:
         """The vectors of these rows (n, dimensions): what the last lookup gathered, if it was for them."""
         if self._touched is not None and self._touched[0] is rows:

@@ -162,7 +162,7 @@ class Encoder:
             word_ngrams=tuple(stored["word_ngrams"]),
             character_ngrams=tuple(stored["character_ngrams"]),
             max_title_words=stored["max_title_words"],
-            boundaries=stored["boundaries"],
+            boundaries=stored.get("boundaries", False),  # models of before it have none
         )
 
 

@@ -80,7 +80,7 @@ class Training:
         self.seen_since = 0
         self.epochs: list[Epoch] = []
         self.best, self.stale = -1.0, 0
-        self.asked = self.stopped = False
+        self.asked = self.stopped = self.cut_short = False
         self.kept: dict[str, Tensor] | None = None
         self.loss_total = torch.zeros((), dtype=torch.float64, device=device)
         self.weight_total = torch.zeros((), dtype=torch.float64, device=device)
@@ -105,6 +105,8 @@ class Training:
             yield from self._steps(progress_seconds)
             if self.titles_done:
                 yield self._close_epoch(*self._measured(), time.monotonic() - began)
+        # A stop that came when all was done changed nothing.
+        self.cut_short |= self.stopped and self.epoch <= self.params.epochs
         if self.kept is not None and self.keeps_best:
             self.network.load_state_dict(self.kept)
         elif self.average:
@@ -114,7 +116,7 @@ class Training:
     @property
     def keeps_best(self) -> bool:
         """Whether the best epoch is wanted: who stops a training early gets that, whatever it kept at its end."""
-        return self.params.keep == "best" or self.stopped
+        return self.params.keep == "best" or self.cut_short
 
     @property
     def kept_epoch(self) -> Epoch:
@@ -136,6 +138,7 @@ class Training:
             "last_good": None if math.isnan(self.guard.last_good) else self.guard.last_good,
             "titles": len(self.titles), "rows_steps": self.optimizer.rows_steps(),
             "average_steps": self.average.steps if self.average else 0, "device": self.device.type,
+            "stopped": self.stopped, "cut_short": self.cut_short,
         }  # fmt: skip
         tensors = {
             "order": self.order_before,
@@ -172,6 +175,7 @@ class Training:
         self.batch_size = facts["batch_size"]
         self.epochs = [Epoch(**epoch) for epoch in facts["epochs"]]
         self.best, self.stale = facts["best"], facts["stale"]
+        self.stopped, self.cut_short = facts["stopped"], facts["cut_short"]
         self.guard.last_good = math.nan if facts["last_good"] is None else facts["last_good"]
 
     def _close_epoch(self, loss: float, accuracy: float, seconds: float) -> Epoch:
@@ -202,6 +206,7 @@ class Training:
                 )
         if self.cards.count > 1:
             measured = self.cards.first(torch.tensor(measured, dtype=torch.float64, device=self.device)).tolist()
+            self.stopped |= bool(self.cards.sums(torch.tensor([float(self.asked)], device=self.device)))
         return measured[0], measured[1]
 
     def _steps(self, progress_seconds: float) -> Iterator[Progress]:
@@ -225,7 +230,7 @@ class Training:
 
     def _go_on_with_smaller_batches(self) -> None:
         """The step that did not fit moved nothing; the schedule goes on where it was, in steps of the new size."""
-        self.optimizer.zero_grad()
+        self.optimizer.forget()
         free_memory(self.device)
         steps_an_epoch = math.ceil(len(self.titles) / self.batch_size)
         self.step = (self.epoch - 1) * steps_an_epoch + self.titles_done // self.batch_size
@@ -248,6 +253,7 @@ class Training:
                 )  # fmt: skip
                 self.told = time.monotonic()
             if self.stopped:
+                self.cut_short |= self.titles_done < len(self.titles)
                 return
         self.titles_done += len(order)  # those too few to share
 

@@ -51,7 +51,7 @@ def coverage_of(tokens: NDArray[np.int32], words: Sequence[str], has_vector: NDA
     frequent = missing[np.argsort(-counts[missing], kind="stable")][:shown]
     return Coverage(
         words=float(counts[has_vector & real].sum() / max(1, len(tokens) - marks)),
-        vocabulary=float(has_vector[real][FIRST_WORD:].mean()) if len(words) else 0.0,
+        vocabulary=float(has_vector[real][FIRST_WORD:].mean()) if real[FIRST_WORD:].any() else 0.0,
         uncovered=[(words[index - FIRST_WORD], int(counts[index])) for index in frequent],
     )
 

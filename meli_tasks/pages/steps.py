@@ -142,7 +142,7 @@ def _done(manifest: Mapping[str, Any], history: list[dict[str, Any]], losses: li
     return _training("done") | {
         "epochs": history,
         "losses": losses,
-        "best_epoch": manifest["summary"].get("best_epoch"),
+        "kept_epoch": manifest["summary"].get("kept_epoch"),
         "seconds": made.get("seconds"),
         "at": made.get("at", ""),
         "made_by": made.get("run_id", ""),
@@ -163,7 +163,7 @@ def _under_way(note: Mapping[str, Any]) -> dict[str, Any]:
 def _training(state: str) -> dict[str, Any]:
     """A training of which nothing is known but its state."""
     return {
-        "state": state, "epochs": [], "losses": [], "best_epoch": None, "seconds": None, "at": "", "made_by": "",
+        "state": state, "epochs": [], "losses": [], "kept_epoch": None, "seconds": None, "at": "", "made_by": "",
         "hit": False, "progress": {}, "error": "",
     }  # fmt: skip
 

@@ -48,7 +48,7 @@ SPACE: dict[str, Numbers | Choices] = {
     "label_smoothing": Numbers(0.0, 0.3),
     "class_weights": Choices(),
     "logit_adjustment": Numbers(0.0, 1.5),
-    "schedule": Choices(),
+    "schedule": Choices(("one_cycle", "cosine")),  # both end at nothing, so the last epoch may be kept
     "ema_decay": Choices((0.0, 0.99, 0.999)),
     "warmup_share": Numbers(0.0, 0.5, use="one_cycle"),
     "word_vectors": Choices(("frozen", "trained")),

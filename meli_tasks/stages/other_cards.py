@@ -21,6 +21,7 @@ from torch import distributed
 from meli_tasks.core.cards import Cards, OneCard, SeveralCards, check_shared
 from meli_tasks.core.errors import LostCard, MissingDevice
 from meli_tasks.core.hyperparameters import Train
+from meli_tasks.core.memory import keep_freed_memory
 
 # Longer than measuring or saving a checkpoint takes: the others wait meanwhile.
 PATIENCE = timedelta(minutes=15)
@@ -132,6 +133,7 @@ def main() -> None:
     """Trains to the end as one of the others."""
     from meli_tasks.stages.train import read_state, ready
 
+    keep_freed_memory()
     work, number = Path(sys.argv[1]), int(sys.argv[2])
     asked = Asked.read(work)
     cards = joined(work, number, asked)

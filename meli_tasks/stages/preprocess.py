@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from meli_tasks.core.boundaries import BOUNDARIES
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Preprocess, Section
+from meli_tasks.core.ngrams import ngrams_of_word
 from meli_tasks.core.text import FIRST_WORD, UNKNOWN, Encoder, learn_ngrams
 from meli_tasks.stages.log import Log
 from meli_tasks.stages.ngram_arrays import read_tokens, write_ngrams
@@ -105,13 +107,16 @@ def _vocabulary(numbered: Numbered, settings: Preprocess, titles: int) -> NDArra
             f"none of the {titles:,} training titles has a word left after tokenizer '{settings.tokenizer}': "
             "is the title column the right one?"
         )
-    chosen = most_frequent(numbered.words, numbered.counts, settings.min_word_count, settings.max_words)
+    marks = np.array([numbered.words.index(mark) for mark in BOUNDARIES if settings.boundaries], dtype=np.int64)
+    counts = numbered.counts.copy()
+    counts[marks] = 0
+    chosen = most_frequent(numbered.words, counts, settings.min_word_count, settings.max_words)
     if not len(chosen):
         raise BadData(
             f"no word occurs min_word_count = {settings.min_word_count:,} times in the {titles:,} training titles; "
-            f"the most frequent one does {numbered.counts.max():,} times: lower it"
+            f"the most frequent one does {counts.max():,} times: lower it"
         )
-    return chosen
+    return np.concatenate((marks, chosen))
 
 
 def _write_tokens(
@@ -134,7 +139,8 @@ def _learn(out: Path, words: list[str], vocabulary: int, settings: Preprocess) -
     weights = np.zeros(0, dtype=np.float32)
     if settings.max_ngrams:
         ngrams, weights = learn_ngrams(words, vocabulary, *read_tokens(out, "train"), settings)
-        if not ngrams:
+        of_marks = {ngram for mark in BOUNDARIES for ngram in ngrams_of_word(mark, (1, 1), settings.character_ngrams)}
+        if not set(ngrams).difference(of_marks):
             raise BadData(
                 f"no n-gram occurs min_ngram_count = {settings.min_ngram_count:,} times in the training titles: lower "
                 "it, or set max_ngrams to 0"

@@ -94,7 +94,7 @@ def run(
     (out / "history.json").write_text(json.dumps([asdict(epoch) for epoch in epochs], indent=1), encoding="utf-8")
     draw_curves(epochs, kept.epoch, out / "curves.png")
     return {
-        "best_epoch": kept.epoch,
+        "kept_epoch": kept.epoch,
         "validation_balanced_accuracy": kept.validation_balanced_accuracy,
         "validation_loss": kept.validation_loss,
         "train_loss": kept.train_loss,
@@ -165,7 +165,9 @@ def _train(training: Training, checkpoints: Checkpoints, stops: Stops, log: Log)
             if stopped_by and not training.asked:
                 log.info(f"asked to stop by {stopped_by}: the best epoch is kept")
                 training.stop()
-    return stopped_by
+    if training.cut_short:  # an attempt that was stopped and then killed leaves nothing to train, but it was stopped
+        return stopped_by or stops.asked() or ""
+    return ""
 
 
 def _tell(event: Progress | Epoch, epochs: int, log: Log) -> None:

@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from meli_tasks.core.boundaries import bounded
+from meli_tasks.core.boundaries import BOUNDARIES, bounded
 from meli_tasks.core.hyperparameters import Preprocess
 from meli_tasks.core.text import FIRST_WORD, Encoder, learn_ngrams
 
@@ -20,7 +20,10 @@ def encoder_of(titles: Sequence[Sequence[str]], params: Preprocess) -> Encoder:
         titles = [bounded(title) for title in titles]
     counted = Counter(chain.from_iterable(titles))
     words = sorted(counted, key=lambda word: (-counted[word], word))
-    vocabulary = min(params.max_words, sum(count >= params.min_word_count for count in counted.values()))
+    if params.boundaries:
+        words = [*BOUNDARIES, *(word for word in words if word not in BOUNDARIES)]
+    marks = len(BOUNDARIES) * params.boundaries
+    vocabulary = marks + min(params.max_words, sum(counted[word] >= params.min_word_count for word in words[marks:]))
     ids = {word: index for index, word in enumerate(words, FIRST_WORD)}
     tokens = np.array([ids[word] for word in chain.from_iterable(titles)], dtype=np.int32)
     offsets = np.cumsum([0, *map(len, titles)])

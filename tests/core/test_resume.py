@@ -122,3 +122,29 @@ def test_a_training_that_is_stopped_between_epochs_ends_there() -> None:
     for _ in training.run(progress_seconds=1e9):
         training.stop()
     assert len(training.epochs) == 1
+
+
+def test_a_stop_that_comes_when_all_is_done_changes_nothing() -> None:
+    params = params_of(epochs=3, learning_rate=10, schedule="constant", keep="last")
+    training = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
+    for _ in training.run(progress_seconds=1e9):
+        if len(training.epochs) == 3:
+            training.stop()
+    assert not training.cut_short
+    assert training.kept_epoch.epoch == 3
+
+
+def test_a_training_that_was_stopped_and_then_killed_is_still_stopped() -> None:
+    params = params_of(epochs=50, learning_rate=10, schedule="constant", keep="last")
+    training = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
+    states = []
+    for count, event in enumerate(training.run(progress_seconds=0)):
+        if isinstance(event, Progress) and count == 14:
+            training.stop()
+        states.append(saved(training.state()))
+    again = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
+    again.resume(states[-1])
+    assert list(again.run()) == []
+    assert again.kept_epoch == training.kept_epoch
+    for name, value in training.network.state_dict().items():
+        assert torch.equal(value, again.network.state_dict()[name]), name

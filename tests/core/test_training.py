@@ -87,7 +87,7 @@ def test_frozen_words_stand_still_and_semi_frozen_ones_only_where_told() -> None
     assert changed[1:12].any() and not changed[12:].any() and not changed[0]
 
 
-def test_the_network_ends_with_the_best_epoch() -> None:
+def test_the_network_ends_with_the_kept_epoch() -> None:
     params = params_of(epochs=8, learning_rate=0.05, schedule="constant")
     network, epochs = trained(params, TITLES, VALIDATION)
     best = max(epochs, key=lambda epoch: epoch.validation_balanced_accuracy)

@@ -19,8 +19,12 @@ def test_coverage_counts_running_words_and_the_vocabulary(monkeypatch: pytest.Mo
 def test_the_marks_of_a_titles_ends_need_no_vector() -> None:
     tokens = np.array([2, 4, 5, 3, 2, 4, 3], np.int32)
     has_vector = np.array([False, False, False, False, True, False])
-    seen = coverage_of(tokens, ["<begin>", "<end>", "a", "b"], has_vector, 9)
+    seen = coverage_of(tokens, ["<BEGIN>", "<END>", "a", "b"], has_vector, 9)
     assert seen == Coverage(words=2 / 3, vocabulary=0.5, uncovered=[("b", 1)])
+
+
+def test_a_vocabulary_of_marks_alone_is_covered_by_nothing() -> None:
+    assert coverage_of(np.array([2, 3], np.int32), ["<BEGIN>", "<END>"], np.zeros(4, np.bool_), 9) == Coverage(0, 0, [])
 
 
 def test_no_titles_and_no_words_are_covered_by_nothing() -> None:

@@ -191,7 +191,7 @@ class PastRun:
             for epoch in range(1, EPOCHS + 1)
         ]
         written = {"history.json": json.dumps(history).encode(), "curves.png": b"\x89PNG curves", **(files or {})}
-        return self.publish(self.plan.sets[name], written, {"best_epoch": EPOCHS})
+        return self.publish(self.plan.sets[name], written, {"kept_epoch": EPOCHS})
 
     def _scores(self, accuracy: float) -> dict[str, Any]:
         return {

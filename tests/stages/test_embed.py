@@ -198,7 +198,7 @@ def test_vectors_of_neighbours_in_titles_are_near(preprocessed: Path) -> None:
 
 
 def test_the_marks_of_a_titles_ends_get_no_vector(tmp_path: Path) -> None:
-    marked = [["<begin>", *title.split(), "<end>"] for title in TITLES if title]
+    marked = [["<BEGIN>", *title.split(), "<END>"] for title in TITLES if title]
     encoder = encoder_of(marked, 10)
     tokens, offsets = encoder.encode_words(marked).tokens, encoder.encode_words(marked).offsets
     vectors = np.zeros((12, 4), np.float32)
@@ -206,5 +206,5 @@ def test_the_marks_of_a_titles_ends_get_no_vector(tmp_path: Path) -> None:
     titles = trained_vectors.Titles(tokens, offsets, encoder.words)
     has_vector = trained_vectors.train_vectors(titles, encoder.words, vectors, params, SilentLog())
     without = {word for row, word in enumerate(encoder.words, 2) if not has_vector[row]}
-    assert without == {"<begin>", "<end>"}
+    assert without == {"<BEGIN>", "<END>"}
     assert not vectors[[row for row, word in enumerate(encoder.words, 2) if word in without]].any()

@@ -173,13 +173,14 @@ def test_the_marks_of_a_titles_ends_are_not_counted_as_words(tmp_path: Path) -> 
         summaries.append(preprocess.run({"ingest": tmp_path}, out, params, SilentLog()))
     for name in ("words_per_title", "empty_share"):
         assert summaries[0][name] == summaries[1][name]
-    # The two marks are words of the vocabulary: two others have no place in it.
-    assert summaries[0]["unknown_share"]["train"] <= summaries[1]["unknown_share"]["train"] < 0.9
+    assert summaries[0]["unknown_share"] == summaries[1]["unknown_share"]
+    assert summaries[1]["words"] == summaries[0]["words"] + 2
 
 
-def test_a_word_count_that_no_word_reaches_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("boundaries", [False, True])
+def test_a_word_count_that_no_word_reaches_is_told(tmp_path: Path, boundaries: bool) -> None:
     with pytest.raises(BadData, match=r"no word occurs min_word_count = 9 times .* the most frequent one does 2 times"):
-        run(tmp_path, min_word_count=9)
+        run(tmp_path, min_word_count=9, boundaries=boundaries)
 
 
 def test_same_listings_give_the_same_bytes(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_model_learns_is_written_and_answers_raw_titles(
     assert summary["validation_balanced_accuracy"] > 0.9
     history = json.loads((out / "history.json").read_text())
     assert [entry["epoch"] for entry in history] == [1, 2, 3, 4, 5, 6]
-    best = history[summary["best_epoch"] - 1]
+    best = history[summary["kept_epoch"] - 1]
     assert best["best"] and best["validation_balanced_accuracy"] == summary["validation_balanced_accuracy"]
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert any("epoch 6/6" in line for line in log.lines)
@@ -148,7 +148,7 @@ class Asked:
         return None if self.left > 0 else "ana at 2026-11-22T03:00:00"
 
 
-def test_a_training_that_is_asked_to_stop_keeps_its_best_epoch_and_says_who_asked(
+def test_a_training_that_is_asked_to_stop_keeps_its_kept_epoch_and_says_who_asked(
     inputs: dict[str, Path], tmp_path: Path
 ) -> None:
     log = Recorded()

@@ -34,7 +34,7 @@ def words_by_title(numbers: WordNumbers, batch: list[str], tokenizer: str) -> li
 @given(batches, st.sampled_from(["default", "lab"]), st.integers(1, 4), st.booleans())
 @example([["a<b c>d gonna", "x<y", "<<b>c>"], ["ΑΣ<b>x ΟΔΟΣ", "gımme G\u0130MME"]], "lab", 4, False)
 @example([["TV 43'' Led-Smart!", "a\tb\nc"], ["funda funda funda funda funda"]], "default", 3, True)
-@example([["<begin> <end>", "", "-"], [""]], "default", 3, True)
+@example([["<BEGIN> <END>", "", "-"], [""]], "default", 3, True)
 def test_batches_of_titles_have_the_words_of_each_title(
     many: list[list[str]], tokenizer: str, longest: int, boundaries: bool
 ) -> None:
@@ -42,7 +42,7 @@ def test_batches_of_titles_have_the_words_of_each_title(
     for batch in many:
         expected = [words[:longest] for words in tokenize(batch, tokenizer)]
         if boundaries:
-            expected = [["<begin>", *words, "<end>"] if words else [] for words in expected]
+            expected = [["<BEGIN>", *words, "<END>"] if words else [] for words in expected]
         assert words_by_title(numbers, batch, tokenizer) == expected
     assert len(numbers) == len(set(numbers.words))
 

@@ -117,7 +117,7 @@ function Now({ data }) {
               progress.seconds_left === undefined ? "–" : duration(progress.seconds_left),
             ),
         data.state === "done"
-          ? h(Figure, { label: "Kept epoch" }, data.best_epoch ?? "–")
+          ? h(Figure, { label: "Kept epoch" }, data.kept_epoch ?? "–")
           : h(Figure, { label: "Titles a second" }, number(Math.round(progress.titles_per_second ?? 0)) || "–"),
         h(
           Figure,

@@ -87,7 +87,7 @@ class TestTraining:
 
     def test_a_done_one_has_its_history_and_who_made_it(self, run: PastRun, store: Counting) -> None:
         page = Pages(store).training(run.plan.name, "mlp")
-        assert (page["state"], page["best_epoch"], page["seconds"], page["hit"]) == ("done", 3, 30.0, True)
+        assert (page["state"], page["kept_epoch"], page["seconds"], page["hit"]) == ("done", 3, 30.0, True)
         assert [epoch["train_loss"] for epoch in page["epochs"]] == [1, 1 / 2, 1 / 3]
 
     def test_another_runs_failure_is_not_this_ones(self, run: PastRun, store: Counting) -> None:
