@@ -18,6 +18,7 @@ DATES = [f"2026-10-0{day}" for day in range(1, 6)]
 SETS = ["quick_mlp", "quick_cnn", "mlp"]
 # The same words and vectors for all three sets.
 OVERRIDES = {
+    "preprocess.boundaries": True,
     "preprocess.max_words": 5_000,
     "preprocess.max_ngrams": 5_000,
     "embed.method": "fasttext",
