@@ -160,7 +160,8 @@ def _train(training: Training, checkpoints: Checkpoints, stops: Stops, log: Log)
         if pace.due(isinstance(event, Epoch)):
             with pace.saving():
                 checkpoints.save(lambda path: write_state(path, training.state()))
-        if isinstance(event, Epoch) or time.monotonic() - looked >= SECONDS_BETWEEN_LOOKS:
+        over = isinstance(event, Epoch) and event.epoch == training.params.epochs
+        if not over and (isinstance(event, Epoch) or time.monotonic() - looked >= SECONDS_BETWEEN_LOOKS):
             stopped_by, looked = stops.asked() or stopped_by, time.monotonic()
             if stopped_by and not training.asked:
                 log.info(f"asked to stop by {stopped_by}: the best epoch is kept")

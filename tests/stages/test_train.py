@@ -161,6 +161,13 @@ def test_a_training_that_is_asked_to_stop_keeps_its_kept_epoch_and_says_who_aske
     load_model(tmp_path)
 
 
+def test_a_stop_that_comes_when_all_is_done_is_not_told_of(inputs: dict[str, Path], tmp_path: Path) -> None:
+    log = Recorded()
+    summary = train.run(inputs, tmp_path, params_of(epochs=2, keep="last"), log, stops=Asked(at_look=2))
+    assert (summary["kept_epoch"], summary["stopped_by"]) == (2, "")
+    assert not any("asked to stop" in line for line in log.lines)
+
+
 def test_within_an_epoch_it_looks_every_few_seconds(
     inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
