@@ -11,7 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.dags.conftest import InAirflow
 
-pytestmark = pytest.mark.airflow
+# One fixture runs the whole DAG for all of these; the limit is for what hangs, not for a busy machine.
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
 
 SCENARIOS: dict[str, Any] = {
     "all well": {"conf": {"sets": ["mlp", "cnn", "mlp_1"]}},
