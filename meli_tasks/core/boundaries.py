@@ -24,13 +24,12 @@ def bounded_rows(
     tokens: NDArray[np.int32], lengths: NDArray[np.int64], begin: int, end: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """The same for titles on end, `lengths` words each (titles,), where words are numbers."""
-    longer = lengths + 2 * (lengths > 0)
-    ends = longer.cumsum()[lengths > 0]
-    starts = ends - longer[lengths > 0]
-    marked = np.full(int(longer.sum()), -1, dtype=np.int32)
-    marked[starts] = begin
-    marked[ends - 1] = end
+    filled = lengths > 0
+    longer = lengths + len(BOUNDARIES) * filled
+    ends = longer.cumsum()[filled]
+    starts, lasts = ends - longer[filled], ends - 1
+    marked = np.empty(int(longer.sum()), dtype=np.int32)
     inside = np.ones(len(marked), dtype=np.bool_)
-    inside[starts] = inside[ends - 1] = False
-    marked[inside] = tokens
+    inside[starts] = inside[lasts] = False
+    marked[inside], marked[starts], marked[lasts] = tokens, begin, end
     return marked, longer

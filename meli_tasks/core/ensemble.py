@@ -59,6 +59,12 @@ class Ensemble:
             for member in self.members
         ]
 
+        # Of those that share an encoder, one that takes n-grams where there is one: the others do not look at them.
+        classifiers = sorted(
+            (member.classifier for member in self.members), key=lambda one: one.network.ngrams is not None
+        )
+        self._makers = {id(classifier.encoder): classifier for classifier in classifiers}
+
     def probabilities(self, titles: Sequence[str]) -> NDArray[np.float32]:
         """Raw titles -> (titles, categories); each row sums to 1."""
         return probabilities_of(self, titles)
@@ -76,9 +82,7 @@ class Ensemble:
 
     def batch_of(self, titles: Sequence[str]) -> list[Batch]:
         """Raw titles as each member takes them: one batch for all that share an encoder."""
-        classifiers = sorted((member.classifier for member in self.members), key=_needs_ngrams)
-        most_needing = {id(classifier.encoder): classifier for classifier in classifiers}
-        made = {encoder: classifier.batch_of(titles) for encoder, classifier in most_needing.items()}
+        made = {encoder: classifier.batch_of(titles) for encoder, classifier in self._makers.items()}
         return [made[id(member.classifier.encoder)] for member in self.members]
 
     @torch.inference_mode()
@@ -92,10 +96,6 @@ class Ensemble:
             else:
                 total.index_add_(1, columns, answer, alpha=member.weight)
         return total
-
-
-def _needs_ngrams(classifier: TitleClassifier) -> bool:
-    return classifier.network.ngrams is not None
 
 
 Classifier = TitleClassifier | Ensemble

@@ -57,7 +57,7 @@ class NgramBag(nn.Module):
         weights = torch.cat([weights[:count], self._thinned(weights[count:], self.word_dropout)])
         # Words and titles' phrases in one: two sums would have a gradient each of the whole table's size, to be added.
         offsets = torch.cat([ngrams.offsets, ngrams.phrase_offsets[1:] + count])
-        if self.training:  # a row that was left out costs as much as one that was not
+        if self.training and (self.ngram_dropout or self.word_dropout):  # a row left out costs as much as another
             ids, offsets, weights = _without_zeros(ids, offsets, weights)
         local, vectors = self.table.lookup(ids)
         sums = _sums(local, vectors, offsets, weights)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from meli_tasks.core.progress import Epoch
 
 
-def draw_curves(epochs: Sequence[Epoch], best: int, path: Path) -> None:
+def draw_curves(epochs: Sequence[Epoch], kept: int, path: Path) -> None:
     """Two panels over the epochs, loss and balanced accuracy, the kept epoch marked. Writes a PNG, 1,000 x 400."""
     numbers = [epoch.epoch for epoch in epochs]
     figure = Figure(figsize=(10, 4), layout="constrained")
@@ -25,7 +25,7 @@ def draw_curves(epochs: Sequence[Epoch], best: int, path: Path) -> None:
     accuracy.plot(numbers, measured, marker="o", color="tab:orange", label="validation")
     accuracy.set(title="Balanced accuracy", xlabel="epoch", ylabel="mean recall of the categories")
     for panel in (loss, accuracy):
-        panel.axvline(best, color="grey", linestyle=":", label=f"kept: epoch {best}")
+        panel.axvline(kept, color="grey", linestyle=":", label=f"kept: epoch {kept}")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
         panel.legend()
