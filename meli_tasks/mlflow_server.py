@@ -25,6 +25,9 @@ PARAMS_A_CALL = 100
 PROXIED = "mlflow-artifacts"
 ABSENT = "RESOURCE_DOES_NOT_EXIST"
 PRESENT = "RESOURCE_ALREADY_EXISTS"
+# What MLflow answers when its database refuses rows, such as those that another task inserted a moment before.
+ROWS_REFUSED = "BAD_REQUEST"
+ADDING_TRIES = 4
 # Without it MLflow's pages take an experiment for one of language-model traces, and open on empty charts.
 # The pages of a link need telling by themselves.
 PAGES = "?workflowType=machine_learning"
@@ -80,11 +83,11 @@ class MlflowServer:
         """Log metrics (key, value, timestamp in ms, step), params and tags; the same ones again change nothing."""
         pairs = [{"key": key, "value": value} for key, value in (params or {}).items()]
         for start in range(0, len(pairs), PARAMS_A_CALL):
-            self.post("runs/log-batch", run_id=run_id, params=pairs[start : start + PARAMS_A_CALL])
+            self.add("runs/log-batch", run_id=run_id, params=pairs[start : start + PARAMS_A_CALL])
         for start in range(0, len(metrics), METRICS_A_CALL):
-            self.post("runs/log-batch", run_id=run_id, metrics=list(metrics[start : start + METRICS_A_CALL]))
+            self.add("runs/log-batch", run_id=run_id, metrics=list(metrics[start : start + METRICS_A_CALL]))
         if tags:
-            self.post("runs/log-batch", run_id=run_id, tags=[{"key": k, "value": v} for k, v in tags.items()])
+            self.add("runs/log-batch", run_id=run_id, tags=[{"key": k, "value": v} for k, v in tags.items()])
 
     def upload(self, run: Mapping[str, Any], name: str, data: bytes) -> None:
         """Put a file among a run's artifacts, through the server where it hands them on to its storage."""
@@ -106,6 +109,20 @@ class MlflowServer:
     def post(self, path: str, **fields: Any) -> dict[str, Any]:
         """POST to an endpoint below /api/2.0/mlflow/; raises like `get`."""
         return self._call("POST", f"mlflow/{path}", json=fields)
+
+    def add(self, path: str, **fields: Any) -> None:
+        """POST what MLflow keeps once however often it is told; raises like `get`.
+
+        MLflow looks for what is there and inserts the rest, so of two tasks that add the same at one moment the slower
+        is refused; the quicker one's rows are there by then, and asked again MLflow finds them.
+        """
+        for attempt in range(1, ADDING_TRIES + 1):
+            try:
+                self.post(path, **fields)
+                return
+            except TrackingUnavailable as error:
+                if error.code != ROWS_REFUSED or attempt == ADDING_TRIES:
+                    raise
 
     def delete(self, path: str, **fields: Any) -> dict[str, Any]:
         """DELETE at an endpoint below /api/2.0/mlflow/; raises like `get`."""

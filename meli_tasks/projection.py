@@ -174,21 +174,10 @@ class Projection:
         ingest = find(self.store, "ingest", plan.ingest.key)
         fingerprint = str(ingest.summary.get("fingerprint", "")) if ingest else ""
         if fingerprint:
-            self._log_dataset(run_id, plan, fingerprint)
+            self.server.add("runs/log-inputs", run_id=run_id, datasets=[mlflow_fields.dataset_input(plan, fingerprint)])
         self._finish(run, manifest)
         # Last: without this tag the run counts as half-told, and is told again from the start.
         self.server.log(run_id, tags={**mlflow_fields.model_tags(plan, label, manifest, fingerprint), COMPLETE: "yes"})
-
-    def _log_dataset(self, run_id: str, plan: Plan, fingerprint: str) -> None:
-        try:
-            self.server.post(
-                "runs/log-inputs", run_id=run_id, datasets=[mlflow_fields.dataset_input(plan, fingerprint)]
-            )
-        except TrackingUnavailable:
-            # MLflow refuses a task that adds what another is adding at the same moment; then it is there, or soon.
-            inputs = self.server.get("runs/get", run_id=run_id)["run"].get("inputs", {})
-            if not inputs.get("dataset_inputs"):
-                raise
 
     def _finish(self, run: Run, manifest: Manifest) -> None:
         end = max(mlflow_fields.finished_at(manifest), int(run["info"].get("start_time", 0)))

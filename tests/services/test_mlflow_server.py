@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +42,40 @@ def test_links_show_no_password() -> None:
 def test_a_refusal_says_what_mlflow_said(mlflow_server: servers.MlflowServer) -> None:
     with pytest.raises(TrackingUnavailable, match="refused GET mlflow/runs/get with 404 RESOURCE_DOES_NOT_EXIST"):
         MlflowServer(mlflow_server.url).get("runs/get", run_id="0" * 32)
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_tasks_that_log_the_same_at_once_are_all_answered(
+    attempt: int, client: MlflowClient, mlflow_server: servers.MlflowServer
+) -> None:
+    """MLflow refuses the slower of two that insert the same parameters or the same dataset."""
+    experiment = MlflowServer(mlflow_server.url).experiment("at_once")
+    run_id = client.create_run(experiment).info.run_id
+    params = {f"parameter_{number}": str(number) for number in range(40)}
+    dataset = {"name": f"listings_{attempt}", "digest": "abc", "source_type": "local", "source": "{}"}
+    start = Barrier(8)
+
+    def log(_: int) -> None:
+        server = MlflowServer(mlflow_server.url)
+        server.get("runs/get", run_id=run_id)  # opens the connection
+        start.wait()
+        server.log(run_id, params=params, metrics=[{"key": "loss", "value": 0.5, "timestamp": 1, "step": 1}])
+        server.add("runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset}])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(log, range(8)))
+    found = client.get_run(run_id)
+    assert found.data.params == params
+    assert len(client.get_metric_history(run_id, "loss")) == 1
+    assert [given.dataset.name for given in found.inputs.dataset_inputs] == [dataset["name"]]
+
+
+def test_a_parameter_that_changed_is_refused(client: MlflowClient, mlflow_server: servers.MlflowServer) -> None:
+    server = MlflowServer(mlflow_server.url)
+    run_id = client.create_run(server.experiment("at_once")).info.run_id
+    server.log(run_id, params={"seed": "1"})
+    with pytest.raises(TrackingUnavailable, match="Changing param values is not allowed"):
+        server.log(run_id, params={"seed": "2"})
 
 
 def test_storage_that_the_server_does_not_hand_on_to_is_written_by_mlflows_client(
