@@ -113,6 +113,9 @@ class Train(Section):
     warmup_share: float = Field(0.2, ge=0, le=0.9, description="one_cycle only: share of the steps that climb")
     gradient_clip: float = Field(0.0, ge=0, le=1e6, description="largest norm of the gradient; 0 for no limit")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability spread evenly over the categories")
+    margin: float = Field(
+        0.0, ge=0, le=100, description="taken off the true category's logit in the loss, so that it learns to lead"
+    )
     class_weights: Literal["none", "sqrt", "balanced"] = Field("none", description="weight of a category by its rarity")
     unreliable_weight: float = Field(1.0, ge=0, le=1, description="weight of a title whose label is marked unreliable")
     patience: int = Field(
@@ -216,9 +219,11 @@ class Ensemble(Section):
     """How the run's models are weighed into one."""
 
     members: int = Field(4, ge=2, le=16, description="models in the mean at most")
-    min_gain: float = Field(
-        0.0005, ge=0, le=1, description="balanced accuracy on validation by which the mean must beat its best member"
+    min_probability: float = Field(
+        0.1, ge=0, le=1, description="how probably the mean must beat its best member, by the validation titles"
     )
+    bootstrap_samples: int = Field(1_000, ge=100, le=100_000, description="resamplings behind that probability")
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of the resampling")
     max_titles: int = Field(
         50_000, ge=1, description="validation titles that the weights are chosen on at most, taken evenly from all"
     )

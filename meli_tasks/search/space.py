@@ -46,6 +46,7 @@ SPACE: dict[str, Numbers | Choices] = {
     "weight_decay": Numbers(1e-6, 1.0, log=True),
     "dropout": Numbers(0.0, 0.7),
     "label_smoothing": Numbers(0.0, 0.3),
+    "margin": Numbers(0.0, 8.0),
     "class_weights": Choices(),
     "logit_adjustment": Numbers(0.0, 1.5),
     "schedule": Choices(("one_cycle", "cosine")),  # both end at nothing, so the last epoch may be kept

@@ -1,8 +1,9 @@
 """ensemble: the run's best models as one, their mean with weights chosen on the validation titles.
 
 In: `ingest` (listings.parquet, of which only the validation split is read) and one `model:LABEL` folder a training.
-Out: choice.json (every model's figures and weight) and, where the mean beats its best member, model.safetensors and
-model.json as a training writes them. Where it is not there is no candidate: `offered` is false and `reason` says why.
+Out: choice.json (every model's figures and weight) and, unless the validation titles speak against the mean,
+model.safetensors and model.json as a training writes them. Where they do there is no candidate: `offered` is false and
+`reason` says why.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from meli_tasks.core.classifier import TitleClassifier
-from meli_tasks.core.comparison import balanced_accuracy
+from meli_tasks.core.comparison import balanced_accuracy, probability_better
 from meli_tasks.core.ensemble import Ensemble, Member, even_weights, mixture, sharpened, sharpness
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ensemble as Params
@@ -49,16 +50,19 @@ class Validation:
 
 @dataclass(frozen=True)
 class Judged:
-    """One model: its balanced accuracy on validation, its sharpness, and what it then gives the true category (n,)."""
+    """One model on the n validation titles: which it gets right, its balanced accuracy, its sharpness, and what it then
+    gives the true category.
+    """
 
     name: str
+    right: NDArray[np.bool_]
     balanced_accuracy: float
     sharpness: float
     likelihoods: NDArray[np.float64]
 
 
 def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, Any], log: Log) -> dict[str, Any]:
-    """Choose members and weights, and write the ensemble if it is better than its best member.
+    """Choose members and weights, and write the ensemble unless it is probably no better than its best member.
 
     Raises:
         BadData: fewer than two models, or no validation title of a category that one of them knows.
@@ -95,21 +99,26 @@ def _verdict(
     judged: list[Judged], members: list[MemberFiles], validation: Validation, settings: Params
 ) -> dict[str, Any]:
     best = max(judged, key=lambda one: (one.balanced_accuracy, one.name))
-    found = best.balanced_accuracy
+    found, probability = best.balanced_accuracy, 0.0
     if len(members) > 1:
         ensemble = Ensemble([Member(m.name, _loaded(m.folder), m.weight, m.sharpness) for m in members])
-        found = _balanced_accuracy(ensemble, validation)
+        right, samples = _right(ensemble, validation), settings.bootstrap_samples
+        compared = probability_better(validation.labels, best.right, right, samples=samples, seed=settings.seed)
+        found, probability = best.balanced_accuracy + compared.gain, compared.probability
     gain = found - best.balanced_accuracy
-    offered = len(members) > 1 and gain >= settings.min_gain
+    # The weights have the greatest likelihood already, a quieter measure: some hundred titles must not overrule it by
+    # chance. Whether the ensemble is the run's best is for the test titles to say.
+    offered = len(members) > 1 and probability >= settings.min_probability
     said = ", ".join(f"{member.weight:.3f} {member.name}" for member in members)
+    measured = f"balanced accuracy {found:.4f} on validation, {gain:+.4f} against {best.name}"
     if len(members) == 1:
         reason = f"no ensemble: {members[0].name} alone is the best mean of {len(judged)} models"
     elif offered:
-        reason = f"ensemble of {said}: balanced accuracy {found:.4f} on validation, {gain:+.4f} against {best.name}"
+        reason = f"ensemble of {said}: {measured}, better with probability {probability:.2f}"
     else:
         reason = (
-            f"no ensemble: the mean of {said} has balanced accuracy {found:.4f} on validation, {gain:+.4f} against "
-            f"{best.name}, and {settings.min_gain:g} is asked for"
+            f"no ensemble: the mean of {said} has {measured}; that it is better has probability {probability:.2f}, "
+            f"and {settings.min_probability:g} is asked for"
         )
     return {
         "offered": offered,
@@ -118,6 +127,7 @@ def _verdict(
         "sharpness": {member.name: member.sharpness for member in members},
         "validation_balanced_accuracy": found,
         "gain": gain,
+        "probability": probability,
         "best_member": best.name,
         "models": {one.name: one.balanced_accuracy for one in judged},
         "validation_titles": len(validation.titles),
@@ -159,7 +169,6 @@ def _judge(name: str, model: TitleClassifier, validation: Validation) -> Judged:
     own = np.array([position.get(category, -1) for category in validation.categories], dtype=np.int64)
     labels = own[validation.labels]
     probabilities = model.probabilities(validation.titles)
-    right = np.where(probabilities.argmax(axis=1) == labels, validation.labels, -1)
     power = sharpness(probabilities, labels, validation.weights)
     likelihoods = np.zeros(len(labels))
     for low in range(0, len(labels), CHUNK_TITLES):
@@ -167,11 +176,15 @@ def _judge(name: str, model: TitleClassifier, validation: Validation) -> Judged:
         shares = sharpened(torch.from_numpy(probabilities[part]), power).numpy()
         rows = np.flatnonzero(labels[part] >= 0)
         likelihoods[low + rows] = shares[rows, labels[part][rows]]
-    return Judged(name, balanced_accuracy(validation.labels, right), power, likelihoods)
+    right: NDArray[np.bool_] = probabilities.argmax(axis=1) == labels
+    accuracy = balanced_accuracy(validation.labels, np.where(right, validation.labels, -1))
+    return Judged(name, right, accuracy, power, likelihoods)
 
 
-def _balanced_accuracy(ensemble: Ensemble, validation: Validation) -> float:
+def _right(ensemble: Ensemble, validation: Validation) -> NDArray[np.bool_]:
+    """Which titles the ensemble answers right: (n,)."""
     position = {category: place for place, category in enumerate(validation.categories)}
     own = np.array([position[category] for category in ensemble.categories], dtype=np.int64)
     ranked, _ = ensemble.rank(validation.titles, top=1)
-    return balanced_accuracy(validation.labels, own[ranked[:, 0]])
+    right: NDArray[np.bool_] = own[ranked[:, 0]] == validation.labels
+    return right

@@ -17,7 +17,12 @@ TITLES = titles_of(90, 1)
 
 @pytest.mark.parametrize(
     "values",
-    [{}, {"label_smoothing": 0.2}, {"class_weights": "sqrt", "unreliable_weight": 0.3}, {"logit_adjustment": 1.5}],
+    [
+        {},
+        {"label_smoothing": 0.2, "margin": 3.0},
+        {"class_weights": "sqrt", "unreliable_weight": 0.3, "margin": 1.0},
+        {"logit_adjustment": 1.5},
+    ],
 )
 def test_the_loss_is_a_weighted_mean_over_adjusted_logits(values: dict[str, Any]) -> None:
     params = params_of(**values)
@@ -27,13 +32,29 @@ def test_the_loss_is_a_weighted_mean_over_adjusted_logits(values: dict[str, Any]
 
     labels = TITLES.labels[rows]
     shares = torch.bincount(TITLES.labels, minlength=CATEGORIES) / len(TITLES)
-    logs = (logits + params.logit_adjustment * shares.log()).log_softmax(1)
+    lead = params.margin * torch.nn.functional.one_hot(labels, CATEGORIES)
+    logs = (logits + params.logit_adjustment * shares.log() - lead).log_softmax(1)
     smoothing = params.label_smoothing
     losses = -(1 - smoothing) * logs[torch.arange(20), labels] - smoothing * logs.mean(1)
     weights = category_weights(TITLES.labels, CATEGORIES, params.class_weights)[labels]
     weights = torch.where(TITLES.reliable[rows], weights, weights * params.unreliable_weight)
     torch.testing.assert_close(total, (losses * weights).sum())
     torch.testing.assert_close(weight, weights.sum())
+
+
+def test_a_margin_makes_the_true_category_lead_by_more() -> None:
+    leads = []
+    for margin in (0.0, 4.0):
+        params = params_of(epochs=20, word_vectors="trained", label_smoothing=0.1, margin=margin)
+        titles, network = titles_of(600, 1), network_for(params)
+        for _ in Training(network, titles, titles_of(60, 2), params).run():
+            pass
+        _, batch = next(titles.batches(torch.arange(len(titles)), len(titles)))
+        logits, labels = network(batch).detach(), titles.labels[:, None]
+        true = logits.gather(1, labels).squeeze(1)
+        others = logits.scatter(1, labels, float("-inf")).amax(1)
+        leads.append(float((true - others).mean()))
+    assert leads[1] > leads[0] + 1
 
 
 def test_a_category_without_titles_is_not_answered() -> None:

@@ -104,11 +104,38 @@ def test_one_that_knows_all_the_other_does_needs_nobody(listings: Path, tmp_path
     assert [path.name for path in out.iterdir()] == ["choice.json"]
 
 
-def test_a_gain_that_is_too_small_is_no_candidate(listings: Path, tmp_path: Path) -> None:
-    models = {"left": model(tmp_path / "left", "funda taza"), "right": model(tmp_path / "right", "mesa zapatilla")}
-    summary, out = run(listings, models, min_gain=0.9)
-    assert not summary["offered"] and "0.9 is asked for" in summary["reason"]
+def test_a_mean_that_is_hardly_better_is_no_candidate(listings: Path, tmp_path: Path) -> None:
+    everything = "funda taza mesa zapatilla"
+    models = {"one": model(tmp_path / "one", everything), "other": model(tmp_path / "other", everything)}
+    summary, out = run(listings, models)
+    assert (summary["gain"], summary["probability"]) == (0, 0)  # alike: no resampling makes the mean the better one
+    assert not summary["offered"] and "has probability 0.00, and 0.1 is asked for" in summary["reason"]
     assert not (out / "model.json").exists()
+
+
+@pytest.mark.parametrize(("lost", "offered"), [(2, True), (20, False)])
+def test_a_mean_that_loses_a_title_by_chance_is_a_candidate_all_the_same(
+    lost: int, offered: bool, listings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the greatest likelihood; that it wins one title and loses two is chance, that it loses twenty is not."""
+    models = {"left": model(tmp_path / "left", "funda taza"), "right": model(tmp_path / "right", "mesa zapatilla")}
+    single = {name: load_model(folder) for name, folder in models.items()}
+
+    def right(_: Ensemble, validation: ensemble.Validation) -> np.ndarray[Any, Any]:
+        answers = {name: one.rank(validation.titles, top=1)[0][:, 0] for name, one in single.items()}
+        known = {
+            name: np.array([CATEGORIES[k] for k in found]) == np.array(validation.categories)[validation.labels]
+            for name, found in answers.items()
+        }
+        right = max(known.values(), key=lambda right: (right.sum(), right is known["right"])).copy()
+        right[np.flatnonzero(~right)[0]] = True
+        right[np.flatnonzero(right)[-lost:]] = False
+        return right
+
+    monkeypatch.setattr(ensemble, "_right", right)
+    summary, _ = run(listings, models)
+    assert summary["gain"] < 0
+    assert summary["offered"] is offered, summary["reason"]
 
 
 def test_no_more_members_than_asked_for_and_the_same_each_time(listings: Path, tmp_path: Path) -> None:
