@@ -50,7 +50,7 @@ format: $(VENV)/.dev ## put the code into its form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs-lab: $(VENV)/.demo ## run the lab's experiments and write the table of docs/lab.md (an hour on 2 cores)
+docs-lab: $(VENV)/.demo ## run the lab's experiments and write the table of docs/lab.md (a quarter of an hour on 2 cores)
 	@$(BIN)/python -m benchmarks.lab --source $(REAL_DATA)/meli_spanish.csv.gz
 
 bench: $(VENV)/.dev ## measure it: a table and .meli/bench/ (PARTS="peers growth", ROWS=5000000, SEEDS=1,2,3, THREADS=2)

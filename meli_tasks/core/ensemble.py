@@ -138,11 +138,13 @@ def sharpness(probabilities: NDArray[np.float32], labels: NDArray[np.int64], tit
     return power
 
 
-def mixture(likelihoods: Floats, title_weights: Floats, most: int) -> Floats:
+def mixture(likelihoods: Floats, title_weights: Floats, most: int, prior_titles: int = 0) -> Floats:
     """The weights (M,) of at most `most` classifiers, adding up to 1, under which the true categories are likeliest.
 
     `likelihoods` (n, M) are what each classifier gives the true category. The log-likelihood of a mean is concave in
     its weights, so the steps of expectation-maximisation end at the best; the lightest are then left out one by one.
+    Those that stay are weighed once more, as if `prior_titles` more titles had found each as good as another (a
+    Dirichlet prior): few titles tell who belongs in a mean, but not by how much.
     """
     kept = np.arange(likelihoods.shape[1])
     while True:
@@ -150,17 +152,21 @@ def mixture(likelihoods: Floats, title_weights: Floats, most: int) -> Floats:
         if len(kept) == 1 or (len(kept) <= most and weights.min() >= LEAST_WEIGHT):
             break
         kept = np.delete(kept, int(weights.argmin()))
+    if prior_titles:
+        weights = _best_weights(np.maximum(likelihoods[:, kept], SMALLEST), title_weights, prior_titles)
     result = np.zeros(likelihoods.shape[1])
     result[kept] = weights / weights.sum()
     return result
 
 
-def _best_weights(likelihoods: Floats, title_weights: Floats) -> Floats:
+def _best_weights(likelihoods: Floats, title_weights: Floats, prior_titles: int = 0) -> Floats:
     shares = title_weights / title_weights.sum()
-    weights = np.full(likelihoods.shape[1], 1.0 / likelihoods.shape[1])
+    even = np.full(likelihoods.shape[1], 1.0 / likelihoods.shape[1])
+    prior = prior_titles / (prior_titles + len(likelihoods))
+    weights = even
     for _ in range(MIXTURE_STEPS):
         parts = likelihoods * weights
-        after: Floats = shares @ (parts / parts.sum(axis=1, keepdims=True))
+        after: Floats = (1 - prior) * (shares @ (parts / parts.sum(axis=1, keepdims=True))) + prior * even
         moved, weights = float(np.abs(after - weights).max()), after
         if moved < SETTLED:
             break

@@ -80,7 +80,8 @@ def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, An
         judged.append(_judge(name, _loaded(folder), validation))
         log.progress(model=name, models=len(judged), of_models=len(folders))
         log.info(f"{name}: balanced accuracy {judged[-1].balanced_accuracy:.4f}, sharpness {judged[-1].sharpness:.3f}")
-    weights = mixture(np.stack([one.likelihoods for one in judged], axis=1), validation.weights, settings.members)
+    likelihoods = np.stack([one.likelihoods for one in judged], axis=1)
+    weights = mixture(likelihoods, validation.weights, settings.members, settings.prior_titles)
     # Rounded before they are used, so that what is measured is what is stored.
     members = [
         MemberFiles(one.name, folders[one.name], round(float(weight), DIGITS), round(one.sharpness, DIGITS))

@@ -115,6 +115,23 @@ def test_the_weights_are_those_by_which_the_titles_were_made() -> None:
     assert two[2] == 0 and two.sum() == pytest.approx(1) and two[0] > two[1] > 0
 
 
+@pytest.mark.parametrize("prior_titles", [0, 300, 3_000])
+def test_the_weights_are_the_likeliest_after_the_prior(prior_titles: int) -> None:
+    """Against a search of all weights of two: n log-likelihoods and the prior's, each in its number of titles."""
+    likelihoods = np.random.default_rng(4).beta([2.0, 1.6], [1.0, 1.0], (300, 2))
+    weights = np.linspace(0.001, 0.999, 999)
+    mean = likelihoods[:, :1] * weights + likelihoods[:, 1:] * (1 - weights)
+    posterior = np.log(mean).sum(axis=0) + prior_titles / 2 * (np.log(weights) + np.log(1 - weights))
+    found = mixture(likelihoods, np.full(300, 1 / 300), 2, prior_titles)
+    assert found[0] == pytest.approx(weights[posterior.argmax()], abs=1e-3)
+    assert found[0] > 0.5
+
+
+def test_the_prior_brings_nobody_back() -> None:
+    likelihoods = np.stack([np.full(100, 0.8), np.full(100, 0.4)], axis=1)
+    np.testing.assert_array_equal(mixture(likelihoods, np.full(100, 0.01), 2, prior_titles=2_000), [1, 0])
+
+
 def test_one_who_is_never_better_gets_no_weight() -> None:
     likelihoods = np.stack([np.full(100, 0.8), np.full(100, 0.4), np.full(100, 0.2)], axis=1)
     np.testing.assert_array_equal(mixture(likelihoods, np.full(100, 0.01), 3), [1, 0, 0])
