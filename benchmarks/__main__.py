@@ -14,6 +14,7 @@ import argparse
 import importlib
 import os
 import shutil
+import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -136,4 +137,6 @@ def main(given: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # Told to end, it does as on Ctrl-C: the processes below it end too, and what was measured until then is shown.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import apart
 from benchmarks.apart import ROOT, Failed, run_apart
 
 HERE = "tests.benchmarks.test_apart"
@@ -61,6 +62,20 @@ def test_an_interrupt_lets_all_processes_tidy_up(tmp_path: Path) -> None:
     caller.send_signal(signal.SIGINT)
     assert caller.wait(timeout=50) != 0
     assert (tmp_path / "tidied").exists()
+
+
+def test_a_benchmark_that_is_told_to_end_ends_what_it_started(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "default", "--sample", "--small", "--out", str(tmp_path)]
+    program = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    while len(started := apart._tree(program.pid)) < 3:  # the part, and the process that it measures
+        assert program.poll() is None
+        time.sleep(0.02)
+    program.terminate()
+    said, _ = program.communicate(timeout=50)
+    assert program.returncode == 130
+    assert "interrupted; what was measured until then" in said
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    assert not (tmp_path / "work").exists()
 
 
 def test_the_answer_comes_from_another_process_with_the_threads_asked_for() -> None:
