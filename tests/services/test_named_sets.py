@@ -45,7 +45,7 @@ def test_every_set_loads_with_a_title_and_a_description() -> None:
 
 def test_the_defaults_come_first_and_each_faithful_set_before_its_corrected_one() -> None:
     found = named_sets.names()
-    assert found[:4] == ("cnn", "mlp", "quick_cnn", "quick_mlp")
+    assert found[:5] == ("cnn", "mlp", "mlp_fast", "quick_cnn", "quick_mlp")
     for name in LAB:
         assert found.index(f"{name}_corrected") == found.index(name) + 1
 
