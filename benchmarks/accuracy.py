@@ -32,7 +32,7 @@ def measured(work: str, source: str, seed: int, small: bool) -> dict[str, float]
         models[name] = steps.train(named_sets.resolve(name, changed))
     members = {f"model:{label}": folder for label, folder in models.items()}
     mixed = steps.run("ensemble", {"ingest": steps.listings, **members}, Ensemble())
-    if (mixed / "model.json").exists():  # else the mean does not beat its best member, and there is no candidate
+    if (mixed / "model.json").exists():  # else there is no candidate, and choice.json says why
         models[ENSEMBLE] = mixed
     return {label: score["balanced_accuracy"] for label, score in steps.scores(models).items()}
 

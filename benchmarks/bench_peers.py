@@ -55,14 +55,15 @@ class Ours:
 
 
 def prepared(work: str, source: str, name: str, changed: dict[str, Any]) -> dict[str, Any]:
-    """The processor seconds that preprocess and embed of a set took, and the listings' folder.
+    """The processor seconds that preprocess and embed of a set took, and the folders of listings and vectors.
 
     Imports are no part of anybody's time, so gensim, which embed imports when it needs it, is imported before.
     """
     importlib.import_module("meli_tasks.stages.trained_vectors")
     steps = Steps(Path(work), Path(source))
-    steps.prepare(named_sets.resolve(name, changed))
-    return {"cpu_seconds": steps.costs["preprocess"][1] + steps.costs["embed"][1], "listings": str(steps.listings)}
+    _, vectors = steps.prepare(named_sets.resolve(name, changed))
+    spent = steps.costs["preprocess"][1] + steps.costs["embed"][1]
+    return {"cpu_seconds": spent, "listings": str(steps.listings), "vectors": str(vectors)}
 
 
 def trained(work: str, source: str, name: str, changed: dict[str, Any]) -> dict[str, Any]:
@@ -81,13 +82,13 @@ def scored(work: str, source: str, models: dict[str, str]) -> dict[str, float]:
 @dataclass(frozen=True)
 class Measured:
     """One run of this part. `ours`: name -> a training a seed; `preparation`: name -> processor seconds of preprocess
-    and embed; `test`: "name seed" -> accuracy.
+    and embed, `preparing_megabytes`: their peak; `test`: "name seed" -> accuracy.
     """
 
     options: Options
     seeds: tuple[int, ...]
     preparation: dict[str, float]
-    preparing_megabytes: float
+    preparing_megabytes: dict[str, float]
     peers: list[Peer]
     ours: dict[str, list[Ours]]
     test: dict[str, float]
@@ -118,7 +119,11 @@ class Bench:
             self.options,
             seeds,
             preparation={name: found["cpu_seconds"] for name, (found, _) in made.items()},
-            preparing_megabytes=max(cost.peak_megabytes for _, cost in made.values()),
+            # Sets that share their vectors prepare once: it is the first of them that shows what it takes.
+            preparing_megabytes={
+                name: max(cost.peak_megabytes for other, cost in made.values() if other["vectors"] == found["vectors"])
+                for name, (found, _) in made.items()
+            },
             peers=peers,
             ours=ours,
             test=test,
@@ -178,7 +183,7 @@ def costs(seen: Measured) -> list[Figure]:
     for name in SETS:
         ends = [ours.curve[-1] for ours in seen.ours[name]]
         cpu = seen.preparation[name] + statistics.mean(end[1] for end in ends)
-        peak = max(seen.preparing_megabytes, *(ours.cost.peak_megabytes for ours in seen.ours[name]))
+        peak = max(seen.preparing_megabytes[name], *(ours.cost.peak_megabytes for ours in seen.ours[name]))
         rows.append((f"`{name}`", cpu, statistics.mean(end[0] for end in ends), peak))
     figures = []
     for name, cpu, seconds, peak in rows:

@@ -38,7 +38,7 @@ def trained(work: str, source: str, small: bool) -> dict[str, Any]:
     steps = Steps(Path(work), Path(source))
     models = {name: steps.train(named_sets.resolve(name, {**overrides(small), **QUICK})) for name in SETS}
     members = {f"model:{label}": folder for label, folder in models.items()}
-    mixed = steps.run("ensemble", {"ingest": steps.listings, **members}, Ensemble(min_probability=0.0))
+    mixed = steps.run("ensemble", {"ingest": steps.listings, **members}, Ensemble(max_worse=1.0))
     if (mixed / "model.json").exists():
         models["ensemble"] = mixed
     return {"models": {label: str(folder) for label, folder in models.items()}, "listings": str(steps.listings)}

@@ -63,7 +63,7 @@ class MlflowServer:
         if found["lifecycle_stage"] != "active":
             self.post("experiments/restore", experiment_id=found["experiment_id"])
         if EXPERIMENT_KIND["key"] not in {tag["key"] for tag in found.get("tags", [])}:
-            self.post("experiments/set-experiment-tag", experiment_id=found["experiment_id"], **EXPERIMENT_KIND)
+            self.add("experiments/set-experiment-tag", experiment_id=found["experiment_id"], **EXPERIMENT_KIND)
         return str(found["experiment_id"])
 
     def runs(self, experiment: str, tags: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 Shapes: n titles, K categories, M classifiers. How it is chosen, on titles that none of them was trained on:
 `sharpness` makes each one's probabilities fit how often it is right (label smoothing leaves a model far too unsure, and
-a mean would then follow whoever is surest), `mixture` finds the weights under which the true categories are likeliest.
+a mean would then follow whoever is surest), `mixture` finds the weights under which the true categories are likeliest,
+`evened` those nearest to even ones that the titles cannot tell from them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ SMALLEST = 1e-12
 SHARPNESS_RANGE = (0.1, 10.0)
 NEWTON_STEPS = 25
 MIXTURE_STEPS = 1_000
+EVENING_STEPS = 100
 SETTLED = 1e-6
 # A weight that changes next to nothing costs as much time for each title as a large one.
 LEAST_WEIGHT = 0.03
@@ -138,13 +140,11 @@ def sharpness(probabilities: NDArray[np.float32], labels: NDArray[np.int64], tit
     return power
 
 
-def mixture(likelihoods: Floats, title_weights: Floats, most: int, prior_titles: int = 0) -> Floats:
+def mixture(likelihoods: Floats, title_weights: Floats, most: int) -> Floats:
     """The weights (M,) of at most `most` classifiers, adding up to 1, under which the true categories are likeliest.
 
     `likelihoods` (n, M) are what each classifier gives the true category. The log-likelihood of a mean is concave in
     its weights, so the steps of expectation-maximisation end at the best; the lightest are then left out one by one.
-    Those that stay are weighed once more, as if `prior_titles` more titles had found each as good as another (a
-    Dirichlet prior): few titles tell who belongs in a mean, but not by how much.
     """
     kept = np.arange(likelihoods.shape[1])
     while True:
@@ -152,21 +152,38 @@ def mixture(likelihoods: Floats, title_weights: Floats, most: int, prior_titles:
         if len(kept) == 1 or (len(kept) <= most and weights.min() >= LEAST_WEIGHT):
             break
         kept = np.delete(kept, int(weights.argmin()))
-    if prior_titles:
-        weights = _best_weights(np.maximum(likelihoods[:, kept], SMALLEST), title_weights, prior_titles)
     result = np.zeros(likelihoods.shape[1])
     result[kept] = weights / weights.sum()
     return result
 
 
-def _best_weights(likelihoods: Floats, title_weights: Floats, prior_titles: int = 0) -> Floats:
+def evened(weights: Floats, likelihoods: Floats, title_weights: Floats) -> Floats:
+    """Weights (M,) on the way to even ones, as far as the titles cannot tell them from the likeliest `weights`.
+
+    Some hundred titles say who belongs in a mean, but hardly by how much. So this goes on while the mean log-likelihood
+    falls short of the best by no more than its standard error over the titles (Breiman's rule for choosing a simpler
+    model); a classifier of weight 0 stays out. `likelihoods` (n, M), `title_weights` (n,) that add up to 1.
+    """
+    kept = weights > 0
+    even = kept / kept.sum()
+    best = np.log(np.maximum(likelihoods @ weights, SMALLEST))
+    result = weights
+    for share in np.linspace(0, 1, EVENING_STEPS + 1)[1:]:
+        tried = share * even + (1 - share) * weights
+        lost = best - np.log(np.maximum(likelihoods @ tried, SMALLEST))
+        mean = title_weights @ lost
+        if mean > np.sqrt(title_weights**2 @ (lost - mean) ** 2):
+            break
+        result = tried
+    return result
+
+
+def _best_weights(likelihoods: Floats, title_weights: Floats) -> Floats:
     shares = title_weights / title_weights.sum()
-    even = np.full(likelihoods.shape[1], 1.0 / likelihoods.shape[1])
-    prior = prior_titles / (prior_titles + len(likelihoods))
-    weights = even
+    weights = np.full(likelihoods.shape[1], 1.0 / likelihoods.shape[1])
     for _ in range(MIXTURE_STEPS):
         parts = likelihoods * weights
-        after: Floats = (1 - prior) * (shares @ (parts / parts.sum(axis=1, keepdims=True))) + prior * even
+        after: Floats = shares @ (parts / parts.sum(axis=1, keepdims=True))
         moved, weights = float(np.abs(after - weights).max()), after
         if moved < SETTLED:
             break

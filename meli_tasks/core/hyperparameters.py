@@ -219,11 +219,8 @@ class Ensemble(Section):
     """How the run's models are weighed into one."""
 
     members: int = Field(4, ge=2, le=16, description="models in the mean at most")
-    prior_titles: int = Field(
-        2_000, ge=0, description="the weights are chosen as if so many more titles had found all members equally good"
-    )
-    min_probability: float = Field(
-        0.1, ge=0, le=1, description="how probably the mean must beat its best member, by the validation titles"
+    max_worse: float = Field(
+        0.9, ge=0, le=1, description="how probably its best member may beat the mean, by the validation titles"
     )
     bootstrap_samples: int = Field(1_000, ge=100, le=100_000, description="resamplings behind that probability")
     seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of the resampling")

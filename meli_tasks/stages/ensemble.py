@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.classifier import TitleClassifier
 from meli_tasks.core.comparison import balanced_accuracy, probability_better
-from meli_tasks.core.ensemble import Ensemble, Member, even_weights, mixture, sharpened, sharpness
+from meli_tasks.core.ensemble import Ensemble, Member, even_weights, evened, mixture, sharpened, sharpness
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ensemble as Params
 from meli_tasks.core.hyperparameters import Section
@@ -62,7 +62,7 @@ class Judged:
 
 
 def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, Any], log: Log) -> dict[str, Any]:
-    """Choose members and weights, and write the ensemble unless it is probably no better than its best member.
+    """Choose members and weights, and write the ensemble unless the titles show that its best member is better.
 
     Raises:
         BadData: fewer than two models, or no validation title of a category that one of them knows.
@@ -81,7 +81,8 @@ def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, An
         log.progress(model=name, models=len(judged), of_models=len(folders))
         log.info(f"{name}: balanced accuracy {judged[-1].balanced_accuracy:.4f}, sharpness {judged[-1].sharpness:.3f}")
     likelihoods = np.stack([one.likelihoods for one in judged], axis=1)
-    weights = mixture(likelihoods, validation.weights, settings.members, settings.prior_titles)
+    likeliest = mixture(likelihoods, validation.weights, settings.members)
+    weights = evened(likeliest, likelihoods, validation.weights)
     # Rounded before they are used, so that what is measured is what is stored.
     members = [
         MemberFiles(one.name, folders[one.name], round(float(weight), DIGITS), round(one.sharpness, DIGITS))
@@ -100,26 +101,28 @@ def _verdict(
     judged: list[Judged], members: list[MemberFiles], validation: Validation, settings: Params
 ) -> dict[str, Any]:
     best = max(judged, key=lambda one: (one.balanced_accuracy, one.name))
-    found, probability = best.balanced_accuracy, 0.0
+    found, worse, differs = best.balanced_accuracy, 1.0, False
     if len(members) > 1:
         ensemble = Ensemble([Member(m.name, _loaded(m.folder), m.weight, m.sharpness) for m in members])
         right, samples = _right(ensemble, validation), settings.bootstrap_samples
-        compared = probability_better(validation.labels, best.right, right, samples=samples, seed=settings.seed)
-        found, probability = best.balanced_accuracy + compared.gain, compared.probability
-    gain = found - best.balanced_accuracy
-    # The weights have the greatest likelihood already, a quieter measure: some hundred titles must not overrule it by
-    # chance. Whether the ensemble is the run's best is for the test titles to say.
-    offered = len(members) > 1 and probability >= settings.min_probability
+        compared = probability_better(validation.labels, right, best.right, samples=samples, seed=settings.seed)
+        found, worse = best.balanced_accuracy - compared.gain, compared.probability
+        differs = bool((right != best.right).any())
+    # The weights were chosen by likelihood, a quieter measure: a few titles must not overrule it by chance. Whether the
+    # ensemble is the run's best is for the test titles to say.
+    offered = differs and worse <= settings.max_worse
     said = ", ".join(f"{member.weight:.3f} {member.name}" for member in members)
-    measured = f"balanced accuracy {found:.4f} on validation, {gain:+.4f} against {best.name}"
+    measured = f"balanced accuracy {found:.4f} on validation, {found - best.balanced_accuracy:+.4f} against {best.name}"
     if len(members) == 1:
         reason = f"no ensemble: {members[0].name} alone is the best mean of {len(judged)} models"
+    elif not differs:
+        reason = f"no ensemble: the mean of {said} is right where {best.name} is, and nowhere else"
     elif offered:
-        reason = f"ensemble of {said}: {measured}, better with probability {probability:.2f}"
+        reason = f"ensemble of {said}: {measured}, which is the better one with probability {worse:.2f}"
     else:
         reason = (
-            f"no ensemble: the mean of {said} has {measured}; that it is better has probability {probability:.2f}, "
-            f"and {settings.min_probability:g} is asked for"
+            f"no ensemble: the mean of {said} has {measured}, which is the better one with probability {worse:.2f} "
+            f"(at most {settings.max_worse:g} is let through)"
         )
     return {
         "offered": offered,
@@ -127,8 +130,8 @@ def _verdict(
         "weights": {member.name: member.weight for member in members},
         "sharpness": {member.name: member.sharpness for member in members},
         "validation_balanced_accuracy": found,
-        "gain": gain,
-        "probability": probability,
+        "gain": found - best.balanced_accuracy,
+        "probability_worse": worse,
         "best_member": best.name,
         "models": {one.name: one.balanced_accuracy for one in judged},
         "validation_titles": len(validation.titles),

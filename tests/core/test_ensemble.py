@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from meli_tasks.core.classifier import TitleClassifier
-from meli_tasks.core.ensemble import Ensemble, Member, even_weights, mixture, sharpened, sharpness
+from meli_tasks.core.ensemble import (
+    EVENING_STEPS,
+    Ensemble,
+    Member,
+    even_weights,
+    evened,
+    mixture,
+    sharpened,
+    sharpness,
+)
 from meli_tasks.core.hyperparameters import Preprocess, Train
 from meli_tasks.core.networks import build
 from meli_tasks.core.text import Encoder
@@ -115,21 +126,44 @@ def test_the_weights_are_those_by_which_the_titles_were_made() -> None:
     assert two[2] == 0 and two.sum() == pytest.approx(1) and two[0] > two[1] > 0
 
 
-@pytest.mark.parametrize("prior_titles", [0, 300, 3_000])
-def test_the_weights_are_the_likeliest_after_the_prior(prior_titles: int) -> None:
-    """Against a search of all weights of two: n log-likelihoods and the prior's, each in its number of titles."""
-    likelihoods = np.random.default_rng(4).beta([2.0, 1.6], [1.0, 1.0], (300, 2))
-    weights = np.linspace(0.001, 0.999, 999)
-    mean = likelihoods[:, :1] * weights + likelihoods[:, 1:] * (1 - weights)
-    posterior = np.log(mean).sum(axis=0) + prior_titles / 2 * (np.log(weights) + np.log(1 - weights))
-    found = mixture(likelihoods, np.full(300, 1 / 300), 2, prior_titles)
-    assert found[0] == pytest.approx(weights[posterior.argmax()], abs=1e-3)
-    assert found[0] > 0.5
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def test_the_prior_brings_nobody_back() -> None:
-    likelihoods = np.stack([np.full(100, 0.8), np.full(100, 0.4)], axis=1)
-    np.testing.assert_array_equal(mixture(likelihoods, np.full(100, 0.01), 2, prior_titles=2_000), [1, 0])
+def losses(weights: Floats, best: Floats, likelihoods: Floats) -> tuple[float, float]:
+    """What the mean log-likelihood loses against the best weights', and the standard error of that."""
+    lost = np.log(likelihoods @ best) - np.log(likelihoods @ weights)
+    return float(lost.mean()), float(lost.std() / np.sqrt(len(lost)))
+
+
+@pytest.mark.parametrize("titles", [200, 2_000])
+def test_of_two_equally_good_ones_each_counts_half(titles: int) -> None:
+    likelihoods = np.random.default_rng(4).beta(2.0, 1.0, (titles, 2))
+    share = np.full(titles, 1 / titles)
+    likeliest = mixture(likelihoods, share, 2)
+    assert likeliest[0] != pytest.approx(0.5, abs=0.01)
+    np.testing.assert_allclose(evened(likeliest, likelihoods, share), [0.5, 0.5])
+
+
+def test_a_weaker_one_counts_as_much_as_the_titles_cannot_rule_out() -> None:
+    random, found = np.random.default_rng(4), {}
+    for titles in (200, 20_000):
+        likelihoods = np.where(random.random((titles, 1)) < 0.8, [0.9, 0.4], [0.1, 0.7])
+        share = np.full(titles, 1 / titles)
+        likeliest = mixture(likelihoods, share, 2)
+        weights = evened(likeliest, likelihoods, share)
+        lost, error = losses(weights, likeliest, likelihoods)
+        assert 0 <= lost <= error
+        further = weights + (np.array([0.5, 0.5]) - likeliest) / EVENING_STEPS
+        lost, error = losses(further, likeliest, likelihoods)
+        assert lost > error  # a step further would be one that the titles do rule out
+        found[titles] = weights[1] - likeliest[1]
+    assert found[200] > 2 * found[20_000] > 0
+
+
+def test_who_was_left_out_stays_out() -> None:
+    likelihoods = np.random.default_rng(4).beta(2.0, 1.0, (300, 3))
+    weights = evened(np.array([0.7, 0.0, 0.3]), likelihoods, np.full(300, 1 / 300))
+    assert weights[1] == 0 and weights.sum() == pytest.approx(1)
 
 
 def test_one_who_is_never_better_gets_no_weight() -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from meli_tasks.core.ensemble import Ensemble
+from meli_tasks.core.ensemble import Ensemble, mixture
 from meli_tasks.core.errors import BadData, MissingArtifact
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.networks import build
@@ -104,20 +104,30 @@ def test_one_that_knows_all_the_other_does_needs_nobody(listings: Path, tmp_path
     assert [path.name for path in out.iterdir()] == ["choice.json"]
 
 
-def test_a_mean_that_is_hardly_better_is_no_candidate(listings: Path, tmp_path: Path) -> None:
+def test_a_mean_that_is_right_where_its_best_member_is_needs_no_place(listings: Path, tmp_path: Path) -> None:
     everything = "funda taza mesa zapatilla"
     models = {"one": model(tmp_path / "one", everything), "other": model(tmp_path / "other", everything)}
     summary, out = run(listings, models)
-    assert (summary["gain"], summary["probability"]) == (0, 0)  # alike: no resampling makes the mean the better one
-    assert not summary["offered"] and "has probability 0.00, and 0.1 is asked for" in summary["reason"]
+    assert summary["gain"] == 0
+    assert not summary["offered"] and "is right where other is, and nowhere else" in summary["reason"]
     assert not (out / "model.json").exists()
 
 
-@pytest.mark.parametrize(("lost", "offered"), [(2, True), (20, False)])
+def test_few_titles_do_not_say_by_how_much_one_is_better(listings: Path, tmp_path: Path) -> None:
+    models = {"most": model(tmp_path / "most", "funda taza mesa"), "some": model(tmp_path / "some", "zapatilla taza")}
+    weights = run(listings, models)[0]["weights"]
+    classifiers = {name: load_model(folder) for name, folder in models.items()}
+    seen = ensemble._read_validation(listings / "listings.parquet", sorted(CATEGORIES), 1_000)
+    judged = [ensemble._judge(name, one, seen) for name, one in classifiers.items()]
+    likeliest = mixture(np.stack([one.likelihoods for one in judged], axis=1), seen.weights, 4)
+    assert 0.5 <= weights["most"] < likeliest[0] - 0.02
+
+
+@pytest.mark.parametrize(("won", "lost", "offered"), [(1, 2, True), (0, 1, True), (1, 20, False), (0, 5, False)])
 def test_a_mean_that_loses_a_title_by_chance_is_a_candidate_all_the_same(
-    lost: int, offered: bool, listings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    won: int, lost: int, offered: bool, listings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has the greatest likelihood; that it wins one title and loses two is chance, that it loses twenty is not."""
+    """Its members were chosen by likelihood; that it wins one title and loses two is chance, more is not."""
     models = {"left": model(tmp_path / "left", "funda taza"), "right": model(tmp_path / "right", "mesa zapatilla")}
     single = {name: load_model(folder) for name, folder in models.items()}
 
@@ -128,8 +138,9 @@ def test_a_mean_that_loses_a_title_by_chance_is_a_candidate_all_the_same(
             for name, found in answers.items()
         }
         right = max(known.values(), key=lambda right: (right.sum(), right is known["right"])).copy()
-        right[np.flatnonzero(~right)[0]] = True
+        gained = np.flatnonzero(~right)[:won]
         right[np.flatnonzero(right)[-lost:]] = False
+        right[gained] = True
         return right
 
     monkeypatch.setattr(ensemble, "_right", right)

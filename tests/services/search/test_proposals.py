@@ -82,11 +82,11 @@ def test_a_trial_is_poor_when_it_is_behind_half_of_the_others_at_the_same_share_
 
 def test_importance_names_what_mattered() -> None:
     proposals = Proposals(SPACE, 3)
-    assert proposals.importance() == {}
     for number in range(60):
+        assert proposals.importance() == {}  # what so few trials say is chance
         proposals_params = SPACE.train(proposals.next())
         proposals.tell(finished(number, proposals_params))
     found = proposals.importance()
     assert set(found) <= set(SPACE.distributions)
     assert abs(sum(found.values()) - 1) < 1e-6
-    assert list(found)[:2] == ["learning_rate", "dropout"]
+    assert next(iter(found)) == "learning_rate"
