@@ -23,6 +23,7 @@ OVERRIDES = {
     "preprocess.max_ngrams": 5_000,
     "embed.method": "fasttext",
     "embed.dimensions": 16,
+    "embed.window": 5,
     "embed.epochs": 1,
     "train.epochs": 1,
 }
