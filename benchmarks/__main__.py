@@ -24,7 +24,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import machine
-from benchmarks.apart import Failed, run_apart
+from benchmarks.apart import Failed, run_apart, stop_once
 from benchmarks.figures import Figure, Options
 from benchmarks.report import Outcome, table, write_results
 
@@ -136,12 +136,6 @@ def main(given: list[str] | None = None) -> int:
     return 1 if any(measured.failure for measured in outcomes) else 0
 
 
-def _stop(number: int, frame: object) -> None:
-    """SIGTERM as Ctrl-C, once: the processes below end too, and what was measured until then is shown."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, stop_once)
     sys.exit(main())

@@ -152,15 +152,15 @@ def _own_peak() -> float:
     return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
 
 
-def _stop(number: int, frame: object) -> None:
-    """SIGTERM as an exception, once, so that what was begun is tidied up."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(128 + number)
+def stop_once(number: int, frame: object) -> None:
+    """A signal as Ctrl-C, once: processes below end too, and what was begun is tidied up undisturbed."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def main() -> None:
     """Calls the function that is named, in this process."""
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, stop_once)
     function, arguments, answer = sys.argv[1:]
     module, _, name = function.partition(":")
     found = getattr(importlib.import_module(module), name)(**json.loads(arguments))

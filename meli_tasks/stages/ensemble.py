@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from meli_tasks.core.classifier import TitleClassifier
-from meli_tasks.core.comparison import balanced_accuracy, probability_better
+from meli_tasks.core.comparison import probability_better, recalls
 from meli_tasks.core.ensemble import Ensemble, Member, even_weights, evened, mixture, sharpened, sharpness
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ensemble as Params
@@ -181,7 +181,7 @@ def _judge(name: str, model: TitleClassifier, validation: Validation) -> Judged:
         rows = np.flatnonzero(labels[part] >= 0)
         likelihoods[low + rows] = shares[rows, labels[part][rows]]
     right: NDArray[np.bool_] = probabilities.argmax(axis=1) == labels
-    accuracy = balanced_accuracy(validation.labels, np.where(right, validation.labels, -1))
+    accuracy = float(recalls(validation.labels, right).values.mean())
     return Judged(name, right, accuracy, power, likelihoods)
 
 
