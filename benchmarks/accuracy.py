@@ -15,8 +15,8 @@ from benchmarks.apart import run_apart
 from benchmarks.bench_default import overrides
 from benchmarks.figures import Figure, Options, at_least
 from benchmarks.steps import Steps, titles_file, told
-from meli_tasks import named_sets
 from meli_tasks.core.hyperparameters import Ensemble
+from meli_tasks.sets import catalog as named_sets
 
 SETS = ("mlp", "cnn")
 ENSEMBLE = "ensemble"

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.apart import run_apart
 from benchmarks.figures import Figure, Options, at_least, at_most
 from benchmarks.steps import Steps, titles_file, told
-from meli_tasks import named_sets
+from meli_tasks.sets import catalog as named_sets
 
 SETS = ("mlp", "mlp_fast")
 CPU_SECONDS = 60.0

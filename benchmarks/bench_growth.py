@@ -19,8 +19,8 @@ from benchmarks.bench_default import overrides
 from benchmarks.curve_plot import draw_growth
 from benchmarks.figures import Figure, Options
 from benchmarks.steps import Steps
-from meli_tasks import named_sets
-from meli_tasks.core.sample import COLUMNS, sample
+from meli_tasks.core.sample.generator import COLUMNS, sample
+from meli_tasks.sets import catalog as named_sets
 
 SET = "mlp"
 ROWS = (50_000, 500_000)

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 
 from benchmarks.apart import Clock
 from benchmarks.figures import Figure, Options
-from meli_tasks.core.sample import COLUMNS, sample
+from meli_tasks.core.sample.generator import COLUMNS, sample
 from meli_tasks.stages import ingest
+from meli_tasks.stages.files.sample_file import write_sample
 from meli_tasks.stages.log import SilentLog
-from meli_tasks.stages.sample_file import write_sample
 
 ROWS = 300_000
 SMALL_ROWS = 5_000

@@ -21,7 +21,7 @@ from benchmarks.curve_plot import Curve, draw
 from benchmarks.figures import Figure, Options, at_least, at_most
 from benchmarks.peer_models import FASTTEXT, FASTTEXT_SMALL
 from benchmarks.steps import Steps, titles_file, told
-from meli_tasks import named_sets
+from meli_tasks.sets import catalog as named_sets
 
 SETS = ("mlp", "mlp_fast", "cnn")
 TO_FASTTEXT = ("mlp", "mlp_fast")
@@ -59,7 +59,7 @@ def prepared(work: str, source: str, name: str, changed: dict[str, Any]) -> dict
 
     Imports are no part of anybody's time, so gensim, which embed imports when it needs it, is imported before.
     """
-    importlib.import_module("meli_tasks.stages.trained_vectors")
+    importlib.import_module("meli_tasks.stages.vectors.gensim_vectors")
     steps = Steps(Path(work), Path(source))
     _, vectors = steps.prepare(named_sets.resolve(name, changed))
     spent = steps.costs["preprocess"][1] + steps.costs["embed"][1]

@@ -19,10 +19,10 @@ from benchmarks.bench_default import overrides
 from benchmarks.figures import Figure, Options, at_least, at_most
 from benchmarks.listings import read
 from benchmarks.steps import Steps, titles_file, told
-from meli_tasks import named_sets
-from meli_tasks.batch import predict_file
 from meli_tasks.core.hyperparameters import Ensemble
-from meli_tasks.stages.model_files import load_model
+from meli_tasks.prediction.files import predict_file
+from meli_tasks.sets import catalog as named_sets
+from meli_tasks.stages.files.model_files import load_model
 
 SETS = ("mlp", "cnn")
 QUICK = {"embed.epochs": 1, "train.epochs": 3}

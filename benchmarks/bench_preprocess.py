@@ -25,13 +25,13 @@ from benchmarks.figures import Figure, Options, at_least, at_most
 from benchmarks.listings import read
 from benchmarks.steps import Steps, titles_file, told
 from meli_tasks.core.hyperparameters import Preprocess
-from meli_tasks.core.sample import sample
-from meli_tasks.core.stop_words import SPANISH
+from meli_tasks.core.sample.generator import sample
+from meli_tasks.core.text.stop_words import SPANISH
 from meli_tasks.stages import ingest, preprocess
-from meli_tasks.stages.ahead import ahead
+from meli_tasks.stages.encoding.title_arrays import ROWS_A_BATCH
+from meli_tasks.stages.encoding.word_numbers import WordNumbers, pieces_of
+from meli_tasks.stages.files.prefetch import ahead
 from meli_tasks.stages.log import SilentLog
-from meli_tasks.stages.title_arrays import ROWS_A_BATCH
-from meli_tasks.stages.word_numbers import WordNumbers, pieces_of
 
 RECORDED_TITLES_PER_SECOND = 7_300
 TITLES_OF_THE_LAB = 20_000

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from benchmarks.figures import Figure, Options
-from meli_tasks.core.sample import sample
+from meli_tasks.core.sample.generator import sample
 
 WORDS = ("zapatillas", "nike", "negro", "talle", "funda", "silicona", "celular", "original", "oferta", "mesa", "kit")
 ROWS = 500_000

@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 
 from benchmarks.figures import Figure, Options, at_least
 from benchmarks.lab_loop import LabCNN, LabMLP, lab_epoch
-from meli_tasks import named_sets
-from meli_tasks.core.encoded_titles import EncodedTitles
+from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.networks import build
-from meli_tasks.core.training import Training
+from meli_tasks.core.models.networks import build
+from meli_tasks.core.training.trainer import Training
+from meli_tasks.sets import catalog as named_sets
 
 Architecture = Literal["mlp", "cnn"]
 

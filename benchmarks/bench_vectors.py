@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from benchmarks.apart import Clock, run_apart
 from benchmarks.figures import Figure, Options, at_least, at_most
 from meli_tasks import sources
-from meli_tasks.cache import Cache
+from meli_tasks.artifacts.cache import Cache
+from meli_tasks.execution.vector_cache import VectorVault
 from meli_tasks.settings import Settings
 from meli_tasks.stages.log import SilentLog
 from meli_tasks.stages.vectors.entry import take_vectors
-from meli_tasks.vector_vault import VectorVault
 
 ROWS = 100_000
 SMALL_ROWS = 2_000

@@ -23,7 +23,7 @@ import torch
 from benchmarks.figures import Figure, Options
 from benchmarks.page import markdown_table, write_between
 from benchmarks.steps import RAN, Steps, titles_file, told
-from meli_tasks import named_sets
+from meli_tasks.sets import catalog as named_sets
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "lab.md"

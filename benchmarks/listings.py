@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from meli_tasks.core.comparison import recalls
+from meli_tasks.core.metrics import recalls
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from benchmarks.apart import Clock
 from benchmarks.figures import Options
 from meli_tasks.core.hyperparameters import Evaluate, HyperparameterSet, Ingest, Section
 from meli_tasks.stages import VERSIONS
+from meli_tasks.stages.files.sample_file import write_sample
 from meli_tasks.stages.log import SilentLog
-from meli_tasks.stages.sample_file import write_sample
 
 RAN = "ran.json"
 SMALL_ROWS = 3_000

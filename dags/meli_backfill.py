@@ -18,10 +18,10 @@ from typing import Any
 import pendulum
 from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
-from meli_airflow.backfill_tasks import TRAINING, ApproveBackfill, RunOfDate
 from meli_airflow.failures import plain_failures
+from meli_airflow.operators import TRAINING, ApproveBackfill, RunOfDate
 
-from meli_tasks.backfill.asked import Backfill, backfill_form_fields
+from meli_tasks.backfill.request import Backfill, backfill_form_fields
 from meli_tasks.settings import Settings
 
 logger = logging.getLogger("meli_tasks")

@@ -17,9 +17,9 @@ import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param, TriggerRule, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from meli_airflow.failures import plain_failures
-from meli_airflow.notifier import run_callbacks, task_callbacks
+from meli_airflow.notifiers import run_callbacks, task_callbacks
 
-from meli_tasks.form import form_fields
+from meli_tasks.planning.form import form_fields
 from meli_tasks.settings import Settings
 
 logger = logging.getLogger("meli_tasks")

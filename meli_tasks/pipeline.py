@@ -12,17 +12,25 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from meli_tasks.artifacts import Manifest, canonical_json, need
+from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
 from meli_tasks.core.errors import BadData, Conflict
+from meli_tasks.execution.runner import Result, Runner, Step
 from meli_tasks.ledger import Ledger
-from meli_tasks.named_sets import SECTIONS
-from meli_tasks.plan import Plan, ensemble_step, evaluate_step, made_ensemble, make_plan, measured_models, no_ensemble
-from meli_tasks.preview import Preview, preview
-from meli_tasks.registry import Registry
-from meli_tasks.request import Request
-from meli_tasks.runner import Result, Runner, Step
+from meli_tasks.planning.plan import (
+    Plan,
+    ensemble_step,
+    evaluate_step,
+    made_ensemble,
+    make_plan,
+    measured_models,
+    no_ensemble,
+)
+from meli_tasks.planning.preview import Preview, preview
+from meli_tasks.planning.request import Request
+from meli_tasks.sets.catalog import SECTIONS
 from meli_tasks.settings import Settings
-from meli_tasks.tracking import Tracking
+from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.registry import Registry
 
 if TYPE_CHECKING:
     from meli_tasks.search import Outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
-from meli_airflow import backfills
+from meli_airflow import listeners as backfills
 
 
 class MeliBackfills(AirflowPlugin):

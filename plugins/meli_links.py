@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 def returned(ti_key: Any) -> dict[str, Any]:
     """What the task instance returned, as far as it is one JSON object, or the first of several."""
-    from meli_airflow.facts import returned as returned_by
+    from meli_airflow.metadata_db import returned as returned_by
 
     value = returned_by(ti_key.dag_id, ti_key.run_id, ti_key.task_id, ti_key.map_index)
     value = value[0] if isinstance(value, list) and value else value

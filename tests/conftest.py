@@ -12,6 +12,8 @@ import pytest
 from meli_tasks.store import Store, open_store
 from tests import servers
 
+pytest_plugins = ["tests.airflow_process", "tests.fixtures"]
+
 # Two cores are shared by the tests' own processes and the servers.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

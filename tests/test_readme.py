@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from meli_tasks import named_sets
+from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 
 ROOT = Path(__file__).parents[1]

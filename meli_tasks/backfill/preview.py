@@ -9,12 +9,12 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
-from meli_tasks.backfill.asked import POOL_SLOTS, Backfill
+from meli_tasks.backfill.request import POOL_SLOTS, Backfill
 from meli_tasks.core.errors import BadData, MissingArtifact
-from meli_tasks.estimate import Estimate
-from meli_tasks.past_runs import evaluated
-from meli_tasks.plan import Plan, make_plan
-from meli_tasks.preview import Preview, preview, spoken
+from meli_tasks.planning.estimate import Estimate
+from meli_tasks.planning.history import evaluated
+from meli_tasks.planning.plan import Plan, make_plan
+from meli_tasks.planning.preview import Preview, preview, spoken
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store, name_part
 

@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from meli_tasks.artifacts import Manifest, find
+from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.backfill.preview import LOOKS_AT_ONCE, BackfillPreview, DateRun, folder
 from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.execution.progress_log import live_name
+from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
-from meli_tasks.live import live_name
-from meli_tasks.past_runs import evaluated
-from meli_tasks.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, made_ensemble, measured_models
-from meli_tasks.runner import Step
+from meli_tasks.planning.history import evaluated
+from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, made_ensemble, measured_models
 from meli_tasks.store import Store
 
 State = Literal["computed", "found", "failed", "not run"]

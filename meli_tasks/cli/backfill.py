@@ -125,11 +125,11 @@ def backfill(  # noqa: PLR0917 options, all given by name
 
 
 def _backfill(params: dict[str, Any], yes: bool, here: bool, as_json: bool) -> None:
-    from meli_tasks.backfill.asked import Backfill
     from meli_tasks.backfill.preview import look_ahead
     from meli_tasks.backfill.report import report
+    from meli_tasks.backfill.request import Backfill
     from meli_tasks.cli import backfill_runs
-    from meli_tasks.cli.local_run import new_run_id
+    from meli_tasks.local_run import new_run_id
     from meli_tasks.settings import Settings
 
     settings = Settings.from_environment()

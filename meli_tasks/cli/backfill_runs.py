@@ -12,10 +12,10 @@ from meli_tasks.cli.console import complain, out, warn
 from meli_tasks.core.errors import BadSettings, MeliError, MissingArtifact, StoreUnreachable
 
 if TYPE_CHECKING:
-    from meli_tasks.airflow_api import AirflowApi
-    from meli_tasks.backfill.asked import Backfill
+    from meli_tasks.airflow_client import AirflowApi
     from meli_tasks.backfill.preview import BackfillPreview
     from meli_tasks.backfill.report import BackfillReport
+    from meli_tasks.backfill.request import Backfill
     from meli_tasks.settings import Settings
     from meli_tasks.store import Store
 
@@ -32,7 +32,7 @@ def airflow(settings: Settings) -> AirflowApi:
     Raises:
         BadSettings: none is set.
     """
-    from meli_tasks.airflow_api import AirflowApi
+    from meli_tasks.airflow_client import AirflowApi
 
     if not settings.airflow_url:
         raise BadSettings(
@@ -48,8 +48,8 @@ def in_airflow(api: AirflowApi, asked: Backfill, store: Store, quiet: bool) -> B
     Raises:
         MeliError: a DAG is paused, the pool is missing, or the run ended without a report.
     """
-    from meli_tasks.backfill.asked import POOL_SLOTS
     from meli_tasks.backfill.report import BackfillReport
+    from meli_tasks.backfill.request import POOL_SLOTS
 
     for dag in (BACKFILL, TRAINING):
         if api.is_paused(dag):
@@ -77,8 +77,8 @@ def in_airflow(api: AirflowApi, asked: Backfill, store: Store, quiet: bool) -> B
 def in_this_process(seen: BackfillPreview, settings: Settings, store: Store, quiet: bool) -> BackfillReport:
     """Run the dates one after another; one that fails does not keep the others from running."""
     from meli_tasks.backfill.report import report
-    from meli_tasks.cli.local_run import LocalRun
     from meli_tasks.cli.run_report import Report
+    from meli_tasks.local_run import LocalRun
 
     seen.save(store)
     ended_well = set()

@@ -70,9 +70,9 @@ def rollback(
     Nothing is erased: going back is a decision of its own, and `meli rollback` again goes one further back.
     """
     from meli_tasks.ledger import Ledger
-    from meli_tasks.registry import Registry
     from meli_tasks.settings import Settings
-    from meli_tasks.tracking import Tracking
+    from meli_tasks.tracking.outbox import Tracking
+    from meli_tasks.tracking.registry import Registry
 
     settings = Settings.from_environment()
     store = settings.open_store()
@@ -103,7 +103,7 @@ def _confirm(question: str) -> None:
 
 
 def _card(store: Store, ledger: Ledger, found: Champion) -> dict[str, Any]:
-    from meli_tasks.artifacts import find_model
+    from meli_tasks.artifacts.manifest import find_model
 
     decision = next((d for d in reversed(ledger.decisions()) if d.champion == found and d.action != "keep"), None)
     manifest = find_model(store, found.train)
@@ -127,7 +127,7 @@ def _show(card: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from meli_tasks.mlflow_fields import members_text
+    from meli_tasks.tracking.fields import members_text
 
     low, high = card["interval"]
     lines = [

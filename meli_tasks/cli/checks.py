@@ -102,7 +102,7 @@ def store(settings: Settings) -> Iterator[Line]:
 
 def sets(settings: Settings) -> Iterator[Line]:
     """The sets that a run takes when it names none."""
-    from meli_tasks import named_sets
+    from meli_tasks.sets import catalog as named_sets
 
     names = [name.strip() for name in settings.sets.split(",") if name.strip()]
     for name in names:
@@ -122,7 +122,7 @@ def source(settings: Settings) -> Iterator[Line]:
 
 def mlflow(settings: Settings) -> Iterator[Line]:
     """The tracking server: that it lives, and that its API answers."""
-    from meli_tasks.mlflow_server import sign_in
+    from meli_tasks.tracking.client import sign_in
 
     url = settings.mlflow_uri.rstrip("/")
     if not url:
@@ -194,7 +194,7 @@ def _pool(settings: Settings, url: str, token: str, name: str, command: str) -> 
 
 def webhook(settings: Settings) -> Iterator[Line]:
     """Whether the webhook can be reached; nothing is sent, so whether it is still valid only a notice tells."""
-    from meli_tasks.webhook import reach
+    from meli_tasks.notifications.webhook import reach
 
     if not settings.webhook:
         yield Line("webhook", "skipped", "MELI_WEBHOOK is not set: no notices go there")
@@ -204,7 +204,7 @@ def webhook(settings: Settings) -> Iterator[Line]:
 
 def email(settings: Settings) -> Iterator[Line]:
     """Whether the mail server answers and takes the password; nothing is sent."""
-    from meli_tasks.mail import MailServer, recipients
+    from meli_tasks.notifications.mail import MailServer, recipients
 
     if not settings.email:
         yield Line("email", "skipped", "MELI_EMAIL is not set: no notices go out by e-mail")

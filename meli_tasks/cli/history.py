@@ -11,7 +11,7 @@ from meli_tasks.cli.leaderboard import leaderboard, ranking
 
 if TYPE_CHECKING:
     from meli_tasks.ledger import Decision
-    from meli_tasks.plan import Plan
+    from meli_tasks.planning.plan import Plan
     from meli_tasks.store import Store
 
 EXAMPLES = ("meli runs", "meli runs --limit 3", "meli runs --json | jq '.runs[0].scores'")
@@ -25,7 +25,7 @@ def runs(
 ) -> None:
     """List past runs with their sets and best model, the newest leaderboard, and the decisions on the champion."""
     from meli_tasks.ledger import Ledger
-    from meli_tasks.past_runs import plans
+    from meli_tasks.planning.history import plans
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
@@ -43,9 +43,9 @@ def runs(
 
 
 def _told(store: Store, plan: Plan) -> dict[str, Any]:
-    from meli_tasks.artifacts import find
-    from meli_tasks.past_runs import evaluated
-    from meli_tasks.plan import ENSEMBLE
+    from meli_tasks.artifacts.manifest import find
+    from meli_tasks.planning.history import evaluated
+    from meli_tasks.planning.plan import ENSEMBLE
 
     report = evaluated(store, plan) or {}
     scores = report.get("scores", {})

@@ -14,7 +14,7 @@ from meli_tasks.cli.console import Json, duration, err, out, print_json, warn
 from meli_tasks.core.errors import BadData
 
 if TYPE_CHECKING:
-    from meli_tasks.batch import Progress, Ranker
+    from meli_tasks.prediction.files import Progress, Ranker
 
 EXAMPLES = (
     'meli predict "Funda Silicona Iphone 11"',
@@ -65,7 +65,7 @@ def predict(  # noqa: PLR0917 options, all given by name
     for title in titles or []:
         _refuse_unusable(title)
     if input and output:
-        from meli_tasks.batch import check_files
+        from meli_tasks.prediction.files import check_files
 
         check_files(input, output)  # before the model is fetched: a wrong name should not cost seconds
     name, classifier = _classifier(model, set_name)
@@ -85,7 +85,7 @@ def _refuse_odd_mixes(titles: list[str], source: Path | None, target: Path | Non
 
 
 def _refuse_unusable(title: str) -> None:
-    from meli_tasks.batch import problem_of
+    from meli_tasks.prediction.files import problem_of
 
     if problem := problem_of(title):
         seen = f"{title[:60]!r} and {len(title) - 60:,} characters more" if len(title) > 60 else repr(title)
@@ -93,7 +93,7 @@ def _refuse_unusable(title: str) -> None:
 
 
 def _classifier(key: str, set_name: str) -> tuple[str, Any]:
-    from meli_tasks.cli import models
+    from meli_tasks.prediction import models
     from meli_tasks.settings import Settings
 
     settings = Settings.from_environment()
@@ -144,7 +144,7 @@ def _print_tables(ranked: list[dict[str, Any]], name: str) -> None:
 
 
 def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, top: int, as_json: bool) -> None:
-    from meli_tasks.batch import predict_file
+    from meli_tasks.prediction.files import predict_file
 
     with _shown(source, quiet=as_json) as report:
         done = predict_file(classifier, source, target, top=top, report=report)

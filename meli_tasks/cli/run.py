@@ -96,8 +96,8 @@ def run(  # noqa: PLR0917 options, all given by name
 
 def run_local(params: dict[str, Any], as_of: datetime | None, until: str, as_json: bool) -> None:
     """Run the stages up to `until`, tell how it went, and leave with exit code 1 if a set failed."""
-    from meli_tasks.cli.local_run import LocalRun, new_run_id
     from meli_tasks.cli.run_report import Report
+    from meli_tasks.local_run import LocalRun, new_run_id
 
     now = datetime.now(UTC)
     day: date = as_of.date() if as_of else now.date()

@@ -44,8 +44,8 @@ def sample(
     The columns are those that a source has: title, category, language, label_quality. The first rows of a seed are the
     same however many are asked for.
     """
-    from meli_tasks.core.sample import category_names
-    from meli_tasks.core.sample import sample as chunks_of
+    from meli_tasks.core.sample.generator import category_names
+    from meli_tasks.core.sample.generator import sample as chunks_of
     from meli_tasks.rowfiles import RowTarget
 
     started, written = time.monotonic(), 0

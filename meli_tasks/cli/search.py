@@ -111,12 +111,12 @@ def search(  # noqa: PLR0917 options, all given by name
 
 
 def _search(params: dict[str, Any], asked: dict[str, Any], day: date, as_json: bool) -> None:
-    from meli_tasks import named_sets
-    from meli_tasks.cli.local_run import new_run_id
     from meli_tasks.cli.search_report import SearchReport
-    from meli_tasks.request import Request
-    from meli_tasks.runner import Runner
+    from meli_tasks.execution.runner import Runner
+    from meli_tasks.local_run import new_run_id
+    from meli_tasks.planning.request import Request
     from meli_tasks.search import Asked, Search
+    from meli_tasks.sets import catalog as named_sets
     from meli_tasks.settings import Settings
 
     settings = Settings.from_environment()

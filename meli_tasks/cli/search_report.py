@@ -8,7 +8,7 @@ from meli_tasks.cli.console import duration, out
 from meli_tasks.cli.run_report import Report, told
 
 if TYPE_CHECKING:
-    from meli_tasks.runner import Result, Step
+    from meli_tasks.execution.runner import Result, Step
     from meli_tasks.search import Outcome, Trial
 
 COLOURS = {"finished": "", "pruned": "dim", "stopped": "dim", "failed": "red"}

@@ -37,7 +37,7 @@ def sets(
 
     The package has its own; a search (`meli search`) adds others to the store, usable by name like these.
     """
-    from meli_tasks import named_sets
+    from meli_tasks.sets import catalog as named_sets
     from meli_tasks.settings import Settings
 
     if as_yaml and not name:
@@ -60,7 +60,8 @@ def sets(
 
 
 def _remove(name: str, settings: Settings, as_json: bool) -> None:
-    from meli_tasks import named_sets, stored_sets
+    from meli_tasks.sets import catalog as named_sets
+    from meli_tasks.sets import stored as stored_sets
 
     if named_sets.is_shipped(name):
         raise BadHyperparameters(
@@ -75,7 +76,8 @@ def _remove(name: str, settings: Settings, as_json: bool) -> None:
 
 def _stored(settings: Settings) -> dict[str, HyperparameterSet]:
     """The sets in the store; what cannot be read or used is told, and hides nothing else."""
-    from meli_tasks import named_sets, stored_sets
+    from meli_tasks.sets import catalog as named_sets
+    from meli_tasks.sets import stored as stored_sets
 
     found = {}
     try:
@@ -112,7 +114,7 @@ def _list(shipped: dict[str, HyperparameterSet], stored: dict[str, Hyperparamete
 
 
 def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: bool) -> None:
-    from meli_tasks import named_sets
+    from meli_tasks.sets import catalog as named_sets
 
     made_by = named_sets.made_by(name, settings)
     fields = list(_fields(name, values))
@@ -159,7 +161,7 @@ def _written(name: str) -> dict[str, str]:
     """The file in which each parameter that is not a default was written, going from a set to those it extends."""
     import yaml
 
-    from meli_tasks import named_sets
+    from meli_tasks.sets import catalog as named_sets
 
     written: dict[str, str] = {}
     if not named_sets.is_shipped(name):

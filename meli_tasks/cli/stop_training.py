@@ -25,9 +25,9 @@ def stop_training(
 
     The training notices within seconds; the epoch it is in is cut short, measured, and may be the best.
     """
-    from meli_tasks.past_runs import plans
+    from meli_tasks.execution.stop_requests import ask_to_stop
+    from meli_tasks.planning.history import plans
     from meli_tasks.settings import Settings
-    from meli_tasks.stops import ask_to_stop
 
     store = Settings.from_environment().open_store()
     plan = next((plan for plan in plans(store) if plan.run_id == run), None)

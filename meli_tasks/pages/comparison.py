@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from meli_tasks.artifacts import manifest_name
+from meli_tasks.artifacts.manifest import manifest_name
 from meli_tasks.core.errors import MissingArtifact
 from meli_tasks.ledger import Decision
-from meli_tasks.pages.decisions import MANIFEST_SECONDS, model_manifest
+from meli_tasks.pages.champion import MANIFEST_SECONDS, model_manifest
+from meli_tasks.pages.read_cache import Shelf
 from meli_tasks.pages.runs import Runs, evaluated_name, measured_in, plan_and_label, rows_of
-from meli_tasks.pages.shelf import Shelf
-from meli_tasks.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import ENSEMBLE, Plan
 
 EVALUATED_SECONDS = 30.0
 # What a run asked for beside its sets; the rest of a request says how to work, not on what.

@@ -7,15 +7,15 @@ from math import inf
 from time import monotonic
 from typing import Any
 
-from meli_tasks.artifacts import need
+from meli_tasks.artifacts.manifest import need
 from meli_tasks.backfill.preview import folder
 from meli_tasks.ledger import Decision, Ledger
+from meli_tasks.pages.champion import MlflowChampion, champion_card, decision_row
 from meli_tasks.pages.comparison import compared
-from meli_tasks.pages.decisions import MlflowChampion, champion_card, decision_row
+from meli_tasks.pages.read_cache import LISTED_SECONDS, Shelf
+from meli_tasks.pages.run_page import LIVE_SECONDS, run_page, training_page
 from meli_tasks.pages.runs import Runs, Wanted
-from meli_tasks.pages.shelf import LISTED_SECONDS, Shelf
-from meli_tasks.pages.steps import LIVE_SECONDS, run_page, training_page
-from meli_tasks.plan import Plan
+from meli_tasks.planning.plan import Plan
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 

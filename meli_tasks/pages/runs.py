@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from meli_tasks.pages.shelf import READERS, Shelf
-from meli_tasks.plan import ENSEMBLE, SEARCHED, Plan
+from meli_tasks.pages.read_cache import READERS, Shelf
+from meli_tasks.planning.plan import ENSEMBLE, SEARCHED, Plan
 
 FIGURES = ("balanced_accuracy", "interval", "accuracy", "top5", "macro_f1", "milliseconds_p95", "megabytes")
 # A run's figures change only when its task evaluate runs again: likely today, hardly ever later.

@@ -16,10 +16,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from meli_tasks.artifacts import canonical_json, content_key
+from meli_tasks.artifacts.manifest import canonical_json, content_key
 from meli_tasks.core.errors import MeliError
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.runner import Step
+from meli_tasks.execution.runner import Step
 from meli_tasks.search.trial import Asked, Trial
 from meli_tasks.stages import VERSIONS
 from meli_tasks.store import Store, name_part

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from meli_tasks.artifacts import Manifest
+from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.hyperparameters import HyperparameterSet
-from meli_tasks.runner import Step
+from meli_tasks.execution.runner import Step
 from meli_tasks.search.trial import Trial
 
 TOLD = (

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from meli_tasks import named_sets
 from meli_tasks.core.errors import BadData, BadHyperparameters
 from meli_tasks.core.hyperparameters import HyperparameterSet
-from meli_tasks.plan import Plan
-from meli_tasks.request import Request
-from meli_tasks.runner import Runner, Step
+from meli_tasks.execution.runner import Runner, Step
+from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.request import Request
 from meli_tasks.search.journal import Journal, journal_part, start_of
 from meli_tasks.search.proposals import Proposals
 from meli_tasks.search.space import Space
 from meli_tasks.search.start import plan_of_start
 from meli_tasks.search.trial import Asked, Trial
 from meli_tasks.search.watcher import Watcher
+from meli_tasks.sets import catalog as named_sets
 
 
 @dataclass(frozen=True)

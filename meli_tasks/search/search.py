@@ -17,17 +17,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from meli_tasks import named_sets
-from meli_tasks.artifacts import Manifest, find
+from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.core.errors import BadHyperparameters, FailedSearch
-from meli_tasks.request import Request
-from meli_tasks.runner import Runner, Step
+from meli_tasks.execution.runner import Runner, Step
+from meli_tasks.planning.request import Request
 from meli_tasks.search.outcome import Outcome
 from meli_tasks.search.prepared import Prepared, prepare
 from meli_tasks.search.trial import Asked, Trial, best_of
 from meli_tasks.search.watched import WatchedTraining, already_trained, train
 from meli_tasks.search.watcher import Watcher
 from meli_tasks.search.winner import changes, keep, must_be_free
+from meli_tasks.sets import catalog as named_sets
 
 # So many failures one after the other are no accident of some parameters.
 MOST_FAILURES = 10

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from meli_tasks import named_sets, stored_sets
-from meli_tasks.artifacts import find
+from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.plan import Plan, make_plan
-from meli_tasks.request import Request
+from meli_tasks.planning.plan import Plan, make_plan
+from meli_tasks.planning.request import Request
 from meli_tasks.search.trial import Asked
+from meli_tasks.sets import catalog as named_sets
+from meli_tasks.sets import stored as stored_sets
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 

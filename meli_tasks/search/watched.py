@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from meli_tasks.artifacts import Manifest
+from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import MeliError, OutOfMemory
-from meli_tasks.runner import Step
+from meli_tasks.execution.runner import Step
 from meli_tasks.search.proposals import Proposals
 from meli_tasks.search.trial import State, Trial
 from meli_tasks.store import Store

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from meli_tasks.runner import Result, Step
+from meli_tasks.execution.runner import Result, Step
 from meli_tasks.search.trial import Trial
 
 logger = logging.getLogger("meli_tasks")

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from meli_tasks import named_sets, stored_sets
 from meli_tasks.core.errors import BadHyperparameters, Conflict
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.search.trial import Asked, Trial
+from meli_tasks.sets import catalog as named_sets
+from meli_tasks.sets import stored as stored_sets
 from meli_tasks.store import Store
 
 MOST_NAMES = 1_000  # of one family and day

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 
-from meli_tasks.artifacts import canonical_json
+from meli_tasks.artifacts.manifest import canonical_json
 from meli_tasks.core.errors import BadData, MissingArtifact
 from meli_tasks.settings import Settings
 from meli_tasks.sources.bucket import Objects

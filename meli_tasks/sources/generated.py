@@ -41,7 +41,7 @@ class Sample:
 
     def parts(self, spec: str) -> tuple[Part, ...]:
         """The one table, told apart by what it is made from."""
-        from meli_tasks.core.sample import SAMPLE_VERSION
+        from meli_tasks.core.sample.generator import SAMPLE_VERSION
 
         asked = _asked(spec)
         identity = f"sample:{SAMPLE_VERSION}:{asked.rows}:{asked.seed}:{asked.wrong_share}"
@@ -52,7 +52,7 @@ class Sample:
 
     def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
         """Generate the titles into a Parquet file."""
-        from meli_tasks.stages.sample_file import write_sample
+        from meli_tasks.stages.files.sample_file import write_sample
 
         asked = _asked(spec)
         for _, target in wanted:

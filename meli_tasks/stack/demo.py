@@ -13,18 +13,19 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from meli_tasks import named_sets, sources
-from meli_tasks.backfill.asked import POOL_SLOTS
+from meli_tasks import sources
+from meli_tasks.backfill.request import POOL_SLOTS
 from meli_tasks.core.errors import BadData, MeliError
-from meli_tasks.request import Request
+from meli_tasks.planning.request import Request
+from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 from meli_tasks.stack import processes
 from meli_tasks.stack.home import Home
 from meli_tasks.stack.interrupts import Interrupts
-from meli_tasks.stack.leaderboard import show_champion, show_failure, show_leaderboard, show_links, show_set_aside
+from meli_tasks.stack.progress_table import Progress
 from meli_tasks.stack.services import Stack
-from meli_tasks.stack.show import Progress
 from meli_tasks.stack.start import StackStart, stop_all
+from meli_tasks.stack.summary import show_champion, show_failure, show_leaderboard, show_links, show_set_aside
 from meli_tasks.stack.watch import DAG, Task, Watch
 
 SECONDS_BETWEEN_LOOKS = 0.7

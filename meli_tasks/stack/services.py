@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from meli_tasks.airflow_api import AirflowApi
+from meli_tasks.airflow_client import AirflowApi
 from meli_tasks.settings import Settings, cores
 from meli_tasks.stack.home import CHECKOUT, Home, Secrets
 from meli_tasks.stack.processes import Record, Service, read

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from meli_tasks.airflow_api import AirflowApi
-from meli_tasks.live import live_name
-from meli_tasks.plan import ENSEMBLE, Plan, ensemble_step
-from meli_tasks.runner import Step
+from meli_tasks.airflow_client import AirflowApi
+from meli_tasks.execution.progress_log import live_name
+from meli_tasks.execution.runner import Step
+from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.store import Store
 
 DAG = "meli_training"

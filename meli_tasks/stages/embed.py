@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData, MissingArtifact
 from meli_tasks.core.hyperparameters import Embed, Section
-from meli_tasks.core.text import FIRST_WORD
-from meli_tasks.core.word_vectors import blank_vectors, coverage_of
+from meli_tasks.core.text.coverage import blank_vectors, coverage_of
+from meli_tasks.core.text.encoder import FIRST_WORD
 from meli_tasks.stages.log import Log
 from meli_tasks.stages.vectors.entry import read_entry, take_vectors
 
@@ -36,7 +36,7 @@ def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, An
     if settings.method == "pretrained":
         has_vector = _take(inputs.get("vectors"), words, vectors, settings, log)
     else:
-        from meli_tasks.stages.trained_vectors import Titles, train_vectors  # gensim takes seconds to import
+        from meli_tasks.stages.vectors.gensim_vectors import Titles, train_vectors  # gensim takes seconds to import
 
         has_vector = train_vectors(Titles(tokens, offsets, words), words, vectors, settings, log)
     coverage = coverage_of(tokens, words, has_vector, UNCOVERED_SHOWN)

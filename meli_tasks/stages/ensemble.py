@@ -21,14 +21,14 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from meli_tasks.core.classifier import TitleClassifier
-from meli_tasks.core.comparison import probability_better, recalls
-from meli_tasks.core.ensemble import Ensemble, Member, even_weights, evened, mixture, sharpened, sharpness
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ensemble as Params
 from meli_tasks.core.hyperparameters import Section
+from meli_tasks.core.metrics import probability_better, recalls
+from meli_tasks.core.models.classifier import TitleClassifier
+from meli_tasks.core.models.ensemble import Ensemble, Member, even_weights, evened, mixture, sharpened, sharpness
+from meli_tasks.stages.files.model_files import MemberFiles, load_model, write_ensemble
 from meli_tasks.stages.log import Log
-from meli_tasks.stages.model_files import MemberFiles, load_model, write_ensemble
 
 # All probabilities of one model are held at once, three times while its sharpness is found: 600 MB of float32.
 PROBABILITIES_AT_ONCE = 50_000_000

@@ -19,14 +19,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from meli_tasks.core import comparison
+from meli_tasks.core import metrics as comparison
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Evaluate, Section
+from meli_tasks.stages.files.model_files import load_model
 from meli_tasks.stages.leaderboard_plot import Bar, draw_leaderboard
-from meli_tasks.stages.model_files import load_model
 
 if TYPE_CHECKING:
-    from meli_tasks.core.ensemble import Classifier
+    from meli_tasks.core.models.ensemble import Classifier
     from meli_tasks.stages.log import Log
 
 TOP = 5

@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.core.boundaries import BOUNDARIES
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Preprocess, Section
-from meli_tasks.core.ngrams import ngrams_of_word
-from meli_tasks.core.text import FIRST_WORD, UNKNOWN, Encoder, learn_ngrams
+from meli_tasks.core.text.boundaries import BOUNDARIES
+from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, learn_ngrams
+from meli_tasks.core.text.ngrams import ngrams_of_word
+from meli_tasks.stages.encoding.ngram_arrays import read_tokens, write_ngrams
+from meli_tasks.stages.encoding.title_arrays import SPLITS, Numbered, count_titles, number_titles, read_titles, renumber
+from meli_tasks.stages.encoding.word_numbers import WordNumbers, most_frequent
 from meli_tasks.stages.log import Log
-from meli_tasks.stages.ngram_arrays import read_tokens, write_ngrams
-from meli_tasks.stages.title_arrays import SPLITS, Numbered, count_titles, number_titles, read_titles, renumber
-from meli_tasks.stages.word_numbers import WordNumbers, most_frequent
 
 OUTPUTS = (
     *(f"{split}.{array}.npy" for split in SPLITS for array in ("tokens", "offsets", "labels", "reliable")),

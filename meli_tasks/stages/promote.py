@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from meli_tasks.core import comparison
+from meli_tasks.core import metrics as comparison
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Promote
 

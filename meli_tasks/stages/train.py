@@ -21,21 +21,21 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from meli_tasks.core.cards import Cards
-from meli_tasks.core.encoded_titles import EncodedTitles
+from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
 from meli_tasks.core.hyperparameters import Section, Train
-from meli_tasks.core.memory import keep_freed_memory
-from meli_tasks.core.networks import TitleNetwork, build
-from meli_tasks.core.progress import Epoch, Progress
-from meli_tasks.core.text import FIRST_WORD, Encoder
-from meli_tasks.core.training import State, Training
-from meli_tasks.stages.checkpoints import Checkpoints, NoCheckpoints
-from meli_tasks.stages.curves import draw_curves
+from meli_tasks.core.models.networks import TitleNetwork, build
+from meli_tasks.core.text.encoder import FIRST_WORD, Encoder
+from meli_tasks.core.training.distributed import Cards
+from meli_tasks.core.training.memory import keep_freed_memory
+from meli_tasks.core.training.progress import Epoch, Progress
+from meli_tasks.core.training.trainer import State, Training
+from meli_tasks.stages.files.model_files import read_encoder, write_model
+from meli_tasks.stages.files.plots import draw_curves
+from meli_tasks.stages.hooks import Checkpoints, NoCheckpoints
 from meli_tasks.stages.log import Log
-from meli_tasks.stages.model_files import read_encoder, write_model
-from meli_tasks.stages.other_cards import Asked, check_cards, together
 from meli_tasks.stages.stops import NoStops, Stops
+from meli_tasks.stages.training.workers import Asked, check_cards, together
 
 OUTPUTS = ("model.safetensors", "model.json", "history.json", "curves.png")
 

@@ -14,8 +14,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.types import Scope
 
-from meli_airflow import facts
-from meli_airflow.guard import Guard
+from meli_airflow import metadata_db as facts
+from meli_airflow.auth import Guard
 from meli_tasks.core.errors import MeliError, MissingArtifact
 from meli_tasks.pages import Pages, Wanted
 from meli_tasks.settings import Settings

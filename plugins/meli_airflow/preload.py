@@ -9,7 +9,7 @@ from __future__ import annotations
 import airflow.dag_processing.dagbag  # noqa: F401 - to have it loaded
 
 import meli_tasks.pipeline  # noqa: F401 - to have it loaded
-from meli_tasks.form import form_fields
+from meli_tasks.planning.form import form_fields
 from meli_tasks.settings import Settings
 
 settings = Settings.from_environment()

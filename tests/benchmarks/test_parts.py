@@ -16,7 +16,7 @@ from benchmarks import __main__ as program
 from benchmarks import accuracy, bench_default, bench_growth, bench_peers, bench_predict, bench_sample
 from benchmarks.apart import Clock, Cost
 from benchmarks.figures import Figure, Options
-from meli_tasks import named_sets
+from meli_tasks.sets import catalog as named_sets
 
 
 def run_here(function: str, arguments: Mapping[str, Any], threads: int) -> tuple[Any, Cost]:

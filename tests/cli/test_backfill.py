@@ -153,7 +153,7 @@ def test_what_is_wrong_is_said_before_anything_runs() -> None:
 
 
 def test_cancelling_needs_a_backfill_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    from meli_tasks.airflow_api import AirflowApi
+    from meli_tasks.airflow_client import AirflowApi
 
     monkeypatch.setenv("MELI_AIRFLOW_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(AirflowApi, "run_state", lambda self, dag, run: "")

@@ -87,7 +87,7 @@ class Slow:
         time.sleep(0.05)
         return np.zeros((len(titles), 1), int), np.ones((len(titles), 1), np.float32)
 predict._classifier = lambda key, set_name: ("slow", Slow())
-import meli_tasks.batch
+import meli_tasks.prediction.files
 sys.argv[1:] = ["predict", "--input", "in.csv", "--output", "out.csv"]
 from meli_tasks.cli import main
 main()

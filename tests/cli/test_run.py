@@ -260,7 +260,7 @@ def test_sample_writes_the_same_titles_into_every_kind(tmp_path: Path, name: str
 def test_a_sample_of_a_day_is_the_one_that_a_source_gives(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
-    from meli_tasks.stages.sample_file import write_sample
+    from meli_tasks.stages.files.sample_file import write_sample
 
     written = document("sample", "--rows", "300", "--day", "2026-11-21", "--output", str(tmp_path / "day.parquet"))
     assert written["day"] == "2026-11-21"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from meli_tasks import named_sets
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.plan import make_plan
-from meli_tasks.request import Request
+from meli_tasks.planning.plan import make_plan
+from meli_tasks.planning.request import Request
+from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 from tests.cli.program import document, here
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from meli_tasks import named_sets
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.hyperparameters import HyperparameterSet
-from meli_tasks.form import form_fields
+from meli_tasks.planning.form import form_fields
+from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 from tests.cli.program import document, here
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from meli_tasks.core.errors import MissingArtifact
-from meli_tasks.live import LiveLog
-from meli_tasks.stops import StoredStops
+from meli_tasks.execution.progress_log import LiveLog
+from meli_tasks.execution.stop_requests import StoredStops
 from meli_tasks.store import Store
 from tests.cli.program import document, here
-from tests.services.past_run import PastRun
+from tests.past_run import PastRun
 
 
 def test_a_training_that_runs_is_asked_and_others_are_named(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from meli_tasks.airflow_api import AirflowApi
+from meli_tasks.airflow_client import AirflowApi
 from meli_tasks.core.errors import MeliError
 
 TRAINING, BACKFILL = "meli_training", "meli_backfill"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from meli_tasks.artifacts import need
+from meli_tasks.artifacts.manifest import need
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 from tests.cluster.api import TRAINING, Task

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from meli_tasks.live import live_name
-from meli_tasks.plan import Plan
+from meli_tasks.execution.progress_log import live_name
+from meli_tasks.planning.plan import Plan
 from tests.cluster.api import TRAINING, Task, until
 from tests.cluster.cluster import GPU_WORKERS, Cluster
 from tests.cluster.runs import SOURCE, history, opened, told, training_key, trainings

@@ -10,7 +10,7 @@ import pytest
 from tests.dags.test_import import HEAVY, imported
 
 if TYPE_CHECKING:
-    from tests.dags.conftest import InAirflow
+    from tests.airflow_process import InAirflow
 
 pytestmark = pytest.mark.airflow
 
@@ -18,7 +18,7 @@ TURNS = """
 import json, sys, types
 from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.sdk import timezone
-from meli_airflow.backfill_tasks import RunOfDate
+from meli_airflow.operators import RunOfDate
 answers = []
 for at_once, place, states in json.loads(sys.argv[1]):
     task = RunOfDate(task_id="run", date="2026-11-01", plan="", place=place, at_once=at_once, trigger_run_id="x")

@@ -12,16 +12,16 @@ from urllib.parse import quote
 
 import pytest
 
-from meli_tasks.airflow_api import AirflowApi
-from meli_tasks.backfill.asked import POOL_SLOTS
+from meli_tasks.airflow_client import AirflowApi
+from meli_tasks.backfill.request import POOL_SLOTS
 from meli_tasks.ledger import Ledger
-from meli_tasks.mlflow_server import MlflowServer
 from meli_tasks.settings import Settings
 from meli_tasks.stack.demo import wait_for_dag
 from meli_tasks.stack.home import Home
 from meli_tasks.stack.services import Stack
 from meli_tasks.stack.start import StackStart
 from meli_tasks.store import Store
+from meli_tasks.tracking.client import MlflowServer
 from tests.cli.program import meli
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.cluster]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.dags.conftest import InAirflow
+    from tests.airflow_process import InAirflow
 
 # One fixture runs the whole DAG for all of these; the limit is for what hangs, not for a busy machine.
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]

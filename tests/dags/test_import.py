@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.dags.conftest import InAirflow
+from tests.airflow_process import InAirflow
 
 pytestmark = pytest.mark.airflow
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.dags.conftest import InAirflow
+    from tests.airflow_process import InAirflow
 
 pytestmark = pytest.mark.airflow
 

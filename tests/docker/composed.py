@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from meli_tasks.airflow_api import AirflowApi
+from meli_tasks.airflow_client import AirflowApi
 from meli_tasks.stack.servers import HOST, free_port
 from tests.docker.engine import Engine, run
 

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from tests.dags.conftest import ROOT, InAirflow, in_airflow  # noqa: F401 - a fixture
+from tests.airflow_process import ROOT, InAirflow
 
 pytestmark = pytest.mark.airflow
 
 HEAVY = {
     "torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", "boto3", "fastapi", "starlette",
-    "meli_airflow.application", "meli_airflow.guard", "meli_tasks.pages", "meli_tasks.store",
+    "meli_airflow.application", "meli_airflow.auth", "meli_tasks.pages", "meli_tasks.store",
 }  # fmt: skip
 
 SCRIPT = """
@@ -38,14 +38,14 @@ print(json.dumps({
 """
 
 
-def answer(in_airflow: InAirflow, script: str) -> dict[str, object]:  # noqa: F811
+def answer(in_airflow: InAirflow, script: str) -> dict[str, object]:
     done = in_airflow("-c", script)
     assert done.returncode == 0, done.stderr[-2000:]
     told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return told
 
 
-def test_all_plugins_together_cost_a_task_under_a_fifth_of_a_second(in_airflow: InAirflow) -> None:  # noqa: F811
+def test_all_plugins_together_cost_a_task_under_a_fifth_of_a_second(in_airflow: InAirflow) -> None:
     names = sorted(path.stem for path in (ROOT / "plugins").glob("*.py"))
     assert {"meli_links", "meli_pages"} <= set(names)
     told = answer(in_airflow, SCRIPT.format(names=names))
@@ -54,7 +54,7 @@ def test_all_plugins_together_cost_a_task_under_a_fifth_of_a_second(in_airflow: 
     assert told["seconds"] < 0.2  # type: ignore[operator]
 
 
-def test_airflow_loads_the_plugins_and_nothing_else_of_the_folder(in_airflow: InAirflow) -> None:  # noqa: F811
+def test_airflow_loads_the_plugins_and_nothing_else_of_the_folder(in_airflow: InAirflow) -> None:
     told = answer(in_airflow, LOADED)
     assert told["errors"] == {}
     assert {"meli_links", "meli_pages"} <= set(told["names"])  # type: ignore[call-overload]

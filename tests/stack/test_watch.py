@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.live import live_name
-from meli_tasks.plan import Plan, Recipe
-from meli_tasks.runner import Step
+from meli_tasks.execution.progress_log import live_name
+from meli_tasks.execution.runner import Step
+from meli_tasks.planning.plan import Plan, Recipe
 from meli_tasks.stack.watch import Watch
 from meli_tasks.store import open_store
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from meli_tasks.core.hyperparameters import Preprocess, Train
-from meli_tasks.core.text import tokenize
+from meli_tasks.core.text.encoder import tokenize
+from meli_tasks.stages.encoding.ngram_arrays import write_ngrams
 from meli_tasks.stages.log import SilentLog
-from meli_tasks.stages.ngram_arrays import write_ngrams
-from tests.core.encoders import encoder_of
+from tests.core.text.encoders import encoder_of
 
 NOUNS = {"COVERS": "funda", "MUGS": "taza", "SHOES": "zapatilla", "TABLES": "mesa"}
 OTHERS = ["silicona", "11", "hombre", "roja", "madera", "promo", "x3", "nueva", "ofertas"]

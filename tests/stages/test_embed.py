@@ -13,12 +13,13 @@ import pytest
 
 from meli_tasks.core.errors import BadData, MissingArtifact
 from meli_tasks.core.hyperparameters import Embed
-from meli_tasks.core.text import Encoder
-from meli_tasks.stages import embed, trained_vectors
+from meli_tasks.core.text.encoder import Encoder
+from meli_tasks.stages import embed
 from meli_tasks.stages.log import SilentLog
 from meli_tasks.stages.preprocess import write_encoder
+from meli_tasks.stages.vectors import gensim_vectors as trained_vectors
 from meli_tasks.stages.vectors.writing import write_entry
-from tests.stages.vector_files import FORMS, KNOWN, as_text
+from tests.stages.vectors.vector_files import FORMS, KNOWN, as_text
 
 TITLES = ["funda silicona iphone", "funda samsung", "mesa ratona madera", "mesa de luz", "camión niño", ""] * 5
 

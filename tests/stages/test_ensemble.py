@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from meli_tasks.core.ensemble import Ensemble, mixture
 from meli_tasks.core.errors import BadData, MissingArtifact
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.networks import build
-from meli_tasks.core.text import Encoder
+from meli_tasks.core.models.ensemble import Ensemble, mixture
+from meli_tasks.core.models.networks import build
+from meli_tasks.core.text.encoder import Encoder
 from meli_tasks.stages import ensemble
+from meli_tasks.stages.files.model_files import MemberFiles, load_model, write_ensemble, write_model
 from meli_tasks.stages.log import SilentLog
-from meli_tasks.stages.model_files import MemberFiles, load_model, write_ensemble, write_model
 
 WORDS = ["funda", "taza", "mesa", "zapatilla"]
 CATEGORIES = ["COVERS", "MUGS", "TABLES", "SHOES"]

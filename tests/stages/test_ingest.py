@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.splits import SPLITS, split_of
+from meli_tasks.core.text.splits import SPLITS, split_of
 from meli_tasks.stages import ingest
 from meli_tasks.stages.log import SilentLog
-from tests.stages.listing_files import (
+from tests.stages.listings.listing_files import (
     FEW,
     LENIENT,
     as_json_lines,

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from meli_tasks.core.errors import BadData, NoSpace
-from tests.stages.listing_files import (
+from tests.stages.listings.listing_files import (
     FEW,
     LENIENT,
     as_parquet,

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.stages.listings.dates import NO_DATE, UNREADABLE, days_of
-from tests.stages.listing_files import FEW, as_json_lines, as_parquet, csv_of, listings, quarantine, run, write
+from tests.stages.listings.listing_files import FEW, as_json_lines, as_parquet, csv_of, listings, quarantine, run, write
 
 UNTIL = date(2026, 11, 21)
 AS_OF: dict[str, Any] = {**FEW, "date_column": "created_at", "until": UNTIL}

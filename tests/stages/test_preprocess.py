@@ -10,12 +10,14 @@ import pytest
 
 from meli_tasks.core.errors import BadData, MissingArtifact
 from meli_tasks.core.hyperparameters import Preprocess
-from meli_tasks.core.text import FIRST_WORD, UNKNOWN, Encoder, tokenize
-from meli_tasks.stages import ingest, ngram_arrays, preprocess, sample_file, title_arrays
+from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, tokenize
+from meli_tasks.stages import ingest, preprocess
+from meli_tasks.stages.encoding import ngram_arrays, title_arrays
+from meli_tasks.stages.files import sample_file
+from meli_tasks.stages.files.model_files import read_encoder
 from meli_tasks.stages.log import SilentLog
-from meli_tasks.stages.model_files import read_encoder
 from meli_tasks.stages.train import read_titles
-from tests.core.encoders import encoder_of
+from tests.core.text.encoders import encoder_of
 
 Row = tuple[str, str, str | None, str]
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from meli_tasks.core.comparison import balanced_accuracy
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Promote
+from meli_tasks.core.metrics import balanced_accuracy
 from meli_tasks.stages import promote
 from meli_tasks.stages.log import SilentLog
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from meli_tasks.core.batch import Batch
+from meli_tasks.core.data.batch import Batch
 from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
-from meli_tasks.core.networks import MLP, PooledBatch
+from meli_tasks.core.models.networks import MLP, PooledBatch
 from meli_tasks.stages import train
+from meli_tasks.stages.files.model_files import load_model
 from meli_tasks.stages.log import SilentLog
-from meli_tasks.stages.model_files import load_model
 from tests.stages.small_titles import NOUNS, Recorded, params_of, prepared, titles_of
 
 

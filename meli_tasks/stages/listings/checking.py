@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core.hyperparameters import Ingest
-from meli_tasks.core.whitespace import collapse
+from meli_tasks.core.text.whitespace import collapse
 from meli_tasks.stages.listings.dates import of_the_window
 from meli_tasks.stages.listings.rows import DATE, BadRow, Rows, foreign, shown
 

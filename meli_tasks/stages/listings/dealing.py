@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.splits import SPLITS
-from meli_tasks.stages.ahead import ahead
-from meli_tasks.stages.listings.columns import bytes_of, integers, numbers_of, texts
+from meli_tasks.core.text.splits import SPLITS
+from meli_tasks.stages.files.arrow_columns import bytes_of, integers, numbers_of, texts
+from meli_tasks.stages.files.prefetch import ahead
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.rows import BadRow, shown
 from meli_tasks.stages.listings.staging import LISTINGS, NO_SPLIT, Staged

@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ingest
-from meli_tasks.core.splits import SPLITS, split_of
-from meli_tasks.stages.ahead import ahead
+from meli_tasks.core.text.splits import SPLITS, split_of
+from meli_tasks.stages.files.arrow_columns import integers, texts
+from meli_tasks.stages.files.prefetch import ahead
 from meli_tasks.stages.listings.checking import Checked, check
-from meli_tasks.stages.listings.columns import integers, texts
 from meli_tasks.stages.listings.files import open_file
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.reading import read

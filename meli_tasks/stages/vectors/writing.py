@@ -12,7 +12,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.stages.growing_array import GrowingArray
+from meli_tasks.stages.files.npy_writer import GrowingArray
 from meli_tasks.stages.vectors.binary import binary_blocks
 from meli_tasks.stages.vectors.entry import (
     ENDS,

@@ -1,0 +1,1 @@
+"""Artifacts: manifests, the names of everything in the store, and the local cache of fetched files."""

@@ -1,0 +1,1 @@
+"""Encoded titles and the batches made from them."""

@@ -1,0 +1,181 @@
+"""Encoded titles on a device: the whole set lives there, and a batch is formed there by gathering from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from meli_tasks.core.data.batch import Batch, WordNgrams
+
+UNKNOWN_WORD = 1
+TITLES_AT_ONCE = 1 << 20  # bounds what working out the scales takes beside them
+
+Ragged = tuple[NDArray[np.int32], NDArray[np.int64]]
+"""Rows of different lengths: (values, offsets (rows + 1,))."""
+
+
+@dataclass(frozen=True)
+class Csr:
+    """Rows of different lengths, flat: row i is ids[offsets[i]:offsets[i + 1]]."""
+
+    ids: Tensor
+    offsets: Tensor
+
+    @classmethod
+    def of(cls, ragged: Ragged, device: str) -> Csr:
+        """From arrays, memory-mapped ones too."""
+        return cls(_tensor(ragged[0], device), _tensor(ragged[1], device))
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.offsets) - 1
+
+    def part(self, low: int, high: int) -> Csr:
+        """The rows from `low` to before `high`."""
+        offsets = self.offsets[low : high + 1]
+        return Csr(self.ids[int(offsets[0]) : int(offsets[-1])], offsets - offsets[0])
+
+    def gather(self, rows: Tensor, total: int) -> tuple[Tensor, Tensor]:
+        """Some rows -> (ids int64, offsets); `total` is how many ids they hold, known without a sync."""
+        starts = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - starts
+        offsets = functional.pad(lengths.cumsum(0), (1, 0))
+        shift = torch.repeat_interleave(starts - offsets[:-1], lengths, output_size=total)
+        index = torch.arange(total, device=rows.device) + shift
+        return self.ids.index_select(0, index).long(), offsets
+
+
+@dataclass(frozen=True)
+class TitleNgrams:
+    """The n-grams of titles: `by_word` those within each word id, `phrases` each title's, `weights` each n-gram's.
+
+    `scales`: see `scales_of`.
+    """
+
+    by_word: Csr
+    phrases: Csr
+    weights: Tensor
+    scales: Tensor
+
+    @classmethod
+    def of(cls, words: Csr, by_word: Csr, phrases: Csr, weights: Tensor) -> TitleNgrams:
+        """Works out the scales."""
+        squares = squares_of(by_word, weights)
+        scales = [
+            scales_of(words.part(low, high), squares, phrases.part(low, high), weights)
+            for low, high in pairwise([*range(0, words.rows, TITLES_AT_ONCE), words.rows])
+        ]
+        return cls(by_word, phrases, weights, torch.cat(scales) if scales else weights[:0])
+
+    def gather(self, rows: Tensor, tokens: Tensor, phrase_total: int) -> WordNgrams:
+        """Those of a batch: its titles' `rows`, and the word ids of all its tokens."""
+        words, places = torch.unique(tokens, return_inverse=True)
+        within = int((self.by_word.offsets[words + 1] - self.by_word.offsets[words]).sum())
+        ids, offsets = self.by_word.gather(words, within)
+        phrases, phrase_offsets = self.phrases.gather(rows, phrase_total)
+        weights, scales = self.weights, self.scales[rows]
+        return WordNgrams(places, ids, offsets, weights[ids], phrases, phrase_offsets, weights[phrases], scales)
+
+
+@dataclass(frozen=True)
+class EncodedTitles:
+    """Titles as integers on one device, with their categories (all zeros when unknown).
+
+    Word ids from `vocabulary` on are outside the vocabulary: they have n-grams only.
+    """
+
+    words: Csr
+    labels: Tensor
+    reliable: Tensor
+    vocabulary: int
+    ngrams: TitleNgrams | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        words: Ragged,
+        vocabulary: int,
+        ngrams: tuple[Ragged, Ragged, NDArray[np.float32]] | None = None,
+        labels: NDArray[np.int32] | None = None,
+        reliable: NDArray[np.bool_] | None = None,
+        *,
+        device: str = "cpu",
+    ) -> EncodedTitles:
+        """Arrays of the preprocess stage (memory-mapped ones too) -> tensors on `device`.
+
+        `vocabulary`: rows of the word vectors' table. `ngrams`: those within each word id, each title's phrases, and
+        each n-gram's weight.
+        """
+        rows = len(words[1]) - 1
+        tokens = Csr.of(words, device)
+        return cls(
+            words=tokens,
+            labels=torch.zeros(rows, dtype=torch.int64, device=device)
+            if labels is None
+            else _tensor(labels, device).long(),
+            reliable=torch.ones(rows, dtype=torch.bool, device=device)
+            if reliable is None
+            else _tensor(reliable, device),
+            vocabulary=vocabulary,
+            ngrams=None
+            if ngrams is None
+            else TitleNgrams.of(
+                tokens, Csr.of(ngrams[0], device), Csr.of(ngrams[1], device), _tensor(ngrams[2], device)
+            ),
+        )
+
+    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Batch]]:
+        """(rows, batch) after (rows, batch), `size` titles each, in this order."""
+        if not len(order):
+            return
+        chunks = torch.split(order, size)
+        lengths = self.words.offsets.diff()[order]
+        # One transfer an epoch tells the host every batch's size.
+        longest = torch.stack([part.max() for part in torch.split(lengths, size)]).tolist()
+        words = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
+        phrases = [0] * len(chunks)
+        if self.ngrams is not None:
+            lengths = self.ngrams.phrases.offsets.diff()[order]
+            phrases = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
+        for rows, width, word_total, phrase_total in zip(chunks, longest, words, phrases, strict=True):
+            tokens, offsets = self.words.gather(rows, word_total)
+            batch = Batch(torch.where(tokens < self.vocabulary, tokens, UNKNOWN_WORD), offsets, width)
+            if self.ngrams is not None:
+                batch = replace(batch, ngrams=self.ngrams.gather(rows, tokens, phrase_total))
+            yield rows, batch
+
+
+def squares_of(by_word: Csr, weights: Tensor) -> Tensor:
+    """The sum of the squared weights of each word's n-grams: (words,)."""
+    return _sums(weights[by_word.ids].square(), by_word.offsets)
+
+
+def scales_of(words: Csr, squares: Tensor, phrases: Csr, weights: Tensor) -> Tensor:
+    """One over the length of each title's weighted n-grams, were they all different; 0 for none: (titles,).
+
+    `squares` are by word (`squares_of`).
+    """
+    total = _sums(squares[words.ids], words.offsets) + _sums(weights[phrases.ids].square(), phrases.offsets)
+    return torch.where(total > 0, total.rsqrt(), 0.0)
+
+
+def _tensor(array: NDArray[np.generic], device: str) -> Tensor:
+    # A copy: torch may not share memory that is mapped read-only.
+    return torch.from_numpy(np.array(array)).to(device)
+
+
+def _sums(values: Tensor, offsets: Tensor) -> Tensor:
+    """The sum of each ragged row: (rows,)."""
+    ends = functional.pad(values.double().cumsum(0), (1, 0))[offsets]
+    return ends.diff().float()

@@ -1,0 +1,1 @@
+"""Networks, and the classifiers built on them."""

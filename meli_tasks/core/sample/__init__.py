@@ -1,0 +1,1 @@
+"""Generated listing titles in Spanish and Portuguese."""

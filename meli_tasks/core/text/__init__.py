@@ -1,0 +1,1 @@
+"""From a title to token and n-gram ids, and from titles to splits."""

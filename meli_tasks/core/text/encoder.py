@@ -1,0 +1,212 @@
+"""Titles to integers: the encoder that training learns, the model carries and serving uses, so that all three agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meli_tasks.core.hyperparameters import Preprocess
+from meli_tasks.core.text.boundaries import BOUNDARIES, bounded
+from meli_tasks.core.text.ngrams import FIRST_WORD, frequent_ngrams, ngrams_by_word
+from meli_tasks.core.text.tokenizers import tokenize
+from meli_tasks.core.text.word_ngrams import Phrases
+
+__all__ = ["FIRST_WORD", "PAD", "UNKNOWN", "Encoded", "Encoder", "learn_ngrams", "tokenize"]
+
+PAD, UNKNOWN = 0, 1
+REMEMBERED_WORDS = 60_000  # unknown words whose n-grams are kept; a long stream of new words must not grow without end
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Titles as ragged rows. Title i owns tokens[offsets[i]:offsets[i + 1]], and phrases likewise.
+
+    tokens int32, offsets int64 (titles + 1). Without n-grams a word outside the vocabulary is UNKNOWN. With n-grams the
+    k-th of these is 2 + vocabulary + k, and owns new_ngrams[new_offsets[k]:new_offsets[k + 1]]; phrases are the numbers
+    of the known n-grams of two and more words (int32, phrase_offsets int64 (titles + 1)).
+    """
+
+    tokens: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    phrases: NDArray[np.int32]
+    phrase_offsets: NDArray[np.int64]
+    new_ngrams: NDArray[np.int32]
+    new_offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+class Encoder:
+    """Numbers words and n-grams. Word ids: 0 pads, 1 is unknown, words from 2. N-gram numbers count from 0."""
+
+    def __init__(  # noqa: PLR0917 - all eight are what an encoder is
+        self,
+        tokenizer: str,
+        words: Sequence[str],
+        ngrams: Sequence[str],
+        ngram_weights: NDArray[np.float32],
+        word_ngrams: tuple[int, int],
+        character_ngrams: tuple[int, int],
+        max_title_words: int,
+        boundaries: bool = False,
+    ) -> None:
+        if len(ngram_weights) != len(ngrams):
+            raise ValueError(f"{len(ngrams)} n-grams, but {len(ngram_weights)} weights")
+        self.tokenizer = tokenizer
+        self.words = list(words)
+        self.ngrams = list(ngrams)
+        self.ngram_weights = np.asarray(ngram_weights, dtype=np.float32)
+        self.word_ngrams = (word_ngrams[0], word_ngrams[1])
+        self.character_ngrams = (character_ngrams[0], character_ngrams[1])
+        self.max_title_words = max_title_words
+        self.boundaries = boundaries
+        self._word_ids = {word: index for index, word in enumerate(self.words, FIRST_WORD)}
+        self._numbers = {ngram: index for index, ngram in enumerate(self.ngrams)}
+        self._phrases = self._known_phrases()
+        self._new: dict[str, NDArray[np.int32]] = {}
+
+    def ngrams_of_vocabulary(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The n-grams within each word by its id, as ragged rows (values, offsets (2 + words + 1,)); not of 0 and 1."""
+        return self.ngrams_of(["", "", *self.words])
+
+    def ngrams_of(self, words: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The known n-grams within each word, as ragged rows; of an empty word, which no title has, none."""
+        return ngrams_by_word(words, self._numbers, self.word_ngrams, self.character_ngrams)
+
+    def encode(self, titles: Sequence[str]) -> Encoded:
+        """Raw titles to arrays; see Encoded for the shapes."""
+        return self.encode_words(tokenize(titles, self.tokenizer))
+
+    def encode_words(self, titles: Sequence[Sequence[str]]) -> Encoded:
+        """The same from lists of words, as `tokenize` gives them."""
+        longest = self.max_title_words
+        titles = [words if len(words) <= longest else words[:longest] for words in titles]
+        if self.boundaries:
+            titles = [bounded(words) for words in titles]
+        lengths = np.fromiter(map(len, titles), np.int64, len(titles))
+        offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
+        if not self.ngrams:
+            ids = self._word_ids
+            flat = (ids.get(word, UNKNOWN) for word in chain.from_iterable(titles))
+            tokens = np.fromiter(flat, np.int32, offsets[-1])
+            nothing, nowhere = np.zeros(0, dtype=np.int32), np.zeros(len(titles) + 1, dtype=np.int64)
+            return Encoded(tokens, offsets, nothing, nowhere, nothing, np.zeros(1, dtype=np.int64))
+        ids = _NewIds(self._word_ids, FIRST_WORD + len(self.words))
+        tokens = np.fromiter(map(ids.__getitem__, chain.from_iterable(titles)), np.int32, offsets[-1])
+        rows = [self._ngrams_of_new(word) for word in ids.new]
+        sizes = np.fromiter(map(len, rows), np.int64, len(rows))
+        return Encoded(
+            tokens,
+            offsets,
+            *self._phrases.find(tokens, offsets),
+            np.concatenate(rows) if rows else np.zeros(0, dtype=np.int32),
+            np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(sizes))),
+        )
+
+    def knows(self, title: str) -> bool:
+        """Whether a word or an n-gram of the title has a number; all others look the same."""
+        encoded = self.encode([title])
+        known = encoded.tokens[encoded.tokens < FIRST_WORD + len(self.words)]
+        nothing = [PAD, UNKNOWN, *(self._word_ids.get(mark, UNKNOWN) for mark in BOUNDARIES)]
+        return bool((~np.isin(known, nothing)).any() or len(encoded.phrases) or len(encoded.new_ngrams))
+
+    def find_phrases(
+        self, tokens: NDArray[np.int32], offsets: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The numbers of the titles' known phrases, as ragged rows; ids beyond the vocabulary are in none."""
+        return self._phrases.find(tokens, offsets)
+
+    def _known_phrases(self) -> Phrases:
+        phrases, numbers = [], []
+        for ngram, number in self._numbers.items():
+            if " " in ngram:
+                phrases.append([self._word_ids[word] for word in ngram.split(" ")])
+                numbers.append(number)
+        return Phrases.of(phrases, numbers)
+
+    def _ngrams_of_new(self, word: str) -> NDArray[np.int32]:
+        found = self._new.get(word)
+        if found is None:
+            if len(self._new) >= REMEMBERED_WORDS:
+                self._new.clear()
+            found = self._new[word] = self.ngrams_of([word])[0]
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for json.dump; `from_json` gives back an encoder that encodes the same, to the bit."""
+        return {
+            "tokenizer": self.tokenizer,
+            "max_title_words": self.max_title_words,
+            "boundaries": self.boundaries,
+            "word_ngrams": list(self.word_ngrams),
+            "character_ngrams": list(self.character_ngrams),
+            "words": self.words,
+            "ngrams": self.ngrams,
+            "ngram_weights": [float(f"{weight:.9g}") for weight in self.ngram_weights],  # 9 digits hold a float32
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The encoder that `to_json` described."""
+        return cls(
+            tokenizer=stored["tokenizer"],
+            words=stored["words"],
+            ngrams=stored["ngrams"],
+            ngram_weights=np.array(stored["ngram_weights"], dtype=np.float32),
+            word_ngrams=tuple(stored["word_ngrams"]),
+            character_ngrams=tuple(stored["character_ngrams"]),
+            max_title_words=stored["max_title_words"],
+            boundaries=stored.get("boundaries", False),  # models of before it have none
+        )
+
+
+class _NewIds(dict[str, int]):
+    """Ids by word, where a word that is not there gets the next one. Looks into the vocabulary without copying it."""
+
+    def __init__(self, known: Mapping[str, int], first: int) -> None:
+        super().__init__()
+        self._known = known
+        self._first = first
+        self.new: list[str] = []
+
+    def __missing__(self, word: str) -> int:
+        found = self._known.get(word)
+        if found is None:
+            found = self._first + len(self.new)
+            self.new.append(word)
+        self[word] = found
+        return found
+
+
+def learn_ngrams(
+    words: Sequence[str],
+    vocabulary: int,
+    tokens: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    params: Preprocess,
+) -> tuple[list[str], NDArray[np.float32]]:
+    """The n-grams of encoded training titles and their smooth inverse document frequencies (n-grams,).
+
+    `words` are all of the titles, from id 2 on, the first `vocabulary` of which are the vocabulary. The most frequent
+    n-grams come first, ties in alphabetical order. A frequency is of occurrences, which are counted by word, not by
+    title: a title rarely has an n-gram twice.
+    """
+    ngrams, counts = frequent_ngrams(
+        words,
+        vocabulary,
+        tokens,
+        offsets,
+        params.word_ngrams,
+        params.character_ngrams,
+        params.min_ngram_count,
+        params.max_ngrams,
+    )
+    titles = len(offsets) - 1
+    weights = np.log((1 + titles) / (1 + np.minimum(counts, titles))) + 1
+    return ngrams, weights.astype(np.float32)

@@ -1,0 +1,65 @@
+"""Which titles train, which validate and which test: decided by the title itself, for ever.
+
+A title's split depends on nothing but its own letters, so it is the same in every run, on every machine and in every
+file it turns up in, and the same title listed twice never stands on both sides.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meli_tasks.core.text.whitespace import collapsed, joined
+
+SPLITS = ("train", "validation", "test")
+
+# Per cent of the titles below which a title belongs to SPLITS[0], SPLITS[1]; the rest is SPLITS[2].
+_BOUNDS = np.array([90, 95], dtype=np.uint64)
+
+# A fixed range, not unicodedata's idea of a mark: that one grows with each Unicode version, and splits must not move.
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+
+
+@lru_cache(maxsize=65_536)
+def _plain(character: str) -> str:
+    """What a letter outside ASCII becomes: lower case, no accent; a fixed point, so the order of replacing is free."""
+    while True:
+        plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold()))
+        plain = "".join(" " if letter.isspace() else letter for letter in plain)
+        if plain == character:
+            return plain
+        character = plain
+
+
+def _normalised(titles: Sequence[str]) -> list[bytes]:
+    """Each title in UTF-8, lower case, without accents, white space collapsed.
+
+    All titles are worked on as one text, a letter of the alphabet at a time: five times as fast as title by title.
+    """
+    text = joined(titles)
+    if not text.isascii():
+        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        for point in np.unique(points[points > 127]).tolist():
+            text = text.replace(chr(point), _plain(chr(point)))
+    # By now only ASCII letters can be upper case, and those are what bytes.lower() knows.
+    return collapsed(text).lower().split(b"\n")
+
+
+def normalise(titles: Sequence[str]) -> list[str]:
+    """Each title in lower case, without accents, its white space collapsed: what titles must share to share a split."""
+    return [title.decode("utf-8", "surrogatepass") for title in _normalised(titles)] if titles else []
+
+
+def split_of(titles: Sequence[str]) -> NDArray[np.uint8]:
+    """The split of each title, an index into SPLITS, shape (titles,): 90 % train, 5 % validation, 5 % test."""
+    if not titles:
+        return np.zeros(0, dtype=np.uint8)
+    digests = b"".join([blake2b(title, digest_size=8).digest() for title in _normalised(titles)])
+    per_cent = np.frombuffer(digests, dtype="<u8") % np.uint64(100)
+    return np.searchsorted(_BOUNDS, per_cent, side="right").astype(np.uint8)

@@ -1,0 +1,1 @@
+"""The training loop: optimizers, schedule, loss, EMA, validation and distributed training."""

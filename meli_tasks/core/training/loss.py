@@ -1,0 +1,69 @@
+"""What a training minimises: a weighted cross-entropy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from meli_tasks.core.hyperparameters import Train
+from meli_tasks.core.training.pooled_titles import Titles
+
+
+def category_weights(labels: Tensor, categories: int, kind: str) -> Tensor:
+    """A weight a category (K,), float32, of mean 1 over the titles; a category without titles gets 0."""
+    counts = torch.bincount(labels, minlength=categories).float()
+    power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[kind]
+    weights = torch.where(counts > 0, counts.clamp(min=1) ** -power, torch.zeros_like(counts))
+    return weights * (counts.sum() / (weights * counts).sum())
+
+
+def log_shares(labels: Tensor, categories: int) -> Tensor:
+    """The logarithm of each category's share of the titles (K,), float32; 0 for one without titles.
+
+    A category without titles is so taken for a common one, and the network learns not to answer it.
+    """
+    counts = torch.bincount(labels, minlength=categories).float()
+    return torch.where(counts > 0, (counts.clamp(min=1) / counts.sum()).log(), 0.0)
+
+
+class TitleLoss:
+    """The loss of some titles, each weighted by its category's rarity and by whether its label is reliable.
+
+    With a logit adjustment the network is told of the categories' shares and need not learn them: what it answers
+    without them is fair to the rare ones (Menon et al., 2020). A margin makes the true category win by more than it
+    must: titles that are nearly decided go on teaching (Wang et al., 2018, here on plain logits).
+    """
+
+    def __init__(self, titles: Titles, categories: int, params: Train) -> None:
+        self.labels = titles.labels
+        self.smoothing = params.label_smoothing
+        self.margin = params.margin
+        self.category_weights = category_weights(titles.labels, categories, params.class_weights)
+        self.unreliable_weight = params.unreliable_weight
+        self.reliable = titles.reliable
+        self.uniform = params.class_weights == "none" and params.unreliable_weight == 1
+        self.shift: Tensor | None = None
+        if params.logit_adjustment:
+            self.shift = params.logit_adjustment * log_shares(titles.labels, categories)
+
+    def weights(self, rows: Tensor) -> Tensor:
+        """How much each of these titles counts: (B,) float32."""
+        weights = self.category_weights[self.labels[rows]]
+        if self.unreliable_weight == 1:
+            return weights
+        return torch.where(self.reliable[rows], weights, weights * self.unreliable_weight)
+
+    def of(self, logits: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, K) of these titles -> (the weighted sum of their losses, the sum of their weights)."""
+        if self.shift is not None:
+            logits = logits + self.shift
+        labels = self.labels[rows]
+        if self.margin:
+            logits = logits.scatter_add(1, labels[:, None], logits.new_full((len(rows), 1), -self.margin))
+        if self.uniform:
+            total = functional.cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing)
+            return total, torch.full((), len(rows), dtype=torch.float32, device=logits.device)
+        losses = functional.cross_entropy(logits, labels, reduction="none", label_smoothing=self.smoothing)
+        weights = self.weights(rows)
+        return (losses * weights).sum(), weights.sum()

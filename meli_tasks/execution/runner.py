@@ -1,0 +1,288 @@
+"""The runner: a step in, an artifact out, computed only if nobody has.
+
+Fetch the inputs, run the stage in a folder of its own, upload under an attempt's name, write the manifest last and
+only if absent. So a retry is safe, a second run is free, half a result is invisible, and two workers racing make one
+artifact.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import platform
+import subprocess
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from meli_tasks import sources
+from meli_tasks.artifacts.cache import Cache
+from meli_tasks.artifacts.manifest import Manifest, content_key, describe_file, find, need, need_model
+from meli_tasks.core.errors import BadData, Conflict, MeliError, NoSpace, StoreRefused
+from meli_tasks.execution.checkpoints import StoredCheckpoints
+from meli_tasks.execution.progress_log import LiveLog
+from meli_tasks.execution.stop_requests import StoredStops
+from meli_tasks.execution.vector_cache import VectorVault
+from meli_tasks.settings import Settings
+from meli_tasks.stages import VERSIONS
+from meli_tasks.store import Store
+
+logger = logging.getLogger("meli_tasks")
+
+TRAIN = "train"
+MODEL = "model:"  # begins the name of an input that is a trained model, whatever stage made it
+VECTORS = "vectors"  # the input that is a file of pretrained word vectors
+QUARANTINE = "quarantine.jsonl.gz"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage with its parameters and inputs: everything its key is made from, known before anything ran.
+
+    `inputs` maps an input's name to an artifact's key, or to a source's identity where `fetch` says where that comes
+    from. The artifact behind an input named after a stage is that stage's; `model:LABEL` is a training's or an
+    ensemble's.
+    """
+
+    stage: str
+    name: str
+    params: dict[str, Any]
+    inputs: dict[str, str] = field(default_factory=dict)
+    fetch: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The content key of what this step makes."""
+        return content_key(self.stage, VERSIONS[self.stage], self.params, self.inputs)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What running a step gave: the manifest, whether it was there already, and the seconds this call took."""
+
+    manifest: Manifest
+    hit: bool
+    seconds: float
+
+
+class Runner:
+    """Runs steps against one store, with one local cache."""
+
+    def __init__(self, settings: Settings, store: Store | None = None, run_id: str = "") -> None:
+        self.settings = settings
+        self.store = store or settings.open_store()
+        self.cache = Cache(settings.cache.absolute(), settings.cache_gigabytes)
+        self.run_id = run_id
+
+    def run(self, step: Step, *, force: bool = False) -> Result:
+        """Return the step's artifact, computing it unless its manifest stands (or `force` says to).
+
+        Raises:
+            MissingArtifact: an input has not been computed.
+            MeliError: whatever the stage found wrong; nothing of it is visible in the store then.
+        """
+        started = time.monotonic()
+        standing = find(self.store, step.stage, step.key)
+        if standing and not force:
+            logger.info(
+                "%s %s: already computed on %s, %.1f s saved (%s)",
+                step.stage,
+                step.name,
+                str(standing.about.get("at", ""))[:16],
+                standing.seconds,
+                standing.key,
+            )
+            return Result(standing, True, time.monotonic() - started)
+        logger.info("%s %s: computing %s", step.stage, step.name, step.key)
+        if force and step.stage == TRAIN:  # who asked to stop meant a training that has ended
+            self._stops(step).clear()
+        live = LiveLog(self.store, step.stage, step.name, step.key, self.run_id)
+        try:
+            manifest = self._compute(step, live, standing, started)
+        except BaseException as error:  # also Ctrl-C: a note that says "running" for ever misleads who asks it to stop
+            live.failed(str(error) if isinstance(error, MeliError) else f"{type(error).__name__}: {error}")
+            raise
+        live.finished()
+        logger.info("%s %s: done in %.1f s", step.stage, step.name, manifest.seconds)
+        return Result(manifest, False, time.monotonic() - started)
+
+    def folder(self, manifest: Manifest) -> Path:
+        """The local folder with an artifact's files."""
+        return self.cache.fetch(self.store, manifest)
+
+    def _compute(self, step: Step, live: LiveLog, standing: Manifest | None, started: float) -> Manifest:
+        self.share_the_cores()
+        stage = importlib.import_module(f"meli_tasks.stages.{step.stage}")
+        with self.cache.work_folder() as work:
+            inputs = self._inputs(step, work, live)
+            out = work / "out"
+            out.mkdir()
+            try:
+                summary = stage.run(inputs, out, step.params, live, **self._for_training(step, work))
+            except BadData as error:
+                raise self._keeping_quarantine(error, step, out) from None
+            for name, source in step.fetch.items():
+                if name != VECTORS:  # the vault has confirmed what it read
+                    sources.confirm(source, self.settings, step.inputs[name])
+            return self._keep(step, out, summary, time.monotonic() - started, standing)
+
+    def publish(self, step: Step, out: Path, summary: dict[str, Any], seconds: float) -> Manifest:
+        """Keep as a step's artifact what its stage has already computed into `out`, which moves into the cache.
+
+        A search runs the stage itself, to end a poor trial early, and keeps only what is worth it. If the artifact
+        stands already, that one counts.
+        """
+        standing = find(self.store, step.stage, step.key)
+        return standing or self._keep(step, out, summary, seconds, None)
+
+    def _keep(
+        self, step: Step, out: Path, summary: dict[str, Any], seconds: float, standing: Manifest | None
+    ) -> Manifest:
+        """Upload what a stage wrote, publish its manifest, and keep its folder in the cache."""
+        files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+        manifest = Manifest(
+            stage=step.stage,
+            key=step.key,
+            params=step.params,
+            inputs=step.inputs,
+            outputs={file: describe_file(out / file) for file in files},
+            summary=summary,
+            attempt=uuid.uuid4().hex[:8],
+            about={**about_this_process(), "run_id": self.run_id, "seconds": round(seconds, 3)},
+        )
+        self._upload(manifest, out)
+        manifest = self._publish(manifest, standing)
+        self.cache.adopt(manifest, out)
+        if step.stage == TRAIN:
+            self._checkpoints(step, out).clear()
+            self._stops(step).clear()
+        return manifest
+
+    def _for_training(self, step: Step, work: Path) -> dict[str, Any]:
+        """What a training is given besides: the one stage that takes long, and wants a card."""
+        if step.stage != TRAIN:
+            return {}
+        return {
+            "device": self.settings.device,
+            "cards": self.settings.cards,
+            "checkpoints": self._checkpoints(step, work),
+            "stops": self._stops(step),
+        }
+
+    def _checkpoints(self, step: Step, work: Path) -> StoredCheckpoints:
+        return StoredCheckpoints(self.store, step.stage, step.key, work)
+
+    def _stops(self, step: Step) -> StoredStops:
+        return StoredStops(self.store, step.stage, step.key, self.run_id)
+
+    def _upload(self, manifest: Manifest, out: Path) -> None:
+        """Upload an artifact's files; when one cannot be, those before it are taken away again."""
+        try:
+            for file in manifest.outputs:
+                self.store.upload(out / file, manifest.file_name(file))
+        except (MeliError, KeyboardInterrupt, SystemExit):
+            self._take_back(manifest)
+            raise
+
+    def _take_back(self, manifest: Manifest) -> None:
+        """Delete the files of an attempt without a manifest: nobody will read them. They harm nobody if they stay."""
+        with contextlib.suppress(MeliError):
+            for file in manifest.outputs:
+                self.store.delete(manifest.file_name(file))
+
+    def _keeping_quarantine(self, error: BadData, step: Step, out: Path) -> BadData:
+        """The error, with where all the bad rows are listed: they are wanted most when there are too many."""
+        listed = out / QUARANTINE
+        if not listed.exists():
+            return error
+        name = f"failed/{step.stage}/{step.key}/{QUARANTINE}"
+        self.store.upload(listed, name)
+        return BadData(f"{error}\nEvery row set aside is listed in {self.store.url}/{name}")
+
+    def _publish(self, manifest: Manifest, standing: Manifest | None) -> Manifest:
+        """Write the manifest last; if another worker was first, its artifact is the one, and ours is removed."""
+        if standing:  # forced: the new attempt replaces the old one
+            self.store.write(manifest.name, manifest.to_bytes())
+            return manifest
+        try:
+            self.store.write(manifest.name, manifest.to_bytes(), if_absent=True)
+        except Conflict:
+            first = need(self.store, manifest.stage, manifest.key)
+            if first.attempt == manifest.attempt:  # our own write, repeated by the client after a lost answer
+                return manifest
+            self._take_back(manifest)
+            logger.info("%s: another worker computed %s first; its result is used", manifest.stage, manifest.key)
+            self.cache.fetch(self.store, first)
+            return first
+        except (NoSpace, StoreRefused):  # a sure no; after any other error the manifest may stand
+            self._take_back(manifest)
+            raise
+        return manifest
+
+    def _inputs(self, step: Step, work: Path, live: LiveLog) -> dict[str, Path]:
+        paths = {}
+        for name, key in step.inputs.items():
+            if name == VECTORS:
+                paths[name] = VectorVault(self.cache, self.settings).entry(step.fetch[name], key, live)
+            elif name in step.fetch:
+                folder = work / "fetched" / name
+                folder.mkdir(parents=True)
+                paths[name] = sources.fetch(step.fetch[name], folder, self.settings, identity=key)
+            else:
+                found = need_model(self.store, key) if name.startswith(MODEL) else need(self.store, name, key)
+                paths[name] = self.cache.fetch(self.store, found)
+        return paths
+
+    def share_the_cores(self) -> None:
+        """Numeric libraries read these when first imported: parallel trainings must not fight for the cores."""
+        threads = str(self.settings.training_threads())
+        for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
+            os.environ.setdefault(variable, threads)
+        # Threads that spin while they wait take the core from the one they wait for: five times slower on a busy
+        # machine.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        if self.settings.device == "cpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def about_this_process() -> dict[str, Any]:
+    """Where and with what an artifact was made; recorded beside the manifest's identity, never hashed."""
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "git": _git_commit(),
+        "versions": {name: found for name in ("torch", "gensim", "numpy", "meli-tasks") if (found := _version(name))},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str:
+    """The commit of the code: from the image's environment, or from the checkout; empty where there is neither."""
+    if commit := os.environ.get("MELI_GIT_COMMIT"):
+        return commit
+    folder = Path(__file__).parents[1]
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()

@@ -1,0 +1,161 @@
+"""A notice by e-mail. The mail server's password is a secret: no log line and no error has it."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from urllib.parse import unquote, urlsplit
+
+from meli_tasks.core.errors import BadSettings, Undelivered
+from meli_tasks.notifications.message import Notice
+from meli_tasks.notifications.render import html, plain, subject
+from meli_tasks.settings import Settings
+
+logger = logging.getLogger("meli_tasks")
+
+ANSWER_SECONDS = 8.0
+PORTS = {("smtp", False): 25, ("smtp", True): 587, ("smtps", False): 465, ("smtps", True): 465}
+THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """A mail server, from an address like smtp://user:password@host:587. `smtps` is encrypted from the start."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> MailServer:
+        """Read the address.
+
+        Raises:
+            BadSettings: it is none; the message does not repeat it.
+        """
+        wanted = "MELI_SMTP must look like smtp://user:password@host:587 or smtps://user:password@host"
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise BadSettings(f"{wanted}; its host or port cannot be read (encode / @ : in a password).") from None
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            raise BadSettings(f"{wanted}; its scheme is {parts.scheme!r} and its host {parts.hostname or ''!r}.")
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        return cls(parts.scheme, parts.hostname, port or PORTS[parts.scheme, bool(user)], user, password)
+
+    @property
+    def shown(self) -> str:
+        """Where it is, without who signs in."""
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+    @contextmanager
+    def opened(self) -> Iterator[smtplib.SMTP]:
+        """A session, encrypted if the server can, signed in if there is a user.
+
+        Raises:
+            Undelivered: no answer, a certificate that does not hold, a refused sign-in, or a password that would
+            travel in the clear to another machine.
+        """
+        with _smtp_errors(self.shown):
+            context = ssl.create_default_context()
+            if self.scheme == "smtps":
+                session: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=ANSWER_SECONDS, context=context)
+            else:
+                session = smtplib.SMTP(self.host, self.port, timeout=ANSWER_SECONDS)
+            with session:
+                session.ehlo()
+                encrypted = self.scheme == "smtps"
+                if not encrypted and session.has_extn("starttls"):
+                    session.starttls(context=context)
+                    session.ehlo()
+                    encrypted = True
+                if self.user:
+                    if not encrypted and self.host not in THIS_MACHINE:
+                        raise Undelivered(
+                            f"{self.shown} offers no encryption (STARTTLS), so the password was not sent. "
+                            "Use smtps://, or a server that does."
+                        )
+                    session.login(self.user, self.password)
+                yield session
+
+
+def mail(settings: Settings, notice: Notice) -> None:
+    """Send to the addresses of MELI_EMAIL, as text and HTML.
+
+    Raises:
+        Undelivered: the server does not answer, or takes the message for nobody.
+        BadSettings: MELI_SMTP or an address cannot be read.
+    """
+    server = MailServer.of(settings.smtp)
+    message = _message(settings, server, notice)
+    with server.opened() as session:
+        refused = session.send_message(message)
+    for address, (code, reason) in refused.items():
+        logger.error("%s refused the address %s: %s %s", server.shown, address, code, reason.decode(errors="replace"))
+
+
+def recipients(settings: Settings) -> list[Address]:
+    """The addresses of MELI_EMAIL.
+
+    Raises:
+        BadSettings: one is no address.
+    """
+    named = [name.strip() for name in settings.email.split(",") if name.strip()]
+    return [_address("MELI_EMAIL", name) for name in named]
+
+
+def _message(settings: Settings, server: MailServer, notice: Notice) -> EmailMessage:
+    sender = _address("MELI_EMAIL_FROM", settings.email_from or _sender(server))
+    message = EmailMessage()
+    message["Subject"] = subject(notice)
+    message["From"] = sender
+    message["To"] = recipients(settings)
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Message-ID"] = make_msgid("meli", sender.domain)
+    message["Auto-Submitted"] = "auto-generated"  # keeps absence notes from answering
+    message.set_content(plain(notice))
+    message.add_alternative(html(notice), subtype="html")
+    return message
+
+
+def _sender(server: MailServer) -> str:
+    return server.user if "@" in server.user else f"meli@{socket.getfqdn()}"
+
+
+def _address(setting: str, text: str) -> Address:
+    try:
+        address = Address(addr_spec=text)
+    except (ValueError, IndexError) as error:
+        raise BadSettings(f"{setting} holds {text!r}, which is no e-mail address: {error}") from None
+    if not address.domain:
+        raise BadSettings(f"{setting} holds {text!r}, which is no e-mail address: it names no host behind an @.")
+    return address
+
+
+@contextmanager
+def _smtp_errors(where: str) -> Iterator[None]:
+    try:
+        yield
+    except smtplib.SMTPRecipientsRefused as error:
+        told = "; ".join(
+            f"{name}: {code} {why.decode(errors='replace')}" for name, (code, why) in error.recipients.items()
+        )
+        raise Undelivered(f"{where} takes mail for none of the addresses: {told}") from None
+    except smtplib.SMTPResponseException as error:
+        said = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+        kind = type(error).__name__.removeprefix("SMTP")
+        raise Undelivered(f"{where} refused ({kind}): {error.smtp_code} {said}") from None
+    except (smtplib.SMTPException, OSError) as error:
+        raise Undelivered(f"{where} does not answer: {type(error).__name__}: {error}") from None

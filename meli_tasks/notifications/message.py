@@ -1,0 +1,282 @@
+"""What people are told of a run: how it ended, or that it is late. Read from the store, by the run's id.
+
+The verdict comes first, then the leaderboard, what failed and why, the minutes saved, where to look, how to go back.
+`meli_tasks.notifications.render` writes it as text, `meli_tasks.notifications.delivery` sends it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from urllib.parse import quote
+
+from meli_tasks.artifacts.manifest import find
+from meli_tasks.core.errors import BadSettings, TrackingUnavailable
+from meli_tasks.execution.progress_log import live_name
+from meli_tasks.execution.runner import Step
+from meli_tasks.ledger import Decision, Ledger
+from meli_tasks.notifications.failures import LONGEST_MESSAGE, Failure, folder, of_run
+from meli_tasks.planning.history import evaluated
+from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.preview import spoken
+from meli_tasks.settings import Settings
+from meli_tasks.store import Store, name_part
+from meli_tasks.tracking.client import without_credentials
+from meli_tasks.tracking.outbox import Tracking
+
+logger = logging.getLogger("meli_tasks")
+
+Verdict = Literal["promoted", "kept", "nothing new", "failed", "late"]
+
+# What Airflow calls the ways in which a run fails without a task that says why.
+REASONS = {
+    "timed_out": "It was ended because it ran longer than the DAG allows.",
+    "all_tasks_deadlocked": "No task could go on: each waited for another.",
+}
+
+
+@dataclass(frozen=True)
+class DagRun:
+    """What Airflow knows of a run. `clears`: how often it was cleared to run again; `reason`: Airflow's word."""
+
+    dag_id: str
+    run_id: str
+    reason: str = ""
+    state: str = ""
+    queued: datetime | None = None
+    began: datetime | None = None
+    clears: int = 0
+
+
+@dataclass(frozen=True)
+class Model:
+    """A line of the leaderboard; shares of the test titles."""
+
+    name: str
+    balanced_accuracy: float
+    interval: tuple[float, float]
+    top5: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What is told, in the order it is told. `links` are pairs of a name and an address."""
+
+    verdict: Verdict
+    dag_run: DagRun
+    title: str
+    lines: tuple[str, ...] = ()
+    models: tuple[Model, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    rollback: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Where the store keeps whether it was told: once for each run and verdict, anew when the run is cleared."""
+        again = f"-{self.dag_run.clears}" if self.dag_run.clears else ""
+        return f"{folder(self.dag_run.run_id)}/{self.verdict.replace(' ', '-')}{again}.json"
+
+    def matters(self, notify: Literal["always", "changes", "failures"]) -> bool:
+        """Whether it is to be told under MELI_NOTIFY. A training that failed matters, also when the run did not."""
+        bad = self.verdict in ("failed", "late") or bool(self.failures)
+        return bad or notify == "always" or (notify == "changes" and self.verdict == "promoted")
+
+
+def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool) -> Notice:
+    """How a run ended.
+
+    Raises:
+        StoreUnreachable, StoreRefused: the store does not answer, or says no.
+    """
+    plan = _plan(store, dag_run.run_id)
+    report = (evaluated(store, plan) if plan else None) or {}
+    saved = _saved(store, plan)
+    decision = _decision(store, plan) if plan and report else None
+    failures = _failures(store, dag_run, plan, report)
+    verdict = _verdict(succeeded, saved if not report else None, decision)
+    promoted = decision if verdict == "promoted" else None
+    took = "" if verdict == "nothing new" else _took(dag_run, saved)  # its title says what it saved
+    lines = [*_reason(verdict, dag_run, decision, saved), *_titles(plan), took]
+    return Notice(
+        verdict,
+        dag_run,
+        _title(verdict, dag_run, decision, failures, saved),
+        tuple(filter(None, lines)),
+        _models(report, decision),
+        failures,
+        _rollback(promoted),
+        _links(settings, store, dag_run, plan if report else None),
+    )
+
+
+def of_a_late_run(settings: Settings, store: Store, dag_run: DagRun, minutes: float) -> Notice:
+    """That a run has not ended `minutes` after it was queued, and how far it is; raises like `of_end`."""
+    plan = _plan(store, dag_run.run_id)
+    progress = _progress(store, plan) if plan else ["It has no plan yet."]
+    since = f"Queued at {dag_run.queued:%Y-%m-%d %H:%M} UTC" if dag_run.queued else "Queued"
+    state = f"{since}, due {spoken(minutes * 60)} later, {dag_run.state or 'not ended'} now."
+    return Notice(
+        "late",
+        dag_run,
+        f"The run is late: not done {spoken(minutes * 60)} after it was queued",
+        (state, *progress),
+        failures=_failures(store, dag_run, plan, {}),
+        links=_links(settings, store, dag_run, None),
+    )
+
+
+def run_page(settings: Settings, dag_run: DagRun) -> str:
+    """A run's page in Airflow; an empty text when nobody said where that is."""
+    path = f"/dags/{quote(dag_run.dag_id)}/runs/{quote(dag_run.run_id, safe=':+')}"
+    return settings.airflow_url.rstrip("/") + path if settings.airflow_url else ""
+
+
+def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why: str) -> Notice:
+    """What can be told when the store, which knows the rest, cannot be read."""
+    lines = (*_reason(verdict, dag_run, None, None), f"Nothing more is known, because the store cannot be read: {why}")
+    title = "The run is late" if verdict == "late" else f"The run {'failed' if verdict == 'failed' else 'ended'}"
+    return Notice(verdict, dag_run, title, lines, links=_links(settings, None, dag_run, None))
+
+
+def _plan(store: Store, run_id: str) -> Plan | None:
+    """The newest plan of a run; a run that was asked differently when it was cleared has several."""
+    names = [name for name in store.names(f"plans/{name_part(run_id)}/") if name.count("/") == 2]
+    plans = [plan for name in names if (plan := Plan.load(store, name)).run_id == run_id]
+    return max(plans, key=lambda plan: plan.at, default=None)
+
+
+def _saved(store: Store, plan: Plan | None) -> dict[str, Any] | None:
+    """The preview kept beside the plan: `nothing_new` and `saved_seconds`."""
+    blob = store.read(f"{plan.folder}/preview.json") if plan else None
+    return json.loads(blob.data) if blob else None
+
+
+def _decision(store: Store, plan: Plan) -> Decision | None:
+    decisions = reversed(Ledger(store).decisions())
+    return next((decision for decision in decisions if decision.evidence.get("plan") == plan.name), None)
+
+
+def _verdict(succeeded: bool, saved: dict[str, Any] | None, decision: Decision | None) -> Verdict:
+    if not succeeded:
+        return "failed"
+    if saved and saved["nothing_new"]:  # a run by hand measures all the same
+        return "nothing new"
+    return "promoted" if decision and decision.action == "promote" else "kept"
+
+
+def _title(
+    verdict: Verdict,
+    dag_run: DagRun,
+    decision: Decision | None,
+    failures: Sequence[Failure],
+    saved: dict[str, Any] | None,
+) -> str:
+    champion = decision.champion if decision else None
+    if verdict == "failed":
+        # The first is the cause; what fails behind it often only misses its result.
+        return f"The run failed: {failures[0].label if failures else dag_run.reason.replace('_', ' ')}"
+    if verdict == "nothing new":
+        return f"Nothing new: {spoken(saved['saved_seconds'] if saved else 0)} saved"
+    if champion is None:
+        return "The run ended, and there is no champion" if decision else "The run ended without a decision"
+    if verdict == "promoted":
+        return f"{champion.set_name} is the new champion: balanced accuracy {champion.balanced_accuracy:.4f}"
+    return f"{champion.set_name} stays champion"
+
+
+def _reason(
+    verdict: Verdict, dag_run: DagRun, decision: Decision | None, saved: dict[str, Any] | None
+) -> tuple[str, ...]:
+    if verdict == "failed":
+        return (REASONS[dag_run.reason],) if dag_run.reason in REASONS else ()
+    if verdict == "nothing new" and saved:
+        return (str(saved["nothing_new"]).rstrip(".") + ".",)
+    return (decision.reason,) if decision else ()
+
+
+def _titles(plan: Plan | None) -> tuple[str, ...]:
+    if plan is None:
+        return ()
+    return (f"Titles{f' as of {plan.as_of}' if plan.as_of else ''}: {plan.ingest.name}",)
+
+
+def _took(dag_run: DagRun, saved: dict[str, Any] | None) -> str:
+    took = f"Took {spoken((datetime.now(UTC) - dag_run.began).total_seconds())}" if dag_run.began else ""
+    there = f"{spoken(saved['saved_seconds'])} saved by what was there already" if saved and saved["cached"] else ""
+    return "; ".join(filter(None, (took, there)))
+
+
+def _models(report: dict[str, Any], decision: Decision | None) -> tuple[Model, ...]:
+    """The leaderboard, the most accurate first, equal ones by name."""
+    now = decision.champion.train if decision and decision.champion else None
+    found = []
+    for label, score in report.get("scores", {}).items():
+        key = report["models"].get(label)
+        note = "champion" if key and key == now else "champion before" if label == report["champion"] else ""
+        low, high = score["interval"]
+        found.append(Model(label, score["balanced_accuracy"], (low, high), score["top5"], note))
+    return tuple(sorted(found, key=lambda model: (-model.balanced_accuracy, model.name)))
+
+
+def _failures(store: Store, dag_run: DagRun, plan: Plan | None, report: dict[str, Any]) -> tuple[Failure, ...]:
+    """The tasks that failed, and trainings that the evaluation missed, in the order they failed."""
+    found = of_run(store, dag_run.run_id, dag_run.began)
+    known = {failure.of for failure in found}
+    for name in report.get("failed", []):
+        if plan and name in plan.sets and name not in known:
+            live = _live(store, plan.sets[name])
+            found.append(Failure("train", name, str(live.get("error", ""))[:LONGEST_MESSAGE], str(live.get("at", ""))))
+    return tuple(sorted(found, key=lambda failure: failure.at))
+
+
+def _live(store: Store, step: Step) -> dict[str, Any]:
+    blob = store.read(live_name(step.stage, step.key))
+    return json.loads(blob.data) if blob else {}
+
+
+def _progress(store: Store, plan: Plan) -> list[str]:
+    """How many steps are done, and what the others are at."""
+    steps = list({step.key: step for step in plan.steps()}.values())
+    waiting = [step for step in steps if find(store, step.stage, step.key) is None]
+    lines = [f"{len(steps) - len(waiting)} of {len(steps)} steps are done."]
+    for step in waiting:
+        live = _live(store, step)
+        if live.get("state") == "running":
+            epoch = f", epoch {live['epoch']}" if "epoch" in live else ""
+            left = f", about {spoken(float(live['seconds_left']))} left" if "seconds_left" in live else ""
+            lines.append(f"{step.stage} {step.name}: running{epoch}{left}; last heard of at {live['at'][11:16]} UTC")
+        else:
+            lines.append(f"{step.stage} {step.name}: {live.get('state', 'not begun')}")
+    return lines
+
+
+def _rollback(decision: Decision | None) -> str:
+    """The command that puts the champion before back, where there was one."""
+    return f"meli rollback --to {decision.previous}" if decision and decision.previous else ""
+
+
+def _links(settings: Settings, store: Store | None, dag_run: DagRun, plan: Plan | None) -> tuple[tuple[str, str], ...]:
+    """Pages: the run in Airflow, and in MLflow if a plan was measured."""
+    links = []
+    if page := run_page(settings, dag_run):
+        links.append(("DAG run", page))
+    if settings.mlflow_uri.startswith(("http://", "https://")):
+        links.append(("MLflow", _mlflow(settings, store, plan)))
+    return tuple(links)
+
+
+def _mlflow(settings: Settings, store: Store | None, plan: Plan | None) -> str:
+    """The run's page in MLflow; the server's where it has none, or while the server is away."""
+    if plan and store:
+        try:
+            projection = Tracking(settings.mlflow_uri, store, settings.mlflow_pages).projection()
+            return projection.url(projection.parent(plan))
+        except (TrackingUnavailable, BadSettings) as error:
+            logger.warning("the notice links to MLflow's first page: %s", error)
+    return settings.mlflow_pages or without_credentials(settings.mlflow_uri)

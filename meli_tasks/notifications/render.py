@@ -1,0 +1,137 @@
+"""A notice as text: plain for e-mail, with Slack's marks for a webhook, and as a small HTML page.
+
+Slack's marks are few on purpose: Mattermost, Rocket.Chat, Google Chat and Discord's Slack-compatible address read the
+same text. A table is a block of fixed-width letters, which all of them have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from meli_tasks.notifications.failures import Failure
+from meli_tasks.notifications.message import Notice
+
+SIGNS = {"promoted": "🏆", "kept": "✅", "nothing new": "💤", "failed": "❌", "late": "⏰"}
+COLOURS = {"promoted": "#1a7f37", "kept": "#57606a", "nothing new": "#57606a", "failed": "#cf222e", "late": "#bf8700"}
+HEADS = ("model", "balanced accuracy", "95 % interval", "top 5", "")
+SILENT = "it said nothing; its log may"
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>{title}</title></head>
+<body style="font:15px/1.5 system-ui,sans-serif;margin:0;padding:16px">
+<div style="max-width:720px;border-left:4px solid {colour};padding:2px 16px">
+<h2 style="margin:0 0 4px;font-size:19px">{sign} {title}</h2>
+<p style="margin:0 0 12px;opacity:.7">{run}</p>
+{parts}
+</div></body></html>
+"""
+
+
+def subject(notice: Notice) -> str:
+    """One line, for an e-mail's head."""
+    return " ".join(f"[meli] {notice.title}".split())
+
+
+def plain(notice: Notice) -> str:
+    """Plain text."""
+    parts = [notice.title, "\n".join((_run(notice), *notice.lines)), _table(notice)]
+    if notice.failures:
+        parts.append("\n".join(["Failed:", *(f"- {f.label}: {f.message or SILENT}" for f in notice.failures)]))
+    if notice.rollback:
+        parts.append(f"To take it back: {notice.rollback}")
+    parts.append("\n".join(f"{name}: {url}" for name, url in notice.links))
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def slack(notice: Notice) -> str:
+    """Slack's mrkdwn."""
+    head = f"{SIGNS[notice.verdict]} *{_marked(notice.title)}*"
+    parts = ["\n".join([head, *map(_marked, (_run(notice), *notice.lines))])]
+    if notice.models:
+        parts.append(f"```\n{_marked(_table(notice))}\n```")
+    parts += [f"• {_slack_link(f)}: {_marked(f.message or SILENT)}" for f in notice.failures]
+    if notice.rollback:
+        parts.append(f"To take it back: `{notice.rollback}`")
+    parts.append(" · ".join(f"<{url}|{name}>" for name, url in notice.links))
+    return "\n".join(filter(None, parts))
+
+
+def html(notice: Notice) -> str:
+    """An HTML page that mail programs show, with no outside file."""
+    parts = [f'<p style="margin:0 0 12px">{"<br>".join(map(escape, notice.lines))}</p>'] if notice.lines else []
+    if notice.models:
+        parts.append(_html_table(notice))
+    if notice.failures:
+        items = "".join(f"<li>{_html_link(f)}: {escape(f.message or SILENT)}</li>" for f in notice.failures)
+        parts.append(f'<p style="margin:0">Failed:</p><ul style="margin:0 0 12px;padding-left:20px">{items}</ul>')
+    if notice.rollback:
+        parts.append(f'<p style="margin:0 0 12px">To take it back: <code>{escape(notice.rollback)}</code></p>')
+    links = (f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in notice.links)
+    parts.append(f'<p style="margin:0">{" · ".join(links)}</p>')
+    return PAGE.format(
+        title=escape(notice.title),
+        colour=COLOURS[notice.verdict],
+        sign=SIGNS[notice.verdict],
+        run=escape(_run(notice)),
+        parts="\n".join(parts),
+    )
+
+
+def _run(notice: Notice) -> str:
+    return f"{notice.dag_run.dag_id}, run {notice.dag_run.run_id}"
+
+
+def _rows(notice: Notice) -> list[tuple[str, ...]]:
+    return [
+        (
+            model.name,
+            f"{model.balanced_accuracy:.4f}",
+            f"{model.interval[0]:.4f} to {model.interval[1]:.4f}",
+            f"{model.top5:.4f}",
+            model.note,
+        )
+        for model in notice.models
+    ]
+
+
+def _table(notice: Notice) -> str:
+    """The leaderboard in fixed-width letters; empty without one."""
+    if not notice.models:
+        return ""
+    rows = [HEADS, *_rows(notice)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(_line(row, widths) for row in rows)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    name, *figures, note = row
+    middle = [figure.rjust(width) for figure, width in zip(figures, widths[1:-1], strict=True)]
+    return "  ".join([name.ljust(widths[0]), *middle, note]).rstrip()
+
+
+def _html_table(notice: Notice) -> str:
+    def cells(row: Sequence[str], tag: str) -> str:
+        aligned = ["left", *["right"] * (len(row) - 2), "left"]
+        return "".join(
+            f'<{tag} style="text-align:{side};padding:3px 12px 3px 0;white-space:nowrap">{escape(text)}</{tag}>'
+            for text, side in zip(row, aligned, strict=True)
+        )
+
+    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in _rows(notice))
+    style = "border-collapse:collapse;margin:0 0 12px;font-variant-numeric:tabular-nums"
+    return f'<table style="{style}"><tr>{cells(HEADS, "th")}</tr>{body}</table>'
+
+
+def _marked(text: str) -> str:
+    """Text in which Slack sees no marks of its own."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _slack_link(failure: Failure) -> str:
+    return f"<{failure.url}|{_marked(failure.label)}>" if failure.url else _marked(failure.label)
+
+
+def _html_link(failure: Failure) -> str:
+    label = escape(failure.label)
+    return f'<a href="{escape(failure.url)}">{label}</a>' if failure.url else label

@@ -1,0 +1,28 @@
+"""Past runs, read from the store: their plans, what was measured, what was decided."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from meli_tasks.planning.plan import Plan
+from meli_tasks.store import Store
+
+# Plans are small and their names say nothing of their time, so all are read; several at once hide the store's latency.
+READERS = 8
+
+
+def plans(store: Store) -> list[Plan]:
+    """Every plan in the store, newest first."""
+    # plans/RUN/HASH.json is a plan; what stands deeper belongs to one.
+    names = [name for name in store.names("plans/") if name.count("/") == 2 and name.endswith(".json")]
+    with ThreadPoolExecutor(READERS) as readers:
+        found = list(readers.map(lambda name: Plan.load(store, name), names))
+    return sorted(found, key=lambda plan: plan.at, reverse=True)
+
+
+def evaluated(store: Store, plan: Plan) -> dict[str, Any] | None:
+    """What the run's evaluation found (`scores` by label, `failed`), or None if it did not get there."""
+    blob = store.read(f"{plan.folder}/evaluated.json")
+    return json.loads(blob.data) if blob else None

@@ -1,0 +1,1 @@
+"""Predicting categories with a stored model: single titles and whole files."""

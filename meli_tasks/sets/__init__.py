@@ -1,0 +1,1 @@
+"""Hyperparameter sets: those that ship as YAML files, and those stored by a search."""

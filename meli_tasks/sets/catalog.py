@@ -1,0 +1,219 @@
+"""Hyperparameter sets by name: YAML files of the package or of the store, checked by the one schema.
+
+The package's own come first: no set in the store can take the name of one of them. A file may say `extends: <set>` and
+write only what differs. Overrides are dotted keys, {"train.epochs": 5}.
+Every mistake becomes a BadHyperparameters that names the set, what was seen, and the nearest right thing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from meli_tasks.core.errors import BadHyperparameters
+from meli_tasks.core.hyperparameters import HyperparameterSet
+from meli_tasks.sets import stored as stored_sets
+
+if TYPE_CHECKING:
+    from meli_tasks.settings import Settings
+    from meli_tasks.store import Store
+
+SECTIONS = ("preprocess", "embed", "train")
+_ORDER = ("default", "quick", "faithful", "corrected")
+_BOUNDS = ("ge", "gt", "le", "lt")
+_KEYS_HINT = "keys begin with preprocess., embed. or train., e.g. train.epochs"
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The package's sets: the defaults, the quick ones, then the lab's, each faithful one before its corrected one."""
+    rank = {variant: min(place, 2) for place, variant in enumerate(_ORDER)}
+    variants = {name: str(_values(name).get("variant", "default")) for name in _shipped_names()}
+    return tuple(sorted(variants, key=lambda name: (rank.get(variants[name], 2), name)))
+
+
+@cache
+def load(name: str) -> HyperparameterSet:
+    """The package's set of that name. BadHyperparameters when there is none, or its file is wrong."""
+    return checked(_values(name), f"Set '{name}'")
+
+
+def resolve(name: str, overrides: Mapping[str, Any], settings: Settings | None = None) -> HyperparameterSet:
+    """The set with overrides, e.g. {"train.epochs": 5, "train.hidden": "512,256", "embed.method": "word2vec"}.
+
+    With `settings` the sets in their store count too; it is opened only for a name that the package does not know.
+
+    BadHyperparameters for an unknown set or key, a name that no set may have, or a value the schema refuses.
+    """
+    shipped = is_shipped(name)
+    if shipped and not overrides:
+        return load(name)
+    if not shipped:
+        stored_sets.check_not_reserved(name)
+    store = None if shipped else stored_sets.store_of(settings)
+    values = {key: dict(value) if isinstance(value, dict) else value for key, value in _values(name, store).items()}
+    for key, value in overrides.items():
+        field = parameter(key)
+        section, _, name_inside = key.partition(".")
+        if isinstance(value, bool) and field.annotation is not bool:  # Python would take true for 1
+            raise BadHyperparameters(f"Overrides: {key} = {str(value).lower()}, expected {expected(field)}")
+        inside = values.setdefault(section, {})
+        if isinstance(inside, dict):  # a stored document may have anything there: `checked` says so
+            inside[name_inside] = _listed(value) if is_list(field) else value
+    return checked(values, f"Set '{name}' with the overrides" if overrides else f"Set '{name}'")
+
+
+def made_by(name: str, settings: Settings) -> dict[str, Any]:
+    """Who made a set in the store, and how; empty for the package's own."""
+    store = None if is_shipped(name) else stored_sets.store_of(settings)
+    text = stored_sets.read(store, name) if store else None
+    told = stored_sets.parsed(text, name).get("made_by") if text else None
+    return told if isinstance(told, dict) else {}
+
+
+def is_shipped(name: str) -> bool:
+    """Whether the package has a set of that name."""
+    return _shipped_text(name) is not None
+
+
+def _shipped_text(name: str) -> str | None:
+    file = resources.files("meli_tasks") / "sets" / f"{name}.yaml"
+    return file.read_text(encoding="utf-8") if stored_sets.is_name(name) and file.is_file() else None
+
+
+def _shipped_names() -> list[str]:
+    folder = resources.files("meli_tasks") / "sets"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def _values(name: str, store: Store | None = None, children: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The file's values laid over those of the set it extends."""
+    if name in children:
+        raise BadHyperparameters(f"Set '{children[0]}' extends itself: {' -> '.join((*children, name))}")
+    text = _shipped_text(name)
+    stored = stored_sets.read(store, name) if text is None and store is not None else None
+    if text is None and stored is None:
+        raise BadHyperparameters(_unknown_set(name, store, children))
+    values = stored_sets.parsed(text or stored or "", name)
+    if stored is not None:
+        values.pop("made_by", None)
+    parent = values.pop("extends", None)
+    return _laid_over(_values(str(parent), store, (*children, name)), values) if parent is not None else values
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`above` wins; sections are merged key by key, everything else is replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = {**merged[key], **value} if both else value
+    return merged
+
+
+def _unknown_set(name: str, store: Store | None, children: tuple[str, ...]) -> str:
+    known = _shipped_names() + (stored_sets.names(store) if store else [])
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    said = f"There is no set '{name[: stored_sets.LONGEST_NAME]}'"
+    if children:
+        said = f"Set '{children[-1]}' extends '{name}', but there is no such set"
+    return f"{said}. " + (f"The nearest: {', '.join(near)}." if near else f"There are: {', '.join(known)}.")
+
+
+def checked(values: dict[str, Any], where: str) -> HyperparameterSet:
+    """The values as a set. BadHyperparameters, beginning with `where`, names everything the schema refuses."""
+    try:
+        return HyperparameterSet.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(_problem(details) for details in error.errors(include_url=False))
+        raise BadHyperparameters(f"{where}: {problems}") from None
+
+
+def _problem(details: ErrorDetails) -> str:
+    """One short sentence on one thing the schema refused."""
+    path = tuple(str(part) for part in details["loc"])
+    key = ".".join(part for part in path if not part.isdigit())
+    seen = details["input"]
+    match details["type"]:
+        case "extra_forbidden":
+            return _unknown_key(key)
+        case "missing" if key not in parameters() or len(path) == 2:
+            return f"{key} is missing"
+        case "value_error":
+            reason = str(details.get("ctx", {}).get("error", details["msg"]))
+            return f"{key}: {reason}" if key and key not in reason else reason
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"{key} = {seen!r}, expected a section of keys"
+    field = parameters().get(key)
+    return f"{key} = {seen!r}, expected {expected(field)}" if field else f"{key} = {seen!r}: {details['msg']}"
+
+
+@cache
+def parameters() -> dict[str, FieldInfo]:
+    """Every parameter by its dotted key, e.g. train.epochs."""
+    found: dict[str, FieldInfo] = {}
+    for section in SECTIONS:
+        model = HyperparameterSet.model_fields[section].annotation
+        assert isinstance(model, type) and issubclass(model, BaseModel)
+        found |= {f"{section}.{name}": field for name, field in model.model_fields.items()}
+    return found
+
+
+def parameter(key: str) -> FieldInfo:
+    """The parameter of that dotted key. BadHyperparameters, with the nearest right one, when there is none."""
+    if key not in parameters():
+        raise BadHyperparameters(f"Overrides: {_unknown_key(key)}")
+    return parameters()[key]
+
+
+def _unknown_key(key: str) -> str:
+    """What is wrong with a key, and the nearest right ones."""
+    known = list(parameters())
+    if key in SECTIONS:
+        inside = [name for name in known if name.startswith(f"{key}.")]
+        return f"'{key}' is a section: override its keys one by one, e.g. {inside[0]}"
+    section, _, last = key.rpartition(".")
+    near = [name for name in known if name.endswith(f".{last}")]
+    near = near or difflib.get_close_matches(key, known, n=1, cutoff=0.75)
+    if not near:
+        close = difflib.get_close_matches(last, [name.partition(".")[2] for name in known], n=1)
+        near = [name for name in known if close and name.endswith(f".{close[0]}")]
+    inside = [name for name in known if section and name.startswith(f"{section}.")]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(inside)}" if inside else _KEYS_HINT
+    return f"there is no parameter '{key}'; {hint}"
+
+
+def is_list(field: FieldInfo) -> bool:
+    """Whether a field takes several numbers."""
+    return get_origin(field.annotation) is tuple
+
+
+def _listed(value: Any) -> Any:
+    """A list written as text ("512,256", "[512, 256]", "512", "") as a list; anything else as it is."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [value]
+    if isinstance(value, str):
+        return [part.strip() for part in value.strip().strip("[]()").split(",") if part.strip()]
+    return value
+
+
+def expected(field: FieldInfo) -> str:
+    """What a field takes, with its range: "a whole number from 1 to 10000"; empty for a kind that needs no words."""
+    choices = get_args(field.annotation)
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return "one of " + ", ".join(map(repr, choices))
+    if is_list(field):
+        return "a pair of whole numbers" if len(choices) == 2 and choices[1] is int else "a list of whole numbers"
+    kinds: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    kind = kinds.get(field.annotation, "")
+    bounds = {name: getattr(rule, name) for rule in field.metadata for name in _BOUNDS if hasattr(rule, name)}
+    low = f"from {bounds['ge']}" if "ge" in bounds else f"above {bounds['gt']}" if "gt" in bounds else ""
+    high = f"to {bounds['le']}" if "le" in bounds else f"below {bounds['lt']}" if "lt" in bounds else ""
+    between = " " if "ge" in bounds and "le" in bounds else ", "
+    return f"{kind} {low}{between if low and high else ''}{high}".rstrip()

@@ -1,0 +1,103 @@
+"""How a run ended: its sets by balanced accuracy, the champion, and where to look further."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from meli_tasks.artifacts.manifest import find, find_model
+from meli_tasks.ledger import Ledger
+from meli_tasks.planning.plan import Plan
+from meli_tasks.stack.services import USER, Stack
+from meli_tasks.stack.watch import DAG, Task, Watch
+from meli_tasks.store import Store
+from meli_tasks.wording import set_aside
+
+
+def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[Task]) -> None:
+    """Print the sets of the run that were trained, the best first, then those that failed, and the decision."""
+    plan = watch.plan()
+    measured = watch.returned("evaluate") or {}
+    if plan is None or not measured:
+        return
+    scores = _scores(store, plan, measured)
+    hits = {task.name: task.hit for task in tasks if task.task.startswith("train_")}
+    title = "Leaderboard: balanced accuracy on the test titles"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("set", "balanced accuracy", "95 % interval", "top-5", "trained in", ""):
+        table.add_column(column, justify="left" if column in ("set", "") else "right", no_wrap=column != "set")
+    for label, score in sorted(scores.items(), key=lambda item: -float(item[1]["balanced_accuracy"])):
+        low, high = score["interval"]
+        manifest = find_model(store, measured["models"][label])
+        seconds = f"{manifest.seconds:.0f} s" if manifest else ""
+        about = "champion before" if label == measured["champion"] else ""
+        about = "already there" if hits.get(label) else about
+        table.add_row(
+            escape(label), f"{score['balanced_accuracy']:.4f}", f"{low:.4f}-{high:.4f}", f"{score['top5']:.4f}",
+            seconds, f"[dim]{about}[/]",
+        )  # fmt: skip
+    console.print()
+    console.print(table)
+    for task in tasks:
+        if task.state == "failed":
+            console.print(f"[red]failed[/] {escape(task.label)}: {escape(task.message)}", highlight=False)
+
+
+def show_champion(console: Console, store: Store) -> None:
+    """Print who is champion now, and the decision's reason."""
+    last = Ledger(store).last()
+    if last is None or last.champion is None:
+        console.print("\n[bold]Champion: none yet[/]")
+        return
+    champion = last.champion
+    words = f"{escape(champion.set_name)}, balanced accuracy {champion.balanced_accuracy:.4f}"
+    console.print(f"\n[bold]Champion: {words}[/]", highlight=False)
+    console.print(escape(last.reason), highlight=False, soft_wrap=True)
+
+
+def show_set_aside(console: Console, watch: Watch, store: Store) -> None:
+    """Print how many rows of the source were not used, why, and where they are listed."""
+    plan = watch.plan()
+    ingested = find(store, "ingest", plan.ingest.key) if plan else None
+    if ingested and (told := set_aside(ingested, store.url)):
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_links(console: Console, stack: Stack, watch: Watch, run: str) -> None:
+    """Print where to look, how to sign in, and how to end it all."""
+    measured = watch.returned("evaluate") or {}
+    for line in (
+        "",
+        f"Airflow  {stack.airflow_url}/dags/{DAG}/runs/{run}",
+        f"         sign in as {USER} with {stack.secrets.airflow_password}",
+        f"MLflow   {measured.get('mlflow') or stack.mlflow_url}",
+        "         no sign-in; it listens on this machine only",
+        "",
+        'Try it:  .venv/bin/meli predict "Funda Silicona Iphone 11"',
+        "End it:  make stop",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_failure(console: Console, watch: Watch, tasks: list[Task]) -> None:
+    """Print what went wrong first, in the words of the task that failed, and where its log is."""
+    failed = sorted((task for task in tasks if task.state == "failed"), key=lambda task: task.ended)
+    if not failed:
+        console.print("[red]The run failed[/], and no task of it did: it was ended from outside.")
+        return
+    first = failed[0]
+    console.print(f"\n[red bold]{escape(first.label)} failed:[/] {escape(first.message)}", highlight=False)
+    console.print(f"Its log is {watch.log_file(first)}", markup=False, highlight=False, soft_wrap=True)
+    for task in failed[1:]:
+        console.print(f"then {task.label} failed: {task.message}", markup=False, highlight=False)
+
+
+def _scores(store: Store, plan: Plan, measured: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    blob = store.read(f"{plan.folder}/evaluated.json")
+    report: dict[str, Any] = json.loads(blob.data) if blob else {}
+    scores: dict[str, dict[str, Any]] = report.get("scores", {})
+    return {label: score for label, score in scores.items() if label in measured["models"]}

@@ -1,0 +1,1 @@
+"""Titles to memory-mapped arrays of ids."""

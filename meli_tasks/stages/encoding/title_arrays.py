@@ -1,0 +1,186 @@
+"""Listings to arrays of word numbers, read and written a batch at a time, so that memory does not grow with the titles.
+
+Words are numbered as they turn up, for a word's id goes by its frequency and that is known at the end: then the numbers
+are read again and written as ids.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.stages.encoding.word_numbers import Pieces, WordNumbers, pieces_of
+from meli_tasks.stages.files.arrow_columns import integers, numbers_by_value
+from meli_tasks.stages.files.npy_writer import GrowingArray
+from meli_tasks.stages.files.prefetch import ahead
+from meli_tasks.stages.log import Log
+
+SPLITS = ("train", "validation")
+
+ROWS_A_BATCH = 262_144
+TOKENS_A_CHUNK = 1 << 22
+_SECONDS_BETWEEN_REPORTS = 0.5
+_REPEATING = ["category", "label_quality", "split"]
+_NONE = -1
+
+
+def count_titles(listings: Path) -> dict[str, Counter[str]]:
+    """How many titles each category has, by split."""
+    found: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+    for batch in _batches(listings, ["category", "split"]):
+        categories: list[str] = batch.column("category").dictionary.to_pylist()
+        number_of: dict[str | None, int] = {name: number for number, name in enumerate(categories)}
+        labels = numbers_by_value(batch.column("category"), number_of.__getitem__)
+        splits = _splits(batch)
+        for number, split in enumerate(SPLITS):
+            counts = np.bincount(labels[splits == number], minlength=len(categories)).tolist()
+            found[split].update({name: rows for name, rows in zip(categories, counts, strict=True) if rows})
+    return found
+
+
+@dataclass(frozen=True)
+class Titles:
+    """Some titles of one split, cut into pieces, their labels, and whether these may be trusted, shape (titles,)."""
+
+    split: str
+    pieces: Pieces
+    labels: NDArray[np.int32]
+    reliable: NDArray[np.bool_]
+
+
+def read_titles(listings: Path, categories: Sequence[str], tokenizer: str) -> Iterator[Titles]:
+    """All titles of the known categories, in their order within each split; labels are positions in `categories`."""
+    label_of = {category: label for label, category in enumerate(categories)}
+    for batch in ahead(_batches(listings, ["title", *_REPEATING])):
+        titles = batch.column("title").cast(pa.string())
+        labels = numbers_by_value(batch.column("category"), lambda name: label_of.get(name or "", _NONE))
+        reliable = numbers_by_value(batch.column("label_quality"), lambda name: name != "unreliable") == 1
+        splits = _splits(batch)
+        for number, split in enumerate(SPLITS):
+            rows = np.flatnonzero((splits == number) & (labels != _NONE))
+            if len(rows):
+                pieces = pieces_of(titles.take(integers(rows)), tokenizer)
+                yield Titles(split, pieces, labels[rows], reliable[rows])
+
+
+def _batches(listings: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    if not listings.exists():
+        raise MissingArtifact(f"{listings} is missing: has ingest run?")
+    # Without pre_buffer, and with a small buffer, a row group of any size is read page by page.
+    with pq.ParquetFile(listings, read_dictionary=_REPEATING, pre_buffer=False, buffer_size=1 << 20) as file:
+        yield from file.iter_batches(ROWS_A_BATCH, columns=columns, use_threads=False)
+
+
+def _splits(batch: pa.RecordBatch) -> NDArray[np.int32]:
+    """The position of each row's split in SPLITS, shape (rows,)."""
+    return numbers_by_value(batch.column("split"), lambda name: SPLITS.index(name) if name in SPLITS else _NONE)
+
+
+class _SplitFiles:
+    """The files of one split while they grow; `numbers` are still those of WordNumbers."""
+
+    def __init__(self, out: Path, split: str) -> None:
+        self._files = {
+            name: GrowingArray(out / f"{split}.{name}.npy", dtype)
+            for name, dtype in (
+                ("numbers", np.int32), ("offsets", np.int64), ("labels", np.int32), ("reliable", np.bool_)
+            )
+        }  # fmt: skip
+        self._files["offsets"].append(np.zeros(1, np.int64))
+        self.empty = 0
+        self.titles = 0
+
+    def append(self, titles: Titles, numbers: NDArray[np.int32], lengths: NDArray[np.int64]) -> None:
+        self._files["offsets"].append(np.cumsum(lengths) + self._files["numbers"].length)
+        self._files["numbers"].append(numbers)
+        self._files["labels"].append(titles.labels)
+        self._files["reliable"].append(titles.reliable)
+        self.empty += int((lengths == 0).sum())
+        self.titles += len(lengths)
+
+    @property
+    def words(self) -> int:
+        return self._files["numbers"].length
+
+    def __enter__(self) -> Self:
+        self._opened = ExitStack()
+        for file in self._files.values():
+            self._opened.enter_context(file)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.__exit__(kind, error, trace)
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """What was found while the titles were numbered."""
+
+    words: list[str]
+    """All words of both splits, by number."""
+    counts: NDArray[np.int64]
+    """How often each stands in the training titles, shape (words,)."""
+    word_totals: dict[str, int]
+    """Words that the titles have in all, the marks of their ends not counted, by split."""
+    empty_share: dict[str, float]
+    """Share of the titles that have no word, by split."""
+
+
+def number_titles(out: Path, titles: Iterator[Titles], numbers: WordNumbers, rows: int, log: Log) -> Numbered:
+    """Writes, for each split, `numbers` (to be renumbered), offsets, labels and reliable.
+
+    `rows`: how many titles there are, to tell how far it is.
+    """
+    counts = np.zeros(0, np.int64)
+    started, reported = time.monotonic(), 0.0
+    with ExitStack() as opened:
+        files = {split: opened.enter_context(_SplitFiles(out, split)) for split in SPLITS}
+        for some in ahead(titles):
+            tokens, lengths = numbers.encode(some.pieces)
+            files[some.split].append(some, tokens, lengths)
+            if some.split == "train":
+                counts = _added(counts, np.bincount(tokens, minlength=len(numbers)))
+            seconds = time.monotonic() - started
+            if seconds - reported >= _SECONDS_BETWEEN_REPORTS:
+                reported, done = seconds, sum(file.titles for file in files.values())
+                log.progress(rows=done, share=round(done / rows, 3), rows_per_second=round(done / seconds))
+    return Numbered(
+        numbers.words,
+        _added(counts, np.zeros(len(numbers), np.int64)),
+        {split: file.words - numbers.marks * (file.titles - file.empty) for split, file in files.items()},
+        {split: file.empty / file.titles for split, file in files.items()},
+    )
+
+
+def _added(counts: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The sum of two counts, the second of which may know more words."""
+    grown = more.astype(np.int64)
+    grown[: len(counts)] += counts
+    return grown
+
+
+def renumber(out: Path, split: str, ids: NDArray[np.int32], counted: NDArray[np.bool_]) -> int:
+    """Writes the tokens of a split from its numbers, which go away; `ids` by number. How many have a `counted` one."""
+    source, seen = out / f"{split}.numbers.npy", 0
+    with source.open("rb") as numbers, GrowingArray(out / f"{split}.tokens.npy", np.int32) as tokens:
+        np.lib.format.read_magic(numbers)
+        np.lib.format.read_array_header_1_0(numbers)
+        while len(some := np.fromfile(numbers, np.int32, TOKENS_A_CHUNK)):
+            tokens.append(ids[some])
+            seen += int(counted[some].sum())
+    source.unlink()
+    return seen

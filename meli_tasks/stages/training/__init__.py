@@ -1,0 +1,1 @@
+"""What the stage train is made of: setup, and the worker processes of a training on several GPUs."""

@@ -1,0 +1,1 @@
+"""MLflow, written from the store: runs, the registry and the registered model."""

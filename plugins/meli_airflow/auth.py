@@ -1,0 +1,60 @@
+"""Who may see the pages: nobody who is not signed in sees anything, not even that a path does not exist.
+
+Airflow leaves a plugin's application open. A dependency on each route would leave open what is no route: static files,
+the OpenAPI document, unknown paths. So the guard stands before the whole application.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
+from airflow.models.dag import DagModel
+from fastapi import HTTPException
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from meli_airflow.metadata_db import TRAINING_DAG
+
+if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+# The program of the pages holds no data: who may not read the DAG is told so by the page itself.
+FOR_ALL_SIGNED_IN = "/static/"
+
+
+class Guard:
+    """Lets signed-in users through; to anything with data only those who may read the DAG meli_training."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 401 or 403, or hand the request on."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # there are no web sockets here
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        request = Request(scope, receive)
+        try:
+            user = await get_user(request, None, await bearer_scheme(request))
+            path = scope["path"].removeprefix(scope.get("root_path", ""))
+            if not path.startswith(FOR_ALL_SIGNED_IN) and not await run_in_threadpool(may_read, user):
+                raise HTTPException(403, f"You may not read the DAG {TRAINING_DAG}.")
+        except HTTPException as refusal:
+            answer = JSONResponse({"detail": refusal.detail}, refusal.status_code, headers=refusal.headers)
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def may_read(user: BaseUser) -> bool:
+    """Whether a user may read the DAG meli_training."""
+    details = DagDetails(id=TRAINING_DAG, team_name=DagModel.get_team_name(TRAINING_DAG))
+    return get_auth_manager().is_authorized_dag(method="GET", details=details, user=user)

@@ -1,0 +1,84 @@
+"""The local cache of artifacts, through a runner on a real file store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meli_tasks.core.errors import BadData, BadSettings
+from meli_tasks.execution.runner import Runner, Step
+from tests.execution.toy_stage import Toy, writes_its_params
+
+
+def test_a_cache_that_cannot_be_is_a_wrong_setting(runner: Runner, toy: Callable[..., Toy], tmp_path: Path) -> None:
+    toy(writes_its_params)
+    (tmp_path / "file").touch()
+    elsewhere = Runner(runner.settings.model_copy(update={"cache": tmp_path / "file" / "cache"}), runner.store)
+    with pytest.raises(BadSettings, match=r"MELI_CACHE=.*not a directory"):
+        elsewhere.run(Step("toy", "made", {"value": 1}))
+
+
+def test_inputs_come_from_the_store_when_the_cache_is_empty(
+    runner: Runner, toy: Callable[..., Toy], tmp_path: Path
+) -> None:
+    toy(writes_its_params)
+
+    def reads(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
+        return {"read": (inputs["toy"] / "folder" / "result.txt").read_text()}
+
+    toy(reads, "reader")
+    first = runner.run(Step("toy", "made", {"value": 7}))
+    elsewhere = Runner(runner.settings.model_copy(update={"cache": tmp_path / "other"}), runner.store)
+    result = elsewhere.run(Step("reader", "read", {}, {"toy": first.manifest.key}))
+    assert result.manifest.summary == {"read": "7"}
+
+
+def test_a_file_changed_in_the_store_is_refused(runner: Runner, toy: Callable[..., Toy], tmp_path: Path) -> None:
+    toy(writes_its_params)
+    manifest = runner.run(Step("toy", "made", {"value": 7})).manifest
+    runner.store.write(manifest.file_name("folder/result.txt"), b"8")
+    elsewhere = Runner(runner.settings.model_copy(update={"cache": tmp_path / "other"}), runner.store)
+    with pytest.raises(BadData, match="not what its manifest says"):
+        elsewhere.folder(manifest)
+
+
+def test_the_least_recently_used_artifacts_leave_the_cache(
+    runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("meli_tasks.artifacts.cache.SECONDS_IN_USE", -1.0)
+    toy(writes_its_params)
+    small = Runner(runner.settings.model_copy(update={"cache_gigabytes": 1.5e-9}), runner.store)
+    manifests = [small.run(Step("toy", "n", {"value": value})).manifest for value in (1, 2, 3)]
+    kept = [path.name[:32] for path in (tmp_path / "cache" / "toy").iterdir()]
+    assert kept == [manifests[-1].key]
+    assert (small.folder(manifests[0]) / "folder" / "result.txt").read_text() == "1"
+
+
+def test_a_folder_leaves_the_cache_at_once_even_if_its_files_do_not(
+    runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meli_tasks.artifacts.cache.SECONDS_IN_USE", -1.0)
+    toy(writes_its_params)
+    first = runner.run(Step("toy", "n", {"value": 1})).manifest
+    small = Runner(runner.settings.model_copy(update={"cache_gigabytes": 1.5e-9}), runner.store)
+    with monkeypatch.context() as patch:  # as when it is killed among the files
+        patch.setattr("meli_tasks.artifacts.cache.shutil.rmtree", lambda folder, **_: None)
+        small.run(Step("toy", "n", {"value": 2}))
+    assert not (runner.settings.cache / "toy" / f"{first.key}-{first.attempt}").exists()
+    assert (runner.folder(first) / "folder" / "result.txt").read_text() == "1"
+
+
+def test_the_work_folder_of_a_killed_run_is_removed_in_the_end(
+    runner: Runner, toy: Callable[..., Toy], tmp_path: Path
+) -> None:
+    toy(writes_its_params)
+    old, young = (tmp_path / "cache" / "work" / name for name in ("old", "young"))
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    runner.run(Step("toy", "made", {"value": 7}))
+    assert (old.exists(), young.exists()) == (False, True)

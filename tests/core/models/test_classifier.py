@@ -1,0 +1,58 @@
+"""From raw title to ranked categories."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from meli_tasks.core.hyperparameters import Preprocess, Train
+from meli_tasks.core.models.classifier import TITLES_A_BATCH, TitleClassifier
+from meli_tasks.core.models.networks import build
+from meli_tasks.core.text.encoder import tokenize
+from tests.core.text.encoders import encoder_of
+
+TITLES = ["Funda Silicona Iphone 11", "Zapatilla Running Hombre 42", "Capa Para Celular", "Mesa Ratona De Madera"]
+CATEGORIES = ["CELLPHONE_COVERS", "COFFEE_TABLES", "SNEAKERS"]
+
+
+@pytest.fixture(params=["mlp", "cnn"])
+def classifier(request: pytest.FixtureRequest) -> TitleClassifier:
+    encoder = encoder_of(
+        tokenize(TITLES, "default"), Preprocess.model_validate({"max_ngrams": 100, "min_ngram_count": 1})
+    )
+    params = Train.model_validate({"architecture": request.param, "ngram_dimensions": 4, "filters": 5})
+    network = build(params, (2 + len(encoder.words), 6), len(encoder.ngrams), len(CATEGORIES))
+    return TitleClassifier(encoder, network, CATEGORIES)
+
+
+def test_probabilities_sum_to_1_whatever_the_title(classifier: TitleClassifier) -> None:
+    answer = classifier.probabilities([*TITLES, "", "🙂", "xyzzy " * 500])
+    assert answer.shape == (7, 3) and answer.dtype == np.float32
+    np.testing.assert_allclose(answer.sum(1), 1, rtol=1e-5)
+
+
+def test_many_titles_get_the_same_answers_as_one_by_one(classifier: TitleClassifier) -> None:
+    many = (TITLES * (TITLES_A_BATCH // len(TITLES) + 1))[: TITLES_A_BATCH + 3]
+    answer = classifier.probabilities(many)
+    alone = np.concatenate([classifier.probabilities([title]) for title in TITLES])
+    np.testing.assert_allclose(answer[-4:], np.roll(alone, -3, axis=0)[:4], rtol=1e-4)
+    np.testing.assert_allclose(answer[:4], alone, rtol=1e-4)
+
+
+def test_rank_is_the_probabilities_in_order(classifier: TitleClassifier) -> None:
+    indices, probabilities = classifier.rank(TITLES, top=2)
+    everything = classifier.probabilities(TITLES)
+    assert indices.shape == (4, 2) and indices.dtype == np.int64 and probabilities.dtype == np.float32
+    np.testing.assert_array_equal(probabilities, np.sort(everything, axis=1)[:, ::-1][:, :2])
+    np.testing.assert_array_equal(probabilities, np.take_along_axis(everything, indices, axis=1))
+
+
+def test_rank_of_more_than_there_are_and_of_nothing(classifier: TitleClassifier) -> None:
+    assert classifier.rank(TITLES, top=50)[0].shape == (4, 3)
+    assert classifier.rank([])[0].shape == (0, 3)
+    assert classifier.probabilities([]).shape == (0, 3)
+
+
+def test_the_outputs_must_have_names(classifier: TitleClassifier) -> None:
+    with pytest.raises(ValueError, match="3 outputs, but 2 categories"):
+        TitleClassifier(classifier.encoder, classifier.network, CATEGORIES[:2])

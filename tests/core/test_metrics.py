@@ -1,0 +1,130 @@
+"""The figures against scikit-learn and against a plain bootstrap, and what must always hold of them."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import balanced_accuracy_score, f1_score
+
+from meli_tasks.core.metrics import (
+    balanced_accuracy,
+    bootstrap_interval,
+    largest_drop,
+    macro_f1,
+    probability_better,
+    recalls,
+)
+
+titles = st.integers(1, 60)
+
+
+@st.composite
+def answers(draw: st.DrawFn, models: int = 1) -> tuple[np.ndarray, ...]:
+    """True categories and, for each model, predicted ones; some predictions are of categories that never occur."""
+    n = draw(titles)
+    labels = draw(arrays(np.int64, n, elements=st.integers(0, 5)))
+    return labels, *(draw(arrays(np.int64, n, elements=st.integers(-1, 7))) for _ in range(models))
+
+
+@given(answers())
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true:UserWarning")
+@pytest.mark.filterwarnings("ignore:A single label was found:UserWarning")
+def test_balanced_accuracy_and_macro_f1_equal_scikit_learn(data: tuple[np.ndarray, ...]) -> None:
+    labels, predictions = data
+    assert balanced_accuracy(labels, predictions) == pytest.approx(balanced_accuracy_score(labels, predictions))
+    expected = f1_score(labels, predictions, average="macro", zero_division=0)
+    assert macro_f1(labels, predictions) == pytest.approx(expected)
+
+
+@given(answers())
+def test_interval_lies_within_zero_and_one_and_repeats(data: tuple[np.ndarray, ...]) -> None:
+    labels, predictions = data
+    low, high = bootstrap_interval(labels, labels == predictions, samples=100, seed=3)
+    assert 0 <= low <= high <= 1
+    assert (low, high) == bootstrap_interval(labels, labels == predictions, samples=100, seed=3)
+
+
+@given(answers(models=2))
+def test_comparison_is_antisymmetric_in_gain_and_ties_help_nobody(data: tuple[np.ndarray, ...]) -> None:
+    labels, first, second = data
+    a, b = labels == first, labels == second
+    forth = probability_better(labels, a, b, samples=200, seed=1)
+    back = probability_better(labels, b, a, samples=200, seed=1)
+    assert forth.gain == pytest.approx(-back.gain)
+    assert forth.gain == pytest.approx(balanced_accuracy(labels, second) - balanced_accuracy(labels, first))
+    assert forth.probability + back.probability <= 1.15  # two draws of 200, so a little above 1 is chance
+    assert probability_better(labels, a, a, samples=200, seed=1).probability == 0
+
+
+@given(answers(), st.integers(1, 5))
+def test_right_everywhere_is_never_worse(data: tuple[np.ndarray, ...], min_titles: int) -> None:
+    labels, predictions = data
+    correct = labels == predictions
+    perfect = np.ones(len(labels), bool)
+    assert probability_better(labels, correct, perfect, samples=100, seed=1).interval[0] >= 0
+    drop = largest_drop(labels, correct, perfect, min_titles=min_titles)
+    enough = np.bincount(labels).max() >= min_titles
+    assert (drop is not None) == enough
+    assert drop is None or drop.size <= 0
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 1_000))
+def test_interval_agrees_with_a_bootstrap_that_draws_titles(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 20, 400)
+    correct = random.random(400) < 0.8
+    drawn = []
+    for _ in range(2_000):
+        rows = random.integers(0, 400, 400)
+        drawn.append(recalls(labels[rows], correct[rows]).values.mean())
+    expected = np.quantile(drawn, [0.025, 0.975])
+    assert bootstrap_interval(labels, correct, samples=2_000, seed=1) == pytest.approx(expected, abs=0.008)
+
+
+def test_probability_grows_with_evidence() -> None:
+    labels = np.repeat(np.arange(10), 40)
+    random = np.random.default_rng(0)
+    champion = random.random(400) < 0.8
+    wrong = np.flatnonzero(~champion)
+    little, much = champion.copy(), champion.copy()
+    little[wrong[:1]] = True
+    much[wrong[:25]] = True
+    few = probability_better(labels, champion, little, samples=1_000, seed=1)
+    many = probability_better(labels, champion, much, samples=1_000, seed=1)
+    assert few.probability < 0.8  # one title more is drawn in only 63 % of the resamplings
+    assert many.probability > 0.99
+    assert many.interval[0] > 0
+
+
+def test_largest_drop_names_the_category_and_leaves_small_ones_out() -> None:
+    labels = np.array([0] * 10 + [1] * 10 + [2])
+    champion = np.ones(21, bool)
+    challenger = champion.copy()
+    challenger[10:14] = False
+    challenger[20] = False
+    drop = largest_drop(labels, champion, challenger, min_titles=5)
+    assert drop is not None
+    assert (drop.category, drop.titles, drop.before) == (1, 10, 1.0)
+    assert drop.size == pytest.approx(0.4)
+    assert largest_drop(labels, champion, challenger, min_titles=11) is None
+
+
+def test_no_titles_is_an_error() -> None:
+    with pytest.raises(ValueError, match="0 labels"):
+        recalls(np.array([], np.int64), np.array([], bool))
+
+
+def test_real_size_takes_under_a_second() -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 632, 5_000)
+    a, b = random.random(5_000) < 0.94, random.random(5_000) < 0.95
+    start = time.process_time()
+    bootstrap_interval(labels, a, samples=1_000, seed=1)
+    probability_better(labels, a, b, samples=1_000, seed=1)
+    assert time.process_time() - start < 1

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import re
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gensim.parsing import preprocessing as gensim_filters
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+from meli_tasks.core.errors import BadHyperparameters
+from meli_tasks.core.hyperparameters import Preprocess
+from meli_tasks.core.text import encoder as text_module
+from meli_tasks.core.text import tokenizers
+from meli_tasks.core.text import word_ngrams as phrases_module
+from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, tokenize
+from meli_tasks.core.text.ngrams import frequent_ngrams, ngrams_of_word
+from meli_tasks.core.text.stop_words import SPANISH
+from meli_tasks.core.text.word_ngrams import Phrases
+from tests.core.text.encoders import encoder_of
+
+REAL_TITLES = Path(os.environ.get("MELI_REAL_DATA", Path(__file__).parents[4] / "shared" / "data"))
+
+PIECES = ["<b>", "</a href>", "cannot", "Wanna", "GIMME", "gonna", "gotta", "lemme", "para", "más", "1/2", "½", "™"]
+pieces = st.one_of(st.sampled_from(PIECES), st.text(max_size=6), st.sampled_from(" \t\n<>'\"«”–.ñÉ9"))
+raw_titles = st.lists(pieces, max_size=8).map("".join)
+words = st.lists(st.text("abcd", min_size=1, max_size=6), max_size=7)
+titles_of_words = st.lists(words, max_size=12)
+
+
+def lab_words(title: str) -> list[str]:
+    """The lab's notebook step by step: gensim's filters, then what is left of NLTK's word_tokenize after them."""
+    text = gensim_filters.strip_tags(title.lower())
+    text = gensim_filters.strip_numeric(gensim_filters.strip_punctuation(text))
+    text = re.sub("([«“‘„»”’\u2012-\u2015])", r" \1 ", text)
+    text = re.sub(r"\s+", " ", f" {text} ")
+    for first, second in (("can", "not"), ("gim", "me"), ("gon", "na"), ("got", "ta"), ("lem", "me")):
+        text = re.sub(rf"(?i)\b({first})({second})\b", r" \1 \2 ", text)
+    text = re.sub(r"(?i)\b(wan)(na)(?=\s)", r" \1 \2 ", text)
+    return [word for word in text.split() if word not in SPANISH and len(word) >= 3]
+
+
+@given(st.lists(raw_titles, max_size=5))
+@example(["I cannot", "wanna", "¡gimme¡", "lemme", "a<b c>d gonna", "43'' LED", "x<y", "Σ ΑΣ", "gımme sofá"])
+def test_lab_words_are_the_notebooks(titles: list[str]) -> None:
+    assert tokenize(titles, "lab") == [lab_words(title) for title in titles]
+
+
+def test_lab_words_are_the_notebooks_on_every_real_title() -> None:
+    file = REAL_TITLES / "meli_spanish.csv.gz"
+    if not file.exists():
+        pytest.skip(f"no real titles at {file}; MELI_REAL_DATA says where they are")
+    with gzip.open(file, "rt", encoding="utf-8", newline="") as rows:
+        titles = [row["title"] for row in csv.DictReader(rows)]
+    assert tokenize(titles, "lab") == [lab_words(title) for title in titles]
+
+
+def test_lab_drops_digits_stop_words_and_short_words_and_keeps_accents() -> None:
+    assert tokenize(["Funda <b>Silicona</b> p/ iPhone 11 PRO, Más Algodón!"], "lab") == [
+        ["funda", "silicona", "iphone", "pro", "algodón"]
+    ]
+    assert len(SPANISH) == 313
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Funda Silicona Iphone 11", ["funda", "silicona", "iphone", "11"]),
+        ("Camión AÇÚCAR Ñandú", ["camion", "acucar", "nandu"]),
+        ("Tv 43'' Led-Smart!", ["tv", "43", "led", "smart"]),
+        ("Caño 1/2 x 1,5 mts ½ 2.5mm", ["cano", "1/2", "x", "1.5", "mts", "1/2", "2.5", "mm"]),
+        ("S10+ (3d) Nº2", ["s10", "3d", "no2"]),
+        ("Marca™ x²", ["marcatm", "x2"]),
+        ("¡¿ - _ .,", []),
+        ("", []),
+    ],
+)
+def test_default_words(title: str, expected: list[str]) -> None:
+    assert tokenize([title], "default") == [expected]
+
+
+@given(raw_titles)
+def test_default_words_of_default_words_are_themselves(title: str) -> None:
+    (found,) = tokenize([title], "default")
+    assert tokenize([" ".join(found)], "default") == [found]
+    assert not set("".join(found)) & set("#<> ")
+
+
+@pytest.mark.parametrize("tokenizer", ["lab", "default"])
+def test_forgetting_pieces_changes_nothing(tokenizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    titles = ["Funda iPhone 11", "Funda Samsung S10", "Mesa ratona 1/2 uso"] * 3
+    expected = tokenize(titles, tokenizer)
+    monkeypatch.setattr(tokenizers, "REMEMBERED_PIECES", 2)
+    assert tokenize(titles, tokenizer) == expected
+
+
+def test_unknown_tokenizer_is_named() -> None:
+    with pytest.raises(BadHyperparameters, match="unknown tokenizer 'bert'; there are default, lab"):
+        tokenize(["a"], "bert")
+
+
+def ngrams_of(words: list[str], word_range: tuple[int, int], character_range: tuple[int, int]) -> list[str]:
+    """The plain definition: every n-gram of one title, repeats kept."""
+    found = [ngram for word in words for ngram in ngrams_of_word(word, word_range, character_range)]
+    for length in range(max(2, word_range[0]), word_range[1] + 1):
+        found += [" ".join(words[start : start + length]) for start in range(len(words) - length + 1)]
+    return found
+
+
+@given(words, st.sampled_from([(1, 1), (1, 2), (2, 3)]), st.sampled_from([(1, 1), (2, 5), (3, 4), (8, 8)]))
+def test_ngrams_are_sklearns(words: list[str], word_range: tuple[int, int], character_range: tuple[int, int]) -> None:
+    found = Counter(ngrams_of(words, word_range, character_range))
+    title = " ".join(words)
+    by_word = CountVectorizer(analyzer="word", ngram_range=word_range, token_pattern=r"\S+").build_analyzer()(title)
+    by_letter = CountVectorizer(analyzer="char_wb", ngram_range=character_range).build_analyzer()(title)
+    marked = Counter(re.sub(" $", ">", re.sub("^ ", "<", ngram)) for ngram in by_letter if ngram != " ")
+    ours = Counter({ngram[1:]: count for ngram, count in found.items() if ngram.startswith("#")})
+    lone = [mark for mark in ours if mark in "<>"]  # sklearn's lone space is either mark, told apart by neither
+    assert {ngram: count for ngram, count in found.items() if not ngram.startswith("#")} == Counter(by_word)
+    assert {ngram: ours[ngram] for ngram in ours if ngram not in lone} == marked
+
+
+def numbered(titles: list[list[str]]) -> tuple[list[str], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """(words from id 2, tokens, offsets)"""
+    words = sorted({word for title in titles for word in title})
+    tokens = [words.index(word) + FIRST_WORD for title in titles for word in title]
+    return words, np.array(tokens, np.int32), np.cumsum([0, *map(len, titles)])
+
+
+@given(titles_of_words, st.sampled_from([(1, 1), (1, 3), (2, 2), (2, 3)]), st.integers(1, 3), st.integers(1, 30))
+def test_frequent_ngrams_are_those_of_plain_counting(
+    titles: list[list[str]], word_range: tuple[int, int], min_count: int, most: int
+) -> None:
+    counted = Counter(ngram for words in titles for ngram in ngrams_of(words, word_range, (2, 3)))
+    expected = sorted((-count, ngram) for ngram, count in counted.items() if count >= min_count)[:most]
+    words, tokens, offsets = numbered(titles)
+    found, counts = frequent_ngrams(words, len(words), tokens, offsets, word_range, (2, 3), min_count, most)
+    assert [(-count, ngram) for ngram, count in zip(found, counts.tolist(), strict=True)] == expected
+
+
+def test_counting_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    words, tokens, offsets = numbered(
+        [["funda", "funda", "mesa"], [], ["mesa"], ["silla", "mesa", "luz"], ["funda"]] * 3
+    )
+    expected = frequent_ngrams(words, len(words), tokens, offsets, (1, 3), (2, 4), 1, 1_000)
+    monkeypatch.setattr(phrases_module, "TITLES_A_CHUNK", 2)
+    found = frequent_ngrams(words, len(words), tokens, offsets, (1, 3), (2, 4), 1, 1_000)
+    assert found[0] == expected[0]
+    assert np.array_equal(found[1], expected[1])
+
+
+def test_phrases_are_of_the_vocabularys_words_only() -> None:
+    words, tokens, offsets = numbered([["a", "b", "z"], ["a", "b", "z"]])
+    found, _ = frequent_ngrams(words, 2, tokens, offsets, (1, 3), (8, 8), 1, 1_000)
+    assert {ngram for ngram in found if " " in ngram} == {"a b"}
+    assert "z" in found
+
+
+@given(titles_of_words, st.sampled_from([(2, 2), (2, 3), (3, 3)]), st.data())
+def test_known_phrases_are_found_where_they_stand(
+    titles: list[list[str]], lengths: tuple[int, int], data: st.DataObject
+) -> None:
+    _, tokens, offsets = numbered(titles)
+    rows = [tokens[low:high].tolist() for low, high in pairwise(offsets.tolist())]
+    every = {
+        tuple(r[s : s + n]) for r in rows for n in range(lengths[0], lengths[1] + 1) for s in range(len(r) - n + 1)
+    }
+    known = data.draw(st.lists(st.sampled_from(sorted(every)), unique=True)) if every else []
+    found, ends = Phrases.of(known, list(range(len(known)))).find(tokens, offsets)
+    for row, (low, high) in zip(rows, pairwise(ends.tolist()), strict=True):
+        here = [tuple(row[start : start + n]) for n in (2, 3) for start in range(len(row) - n + 1)]
+        assert sorted(found[low:high].tolist()) == sorted(known.index(phrase) for phrase in here if phrase in known)
+
+
+def test_words_are_numbered_by_frequency_then_alphabet() -> None:
+    titles = [["b", "a", "c"], ["b", "c"], ["d", "b"], ["a"]]
+    encoder = encoder_of(titles, Preprocess(max_words=3))
+    assert encoder.words == ["b", "a", "c"]
+    encoded = encoder.encode(["a b z", "", "c c"])
+    assert encoded.tokens.tolist() == [3, 2, UNKNOWN, 4, 4]
+    assert encoded.offsets.tolist() == [0, 3, 3, 5]
+    assert encoded.tokens.dtype == np.int32
+    assert encoded.offsets.dtype == np.int64
+    assert len(encoded) == 3
+    assert encoded.phrase_offsets.tolist() == [0, 0, 0, 0]
+
+
+def test_rare_words_and_the_rest_of_long_titles_are_left_out() -> None:
+    titles = [["a", "b", "long"], ["a", "b"], ["a", "long"]]
+    encoder = encoder_of(titles, Preprocess(min_word_count=2, max_title_words=2))
+    assert encoder.words == ["a", "b"]
+    assert encoder.encode(["a b a a"]).tokens.tolist() == [2, 3]
+
+
+def test_encoding_nothing_gives_empty_arrays() -> None:
+    for params in (Preprocess(), Preprocess(max_ngrams=10, min_ngram_count=1)):
+        encoded = encoder_of([["a"]], params).encode([])
+        assert (len(encoded), len(encoded.tokens), len(encoded.phrases), len(encoded.new_ngrams)) == (0, 0, 0, 0)
+        assert encoded.phrase_offsets.tolist() == encoded.offsets.tolist() == encoded.new_offsets.tolist() == [0]
+
+
+WITH_NGRAMS = Preprocess(max_ngrams=200, min_ngram_count=1, word_ngrams=(1, 2), character_ngrams=(2, 4))
+
+
+@given(titles_of_words.filter(any), titles_of_words)
+@settings(max_examples=50)
+def test_words_and_phrases_together_hold_every_known_ngram(learned: list[list[str]], titles: list[list[str]]) -> None:
+    encoder = encoder_of(learned, WITH_NGRAMS)
+    encoded = encoder.encode_words(titles)
+    values, offsets = encoder.ngrams_of_vocabulary()
+    new = FIRST_WORD + len(encoder.words)
+    for row, words in enumerate(titles):
+        found = encoded.phrases[encoded.phrase_offsets[row] : encoded.phrase_offsets[row + 1]].tolist()
+        for token in encoded.tokens[encoded.offsets[row] : encoded.offsets[row + 1]].tolist():
+            if token < new:
+                found += values[offsets[token] : offsets[token + 1]].tolist()
+            else:
+                found += encoded.new_ngrams[
+                    encoded.new_offsets[token - new] : encoded.new_offsets[token - new + 1]
+                ].tolist()
+        counted = Counter(ngrams_of(words, encoder.word_ngrams, encoder.character_ngrams))
+        assert Counter(encoder.ngrams[number] for number in found) == Counter(
+            {ngram: count for ngram, count in counted.items() if ngram in encoder.ngrams}
+        )
+
+
+def test_word_ngrams_weigh_what_sklearn_gives_them() -> None:
+    titles = ["funda iphone", "mesa de luz", "mesa funda", "luz"]  # no title has an n-gram twice
+    theirs = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+").fit(titles)
+    encoder = encoder_of(tokenize(titles, "default"), WITH_NGRAMS)
+    ours = dict(zip(encoder.ngrams, encoder.ngram_weights.tolist(), strict=True))
+    assert {ngram for ngram in ours if not ngram.startswith("#")} == set(theirs.vocabulary_)
+    for ngram, column in theirs.vocabulary_.items():
+        assert ours[ngram] == pytest.approx(theirs.idf_[column], rel=1e-6)
+
+
+def test_new_words_have_ids_of_their_own_behind_the_vocabulary() -> None:
+    encoder = encoder_of([["mesa", "mesas"], ["silla"]], WITH_NGRAMS)
+    encoded = encoder.encode(["mesita silla", "mesita xyzzy mesa"])
+    new = FIRST_WORD + len(encoder.words)
+    silla, mesa = (encoder.words.index(word) + FIRST_WORD for word in ("silla", "mesa"))
+    assert encoded.tokens.tolist() == [new, silla, new, new + 1, mesa]
+    known = encoder.ngrams_of(["mesita"])[0].tolist()
+    assert encoded.new_ngrams[: encoded.new_offsets[1]].tolist() == known
+    assert {"#<me", "#mes"} <= {encoder.ngrams[number] for number in known}
+    assert encoded.new_offsets.tolist() == [0, len(known), len(known)]
+
+
+FIELDS = ("tokens", "offsets", "phrases", "phrase_offsets", "new_ngrams", "new_offsets")
+
+
+@given(st.lists(raw_titles, min_size=1, max_size=6), st.lists(raw_titles, max_size=6))
+@settings(max_examples=50)
+def test_json_round_trip_encodes_the_same(learned: list[str], titles: list[str]) -> None:
+    encoder = encoder_of([["a"], *tokenize(learned, "default")], WITH_NGRAMS)
+    again = Encoder.from_json(json.loads(json.dumps(encoder.to_json())))
+    assert again.to_json() == encoder.to_json()
+    before, after = encoder.encode(titles), again.encode(titles)
+    for field in FIELDS:
+        assert np.array_equal(getattr(before, field), getattr(after, field)), field
+        assert getattr(before, field).dtype == getattr(after, field).dtype
+
+
+def test_forgetting_new_words_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    titles = ["funda iphone 11", "", "mesa ratona", "funda mesa funda", "silla"]
+    encoder = encoder_of(tokenize(titles[:1], "default"), WITH_NGRAMS)
+    expected = encoder.encode(titles)
+    monkeypatch.setattr(text_module, "REMEMBERED_WORDS", 1)
+    found = Encoder.from_json(encoder.to_json()).encode(titles)
+    for field in FIELDS:
+        assert np.array_equal(getattr(found, field), getattr(expected, field)), field
+
+
+def test_ngrams_and_weights_must_be_as_many() -> None:
+    with pytest.raises(ValueError, match="1 n-grams, but 0 weights"):
+        Encoder("default", [], ["a"], np.zeros(0, np.float32), (1, 1), (2, 2), 10)

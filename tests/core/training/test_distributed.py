@@ -1,0 +1,67 @@
+"""A network trained by two processes (gloo, on the CPU: no card is here) is the one that a single process trains."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from meli_tasks.core.training.trainer import Training
+from tests.core.training.small_trainings import network_for, params_of, titles_of
+
+ROOT = Path(__file__).parents[3]
+# No dropout, which each process draws for its own titles. 403 titles: two processes share the last batch, of 19,
+# unevenly.
+VALUES = {"batch_size": 32, "epochs": 3, "dropout": 0.0}
+
+
+def trained_by_two(folder: Path, values: dict[str, Any]) -> list[dict[str, Any]]:
+    program = [sys.executable, "-m", "tests.core.training.worker_process"]
+    processes = [
+        subprocess.Popen([*program, str(number), "2", str(folder), json.dumps(values)], cwd=ROOT) for number in (0, 1)
+    ]
+    try:
+        assert [process.wait(timeout=100) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    return [torch.load(folder / f"{number}.pt", weights_only=True) for number in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"ngram_dimensions": 6, "word_vectors": "trained", "class_weights": "sqrt", "unreliable_weight": 0.5}
+        | {"ema_decay": 0.9, "gradient_clip": 0.5},
+        {"architecture": "cnn", "filters": 5, "optimizer": "adam", "word_vectors": "semi_frozen", "trained_words": 12}
+        | {"unfreeze_epoch": 2, "keep": "last"},
+    ],
+)
+def test_two_processes_train_what_one_does(values: dict[str, Any], tmp_path: Path) -> None:
+    values = VALUES | values
+    both = trained_by_two(tmp_path, values)
+    params = params_of(**values)
+    alone = network_for(params)
+    training = Training(alone, titles_of(403, 1), titles_of(200, 2), params)
+    for _ in training.run():
+        pass
+    for name, value in alone.state_dict().items():
+        assert torch.equal(both[0]["weights"][name], both[1]["weights"][name]), name
+        # Sums in another order, three epochs long.
+        torch.testing.assert_close(both[0]["weights"][name], value, atol=1e-4, rtol=1e-3, msg=name)
+    for ours, theirs in zip(both[0]["losses"], training.epochs, strict=True):
+        assert ours == pytest.approx([theirs.train_loss, theirs.validation_loss], rel=1e-4)
+
+
+def test_all_stop_at_the_same_step(tmp_path: Path) -> None:
+    both = trained_by_two(tmp_path, VALUES | {"stop_after": 215})  # in the second epoch, of 13 steps each
+    assert both[0]["step"] == both[1]["step"] == 17
+    assert len(both[0]["losses"]) == 2
+    for name, value in both[0]["weights"].items():
+        assert torch.equal(value, both[1]["weights"][name]), name

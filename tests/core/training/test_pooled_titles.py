@@ -1,0 +1,41 @@
+"""Frozen words pooled once: the same training as when they are pooled with every batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from meli_tasks.core.data.encoded_titles import EncodedTitles
+from meli_tasks.core.training import pooled_titles
+from meli_tasks.core.training.pooled_titles import PooledTitles, pooled_once
+from meli_tasks.core.training.trainer import Training
+from tests.core.training.small_trainings import network_for, params_of, titles_of
+
+TITLES, VALIDATION = titles_of(300, 1), titles_of(90, 2)
+
+
+@pytest.mark.parametrize("mean_over_padding", [False, True])
+def test_the_training_is_the_same_to_the_bit(mean_over_padding: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = params_of(dropout=0.2, mean_over_padding=mean_over_padding)
+    weights, losses = [], []
+    for most in (pooled_titles.MOST_BYTES["cpu"], 0):
+        monkeypatch.setitem(pooled_titles.MOST_BYTES, "cpu", most)
+        network = network_for(params)
+        training = Training(network, TITLES, VALIDATION, params)
+        assert isinstance(training.titles, PooledTitles if most else EncodedTitles)
+        for _ in training.run():
+            pass
+        weights.append(network.state_dict())
+        losses.append([epoch.validation_loss for epoch in training.epochs])
+    assert losses[0] == losses[1]
+    for name, value in weights[0].items():
+        assert torch.equal(value, weights[1][name]), name
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"word_vectors": "trained"}, {"ngram_dimensions": 4}, {"architecture": "cnn"}, {"word_vectors": "semi_frozen"}],
+)
+def test_whatever_looks_at_the_words_again_gets_them(values: dict[str, str | int]) -> None:
+    network = network_for(params_of(**values))
+    assert pooled_once(network, TITLES) is TITLES

@@ -1,0 +1,131 @@
+"""Stop markers: left in a store by a person, found by the training, gone when its result stands."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meli_tasks.core.errors import MissingArtifact, StoreUnreachable
+from meli_tasks.execution import runner as runner_module
+from meli_tasks.execution.progress_log import LiveLog
+from meli_tasks.execution.runner import Runner, Step
+from meli_tasks.execution.stop_requests import StoredStops, ask_to_stop
+from meli_tasks.stages import train
+from meli_tasks.store import Store
+
+STEP = Step("train", "mlp", {"value": 1})
+
+
+def test_only_a_training_that_runs_can_be_stopped(file_store: Store) -> None:
+    with pytest.raises(MissingArtifact, match=r"training of mlp \(abcdefgh\) is not running, it is not begun"):
+        ask_to_stop(file_store, "train", "abcdefghij", "mlp", "ana")
+    log = LiveLog(file_store, "train", "mlp", "abcdefghij", "night")
+    log.progress(step=1)
+    ask_to_stop(file_store, "train", "abcdefghij", "mlp", "ana")
+    asked = StoredStops(file_store, "train", "abcdefghij", "night").asked()
+    assert asked is not None
+    assert asked.startswith("ana at 20")
+    assert StoredStops(file_store, "train", "another", "night").asked() is None
+    log.finished()
+    with pytest.raises(MissingArtifact, match="it is done: nothing to stop"):
+        ask_to_stop(file_store, "train", "abcdefghij", "mlp", "ana")
+
+
+def test_a_store_that_is_away_stops_nothing(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: Any) -> None:
+        raise StoreUnreachable("The store did not answer.")
+
+    stops = StoredStops(file_store, "train", "abc", "night")
+    stops.ask("ana")
+    monkeypatch.setattr(file_store, "read", away)
+    with caplog.at_level(logging.WARNING):
+        assert stops.asked() is None
+    assert "so it goes on" in caplog.text
+
+
+def test_a_marker_is_seen_by_its_training_and_gone_when_the_result_stands(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+
+    def stage(inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any, **given: Any) -> dict[str, Any]:
+        log.progress(step=1)
+        ask_to_stop(runner.store, "train", STEP.key, "mlp", "ana")
+        seen.append(given["stops"].asked())
+        (out / "model.json").write_text("{}")
+        return {}
+
+    monkeypatch.setattr(train, "run", stage)
+    runner.run(STEP)
+    assert seen[0] is not None
+    assert list(runner.store.names("stops/")) == []
+
+
+def test_a_marker_that_came_too_late_does_not_stop_the_training_computed_again(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+
+    def stage(inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any, **given: Any) -> dict[str, Any]:
+        seen.append(given["stops"].asked())
+        (out / "model.json").write_text("{}")
+        return {}
+
+    monkeypatch.setattr(train, "run", stage)
+    runner.run(STEP)
+    StoredStops(runner.store, runner_module.TRAIN, STEP.key, runner.run_id).ask("ana")
+    runner.run(STEP, force=True)
+    assert seen == [None, None]
+
+
+@pytest.mark.parametrize("ended_by", [KeyboardInterrupt(), SystemExit(143), ValueError("the disk is gone")])
+def test_a_marker_that_a_dead_training_left_stops_its_retry_and_no_other_run(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, ended_by: BaseException
+) -> None:
+    seen: list[str | None] = []
+
+    def dies(inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any, **given: Any) -> dict[str, Any]:
+        log.progress(step=1)
+        ask_to_stop(runner.store, "train", STEP.key, "mlp", "ana")
+        raise ended_by
+
+    def trains(inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any, **given: Any) -> dict[str, Any]:
+        seen.append(given["stops"].asked())
+        raise ValueError("not yet")
+
+    monkeypatch.setattr(train, "run", dies)
+    with pytest.raises(type(ended_by)):
+        runner.run(STEP)
+    with pytest.raises(MissingArtifact, match="it is failed: nothing to stop"):
+        ask_to_stop(runner.store, "train", STEP.key, "mlp", "ana")
+    monkeypatch.setattr(train, "run", trains)
+    for run_id in ("another", runner.run_id):
+        with pytest.raises(ValueError, match="not yet"):
+            Runner(runner.settings, run_id=run_id).run(STEP)
+    assert seen[0] is None
+    assert seen[1] is not None and seen[1].startswith("ana at 20")
+
+
+def test_force_takes_a_marker_away_although_no_result_stands(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+
+    def stage(inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any, **given: Any) -> dict[str, Any]:
+        seen.append(given["stops"].asked())
+        (out / "model.json").write_text("{}")
+        return {}
+
+    monkeypatch.setattr(train, "run", stage)
+    StoredStops(runner.store, "train", STEP.key, runner.run_id).ask("ana")
+    runner.run(STEP, force=True)
+    assert seen == [None]
+
+
+def test_a_marker_that_names_no_run_is_nobody_s(file_store: Store) -> None:
+    file_store.write("stops/train/abc.json", b'{"by": "ana", "at": "2026-11-01T00:00:00+00:00"}')
+    assert StoredStops(file_store, "train", "abc", "").asked() is None

@@ -1,0 +1,206 @@
+"""What people are told of a run, made from what the run left in the store."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from meli_tasks.execution.progress_log import live_name
+from meli_tasks.notifications import failures
+from meli_tasks.notifications import message as notice
+from meli_tasks.notifications import render as notice_text
+from meli_tasks.notifications.failures import Failure
+from meli_tasks.notifications.message import DagRun, Notice
+from meli_tasks.settings import Settings
+from meli_tasks.store import Store
+from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.registry import Registry
+from tests.past_run import PastRun
+
+RUN = DagRun("meli_training", "scheduled__2026-11-20", began=datetime.now(UTC) - timedelta(minutes=12))
+SETTINGS = Settings.from_environment({"MELI_HOME": "/nowhere", "MELI_AIRFLOW_URL": "http://airflow:8080"})
+
+
+def preview(store: Store, run: PastRun, nothing_new: str = "") -> None:
+    seen = {"cached": 4, "saved_seconds": 2_040.0, "nothing_new": nothing_new}
+    store.write(f"{run.plan.name.removesuffix('.json')}/preview.json", json.dumps(seen).encode())
+
+
+def ended(store: Store, run: PastRun, promoted: str | None, reason: str = "because", **changes: Any) -> Notice:
+    """The notice of a run that was measured and decided, as the pipeline leaves it."""
+    measured = {**run.evaluation(), "failed": [], **changes}
+    report = {**measured, "scores": json.loads(_scores(store, measured["key"]))}
+    store.write(f"{run.plan.name.removesuffix('.json')}/evaluated.json", json.dumps(report).encode())
+    Registry(store, Tracking("", store)).apply(run.plan, measured, run.promotion(measured, promoted, reason))
+    return notice.of_end(SETTINGS, store, replace(RUN, run_id=run.run_id), succeeded=True)
+
+
+def _scores(store: Store, key: str) -> bytes:
+    blob = store.read(f"evaluate/{key}/attempt1/scores.json")
+    assert blob
+    return blob.data
+
+
+def test_a_promotion_says_who_why_how_good_what_was_saved_and_how_to_go_back(file_store: Store) -> None:
+    first = ended(file_store, PastRun(file_store, "first", {"cnn": 0.90}), "cnn")
+    assert first.rollback == ""  # nobody to go back to
+    run = PastRun(file_store, RUN.run_id, seed=1)
+    preview(file_store, run)
+    told = ended(file_store, run, "mlp", "mlp becomes champion", champion="cnn", ledger=1)
+    assert (told.verdict, told.title) == ("promoted", "mlp is the new champion: balanced accuracy 0.9400")
+    assert told.lines[0] == "mlp becomes champion"
+    assert re.fullmatch(r"Took \d+ min; 34 min saved by what was there already", told.lines[-1])
+    assert [(model.name, model.note) for model in told.models] == [("mlp", "champion"), ("cnn", "champion before")]
+    assert told.rollback == "meli rollback --to 1"
+    assert told.links == (("DAG run", f"http://airflow:8080/dags/meli_training/runs/{RUN.run_id}"),)
+
+
+def test_the_rollback_that_is_told_puts_the_champion_before_back(file_store: Store) -> None:
+    ended(file_store, PastRun(file_store, "first", {"cnn": 0.90}), "cnn")
+    told = ended(file_store, PastRun(file_store, "second", seed=1), "mlp", ledger=1)
+    number = int(told.rollback.removeprefix("meli rollback --to "))
+    registry = Registry(file_store, Tracking("", file_store))
+    back = registry.rollback("a test", number)
+    assert back.champion and back.champion.set_name == "cnn"
+
+
+def test_a_champion_that_stays_is_told_only_to_who_wants_everything(file_store: Store) -> None:
+    ended(file_store, PastRun(file_store, "first"), "mlp")
+    told = ended(file_store, PastRun(file_store, "second", seed=1), None, "mlp stays champion: no gain", ledger=1)
+    assert (told.verdict, told.title, told.lines[0]) == ("kept", "mlp stays champion", "mlp stays champion: no gain")
+    assert [told.matters(wish) for wish in ("always", "changes", "failures")] == [True, False, False]
+
+
+def test_a_failed_training_in_a_good_run_is_named_with_its_message_and_matters(file_store: Store) -> None:
+    run = PastRun(file_store, accuracies={"mlp": 0.94})
+    run.plan.sets["mlp_1"] = replace(run.plan.sets["mlp"], name="mlp_1", params={"architecture": "mlp", "seed": 7})
+    run.plan.save(file_store)
+    note = {"state": "failed", "error": "The loss is not finite at step 12.", "at": "2026-11-20T03:06:00+00:00"}
+    file_store.write(live_name("train", run.plan.sets["mlp_1"].key), json.dumps(note).encode())
+    told = ended(file_store, run, None, failed=["mlp_1"])
+    assert [(f.label, f.message) for f in told.failures] == [("train [mlp_1]", note["error"])]
+    assert told.verdict == "kept" and told.matters("failures")
+    # Airflow's own word for it, with a link, comes before what was pieced together.
+    kept = Failure("train_mlp", "mlp_1", "Diverged", datetime.now(UTC).isoformat(), "http://log")
+    failures.keep(file_store, RUN.run_id, kept, 1)
+    assert notice.of_end(SETTINGS, file_store, RUN, succeeded=True).failures == (kept,)
+
+
+def test_a_night_without_news_says_what_it_saved(file_store: Store) -> None:
+    run = PastRun(file_store)
+    preview(file_store, run, nothing_new="The same titles, sets and champion as before")
+    told = notice.of_end(SETTINGS, file_store, RUN, succeeded=True)
+    assert (told.verdict, told.title) == ("nothing new", "Nothing new: 34 min saved")
+    assert told.lines[0] == "The same titles, sets and champion as before."
+    assert not told.matters("changes")
+
+
+def test_a_run_by_hand_that_was_measured_all_the_same_is_no_night_without_news(file_store: Store) -> None:
+    run = PastRun(file_store)
+    preview(file_store, run, nothing_new="The same titles")
+    assert ended(file_store, run, None).verdict == "kept"
+
+
+def test_a_run_that_failed_before_it_had_a_plan(file_store: Store) -> None:
+    old = Failure("plan", "", "an earlier try", "2026-11-19T00:00:00+00:00")
+    now = Failure("plan", "", "no file titles.csv", datetime.now(UTC).isoformat(), "http://log")
+    failures.keep(file_store, RUN.run_id, old)
+    assert notice.of_end(SETTINGS, file_store, RUN, succeeded=False).failures == ()
+    failures.keep(file_store, RUN.run_id, now)
+    told = notice.of_end(SETTINGS, file_store, RUN, succeeded=False)
+    assert (told.verdict, told.title, told.failures) == ("failed", "The run failed: plan", (now,))
+
+
+def test_a_run_that_was_ended_by_its_time_limit(file_store: Store) -> None:
+    told = notice.of_end(SETTINGS, file_store, replace(RUN, reason="timed_out"), succeeded=False)
+    assert told.title == "The run failed: timed out"
+    assert "longer than the DAG allows" in told.lines[0]
+
+
+def test_a_late_run_says_how_far_it_is(file_store: Store) -> None:
+    run = PastRun(file_store, accuracies={"mlp": 0.94})
+    for number, state in enumerate(("running", "failed"), 1):
+        step = replace(run.plan.sets["mlp"], name=f"cnn_{number}", params={"architecture": "cnn", "seed": number})
+        run.plan.sets[step.name] = step
+        note = {"state": state, "epoch": 3, "seconds_left": 300.0, "at": "2026-11-20T03:16:20+00:00"}
+        file_store.write(live_name("train", step.key), json.dumps(note).encode())
+    run.plan.save(file_store)
+    queued = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+    told = notice.of_a_late_run(SETTINGS, file_store, replace(RUN, queued=queued, state="running"), 240)
+    assert told.title == "The run is late: not done 4.0 h after it was queued"
+    assert told.lines[0].startswith("Queued at 2026-11-20 03:00 UTC, due ") and "running now" in told.lines[0]
+    assert told.lines[1:] == (
+        "2 of 4 steps are done.",
+        "train cnn_1: running, epoch 3, about 5 min left; last heard of at 03:16 UTC",
+        "train cnn_2: failed",
+    )
+    assert told.matters("failures")
+
+
+def test_the_name_tells_runs_verdicts_and_clears_apart() -> None:
+    told = Notice("nothing new", DagRun("d", "manual__2026-11-20T03:00:00+00:00"), "t")
+    assert told.name == "notices/manual__2026-11-20T03-00-00-00-00/nothing-new.json"
+    again = replace(told, verdict="failed", dag_run=replace(told.dag_run, clears=2))
+    assert again.name == "notices/manual__2026-11-20T03-00-00-00-00/failed-2.json"
+
+
+@pytest.fixture
+def hostile() -> Notice:
+    """A notice whose every text holds signs that mean something to Slack and to HTML."""
+    bad = "<b>&\"'>`|"
+    return Notice(
+        "failed",
+        DagRun("meli_training", f"run{bad}"),
+        f"title{bad}\nsecond line",
+        (f"line{bad}",),
+        (notice.Model(f"set{bad}", 0.5, (0.4, 0.6), 0.9, "champion"),),
+        (Failure("train", f"of{bad}", f"why{bad}", "2026-11-20T00:00:00+00:00", "http://log/?a=1&b=2"),),
+        "meli rollback --to 3",
+        (("DAG run", "http://airflow/run"),),
+    )
+
+
+def test_slack_sees_its_marks_only_where_we_put_them(hostile: Notice) -> None:
+    text = notice_text.slack(hostile)
+    assert set(re.findall(r"<[^<>]*>", text)) == {
+        "<http://airflow/run|DAG run>",
+        "<http://log/?a=1&b=2|train [of&lt;b&gt;&amp;\"'&gt;`|]>",
+    }
+    assert re.search(r"```\nmodel +balanced accuracy +95 % interval +top 5\n.*0\.5000.*champion\n```", text)
+
+
+def test_the_page_is_well_formed_and_shows_every_text(hostile: Notice) -> None:
+    class Reader(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.open: list[str] = []
+            self.text = ""
+            self.links: list[str | None] = []
+
+        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+            assert tag != "b"
+            self.open += [] if tag in ("meta", "br") else [tag]
+            self.links += [value for name, value in attributes if name == "href"]
+
+        def handle_endtag(self, tag: str) -> None:
+            assert self.open.pop() == tag
+
+        def handle_data(self, data: str) -> None:
+            self.text += data
+
+    reader = Reader()
+    reader.feed(notice_text.html(hostile))
+    assert reader.open == []
+    for text in (hostile.title, hostile.lines[0], hostile.models[0].name, hostile.failures[0].message, "0.5000"):
+        assert text in reader.text
+    assert reader.links == ["http://log/?a=1&b=2", "http://airflow/run"]
+
+
+def test_the_subject_is_one_line(hostile: Notice) -> None:
+    assert notice_text.subject(hostile).startswith("[meli] title<b>") and "\n" not in notice_text.subject(hostile)

@@ -1,0 +1,102 @@
+"""A run's steps, and a training while it goes on."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from meli_tasks.artifacts.manifest import manifest_name
+from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.execution.progress_log import live_name
+from meli_tasks.ledger import Ledger
+from meli_tasks.pages import Pages
+from tests.pages.told import Counting, evaluate, promote
+from tests.past_run import PastRun
+
+
+def test_a_run_tells_what_it_computed_found_and_still_has_to_do(store: Counting) -> None:
+    run = PastRun(store, accuracies={"mlp": 0.94, "cnn": 0.92, "cnn_2": 0.9})
+    for name, made_by in {"mlp": run.run_id, "cnn": "another run"}.items():
+        manifest = json.loads(store.read(manifest_name("train", run.models[name])).data)
+        manifest["about"]["run_id"] = made_by
+        store.write(manifest_name("train", run.models[name]), json.dumps(manifest).encode())
+    key = run.models["cnn_2"]
+    store.delete(manifest_name("train", key))
+    note = {"run_id": run.run_id, "state": "running", "epoch": 2, "epochs": 5, "seconds_left": 4.0}
+    store.write(live_name("train", key), json.dumps(note).encode())
+    page = Pages(store).run(run.plan.name)
+    states = {step["name"]: step["state"] for step in page["steps"] if step["stage"] == "train"}
+    assert states == {"mlp": "computed", "cnn": "already there", "cnn_2": "running"}
+    progress = next(step["progress"] for step in page["steps"] if step["name"] == "cnn_2")
+    assert (progress["epoch"], progress["epochs"], progress["seconds_left"]) == (2, 5, 4.0)
+    assert not page["measured"]
+    assert page["decision"] is None
+
+
+def test_a_run_shows_its_own_decision_and_its_evaluation(store: Counting) -> None:
+    run = PastRun(store)
+    evaluate(run)
+    promote(run, "mlp")
+    Ledger(store).append(1, action="keep", reason="of another run", by="x", evidence={"plan": "plans/x/y.json"})
+    page = Pages(store).run(run.plan.name)
+    assert page["decision"]["reason"] == "it is better"
+    assert page["decision"]["gain"] == 0.02
+    assert page["measured"]
+    assert [step["stage"] for step in page["steps"]][-1] == "evaluate"
+
+
+class TestTraining:
+    @pytest.fixture
+    def run(self, store: Counting) -> PastRun:
+        return PastRun(store)
+
+    def note(self, run: PastRun, store: Counting, **values: Any) -> None:
+        note = {"run_id": run.run_id, "at": datetime.now(UTC).isoformat(), **values}
+        store.write(live_name("train", run.models["mlp"]), json.dumps(note).encode())
+
+    def gone(self, run: PastRun, store: Counting) -> None:
+        store.delete(manifest_name("train", run.models["mlp"]))
+
+    def test_before_it_starts_it_waits(self, run: PastRun, store: Counting) -> None:
+        self.gone(run, store)
+        page = Pages(store).training(run.plan.name, "mlp")
+        assert (page["state"], page["epochs"]) == ("waiting", [])
+
+    def test_while_it_trains_its_curves_grow(
+        self, run: PastRun, store: Counting, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("meli_tasks.pages.run_page.LIVE_SECONDS", -1.0)
+        self.gone(run, store)
+        pages = Pages(store)
+        self.note(run, store, state="running", epoch=1, history=[], losses=[[1, 2.5]], seconds_left=9.0)
+        first = pages.training(run.plan.name, "mlp")
+        self.note(run, store, state="running", epoch=2, history=[{"epoch": 1}], losses=[[1, 2.5], [2, 2.0]])
+        second = pages.training(run.plan.name, "mlp")
+        assert (first["state"], first["epochs"], first["progress"]["seconds_left"]) == ("running", [], 9.0)
+        assert (second["epochs"], second["losses"]) == ([{"epoch": 1}], [[1, 2.5], [2, 2.0]])
+
+    def test_a_failed_one_says_why(self, run: PastRun, store: Counting) -> None:
+        self.gone(run, store)
+        self.note(run, store, state="failed", error="the loss is not finite at step 7", history=[{"epoch": 1}])
+        page = Pages(store).training(run.plan.name, "mlp")
+        assert (page["state"], page["error"]) == ("failed", "the loss is not finite at step 7")
+        assert page["epochs"] == [{"epoch": 1}]
+
+    def test_a_done_one_has_its_history_and_who_made_it(self, run: PastRun, store: Counting) -> None:
+        page = Pages(store).training(run.plan.name, "mlp")
+        assert (page["state"], page["kept_epoch"], page["seconds"], page["hit"]) == ("done", 3, 30.0, True)
+        assert [epoch["train_loss"] for epoch in page["epochs"]] == [1, 1 / 2, 1 / 3]
+
+    def test_another_runs_failure_is_not_this_ones(self, run: PastRun, store: Counting) -> None:
+        self.gone(run, store)
+        self.note(run, store, state="failed", error="no")
+        note = json.loads(store.read(live_name("train", run.models["mlp"])).data)
+        store.write(live_name("train", run.models["mlp"]), json.dumps({**note, "run_id": "another"}).encode())
+        assert Pages(store).training(run.plan.name, "mlp")["state"] == "waiting"
+
+    def test_an_unknown_set_is_named(self, run: PastRun, store: Counting) -> None:
+        with pytest.raises(MissingArtifact, match="no set 'rnn'; it has mlp, cnn"):
+            Pages(store).training(run.plan.name, "rnn")

@@ -1,0 +1,46 @@
+"""What runs leave for the pages, and a store that tells what they read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from meli_tasks.ledger import Champion, Ledger
+from meli_tasks.store.file import FileStore
+from tests.past_run import PastRun
+
+
+class Counting(FileStore):
+    """A store that tells which names were read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.reads: list[str] = []
+
+    def read(self, name: str) -> Any:
+        self.reads.append(name)
+        return super().read(name)
+
+
+def evaluate(run: PastRun, failed: tuple[str, ...] = (), **others: tuple[str, float]) -> dict[str, Any]:
+    """What the task evaluate leaves beside the plan."""
+    measured = run.evaluation(**others)
+    scores = {label: run._scores(accuracy) for label, accuracy in run.accuracies.items()}
+    scores |= {label: run._scores(accuracy) for label, (_, accuracy) in others.items()}
+    report = {**measured, "failed": list(failed), "scores": scores, "run_id": run.run_id}
+    run.store.write(f"{run.plan.folder}/evaluated.json", json.dumps(report).encode())
+    return measured
+
+
+def promote(run: PastRun, label: str, expected_last: int = 0) -> Champion:
+    """What the task promote leaves in the ledger."""
+    champion = Champion(
+        train=run.models[label], set_name=label, balanced_accuracy=run.accuracies[label], interval=(0.9, 0.95),
+        run_id=run.run_id, as_of="2026-11-20", fingerprint="f" * 64,
+    )  # fmt: skip
+    evidence = {"plan": run.plan.name, "run_id": run.run_id, "gain": 0.02, "probability": 0.97}
+    Ledger(run.store).append(
+        expected_last, action="promote", champion=champion, reason="it is better", by=run.run_id, evidence=evidence
+    )
+    return champion

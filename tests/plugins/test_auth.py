@@ -1,0 +1,85 @@
+"""Who may see the pages: every address of the application is walked, as nobody, as users, as admin."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.airflow_process import ROOT, InAirflow
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
+
+Seen = dict[str, dict[str, int]]
+FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+
+
+def walked(in_airflow: InAirflow, folder: Path, manager: str) -> Seen:
+    more = {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",
+        "AIRFLOW__CORE__AUTH_MANAGER": manager,
+        "AIRFLOW__API_AUTH__JWT_SECRET": "only-for-this-test-" * 4,
+        "AIRFLOW__API__SECRET_KEY": "another-one-for-this-test",
+    }
+    made = in_airflow("-m", "airflow", "db", "migrate", **more)
+    assert made.returncode == 0, made.stderr[-2000:]
+    done = in_airflow(str(ROOT / "tests" / "plugins" / "walk.py"), **more)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("WALKED ")]
+    assert lines, done.stderr[-3000:]
+    seen: Seen = json.loads(lines[-1].removeprefix("WALKED "))
+    return seen
+
+
+@pytest.fixture(scope="module")
+def with_fab(in_airflow: InAirflow, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    folder = tmp_path_factory.mktemp("fab")
+    seen = walked(in_airflow, folder, FAB)
+    with sqlite3.connect(folder / "airflow.db") as database:
+        assert database.execute("select count(*) from ab_user").fetchone() == (2,)
+    return seen
+
+
+@pytest.fixture(scope="module")
+def with_simple(in_airflow: InAirflow, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    return walked(in_airflow, tmp_path_factory.mktemp("simple"), SIMPLE)
+
+
+@pytest.mark.parametrize("manager", ["with_fab", "with_simple"])
+def test_nobody_sees_anything(manager: str, request: pytest.FixtureRequest) -> None:
+    seen: Seen = request.getfixturevalue(manager)
+    assert set(seen["nobody"].values()) == {401}
+    assert set(seen["nobody by cookie"].values()) == {401}
+    assert "GET /openapi.json" in seen["nobody"]
+    assert "GET /static/pages.js" in seen["nobody"]
+    assert len(seen["nobody"]) > 200
+
+
+@pytest.mark.parametrize("manager", ["with_fab", "with_simple"])
+def test_a_forged_token_opens_nothing(manager: str, request: pytest.FixtureRequest) -> None:
+    seen: Seen = request.getfixturevalue(manager)
+    assert set(seen["forged"].values()) <= {401, 403}
+
+
+def test_a_user_without_the_right_gets_the_program_and_no_data(with_fab: Seen) -> None:
+    for address, status in with_fab["user"].items():
+        method, path = address.split(" ")
+        if path.startswith("/static/") and path.endswith((".js", ".svg")) and "nothing" not in path:
+            assert status == (200 if method in ("GET", "HEAD") else 405), address
+        else:
+            assert status in (403, 404, 405), address
+            assert status == 403 or path.startswith("/static/"), address
+    assert with_fab["user by cookie"] == {"GET /api/models": 403}
+
+
+@pytest.mark.parametrize("manager", ["with_fab", "with_simple"])
+def test_who_may_read_the_dag_sees_the_pages(manager: str, request: pytest.FixtureRequest) -> None:
+    seen: Seen = request.getfixturevalue(manager)
+    admin = seen["admin"]
+    for path in ("/api/models", "/api/decisions", "/api/mlflow", "/openapi.json", "/static/pages.js", "/api/runs/a/b"):
+        assert admin[f"GET {path}"] == 200, path
+    assert (admin["GET /docs"], admin["GET /nothing"], admin["POST /api/models"]) == (404, 404, 405)
+    assert not {401, 403, 500, 503} & set(admin.values())
+    assert seen["admin by cookie"] == {"GET /api/models": 200}

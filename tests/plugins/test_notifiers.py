@@ -1,0 +1,95 @@
+"""Who is told of a run, by Airflow's own callbacks; and that telling costs nothing where nobody is to be told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.airflow_process import InAirflow
+from tests.notifications import sinks
+
+pytestmark = pytest.mark.airflow
+
+GOOD = {"source": "sample:rows=2500,seed=3", "sets": ["quick_mlp"]}
+BAD = {"source": "/no/such/titles.csv", "sets": ["quick_mlp"]}
+SHOW = """
+import json
+from meli_training import dag
+alerts = [[alert.interval.total_seconds(), alert.callback.path, alert.callback.kwargs] for alert in dag.deadline or []]
+ended = [type(callback).__name__ for callback in (dag.on_success_callback, dag.on_failure_callback) if callback]
+failed = [type(callback).__name__ for callback in dag.get_task("ingest").on_failure_callback or []]
+print(json.dumps([ended, failed, alerts]))
+"""
+LATE = """
+import asyncio, json, sys
+from airflow._shared.module_loading import import_string
+late = import_string("meli_airflow.notifiers.RunLate")
+async def main():
+    await late(minutes=240.0, context=json.loads(sys.argv[1]))
+asyncio.run(main())
+"""
+
+
+def shown(in_airflow: InAirflow, **settings: str) -> list[list[object]]:
+    done = in_airflow("-c", SHOW, **settings)
+    assert done.returncode == 0, done.stderr[-2000:]
+    answer: list[list[object]] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def test_without_a_channel_the_dag_has_no_callbacks(in_airflow: InAirflow) -> None:
+    assert shown(in_airflow) == [[], [], []]
+
+
+def test_with_a_channel_its_runs_are_told_of_and_have_a_deadline(in_airflow: InAirflow) -> None:
+    ended, failed, alerts = shown(in_airflow, MELI_WEBHOOK="http://127.0.0.1:1/x", MELI_DEADLINE_MINUTES="90")
+    assert ended == ["RunEnded", "RunEnded"] and failed == ["TaskFailed"]
+    assert alerts == [[5400.0, "meli_airflow.notifiers.RunLate", {"minutes": 90.0}]]
+    assert shown(in_airflow, MELI_EMAIL="a@b.c", MELI_DEADLINE_MINUTES="0")[2] == []
+
+
+def test_a_good_and_a_bad_run_are_told_each_once_with_verdict_and_links(
+    in_airflow: InAirflow, airflow_database: None, tmp_path: Path
+) -> None:
+    with sinks.webhook() as web:
+        script = str(Path(__file__).parent / "notified_run.py")
+        # dag.test() of Airflow 3.3.2 cannot end a run that has a deadline; the scheduler can.
+        wishes = {"MELI_WEBHOOK": web.url, "MELI_DEADLINE_MINUTES": "0", "MELI_STORE": (tmp_path / "store").as_uri()}
+        done = in_airflow(script, json.dumps(GOOD), json.dumps(BAD), **wishes)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (good, state), (bad, failed) = json.loads(done.stdout.splitlines()[-1])
+    assert (state, failed) == ("success", "failed")
+    good, bad = quote(good, safe=":+"), quote(bad, safe=":+")
+    assert len(web.bodies) == 2, done.stderr[-3000:]
+    promoted, told = (body["text"] for body in web.bodies)
+    assert promoted.startswith("🏆 *quick_mlp is the new champion: balanced accuracy ")
+    assert "quick_mlp" in promoted.split("```")[1] and f"/dags/meli_training/runs/{good}|DAG run>" in promoted
+    assert told.startswith("❌ *The run failed: plan*")
+    assert "/no/such/titles.csv" in told and f"/runs/{bad}/tasks/plan|plan>" in told
+
+
+def late(in_airflow: InAirflow, run_id: str, state: str = "running", **settings: str) -> None:
+    """A missed deadline, as the triggerer handles it."""
+    run = {"dag_id": "meli_training", "dag_run_id": run_id, "state": state, "start_date": None}
+    context = {"dag_run": {**run, "queued_at": "2026-11-20T03:00:00Z"}, "deadline": {"id": "1"}}
+    done = in_airflow("-c", LATE, json.dumps(context), **settings)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_late_run_is_told_once_and_one_that_ended_in_time_never(in_airflow: InAirflow) -> None:
+    with sinks.webhook() as web:
+        for state in ("running", "running", "failed"):
+            late(in_airflow, "slow" if state == "running" else "failed in time", state, MELI_WEBHOOK=web.url)
+    [body] = web.bodies
+    assert body["text"].startswith("⏰ *The run is late: not done 4.0 h after it was queued*")
+
+
+def test_a_store_that_is_away_keeps_nobody_from_being_told(in_airflow: InAirflow) -> None:
+    away = {"MELI_STORE": "s3://meli/x", "MELI_S3_ENDPOINT": "http://127.0.0.1:1"}
+    with sinks.webhook() as web:
+        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+        late(in_airflow, "lost", MELI_WEBHOOK=web.url, **away, **keys)
+    assert "the store cannot be read" in web.bodies[0]["text"]

@@ -1,0 +1,60 @@
+"""A search as the tests here make it, and who watches it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from meli_tasks.core.hyperparameters import Train
+from meli_tasks.execution.runner import Result, Runner, Step
+from meli_tasks.planning.request import Request
+from meli_tasks.search import Asked, Outcome, Search, Trial
+from meli_tasks.settings import Settings
+
+SOURCE = "sample:rows=400,seed=1"
+SMALL = {"preprocess.max_ngrams": 50, "embed.dimensions": 4, "embed.epochs": 1, "preprocess.max_words": 100}
+
+
+class Watching:
+    """Counts the trials; `after` is called with each, and may raise."""
+
+    def __init__(self, after: Callable[[Trial], None] = lambda trial: None) -> None:
+        self.trials: list[Trial] = []
+        self.told: list[dict[str, Any]] = []
+        self.hits: list[bool] = []
+        self.after = after
+
+    def preparing(self, step: Step) -> None: ...
+
+    def prepared(self, step: Step, result: Result) -> None:
+        self.hits.append(result.hit)
+
+    def progress(self, told: dict[str, Any]) -> None:
+        self.told.append(told)
+
+    def tried(self, trial: Trial, best: Trial | None) -> None:
+        self.trials.append(trial)
+        self.after(trial)
+
+
+def good(params: Train) -> float:
+    return 0.9 - 0.1 * abs(math.log10(params.learning_rate) + 2) - 0.1 * params.dropout
+
+
+def request(settings: Settings, **params: Any) -> Request:
+    return Request.check({"source": SOURCE, "sets": ["quick_mlp"], **params}, settings)
+
+
+def searched(
+    settings: Settings,
+    watching: Watching | None = None,
+    run_id: str = "run",
+    params: Any = None,
+    clock: Callable[[], float] = time.monotonic,
+    **asked: Any,
+) -> Outcome:
+    wanted = Asked(**{"minutes": 60, "start": "quick_mlp", "most_trials": 6, **asked})
+    runner = Runner(settings, run_id=run_id)
+    return Search(wanted, request(settings, **(params or {})), runner, watching or Watching(), clock=clock).run()

@@ -1,0 +1,166 @@
+"""Sources behind http:// and https://, from a server that can be told to misbehave."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from meli_tasks.core.errors import BadData, MeliError, StoreRefused, StoreUnreachable
+from meli_tasks.settings import Settings
+from meli_tasks.sources import fetch, web
+from tests.sources.test_sources import DATA, OTHER, fetched, identity
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "fetched"
+
+
+class Site:
+    """A web server of files; `headers` go out with every answer."""
+
+    def __init__(self) -> None:
+        self.files = {"/titles.csv": DATA}
+        self.headers: dict[str, str] = {}
+        self.status: dict[str, int] = {}
+        self.cut = 0
+        self.asked: list[str] = []
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                self.answer(body=False)
+
+            def do_GET(self) -> None:
+                self.answer(body=True)
+
+            def answer(self, body: bool) -> None:
+                path = self.path.partition("?")[0]
+                site.asked.append(f"{self.command} {path}")
+                data = site.files.get(path)
+                status = site.status.get(self.command) or (200 if data is not None else 404)
+                self.send_response(status)
+                for name, value in site.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data or b"")))
+                self.end_headers()
+                if body and data and status == 200:
+                    self.wfile.write(data[: len(data) - site.cut])
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    served = Site()
+    thread = threading.Thread(target=served.server.serve_forever, args=(0.05,))
+    thread.start()
+    yield served
+    served.server.shutdown()
+    thread.join()
+    served.server.server_close()
+
+
+def test_a_file_on_the_web(site: Site, target: Path) -> None:
+    site.headers = {"ETag": '"abc"'}
+    assert fetched(f"{site.url}/titles.csv?token=1", target) == {"titles.csv": DATA}
+
+
+@pytest.mark.parametrize("headers", [{"ETag": '"abc"'}, {"Last-Modified": "Sat, 21 Nov 2026 20:00:00 GMT"}])
+def test_headers_that_tell_the_content_save_the_download(site: Site, headers: dict[str, str]) -> None:
+    site.headers = headers
+    before = identity(f"{site.url}/titles.csv")
+    assert site.asked == ["GET /titles.csv"]
+    site.headers = {name: value.replace("abc", "def").replace("20:00", "20:01") for name, value in headers.items()}
+    assert identity(f"{site.url}/titles.csv") != before
+
+
+def test_without_such_headers_the_content_is_hashed(site: Site) -> None:
+    before = identity(f"{site.url}/titles.csv")
+    site.files["/titles.csv"] = OTHER
+    assert identity(f"{site.url}/titles.csv") != before
+
+
+def test_a_server_that_refuses_head_will_do(site: Site, target: Path) -> None:
+    site.status = {"HEAD": 405}
+    assert fetched(f"{site.url}/titles.csv", target) == {"titles.csv": DATA}
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (404, BadData, "is not there"),
+        (403, StoreRefused, "answered 403"),
+        (401, StoreRefused, "answered 401"),
+        (429, StoreUnreachable, "answered 429"),
+        (503, StoreUnreachable, "answered 503"),
+    ],
+)
+def test_a_refusal_is_told(site: Site, status: int, error: type[Exception], message: str) -> None:
+    site.status = {"HEAD": status, "GET": status}
+    with pytest.raises(error, match=message):
+        identity(f"{site.url}/titles.csv")
+
+
+def test_a_download_cut_off_leaves_nothing(site: Site, target: Path) -> None:
+    site.headers = {"ETag": '"abc"'}
+    site.cut = 5
+    with pytest.raises(StoreUnreachable):
+        fetched(f"{site.url}/titles.csv", target)
+    assert list(target.iterdir()) == []
+
+
+def test_a_window_of_addresses(site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    site.files = {"/2026-11-19/titles.csv": DATA, "/2026-11-21/titles.csv": OTHER}
+    site.headers = {"ETag": '"abc"'}
+    address = f"{site.url.replace('://', '://user:secret@')}/{{ds}}/titles.csv?signature=secret"
+    found = fetched(address, tmp_path / "fetched", as_of=date(2026, 11, 21), window_days=3)
+    assert found == {"2026-11-19-titles.csv": DATA, "2026-11-21-titles.csv": OTHER}
+    assert "nothing for 1 of its 3 days" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_an_address_that_refuses_is_not_a_day_without_a_file(site: Site, target: Path) -> None:
+    site.files = {"/2026-11-21.csv": DATA}
+    site.status = {"GET": 403}
+    with pytest.raises(StoreRefused, match="answered 403"):
+        fetched(f"{site.url}/{{ds}}.csv", target, as_of=date(2026, 11, 21), window_days=2)
+
+
+def test_an_unreachable_server_may_be_retried() -> None:
+    with pytest.raises(StoreUnreachable, match="Nothing usable came from") as caught:
+        identity("http://user:secret@127.0.0.1:9/titles.csv?signature=secret")
+    assert not caught.value.permanent
+    assert "secret" not in str(caught.value)
+
+
+def test_secrets_of_an_address_stay_out_of_every_message(site: Site, tmp_path: Path) -> None:
+    signed = f"{site.url.replace('://', '://user:secret@')}/titles.csv?signature=secret"
+    messages = [
+        failing(lambda: fetch(signed, tmp_path, Settings(), identity="another")),
+        failing(lambda: identity("ftp://user:secret@host/titles.csv")),
+        failing(lambda: identity("https://user:secret@host/{ds}.csv?signature=secret")),
+        failing(lambda: identity("http://user:secret@/titles.csv?signature=secret")),
+    ]
+    assert [message for message in messages if "secret" in message] == []
+
+
+def test_secrets_of_a_redirect_stay_out_of_the_message() -> None:
+    said = web._said(ValueError("max retries exceeded with url: /a.csv?X-Amz-Signature=secret (caused by b)"))
+    assert said == "max retries exceeded with url: /a.csv?... (caused by b)"
+
+
+def failing(ask: Callable[[], object]) -> str:
+    with pytest.raises(MeliError) as caught:
+        ask()
+    assert caught.value.__cause__ is None  # a log would show its words too
+    return str(caught.value)

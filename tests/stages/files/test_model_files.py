@@ -1,0 +1,48 @@
+"""Files of a model that are not there, or do not belong together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.stages import train
+from meli_tasks.stages.files.model_files import load_model
+from meli_tasks.stages.log import SilentLog
+from tests.stages.small_titles import params_of, prepared
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, Path]:
+    return prepared(tmp_path)
+
+
+def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(MissingArtifact, match=r"model\.json is missing"):
+        load_model(tmp_path)
+
+
+def test_weights_of_another_model_are_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+    folders = [tmp_path / "narrow", tmp_path / "wide"]
+    for folder, width in zip(folders, (4, 8), strict=True):
+        folder.mkdir()
+        train.run(inputs, folder, params_of(epochs=1, hidden=(width,)), SilentLog())
+    (folders[0] / "model.safetensors").write_bytes((folders[1] / "model.safetensors").read_bytes())
+    with pytest.raises(BadData, match=r"does not fit model\.json"):
+        load_model(folders[0])
+
+
+@pytest.mark.parametrize("damage", ["other n-grams", "cut short"])
+def test_files_that_do_not_belong_together_are_bad_data(inputs: dict[str, Path], tmp_path: Path, damage: str) -> None:
+    train.run(inputs, tmp_path, params_of(epochs=1, ngram_dimensions=4), SilentLog())
+    weights, described = tmp_path / "model.safetensors", tmp_path / "model.json"
+    if damage == "cut short":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    else:
+        model = json.loads(described.read_text())
+        model["encoder"]["ngrams"].pop()
+        described.write_text(json.dumps(model))
+    with pytest.raises(BadData, match=r"does not fit model\.json"):
+        load_model(tmp_path)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from meli_tasks.stages.files.prefetch import ahead
+
+
+def test_items_come_in_their_order() -> None:
+    assert list(ahead(iter(range(100)))) == list(range(100))
+    assert list(ahead([])) == []
+
+
+def test_the_next_item_is_made_while_this_one_is_used_and_no_more() -> None:
+    made, begun = list[int](), threading.Event()
+
+    def items() -> Iterator[int]:
+        for item in range(5):
+            made.append(item)
+            if item == 1:
+                begun.set()
+            yield item
+
+    found = ahead(items())
+    assert next(found) == 0
+    assert begun.wait(10)  # made by another thread: nobody has asked for it here
+    assert made == [0, 1]
+    assert list(found) == [1, 2, 3, 4]
+
+
+def test_an_error_is_raised_in_its_turn() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise OSError(28, "No space left on device")
+
+    found = ahead(items())
+    assert next(found) == 1
+    with pytest.raises(OSError, match="No space left"):
+        next(found)
+
+
+def test_no_thread_is_left_behind_when_the_rest_is_not_wanted() -> None:
+    before = threading.active_count()
+    found = ahead(iter(range(10)))
+    assert next(found) == 0
+    assert threading.active_count() == before + 1
+    found.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before

@@ -1,0 +1,82 @@
+"""Rollbacks: how far back, past what was rolled back, to a decision."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.ledger import Ledger
+from tests.decided import MemoryStore, in_force, keep, promote
+
+
+def test_rollbacks_go_further_back_each_time(ledger: Ledger) -> None:
+    for label in "abc":
+        promote(ledger, label)
+        keep(ledger)
+    assert ledger.rollback("ana").reason == "back from c (5) to b (3)"
+    assert in_force(ledger) == "b"
+    keep(ledger)
+    decision = ledger.rollback("ana", reason="b is bad too")
+    assert (decision.number, decision.action, decision.by, decision.reason) == (9, "rollback", "ana", "b is bad too")
+    assert (decision.promotion, decision.previous) == (1, 3)
+    assert in_force(ledger) == "a"
+    with pytest.raises(MissingArtifact, match=r"Champion a \(decision 1\) is the first"):
+        ledger.rollback("ana")
+    assert in_force(ledger) == "a"
+
+
+def test_a_rollback_after_a_new_promotion_passes_over_what_was_rolled_back(ledger: Ledger) -> None:
+    for label in "abc":
+        promote(ledger, label)
+    ledger.rollback("ana")
+    promote(ledger, "d")
+    ledger.rollback("ana")
+    assert in_force(ledger) == "b"
+
+
+def test_a_rollback_to_a_decision_also_undoes_a_rollback(ledger: Ledger) -> None:
+    keep(ledger)
+    for label in "abc":
+        promote(ledger, label)
+    ledger.rollback("ana", to=2)
+    assert in_force(ledger) == "a"
+    ledger.rollback("ana", to=4)
+    assert in_force(ledger) == "c"
+    ledger.rollback("ana")
+    assert in_force(ledger) == "b"
+    for number, said in (
+        (0, "no decision 0"),
+        (99, "no decision 99"),
+        (1, "No champion was in force"),
+        (3, "in force already"),
+    ):
+        with pytest.raises(MissingArtifact, match=said):
+            ledger.rollback("ana", to=number)
+
+
+def test_a_model_promoted_twice_is_no_step_back(ledger: Ledger) -> None:
+    for label in ("a", "b", "b"):
+        promote(ledger, label)
+    ledger.rollback("ana")
+    assert in_force(ledger) == "a"
+
+
+@given(st.lists(st.sampled_from(["promote", "keep", "rollback"]), max_size=25))
+def test_any_course_of_decisions_ends_as_a_stack_of_champions_does(course: list[str]) -> None:
+    ledger = Ledger(MemoryStore())  # type: ignore[arg-type]
+    stack: list[str] = []
+    for index, action in enumerate(course):
+        if action == "promote":
+            promote(ledger, str(index))
+            stack.append(str(index))
+        elif action == "keep":
+            keep(ledger)
+        elif len(stack) > 1:
+            ledger.rollback("test")
+            stack.pop()
+        else:
+            with pytest.raises(MissingArtifact):
+                ledger.rollback("test")
+        assert in_force(ledger) == (stack[-1] if stack else None)

@@ -1,0 +1,289 @@
+"""The ledger leads and a real MLflow registry follows: promotion, retry, races, outage, rollback, loading by alias."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from meli_tasks.core.errors import Conflict
+from meli_tasks.stages import VERSIONS
+from meli_tasks.store import Store
+from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.registered_model import MODEL, pip_requirements
+from meli_tasks.tracking.registry import Registry
+from tests.past_run import PastRun
+from tests.servers import NOWHERE
+
+if TYPE_CHECKING:
+    from tests import servers
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def client(client: MlflowClient) -> MlflowClient:
+    with suppress(MlflowException):  # the server is shared, and so is the model's name; the first test meets none
+        client.delete_registered_model_alias(MODEL, "champion")
+    return client
+
+
+@pytest.fixture
+def registry(file_store: Store, tracking: Tracking) -> Registry:
+    return Registry(file_store, tracking)
+
+
+def past_run(store: Store, folder: Path, accuracies: dict[str, float] | None = None, ledger: int = 0) -> PastRun:
+    unique = uuid4().int % 10**9
+    run = PastRun(store, f"manual__{unique}", accuracies or {"mlp": 0.94, "cnn": 0.92}, seed=unique)
+    for name in run.accuracies:
+        run.with_real_model(name, folder / f"{unique}-{name}")
+    return run
+
+
+def promote(registry: Registry, run: PastRun, label: str | None) -> str | None:
+    """Let the run promote; the version that the alias is at afterwards."""
+    last = registry.ledger.last()
+    measured = {**run.evaluation(), "ledger": last.number if last else 0}
+    registry.apply(run.plan, measured, run.promotion(measured, label))
+    return aliased(registry)
+
+
+def aliased(registry: Registry) -> str | None:
+    client = MlflowClient(registry.tracking.uri)
+    return client.get_registered_model(MODEL).aliases.get("champion")
+
+
+def versions(client: MlflowClient, run: PastRun) -> list[str]:
+    keys = set(run.models.values())
+    found = client.search_model_versions(f"name = '{MODEL}'")
+    return [version.version for version in found if version.tags["meli.artifact_key"] in keys]
+
+
+def test_a_promotion_reaches_ledger_registry_and_alias(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    run = past_run(file_store, tmp_path)
+    version = promote(registry, run, "mlp")
+
+    champion = registry.champion()
+    assert champion is not None
+    assert (champion.train, champion.set_name, champion.run_id) == (run.models["mlp"], "mlp", run.run_id)
+    assert (champion.balanced_accuracy, champion.as_of, champion.fingerprint) == (0.94, "2026-11-20", "f" * 64)
+    decision = registry.ledger.last()
+    assert decision is not None
+    assert decision.evidence["models"] == run.models
+    assert decision.evidence["gates"]
+    assert registry.champion_on(datetime.now(UTC)) == champion
+    assert registry.champion_on(datetime(2020, 1, 1, tzinfo=UTC)) is None
+    # Only the promoted one has a version, in the training's own run.
+    assert versions(client, run) == [version]
+    found = client.get_model_version(MODEL, version)
+    assert found.description == "because"
+    training = client.get_run(found.run_id)
+    assert training.data.tags["meli.artifact_key"] == run.models["mlp"]
+    assert training.info.status == "FINISHED"
+    assert training.info.end_time - training.info.start_time == 30_000  # registering did not open it again
+
+
+def test_a_retried_task_decides_once(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    run = past_run(file_store, tmp_path)
+    measured = run.evaluation()
+    first = registry.apply(run.plan, measured, run.promotion(measured, "mlp"))
+    again = Registry(file_store, registry.tracking).apply(run.plan, measured, run.promotion(measured, "mlp"))
+    assert again == first
+    assert len(registry.ledger.decisions()) == 1
+    assert len(versions(client, run)) == 1
+    assert registry.sync().changed is False
+
+
+def test_a_task_retried_after_a_conflict_finds_what_it_decided(file_store: Store, tmp_path: Path) -> None:
+    quick, slow = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
+    registry = Registry(file_store, Tracking("", file_store))
+    stale, measured = slow.evaluation(), quick.evaluation()
+    registry.apply(quick.plan, measured, quick.promotion(measured, "mlp"))
+    fresh = {**slow.evaluation("champion", champion_model=(quick.models["mlp"], 0.94)), "ledger": 1}
+    decided = registry.apply(slow.plan, fresh, slow.promotion(fresh, "mlp"))
+    # It died before it could say so: Airflow gives its next try the evaluation from before the conflict.
+    assert registry.apply(slow.plan, stale, slow.promotion(stale, "mlp")) == decided
+    assert len(registry.ledger.decisions()) == 2
+
+
+def test_a_champion_of_an_older_version_of_the_stages_is_registered(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = past_run(file_store, tmp_path)
+    away = Registry(file_store, Tracking(NOWHERE, file_store))
+    measured = run.evaluation()
+    away.apply(run.plan, measured, run.promotion(measured, "mlp"))
+    monkeypatch.setitem(VERSIONS, "train", VERSIONS["train"] + 1)
+    assert registry.sync().version == aliased(registry)
+
+
+def test_a_kept_champion_is_a_decision_and_no_new_version(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    run, later = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
+    version = promote(registry, run, "mlp")
+    assert promote(registry, later, None) == version
+    assert [decision.action for decision in registry.ledger.decisions()] == ["promote", "keep"]
+    assert versions(client, later) == []
+
+
+def test_a_ledger_that_moved_is_a_conflict_and_changes_nothing(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    slow, quick = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
+    measured = slow.evaluation()
+    version = promote(registry, quick, "cnn")
+    with pytest.raises(Conflict, match="has moved on"):
+        registry.apply(slow.plan, measured, slow.promotion(measured, "mlp"))
+    assert aliased(registry) == version
+    champion = registry.champion()
+    assert champion is not None
+    assert champion.train == quick.models["cnn"]
+
+
+def test_rollback_moves_the_alias_back(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    first, second = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
+    old, new = promote(registry, first, "mlp"), promote(registry, second, "mlp")
+    assert old != new
+    decision = registry.rollback(by="somebody", reason="complaints about perfumes")
+    assert decision.champion is not None
+    assert decision.champion.train == first.models["mlp"]
+    assert aliased(registry) == old
+
+
+def test_an_outage_delays_the_alias_and_nothing_else(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    run = past_run(file_store, tmp_path)
+    away = Registry(file_store, Tracking(NOWHERE, file_store))
+    measured = run.evaluation()
+    assert away.apply(run.plan, measured, run.promotion(measured, "mlp")).action == "promote"
+    assert "does not follow the ledger yet" in (away.sync().warning or "")
+
+    synced = registry.sync()
+    assert (synced.changed, synced.warning) == (True, None)
+    assert synced.version == aliased(registry)
+    assert synced.url == f"{registry.tracking.uri}/#/models/{MODEL}/versions/{synced.version}"
+
+
+def test_an_alias_moved_by_hand_is_put_back(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    first, second = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
+    old, new = promote(registry, first, "mlp"), promote(registry, second, "mlp")
+    assert old is not None
+    client.set_registered_model_alias(MODEL, "champion", old)
+    assert registry.sync().version == new
+    assert aliased(registry) == new
+
+
+def test_an_alias_without_a_champion_is_taken_away(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    assert registry.sync().version is None
+    promote(registry, past_run(file_store, tmp_path), "mlp")
+    for name in list(file_store.names("ledger/")):
+        file_store.delete(name)
+    assert Registry(file_store, registry.tracking).sync().changed is True
+    assert aliased(registry) is None
+
+
+def test_a_promotion_while_the_alias_moves_wins(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
+    promote(registry, first, "mlp")
+    client.delete_registered_model_alias(MODEL, "champion")
+    follow = Registry._follow
+
+    def slowly(self: Registry, *args: object) -> object:
+        monkeypatch.setattr(Registry, "_follow", follow)
+        found = follow(self, *args)  # type: ignore[arg-type]
+        new = promote(Registry(file_store, registry.tracking), second, "mlp")
+        assert new is not None
+        assert found.version is not None
+        client.set_registered_model_alias(MODEL, "champion", found.version)  # ours comes last, and is out of date
+        return found
+
+    monkeypatch.setattr(Registry, "_follow", slowly)
+    synced = registry.sync()
+    assert synced.version == versions(client, second)[0] == aliased(registry)
+
+
+def test_without_mlflow_the_ledger_works_alone(file_store: Store, tmp_path: Path) -> None:
+    run = past_run(file_store, tmp_path)
+    registry = Registry(file_store, Tracking("", file_store))
+    measured = run.evaluation()
+    assert registry.apply(run.plan, measured, run.promotion(measured, "cnn")).action == "promote"
+    assert registry.sync() == registry.sync()
+    champion = registry.champion()
+    assert champion is not None
+    assert champion.set_name == "cnn"
+
+
+LOAD = """
+import json, sys
+import mlflow, pandas as pd
+try:
+    import meli_tasks
+except ImportError:
+    pass
+else:
+    raise SystemExit("meli_tasks must not be importable before the model is loaded")
+model = mlflow.pyfunc.load_model("models:/meli-title-classifier@champion")
+wide = model.predict(pd.DataFrame({"id": [1, 2], "title": ["celular barato", "zapatillas"]}))
+texts = model.predict(["perfume", "PERFUME", ""], params={"top": 2})
+try:
+    model.predict(pd.DataFrame({"titulo": ["x"]}))
+except ValueError as error:
+    refusal = str(error)
+print(json.dumps({"wide": wide.to_dict("list"), "texts": texts.to_dict("list"), "refusal": refusal}))
+"""
+
+
+def test_the_champion_loads_by_alias_where_the_project_is_not_installed(
+    client: MlflowClient,
+    registry: Registry,
+    file_store: Store,
+    tmp_path: Path,
+    mlflow_server: servers.MlflowServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    promote(registry, past_run(file_store, tmp_path), "mlp")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    # An editable install would make the project importable; -S -s leave only what is put on the path here.
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    code = f"import sys; sys.path += {packages!r}\n{LOAD}"
+    answer = subprocess.run(
+        [sys.executable, "-S", "-s", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout.splitlines()[-1])
+    assert found["wide"]["category"] == ["CELLPHONES", "SNEAKERS"]
+    assert found["wide"]["categories"][1][0] == "SNEAKERS"
+    assert len(found["wide"]["categories"][0]) == 3
+    assert found["texts"]["category"][:2] == ["PERFUMES", "PERFUMES"]
+    assert [len(ranked) for ranked in found["texts"]["probabilities"]] == [2, 2, 2]
+    assert found["texts"]["probability"][0] == found["texts"]["probabilities"][0][0] > 0.9
+    assert found["refusal"] == "a column `title` is needed, seen titulo"
+
+
+def test_requirements_name_what_pip_can_find() -> None:
+    assert all(requirement.count("==") == 1 and "+" not in requirement for requirement in pip_requirements())
+    assert {"torch", "mlflow"} <= {requirement.partition("==")[0] for requirement in pip_requirements()}
