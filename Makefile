@@ -1,4 +1,4 @@
-# Everything lives inside the checkout: .venv/ holds the packages, .meli/ what runs. `make help` lists the targets.
+# Everything lives inside the checkout: packages in .venv/, the demo's services and data in .meli/. `make help` lists the targets.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -14,49 +14,49 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(VENV)/.demo ## install what the demo needs into .venv/
+setup: $(VENV)/.demo ## install the demo's packages into .venv/
 
-demo: $(VENV)/.demo ## start S3, MLflow and Airflow, run meli_training, show the champion (MELI_SOURCE=..., MELI_SETS=...)
+demo: $(VENV)/.demo ## start S3, MLflow and Airflow, run the pipeline, print the champion (MELI_SOURCE=..., MELI_SETS=...)
 	@$(BIN)/python -m meli_tasks.stack demo
 
-stop: ## end what the demo started
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m meli_tasks.stack stop; else echo "Nothing is installed, so nothing runs."; fi
+stop: ## stop the demo's services; the data stays in .meli/
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m meli_tasks.stack stop; else echo "Nothing is installed, so nothing is running."; fi
 
-status: $(VENV)/.demo ## say what of the demo runs, and where
+status: $(VENV)/.demo ## list the demo's running services and their addresses
 	@$(BIN)/python -m meli_tasks.stack status || [ $$? -eq 3 ]
 
-test: $(VENV)/.dev ## set up and pass the tests
+test: $(VENV)/.dev ## install the test packages and run the tests
 	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
-test-browser: $(VENV)/.dev ## the pages in a real Chromium; pictures in tests/browser/screenshots/ (10 minutes on 2 cores)
+test-browser: $(VENV)/.dev ## test the pages in Chromium; screenshots in tests/browser/screenshots/ (10 minutes on 2 cores)
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m pytest -m browser tests/browser
 
-test-cluster: $(VENV)/.dev ## the whole cluster natively, its parts going away and coming back; backfills (25 minutes on 2 cores)
+test-cluster: $(VENV)/.dev ## test the cluster without containers: outages, recovery, backfills (25 minutes on 2 cores)
 	@sh tests/cluster/install.sh
 	@$(BIN)/python -m pytest -m cluster $(TESTS)
 
-test-compose: $(VENV)/.dev ## docker-compose.yaml on a real Docker engine: build, bring up, train, take down (5 to 10 minutes on 2 cores)
+test-compose: $(VENV)/.dev ## test docker-compose.yaml on a Docker engine: build, start, train, stop (5 to 10 minutes on 2 cores)
 	@sh tests/docker/install.sh
 	@$(BIN)/python -m pytest -m compose -x --log-cli-level=INFO tests/docker
 
-lint: $(VENV)/.dev ## style, types, import rules
+lint: $(VENV)/.dev ## check style, types and import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: $(VENV)/.dev ## put the code into its form
+format: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs-lab: $(VENV)/.demo ## run the lab's experiments and write the table of docs/lab.md (a quarter of an hour on 2 cores)
+docs-lab: $(VENV)/.demo ## run the lab's experiments and write the tables of docs/lab.md (a quarter of an hour on 2 cores)
 	@$(BIN)/python -m benchmarks.lab --source $(REAL_DATA)/meli_spanish.csv.gz
 
-bench: $(VENV)/.dev ## measure it: a table and .meli/bench/ (PARTS="peers growth", ROWS=5000000, SEEDS=1,2,3, THREADS=2)
+bench: $(VENV)/.dev ## run the benchmarks: a table, and files in .meli/bench/ (PARTS="peers growth", ROWS=5000000, SEEDS=1,2,3, THREADS=2)
 	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m benchmarks $(PARTS) $(if $(ROWS),--rows $(ROWS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(THREADS),--threads $(THREADS))
 
-lock: $(VENV)/.uv ## work out the exact versions again
+lock: $(VENV)/.uv ## resolve the exact package versions again
 	@for lock in "dev --extra cluster" demo cluster; do set -- $$lock; name=$$1; \
 	  $(BIN)/uv pip compile pyproject.toml locks/torch-needs.in --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-header --override locks/without-torch.txt \
@@ -69,7 +69,7 @@ clean: stop ## remove .venv/ and .meli/
 	@rm -rf $(VENV) .meli
 
 $(VENV)/.python:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11, or name one with make PYTHON=..."; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11, or name an interpreter with make PYTHON=..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
@@ -77,7 +77,7 @@ $(VENV)/.uv: $(VENV)/.python
 	@$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 	@touch $@
 
-# uv installs the lock in seconds; where it cannot (it does not read pip's own configuration), pip does the same, slower.
+# uv installs the lock in seconds. Where it fails (it does not read pip's configuration), pip installs the same, more slowly.
 define install
 	@echo "Installing locks/$(1).txt into $(VENV)/"
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --system-certs --compile-bytecode --no-deps --require-hashes -r locks/$(1).txt 2>/dev/null \
