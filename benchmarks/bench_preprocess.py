@@ -30,7 +30,7 @@ from meli_tasks.core.text.stop_words import SPANISH
 from meli_tasks.stages import ingest, preprocess
 from meli_tasks.stages.encoding.title_arrays import ROWS_A_BATCH
 from meli_tasks.stages.encoding.word_numbers import WordNumbers, pieces_of
-from meli_tasks.stages.files.prefetch import ahead
+from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.log import SilentLog
 
 RECORDED_TITLES_PER_SECOND = 7_300
@@ -60,7 +60,7 @@ def our_words(titles: pa.StringArray) -> list[tuple[np.ndarray[Any, Any], np.nda
     numbers = WordNumbers("lab", max(ROWS_A_BATCH, 1))
     batches = (titles.slice(low, TITLES_AT_ONCE) for low in range(0, len(titles), TITLES_AT_ONCE))
     cut = (pieces_of(pa.concat_arrays([batch]), "lab") for batch in batches)
-    return [(*numbers.encode(pieces), numbers) for pieces in ahead(cut)]
+    return [(*numbers.encode(pieces), numbers) for pieces in prefetch(cut)]
 
 
 def rate(work: Callable[[], object], titles: int) -> dict[str, float]:

@@ -26,11 +26,19 @@ from meli_tasks.core.hyperparameters import Ensemble as Params
 from meli_tasks.core.hyperparameters import Section
 from meli_tasks.core.metrics import probability_better, recalls
 from meli_tasks.core.models.classifier import TitleClassifier
-from meli_tasks.core.models.ensemble import Ensemble, Member, even_weights, evened, mixture, sharpened, sharpness
+from meli_tasks.core.models.ensemble import (
+    Ensemble,
+    Member,
+    apply_inverse_temperature,
+    balanced_title_weights,
+    fit_inverse_temperature,
+    fit_mixture_weights,
+    shrink_towards_even,
+)
 from meli_tasks.stages.files.model_files import MemberFiles, load_model, write_ensemble
 from meli_tasks.stages.log import Log
 
-# All probabilities of one model are held at once, three times while its sharpness is found: 600 MB of float32.
+# All probabilities of one model are held at once, three times while its temperature is fitted: 600 MB of float32.
 PROBABILITIES_AT_ONCE = 50_000_000
 # Those of the mean are not: 4,096 titles x 1,588 categories x 4 bytes = 26 MB.
 CHUNK_TITLES = 4_096
@@ -50,14 +58,14 @@ class Validation:
 
 @dataclass(frozen=True)
 class Judged:
-    """One model on the n validation titles: which it gets right, its balanced accuracy, its sharpness, and what it then
-    gives the true category.
+    """One model on the n validation titles: which it gets right, its balanced accuracy, its inverse temperature, and
+    the calibrated probability of each true category.
     """
 
     name: str
     right: NDArray[np.bool_]
     balanced_accuracy: float
-    sharpness: float
+    inverse_temperature: float
     likelihoods: NDArray[np.float64]
 
 
@@ -79,13 +87,16 @@ def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, An
     for name, folder in folders.items():
         judged.append(_judge(name, _loaded(folder), validation))
         log.progress(model=name, models=len(judged), of_models=len(folders))
-        log.info(f"{name}: balanced accuracy {judged[-1].balanced_accuracy:.4f}, sharpness {judged[-1].sharpness:.3f}")
+        log.info(
+            f"{name}: balanced accuracy {judged[-1].balanced_accuracy:.4f}, "
+            f"inverse temperature {judged[-1].inverse_temperature:.3f}"
+        )
     likelihoods = np.stack([one.likelihoods for one in judged], axis=1)
-    likeliest = mixture(likelihoods, validation.weights, settings.members)
-    weights = evened(likeliest, likelihoods, validation.weights)
+    likeliest = fit_mixture_weights(likelihoods, validation.weights, settings.members)
+    weights = shrink_towards_even(likeliest, likelihoods, validation.weights)
     # Rounded before they are used, so that what is measured is what is stored.
     members = [
-        MemberFiles(one.name, folders[one.name], round(float(weight), DIGITS), round(one.sharpness, DIGITS))
+        MemberFiles(one.name, folders[one.name], round(float(weight), DIGITS), round(one.inverse_temperature, DIGITS))
         for one, weight in sorted(zip(judged, weights, strict=True), key=lambda pair: (-pair[1], pair[0].name))
         if weight > 0
     ]
@@ -103,7 +114,7 @@ def _verdict(
     best = max(judged, key=lambda one: (one.balanced_accuracy, one.name))
     found, worse, differs = best.balanced_accuracy, 1.0, False
     if len(members) > 1:
-        ensemble = Ensemble([Member(m.name, _loaded(m.folder), m.weight, m.sharpness) for m in members])
+        ensemble = Ensemble([Member(m.name, _loaded(m.folder), m.weight, m.inverse_temperature) for m in members])
         right, samples = _right(ensemble, validation), settings.bootstrap_samples
         compared = probability_better(validation.labels, right, best.right, samples=samples, seed=settings.seed)
         found, worse = best.balanced_accuracy - compared.gain, compared.probability
@@ -128,7 +139,7 @@ def _verdict(
         "offered": offered,
         "reason": reason,
         "weights": {member.name: member.weight for member in members},
-        "sharpness": {member.name: member.sharpness for member in members},
+        "sharpness": {member.name: member.inverse_temperature for member in members},
         "validation_balanced_accuracy": found,
         "gain": found - best.balanced_accuracy,
         "probability_worse": worse,
@@ -165,7 +176,7 @@ def _read_validation(path: Path, known: list[str], most: int) -> Validation:
     if len(rows) > most:
         rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
     labels = positions.to_numpy()[rows].astype(np.int64)
-    return Validation(table["title"].take(rows).to_pylist(), labels, known, even_weights(labels), unknown)
+    return Validation(table["title"].take(rows).to_pylist(), labels, known, balanced_title_weights(labels), unknown)
 
 
 def _judge(name: str, model: TitleClassifier, validation: Validation) -> Judged:
@@ -173,11 +184,11 @@ def _judge(name: str, model: TitleClassifier, validation: Validation) -> Judged:
     own = np.array([position.get(category, -1) for category in validation.categories], dtype=np.int64)
     labels = own[validation.labels]
     probabilities = model.probabilities(validation.titles)
-    power = sharpness(probabilities, labels, validation.weights)
+    power = fit_inverse_temperature(probabilities, labels, validation.weights)
     likelihoods = np.zeros(len(labels))
     for low in range(0, len(labels), CHUNK_TITLES):
         part = slice(low, low + CHUNK_TITLES)
-        shares = sharpened(torch.from_numpy(probabilities[part]), power).numpy()
+        shares = apply_inverse_temperature(torch.from_numpy(probabilities[part]), power).numpy()
         rows = np.flatnonzero(labels[part] >= 0)
         likelihoods[low + rows] = shares[rows, labels[part][rows]]
     right: NDArray[np.bool_] = probabilities.argmax(axis=1) == labels

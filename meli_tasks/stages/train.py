@@ -26,10 +26,11 @@ from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
 from meli_tasks.core.hyperparameters import Section, Train
 from meli_tasks.core.models.networks import TitleNetwork, build
 from meli_tasks.core.text.encoder import FIRST_WORD, Encoder
-from meli_tasks.core.training.distributed import Cards
+from meli_tasks.core.training.distributed import ProcessGroup
 from meli_tasks.core.training.memory import keep_freed_memory
 from meli_tasks.core.training.progress import Epoch, Progress
 from meli_tasks.core.training.trainer import State, Training
+from meli_tasks.stages.encoding.ngram_arrays import array_path
 from meli_tasks.stages.files.model_files import read_encoder, write_model
 from meli_tasks.stages.files.plots import draw_curves
 from meli_tasks.stages.hooks import Checkpoints, NoCheckpoints
@@ -106,7 +107,9 @@ def run(
     }
 
 
-def ready(inputs: Mapping[str, Path], params: Train, device: str, cards: Cards) -> tuple[Training, Encoder, list[str]]:
+def ready(
+    inputs: Mapping[str, Path], params: Train, device: str, cards: ProcessGroup
+) -> tuple[Training, Encoder, list[str]]:
     """A training before its first step, from the stage's inputs; the encoder and categories of its model."""
     folder = inputs["preprocess"]
     encoder = read_encoder(folder)
@@ -241,7 +244,7 @@ def read_titles(folder: Path, split: str, vocabulary: int, params: Train, device
     """
 
     def array(name: str) -> NDArray[Any]:
-        path = folder / f"{name}.npy"
+        path = array_path(folder, name)
         if not path.exists():
             raise MissingArtifact(f"{path} is missing: has preprocess run with this set's parameters?")
         loaded: NDArray[Any] = np.load(path, mmap_mode="r")
@@ -249,9 +252,9 @@ def read_titles(folder: Path, split: str, vocabulary: int, params: Train, device
 
     ngrams = None
     if params.ngram_dimensions:
-        by_word = (array("word_ngrams"), array("word_ngram_offsets"))
-        phrases = (array(f"{split}.phrases"), array(f"{split}.phrase_offsets"))
-        ngrams = (by_word, phrases, array("ngram_weights"))
+        char_ngrams = (array("char_ngrams"), array("char_ngram_offsets"))
+        word_ngrams = (array(f"{split}.word_ngrams"), array(f"{split}.word_ngram_offsets"))
+        ngrams = (char_ngrams, word_ngrams, array("ngram_weights"))
     return EncodedTitles.from_arrays(
         (array(f"{split}.tokens"), array(f"{split}.offsets")),
         vocabulary,

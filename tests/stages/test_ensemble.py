@@ -13,7 +13,7 @@ import pytest
 
 from meli_tasks.core.errors import BadData, MissingArtifact
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.models.ensemble import Ensemble, mixture
+from meli_tasks.core.models.ensemble import Ensemble, fit_mixture_weights
 from meli_tasks.core.models.networks import build
 from meli_tasks.core.text.encoder import Encoder
 from meli_tasks.stages import ensemble
@@ -119,7 +119,7 @@ def test_few_titles_do_not_say_by_how_much_one_is_better(listings: Path, tmp_pat
     classifiers = {name: load_model(folder) for name, folder in models.items()}
     seen = ensemble._read_validation(listings / "listings.parquet", sorted(CATEGORIES), 1_000)
     judged = [ensemble._judge(name, one, seen) for name, one in classifiers.items()]
-    likeliest = mixture(np.stack([one.likelihoods for one in judged], axis=1), seen.weights, 4)
+    likeliest = fit_mixture_weights(np.stack([one.likelihoods for one in judged], axis=1), seen.weights, 4)
     assert 0.5 <= weights["most"] < likeliest[0] - 0.02
 
 

@@ -101,12 +101,12 @@ def test_the_train_stage_reads_back_what_was_written(tmp_path: Path) -> None:
     assert again.word_ngrams == (1, 3)
     assert len(encoder.ngrams) == summary["ngrams"] > 0
     encoded = encoder.encode([row[0] for row in ROWS if row[3] == "train"])
-    for name in ("tokens", "offsets", "phrases", "phrase_offsets"):
+    for name in ("tokens", "offsets", "word_ngrams", "word_ngram_offsets"):
         assert np.array_equal(np.load(out / f"train.{name}.npy"), getattr(encoded, name)), name
-    values, offsets = encoder.ngrams_of_vocabulary()
+    values, offsets = encoder.char_ngrams_of_vocabulary()
     known = offsets[-1]
-    assert np.array_equal(np.load(out / "word_ngrams.npy")[:known], values)
-    assert np.array_equal(np.load(out / "word_ngram_offsets.npy")[: len(offsets)], offsets)
+    assert np.array_equal(np.load(out / "char_ngrams.npy")[:known], values)
+    assert np.array_equal(np.load(out / "char_ngram_offsets.npy")[: len(offsets)], offsets)
     from meli_tasks.core.hyperparameters import Train
 
     with_ngrams = Train(architecture="mlp", ngram_dimensions=8)

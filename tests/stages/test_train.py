@@ -84,8 +84,8 @@ def test_vectors_of_another_vocabulary_are_refused(inputs: dict[str, Path], tmp_
 
 
 def test_missing_ngram_arrays_are_named(inputs: dict[str, Path], tmp_path: Path) -> None:
-    (inputs["preprocess"] / "validation.phrases.npy").unlink()
-    with pytest.raises(MissingArtifact, match=r"validation\.phrases\.npy"):
+    (inputs["preprocess"] / "validation.word_ngrams.npy").unlink()
+    with pytest.raises(MissingArtifact, match=r"validation\.word_ngrams\.npy"):
         train.run(inputs, tmp_path, params_of(ngram_dimensions=4), SilentLog())
 
 

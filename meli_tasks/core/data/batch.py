@@ -8,22 +8,23 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class WordNgrams:
-    """The n-grams of a batch, those within words once a word. Ids are int64, weights float32.
+class BatchNgrams:
+    """The n-grams of a batch; those within a word are listed once per distinct word. Ids are int64, weights float32.
 
-    Word u of the batch owns ids[offsets[u]:offsets[u + 1]], weights likewise; `places` (T,) says which word each of the
-    batch's T tokens is. Title b owns phrases[phrase_offsets[b]:phrase_offsets[b + 1]]. A title's n-grams, each times
-    its weight, times the title's scale (B,) have length 1. For a network with baked words only the words outside the
-    vocabulary are listed here, and places count the vocabulary's words first.
+    Distinct word u of the batch owns char_ngrams[char_ngram_offsets[u]:char_ngram_offsets[u + 1]] (its character
+    n-grams and the word itself), and the weights likewise; `places` (T,) is the distinct word of each of the T tokens.
+    Title b owns word_ngrams[word_ngram_offsets[b]:word_ngram_offsets[b + 1]]. A title's weighted n-grams times its
+    scale (B,) form a vector of length 1. For a network with precomputed words only the words outside the vocabulary are
+    listed here, and `places` counts the vocabulary's words first.
     """
 
     places: Tensor
-    ids: Tensor
-    offsets: Tensor
-    weights: Tensor
-    phrases: Tensor
-    phrase_offsets: Tensor
-    phrase_weights: Tensor
+    char_ngrams: Tensor
+    char_ngram_offsets: Tensor
+    char_ngram_weights: Tensor
+    word_ngrams: Tensor
+    word_ngram_offsets: Tensor
+    word_ngram_weights: Tensor
     scales: Tensor
 
 
@@ -34,4 +35,4 @@ class Batch:
     tokens: Tensor
     offsets: Tensor
     longest: int
-    ngrams: WordNgrams | None = None
+    ngrams: BatchNgrams | None = None

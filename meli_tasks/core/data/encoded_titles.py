@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from meli_tasks.core.data.batch import Batch, WordNgrams
+from meli_tasks.core.data.batch import Batch, BatchNgrams
 
 UNKNOWN_WORD = 1
 TITLES_AT_ONCE = 1 << 20  # bounds what working out the scales takes beside them
@@ -55,34 +55,36 @@ class Csr:
 
 @dataclass(frozen=True)
 class TitleNgrams:
-    """The n-grams of titles: `by_word` those within each word id, `phrases` each title's, `weights` each n-gram's.
+    """The n-grams of titles.
 
-    `scales`: see `scales_of`.
+    `char_ngrams` by word id, `word_ngrams` by title, `weights` by n-gram id, `scales` by title (see `scales_of`).
     """
 
-    by_word: Csr
-    phrases: Csr
+    char_ngrams: Csr
+    word_ngrams: Csr
     weights: Tensor
     scales: Tensor
 
     @classmethod
-    def of(cls, words: Csr, by_word: Csr, phrases: Csr, weights: Tensor) -> TitleNgrams:
+    def of(cls, words: Csr, char_ngrams: Csr, word_ngrams: Csr, weights: Tensor) -> TitleNgrams:
         """Works out the scales."""
-        squares = squares_of(by_word, weights)
+        squares = squares_of(char_ngrams, weights)
         scales = [
-            scales_of(words.part(low, high), squares, phrases.part(low, high), weights)
+            scales_of(words.part(low, high), squares, word_ngrams.part(low, high), weights)
             for low, high in pairwise([*range(0, words.rows, TITLES_AT_ONCE), words.rows])
         ]
-        return cls(by_word, phrases, weights, torch.cat(scales) if scales else weights[:0])
+        return cls(char_ngrams, word_ngrams, weights, torch.cat(scales) if scales else weights[:0])
 
-    def gather(self, rows: Tensor, tokens: Tensor, phrase_total: int) -> WordNgrams:
+    def gather(self, rows: Tensor, tokens: Tensor, word_ngram_total: int) -> BatchNgrams:
         """Those of a batch: its titles' `rows`, and the word ids of all its tokens."""
         words, places = torch.unique(tokens, return_inverse=True)
-        within = int((self.by_word.offsets[words + 1] - self.by_word.offsets[words]).sum())
-        ids, offsets = self.by_word.gather(words, within)
-        phrases, phrase_offsets = self.phrases.gather(rows, phrase_total)
+        char_ngram_total = int((self.char_ngrams.offsets[words + 1] - self.char_ngrams.offsets[words]).sum())
+        ids, offsets = self.char_ngrams.gather(words, char_ngram_total)
+        word_ngrams, word_ngram_offsets = self.word_ngrams.gather(rows, word_ngram_total)
         weights, scales = self.weights, self.scales[rows]
-        return WordNgrams(places, ids, offsets, weights[ids], phrases, phrase_offsets, weights[phrases], scales)
+        return BatchNgrams(
+            places, ids, offsets, weights[ids], word_ngrams, word_ngram_offsets, weights[word_ngrams], scales
+        )
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ class EncodedTitles:
     ) -> EncodedTitles:
         """Arrays of the preprocess stage (memory-mapped ones too) -> tensors on `device`.
 
-        `vocabulary`: rows of the word vectors' table. `ngrams`: those within each word id, each title's phrases, and
-        each n-gram's weight.
+        `vocabulary`: rows of the word vectors' table. `ngrams`: the character n-grams of each word
+        id, the word n-grams of each title, and the weight of each n-gram.
         """
         rows = len(words[1]) - 1
         tokens = Csr.of(words, device)
@@ -144,29 +146,29 @@ class EncodedTitles:
         # One transfer an epoch tells the host every batch's size.
         longest = torch.stack([part.max() for part in torch.split(lengths, size)]).tolist()
         words = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
-        phrases = [0] * len(chunks)
+        word_ngrams = [0] * len(chunks)
         if self.ngrams is not None:
-            lengths = self.ngrams.phrases.offsets.diff()[order]
-            phrases = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
-        for rows, width, word_total, phrase_total in zip(chunks, longest, words, phrases, strict=True):
+            lengths = self.ngrams.word_ngrams.offsets.diff()[order]
+            word_ngrams = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
+        for rows, width, word_total, word_ngram_total in zip(chunks, longest, words, word_ngrams, strict=True):
             tokens, offsets = self.words.gather(rows, word_total)
             batch = Batch(torch.where(tokens < self.vocabulary, tokens, UNKNOWN_WORD), offsets, width)
             if self.ngrams is not None:
-                batch = replace(batch, ngrams=self.ngrams.gather(rows, tokens, phrase_total))
+                batch = replace(batch, ngrams=self.ngrams.gather(rows, tokens, word_ngram_total))
             yield rows, batch
 
 
-def squares_of(by_word: Csr, weights: Tensor) -> Tensor:
+def squares_of(char_ngrams: Csr, weights: Tensor) -> Tensor:
     """The sum of the squared weights of each word's n-grams: (words,)."""
-    return _sums(weights[by_word.ids].square(), by_word.offsets)
+    return _sums(weights[char_ngrams.ids].square(), char_ngrams.offsets)
 
 
-def scales_of(words: Csr, squares: Tensor, phrases: Csr, weights: Tensor) -> Tensor:
+def scales_of(words: Csr, squares: Tensor, word_ngrams: Csr, weights: Tensor) -> Tensor:
     """One over the length of each title's weighted n-grams, were they all different; 0 for none: (titles,).
 
     `squares` are by word (`squares_of`).
     """
-    total = _sums(squares[words.ids], words.offsets) + _sums(weights[phrases.ids].square(), phrases.offsets)
+    total = _sums(squares[words.ids], words.offsets) + _sums(weights[word_ngrams.ids].square(), word_ngrams.offsets)
     return torch.where(total > 0, total.rsqrt(), 0.0)
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from meli_tasks.core.data.batch import Batch, WordNgrams
+from meli_tasks.core.data.batch import Batch, BatchNgrams
 from meli_tasks.core.data.encoded_titles import Csr, scales_of, squares_of
 from meli_tasks.core.models.networks import TitleNetwork
 from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder
@@ -32,13 +32,13 @@ class TitleClassifier:
         self.encoder = encoder
         self.network = network.eval()
         self.categories = list(categories)
-        network.bake()
+        network.precompute()
         if network.ngrams is not None:
             # The words' n-grams are added up once, not for every title that has the word.
-            by_word = Csr.of(encoder.ngrams_of_vocabulary(), "cpu")
+            char_ngrams = Csr.of(encoder.char_ngrams_of_vocabulary(), "cpu")
             self._weights = torch.from_numpy(encoder.ngram_weights)
-            self._squares = squares_of(by_word, self._weights)
-            network.ngrams.bake(by_word.ids, by_word.offsets, self._weights[by_word.ids])
+            self._squares = squares_of(char_ngrams, self._weights)
+            network.ngrams.precompute(char_ngrams.ids, char_ngrams.offsets, self._weights[char_ngrams.ids])
 
     def probabilities(self, titles: Sequence[str]) -> NDArray[np.float32]:
         """Raw titles -> (titles, categories); each row sums to 1. A title without a known word gets the prior."""
@@ -56,13 +56,13 @@ class TitleClassifier:
         return self.encoder.knows(title)
 
     @torch.inference_mode()
-    def answer(self, batch: Batch, sharpness: float = 1.0) -> Tensor:
+    def answer(self, batch: Batch, inverse_temperature: float = 1.0) -> Tensor:
         """What `batch_of` made of titles -> probabilities (titles, categories).
 
-        `sharpness`: a power that they are taken to, after which each row sums to 1 again.
+        `inverse_temperature`: a power that they are taken to, after which each row sums to 1 again.
         """
         logits = self.network(batch).float()
-        return torch.softmax(logits if sharpness == 1.0 else logits * sharpness, dim=1)
+        return torch.softmax(logits if inverse_temperature == 1.0 else logits * inverse_temperature, dim=1)
 
     @torch.inference_mode()
     def batch_of(self, titles: Sequence[str]) -> Batch:
@@ -74,13 +74,14 @@ class TitleClassifier:
         longest = int(words.offsets.diff().max())
         if self.network.ngrams is None:
             return Batch(tokens, words.offsets, longest)
-        new = Csr(torch.from_numpy(encoded.new_ngrams).long(), torch.from_numpy(encoded.new_offsets))
-        phrases = Csr(torch.from_numpy(encoded.phrases).long(), torch.from_numpy(encoded.phrase_offsets))
+        new = Csr(torch.from_numpy(encoded.new_char_ngrams).long(), torch.from_numpy(encoded.new_char_ngram_offsets))
+        word_ngrams = Csr(torch.from_numpy(encoded.word_ngrams).long(), torch.from_numpy(encoded.word_ngram_offsets))
         weights = self._weights
         squares = torch.cat([self._squares, squares_of(new, weights)])
-        ngrams = WordNgrams(
-            words.ids, new.ids, new.offsets, weights[new.ids], phrases.ids, phrases.offsets, weights[phrases.ids],
-            scales_of(words, squares, phrases, weights),
+        ngrams = BatchNgrams(
+            words.ids, new.ids, new.offsets, weights[new.ids],
+            word_ngrams.ids, word_ngrams.offsets, weights[word_ngrams.ids],
+            scales_of(words, squares, word_ngrams, weights),
         )  # fmt: skip
         return Batch(tokens, words.offsets, longest, ngrams)
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from meli_tasks.core.data.batch import Batch
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.ngram_bag import NgramBag
-from meli_tasks.core.models.sparse_embedding import RowTable, distinct_of
+from meli_tasks.core.models.sparse_embedding import SparseEmbedding, distinct_of
 from meli_tasks.core.models.windows import added, maxima, windows_of
 
 LARGE_BATCH_WORDS = 2_048
@@ -23,8 +23,8 @@ LARGE_BATCH_WORDS = 2_048
 
 ROWS_A_BLOCK = 64
 
-MOST_BAKED = 256 * 2**20
-"""Bytes that `CNN.bake` may take: 85,000 words with 128 filters each of 1, 2 and 3 words."""
+MAX_PRECOMPUTED_BYTES = 256 * 2**20
+"""Bytes that `CNN.precompute` may take: 85,000 words with 128 filters each of 1, 2 and 3 words."""
 
 LEVELS = 1 << 16
 """Dropout's shares are rounded to this many levels: sixteen random bits a value cost a quarter of a whole draw."""
@@ -81,7 +81,7 @@ class TitleNetwork(nn.Module):
         self.generator = torch.Generator()
         word_count, dimensions = word_vectors_shape
         trained = {"frozen": 0, "trained": word_count, "semi_frozen": 2 + params.trained_words}[params.word_vectors]
-        self.words = RowTable(
+        self.words = SparseEmbedding(
             word_count, dimensions, trained=trained, every_row=params.optimizer == "adam", padding=True
         )
         width = self.pooled_width(dimensions)
@@ -102,11 +102,14 @@ class TitleNetwork(nn.Module):
         """Width of what `pooled` returns, for word vectors of this length."""
         raise NotImplementedError
 
-    def pooled(self, batch: Batch | PooledBatch, word_ngrams: Tensor | None = None) -> Tensor:
-        """A title's words as one vector: (B, pooled width). `word_ngrams` (W, N): the n-grams within each word."""
+    def pooled(self, batch: Batch | PooledBatch, char_vectors: Tensor | None = None) -> Tensor:
+        """The words of each title as one vector: (B, pooled width).
+
+        `char_vectors` (W, N): the sum of each distinct word's n-gram vectors.
+        """
         raise NotImplementedError
 
-    def bake(self) -> None:
+    def precompute(self) -> None:
         """Works out once what of an answer depends on a word alone; for a network that trains no more."""
 
     def set_epoch(self, epoch: int) -> None:
@@ -151,7 +154,7 @@ class MLP(TitleNetwork):
         """The word vector's own length."""
         return dimensions
 
-    def pooled(self, batch: Batch | PooledBatch, word_ngrams: Tensor | None = None) -> Tensor:
+    def pooled(self, batch: Batch | PooledBatch, char_vectors: Tensor | None = None) -> Tensor:
         """The mean over the title's words, or in the lab's way over the batch's longest title."""
         if isinstance(batch, PooledBatch):
             return batch.values / batch.divisor if self.params.mean_over_padding else batch.values
@@ -186,23 +189,23 @@ class CNN(TitleNetwork):
         self.convolutions = nn.ModuleList(
             nn.Conv1d(channels, params.filters, length) for length in params.filter_lengths
         )
-        self.baked: list[Tensor] | None = None
+        self.precomputed: list[Tensor] | None = None
 
     def pooled_width(self, dimensions: int) -> int:
         """A number a filter."""
         return self.params.filters * len(self.params.filter_lengths)
 
-    def pooled(self, batch: Batch | PooledBatch, word_ngrams: Tensor | None = None) -> Tensor:
+    def pooled(self, batch: Batch | PooledBatch, char_vectors: Tensor | None = None) -> Tensor:
         """Each filter's largest response in the title."""
         assert isinstance(batch, Batch)
         tokens = functional.pad(batch.tokens, (0, 1))  # the last one is padding, id 0
         windows = [windows_of(batch.offsets, length, len(batch.tokens)) for length in self.params.filter_lengths]
-        if self.baked is not None and not self.training:
-            parts = zip(windows, self.baked, self.convolutions, strict=True)
+        if self.precomputed is not None and not self.training:
+            parts = zip(windows, self.precomputed, self.convolutions, strict=True)
             return torch.cat([maxima(added(tokens[at], part), n, c) for (at, n), part, c in parts], dim=1)
         local, vectors = self.words.lookup(tokens)
         if self.params.filter_ngrams:
-            local, vectors = self._beside_ngrams(batch, functional.embedding(local, vectors), word_ngrams)
+            local, vectors = self._beside_ngrams(batch, functional.embedding(local, vectors), char_vectors)
         products = sum(positions.numel() for positions, _ in windows)
         if vectors is self.words.weight and len(local) >= LARGE_BATCH_WORDS:
             rows, distinct = distinct_of(local, len(vectors))
@@ -213,18 +216,18 @@ class CNN(TitleNetwork):
         return torch.cat([maxima(respond(local[at], vectors, c), counts, c) for (at, counts), c in pairs], dim=1)
 
     @torch.no_grad()
-    def bake(self) -> None:
+    def precompute(self) -> None:
         """Multiplies every word of the table once, where that does not take too much memory."""
         vectors = self.words.weight
         size = 4 * len(vectors) * self.params.filters * sum(self.params.filter_lengths)
-        if size <= MOST_BAKED and not self.params.filter_ngrams:
-            self.baked = [self._parts(vectors, convolution) for convolution in self.convolutions]
+        if size <= MAX_PRECOMPUTED_BYTES and not self.params.filter_ngrams:
+            self.precomputed = [self._parts(vectors, convolution) for convolution in self.convolutions]
 
-    def _beside_ngrams(self, batch: Batch, seen: Tensor, word_ngrams: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _beside_ngrams(self, batch: Batch, seen: Tensor, char_vectors: Tensor | None) -> tuple[Tensor, Tensor]:
         """Each token's vector (T + 1, D), the last the padding's, and behind it its word's n-grams at length 1."""
-        assert batch.ngrams is not None and word_ngrams is not None
+        assert batch.ngrams is not None and char_vectors is not None
         # A word's sum has a length that grows with its letters; the filters should not see that.
-        beside = functional.normalize(word_ngrams[batch.ngrams.places], dim=1)
+        beside = functional.normalize(char_vectors[batch.ngrams.places], dim=1)
         both = torch.cat([seen, functional.pad(beside, (0, 0, 0, 1))], dim=1)
         return torch.arange(len(both), device=both.device), both
 

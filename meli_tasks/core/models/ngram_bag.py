@@ -7,42 +7,42 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from meli_tasks.core.data.batch import Batch
-from meli_tasks.core.models.sparse_embedding import RowTable
+from meli_tasks.core.models.sparse_embedding import SparseEmbedding
 
 SPARE_WORDS = 1_024
-"""Rows for new words behind the baked ones; a batch with more makes room once, at the cost of a copy."""
+"""Rows for new words behind the precomputed ones; a batch with more makes room once, at the cost of a copy."""
 
 
 class NgramBag(nn.Module):
     """The weighted sum of a title's n-gram vectors, then a bias and a ReLU: (B, N).
 
-    The n-grams within a word are summed once for all the batch's titles that have the word. In training a share of the
-    words and phrases is left out of each title, with all their n-grams, and a share of the n-grams out of each word.
+    Character n-grams are summed once per distinct word of the batch, not once per title. Word dropout drops words (with
+    all their n-grams) and word n-grams from titles during training, n-gram dropout drops n-grams from words.
     """
 
     def __init__(
         self, count: int, dimensions: int, ngram_dropout: float, word_dropout: float, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.table = RowTable(count, dimensions, trained=count)
+        self.table = SparseEmbedding(count, dimensions, trained=count)
         self.bias = nn.Parameter(torch.zeros(dimensions))
         self.ngram_dropout = ngram_dropout
         self.word_dropout = word_dropout
         self.generator = generator
-        self.baked: Tensor | None = None
-        self.baked_words = 0
+        self.precomputed: Tensor | None = None
+        self.precomputed_words = 0
         # A title's weights have length 1, so a sum keeps the vectors' own scale.
         self.table.weight.normal_(0.0, (2.0 / dimensions) ** 0.5)
 
     @torch.no_grad()
-    def bake(self, ids: Tensor, offsets: Tensor, weights: Tensor) -> None:
+    def precompute(self, ids: Tensor, offsets: Tensor, weights: Tensor) -> None:
         """Keeps the vectors of the vocabulary's words, for batches that list the n-grams of new words only.
 
         ids, weights (n,) and offsets (words + 1,): the n-grams within each word.
         """
         known = _sums(ids, self.table.weight, offsets, weights)
-        self.baked_words = len(known)
-        self.baked = functional.pad(known, (0, 0, 0, SPARE_WORDS))
+        self.precomputed_words = len(known)
+        self.precomputed = functional.pad(known, (0, 0, 0, SPARE_WORDS))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(titles (B, N), words (W, N)): a title without n-grams gets what the bias alone gives.
@@ -51,31 +51,33 @@ class NgramBag(nn.Module):
         """
         ngrams = batch.ngrams
         assert ngrams is not None
-        count, word_count = len(ngrams.ids), len(ngrams.offsets) - 1
-        ids = torch.cat([ngrams.ids, ngrams.phrases])
-        weights = self._thinned(torch.cat([ngrams.weights, ngrams.phrase_weights]), self.ngram_dropout)
+        count, word_count = len(ngrams.char_ngrams), len(ngrams.char_ngram_offsets) - 1
+        ids = torch.cat([ngrams.char_ngrams, ngrams.word_ngrams])
+        weights = self._thinned(torch.cat([ngrams.char_ngram_weights, ngrams.word_ngram_weights]), self.ngram_dropout)
         weights = torch.cat([weights[:count], self._thinned(weights[count:], self.word_dropout)])
-        # Words and titles' phrases in one: two sums would have a gradient each of the whole table's size, to be added.
-        offsets = torch.cat([ngrams.offsets, ngrams.phrase_offsets[1:] + count])
+        # One sum for words and word n-grams: each of two would have a gradient of the whole table's size.
+        offsets = torch.cat([ngrams.char_ngram_offsets, ngrams.word_ngram_offsets[1:] + count])
         if self.training and (self.ngram_dropout or self.word_dropout):  # a row left out costs as much as another
             ids, offsets, weights = _without_zeros(ids, offsets, weights)
         local, vectors = self.table.lookup(ids)
         sums = _sums(local, vectors, offsets, weights)
-        words, phrases = sums[:word_count], sums[word_count:]
-        if self.baked is not None:
-            words = self._with_baked(words)
+        words, word_ngrams = sums[:word_count], sums[word_count:]
+        if self.precomputed is not None:
+            words = self._with_precomputed(words)
         token_weights = self._thinned(words.new_ones(len(ngrams.places)), self.word_dropout)
-        total = _sums(ngrams.places, words, batch.offsets, token_weights) + phrases
+        total = _sums(ngrams.places, words, batch.offsets, token_weights) + word_ngrams
         return torch.relu(total * ngrams.scales[:, None] + self.bias), words
 
-    def _with_baked(self, new: Tensor) -> Tensor:
+    def _with_precomputed(self, new: Tensor) -> Tensor:
         """The vocabulary's words and behind them the new ones; the table is written in place, for it is large."""
-        assert self.baked is not None
-        needed = self.baked_words + len(new)
-        if needed > len(self.baked):
-            self.baked = functional.pad(self.baked, (0, 0, 0, 2 * needed - len(self.baked) - self.baked_words))
-        self.baked[self.baked_words : needed] = new
-        return self.baked
+        assert self.precomputed is not None
+        needed = self.precomputed_words + len(new)
+        if needed > len(self.precomputed):
+            self.precomputed = functional.pad(
+                self.precomputed, (0, 0, 0, 2 * needed - len(self.precomputed) - self.precomputed_words)
+            )
+        self.precomputed[self.precomputed_words : needed] = new
+        return self.precomputed
 
     def _thinned(self, weights: Tensor, share: float) -> Tensor:
         """In training a share of the weights is 0 and the others make up for it."""

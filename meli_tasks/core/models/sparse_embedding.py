@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class RowTable(nn.Module):
+class SparseEmbedding(nn.Module):
     """Vectors by id, of which a batch touches few: gradient and optimiser see those rows only.
 
     `lookup` in training gives a small leaf tensor of the distinct rows and the ids into it; after the backward pass

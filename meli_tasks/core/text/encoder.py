@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.hyperparameters import Preprocess
 from meli_tasks.core.text.boundaries import BOUNDARIES, bounded
-from meli_tasks.core.text.ngrams import FIRST_WORD, frequent_ngrams, ngrams_by_word
+from meli_tasks.core.text.ngrams import FIRST_WORD, char_ngrams_by_word, frequent_ngrams
 from meli_tasks.core.text.tokenizers import tokenize
-from meli_tasks.core.text.word_ngrams import Phrases
+from meli_tasks.core.text.word_ngrams import WordNgramIndex
 
 __all__ = ["FIRST_WORD", "PAD", "UNKNOWN", "Encoded", "Encoder", "learn_ngrams", "tokenize"]
 
@@ -24,19 +24,20 @@ REMEMBERED_WORDS = 60_000  # unknown words whose n-grams are kept; a long stream
 
 @dataclass(frozen=True)
 class Encoded:
-    """Titles as ragged rows. Title i owns tokens[offsets[i]:offsets[i + 1]], and phrases likewise.
+    """Titles as ragged rows. Title i owns tokens[offsets[i]:offsets[i + 1]], and word_ngrams likewise.
 
-    tokens int32, offsets int64 (titles + 1). Without n-grams a word outside the vocabulary is UNKNOWN. With n-grams the
-    k-th of these is 2 + vocabulary + k, and owns new_ngrams[new_offsets[k]:new_offsets[k + 1]]; phrases are the numbers
-    of the known n-grams of two and more words (int32, phrase_offsets int64 (titles + 1)).
+    Values are int32, offsets int64 (rows + 1,). Without n-grams every word outside the vocabulary is UNKNOWN. With
+    n-grams the k-th of these words has the id 2 + vocabulary + k and owns the known n-grams
+    new_char_ngrams[new_char_ngram_offsets[k]:new_char_ngram_offsets[k + 1]]; `word_ngrams` are the ids of the known
+    n-grams of two or more words.
     """
 
     tokens: NDArray[np.int32]
     offsets: NDArray[np.int64]
-    phrases: NDArray[np.int32]
-    phrase_offsets: NDArray[np.int64]
-    new_ngrams: NDArray[np.int32]
-    new_offsets: NDArray[np.int64]
+    word_ngrams: NDArray[np.int32]
+    word_ngram_offsets: NDArray[np.int64]
+    new_char_ngrams: NDArray[np.int32]
+    new_char_ngram_offsets: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -68,16 +69,16 @@ class Encoder:
         self.boundaries = boundaries
         self._word_ids = {word: index for index, word in enumerate(self.words, FIRST_WORD)}
         self._numbers = {ngram: index for index, ngram in enumerate(self.ngrams)}
-        self._phrases = self._known_phrases()
+        self._word_ngram_index = self._index_word_ngrams()
         self._new: dict[str, NDArray[np.int32]] = {}
 
-    def ngrams_of_vocabulary(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def char_ngrams_of_vocabulary(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The n-grams within each word by its id, as ragged rows (values, offsets (2 + words + 1,)); not of 0 and 1."""
-        return self.ngrams_of(["", "", *self.words])
+        return self.char_ngrams_of(["", "", *self.words])
 
-    def ngrams_of(self, words: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def char_ngrams_of(self, words: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The known n-grams within each word, as ragged rows; of an empty word, which no title has, none."""
-        return ngrams_by_word(words, self._numbers, self.word_ngrams, self.character_ngrams)
+        return char_ngrams_by_word(words, self._numbers, self.word_ngrams, self.character_ngrams)
 
     def encode(self, titles: Sequence[str]) -> Encoded:
         """Raw titles to arrays; see Encoded for the shapes."""
@@ -99,12 +100,12 @@ class Encoder:
             return Encoded(tokens, offsets, nothing, nowhere, nothing, np.zeros(1, dtype=np.int64))
         ids = _NewIds(self._word_ids, FIRST_WORD + len(self.words))
         tokens = np.fromiter(map(ids.__getitem__, chain.from_iterable(titles)), np.int32, offsets[-1])
-        rows = [self._ngrams_of_new(word) for word in ids.new]
+        rows = [self._char_ngrams_of_new(word) for word in ids.new]
         sizes = np.fromiter(map(len, rows), np.int64, len(rows))
         return Encoded(
             tokens,
             offsets,
-            *self._phrases.find(tokens, offsets),
+            *self._word_ngram_index.find(tokens, offsets),
             np.concatenate(rows) if rows else np.zeros(0, dtype=np.int32),
             np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(sizes))),
         )
@@ -114,28 +115,28 @@ class Encoder:
         encoded = self.encode([title])
         known = encoded.tokens[encoded.tokens < FIRST_WORD + len(self.words)]
         nothing = [PAD, UNKNOWN, *(self._word_ids.get(mark, UNKNOWN) for mark in BOUNDARIES)]
-        return bool((~np.isin(known, nothing)).any() or len(encoded.phrases) or len(encoded.new_ngrams))
+        return bool((~np.isin(known, nothing)).any() or len(encoded.word_ngrams) or len(encoded.new_char_ngrams))
 
-    def find_phrases(
+    def find_word_ngrams(
         self, tokens: NDArray[np.int32], offsets: NDArray[np.int64]
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The numbers of the titles' known phrases, as ragged rows; ids beyond the vocabulary are in none."""
-        return self._phrases.find(tokens, offsets)
+        """The ids of the known word n-grams of each title, as ragged rows. Words outside the vocabulary form none."""
+        return self._word_ngram_index.find(tokens, offsets)
 
-    def _known_phrases(self) -> Phrases:
-        phrases, numbers = [], []
+    def _index_word_ngrams(self) -> WordNgramIndex:
+        word_ngrams, numbers = [], []
         for ngram, number in self._numbers.items():
             if " " in ngram:
-                phrases.append([self._word_ids[word] for word in ngram.split(" ")])
+                word_ngrams.append([self._word_ids[word] for word in ngram.split(" ")])
                 numbers.append(number)
-        return Phrases.of(phrases, numbers)
+        return WordNgramIndex.of(word_ngrams, numbers)
 
-    def _ngrams_of_new(self, word: str) -> NDArray[np.int32]:
+    def _char_ngrams_of_new(self, word: str) -> NDArray[np.int32]:
         found = self._new.get(word)
         if found is None:
             if len(self._new) >= REMEMBERED_WORDS:
                 self._new.clear()
-            found = self._new[word] = self.ngrams_of([word])[0]
+            found = self._new[word] = self.char_ngrams_of([word])[0]
         return found
 
     def to_json(self) -> dict[str, Any]:

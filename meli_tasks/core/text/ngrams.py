@@ -6,7 +6,7 @@ Tokenizers never leave "#", "<" or ">" in a word; the marks of a
 title's ends (`boundaries`) hold no letter that a word has, so they share no n-gram with one.
 
 Everything that lies within one word is kept by word, not by title: titles repeat their words, so 20 M titles need the
-n-grams of some hundred thousand words only. What spans words is a phrase (`phrases`).
+n-grams of some hundred thousand words only. N-grams of two or more words are in `word_ngrams`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.core.text.word_ngrams import count_phrases
+from meli_tasks.core.text.word_ngrams import count_word_ngrams
 
 FIRST_WORD = 2
 """The first word's id; 0 pads and 1 is unknown (`core.text`)."""
@@ -45,7 +45,7 @@ def ngrams_of_word(word: str, word_range: tuple[int, int], character_range: tupl
     return found
 
 
-def ngrams_by_word(
+def char_ngrams_by_word(
     words: Sequence[str],
     numbers: Mapping[str, int],
     word_range: tuple[int, int],
@@ -75,8 +75,8 @@ def frequent_ngrams(  # noqa: PLR0917 - the titles and what is asked of them
 ) -> tuple[list[str], NDArray[np.int64]]:
     """The `most` n-grams that occur most often in the titles, ties in alphabetical order, and how often each does.
 
-    `words` are those of ids 2, 3, ..., of which the first `vocabulary` make phrases; `tokens` and `offsets` the titles
-    (memory-mapped arrays too). N-grams that occur fewer than `min_count` times are left out.
+    `words` are those of ids 2, 3, ..., of which the first `vocabulary` form word n-grams; `tokens` and `offsets` are
+    the titles (memory-mapped arrays too). N-grams that occur fewer than `min_count` times are left out.
     """
     counted = np.zeros(FIRST_WORD + len(words), dtype=np.int64)
     for low in range(0, len(tokens), TOKENS_A_CHUNK):  # bincount makes its input eight bytes a token
@@ -100,10 +100,10 @@ def frequent_ngrams(  # noqa: PLR0917 - the titles and what is asked of them
     distinct = list(number)
     names = [distinct[index] for index in enough.tolist()]
     counts = [within[enough]]
-    in_phrases = range(FIRST_WORD, FIRST_WORD + vocabulary)
+    vocabulary_ids = range(FIRST_WORD, FIRST_WORD + vocabulary)
     for length in range(max(2, word_range[0]), word_range[1] + 1):
-        phrases, occurrences = count_phrases(tokens, offsets, length, in_phrases, min_count)
-        names += [" ".join(words[word - FIRST_WORD] for word in phrase) for phrase in phrases.tolist()]
+        word_ngrams, occurrences = count_word_ngrams(tokens, offsets, length, vocabulary_ids, min_count)
+        names += [" ".join(words[word - FIRST_WORD] for word in ngram) for ngram in word_ngrams.tolist()]
         counts.append(occurrences)
     return _most_frequent(names, np.concatenate(counts), most)
 

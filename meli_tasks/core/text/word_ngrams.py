@@ -1,4 +1,4 @@
-"""Phrases: runs of two or more words of a title, as rows of word ids; counting them, and finding the known ones."""
+"""Word n-grams: runs of two or more words of a title, as rows of word ids. Counts them and finds the known ones."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 TITLES_A_CHUNK = 262_144  # about two million words: bounds the arrays below to some tens of megabytes
 
 
-def count_phrases(
+def count_word_ngrams(
     tokens: NDArray[np.int32], offsets: NDArray[np.int64], length: int, words: range, min_count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The runs of `length` words that occur `min_count` times or more -> (word ids (n, length), occurrences (n,)).
 
-    Title i owns tokens[offsets[i]:offsets[i + 1]]; only the ids in `words` make phrases. Rows ascend. A run's own
+    Title i owns tokens[offsets[i]:offsets[i + 1]]; only the ids in `words` form n-grams. Rows ascend. A run's own
     beginning occurs at least as often as the run, so each length only looks behind the frequent ones of the last.
     """
     width = words.stop
     found = np.arange(width)[:, None]
     counts = np.zeros(width, dtype=np.int64)
-    known = Phrases(width, [])
+    known = WordNgramIndex(width, [])
     for reached in range(2, length + 1):
         total = _Tally()
         for low, high in _chunks(len(offsets) - 1):
@@ -34,37 +34,40 @@ def count_phrases(
         codes, counts = codes[frequent], counts[frequent]
         nodes, last = np.divmod(codes, width)
         found = np.column_stack((found[nodes], last))
-        known = Phrases(width, [*known.levels, (codes, np.full(len(codes), -1, dtype=np.int32))])
+        known = WordNgramIndex(width, [*known.levels, (codes, np.full(len(codes), -1, dtype=np.int32))])
     return found, counts
 
 
-class Phrases:
-    """Known phrases, found in titles. A level holds those of one length, each as its beginning's place and a word."""
+class WordNgramIndex:
+    """Finds known word n-grams in titles.
+
+    A level holds the n-grams of one length, each coded as the position of its prefix in the level before and a word.
+    """
 
     def __init__(self, width: int, levels: list[tuple[NDArray[np.int64], NDArray[np.int32]]]) -> None:
-        """`width`: above every word id. Levels from length 2 on: ascending codes, and the phrase's number or -1."""
+        """`width`: above every word id. Levels from length 2 on: ascending codes, and each n-gram's id or -1."""
         self.width = width
         self.levels = levels
 
     @classmethod
-    def of(cls, phrases: Sequence[Sequence[int]], numbers: Sequence[int]) -> Phrases:
+    def of(cls, ngrams: Sequence[Sequence[int]], numbers: Sequence[int]) -> WordNgramIndex:
         """From rows of word ids and the number of each."""
-        width = max((word for phrase in phrases for word in phrase), default=0) + 1
-        number_of = {tuple(phrase): number for phrase, number in zip(phrases, numbers, strict=True)}
-        places: dict[tuple[int, ...], int] = {(word,): word for phrase in number_of for word in phrase[:1]}
+        width = max((word for ngram in ngrams for word in ngram), default=0) + 1
+        number_of = {tuple(ngram): number for ngram, number in zip(ngrams, numbers, strict=True)}
+        places: dict[tuple[int, ...], int] = {(word,): word for ngram in number_of for word in ngram[:1]}
         levels = []
         for length in range(2, max(map(len, number_of), default=1) + 1):
-            beginnings = {phrase[:length] for phrase in number_of if len(phrase) >= length}
-            coded = sorted((places[phrase[:-1]] * width + phrase[-1], phrase) for phrase in beginnings)
-            places = {phrase: place for place, (_, phrase) in enumerate(coded)}
+            beginnings = {ngram[:length] for ngram in number_of if len(ngram) >= length}
+            coded = sorted((places[ngram[:-1]] * width + ngram[-1], ngram) for ngram in beginnings)
+            places = {ngram: place for place, (_, ngram) in enumerate(coded)}
             codes = np.array([code for code, _ in coded], dtype=np.int64)
-            levels.append((codes, np.array([number_of.get(phrase, -1) for _, phrase in coded], dtype=np.int32)))
+            levels.append((codes, np.array([number_of.get(ngram, -1) for _, ngram in coded], dtype=np.int32)))
         return cls(width, levels)
 
     def find(
         self, tokens: NDArray[np.int32], offsets: NDArray[np.int64]
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The numbers of each title's known phrases, repeats kept, as ragged rows: (values, offsets (titles + 1,))."""
+        """The ids of each title's known word n-grams, with repeats, as ragged rows: (values, offsets (titles + 1,))."""
         title = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         wide = tokens.astype(np.int64)
         titles, numbers = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]

@@ -15,7 +15,7 @@ Rows = tuple[Tensor, Tensor]
 """Distinct rows (n,) of a table, and their gradient (n, dimensions)."""
 
 
-class Cards(Protocol):
+class ProcessGroup(Protocol):
     """The processes that train one network together, of which this is one. Number 0 tells, saves and writes."""
 
     number: int
@@ -37,7 +37,7 @@ class Cards(Protocol):
         """What card 0 has there."""
 
 
-class OneCard:
+class SingleProcess:
     """Everything in this process."""
 
     number, count = 0, 1
@@ -62,7 +62,7 @@ class OneCard:
         return values
 
 
-class SeveralCards:
+class TorchProcessGroup:
     """This process and others in torch's default process group, which must have begun (gloo, or NCCL on cards)."""
 
     def __init__(self) -> None:

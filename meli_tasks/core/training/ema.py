@@ -17,7 +17,7 @@ YOUNG = 10
 """The decay starts small, (1 + step) / (10 + step), so that the first weights, which are random, are soon forgotten."""
 
 
-class WeightAverage:
+class EMA:
     """average = decay * average + (1 - decay) * weights after every step, for every weight that trains.
 
     A table's rows are averaged only when a step is about to move them: until then all their weights were the same.

@@ -18,7 +18,7 @@ def category_weights(labels: Tensor, categories: int, kind: str) -> Tensor:
     return weights * (counts.sum() / (weights * counts).sum())
 
 
-def log_shares(labels: Tensor, categories: int) -> Tensor:
+def log_priors(labels: Tensor, categories: int) -> Tensor:
     """The logarithm of each category's share of the titles (K,), float32; 0 for one without titles.
 
     A category without titles is so taken for a common one, and the network learns not to answer it.
@@ -45,7 +45,7 @@ class TitleLoss:
         self.uniform = params.class_weights == "none" and params.unreliable_weight == 1
         self.shift: Tensor | None = None
         if params.logit_adjustment:
-            self.shift = params.logit_adjustment * log_shares(titles.labels, categories)
+            self.shift = params.logit_adjustment * log_priors(titles.labels, categories)
 
     def weights(self, rows: Tensor) -> Tensor:
         """How much each of these titles counts: (B,) float32."""

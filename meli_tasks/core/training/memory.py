@@ -32,7 +32,7 @@ def full_beside_others(batch_size: int, seen: str) -> OutOfMemory:
     """What to raise where several cards train together and so none may go on with less by itself."""
     said = next(iter(seen.splitlines()), "no more was said")
     return OutOfMemory(
-        f"a card's memory is full with its share of {batch_size:,} titles a step ({said}). Cards that train together "
+        f"a card's memory is full with its share of {batch_size:,} titles a step ({said}). GPUs that train together "
         "do not halve it by themselves: set a smaller train.batch_size. The training's last checkpoint is kept"
     )
 

@@ -10,8 +10,8 @@ from torch.optim.adam import adam
 
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.networks import TitleNetwork
-from meli_tasks.core.models.sparse_embedding import RowTable
-from meli_tasks.core.training.distributed import Cards, OneCard, Rows
+from meli_tasks.core.models.sparse_embedding import SparseEmbedding
+from meli_tasks.core.training.distributed import ProcessGroup, Rows, SingleProcess
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
@@ -24,7 +24,7 @@ class RowAdam:
     only. Over a table of n-grams it is as accurate as Adam, with half of the memory and three quarters of the time.
     """
 
-    def __init__(self, table: RowTable, decay: float) -> None:
+    def __init__(self, table: SparseEmbedding, decay: float) -> None:
         self.table = table
         self.decay = decay
         self.steps = 0
@@ -102,11 +102,11 @@ class DenseAdam:
 class Optimizer:
     """All of a network's weights. Tables go by `RowAdam`, or in the lab's way: every row, every step, with the rest."""
 
-    def __init__(self, network: TitleNetwork, params: Train, cards: Cards | None = None) -> None:
-        self.cards = cards or OneCard()
+    def __init__(self, network: TitleNetwork, params: Train, cards: ProcessGroup | None = None) -> None:
+        self.cards = cards or SingleProcess()
         self.clip = params.gradient_clip
         self.device = network.words.weight.device
-        tables = [module for module in network.modules() if isinstance(module, RowTable) and module.trained]
+        tables = [module for module in network.modules() if isinstance(module, SparseEmbedding) and module.trained]
         self.rows = [RowAdam(table, params.weight_decay) for table in tables if not table.every_row]
         # A view on the rows that train: torch's optimiser moves the table through it.
         self.whole = {table: nn.Parameter(table.trained_part()) for table in tables if table.every_row}

@@ -19,8 +19,8 @@ from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.networks import TitleNetwork
-from meli_tasks.core.training.distributed import Cards, OneCard
-from meli_tasks.core.training.ema import WeightAverage
+from meli_tasks.core.training.distributed import ProcessGroup, SingleProcess
+from meli_tasks.core.training.ema import EMA
 from meli_tasks.core.training.finite_guard import FiniteGuard
 from meli_tasks.core.training.loss import TitleLoss
 from meli_tasks.core.training.memory import free_memory, full_beside_others, halved
@@ -28,7 +28,7 @@ from meli_tasks.core.training.optimizers import Optimizer
 from meli_tasks.core.training.pooled_titles import AnyBatch, pooled_once
 from meli_tasks.core.training.progress import Epoch, Progress
 from meli_tasks.core.training.schedule import learning_rate_at
-from meli_tasks.core.training.validation import measure_what_fits, reduced_precision
+from meli_tasks.core.training.validation import reduced_precision, validate_within_memory
 
 STEPS_BETWEEN_LOOKS = 64
 """On a card: how many steps go by before the host asks whether all of them were finite."""
@@ -56,7 +56,7 @@ class Training:
         titles: EncodedTitles,
         validation: EncodedTitles,
         params: Train,
-        cards: Cards | None = None,
+        cards: ProcessGroup | None = None,
     ) -> None:
         """`cards`: the processes that train it together; each has all titles. Errors: BadData for no titles."""
         if not len(titles) or not len(validation):
@@ -67,9 +67,9 @@ class Training:
         self.validation = pooled_once(network, validation)
         self.params = params
         self.loss = TitleLoss(self.titles, network.out.out_features, params)
-        self.cards = cards or OneCard()
+        self.cards = cards or SingleProcess()
         self.optimizer = Optimizer(network, params, self.cards)
-        self.average = WeightAverage(self.optimizer, params.ema_decay) if params.ema_decay else None
+        self.average = EMA(self.optimizer, params.ema_decay) if params.ema_decay else None
         self.guard = FiniteGuard(device, params, every=1 if device.type == "cpu" else STEPS_BETWEEN_LOOKS)
         self.reduced = params.precision == "bfloat16" or (params.precision == "auto" and device.type == "cuda")
         self.order = torch.Generator().manual_seed(params.seed)
@@ -201,7 +201,7 @@ class Training:
         measured = [0.0, 0.0]
         if self.cards.number == 0:
             with self.average.in_place() if self.average else nullcontext():
-                *measured, self.measured_at_once = measure_what_fits(
+                *measured, self.measured_at_once = validate_within_memory(
                     self.network, self.validation, self.measured_at_once
                 )
         if self.cards.count > 1:

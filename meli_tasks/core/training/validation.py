@@ -31,7 +31,7 @@ def measure(network: TitleNetwork, titles: Titles, batch_size: int = 1024) -> tu
     return float(loss / len(titles)), float(recall.mean())
 
 
-def measure_what_fits(network: TitleNetwork, titles: Titles, batch_size: int) -> tuple[float, float, int]:
+def validate_within_memory(network: TitleNetwork, titles: Titles, batch_size: int) -> tuple[float, float, int]:
     """The same with batches halved until the card has room for one; and how many titles that were.
 
     Raises OutOfMemory when it has none for the smallest.

@@ -24,7 +24,7 @@ from meli_tasks.core.errors import MissingArtifact
 from meli_tasks.stages.encoding.word_numbers import Pieces, WordNumbers, pieces_of
 from meli_tasks.stages.files.arrow_columns import integers, numbers_by_value
 from meli_tasks.stages.files.npy_writer import GrowingArray
-from meli_tasks.stages.files.prefetch import ahead
+from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.log import Log
 
 SPLITS = ("train", "validation")
@@ -63,7 +63,7 @@ class Titles:
 def read_titles(listings: Path, categories: Sequence[str], tokenizer: str) -> Iterator[Titles]:
     """All titles of the known categories, in their order within each split; labels are positions in `categories`."""
     label_of = {category: label for label, category in enumerate(categories)}
-    for batch in ahead(_batches(listings, ["title", *_REPEATING])):
+    for batch in prefetch(_batches(listings, ["title", *_REPEATING])):
         titles = batch.column("title").cast(pa.string())
         labels = numbers_by_value(batch.column("category"), lambda name: label_of.get(name or "", _NONE))
         reliable = numbers_by_value(batch.column("label_quality"), lambda name: name != "unreliable") == 1
@@ -149,7 +149,7 @@ def number_titles(out: Path, titles: Iterator[Titles], numbers: WordNumbers, row
     started, reported = time.monotonic(), 0.0
     with ExitStack() as opened:
         files = {split: opened.enter_context(_SplitFiles(out, split)) for split in SPLITS}
-        for some in ahead(titles):
+        for some in prefetch(titles):
             tokens, lengths = numbers.encode(some.pieces)
             files[some.split].append(some, tokens, lengths)
             if some.split == "train":

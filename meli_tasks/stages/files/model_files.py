@@ -28,14 +28,18 @@ NGRAM_VECTORS = "ngrams.table.weight"
 """The network's tensor that is kept in half precision."""
 
 
+FORMER_INVERSE_TEMPERATURES = "sharpness"
+"""The key of `inverse_temperatures` in ensembles written up to commit 468b5c0."""
+
+
 @dataclass(frozen=True)
 class MemberFiles:
-    """A model that becomes part of an ensemble: its name, the folder with its files, its weight and sharpness."""
+    """A model that becomes a member of an ensemble: its name, folder, weight and inverse temperature."""
 
     name: str
     folder: Path
     weight: float
-    sharpness: float
+    inverse_temperature: float
 
 
 def read_encoder(folder: Path) -> Encoder:
@@ -91,7 +95,7 @@ def write_ensemble(out: Path, members: Sequence[MemberFiles]) -> None:
     ensemble = {
         "members": [member.name for member in members],
         "weights": [member.weight for member in members],
-        "sharpness": [member.sharpness for member in members],
+        "inverse_temperatures": [member.inverse_temperature for member in members],
     }
     described = {"ensemble": ensemble, "models": models, "encoders": [encoder for encoder, _ in encoders]}
     (out / "model.json").write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
@@ -143,7 +147,8 @@ def _ensemble(stored: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Ensem
         _classifier(model, _with_prefix(tensors, f"model{place}."), encoders[model["encoder"]])
         for place, model in enumerate(stored["models"])
     ]
-    parts = zip(described["members"], classifiers, described["weights"], described["sharpness"], strict=True)
+    inverse_temperatures = described.get("inverse_temperatures", described.get(FORMER_INVERSE_TEMPERATURES))
+    parts = zip(described["members"], classifiers, described["weights"], inverse_temperatures, strict=True)
     return Ensemble([Member(*part) for part in parts])
 
 

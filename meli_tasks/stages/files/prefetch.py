@@ -9,7 +9,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
+def prefetch(items: Iterable[Item]) -> Iterator[Item]:
     """The same items in the same order, each made while the one before is used; one is held beside it, no more.
 
     Pays where making an item leaves the interpreter's lock: Arrow's kernels, zlib, hashes, files. An exception of

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.text.splits import SPLITS
 from meli_tasks.stages.files.arrow_columns import bytes_of, integers, numbers_of, texts
-from meli_tasks.stages.files.prefetch import ahead
+from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.rows import BadRow, shown
 from meli_tasks.stages.listings.staging import LISTINGS, NO_SPLIT, Staged
@@ -104,7 +104,7 @@ def deal(source: Path, target: Path, staged: Staged, rare: set[str], quarantine:
             target, LISTINGS, compression="zstd", compression_level=1, use_dictionary=_REPEATING
         ) as writer,
     ):
-        for table in ahead(_listings(pa.ipc.open_stream(rows), splits, staged, rare, quarantine)):
+        for table in prefetch(_listings(pa.ipc.open_stream(rows), splits, staged, rare, quarantine)):
             writer.write_table(table)
             dealt.rows += len(table)
             for name, counter in dealt.counters().items():

@@ -15,7 +15,7 @@ from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.splits import SPLITS, split_of
 from meli_tasks.stages.files.arrow_columns import integers, texts
-from meli_tasks.stages.files.prefetch import ahead
+from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.listings.checking import Checked, check
 from meli_tasks.stages.listings.files import open_file
 from meli_tasks.stages.listings.quarantine import Quarantine
@@ -86,8 +86,8 @@ def stage(files: list[Path], target: Path, params: Ingest, quarantine: Quarantin
         for number, path in enumerate(files):
             before = staged.rows
             with open_file(path) as file:
-                chunks = ahead(read(file, max_field, params.date_column))
-                for rows, checked, table in ahead(_tables(chunks, params, number, before)):
+                chunks = prefetch(read(file, max_field, params.date_column))
+                for rows, checked, table in prefetch(_tables(chunks, params, number, before)):
                     quarantine.add(path.name, checked.bad)
                     writer.write_table(table)
                     staged.add(rows, checked)

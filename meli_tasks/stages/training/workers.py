@@ -21,7 +21,7 @@ from torch import distributed
 
 from meli_tasks.core.errors import LostCard, MissingDevice
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.training.distributed import Cards, OneCard, SeveralCards, check_shared
+from meli_tasks.core.training.distributed import ProcessGroup, SingleProcess, TorchProcessGroup, check_shared
 from meli_tasks.core.training.memory import keep_freed_memory
 
 # Longer than measuring or saving a checkpoint takes: the others wait meanwhile.
@@ -71,14 +71,14 @@ class Asked:
 
 
 @contextmanager
-def together(asked: Asked, work: Path) -> Iterator[Cards]:
+def together(asked: Asked, work: Path) -> Iterator[ProcessGroup]:
     """This process as card 0, the others started; all have ended afterwards. One card: nothing is started.
 
     Raises LostCard when one of the others ended before its time; what it said last is in the message.
     """
     count = asked.count
     if count == 1:
-        yield OneCard()
+        yield SingleProcess()
         return
     asked.write(work)
     others: list[subprocess.Popen[bytes]] = []
@@ -116,7 +116,7 @@ def _ended_badly(other: subprocess.Popen[bytes]) -> bool:
         return False
 
 
-def joined(work: Path, number: int, asked: Asked) -> Cards:
+def joined(work: Path, number: int, asked: Asked) -> ProcessGroup:
     """This process as one of those that train; they meet in a file of the folder."""
     if asked.device == "cuda":
         torch.cuda.set_device(number)
@@ -127,7 +127,7 @@ def joined(work: Path, number: int, asked: Asked) -> Cards:
         world_size=asked.count,
         timeout=PATIENCE,
     )
-    return SeveralCards()
+    return TorchProcessGroup()
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The mean of several classifiers: the weights and the sharpness it finds where the right ones are known."""
+"""The mean of several classifiers: the fitted weights and temperatures, where the right ones are known."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from meli_tasks.core.models.ensemble import (
     EVENING_STEPS,
     Ensemble,
     Member,
-    even_weights,
-    evened,
-    mixture,
-    sharpened,
-    sharpness,
+    apply_inverse_temperature,
+    balanced_title_weights,
+    fit_inverse_temperature,
+    fit_mixture_weights,
+    shrink_towards_even,
 )
 from meli_tasks.core.models.networks import build
 from meli_tasks.core.text.encoder import Encoder
@@ -121,8 +121,8 @@ def test_the_weights_are_those_by_which_the_titles_were_made() -> None:
     # The mean p = sum w_m l_m of such experts fits best where 0.1 + 0.8 w_m is proportional to each expert's share.
     shares = np.bincount(whose) / len(whose)
     expected = np.maximum((shares * (0.3 + 0.8) - 0.1) / 0.8, 0)
-    np.testing.assert_allclose(mixture(likelihoods, even, 3), expected / expected.sum(), atol=2e-3)
-    two = mixture(likelihoods, even, 2)
+    np.testing.assert_allclose(fit_mixture_weights(likelihoods, even, 3), expected / expected.sum(), atol=2e-3)
+    two = fit_mixture_weights(likelihoods, even, 2)
     assert two[2] == 0 and two.sum() == pytest.approx(1) and two[0] > two[1] > 0
 
 
@@ -139,9 +139,9 @@ def losses(weights: Floats, best: Floats, likelihoods: Floats) -> tuple[float, f
 def test_of_two_equally_good_ones_each_counts_half(titles: int) -> None:
     likelihoods = np.random.default_rng(4).beta(2.0, 1.0, (titles, 2))
     share = np.full(titles, 1 / titles)
-    likeliest = mixture(likelihoods, share, 2)
+    likeliest = fit_mixture_weights(likelihoods, share, 2)
     assert likeliest[0] != pytest.approx(0.5, abs=0.01)
-    np.testing.assert_allclose(evened(likeliest, likelihoods, share), [0.5, 0.5])
+    np.testing.assert_allclose(shrink_towards_even(likeliest, likelihoods, share), [0.5, 0.5])
 
 
 def test_a_weaker_one_counts_as_much_as_the_titles_cannot_rule_out() -> None:
@@ -149,8 +149,8 @@ def test_a_weaker_one_counts_as_much_as_the_titles_cannot_rule_out() -> None:
     for titles in (200, 20_000):
         likelihoods = np.where(random.random((titles, 1)) < 0.8, [0.9, 0.4], [0.1, 0.7])
         share = np.full(titles, 1 / titles)
-        likeliest = mixture(likelihoods, share, 2)
-        weights = evened(likeliest, likelihoods, share)
+        likeliest = fit_mixture_weights(likelihoods, share, 2)
+        weights = shrink_towards_even(likeliest, likelihoods, share)
         lost, error = losses(weights, likeliest, likelihoods)
         assert 0 <= lost <= error
         further = weights + (np.array([0.5, 0.5]) - likeliest) / EVENING_STEPS
@@ -162,21 +162,23 @@ def test_a_weaker_one_counts_as_much_as_the_titles_cannot_rule_out() -> None:
 
 def test_who_was_left_out_stays_out() -> None:
     likelihoods = np.random.default_rng(4).beta(2.0, 1.0, (300, 3))
-    weights = evened(np.array([0.7, 0.0, 0.3]), likelihoods, np.full(300, 1 / 300))
+    weights = shrink_towards_even(np.array([0.7, 0.0, 0.3]), likelihoods, np.full(300, 1 / 300))
     assert weights[1] == 0 and weights.sum() == pytest.approx(1)
 
 
 def test_one_who_is_never_better_gets_no_weight() -> None:
     likelihoods = np.stack([np.full(100, 0.8), np.full(100, 0.4), np.full(100, 0.2)], axis=1)
-    np.testing.assert_array_equal(mixture(likelihoods, np.full(100, 0.01), 3), [1, 0, 0])
+    np.testing.assert_array_equal(fit_mixture_weights(likelihoods, np.full(100, 0.01), 3), [1, 0, 0])
 
 
 def test_rare_titles_count_as_much_as_they_are_weighed() -> None:
     labels = np.array([0] * 99 + [1])
     likelihoods = np.stack([np.where(labels == 0, 0.9, 0.1), np.where(labels == 0, 0.1, 0.9)], axis=1)
-    np.testing.assert_array_equal(mixture(likelihoods, np.full(100, 0.01), 2), [1, 0])
-    np.testing.assert_allclose(mixture(likelihoods, even_weights(labels), 2), [0.5, 0.5], atol=1e-3)
-    assert even_weights(labels).sum() == pytest.approx(1)
+    np.testing.assert_array_equal(fit_mixture_weights(likelihoods, np.full(100, 0.01), 2), [1, 0])
+    np.testing.assert_allclose(
+        fit_mixture_weights(likelihoods, balanced_title_weights(labels), 2), [0.5, 0.5], atol=1e-3
+    )
+    assert balanced_title_weights(labels).sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("true", [0.4, 1.0, 2.5])
@@ -184,14 +186,14 @@ def test_the_sharpness_is_that_of_the_titles(true: float) -> None:
     random = np.random.default_rng(2)
     logits = random.normal(0, 1.5, (20_000, 5))
     said = torch.softmax(torch.from_numpy(logits).float(), 1)
-    happens = sharpened(said, true).numpy().cumsum(axis=1)
+    happens = apply_inverse_temperature(said, true).numpy().cumsum(axis=1)
     labels = (random.random((20_000, 1)) > happens).sum(axis=1).clip(max=4)
     labels[:50] = -1  # of a category that this model does not know
     even = np.full(len(labels), 1 / len(labels))
-    assert sharpness(said.numpy(), labels, even) == pytest.approx(true, rel=0.05)
+    assert fit_inverse_temperature(said.numpy(), labels, even) == pytest.approx(true, rel=0.05)
 
 
 def test_nothing_to_judge_by_changes_nothing() -> None:
     said = np.full((3, 2), 0.5, dtype=np.float32)
-    assert sharpness(said, np.array([-1, -1, -1]), np.full(3, 1 / 3)) == 1.0
-    assert sharpness(said, np.array([0, 1, 0]), np.full(3, 1 / 3)) == 1.0
+    assert fit_inverse_temperature(said, np.array([-1, -1, -1]), np.full(3, 1 / 3)) == 1.0
+    assert fit_inverse_temperature(said, np.array([0, 1, 0]), np.full(3, 1 / 3)) == 1.0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from meli_tasks.core.data.batch import Batch, WordNgrams
+from meli_tasks.core.data.batch import Batch, BatchNgrams
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models import networks
 from meli_tasks.core.models.networks import CNN, TitleNetwork, build
@@ -35,18 +35,18 @@ def flat(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
     return torch.tensor([value for row in rows for value in row], dtype=torch.int64), offsets
 
 
-def batch_of(titles: list[list[int]], phrases: list[list[int]] | None = None) -> Batch:
-    """Word w has the n-grams w and w + 1 of weight 0.5; a phrase has weight 0.5; the scale is 1."""
+def batch_of(titles: list[list[int]], word_ngrams: list[list[int]] | None = None) -> Batch:
+    """Word w has the n-grams w and w + 1 of weight 0.5; a word_ngram has weight 0.5; the scale is 1."""
     tokens, offsets = flat(titles)
     longest = max(len(title) for title in titles)
-    if phrases is None:
+    if word_ngrams is None:
         return Batch(tokens, offsets, longest)
     words, places = torch.unique(tokens, return_inverse=True)
     ids, word_offsets = flat([[word, word + 1] for word in words.tolist()])
-    of_titles, phrase_offsets = flat(phrases)
+    of_titles, word_ngram_offsets = flat(word_ngrams)
     half = torch.full((len(ids),), 0.5)
-    ngrams = WordNgrams(
-        places, ids, word_offsets, half, of_titles, phrase_offsets, torch.full((len(of_titles),), 0.5),
+    ngrams = BatchNgrams(
+        places, ids, word_offsets, half, of_titles, word_ngram_offsets, torch.full((len(of_titles),), 0.5),
         torch.ones(len(titles)),
     )  # fmt: skip
     return Batch(tokens, offsets, longest, ngrams)
@@ -192,14 +192,14 @@ def test_a_baked_cnn_answers_the_same(lengths: tuple[int, ...], monkeypatch: pyt
     network = network_of(architecture="cnn", filters=3, filter_lengths=lengths).eval()
     batch = batch_of([[3, 4, 3], [], [7], [19, 1, 2, 2, 5]])
     expected = network(batch)
-    network.bake()
-    assert network.baked is not None
+    network.precompute()
+    assert network.precomputed is not None
     network.words.weight.zero_()  # it is not read any more
     torch.testing.assert_close(network(batch), expected)
-    monkeypatch.setattr("meli_tasks.core.models.networks.MOST_BAKED", 100)
+    monkeypatch.setattr("meli_tasks.core.models.networks.MAX_PRECOMPUTED_BYTES", 100)
     large = network_of(architecture="cnn", filters=3, filter_lengths=lengths)
-    large.bake()
-    assert large.baked is None
+    large.precompute()
+    assert large.precomputed is None
 
 
 def test_baked_words_give_the_same_bag() -> None:
@@ -208,11 +208,11 @@ def test_baked_words_give_the_same_bag() -> None:
     assert bag is not None
     expected, _ = bag(batch_of([[1, 3, 1], [5, 2]], [[9], []]))
     ids, offsets = flat([[], [1, 2], [2, 3], [3, 4]])  # words 0 to 3 are the vocabulary, 5 is new
-    bag.bake(ids, offsets, torch.full((len(ids),), 0.5))
+    bag.precompute(ids, offsets, torch.full((len(ids),), 0.5))
     new, new_offsets = flat([[5, 6]])
-    phrases, phrase_offsets = flat([[9], []])
-    ngrams = WordNgrams(
-        torch.tensor([1, 3, 1, 4, 2]), new, new_offsets, torch.full((2,), 0.5), phrases, phrase_offsets,
+    word_ngrams, word_ngram_offsets = flat([[9], []])
+    ngrams = BatchNgrams(
+        torch.tensor([1, 3, 1, 4, 2]), new, new_offsets, torch.full((2,), 0.5), word_ngrams, word_ngram_offsets,
         torch.full((1,), 0.5), torch.ones(2),
     )  # fmt: skip
     batch = Batch(torch.tensor([1, 3, 1, 1, 2]), torch.tensor([0, 3, 5]), 3, ngrams)
@@ -225,7 +225,9 @@ def test_dropped_ngrams_and_words_keep_the_mean(dropped: dict[str, float]) -> No
     network = network_of(ngram_dimensions=1, **dropped).train()
     assert network.ngrams is not None
     network.ngrams.table.weight.fill_(1.0)
-    batch = batch_of([list(range(1, 11))], [list(range(10))])  # ten words of two n-grams, ten phrases: 30 times 0.5
+    batch = batch_of(
+        [list(range(1, 11))], [list(range(10))]
+    )  # ten words of two n-grams, ten word n-grams: 30 times 0.5
     sums = torch.cat([network.ngrams(batch)[0].detach() for _ in range(400)])
     assert abs(float(sums.mean()) - 15) < 1
     assert float(sums.std()) > 1

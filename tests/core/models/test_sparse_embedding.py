@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from meli_tasks.core.data.batch import Batch
-from meli_tasks.core.models.sparse_embedding import RowTable
+from meli_tasks.core.models.sparse_embedding import SparseEmbedding
 from meli_tasks.core.training.optimizers import Optimizer
 from tests.core.training.small_trainings import network_for, params_of
 
@@ -18,7 +18,7 @@ WORDS, DIMENSIONS = 20, 5
 @settings(max_examples=30, deadline=None)
 @given(ids=st.lists(st.integers(0, WORDS - 1), min_size=1, max_size=30), trained=st.integers(1, WORDS))
 def test_row_gradients_equal_the_dense_ones(ids: list[int], trained: int) -> None:
-    table = RowTable(WORDS, DIMENSIONS, trained=trained, padding=True).train()
+    table = SparseEmbedding(WORDS, DIMENSIONS, trained=trained, padding=True).train()
     table.weight.copy_(torch.randn(WORDS, DIMENSIONS, generator=torch.Generator().manual_seed(1)))
     pull = torch.randn(len(ids), DIMENSIONS, generator=torch.Generator().manual_seed(2))
     local, vectors = table.lookup(torch.tensor(ids))
@@ -49,7 +49,7 @@ def test_a_rounded_table_is_made_again_after_torchs_fused_step() -> None:
 
 
 def test_a_rounded_table_is_made_again_when_it_has_changed() -> None:
-    table = RowTable(4, 3, trained=0)
+    table = SparseEmbedding(4, 3, trained=0)
     first = table.rounded(torch.bfloat16)
     assert table.rounded(torch.bfloat16) is first
     table.weight[1] = 2.0

@@ -11,7 +11,7 @@ from meli_tasks.core.text.ngrams import ngrams_of_word
 from tests.core.text.encoders import encoder_of
 
 
-def test_marks_at_both_ends_of_a_title_are_words_that_make_phrases() -> None:
+def test_boundary_tokens_form_word_ngrams() -> None:
     titles = [["funda", "iphone"], ["funda", "samsung"], []]
     params = Preprocess(boundaries=True, max_title_words=2, max_ngrams=1_000, min_ngram_count=2, word_ngrams=(1, 2))
     encoder = encoder_of(titles, params)
@@ -23,7 +23,7 @@ def test_marks_at_both_ends_of_a_title_are_words_that_make_phrases() -> None:
     words = [encoder.words[token - FIRST_WORD] for token in encoded.tokens.tolist()]
     assert words == ["<BEGIN>", "funda", "samsung", "<END>", "<BEGIN>", "samsung", "funda", "<END>"]
     assert encoded.offsets.tolist() == [0, 4, 4, 8]
-    assert [encoder.ngrams[number] for number in encoded.phrases.tolist()] == ["<BEGIN> funda"]
+    assert [encoder.ngrams[number] for number in encoded.word_ngrams.tolist()] == ["<BEGIN> funda"]
 
 
 def test_an_encoder_stored_before_there_were_marks_has_none() -> None:

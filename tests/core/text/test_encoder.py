@@ -21,11 +21,11 @@ from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.hyperparameters import Preprocess
 from meli_tasks.core.text import encoder as text_module
 from meli_tasks.core.text import tokenizers
-from meli_tasks.core.text import word_ngrams as phrases_module
+from meli_tasks.core.text import word_ngrams as word_ngrams_module
 from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, tokenize
 from meli_tasks.core.text.ngrams import frequent_ngrams, ngrams_of_word
 from meli_tasks.core.text.stop_words import SPANISH
-from meli_tasks.core.text.word_ngrams import Phrases
+from meli_tasks.core.text.word_ngrams import WordNgramIndex
 from tests.core.text.encoders import encoder_of
 
 REAL_TITLES = Path(os.environ.get("MELI_REAL_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -152,13 +152,13 @@ def test_counting_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
         [["funda", "funda", "mesa"], [], ["mesa"], ["silla", "mesa", "luz"], ["funda"]] * 3
     )
     expected = frequent_ngrams(words, len(words), tokens, offsets, (1, 3), (2, 4), 1, 1_000)
-    monkeypatch.setattr(phrases_module, "TITLES_A_CHUNK", 2)
+    monkeypatch.setattr(word_ngrams_module, "TITLES_A_CHUNK", 2)
     found = frequent_ngrams(words, len(words), tokens, offsets, (1, 3), (2, 4), 1, 1_000)
     assert found[0] == expected[0]
     assert np.array_equal(found[1], expected[1])
 
 
-def test_phrases_are_of_the_vocabularys_words_only() -> None:
+def test_word_ngrams_consist_of_vocabulary_words_only() -> None:
     words, tokens, offsets = numbered([["a", "b", "z"], ["a", "b", "z"]])
     found, _ = frequent_ngrams(words, 2, tokens, offsets, (1, 3), (8, 8), 1, 1_000)
     assert {ngram for ngram in found if " " in ngram} == {"a b"}
@@ -166,7 +166,7 @@ def test_phrases_are_of_the_vocabularys_words_only() -> None:
 
 
 @given(titles_of_words, st.sampled_from([(2, 2), (2, 3), (3, 3)]), st.data())
-def test_known_phrases_are_found_where_they_stand(
+def test_known_word_ngrams_are_found_at_their_positions(
     titles: list[list[str]], lengths: tuple[int, int], data: st.DataObject
 ) -> None:
     _, tokens, offsets = numbered(titles)
@@ -175,10 +175,12 @@ def test_known_phrases_are_found_where_they_stand(
         tuple(r[s : s + n]) for r in rows for n in range(lengths[0], lengths[1] + 1) for s in range(len(r) - n + 1)
     }
     known = data.draw(st.lists(st.sampled_from(sorted(every)), unique=True)) if every else []
-    found, ends = Phrases.of(known, list(range(len(known)))).find(tokens, offsets)
+    found, ends = WordNgramIndex.of(known, list(range(len(known)))).find(tokens, offsets)
     for row, (low, high) in zip(rows, pairwise(ends.tolist()), strict=True):
         here = [tuple(row[start : start + n]) for n in (2, 3) for start in range(len(row) - n + 1)]
-        assert sorted(found[low:high].tolist()) == sorted(known.index(phrase) for phrase in here if phrase in known)
+        assert sorted(found[low:high].tolist()) == sorted(
+            known.index(word_ngram) for word_ngram in here if word_ngram in known
+        )
 
 
 def test_words_are_numbered_by_frequency_then_alphabet() -> None:
@@ -191,7 +193,7 @@ def test_words_are_numbered_by_frequency_then_alphabet() -> None:
     assert encoded.tokens.dtype == np.int32
     assert encoded.offsets.dtype == np.int64
     assert len(encoded) == 3
-    assert encoded.phrase_offsets.tolist() == [0, 0, 0, 0]
+    assert encoded.word_ngram_offsets.tolist() == [0, 0, 0, 0]
 
 
 def test_rare_words_and_the_rest_of_long_titles_are_left_out() -> None:
@@ -204,8 +206,18 @@ def test_rare_words_and_the_rest_of_long_titles_are_left_out() -> None:
 def test_encoding_nothing_gives_empty_arrays() -> None:
     for params in (Preprocess(), Preprocess(max_ngrams=10, min_ngram_count=1)):
         encoded = encoder_of([["a"]], params).encode([])
-        assert (len(encoded), len(encoded.tokens), len(encoded.phrases), len(encoded.new_ngrams)) == (0, 0, 0, 0)
-        assert encoded.phrase_offsets.tolist() == encoded.offsets.tolist() == encoded.new_offsets.tolist() == [0]
+        assert (len(encoded), len(encoded.tokens), len(encoded.word_ngrams), len(encoded.new_char_ngrams)) == (
+            0,
+            0,
+            0,
+            0,
+        )
+        assert (
+            encoded.word_ngram_offsets.tolist()
+            == encoded.offsets.tolist()
+            == encoded.new_char_ngram_offsets.tolist()
+            == [0]
+        )
 
 
 WITH_NGRAMS = Preprocess(max_ngrams=200, min_ngram_count=1, word_ngrams=(1, 2), character_ngrams=(2, 4))
@@ -213,19 +225,19 @@ WITH_NGRAMS = Preprocess(max_ngrams=200, min_ngram_count=1, word_ngrams=(1, 2), 
 
 @given(titles_of_words.filter(any), titles_of_words)
 @settings(max_examples=50)
-def test_words_and_phrases_together_hold_every_known_ngram(learned: list[list[str]], titles: list[list[str]]) -> None:
+def test_char_and_word_ngrams_hold_every_known_ngram(learned: list[list[str]], titles: list[list[str]]) -> None:
     encoder = encoder_of(learned, WITH_NGRAMS)
     encoded = encoder.encode_words(titles)
-    values, offsets = encoder.ngrams_of_vocabulary()
+    values, offsets = encoder.char_ngrams_of_vocabulary()
     new = FIRST_WORD + len(encoder.words)
     for row, words in enumerate(titles):
-        found = encoded.phrases[encoded.phrase_offsets[row] : encoded.phrase_offsets[row + 1]].tolist()
+        found = encoded.word_ngrams[encoded.word_ngram_offsets[row] : encoded.word_ngram_offsets[row + 1]].tolist()
         for token in encoded.tokens[encoded.offsets[row] : encoded.offsets[row + 1]].tolist():
             if token < new:
                 found += values[offsets[token] : offsets[token + 1]].tolist()
             else:
-                found += encoded.new_ngrams[
-                    encoded.new_offsets[token - new] : encoded.new_offsets[token - new + 1]
+                found += encoded.new_char_ngrams[
+                    encoded.new_char_ngram_offsets[token - new] : encoded.new_char_ngram_offsets[token - new + 1]
                 ].tolist()
         counted = Counter(ngrams_of(words, encoder.word_ngrams, encoder.character_ngrams))
         assert Counter(encoder.ngrams[number] for number in found) == Counter(
@@ -249,13 +261,13 @@ def test_new_words_have_ids_of_their_own_behind_the_vocabulary() -> None:
     new = FIRST_WORD + len(encoder.words)
     silla, mesa = (encoder.words.index(word) + FIRST_WORD for word in ("silla", "mesa"))
     assert encoded.tokens.tolist() == [new, silla, new, new + 1, mesa]
-    known = encoder.ngrams_of(["mesita"])[0].tolist()
-    assert encoded.new_ngrams[: encoded.new_offsets[1]].tolist() == known
+    known = encoder.char_ngrams_of(["mesita"])[0].tolist()
+    assert encoded.new_char_ngrams[: encoded.new_char_ngram_offsets[1]].tolist() == known
     assert {"#<me", "#mes"} <= {encoder.ngrams[number] for number in known}
-    assert encoded.new_offsets.tolist() == [0, len(known), len(known)]
+    assert encoded.new_char_ngram_offsets.tolist() == [0, len(known), len(known)]
 
 
-FIELDS = ("tokens", "offsets", "phrases", "phrase_offsets", "new_ngrams", "new_offsets")
+FIELDS = ("tokens", "offsets", "word_ngrams", "word_ngram_offsets", "new_char_ngrams", "new_char_ngram_offsets")
 
 
 @given(st.lists(raw_titles, min_size=1, max_size=6), st.lists(raw_titles, max_size=6))

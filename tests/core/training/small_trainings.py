@@ -30,8 +30,8 @@ def titles_of(count: int, seed: int, with_ngrams: bool = True) -> EncodedTitles:
     ngrams = None
     if with_ngrams:
         rows = np.random.default_rng(99).integers(0, NGRAMS, (WORDS, 3))  # of each word, whatever the titles
-        by_word = (rows.astype(np.int32).ravel(), np.arange(0, 3 * WORDS + 1, 3))
-        ngrams = (by_word, ragged(1, 4, NGRAMS), np.linspace(0.5, 2, NGRAMS, dtype=np.float32))
+        char_ngrams = (rows.astype(np.int32).ravel(), np.arange(0, 3 * WORDS + 1, 3))
+        ngrams = (char_ngrams, ragged(1, 4, NGRAMS), np.linspace(0.5, 2, NGRAMS, dtype=np.float32))
     reliable = random.random(count) < 0.5
     return EncodedTitles.from_arrays((tokens, offsets), WORDS, ngrams, labels.astype(np.int32), reliable)
 

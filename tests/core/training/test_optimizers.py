@@ -10,7 +10,7 @@ import torch
 
 from meli_tasks.core.data.batch import Batch
 from meli_tasks.core.data.encoded_titles import EncodedTitles
-from meli_tasks.core.models.sparse_embedding import RowTable
+from meli_tasks.core.models.sparse_embedding import SparseEmbedding
 from meli_tasks.core.training.optimizers import Optimizer, RowAdam
 from tests.core.training.small_trainings import WORDS, network_for, params_of, titles_of
 
@@ -45,7 +45,7 @@ def test_row_adam_divides_by_each_rows_running_size() -> None:
         by_row = torch.tensor(gradient)
         optimizer.move(*optimizer.worked_out(torch.tensor(rows), by_row, by_row.norm(dim=1)), 0.1)
 
-    table = RowTable(3, 2, trained=3)
+    table = SparseEmbedding(3, 2, trained=3)
     optimizer = RowAdam(table, decay=0.0)
     step(optimizer, [1], [[3.0, 4.0]])
     size = math.sqrt(12.5)

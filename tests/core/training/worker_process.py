@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import distributed
 
-from meli_tasks.core.training.distributed import SeveralCards
+from meli_tasks.core.training.distributed import TorchProcessGroup
 from meli_tasks.core.training.trainer import Training
 from tests.core.training.small_trainings import network_for, params_of, titles_of
 
@@ -27,7 +27,7 @@ def main() -> None:
     distributed.init_process_group("gloo", init_method=meeting, rank=number, world_size=count)
     params = params_of(**values)
     network = network_for(params)
-    training = Training(network, titles_of(403, 1), titles_of(200, 2), params, SeveralCards())
+    training = Training(network, titles_of(403, 1), titles_of(200, 2), params, TorchProcessGroup())
     for event in training.run(progress_seconds=0 if number == 0 else 1e9):
         if number == 0 and stop_after and event.epoch * 100 + training.step > stop_after:
             training.stop()

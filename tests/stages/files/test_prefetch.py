@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from meli_tasks.stages.files.prefetch import ahead
+from meli_tasks.stages.files.prefetch import prefetch
 
 
 def test_items_come_in_their_order() -> None:
-    assert list(ahead(iter(range(100)))) == list(range(100))
-    assert list(ahead([])) == []
+    assert list(prefetch(iter(range(100)))) == list(range(100))
+    assert list(prefetch([])) == []
 
 
 def test_the_next_item_is_made_while_this_one_is_used_and_no_more() -> None:
@@ -23,7 +23,7 @@ def test_the_next_item_is_made_while_this_one_is_used_and_no_more() -> None:
                 begun.set()
             yield item
 
-    found = ahead(items())
+    found = prefetch(items())
     assert next(found) == 0
     assert begun.wait(10)  # made by another thread: nobody has asked for it here
     assert made == [0, 1]
@@ -35,7 +35,7 @@ def test_an_error_is_raised_in_its_turn() -> None:
         yield 1
         raise OSError(28, "No space left on device")
 
-    found = ahead(items())
+    found = prefetch(items())
     assert next(found) == 1
     with pytest.raises(OSError, match="No space left"):
         next(found)
@@ -43,7 +43,7 @@ def test_an_error_is_raised_in_its_turn() -> None:
 
 def test_no_thread_is_left_behind_when_the_rest_is_not_wanted() -> None:
     before = threading.active_count()
-    found = ahead(iter(range(10)))
+    found = prefetch(iter(range(10)))
     assert next(found) == 0
     assert threading.active_count() == before + 1
     found.close()  # type: ignore[attr-defined]
