@@ -11,16 +11,31 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from meli_tasks.core.errors import MeliError
 from meli_tasks.settings import Settings
-from meli_tasks.wording import set_aside
+from meli_tasks.wording import unused_rows
 
 if TYPE_CHECKING:
+    from meli_tasks.artifacts.manifest import Manifest
     from meli_tasks.execution.runner import Result, Step
     from meli_tasks.pipeline import Pipeline
     from meli_tasks.planning.plan import Plan
 
 logger = logging.getLogger("meli_tasks.cli")
 
+QUARANTINE = "quarantine.jsonl.gz"
 STAGES = ("ingest", "preprocess", "embed", "train", "ensemble", "evaluate", "promote")
+
+
+def unused_by(ingested: Manifest, store_url: str) -> str:
+    """Say which rows of the source ingest did not use, why, and which file lists them; empty when it used them all."""
+    summary = ingested.summary
+    rare = summary.get("set_aside", {})
+    unused = unused_rows(
+        summary.get("bad_by_reason", {}),
+        rare.get("rows", 0),
+        rare.get("categories", 0),
+        ingested.params.get("min_category_rows", 0),
+    )
+    return f"Not used: {unused}, listed in {store_url}/{ingested.file_name(QUARANTINE)}" if unused else ""
 
 
 def new_run_id() -> str:
@@ -160,7 +175,7 @@ class LocalRun:
             self._tell({"stage": stage, "name": name, "hit": False, "seconds": spent, "error": _reason(error)})
             raise
         saved = result.manifest.seconds if result.hit else 0.0
-        aside = set_aside(result.manifest, self.pipeline.store.url) if stage == "ingest" else ""
+        aside = unused_by(result.manifest, self.pipeline.store.url) if stage == "ingest" else ""
         self._tell(
             {
                 "stage": stage,

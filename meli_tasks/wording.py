@@ -1,27 +1,67 @@
-"""What ingest did not use of a source, and where it lies: one sentence, the same for `meli run` and the demo."""
+"""Durations, counts and other phrases that the command line, the logs and the pages write in the same way.
+
+It imports nothing of the package, so every ring can use it. `static/format.js` writes the same durations and counts;
+`tests/wording_cases.json` holds the cases that both are tested against.
+"""
 
 from __future__ import annotations
 
-from meli_tasks.artifacts.manifest import Manifest
+import math
+from collections.abc import Mapping
 
-QUARANTINE = "quarantine.jsonl.gz"
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
-def set_aside(ingested: Manifest, store_url: str) -> str:
-    """Bad rows by reason, rows of rare categories, and the file that lists them; empty when every row was used."""
+def duration(seconds: float) -> str:
+    """Write a duration for people: 0.4 s, 12 s, 1 min 5 s, 1 h 2 min, 2 d 3 h.
+
+    It rounds first and splits into units afterwards, so there is no "1 min 60 s": to tenths below 10 s, to seconds
+    below 10 min, to minutes below a day and to hours from there on. A negative duration, which two clocks that differ
+    can give, counts as zero.
+    """
+    seconds = max(seconds, 0.0)
+    tenths = _half_up(seconds * 10)
+    if tenths < 100:
+        return f"{tenths / 10:g} s"
+    whole = _half_up(seconds)
+    if whole < 10 * MINUTE:
+        return _two_units(whole, (MINUTE, "min"), (1, "s"))
+    whole = _half_up(seconds / MINUTE) * MINUTE
+    if whole < DAY:
+        return _two_units(whole, (HOUR, "h"), (MINUTE, "min"))
+    return _two_units(_half_up(seconds / HOUR) * HOUR, (DAY, "d"), (HOUR, "h"))
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number with its noun: 0 steps, 1 step, 1,000 steps, 2 categories."""
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Return the regular plural of a noun: steps, categories, classes, batches."""
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+
+
+def unused_rows(bad_by_reason: Mapping[str, int], rare_rows: int, rare_categories: int, min_category_rows: int) -> str:
+    """Say which rows of a source ingest did not use, and why; empty when it used every row."""
     parts = []
-    if bad := ingested.summary.get("bad_by_reason"):
-        rows = ingested.summary["bad_rows"]
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(bad.items(), key=lambda item: -item[1]))
-        parts.append(f"{rows:,} bad row{'s' * (rows != 1)} ({reasons})")
-    rare = ingested.summary.get("set_aside", {})
-    if rare.get("rows"):
-        least = ingested.params.get("min_category_rows")
-        rows, categories = rare["rows"], rare["categories"]
-        parts.append(
-            f"{rows:,} row{'s' * (rows != 1)} of {categories:,} {'category' if categories == 1 else 'categories'} "
-            f"with fewer than {least} rows"
-        )
-    if not parts:
-        return ""
-    return f"Set aside: {' and '.join(parts)}, listed in {store_url}/{ingested.file_name(QUARANTINE)}"
+    if bad := sum(bad_by_reason.values()):
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(bad_by_reason.items(), key=lambda item: -item[1]))
+        parts.append(f"{count(bad, 'bad row')} ({reasons})")
+    if rare_rows:
+        categories = count(rare_categories, "category")
+        parts.append(f"{count(rare_rows, 'row')} of {categories} with fewer than {count(min_category_rows, 'row')}")
+    return " and ".join(parts)
+
+
+def _half_up(value: float) -> int:
+    return math.floor(value + 0.5)
+
+
+def _two_units(seconds: int, large: tuple[int, str], small: tuple[int, str]) -> str:
+    """Write whole seconds in two units, without the one that is zero."""
+    first, rest = divmod(seconds, large[0])
+    parts = ((first, large[1]), (rest // small[0], small[1]))
+    return " ".join(f"{value:,} {unit}" for value, unit in parts if value)

@@ -1,32 +1,42 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.wording import set_aside
+from meli_tasks.wording import count, duration, unused_rows
+
+CASES: dict[str, Any] = json.loads((Path(__file__).parent / "wording_cases.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("seconds", "text"), CASES["duration"])
+def test_a_duration_is_rounded_before_it_is_split_into_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("number", "noun", "text"), CASES["count"])
+def test_a_count_agrees_with_its_noun_and_separates_thousands(number: int, noun: str, text: str) -> None:
+    assert count(number, noun) == text
 
 
 @pytest.mark.parametrize(
-    ("summary", "told"),
+    ("bad_by_reason", "rare_rows", "rare_categories", "text"),
     [
-        ({}, ""),
-        ({"bad_by_reason": {}, "bad_rows": 0, "set_aside": {"rows": 0, "categories": 0}}, ""),
-        ({"bad_by_reason": {"no title": 1}, "bad_rows": 1}, "1 bad row (no title 1)"),
-        ({"set_aside": {"rows": 9, "categories": 1}}, "9 rows of 1 category with fewer than 5 rows"),
-        ({"set_aside": {"rows": 1, "categories": 1}}, "1 row of 1 category with fewer than 5 rows"),
+        ({}, 0, 0, ""),
+        ({"no title": 1}, 0, 0, "1 bad row (no title 1)"),
+        ({}, 9, 1, "9 rows of 1 category with fewer than 5 rows"),
+        ({}, 1, 1, "1 row of 1 category with fewer than 5 rows"),
         (
-            {
-                "bad_by_reason": {"no category": 2, "no title": 1200},
-                "bad_rows": 1202,
-                "set_aside": {"rows": 9, "categories": 3},
-            },
+            {"no category": 2, "no title": 1200},
+            9,
+            3,
             "1,202 bad rows (no title 1,200, no category 2) and 9 rows of 3 categories with fewer than 5 rows",
         ),
     ],
 )
-def test_it_says_how_many_why_and_where(summary: dict[str, Any], told: str) -> None:
-    manifest = Manifest("ingest", "k" * 32, {"min_category_rows": 5}, {}, {}, summary, "attempt1")
-    place = f"file:///store/ingest/{'k' * 32}/attempt1/quarantine.jsonl.gz"
-    assert set_aside(manifest, "file:///store") == (f"Set aside: {told}, listed in {place}" if told else "")
+def test_unused_rows_are_counted_by_reason(
+    bad_by_reason: dict[str, int], rare_rows: int, rare_categories: int, text: str
+) -> None:
+    assert unused_rows(bad_by_reason, rare_rows, rare_categories, min_category_rows=5) == text

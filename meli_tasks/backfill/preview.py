@@ -14,9 +14,10 @@ from meli_tasks.core.errors import BadData, MissingArtifact
 from meli_tasks.planning.estimate import Estimate
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan, make_plan
-from meli_tasks.planning.preview import Preview, preview, spoken
+from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store, name_part
+from meli_tasks.wording import count, duration
 
 PREFIX = "backfills/"
 LOOKS_AT_ONCE = 4
@@ -50,8 +51,8 @@ class DateRun:
             return "done before"
         if not self.computed:
             return "measure"
-        takes = "" if self.estimate_seconds is None else f", about {spoken(self.estimate_seconds)}"
-        return f"compute {self.computed} steps{takes}"
+        takes = "" if self.estimate_seconds is None else f", about {duration(self.estimate_seconds)}"
+        return f"compute {count(self.computed, 'step')}{takes}"
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,15 @@ class BackfillPreview:
     def summary(self) -> str:
         """One sentence."""
         done = sum(day.done for day in self.dates)
-        said = f"{len(self.runs)} of {len(self.dates)} dates to run, {len(self.asked['sets'])} sets each"
-        said += f"; {self.computed} steps to compute, {self.cached} already there"
+        said = (
+            f"{len(self.runs)} of {count(len(self.dates), 'date')} to run, {count(len(self.asked['sets']), 'set')} each"
+        )
+        said += f"; {count(self.computed, 'step')} to compute, {self.cached} already there"
         if self.saved_seconds:
-            said += f" ({spoken(self.saved_seconds)} saved)"
+            said += f" ({duration(self.saved_seconds)} saved)"
         if self.computed and self.estimate_seconds is not None:
-            said += f"; about {spoken(self.estimate_seconds)} by past runs"
-        return f"{said}; {done} dates done before" if done else said
+            said += f"; about {duration(self.estimate_seconds)} by past runs"
+        return f"{said}; {count(done, 'date')} done before" if done else said
 
     def lines(self) -> list[str]:
         """For the log: a line a date, the warnings, the sum."""
@@ -146,7 +149,7 @@ def look_ahead(asked: Backfill, settings: Settings, store: Store, backfill_id: s
         look = partial(_look_at, asked, settings, store, estimate)
         looks = list(readers.map(look, asked.dates()))
     if all(isinstance(found, str) for _, found in looks):
-        raise BadData(f"None of the {len(looks)} dates can be run. {looks[0][1]}")
+        raise BadData(f"None of the {count(len(looks), 'date')} can be run. {looks[0][1]}")
     dates: list[DateRun] = []
     claimed: set[str] = set()  # by an earlier date: a step is computed once, whoever asks for it
     for day, found in looks:
@@ -226,7 +229,7 @@ def _warnings(asked: Backfill, looks: list[tuple[Plan, Preview, bool]]) -> list[
     else:
         told += [f"{', '.join(dates)} see the same titles" for dates in same]
     if absent := len(asked.dates()) - len(looks):
-        told.append(f"{absent} dates cannot be run and are left out")
+        told.append(f"{count(absent, 'date')} cannot be run and will be left out")
     if asked.promotion == "always":
         told.append("Each run may promote: a model of an older date can become champion")
     return told

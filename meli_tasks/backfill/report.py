@@ -21,6 +21,7 @@ from meli_tasks.ledger import Ledger
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, made_ensemble, measured_models
 from meli_tasks.store import Store
+from meli_tasks.wording import count, duration
 
 State = Literal["computed", "found", "failed", "not run"]
 SCORES = ("balanced_accuracy", "interval")
@@ -69,7 +70,8 @@ class BackfillReport:
         if self.state == "rejected":
             return f"Rejected by {self.rejected_by or 'somebody'}: nothing was run"
         ended = [day for day in self.dates if day.state in ("computed", "found") and not day.failed]
-        said = f"{len(ended)} of {len(self.dates)} dates done; {self.computed} steps computed in {self.seconds:.0f} s"
+        said = f"{len(ended)} of {count(len(self.dates), 'date')} done; "
+        said += f"{count(self.computed, 'step')} computed in {duration(self.seconds)}"
         return f"{said}, {self.found} found"
 
     def lines(self) -> list[str]:

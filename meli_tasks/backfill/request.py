@@ -13,6 +13,7 @@ from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.planning.form import OVERRIDES, Sections, fields_of
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
+from meli_tasks.wording import count
 
 MOST_RUNS = 366
 # Slots of the pool `backfill`, which caps the runs of all backfills together. Fewer than meli_training runs at once,
@@ -78,9 +79,9 @@ class Backfill(Request):
             raise BadHyperparameters(f"from_date {self.from_date} is after to_date {self.to_date}")
         if self.to_date > today:
             raise BadHyperparameters(f"to_date {self.to_date} has not come: today is {today} ({zone})")
-        if (count := len(self.dates())) > MOST_RUNS:
+        if (runs := len(self.dates())) > MOST_RUNS:
             raise BadHyperparameters(
-                f"{self.from_date} to {self.to_date} are {count} runs, and {MOST_RUNS} are the most: "
+                f"{self.from_date} to {self.to_date} are {count(runs, 'run')}, and {MOST_RUNS} are the most: "
                 "ask for fewer dates, or for every few days (every_days)"
             )
 

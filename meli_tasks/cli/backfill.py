@@ -25,6 +25,7 @@ from meli_tasks.cli.options import (
     Yes,
     overrides,
 )
+from meli_tasks.wording import count
 
 if TYPE_CHECKING:
     from meli_tasks.backfill.preview import BackfillPreview
@@ -143,7 +144,7 @@ def _backfill(params: dict[str, Any], yes: bool, here: bool, as_json: bool) -> N
         found = report(seen, store, set())
     else:
         if not yes:
-            _confirm(f"Run {len(seen.runs)} dates {f'in Airflow at {api.url}' if api else 'in this process'}?")
+            _confirm(f"Run {count(len(seen.runs), 'date')} {f'in Airflow at {api.url}' if api else 'in this process'}?")
         if api:
             found = backfill_runs.in_airflow(api, asked, store, quiet=as_json)
         else:

@@ -10,6 +10,7 @@ import typer
 
 from meli_tasks.cli.console import complain, out, warn
 from meli_tasks.core.errors import BadSettings, MeliError, MissingArtifact, StoreUnreachable
+from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
     from meli_tasks.airflow_client import AirflowApi
@@ -135,5 +136,5 @@ def _show(task: dict[str, Any]) -> None:
     name = task["rendered_map_index"] or "" if task["task_id"] == "run" else task["task_id"]
     if not name:
         return
-    seconds = f" in {task['duration']:.0f} s" if task["duration"] else ""
+    seconds = f" in {duration(task['duration'])}" if task["duration"] else ""
     typer.echo(f"{name:<12} {task['state']}{seconds}")

@@ -12,6 +12,7 @@ import typer
 from meli_tasks.cli.console import Json, out, print_json
 from meli_tasks.cli.options import Yes
 from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
     from meli_tasks.ledger import Champion, Decision, Ledger
@@ -145,7 +146,8 @@ def _show(card: dict[str, Any]) -> None:
         lines.append(
             (
                 "trained",
-                f"{trained['at']} in {trained['seconds']:.1f} s, {card['megabytes']} MB; git {trained['git'] or '-'}",
+                f"{trained['at']} in {duration(trained['seconds'])}, {card['megabytes']} MB; "
+                f"git {trained['git'] or '-'}",
             )
         )
     if card["members"]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from meli_tasks.cli.web import WebError, get, post, shown
 from meli_tasks.core.errors import MeliError
+from meli_tasks.wording import count
 
 if TYPE_CHECKING:
     from meli_tasks.settings import Settings
@@ -117,7 +118,7 @@ def source(settings: Settings) -> Iterator[Line]:
     from meli_tasks import sources
 
     found = sources.identify(settings.source, datetime.now(UTC).date(), settings)
-    yield Line("source", "ok", f"MELI_SOURCE={found.shown}, {len(found.parts)} part(s)")
+    yield Line("source", "ok", f"MELI_SOURCE={found.shown}, {count(len(found.parts), 'part')}")
 
 
 def mlflow(settings: Settings) -> Iterator[Line]:
@@ -146,8 +147,8 @@ def mlflow(settings: Settings) -> Iterator[Line]:
         }.get(error.status, advice)
         yield Line("mlflow", "failed", str(error), hint)
         return
-    count = len(found.get("experiments", [])) if isinstance(found, dict) else 0
-    yield Line("mlflow", "ok", f"{shown(url)} answers; {count} experiment(s)")
+    experiments = len(found.get("experiments", [])) if isinstance(found, dict) else 0
+    yield Line("mlflow", "ok", f"{shown(url)} answers; {count(experiments, 'experiment')}")
 
 
 def airflow(settings: Settings) -> Iterator[Line]:
@@ -184,10 +185,10 @@ def _pool(settings: Settings, url: str, token: str, name: str, command: str) -> 
         return Line(f"airflow: pool {name}", "failed", str(error), advice)
     slots = int(pool["slots"])
     if name != TRAININGS or slots == settings.slots:
-        return Line(f"airflow: pool {name}", "ok", f"{slots} slot(s), {pool.get('occupied_slots', 0)} in use")
+        return Line(f"airflow: pool {name}", "ok", f"{count(slots, 'slot')}, {pool.get('occupied_slots', 0)} in use")
     return Line(
         f"airflow: pool {name}", "failed",
-        f"{slots} slot(s), and MELI_SLOTS={settings.slots}: trainings count on that many",
+        f"{count(slots, 'slot')}, and MELI_SLOTS={settings.slots}: trainings count on that many",
         f"airflow pools set {name} {settings.slots} trainings, or set MELI_SLOTS={slots}.",
     )  # fmt: skip
 
@@ -209,10 +210,14 @@ def email(settings: Settings) -> Iterator[Line]:
     if not settings.email:
         yield Line("email", "skipped", "MELI_EMAIL is not set: no notices go out by e-mail")
         return
-    count, server = len(recipients(settings)), MailServer.of(settings.smtp)
+    addresses, server = len(recipients(settings)), MailServer.of(settings.smtp)
     with server.opened():
         signed_in = f", signed in as {server.user}" if server.user else ""
-    yield Line("email", "ok", f"{server.shown} answers{signed_in}; {count} address(es), MELI_NOTIFY={settings.notify}")
+    yield Line(
+        "email",
+        "ok",
+        f"{server.shown} answers{signed_in}; {count(addresses, 'address')}, MELI_NOTIFY={settings.notify}",
+    )
 
 
 def _airflow_health(parts: dict[str, dict[str, str | None]], url: str) -> Line:

@@ -62,18 +62,6 @@ def log_to_stderr(verbose: bool) -> None:
     logging.getLogger("meli_tasks").setLevel(level)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
 def _finite(value: Any) -> Any:
     if isinstance(value, float) and value - value != 0:  # neither infinity nor NaN is JSON
         return None

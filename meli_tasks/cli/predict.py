@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meli_tasks.cli.console import Json, duration, err, out, print_json, warn
+from meli_tasks.cli.console import Json, err, out, print_json, warn
 from meli_tasks.core.errors import BadData
+from meli_tasks.wording import count, duration
 
 if TYPE_CHECKING:
     from meli_tasks.prediction.files import Progress, Ranker
@@ -88,7 +89,7 @@ def _refuse_unusable(title: str) -> None:
     from meli_tasks.prediction.files import problem_of
 
     if problem := problem_of(title):
-        seen = f"{title[:60]!r} and {len(title) - 60:,} characters more" if len(title) > 60 else repr(title)
+        seen = f"{title[:60]!r} and {count(len(title) - 60, 'more character')}" if len(title) > 60 else repr(title)
         raise BadData(f"This cannot be classified: {problem}. Seen: {seen}.")
 
 
@@ -164,11 +165,11 @@ def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, 
         )
         return
     typer.echo(
-        f"{target}: {done.rows:,} rows by {name} in {duration(done.seconds)}, {done.rows_per_second:,.0f} rows/s"
+        f"{target}: {count(done.rows, 'row')} by {name} in {duration(done.seconds)}, {done.rows_per_second:,.0f} rows/s"
     )
     if done.bad:
-        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in done.bad.most_common())
-        warn(f"{done.bad_rows:,} row(s) got an empty category ({reasons}).")
+        reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in done.bad.most_common())
+        warn(f"{count(done.bad_rows, 'row')} got an empty category ({reasons}).")
     if done.renamed:
         warn(
             "the input's own columns were kept as "
@@ -190,7 +191,7 @@ def _shown(source: Path, quiet: bool) -> Iterator[Callable[[Progress], None]]:
         task = bars.add_task(source.name, total=1.0, told="")
 
         def report(progress: Progress) -> None:
-            told = f"{progress.rows:,} rows, {progress.rows_per_second:,.0f} rows/s"
+            told = f"{count(progress.rows, 'row')}, {progress.rows_per_second:,.0f} rows/s"
             bars.update(task, completed=progress.share, told=told)
 
         yield report

@@ -7,8 +7,9 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from meli_tasks.cli.console import duration, err, out, warn
+from meli_tasks.cli.console import err, out, warn
 from meli_tasks.cli.leaderboard import leaderboard
+from meli_tasks.wording import count, duration
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -96,7 +97,7 @@ class Report(logging.Handler):
             console.print(f"{decision['action']}: {decision['reason']}", markup=False)
         hits = sum(line["hit"] for line in outcome["steps"])
         console.print(
-            f"{len(outcome['steps'])} steps in {duration(outcome['seconds'])}; {hits} already there, "
+            f"{count(len(outcome['steps']), 'step')} in {duration(outcome['seconds'])}; {hits} already there, "
             f"{duration(outcome['seconds_saved'])} saved. Run {outcome['run_id']}",
             markup=False,
         )

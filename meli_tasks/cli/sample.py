@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, duration, print_json
+from meli_tasks.cli.console import Json, print_json
+from meli_tasks.wording import count, duration
 
 if TYPE_CHECKING:
     from meli_tasks.rowfiles import Chunk
@@ -70,8 +71,8 @@ def sample(
         print_json({**about, "bytes": output.stat().st_size, "seconds": round(seconds, 3)})
     else:
         typer.echo(
-            f"{output}: {written:,} titles of {len(category_names())} categories, seed {seed}, in {duration(seconds)}, "
-            f"{written / seconds:,.0f} rows/s"
+            f"{output}: {count(written, 'title')} of {count(len(category_names()), 'category')}, seed {seed}, "
+            f"in {duration(seconds)}, {written / seconds:,.0f} rows/s"
         )
 
 

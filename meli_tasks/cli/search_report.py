@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meli_tasks.cli.console import duration, out
+from meli_tasks.cli.console import out
 from meli_tasks.cli.run_report import Report, told
+from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
     from meli_tasks.execution.runner import Result, Step

@@ -10,6 +10,8 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from meli_tasks.wording import duration
+
 SECONDS = 5.0
 LONGEST_ANSWER = 10_000_000  # bytes
 
@@ -58,7 +60,7 @@ def _ask(request: urllib.request.Request, token: str) -> Any:
     except urllib.error.HTTPError as error:
         raise WebError(f"{place} answered {error.code} {error.reason}", error.code) from None
     except TimeoutError:
-        raise WebError(f"{place} did not answer within {SECONDS:.0f} s") from None
+        raise WebError(f"{place} did not answer within {duration(SECONDS)}") from None
     except (urllib.error.URLError, HTTPException, OSError, ValueError) as error:
         raise WebError(f"{place} does not answer: {getattr(error, 'reason', error)}") from None
     try:

@@ -32,6 +32,7 @@ from meli_tasks.execution.vector_cache import VectorVault
 from meli_tasks.settings import Settings
 from meli_tasks.stages import VERSIONS
 from meli_tasks.store import Store
+from meli_tasks.wording import duration
 
 logger = logging.getLogger("meli_tasks")
 
@@ -91,11 +92,11 @@ class Runner:
         standing = find(self.store, step.stage, step.key)
         if standing and not force:
             logger.info(
-                "%s %s: already computed on %s, %.1f s saved (%s)",
+                "%s %s: already computed on %s, %s saved (%s)",
                 step.stage,
                 step.name,
                 str(standing.about.get("at", ""))[:16],
-                standing.seconds,
+                duration(standing.seconds),
                 standing.key,
             )
             return Result(standing, True, time.monotonic() - started)
@@ -109,7 +110,7 @@ class Runner:
             live.failed(str(error) if isinstance(error, MeliError) else f"{type(error).__name__}: {error}")
             raise
         live.finished()
-        logger.info("%s %s: done in %.1f s", step.stage, step.name, manifest.seconds)
+        logger.info("%s %s: done in %s", step.stage, step.name, duration(manifest.seconds))
         return Result(manifest, False, time.monotonic() - started)
 
     def folder(self, manifest: Manifest) -> Path:

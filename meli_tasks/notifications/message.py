@@ -22,11 +22,11 @@ from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.notifications.failures import LONGEST_MESSAGE, Failure, folder, of_run
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan
-from meli_tasks.planning.preview import spoken
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store, name_part
 from meli_tasks.tracking.client import without_credentials
 from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.wording import count, duration
 
 logger = logging.getLogger("meli_tasks")
 
@@ -120,11 +120,11 @@ def of_a_late_run(settings: Settings, store: Store, dag_run: DagRun, minutes: fl
     plan = _plan(store, dag_run.run_id)
     progress = _progress(store, plan) if plan else ["It has no plan yet."]
     since = f"Queued at {dag_run.queued:%Y-%m-%d %H:%M} UTC" if dag_run.queued else "Queued"
-    state = f"{since}, due {spoken(minutes * 60)} later, {dag_run.state or 'not ended'} now."
+    state = f"{since}, due {duration(minutes * 60)} later, {dag_run.state or 'not ended'} now."
     return Notice(
         "late",
         dag_run,
-        f"The run is late: not done {spoken(minutes * 60)} after it was queued",
+        f"The run is late: not done {duration(minutes * 60)} after it was queued",
         (state, *progress),
         failures=_failures(store, dag_run, plan, {}),
         links=_links(settings, store, dag_run, None),
@@ -182,7 +182,7 @@ def _title(
         # The first is the cause; what fails behind it often only misses its result.
         return f"The run failed: {failures[0].label if failures else dag_run.reason.replace('_', ' ')}"
     if verdict == "nothing new":
-        return f"Nothing new: {spoken(saved['saved_seconds'] if saved else 0)} saved"
+        return f"Nothing new: {duration(saved['saved_seconds'] if saved else 0)} saved"
     if champion is None:
         return "The run ended, and there is no champion" if decision else "The run ended without a decision"
     if verdict == "promoted":
@@ -207,8 +207,8 @@ def _titles(plan: Plan | None) -> tuple[str, ...]:
 
 
 def _took(dag_run: DagRun, saved: dict[str, Any] | None) -> str:
-    took = f"Took {spoken((datetime.now(UTC) - dag_run.began).total_seconds())}" if dag_run.began else ""
-    there = f"{spoken(saved['saved_seconds'])} saved by what was there already" if saved and saved["cached"] else ""
+    took = f"Took {duration((datetime.now(UTC) - dag_run.began).total_seconds())}" if dag_run.began else ""
+    there = f"{duration(saved['saved_seconds'])} saved by what was there already" if saved and saved["cached"] else ""
     return "; ".join(filter(None, (took, there)))
 
 
@@ -244,12 +244,12 @@ def _progress(store: Store, plan: Plan) -> list[str]:
     """How many steps are done, and what the others are at."""
     steps = list({step.key: step for step in plan.steps()}.values())
     waiting = [step for step in steps if find(store, step.stage, step.key) is None]
-    lines = [f"{len(steps) - len(waiting)} of {len(steps)} steps are done."]
+    lines = [f"{len(steps) - len(waiting)} of {count(len(steps), 'step')} done."]
     for step in waiting:
         live = _live(store, step)
         if live.get("state") == "running":
             epoch = f", epoch {live['epoch']}" if "epoch" in live else ""
-            left = f", about {spoken(float(live['seconds_left']))} left" if "seconds_left" in live else ""
+            left = f", about {duration(float(live['seconds_left']))} left" if "seconds_left" in live else ""
             lines.append(f"{step.stage} {step.name}: running{epoch}{left}; last heard of at {live['at'][11:16]} UTC")
         else:
             lines.append(f"{step.stage} {step.name}: {live.get('state', 'not begun')}")

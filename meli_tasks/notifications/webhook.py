@@ -12,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 from meli_tasks.core.errors import BadSettings, Undelivered
 from meli_tasks.notifications.message import Notice
 from meli_tasks.notifications.render import slack
+from meli_tasks.wording import duration
 
 logger = logging.getLogger("meli_tasks")
 
@@ -83,7 +84,7 @@ def _post(webhook: str, body: Mapping[str, object]) -> None:
         # A redirect would turn the POST into a GET that looks like a success.
         answer = requests.post(webhook, json=body, timeout=(CONNECT_SECONDS, ANSWER_SECONDS), allow_redirects=False)
     except requests.ConnectTimeout:
-        raise _NotTaken(f"{where} does not answer within {CONNECT_SECONDS:.0f} s") from None
+        raise _NotTaken(f"{where} does not answer within {duration(CONNECT_SECONDS)}") from None
     except requests.ConnectionError as error:
         # The whole message has the address in it. A connection that was never made has no answer to wait for.
         kind = _NotTaken if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error) else Undelivered

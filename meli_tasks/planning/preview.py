@@ -16,6 +16,7 @@ from meli_tasks.planning.estimate import Estimate
 from meli_tasks.planning.plan import Plan, evaluate_step, made_ensemble, measured_models
 from meli_tasks.planning.request import Request
 from meli_tasks.store import Store
+from meli_tasks.wording import count, duration
 
 
 @dataclass(frozen=True)
@@ -49,19 +50,19 @@ class Preview:
         """For the log: a line a step, and the sum."""
         told = []
         for line in self.steps:
-            state = f"already there ({spoken(line.seconds or 0)} saved)" if line.cached else "to compute"
+            state = f"already there ({duration(line.seconds or 0)} saved)" if line.cached else "to compute"
             if line.estimate is not None:
-                state += f", about {spoken(line.estimate)}"
+                state += f", about {duration(line.estimate)}"
             told.append(f"{line.stage:<10} {line.name:<40} {state}")
         return [*told, self.summary()]
 
     def summary(self) -> str:
         """One sentence."""
-        saved = f"{self.cached} already there, {spoken(self.saved_seconds)} saved" if self.cached else ""
+        saved = f"{self.cached} already there, {duration(self.saved_seconds)} saved" if self.cached else ""
         if not self.computed:
             return f"Nothing to compute: {saved}"
-        takes = "" if self.estimate_seconds is None else f", about {spoken(self.estimate_seconds)} by past runs"
-        return f"{self.computed} steps to compute{takes}{'; ' if saved else ''}{saved}"
+        takes = "" if self.estimate_seconds is None else f", about {duration(self.estimate_seconds)} by past runs"
+        return f"{count(self.computed, 'step')} to compute{takes}{'; ' if saved else ''}{saved}"
 
     def save(self, plan: Plan, store: Store) -> None:
         """Keep it beside the plan, as `preview.json`."""
@@ -117,13 +118,6 @@ def nothing_new(plan: Plan, store: Store) -> str:
         return ""
     said = f"decision {judged.number} of {judged.at:%Y-%m-%d} was: {judged.reason}"
     return f"The same titles, sets and champion as before; {said}"
-
-
-def spoken(seconds: float) -> str:
-    """Seconds as people say them: 8 s, 12 min, 3.5 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _judged(decision: Decision, models: Mapping[str, str], limits: Mapping[str, object]) -> bool:

@@ -9,6 +9,7 @@ from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.execution.runner import Step
 from meli_tasks.search.trial import Trial
+from meli_tasks.wording import count, duration
 
 TOLD = (
     "name", "family", "start", "start_accuracy", "accuracy", "changed", "known", "importance", "minutes", "seconds",
@@ -63,9 +64,9 @@ class Outcome:
             told.append("mattered most: " + ", ".join(f"{name} {share:.0%}" for name, share in first))
         counts = [f"{self.count(state)} {state}" for state in STATES if self.count(state)]
         counts += [f"{self.known} of earlier searches known"] if self.known else []
-        over = f", {self.beyond:.1f} s over" if self.beyond >= 0.1 else ""
-        took = f"{self.seconds / 60:.1f} of {self.minutes:g} minutes{over}"
-        told.append(f"{len(self.trials)} trials in {took}: {', '.join(counts)}")
+        over = f", {duration(self.beyond)} over" if self.beyond >= 0.1 else ""
+        took = f"{duration(self.seconds)} of {duration(self.minutes * 60)}{over}"
+        told.append(f"{count(len(self.trials), 'trial')} in {took}: {', '.join(counts)}")
         told += [f"no further trial was of use: {self.ended}"] if self.ended else []
         told += [f"trial {trial.number} failed: {trial.reason}" for trial in self.trials if trial.state == "failed"]
         return told

@@ -28,6 +28,7 @@ from meli_tasks.search.watched import WatchedTraining, already_trained, train
 from meli_tasks.search.watcher import Watcher
 from meli_tasks.search.winner import changes, keep, must_be_free
 from meli_tasks.sets import catalog as named_sets
+from meli_tasks.wording import count, duration
 
 # So many failures one after the other are no accident of some parameters.
 MOST_FAILURES = 10
@@ -212,8 +213,8 @@ class Search:
     def _why_nothing(self, trials: list[Trial]) -> str:
         if not trials:
             return (
-                f"Preparing the titles took {self.spent:.0f} s, and {self._asked.minutes:g} minutes were allowed, so "
-                "no trial began. What was prepared is kept: the same search again begins with the trials."
+                f"Preparing the titles took {duration(self.spent)} of {duration(self._asked.minutes * 60)}, so "
+                "no trial began. The prepared titles are kept: the same search starts with its trials when run again."
             )
         reasons = list(dict.fromkeys(trial.reason for trial in trials if trial.reason))
         failed = sum(trial.state == "failed" for trial in trials)
@@ -222,7 +223,7 @@ class Search:
             if failed == len(trials)
             else "Give more minutes, or a smaller source."
         )
-        return f"None of {len(trials)} trials finished, {failed} failed: {'; '.join(reasons[:3])}. {advice}"
+        return f"None of {count(len(trials), 'trial')} finished, {failed} failed: {'; '.join(reasons[:3])}. {advice}"
 
     def _outcome(
         self, prepared: Prepared, best: Trial, step: Step, manifest: Manifest, *, interrupted: bool

@@ -16,6 +16,7 @@ from meli_tasks.execution.runner import Step
 from meli_tasks.search.proposals import Proposals
 from meli_tasks.search.trial import State, Trial
 from meli_tasks.store import Store
+from meli_tasks.wording import count
 
 
 class Ended(Exception):
@@ -65,17 +66,20 @@ class WatchedTraining:
         if done >= self.epochs:
             return
         if self.proposals.is_poor(done, self.epochs, self.reached[-1]) and not self.is_start:
-            raise Ended("pruned", f"{self.reached[-1]:.4f} after {done} of {self.epochs} epochs")
+            raise Ended("pruned", f"{self.reached[-1]:.4f} after {done} of {count(self.epochs, 'epoch')}")
         # The first epoch warms up; and a trial that ends a little late costs less than one ended too soon.
         self.quickest_epoch = min(self.quickest_epoch, float(values["seconds"]))
         needed = 0.0 if self.patience else self.quickest_epoch * (self.epochs - done)
         if self.seconds_left() <= needed:
             raise Ended(
-                "stopped", f"after {done} of {self.epochs} epochs: the rest takes longer than the minutes allow"
+                "stopped",
+                f"after {done} of {count(self.epochs, 'epoch')}: the rest takes longer than the minutes allow",
             )
         # Judged once: what is half done is better ended than given up.
         if done == 1 and not self.is_start and self.clock() - self.began + needed > self.most_seconds:
-            raise Ended("stopped", f"after {done} of {self.epochs} epochs: it would take too many of the minutes")
+            raise Ended(
+                "stopped", f"after {done} of {count(self.epochs, 'epoch')}: it would take too many of the minutes"
+            )
 
 
 def train(

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from meli_tasks.execution.runner import Result, Step
 from meli_tasks.search.trial import Trial
+from meli_tasks.wording import duration
 
 logger = logging.getLogger("meli_tasks")
 
@@ -43,4 +44,4 @@ class LogWatcher:
         """Says what the trial came to."""
         reached = f"balanced accuracy {trial.accuracy:.4f}" if trial.accuracy is not None else trial.reason
         leading = ", the best so far" if best and best.number == trial.number and not best.known else ""
-        logger.info("trial %d: %s in %.1f s, %s%s", trial.number, trial.state, trial.seconds, reached, leading)
+        logger.info("trial %d: %s in %s, %s%s", trial.number, trial.state, duration(trial.seconds), reached, leading)

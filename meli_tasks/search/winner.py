@@ -12,6 +12,7 @@ from meli_tasks.search.trial import Asked, Trial
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets import stored as stored_sets
 from meli_tasks.store import Store
+from meli_tasks.wording import count
 
 MOST_NAMES = 1_000  # of one family and day
 
@@ -52,14 +53,14 @@ def _title(best: Trial, start: HyperparameterSet, made_by: Mapping[str, Any]) ->
     changed = changes(start.train.model_dump(mode="json"), best.params)
     if not changed:
         return f"As {made_by['start']}: a search found nothing better"
-    return f"Found by a search from {made_by['start']}, {len(changed)} parameters changed"
+    return f"Found by a search from {made_by['start']}, {count(len(changed), 'parameter')} changed"
 
 
 def _description(best: Trial, made_by: Mapping[str, Any]) -> str:
     start = made_by["start_accuracy"]
     against = f", {made_by['start']} {start:.4f}" if start is not None else ""
     return (
-        f"The best of {made_by['trials']} trials on {made_by['source']}: balanced accuracy {best.accuracy:.4f} on the "
-        f"validation titles{against}. The best of many looks better than it is; the test titles tell. Seed "
-        f"{made_by['seed']}, titles {made_by['preprocess'][:12]}, run {made_by['run_id']}."
+        f"The best of {count(made_by['trials'], 'trial')} on {made_by['source']}: balanced accuracy "
+        f"{best.accuracy:.4f} on the validation titles{against}. The best of many looks better than it is; the test "
+        f"titles tell. Seed {made_by['seed']}, titles {made_by['preprocess'][:12]}, run {made_by['run_id']}."
     )

@@ -25,8 +25,9 @@ from meli_tasks.stack.interrupts import Interrupts
 from meli_tasks.stack.progress_table import Progress
 from meli_tasks.stack.services import Stack
 from meli_tasks.stack.start import StackStart, stop_all
-from meli_tasks.stack.summary import show_champion, show_failure, show_leaderboard, show_links, show_set_aside
+from meli_tasks.stack.summary import show_champion, show_failure, show_leaderboard, show_links, show_unused_rows
 from meli_tasks.stack.watch import DAG, Task, Watch
+from meli_tasks.wording import duration
 
 SECONDS_BETWEEN_LOOKS = 0.7
 INTERRUPTED = 130
@@ -126,10 +127,10 @@ def train(console: Console, stack: Stack, asked: Settings, interrupts: Interrupt
     if state == "success":
         show_leaderboard(console, watch, store, tasks)
         show_champion(console, store)
-        show_set_aside(console, watch, store)
+        show_unused_rows(console, watch, store)
     else:
         show_failure(console, watch, tasks)
-    console.print(f"\nTrigger to done: {seconds:.0f} s", highlight=False)
+    console.print(f"\nTrigger to done: {duration(seconds)}", highlight=False)
     show_links(console, stack, watch, name)
     return 0 if state == "success" else 1
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from meli_tasks.core.errors import MeliError
 from meli_tasks.stack.home import Home
 from meli_tasks.stack.servers import POLL_SECONDS, Server, birth
+from meli_tasks.wording import duration
 
 PATIENCE_SECONDS = 4.0
 # Servers outlive the demo on purpose; holding them here keeps Python from warning that nobody waited for them.
@@ -124,7 +125,9 @@ def wait(
                 _reap()
                 raise MeliError(f"{service.title} ended while it started. {log_end(home, service.name)}")
             elif seconds > service.seconds:
-                raise MeliError(f"{service.title} was not ready after {seconds:.0f} s. {log_end(home, service.name)}")
+                raise MeliError(
+                    f"{service.title} was not ready after {duration(seconds)}. {log_end(home, service.name)}"
+                )
         time.sleep(2 * POLL_SECONDS)
 
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from meli_tasks.stack.watch import ENDED, Task
+from meli_tasks.wording import duration
 
 SIGNS = {
     "success": "[green]done[/]",
@@ -37,13 +38,8 @@ def details(task: Task) -> str:
     if "loss" in note:
         parts.append(f"loss {float(note['loss']):.3f}")
     if "seconds_left" in note:
-        parts.append(f"{clock(float(note['seconds_left']))} left")
+        parts.append(f"{duration(float(note['seconds_left']))} left")
     return ", ".join(parts)
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 class Progress:
@@ -75,18 +71,18 @@ class Progress:
             line = self._line(task)
             if line and self._told.get(task.label) != line:
                 self._told[task.label] = line
-                at = clock(time.monotonic() - self._began)
-                self._console.print(f"{at:>5}  {line}", highlight=False, markup=False, soft_wrap=True)
+                at = duration(time.monotonic() - self._began)
+                self._console.print(f"{at:<10}  {line}", highlight=False, markup=False, soft_wrap=True)
 
     def _table(self, tasks: list[Task]) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in ("stage", "", "seconds", ""):
-            table.add_column(column, justify="right" if column == "seconds" else "left", no_wrap=column != "")
+        for column in ("stage", "", "time", ""):
+            table.add_column(column, justify="right" if column == "time" else "left", no_wrap=column != "")
         for task in tasks:
-            seconds = f"{task.seconds:.1f}" if task.seconds else ""
+            seconds = duration(task.seconds) if task.seconds else ""
             sign = SIGNS.get(task.state, "[dim]waiting[/]")
             table.add_row(escape(task.label), sign, seconds, f"[dim]{escape(details(task))}[/]")
-        table.caption = f"{clock(time.monotonic() - self._began)} since the start"
+        table.caption = f"{duration(time.monotonic() - self._began)} since the start"
         table.caption_justify = "left"
         return table
 
@@ -98,7 +94,7 @@ class Progress:
             return ""
         words = SIGNS[task.state].split("]")[1].split("[")[0] if task.state in SIGNS else task.state
         more = f" ({details(task)})" if details(task) else ""
-        took = f" in {task.seconds:.1f} s" if task.state in ("success", "failed") else ""
+        took = f" in {duration(task.seconds)}" if task.state in ("success", "failed") else ""
         return f"{task.label}: {words}{took}{more}"
 
     def _new_epoch(self, task: Task) -> bool:

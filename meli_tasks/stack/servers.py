@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from meli_tasks.core.errors import BadSettings, MeliError
+from meli_tasks.wording import duration
 
 HOST = "127.0.0.1"
 GRPC_OFFSET = 10_000  # seaweedfs listens for gRPC at every port + 10000
@@ -253,7 +254,7 @@ class Server:
         while not ready():
             code = None if self._process is None else self._process.poll()
             if self._process is None or code is not None or time.monotonic() > deadline:
-                seen = f"ended with code {code}" if code is not None else f"was not ready after {seconds:.0f} s"
+                seen = f"ended with code {code}" if code is not None else f"was not ready after {duration(seconds)}"
                 self.stop()
                 raise MeliError(f"{self.name} {seen}. Its log is {self.log}, and ends so:\n{self.tail()}")
             time.sleep(POLL_SECONDS)

@@ -18,6 +18,7 @@ from meli_tasks.stack.interrupts import Interrupts
 from meli_tasks.stack.processes import Record, Service
 from meli_tasks.stack.servers import POLL_SECONDS
 from meli_tasks.stack.services import PASSING, Ports, Stack, prepare_airflow
+from meli_tasks.wording import duration
 
 SECONDS_TO_PROVE_HEALTH = 10.0
 # Stopped in this order: nobody is left writing to a store that is gone.
@@ -113,7 +114,7 @@ class StackStart:
         if service.name == "airflow-triggerer":
             return
         where = f" at http://localhost:{service.port}" if service.port else ""
-        self.say(f"{service.title} ready{where} ({time.monotonic() - self._began:.0f} s)")
+        self.say(f"{service.title} ready{where} ({duration(time.monotonic() - self._began)})")
 
 
 def stop_all(home: Home, records: Sequence[Record], say: Callable[[str], None]) -> list[Record]:

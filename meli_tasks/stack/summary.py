@@ -11,11 +11,12 @@ from rich.table import Table
 
 from meli_tasks.artifacts.manifest import find, find_model
 from meli_tasks.ledger import Ledger
+from meli_tasks.local_run import unused_by
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stack.services import USER, Stack
 from meli_tasks.stack.watch import DAG, Task, Watch
 from meli_tasks.store import Store
-from meli_tasks.wording import set_aside
+from meli_tasks.wording import duration
 
 
 def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[Task]) -> None:
@@ -33,7 +34,7 @@ def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[T
     for label, score in sorted(scores.items(), key=lambda item: -float(item[1]["balanced_accuracy"])):
         low, high = score["interval"]
         manifest = find_model(store, measured["models"][label])
-        seconds = f"{manifest.seconds:.0f} s" if manifest else ""
+        seconds = duration(manifest.seconds) if manifest else ""
         about = "champion before" if label == measured["champion"] else ""
         about = "already there" if hits.get(label) else about
         table.add_row(
@@ -59,12 +60,12 @@ def show_champion(console: Console, store: Store) -> None:
     console.print(escape(last.reason), highlight=False, soft_wrap=True)
 
 
-def show_set_aside(console: Console, watch: Watch, store: Store) -> None:
+def show_unused_rows(console: Console, watch: Watch, store: Store) -> None:
     """Print how many rows of the source were not used, why, and where they are listed."""
     plan = watch.plan()
     ingested = find(store, "ingest", plan.ingest.key) if plan else None
-    if ingested and (told := set_aside(ingested, store.url)):
-        console.print(told, markup=False, highlight=False, soft_wrap=True)
+    if ingested and (unused := unused_by(ingested, store.url)):
+        console.print(unused, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_links(console: Console, stack: Stack, watch: Watch, run: str) -> None:

@@ -37,6 +37,7 @@ from meli_tasks.core.models.ensemble import (
 )
 from meli_tasks.stages.files.model_files import MemberFiles, load_model, write_ensemble
 from meli_tasks.stages.log import Log
+from meli_tasks.wording import count
 
 # All probabilities of one model are held at once, three times while its temperature is fitted: 600 MB of float32.
 PROBABILITIES_AT_ONCE = 50_000_000
@@ -125,7 +126,7 @@ def _verdict(
     said = ", ".join(f"{member.weight:.3f} {member.name}" for member in members)
     measured = f"balanced accuracy {found:.4f} on validation, {found - best.balanced_accuracy:+.4f} against {best.name}"
     if len(members) == 1:
-        reason = f"no ensemble: {members[0].name} alone is the best mean of {len(judged)} models"
+        reason = f"no ensemble: {members[0].name} alone is the best mean of {count(len(judged), 'model')}"
     elif not differs:
         reason = f"no ensemble: the mean of {said} is right where {best.name} is, and nowhere else"
     elif offered:

@@ -37,6 +37,7 @@ from meli_tasks.stages.hooks import Checkpoints, NoCheckpoints
 from meli_tasks.stages.log import Log
 from meli_tasks.stages.stops import NoStops, Stops
 from meli_tasks.stages.training.workers import Asked, check_cards, together
+from meli_tasks.wording import count, duration
 
 OUTPUTS = ("model.safetensors", "model.json", "history.json", "curves.png")
 
@@ -89,7 +90,8 @@ def run(
     seconds = time.monotonic() - began
     log.info(
         f"kept epoch {kept.epoch}: balanced accuracy {kept.validation_balanced_accuracy:.4f} on validation; "
-        f"{len(epochs)} epochs in {seconds:.1f} s, {len(epochs) * titles / seconds:,.0f} titles/s with validation"
+        f"{count(len(epochs), 'epoch')} in {duration(seconds)}, {len(epochs) * titles / seconds:,.0f} titles/s "
+        "with validation"
     )
     write_model(out, network, encoder, categories)
     (out / "history.json").write_text(json.dumps([asdict(epoch) for epoch in epochs], indent=1), encoding="utf-8")
@@ -182,7 +184,7 @@ def _tell(event: Progress | Epoch, epochs: int, log: Log) -> None:
     log.info(
         f"epoch {event.epoch}/{epochs}: train loss {event.train_loss:.4f}, validation loss "
         f"{event.validation_loss:.4f}, balanced accuracy {event.validation_balanced_accuracy:.4f}"
-        f"{' (best)' if event.best else ''}, {event.seconds:.1f} s"
+        f"{' (best)' if event.best else ''}, {duration(event.seconds)}"
     )
 
 

@@ -166,7 +166,7 @@ def test_a_date_without_titles_is_left_out_by_name_and_none_at_all_is_refused(
     assert [bool(day.problem) for day in seen.dates] == [True, False, True]
     assert "titles-2026-11-01.csv" in seen.dates[0].problem
     assert [day.date for day in seen.runs] == ["2026-11-02"]
-    assert "2 dates cannot be run and are left out" in seen.warnings
+    assert "2 dates cannot be run and will be left out" in seen.warnings
     found = report(seen, store, {seen.dates[1].run_id})
     assert found.state == "failed"
     assert found.failures[0].startswith("2026-11-01: The source")

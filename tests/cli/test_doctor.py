@@ -81,7 +81,7 @@ def test_a_healthy_airflow_with_its_pool() -> None:
     health, pool, backfills = airflow(AIRFLOW)
     assert (health.state, pool.state, backfills.state) == ("ok", "ok", "ok")
     assert "metadatabase, scheduler, triggerer healthy" in health.seen
-    assert pool.seen == "1 slot(s), 0 in use"
+    assert pool.seen == "1 slot, 0 in use"
 
 
 def test_a_pool_that_is_missing_or_of_another_size_is_told_with_the_command() -> None:

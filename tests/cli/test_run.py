@@ -118,7 +118,7 @@ def test_what_is_bad_can_be_allowed_and_is_told_with_its_place(place: Path) -> N
     assert isinstance(refused, BadData) and "raise max_bad_share" in str(refused)
     allowed = here("run", "ingest", "--source", "bad.csv", "--max-bad-share", "0.1", "--min-category-rows", "20")
     assert allowed.exit_code == 0
-    [told] = [line for line in allowed.stderr.splitlines() if "Set aside" in line]
+    [told] = [line for line in allowed.stderr.splitlines() if "Not used" in line]
     assert "100 bad rows (no title 100)" in told and "with fewer than 20 rows" in told
     assert Path(told.rpartition("file://")[2]).is_file()
     options = here("run", "--help").output

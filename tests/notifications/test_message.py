@@ -133,10 +133,10 @@ def test_a_late_run_says_how_far_it_is(file_store: Store) -> None:
     run.plan.save(file_store)
     queued = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
     told = notice.of_a_late_run(SETTINGS, file_store, replace(RUN, queued=queued, state="running"), 240)
-    assert told.title == "The run is late: not done 4.0 h after it was queued"
+    assert told.title == "The run is late: not done 4 h after it was queued"
     assert told.lines[0].startswith("Queued at 2026-11-20 03:00 UTC, due ") and "running now" in told.lines[0]
     assert told.lines[1:] == (
-        "2 of 4 steps are done.",
+        "2 of 4 steps done.",
         "train cnn_1: running, epoch 3, about 5 min left; last heard of at 03:16 UTC",
         "train cnn_2: failed",
     )
