@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from meli_tasks.core.errors import BadHyperparameters, BadSettings, MeliError, StoreUnreachable
+from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
 
 PAGE = 100
 SECONDS_TO_COME_BACK = 45.0
@@ -47,13 +47,13 @@ class AirflowApi:
         """Whether the dag-processor has read the DAG.
 
         Raises:
-            MeliError: the DAG file cannot be imported; the message is Python's.
+            Rejected: the DAG file cannot be imported; the message is Python's.
         """
         if self._call("GET", f"/dags/{dag}", missing=None) is not None:
             return True
         for error in self._call("GET", "/importErrors")["import_errors"]:
             if dag in error["filename"]:
-                raise MeliError(f"Airflow cannot read {error['filename']}:\n{error['stack_trace'].strip()}")
+                raise Rejected(f"Airflow cannot read {error['filename']}:\n{error['stack_trace'].strip()}")
         return False
 
     def has_pool(self, name: str) -> bool:
@@ -123,7 +123,7 @@ class AirflowApi:
                 status, answer = self._signed_in(method, path, body)
             except (OSError, http.client.HTTPException) as error:
                 if time.monotonic() > deadline:
-                    raise StoreUnreachable(f"Airflow at {self._place} does not answer: {error}.") from None
+                    raise Unreachable(f"Airflow at {self._place} does not answer: {error}.") from None
                 time.sleep(0.5)
                 continue
             meaning = {404: "missing", 409: "there"}.get(status)
@@ -132,10 +132,12 @@ class AirflowApi:
             if status >= 500 and time.monotonic() < deadline:  # a busy SQLite, or a server that is going down
                 time.sleep(0.5)
                 continue
+            if status >= 500:
+                raise Unreachable(f"Airflow answered {status} to {method} {path}: {_detail(answer)}")
             if status in (400, 422):
-                raise BadHyperparameters(f"Airflow refuses this: {_detail(answer)}")
+                raise Rejected(f"Airflow refuses this: {_detail(answer)}")
             if status >= 300:
-                raise MeliError(f"Airflow answered {status} to {method} {path}: {_detail(answer)}")
+                raise Rejected(f"Airflow answered {status} to {method} {path}: {_detail(answer)}")
             return answer
 
     def _signed_in(self, method: str, path: str, body: Any) -> tuple[int, Any]:

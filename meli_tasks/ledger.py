@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from meli_tasks.core.errors import BadData, Conflict, MissingArtifact
+from meli_tasks.core.errors import BadData, Conflict, NotFound
 from meli_tasks.store import Store
 
 PREFIX = "ledger/"
@@ -141,15 +141,15 @@ class Ledger:
         """Puts an earlier champion back in force: the one before the current, or the one in force after decision `to`.
 
         A second rollback goes one further back; a champion that was rolled back is not met again on the way. Errors:
-        MissingArtifact when there is no such champion, Conflict when somebody else decided in between.
+        NotFound when there is no such champion; Conflict when it is the current one or a decision came between.
         """
         last = self.last()
         if last is None or last.champion is None or last.promotion is None:
-            raise MissingArtifact(f"There is no champion in {self._place} yet, so there is none to go back to.")
+            raise NotFound(f"There is no champion in {self._place} yet, so there is none to go back to.")
         target = self._before(last.promotion) if to is None else self._in_force_after(to, last)
         champion = self._decision(target).champion
         if champion is None or champion.train == last.champion.train:
-            raise MissingArtifact(f"The champion after decision {to} is in force already: {last.champion.train}.")
+            raise Conflict(f"The champion after decision {to} is in force already: {last.champion.train}.")
         said = reason or f"back from {last.champion.set_name} ({last.promotion}) to {champion.set_name} ({target})"
         return self._write(
             last, {"action": "rollback", "champion": champion, "promotion": target, "reason": said, "by": by}
@@ -170,7 +170,7 @@ class Ledger:
         if number not in self._known:
             blob = self.store.read(name_of(number))
             if blob is None:
-                raise MissingArtifact(f"There is no decision {number} in {self._place}.")
+                raise NotFound(f"There is no decision {number} in {self._place}.")
             try:
                 decision = Decision.model_validate_json(blob.data)
             except ValidationError as error:
@@ -208,16 +208,14 @@ class Ledger:
                 return earlier
             earlier = decision.previous
         name = champion.set_name if champion else "?"
-        raise MissingArtifact(
-            f"Champion {name} (decision {promotion}) is the first of {self._place}: none was before it."
-        )
+        raise NotFound(f"Champion {name} (decision {promotion}) is the first of {self._place}: none was before it.")
 
     def _in_force_after(self, number: int, last: Decision) -> int:
         if not 1 <= number <= last.number:
-            raise MissingArtifact(f"There is no decision {number} in {self._place}: they go from 1 to {last.number}.")
+            raise NotFound(f"There is no decision {number} in {self._place}: they go from 1 to {last.number}.")
         promotion = self._decision(number).promotion
         if promotion is None:
-            raise MissingArtifact(f"No champion was in force after decision {number} in {self._place}.")
+            raise NotFound(f"No champion was in force after decision {number} in {self._place}.")
         return promotion
 
     @property

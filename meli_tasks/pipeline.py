@@ -54,7 +54,8 @@ class Pipeline:
         """The pipeline of a plan that stands in the store, and the plan.
 
         Raises:
-            MissingArtifact: there is no such plan, or an older version made it.
+            NotFound: there is no such plan.
+            Conflict: an older version made it.
         """
         pipeline = cls(settings or Settings.from_environment())
         plan = Plan.load(pipeline.store, plan_name, to_run=True)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from meli_tasks import ledger as ledger_module
-from meli_tasks.core.errors import BadData, Conflict, MissingArtifact
+from meli_tasks.core.errors import BadData, Conflict, NotFound
 from meli_tasks.ledger import Ledger, name_of
 from meli_tasks.store import Store
 from tests.decided import MemoryStore, champion, in_force, keep, promote
@@ -30,7 +30,7 @@ def test_an_empty_ledger_has_no_champion(ledger: Ledger) -> None:
     assert ledger.last() is None
     assert ledger.champion() is None
     assert ledger.champion_on(date(2026, 11, 21)) is None
-    with pytest.raises(MissingArtifact, match="no champion in the ledger file:"):
+    with pytest.raises(NotFound, match="no champion in the ledger file:"):
         ledger.rollback("test")
 
 

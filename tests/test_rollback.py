@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.ledger import Ledger
 from tests.decided import MemoryStore, in_force, keep, promote
 
@@ -22,7 +22,7 @@ def test_rollbacks_go_further_back_each_time(ledger: Ledger) -> None:
     assert (decision.number, decision.action, decision.by, decision.reason) == (9, "rollback", "ana", "b is bad too")
     assert (decision.promotion, decision.previous) == (1, 3)
     assert in_force(ledger) == "a"
-    with pytest.raises(MissingArtifact, match=r"Champion a \(decision 1\) is the first"):
+    with pytest.raises(NotFound, match=r"Champion a \(decision 1\) is the first"):
         ledger.rollback("ana")
     assert in_force(ledger) == "a"
 
@@ -46,13 +46,13 @@ def test_a_rollback_to_a_decision_also_undoes_a_rollback(ledger: Ledger) -> None
     assert in_force(ledger) == "c"
     ledger.rollback("ana")
     assert in_force(ledger) == "b"
-    for number, said in (
-        (0, "no decision 0"),
-        (99, "no decision 99"),
-        (1, "No champion was in force"),
-        (3, "in force already"),
+    for number, kind, message in (
+        (0, NotFound, "no decision 0"),
+        (99, NotFound, "no decision 99"),
+        (1, NotFound, "No champion was in force"),
+        (3, Conflict, "in force already"),
     ):
-        with pytest.raises(MissingArtifact, match=said):
+        with pytest.raises(kind, match=message):
             ledger.rollback("ana", to=number)
 
 
@@ -77,6 +77,6 @@ def test_any_course_of_decisions_ends_as_a_stack_of_champions_does(course: list[
             ledger.rollback("test")
             stack.pop()
         else:
-            with pytest.raises(MissingArtifact):
+            with pytest.raises(NotFound):
                 ledger.rollback("test")
         assert in_force(ledger) == (stack[-1] if stack else None)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meli_tasks.artifacts.manifest import Manifest, describe_file
-from meli_tasks.core.errors import BadData, BadSettings, MeliError, NoSpace
+from meli_tasks.core.errors import BadData, BadSettings, MeliError, Rejected
 from meli_tasks.store import Store
 
 # An artifact used within this time may still be about to be opened by a task that was just told where it is.
@@ -150,13 +150,13 @@ def _name_of(manifest: Manifest) -> str:
     return f"{manifest.stage}/{manifest.key}-{manifest.attempt}"
 
 
-def no_space(error: Exception, folder: Path) -> NoSpace | None:
-    """NoSpace if that is what the system said, be it through a library's own error, else None."""
+def no_space(error: Exception, folder: Path) -> Rejected | None:
+    """Rejected if that is what the system said, be it through a library's own error, else None."""
     number = error.errno if isinstance(error, OSError) else None
     if number not in (errno.ENOSPC, errno.EDQUOT) and (number is not None or not _FULL.search(str(error))):
         return None
     free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free
-    return NoSpace(
+    return Rejected(
         f"No space left on the disk of {folder} ({free / 1e6:.0f} MB free). Free some, or point MELI_CACHE at a larger "
         f"disk; nothing half-written was left behind."
     )

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import NotFound
 from meli_tasks.store import Store
 
 MODEL_STAGES = ("train", "ensemble")
@@ -94,11 +94,11 @@ def need(store: Store, stage: str, key: str) -> Manifest:
     """The manifest at a key.
 
     Raises:
-        MissingArtifact: nobody has computed it.
+        NotFound: nobody has computed it.
     """
     manifest = find(store, stage, key)
     if manifest is None:
-        raise MissingArtifact(
+        raise NotFound(
             f"No {stage} artifact {key} in {store.url}. Run the stage `{stage}` first: clear its task in Airflow, "
             f"or `meli run {stage}`."
         )
@@ -114,7 +114,7 @@ def need_model(store: Store, key: str) -> Manifest:
     """The same.
 
     Raises:
-        MissingArtifact: nobody has computed it.
+        NotFound: nobody has computed it.
     """
     return find_model(store, key) or need(store, MODEL_STAGES[0], key)
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from meli_tasks.backfill.request import POOL_SLOTS, Backfill
-from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.planning.estimate import Estimate
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan, make_plan
@@ -114,11 +114,11 @@ class BackfillPreview:
         """Read what was kept.
 
         Raises:
-            MissingArtifact: there is no such backfill.
+            NotFound: there is no such backfill.
         """
         blob = store.read(f"{folder(backfill_id)}/preview.json")
         if blob is None:
-            raise MissingArtifact(f"No backfill {backfill_id} in {store.url}: `meli backfill --list` names them.")
+            raise NotFound(f"No backfill {backfill_id} in {store.url}: `meli backfill --list` names them.")
         fields = json.loads(blob.data)
         dates = tuple(DateRun(**day) for day in fields["dates"])
         return cls(**{**fields, "dates": dates, "warnings": tuple(fields["warnings"])})

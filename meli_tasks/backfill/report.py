@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.backfill.preview import LOOKS_AT_ONCE, BackfillPreview, DateRun, folder
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import NotFound
 from meli_tasks.execution.progress_log import live_name
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
@@ -121,7 +121,7 @@ def _date_report(day: DateRun, store: Store, ended_well: bool, rejected: bool) -
         return DateReport(day.date, "", "", "failed", failed={"": day.problem})
     try:
         plan = Plan.load(store, day.plan)
-    except MissingArtifact:  # done by another run, or its own did not get to make its plan
+    except NotFound:  # done by another run, or its own did not get to make its plan
         plan = None
     if plan is None:
         if rejected:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from meli_tasks.cli.console import complain, out, warn
-from meli_tasks.core.errors import BadSettings, MeliError, MissingArtifact, StoreUnreachable
+from meli_tasks.core.errors import BadSettings, Conflict, MeliError, NotFound, Unreachable
 from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
@@ -47,16 +47,18 @@ def in_airflow(api: AirflowApi, asked: Backfill, store: Store, quiet: bool) -> B
     """Start `meli_backfill`, show its dates as they end, and return its report.
 
     Raises:
-        MeliError: a DAG is paused, the pool is missing, or the run ended without a report.
+        Conflict: a DAG is paused.
+        BadSettings: the pool is missing.
+        NotFound: the run ended without a report.
     """
     from meli_tasks.backfill.report import BackfillReport
     from meli_tasks.backfill.request import POOL_SLOTS
 
     for dag in (BACKFILL, TRAINING):
         if api.is_paused(dag):
-            raise MeliError(f"{dag} is paused in Airflow at {api.url}, so nothing would run: unpause it.")
+            raise Conflict(f"{dag} is paused in Airflow at {api.url}, so nothing would run: unpause it.")
     if not api.has_pool(POOL):
-        raise MeliError(
+        raise BadSettings(
             f"Airflow at {api.url} has no pool {POOL}, so the dates would wait for ever: "
             f"airflow pools set {POOL} {POOL_SLOTS} 'backfilled runs at once' --include-deferred"
         )
@@ -66,12 +68,12 @@ def in_airflow(api: AirflowApi, asked: Backfill, store: Store, quiet: bool) -> B
         out().print(f"{api.url}/dags/{BACKFILL}/runs/{run}", markup=False)
     try:
         state = _follow(api, run, quiet)
-    except (KeyboardInterrupt, StoreUnreachable):
+    except (KeyboardInterrupt, Unreachable):
         warn(f"The backfill goes on in Airflow as {run}. To end it: meli backfill --cancel {run}")
         raise
     found = BackfillReport.load(store, run)
     if found is None:
-        raise MeliError(f"The backfill {run} ended ({state}) without a report: its tasks' logs in Airflow say why.")
+        raise NotFound(f"The backfill {run} ended ({state}) without a report: its tasks' logs in Airflow say why.")
     return found
 
 
@@ -104,12 +106,14 @@ def cancel(api: AirflowApi, backfill_id: str) -> list[str]:
     """End a backfill that goes on, and return the runs that ended with it.
 
     Raises:
-        MissingArtifact: Airflow knows no such backfill, or it has ended.
+        NotFound: Airflow knows no such backfill.
+        Conflict: it has ended.
     """
     state = api.run_state(BACKFILL, backfill_id)
-    if not state or state in ENDED:
-        what = f"has ended ({state})" if state else "is not known there"
-        raise MissingArtifact(f"Airflow at {api.url}: the backfill {backfill_id} {what}. `meli backfill --list`.")
+    if not state:
+        raise NotFound(f"Airflow at {api.url} knows no backfill {backfill_id}: `meli backfill --list` names them.")
+    if state in ENDED:
+        raise Conflict(f"Airflow at {api.url}: the backfill {backfill_id} has ended ({state}) already.")
     runs = [run["trigger_run_id"] for run in api.returned(BACKFILL, backfill_id, "preview") or []]
     going = [run for run in runs if api.run_state(TRAINING, run) not in ("", *ENDED)]
     api.cancel(BACKFILL, backfill_id)

@@ -11,7 +11,7 @@ import typer
 
 from meli_tasks.cli.console import Json, out, print_json
 from meli_tasks.cli.options import Yes
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import NotFound
 from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def champion(
     found = ledger.champion() if on is None else ledger.champion_on(on.date() if whole_day else on)
     if found is None:
         when = f"on {on:%Y-%m-%d}" if on else "yet"
-        raise MissingArtifact(f"There was no champion {when} in {store.url}. `meli run all` trains and promotes one.")
+        raise NotFound(f"There was no champion {when} in {store.url}. `meli run all` trains and promotes one.")
     card = _card(store, ledger, found)
     if as_json:
         print_json(card)

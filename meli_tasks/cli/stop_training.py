@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from meli_tasks.cli.console import Json, out, print_json
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import NotFound
 
 EXAMPLES = (
     "meli stop-training scheduled__2026-11-21T03:00:00+00:00 mlp",
@@ -32,9 +32,9 @@ def stop_training(
     store = Settings.from_environment().open_store()
     plan = next((plan for plan in plans(store) if plan.run_id == run), None)
     if plan is None:
-        raise MissingArtifact(f"There is no run {run!r} in {store.url}. `meli runs` lists them.")
+        raise NotFound(f"There is no run {run!r} in {store.url}. `meli runs` lists them.")
     if set_name not in plan.sets:
-        raise MissingArtifact(f"The run {run} does not train {set_name!r}, it trains {', '.join(plan.sets)}.")
+        raise NotFound(f"The run {run} does not train {set_name!r}, it trains {', '.join(plan.sets)}.")
     key, by = plan.sets[set_name].key, getpass.getuser()
     ask_to_stop(store, "train", key, set_name, by)
     if as_json:

@@ -1,33 +1,35 @@
-"""Every error this project raises on purpose.
+"""Every error that this project raises on purpose.
 
 MeliError
-├── BadSettings        the environment: a variable missing or not understood
-├── BadHyperparameters an unknown set, an unknown key, a value out of range
-├── BadData            the source or its rows
-├── MissingArtifact    a stage asked for a result that nobody has computed
-├── StoreRefused       the store answered no: wrong keys, read-only, no such bucket, no conditional writes
-├── StoreUnreachable   the store did not answer (worth a retry)
-├── TrackingUnavailable MLflow did not answer or refused; what it was to be told is kept and told later
-├── DamagedCopy        a file kept on this machine is not as it was written; it is made again (worth a retry)
-├── MissingDevice      a card was asked for and this machine has none (another worker may)
-├── LostCard           a process of a training on several cards ended before its time (a retry starts it again)
-├── OutOfMemory        the card's memory is full even with the smallest batch (another worker may have more)
-├── Conflict           somebody else moved the ledger first
-├── Diverged           a loss that is not finite
-├── FailedSearch       no trial of a search finished
-├── Undelivered        a notice did not get through to the webhook or the mail server
-└── NoSpace            the disk is full
+├── BadSettings             an environment variable or a file of settings: missing, or not understood
+├── BadHyperparameters      a set, an override or a request: unknown key, value out of range, ambiguous
+├── BadData                 a source or its rows
+├── NotFound                nothing has that name: an artifact, a plan, a run, a model, a decision, a file
+├── Rejected                the other side answered no: keys, rights, a full disk, an unsupported operation
+│   └── TrackingRejected    MLflow said no; `code` is its own word for why
+├── Conflict                it is not in the state that this needs: somebody else wrote first, a run has ended
+├── Diverged                a loss that is not finite
+└── Unreachable             not available now: a store, Airflow, MLflow, a device, a worker, a whole local copy
+    ├── TrackingUnavailable MLflow did not answer; its records are kept and sent later
+    └── OutOfMemory         the device's memory is full even with the smallest batch
 
-Ours are permanent: the same input gives the same error, so a task fails at once. `StoreUnreachable`,
-`TrackingUnavailable`, `DamagedCopy`, `MissingDevice`, `LostCard`, `OutOfMemory` and `Undelivered` say otherwise with
-`permanent = False`. Whatever is not a MeliError may be retried.
+What a retry may fix follows from the class. The same input gives the same error, so a task that raises one of these
+fails at once, except for `Unreachable` and its subclasses: by the next try the server may be back, or another worker
+may have the device, or the memory. An error that is not a MeliError is unexpected and may be retried too.
+
+A subclass exists only where a caller catches it apart from its parent: tracking must never fail a training, and a
+search goes on after a trial that does not fit into memory.
 """
+
+from __future__ import annotations
+
+from typing import ClassVar
 
 
 class MeliError(Exception):
-    """What was seen, where, and what to do about it, in one message for a person."""
+    """One message for a person: what was found, where, and what to do about it."""
 
-    permanent = True
+    retryable: ClassVar[bool] = False
 
 
 class BadSettings(MeliError):
@@ -35,78 +37,55 @@ class BadSettings(MeliError):
 
 
 class BadHyperparameters(MeliError):
-    """A set, a key or a value that the schema does not know or allow."""
+    """A set, an override or a request holds a key or a value that is unknown or not allowed."""
 
 
 class BadData(MeliError):
     """The source cannot be read, or too many of its rows cannot be used."""
 
 
-class MissingArtifact(MeliError):
-    """No manifest stands at the key that was asked for."""
+class NotFound(MeliError):
+    """Nothing exists under the name or key that was requested."""
 
 
-class StoreRefused(MeliError):
-    """The store answered and said no."""
+class Rejected(MeliError):
+    """A store, a disk, Airflow, MLflow or a mail server answered, and refused."""
 
 
-class StoreUnreachable(MeliError):
-    """The store did not answer; the next try may succeed."""
+class TrackingRejected(Rejected):
+    """MLflow refused a request. Never a reason to stop a training run.
 
-    permanent = False
-
-
-class TrackingUnavailable(MeliError):
-    """MLflow did not answer, or said no; `code` is its own word for why. Never a reason to stop a training."""
-
-    permanent = False
+    Args:
+        message: For a person.
+        code: MLflow's error code, such as RESOURCE_DOES_NOT_EXIST, or the HTTP status if it gave none.
+    """
 
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
         self.code = code
 
 
-class DamagedCopy(MeliError):
-    """What this machine keeps of a file is not as it was written; it has been given up, so a retry makes it again."""
-
-    permanent = False
-
-
-class MissingDevice(MeliError):
-    """The device that was asked for is not on this machine; a retry may meet a worker that has it."""
-
-    permanent = False
-
-
-class LostCard(MeliError):
-    """One of the processes that train together is gone; a retry starts all of them from the checkpoint."""
-
-    permanent = False
-
-
-class OutOfMemory(MeliError):
-    """The card's memory is full even with the smallest batch; a retry may meet a worker that has more of it."""
-
-    permanent = False
-
-
 class Conflict(MeliError):
-    """A compare-and-swap lost: somebody else wrote first."""
+    """A compare-and-swap lost because somebody else wrote first, or the object is in another state than needed."""
 
 
 class Diverged(MeliError):
     """The loss stopped being finite; the message names the step and the last good loss."""
 
 
-class FailedSearch(MeliError):
-    """No trial of a search finished: they failed, or the minutes were too few; the message says which."""
+class Unreachable(MeliError):
+    """A server, a device or a worker is not available now; the next try may succeed."""
+
+    retryable = True
 
 
-class NoSpace(MeliError):
-    """The disk is full; nothing half-written was left behind."""
+class TrackingUnavailable(Unreachable):
+    """MLflow did not answer. Never a reason to stop a training run: what it should record is kept and sent later."""
 
 
-class Undelivered(MeliError):
-    """A webhook or a mail server did not take a notice. Never a reason to fail a run."""
+class OutOfMemory(Unreachable):
+    """The device's memory is full even with the smallest batch; a retry may meet a worker that has more of it."""
 
-    permanent = False
+
+TRACKING_ERRORS = (TrackingUnavailable, TrackingRejected)
+"""Whatever keeps MLflow from recording something, for an `except` clause."""

@@ -24,7 +24,7 @@ from typing import Any
 from meli_tasks import sources
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import Manifest, content_key, describe_file, find, need, need_model
-from meli_tasks.core.errors import BadData, Conflict, MeliError, NoSpace, StoreRefused
+from meli_tasks.core.errors import BadData, Conflict, MeliError, Rejected
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.progress_log import LiveLog
 from meli_tasks.execution.stop_requests import StoredStops
@@ -85,7 +85,7 @@ class Runner:
         """Return the step's artifact, computing it unless its manifest stands (or `force` says to).
 
         Raises:
-            MissingArtifact: an input has not been computed.
+            NotFound: an input has not been computed.
             MeliError: whatever the stage found wrong; nothing of it is visible in the store then.
         """
         started = time.monotonic()
@@ -221,7 +221,7 @@ class Runner:
             logger.info("%s: another worker computed %s first; its result is used", manifest.stage, manifest.key)
             self.cache.fetch(self.store, first)
             return first
-        except (NoSpace, StoreRefused):  # a sure no; after any other error the manifest may stand
+        except Rejected:  # a sure no; after any other error the manifest may stand
             self._take_back(manifest)
             raise
         return manifest

@@ -12,7 +12,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
-from meli_tasks.core.errors import MeliError, MissingArtifact
+from meli_tasks.core.errors import Conflict, MeliError
 from meli_tasks.execution.progress_log import live_name
 from meli_tasks.store import Store
 
@@ -58,11 +58,11 @@ def ask_to_stop(store: Store, stage: str, key: str, name: str, by: str) -> None:
     """Ask a step that is running to end with the best it has: the run that told last that it computes it.
 
     Raises:
-        MissingArtifact: it is not running, so there is no run to ask.
+        Conflict: it is not running, so there is no run to ask.
     """
     blob = store.read(live_name(stage, key))
     note = json.loads(blob.data) if blob else {"state": "not begun"}
     state = note["state"]
     if state != "running":
-        raise MissingArtifact(f"The training of {name} ({key[:8]}) is not running, it is {state}: nothing to stop.")
+        raise Conflict(f"The training of {name} ({key[:8]}) is not running, it is {state}: nothing to stop.")
     StoredStops(store, stage, key, note["run_id"]).ask(by)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from meli_tasks import sources
 from meli_tasks.artifacts.cache import Cache
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import shown
 from meli_tasks.stages.log import Log
@@ -32,8 +32,8 @@ class VectorVault:
 
         Raises:
             BadData: the file is no word2vec file, or no longer the one that was identified.
-            MissingArtifact: `spec` names several files.
-            NoSpace: the disk cannot hold the entry.
+            BadHyperparameters: `spec` names several files.
+            Rejected: the disk cannot hold the entry.
         """
         from meli_tasks.stages.vectors.entry import FORMAT, read_entry
 
@@ -61,7 +61,7 @@ class VectorVault:
 def _only_file(folder: Path, spec: str) -> Path:
     files = sorted(folder.iterdir())
     if len(files) != 1:
-        raise MissingArtifact(
+        raise BadHyperparameters(
             f"embed.path names {len(files)} files, one is needed: {shown(spec)} "
             f"({', '.join(file.name for file in files[:3])})"
         )

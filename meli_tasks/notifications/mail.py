@@ -15,7 +15,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from urllib.parse import unquote, urlsplit
 
-from meli_tasks.core.errors import BadSettings, Undelivered
+from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
 from meli_tasks.notifications.message import Notice
 from meli_tasks.notifications.render import html, plain, subject
 from meli_tasks.settings import Settings
@@ -65,8 +65,8 @@ class MailServer:
         """A session, encrypted if the server can, signed in if there is a user.
 
         Raises:
-            Undelivered: no answer, a certificate that does not hold, a refused sign-in, or a password that would
-            travel in the clear to another machine.
+            Unreachable: no answer, or a certificate that does not hold.
+            Rejected: a refused sign-in, or a password that would travel in the clear to another machine.
         """
         with _smtp_errors(self.shown):
             context = ssl.create_default_context()
@@ -83,7 +83,7 @@ class MailServer:
                     encrypted = True
                 if self.user:
                     if not encrypted and self.host not in THIS_MACHINE:
-                        raise Undelivered(
+                        raise Rejected(
                             f"{self.shown} offers no encryption (STARTTLS), so the password was not sent. "
                             "Use smtps://, or a server that does."
                         )
@@ -95,7 +95,8 @@ def mail(settings: Settings, notice: Notice) -> None:
     """Send to the addresses of MELI_EMAIL, as text and HTML.
 
     Raises:
-        Undelivered: the server does not answer, or takes the message for nobody.
+        Unreachable: the server does not answer.
+        Rejected: it accepts the message for none of the addresses.
         BadSettings: MELI_SMTP or an address cannot be read.
     """
     server = MailServer.of(settings.smtp)
@@ -152,10 +153,10 @@ def _smtp_errors(where: str) -> Iterator[None]:
         told = "; ".join(
             f"{name}: {code} {why.decode(errors='replace')}" for name, (code, why) in error.recipients.items()
         )
-        raise Undelivered(f"{where} takes mail for none of the addresses: {told}") from None
+        raise Rejected(f"{where} takes mail for none of the addresses: {told}") from None
     except smtplib.SMTPResponseException as error:
         said = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
         kind = type(error).__name__.removeprefix("SMTP")
-        raise Undelivered(f"{where} refused ({kind}): {error.smtp_code} {said}") from None
+        raise Rejected(f"{where} refused ({kind}): {error.smtp_code} {said}") from None
     except (smtplib.SMTPException, OSError) as error:
-        raise Undelivered(f"{where} does not answer: {type(error).__name__}: {error}") from None
+        raise Unreachable(f"{where} does not answer: {type(error).__name__}: {error}") from None

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from meli_tasks.artifacts.manifest import find
-from meli_tasks.core.errors import BadSettings, TrackingUnavailable
+from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings
 from meli_tasks.execution.progress_log import live_name
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Decision, Ledger
@@ -92,7 +92,7 @@ def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool
     """How a run ended.
 
     Raises:
-        StoreUnreachable, StoreRefused: the store does not answer, or says no.
+        Unreachable, Rejected: the store does not answer, or says no.
     """
     plan = _plan(store, dag_run.run_id)
     report = (evaluated(store, plan) if plan else None) or {}
@@ -277,6 +277,6 @@ def _mlflow(settings: Settings, store: Store | None, plan: Plan | None) -> str:
         try:
             projection = Tracking(settings.mlflow_uri, store, settings.mlflow_pages).projection()
             return projection.url(projection.parent(plan))
-        except (TrackingUnavailable, BadSettings) as error:
+        except (*TRACKING_ERRORS, BadSettings) as error:
             logger.warning("the notice links to MLflow's first page: %s", error)
     return settings.mlflow_pages or without_credentials(settings.mlflow_uri)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from meli_tasks.core.errors import BadSettings, Undelivered
+from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
 from meli_tasks.notifications.message import Notice
 from meli_tasks.notifications.render import slack
 from meli_tasks.wording import duration
@@ -27,7 +27,8 @@ def post(webhook: str, notice: Notice) -> None:
     Tried twice where it surely was not taken the first time.
 
     Raises:
-        Undelivered: no answer, or one that is no success.
+        Unreachable: no answer.
+        Rejected: an answer that is no success.
     """
     body = {"text": slack(notice)}
     try:
@@ -59,7 +60,7 @@ def reach(webhook: str) -> str:
 
     Raises:
         BadSettings: it is no web address.
-        Undelivered: nobody answers there.
+        Unreachable: nobody answers there.
     """
     shown, parts = place(webhook), urlsplit(webhook)
     proxy = "" if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme, "")
@@ -68,11 +69,11 @@ def reach(webhook: str) -> str:
     try:
         socket.create_connection((target.hostname or "", port), CONNECT_SECONDS).close()
     except OSError as error:
-        raise Undelivered(f"{shown} cannot be reached{' by its proxy' if proxy else ''}: {error}") from None
+        raise Unreachable(f"{shown} cannot be reached{' by its proxy' if proxy else ''}: {error}") from None
     return f"{shown} {'is asked by a proxy that answers' if proxy else 'answers'}"
 
 
-class _NotTaken(Undelivered):
+class _NotTaken(Unreachable):
     """The webhook surely did not take the notice, so that a second try cannot make two of it."""
 
 
@@ -87,18 +88,18 @@ def _post(webhook: str, body: Mapping[str, object]) -> None:
         raise _NotTaken(f"{where} does not answer within {duration(CONNECT_SECONDS)}") from None
     except requests.ConnectionError as error:
         # The whole message has the address in it. A connection that was never made has no answer to wait for.
-        kind = _NotTaken if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error) else Undelivered
+        kind = _NotTaken if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error) else Unreachable
         raise kind(f"{where} cannot be reached ({_cause(error)})") from None
     except requests.RequestException as error:
-        raise Undelivered(f"{where} was asked and did not answer well ({type(error).__name__})") from None
+        raise Unreachable(f"{where} was asked and did not answer well ({type(error).__name__})") from None
     if answer.ok and not answer.is_redirect:
         return
     said = f"{where} answered {answer.status_code} {' '.join(answer.text.split())[:200]!r}"
     if answer.is_redirect:
-        raise Undelivered(f"{said}: it points elsewhere. MELI_WEBHOOK must be the final address.")
+        raise Rejected(f"{said}: it points elsewhere. MELI_WEBHOOK must be the final address.")
     if answer.status_code in (429, 502, 503, 504):
         raise _NotTaken(said)
-    raise Undelivered(f"{said}. Is MELI_WEBHOOK still valid?")
+    raise Rejected(f"{said}. Is MELI_WEBHOOK still valid?")
 
 
 def _cause(error: Exception) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from meli_tasks.artifacts.manifest import MODEL_STAGES, manifest_name
-from meli_tasks.core.errors import TrackingUnavailable
+from meli_tasks.core.errors import TRACKING_ERRORS
 from meli_tasks.ledger import Decision
 from meli_tasks.pages.read_cache import Shelf
 from meli_tasks.tracking.client import MlflowServer
@@ -112,7 +112,7 @@ class MlflowChampion:
         try:
             server = MlflowServer(self._uri, self._pages)
             answer = server.get("registered-models/alias", name=MODEL, alias=ALIAS)
-        except TrackingUnavailable as error:
+        except TRACKING_ERRORS as error:
             return {"note": str(error)}
         version = answer["model_version"]
         tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}

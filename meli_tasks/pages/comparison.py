@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meli_tasks.artifacts.manifest import manifest_name
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Decision
 from meli_tasks.pages.champion import MANIFEST_SECONDS, model_manifest
 from meli_tasks.pages.read_cache import Shelf
@@ -25,7 +25,7 @@ def compared(shelf: Shelf, runs: Runs, decisions: list[Decision], left: str, rig
     """Everything the page shows of two models, by the names of their rows.
 
     Raises:
-        MissingArtifact: no such run, or no such model in it.
+        NotFound: no such run, or no such model in it.
     """
     champion = decisions[-1].champion if decisions else None
     sides = [_side(shelf, runs, decisions, model, champion.train if champion else "") for model in (left, right)]
@@ -84,14 +84,12 @@ def _side(shelf: Shelf, runs: Runs, decisions: list[Decision], model: str, champ
     # Looked up among what is there: a name from an address is not handed to the store.
     run = runs.run(name) if name in shelf.names("plans/") else None
     if run is None:
-        raise MissingArtifact(f"There is no run {model!r} in {shelf.store.url}: choose two models of the leaderboard.")
+        raise NotFound(f"There is no run {model!r} in {shelf.store.url}: choose two models of the leaderboard.")
     report = shelf.read(evaluated_name(name), EVALUATED_SECONDS)
     rows = rows_of(run, measured_in(report) if report else None, champion)
     row = next((row for row in rows if row["set"] == label), None)
     if row is None:
-        raise MissingArtifact(
-            f"The run {run.run_id} has no model {label!r}; it has {', '.join(r['set'] for r in rows)}."
-        )
+        raise NotFound(f"The run {run.run_id} has no model {label!r}; it has {', '.join(r['set'] for r in rows)}.")
     scores = report["scores"].get(label, {}) if report else {}
     evaluation = shelf.read(manifest_name("evaluate", report["key"]), MANIFEST_SECONDS) if report else None
     return {

@@ -60,7 +60,7 @@ class Pages:
         """Two rows of the leaderboard side by side.
 
         Raises:
-            MissingArtifact: no such run, or no such model in it.
+            NotFound: no such run, or no such model in it.
         """
         return compared(self._shelf, self._runs, self._decisions(), left, right)
 
@@ -72,7 +72,7 @@ class Pages:
         """One run.
 
         Raises:
-            MissingArtifact: no such plan.
+            NotFound: no such plan.
         """
         return run_page(self._shelf, self._plan(plan), self._decisions())
 
@@ -80,7 +80,7 @@ class Pages:
         """One training of a run, live.
 
         Raises:
-            MissingArtifact: no such plan, or no such set in it.
+            NotFound: no such plan, or no such set in it.
         """
         return training_page(self._shelf, self._plan(plan), set_name)
 
@@ -88,7 +88,7 @@ class Pages:
         """An artifact's manifest, and the URL under which its files stand.
 
         Raises:
-            MissingArtifact: nobody has computed it.
+            NotFound: nobody has computed it.
         """
         manifest = need(self.store, stage, key)
         return {**asdict(manifest), "url": f"{self.store.url}/{manifest.file_name('')}"}

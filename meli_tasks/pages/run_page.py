@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meli_tasks.artifacts.manifest import manifest_name
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import NotFound
 from meli_tasks.execution.progress_log import live_name
 from meli_tasks.ledger import Decision
 from meli_tasks.pages.champion import decision_row
@@ -109,11 +109,11 @@ def training_page(shelf: Shelf, plan: Plan, set_name: str) -> dict[str, Any]:
     `state` is waiting, running, failed or done. `epochs` holds one object an epoch; `losses` pairs of step and loss.
 
     Raises:
-        MissingArtifact: the plan knows no such set.
+        NotFound: the plan knows no such set.
     """
     step = plan.sets.get(set_name)
     if step is None:
-        raise MissingArtifact(f"The run {plan.run_id} has no set {set_name!r}; it has {', '.join(plan.sets)}.")
+        raise NotFound(f"The run {plan.run_id} has no set {set_name!r}; it has {', '.join(plan.sets)}.")
     note = shelf.read(live_name("train", step.key), LIVE_SECONDS) or {}
     live = note.get("state") in ("running", "failed") and note.get("run_id") == plan.run_id
     key, (manifest, history) = step.key, history_of(shelf, step.key, LIVE_SECONDS)

@@ -15,7 +15,7 @@ from typing import Any
 
 from meli_tasks import sources
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, find
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Champion
@@ -108,11 +108,12 @@ class Plan:
         """Read a plan: to tell of its run, or `to_run` its steps, which then have to be those of this version.
 
         Raises:
-            MissingArtifact: there is none of that name, or it is to be run and an older version made it.
+            NotFound: there is none of that name.
+            Conflict: it is `to_run` and an older version made it.
         """
         blob = store.read(name)
         if blob is None:
-            raise MissingArtifact(f"No plan {name} in {store.url}: run the task `plan` first.")
+            raise NotFound(f"No plan {name} in {store.url}: run the task `plan` first.")
         fields = json.loads(blob.data)
         fields["ingest"] = Step(**fields["ingest"])
         fields["sets"] = {set_name: Step(**step) for set_name, step in fields["sets"].items()}
@@ -126,7 +127,7 @@ class Plan:
         )
         plan = cls(**{**fields, "name": name})
         if to_run and not plan._current():
-            raise MissingArtifact(
+            raise Conflict(
                 f"{name} was planned by an older version, whose results have other keys: clear the task plan and all "
                 "behind it, so that the run is planned anew."
             )

@@ -92,7 +92,7 @@ def predict_file(
 
     Raises:
         BadData: the source cannot be read, has no column `title`, or is the target.
-        NoSpace: the disk is full.
+        Rejected: the disk is full.
     """
     refuse_same_file(source, target)
     reader = RowFile(source, chunk_rows)

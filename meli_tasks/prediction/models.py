@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meli_tasks.core.errors import BadHyperparameters, MissingArtifact
+from meli_tasks.core.errors import BadHyperparameters, NotFound
 
 if TYPE_CHECKING:
     from meli_tasks.artifacts.manifest import Manifest
@@ -30,7 +30,7 @@ def find_model(store: Store, key: str = "", set_name: str = "") -> Model:
     """The model that was asked for; with neither key nor set, the champion.
 
     Raises:
-        MissingArtifact: there is none.
+        NotFound: there is none.
         BadHyperparameters: the beginning of a key fits several.
     """
     if key:
@@ -56,7 +56,7 @@ def _champion(store: Store) -> Model:
 
     champion = Ledger(store).champion()
     if champion is None:
-        raise MissingArtifact(
+        raise NotFound(
             f"There is no champion in {store.url} yet. `meli run all` trains and promotes one; "
             f"`--set NAME` or `--model KEY` predict with a model that was not promoted."
         )
@@ -74,7 +74,7 @@ def _by_key(store: Store, key: str) -> Model:
         if len(keys) > 1:
             raise BadHyperparameters(f"Several models' keys begin with {key}: {', '.join(keys)}. Give more of it.")
         if not keys:
-            raise MissingArtifact(f"No model's key begins with {key} in {store.url}. `meli runs` lists the models.")
+            raise NotFound(f"No model's key begins with {key} in {store.url}. `meli runs` lists the models.")
         key = keys[0]
     return Model(f"model {key[:8]}", need_model(store, key))
 
@@ -91,9 +91,7 @@ def _newest_of_set(store: Store, set_name: str) -> Model:
             key = (evaluated(store, plan) or {"models": {}})["models"].get(ENSEMBLE)
             if key and (manifest := find(store, ENSEMBLE, key)):
                 return Model(f"{ENSEMBLE} {key[:8]}", manifest)
-        raise MissingArtifact(
-            f"No run in {store.url} has measured an ensemble: `meli run all` with two sets or more does."
-        )
+        raise NotFound(f"No run in {store.url} has measured an ensemble: `meli run all` with two sets or more does.")
     for plan in plans(store):
         step = plan.sets.get(set_name)
         manifest = find(store, "train", step.key) if step else None
@@ -101,6 +99,4 @@ def _newest_of_set(store: Store, set_name: str) -> Model:
             return Model(f"{set_name} {manifest.key[:8]}", manifest)
     if stored_sets.read(store, set_name) is None:
         named_sets.load(set_name)  # an unknown name is told with the nearest one
-    raise MissingArtifact(
-        f"No training of the set {set_name} in {store.url}: `meli run train --sets {set_name}` makes one."
-    )
+    raise NotFound(f"No training of the set {set_name} in {store.url}: `meli run train --sets {set_name}` makes one.")

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
-from meli_tasks.core.errors import BadData, NoSpace
+from meli_tasks.core.errors import BadData, Rejected
 from meli_tasks.rowfiles.chunk import Chunk, Row, kind_of
 
 # Rows that a Parquet row group gathers: enough to compress well, few enough to hold in memory.
@@ -64,7 +64,7 @@ class RowTarget:
 
         Raises:
             BadData: a row brings a column that the first chunk did not have, and the format needs to know them all.
-            NoSpace: the disk is full.
+            Rejected: the disk is full.
         """
         try:
             self._format.write(chunk, renamed or {}, added or {})
@@ -86,7 +86,7 @@ class RowTarget:
 
     def _explained(self, error: OSError) -> Exception:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return NoSpace(f"No space left for {self.path}; nothing was left there. Free some, or write elsewhere.")
+            return Rejected(f"No space left for {self.path}; nothing was left there. Free some, or write elsewhere.")
         return error
 
 

@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 
 from meli_tasks.artifacts.manifest import Manifest, find
-from meli_tasks.core.errors import BadHyperparameters, FailedSearch
+from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.execution.runner import Runner, Step
 from meli_tasks.planning.request import Request
 from meli_tasks.search.outcome import Outcome
@@ -70,7 +70,7 @@ class Search:
 
         Raises:
             BadHyperparameters: an unknown set to start from, a name that is taken.
-            FailedSearch: no trial finished.
+            BadHyperparameters: no trial finished.
             MeliError: whatever preparing the titles found wrong.
         """
         if self._asked.name:
@@ -87,7 +87,7 @@ class Search:
             if best is None and interrupted:
                 raise KeyboardInterrupt
             if best is None:
-                raise FailedSearch(self._why_nothing(journal.trials))
+                raise BadHyperparameters(self._why_nothing(journal.trials))
             if not journal.winner:
                 made_by = self._made_by(prepared)
                 journal.won(keep(best, prepared.start, self._asked, made_by, self._store), self.spent)

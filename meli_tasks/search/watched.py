@@ -101,7 +101,7 @@ def train(
         RuntimeError,
         MemoryError,
     ) as error:  # it diverged, or the memory of machine or card is too small
-        passing = isinstance(error, MeliError) and not error.permanent
+        passing = isinstance(error, MeliError) and error.retryable
         if passing and not isinstance(error, OutOfMemory):  # this worker has no more memory: a smaller trial may fit
             raise
         state, reason = "failed", next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -16,7 +16,7 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 
 from meli_tasks.artifacts.manifest import canonical_json
-from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.settings import Settings
 from meli_tasks.sources.bucket import Objects
 from meli_tasks.sources.days import Day, each_day, with_days
@@ -87,7 +87,7 @@ def identify(
 
     Raises:
         BadData: nothing is there, `{ds}` is used without a date, or a window where nothing tells the days apart.
-        StoreRefused, StoreUnreachable: the place said no, or nothing.
+        Rejected, Unreachable: the place said no, or nothing.
     """
     filled = with_days(spec, as_of, window_days, dated_rows)
     source = _look(filled, _place(filled, settings))
@@ -135,12 +135,12 @@ def identify_vectors(path: str, settings: Settings) -> Source:
     """Find a file of pretrained word vectors.
 
     Raises:
-        MissingArtifact: there is no such file; the message says where the lab's come from.
+        NotFound: there is no such file; the message says where the lab's come from.
     """
     try:
         return identify(path, None, settings)
     except BadData as error:
-        raise MissingArtifact(f"The word vectors {path} are not there. {WHERE_THE_LAB_VECTORS_ARE}") from error
+        raise NotFound(f"The word vectors {path} are not there. {WHERE_THE_LAB_VECTORS_ARE}") from error
 
 
 def _look(spec: str, place: Place) -> Source:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from meli_tasks.core.errors import BadData, StoreRefused, StoreUnreachable
+from meli_tasks.core.errors import BadData, Rejected, Unreachable
 from meli_tasks.sources.place import NothingThere, Part, public
 from meli_tasks.store.disk import disk_errors, part_file
 
@@ -51,9 +51,7 @@ class Address:
                     for piece in answer.iter_content(PIECE_BYTES):
                         received += file.write(piece)
                 if part.size is not None and received != part.size:
-                    raise StoreUnreachable(
-                        f"{public(spec)} broke off after {received} of {part.size} bytes. Run again."
-                    )
+                    raise Unreachable(f"{public(spec)} broke off after {received} of {part.size} bytes. Run again.")
                 coming.replace(target)
 
 
@@ -71,16 +69,14 @@ def _answer(spec: str) -> Iterator[requests.Response]:
                     f"{shown} is not there ({answer.status_code}). Check the address and the run's date."
                 )
             if answer.status_code >= 500 or answer.status_code == 429:
-                raise StoreUnreachable(f"{shown} answered {answer.status_code}. Try again later.")
+                raise Unreachable(f"{shown} answered {answer.status_code}. Try again later.")
             if answer.status_code >= 400:
-                raise StoreRefused(
-                    f"{shown} answered {answer.status_code} {answer.reason}: it may not be read from here."
-                )
+                raise Rejected(f"{shown} answered {answer.status_code} {answer.reason}: it may not be read from here.")
             yield answer
     except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
         raise BadData(f"The source {shown} is no address that can be understood: {_said(error)}") from None
     except requests.RequestException as error:
-        raise StoreUnreachable(
+        raise Unreachable(
             f"Nothing usable came from {shown}: {_said(error)}. Is the address right, is a proxy needed?"
         ) from None
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from meli_tasks import sources
 from meli_tasks.backfill.request import POOL_SLOTS
-from meli_tasks.core.errors import BadData, MeliError
+from meli_tasks.core.errors import BadData, MeliError, Unreachable
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
@@ -42,7 +42,7 @@ def demo(console: Console, environment: Mapping[str, str]) -> int:
         0 after a run that succeeded, 1 after one that failed (the stack stays up, for a look), 130 when interrupted.
 
     Raises:
-        MeliError: the stack could not be brought up, or broke; what was started is stopped again.
+        Unreachable: the stack could not be brought up, or broke; what was started is stopped again.
     """
     asked = wanted(environment, Path.cwd())
     interrupts = Interrupts()
@@ -139,7 +139,7 @@ def follow(console: Console, stack: Stack, watch: Watch) -> tuple[list[Task], st
     """Show the run until it ends.
 
     Raises:
-        MeliError: a server of the stack ended under it.
+        Unreachable: a server of the stack ended under it.
     """
     services = [service.name for service in (*stack.storage(), *stack.airflow())]
     with Progress(console) as progress:
@@ -152,7 +152,7 @@ def follow(console: Console, stack: Stack, watch: Watch) -> tuple[list[Task], st
             alive = {record.name for record in processes.running(stack.home)}
             for name in services:
                 if name not in alive:
-                    raise MeliError(f"{name} ended while the run was going on. {processes.log_end(stack.home, name)}")
+                    raise Unreachable(f"{name} ended while the run was going on. {processes.log_end(stack.home, name)}")
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
@@ -160,12 +160,12 @@ def wait_for_dag(stack: Stack, seconds: float = 60.0) -> None:
     """Return when Airflow knows the DAG.
 
     Raises:
-        MeliError: its file cannot be read, or nobody reads it.
+        Unreachable: its file cannot be read, or nobody reads it.
     """
     deadline = time.monotonic() + seconds
     while not stack.api.has_dag(DAG):
         if time.monotonic() > deadline:
-            raise MeliError(f"Airflow has not read {DAG}. {processes.log_end(stack.home, 'airflow-dag-processor')}")
+            raise Unreachable(f"Airflow has not read {DAG}. {processes.log_end(stack.home, 'airflow-dag-processor')}")
         time.sleep(0.2)
 
 

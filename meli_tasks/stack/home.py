@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from meli_tasks.core.errors import BadSettings, Conflict, NoSpace
+from meli_tasks.core.errors import BadSettings, Conflict, Rejected
 from meli_tasks.settings import home as home_folder
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -78,7 +78,7 @@ class Home:
         """Make the folders, readable by their owner only.
 
         Raises:
-            NoSpace: too little room is left for a demo.
+            Rejected: too little room is left for a demo.
             BadSettings: the folder cannot be written.
         """
         try:
@@ -91,7 +91,7 @@ class Home:
                 f"{self.root} cannot be written: {error.strerror}. Point MELI_HOME at a folder that can."
             ) from None
         if free < NEEDED_MEGABYTES:
-            raise NoSpace(
+            raise Rejected(
                 f"{free} MB are free at {self.root}, and the demo needs {NEEDED_MEGABYTES}. "
                 "Make room, or point MELI_HOME at another disk."
             )

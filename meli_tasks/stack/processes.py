@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from meli_tasks.core.errors import MeliError
+from meli_tasks.core.errors import Unreachable
 from meli_tasks.stack.home import Home
 from meli_tasks.stack.servers import POLL_SECONDS, Server, birth
 from meli_tasks.wording import duration
@@ -111,7 +111,7 @@ def wait(
     """Return when every service is ready, telling of each as it gets there.
 
     Raises:
-        MeliError: one ended or is late; the message shows the end of its log.
+        Unreachable: one ended or is late; the message shows the end of its log.
     """
     began = time.monotonic()
     waiting = list(services)
@@ -123,9 +123,9 @@ def wait(
                 told(service)
             elif not started[service.name].lives():
                 _reap()
-                raise MeliError(f"{service.title} ended while it started. {log_end(home, service.name)}")
+                raise Unreachable(f"{service.title} ended while it started. {log_end(home, service.name)}")
             elif seconds > service.seconds:
-                raise MeliError(
+                raise Unreachable(
                     f"{service.title} was not ready after {duration(seconds)}. {log_end(home, service.name)}"
                 )
         time.sleep(2 * POLL_SECONDS)
@@ -154,7 +154,7 @@ def stop(home: Home, records: Iterable[Record], seconds: float = PATIENCE_SECOND
         while members(sessions) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
     if left := members(sessions):
-        raise MeliError(f"The processes {', '.join(map(str, sorted(left)))} do not end, not even by SIGKILL.")
+        raise Unreachable(f"The processes {', '.join(map(str, sorted(left)))} do not end, not even by SIGKILL.")
     for record in known:
         (home.run / f"{record.name}.json").unlink(missing_ok=True)
     _reap()

@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meli_tasks.core.errors import BadSettings, MeliError
+from meli_tasks.core.errors import BadSettings, Unreachable
 from meli_tasks.wording import duration
 
 HOST = "127.0.0.1"
@@ -249,14 +249,14 @@ class Server:
         return self
 
     def wait_until(self, ready: Callable[[], bool], seconds: float = 60.0) -> Server:
-        """Returns when `ready`; a server that ends or is late is stopped, and MeliError shows the end of its log."""
+        """Returns when `ready`; a server that ends or is late is stopped, and Unreachable shows the end of its log."""
         deadline = time.monotonic() + seconds
         while not ready():
             code = None if self._process is None else self._process.poll()
             if self._process is None or code is not None or time.monotonic() > deadline:
                 seen = f"ended with code {code}" if code is not None else f"was not ready after {duration(seconds)}"
                 self.stop()
-                raise MeliError(f"{self.name} {seen}. Its log is {self.log}, and ends so:\n{self.tail()}")
+                raise Unreachable(f"{self.name} {seen}. Its log is {self.log}, and ends so:\n{self.tail()}")
             time.sleep(POLL_SECONDS)
         return self
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from meli_tasks.core.errors import MeliError
+from meli_tasks.core.errors import Unreachable
 from meli_tasks.settings import Settings
 from meli_tasks.stack import processes
 from meli_tasks.stack.home import Home
@@ -44,7 +44,7 @@ class StackStart:
         """Start what does not run yet, and return when everything answers.
 
         Raises:
-            MeliError: a server ended or is late; its log's last lines are in the message.
+            Unreachable: a server ended or is late; its log's last lines are in the message.
         """
         leave_others_behind()
         self.home.make()
@@ -107,7 +107,9 @@ class StackStart:
         if self._migration is None:
             return
         if self._migration.wait():
-            raise MeliError(f"Airflow's database could not be made. {processes.log_end(self.home, 'airflow-migrate')}")
+            raise Unreachable(
+                f"Airflow's database could not be created. {processes.log_end(self.home, 'airflow-migrate')}"
+            )
         (self.home.airflow / "migrated").write_text(version("apache-airflow"), encoding="utf-8")
 
     def _told(self, service: Service) -> None:

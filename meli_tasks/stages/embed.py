@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.core.hyperparameters import Embed, Section
 from meli_tasks.core.text.coverage import blank_vectors, coverage_of
 from meli_tasks.core.text.encoder import FIRST_WORD
@@ -27,7 +27,7 @@ UNCOVERED_SHOWN = 20
 
 
 def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, Any], log: Log) -> dict[str, Any]:
-    """Writes the vectors. BadData for a file that does not fit or too little coverage, MissingArtifact for none."""
+    """Writes the vectors. BadData for a file that does not fit or too little coverage, NotFound for none."""
     settings = params if isinstance(params, Embed) else Embed.model_validate(dict(params))
     folder = inputs["preprocess"]
     words = read_vocabulary(folder)
@@ -65,7 +65,7 @@ def read_vocabulary(folder: Path) -> list[str]:
     """The words that preprocess numbered, from id 2."""
     path = folder / "vocabulary.txt"
     if not path.exists():
-        raise MissingArtifact(f"{path} is missing: has preprocess run?")
+        raise NotFound(f"{path} is missing: has preprocess run?")
     return path.read_text(encoding="utf-8").split("\n")[:-1]
 
 
@@ -75,7 +75,7 @@ def _take(
     """Fills the rows of the words that the vault's entry has."""
     entry = read_entry(folder) if folder else None
     if folder is None or entry is None:
-        raise MissingArtifact(f"no entry of the vault with the word vectors {settings.path} at {folder}")
+        raise NotFound(f"no entry of the vault with the word vectors {settings.path} at {folder}")
     if entry.dimensions != settings.dimensions:
         raise BadData(
             f"{settings.path} holds vectors of {entry.dimensions} dimensions, embed.dimensions says "

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from meli_tasks.core.errors import BadData, NoSpace
+from meli_tasks.core.errors import BadData, Rejected
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.stages.listings.dealing import Dealt, deal
 from meli_tasks.stages.listings.quarantine import Quarantine
@@ -29,7 +29,7 @@ def run(inputs: Mapping[str, Path], out: Path, params: Ingest | Mapping[str, obj
     Listings: row (ascending in the source's order), title, category, language, label_quality, split. Quarantine: file,
     line, reason, seen. With `date_column` only rows from `since` to `until`, by the dates as they are written, are
     looked at: what came later changes nothing. Raises BadData when a file cannot be read, when more than
-    `max_bad_share` of the rows are bad, or when what is left cannot be learnt from; NoSpace when the disk is full.
+    `max_bad_share` of the rows are bad, or when what is left cannot be learnt from; Rejected when the disk is full.
     """
     wanted = Ingest.model_validate(params)
     staging = out / "staged.arrows"
@@ -43,7 +43,7 @@ def run(inputs: Mapping[str, Path], out: Path, params: Ingest | Mapping[str, obj
             quarantine.refuse(staged.asked, wanted.max_bad_share, staged.foreign)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(
+            raise Rejected(
                 f"No space left in {out} while writing the listings; nothing half-written was left behind. "
                 "Free some, or point MELI_CACHE at a larger disk."
             ) from None

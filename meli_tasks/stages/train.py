@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from meli_tasks.core.data.encoded_titles import EncodedTitles
-from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
+from meli_tasks.core.errors import BadData, NotFound, Unreachable
 from meli_tasks.core.hyperparameters import Section, Train
 from meli_tasks.core.models.networks import TitleNetwork, build
 from meli_tasks.core.text.encoder import FIRST_WORD, Encoder
@@ -66,7 +66,7 @@ def run(
     Who asks it to stop gets the best that it has until then: the summary says who, and in batches of which size.
 
     Device: "auto" takes CUDA where there is a card and the CPU where there is none. `cards`: how many train it
-    together, this process one of them. Errors: MissingDevice, LostCard.
+    together, this process one of them. Errors: Unreachable, Unreachable.
     """
     settings = params if isinstance(params, Train) else Train.model_validate(dict(params))
     device = chosen_device(device, log)
@@ -140,11 +140,11 @@ def _introduce(training: Training, cards: int, log: Log) -> None:
 
 
 def chosen_device(asked: str, log: Log) -> str:
-    """ "cuda" or "cpu". Errors: MissingDevice when a card was asked for and there is none."""
+    """ "cuda" or "cpu". Errors: Unreachable when a card was asked for and there is none."""
     if asked == "cpu" or torch.cuda.is_available():
         return "cpu" if asked == "cpu" else "cuda"
     if asked == "cuda":
-        raise MissingDevice(
+        raise Unreachable(
             "MELI_DEVICE=cuda, but PyTorch sees no card on this machine: nvidia-smi says whether there is one, and "
             "`meli doctor` whether this PyTorch can use it. MELI_DEVICE=auto would train on the CPU instead."
         )
@@ -248,7 +248,7 @@ def read_titles(folder: Path, split: str, vocabulary: int, params: Train, device
     def array(name: str) -> NDArray[Any]:
         path = array_path(folder, name)
         if not path.exists():
-            raise MissingArtifact(f"{path} is missing: has preprocess run with this set's parameters?")
+            raise NotFound(f"{path} is missing: has preprocess run with this set's parameters?")
         loaded: NDArray[Any] = np.load(path, mmap_mode="r")
         return loaded
 

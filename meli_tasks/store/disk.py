@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from meli_tasks.core.errors import MeliError, MissingArtifact, NoSpace, StoreRefused, StoreUnreachable
+from meli_tasks.core.errors import MeliError, NotFound, Rejected, Unreachable
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 AWAY = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
@@ -26,28 +26,28 @@ def _free_megabytes(path: Path) -> str:
 
 
 def translated(error: OSError, path: Path) -> MeliError:
-    """The disk's answer about `path` as one of our errors: NoSpace, StoreRefused or StoreUnreachable."""
+    """The disk's answer about `path` as one of our errors: Rejected or Unreachable."""
     number = error.errno or 0
     if number in FULL:
-        return NoSpace(
+        return Rejected(
             f"The disk is full: {path} could not be written ({_free_megabytes(path)}). "
             "Nothing half-written was left; make room there, or point MELI_CACHE or MELI_STORE to another disk, "
             "and run again."
         )
     if number in NOT_ALLOWED:
-        return StoreRefused(
+        return Rejected(
             f"{path} may not be used ({os.strerror(number).lower()}; we are user {os.geteuid()}). "
             "Give this user the right to read and write there, or choose another folder."
         )
     if number in MISPLACED:
-        return StoreRefused(
+        return Rejected(
             f"{path} cannot be used: {os.strerror(number).lower()}. A file stands where a folder must, or vice versa."
         )
     if number in AWAY:
-        return StoreUnreachable(
+        return Unreachable(
             f"The disk behind {path} did not answer ({os.strerror(number).lower()}). Is it still mounted?"
         )
-    return StoreRefused(f"{path} cannot be used: {error.strerror or error}.")
+    return Rejected(f"{path} cannot be used: {error.strerror or error}.")
 
 
 @contextmanager
@@ -80,6 +80,6 @@ def flush(path: Path) -> None:
 
 
 def must_be_file(path: Path, name: str) -> None:
-    """Errors: MissingArtifact when there is no file at `path` to be stored as `name`."""
+    """Errors: NotFound when there is no file at `path` to be stored as `name`."""
     if not path.is_file():
-        raise MissingArtifact(f"There is no file at {path} to be stored as {name}.")
+        raise NotFound(f"There is no file at {path} to be stored as {name}.")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from meli_tasks.core.errors import Conflict, MissingArtifact, StoreUnreachable
+from meli_tasks.core.errors import Conflict, NotFound, Unreachable
 from meli_tasks.store.disk import disk_errors, flush, must_be_file, part_file
 from meli_tasks.store.protocol import RESERVED, Blob, checked_name, checked_prefix
 
@@ -78,13 +78,11 @@ class FileStore:
         source = self._path(name)
         size = self.size(name)
         if size is None:
-            raise MissingArtifact(f"Nothing stands at {name} in {self.url}.")
+            raise NotFound(f"Nothing stands at {name} in {self.url}.")
         with disk_errors(path), part_file(path.parent, path.name) as part:
             shutil.copyfile(source, part)
             if part.stat().st_size != size:
-                raise StoreUnreachable(
-                    f"{name} of {self.url} came short: {part.stat().st_size} of {size} bytes. Run again."
-                )
+                raise Unreachable(f"{name} of {self.url} came short: {part.stat().st_size} of {size} bytes. Run again.")
             part.replace(path)
 
     def names(self, prefix: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from meli_tasks.core.errors import StoreRefused
+from meli_tasks.core.errors import Rejected
 
 RESERVED = ".store"  # the file store's own folder, so no store takes names that begin with it
 MAX_NAME_BYTES = 900  # S3 allows 1,024 with the prefix
@@ -29,7 +29,7 @@ class Blob:
 class Store(Protocol):
     """Where artifacts, their manifests and the ledger live. Safe to use from several threads.
 
-    Every method may raise StoreRefused (keys, rights, no such bucket), StoreUnreachable (try again) or NoSpace.
+    Every method may raise Rejected (keys, rights, no such bucket), Unreachable (try again) or Rejected.
     """
 
     @property
@@ -43,7 +43,7 @@ class Store(Protocol):
         """Puts `data` at `name`, at once and whole, and returns its version.
 
         With `if_absent` only when nothing stands there; with `if_version` only when exactly that version does.
-        Otherwise Conflict, and nothing changed. After StoreUnreachable the write may still have happened: read before
+        Otherwise Conflict, and nothing changed. After Unreachable the write may still have happened: read before
         trying again.
         """
 
@@ -51,7 +51,7 @@ class Store(Protocol):
         """Puts the file at `path` at `name`; large ones travel in parts."""
 
     def download(self, name: str, path: Path) -> None:
-        """Puts what stands at `name` at `path`, whole or not at all. Errors: MissingArtifact when there is nothing."""
+        """Puts what stands at `name` at `path`, whole or not at all. Errors: NotFound when there is nothing."""
 
     def names(self, prefix: str) -> Iterator[str]:
         """Every name that begins with `prefix` (of characters, not of folders), sorted by code point."""
@@ -64,12 +64,12 @@ class Store(Protocol):
 
 
 def checked_name(name: str) -> str:
-    """`name` itself. Errors: StoreRefused for one that could leave the store or that some store cannot hold."""
+    """`name` itself. Errors: Rejected for one that could leave the store or that some store cannot hold."""
     parts = name.split("/")
     try:
         encoded = [part.encode() for part in parts]
     except UnicodeEncodeError:
-        raise StoreRefused(f"The name {name!r} cannot be stored: it is not valid Unicode text.") from None
+        raise Rejected(f"The name {name!r} cannot be stored: it is not valid Unicode text.") from None
     reasons = {
         "it is empty, absolute, or has an empty part": not all(parts),
         "a part of it is '.' or '..'": any(part in (".", "..") for part in parts),
@@ -82,7 +82,7 @@ def checked_name(name: str) -> str:
     }
     for reason, holds in reasons.items():
         if holds:
-            raise StoreRefused(
+            raise Rejected(
                 f"The name {name[:200]!r} cannot be stored: {reason}. Names look like train/3f2a/manifest.json."
             )
     return name
@@ -94,7 +94,7 @@ def name_part(text: str) -> str:
 
 
 def checked_prefix(prefix: str) -> str:
-    """`prefix` itself. Errors: StoreRefused for one that names could not begin with."""
+    """`prefix` itself. Errors: Rejected for one that names could not begin with."""
     if prefix.startswith("/") or ".." in prefix.split("/"):
-        raise StoreRefused(f"The prefix {prefix!r} cannot be listed: it is absolute or has '..' in it.")
+        raise Rejected(f"The prefix {prefix!r} cannot be listed: it is absolute or has '..' in it.")
     return prefix

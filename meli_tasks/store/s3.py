@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
-from meli_tasks.core.errors import BadSettings, Conflict, MissingArtifact, StoreUnreachable
+from meli_tasks.core.errors import BadSettings, Conflict, NotFound, Unreachable
 from meli_tasks.store.disk import disk_errors, must_be_file, part_file
 from meli_tasks.store.protocol import Blob, checked_name, checked_prefix
 from meli_tasks.store.s3_errors import CHECKSUMS, Place, masked, public, s3_errors
@@ -143,9 +143,7 @@ class S3Store:
                         return blob.version
                     # Another write was under way: so far it has changed nothing, and it may yet fail.
                     if undecided and (blob.version if blob else None) == if_version:
-                        raise StoreUnreachable(
-                            f"Another write of {name} of {self.url} is under way. Run again."
-                        ) from error
+                        raise Unreachable(f"Another write of {name} of {self.url} is under way. Run again.") from error
                 why = "something already stands there" if if_absent else "it is not at the version it was read at"
                 raise Conflict(f"{name} of {self.url} was not written: {why}.") from error
 
@@ -160,13 +158,13 @@ class S3Store:
         """See Store."""
         size = self.size(name)
         if size is None:
-            raise MissingArtifact(f"Nothing stands at {name} in {self.url}.")
+            raise NotFound(f"Nothing stands at {name} in {self.url}.")
         with disk_errors(path), part_file(path.parent, path.name) as part:
             with s3_errors(self._place, path), part.open("wb") as stream:
                 self._client.download_fileobj(self.bucket, self._key(name), stream, Config=_transfer())
             came = part.stat().st_size
             if came != size:
-                raise StoreUnreachable(f"{name} of {self.url} came as {came} bytes where {size} stood. Run again.")
+                raise Unreachable(f"{name} of {self.url} came as {came} bytes where {size} stood. Run again.")
             part.replace(path)
 
     def names(self, prefix: str) -> Iterator[str]:

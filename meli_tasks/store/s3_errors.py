@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from meli_tasks.core.errors import BadSettings, MeliError, NoSpace, StoreRefused, StoreUnreachable
+from meli_tasks.core.errors import BadSettings, MeliError, Rejected, Unreachable
 from meli_tasks.store.disk import translated
 
 CHECKSUMS = "MELI_S3_CHECKSUMS"
@@ -25,26 +25,26 @@ OLDER = f"Older stores choke on boto3's checksums: set {CHECKSUMS}=when_required
 
 # What the code in an answer means, and what to do about it.
 MEANINGS: dict[str, tuple[type[MeliError], str]] = {
-    "InvalidAccessKeyId": (StoreRefused, WRONG_KEYS),
-    "SignatureDoesNotMatch": (StoreRefused, WRONG_KEYS),
-    "AuthorizationHeaderMalformed": (StoreRefused, WRONG_KEYS),
-    "InvalidToken": (StoreRefused, WRONG_KEYS),
-    "ExpiredToken": (StoreRefused, EXPIRED),
-    "TokenRefreshRequired": (StoreRefused, EXPIRED),
-    "RequestTimeTooSkewed": (StoreRefused, "This machine's clock is wrong: set it."),
+    "InvalidAccessKeyId": (Rejected, WRONG_KEYS),
+    "SignatureDoesNotMatch": (Rejected, WRONG_KEYS),
+    "AuthorizationHeaderMalformed": (Rejected, WRONG_KEYS),
+    "InvalidToken": (Rejected, WRONG_KEYS),
+    "ExpiredToken": (Rejected, EXPIRED),
+    "TokenRefreshRequired": (Rejected, EXPIRED),
+    "RequestTimeTooSkewed": (Rejected, "This machine's clock is wrong: set it."),
     "NoSuchBucket": (
-        StoreRefused,
+        Rejected,
         "There is no such bucket: make it, or correct its name in MELI_STORE (a source's: MELI_SOURCE).",
     ),
-    "PermanentRedirect": (StoreRefused, ELSEWHERE),
-    "IllegalLocationConstraintException": (StoreRefused, ELSEWHERE),
-    "NotImplemented": (StoreRefused, NO_CONDITIONS),
-    "XAmzContentSHA256Mismatch": (StoreRefused, OLDER),
-    "InsufficientStorage": (NoSpace, FULL),
-    "XMinioStorageFull": (NoSpace, FULL),
-    "QuotaExceeded": (NoSpace, FULL),
-    "SlowDown": (StoreUnreachable, LATER),
-    "RequestTimeout": (StoreUnreachable, LATER),
+    "PermanentRedirect": (Rejected, ELSEWHERE),
+    "IllegalLocationConstraintException": (Rejected, ELSEWHERE),
+    "NotImplemented": (Rejected, NO_CONDITIONS),
+    "XAmzContentSHA256Mismatch": (Rejected, OLDER),
+    "InsufficientStorage": (Rejected, FULL),
+    "XMinioStorageFull": (Rejected, FULL),
+    "QuotaExceeded": (Rejected, FULL),
+    "SlowDown": (Unreachable, LATER),
+    "RequestTimeout": (Unreachable, LATER),
 }
 
 
@@ -82,18 +82,18 @@ def refused(error: Any, place: Place) -> MeliError:
 
 def _meaning_of_status(status: int, code: str, said: str, operation: str) -> tuple[type[MeliError], str]:
     if status == 507:
-        return NoSpace, FULL
+        return Rejected, FULL
     if status in (408, 429) or (status >= 500 and status != 501):
-        return StoreUnreachable, LATER
+        return Unreachable, LATER
     if "checksum" in f"{code} {said}".lower():
-        return StoreRefused, OLDER
+        return Rejected, OLDER
     if status == 403:
         writes = operation.startswith(("Put", "Create", "Upload", "Complete", "Delete"))
-        return StoreRefused, (
+        return Rejected, (
             f"This key may not {'write to' if writes else 'read from'} the bucket: give it s3:GetObject, s3:PutObject, "
             "s3:DeleteObject and s3:ListBucket, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to one that may."
         )
-    return StoreRefused, "Run `meli doctor` to see what this store can do."
+    return Rejected, "Run `meli doctor` to see what this store can do."
 
 
 @contextmanager
@@ -111,20 +111,20 @@ def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator
             f"No keys for {place()}: {error}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
         ) from error
     except boto.SSLError as error:
-        raise StoreRefused(
+        raise Rejected(
             f"No safe connection to {place()}: {error}. Does it speak http:// rather than https://? "
             "For a certificate of your own set AWS_CA_BUNDLE to its authority's file."
         ) from error
     except (boto.ChecksumError, boto.FlexibleChecksumError) as error:
-        raise StoreUnreachable(f"What came from {place()} is not what was stored: {error}. Run again.") from error
+        raise Unreachable(f"What came from {place()} is not what was stored: {error}. Run again.") from error
     except (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError, boto.ReadTimeoutError) as error:
-        raise StoreUnreachable(
+        raise Unreachable(
             f"Nothing usable came from {place()}: {error}. "
             "Is it running, is MELI_S3_ENDPOINT right, does a proxy stand between?"
         ) from error
     except (boto.BotoCoreError, Boto3Error) as error:
-        raise StoreRefused(f"boto3 cannot use {place()}: {error}.") from error
+        raise Rejected(f"boto3 cannot use {place()}: {error}.") from error
     except OSError as error:
         if local is None:
-            raise StoreUnreachable(f"The connection to {place()} broke: {error}. Run again.") from error
+            raise Unreachable(f"The connection to {place()} broke: {error}. Run again.") from error
         raise translated(error, local) from error

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from meli_tasks.core.errors import BadSettings, TrackingUnavailable
+from meli_tasks.core.errors import BadSettings, TrackingRejected, TrackingUnavailable
 
 if TYPE_CHECKING:
     import requests
@@ -51,12 +51,12 @@ class MlflowServer:
         """The id of an experiment, created if there is none."""
         try:
             found = self.get("experiments/get-by-name", experiment_name=name)["experiment"]
-        except TrackingUnavailable as error:
+        except TrackingRejected as error:
             if error.code != ABSENT:
                 raise
             try:
                 return str(self.post("experiments/create", name=name, tags=[EXPERIMENT_KIND])["experiment_id"])
-            except TrackingUnavailable as second:
+            except TrackingRejected as second:
                 if second.code != PRESENT:  # another task made it in between
                     raise
             found = self.get("experiments/get-by-name", experiment_name=name)["experiment"]
@@ -102,7 +102,8 @@ class MlflowServer:
         """GET an endpoint below /api/2.0/mlflow/.
 
         Raises:
-            TrackingUnavailable: no answer in time, or one that says no; `code` is MLflow's word for why.
+            TrackingUnavailable: no answer in time, or a server that is going down.
+            TrackingRejected: MLflow said no; `code` is its own word for why.
         """
         return self._call("GET", f"mlflow/{path}", params=query)
 
@@ -120,7 +121,7 @@ class MlflowServer:
             try:
                 self.post(path, **fields)
                 return
-            except TrackingUnavailable as error:
+            except TrackingRejected as error:
                 if error.code != ROWS_REFUSED or attempt == ADDING_TRIES:
                     raise
 
@@ -162,11 +163,11 @@ class MlflowServer:
             return dict(body)
         code = str(body.get("error_code", answer.status_code))
         advice = " Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD." if answer.status_code == 401 else ""
-        raise TrackingUnavailable(
-            f"MLflow at {shown} refused {method} {path} with {answer.status_code} {code}: "
-            f"{body.get('message', '')}{advice}",
-            code=code,
-        )
+        refused = f"MLflow at {shown} refused {method} {path} with {answer.status_code} {code}: "
+        refused += f"{body.get('message', '')}{advice}"
+        if answer.status_code in (429, 502, 503, 504):
+            raise TrackingUnavailable(refused)
+        raise TrackingRejected(refused, code=code)
 
     def _opened(self) -> requests.Session:
         if self._session is None:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
-from meli_tasks.core.errors import BadSettings, MissingArtifact, TrackingUnavailable
+from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings, NotFound, TrackingUnavailable
 from meli_tasks.planning.plan import Plan
 from meli_tasks.store import Store
 from meli_tasks.tracking.client import MlflowServer
@@ -81,12 +81,12 @@ class Tracking:
             try:
                 self._again(json.loads(blob.data))
                 told += 1
-            except TrackingUnavailable as error:
+            except TRACKING_ERRORS as error:
                 logger.warning("%s is still untold: %s", name, error)
-                if not error.code:
+                if isinstance(error, TrackingUnavailable):
                     break
                 continue  # it was refused, which says nothing of the notes behind it
-            except MissingArtifact as error:
+            except NotFound as error:
                 logger.warning("%s cannot be told to MLflow any more: %s", name, error)
             self.store.delete(name)
         if told:
@@ -106,7 +106,7 @@ class Tracking:
         name = f"{PENDING}{note['kind']}-{sha256(canonical_json(note).encode()).hexdigest()[:24]}.json"
         try:
             url = tell()
-        except TrackingUnavailable as error:
+        except TRACKING_ERRORS as error:
             logger.warning("%s It is told later; nothing is lost.", error)
             self.store.write(name, canonical_json(note).encode())
             return None

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from meli_tasks.artifacts.manifest import Manifest, find, need_model
-from meli_tasks.core.errors import MissingArtifact, TrackingUnavailable
+from meli_tasks.core.errors import TRACKING_ERRORS, NotFound, TrackingRejected
 from meli_tasks.ledger import Champion, Decision, Ledger
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.store import Store
@@ -116,7 +116,7 @@ class Registry:
                 if last is None or (decision and last.number == decision.number):
                     break
             return synced
-        except (TrackingUnavailable, MissingArtifact) as error:
+        except (*TRACKING_ERRORS, NotFound) as error:
             warning = f"The alias {ALIAS!r} of {MODEL} in MLflow does not follow the ledger yet: {error}"
             logger.warning("%s", warning)
             return Synced(warning=warning)
@@ -142,7 +142,7 @@ class Registry:
         server = self.tracking.projection().server
         try:
             model = server.get("registered-models/get", name=MODEL)["registered_model"]
-        except TrackingUnavailable as error:
+        except TrackingRejected as error:
             if error.code != ABSENT:
                 raise
             return None
@@ -186,7 +186,7 @@ class Registry:
             return str(found["info"]["run_id"])
         try:
             plan = Plan.load(self.store, str(promotion.evidence.get("plan")))
-        except MissingArtifact:
+        except NotFound:
             return None
         # By name: the keys of an old plan's steps change with the stages' versions.
         set_name = promotion.champion.set_name if promotion.champion else ""

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from meli_tasks.artifacts.manifest import Manifest, find, need
-from meli_tasks.core.errors import Conflict, MissingArtifact, TrackingUnavailable
+from meli_tasks.core.errors import Conflict, NotFound, TrackingRejected
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.store import Store
 from meli_tasks.tracking import fields as mlflow_fields
@@ -133,7 +133,7 @@ class Projection:
     def _existing(self, run_id: str) -> Run | None:
         try:
             run: Run = self.server.get("runs/get", run_id=run_id)["run"]
-        except TrackingUnavailable as error:
+        except TrackingRejected as error:
             if error.code != ABSENT:
                 raise
             return None
@@ -208,11 +208,11 @@ def read_file(store: Store, manifest: Manifest, file: str) -> bytes:
     """One small file of an artifact.
 
     Raises:
-        MissingArtifact: the manifest stands, the file is gone.
+        NotFound: the manifest stands, the file is gone.
     """
     blob = store.read(manifest.file_name(file))
     if blob is None:
-        raise MissingArtifact(f"{store.url}/{manifest.file_name(file)} is gone, though its manifest stands.")
+        raise NotFound(f"{store.url}/{manifest.file_name(file)} is gone, though its manifest stands.")
     return blob.data
 
 

@@ -16,7 +16,7 @@ from starlette.types import Scope
 
 from meli_airflow import metadata_db as facts
 from meli_airflow.auth import Guard
-from meli_tasks.core.errors import MeliError, MissingArtifact
+from meli_tasks.core.errors import Conflict, MeliError, NotFound
 from meli_tasks.pages import Pages, Wanted
 from meli_tasks.settings import Settings
 
@@ -142,7 +142,8 @@ def backfill(pages: ThePages, run_id: str) -> dict[str, Any]:
 
 def told(_: Request, error: MeliError) -> JSONResponse:
     """Our errors are made to be read: what was seen, where, and what to do."""
-    return JSONResponse({"detail": str(error)}, 404 if isinstance(error, MissingArtifact) else 503)
+    status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Conflict) else 503
+    return JSONResponse({"detail": str(error)}, status)
 
 
 def application() -> FastAPI:

@@ -20,6 +20,6 @@ def plain_failures() -> Iterator[None]:
         yield
     except MeliError as error:
         logger.error("%s", error)
-        if error.permanent:
+        if not error.retryable:
             raise AirflowFailException(str(error)) from None
         raise

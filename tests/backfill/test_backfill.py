@@ -12,7 +12,7 @@ from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.backfill.preview import BackfillPreview, backfills, is_done, look_ahead
 from meli_tasks.backfill.report import BackfillReport, report
 from meli_tasks.backfill.request import MOST_RUNS, Backfill, backfill_form_fields
-from meli_tasks.core.errors import BadData, BadHyperparameters, MissingArtifact
+from meli_tasks.core.errors import BadData, BadHyperparameters, NotFound
 from meli_tasks.execution.progress_log import live_name
 from meli_tasks.execution.runner import Step
 from meli_tasks.pipeline import Pipeline
@@ -272,7 +272,7 @@ def test_previews_and_reports_survive_the_store(settings: Settings, store: Store
     found = report(seen, store, set())
     found.save(store)
     assert BackfillReport.load(store, seen.id) == found
-    with pytest.raises(MissingArtifact, match="No backfill elsewhere"):
+    with pytest.raises(NotFound, match="No backfill elsewhere"):
         BackfillPreview.load(store, "elsewhere")
 
 

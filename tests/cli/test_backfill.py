@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.core.errors import BadHyperparameters, BadSettings, Diverged, MissingArtifact
+from meli_tasks.core.errors import BadHyperparameters, BadSettings, Diverged, NotFound
 from tests.cli.program import document, here
 
 DATES = ("--from", "2026-11-01", "--to", "2026-11-02")
@@ -158,5 +158,5 @@ def test_cancelling_needs_a_backfill_that_goes_on(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("MELI_AIRFLOW_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(AirflowApi, "run_state", lambda self, dag, run: "")
     refused = here("backfill", "--cancel", "manual__1")
-    assert isinstance(refused.exception, MissingArtifact)
-    assert "manual__1 is not known" in str(refused.exception)
+    assert isinstance(refused.exception, NotFound)
+    assert "knows no backfill manual__1" in str(refused.exception)

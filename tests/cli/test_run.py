@@ -12,7 +12,7 @@ import pytest
 
 from meli_tasks.cli.options import overrides
 from meli_tasks.cli.run_report import facts_of, told
-from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, MissingArtifact
+from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, NotFound
 from tests.cli.program import document, here
 
 QUICK = ("--override", "train.epochs=2", "--override", "embed.dimensions=8", "--override", "preprocess.max_ngrams=500")
@@ -186,10 +186,10 @@ def test_predict_shows_a_table_and_notes_what_it_cannot_know(outcome: Any) -> No
 
 
 def test_predict_names_the_models_it_cannot_find(outcome: Any) -> None:
-    assert isinstance(here("predict", "a", "--model", "00000000").exception, MissingArtifact)
+    assert isinstance(here("predict", "a", "--model", "00000000").exception, NotFound)
     assert isinstance(here("predict", "a", "--model", "ab").exception, BadHyperparameters)
     assert isinstance(here("predict", "a", "--set", "no_such_set").exception, BadHyperparameters)
-    assert isinstance(here("predict", "a", "--set", "cnn_1").exception, MissingArtifact)
+    assert isinstance(here("predict", "a", "--set", "cnn_1").exception, NotFound)
 
 
 def test_predict_a_file_equals_predicting_its_titles(outcome: Any, place: Path) -> None:
@@ -213,7 +213,7 @@ def test_the_champions_card_now_and_on_a_date(outcome: Any) -> None:
     assert document("champion", "--on", f"{datetime.now(UTC):%Y-%m-%d}")["train"] == card["train"]
     assert card["train"] in here("champion").stdout
     error = here("champion", "--on", "2020-01-01").exception
-    assert isinstance(error, MissingArtifact) and "2020-01-01" in str(error)
+    assert isinstance(error, NotFound) and "2020-01-01" in str(error)
 
 
 def test_runs_lists_runs_leaderboard_and_decisions(outcome: Any) -> None:
@@ -227,7 +227,7 @@ def test_runs_lists_runs_leaderboard_and_decisions(outcome: Any) -> None:
 
 def test_rollback_asks_and_says_when_there_is_none_before(outcome: Any) -> None:
     assert here("rollback").exit_code == 2  # no terminal to ask on
-    assert isinstance(here("rollback", "--yes").exception, MissingArtifact)
+    assert isinstance(here("rollback", "--yes").exception, NotFound)
 
 
 def test_rollback_puts_the_one_before_back(outcome: Any, place: Path) -> None:

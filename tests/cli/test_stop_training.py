@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.execution.progress_log import LiveLog
 from meli_tasks.execution.stop_requests import StoredStops
 from meli_tasks.store import Store
@@ -16,13 +16,13 @@ def test_a_training_that_runs_is_asked_and_others_are_named(file_store: Store, m
     monkeypatch.setenv("MELI_STORE", file_store.url)
     past = PastRun(file_store, "night")
     key = past.models["mlp"]
-    for arguments, told in (
-        (("another", "mlp"), "no run 'another'"),
-        (("night", "mlpp"), "does not train 'mlpp', it trains mlp, cnn"),
-        (("night", "mlp"), "is not running, it is not begun"),
+    for arguments, kind, told in (
+        (("another", "mlp"), NotFound, "no run 'another'"),
+        (("night", "mlpp"), NotFound, "does not train 'mlpp', it trains mlp, cnn"),
+        (("night", "mlp"), Conflict, "is not running, it is not begun"),
     ):
         result = here("stop-training", *arguments)
-        assert isinstance(result.exception, MissingArtifact)
+        assert isinstance(result.exception, kind)
         assert told in str(result.exception)
     LiveLog(file_store, "train", "mlp", key, "night").progress(step=1)
     result = here("stop-training", "night", "mlp")

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import meli_tasks.pipeline
-from meli_tasks.core.errors import BadHyperparameters, Diverged, MissingArtifact, StoreUnreachable
+from meli_tasks.core.errors import BadHyperparameters, Diverged, NotFound, Unreachable
 
 SCENARIO: dict[str, Any] = {}
 SEEN: dict[str, Any] = {}
@@ -59,7 +59,7 @@ class TellTale:
 
     def train(self, plan: Any, set_name: str) -> Any:
         if (set_name == "mlp_1") and 1 not in SEEN.get("embedded", []):
-            raise MissingArtifact("No embed artifact: run the stage embed first.")
+            raise NotFound("No embed artifact: run the stage embed first.")
         return self._result("train", set_name), f"http://mlflow/{set_name}"
 
     def search(self, plan: Any) -> Any:
@@ -80,7 +80,7 @@ class TellTale:
     def evaluate(self, plan: Any, trained: list[str], failed: list[str]) -> Any:
         SEEN.update(trained=trained, failed=failed)
         if not trained:
-            raise MissingArtifact("No training succeeded.")
+            raise NotFound("No training succeeded.")
         return {"trained": trained, "failed": failed}
 
     def promote(self, plan: Any, measured: Mapping[str, Any]) -> Any:
@@ -95,7 +95,7 @@ class TellTale:
         tries = SEEN["tries"]
         tries[f"{stage} {which}".strip()] = tries.get(f"{stage} {which}".strip(), 0) + 1
         if which in SCENARIO.get("away_once", {}).get(stage, []) and tries[f"{stage} {which}"] == 1:
-            raise StoreUnreachable("The store did not answer.")
+            raise Unreachable("The store did not answer.")
         if which in SCENARIO.get("fail", {}).get(stage, []):
             raise Diverged("The loss is not finite at step 12.")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.core.errors import StoreUnreachable
+from meli_tasks.core.errors import Unreachable
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.store import Store
 
@@ -68,7 +68,7 @@ def test_a_store_that_is_away_costs_a_checkpoint_and_nothing_else(
     checkpoints = other_worker()
 
     def away(*_: Any) -> None:
-        raise StoreUnreachable("The store did not answer.")
+        raise Unreachable("The store did not answer.")
 
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
         patch.setattr(file_store, "upload", away)

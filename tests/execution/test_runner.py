@@ -13,7 +13,7 @@ import pytest
 
 from meli_tasks import sources, stages
 from meli_tasks.artifacts.manifest import find, manifest_name
-from meli_tasks.core.errors import BadData, Conflict, MissingArtifact, NoSpace, StoreUnreachable
+from meli_tasks.core.errors import BadData, Conflict, NotFound, Rejected, Unreachable
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.execution.runner import Runner, Step
 from meli_tasks.store import Store, open_store
@@ -68,7 +68,7 @@ def test_a_full_disk_is_told_whichever_library_met_it(
         raise error
 
     toy(fails)
-    with pytest.raises(NoSpace, match="MELI_CACHE"):
+    with pytest.raises(Rejected, match="MELI_CACHE"):
         runner.run(Step("toy", "fails", {"value": 1}))
 
 
@@ -97,10 +97,10 @@ class Refuses:
 @pytest.mark.parametrize(
     ("end", "error", "left"),
     [
-        ("b.txt", NoSpace("full"), []),
+        ("b.txt", Rejected("full"), []),
         ("b.txt", KeyboardInterrupt(), []),
-        ("manifest.json", NoSpace("full"), []),
-        ("manifest.json", StoreUnreachable("the manifest may stand all the same"), ["a.txt", "b.txt"]),
+        ("manifest.json", Rejected("full"), []),
+        ("manifest.json", Unreachable("the manifest may stand all the same"), ["a.txt", "b.txt"]),
     ],
 )
 def test_a_failed_upload_takes_back_what_it_had_brought(
@@ -120,7 +120,7 @@ def test_a_failed_upload_takes_back_what_it_had_brought(
 
 def test_a_missing_input_says_which_stage_to_run(runner: Runner, toy: Callable[..., Toy]) -> None:
     toy(writes_its_params, "reader")
-    with pytest.raises(MissingArtifact, match="Run the stage `toy` first"):
+    with pytest.raises(NotFound, match="Run the stage `toy` first"):
         runner.run(Step("reader", "read", {}, {"toy": "0" * 32}))
 
 

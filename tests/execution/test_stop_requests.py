@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.core.errors import MissingArtifact, StoreUnreachable
+from meli_tasks.core.errors import Conflict, Unreachable
 from meli_tasks.execution import runner as runner_module
 from meli_tasks.execution.progress_log import LiveLog
 from meli_tasks.execution.runner import Runner, Step
@@ -21,7 +21,7 @@ STEP = Step("train", "mlp", {"value": 1})
 
 
 def test_only_a_training_that_runs_can_be_stopped(file_store: Store) -> None:
-    with pytest.raises(MissingArtifact, match=r"training of mlp \(abcdefgh\) is not running, it is not begun"):
+    with pytest.raises(Conflict, match=r"training of mlp \(abcdefgh\) is not running, it is not begun"):
         ask_to_stop(file_store, "train", "abcdefghij", "mlp", "ana")
     log = LiveLog(file_store, "train", "mlp", "abcdefghij", "night")
     log.progress(step=1)
@@ -31,7 +31,7 @@ def test_only_a_training_that_runs_can_be_stopped(file_store: Store) -> None:
     assert asked.startswith("ana at 20")
     assert StoredStops(file_store, "train", "another", "night").asked() is None
     log.finished()
-    with pytest.raises(MissingArtifact, match="it is done: nothing to stop"):
+    with pytest.raises(Conflict, match="it is done: nothing to stop"):
         ask_to_stop(file_store, "train", "abcdefghij", "mlp", "ana")
 
 
@@ -39,7 +39,7 @@ def test_a_store_that_is_away_stops_nothing(
     file_store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def away(*_: Any) -> None:
-        raise StoreUnreachable("The store did not answer.")
+        raise Unreachable("The store did not answer.")
 
     stops = StoredStops(file_store, "train", "abc", "night")
     stops.ask("ana")
@@ -102,7 +102,7 @@ def test_a_marker_that_a_dead_training_left_stops_its_retry_and_no_other_run(
     monkeypatch.setattr(train, "run", dies)
     with pytest.raises(type(ended_by)):
         runner.run(STEP)
-    with pytest.raises(MissingArtifact, match="it is failed: nothing to stop"):
+    with pytest.raises(Conflict, match="it is failed: nothing to stop"):
         ask_to_stop(runner.store, "train", STEP.key, "mlp", "ana")
     monkeypatch.setattr(train, "run", trains)
     for run_id in ("another", runner.run_id):

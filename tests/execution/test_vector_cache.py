@@ -15,7 +15,7 @@ import pytest
 from meli_tasks import sources
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import Manifest, describe_file
-from meli_tasks.core.errors import BadData, DamagedCopy, MissingArtifact
+from meli_tasks.core.errors import BadData, BadHyperparameters, Unreachable
 from meli_tasks.core.text.encoder import Encoder
 from meli_tasks.execution.runner import Runner, Step
 from meli_tasks.execution.vector_cache import VectorVault
@@ -151,7 +151,7 @@ def test_a_broken_file_is_named_as_it_was_given_and_leaves_nothing(runner: Runne
 
 def test_several_files_are_refused(runner: Runner, preprocess: str, file: Path) -> None:
     file.with_name("vectors2.txt").write_bytes(as_text(KNOWN))
-    with pytest.raises(MissingArtifact, match=r"names 2 files, one is needed: .*\(vectors.txt.gz, vectors2.txt\)"):
+    with pytest.raises(BadHyperparameters, match=r"names 2 files, one is needed: .*\(vectors.txt.gz, vectors2.txt\)"):
         runner.run(embed(runner, preprocess, f"{file.parent}/vectors*"))
 
 
@@ -174,7 +174,7 @@ def test_a_lost_row_fails_once_and_the_retry_makes_the_entry_again(
         array.seek(128)  # funda
         array.write(bytes(12))
     step = embed(runner, preprocess, str(file), seed=2)
-    with pytest.raises(DamagedCopy):
+    with pytest.raises(Unreachable):
         runner.run(step)
     assert rows(runner, step)[0] == KNOWN["funda"]
     assert len(read) == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from meli_tasks.cli import checks
-from meli_tasks.core.errors import BadSettings, Undelivered
+from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
 from meli_tasks.notifications import delivery, webhook
 from meli_tasks.notifications.mail import MailServer, mail
 from meli_tasks.notifications.message import DagRun, Notice
@@ -121,9 +121,13 @@ def test_a_busy_webhook_is_asked_twice(status: int) -> None:
     assert len(web.bodies) == 2
 
 
-@pytest.mark.parametrize(("status", "asked"), [(500, 1), (403, 1), (302, 1), (503, 2)])
-def test_a_webhook_that_may_have_taken_it_or_never_will_is_not_asked_again(status: int, asked: int) -> None:
-    with sinks.webhook(status) as web, pytest.raises(Undelivered, match=str(status)):
+@pytest.mark.parametrize(
+    ("status", "kind", "asked"), [(500, Rejected, 1), (403, Rejected, 1), (302, Rejected, 1), (503, Unreachable, 2)]
+)
+def test_a_webhook_that_may_have_taken_it_or_never_will_is_not_asked_again(
+    status: int, kind: type[Exception], asked: int
+) -> None:
+    with sinks.webhook(status) as web, pytest.raises(kind, match=str(status)):
         webhook.post(web.url, PROMOTED)
     assert len(web.bodies) == asked
 
@@ -131,7 +135,7 @@ def test_a_webhook_that_may_have_taken_it_or_never_will_is_not_asked_again(statu
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
 def test_no_error_has_the_webhooks_secret(host: str, caplog: pytest.LogCaptureFixture) -> None:
     address = f"http://user:PASSWORD@{host}:{free_port()}/services/SECRET?token=SECRET"
-    with pytest.raises(Undelivered, match="cannot be reached") as raised:
+    with pytest.raises(Unreachable, match="cannot be reached") as raised:
         webhook.post(address, PROMOTED)
     told = caplog.text + str(raised.value) + repr(settings(MELI_WEBHOOK=address, MELI_SMTP="smtp://u:PASSWORD@h"))
     assert "SECRET" not in told and "PASSWORD" not in told
@@ -154,7 +158,7 @@ def test_mail_is_encrypted_and_signed_in_where_the_server_can(tmp_path: Path, mo
         wishes = settings(
             MELI_EMAIL="ana@example.com", MELI_SMTP=f"smtp://robot%40example.com:p%40ss%3Aword@127.0.0.1:{sink.port}"
         )
-        with pytest.raises(Undelivered, match="CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
             mail(wishes, PROMOTED)
         assert sink.signed_in == []  # nobody signs in at a server that is not who it says
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -168,12 +172,12 @@ def test_a_wrong_password_and_refused_addresses_are_told(caplog: pytest.LogCaptu
     with sinks.mail_server(sink):
         server = f"127.0.0.1:{sink.port}"
         wrong = settings(MELI_EMAIL="ana@example.com", MELI_SMTP=f"smtp://robot:wrong@{server}")
-        with pytest.raises(Undelivered, match="535") as raised:
+        with pytest.raises(Rejected, match="535") as raised:
             mail(wrong, PROMOTED)
         assert "wrong@" not in str(raised.value)
         mail(settings(MELI_EMAIL="ana@example.com,beto@example.com", MELI_SMTP=f"smtp://{server}"), PROMOTED)
         assert "refused the address beto@example.com: 550 5.1.1 no such user" in caplog.text
-        with pytest.raises(Undelivered, match=r"none of the addresses: beto@example\.com: 550"):
+        with pytest.raises(Rejected, match=r"none of the addresses: beto@example\.com: 550"):
             mail(settings(MELI_EMAIL="beto@example.com", MELI_SMTP=f"smtp://{server}"), PROMOTED)
     assert [to for to, _ in sink.messages] == [["ana@example.com"]]
 
@@ -181,7 +185,7 @@ def test_a_wrong_password_and_refused_addresses_are_told(caplog: pytest.LogCaptu
 def test_a_password_does_not_travel_in_the_clear_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     sink = sinks.MailServer(("AUTH PLAIN",))
     monkeypatch.setattr("meli_tasks.notifications.mail.THIS_MACHINE", ())
-    with sinks.mail_server(sink), pytest.raises(Undelivered, match="the password was not sent"):
+    with sinks.mail_server(sink), pytest.raises(Rejected, match="the password was not sent"):
         mail(settings(MELI_EMAIL="a@b.c", MELI_SMTP=f"smtp://robot:secret@127.0.0.1:{sink.port}"), PROMOTED)
     assert sink.signed_in == []
 
@@ -214,9 +218,9 @@ def test_the_doctor_asks_both_and_sends_nothing(file_store: Store) -> None:
         [asked], [mailed] = checks.webhook(wishes), checks.email(wishes)
         assert asked.state == mailed.state == "ok"
         assert "SECRET" not in asked.seen and "signed in as robot; 2 addresses" in mailed.seen
-        with pytest.raises(Undelivered, match="535"):
+        with pytest.raises(Rejected, match="535"):
             list(checks.email(settings(MELI_EMAIL="a@b.c", MELI_SMTP=address.format("wrong"))))
-    with pytest.raises(Undelivered, match="cannot be reached"):
+    with pytest.raises(Unreachable, match="cannot be reached"):
         list(checks.webhook(wishes))  # its server is gone
     assert web.bodies == [] and sink.messages == []
     assert [line.state for check in (checks.webhook, checks.email) for line in check(settings())] == ["skipped"] * 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import NotFound
 from meli_tasks.execution.runner import Step
 from meli_tasks.pages import Pages, Wanted
 from meli_tasks.sets import catalog as named_sets
@@ -67,7 +67,7 @@ def test_a_set_that_a_search_found_has_its_parameters_also_as_a_guest_of_another
 def test_comparing_what_is_not_there_says_so(model: str, store: Counting) -> None:
     run = PastRun(store)
     base = run.plan.name.removeprefix("plans/").removesuffix(".json")
-    with pytest.raises(MissingArtifact, match="choose two models"):
+    with pytest.raises(NotFound, match="choose two models"):
         Pages(store).comparison(model, f"{base}/mlp")
-    with pytest.raises(MissingArtifact, match="no model 'rnn'; it has mlp, cnn"):
+    with pytest.raises(NotFound, match="no model 'rnn'; it has mlp, cnn"):
         Pages(store).comparison(f"{base}/mlp", f"{base}/rnn")

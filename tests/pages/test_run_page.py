@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.artifacts.manifest import manifest_name
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import NotFound
 from meli_tasks.execution.progress_log import live_name
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages
@@ -98,5 +98,5 @@ class TestTraining:
         assert Pages(store).training(run.plan.name, "mlp")["state"] == "waiting"
 
     def test_an_unknown_set_is_named(self, run: PastRun, store: Counting) -> None:
-        with pytest.raises(MissingArtifact, match="no set 'rnn'; it has mlp, cnn"):
+        with pytest.raises(NotFound, match="no set 'rnn'; it has mlp, cnn"):
             Pages(store).training(run.plan.name, "rnn")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.core.errors import BadData, BadHyperparameters, MissingArtifact
+from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
 from meli_tasks.planning.plan import Plan, ensemble_step, evaluate_step, make_plan, no_ensemble
 from meli_tasks.planning.preview import preview
 from meli_tasks.planning.request import Request
@@ -71,7 +71,7 @@ def test_a_plan_of_an_older_version_is_not_run_on(
     plan.add_searched("found", other.sets["quick_mlp"], load_set("quick_mlp"), file_store)
     assert list(Plan.load(file_store, plan.name, to_run=True).sets) == ["quick_mlp", "quick_cnn", "found"]
     monkeypatch.setitem(VERSIONS, stage, VERSIONS[stage] + 1)
-    with pytest.raises(MissingArtifact, match=f"{plan.name} was planned by an older version.*: clear the task plan"):
+    with pytest.raises(Conflict, match=f"{plan.name} was planned by an older version.*: clear the task plan"):
         Plan.load(file_store, plan.name, to_run=True)
     assert Plan.load(file_store, plan.name).sets.keys() == {"quick_mlp", "quick_cnn", "found"}
 
@@ -101,7 +101,7 @@ def test_the_same_content_elsewhere_is_the_same_artifact(settings: Settings, tmp
 
 
 def test_missing_pretrained_vectors_say_where_they_come_from(settings: Settings) -> None:
-    with pytest.raises(MissingArtifact, match="SBW-vectors-300-min5"):
+    with pytest.raises(NotFound, match="SBW-vectors-300-min5"):
         plan_of(settings, sets=["mlp_1"])
 
 

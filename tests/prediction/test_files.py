@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meli_tasks.core.errors import BadData, NoSpace
+from meli_tasks.core.errors import BadData, Rejected
 from meli_tasks.prediction.files import LONGEST_TITLE, check_files, given_names, predict_file, problem_of
 from meli_tasks.rowfiles import RowFile
 
@@ -222,7 +222,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(NoSpace, match="nothing was left"):
+    with pytest.raises(Rejected, match="nothing was left"):
         predict(source, tmp_path / "out.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.core.errors import FailedSearch, OutOfMemory, StoreUnreachable
+from meli_tasks.core.errors import BadHyperparameters, OutOfMemory, Unreachable
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Runner
 from meli_tasks.pipeline import Pipeline
@@ -34,7 +34,7 @@ def test_a_search_of_failures_only_tries_again_when_it_is_cleared(settings: Sett
         raise OutOfMemory("The memory of cuda:0 is full")
 
     fake(full)
-    with pytest.raises(FailedSearch, match="10 failed: The memory of cuda:0 is full"):
+    with pytest.raises(BadHyperparameters, match="10 failed: The memory of cuda:0 is full"):
         searched(settings, most_trials=12)
     fake(good)
     assert [trial.state for trial in searched(settings, most_trials=12).trials] == ["failed"] * 10 + ["finished"] * 2
@@ -100,11 +100,11 @@ def test_a_winner_that_cannot_be_noted_is_no_success(
 
     def unreachable(self: FileStore, name: str, data: bytes, **options: Any) -> Any:
         if away[0] and name.startswith("searches/"):
-            raise StoreUnreachable("the store is away")
+            raise Unreachable("the store is away")
         return write(self, name, data, **options)
 
     monkeypatch.setattr(FileStore, "write", unreachable)
-    with pytest.raises(StoreUnreachable, match="the store is away"):
+    with pytest.raises(Unreachable, match="the store is away"):
         searched(settings, most_trials=2)
     away[0] = False
     assert searched(settings, most_trials=2).count("finished") == 2

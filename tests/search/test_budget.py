@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.artifacts.manifest import find
-from meli_tasks.core.errors import FailedSearch
+from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Runner
 from meli_tasks.planning.plan import make_plan
@@ -80,7 +80,7 @@ def test_no_trial_begins_that_could_not_end_its_first_epoch(settings: Settings, 
 
 def test_minutes_that_preparing_used_up_are_told(settings: Settings, fake: Any) -> None:
     training = fake(good)
-    with pytest.raises(FailedSearch, match=r"Preparing the titles took .* What was prepared is kept"):
+    with pytest.raises(BadHyperparameters, match=r"Preparing the titles took .* What was prepared is kept"):
         searched(settings, minutes=1e-9)
     assert training.trained == []
 

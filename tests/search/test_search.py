@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.artifacts.manifest import find
-from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, FailedSearch, OutOfMemory, StoreUnreachable
+from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, OutOfMemory, Unreachable
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Runner
 from meli_tasks.pages import Pages, Wanted
@@ -104,10 +104,10 @@ def test_a_trial_too_large_for_the_card_fails_alone_and_a_store_that_is_away_end
     assert len(outcome.trials) == 4
 
     def away(params: Train) -> float:
-        raise StoreUnreachable("away")
+        raise Unreachable("away")
 
     fake(away)
-    with pytest.raises(StoreUnreachable):
+    with pytest.raises(Unreachable):
         searched(settings, run_id="two", params={"overrides": {"train.seed": 5}})
 
 
@@ -154,7 +154,9 @@ def test_a_search_whose_trials_all_fail_ends_soon_and_says_why(settings: Setting
         raise Diverged("the loss is not finite at step 1 of 9")
 
     training = fake(diverges)
-    with pytest.raises(FailedSearch, match="None of 10 trials finished, 10 failed: the loss is not finite at step 1"):
+    with pytest.raises(
+        BadHyperparameters, match="None of 10 trials finished, 10 failed: the loss is not finite at step 1"
+    ):
         searched(settings, most_trials=0)
     assert len(training.trained) == 10
     assert stored_sets.names(settings.open_store()) == []

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from meli_tasks import sources
-from meli_tasks.core.errors import BadData, MissingArtifact, NoSpace, StoreRefused, StoreUnreachable
+from meli_tasks.core.errors import BadData, NotFound, Rejected, Unreachable
 from meli_tasks.settings import Settings
 from meli_tasks.store import open_store, s3
 from tests.servers import S3Server
@@ -112,7 +112,7 @@ def test_an_unknown_kind_is_refused(spec: str, message: str) -> None:
 
 
 def test_missing_vectors_say_where_the_lab_s_are() -> None:
-    with pytest.raises(MissingArtifact, match="SBW-vectors-300-min5"):
+    with pytest.raises(NotFound, match="SBW-vectors-300-min5"):
         sources.identify_vectors("no/such/file.txt.gz", NO_SETTINGS)
 
 
@@ -154,7 +154,7 @@ def test_a_full_disk_is_told(target: Path, monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("meli_tasks.stages.files.sample_file.write_sample", full)
-    with pytest.raises(NoSpace, match="The disk is full"):
+    with pytest.raises(Rejected, match="The disk is full"):
         fetched("sample:rows=5", target)
     assert list(target.iterdir()) == []
 
@@ -199,13 +199,13 @@ def test_objects_that_cannot_be_read_say_why(bucket: tuple[str, Settings], s3_se
         identity(f"{url}/day/none.csv", settings)
     with pytest.raises(BadData, match="must be written like s3://"):
         identity("s3://bucket", settings)
-    with pytest.raises(StoreRefused, match="no such bucket"):
+    with pytest.raises(Rejected, match="no such bucket"):
         identity("s3://no-such-bucket-here/a.csv", settings)
     wrong_keys = Settings.from_environment({**s3_server.environment, "AWS_SECRET_ACCESS_KEY": "wrong"})
-    with pytest.raises(StoreRefused, match="keys are wrong"):
+    with pytest.raises(Rejected, match="keys are wrong"):
         identity(f"{url}/day/a.csv", wrong_keys)
     nobody = Settings.from_environment({**s3_server.environment, "MELI_S3_ENDPOINT": "http://127.0.0.1:9"})
-    with pytest.raises(StoreUnreachable, match="Nothing usable came"):
+    with pytest.raises(Unreachable, match="Nothing usable came"):
         identity(f"{url}/day/a.csv", nobody)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from meli_tasks.core.errors import BadData, MeliError, StoreRefused, StoreUnreachable
+from meli_tasks.core.errors import BadData, MeliError, Rejected, Unreachable
 from meli_tasks.settings import Settings
 from meli_tasks.sources import fetch, web
 from tests.sources.test_sources import DATA, OTHER, fetched, identity
@@ -99,10 +99,10 @@ def test_a_server_that_refuses_head_will_do(site: Site, target: Path) -> None:
     ("status", "error", "message"),
     [
         (404, BadData, "is not there"),
-        (403, StoreRefused, "answered 403"),
-        (401, StoreRefused, "answered 401"),
-        (429, StoreUnreachable, "answered 429"),
-        (503, StoreUnreachable, "answered 503"),
+        (403, Rejected, "answered 403"),
+        (401, Rejected, "answered 401"),
+        (429, Unreachable, "answered 429"),
+        (503, Unreachable, "answered 503"),
     ],
 )
 def test_a_refusal_is_told(site: Site, status: int, error: type[Exception], message: str) -> None:
@@ -114,7 +114,7 @@ def test_a_refusal_is_told(site: Site, status: int, error: type[Exception], mess
 def test_a_download_cut_off_leaves_nothing(site: Site, target: Path) -> None:
     site.headers = {"ETag": '"abc"'}
     site.cut = 5
-    with pytest.raises(StoreUnreachable):
+    with pytest.raises(Unreachable):
         fetched(f"{site.url}/titles.csv", target)
     assert list(target.iterdir()) == []
 
@@ -132,14 +132,14 @@ def test_a_window_of_addresses(site: Site, tmp_path: Path, caplog: pytest.LogCap
 def test_an_address_that_refuses_is_not_a_day_without_a_file(site: Site, target: Path) -> None:
     site.files = {"/2026-11-21.csv": DATA}
     site.status = {"GET": 403}
-    with pytest.raises(StoreRefused, match="answered 403"):
+    with pytest.raises(Rejected, match="answered 403"):
         fetched(f"{site.url}/{{ds}}.csv", target, as_of=date(2026, 11, 21), window_days=2)
 
 
 def test_an_unreachable_server_may_be_retried() -> None:
-    with pytest.raises(StoreUnreachable, match="Nothing usable came from") as caught:
+    with pytest.raises(Unreachable, match="Nothing usable came from") as caught:
         identity("http://user:secret@127.0.0.1:9/titles.csv?signature=secret")
-    assert not caught.value.permanent
+    assert caught.value.retryable
     assert "secret" not in str(caught.value)
 
 

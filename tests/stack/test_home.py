@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from meli_tasks.core.errors import BadSettings, Conflict, NoSpace
+from meli_tasks.core.errors import BadSettings, Conflict, Rejected
 from meli_tasks.settings import Settings
 from meli_tasks.stack.home import CHECKOUT, Home
 
@@ -52,7 +52,7 @@ def test_one_demo_at_a_time(home: Home) -> None:
 def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(100 * 2**20, 90 * 2**20, 10 * 2**20))
-    with pytest.raises(NoSpace, match=r"10 MB are free at .*home, and the demo needs 500"):
+    with pytest.raises(Rejected, match=r"10 MB are free at .*home, and the demo needs 500"):
         Home(tmp_path / "home").make()
 
 

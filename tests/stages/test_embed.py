@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.core.hyperparameters import Embed
 from meli_tasks.core.text.encoder import Encoder
 from meli_tasks.stages import embed
@@ -115,7 +115,7 @@ def test_a_number_that_is_not_finite_matters_where_its_word_is_wanted(preprocess
 def test_vectors_that_are_not_there_are_missed(preprocessed: Path, tmp_path: Path, given: str) -> None:
     (tmp_path / "empty").mkdir()
     path = {"absent": tmp_path / "absent", "no entry": tmp_path / "empty"}.get(given)
-    with pytest.raises(MissingArtifact, match=r"no entry of the vault with the word vectors nowhere\.txt\.gz"):
+    with pytest.raises(NotFound, match=r"no entry of the vault with the word vectors nowhere\.txt\.gz"):
         run(preprocessed, path, method="pretrained", path="nowhere.txt.gz", dimensions=3)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.ensemble import Ensemble, fit_mixture_weights
 from meli_tasks.core.models.networks import build
@@ -201,5 +201,5 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="does not fit"):
         load_model(out)
     (out / "model.json").unlink()
-    with pytest.raises(MissingArtifact, match=r"model\.json is missing"):
+    with pytest.raises(NotFound, match=r"model\.json is missing"):
         load_model(out)

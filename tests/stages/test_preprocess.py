@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.core.hyperparameters import Preprocess
 from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, tokenize
 from meli_tasks.stages import ingest, preprocess
@@ -215,5 +215,5 @@ def test_ngrams_that_are_asked_for_and_cannot_be_learned_are_bad_data(tmp_path: 
 
 
 def test_missing_listings_are_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingArtifact, match=r"listings\.parquet is missing: has ingest run"):
+    with pytest.raises(NotFound, match=r"listings\.parquet is missing: has ingest run"):
         preprocess.run({"ingest": tmp_path}, tmp_path, {}, SilentLog())

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from meli_tasks.core.data.batch import Batch
-from meli_tasks.core.errors import BadData, MissingArtifact, MissingDevice
+from meli_tasks.core.errors import BadData, NotFound, Unreachable
 from meli_tasks.core.models.networks import MLP, PooledBatch
 from meli_tasks.stages import train
 from meli_tasks.stages.files.model_files import load_model
@@ -85,7 +85,7 @@ def test_vectors_of_another_vocabulary_are_refused(inputs: dict[str, Path], tmp_
 
 def test_missing_ngram_arrays_are_named(inputs: dict[str, Path], tmp_path: Path) -> None:
     (inputs["preprocess"] / "validation.word_ngrams.npy").unlink()
-    with pytest.raises(MissingArtifact, match=r"validation\.word_ngrams\.npy"):
+    with pytest.raises(NotFound, match=r"validation\.word_ngrams\.npy"):
         train.run(inputs, tmp_path, params_of(ngram_dimensions=4), SilentLog())
 
 
@@ -133,7 +133,7 @@ def test_without_a_card_training_falls_back_only_where_it_may(inputs: dict[str, 
     log = Recorded()
     train.run(inputs, tmp_path, params_of(epochs=1), log, device="auto")
     assert "training on the CPU, as MELI_DEVICE=auto allows" in log.lines[0]
-    with pytest.raises(MissingDevice, match="MELI_DEVICE=cuda, but PyTorch sees no card"):
+    with pytest.raises(Unreachable, match="MELI_DEVICE=cuda, but PyTorch sees no card"):
         train.run(inputs, tmp_path, params_of(epochs=1), SilentLog(), device="cuda")
 
 

@@ -11,7 +11,7 @@ from threading import Barrier
 
 import pytest
 
-from meli_tasks.core.errors import Conflict, MissingArtifact, StoreRefused
+from meli_tasks.core.errors import Conflict, NotFound, Rejected
 from meli_tasks.store import Store, open_store
 
 RACERS = 8
@@ -165,20 +165,20 @@ class StoreContract:
         path = tmp_path / "out" / "model.json"
         path.parent.mkdir()
         path.write_bytes(b"old")
-        with pytest.raises(MissingArtifact, match=r"train/absent.*" + store.url):
+        with pytest.raises(NotFound, match=r"train/absent.*" + store.url):
             store.download("train/absent", path)
         assert path.read_bytes() == b"old"
         assert list(path.parent.iterdir()) == [path]
 
     def test_an_upload_of_nothing_says_so(self, store: Store, tmp_path: Path) -> None:
-        with pytest.raises(MissingArtifact, match="absent"):
+        with pytest.raises(NotFound, match="absent"):
             store.upload(tmp_path / "absent", "a")
         assert store.read("a") is None
 
     def test_a_download_to_where_no_file_can_be_says_so(self, store: Store, tmp_path: Path) -> None:
         store.write("a", b"data")
         (tmp_path / "file").write_bytes(b"")
-        with pytest.raises(StoreRefused, match="cannot be used"):
+        with pytest.raises(Rejected, match="cannot be used"):
             store.download("a", tmp_path / "file" / "below")
 
     @pytest.mark.parametrize("name", BAD_NAMES)
@@ -193,12 +193,12 @@ class StoreContract:
             lambda: store.size(name),
         ]
         for attempt in attempts:
-            with pytest.raises(StoreRefused, match="cannot be stored"):
+            with pytest.raises(Rejected, match="cannot be stored"):
                 attempt()
 
     @pytest.mark.parametrize("prefix", ["/", "../", "a/../b"])
     def test_prefixes_that_could_leave_the_store_are_refused(self, store: Store, prefix: str) -> None:
-        with pytest.raises(StoreRefused, match="cannot be listed"):
+        with pytest.raises(Rejected, match="cannot be listed"):
             list(store.names(prefix))
 
     def test_two_stores_of_one_url_are_the_same(self, store: Store) -> None:

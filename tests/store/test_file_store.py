@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meli_tasks.core.errors import BadSettings, Conflict, NoSpace, StoreRefused
+from meli_tasks.core.errors import BadSettings, Conflict, Rejected
 from meli_tasks.store import Store, open_store, probe
 from tests.store.store_contract import StoreContract
 
@@ -66,9 +66,9 @@ def test_a_full_disk_is_said_and_leaves_nothing(
     file_store.write("kept", b"old")
     (tmp_path / "source").write_bytes(b"data" * 1000)
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(NoSpace, match=r"store/kept.*MB are free there.*make room"):
+    with pytest.raises(Rejected, match=r"store/kept.*MB are free there.*make room"):
         file_store.write("kept", b"new")
-    with pytest.raises(NoSpace, match="store/train/model"):
+    with pytest.raises(Rejected, match="store/train/model"):
         file_store.upload(tmp_path / "source", "train/model")
     monkeypatch.undo()
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
@@ -93,7 +93,7 @@ def test_a_folder_that_may_not_be_written_is_refused() -> None:
         store = open_store(f"file://{folder}/store")
         with (
             nobody(),
-            pytest.raises(StoreRefused, match=rf"{folder}/store.*permission denied.*Give this user the right"),
+            pytest.raises(Rejected, match=rf"{folder}/store.*permission denied.*Give this user the right"),
         ):
             store.write("a", b"")
         with nobody():
@@ -106,7 +106,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "store").write_bytes(b"")
     store = open_store((tmp_path / "store").as_uri())
     assert store.read("a") is None
-    with pytest.raises(StoreRefused, match="A file stands where a folder must"):
+    with pytest.raises(Rejected, match="A file stands where a folder must"):
         store.write("a", b"")
 
 

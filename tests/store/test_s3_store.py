@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from meli_tasks.core.errors import BadSettings, Conflict, MeliError, NoSpace, StoreRefused, StoreUnreachable
+from meli_tasks.core.errors import BadSettings, Conflict, MeliError, Rejected, Unreachable
 from meli_tasks.store import Store, open_store
 from meli_tasks.store.s3 import client
 from tests.servers import S3Server
@@ -54,7 +54,7 @@ def test_wrong_keys_are_named_and_no_secret_is_shown(
     s3_server: S3Server, s3_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-secret")
-    for message in message_of_every_call(open_store(s3_store.url), tmp_path, StoreRefused):
+    for message in message_of_every_call(open_store(s3_store.url), tmp_path, Rejected):
         assert s3_server.endpoint in message
         assert f"bucket {s3_server.bucket!r}" in message
         assert f"with key {s3_server.access_key[:4]}…" in message
@@ -65,14 +65,14 @@ def test_wrong_keys_are_named_and_no_secret_is_shown(
 
 def test_an_unknown_key_is_refused(s3_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUNKNOWNUNKNOWN")
-    for message in message_of_every_call(open_store(s3_store.url), tmp_path, StoreRefused):
+    for message in message_of_every_call(open_store(s3_store.url), tmp_path, Rejected):
         assert "The keys are wrong" in message
         assert "AKIA…" in message
         assert "AKIAU" not in message
 
 
 def test_a_bucket_that_is_not_there_is_named(s3_store: Store, tmp_path: Path) -> None:
-    messages = message_of_every_call(open_store("s3://nowhere/prefix"), tmp_path, StoreRefused)
+    messages = message_of_every_call(open_store("s3://nowhere/prefix"), tmp_path, Rejected)
     assert all("'nowhere'" in message and "correct its name in MELI_STORE" in message for message in messages)
 
 
@@ -94,7 +94,7 @@ def test_a_read_only_bucket_is_read_and_its_writes_are_refused(
         lambda: reader.upload(tmp_path / "file", "b"),
         lambda: reader.delete("a"),
     ):
-        with pytest.raises(StoreRefused, match=r"AccessDenied.*may not write to the bucket.*s3:PutObject"):
+        with pytest.raises(Rejected, match=r"AccessDenied.*may not write to the bucket.*s3:PutObject"):
             attempt()
     assert list(s3_store.names("")) == ["a"]
 
@@ -116,9 +116,9 @@ def test_a_port_where_nothing_listens_is_unreachable(monkeypatch: pytest.MonkeyP
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refuses every connection
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(StoreUnreachable, match=rf"{endpoint}.*Is it running") as caught:
+        with pytest.raises(Unreachable, match=rf"{endpoint}.*Is it running") as caught:
             keyed_store(monkeypatch, endpoint).read("a")
-    assert not caught.value.permanent
+    assert caught.value.retryable
     assert "some-secret" not in str(caught.value)
 
 
@@ -132,7 +132,7 @@ def test_an_endpoint_that_swallows_connections_is_given_up_within_15_seconds(mon
             connection.setblocking(False)
             connection.connect_ex(silent.getsockname())
         began = time.monotonic()
-        with pytest.raises(StoreUnreachable):
+        with pytest.raises(Unreachable):
             keyed_store(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}").write("a", b"")
         assert time.monotonic() - began < 15
         for connection in waiting:
@@ -169,14 +169,14 @@ def stand_in(status: int, code: str, said: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("status", "code", "said", "kind", "advice"),
     [
-        (507, "XMinioStorageFull", "Storage backend has reached its limit", NoSpace, "make room there"),
-        (503, "SlowDown", "Please reduce your request rate", StoreUnreachable, "Try again later"),
-        (500, "InternalError", "We encountered an internal error", StoreUnreachable, "Try again later"),
-        (501, "NotImplemented", "If-None-Match is not implemented", StoreRefused, "does not know conditional writes"),
-        (400, "InvalidRequest", "Unsupported checksum header", StoreRefused, "MELI_S3_CHECKSUMS=when_required"),
-        (403, "RequestTimeTooSkewed", "The difference is too large", StoreRefused, "clock is wrong"),
-        (403, "ExpiredToken", "The token has expired", StoreRefused, "AWS_SESSION_TOKEN"),
-        (301, "PermanentRedirect", "Use the other endpoint", StoreRefused, "another region"),
+        (507, "XMinioStorageFull", "Storage backend has reached its limit", Rejected, "make room there"),
+        (503, "SlowDown", "Please reduce your request rate", Unreachable, "Try again later"),
+        (500, "InternalError", "We encountered an internal error", Unreachable, "Try again later"),
+        (501, "NotImplemented", "If-None-Match is not implemented", Rejected, "does not know conditional writes"),
+        (400, "InvalidRequest", "Unsupported checksum header", Rejected, "MELI_S3_CHECKSUMS=when_required"),
+        (403, "RequestTimeTooSkewed", "The difference is too large", Rejected, "clock is wrong"),
+        (403, "ExpiredToken", "The token has expired", Rejected, "AWS_SESSION_TOKEN"),
+        (301, "PermanentRedirect", "Use the other endpoint", Rejected, "another region"),
         (412, "PreconditionFailed", "At least one precondition failed", Conflict, "something already stands there"),
     ],
 )
@@ -189,7 +189,7 @@ def test_other_answers_say_what_to_do(
 
 
 def test_https_to_a_plain_server_says_so(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StoreRefused, match="http:// rather than https://"):
+    with pytest.raises(Rejected, match="http:// rather than https://"):
         keyed_store(monkeypatch, s3_server.endpoint.replace("http:", "https:")).read("a")
 
 
@@ -235,7 +235,7 @@ def test_a_download_cut_short_leaves_nothing(s3_store: Store, tmp_path: Path, mo
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a").write_bytes(b"old")
     monkeypatch.setattr(type(s3_store), "size", lambda *_: 5)
-    with pytest.raises(StoreUnreachable, match="4 bytes where 5 stood"):
+    with pytest.raises(Unreachable, match="4 bytes where 5 stood"):
         s3_store.download("a", tmp_path / "out" / "a")
     assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [b"old"]
 
@@ -271,9 +271,9 @@ def test_a_write_beside_another_is_a_conflict_only_once_that_one_has_won(
 
     with monkeypatch.context() as patch:
         patch.setattr(real, "put_object", is_under_way)
-        with pytest.raises(StoreUnreachable, match="under way"):
+        with pytest.raises(Unreachable, match="under way"):
             s3_store.write("new", b"mine", if_absent=True)
-        with pytest.raises(StoreUnreachable, match="under way"):
+        with pytest.raises(Unreachable, match="under way"):
             s3_store.write("a", b"mine", if_version=old)
         with pytest.raises(Conflict):
             s3_store.write("a", b"mine", if_absent=True)

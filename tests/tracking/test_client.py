@@ -14,7 +14,7 @@ import requests
 from mlflow import artifacts
 from mlflow.tracking import MlflowClient
 
-from meli_tasks.core.errors import TrackingUnavailable
+from meli_tasks.core.errors import TrackingRejected, TrackingUnavailable
 from meli_tasks.tracking.client import MlflowServer, without_credentials
 from meli_tasks.tracking.outbox import Tracking
 from tests.past_run import PastRun
@@ -40,7 +40,7 @@ def test_links_show_no_password() -> None:
 
 
 def test_a_refusal_says_what_mlflow_said(mlflow_server: servers.MlflowServer) -> None:
-    with pytest.raises(TrackingUnavailable, match="refused GET mlflow/runs/get with 404 RESOURCE_DOES_NOT_EXIST"):
+    with pytest.raises(TrackingRejected, match="refused GET mlflow/runs/get with 404 RESOURCE_DOES_NOT_EXIST"):
         MlflowServer(mlflow_server.url).get("runs/get", run_id="0" * 32)
 
 
@@ -74,7 +74,7 @@ def test_a_parameter_that_changed_is_refused(client: MlflowClient, mlflow_server
     server = MlflowServer(mlflow_server.url)
     run_id = client.create_run(server.experiment("at_once")).info.run_id
     server.log(run_id, params={"seed": "1"})
-    with pytest.raises(TrackingUnavailable, match="Changing param values is not allowed"):
+    with pytest.raises(TrackingRejected, match="Changing param values is not allowed"):
         server.log(run_id, params={"seed": "2"})
 
 
@@ -103,10 +103,10 @@ def test_credentials_come_from_the_variables_of_mlflows_client(
     monkeypatch.setattr(requests.Session, "request", request)
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ana")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
-    with pytest.raises(TrackingUnavailable, match=r"401 401: .*Check MLFLOW_TRACKING_USERNAME"):
+    with pytest.raises(TrackingRejected, match=r"401 401: .*Check MLFLOW_TRACKING_USERNAME"):
         MlflowServer(mlflow_server.url).get("runs/get")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
-    with pytest.raises(TrackingUnavailable):
+    with pytest.raises(TrackingRejected):
         MlflowServer(mlflow_server.url).get("runs/get")
     assert seen == [(("ana", "secret"), None), (None, "Bearer t0ken")]
 

@@ -13,7 +13,7 @@ from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
 from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.core.errors import BadSettings, TrackingUnavailable
+from meli_tasks.core.errors import BadSettings, TrackingRejected, TrackingUnavailable
 from meli_tasks.planning.plan import Plan
 from meli_tasks.store import Store
 from meli_tasks.tracking.client import MlflowServer
@@ -201,7 +201,7 @@ def test_a_note_that_mlflow_refuses_does_not_hold_up_the_others(run: PastRun, mo
     def refuses_one(self: Projection, plan: Plan, set_name: str, manifest: Manifest) -> str:
         if not told:
             told.append("refused")
-            raise TrackingUnavailable("Changing param values is not allowed", code="INVALID_PARAMETER_VALUE")
+            raise TrackingRejected("Changing param values is not allowed", code="INVALID_PARAMETER_VALUE")
         told.append(set_name)
         return "http://mlflow/run"
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from meli_tasks.core.errors import MissingArtifact
+from meli_tasks.core.errors import NotFound
 from meli_tasks.stages.encoding.word_numbers import Pieces, WordNumbers, pieces_of
 from meli_tasks.stages.files.arrow_columns import integers, numbers_by_value
 from meli_tasks.stages.files.npy_writer import GrowingArray
@@ -77,7 +77,7 @@ def read_titles(listings: Path, categories: Sequence[str], tokenizer: str) -> It
 
 def _batches(listings: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     if not listings.exists():
-        raise MissingArtifact(f"{listings} is missing: has ingest run?")
+        raise NotFound(f"{listings} is missing: has ingest run?")
     # Without pre_buffer, and with a small buffer, a row group of any size is read page by page.
     with pq.ParquetFile(listings, read_dictionary=_REPEATING, pre_buffer=False, buffer_size=1 << 20) as file:
         yield from file.iter_batches(ROWS_A_BATCH, columns=columns, use_threads=False)

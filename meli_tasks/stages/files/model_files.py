@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.classifier import TitleClassifier
 from meli_tasks.core.models.ensemble import Classifier, Ensemble, Member
@@ -104,12 +104,12 @@ def write_ensemble(out: Path, members: Sequence[MemberFiles]) -> None:
 def load_model(folder: Path, threads: int | None = None) -> Classifier:
     """The classifier that was written into a folder, on the CPU.
 
-    `threads`: torch's threads from now on, for the whole process. Raises MissingArtifact when a file is not there,
+    `threads`: torch's threads from now on, for the whole process. Raises NotFound when a file is not there,
     BadData when the two do not belong together.
     """
     for name in ("model.json", "model.safetensors"):
         if not (folder / name).exists():
-            raise MissingArtifact(f"{folder / name} is missing: this folder does not hold a trained model")
+            raise NotFound(f"{folder / name} is missing: this folder does not hold a trained model")
     if threads:
         torch.set_num_threads(threads)
     try:

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import distributed
 
-from meli_tasks.core.errors import LostCard, MissingDevice
+from meli_tasks.core.errors import Unreachable
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.training.distributed import ProcessGroup, SingleProcess, TorchProcessGroup, check_shared
 from meli_tasks.core.training.memory import keep_freed_memory
@@ -32,10 +32,10 @@ LAST_WORDS = 600  # characters of what a process said before it ended
 
 
 def check_cards(count: int, device: str, params: Train) -> None:
-    """Errors: MissingDevice when this machine has fewer cards, BadHyperparameters when they cannot share the work."""
+    """Errors: Unreachable when this machine has fewer cards, BadHyperparameters when they cannot share the work."""
     check_shared(params, count)
     if device == "cuda" and count > torch.cuda.device_count():
-        raise MissingDevice(
+        raise Unreachable(
             f"MELI_CARDS={count}, but this machine has {torch.cuda.device_count()} cards: set it to that, or to 1"
         )
 
@@ -74,7 +74,7 @@ class Asked:
 def together(asked: Asked, work: Path) -> Iterator[ProcessGroup]:
     """This process as card 0, the others started; all have ended afterwards. One card: nothing is started.
 
-    Raises LostCard when one of the others ended before its time; what it said last is in the message.
+    Raises Unreachable when one of the others ended before its time; what it said last is in the message.
     """
     count = asked.count
     if count == 1:
@@ -96,7 +96,7 @@ def together(asked: Asked, work: Path) -> Iterator[ProcessGroup]:
         if lost is None:
             raise
         said = (work / f"card-{lost}.log").read_text(encoding="utf-8", errors="replace")[-LAST_WORDS:].strip()
-        raise LostCard(
+        raise Unreachable(
             f"the process on card {lost} of {count} ended before its time, so the training cannot go on; a retry goes "
             f"on from its checkpoint. It said: {said or 'nothing'}"
         ) from error

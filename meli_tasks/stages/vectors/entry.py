@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.core.errors import BadData, DamagedCopy
+from meli_tasks.core.errors import BadData, Unreachable
 
 FORMAT = 1  # raise it when an entry is written in another way
 VECTORS, SUMS, WORDS, ENDS, ENTRY = "vectors.npy", "row_sums.npy", "words.bin", "word_ends.npy", "entry.json"
@@ -52,7 +52,7 @@ def take_vectors(folder: Path, wanted: Sequence[str], into: NDArray[np.float32])
 
     Raises:
         BadData: the vector of a wanted word holds a number that is not finite.
-        DamagedCopy: a row is not as it was written. The entry is given up; the next run makes it again.
+        Unreachable: a row is not as it was written. The entry is given up; the next run makes it again.
     """
     has_vector = np.zeros(len(wanted), dtype=np.bool_)
     places, rows = _find(folder, wanted)
@@ -63,7 +63,7 @@ def take_vectors(folder: Path, wanted: Sequence[str], into: NDArray[np.float32])
         taken = np.load(folder / VECTORS, mmap_mode="r")[rows[some]]
         if not np.array_equal(row_sums(taken), sums[some]):
             (folder / ENTRY).unlink(missing_ok=True)
-            raise DamagedCopy(
+            raise Unreachable(
                 f"{folder / VECTORS} is not as it was written; it has been given up. Run again: the file of word "
                 "vectors is read anew."
             )

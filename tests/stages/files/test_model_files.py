@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from meli_tasks.core.errors import BadData, MissingArtifact
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.stages import train
 from meli_tasks.stages.files.model_files import load_model
 from meli_tasks.stages.log import SilentLog
@@ -20,7 +20,7 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(MissingArtifact, match=r"model\.json is missing"):
+    with pytest.raises(NotFound, match=r"model\.json is missing"):
         load_model(tmp_path)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meli_tasks.core.errors import BadHyperparameters, LostCard
+from meli_tasks.core.errors import BadHyperparameters, Unreachable
 from meli_tasks.stages import train
 from meli_tasks.stages.log import SilentLog
 from meli_tasks.stages.training import workers as other_cards
@@ -39,7 +39,7 @@ def test_a_process_that_is_lost_ends_the_others_and_is_told_of(
 ) -> None:
     monkeypatch.setattr(other_cards, "PROGRAM", [sys.executable, "-c", "raise SystemExit('the card fell off the bus')"])
     monkeypatch.setattr(other_cards, "PATIENCE", timedelta(seconds=5))
-    with pytest.raises(LostCard, match=r"card 1 of 2 ended before its time.*the card fell off the bus"):
+    with pytest.raises(Unreachable, match=r"card 1 of 2 ended before its time.*the card fell off the bus"):
         train.run(inputs, tmp_path, params_of(), SilentLog(), device="cpu", cards=2)
 
 

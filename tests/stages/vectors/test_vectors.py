@@ -14,7 +14,7 @@ from gensim.models import KeyedVectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meli_tasks.core.errors import BadData, DamagedCopy
+from meli_tasks.core.errors import BadData, Unreachable
 from meli_tasks.stages.vectors import text
 from meli_tasks.stages.vectors.entry import Entry, read_entry, take_vectors
 from meli_tasks.stages.vectors.file import Header, pieces, read_header
@@ -234,7 +234,7 @@ def test_a_row_that_the_disk_lost_is_noticed_and_the_entry_given_up(folder: Path
         file.write(bytes(12))
     assert read_entry(folder) is not None
     assert take(folder, ["funda", "ausente"])[1] == [True, True]
-    with pytest.raises(DamagedCopy, match="not as it was written") as raised:
+    with pytest.raises(Unreachable, match="not as it was written") as raised:
         take(folder, ["funda", "luz"])
-    assert not raised.value.permanent
+    assert raised.value.retryable
     assert read_entry(folder) is None
