@@ -1,70 +1,115 @@
-"""Train, measure and promote title classifiers.
+"""Train and evaluate title classifiers, and promote the best one.
 
-`plan` checks what was asked and works out every step with its content key; what is already in the store is not
-computed again. Sets that share words or vectors share `preprocess` and `embed`. One failed training does not sink the
-others: they are evaluated, and the failure is named in the report.
+`plan` checks the request and works out every step with its content key; what is already in the store is not computed
+again. `preprocess` and `embed` run once for each recipe, the words and vectors that several sets may share. `train_mlp`
+and `train_cnn` run once for each set of their family; `search` runs only when the request gives it minutes. A failed
+training does not stop the others: they are evaluated, and the report names the one that failed.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pendulum
-from airflow.sdk import DAG, CronTriggerTimetable, Param, TriggerRule, get_current_context, task, task_group
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule, get_current_context, task, task_group
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import run_callbacks, task_callbacks
+from meli_airflow.xcom import Computed, Ensembled, Found, PlanName, RecipeOf, SetOf, Trained
 
 from meli_tasks.planning.form import form_fields
 from meli_tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import XComArg
+    from airflow.sdk.types import DagRunProtocol
+
+    from meli_tasks.execution.runner import Result
+    from meli_tasks.pipeline import Pipeline
+    from meli_tasks.planning.plan import Plan
 
 logger = logging.getLogger("meli_tasks")
 
 settings = Settings.from_environment()
 
-# The queue chooses a worker with a card; where each task gets a pod of its own, this does.
-GPU_POD = Path(__file__).parents[1] / "kubernetes" / "gpu-pod.yaml"
+FAMILIES = ("mlp", "cnn")
+TRAINS = ("train_mlp", "train_cnn", "search")
+"""The tasks whose results are evaluated."""
 
-ON_A_CARD: dict[str, Any] = {
+# With workers that run for long, the queue chooses one with a GPU; where each task gets a pod of its own, the template.
+GPU_POD = Path(__file__).parents[1] / "kubernetes" / "gpu-pod.yaml"
+ON_A_GPU: dict[str, Any] = {
     "queue": "gpu",
     "pool": "gpu",
     "executor_config": {"pod_template_file": str(GPU_POD)},
-    # Not each recipe has to have gone well: a set whose vectors could not be made fails by name, those beside it train,
-    # and a search chooses its own set to start from.
-    "trigger_rule": TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
 }
 
+# A recipe that failed must not stop the sets of the others: a set without vectors fails by itself, under its own name.
+ANY_RECIPE = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
+
 NOTHING_NEW = "nothing_new"
-"""What plan leaves for evaluate when it ends a night early: the reason."""
+"""The XCom key under which `plan` leaves for `evaluate` why it ended a night early."""
 
 
-def run_date(dag_run: Any) -> date:
-    """The day a run is for, in the schedule's time zone: a run at 03:00 there is that day's, whatever UTC says."""
+def run_date(dag_run: DagRunProtocol) -> date:
+    """The run's date in the schedule's time zone: a run at 03:00 there belongs to that day, whatever the day in UTC."""
     moment = dag_run.logical_date or dag_run.run_after
     return pendulum.instance(moment).in_timezone(settings.timezone).date()
 
 
-def run_kind(dag_run: Any) -> str:
-    """Who asked for a run: scheduled, manual, backfill."""
+def run_kind(dag_run: DagRunProtocol) -> str:
+    """What started a run: scheduled, manual or backfill."""
     return str(dag_run.run_type.value)
 
 
-def facts(result: Any, store_url: str) -> dict[str, Any]:
-    """What the next tasks, the links and the terminal need of a result: small, and no data."""
+def computed(result: Result, store_url: str) -> Computed:
+    """What the next tasks, the links and the terminal need to know of a result."""
     manifest = result.manifest
-    return {"manifest": f"{store_url}/{manifest.name}", "hit": result.hit, "seconds": round(result.seconds, 2)}
+    return {
+        "key": manifest.key,
+        "manifest": f"{store_url}/{manifest.name}",
+        "hit": result.hit,
+        "seconds": round(result.seconds, 2),
+    }
 
 
-@task(task_id="plan")
-def plan_run() -> list[dict[str, Any]]:
+def plan_name() -> str:
+    """The run's plan; an empty string if `plan` failed or was skipped.
+
+    It is pulled, not passed: an argument would draw an edge from `plan` to every task of the graph.
+    """
+    planned: PlanName | None = get_current_context()["ti"].xcom_pull(task_ids="plan")
+    return planned["plan"] if planned else ""
+
+
+def trained_sets(plan: Plan) -> list[str]:
+    """The sets whose training succeeded, by what the training tasks returned."""
+    pulled = get_current_context()["ti"].xcom_pull(task_ids=TRAINS)
+    returned = [cast(Trained | Found, result) for result in pulled if result]
+    # A run that is reprocessed with other sets still has the results of its removed task instances.
+    keys = {(name, step.key) for name, step in plan.sets.items()}
+    # The search adds its set to the plan, so a family that is cleared afterwards trains it too: count it once.
+    names = dict.fromkeys(result["set"] for result in returned if (result["set"], result["key"]) in keys)
+    return list(names)
+
+
+def opened(name: str) -> tuple[Pipeline, Plan]:
+    """The pipeline of a plan, and the plan. What is imported here is heavy, so only a running task imports it."""
+    from meli_tasks.pipeline import Pipeline
+
+    return Pipeline.of(name, settings)
+
+
+@task(task_id="plan", multiple_outputs=False)
+def plan_run() -> PlanName:
+    """Check the request, work out every step with its content key, and log what will be computed."""
     from meli_tasks.pipeline import Pipeline
 
     context = get_current_context()
-    dag_run = context["dag_run"]
+    dag_run, ti = context["dag_run"], context["ti"]
     url = f"{settings.airflow_url}/dags/{dag_run.dag_id}/runs/{dag_run.run_id}" if settings.airflow_url else ""
     kind = run_kind(dag_run)
     with plain_failures():
@@ -73,139 +118,119 @@ def plan_run() -> list[dict[str, Any]]:
         plan, preview = pipeline.plan(params, day, url, backfill=kind == "backfill")
     if kind == "scheduled" and preview.nothing_new:
         reason = f"Nothing new: {preview.summary()}. {preview.nothing_new}"
-        context["ti"].xcom_push(NOTHING_NEW, reason)
+        ti.xcom_push(NOTHING_NEW, reason)
         logger.info("%s", reason)
         raise AirflowSkipException(reason)
-    return [{"plan": plan.name, "index": index, "name": recipe.name} for index, recipe in enumerate(plan.recipes)]
+    planned: PlanName = {"plan": plan.name}
+    if not plan.request.get("search_minutes"):
+        # Skipped from here, `search` never reaches the queue of the GPU workers. Airflow drops what a task that skips
+        # others returns, so the plan's name is pushed by hand.
+        ti.xcom_push("return_value", planned)
+        raise DownstreamTasksSkipped(tasks=["search"])
+    return planned
 
 
 @task
-def ingest(recipes: list[dict[str, Any]]) -> dict[str, Any]:
-    from meli_tasks.pipeline import Pipeline
-
+def ingest(planned: PlanName) -> list[RecipeOf]:
+    """Read, check and split the titles."""
     with plain_failures():
-        pipeline, plan = Pipeline.of(recipes[0]["plan"], settings)
-        return facts(pipeline.ingest(plan), pipeline.store.url)
+        pipeline, plan = opened(planned["plan"])
+        titles = computed(pipeline.ingest(plan), pipeline.store.url)
+        return [
+            {**titles, "plan": plan.name, "index": index, "name": recipe.name}
+            for index, recipe in enumerate(plan.recipes)
+        ]
+
+
+@task(map_index_template="{{ task.op_kwargs['recipe']['name'] }}", multiple_outputs=False)
+def preprocess(recipe: RecipeOf) -> Computed:
+    """Turn titles into arrays of word numbers, and words into a vocabulary."""
+    with plain_failures():
+        pipeline, plan = opened(recipe["plan"])
+        return computed(pipeline.preprocess(plan, recipe["index"]), pipeline.store.url)
 
 
 @task(map_index_template="{{ task.op_kwargs['recipe']['name'] }}")
-def preprocess(recipe: dict[str, Any]) -> dict[str, Any]:
-    from meli_tasks.pipeline import Pipeline
-
+def embed(recipe: RecipeOf) -> list[Computed]:
+    """Train or load the word vectors of one recipe."""
     with plain_failures():
-        pipeline, plan = Pipeline.of(recipe["plan"], settings)
-        return facts(pipeline.preprocess(plan, recipe["index"]), pipeline.store.url)
+        pipeline, plan = opened(recipe["plan"])
+        return [computed(result, pipeline.store.url) for result in pipeline.embed(plan, recipe["index"])]
 
 
-@task(map_index_template="{{ task.op_kwargs['recipe']['name'] }}")
-def embed(recipe: dict[str, Any]) -> list[dict[str, Any]]:
-    from meli_tasks.pipeline import Pipeline
-
+@task(trigger_rule=ANY_RECIPE)
+def sets_of(architecture: str) -> list[SetOf]:
+    """List the plan's sets of one family: Airflow maps a task only over everything that another returned."""
     with plain_failures():
-        pipeline, plan = Pipeline.of(recipe["plan"], settings)
-        return [facts(result, pipeline.store.url) for result in pipeline.embed(plan, recipe["index"])]
-
-
-@task
-def sets_of(recipes: list[dict[str, Any]], architecture: str) -> list[dict[str, str]]:
-    from meli_tasks.pipeline import Pipeline
-
-    with plain_failures():
-        _, plan = Pipeline.of(recipes[0]["plan"], settings)
+        _, plan = opened(plan_name())
         return [{"plan": plan.name, "set": name} for name in plan.family(architecture)]
 
 
-@task(map_index_template="{{ task.op_kwargs['choice']['set'] }}", **ON_A_CARD)
-def train(choice: dict[str, str]) -> dict[str, Any]:
-    from meli_tasks.pipeline import Pipeline
-
+@task(map_index_template="{{ task.op_kwargs['choice']['set'] }}", multiple_outputs=False, **ON_A_GPU)
+def train(choice: SetOf) -> Trained:
+    """Train one set, and track it in MLflow."""
     with plain_failures():
-        pipeline, plan = Pipeline.of(choice["plan"], settings)
+        pipeline, plan = opened(choice["plan"])
         result, url = pipeline.train(plan, choice["set"])
-        return {"set": choice["set"], **facts(result, pipeline.store.url), "mlflow": url}
+        return {"set": choice["set"], **computed(result, pipeline.store.url), "mlflow": url}
 
 
-@task
-def searches(recipes: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The search that was asked for, if any: a list, so that without one no worker with a card is asked for."""
-    from meli_tasks.pipeline import Pipeline
-
+@task(multiple_outputs=False, trigger_rule=ANY_RECIPE, **ON_A_GPU)
+def search() -> Found:
+    """Search for better hyperparameters around the best set trained on these titles."""
     with plain_failures():
-        _, plan = Pipeline.of(recipes[0]["plan"], settings)
-        if not plan.request.get("search_minutes"):  # nor has a plan of a time when there were no searches
-            return []
-        return [{"plan": plan.name, "family": plan.request["search_family"]}]
-
-
-@task(map_index_template="{{ task.op_kwargs['wanted']['family'] }}", **ON_A_CARD)
-def search(wanted: dict[str, str]) -> dict[str, Any]:
-    from meli_tasks.pipeline import Pipeline
-
-    with plain_failures():
-        pipeline, plan = Pipeline.of(wanted["plan"], settings)
+        pipeline, plan = opened(plan_name())
+        if not plan.request.get("search_minutes"):  # somebody cleared the task that plan had skipped
+            raise AirflowSkipException("This run requested no search.")
         found, url = pipeline.search(plan)
-        manifest = f"{pipeline.store.url}/{found.manifest.name}"
-        told = {"accuracy": found.accuracy, "start": found.start, "start_accuracy": found.start_accuracy}
-        return {"set": found.name, "manifest": manifest, "seconds": round(found.seconds, 2), "mlflow": url, **told}
+        return {
+            "set": found.name,
+            "key": found.manifest.key,
+            "manifest": f"{pipeline.store.url}/{found.manifest.name}",
+            "seconds": round(found.seconds, 2),
+            "mlflow": url,
+            "accuracy": found.accuracy,
+            "start": found.start,
+            "start_accuracy": found.start_accuracy,
+        }
 
 
-def trained_of(plan: Any, *families: Iterable[dict[str, Any]] | None) -> list[str]:
-    """The sets whose training succeeded, by what the training tasks returned."""
-    # A run that is reprocessed with other sets still hands on what its removed trainings returned.
-    keys = {(name, step.key) for name, step in plan.sets.items()}
-    returned = [result for family in families for result in family or ()]
-    found = ((result["set"], result["manifest"].split("/")[-2]) for result in returned)
-    # Once the search has added its set, a family that is cleared trains it too.
-    return list(dict.fromkeys(name for name, key in found if (name, key) in keys))
-
-
-# A family that was not chosen is skipped, and what follows must run all the same: no narrower rule allows that.
-@task(trigger_rule=TriggerRule.ALL_DONE)
-def ensemble(
-    recipes: list[dict[str, Any]] | None,
-    mlps: Iterable[dict[str, Any]] | None,
-    cnns: Iterable[dict[str, Any]] | None,
-    found: Iterable[dict[str, Any]] | None,
-) -> dict[str, Any]:
-    if not recipes:
+# ALL_DONE, because a family without sets is skipped and the rest of the run goes on; no narrower rule allows that.
+@task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
+def ensemble() -> Ensembled:
+    """Weigh the trained models into one."""
+    name = plan_name()
+    if not name:
         raise AirflowSkipException("There is no plan, so there are no models to weigh.")
-    from meli_tasks.pipeline import Pipeline
-
     with plain_failures():
-        pipeline, plan = Pipeline.of(recipes[0]["plan"], settings)
-        result = pipeline.ensemble(plan, trained_of(plan, mlps, cnns, found))
+        pipeline, plan = opened(name)
+        result = pipeline.ensemble(plan, trained_sets(plan))
         if result is None:
             raise AirflowSkipException("There is no ensemble: the line above says why.")
-        return {**facts(result, pipeline.store.url), "reason": result.manifest.summary["reason"]}
+        return {**computed(result, pipeline.store.url), "reason": result.manifest.summary["reason"]}
 
 
-# Also after an ensemble that failed: the models are measured without it.
-@task(trigger_rule=TriggerRule.ALL_DONE)
-def evaluate(
-    recipes: list[dict[str, Any]] | None,
-    mlps: Iterable[dict[str, Any]] | None,
-    cnns: Iterable[dict[str, Any]] | None,
-    found: Iterable[dict[str, Any]] | None,
-) -> dict[str, Any]:
-    if not recipes:
+# ALL_DONE, so that the models are evaluated without an ensemble that failed or was skipped.
+@task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
+def evaluate() -> dict[str, Any]:
+    """Evaluate the trained models, the ensemble and the champion on the test titles."""
+    name = plan_name()
+    if not name:
         if reason := get_current_context()["ti"].xcom_pull(task_ids="plan", key=NOTHING_NEW):
             raise AirflowSkipException(reason)
         raise AirflowFailException("There is no plan, so there is nothing to evaluate: see the task plan.")
-    from meli_tasks.pipeline import Pipeline
-
     with plain_failures():
-        pipeline, plan = Pipeline.of(recipes[0]["plan"], settings)
-        trained = trained_of(plan, mlps, cnns, found)
+        pipeline, plan = opened(name)
+        trained = trained_sets(plan)
         failed = [name for name in plan.sets if name not in trained]
         return pipeline.evaluate(plan, trained, failed)
 
 
-@task
-def promote(recipes: list[dict[str, Any]], measured: dict[str, Any]) -> dict[str, Any]:
-    from meli_tasks.pipeline import Pipeline
-
+@task(multiple_outputs=False)
+def promote(measured: dict[str, Any]) -> dict[str, Any]:
+    """Decide whether a model becomes the champion, and record the decision."""
     with plain_failures():
-        pipeline, plan = Pipeline.of(recipes[0]["plan"], settings)
+        pipeline, plan = opened(plan_name())
         return pipeline.promote(plan, measured)
 
 
@@ -222,7 +247,7 @@ with DAG(
     params={name: Param(**field) for name, field in form_fields(settings).items()},
     default_args={
         "retries": 3,
-        # Longer than an api-server's restart: retries must not be burned inside one outage.
+        # Longer than an api-server's restart, so that one outage does not use up the retries.
         "retry_delay": timedelta(seconds=45),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=10),
@@ -230,26 +255,27 @@ with DAG(
     },
     **run_callbacks(settings),
 ) as dag:
+    # The graph is one line, so each task depends only on the stage before it: see docs/adr/0004-graph-of-the-dag.md.
 
-    @task_group(prefix_group_id=False)
-    def recipe(recipe: dict[str, Any]) -> None:
-        """One way from listings to vectors: a recipe that fails takes no other with it."""
+    @task_group(prefix_group_id=False, group_display_name="preprocess, embed")
+    def recipe(recipe: RecipeOf) -> None:
+        """One way from titles to vectors, shared by the sets that use it. A failed recipe does not stop the others."""
         preprocess(recipe=recipe) >> embed(recipe=recipe)
 
-    recipes = plan_run()
-    listings = ingest(recipes)
-    vectors = recipe.expand(recipe=recipes)
-    mlp_sets = sets_of.override(task_id="mlp_sets")(recipes, "mlp")
-    cnn_sets = sets_of.override(task_id="cnn_sets")(recipes, "cnn")
-    mlps = train.override(task_id="train_mlp").expand(choice=mlp_sets)
-    cnns = train.override(task_id="train_cnn").expand(choice=cnn_sets)
-    # The sets wait for ingest although they do not read it: if it fails, no training is tried.
-    listings >> [vectors, mlp_sets, cnn_sets]
-    vectors >> [mlps, cnns]
-    wanted = searches(recipes)
-    found = search.expand(wanted=wanted)
-    listings >> wanted
-    vectors >> found
-    measured = evaluate(recipes, mlps, cnns, found)
-    ensemble(recipes, mlps, cnns, found) >> measured
-    promote(recipes, measured)
+    def family(architecture: str) -> XComArg:
+        """The trainings of one family: a box in the graph that opens to the list of its sets and their trainings."""
+        tooltip = f"Trains the {architecture.upper()} sets of the plan"
+        name = f"train_{architecture}"
+        with TaskGroup(architecture, prefix_group_id=False, group_display_name=name, tooltip=tooltip):
+            sets = sets_of.override(task_id=f"{architecture}_sets")(architecture)
+            vectors >> sets
+            return train.override(task_id=name).expand(choice=sets)
+
+    vectors = recipe.expand(recipe=ingest(plan_run()))
+    searched = search()
+    vectors >> searched
+    weighed = ensemble()
+    [*(family(architecture) for architecture in FAMILIES), searched] >> weighed
+    evaluated = evaluate()
+    weighed >> evaluated
+    promote(evaluated)

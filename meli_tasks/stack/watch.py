@@ -63,15 +63,15 @@ class Watch:
 
     def plan(self) -> Plan | None:
         """The run's plan, once there is one."""
-        if self._plan is None and (recipes := self._api.returned(DAG, self.run, "plan")):
-            self._plan = Plan.load(self._store, recipes[0]["plan"])
+        if self._plan is None and (planned := self._api.returned(DAG, self.run, "plan")):
+            self._plan = Plan.load(self._store, planned["plan"])
         return self._plan
 
     def tasks(self) -> list[Task]:
         """The run's tasks in the order they run."""
         found = [self._task(instance) for instance in self._api.tasks(DAG, self.run)]
-        # Most runs search for nothing: then there is one task, not mapped, that is skipped.
-        found = [task for task in found if task.task != SEARCH or task.index >= 0]
+        # Most runs do not search: `plan` skips the task, so it is displayed only once something else becomes of it.
+        found = [task for task in found if task.task != SEARCH or task.state not in ("waiting", "skipped")]
         shown = [task for task in found if task.task in STAGES or task.state == "failed"]
         order = {name: place for place, name in enumerate(STAGES)}
         return sorted(shown, key=lambda task: (order.get(task.task, len(order)), task.index))

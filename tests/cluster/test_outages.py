@@ -77,7 +77,7 @@ def both_train(cluster: Cluster, run: str) -> list[Task]:
 
 def keys_of(cluster: Cluster, run: str) -> dict[str, str]:
     """The keys of the run's trainings by set."""
-    plan = Plan.load(opened(cluster), cluster.api.returned(TRAINING, run, "plan")[0]["plan"])
+    plan = Plan.load(opened(cluster), cluster.api.returned(TRAINING, run, "plan")["plan"])
     return {name: step.key for name, step in plan.sets.items()}
 
 

@@ -34,15 +34,22 @@ class TellTale:
     def of(cls, plan_name: str, settings: Any = None) -> tuple[TellTale, Any]:
         sets = {name: SimpleNamespace(key=name) for name in [*SEEN["params"]["sets"], *SEEN.get("searched", [])]}
         family = lambda architecture: [name for name in sets if ARCHITECTURES.get(name) == architecture]  # noqa: E731
-        return cls(settings), SimpleNamespace(name=plan_name, sets=sets, family=family, request=SEEN["params"])
+        recipes = cls._recipes(SEEN["params"])
+        return cls(settings), SimpleNamespace(
+            name=plan_name, sets=sets, family=family, recipes=recipes, request=SEEN["params"]
+        )
+
+    @staticmethod
+    def _recipes(params: Mapping[str, Any]) -> list[SimpleNamespace]:
+        names = ["words, fasttext", "lab words, pretrained"][: 2 if "mlp_1" in params["sets"] else 1]
+        return [SimpleNamespace(name=name) for name in names]
 
     def plan(self, params: Mapping[str, Any], as_of: date | None, url: str = "", *, backfill: bool = False) -> Any:
         SEEN.update(params=dict(params), as_of=str(as_of), url=url, backfill=backfill)
         if "epoch" in params:
             raise BadHyperparameters("There is no parameter 'epoch': did you mean 'overrides'?")
         self._maybe_fail("plan", "")
-        names = ["words, fasttext", "lab words, pretrained"][: 2 if "mlp_1" in params["sets"] else 1]
-        plan = SimpleNamespace(name="plans/run.json", recipes=[SimpleNamespace(name=name) for name in names])
+        plan = SimpleNamespace(name="plans/run.json", request=SEEN["params"])
         nothing_new = SCENARIO.get("nothing_new", "")
         return plan, SimpleNamespace(nothing_new=nothing_new, summary=lambda: "12 min saved")
 
@@ -65,7 +72,7 @@ class TellTale:
     def search(self, plan: Any) -> Any:
         result = self._result("search", "")
         SEEN["searched"] = ["found"]
-        manifest = SimpleNamespace(name="train/found/manifest.json")
+        manifest = SimpleNamespace(key="found", name="train/found/manifest.json")
         told = {"accuracy": 0.9, "start": "mlp", "start_accuracy": 0.8}
         return SimpleNamespace(name="found", manifest=manifest, seconds=result.seconds, **told), "http://mlflow/found"
 
@@ -89,7 +96,8 @@ class TellTale:
 
     def _result(self, stage: str, which: Any) -> Any:
         self._maybe_fail(stage, which)
-        return SimpleNamespace(manifest=SimpleNamespace(name=f"{stage}/{which}/manifest.json"), hit=False, seconds=0.1)
+        manifest = SimpleNamespace(key=str(which), name=f"{stage}/{which}/manifest.json")
+        return SimpleNamespace(manifest=manifest, hit=False, seconds=0.1)
 
     def _maybe_fail(self, stage: str, which: Any) -> None:
         tries = SEEN["tries"]

@@ -25,7 +25,8 @@ def test_the_dag_promotes_a_model_and_then_computes_nothing(in_airflow: InAirflo
         others = {name: task["state"] for name, task in run["tasks"].items() if task["state"] != "success"}
         assert others == {"search": "skipped"}
 
-    computed = ("ingest", "preprocess[0]", "train_mlp[0]", "train_cnn[0]", "ensemble", "evaluate")
+    assert [run["tasks"]["ingest"]["returned"][0]["hit"] for run in (first, second)] == [False, True]
+    computed = ("preprocess[0]", "train_mlp[0]", "train_cnn[0]", "ensemble", "evaluate")
     assert [first["tasks"][task]["returned"]["hit"] for task in computed] == [False] * len(computed)
     assert [second["tasks"][task]["returned"]["hit"] for task in computed] == [True] * len(computed)
     promoted, kept = (run["tasks"]["promote"]["returned"] for run in (first, second))

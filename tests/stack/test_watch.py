@@ -51,7 +51,7 @@ def plan(tmp_path: Path) -> Plan:
 
 def watching(tmp_path: Path, plan: Plan, instances: list[dict[str, Any]], **returned: Any) -> tuple[Watch, Airflow]:
     values = {
-        ("plan", -1): [{"plan": plan.name, "index": 0}],
+        ("plan", -1): {"plan": plan.name},
         **{(name, -1): value for name, value in returned.items()},
     }
     airflow = Airflow(instances, values)
