@@ -63,12 +63,38 @@ def test_a_broken_setting_is_named_when_the_file_is_read(in_airflow: InAirflow) 
     assert "Mars/Olympus" in done.stderr.splitlines()[-1]
 
 
-def test_a_training_asks_for_a_card_by_queue_and_by_pod(in_airflow: InAirflow) -> None:
-    kept = "[dag.get_task(name).partial_kwargs for name in ('train_mlp', 'train_cnn', 'search')]"
-    script = f"import json; from meli_training import dag; print(json.dumps({kept}, default=str))"
-    done = in_airflow("-c", script)
+def test_a_training_requests_a_gpu_by_queue_and_by_pod_template(in_airflow: InAirflow) -> None:
+    # A mapped task keeps its arguments; the search, which is not mapped, has them as attributes.
+    kept = "[getattr(task, 'partial_kwargs', None) or vars(task) for task in map(dag.get_task, sys.argv[1:])]"
+    script = f"import json, sys; from meli_training import dag; print(json.dumps({kept}, default=str, skipkeys=True))"
+    done = in_airflow("-c", script, "train_mlp", "train_cnn", "search")
     assert done.returncode == 0, done.stderr[-2000:]
-    for asked in json.loads(done.stdout.splitlines()[-1]):
-        assert (asked["queue"], asked["pool"]) == ("gpu", "gpu")
-        pod = yaml.safe_load(Path(asked["executor_config"]["pod_template_file"]).read_text(encoding="utf-8"))
+    for task in json.loads(done.stdout.splitlines()[-1]):
+        assert (task["queue"], task["pool"]) == ("gpu", "gpu")
+        pod = yaml.safe_load(Path(task["executor_config"]["pod_template_file"]).read_text(encoding="utf-8"))
         assert pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+
+
+GRAPH = """
+import json
+from meli_training import dag
+groups = {name: sorted(group.children) for name, group in dag.task_group.get_task_group_dict().items() if name}
+print(json.dumps({"edges": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}, "groups": groups}))
+"""
+
+
+def test_each_task_of_the_graph_points_only_at_the_stage_after_it(in_airflow: InAirflow) -> None:
+    done = in_airflow("-c", GRAPH)
+    assert done.returncode == 0, done.stderr[-2000:]
+    graph = json.loads(done.stdout.splitlines()[-1])
+    # `ingest` points at both tasks of the group that is mapped over what it returns; closed, the group is one box.
+    assert graph["edges"] == {
+        "plan": ["ingest"], "ingest": ["embed", "preprocess"],
+        "preprocess": ["embed"], "embed": ["cnn_sets", "mlp_sets", "search"],
+        "mlp_sets": ["train_mlp"], "cnn_sets": ["train_cnn"],
+        "train_mlp": ["ensemble"], "train_cnn": ["ensemble"], "search": ["ensemble"],
+        "ensemble": ["evaluate"], "evaluate": ["promote"], "promote": [],
+    }  # fmt: skip
+    assert graph["groups"] == {
+        "recipe": ["embed", "preprocess"], "mlp": ["mlp_sets", "train_mlp"], "cnn": ["cnn_sets", "train_cnn"],
+    }  # fmt: skip
