@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 
 from benchmarks.apart import Clock
 from benchmarks.figures import Figure, Options
+from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.sample.generator import COLUMNS, sample
 from meli_tasks.stages import ingest
 from meli_tasks.stages.files.sample_file import write_sample
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks
 
 ROWS = 300_000
 SMALL_ROWS = 5_000
@@ -58,7 +59,7 @@ def plainly(path: Path) -> None:
 def ingested(path: Path) -> None:
     """The stage, whole."""
     with tempfile.TemporaryDirectory(dir=path.parent) as out:
-        ingest.run({"source": path}, Path(out), {}, SilentLog())
+        ingest.run({"source": path}, Path(out), Ingest(), Hooks())
 
 
 def rate(work: Callable[[Path], None], path: Path, rows: int) -> tuple[float, float]:

@@ -24,14 +24,14 @@ from benchmarks.apart import Clock, run_apart
 from benchmarks.figures import Figure, Options, at_least, at_most
 from benchmarks.listings import read
 from benchmarks.steps import Steps, titles_file, told
-from meli_tasks.core.hyperparameters import Preprocess
+from meli_tasks.core.hyperparameters import Ingest, Preprocess
 from meli_tasks.core.sample.generator import sample
 from meli_tasks.core.text.stop_words import SPANISH
-from meli_tasks.stages import ingest, preprocess
+from meli_tasks.stages import STAGES
 from meli_tasks.stages.encoding.title_arrays import ROWS_A_BATCH
 from meli_tasks.stages.encoding.word_numbers import WordNumbers, pieces_of
 from meli_tasks.stages.files.prefetch import prefetch
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks
 
 RECORDED_TITLES_PER_SECOND = 7_300
 TITLES_OF_THE_LAB = 20_000
@@ -109,16 +109,16 @@ def csv_to_arrays(source: str, work: str, params: dict[str, Any]) -> dict[str, A
     """Ingest and preprocess in this process: seconds and processor seconds of each, titles and words."""
     found: dict[str, Any] = {}
     clock = Clock()
-    for name, stage, inputs, given in (
-        ("ingest", ingest, {"source": Path(source)}, {}),
-        ("preprocess", preprocess, {"ingest": Path(work) / "ingest"}, params),
+    for name, inputs, given in (
+        ("ingest", {"source": Path(source)}, Ingest()),
+        ("preprocess", {"ingest": Path(work) / "ingest"}, Preprocess.model_validate(params)),
     ):
         (Path(work) / name).mkdir(parents=True)
-        summary = stage.run(inputs, Path(work) / name, given, SilentLog())
+        summary = STAGES[name].load().run(inputs, Path(work) / name, given, Hooks())
         seconds, cpu_seconds = clock.read()
         found[name] = {"seconds": seconds, "cpu_seconds": cpu_seconds}
         clock = Clock()
-    return found | {"titles": summary["titles"], "words": summary["words"], "ngrams": summary["ngrams"]}
+    return found | summary.model_dump(include={"titles", "words", "ngrams"})
 
 
 def grown(options: Options, rows: int) -> dict[str, Any]:

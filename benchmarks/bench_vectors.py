@@ -25,7 +25,7 @@ from meli_tasks import sources
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.execution.vector_cache import VectorVault
 from meli_tasks.settings import Settings
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import SilentLog
 from meli_tasks.stages.vectors.entry import take_vectors
 
 ROWS = 100_000

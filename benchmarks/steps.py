@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -13,9 +12,9 @@ from typing import Any
 from benchmarks.apart import Clock
 from benchmarks.figures import Options
 from meli_tasks.core.hyperparameters import Evaluate, HyperparameterSet, Ingest, Section
-from meli_tasks.stages import VERSIONS
+from meli_tasks.stages import STAGES
 from meli_tasks.stages.files.sample_file import write_sample
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks, SilentLog
 
 RAN = "ran.json"
 SMALL_ROWS = 3_000
@@ -50,14 +49,13 @@ class Steps:
     def run(self, stage: str, inputs: Mapping[str, Path], params: Section) -> Path:
         """The step's folder: its outputs, and ran.json with its summary and cost."""
         made_from = {name: path.name if path.parent == self.work else str(path) for name, path in inputs.items()}
-        described = [VERSIONS[stage], params.model_dump(mode="json"), made_from]
+        described = [STAGES[stage].version, params.model_dump(mode="json"), made_from]
         folder = self.work / f"{stage}-{hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]}"
         if not (folder / RAN).exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            module = importlib.import_module(f"meli_tasks.stages.{stage}")
             log = CurveLog()
-            summary = module.run(inputs, folder, params, log)
+            summary = STAGES[stage].load().run(inputs, folder, params, Hooks(log)).model_dump(mode="json")
             seconds, cpu_seconds = log.clock.read()
             ran = {"summary": summary, "seconds": seconds, "cpu_seconds": cpu_seconds, "curve": log.points}
             (folder / RAN).write_text(json.dumps(ran), encoding="utf-8")

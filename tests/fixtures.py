@@ -11,13 +11,13 @@ from uuid import uuid4
 
 import pytest
 
-from meli_tasks import stages
 from meli_tasks.execution.runner import Runner
 from meli_tasks.ledger import Ledger
 from meli_tasks.settings import Settings
+from meli_tasks.stages import STAGES, StageSpec
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
-from tests.execution.toy_stage import Body, Toy
+from tests.execution.toy_stage import Body, Toy, ToyParams, ToySummary
 from tests.past_run import PastRun
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Toy]]:
         module = types.ModuleType(f"meli_tasks.stages.{name}")
         module.run = stage.run  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setitem(stages.VERSIONS, name, 1)
+        monkeypatch.setitem(STAGES, name, StageSpec(name, 1, ToyParams, ToySummary))
         return stage
 
     return install

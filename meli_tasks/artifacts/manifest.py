@@ -12,10 +12,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from meli_tasks.core.errors import NotFound
+from meli_tasks.stages.summaries import Summary
 from meli_tasks.store import Store
+
+S = TypeVar("S", bound=Summary)
 
 MODEL_STAGES = ("train", "ensemble")
 """The stages whose artifacts classify titles. A model's key alone says which it is: keys hold the stage."""
@@ -51,6 +54,10 @@ class Manifest:
     def seconds(self) -> float:
         """Seconds that the stage took when it was computed."""
         return float(self.about.get("seconds", 0.0))
+
+    def read_summary(self, kind: type[S]) -> S:
+        """The summary as the type that the stage returned; `kind` is one of `stages.summaries`."""
+        return kind.model_validate(self.summary)
 
     def file_name(self, file: str) -> str:
         """The name in the store of one of the artifact's files."""

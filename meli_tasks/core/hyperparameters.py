@@ -248,3 +248,11 @@ class Promote(Section):
     min_category_titles: int = Field(20, ge=1, description="test titles from which a category counts for that")
     max_milliseconds: float = Field(50.0, gt=0, description="milliseconds for one title, 95th percentile, at most")
     max_megabytes: float = Field(2_000.0, gt=0, description="megabytes of the model on disk at most")
+
+
+class Promotion(Promote):
+    """Parameters of the stage promote: the limits, and what they are applied to."""
+
+    champion: str | None = Field(None, description="label of the current champion among the evaluated models")
+    run_id: str = Field("", description="the DAG run that decides")
+    ledger: int = Field(0, ge=0, description="number of the ledger's last decision when the models were evaluated")

@@ -8,14 +8,13 @@ artifact.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import os
 import platform
 import subprocess
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,7 +29,9 @@ from meli_tasks.execution.progress_log import LiveLog
 from meli_tasks.execution.stop_requests import StoredStops
 from meli_tasks.execution.vector_cache import VectorVault
 from meli_tasks.settings import Settings
-from meli_tasks.stages import VERSIONS
+from meli_tasks.stages import STAGES
+from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.summaries import Summary
 from meli_tasks.store import Store
 from meli_tasks.wording import duration
 
@@ -60,7 +61,7 @@ class Step:
     @property
     def key(self) -> str:
         """The content key of what this step makes."""
-        return content_key(self.stage, VERSIONS[self.stage], self.params, self.inputs)
+        return content_key(self.stage, STAGES[self.stage].version, self.params, self.inputs)
 
 
 @dataclass(frozen=True)
@@ -119,13 +120,14 @@ class Runner:
 
     def _compute(self, step: Step, live: LiveLog, standing: Manifest | None, started: float) -> Manifest:
         self.share_the_cores()
-        stage = importlib.import_module(f"meli_tasks.stages.{step.stage}")
+        spec = STAGES[step.stage]
+        stage, params = spec.load(), spec.params.model_validate(step.params)
         with self.cache.work_folder() as work:
             inputs = self._inputs(step, work, live)
             out = work / "out"
             out.mkdir()
             try:
-                summary = stage.run(inputs, out, step.params, live, **self._for_training(step, work))
+                summary = stage.run(inputs, out, params, self._hooks(step, work, live))
             except BadData as error:
                 raise self._keeping_quarantine(error, step, out) from None
             for name, source in step.fetch.items():
@@ -133,7 +135,7 @@ class Runner:
                     sources.confirm(source, self.settings, step.inputs[name])
             return self._keep(step, out, summary, time.monotonic() - started, standing)
 
-    def publish(self, step: Step, out: Path, summary: dict[str, Any], seconds: float) -> Manifest:
+    def publish(self, step: Step, out: Path, summary: Summary, seconds: float) -> Manifest:
         """Keep as a step's artifact what its stage has already computed into `out`, which moves into the cache.
 
         A search runs the stage itself, to end a poor trial early, and keeps only what is worth it. If the artifact
@@ -142,9 +144,7 @@ class Runner:
         standing = find(self.store, step.stage, step.key)
         return standing or self._keep(step, out, summary, seconds, None)
 
-    def _keep(
-        self, step: Step, out: Path, summary: dict[str, Any], seconds: float, standing: Manifest | None
-    ) -> Manifest:
+    def _keep(self, step: Step, out: Path, summary: Summary, seconds: float, standing: Manifest | None) -> Manifest:
         """Upload what a stage wrote, publish its manifest, and keep its folder in the cache."""
         files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
         manifest = Manifest(
@@ -153,7 +153,7 @@ class Runner:
             params=step.params,
             inputs=step.inputs,
             outputs={file: describe_file(out / file) for file in files},
-            summary=summary,
+            summary=summary.model_dump(mode="json"),
             attempt=uuid.uuid4().hex[:8],
             about={**about_this_process(), "run_id": self.run_id, "seconds": round(seconds, 3)},
         )
@@ -165,16 +165,12 @@ class Runner:
             self._stops(step).clear()
         return manifest
 
-    def _for_training(self, step: Step, work: Path) -> dict[str, Any]:
-        """What a training is given besides: the one stage that takes long, and wants a card."""
+    def _hooks(self, step: Step, work: Path, live: LiveLog) -> Hooks:
+        """What the stage gets. Only train takes long enough for checkpoints and stop requests."""
+        hooks = Hooks(live, device=self.settings.device, gpus=self.settings.cards)
         if step.stage != TRAIN:
-            return {}
-        return {
-            "device": self.settings.device,
-            "cards": self.settings.cards,
-            "checkpoints": self._checkpoints(step, work),
-            "stops": self._stops(step),
-        }
+            return hooks
+        return replace(hooks, checkpoints=self._checkpoints(step, work), stop_requests=self._stops(step))
 
     def _checkpoints(self, step: Step, work: Path) -> StoredCheckpoints:
         return StoredCheckpoints(self.store, step.stage, step.key, work)

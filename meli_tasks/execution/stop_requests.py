@@ -27,7 +27,7 @@ class StoredStops:
         self._run_id = run_id
         self._name = f"stops/{stage}/{key}.json"
 
-    def asked(self) -> str | None:
+    def requested_by(self) -> str | None:
         """Who asked this run's step to stop, and when; None when nobody did, or the store is away: then it goes on."""
         try:
             blob = self._store.read(self._name)

@@ -14,7 +14,7 @@ from meli_tasks.artifacts.cache import Cache
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import shown
-from meli_tasks.stages.log import Log
+from meli_tasks.stages.hooks import Log
 
 KIND = "vectors"
 

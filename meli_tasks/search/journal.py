@@ -21,7 +21,7 @@ from meli_tasks.core.errors import MeliError
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Step
 from meli_tasks.search.trial import Asked, Trial
-from meli_tasks.stages import VERSIONS
+from meli_tasks.stages import STAGES
 from meli_tasks.store import Store, name_part
 
 FOLDER = "searches/"
@@ -52,7 +52,9 @@ class Journal:
     @classmethod
     def open(cls, store: Store, train: Step, run_id: str, part: str) -> Journal:
         """The journal of a run whose trials have the inputs of `train`, with what an earlier attempt left in it."""
-        key = content_key("search", VERSIONS["train"], {"architecture": train.params["architecture"]}, train.inputs)
+        key = content_key(
+            "search", STAGES["train"].version, {"architecture": train.params["architecture"]}, train.inputs
+        )
         journal = cls(store, f"{FOLDER}{key}/", run_id, part, train.name)
         for name in store.names(journal.folder):
             blob = store.read(name)

@@ -28,6 +28,7 @@ from meli_tasks.search.watched import WatchedTraining, already_trained, train
 from meli_tasks.search.watcher import Watcher
 from meli_tasks.search.winner import changes, keep, must_be_free
 from meli_tasks.sets import catalog as named_sets
+from meli_tasks.stages.summaries import TrainSummary
 from meli_tasks.wording import count, duration
 
 # So many failures one after the other are no accident of some parameters.
@@ -63,7 +64,7 @@ class Search:
         self._began = clock()
         self._spent_before = 0.0
         self._first_epochs: list[float] = []
-        self._finished: tuple[Trial, Path, dict[str, Any]] | None = None
+        self._finished: tuple[Trial, Path, TrainSummary] | None = None
 
     def run(self) -> Outcome:
         """Search, and keep the winner. Interrupted, it keeps the best so far.
@@ -178,7 +179,7 @@ class Search:
         trial, summary = train(step, number, prepared.inputs, out, log, device=settings.device, cards=settings.cards)
         if log.first_epoch_seconds:
             self._first_epochs.append(log.first_epoch_seconds)
-        if trial.state != "finished":
+        if trial.state != "finished" or summary is None:
             return trial
         if is_start:  # a run of the starting set will find it
             self._runner.publish(replace(step, name=prepared.start_name), out, summary, trial.seconds)

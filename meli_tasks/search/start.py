@@ -12,6 +12,7 @@ from meli_tasks.search.trial import Asked
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets import stored as stored_sets
 from meli_tasks.settings import Settings
+from meli_tasks.stages.summaries import TrainSummary
 from meli_tasks.store import Store
 
 
@@ -37,7 +38,7 @@ def plan_of_start(asked: Asked, request: Request, settings: Settings, store: Sto
     for name, step in plan.sets.items():
         manifest = find(store, step.stage, step.key)
         if manifest:
-            accuracy[name] = float(manifest.summary["validation_balanced_accuracy"])
+            accuracy[name] = manifest.read_summary(TrainSummary).validation_balanced_accuracy
     best = max(accuracy, key=lambda name: accuracy[name], default=asked.family)
     return _plan((best,), request, settings, as_of)
 

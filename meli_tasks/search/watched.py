@@ -8,13 +8,15 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import MeliError, OutOfMemory
+from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Step
 from meli_tasks.search.proposals import Proposals
 from meli_tasks.search.trial import State, Trial
+from meli_tasks.stages.hooks import Hooks, Inputs
+from meli_tasks.stages.summaries import TrainSummary
 from meli_tasks.store import Store
 from meli_tasks.wording import count
 
@@ -83,17 +85,17 @@ class WatchedTraining:
 
 
 def train(
-    step: Step, number: int, inputs: Mapping[str, Path], out: Path, log: WatchedTraining, *, device: str, cards: int
-) -> tuple[Trial, dict[str, Any]]:
+    step: Step, number: int, inputs: Inputs, out: Path, log: WatchedTraining, *, device: str, cards: int
+) -> tuple[Trial, TrainSummary | None]:
     """Train a trial into the folder `out`, which is removed unless it finished; the trial and the stage's summary."""
     from meli_tasks.stages.train import run  # brings torch
 
     out.mkdir(parents=True)
     state: State = "finished"
-    summary: dict[str, Any] = {}
+    summary: TrainSummary | None = None
     reason = ""
     try:
-        summary = run(inputs, out, step.params, log, device=device, cards=cards)
+        summary = run(inputs, out, Train.model_validate(step.params), Hooks(log, device=device, gpus=cards))
     except Ended as ended:
         state, reason = ended.state, str(ended)
     except (
@@ -108,7 +110,7 @@ def train(
     finally:
         if state != "finished" or not summary:
             shutil.rmtree(out, ignore_errors=True)
-    accuracy = float(summary["validation_balanced_accuracy"]) if summary else None
+    accuracy = summary.validation_balanced_accuracy if summary else None
     seconds = log.clock() - log.began
     epochs = len(log.reached)
     return Trial(number, step.params, state, accuracy, seconds, epochs, log.proposals.shares, reason), summary
@@ -120,6 +122,6 @@ def already_trained(store: Store, manifest: Manifest, proposals: Proposals, numb
     history = json.loads(blob.data) if blob else []
     for epoch in history:
         proposals.is_poor(int(epoch["epoch"]), int(manifest.params["epochs"]), epoch["validation_balanced_accuracy"])
-    accuracy = float(manifest.summary["validation_balanced_accuracy"])
-    epochs = int(manifest.summary["epochs_run"])
+    summary = manifest.read_summary(TrainSummary)
+    accuracy, epochs = summary.validation_balanced_accuracy, summary.epochs_run
     return Trial(number, manifest.params, "finished", accuracy, manifest.seconds, epochs, proposals.shares, known=True)

@@ -20,12 +20,13 @@ from pydantic_core import ErrorDetails
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.sets import stored as stored_sets
+from meli_tasks.stages import STAGES
 
 if TYPE_CHECKING:
     from meli_tasks.settings import Settings
     from meli_tasks.store import Store
 
-SECTIONS = ("preprocess", "embed", "train")
+SECTIONS = tuple(stage for stage in STAGES if stage in HyperparameterSet.model_fields)
 _ORDER = ("default", "quick", "faithful", "corrected")
 _BOUNDS = ("ge", "gt", "le", "lt")
 _KEYS_HINT = "keys begin with preprocess., embed. or train., e.g. train.epochs"

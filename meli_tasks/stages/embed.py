@@ -7,18 +7,17 @@ pads and is zeros, row 1 is the unknown word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData, NotFound
-from meli_tasks.core.hyperparameters import Embed, Section
+from meli_tasks.core.hyperparameters import Embed
 from meli_tasks.core.text.coverage import blank_vectors, coverage_of
 from meli_tasks.core.text.encoder import FIRST_WORD
-from meli_tasks.stages.log import Log
+from meli_tasks.stages.hooks import Hooks, Inputs, Log
+from meli_tasks.stages.summaries import Coverage, EmbedSummary
 from meli_tasks.stages.vectors.entry import read_entry, take_vectors
 
 OUTPUTS = ("vectors.npy",)
@@ -26,39 +25,38 @@ OUTPUTS = ("vectors.npy",)
 UNCOVERED_SHOWN = 20
 
 
-def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, Any], log: Log) -> dict[str, Any]:
+def run(inputs: Inputs, out: Path, params: Embed, hooks: Hooks) -> EmbedSummary:
     """Writes the vectors. BadData for a file that does not fit or too little coverage, NotFound for none."""
-    settings = params if isinstance(params, Embed) else Embed.model_validate(dict(params))
     folder = inputs["preprocess"]
     words = read_vocabulary(folder)
     tokens, offsets = (np.load(folder / f"train.{name}.npy", mmap_mode="r") for name in ("tokens", "offsets"))
-    vectors = blank_vectors(len(words), settings.dimensions, settings.unknown, settings.seed)
-    if settings.method == "pretrained":
-        has_vector = _take(inputs.get("vectors"), words, vectors, settings, log)
+    vectors = blank_vectors(len(words), params.dimensions, params.unknown, params.seed)
+    if params.method == "pretrained":
+        has_vector = _take(inputs.get("vectors"), words, vectors, params, hooks.log)
     else:
         from meli_tasks.stages.vectors.gensim_vectors import Titles, train_vectors  # gensim takes seconds to import
 
-        has_vector = train_vectors(Titles(tokens, offsets, words), words, vectors, settings, log)
+        has_vector = train_vectors(Titles(tokens, offsets, words), words, vectors, params, hooks.log)
     coverage = coverage_of(tokens, words, has_vector, UNCOVERED_SHOWN)
     uncovered = ", ".join(f"{word} ({count:,})" for word, count in coverage.uncovered)
-    log.info(
+    hooks.log.info(
         f"{coverage.words:.1%} of the running words and {coverage.vocabulary:.1%} of the vocabulary have a vector"
         + (f"; the most frequent without: {uncovered}" if uncovered else "")
     )
-    if coverage.words < settings.min_coverage:
+    if coverage.words < params.min_coverage:
         raise BadData(
             f"only {coverage.words:.1%} of the training titles' words have a vector, embed.min_coverage asks for "
-            f"{settings.min_coverage:.1%}. The most frequent without: {uncovered}. Lower-case words with accents match "
+            f"{params.min_coverage:.1%}. The most frequent without: {uncovered}. Lower-case words with accents match "
             "the lab's file best (preprocess.tokenizer=lab)."
         )
     np.save(out / "vectors.npy", vectors)
-    return {
-        "method": settings.method,
-        "words": len(words),
-        "dimensions": settings.dimensions,
-        "coverage": {"words": coverage.words, "vocabulary": coverage.vocabulary},
-        "uncovered": dict(coverage.uncovered),
-    }
+    return EmbedSummary(
+        method=params.method,
+        words=len(words),
+        dimensions=params.dimensions,
+        coverage=Coverage(words=coverage.words, vocabulary=coverage.vocabulary),
+        uncovered=dict(coverage.uncovered),
+    )
 
 
 def read_vocabulary(folder: Path) -> list[str]:

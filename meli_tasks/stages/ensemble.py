@@ -9,10 +9,8 @@ model.safetensors and model.json as a training writes them. Where they do there 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +21,6 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ensemble as Params
-from meli_tasks.core.hyperparameters import Section
 from meli_tasks.core.metrics import probability_better, recalls
 from meli_tasks.core.models.classifier import TitleClassifier
 from meli_tasks.core.models.ensemble import (
@@ -36,7 +33,8 @@ from meli_tasks.core.models.ensemble import (
     shrink_towards_even,
 )
 from meli_tasks.stages.files.model_files import MemberFiles, load_model, write_ensemble
-from meli_tasks.stages.log import Log
+from meli_tasks.stages.hooks import Hooks, Inputs
+from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.wording import count
 
 # All probabilities of one model are held at once, three times while its temperature is fitted: 600 MB of float32.
@@ -70,30 +68,29 @@ class Judged:
     likelihoods: NDArray[np.float64]
 
 
-def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, Any], log: Log) -> dict[str, Any]:
+def run(inputs: Inputs, out: Path, params: Params, hooks: Hooks) -> EnsembleSummary:
     """Choose members and weights, and write the ensemble unless the titles show that its best member is better.
 
     Raises:
         BadData: fewer than two models, or no validation title of a category that one of them knows.
     """
-    settings = params if isinstance(params, Params) else Params.model_validate(dict(params))
     folders = {name.removeprefix("model:"): path for name, path in sorted(inputs.items()) if name.startswith("model:")}
     if len(folders) < 2:
         raise BadData(f"An ensemble needs two models or more, seen {', '.join(folders) or 'none'}.")
     known = sorted({name for folder in folders.values() for name in _categories(folder)})
-    validation = _read_validation(inputs["ingest"] / "listings.parquet", known, settings.max_titles)
+    validation = _read_validation(inputs["ingest"] / "listings.parquet", known, params.max_titles)
     if validation.unknown:
-        log.info(f"{validation.unknown:,} validation titles of categories that no model knows are left out")
+        hooks.log.info(f"{validation.unknown:,} validation titles of categories that no model knows are left out")
     judged = []
     for name, folder in folders.items():
         judged.append(_judge(name, _loaded(folder), validation))
-        log.progress(model=name, models=len(judged), of_models=len(folders))
-        log.info(
+        hooks.log.progress(model=name, models=len(judged), of_models=len(folders))
+        hooks.log.info(
             f"{name}: balanced accuracy {judged[-1].balanced_accuracy:.4f}, "
             f"inverse temperature {judged[-1].inverse_temperature:.3f}"
         )
     likelihoods = np.stack([one.likelihoods for one in judged], axis=1)
-    likeliest = fit_mixture_weights(likelihoods, validation.weights, settings.members)
+    likeliest = fit_mixture_weights(likelihoods, validation.weights, params.members)
     weights = shrink_towards_even(likeliest, likelihoods, validation.weights)
     # Rounded before they are used, so that what is measured is what is stored.
     members = [
@@ -101,17 +98,17 @@ def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, An
         for one, weight in sorted(zip(judged, weights, strict=True), key=lambda pair: (-pair[1], pair[0].name))
         if weight > 0
     ]
-    summary = _verdict(judged, members, validation, settings)
-    (out / "choice.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
-    if summary["offered"]:
+    summary = _verdict(judged, members, validation, params)
+    (out / "choice.json").write_text(summary.model_dump_json(indent=1), encoding="utf-8")
+    if summary.offered:
         write_ensemble(out, members)
-    log.info(summary["reason"])
+    hooks.log.info(summary.reason)
     return summary
 
 
 def _verdict(
     judged: list[Judged], members: list[MemberFiles], validation: Validation, settings: Params
-) -> dict[str, Any]:
+) -> EnsembleSummary:
     best = max(judged, key=lambda one: (one.balanced_accuracy, one.name))
     found, worse, differs = best.balanced_accuracy, 1.0, False
     if len(members) > 1:
@@ -136,19 +133,19 @@ def _verdict(
             f"no ensemble: the mean of {said} has {measured}, which is the better one with probability {worse:.2f} "
             f"(at most {settings.max_worse:g} is let through)"
         )
-    return {
-        "offered": offered,
-        "reason": reason,
-        "weights": {member.name: member.weight for member in members},
-        "sharpness": {member.name: member.inverse_temperature for member in members},
-        "validation_balanced_accuracy": found,
-        "gain": found - best.balanced_accuracy,
-        "probability_worse": worse,
-        "best_member": best.name,
-        "models": {one.name: one.balanced_accuracy for one in judged},
-        "validation_titles": len(validation.titles),
-        "unknown_titles": validation.unknown,
-    }
+    return EnsembleSummary(
+        offered=offered,
+        reason=reason,
+        weights={member.name: member.weight for member in members},
+        sharpness={member.name: member.inverse_temperature for member in members},
+        validation_balanced_accuracy=found,
+        gain=found - best.balanced_accuracy,
+        probability_worse=worse,
+        best_member=best.name,
+        models={one.name: one.balanced_accuracy for one in judged},
+        validation_titles=len(validation.titles),
+        unknown_titles=validation.unknown,
+    )
 
 
 def _categories(folder: Path) -> list[str]:

@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 
 from meli_tasks.core import metrics as comparison
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Evaluate, Section
+from meli_tasks.core.hyperparameters import Evaluate
 from meli_tasks.stages.files.model_files import load_model
+from meli_tasks.stages.hooks import Hooks, Inputs, Log
 from meli_tasks.stages.leaderboard_plot import Bar, draw_leaderboard
+from meli_tasks.stages.summaries import EvaluateSummary
 
 if TYPE_CHECKING:
     from meli_tasks.core.models.ensemble import Classifier
-    from meli_tasks.stages.log import Log
 
 TOP = 5
 # A chunk's probabilities are the peak of memory: 4,096 titles x 1,588 categories x 4 bytes = 26 MB.
@@ -58,13 +59,12 @@ class Answers:
     in_top: NDArray[np.bool_]
 
 
-def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, Any], log: Log) -> dict[str, Any]:
+def run(inputs: Inputs, out: Path, params: Evaluate, hooks: Hooks) -> EvaluateSummary:
     """Measure every model; the summary holds each one's balanced accuracy.
 
     Raises:
         BadData: no test titles, or no models.
     """
-    options = Evaluate.model_validate(params)
     models = {name.removeprefix("model:"): path for name, path in sorted(inputs.items()) if name.startswith("model:")}
     if not models:
         raise BadData("No model to evaluate: every training of this run failed. Their task logs say why.")
@@ -75,14 +75,14 @@ def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, An
     columns: dict[str, Any] = {}
     for label, folder in models.items():
         model = load_model(folder)
-        answers = _answer(model, test, categories, label, log)
+        answers = _answer(model, test, categories, label, hooks.log)
         scores[label] = {
-            **_score(test, answers, options),
+            **_score(test, answers, params),
             "milliseconds_p95": _milliseconds(model, test.titles),
             "megabytes": round(sum(file.stat().st_size for file in folder.glob("model.*")) / 1e6, 3),
         }
         columns[label], columns[f"{label}_probability"] = answers.predictions, answers.probabilities
-        log.info(
+        hooks.log.info(
             f"{label}: balanced accuracy {scores[label]['balanced_accuracy']:.4f} on {len(test.titles)} test titles"
         )
     _write_predictions(out / "predictions.parquet", test, categories, columns)
@@ -91,11 +91,11 @@ def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, An
     draw_leaderboard(
         bars, out / "leaderboard.png", f"{len(test.titles):,} test titles, {len(test.categories)} categories"
     )
-    return {
-        "test_titles": len(test.titles),
-        "test_categories": len(test.categories),
-        "balanced_accuracy": {label: s["balanced_accuracy"] for label, s in scores.items()},
-    }
+    return EvaluateSummary(
+        test_titles=len(test.titles),
+        test_categories=len(test.categories),
+        balanced_accuracy={label: s["balanced_accuracy"] for label, s in scores.items()},
+    )
 
 
 def _read_test(path: Path) -> TestTitles:

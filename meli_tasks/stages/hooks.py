@@ -1,28 +1,100 @@
-"""Where a long stage leaves its state, so that a killed one goes on where it was; the caller decides where that is."""
+"""What a stage receives besides its inputs and parameters: where it reports, saves its state and learns of a stop.
+
+A stage knows only these protocols. The caller decides what is behind them: a terminal, the store, or nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+from typing_extensions import override
+
+Inputs: TypeAlias = Mapping[str, Path]
+"""A stage's inputs by name: the folder of another stage's artifact, or a source."""
+
+
+class Log(Protocol):
+    """Where a stage reports: a terminal, a task's log, the progress log in the store, or nowhere."""
+
+    def info(self, message: str) -> None:
+        """Report one line for a person."""
+
+    def progress(self, **values: float | int | str) -> None:
+        """Report how far the stage is, e.g. epoch=3, epochs=10, step, steps, titles_per_second, loss, seconds_left.
+
+        May be called at every step: the receiver decides how much of it to keep.
+        """
+
+    def epoch(self, values: Mapping[str, float | int | bool]) -> None:
+        """Report a finished epoch: the fields of `core.training.progress.Epoch`."""
 
 
 class Checkpoints(Protocol):
-    """The states of one step, of which only the newest counts."""
+    """The saved states of one step, of which only the newest counts."""
 
     def newest(self) -> Path | None:
-        """A file with the state that was saved last, by whatever process; None when there is none."""
+        """A file with the last saved state, whichever process saved it; None if there is none."""
 
     def save(self, write: Callable[[Path], None]) -> None:
-        """Keeps what `write` puts into a file. May keep nothing: a lost checkpoint costs time, not results."""
+        """Keep the file that `write` writes. May keep nothing: a lost checkpoint costs time, not results."""
 
 
-class NoCheckpoints:
+class StopRequests(Protocol):
+    """Requests that a step stops early and keeps the best it has."""
+
+    def requested_by(self) -> str | None:
+        """Who requested a stop, and when; None if nobody did. May ask a server, so do not call it at every step."""
+
+
+class SilentLog(Log):
+    """Reports nowhere."""
+
+    @override
+    def info(self, message: str) -> None:
+        pass
+
+    @override
+    def progress(self, **values: float | int | str) -> None:
+        pass
+
+    @override
+    def epoch(self, values: Mapping[str, float | int | bool]) -> None:
+        pass
+
+
+class NoCheckpoints(Checkpoints):
     """Keeps nothing."""
 
+    @override
     def newest(self) -> Path | None:
-        """Nothing."""
         return None
 
+    @override
     def save(self, write: Callable[[Path], None]) -> None:
-        """Does not even write."""
+        pass
+
+
+class NoStopRequests(StopRequests):
+    """Nobody can request a stop."""
+
+    @override
+    def requested_by(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the caller of a stage provides. The defaults suit a stage that runs by itself, as in a test.
+
+    `device` is "auto", "cuda" or "cpu"; "auto" takes CUDA if the machine has a GPU. `gpus` is the number of GPUs that
+    train one model together.
+    """
+
+    log: Log = field(default_factory=SilentLog)
+    checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
+    stop_requests: StopRequests = field(default_factory=NoStopRequests)
+    device: str = "auto"
+    gpus: int = 1

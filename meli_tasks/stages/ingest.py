@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 
 from meli_tasks.core.errors import BadData, Rejected
 from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.stages.hooks import Hooks, Inputs, Log
 from meli_tasks.stages.listings.dealing import Dealt, deal
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.staging import Staged, stage
-from meli_tasks.stages.log import Log
+from meli_tasks.stages.summaries import IngestSummary, RareCategories
 
 OUTPUTS = ("listings.parquet", "quarantine.jsonl.gz")
 
 _NAMED_CATEGORIES = 20
 
 
-def run(inputs: Mapping[str, Path], out: Path, params: Ingest | Mapping[str, object], log: Log) -> dict[str, object]:
+def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummary:
     """Reads `inputs["source"]`, a file or a folder of files, and writes listings.parquet and quarantine.jsonl.gz.
 
     Listings: row (ascending in the source's order), title, category, language, label_quality, split. Quarantine: file,
@@ -31,16 +31,15 @@ def run(inputs: Mapping[str, Path], out: Path, params: Ingest | Mapping[str, obj
     looked at: what came later changes nothing. Raises BadData when a file cannot be read, when more than
     `max_bad_share` of the rows are bad, or when what is left cannot be learnt from; Rejected when the disk is full.
     """
-    wanted = Ingest.model_validate(params)
     staging = out / "staged.arrows"
     try:
         files = _files(inputs["source"])
         with Quarantine(out / "quarantine.jsonl.gz") as quarantine:
-            staged = stage(files, staging, wanted, quarantine, log)
-            quarantine.refuse(staged.asked, wanted.max_bad_share, staged.foreign)
-            rare = _rare(staged, wanted)
+            staged = stage(files, staging, params, quarantine, hooks.log)
+            quarantine.refuse(staged.asked, params.max_bad_share, staged.foreign)
+            rare = _rare(staged, params)
             dealt = deal(staging, out / "listings.parquet", staged, set(rare), quarantine)
-            quarantine.refuse(staged.asked, wanted.max_bad_share, staged.foreign)
+            quarantine.refuse(staged.asked, params.max_bad_share, staged.foreign)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Rejected(
@@ -51,7 +50,7 @@ def run(inputs: Mapping[str, Path], out: Path, params: Ingest | Mapping[str, obj
     finally:
         staging.unlink(missing_ok=True)
     summary = _summary(staged, dealt, quarantine.rows, rare)
-    _tell(summary, log)
+    _tell(summary, hooks.log)
     return summary
 
 
@@ -76,36 +75,36 @@ def _rare(staged: Staged, params: Ingest) -> Counter[str]:
     )
 
 
-def _summary(staged: Staged, dealt: Dealt, bad: Counter[str], rare: Counter[str]) -> dict[str, object]:
+def _summary(staged: Staged, dealt: Dealt, bad: Counter[str], rare: Counter[str]) -> IngestSummary:
     sizes = [rows for category, rows in staged.categories().items() if category not in rare]
-    return {
-        "rows": dealt.rows,
-        "source_rows": staged.rows,
-        "bad_rows": bad.total(),
-        "bad_by_reason": dict(sorted(bad.items())),
-        "unwanted": dict(sorted(staged.unwanted.items())),
-        "categories": len(sizes),
-        "smallest_category": min(sizes),
-        "largest_category": max(sizes),
-        "set_aside": {
-            "rows": rare.total(),
-            "categories": len(rare),
-            "largest": dict(sorted(rare.items(), key=lambda item: (-item[1], item[0]))[:_NAMED_CATEGORIES]),
-        },
-        "languages": dict(sorted(dealt.languages.items())),
-        "label_qualities": dict(sorted(dealt.label_qualities.items())),
-        "splits": dict(sorted(dealt.splits.items())),
-        "splits_from": dealt.splits_from,
-        "fingerprint": dealt.fingerprint,
-    }
+    return IngestSummary(
+        rows=dealt.rows,
+        source_rows=staged.rows,
+        bad_rows=bad.total(),
+        bad_by_reason=dict(sorted(bad.items())),
+        unwanted=dict(sorted(staged.unwanted.items())),
+        categories=len(sizes),
+        smallest_category=min(sizes),
+        largest_category=max(sizes),
+        set_aside=RareCategories(
+            rows=rare.total(),
+            categories=len(rare),
+            largest=dict(sorted(rare.items(), key=lambda item: (-item[1], item[0]))[:_NAMED_CATEGORIES]),
+        ),
+        languages=dict(sorted(dealt.languages.items())),
+        label_qualities=dict(sorted(dealt.label_qualities.items())),
+        splits=dict(sorted(dealt.splits.items())),
+        splits_from=dealt.splits_from,
+        fingerprint=dealt.fingerprint,
+    )
 
 
-def _tell(summary: dict[str, object], log: Log) -> None:
-    log.info(f"{summary['rows']:,} listings in {summary['categories']:,} categories; splits: {summary['splits']}")
-    if summary["bad_rows"]:
-        log.info(f"{summary['bad_rows']:,} bad rows are in quarantine.jsonl.gz: {summary['bad_by_reason']}")
-    if summary["unwanted"]:
-        log.info(f"Rows left out as asked, by parameter: {summary['unwanted']}")
-    aside = summary["set_aside"]
-    if isinstance(aside, dict) and aside["rows"]:
-        log.info(f"{aside['rows']:,} rows of {aside['categories']:,} rare categories are set aside: {aside['largest']}")
+def _tell(summary: IngestSummary, log: Log) -> None:
+    log.info(f"{summary.rows:,} listings in {summary.categories:,} categories; splits: {summary.splits}")
+    if summary.bad_rows:
+        log.info(f"{summary.bad_rows:,} bad rows are in quarantine.jsonl.gz: {summary.bad_by_reason}")
+    if summary.unwanted:
+        log.info(f"Rows left out as asked, by parameter: {summary.unwanted}")
+    aside = summary.set_aside
+    if aside.rows:
+        log.info(f"{aside.rows:,} rows of {aside.categories:,} rare categories are set aside: {aside.largest}")

@@ -12,20 +12,20 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Preprocess, Section
+from meli_tasks.core.hyperparameters import Preprocess
 from meli_tasks.core.text.boundaries import BOUNDARIES
 from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, learn_ngrams
 from meli_tasks.core.text.ngrams import ngrams_of_word
 from meli_tasks.stages.encoding.ngram_arrays import read_tokens, write_ngrams
 from meli_tasks.stages.encoding.title_arrays import SPLITS, Numbered, count_titles, number_titles, read_titles, renumber
 from meli_tasks.stages.encoding.word_numbers import WordNumbers, most_frequent
-from meli_tasks.stages.log import Log
+from meli_tasks.stages.hooks import Hooks, Inputs, Log
+from meli_tasks.stages.summaries import PreprocessSummary, UnseenCategories
 
 OUTPUTS = (
     *(f"{split}.{array}.npy" for split in SPLITS for array in ("tokens", "offsets", "labels", "reliable")),
@@ -37,47 +37,44 @@ OUTPUTS = (
 UNSEEN_SHOWN = 10
 
 
-def run(inputs: Mapping[str, Path], out: Path, params: Section | Mapping[str, Any], log: Log) -> dict[str, Any]:
+def run(inputs: Inputs, out: Path, params: Preprocess, hooks: Hooks) -> PreprocessSummary:
     """Learns the encoder and writes the arrays. BadData when a split has no titles, or the titles no words."""
-    settings = params if isinstance(params, Preprocess) else Preprocess.model_validate(dict(params))
     listings = inputs["ingest"] / "listings.parquet"
     titles = count_titles(listings)
-    categories, unseen = _categories(titles, log)
+    categories, unseen = _categories(titles, hooks.log)
     sizes = {split: sum(titles[split][category] for category in categories) for split in SPLITS}
-    read = read_titles(listings, categories, settings.tokenizer)
-    numbers = WordNumbers(settings.tokenizer, settings.max_title_words, settings.boundaries)
-    numbered = number_titles(out, read, numbers, sum(sizes.values()), log)
-    vocabulary = _vocabulary(numbered, settings, sizes["train"])
+    read = read_titles(listings, categories, params.tokenizer)
+    numbers = WordNumbers(params.tokenizer, params.max_title_words, params.boundaries)
+    numbered = number_titles(out, read, numbers, sum(sizes.values()), hooks.log)
+    vocabulary = _vocabulary(numbered, params, sizes["train"])
     # With n-grams every word has an id, for every word has n-grams.
-    others = np.setdiff1d(np.arange(len(numbered.words)), vocabulary) if settings.max_ngrams else vocabulary[:0]
+    others = np.setdiff1d(np.arange(len(numbered.words)), vocabulary) if params.max_ngrams else vocabulary[:0]
     unknown = _write_tokens(out, numbered, vocabulary, others)
     words = [numbered.words[number] for number in np.concatenate((vocabulary, others)).tolist()]
-    encoder = _learn(out, words, len(vocabulary), settings)
-    log.info(
+    encoder = _learn(out, words, len(vocabulary), params)
+    hooks.log.info(
         f"{sizes['train']:,} training titles: {len(encoder.words):,} words, {len(encoder.ngrams):,} n-grams, "
         f"{len(categories):,} categories"
     )
     write_encoder(out, encoder, categories)
     if encoder.ngrams:
         write_ngrams(out, encoder, words, SPLITS)
-    log.info(
+    hooks.log.info(
         f"{numbered.empty_share['train']:.2%} of the training titles have no word left; "
         f"{unknown['validation']:.2%} of the words in {sizes['validation']:,} validation ones are unknown"
     )
-    return {
-        "titles": sizes,
-        "categories": len(categories),
-        "words": len(encoder.words),
-        "ngrams": len(encoder.ngrams),
-        "words_per_title": numbered.word_totals["train"] / sizes["train"],
-        "empty_share": numbered.empty_share,
-        "unknown_share": unknown,
-        "unseen_categories": {
-            "titles": unseen.total(),
-            "categories": len(unseen),
-            "first": sorted(unseen)[:UNSEEN_SHOWN],
-        },
-    }
+    return PreprocessSummary(
+        titles=sizes,
+        categories=len(categories),
+        words=len(encoder.words),
+        ngrams=len(encoder.ngrams),
+        words_per_title=numbered.word_totals["train"] / sizes["train"],
+        empty_share=numbered.empty_share,
+        unknown_share=unknown,
+        unseen_categories=UnseenCategories(
+            titles=unseen.total(), categories=len(unseen), first=tuple(sorted(unseen)[:UNSEEN_SHOWN])
+        ),
+    )
 
 
 def _categories(titles: Mapping[str, Counter[str]], log: Log) -> tuple[list[str], Counter[str]]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,24 +20,12 @@ from numpy.typing import NDArray
 
 from meli_tasks.core import metrics as comparison
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Promote
-
-if TYPE_CHECKING:
-    from meli_tasks.stages.log import Log
+from meli_tasks.core.hyperparameters import Promote, Promotion
+from meli_tasks.stages.hooks import Hooks, Inputs
+from meli_tasks.stages.summaries import Gate, PromoteSummary
 
 BOOTSTRAP_SAMPLES = 4_000
 BOOTSTRAP_SEED = 1
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One condition a challenger must meet: what was seen, and the limit it was held against."""
-
-    name: str
-    passed: bool
-    seen: float | None
-    limit: float
-    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,14 +52,14 @@ class Evidence:
     correct: dict[str, NDArray[np.bool_]]
 
 
-def run(inputs: Mapping[str, Path], out: Path, params: Mapping[str, Any], log: Log) -> dict[str, Any]:
-    """Decide. `params` holds Promote's fields and `champion`: the label of the model in office, or None.
+def run(inputs: Inputs, out: Path, params: Promotion, hooks: Hooks) -> PromoteSummary:
+    """Decide whether a challenger replaces `params.champion`.
 
     Raises:
         BadData: the champion was not measured.
     """
-    limits = Promote.model_validate({name: params[name] for name in Promote.model_fields if name in params})
-    champion: str | None = params.get("champion")
+    limits = Promote.model_validate(params.model_dump(include=set(Promote.model_fields)))
+    champion = params.champion
     evidence = _read(inputs["evaluate"])
     if champion is not None and champion not in evidence.scores:
         raise BadData(f"The champion {champion!r} was not measured; evaluate saw {', '.join(sorted(evidence.scores))}.")
@@ -79,26 +67,34 @@ def run(inputs: Mapping[str, Path], out: Path, params: Mapping[str, Any], log: L
     case = next((case for case in cases if case.passed), cases[0] if cases else None)
     promoted = case.label if case and case.passed and limits.mode != "never" else None
     found = case.comparison if case else None
-    summary = {
-        "promoted": promoted,
-        "champion": champion,
-        "challenger": case.label if case else None,
-        "reason": _reason(case, champion, evidence.scores, limits),
-        "gain": found.gain if found else None,
-        "gain_interval": list(found.interval) if found else None,
-        "probability": found.probability if found else None,
-        "gates": [asdict(gate) for gate in case.gates] if case else [],
-    }
+    summary = PromoteSummary(
+        promoted=promoted,
+        champion=champion,
+        challenger=case.label if case else None,
+        reason=_reason(case, champion, evidence.scores, limits),
+        gain=found.gain if found else None,
+        gain_interval=found.interval if found else None,
+        probability=found.probability if found else None,
+        gates=case.gates if case else (),
+    )
     decision = {
-        **summary,
+        **summary.model_dump(mode="json"),
         "test_titles": len(evidence.labels),
         "limits": limits.model_dump(mode="json"),
         "scores": {label: _figures(scores) for label, scores in evidence.scores.items()},
-        "examined": [asdict(case) for case in cases],
+        "examined": [_examined(case) for case in cases],
     }
     (out / "decision.json").write_text(json.dumps(decision, ensure_ascii=False, indent=1), encoding="utf-8")
-    log.info(str(summary["reason"]))
+    hooks.log.info(summary.reason)
     return summary
+
+
+def _examined(case: Case) -> dict[str, Any]:
+    return {
+        "label": case.label,
+        "comparison": asdict(case.comparison) if case.comparison else None,
+        "gates": [gate.model_dump(mode="json") for gate in case.gates],
+    }
 
 
 def _read(folder: Path) -> Evidence:
@@ -132,8 +128,13 @@ def _examine(label: str, champion: str | None, evidence: Evidence, limits: Promo
     )
     drop = comparison.largest_drop(evidence.labels, before, after, min_titles=limits.min_category_titles)
     gates = [
-        Gate("gain", found.gain >= limits.min_gain, found.gain, limits.min_gain),
-        Gate("probability", found.probability >= limits.min_probability, found.probability, limits.min_probability),
+        Gate(name="gain", passed=found.gain >= limits.min_gain, seen=found.gain, limit=limits.min_gain),
+        Gate(
+            name="probability",
+            passed=found.probability >= limits.min_probability,
+            seen=found.probability,
+            limit=limits.min_probability,
+        ),
         _category_gate(drop, evidence.categories, limits),
         *gates,
     ]
@@ -141,15 +142,21 @@ def _examine(label: str, champion: str | None, evidence: Evidence, limits: Promo
 
 
 def _at_most(name: str, seen: float, limit: float) -> Gate:
-    return Gate(name, seen <= limit, seen, limit)
+    return Gate(name=name, passed=seen <= limit, seen=seen, limit=limit)
 
 
 def _category_gate(drop: comparison.Drop | None, categories: list[str], limits: Promote) -> Gate:
     if drop is None:
         detail = f"no category has {limits.min_category_titles} test titles"
-        return Gate("category_drop", True, None, limits.max_category_drop, detail)
+        return Gate(name="category_drop", passed=True, limit=limits.max_category_drop, detail=detail)
     detail = f"{categories[drop.category]}: recall {drop.before:.3f} to {drop.after:.3f} over {drop.titles} test titles"
-    return Gate("category_drop", drop.size <= limits.max_category_drop, drop.size, limits.max_category_drop, detail)
+    return Gate(
+        name="category_drop",
+        passed=drop.size <= limits.max_category_drop,
+        seen=drop.size,
+        limit=limits.max_category_drop,
+        detail=detail,
+    )
 
 
 def _figures(scores: Mapping[str, Any]) -> dict[str, Any]:

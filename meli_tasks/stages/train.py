@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 
 from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData, NotFound, Unreachable
-from meli_tasks.core.hyperparameters import Section, Train
+from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.networks import TitleNetwork, build
 from meli_tasks.core.text.encoder import FIRST_WORD, Encoder
 from meli_tasks.core.training.distributed import ProcessGroup
@@ -33,9 +33,8 @@ from meli_tasks.core.training.trainer import State, Training
 from meli_tasks.stages.encoding.ngram_arrays import array_path
 from meli_tasks.stages.files.model_files import read_encoder, write_model
 from meli_tasks.stages.files.plots import draw_curves
-from meli_tasks.stages.hooks import Checkpoints, NoCheckpoints
-from meli_tasks.stages.log import Log
-from meli_tasks.stages.stops import NoStops, Stops
+from meli_tasks.stages.hooks import Hooks, Inputs, Log
+from meli_tasks.stages.summaries import TrainSummary
 from meli_tasks.stages.training.workers import Asked, check_cards, together
 from meli_tasks.wording import count, duration
 
@@ -50,38 +49,28 @@ SECONDS_BETWEEN_LOOKS = 3.0
 """How long somebody who asked a training to stop waits at most, besides the step and the measuring it is in."""
 
 
-def run(
-    inputs: Mapping[str, Path],
-    out: Path,
-    params: Section | Mapping[str, Any],
-    log: Log,
-    *,
-    device: str = "auto",
-    checkpoints: Checkpoints | None = None,
-    stops: Stops | None = None,
-    cards: int = 1,
-) -> dict[str, Any]:
-    """Trains and writes the model. Uses the threads torch is set to. A checkpoint that is there is gone on from.
+def run(inputs: Inputs, out: Path, params: Train, hooks: Hooks) -> TrainSummary:
+    """Train a model and write it, resuming from a checkpoint if there is one. Uses the threads that torch is set to.
 
-    Who asks it to stop gets the best that it has until then: the summary says who, and in batches of which size.
+    A requested stop keeps the best epoch so far; the summary says who requested it.
 
-    Device: "auto" takes CUDA where there is a card and the CPU where there is none. `cards`: how many train it
-    together, this process one of them. Errors: Unreachable, Unreachable.
+    Raises:
+        Unreachable: there is no GPU though one is required, there are fewer than `hooks.gpus`, or one of several
+            processes that train together has ended.
     """
-    settings = params if isinstance(params, Train) else Train.model_validate(dict(params))
-    device = chosen_device(device, log)
+    log, cards = hooks.log, hooks.gpus
+    device = chosen_device(hooks.device, log)
     keep_freed_memory()
-    check_cards(cards, device, settings)
-    states = checkpoints or NoCheckpoints()
-    checkpoint = states.newest()
-    asked = Asked(inputs, settings, device, cards, checkpoint)
+    check_cards(cards, device, params)
+    checkpoint = hooks.checkpoints.newest()
+    asked = Asked(inputs, params, device, cards, checkpoint)
     with TemporaryDirectory() as work, together(asked, Path(work)) as group:
-        training, encoder, categories = ready(inputs, settings, device, group)
+        training, encoder, categories = ready(inputs, params, device, group)
         _introduce(training, cards, log)
         began = time.monotonic()
         if checkpoint:
             _resume(training, checkpoint, log)
-        stopped_by = _train(training, states, stops or NoStops(), log)
+        stopped_by = _train(training, hooks)
     if checkpoint:
         checkpoint.unlink()
     network, epochs, titles = training.network, training.epochs, len(training.titles)
@@ -96,17 +85,17 @@ def run(
     write_model(out, network, encoder, categories)
     (out / "history.json").write_text(json.dumps([asdict(epoch) for epoch in epochs], indent=1), encoding="utf-8")
     draw_curves(epochs, kept.epoch, out / "curves.png")
-    return {
-        "kept_epoch": kept.epoch,
-        "validation_balanced_accuracy": kept.validation_balanced_accuracy,
-        "validation_loss": kept.validation_loss,
-        "train_loss": kept.train_loss,
-        "epochs_run": len(epochs),
-        "parameters": size["all"],
-        "trained_parameters": size["trained"],
-        "batch_size_used": training.batch_size,
-        "stopped_by": stopped_by,
-    }
+    return TrainSummary(
+        kept_epoch=kept.epoch,
+        validation_balanced_accuracy=kept.validation_balanced_accuracy,
+        validation_loss=kept.validation_loss,
+        train_loss=kept.train_loss,
+        epochs_run=len(epochs),
+        parameters=size["all"],
+        trained_parameters=size["trained"],
+        batch_size_used=training.batch_size,
+        stopped_by=stopped_by,
+    )
 
 
 def ready(
@@ -152,8 +141,9 @@ def chosen_device(asked: str, log: Log) -> str:
     return "cpu"
 
 
-def _train(training: Training, checkpoints: Checkpoints, stops: Stops, log: Log) -> str:
-    """Trains to the end, or until somebody asks to stop: who, and when; empty when nobody did."""
+def _train(training: Training, hooks: Hooks) -> str:
+    """Train to the end, or until a stop is requested: by whom, and when; empty if nobody did."""
+    log, stops = hooks.log, hooks.stop_requests
     pace, batch_size, stopped_by, looked = _Pace(), training.batch_size, "", time.monotonic()
     for event in training.run():
         _tell(event, training.params.epochs, log)
@@ -164,15 +154,15 @@ def _train(training: Training, checkpoints: Checkpoints, stops: Stops, log: Log)
             batch_size = training.batch_size
         if pace.due(isinstance(event, Epoch)):
             with pace.saving():
-                checkpoints.save(lambda path: write_state(path, training.state()))
+                hooks.checkpoints.save(lambda path: write_state(path, training.state()))
         over = isinstance(event, Epoch) and event.epoch == training.params.epochs
         if not over and (isinstance(event, Epoch) or time.monotonic() - looked >= SECONDS_BETWEEN_LOOKS):
-            stopped_by, looked = stops.asked() or stopped_by, time.monotonic()
+            stopped_by, looked = stops.requested_by() or stopped_by, time.monotonic()
             if stopped_by and not training.asked:
                 log.info(f"asked to stop by {stopped_by}: the best epoch is kept")
                 training.stop()
     if training.cut_short:  # an attempt that was stopped and then killed leaves nothing to train, but it was stopped
-        return stopped_by or stops.asked() or ""
+        return stopped_by or stops.requested_by() or ""
     return ""
 
 

@@ -6,16 +6,18 @@ import gzip
 import json
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from meli_tasks import sources, stages
+from meli_tasks import sources
 from meli_tasks.artifacts.manifest import find, manifest_name
 from meli_tasks.core.errors import BadData, Conflict, NotFound, Rejected, Unreachable
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.execution.runner import Runner, Step
+from meli_tasks.stages import STAGES
 from meli_tasks.store import Store, open_store
 from tests.execution.toy_stage import Toy, writes_its_params
 
@@ -35,7 +37,7 @@ def test_another_parameter_version_or_input_is_another_artifact(
     step = Step("toy", "one", {"value": 1})
     keys = {step.key, Step("toy", "one", {"value": 2}).key, Step("toy", "one", {"value": 1}, {"source": "a"}).key}
     assert Step("toy", "another name", {"value": 1}).key == step.key
-    monkeypatch.setitem(stages.VERSIONS, "toy", 2)
+    monkeypatch.setitem(STAGES, "toy", replace(STAGES["toy"], version=2))
     assert len(keys | {Step("toy", "one", {"value": 1}).key}) == 4
 
 

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from meli_tasks.core.errors import Conflict, Unreachable
+from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution import runner as runner_module
 from meli_tasks.execution.progress_log import LiveLog
 from meli_tasks.execution.runner import Runner, Step
 from meli_tasks.execution.stop_requests import StoredStops, ask_to_stop
 from meli_tasks.stages import train
+from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.summaries import TrainSummary
 from meli_tasks.store import Store
 
-STEP = Step("train", "mlp", {"value": 1})
+STEP = Step("train", "mlp", {"architecture": "mlp"})
 
 
 def test_only_a_training_that_runs_can_be_stopped(file_store: Store) -> None:
@@ -26,10 +29,10 @@ def test_only_a_training_that_runs_can_be_stopped(file_store: Store) -> None:
     log = LiveLog(file_store, "train", "mlp", "abcdefghij", "night")
     log.progress(step=1)
     ask_to_stop(file_store, "train", "abcdefghij", "mlp", "ana")
-    asked = StoredStops(file_store, "train", "abcdefghij", "night").asked()
+    asked = StoredStops(file_store, "train", "abcdefghij", "night").requested_by()
     assert asked is not None
     assert asked.startswith("ana at 20")
-    assert StoredStops(file_store, "train", "another", "night").asked() is None
+    assert StoredStops(file_store, "train", "another", "night").requested_by() is None
     log.finished()
     with pytest.raises(Conflict, match="it is done: nothing to stop"):
         ask_to_stop(file_store, "train", "abcdefghij", "mlp", "ana")
@@ -45,7 +48,7 @@ def test_a_store_that_is_away_stops_nothing(
     stops.ask("ana")
     monkeypatch.setattr(file_store, "read", away)
     with caplog.at_level(logging.WARNING):
-        assert stops.asked() is None
+        assert stops.requested_by() is None
     assert "so it goes on" in caplog.text
 
 
@@ -54,12 +57,12 @@ def test_a_marker_is_seen_by_its_training_and_gone_when_the_result_stands(
 ) -> None:
     seen: list[str | None] = []
 
-    def stage(inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any, **given: Any) -> dict[str, Any]:
-        log.progress(step=1)
+    def stage(inputs: Mapping[str, Path], out: Path, params: Train, hooks: Hooks) -> TrainSummary:
+        hooks.log.progress(step=1)
         ask_to_stop(runner.store, "train", STEP.key, "mlp", "ana")
-        seen.append(given["stops"].asked())
+        seen.append(hooks.stop_requests.requested_by())
         (out / "model.json").write_text("{}")
-        return {}
+        return TrainSummary()
 
     monkeypatch.setattr(train, "run", stage)
     runner.run(STEP)
@@ -72,10 +75,10 @@ def test_a_marker_that_came_too_late_does_not_stop_the_training_computed_again(
 ) -> None:
     seen: list[str | None] = []
 
-    def stage(inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any, **given: Any) -> dict[str, Any]:
-        seen.append(given["stops"].asked())
+    def stage(inputs: Mapping[str, Path], out: Path, params: Train, hooks: Hooks) -> TrainSummary:
+        seen.append(hooks.stop_requests.requested_by())
         (out / "model.json").write_text("{}")
-        return {}
+        return TrainSummary()
 
     monkeypatch.setattr(train, "run", stage)
     runner.run(STEP)
@@ -90,13 +93,13 @@ def test_a_marker_that_a_dead_training_left_stops_its_retry_and_no_other_run(
 ) -> None:
     seen: list[str | None] = []
 
-    def dies(inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any, **given: Any) -> dict[str, Any]:
-        log.progress(step=1)
+    def dies(inputs: Mapping[str, Path], out: Path, params: Train, hooks: Hooks) -> TrainSummary:
+        hooks.log.progress(step=1)
         ask_to_stop(runner.store, "train", STEP.key, "mlp", "ana")
         raise ended_by
 
-    def trains(inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any, **given: Any) -> dict[str, Any]:
-        seen.append(given["stops"].asked())
+    def trains(inputs: Mapping[str, Path], out: Path, params: Train, hooks: Hooks) -> TrainSummary:
+        seen.append(hooks.stop_requests.requested_by())
         raise ValueError("not yet")
 
     monkeypatch.setattr(train, "run", dies)
@@ -115,10 +118,10 @@ def test_a_marker_that_a_dead_training_left_stops_its_retry_and_no_other_run(
 def test_force_takes_a_marker_away_although_no_result_stands(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str | None] = []
 
-    def stage(inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any, **given: Any) -> dict[str, Any]:
-        seen.append(given["stops"].asked())
+    def stage(inputs: Mapping[str, Path], out: Path, params: Train, hooks: Hooks) -> TrainSummary:
+        seen.append(hooks.stop_requests.requested_by())
         (out / "model.json").write_text("{}")
-        return {}
+        return TrainSummary()
 
     monkeypatch.setattr(train, "run", stage)
     StoredStops(runner.store, "train", STEP.key, runner.run_id).ask("ana")
@@ -128,4 +131,4 @@ def test_force_takes_a_marker_away_although_no_result_stands(runner: Runner, mon
 
 def test_a_marker_that_names_no_run_is_nobody_s(file_store: Store) -> None:
     file_store.write("stops/train/abc.json", b'{"by": "ana", "at": "2026-11-01T00:00:00+00:00"}')
-    assert StoredStops(file_store, "train", "abc", "").asked() is None
+    assert StoredStops(file_store, "train", "abc", "").requested_by() is None

@@ -20,7 +20,7 @@ from meli_tasks.core.text.encoder import Encoder
 from meli_tasks.execution.runner import Runner, Step
 from meli_tasks.execution.vector_cache import VectorVault
 from meli_tasks.settings import Settings
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import SilentLog
 from meli_tasks.stages.preprocess import write_encoder
 from meli_tasks.stages.vectors import writing
 from meli_tasks.stages.vectors.entry import read_entry

@@ -6,7 +6,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+
+from meli_tasks.core.hyperparameters import Section
+from meli_tasks.stages.hooks import Hooks, Inputs
+from meli_tasks.stages.summaries import Summary
+
 Body = Callable[[Mapping[str, Path], Path, dict[str, Any]], dict[str, Any]]
+
+
+class ToyParams(Section):
+    """Any parameters."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ToySummary(Summary):
+    """Any numbers."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class Toy:
@@ -16,10 +34,10 @@ class Toy:
         self.body = body
         self.calls = 0
 
-    def run(self, inputs: Mapping[str, Path], out: Path, params: dict[str, Any], log: Any) -> dict[str, Any]:
+    def run(self, inputs: Inputs, out: Path, params: ToyParams, hooks: Hooks) -> ToySummary:
         self.calls += 1
-        log.progress(step=1, steps=1)
-        return self.body(inputs, out, params)
+        hooks.log.progress(step=1, steps=1)
+        return ToySummary.model_validate(self.body(inputs, out, params.model_dump()))
 
 
 def writes_its_params(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from meli_tasks.planning.preview import preview
 from meli_tasks.planning.request import Request
 from meli_tasks.sets.catalog import load as load_set
 from meli_tasks.settings import Settings
-from meli_tasks.stages import VERSIONS
+from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
 
 
@@ -57,7 +58,7 @@ def test_a_plan_keeps_its_name_when_a_stage_gets_a_new_version(
 ) -> None:
     plan = plan_of(settings, sets=["quick_mlp"])
     plan.save(file_store)
-    monkeypatch.setitem(VERSIONS, "train", VERSIONS["train"] + 1)
+    monkeypatch.setitem(STAGES, "train", replace(STAGES["train"], version=STAGES["train"].version + 1))
     assert Plan.load(file_store, plan.name).name == plan.name != plan_of(settings, sets=["quick_mlp"]).name
 
 
@@ -70,7 +71,7 @@ def test_a_plan_of_an_older_version_is_not_run_on(
     other = plan_of(settings, sets=["quick_mlp"], overrides={"embed.dimensions": 16})  # on arrays of its own
     plan.add_searched("found", other.sets["quick_mlp"], load_set("quick_mlp"), file_store)
     assert list(Plan.load(file_store, plan.name, to_run=True).sets) == ["quick_mlp", "quick_cnn", "found"]
-    monkeypatch.setitem(VERSIONS, stage, VERSIONS[stage] + 1)
+    monkeypatch.setitem(STAGES, stage, replace(STAGES[stage], version=STAGES[stage].version + 1))
     with pytest.raises(Conflict, match=f"{plan.name} was planned by an older version.*: clear the task plan"):
         Plan.load(file_store, plan.name, to_run=True)
     assert Plan.load(file_store, plan.name).sets.keys() == {"quick_mlp", "quick_cnn", "found"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.training.distributed import check_shared
+from meli_tasks.stages.hooks import Hooks, Inputs
+from meli_tasks.stages.summaries import TrainSummary
 
 Accuracy = Callable[[Train], float]
 
@@ -23,28 +24,18 @@ class FakeTraining:
         self.before_each_epoch: Callable[[], None] = lambda: None
         self.seconds = 0.0  # what an epoch says that it took
 
-    def __call__(
-        self,
-        inputs: Mapping[str, Path],
-        out: Path,
-        params: Mapping[str, Any],
-        log: Any,
-        *,
-        cards: int = 1,
-        **rest: Any,
-    ) -> dict[str, Any]:
-        train = Train.model_validate(dict(params))
+    def __call__(self, inputs: Inputs, out: Path, train: Train, hooks: Hooks) -> TrainSummary:
         self.trained.append(train)
-        self.cards.append(cards)
-        check_shared(train, cards)
+        self.cards.append(hooks.gpus)
+        check_shared(train, hooks.gpus)
         reached = self.accuracy(train)
         history = []
         for epoch in range(1, train.epochs + 1):
             self.before_each_epoch()
             share = epoch / train.epochs
             history.append({"epoch": epoch, "validation_balanced_accuracy": reached * share, "seconds": self.seconds})
-            log.progress(epoch=epoch, epochs=train.epochs)
-            log.epoch(history[-1])
+            hooks.log.progress(epoch=epoch, epochs=train.epochs)
+            hooks.log.epoch(history[-1])
         (out / "history.json").write_text(json.dumps(history))
-        (out / "model.json").write_text(json.dumps(dict(params)))
-        return {"validation_balanced_accuracy": reached, "epochs_run": train.epochs}
+        (out / "model.json").write_text(train.model_dump_json())
+        return TrainSummary(validation_balanced_accuracy=reached, epochs_run=train.epochs)

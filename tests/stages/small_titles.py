@@ -11,7 +11,7 @@ import numpy as np
 from meli_tasks.core.hyperparameters import Preprocess, Train
 from meli_tasks.core.text.encoder import tokenize
 from meli_tasks.stages.encoding.ngram_arrays import write_ngrams
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import SilentLog
 from tests.core.text.encoders import encoder_of
 
 NOUNS = {"COVERS": "funda", "MUGS": "taza", "SHOES": "zapatilla", "TABLES": "mesa"}

@@ -15,8 +15,9 @@ from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.core.hyperparameters import Embed
 from meli_tasks.core.text.encoder import Encoder
 from meli_tasks.stages import embed
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks, SilentLog
 from meli_tasks.stages.preprocess import write_encoder
+from meli_tasks.stages.summaries import EmbedSummary
 from meli_tasks.stages.vectors import gensim_vectors as trained_vectors
 from meli_tasks.stages.vectors.writing import write_entry
 from tests.stages.vectors.vector_files import FORMS, KNOWN, as_text
@@ -45,14 +46,14 @@ def preprocessed(tmp_path: Path) -> Path:
 
 def run(
     preprocessed: Path, vectors: Path | None = None, log: Any = None, **params: Any
-) -> tuple[np.ndarray, dict[str, Any]]:
+) -> tuple[np.ndarray, EmbedSummary]:
     """The vectors and the summary; `vectors` is an entry of the vault."""
     out = preprocessed.parent / f"out{len(list(preprocessed.parent.iterdir()))}"
     out.mkdir()
     inputs = {"preprocess": preprocessed} | ({"vectors": vectors} if vectors else {})
     if vectors:
         params = {"method": "pretrained", "path": str(vectors), "dimensions": 3} | params
-    summary = embed.run(inputs, out, params, log or SilentLog())
+    summary = embed.run(inputs, out, Embed.model_validate(params), Hooks(log or SilentLog()))
     assert {path.name for path in out.iterdir()} == set(embed.OUTPUTS)
     return np.load(out / "vectors.npy"), summary
 
@@ -79,9 +80,9 @@ def test_every_form_of_a_pretrained_file_gives_the_same_vectors(preprocessed: Pa
     for word, row in rows.items():
         assert vectors[row].tolist() == KNOWN.get(word, [0, 0, 0]), word
     assert not vectors[:2].any()
-    assert summary["coverage"]["vocabulary"] == pytest.approx(3 / len(rows))
-    assert summary["coverage"]["words"] == pytest.approx((10 + 5 + 5) / 65)  # funda, camión, luz
-    assert next(iter(summary["uncovered"])) == "mesa"
+    assert summary.coverage.vocabulary == pytest.approx(3 / len(rows))
+    assert summary.coverage.words == pytest.approx((10 + 5 + 5) / 65)  # funda, camión, luz
+    assert next(iter(summary.uncovered)) == "mesa"
 
 
 def test_unknown_words_get_zeros_or_the_labs_normal_draw(preprocessed: Path, tmp_path: Path) -> None:
@@ -157,15 +158,16 @@ def test_training_is_deterministic_and_covers_the_vocabulary(preprocessed: Path,
     assert vectors.shape == (12, 8)
     assert not vectors[:2].any()
     assert vectors[2:].any(axis=1).all()
-    assert summary["coverage"]["vocabulary"] == 1.0
+    assert summary.coverage.vocabulary == 1.0
 
 
 def test_training_does_not_depend_on_the_process(preprocessed: Path) -> None:
     code = (
         "import sys, hashlib, pathlib\n"
-        "from meli_tasks.stages import embed\nfrom meli_tasks.stages.log import SilentLog\n"
+        "from meli_tasks.stages import embed\nfrom meli_tasks.stages.hooks import Hooks\n"
+        "from meli_tasks.core.hyperparameters import Embed\n"
         "folder, out = map(pathlib.Path, sys.argv[1:])\nout.mkdir()\n"
-        "embed.run({'preprocess': folder}, out, {'dimensions': 8}, SilentLog())\n"
+        "embed.run({'preprocess': folder}, out, Embed(dimensions=8), Hooks())\n"
         "print(hashlib.sha256((out / 'vectors.npy').read_bytes()).hexdigest())"
     )
     hashes = set()

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from meli_tasks.core import hyperparameters
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.ensemble import Ensemble, fit_mixture_weights
@@ -18,7 +19,8 @@ from meli_tasks.core.models.networks import build
 from meli_tasks.core.text.encoder import Encoder
 from meli_tasks.stages import ensemble
 from meli_tasks.stages.files.model_files import MemberFiles, load_model, write_ensemble, write_model
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.summaries import EnsembleSummary
 
 WORDS = ["funda", "taza", "mesa", "zapatilla"]
 CATEGORIES = ["COVERS", "MUGS", "TABLES", "SHOES"]
@@ -62,35 +64,35 @@ def listings(tmp_path: Path) -> Path:
     return folder
 
 
-def run(listings: Path, models: dict[str, Path], **params: Any) -> tuple[dict[str, Any], Path]:
+def run(listings: Path, models: dict[str, Path], **params: Any) -> tuple[EnsembleSummary, Path]:
     out = listings.parent / "out"
     out.mkdir()
     inputs = {"ingest": listings, **{f"model:{name}": folder for name, folder in models.items()}}
-    return ensemble.run(inputs, out, params, SilentLog()), out
+    return ensemble.run(inputs, out, hyperparameters.Ensemble.model_validate(params), Hooks()), out
 
 
 def test_two_that_know_different_things_are_better_together(listings: Path, tmp_path: Path) -> None:
     models = {"left": model(tmp_path / "left", "funda taza"), "right": model(tmp_path / "right", "mesa zapatilla")}
     summary, out = run(listings, models)
-    assert summary["offered"] and summary["gain"] > 0.2
-    assert summary["weights"] == {"left": pytest.approx(0.5, abs=0.1), "right": pytest.approx(0.5, abs=0.1)}
-    assert (summary["validation_titles"], summary["unknown_titles"]) == (100, 1)
-    assert json.loads((out / "choice.json").read_text()) == summary
+    assert summary.offered and summary.gain > 0.2
+    assert summary.weights == {"left": pytest.approx(0.5, abs=0.1), "right": pytest.approx(0.5, abs=0.1)}
+    assert (summary.validation_titles, summary.unknown_titles) == (100, 1)
+    assert EnsembleSummary.model_validate_json((out / "choice.json").read_bytes()) == summary
     made = load_model(out)
     assert isinstance(made, Ensemble)
     assert made.categories == CATEGORIES
     assert [made.categories[place] for place in made.rank(WORDS, top=1)[0][:, 0]] == CATEGORIES
     told = json.loads((out / "model.json").read_text())["ensemble"]
-    assert dict(zip(told["members"], told["weights"], strict=True)) == summary["weights"]
+    assert dict(zip(told["members"], told["weights"], strict=True)) == summary.weights
 
 
 def test_what_is_stored_answers_as_the_members_do(listings: Path, tmp_path: Path) -> None:
     models = {"left": model(tmp_path / "left", "funda taza"), "right": model(tmp_path / "right", "mesa zapatilla")}
     summary, out = run(listings, models)
     expected = sum(
-        load_model(folder).probabilities(WORDS) ** summary["sharpness"][name]
-        / (load_model(folder).probabilities(WORDS) ** summary["sharpness"][name]).sum(axis=1, keepdims=True)
-        * summary["weights"][name]
+        load_model(folder).probabilities(WORDS) ** summary.sharpness[name]
+        / (load_model(folder).probabilities(WORDS) ** summary.sharpness[name]).sum(axis=1, keepdims=True)
+        * summary.weights[name]
         for name, folder in models.items()
     )
     np.testing.assert_allclose(load_model(out).probabilities(WORDS), expected, atol=1e-5)
@@ -99,8 +101,8 @@ def test_what_is_stored_answers_as_the_members_do(listings: Path, tmp_path: Path
 def test_one_that_knows_all_the_other_does_needs_nobody(listings: Path, tmp_path: Path) -> None:
     models = {"all": model(tmp_path / "all", "funda taza mesa zapatilla"), "some": model(tmp_path / "some", "funda")}
     summary, out = run(listings, models)
-    assert not summary["offered"]
-    assert summary["reason"] == "no ensemble: all alone is the best mean of 2 models"
+    assert not summary.offered
+    assert summary.reason == "no ensemble: all alone is the best mean of 2 models"
     assert [path.name for path in out.iterdir()] == ["choice.json"]
 
 
@@ -108,14 +110,14 @@ def test_a_mean_that_is_right_where_its_best_member_is_needs_no_place(listings: 
     everything = "funda taza mesa zapatilla"
     models = {"one": model(tmp_path / "one", everything), "other": model(tmp_path / "other", everything)}
     summary, out = run(listings, models)
-    assert summary["gain"] == 0
-    assert not summary["offered"] and "is right where other is, and nowhere else" in summary["reason"]
+    assert summary.gain == 0
+    assert not summary.offered and "is right where other is, and nowhere else" in summary.reason
     assert not (out / "model.json").exists()
 
 
 def test_few_titles_do_not_say_by_how_much_one_is_better(listings: Path, tmp_path: Path) -> None:
     models = {"most": model(tmp_path / "most", "funda taza mesa"), "some": model(tmp_path / "some", "zapatilla taza")}
-    weights = run(listings, models)[0]["weights"]
+    weights = run(listings, models)[0].weights
     classifiers = {name: load_model(folder) for name, folder in models.items()}
     seen = ensemble._read_validation(listings / "listings.parquet", sorted(CATEGORIES), 1_000)
     judged = [ensemble._judge(name, one, seen) for name, one in classifiers.items()]
@@ -145,14 +147,14 @@ def test_a_mean_that_loses_a_title_by_chance_is_a_candidate_all_the_same(
 
     monkeypatch.setattr(ensemble, "_right", right)
     summary, _ = run(listings, models)
-    assert summary["gain"] < 0
-    assert summary["offered"] is offered, summary["reason"]
+    assert summary.gain < 0
+    assert summary.offered is offered, summary.reason
 
 
 def test_no_more_members_than_asked_for_and_the_same_each_time(listings: Path, tmp_path: Path) -> None:
     models = {word: model(tmp_path / word, word) for word in WORDS}
     summary, _ = run(listings, models, members=2)
-    assert len(summary["weights"]) == 2
+    assert len(summary.weights) == 2
     (tmp_path / "out").rename(tmp_path / "before")
     assert run(listings, dict(reversed(models.items())), members=2)[0] == summary
 
@@ -160,7 +162,7 @@ def test_no_more_members_than_asked_for_and_the_same_each_time(listings: Path, t
 def test_models_of_other_categories_and_words_go_together(listings: Path, tmp_path: Path) -> None:
     right = model(tmp_path / "right", "mesa zapatilla", ["SHOES", "TABLES", "SOFAS"], ["zapatilla", "mesa"])
     summary, out = run(listings, {"left": model(tmp_path / "left", "funda taza"), "right": right})
-    assert summary["offered"] and summary["unknown_titles"] == 1
+    assert summary.offered and summary.unknown_titles == 1
     made = load_model(out)
     assert set(made.categories) == {*CATEGORIES, "SOFAS"}
     assert [made.categories[place] for place in made.rank(WORDS, top=1)[0][:, 0]] == CATEGORIES
@@ -179,7 +181,7 @@ def test_an_encoder_that_members_share_is_stored_once(tmp_path: Path) -> None:
 def test_many_titles_are_judged_by_some_taken_evenly(listings: Path, tmp_path: Path) -> None:
     models = {"left": model(tmp_path / "left", "funda taza"), "right": model(tmp_path / "right", "mesa zapatilla")}
     summary, _ = run(listings, models, max_titles=40)
-    assert summary["validation_titles"] == 40 and summary["offered"]
+    assert summary.validation_titles == 40 and summary.offered
 
 
 def test_what_cannot_be_weighed_says_why(listings: Path, tmp_path: Path) -> None:

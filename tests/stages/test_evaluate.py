@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.core.hyperparameters import Evaluate
 from meli_tasks.stages import evaluate
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks
 
-PARAMS = {"bootstrap_samples": 100, "seed": 1}
+PARAMS = Evaluate(bootstrap_samples=100, seed=1)
 
 
 @dataclass
@@ -60,7 +61,7 @@ def evaluated(
         (inputs[f"model:{label}"] / "model.json").write_bytes(b"x" * 5_000)
     out = listings.parent / "out"
     out.mkdir()
-    return evaluate.run(inputs, out, PARAMS, SilentLog()), out
+    return evaluate.run(inputs, out, PARAMS, Hooks()), out
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 4_096])
@@ -70,8 +71,8 @@ def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path,
     partial = AnswersByTitle(["A", "B", "Z"], {"a1": "A", "a2": "A", "a3": "B", "b1": "B", "b2": "B", "c1": "Z"})
     summary, out = evaluated(monkeypatch, listings, {"perfect": perfect, "partial": partial}, chunk)
 
-    accuracy = summary["balanced_accuracy"]
-    assert summary["test_titles"] == 6
+    accuracy = summary.balanced_accuracy
+    assert summary.test_titles == 6
     assert accuracy == {"partial": pytest.approx((2 / 3 + 1 + 0) / 3), "perfect": 1.0}
     scores = json.loads((out / "scores.json").read_text())
     partial_scores = scores["partial"]
@@ -96,7 +97,7 @@ def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path,
 
 def test_one_category_that_is_not_in_the_test_split(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:
     summary, _ = evaluated(monkeypatch, listings, {"lost": AnswersByTitle(["Z"], {})})
-    assert summary["balanced_accuracy"] == {"lost": 0.0}
+    assert summary.balanced_accuracy == {"lost": 0.0}
 
 
 def test_no_test_titles_is_bad_data(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:

@@ -14,9 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.splits import SPLITS, split_of
 from meli_tasks.stages import ingest
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks, SilentLog
+from meli_tasks.stages.summaries import RareCategories
 from tests.stages.listings.listing_files import (
     FEW,
     LENIENT,
@@ -77,10 +79,10 @@ def test_every_format_gives_the_same_listings(tmp_path: Path, out: Path, form: s
     assert [{name: row[name] for name in rows[0]} for row in found] == rows
     assert [row["row"] for row in found] == list(range(60))
     assert [row["split"] for row in found] == [SPLITS[split] for split in split_of([row["title"] for row in rows])]
-    assert summary["rows"] == summary["source_rows"] == 60
-    assert summary["bad_rows"] == 0
-    assert summary["languages"] == {"portuguese": 15, "spanish": 45}
-    assert summary["fingerprint"] == FINGERPRINT
+    assert summary.rows == summary.source_rows == 60
+    assert summary.bad_rows == 0
+    assert summary.languages == {"portuguese": 15, "spanish": 45}
+    assert summary.fingerprint == FINGERPRINT
     assert quarantine(out) == []
     assert {path.name for path in out.iterdir()} == set(ingest.OUTPUTS)
 
@@ -97,7 +99,7 @@ def test_columns_that_are_not_ours_are_ignored_and_missing_ones_null(tmp_path: P
         ("Silla", "CHAIRS", None, None),
         ("Mesa", "TABLES", None, None),
     ]
-    assert summary["languages"] == {"unknown": 2}
+    assert summary.languages == {"unknown": 2}
 
 
 def test_a_folder_of_several_formats_is_one_source(tmp_path: Path, out: Path) -> None:
@@ -108,8 +110,8 @@ def test_a_folder_of_several_formats_is_one_source(tmp_path: Path, out: Path) ->
     write(folder, "2.jsonl.gz", gzip.compress(as_json_lines(rows[20:40])))
     write(folder, "3.parquet", as_parquet(rows[40:]))
     summary = run(folder, out)
-    assert summary["rows"] == 60
-    assert summary["fingerprint"] == FINGERPRINT
+    assert summary.rows == 60
+    assert summary.fingerprint == FINGERPRINT
     assert [row["row"] for row in listings(out)] == list(range(60))
 
 
@@ -128,10 +130,10 @@ def test_the_course_s_json_lines_load_as_they_are(tmp_path: Path, out: Path) -> 
     ]
     summary = run(write(tmp_path, "spanish.train.jsonl.gz", gzip.compress(as_json_lines(rows))), out)
     # Its train file holds train rows only: validation and test are taken from them.
-    assert summary["splits"] == dict(
+    assert summary.splits == dict(
         sorted(Counter(SPLITS[split] for split in split_of([str(row["title"]) for row in rows])).items())
     )
-    assert "taken from its train rows" in summary["splits_from"]
+    assert "taken from its train rows" in summary.splits_from
 
 
 def test_splits_of_the_source_are_kept(tmp_path: Path, out: Path) -> None:
@@ -150,7 +152,7 @@ def test_splits_of_the_source_are_kept(tmp_path: Path, out: Path) -> None:
         "train",
         "test",
     ]
-    assert summary["splits_from"] == "source"
+    assert summary.splits_from == "source"
 
 
 def test_a_row_without_a_split_beside_rows_that_have_one_is_a_bad_row(tmp_path: Path, out: Path) -> None:
@@ -165,7 +167,7 @@ def test_a_row_without_a_split_beside_rows_that_have_one_is_a_bad_row(tmp_path: 
         run(source, out)
     summary = run(source, out, {"max_bad_share": 0.2})
     assert [row["split"] for row in listings(out)] == [row["split"] for row in rows if row["split"]]
-    assert (summary["splits_from"], summary["bad_by_reason"]) == ("source", {"no split": 20})
+    assert (summary.splits_from, summary.bad_by_reason) == ("source", {"no split": 20})
     assert {bad["reason"] for bad in quarantine(out)} == {"no split"}
 
 
@@ -185,10 +187,10 @@ def test_a_line_end_in_quotes_is_part_of_the_title(tmp_path: Path, out: Path) ->
 def test_rare_categories_are_set_aside_and_named_but_not_bad(tmp_path: Path, out: Path) -> None:
     rows = [*some_rows(), {**some_rows(1)[0], "title": "Piano", "category": "PIANOS"}]
     summary = run(write(tmp_path, "a.csv", csv_of(rows)), out, {"min_category_rows": 10, "max_bad_share": 0})
-    assert summary["bad_rows"] == 0
-    assert summary["set_aside"] == {"rows": 1, "categories": 1, "largest": {"PIANOS": 1}}
-    assert summary["categories"] == 2
-    assert (summary["smallest_category"], summary["largest_category"]) == (30, 30)
+    assert summary.bad_rows == 0
+    assert summary.set_aside == RareCategories(rows=1, categories=1, largest={"PIANOS": 1})
+    assert summary.categories == 2
+    assert (summary.smallest_category, summary.largest_category) == (30, 30)
     assert len(listings(out)) == 60
     assert [(bad["line"], bad["reason"]) for bad in quarantine(out)] == [(62, "rare category")]
 
@@ -208,7 +210,7 @@ def test_language_and_label_quality_filters(tmp_path: Path, out: Path) -> None:
         for language, quality in names
     ]
     source = write(tmp_path, "a.csv", csv_of(rows))
-    assert run(source, out)["rows"] == 12
+    assert run(source, out).rows == 12
     summary = run(source, out, {**FEW, "language": "spanish", "reliable_only": True, "max_bad_share": 0})
     assert [row["title"] for row in listings(out)] == [
         "spanish reliable A",
@@ -216,8 +218,8 @@ def test_language_and_label_quality_filters(tmp_path: Path, out: Path) -> None:
         "spanish reliable B",
         "ES Reliable B",
     ]
-    assert summary["unwanted"] == {"label_quality": 4, "language": 4}
-    assert summary["languages"] == {"spanish": 4}
+    assert summary.unwanted == {"label_quality": 4, "language": 4}
+    assert summary.languages == {"spanish": 4}
 
 
 def test_nothing_left_says_why(tmp_path: Path, out: Path) -> None:
@@ -232,7 +234,7 @@ def test_nothing_left_says_why(tmp_path: Path, out: Path) -> None:
 def test_the_log_hears_what_was_left_out(tmp_path: Path, out: Path) -> None:
     told = Told()
     rows = [*some_rows(), {**some_rows(1)[0], "category": "PIANOS"}, {**some_rows(1)[0], "title": ""}]
-    ingest.run({"source": write(tmp_path, "a.csv", csv_of(rows))}, out, {}, told)
+    ingest.run({"source": write(tmp_path, "a.csv", csv_of(rows))}, out, Ingest(), Hooks(told))
     assert [line.split(":")[0] for line in told.lines] == [
         "60 listings in 2 categories; splits",
         "1 bad rows are in quarantine.jsonl.gz",
@@ -243,17 +245,17 @@ def test_the_log_hears_what_was_left_out(tmp_path: Path, out: Path) -> None:
 @pytest.mark.skipif(not REAL.exists(), reason="no real titles: set MELI_REAL_DATA to the folder that has them")
 def test_real_titles_load_as_they_are(out: Path) -> None:
     summary = run(REAL, out, {})
-    assert (summary["rows"], summary["categories"], summary["bad_rows"]) == (50_939, 632, 0)
-    assert summary["splits"] == {"test": 2_583, "train": 45_781, "validation": 2_575}
-    assert summary["languages"] == {"spanish": 50_939}
+    assert (summary.rows, summary.categories, summary.bad_rows) == (50_939, 632, 0)
+    assert summary.splits == {"test": 2_583, "train": 45_781, "validation": 2_575}
+    assert summary.languages == {"spanish": 50_939}
 
 
 @pytest.mark.skipif(not MIXED.exists(), reason="no real titles: set MELI_REAL_DATA to the folder that has them")
 def test_real_titles_of_mixed_quality_load_as_they_are(out: Path) -> None:
     summary = run(MIXED, out)
-    assert (summary["rows"], summary["bad_rows"]) == (1_587, 0)
-    assert set(summary["languages"]) == {"portuguese", "spanish", "unknown"}
-    assert set(summary["label_qualities"]) == {"reliable", "unreliable", "unknown"}
+    assert (summary.rows, summary.bad_rows) == (1_587, 0)
+    assert set(summary.languages) == {"portuguese", "spanish", "unknown"}
+    assert set(summary.label_qualities) == {"reliable", "unreliable", "unknown"}
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)

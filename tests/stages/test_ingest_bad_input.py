@@ -55,7 +55,7 @@ def test_a_bad_row_goes_to_quarantine_and_costs_no_other(tmp_path: Path, out: Pa
     at = len(lines) if last else 31
     summary = run(write(tmp_path, "a.csv", b"".join([*lines[:at], BAD_ROWS[case], *lines[at:]])), out, LENIENT)
     reason = case.split(",", maxsplit=1)[0]
-    assert summary["bad_by_reason"] == {reason: 1}
+    assert summary.bad_by_reason == {reason: 1}
     (bad,) = quarantine(out)
     assert (bad["file"], bad["line"], bad["reason"]) == ("a.csv", at + 1, reason)
     assert len(bad["seen"]) <= 900
@@ -80,7 +80,7 @@ def test_lines_are_counted_through_blocks_of_every_kind(
         (93, "ragged row"),
         (151, "quote never closed"),
     ]
-    assert summary["rows"] == 201
+    assert summary.rows == 201
     assert [row["title"] for row in listings(out) if row["title"] != "de pino"] == [f"Silla {n}" for n in range(200)]
 
 
@@ -127,7 +127,7 @@ def test_more_bad_rows_than_allowed_stop_the_stage(tmp_path: Path, out: Path) ->
     assert "6 of 100 rows (6.0%) cannot be used: 4 no title, 2 no category." in message
     assert message.count("a.csv line ") == 3
     assert "max_bad_share (now 5.0%)" in message
-    assert run(source, out, {**FEW, "max_bad_share": 0.06})["rows"] == 94
+    assert run(source, out, {**FEW, "max_bad_share": 0.06}).rows == 94
 
 
 @pytest.mark.parametrize(("encoding", "name"), [("latin-1", "ISO-8859-1"), ("cp1252", "WINDOWS-1252")])

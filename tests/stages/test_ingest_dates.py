@@ -53,8 +53,8 @@ def test_rows_of_other_days_are_left_out(
     summary = run(write(tmp_path, "a", WRITERS[form](rows)), out, {**AS_OF, "since": since})
     assert numbers(out) == expected
     assert [row["row"] for row in listings(out)] == [2 * number + place for number in expected for place in (0, 1)]
-    assert summary["unwanted"] == {"date": 10 - 2 * len(expected)}
-    assert (summary["source_rows"], summary["bad_rows"]) == (10, 0)
+    assert summary.unwanted == {"date": 10 - 2 * len(expected)}
+    assert (summary.source_rows, summary.bad_rows) == (10, 0)
 
 
 @pytest.mark.parametrize("form", WRITERS)
@@ -62,7 +62,7 @@ def test_rows_without_a_date_are_bad_rows(tmp_path: Path, out: Path, form: str) 
     rows = dated_rows("2026-11-01", "", "21/11/2026", "2026-02-30", None, "2026-11-22", "  ")
     summary = run(write(tmp_path, "a", WRITERS[form](rows)), out, {**AS_OF, "max_bad_share": 1.0})
     assert numbers(out) == [0]
-    assert summary["bad_by_reason"] == {"no date": 6, "unreadable date": 4}
+    assert summary.bad_by_reason == {"no date": 6, "unreadable date": 4}
     assert next(bad["seen"] for bad in quarantine(out) if bad["reason"] == "unreadable date") == (
         "title=Silla 2 CHAIRS, category=CHAIRS, date=21/11/2026"
     )
@@ -136,7 +136,7 @@ def test_parquet_columns_of_every_type_tell_the_day(tmp_path: Path, out: Path, c
     pq.write_table(table.append_column("Created_At", dates), tmp_path / "a.parquet")
     summary = run(tmp_path / "a.parquet", out, {**AS_OF, "max_bad_share": 0.5})
     assert numbers(out) == [0]
-    assert (summary["unwanted"], summary["bad_by_reason"]) == ({"date": 2}, {"no date": 2})
+    assert (summary.unwanted, summary.bad_by_reason) == ({"date": 2}, {"no date": 2})
 
 
 def test_a_time_zone_that_nobody_knows_is_told(tmp_path: Path, out: Path) -> None:
@@ -162,14 +162,14 @@ def test_a_column_that_is_not_there_is_told(tmp_path: Path, out: Path, form: str
 
 def test_without_a_date_column_dates_are_nobody_s_business(tmp_path: Path, out: Path) -> None:
     summary = run(write(tmp_path, "a.csv", csv_of(dated_rows("soon", "", "2999-01-01"))), out)
-    assert (summary["rows"], summary["bad_rows"], summary["unwanted"]) == (6, 0, {})
+    assert (summary.rows, summary.bad_rows, summary.unwanted) == (6, 0, {})
 
 
 def test_bad_rows_of_later_days_do_not_count(tmp_path: Path, out: Path) -> None:
     """Else a night that went well could not be had again once the table holds a bad day."""
     good, bad = dated_rows(*["2026-11-20"] * 10), [{**row, "title": ""} for row in dated_rows(*["2026-11-22"] * 90)]
     summary = run(write(tmp_path, "a.csv", csv_of(good + bad)), out, {**AS_OF, "max_bad_share": 0.0})
-    assert (summary["rows"], summary["bad_rows"], summary["unwanted"]) == (20, 0, {"date": 180})
+    assert (summary.rows, summary.bad_rows, summary.unwanted) == (20, 0, {"date": 180})
     assert quarantine(out) == []
     some_bad = [*good, {**good[0], "title": ""}, *dated_rows(*["2026-11-22"] * 90)]
     with pytest.raises(BadData, match=r"1 of 21 rows \(4.8%\)"):
@@ -220,5 +220,5 @@ def test_a_run_as_of_a_day_is_as_if_nothing_newer_were_there(
         summary = run(source, folder / name, {**AS_OF, "since": since, "max_bad_share": 1.0})
         titles = [row["title"] for row in listings(folder / name)]
         assert titles == [row["title"] for row in seen if row["category"]]
-        found.append({key: summary[key] for key in summary if key not in ("source_rows", "unwanted")})
+        found.append(summary.model_dump(exclude={"source_rows", "unwanted"}))
     assert found[0] == found[1]

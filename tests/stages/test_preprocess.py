@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 
 from meli_tasks.core.errors import BadData, NotFound
-from meli_tasks.core.hyperparameters import Preprocess
+from meli_tasks.core.hyperparameters import Ingest, Preprocess
 from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, tokenize
 from meli_tasks.stages import ingest, preprocess
 from meli_tasks.stages.encoding import ngram_arrays, title_arrays
 from meli_tasks.stages.files import sample_file
 from meli_tasks.stages.files.model_files import read_encoder
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks, SilentLog
+from meli_tasks.stages.summaries import PreprocessSummary, UnseenCategories
 from meli_tasks.stages.train import read_titles
 from tests.core.text.encoders import encoder_of
 
@@ -52,10 +53,10 @@ def ingested(folder: Path, rows: list[Row] = ROWS) -> dict[str, Path]:
     return {"ingest": folder}
 
 
-def run(tmp_path: Path, rows: list[Row] = ROWS, **params: Any) -> tuple[Path, dict[str, Any]]:
+def run(tmp_path: Path, rows: list[Row] = ROWS, **params: Any) -> tuple[Path, PreprocessSummary]:
     out = tmp_path / "out"
     out.mkdir()
-    return out, preprocess.run(ingested(tmp_path / "ingest", rows), out, params, SilentLog())
+    return out, preprocess.run(ingested(tmp_path / "ingest", rows), out, Preprocess.model_validate(params), Hooks())
 
 
 def test_arrays_hold_the_encoded_titles_of_each_split(tmp_path: Path) -> None:
@@ -73,10 +74,10 @@ def test_arrays_hold_the_encoded_titles_of_each_split(tmp_path: Path) -> None:
     assert np.load(out / "validation.labels.npy").tolist() == [1, 0]
     funda, mesa = (words.index(word) + 2 for word in ("funda", "mesa"))
     assert np.load(out / "validation.tokens.npy").tolist() == [mesa, 1, 1, funda, 1]
-    assert summary["titles"] == {"train": 4, "validation": 2}
-    assert summary["empty_share"] == {"train": 0.25, "validation": 0.0}
-    assert summary["unknown_share"] == {"train": 0.0, "validation": 0.6}
-    assert json.loads(json.dumps(summary)) == summary
+    assert summary.titles == {"train": 4, "validation": 2}
+    assert summary.empty_share == {"train": 0.25, "validation": 0.0}
+    assert summary.unknown_share == {"train": 0.0, "validation": 0.6}
+    assert PreprocessSummary.model_validate_json(summary.model_dump_json()) == summary
 
 
 def test_nothing_is_learned_from_validation_or_test(tmp_path: Path) -> None:
@@ -89,8 +90,8 @@ def test_nothing_is_learned_from_validation_or_test(tmp_path: Path) -> None:
 def test_validation_titles_of_unseen_categories_are_left_out_and_counted(tmp_path: Path) -> None:
     log, out = Heard(), tmp_path / "out"
     out.mkdir()
-    summary = preprocess.run(ingested(tmp_path / "ingest"), out, {}, log)
-    assert summary["unseen_categories"] == {"titles": 1, "categories": 1, "first": ["GUITARS"]}
+    summary = preprocess.run(ingested(tmp_path / "ingest"), out, Preprocess(), Hooks(log))
+    assert summary.unseen_categories == UnseenCategories(titles=1, categories=1, first=("GUITARS",))
     assert any("1 validation titles of 1 categories that no training title has" in line for line in log.lines)
 
 
@@ -99,7 +100,7 @@ def test_the_train_stage_reads_back_what_was_written(tmp_path: Path) -> None:
     encoder = read_encoder(out)
     again = Encoder.from_json(json.loads(json.dumps(encoder.to_json())))
     assert again.word_ngrams == (1, 3)
-    assert len(encoder.ngrams) == summary["ngrams"] > 0
+    assert len(encoder.ngrams) == summary.ngrams > 0
     encoded = encoder.encode([row[0] for row in ROWS if row[3] == "train"])
     for name in ("tokens", "offsets", "word_ngrams", "word_ngram_offsets"):
         assert np.array_equal(np.load(out / f"train.{name}.npy"), getattr(encoded, name)), name
@@ -142,10 +143,10 @@ def test_tokens_are_those_of_an_encoder_learned_from_all_titles_at_once(
     tmp_path: Path, params: Preprocess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(title_arrays, "ROWS_A_BATCH", 700)
-    ingest.run({"source": sample_of(tmp_path, 3_000)}, tmp_path, {}, SilentLog())
+    ingest.run({"source": sample_of(tmp_path, 3_000)}, tmp_path, Ingest(), Hooks())
     out = tmp_path / "out"
     out.mkdir()
-    preprocess.run({"ingest": tmp_path}, out, params, SilentLog())
+    preprocess.run({"ingest": tmp_path}, out, params, Hooks())
     table = pd.read_parquet(tmp_path / "listings.parquet")
     titles = {split: table.title[table.split == split].tolist() for split in ("train", "validation")}
     encoder = encoder_of(tokenize(titles["train"], params.tokenizer), params)
@@ -166,17 +167,17 @@ def sample_of(folder: Path, rows: int) -> Path:
 
 
 def test_the_marks_of_a_titles_ends_are_not_counted_as_words(tmp_path: Path) -> None:
-    ingest.run({"source": sample_of(tmp_path, 500)}, tmp_path, {}, SilentLog())
+    ingest.run({"source": sample_of(tmp_path, 500)}, tmp_path, Ingest(), Hooks())
     summaries = []
     for boundaries in (False, True):
         out = tmp_path / f"out-{boundaries}"
         out.mkdir()
         params = Preprocess(max_words=200, boundaries=boundaries)
-        summaries.append(preprocess.run({"ingest": tmp_path}, out, params, SilentLog()))
+        summaries.append(preprocess.run({"ingest": tmp_path}, out, params, Hooks()))
     for name in ("words_per_title", "empty_share"):
-        assert summaries[0][name] == summaries[1][name]
-    assert summaries[0]["unknown_share"] == summaries[1]["unknown_share"]
-    assert summaries[1]["words"] == summaries[0]["words"] + 2
+        assert getattr(summaries[0], name) == getattr(summaries[1], name)
+    assert summaries[0].unknown_share == summaries[1].unknown_share
+    assert summaries[1].words == summaries[0].words + 2
 
 
 @pytest.mark.parametrize("boundaries", [False, True])
@@ -191,7 +192,7 @@ def test_same_listings_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         out = tmp_path / name
         out.mkdir()
-        preprocess.run(inputs, out, Preprocess(max_ngrams=50, min_ngram_count=1), SilentLog())
+        preprocess.run(inputs, out, Preprocess(max_ngrams=50, min_ngram_count=1), Hooks())
         written.append({path.name: path.read_bytes() for path in out.iterdir()})
     assert written[0] == written[1]
 
@@ -216,4 +217,4 @@ def test_ngrams_that_are_asked_for_and_cannot_be_learned_are_bad_data(tmp_path: 
 
 def test_missing_listings_are_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"listings\.parquet is missing: has ingest run"):
-        preprocess.run({"ingest": tmp_path}, tmp_path, {}, SilentLog())
+        preprocess.run({"ingest": tmp_path}, tmp_path, Preprocess(), Hooks())

@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Promote
+from meli_tasks.core.hyperparameters import Promote, Promotion
 from meli_tasks.core.metrics import balanced_accuracy
 from meli_tasks.stages import promote
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.summaries import PromoteSummary
 
 CATEGORIES = 10
 TITLES = 40  # of each category
@@ -51,9 +52,9 @@ class Evaluated:
         out = self.folder.parent / "out"
         out.mkdir(exist_ok=True)
         all_params = {**Promote().model_dump(), "run_id": "manual__1", "champion": champion, **params}
-        summary = promote.run({"evaluate": self.folder}, out, all_params, SilentLog())
+        summary = promote.run({"evaluate": self.folder}, out, Promotion.model_validate(all_params), Hooks())
         decision = json.loads((out / "decision.json").read_text())
-        assert {name: decision[name] for name in summary} == summary
+        assert PromoteSummary.model_validate(decision) == summary
         return decision
 
 

@@ -17,7 +17,7 @@ from meli_tasks.core.errors import BadData, NotFound, Unreachable
 from meli_tasks.core.models.networks import MLP, PooledBatch
 from meli_tasks.stages import train
 from meli_tasks.stages.files.model_files import load_model
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks
 from tests.stages.small_titles import NOUNS, Recorded, params_of, prepared, titles_of
 
 
@@ -40,13 +40,13 @@ def test_a_model_learns_is_written_and_answers_raw_titles(
 ) -> None:
     out, log = tmp_path / "out", Recorded()
     out.mkdir()
-    summary = train.run(inputs, out, params_of(**values), log)
+    summary = train.run(inputs, out, params_of(**values), Hooks(log))
     assert {path.name for path in out.iterdir()} == set(train.OUTPUTS)
-    assert summary["validation_balanced_accuracy"] > 0.9
+    assert summary.validation_balanced_accuracy > 0.9
     history = json.loads((out / "history.json").read_text())
     assert [entry["epoch"] for entry in history] == [1, 2, 3, 4, 5, 6]
-    best = history[summary["kept_epoch"] - 1]
-    assert best["best"] and best["validation_balanced_accuracy"] == summary["validation_balanced_accuracy"]
+    best = history[summary.kept_epoch - 1]
+    assert best["best"] and best["validation_balanced_accuracy"] == summary.validation_balanced_accuracy
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert any("epoch 6/6" in line for line in log.lines)
 
@@ -55,7 +55,7 @@ def test_a_model_learns_is_written_and_answers_raw_titles(
     indices, _ = model.rank(titles, top=1)
     by_category = [(indices[np.array(labels) == label, 0] == label).mean() for label in range(len(NOUNS))]
     assert model.categories == sorted(NOUNS)
-    assert np.mean(by_category) == pytest.approx(summary["validation_balanced_accuracy"], abs=1e-6)
+    assert np.mean(by_category) == pytest.approx(summary.validation_balanced_accuracy, abs=1e-6)
 
 
 def test_the_same_inputs_give_the_same_files(inputs: dict[str, Path], tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_the_same_inputs_give_the_same_files(inputs: dict[str, Path], tmp_path: 
     for folder in folders:
         folder.mkdir()
     params = params_of(ngram_dimensions=8, dropout=0.3)
-    summaries = [train.run(inputs, folder, params, SilentLog()) for folder in folders]
+    summaries = [train.run(inputs, folder, params, Hooks()) for folder in folders]
     assert summaries[0] == summaries[1]
     for name in ("model.safetensors", "model.json"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
@@ -72,7 +72,7 @@ def test_the_same_inputs_give_the_same_files(inputs: dict[str, Path], tmp_path: 
 def test_a_model_without_ngrams_does_not_carry_them(inputs: dict[str, Path], tmp_path: Path) -> None:
     for name, values in (("with", {"ngram_dimensions": 4}), ("without", {})):
         (tmp_path / name).mkdir()
-        train.run(inputs, tmp_path / name, params_of(epochs=1, **values), SilentLog())
+        train.run(inputs, tmp_path / name, params_of(epochs=1, **values), Hooks())
     with_ngrams, without = (json.loads((tmp_path / name / "model.json").read_text()) for name in ("with", "without"))
     assert len(with_ngrams["encoder"]["ngrams"]) > 50 and without["encoder"]["ngrams"] == []
 
@@ -80,13 +80,13 @@ def test_a_model_without_ngrams_does_not_carry_them(inputs: dict[str, Path], tmp
 def test_vectors_of_another_vocabulary_are_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
     np.save(inputs["embed"] / "vectors.npy", np.zeros((3, 8), np.float32))
     with pytest.raises(BadData, match="has 3 rows, but the vocabulary asks for"):
-        train.run(inputs, tmp_path, params_of(), SilentLog())
+        train.run(inputs, tmp_path, params_of(), Hooks())
 
 
 def test_missing_ngram_arrays_are_named(inputs: dict[str, Path], tmp_path: Path) -> None:
     (inputs["preprocess"] / "validation.word_ngrams.npy").unlink()
     with pytest.raises(NotFound, match=r"validation\.word_ngrams\.npy"):
-        train.run(inputs, tmp_path, params_of(ngram_dimensions=4), SilentLog())
+        train.run(inputs, tmp_path, params_of(ngram_dimensions=4), Hooks())
 
 
 class Kept:
@@ -117,11 +117,11 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_model(
     outs = [tmp_path / name for name in ("undisturbed", "killed", "resumed")]
     for out in outs:
         out.mkdir()
-    train.run(inputs, outs[0], params_of(**values), SilentLog())
+    train.run(inputs, outs[0], params_of(**values), Hooks())
     with pytest.raises(KeyboardInterrupt):
-        train.run(inputs, outs[1], params_of(**values), SilentLog(), checkpoints=Kept(tmp_path, stop_after=3))
+        train.run(inputs, outs[1], params_of(**values), Hooks(checkpoints=Kept(tmp_path, stop_after=3)))
     log = Recorded()
-    train.run(inputs, outs[2], params_of(**values), log, checkpoints=Kept(tmp_path))
+    train.run(inputs, outs[2], params_of(**values), Hooks(log, checkpoints=Kept(tmp_path)))
     assert any("resumed at epoch 4, step " in line for line in log.lines)
     assert (outs[2] / "model.safetensors").read_bytes() == (outs[0] / "model.safetensors").read_bytes()
     assert [entry["epoch"] for entry in json.loads((outs[2] / "history.json").read_text())] == [1, 2, 3, 4, 5, 6]
@@ -131,10 +131,10 @@ def test_without_a_card_training_falls_back_only_where_it_may(inputs: dict[str, 
     if torch.cuda.is_available():
         pytest.skip("this machine has a card")
     log = Recorded()
-    train.run(inputs, tmp_path, params_of(epochs=1), log, device="auto")
+    train.run(inputs, tmp_path, params_of(epochs=1), Hooks(log, device="auto"))
     assert "training on the CPU, as MELI_DEVICE=auto allows" in log.lines[0]
     with pytest.raises(Unreachable, match="MELI_DEVICE=cuda, but PyTorch sees no card"):
-        train.run(inputs, tmp_path, params_of(epochs=1), SilentLog(), device="cuda")
+        train.run(inputs, tmp_path, params_of(epochs=1), Hooks(device="cuda"))
 
 
 class Asked:
@@ -143,7 +143,7 @@ class Asked:
     def __init__(self, at_look: int) -> None:
         self.left = at_look
 
-    def asked(self) -> str | None:
+    def requested_by(self) -> str | None:
         self.left -= 1
         return None if self.left > 0 else "ana at 2026-11-22T03:00:00"
 
@@ -152,19 +152,19 @@ def test_a_training_that_is_asked_to_stop_keeps_its_kept_epoch_and_says_who_aske
     inputs: dict[str, Path], tmp_path: Path
 ) -> None:
     log = Recorded()
-    summary = train.run(inputs, tmp_path, params_of(epochs=500), log, stops=Asked(at_look=3))
-    assert (summary["epochs_run"], summary["stopped_by"]) == (3, "ana at 2026-11-22T03:00:00")
+    summary = train.run(inputs, tmp_path, params_of(epochs=500), Hooks(log, stop_requests=Asked(at_look=3)))
+    assert (summary.epochs_run, summary.stopped_by) == (3, "ana at 2026-11-22T03:00:00")
     history = json.loads((tmp_path / "history.json").read_text())
     best = max(epoch["validation_balanced_accuracy"] for epoch in history)
-    assert summary["validation_balanced_accuracy"] == best
+    assert summary.validation_balanced_accuracy == best
     assert any("asked to stop by ana" in line for line in log.lines)
     load_model(tmp_path)
 
 
 def test_a_stop_that_comes_when_all_is_done_is_not_told_of(inputs: dict[str, Path], tmp_path: Path) -> None:
     log = Recorded()
-    summary = train.run(inputs, tmp_path, params_of(epochs=2, keep="last"), log, stops=Asked(at_look=2))
-    assert (summary["kept_epoch"], summary["stopped_by"]) == (2, "")
+    summary = train.run(inputs, tmp_path, params_of(epochs=2, keep="last"), Hooks(log, stop_requests=Asked(at_look=2)))
+    assert (summary.kept_epoch, summary.stopped_by) == (2, "")
     assert not any("asked to stop" in line for line in log.lines)
 
 
@@ -174,8 +174,8 @@ def test_within_an_epoch_it_looks_every_few_seconds(
     monkeypatch.setattr(train, "SECONDS_BETWEEN_LOOKS", 0.0)
     clock = iter(range(1_000_000))
     monkeypatch.setattr("time.monotonic", lambda: next(clock))  # every step is told of
-    summary = train.run(inputs, tmp_path, params_of(epochs=500), SilentLog(), stops=Asked(at_look=3))
-    assert summary["epochs_run"] == 1
+    summary = train.run(inputs, tmp_path, params_of(epochs=500), Hooks(stop_requests=Asked(at_look=3)))
+    assert summary.epochs_run == 1
 
 
 def test_a_card_that_was_full_is_told_of(
@@ -192,6 +192,6 @@ def test_a_card_that_was_full_is_told_of(
 
     monkeypatch.setattr(MLP, "pooled", full)
     log = Recorded()
-    summary = train.run(inputs, tmp_path, params_of(batch_size=64), log)
-    assert summary["batch_size_used"] == 16
+    summary = train.run(inputs, tmp_path, params_of(batch_size=64), Hooks(log))
+    assert summary.batch_size_used == 16
     assert any("memory was full with 64 titles a step: going on with 16" in line for line in log.lines)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from meli_tasks.core.errors import Conflict
-from meli_tasks.stages import VERSIONS
+from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registered_model import MODEL, pip_requirements
@@ -127,7 +128,7 @@ def test_a_champion_of_an_older_version_of_the_stages_is_registered(
     away = Registry(file_store, Tracking(NOWHERE, file_store))
     measured = run.evaluation()
     away.apply(run.plan, measured, run.promotion(measured, "mlp"))
-    monkeypatch.setitem(VERSIONS, "train", VERSIONS["train"] + 1)
+    monkeypatch.setitem(STAGES, "train", replace(STAGES["train"], version=STAGES["train"].version + 1))
     assert registry.sync().version == aliased(registry)
 
 

@@ -25,7 +25,7 @@ from meli_tasks.stages.encoding.word_numbers import Pieces, WordNumbers, pieces_
 from meli_tasks.stages.files.arrow_columns import integers, numbers_by_value
 from meli_tasks.stages.files.npy_writer import GrowingArray
 from meli_tasks.stages.files.prefetch import prefetch
-from meli_tasks.stages.log import Log
+from meli_tasks.stages.hooks import Log
 
 SPLITS = ("train", "validation")
 

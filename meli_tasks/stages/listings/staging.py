@@ -16,12 +16,12 @@ from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.splits import SPLITS, split_of
 from meli_tasks.stages.files.arrow_columns import integers, texts
 from meli_tasks.stages.files.prefetch import prefetch
+from meli_tasks.stages.hooks import Log
 from meli_tasks.stages.listings.checking import Checked, check
 from meli_tasks.stages.listings.files import open_file
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.reading import read
 from meli_tasks.stages.listings.rows import DATE, Rows, foreign
-from meli_tasks.stages.log import Log
 
 _TEXTS = ("title", "category", "language", "label_quality", "split")
 LISTINGS = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in _TEXTS)])

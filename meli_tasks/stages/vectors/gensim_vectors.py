@@ -16,7 +16,7 @@ from meli_tasks.core.hyperparameters import Embed
 from meli_tasks.core.text.boundaries import BOUNDARIES
 from meli_tasks.core.text.coverage import within
 from meli_tasks.core.text.encoder import FIRST_WORD
-from meli_tasks.stages.log import Log
+from meli_tasks.stages.hooks import Log
 
 SUBWORD_BUCKETS = 100_000  # rows of FastText's hashed character n-grams; its default, 2 M of 100 numbers, takes 800 MB
 # Subwords of 3 and 4 letters and 3 wrong words a right one, where gensim takes 3 to 6 and 5: as good a start for a

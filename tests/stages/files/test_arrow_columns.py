@@ -66,9 +66,10 @@ def test_ingest_does_not_load_pandas(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from meli_tasks.stages import ingest; "
         "from meli_tasks.stages.files import sample_file; "
-        "from meli_tasks.stages.log import SilentLog; folder = Path(sys.argv[1]); "
+        "from meli_tasks.stages.hooks import Hooks; from meli_tasks.core.hyperparameters import Ingest; "
+        "folder = Path(sys.argv[1]); "
         "sample_file.write_sample(folder / 'a.parquet', 5_000, 1, 0.01); "
-        "ingest.run({'source': folder / 'a.parquet'}, folder / 'out', {'min_category_rows': 100}, SilentLog()); "
+        "ingest.run({'source': folder / 'a.parquet'}, folder / 'out', Ingest(min_category_rows=100), Hooks()); "
         "assert not {'pandas', 'torch', 'sklearn', 'polars'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, cwd=Path(__file__).parents[3])

@@ -10,7 +10,7 @@ import pytest
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.stages import train
 from meli_tasks.stages.files.model_files import load_model
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks
 from tests.stages.small_titles import params_of, prepared
 
 
@@ -28,7 +28,7 @@ def test_weights_of_another_model_are_refused(inputs: dict[str, Path], tmp_path:
     folders = [tmp_path / "narrow", tmp_path / "wide"]
     for folder, width in zip(folders, (4, 8), strict=True):
         folder.mkdir()
-        train.run(inputs, folder, params_of(epochs=1, hidden=(width,)), SilentLog())
+        train.run(inputs, folder, params_of(epochs=1, hidden=(width,)), Hooks())
     (folders[0] / "model.safetensors").write_bytes((folders[1] / "model.safetensors").read_bytes())
     with pytest.raises(BadData, match=r"does not fit model\.json"):
         load_model(folders[0])
@@ -36,7 +36,7 @@ def test_weights_of_another_model_are_refused(inputs: dict[str, Path], tmp_path:
 
 @pytest.mark.parametrize("damage", ["other n-grams", "cut short"])
 def test_files_that_do_not_belong_together_are_bad_data(inputs: dict[str, Path], tmp_path: Path, damage: str) -> None:
-    train.run(inputs, tmp_path, params_of(epochs=1, ngram_dimensions=4), SilentLog())
+    train.run(inputs, tmp_path, params_of(epochs=1, ngram_dimensions=4), Hooks())
     weights, described = tmp_path / "model.safetensors", tmp_path / "model.json"
     if damage == "cut short":
         weights.write_bytes(weights.read_bytes()[:-100])

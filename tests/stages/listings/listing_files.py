@@ -12,8 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.stages import ingest
-from meli_tasks.stages.log import SilentLog
+from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.summaries import IngestSummary
 
 Row = dict[str, str | None]
 
@@ -22,8 +24,8 @@ FEW = {"min_category_rows": 1}
 LENIENT = {"min_category_rows": 1, "max_bad_share": 1.0}
 
 
-def run(source: Path, out: Path, params: dict[str, Any] | None = None) -> dict[str, Any]:
-    return ingest.run({"source": source}, out, FEW if params is None else params, SilentLog())
+def run(source: Path, out: Path, params: dict[str, Any] | None = None) -> IngestSummary:
+    return ingest.run({"source": source}, out, Ingest.model_validate(FEW if params is None else params), Hooks())
 
 
 def listings(out: Path) -> list[Row]:

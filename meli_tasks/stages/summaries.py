@@ -1,0 +1,145 @@
+"""What each stage returns: the numbers of its manifest's `summary`, one frozen type a stage.
+
+The runner writes them as JSON and `Manifest.read_summary` reads them back. Fields that a later version adds are
+ignored, and a field that an earlier version did not write has a default, so every stored manifest stays readable.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Summary(BaseModel):
+    """Base of the summaries."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class RareCategories(Summary):
+    """The categories with fewer rows than `min_category_rows`, whose rows are excluded."""
+
+    rows: int = 0
+    categories: int = 0
+    largest: dict[str, int] = Field(default_factory=dict, description="rows of the largest of them, by category")
+
+
+class IngestSummary(Summary):
+    """What ingest read, and what it kept."""
+
+    rows: int = Field(description="listings written")
+    source_rows: int = Field(0, description="rows read from the source")
+    bad_rows: int = Field(0, description="rows in quarantine")
+    bad_by_reason: dict[str, int] = Field(default_factory=dict)
+    unwanted: dict[str, int] = Field(default_factory=dict, description="rows excluded, by the parameter that did it")
+    categories: int = 0
+    smallest_category: int = Field(0, description="rows of the smallest category")
+    largest_category: int = Field(0, description="rows of the largest category")
+    set_aside: RareCategories = RareCategories()
+    languages: dict[str, int] = Field(default_factory=dict, description="rows by language")
+    label_qualities: dict[str, int] = Field(default_factory=dict, description="rows by label quality")
+    splits: dict[str, int] = Field(default_factory=dict, description="rows by split")
+    splits_from: str = Field("", description="where the splits come from")
+    fingerprint: str = Field("", description="SHA-256 of the listings, whatever files they came in")
+
+
+class UnseenCategories(Summary):
+    """Validation titles that are left out because no training title has their category."""
+
+    titles: int = 0
+    categories: int = 0
+    first: tuple[str, ...] = Field((), description="the first few of these categories by name")
+
+
+class PreprocessSummary(Summary):
+    """What preprocess encoded; mappings are by split."""
+
+    titles: dict[str, int] = Field(default_factory=dict)
+    categories: int = 0
+    words: int = Field(0, description="words in the vocabulary")
+    ngrams: int = 0
+    words_per_title: float = 0.0
+    empty_share: dict[str, float] = Field(default_factory=dict, description="fraction of titles without any word")
+    unknown_share: dict[str, float] = Field(
+        default_factory=dict, description="fraction of words that are not in the vocabulary"
+    )
+    unseen_categories: UnseenCategories = UnseenCategories()
+
+
+class Coverage(Summary):
+    """The fraction of words that have a vector."""
+
+    words: float = Field(description="of the training titles' corpus tokens")
+    vocabulary: float = Field(description="of the vocabulary, each word counted a single time")
+
+
+class EmbedSummary(Summary):
+    """Which word vectors embed wrote."""
+
+    method: str
+    words: int
+    dimensions: int
+    coverage: Coverage
+    uncovered: dict[str, int] = Field(
+        default_factory=dict, description="the most frequent words without a vector, with their occurrences"
+    )
+
+
+class TrainSummary(Summary):
+    """The epoch whose weights became the model, and how the training run ended."""
+
+    kept_epoch: int = 0
+    validation_balanced_accuracy: float = 0.0
+    validation_loss: float = 0.0
+    train_loss: float = 0.0
+    epochs_run: int = 0
+    parameters: int = Field(0, description="numbers that the network holds")
+    trained_parameters: int = Field(0, description="numbers that training may change")
+    batch_size_used: int = Field(0, description="smaller than the parameter if a GPU ran out of memory")
+    stopped_by: str = Field("", description="who requested the stop, and when; empty if nobody did")
+
+
+class EnsembleSummary(Summary):
+    """The members with their weights, and whether the validation titles let the ensemble be a candidate."""
+
+    offered: bool = Field(False, description="whether the ensemble was written as a model")
+    reason: str = ""
+    weights: dict[str, float] = Field(default_factory=dict, description="by member; they add up to 1")
+    sharpness: dict[str, float] = Field(default_factory=dict, description="inverse temperature by member")
+    validation_balanced_accuracy: float = 0.0
+    gain: float = Field(0.0, description="in balanced accuracy over the best member")
+    probability_worse: float = Field(1.0, description="bootstrap probability that the best member is better")
+    best_member: str = ""
+    models: dict[str, float] = Field(default_factory=dict, description="balanced accuracy of every model, by label")
+    validation_titles: int = 0
+    unknown_titles: int = Field(0, description="validation titles left out, as no model knows their category")
+
+
+class EvaluateSummary(Summary):
+    """The balanced accuracy of every model on the test titles, by label."""
+
+    test_titles: int = 0
+    test_categories: int = 0
+    balanced_accuracy: dict[str, float] = Field(default_factory=dict)
+
+
+class Gate(Summary):
+    """One condition that a challenger must meet: the observed value, and the limit that it is compared with."""
+
+    name: str
+    passed: bool
+    seen: float | None = None
+    limit: float
+    detail: str = ""
+
+
+class PromoteSummary(Summary):
+    """Whether a challenger replaces the champion, and why. Labels are those of the evaluation."""
+
+    promoted: str | None = None
+    champion: str | None = None
+    challenger: str | None = None
+    reason: str = ""
+    gain: float | None = None
+    gain_interval: tuple[float, float] | None = None
+    probability: float | None = None
+    gates: tuple[Gate, ...] = ()
