@@ -1,1 +1,1 @@
-"""What the project is measured by: `make bench`, told in docs/benchmarks.md."""
+"""The project's benchmarks, run by `make bench` and described in docs/benchmarks.md."""

@@ -1,8 +1,7 @@
-"""Part `default`: everything from a CSV to a model of the default set, in processor seconds, stage by stage; and all
-of it for the fast one.
+"""Part `default`: CPU time from a CSV to a model, stage by stage, of the default set and of the fast one.
 
-One process runs a set's stages one after the other; its total counts Python's start and every import. Scoring the model
-on the test titles is not part of it and runs apart.
+One process runs all stages of a set; its total includes Python's start and every import. Scoring the model on the test
+titles is not included and runs in another process.
 """
 
 from __future__ import annotations
@@ -10,51 +9,50 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.apart import run_apart
 from benchmarks.figures import Figure, Options, at_least, at_most
-from benchmarks.steps import Steps, titles_file, told
-from meli_tasks.sets import catalog as named_sets
+from benchmarks.isolated import run_isolated
+from benchmarks.steps import Overrides, Steps, titles_file, titles_note
+from meli_tasks.sets import catalog
 
 SETS = ("mlp", "mlp_fast")
 CPU_SECONDS = 60.0
 ACCURACY = 0.945
 
 
-def overrides(small: bool) -> dict[str, Any]:
-    """What makes a default set's stages end in seconds."""
+def overrides(small: bool) -> Overrides:
+    """Overrides with which the stages of a default set end in seconds; none unless `small`."""
     return {"preprocess.max_ngrams": 2_000, "embed.epochs": 1, "train.epochs": 1} if small else {}
 
 
 def from_csv(work: str, source: str, name: str, small: bool) -> dict[str, Any]:
-    """The stages' costs by name, and the model's folder."""
+    """Runs all stages of a set; returns their costs by name and the model's folder, as JSON."""
     steps = Steps(Path(work), Path(source))
-    model = steps.train(named_sets.resolve(name, overrides(small)))
+    model = steps.train(catalog.resolve(name, overrides(small)))
     return {"costs": steps.costs, "model": str(model)}
 
 
 def score(work: str, source: str, model: str) -> float:
-    """Balanced accuracy on the test titles."""
-    found: float = Steps(Path(work), Path(source)).scores({"model": Path(model)})["model"]["balanced_accuracy"]
-    return found
+    """Balanced accuracy of a model on the test titles."""
+    return Steps(Path(work), Path(source)).test_accuracies({"model": Path(model)})["model"]
 
 
 def run(options: Options) -> list[Figure]:
-    """Processor seconds of each set's stages and of all, peak memory, and the model's balanced accuracy."""
-    return [figure for name in SETS for figure in _measured(name, options)]
+    """CPU time of each stage and of the whole, peak memory, and balanced accuracy, for each set."""
+    return [figure for name in SETS for figure in _figures(name, options)]
 
 
-def _measured(name: str, options: Options) -> list[Figure]:
-    source = titles_file(options)
-    where = {"work": str(options.work / name), "source": str(source)}
-    asked = {**where, "name": name, "small": options.small}
-    found, cost = run_apart("benchmarks.bench_default:from_csv", asked, options.threads)
-    accuracy, _ = run_apart("benchmarks.bench_default:score", {**where, "model": found["model"]}, options.threads)
-    of_stages = sum(cpu for _, cpu in found["costs"].values())
+def _figures(name: str, options: Options) -> list[Figure]:
+    where = {"work": str(options.work / name), "source": str(titles_file(options))}
+    arguments = {**where, "name": name, "small": options.small}
+    made, cost = run_isolated("benchmarks.bench_default:from_csv", arguments, options.threads)
+    accuracy, _ = run_isolated("benchmarks.bench_default:score", {**where, "model": made["model"]}, options.threads)
+    of_stages = sum(cpu for _, cpu in made["costs"].values())
     stages = [
-        Figure(f"`{name}`: {stage}", cpu, "CPU-s", note=f"{seconds:.1f} s by the clock")
-        for stage, (seconds, cpu) in found["costs"].items()
+        Figure(f"`{name}`: {stage}", cpu, "CPU-s", note=f"wall time {seconds:.1f} s")
+        for stage, (seconds, cpu) in made["costs"].items()
     ]
-    note = f"{told(options)}; {cost.cpu_seconds - of_stages:.1f} CPU-s of it are Python's start and imports"
+    starting = cost.cpu_seconds - of_stages
+    note = f"{titles_note(options)}; includes {starting:.1f} CPU-s for Python's start and imports"
     return [
         *stages,
         Figure(f"`{name}` from CSV to model", cost.cpu_seconds, "CPU-s", target=at_most(CPU_SECONDS), note=note),

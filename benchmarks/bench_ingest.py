@@ -1,7 +1,7 @@
-"""Part `ingest`: rows a second of processor time that ingest reads, checks and deals, beside a plain reader.
+"""Part `ingest`: rows per CPU second that ingest reads, checks and splits, compared with a plain reader.
 
-The source is the sample, written as gzipped CSV, JSON Lines and Parquet. The baseline reads the same file with
-Python's own modules (Parquet: pyarrow, into Python's values) and does nothing with the rows.
+The source is the generated sample, written as gzipped CSV, JSON Lines and Parquet. The baseline reads the same file
+with Python's own modules (Parquet: pyarrow, into Python values) and discards the rows.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from benchmarks.apart import Clock
 from benchmarks.figures import Figure, Options
+from benchmarks.isolated import Clock
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.sample.generator import COLUMNS, sample
 from meli_tasks.stages import ingest
@@ -29,7 +29,7 @@ ROUNDS = 3
 
 
 def write_sources(folder: Path, rows: int) -> list[Path]:
-    """The sample in three formats."""
+    """Writes the sample in three formats."""
     csv_path, json_path, parquet_path = (folder / f"titles.{kind}" for kind in ("csv.gz", "jsonl.gz", "parquet"))
     write_sample(parquet_path, rows, 1, 0.01)
     with (
@@ -45,8 +45,8 @@ def write_sources(folder: Path, rows: int) -> list[Path]:
     return [csv_path, json_path, parquet_path]
 
 
-def plainly(path: Path) -> None:
-    """The rows of a file, read and dropped."""
+def read_plainly(path: Path) -> None:
+    """Reads the rows of a file and discards them."""
     if path.suffix == ".parquet":
         for batch in pq.ParquetFile(path).iter_batches():
             batch.to_pylist()
@@ -56,30 +56,30 @@ def plainly(path: Path) -> None:
             pass
 
 
-def ingested(path: Path) -> None:
-    """The stage, whole."""
+def run_ingest(path: Path) -> None:
+    """Runs the whole stage."""
     with tempfile.TemporaryDirectory(dir=path.parent) as out:
         ingest.run({"source": path}, Path(out), Ingest(), Hooks())
 
 
 def rate(work: Callable[[Path], None], path: Path, rows: int) -> tuple[float, float]:
-    """Rows a second by the clock and of processor time, the best of some rounds."""
-    seen = []
+    """Rows per second of wall time and of CPU time, each the best of several rounds."""
+    times = []
     for _ in range(ROUNDS):
         clock = Clock()
         work(path)
-        seen.append(clock.read())
-    return rows / min(seconds for seconds, _ in seen), rows / min(cpu_seconds for _, cpu_seconds in seen)
+        times.append(clock.read())
+    return rows / min(seconds for seconds, _ in times), rows / min(cpu_seconds for _, cpu_seconds in times)
 
 
 def run(options: Options) -> list[Figure]:
-    """One figure for each size and format."""
+    """One figure per size and format."""
     figures = []
     for rows in options.rows or (SMALL_ROWS if options.small else ROWS,):
         folder = options.work / str(rows)
         folder.mkdir(parents=True)
         for path in write_sources(folder, rows):
-            (by_clock, ours), (_, theirs) = rate(ingested, path, rows), rate(plainly, path, rows)
-            name, note = f"{rows:,} rows, {path.name.partition('.')[2]}", f"{by_clock:,.0f} rows/s by the clock"
+            (wall_rate, ours), (_, theirs) = rate(run_ingest, path, rows), rate(read_plainly, path, rows)
+            name, note = f"{rows:,} rows, {path.name.partition('.')[2]}", f"{wall_rate:,.0f} rows/s of wall time"
             figures.append(Figure(name, ours, "rows/CPU-s", baseline=theirs, note=note))
     return figures

@@ -1,10 +1,11 @@
-"""Part `preprocess`: titles to arrays against the lab's functions, tokens identical; and CSV.gz to arrays as rows grow.
+"""Part `preprocess`: titles to arrays compared with the lab's functions, and CSV.gz to arrays as rows grow.
 
     python -m benchmarks preprocess --rows 50000,500000,5000000,20000000
 
-The lab's functions, told anew: gensim's filters, NLTK's word_tokenize, stop words and short words dropped, title by
-title, with the packages it used. Where NLTK is not installed (`pip install nltk`; it needs none of its data here), what
-was recorded of them on another machine stands in, and the figure says so.
+The lab's functions are reimplemented with the packages that it used: gensim's filters and NLTK's word_tokenize, then
+stop words and short words dropped, title by title. Both sides must produce identical tokens. If NLTK is not installed
+(`pip install nltk`; none of its data is needed here), a rate recorded on another machine is used instead, and the
+figure says so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,61 +21,58 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from gensim.parsing import preprocessing as gensim_filters
+from numpy.typing import NDArray
 
-from benchmarks.apart import Clock, run_apart
-from benchmarks.figures import Figure, Options, at_least, at_most
+from benchmarks.figures import Figure, Options, Target, at_least, at_most
+from benchmarks.isolated import Clock, Cost, run_isolated
 from benchmarks.listings import read
-from benchmarks.steps import Steps, titles_file, told
-from meli_tasks.core.hyperparameters import Ingest, Preprocess
+from benchmarks.steps import Step, Steps, titles_file, titles_note
+from meli_tasks.core.hyperparameters import Preprocess
 from meli_tasks.core.sample.generator import sample
 from meli_tasks.core.text.stop_words import SPANISH
-from meli_tasks.stages import STAGES
 from meli_tasks.stages.encoding.title_arrays import ROWS_A_BATCH
 from meli_tasks.stages.encoding.word_numbers import WordNumbers, pieces_of
 from meli_tasks.stages.files.prefetch import prefetch
-from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.summaries import PreprocessSummary
 
 RECORDED_TITLES_PER_SECOND = 7_300
 TITLES_OF_THE_LAB = 20_000
 GENERATED_TITLES = 500_000
-TIMES = 3
+ROUNDS = 3
 ROWS = (50_000, 500_000)
 SMALL_ROWS = (2_000, 4_000)
 TITLES_AT_ONCE = 50_000
-"""What ingest puts into a row group, and preprocess reads at once."""
+"""The size of a row group of ingest, which preprocess reads at a time."""
 FULL_ROWS = 20_000_000
 FULL_SECONDS, FULL_MEGABYTES = 360, 4_000
 
 
 def lab_words(title: str) -> list[str]:
-    """The words of one title, by the lab's functions."""
+    """The words of one title according to the lab's functions."""
     from nltk.tokenize import word_tokenize
 
     text = gensim_filters.strip_tags(title.lower())
     text = gensim_filters.strip_numeric(gensim_filters.strip_punctuation(text))
-    # One line: no sentence has an end once punctuation is gone.
+    # One line: without punctuation no sentence ends.
     return [word for word in word_tokenize(text, preserve_line=True) if word not in SPANISH and len(word) >= 3]
 
 
-def our_words(titles: pa.StringArray) -> list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], WordNumbers]]:
-    """The stage's own way from titles to numbers of words, batch by batch."""
+def our_words(titles: pa.StringArray) -> list[tuple[NDArray[Any], NDArray[Any], WordNumbers]]:
+    """The stage's own way from titles to word numbers, batch by batch."""
     numbers = WordNumbers("lab", max(ROWS_A_BATCH, 1))
     batches = (titles.slice(low, TITLES_AT_ONCE) for low in range(0, len(titles), TITLES_AT_ONCE))
     cut = (pieces_of(pa.concat_arrays([batch]), "lab") for batch in batches)
     return [(*numbers.encode(pieces), numbers) for pieces in prefetch(cut)]
 
 
-def rate(work: Callable[[], object], titles: int) -> dict[str, float]:
-    """Titles a second by the clock and of processor time, the best of some times."""
-    seen = []
-    for _ in range(TIMES):
+def rate(work: Callable[[], object], titles: int) -> tuple[float, float]:
+    """Titles per second of wall time and of CPU time, each the best of several rounds."""
+    times = []
+    for _ in range(ROUNDS):
         clock = Clock()
         work()
-        seen.append(clock.read())
-    return {
-        "titles_per_second": titles / min(seconds for seconds, _ in seen),
-        "titles_per_cpu_second": titles / min(cpu_seconds for _, cpu_seconds in seen),
-    }
+        times.append(clock.read())
+    return titles / min(seconds for seconds, _ in times), titles / min(cpu_seconds for _, cpu_seconds in times)
 
 
 def identical(titles: list[str]) -> bool:
@@ -84,83 +83,85 @@ def identical(titles: list[str]) -> bool:
     return [words[low:high] for low, high in bounds] == [lab_words(title) for title in titles[:TITLES_AT_ONCE]]
 
 
-def against_the_lab(name: str, titles: list[str], note: str, small: bool) -> list[Figure]:
-    """Our rate over theirs, by the clock and by processor time."""
+def compare_with_lab(name: str, titles: list[str], note: str, small: bool) -> list[Figure]:
+    """Our rate over the lab's, in wall time and in CPU time."""
     some = titles[: 500 if small else TITLES_OF_THE_LAB]
-    theirs = dict.fromkeys(("titles_per_second", "titles_per_cpu_second"), float(RECORDED_TITLES_PER_SECOND))
-    told_how = f"{note}; NLTK is not installed: its rate as recorded on another machine, its tokens not compared"
+    theirs = (float(RECORDED_TITLES_PER_SECOND), float(RECORDED_TITLES_PER_SECOND))
+    how = "NLTK is not installed: the lab's rate was recorded on another machine, tokens not compared"
     if importlib.util.find_spec("nltk"):
         if not identical(some):
-            raise AssertionError("the lab's functions find other words than tokenizer 'lab'")
+            raise AssertionError("the lab's functions find other words than the tokenizer 'lab'")
         theirs = rate(lambda: [lab_words(title) for title in some], len(some))
-        told_how = f"{note}; tokens identical, compared on {len(some):,} titles"
+        how = f"tokens identical, compared on {len(some):,} titles"
     column = pa.array(titles, pa.string())
     ours = rate(lambda: our_words(column), len(titles))
+    targets: tuple[Target | None, ...] = (at_least(100, "ratio"), None)
     return [
-        Figure(f"{name}: lab words to arrays", ours[key], unit, theirs[key], target=target, note=told_how)
-        for key, unit, target in (
-            ("titles_per_second", "titles/s", at_least(100, "ratio")),
-            ("titles_per_cpu_second", "titles/CPU-s", None),
-        )
+        Figure(f"{name}: lab words to arrays", our_rate, unit, their_rate, target=target, note=f"{note}; {how}")
+        for our_rate, their_rate, unit, target in zip(ours, theirs, ("titles/s", "titles/CPU-s"), targets, strict=True)
     ]
 
 
 def csv_to_arrays(source: str, work: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Ingest and preprocess in this process: seconds and processor seconds of each, titles and words."""
-    found: dict[str, Any] = {}
-    clock = Clock()
-    for name, inputs, given in (
-        ("ingest", {"source": Path(source)}, Ingest()),
-        ("preprocess", {"ingest": Path(work) / "ingest"}, Preprocess.model_validate(params)),
-    ):
-        (Path(work) / name).mkdir(parents=True)
-        summary = STAGES[name].load().run(inputs, Path(work) / name, given, Hooks())
-        seconds, cpu_seconds = clock.read()
-        found[name] = {"seconds": seconds, "cpu_seconds": cpu_seconds}
-        clock = Clock()
-    return found | summary.model_dump(include={"titles", "words", "ngrams"})
+    """Runs ingest and preprocess in this process; returns their costs by name, and the titles per split."""
+    steps = Steps(Path(work), Path(source))
+    prepared = steps.run("preprocess", {"ingest": steps.listings}, Preprocess.model_validate(params))
+    return {"costs": steps.costs, "titles": PreprocessSummary.model_validate(Step.read(prepared).summary).titles}
 
 
-def grown(options: Options, rows: int) -> dict[str, Any]:
-    """One size: what the whole way took, in a process of its own."""
+@dataclass(frozen=True)
+class Growth:
+    """What one size took: the whole process, (seconds, CPU seconds) per stage, and the titles per split."""
+
+    cost: Cost
+    stages: dict[str, tuple[float, float]]
+    titles: dict[str, int]
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time of the stages, without Python's start and imports."""
+        return sum(cpu for _, cpu in self.stages.values())
+
+
+def measure(options: Options, rows: int) -> Growth:
+    """Runs one size in its own process."""
     work = options.work / str(rows)
     work.mkdir(parents=True)
     source = str(work / "titles.csv.gz")
-    run_apart("benchmarks.bench_growth:write_titles", {"path": source, "rows": rows}, options.threads)
-    asked = {"source": source, "work": str(work), "params": Preprocess().model_dump(mode="json")}
-    found, cost = run_apart("benchmarks.bench_preprocess:csv_to_arrays", asked, options.threads)
-    return {**found, **cost.to_json()}
+    run_isolated("benchmarks.bench_growth:write_titles", {"path": source, "rows": rows}, options.threads)
+    arguments = {"source": source, "work": str(work), "params": Preprocess().model_dump(mode="json")}
+    result, cost = run_isolated("benchmarks.bench_preprocess:csv_to_arrays", arguments, options.threads)
+    return Growth(cost, result["costs"], result["titles"])
 
 
-def figures_of(rows: int, seen: dict[str, Any]) -> list[Figure]:
-    """Seconds and peak at one size; the target is that of 20 M rows."""
-    stages = ", ".join(f"{name} {seen[name]['cpu_seconds']:.1f} CPU-s" for name in ("ingest", "preprocess"))
-    note = f"{rows / seen['seconds']:,.0f} rows/s, {rows / seen['cpu_seconds']:,.0f} rows/CPU-s; {stages}"
+def figures_of(rows: int, growth: Growth) -> list[Figure]:
+    """Wall time and peak memory at one size; 20 million rows have a target."""
+    cost = growth.cost
+    stages = ", ".join(f"{name} {cpu:.1f} CPU-s" for name, (_, cpu) in growth.stages.items())
+    note = f"{rows / cost.seconds:,.0f} rows/s, {rows / cost.cpu_seconds:,.0f} rows/CPU-s; {stages}"
     seconds, megabytes = (at_most(FULL_SECONDS), at_most(FULL_MEGABYTES)) if rows >= FULL_ROWS else (None, None)
     return [
-        Figure(f"{rows:,} rows, CSV.gz to arrays", seen["seconds"], "s", target=seconds, note=note),
-        Figure(f"{rows:,} rows: peak memory", seen["peak_megabytes"], "MB", target=megabytes),
+        Figure(f"{rows:,} rows, CSV.gz to arrays", cost.seconds, "s", target=seconds, note=note),
+        Figure(f"{rows:,} rows: peak memory", cost.peak_megabytes, "MB", target=megabytes),
     ]
 
 
 def run(options: Options) -> list[Figure]:
-    """The ratio on the source's titles and on generated ones, then each size; growth.json."""
+    """The ratio on the source's titles and on generated ones, then each size; writes csv_to_arrays.json."""
     steps = Steps(options.work, titles_file(options))
     titles = read(steps.listings, "train").titles
-    figures = against_the_lab(f"{len(titles):,} titles", titles, told(options), options.small)
+    figures = compare_with_lab(f"{len(titles):,} titles", titles, titles_note(options), options.small)
     rows = SMALL_ROWS[0] if options.small else GENERATED_TITLES
     generated = [title for chunk in sample(rows) for title in chunk["title"]]
-    figures += against_the_lab(f"{rows:,} generated titles", generated, "generated", options.small)
+    figures += compare_with_lab(f"{rows:,} generated titles", generated, "generated", options.small)
     sizes = options.rows or (SMALL_ROWS if options.small else ROWS)
-    seen = {rows: grown(options, rows) for rows in sorted(sizes)}
-    (options.out / "csv_to_arrays.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
-    figures += [figure for rows, cost in seen.items() for figure in figures_of(rows, cost)]
-    least, most = min(seen), max(seen)
+    by_size = {rows: measure(options, rows) for rows in sorted(sizes)}
+    stored = {rows: asdict(growth) for rows, growth in by_size.items()}
+    (options.out / "csv_to_arrays.json").write_text(json.dumps(stored, indent=1), encoding="utf-8")
+    figures += [figure for rows, growth in by_size.items() for figure in figures_of(rows, growth)]
+    least, most = min(by_size), max(by_size)
     if most > least:
-        each = {
-            rows: sum(seen[rows][stage]["cpu_seconds"] for stage in ("ingest", "preprocess")) / rows * 1e6
-            for rows in (least, most)
-        }
-        name = f"a million rows, at {most:,} against at {least:,}"
-        figures.append(Figure(name, each[most], "CPU-s", baseline=each[least], note="a ratio of 1 is linear"))
+        each = {rows: by_size[rows].cpu_seconds / rows * 1e6 for rows in (least, most)}
+        name = f"cost per million rows: {most:,} rows compared with {least:,}"
+        figures.append(Figure(name, each[most], "CPU-s", baseline=each[least], note="a ratio of 1 is linear growth"))
     return figures

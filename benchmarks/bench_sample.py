@@ -1,7 +1,7 @@
-"""Part `sample`: rows a second of the sample's generator, in processor time of one core, beside a plain baseline.
+"""Part `sample`: rows per CPU second of the sample generator, on one core, compared with a plain baseline.
 
-The baseline makes the cheapest titles there could be: six random words of one list, joined. Ratios travel between
-machines, rates do not.
+The baseline makes the cheapest titles possible: six random words of one list, joined. Ratios hold across machines,
+rates do not.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ ROUNDS = 3
 
 
 def plain(rows: int) -> int:
-    """Titles of six random words, with the random module."""
+    """Makes titles of six random words with the random module."""
     choose = random.Random(1).choices
     return sum(bool(" ".join(choose(WORDS, k=6))) for _ in range(rows))
 
 
 def generated(rows: int) -> int:
-    """The sample's rows."""
+    """Makes the rows of the sample."""
     return sum(len(chunk["title"]) for chunk in sample(rows))
 
 
 def rate(make: Callable[[int], int], rows: int) -> float:
-    """The best of some rounds, in rows a second of processor time."""
+    """Rows per CPU second, the best of several rounds."""
     best = float("inf")
     for _ in range(ROUNDS):
         start = time.process_time()
         if (made := make(rows)) != rows:
-            raise RuntimeError(f"{make.__name__} made {made} rows of {rows}")
+            raise RuntimeError(f"{make.__name__} made {made} rows instead of {rows}")
         best = min(best, time.process_time() - start)
     return rows / best
 
 
 def run(options: Options) -> list[Figure]:
-    """One figure for each size."""
+    """One figure per size."""
     generated(1)
     sizes = options.rows or (SMALL_ROWS if options.small else ROWS,)
     return [

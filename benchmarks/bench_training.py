@@ -1,11 +1,11 @@
-"""Training titles a second of the lab's MLP and CNN, in this project's loop and in one that works as the lab's did.
+"""Part `training`: titles per second of the lab's MLP and CNN, in this project's loop and in one like the lab's.
 
     python -m benchmarks.bench_training --architecture mlp --rows 200000 --threads 2
 
 Both loops train the lab's own set (mlp_1, cnn_1: frozen vectors of 300 dimensions, batches of 128, Adam) on the same
-generated rows, in turn, in one process; ours also in bfloat16 and in larger batches. The rows have the word statistics
-of real titles: 5.6 words a title, and in 128 titles 0.87 distinct words a word, in 1,024 titles 0.57. Neither side
-measures a validation split.
+generated rows, alternately, in one process; ours also in bfloat16 and in larger batches. The rows have the word
+statistics of real titles: 5.6 words per title, of which 0.87 are distinct in 128 titles and 0.57 in 1,024. Neither side
+evaluates a validation split.
 """
 
 from __future__ import annotations
@@ -47,49 +47,49 @@ VARIANTS: dict[str, dict[str, str | int]] = {
     "bfloat16, batches of 1,024": {"precision": "bfloat16", "batch_size": 1_024},
     "bfloat16, batches of 4,096": {"precision": "bfloat16", "batch_size": 4_096},
 }
-"""The lab's loop is float32 in batches of 128; larger batches spread a step's fixed cost over more titles."""
+"""The lab's loop uses float32 and batches of 128; larger batches spread the fixed cost of a step over more titles."""
 
 WORDS, CATEGORIES = 50_000, 632
 # Fitted to the Spanish titles of the challenge, in the lab's tokens.
-LENGTH_SHARES = (0.0, 0.005, 0.038, 0.086, 0.13, 0.188, 0.239, 0.201, 0.092, 0.019, 0.002)
+LENGTH_FRACTIONS = (0.0, 0.005, 0.038, 0.086, 0.13, 0.188, 0.239, 0.201, 0.092, 0.019, 0.002)
 ZIPF_EXPONENT, ZIPF_SHIFT = 1.2, 120.0
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Generated titles: token ids from 2 (0 pads, 1 is unknown), offsets, categories."""
+    """Generated titles: token ids from 2 (0 is padding, 1 unknown), offsets, categories."""
 
     tokens: NDArray[np.int32]
     offsets: NDArray[np.int64]
     labels: NDArray[np.int32]
 
     def titles(self) -> EncodedTitles:
-        """As the training stage has them."""
+        """The titles as the train stage holds them."""
         return EncodedTitles.from_arrays((self.tokens, self.offsets), WORDS + 2, labels=self.labels)
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Titles a second by the clock and a second of processor time."""
+    """Titles per second of wall time and of CPU time."""
 
-    clock: float
-    processor: float
+    wall: float
+    cpu: float
 
 
 def generated_rows(count: int, seed: int = 1) -> Rows:
-    """Titles with the lengths and the word frequencies of real ones; the first word decides the category."""
+    """Titles with the lengths and word frequencies of real ones; the first word determines the category."""
     random = np.random.default_rng(seed)
-    shares = np.array(LENGTH_SHARES)
-    lengths = random.choice(len(shares), size=count, p=shares / shares.sum())
+    fractions = np.array(LENGTH_FRACTIONS)
+    lengths = random.choice(len(fractions), size=count, p=fractions / fractions.sum())
     frequency = (np.arange(1, WORDS + 1) + ZIPF_SHIFT) ** -ZIPF_EXPONENT
-    tokens = 2 + np.searchsorted(np.cumsum(frequency / frequency.sum()), random.random(int(lengths.sum())))
-    tokens = np.minimum(tokens, WORDS + 1).astype(np.int32)
+    words = np.searchsorted(np.cumsum(frequency / frequency.sum()), random.random(int(lengths.sum())))
+    tokens: NDArray[np.int32] = np.minimum(words + 2, WORDS + 1).astype(np.int32)
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     return Rows(tokens, offsets, (tokens[offsets[:-1]] % CATEGORIES).astype(np.int32))
 
 
 def write_lines(rows: Rows, path: Path) -> None:
-    """The rows as the lab's loader reads them."""
+    """Writes the rows in the format that the lab's loader reads."""
     with gzip.open(path, "wt", compresslevel=3, encoding="utf-8") as file:
         for row, target in enumerate(rows.labels.tolist()):
             ids = rows.tokens[rows.offsets[row] : rows.offsets[row + 1]].tolist()
@@ -97,7 +97,7 @@ def write_lines(rows: Rows, path: Path) -> None:
 
 
 def lab_work(path: Path, params: Train, vectors: torch.Tensor) -> Callable[[], None]:
-    """One epoch of the baseline."""
+    """A function that trains the baseline for one epoch."""
     torch.manual_seed(params.seed)
     network = {"mlp": LabMLP, "cnn": LabCNN}[params.architecture](params, vectors, CATEGORIES)
     shortest = max(params.filter_lengths) if params.architecture == "cnn" else 1
@@ -109,7 +109,7 @@ def lab_work(path: Path, params: Train, vectors: torch.Tensor) -> Callable[[], N
 
 
 def our_work(rows: Rows, params: Train, vectors: torch.Tensor) -> Callable[[], None]:
-    """The set's epochs in this project's loop, with all that it makes ready before the first."""
+    """A function that trains the set's epochs in this project's loop, including its preparations."""
     titles, few = rows.titles(), generated_rows(32, seed=2).titles()
 
     def work() -> None:
@@ -122,19 +122,19 @@ def our_work(rows: Rows, params: Train, vectors: torch.Tensor) -> Callable[[], N
 
 
 def rate_of(work: Callable[[], None], titles: int) -> Rate:
-    """One run of it."""
-    clock, processor = time.perf_counter(), time.process_time()
+    """Runs `work` and returns its rate."""
+    start, cpu_start = time.perf_counter(), time.process_time()
     work()
-    return Rate(titles / (time.perf_counter() - clock), titles / (time.process_time() - processor))
+    return Rate(titles / (time.perf_counter() - start), titles / (time.process_time() - cpu_start))
 
 
-def middle(rates: Sequence[Rate]) -> Rate:
-    """The median by each clock."""
-    return Rate(statistics.median(rate.clock for rate in rates), statistics.median(rate.processor for rate in rates))
+def median(rates: Sequence[Rate]) -> Rate:
+    """The median of either rate."""
+    return Rate(statistics.median(rate.wall for rate in rates), statistics.median(rate.cpu for rate in rates))
 
 
 def measure(architecture: Architecture, count: int, rounds: int, folder: Path) -> list[Figure]:
-    """The lab's loop and the variants of ours in turn, `rounds` times."""
+    """Runs the lab's loop and the variants of ours alternately, `rounds` times."""
     params = named_sets.load(SETS[architecture]).train
     vectors = torch.randn(WORDS + 2, 300, generator=torch.Generator().manual_seed(1))
     vectors[0] = 0
@@ -148,19 +148,19 @@ def measure(architecture: Architecture, count: int, rounds: int, folder: Path) -
     for _ in range(rounds):
         for name, (work, titles) in works.items():
             rates[name].append(rate_of(work, titles))
-    lab = middle(rates.pop("lab"))
+    lab = median(rates.pop("lab"))
     target = at_least(WANTED[architecture], "ratio")
     note = f"{torch.get_num_threads()} threads, {count:,} generated rows"
     figures = []
-    for variant, measured in rates.items():
-        name, ours = f"lab's {architecture.upper()}, training, {variant}", middle(measured)
-        figures.append(Figure(name, ours.clock, "titles/s", lab.clock, target=target, note=note))
-        figures.append(Figure(f"{name}, by processor", ours.processor, "titles/CPU s", lab.processor, note=note))
+    for variant, of_variant in rates.items():
+        name, ours = f"lab's {architecture.upper()}, training, {variant}", median(of_variant)
+        figures.append(Figure(name, ours.wall, "titles/s", lab.wall, target=target, note=note))
+        figures.append(Figure(f"{name}, per CPU second", ours.cpu, "titles/CPU-s", lab.cpu, note=note))
     return figures
 
 
 def run(options: Options, architectures: Sequence[Architecture] = ("mlp", "cnn")) -> list[Figure]:
-    """The part `training` of `make bench`."""
+    """Rates of both architectures."""
     torch.set_num_threads(options.threads)
     figures = []
     for architecture in architectures:
@@ -170,21 +170,21 @@ def run(options: Options, architectures: Sequence[Architecture] = ("mlp", "cnn")
 
 
 def main() -> None:
-    """Measures one architecture or both, prints a line a figure, writes them as JSON where asked."""
+    """Measures one architecture or both, prints one line per figure, and optionally writes them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--architecture", choices=tuple(SETS), action="append", help="both unless named")
-    parser.add_argument("--rows", type=int, default=0, help="generated rows; 0 for the benchmark's own number")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--json", type=Path, help="a file for the figures")
-    asked = parser.parse_args()
+    parser.add_argument("--architecture", choices=tuple(SETS), action="append", help="may be repeated (default: both)")
+    parser.add_argument("--rows", type=int, default=0, help="generated rows (default: 200,000 for mlp, 40,000 for cnn)")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="torch's threads")
+    parser.add_argument("--json", type=Path, help="file to write the figures to")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        options = Options(Path(work), Path(work), rows=(asked.rows,) if asked.rows else (), threads=asked.threads)
-        figures = run(options, asked.architecture or ("mlp", "cnn"))
+        options = Options(Path(work), Path(work), rows=(given.rows,) if given.rows else (), threads=given.threads)
+        figures = run(options, given.architecture or ("mlp", "cnn"))
     for figure in figures:
         ratio = figure.ratio if figure.ratio is not None else math.nan
-        print(f"{figure.name}: {figure.value:,.0f} {figure.unit}, the lab's way {figure.baseline:,.0f}: {ratio:.2f} x")
-    if asked.json:
-        asked.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=1), encoding="utf-8")
+        print(f"{figure.name}: {figure.value:,.0f} {figure.unit}, the lab's loop {figure.baseline:,.0f}: {ratio:.2f} x")
+    if given.json:
+        given.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Part `vectors`: a gzipped word2vec text file of 300 dimensions, by gensim and into the vector vault.
+"""Part `vectors`: loading a gzipped word2vec text file of 300 dimensions, with gensim and with the vector cache.
 
-The file is generated: numbers with six decimals, as the C tool writes them, words of Spanish syllables. Each load has a
-process of its own. Both end with the vectors of the same 50,000 words, half of which the file has; the vault's second
-load finds the array that the first one made. Seconds are the load's, without Python's start and imports; the memory is
-the process's whole peak.
+The file is generated: numbers with six decimals, as the C tool writes them, and words of Spanish syllables. Each load
+runs in its own process. Both end with the vectors of the same 50,000 words, half of which are in the file; the second
+load of the cache finds the array that the first one made. Seconds are those of the load, without Python's start and
+imports; memory is the peak of the whole process.
 
-    python -m benchmarks.bench_vectors --folder F --rows 1000000     # keeps its file in F, for the next time
+    python -m benchmarks.bench_vectors --folder F --rows 1000000     # keeps its file in F for the next time
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.apart import Clock, run_apart
 from benchmarks.figures import Figure, Options, at_least, at_most
+from benchmarks.isolated import Clock, run_isolated
 from meli_tasks import sources
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.execution.vector_cache import VectorVault
@@ -35,7 +35,7 @@ VOCABULARY = 50_000
 SPREAD = 0.08
 DECIMALS = 6
 ROWS_AT_ONCE = 5_000
-GZIP_LEVEL = 6  # gzip's own, which files for download are packed with
+GZIP_LEVEL = 6  # gzip's default, which downloadable files usually have
 SYLLABLES = ["ba", "de", "mi", "no", "lu", "ca", "ro", "ta", "ñe", "cí", "gu", "pra"]
 BEGINNINGS = ["".join(syllables) for syllables in product(SYLLABLES, repeat=4)]
 
@@ -45,7 +45,7 @@ SECOND_SECONDS = 1.0
 
 
 def words_from(first: int, count: int) -> list[str]:
-    """Words by number, each another: four syllables and what is left over in digits."""
+    """Distinct words by number: four syllables, then the rest of the number in digits."""
     return [
         f"{BEGINNINGS[number % len(BEGINNINGS)]}{number // len(BEGINNINGS) or ''}"
         for number in range(first, first + count)
@@ -53,7 +53,7 @@ def words_from(first: int, count: int) -> list[str]:
 
 
 def numbers_as_text(values: NDArray[np.int64]) -> list[bytes]:
-    """Each row (rows, dimensions) of millionths as a line's numbers with a space between them."""
+    """Formats millionths (rows, dimensions) as one line of space-separated numbers per row."""
     rest, digits = np.abs(values).ravel(), np.empty((values.size, DECIMALS + 4), np.uint8)
     digits[:, (0, 2, DECIMALS + 3)] = np.frombuffer(b"-. ", np.uint8)
     for place in range(DECIMALS + 2, 2, -1):
@@ -68,7 +68,7 @@ def numbers_as_text(values: NDArray[np.int64]) -> list[bytes]:
 
 
 def write_file(path: str, rows: int) -> None:
-    """The generated file, under its name only when it is whole."""
+    """Writes the generated file; it gets its name only when it is complete."""
     random, half = np.random.default_rng(1), Path(f"{path}.half")
     with gzip.open(half, "wb", compresslevel=GZIP_LEVEL) as file:
         file.write(f"{rows} {DIMENSIONS}\n".encode())
@@ -81,13 +81,13 @@ def write_file(path: str, rows: int) -> None:
 
 
 def vocabulary(rows: int) -> list[str]:
-    """The words that are wanted: every second one is in the file."""
+    """The words to look up: every second one is in the file."""
     known = np.linspace(0, rows - 1, min(VOCABULARY // 2, rows)).astype(np.int64).tolist()
     return [word for number in known for word in (words_from(number, 1)[0], f"ausente{number}")]
 
 
 def by_gensim(file: str, rows: int, kept: str) -> tuple[float, float]:
-    """(seconds, processor seconds); the rows of the vocabulary go into the file `kept`."""
+    """Loads with gensim and saves the rows of the vocabulary to `kept`; returns (seconds, CPU seconds)."""
     from gensim.models import KeyedVectors
 
     wanted, clock = vocabulary(rows), Clock()
@@ -101,9 +101,9 @@ def by_gensim(file: str, rows: int, kept: str) -> tuple[float, float]:
     return spent
 
 
-def by_vault(file: str, rows: int, cache: str, kept: str) -> dict[str, object]:
-    """What it took to tell the file from others, and then to load it; and how many rows are not gensim's."""
-    import polars  # noqa: F401 - as gensim is, imported before the clock starts
+def by_cache(file: str, rows: int, cache: str, kept: str) -> dict[str, object]:
+    """Loads with the vector cache; returns the times to identify and to load the file, and the rows unlike gensim's."""
+    import polars  # noqa: F401 - imported before the clock starts, as gensim is
 
     settings, wanted = Settings(cache=Path(cache)), vocabulary(rows)
     clock = Clock()
@@ -118,18 +118,18 @@ def by_vault(file: str, rows: int, cache: str, kept: str) -> dict[str, object]:
     return {"identified": identified, "loaded": loaded, "unlike": unlike}
 
 
-def measured(options: Options, rows: int) -> list[Figure]:
-    """Both loads of a file of that many words."""
+def measure(options: Options, rows: int) -> list[Figure]:
+    """Both loads of a file with so many words."""
     file, kept = options.work / f"{rows}x{DIMENSIONS}.txt.gz", options.work / f"gensim{rows}.npy"
     arguments = {"file": str(file), "rows": rows, "kept": str(kept)}
     if not file.exists():
-        run_apart("benchmarks.bench_vectors:write_file", {"path": str(file), "rows": rows}, 1)
-    (seconds, cpu), gensim = run_apart("benchmarks.bench_vectors:by_gensim", arguments, options.threads)
+        run_isolated("benchmarks.bench_vectors:write_file", {"path": str(file), "rows": rows}, 1)
+    (seconds, cpu), gensim = run_isolated("benchmarks.bench_vectors:by_gensim", arguments, options.threads)
     arguments["cache"] = str(options.work / f"cache{rows}")
     (first, first_cost), (second, second_cost) = (
-        run_apart("benchmarks.bench_vectors:by_vault", arguments, options.threads) for _ in range(2)
+        run_isolated("benchmarks.bench_vectors:by_cache", arguments, options.threads) for _ in range(2)
     )
-    name, note = f"{rows:,} x {DIMENSIONS}", "and {:.2f} s, {:.2f} CPU-s to hash the file, once a plan"
+    name, note = f"{rows:,} x {DIMENSIONS}", "and {:.2f} s, {:.2f} CPU-s to hash the file, once per plan"
     own, own_cpu = first["loaded"]
     again, again_cpu = second["loaded"]
     small = f"{again_cpu:.2f} CPU-s; " + note.format(*second["identified"])
@@ -143,7 +143,7 @@ def measured(options: Options, rows: int) -> list[Figure]:
             at_least(FASTER, "ratio"),
             note.format(*first["identified"]),
         ),
-        Figure(f"{name}: first load, processor time", own_cpu, "CPU-s", cpu, cpu / own_cpu),
+        Figure(f"{name}: first load, CPU time", own_cpu, "CPU-s", cpu, cpu / own_cpu),
         Figure(
             f"{name}: first load, peak memory",
             first_cost.peak_megabytes,
@@ -158,19 +158,21 @@ def measured(options: Options, rows: int) -> list[Figure]:
 
 
 def run(options: Options) -> list[Figure]:
-    """First and second load for each size: seconds, processor seconds, peak memory, against gensim."""
+    """First and second load at each size, compared with gensim: wall time, CPU time, peak memory."""
     sizes = (SMALL_ROWS,) if options.small else options.rows or (ROWS,)
-    return [figure for rows in sizes for figure in measured(options, rows)]
+    return [figure for rows in sizes for figure in measure(options, rows)]
 
 
 def main() -> None:
-    """Measures with a file that stays, and prints the figures as JSON."""
+    """Measures with a file that is kept, and prints the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="for the file, made if it is not there, and arrays")
-    parser.add_argument("--rows", type=int, default=ROWS)
-    asked = parser.parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    options = Options(out=asked.folder, work=asked.folder.absolute(), rows=(asked.rows,))
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="for the arrays and the file, which is made if missing"
+    )
+    parser.add_argument("--rows", type=int, default=ROWS, help="words in the file (default: 100,000)")
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    options = Options(out=given.folder, work=given.folder.absolute(), rows=(given.rows,))
     print(json.dumps([figure.to_json() for figure in run(options)], indent=1))
 
 

@@ -1,23 +1,24 @@
-"""What every part of `make bench` is asked and answers: Options in, Figures out.
+"""The interface of a part of `make bench`: it takes Options and returns Figures.
 
 A part is a module of this folder with one function,
 
     def run(options: Options) -> list[Figure]: ...
 
-that measures, prints nothing, writes plots and details under `options.out`, and puts what it needs for a while under
-`options.work`. benchmarks/__main__.py names the parts, runs each in a process of its own, and prints and keeps their
-figures. A part honours `options.small`: the same code on so few rows that it ends in seconds, as its test wants it.
+It prints nothing, writes plots and details to `options.out`, and puts temporary files into `options.work`.
+benchmarks/__main__.py lists the parts, runs each in its own process, and prints and stores the figures. With
+`options.small` a part runs the same code on so few rows that it ends in seconds; its test relies on that.
 
     Figure("MLP, frozen: training", 151_000, "titles/s", baseline=33_000, target=at_least(4, "ratio"))
     Figure("first load", 21.0, "s", baseline=130.0, ratio=130.0 / 21.0, target=at_least(5, "ratio"))
     Figure("single title, p95", 1.9, "ms", target=at_most(5))
     Figure("first load: peak memory", 900, "MB", target=at_most(1_500))
 
-Nothing here fails when a target is missed: it is told.
+A missed target is reported and fails nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,31 +28,35 @@ Of = Literal["value", "ratio"]
 
 @dataclass(frozen=True)
 class Target:
-    """What a figure shall be: its value or its ratio, at least or at most a number."""
+    """The bound that a figure's value or ratio should respect."""
 
     bound: Literal["at least", "at most"]
     number: float
     of: Of
 
-    def reached(self, seen: float) -> bool:
-        """Whether that is on the right side; the number itself is."""
-        return seen >= self.number if self.bound == "at least" else seen <= self.number
+    def reached(self, value: float) -> bool:
+        """Whether `value` is on the right side of the bound; the bound itself is."""
+        return value >= self.number if self.bound == "at least" else value <= self.number
 
 
 def at_least(number: float, of: Of = "value") -> Target:
-    """The more, the better."""
+    """A lower bound."""
     return Target("at least", number, of)
 
 
 def at_most(number: float, of: Of = "value") -> Target:
-    """The less, the better."""
+    """An upper bound."""
     return Target("at most", number, of)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number. `baseline` is in the same unit and from the same run; `ratio` is value / baseline unless
-    given (give it where the less is the better and the target counts how many times better). `note`: a line on how.
+    """One measured number.
+
+    Attributes:
+        baseline: The number to compare with, in the same unit and from the same run.
+        ratio: value / baseline by default. Pass it where less is better and the target counts how many times better.
+        note: One line on how it was measured.
     """
 
     name: str
@@ -66,23 +71,23 @@ class Figure:
         if self.ratio is None and self.baseline:
             object.__setattr__(self, "ratio", self.value / self.baseline)
         if self.target is not None and self.target.of == "ratio" and self.ratio is None:
-            raise ValueError(f"{self.name}: the target is of a ratio, but there is neither a ratio nor a baseline")
+            raise ValueError(f"{self.name}: the target is a ratio, but the figure has neither a ratio nor a baseline")
 
     @property
     def reached(self) -> bool | None:
         """Whether the target is reached; None without a target."""
         if self.target is None:
             return None
-        seen = self.ratio if self.target.of == "ratio" else self.value
-        return self.target.reached(seen) if seen is not None else None
+        value = self.ratio if self.target.of == "ratio" else self.value
+        return self.target.reached(value) if value is not None else None
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, with `reached`."""
+        """All fields, and `reached`."""
         return asdict(self) | {"reached": self.reached}
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Figure:
-        """What `to_json` gave."""
+    def from_json(cls, stored: Mapping[str, Any]) -> Figure:
+        """The inverse of `to_json`."""
         values = {name: value for name, value in stored.items() if name != "reached"}
         target = values["target"]
         return cls(**values | {"target": Target(**target) if target else None})
@@ -90,11 +95,16 @@ class Figure:
 
 @dataclass(frozen=True)
 class Options:
-    """What a part is asked.
+    """What a part is to measure, and where.
 
-    `out`: folder for its plots and details, kept. `work`: folder for its arrays and models, removed after the part.
-    `source`: real titles (CSV.gz), or None: then the generated sample. `rows`: sizes of generated data, the part's own
-    when empty. `threads`: torch's and other libraries'. `small`: seconds instead of minutes, figures worth nothing.
+    Attributes:
+        out: Folder for plots and details, which are kept.
+        work: Folder for arrays and models, removed after the part.
+        source: Real titles (CSV.gz); None for the generated sample.
+        rows: Sizes of generated data; the part's own sizes if empty.
+        seeds: Seeds of the training runs.
+        threads: Threads of torch and the other libraries.
+        small: Seconds instead of minutes; the figures mean nothing.
     """
 
     out: Path
@@ -106,13 +116,13 @@ class Options:
     small: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Paths as text."""
+        """All fields, with paths as text."""
         paths = {"out": str(self.out), "work": str(self.work), "source": str(self.source) if self.source else None}
         return asdict(self) | paths
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Options:
-        """What `to_json` gave."""
+    def from_json(cls, stored: Mapping[str, Any]) -> Options:
+        """The inverse of `to_json`."""
         source = stored["source"]
         paths = {"out": Path(stored["out"]), "work": Path(stored["work"]), "source": Path(source) if source else None}
-        return cls(**stored | paths | {"rows": tuple(stored["rows"]), "seeds": tuple(stored["seeds"])})
+        return cls(**{**stored, **paths, "rows": tuple(stored["rows"]), "seeds": tuple(stored["seeds"])})

@@ -1,4 +1,4 @@
-"""The titles of one split with their categories, as ingest dealt them: every peer sees the same."""
+"""The titles and categories of one split, as ingest assigned it, so that every peer works on the same titles."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Listings:
 
 
 def read(ingested: Path, split: str) -> Listings:
-    """`split`: train, validation or test. `ingested`: the folder that ingest wrote."""
+    """Reads one split (train, validation or test) from the output folder of ingest."""
     table = pq.read_table(
         ingested / "listings.parquet", columns=["title", "category"], filters=[("split", "==", split)]
     )
     return Listings(table["title"].to_pylist(), table["category"].to_pylist())
 
 
-def balanced_accuracy(right: list[str], answered: list[str]) -> float:
-    """The mean recall of the categories in `right`, measured by what measures our models."""
-    names, labels = np.unique(np.array(right), return_inverse=True)
-    correct: NDArray[np.bool_] = np.array(right) == np.array(answered)
+def balanced_accuracy(true: list[str], predicted: list[str]) -> float:
+    """Mean recall over the categories in `true`, computed by the function that scores our models."""
+    names, labels = np.unique(np.array(true), return_inverse=True)
+    correct: NDArray[np.bool_] = np.array(true) == np.array(predicted)
     assert len(names) == labels.max() + 1
     return float(recalls(labels.astype(np.int32), correct).values.mean())

@@ -1,25 +1,24 @@
-"""Results into docs/benchmarks.md: `python -m benchmarks.page .meli/bench/*/results.json`.
+"""Writes results into docs/benchmarks.md: `python -m benchmarks.page .meli/bench/*/results.json`.
 
-Of a part that several files have, the last file's figures are taken. What failed is left out.
+If several files contain a part, the last file counts. Failed parts are left out.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.figures import Figure
-from benchmarks.report import cells
+from benchmarks.machine import Machine
+from benchmarks.report import Outcome, cells, read_results
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 HEADER = ("what", "figure", "baseline", "ratio", "target")
 
 
 def write_between(page: Path, marker: str, text: str) -> None:
-    """Replaces what stands between the marker's two comments."""
+    """Replaces the text between the two comments of a marker."""
     begin, end = f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
     before, found, rest = page.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
@@ -29,33 +28,36 @@ def write_between(page: Path, marker: str, text: str) -> None:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> str:
-    """A Markdown table; the columns from `numbers_from` on stand to the right."""
+    """A Markdown table; columns from index `numbers_from` on are right-aligned."""
     ruled = ["---" if place < numbers_from else "--:" for place in range(len(header))]
     return "\n".join("| " + " | ".join(line) + " |" for line in [header, ruled, *rows])
 
 
-def section(part: dict[str, Any], machine: dict[str, Any]) -> str:
-    """One part: when and where it was measured, and its table."""
-    rows = []
-    for stored in part["figures"]:
-        name, *numbers, target = cells(Figure.from_json(stored))
-        note = f"<br><sub>{stored['note']}</sub>" if stored["note"] else ""
-        rows.append([f"{name}{note}", *numbers, target])
-    load = f"load {machine['load_before']:.1f} before it began"
-    commit = f"commit {machine['commit'][:7] or 'unknown'}{' with changes' if machine['changed_since_commit'] else ''}"
-    where = f"{machine['date'][:10]}, {commit}, {machine['cores']} cores of {machine['processor']}, {load}"
-    threads = part["options"]["threads"]
-    took = f"{threads} thread{'s' if threads > 1 else ''}, {part['cost']['seconds']:,.0f} s"
-    return f"### {part['part']}\n\n{where}; {took}.\n\n{markdown_table(HEADER, rows)}"
+def section(outcome: Outcome, machine: Machine) -> str:
+    """The section of one part: when and on what it was measured, and its table."""
+    load = f"load {machine.load_before:.1f} at the start"
+    changes = " with uncommitted changes" if machine.changed_since_commit else ""
+    commit = f"commit {machine.commit[:7] or 'unknown'}{changes}"
+    where = f"{machine.date[:10]}, {commit}, {machine.cores} cores of {machine.processor}, {load}"
+    threads, seconds = outcome.options.threads, outcome.cost.seconds if outcome.cost else 0.0
+    took = f"{threads} thread{'s' if threads > 1 else ''}, {seconds:,.0f} s"
+    table = markdown_table(HEADER, [_row(figure) for figure in outcome.figures])
+    return f"### {outcome.part}\n\n{where}; {took}.\n\n{table}"
+
+
+def _row(figure: Figure) -> list[str]:
+    name, *numbers, target = cells(figure)
+    note = f"<br><sub>{figure.note}</sub>" if figure.note else ""
+    return [f"{name}{note}", *numbers, target]
 
 
 def main(files: Sequence[str]) -> None:
-    """Writes the sections of all parts that the files hold."""
-    found: dict[str, str] = {}
+    """Writes the sections of all parts in the files."""
+    sections: dict[str, str] = {}
     for file in files:
-        stored = json.loads(Path(file).read_text(encoding="utf-8"))
-        found |= {part["part"]: section(part, stored["machine"]) for part in stored["parts"] if not part["failure"]}
-    write_between(PAGE, "results", "\n\n".join(found.values()))
+        machine, outcomes = read_results(Path(file))
+        sections |= {outcome.part: section(outcome, machine) for outcome in outcomes if not outcome.failure}
+    write_between(PAGE, "results", "\n\n".join(sections.values()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figures as one table and as one JSON file."""
+"""Prints figures as one table and stores them as one JSON file."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.apart import Cost
 from benchmarks.figures import Figure, Options
+from benchmarks.isolated import Cost
+from benchmarks.machine import Machine
 
-UNITS_IN_WHOLE = 100.0
+WHOLE_NUMBERS_FROM = 100.0
 DECIMALS = {"balanced accuracy": 4}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one part: its figures, or how it failed. `cost` is of the whole part; None when it failed."""
+    """The figures of one part, or how it failed. `cost` is that of the whole part; None if it failed."""
 
     part: str
     options: Options
-    figures: Sequence[Figure] = ()
+    figures: tuple[Figure, ...] = ()
     cost: Cost | None = None
     failure: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """All of it."""
+        """All fields."""
         return {
             "part": self.part,
             "options": self.options.to_json(),
@@ -38,19 +39,37 @@ class Outcome:
             "failure": self.failure,
         }
 
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Outcome:
+        """The inverse of `to_json`."""
+        return cls(
+            stored["part"],
+            Options.from_json(stored["options"]),
+            tuple(Figure.from_json(figure) for figure in stored["figures"]),
+            Cost.from_json(stored["cost"]) if stored["cost"] else None,
+            stored["failure"],
+        )
 
-def write_results(path: Path, machine: Mapping[str, Any], outcomes: Sequence[Outcome]) -> None:
-    """The whole run so far, replacing the file at once."""
-    stored = {"machine": dict(machine), "parts": [outcome.to_json() for outcome in outcomes]}
+
+def write_results(path: Path, machine: Machine, outcomes: Sequence[Outcome]) -> None:
+    """Writes the outcomes so far, replacing the file atomically."""
+    stored = {"machine": machine.to_json(), "parts": [outcome.to_json() for outcome in outcomes]}
     half = path.with_suffix(".half")
     half.write_text(json.dumps(stored, indent=1, ensure_ascii=False), encoding="utf-8")
     half.replace(path)
 
 
+def read_results(path: Path) -> tuple[Machine, list[Outcome]]:
+    """Reads what `write_results` wrote."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return Machine.from_json(stored["machine"]), [Outcome.from_json(part) for part in stored["parts"]]
+
+
 def table(outcomes: Sequence[Outcome]) -> Table:
-    """What, figure, baseline, ratio, target; a section a part."""
+    """One table of all figures, with a section per part."""
     small = any(outcome.options.small for outcome in outcomes)
-    made = Table(title=f"make bench{', so small that the figures mean nothing' if small else ''}", title_justify="left")
+    title = f"make bench{' --small: the figures mean nothing' if small else ''}"
+    made = Table(title=title, title_justify="left")
     for column in ("part", "what"):
         made.add_column(column)
     for column in ("figure", "baseline", "ratio"):
@@ -79,7 +98,7 @@ def cells(figure: Figure) -> tuple[str, str, str, str, str]:
 def _number(value: float, unit: str) -> str:
     if unit in DECIMALS:
         return f"{value:.{DECIMALS[unit]}f}"
-    return f"{value:,.0f}" if abs(value) >= UNITS_IN_WHOLE else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= WHOLE_NUMBERS_FROM else f"{value:.3g}"
 
 
 def _target(figure: Figure) -> str:

@@ -1,8 +1,8 @@
-"""Part `stack`: peak memory of the demo's whole stack, from its start to its promotion.
+"""Part `stack`: peak memory of the demo's whole stack, from start to promotion.
 
-Starts `make demo` in a folder of its own, looks at every process of its sessions each second until the demo ends, and
-stops what it left running. PSS shares the pages that forks have in common, so the sum is what the machine really
-gives. Linux only.
+Starts `make demo` in a folder of its own, samples every process of its sessions each second until the demo ends, and
+stops what it left running. PSS divides the pages that forked processes share, so the sum is the memory that the machine
+really needs. Linux only.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from benchmarks.figures import Figure, Options
 from meli_tasks.stack import processes
 from meli_tasks.stack.home import Home
 
-SECONDS_BETWEEN_LOOKS = 1.0
+SAMPLING_SECONDS = 1.0
 ROWS = 20_000
 SMALL_ROWS = 2_000
 SETTINGS = ("MELI_", "AWS_", "MLFLOW_", "AIRFLOW")
 
 
 def megabytes(pid: int) -> float:
-    """PSS of one process; 0 when it is gone."""
+    """PSS of one process; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -33,8 +33,8 @@ def megabytes(pid: int) -> float:
     return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("Pss:")), 0.0)
 
 
-def look(home: Home) -> Counter[str]:
-    """Megabytes by service."""
+def memory_by_service(home: Home) -> Counter[str]:
+    """The megabytes that each service uses at this moment."""
     by_service: Counter[str] = Counter()
     for record in processes.running(home):
         for pid in processes.members({record.pid}):
@@ -43,7 +43,7 @@ def look(home: Home) -> Counter[str]:
 
 
 def run(options: Options) -> list[Figure]:
-    """The peak over all services, and what each of them had then."""
+    """The peak over all services, with each service's memory at that moment as a note."""
     home = Home(options.work / "home")
     rows = SMALL_ROWS if options.small else ROWS
     bare = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
@@ -54,18 +54,18 @@ def run(options: Options) -> list[Figure]:
     }
     command = [sys.executable, "-m", "meli_tasks.stack"]
     peak: Counter[str] = Counter()
-    with (options.out / "demo.log").open("wb") as said:
-        demo = subprocess.Popen([*command, "demo"], env=environment, stdout=said, stderr=said)
+    with (options.out / "demo.log").open("wb") as log:
+        demo = subprocess.Popen([*command, "demo"], env=environment, stdout=log, stderr=log)
         try:
             while demo.poll() is None:
-                seen = look(home)
-                peak = seen if seen.total() > peak.total() else peak
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+                current = memory_by_service(home)
+                peak = current if current.total() > peak.total() else peak
+                time.sleep(SAMPLING_SECONDS)
         finally:
             demo.terminate()
             demo.wait()
-            subprocess.run([*command, "stop"], env=environment, stdout=said, stderr=said, check=True)
+            subprocess.run([*command, "stop"], env=environment, stdout=log, stderr=log, check=True)
     if demo.returncode != 0:
-        raise RuntimeError(f"the demo ended with status {demo.returncode}: {options.out / 'demo.log'} says why")
+        raise RuntimeError(f"the demo ended with status {demo.returncode}; see {options.out / 'demo.log'}")
     note = ", ".join(f"{name} {size:,}" for name, size in peak.most_common())
     return [Figure(f"the demo's stack, {rows:,} rows, quick sets", peak.total(), "MB", note=note)]

@@ -1,16 +1,17 @@
-"""The project's stages one after the other in one folder, each with what it cost."""
+"""Runs the project's stages one after the other in one folder and records what each cost."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.apart import Clock
 from benchmarks.figures import Options
+from benchmarks.isolated import Clock
 from meli_tasks.core.hyperparameters import Evaluate, HyperparameterSet, Ingest, Section
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.files.sample_file import write_sample
@@ -20,34 +21,64 @@ RAN = "ran.json"
 SMALL_ROWS = 3_000
 SAMPLE_ROWS = 100_000
 
+Overrides = dict[str, bool | int | float | str]
+"""Values by dotted key, such as {"train.epochs": 3}."""
+
+
+class Point(NamedTuple):
+    """The end of one epoch: time since the training started, and the accuracy it had reached."""
+
+    seconds: float
+    cpu_seconds: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage that has run: its summary as stored, its cost, and the curve of its epochs (of a training only)."""
+
+    summary: dict[str, Any]
+    seconds: float
+    cpu_seconds: float
+    curve: Sequence[Point]
+
+    @classmethod
+    def read(cls, folder: Path) -> Step:
+        """Reads the record that `Steps.run` left in the folder."""
+        stored = json.loads((folder / RAN).read_text(encoding="utf-8"))
+        return cls(
+            stored["summary"], stored["seconds"], stored["cpu_seconds"], [Point(*point) for point in stored["curve"]]
+        )
+
 
 class CurveLog(SilentLog):
-    """Keeps each epoch of a training: (seconds, processor seconds, balanced accuracy on validation) since it began."""
+    """A log that records the time and the validation balanced accuracy at the end of each epoch."""
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.points: list[tuple[float, float, float]] = []
+        self.points: list[Point] = []
 
     def epoch(self, values: Mapping[str, float | int | bool]) -> None:
-        """One point, the training's own measuring of the epoch included."""
-        self.points.append((*self.clock.read(), float(values["validation_balanced_accuracy"])))
+        """Adds a point; its time includes the validation after the epoch."""
+        self.points.append(Point(*self.clock.read(), float(values["validation_balanced_accuracy"])))
 
 
 class Steps:
-    """Runs stages into folders named by what they are made from; one that is there is not run again.
+    """Runs stages into folders named after their inputs and parameters, and reuses folders that exist.
 
-    `costs`: stage -> (seconds, processor seconds) that its last step took when it ran. `curve`: the last step's
-    epochs, (seconds, processor seconds, balanced accuracy on validation) each.
+    Attributes:
+        costs: The last step of each stage: (seconds, CPU seconds) when it ran.
+        curve: The epochs of the last step.
     """
 
     def __init__(self, work: Path, source: Path) -> None:
         self.work = work
         self.costs: dict[str, tuple[float, float]] = {}
-        self.curve: list[tuple[float, float, float]] = []
+        self.curve: Sequence[Point] = ()
         self.listings = self.run("ingest", {"source": source}, Ingest())
 
     def run(self, stage: str, inputs: Mapping[str, Path], params: Section) -> Path:
-        """The step's folder: its outputs, and ran.json with its summary and cost."""
+        """Runs the stage unless it has run before, and returns its output folder."""
         made_from = {name: path.name if path.parent == self.work else str(path) for name, path in inputs.items()}
         described = [STAGES[stage].version, params.model_dump(mode="json"), made_from]
         folder = self.work / f"{stage}-{hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]}"
@@ -59,31 +90,31 @@ class Steps:
             seconds, cpu_seconds = log.clock.read()
             ran = {"summary": summary, "seconds": seconds, "cpu_seconds": cpu_seconds, "curve": log.points}
             (folder / RAN).write_text(json.dumps(ran), encoding="utf-8")
-        ran = json.loads((folder / RAN).read_text(encoding="utf-8"))
-        self.costs[stage] = (ran["seconds"], ran["cpu_seconds"])
-        self.curve = ran["curve"]
+        step = Step.read(folder)
+        self.costs[stage] = (step.seconds, step.cpu_seconds)
+        self.curve = step.curve
         return folder
 
     def prepare(self, values: HyperparameterSet) -> tuple[Path, Path]:
-        """The folders of preprocess and embed of a set."""
+        """Runs preprocess and embed of a set and returns their folders."""
         prepared = self.run("preprocess", {"ingest": self.listings}, values.preprocess)
         return prepared, self.run("embed", {"preprocess": prepared}, values.embed)
 
     def train(self, values: HyperparameterSet) -> Path:
-        """The folder of a set's model."""
+        """Trains a set and returns the folder of its model."""
         prepared, vectors = self.prepare(values)
         return self.run("train", {"preprocess": prepared, "embed": vectors}, values.train)
 
-    def scores(self, models: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
-        """What evaluate says of each model on the test titles, by its label."""
+    def test_accuracies(self, models: Mapping[str, Path]) -> dict[str, float]:
+        """Balanced accuracy of each model on the test titles, by label."""
         inputs = {"ingest": self.listings, **{f"model:{label}": folder for label, folder in models.items()}}
         tested = self.run("evaluate", inputs, Evaluate())
-        found: dict[str, dict[str, Any]] = json.loads((tested / "scores.json").read_text(encoding="utf-8"))
-        return found
+        scores = json.loads((tested / "scores.json").read_text(encoding="utf-8"))
+        return {label: score["balanced_accuracy"] for label, score in scores.items()}
 
 
 def titles_file(options: Options) -> Path:
-    """The real titles, or as many generated ones as stand for them, in the work folder."""
+    """The real titles, or else a generated sample in the work folder."""
     if options.source is not None and not options.small:
         return options.source
     path = options.work / "sample.parquet"
@@ -92,8 +123,8 @@ def titles_file(options: Options) -> Path:
     return path
 
 
-def told(options: Options) -> str:
-    """What the titles are, for a figure's note."""
+def titles_note(options: Options) -> str:
+    """Which titles a figure was measured on, for its note."""
     if options.source is not None and not options.small:
         return "real titles"
     return f"generated sample of {SMALL_ROWS if options.small else SAMPLE_ROWS:,} rows"

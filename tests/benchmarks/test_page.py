@@ -1,4 +1,4 @@
-"""Results become sections of the page, between its markers."""
+"""Results become sections of the page, between its two markers."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 
 from benchmarks import page
-from benchmarks.apart import Cost
 from benchmarks.figures import Figure, Options, at_most
+from benchmarks.isolated import Cost
+from benchmarks.machine import Machine
 from benchmarks.report import Outcome, write_results
 
-MACHINE = {
-    "date": "2026-11-22T03:00:00+00:00",
-    "commit": "079e841950",
-    "changed_since_commit": True,
-    "cores": 2,
-    "processor": "some make",
-    "load_before": 0.25,
-}
+MACHINE = Machine(
+    date="2026-11-22T03:00:00+00:00",
+    commit="079e841950",
+    changed_since_commit=True,
+    processor="some make",
+    cores=2,
+    load_before=0.25,
+)
 MARKERS = "<!-- results:begin -->\nold\n<!-- results:end -->"
 
 
@@ -28,7 +29,7 @@ def written(folder: Path, *outcomes: Outcome) -> str:
     return str(folder / "results.json")
 
 
-def test_the_last_file_of_a_part_counts_and_failures_are_left_out(
+def test_the_last_file_with_a_part_counts_and_failures_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "benchmarks.md"
@@ -37,13 +38,14 @@ def test_the_last_file_of_a_part_counts_and_failures_are_left_out(
     options, cost = Options(Path(), Path()), Cost(61.0, 60.0, 900.0)
     older = Figure("a title", 7.0, "ms", target=at_most(5))
     newer = Figure("a title", 4.0, "ms", target=at_most(5), note="quiet")
-    first = written(tmp_path / "1", Outcome("predict", options, [older], cost))
+    first = written(tmp_path / "1", Outcome("predict", options, (older,), cost))
     second = written(
-        tmp_path / "2", Outcome("predict", options, [newer], cost), Outcome("peers", options, failure="it broke")
+        tmp_path / "2", Outcome("predict", options, (newer,), cost), Outcome("peers", options, failure="it broke")
     )
     page.main([first, second])
     text = target.read_text(encoding="utf-8")
-    where = "2026-11-22, commit 079e841 with changes, 2 cores of some make, load 0.2 before it began; 1 thread, 61 s."
+    commit = "2026-11-22, commit 079e841 with uncommitted changes"
+    where = f"{commit}, 2 cores of some make, load 0.2 at the start; 1 thread, 61 s."
     assert text.startswith(f"before\n<!-- results:begin -->\n### predict\n\n{where}\n")
     assert "| a title<br><sub>quiet</sub> | 4 ms |  |  | at most 5: reached |" in text
     assert "7 ms" not in text and "peers" not in text and "old" not in text

@@ -1,4 +1,4 @@
-"""Every part on a tiny sample: the figures it promises, with the numbers in its files."""
+"""Every part on a tiny sample: its figures, and the numbers in its files."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ import torch
 
 from benchmarks import __main__ as program
 from benchmarks import accuracy, bench_default, bench_growth, bench_peers, bench_predict, bench_sample
-from benchmarks.apart import Clock, Cost
 from benchmarks.figures import Figure, Options
-from meli_tasks.sets import catalog as named_sets
+from benchmarks.isolated import Clock, Cost
+from meli_tasks.sets import catalog
 
 
 def run_here(function: str, arguments: Mapping[str, Any], threads: int) -> tuple[Any, Cost]:
-    """As `run_apart`, in this process: what starts a dozen Pythons would take a minute."""
+    """As `run_isolated`, but in this process: starting a dozen Pythons would take a minute."""
     module, _, name = function.partition(":")
     clock = Clock()
-    answer = getattr(importlib.import_module(module), name)(**json.loads(json.dumps(dict(arguments))))
-    return json.loads(json.dumps(answer)), Cost(*clock.read(), 100.0)
+    result = getattr(importlib.import_module(module), name)(**json.loads(json.dumps(dict(arguments))))
+    return json.loads(json.dumps(result)), Cost(*clock.read(), 100.0)
 
 
 @pytest.fixture
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Options]:
-    """A tiny run whose steps stay in this process; cores and threads are given back afterwards."""
+    """A tiny run whose steps stay in this process; cores and threads are restored afterwards."""
     for module in (accuracy, bench_default, bench_growth, bench_peers, bench_predict):
-        monkeypatch.setattr(module, "run_apart", run_here)
+        monkeypatch.setattr(module, "run_isolated", run_here)
     for name in ("out", "work"):
         (tmp_path / name).mkdir()
     cores, threads = os.sched_getaffinity(0), torch.get_num_threads()
@@ -58,19 +58,19 @@ def test_default_counts_every_stage_and_scores_the_model(options: Options) -> No
         assert 0 < tested.value < 1
 
 
-def test_predict_measures_both_sets_in_files_in_memory_and_alone(options: Options) -> None:
+def test_predict_measures_both_sets_in_files_in_memory_and_title_by_title(options: Options) -> None:
     found = by_name(bench_predict.run(options))
     for name in ("mlp", "cnn"):
         assert found[f"`{name}`: CSV to CSV"].value > 0
         assert found[f"`{name}`: in memory"].value > 0
         assert 0 < found[f"`{name}`: a single title, p50"].value <= found[f"`{name}`: a single title, p95"].value
-    written = (options.work / "titles.answered.csv").read_text(encoding="utf-8").splitlines()
+    written = (options.work / "titles.predicted.csv").read_text(encoding="utf-8").splitlines()
     titles = (options.work / "titles.csv").read_text(encoding="utf-8").splitlines()
     assert len(written) == len(titles) > 2_000
     assert written[0] == "title,category,probability,categories,probabilities"
 
 
-def test_peers_see_one_split_and_draw_their_curves(options: Options) -> None:
+def test_peers_share_one_split_and_draw_their_curves(options: Options) -> None:
     found = by_name(bench_peers.run(options))
     for name in (
         "fastText",
@@ -82,11 +82,11 @@ def test_peers_see_one_split_and_draw_their_curves(options: Options) -> None:
     ):
         assert 0 <= found[f"{name}: test"].value <= 1
         assert found[f"{name}: titles to model"].baseline == found["fastText: titles to model"].value
-    # Word counts tell the sample's categories apart after any training; a wrong label or split would not.
+    # Word counts separate the sample's categories after any training; wrong labels or a wrong split would not.
     assert found["TF-IDF of words and characters, LinearSVC: test"].value > 0.7
     assert (options.out / "curves.png").read_bytes().startswith(b"\x89PNG")
     details = json.loads((options.out / "trainings.json").read_text(encoding="utf-8"))
-    epochs = named_sets.resolve("mlp", bench_default.overrides(small=True)).train.epochs
+    epochs = catalog.resolve("mlp", bench_default.overrides(small=True)).train.epochs
     (curve,) = details["ours"]["mlp"]
     assert len(curve) == epochs
     assert details["test"].keys() == {"mlp 1", "mlp_fast 1", "cnn 1"}
@@ -100,7 +100,7 @@ def test_growth_has_every_stage_at_every_size(options: Options) -> None:
     assert all(list(stages) == ["ingest", "preprocess", "embed", "train"] for stages in seen.values())
     total = sum(cost["cpu_seconds"] for cost in seen["4000"].values())
     assert found["4,000 rows, CSV.gz to model, one epoch"].value == pytest.approx(total)
-    assert "a million rows, at 4,000 against at 2,000" in found
+    assert "cost per million rows: 4,000 rows compared with 2,000" in found
     assert {file.name for file in options.out.iterdir()} == {"growth.json", "growth.png", "memory.png"}
 
 
@@ -116,18 +116,18 @@ def test_accuracy_measures_the_sets_and_their_ensemble_over_the_seeds(options: O
     assert f"seed 2 {each[1]:.4f}" in found["`mlp`: test"].note
 
 
-def test_sample_has_a_figure_a_size(tmp_path: Path) -> None:
+def test_sample_has_a_figure_per_size(tmp_path: Path) -> None:
     figures = bench_sample.run(Options(tmp_path, tmp_path, rows=(1_000, 2_000)))
     assert [figure.name for figure in figures] == ["sample of 1,000 rows", "sample of 2,000 rows"]
     assert all(figure.value > 0 and figure.baseline for figure in figures)
 
 
 def test_every_part_has_a_module_that_runs() -> None:
-    for module, _, _ in program.PARTS.values():
-        assert callable(importlib.import_module(f"benchmarks.{module}").run)
+    for part in program.PARTS.values():
+        assert callable(importlib.import_module(f"benchmarks.{part.module}").run)
 
 
-def test_the_program_measures_what_is_named_and_keeps_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_measures_the_named_part_and_stores_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "results"
     assert program.main(["sample", "--small", "--sample", "--rows", "500", "--out", str(out)]) == 0
     stored = json.loads((out / "results.json").read_text(encoding="utf-8"))
@@ -140,11 +140,11 @@ def test_the_program_measures_what_is_named_and_keeps_it(tmp_path: Path, capsys:
     assert "sample of 500 rows" in capsys.readouterr().out
 
 
-def test_a_part_that_fails_is_told_and_the_next_one_runs(
+def test_a_failing_part_is_reported_and_the_next_one_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(program.PARTS, "absent", ("no_such_module", True, "nothing"))
-    # The part's own process reads the list anew, without the one that is added here.
+    monkeypatch.setitem(program.PARTS, "absent", program.Part("no_such_module", "nothing"))
+    # The part's own process imports its own list, without the part that is added here.
     given = ["absent", "sample", "--small", "--sample", "--rows", "500", "--out", str(tmp_path)]
     assert program.main(given) == 1
     failed, measured = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["parts"]
@@ -154,16 +154,14 @@ def test_a_part_that_fails_is_told_and_the_next_one_runs(
 
 
 @pytest.mark.parametrize("given", [["trainings"], ["sample", "--source", "/no/such/titles.csv"]])
-def test_what_is_not_there_is_refused_before_anything_runs(
-    given: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_part_and_a_missing_source_are_refused(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         program.main(given)
-    assert "there" in capsys.readouterr().err
+    assert "there is no" in capsys.readouterr().err
 
 
 def test_the_parts_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["--list"]) == 0
-    listed = capsys.readouterr().out
-    assert all(part in listed for part in program.PARTS)
-    assert "peers" in listed and "only when named" in listed
+    output = capsys.readouterr().out
+    assert all(part in output for part in program.PARTS)
+    assert "peers" in output and "only when named" in output

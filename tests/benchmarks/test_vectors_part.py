@@ -15,12 +15,12 @@ from tests.benchmarks.test_parts import by_name, run_here
 
 @pytest.fixture
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
-    monkeypatch.setattr(bench_vectors, "run_apart", run_here)
+    monkeypatch.setattr(bench_vectors, "run_isolated", run_here)
     monkeypatch.setattr(bench_vectors, "DIMENSIONS", 30)
     return Options(tmp_path, tmp_path, small=True)
 
 
-def test_both_loads_give_gensim_s_vectors(options: Options) -> None:
+def test_both_loads_produce_gensims_vectors(options: Options) -> None:
     found = by_name(bench_vectors.run(options))
     assert found["2,000 x 30: rows unlike gensim's"].value == 0
     assert np.load(options.work / "gensim2000.npy").any(axis=1).sum() == 2_000  # of 4,000 words, half are in the file
@@ -29,17 +29,17 @@ def test_both_loads_give_gensim_s_vectors(options: Options) -> None:
     assert found["2,000 x 30: second load"].value > 0
 
 
-def test_a_row_that_is_another_is_counted(options: Options) -> None:
+def test_a_row_that_differs_is_counted(options: Options) -> None:
     bench_vectors.run(options)
     kept = options.work / "gensim2000.npy"
     vectors = np.load(kept)
     vectors[0, 0] += 1
     np.save(kept, vectors)
     file = str(options.work / "2000x30.txt.gz")
-    assert bench_vectors.by_vault(file, 2_000, str(options.work / "cache2000"), str(kept))["unlike"] == 1
+    assert bench_vectors.by_cache(file, 2_000, str(options.work / "cache2000"), str(kept))["unlike"] == 1
 
 
-def test_the_file_has_what_its_first_line_promises(options: Options) -> None:
+def test_the_file_keeps_the_promises_of_its_first_line(options: Options) -> None:
     file = options.work / "v.gz"
     bench_vectors.write_file(str(file), 25_000)
     with gzip.open(file, "rt", encoding="utf-8") as lines:
