@@ -106,9 +106,9 @@ def test_members_that_share_an_encoder_encode_a_title_once(encoder: Encoder, mon
     assert asked == [5]
 
 
-def test_weights_that_do_not_add_up_are_refused(encoder: Encoder) -> None:
+def test_weights_that_do_not_sum_to_1_are_rejected(encoder: Encoder) -> None:
     one = classifier(encoder, "mlp", CATEGORIES, 1)
-    with pytest.raises(ValueError, match="add up to 1"):
+    with pytest.raises(ValueError, match="sum to 1"):
         Ensemble([Member("a", one, 0.5, 1.0)])
 
 
