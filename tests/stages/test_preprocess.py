@@ -17,7 +17,7 @@ from meli_tasks.stages.files import sample_file
 from meli_tasks.stages.files.model_files import read_encoder
 from meli_tasks.stages.hooks import Hooks, SilentLog
 from meli_tasks.stages.summaries import PreprocessSummary, UnseenCategories
-from meli_tasks.stages.train import read_titles
+from meli_tasks.stages.training.setup import read_titles
 from tests.core.text.encoders import encoder_of
 
 Row = tuple[str, str, str | None, str]

@@ -79,7 +79,7 @@ def test_a_model_without_ngrams_does_not_carry_them(inputs: dict[str, Path], tmp
 
 def test_vectors_of_another_vocabulary_are_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
     np.save(inputs["embed"] / "vectors.npy", np.zeros((3, 8), np.float32))
-    with pytest.raises(BadData, match="has 3 rows, but the vocabulary asks for"):
+    with pytest.raises(BadData, match="has 3 rows, but the vocabulary needs"):
         train.run(inputs, tmp_path, params_of(), Hooks())
 
 
@@ -112,8 +112,8 @@ class Kept:
 def test_a_killed_training_goes_on_and_ends_with_the_same_model(
     inputs: dict[str, Path], tmp_path: Path, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "SECONDS_BETWEEN_EPOCHS_SAVED", 0.0)
-    monkeypatch.setattr(train, "MOST_OF_THE_TIME", 1e9)
+    monkeypatch.setattr(train, "SECONDS_BETWEEN_EPOCH_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(train, "MAX_CHECKPOINT_FRACTION", 1e9)
     outs = [tmp_path / name for name in ("undisturbed", "killed", "resumed")]
     for out in outs:
         out.mkdir()
@@ -127,13 +127,13 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_model(
     assert [entry["epoch"] for entry in json.loads((outs[2] / "history.json").read_text())] == [1, 2, 3, 4, 5, 6]
 
 
-def test_without_a_card_training_falls_back_only_where_it_may(inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_without_a_gpu_training_falls_back_to_the_cpu_only_if_allowed(inputs: dict[str, Path], tmp_path: Path) -> None:
     if torch.cuda.is_available():
-        pytest.skip("this machine has a card")
+        pytest.skip("this machine has a GPU")
     log = Recorded()
     train.run(inputs, tmp_path, params_of(epochs=1), Hooks(log, device="auto"))
     assert "training on the CPU, as MELI_DEVICE=auto allows" in log.lines[0]
-    with pytest.raises(Unreachable, match="MELI_DEVICE=cuda, but PyTorch sees no card"):
+    with pytest.raises(Unreachable, match="MELI_DEVICE=cuda, but PyTorch finds no GPU"):
         train.run(inputs, tmp_path, params_of(epochs=1), Hooks(device="cuda"))
 
 
@@ -157,7 +157,7 @@ def test_a_training_that_is_asked_to_stop_keeps_its_kept_epoch_and_says_who_aske
     history = json.loads((tmp_path / "history.json").read_text())
     best = max(epoch["validation_balanced_accuracy"] for epoch in history)
     assert summary.validation_balanced_accuracy == best
-    assert any("asked to stop by ana" in line for line in log.lines)
+    assert any("stop requested by ana" in line for line in log.lines)
     load_model(tmp_path)
 
 
@@ -165,13 +165,13 @@ def test_a_stop_that_comes_when_all_is_done_is_not_told_of(inputs: dict[str, Pat
     log = Recorded()
     summary = train.run(inputs, tmp_path, params_of(epochs=2, keep="last"), Hooks(log, stop_requests=Asked(at_look=2)))
     assert (summary.kept_epoch, summary.stopped_by) == (2, "")
-    assert not any("asked to stop" in line for line in log.lines)
+    assert not any("stop requested" in line for line in log.lines)
 
 
 def test_within_an_epoch_it_looks_every_few_seconds(
     inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(train, "SECONDS_BETWEEN_STOP_CHECKS", 0.0)
     clock = iter(range(1_000_000))
     monkeypatch.setattr("time.monotonic", lambda: next(clock))  # every step is told of
     summary = train.run(inputs, tmp_path, params_of(epochs=500), Hooks(stop_requests=Asked(at_look=3)))
@@ -194,4 +194,4 @@ def test_a_card_that_was_full_is_told_of(
     log = Recorded()
     summary = train.run(inputs, tmp_path, params_of(batch_size=64), Hooks(log))
     assert summary.batch_size_used == 16
-    assert any("memory was full with 64 titles a step: going on with 16" in line for line in log.lines)
+    assert any("memory was full with 64 titles per step: continuing with 16" in line for line in log.lines)

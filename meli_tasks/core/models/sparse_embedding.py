@@ -1,4 +1,4 @@
-"""A table of vectors of which a batch touches few."""
+"""An embedding table of which each batch touches few rows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from torch import Tensor, nn
 
 
 class SparseEmbedding(nn.Module):
-    """Vectors by id, of which a batch touches few: gradient and optimiser see those rows only.
+    """Vectors by id; the gradient and the optimizer see only the rows that a batch touches.
 
-    `lookup` in training gives a small leaf tensor of the distinct rows and the ids into it; after the backward pass
-    `gradient` tells the optimiser which rows and how. With `every_row` those are all that train, as the lab's dense
-    Adam had it. Only ids under `trained` (and not the padding, id 0, when `padding`) ever change.
+    During training `lookup` returns a small leaf tensor of the distinct rows and the ids as positions in it; after the
+    backward pass, `gradient` returns these rows and their gradient. With `every_row` these are all rows that train, as
+    with the lab's dense Adam. Only ids below `trained` ever change (and not id 0, the padding, if `padding`).
+
+    torch's `nn.Embedding(sparse=True)` would give a sparse gradient with one entry per occurrence, which has to be
+    coalesced (sorted) at every step.
     """
 
     weight: Tensor
@@ -26,16 +29,19 @@ class SparseEmbedding(nn.Module):
         self.every_row = every_row
         self.padding = padding
         self._touched: tuple[Tensor, Tensor] | None = None
-        self._rounded: tuple[int, Tensor] | None = None
+        self._rounded: Tensor | None = None
+        self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]
+            lambda module, _keys: module.weight_changed()
+        )
 
     def lookup(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Ids (any shape) -> (ids into the second, vectors (rows, dimensions))."""
+        """Ids (any shape) -> (positions in the second, vectors (rows, dimensions))."""
         self._touched = None
         if not (self.training and torch.is_grad_enabled() and self.awake and self.trained):
             return ids, self.weight
+        self.weight_changed()  # by the step that follows
         if self.every_row:
             leaf = self.weight.detach().requires_grad_()
-            self._rounded = None  # torch's fused step moves the table without a word
             self._touched = (torch.arange(self.trained, device=ids.device), leaf)
             return ids, leaf
         rows, local = distinct_of(ids, len(self.weight))
@@ -44,18 +50,21 @@ class SparseEmbedding(nn.Module):
         return local, leaf
 
     def rounded(self, dtype: torch.dtype) -> Tensor:
-        """The whole table in another precision, made again only when the table has changed."""
-        version = self.weight._version
-        if self._rounded is None or self._rounded[0] != version or self._rounded[1].dtype != dtype:
-            self._rounded = (version, self.weight.detach().to(dtype))
-        return self._rounded[1]
+        """The whole table in another precision, cached until the table changes."""
+        if self._rounded is None or self._rounded.dtype != dtype or self._rounded.device != self.weight.device:
+            self._rounded = self.weight.detach().to(dtype)
+        return self._rounded
+
+    def weight_changed(self) -> None:
+        """Discard the rounded copy. Whoever changes `weight`, other than a lookup or load_state_dict, calls this."""
+        self._rounded = None
 
     def trained_part(self) -> Tensor:
         """The rows that may change, sharing memory with the table."""
         return self.weight.detach()[int(self.padding) : self.trained]
 
     def gradient(self) -> tuple[Tensor, Tensor] | None:
-        """(distinct rows (n,), their gradient (n, dimensions)) of the last backward pass; None when nothing trains."""
+        """(distinct rows (n,), their gradient (n, dimensions)) of the last backward pass; None if nothing trains."""
         if self._touched is None or self._touched[1].grad is None:
             return None
         rows, gradient = self._touched[0], self._touched[1].grad
@@ -67,23 +76,23 @@ class SparseEmbedding(nn.Module):
             first, last = torch.searchsorted(rows, torch.tensor([first, last], device=rows.device)).tolist()
         return rows[first:last], gradient[first:last]
 
-    def forget(self) -> None:
-        """Lets go of the last lookup."""
+    def release(self) -> None:
+        """Release the tensors of the last lookup."""
         self._touched = None
 
     def current(self, rows: Tensor) -> Tensor:
-        """The vectors of these rows (n, dimensions): what the last lookup gathered, if it was for them."""
+        """The vectors of these rows (n, dimensions): those of the last lookup if it was for the same rows."""
         if self._touched is not None and self._touched[0] is rows:
             return self._touched[1].detach()
         return self.weight.index_select(0, rows)
 
 
 def distinct_of(ids: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Ids below `count` (any shape) -> (the distinct ones, ascending; each id's position among those)."""
-    # A flag a row and a running count instead of a sort: exact, and cheap beside the vectors themselves.
-    seen = torch.zeros(count, dtype=torch.bool, device=ids.device)
-    seen[ids.reshape(-1)] = True
-    rows = seen.nonzero().squeeze(1)
+    """Ids below `count` (any shape) -> (the distinct ids, ascending; the position of each id among these)."""
+    # A flag per row and a running count instead of a sort: exact, and cheap compared to the vectors themselves.
+    present = torch.zeros(count, dtype=torch.bool, device=ids.device)
+    present[ids.reshape(-1)] = True
+    rows = present.nonzero().squeeze(1)
     position = torch.empty(count, dtype=torch.int64, device=ids.device)
     position[rows] = torch.arange(len(rows), device=ids.device)
     return rows, position[ids]

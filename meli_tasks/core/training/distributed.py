@@ -1,4 +1,8 @@
-"""One training on one card or on several: each takes its share of every batch, and all move by the same gradient."""
+"""One training run on one device or on several: each process takes its part of every batch, and all apply one gradient.
+
+This is data parallelism without torch's DistributedDataParallel, which knows nothing of sparse embeddings: their
+gradients are a few rows, and only those travel.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, distributed
+from typing_extensions import override
 
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.hyperparameters import Train
@@ -16,114 +21,131 @@ Rows = tuple[Tensor, Tensor]
 
 
 class ProcessGroup(Protocol):
-    """The processes that train one network together, of which this is one. Number 0 tells, saves and writes."""
+    """The processes that train one network together. The process of rank 0 logs, saves and writes."""
 
-    number: int
-    count: int
+    rank: int
+    world_size: int
 
-    def share(self, order: Tensor, batch_size: int) -> tuple[Tensor, int]:
-        """The titles of an epoch in order, in batches -> those of this card, and how many a batch."""
+    def shard(self, order: Tensor, batch_size: int) -> tuple[Tensor, int]:
+        """Select this process's part of an epoch.
 
-    def sums(self, values: Tensor) -> Tensor:
-        """The sum over the cards of a small tensor."""
+        Args:
+            order: The epoch's titles in order, before they are cut into batches of `batch_size`.
+            batch_size: Titles per step of all processes together.
 
-    def add_gradients(self, gradients: Sequence[Tensor]) -> None:
-        """Puts the sum over the cards into each, in place."""
+        Returns:
+            The titles of this process, and its number of titles per step.
+        """
 
-    def add_rows(self, rows: Rows) -> Rows:
-        """The rows that any card touched, and the sum of their gradients."""
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum of a small tensor over all processes."""
 
-    def first(self, values: Tensor) -> Tensor:
-        """What card 0 has there."""
+    def sum_gradients(self, gradients: Sequence[Tensor]) -> None:
+        """Replace each gradient, in place, by its sum over all processes."""
+
+    def sum_rows(self, rows: Rows) -> Rows:
+        """The rows that any process touched, and the sum of their gradients."""
+
+    def broadcast(self, values: Tensor) -> Tensor:
+        """The values that the process of rank 0 has."""
 
 
-class SingleProcess:
-    """Everything in this process."""
+class SingleProcess(ProcessGroup):
+    """This process alone."""
 
-    number, count = 0, 1
+    rank, world_size = 0, 1
 
-    def share(self, order: Tensor, batch_size: int) -> tuple[Tensor, int]:
-        """All of it."""
+    @override
+    def shard(self, order: Tensor, batch_size: int) -> tuple[Tensor, int]:
         return order, batch_size
 
-    def sums(self, values: Tensor) -> Tensor:
-        """Itself."""
+    @override
+    def sum(self, values: Tensor) -> Tensor:
         return values
 
-    def add_gradients(self, gradients: Sequence[Tensor]) -> None:
-        """Nothing to add."""
+    @override
+    def sum_gradients(self, gradients: Sequence[Tensor]) -> None:
+        pass
 
-    def add_rows(self, rows: Rows) -> Rows:
-        """Themselves."""
+    @override
+    def sum_rows(self, rows: Rows) -> Rows:
         return rows
 
-    def first(self, values: Tensor) -> Tensor:
-        """Itself."""
+    @override
+    def broadcast(self, values: Tensor) -> Tensor:
         return values
 
 
-class TorchProcessGroup:
-    """This process and others in torch's default process group, which must have begun (gloo, or NCCL on cards)."""
+class TorchProcessGroup(ProcessGroup):
+    """torch's default process group, which must be initialised (gloo on the CPU, NCCL on GPUs)."""
 
     def __init__(self) -> None:
-        self.number, self.count = distributed.get_rank(), distributed.get_world_size()
+        self.rank, self.world_size = distributed.get_rank(), distributed.get_world_size()
 
-    def share(self, order: Tensor, batch_size: int) -> tuple[Tensor, int]:
-        """Every `count`-th title of each batch. A last batch with fewer titles than cards is left out of the epoch."""
-        if len(order) % batch_size < self.count:
+    @override
+    def shard(self, order: Tensor, batch_size: int) -> tuple[Tensor, int]:
+        # Each process takes every world_size-th title of a batch. A last batch with fewer titles than processes is
+        # left out of the epoch.
+        if len(order) % batch_size < self.world_size:
             order = order[: len(order) - len(order) % batch_size]
-        return order[self.number :: self.count], batch_size // self.count
+        return order[self.rank :: self.world_size], batch_size // self.world_size
 
-    def sums(self, values: Tensor) -> Tensor:
-        """A new tensor with the sums."""
+    @override
+    def sum(self, values: Tensor) -> Tensor:
         values = values.clone()
         distributed.all_reduce(values)
         return values
 
-    def add_gradients(self, gradients: Sequence[Tensor]) -> None:
-        """All of them travel as one."""
+    @override
+    def sum_gradients(self, gradients: Sequence[Tensor]) -> None:
         if not gradients:
             return
+        # One message for all of them.
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         distributed.all_reduce(flat)
         parts = torch.split(flat, [gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def add_rows(self, rows: Rows) -> Rows:
-        """Each card's rows travel to every other; the sums come in the same order everywhere."""
+    @override
+    def sum_rows(self, rows: Rows) -> Rows:
+        # Every process receives the rows of every other and adds them up in the same order, so all get the same sums.
         touched, gradient = rows
-        sizes = torch.zeros(self.count, dtype=torch.int64, device=touched.device)
-        sizes[self.number] = len(touched)
-        counts = self.sums(sizes).tolist()
-        most = max(counts)
-        padded = torch.cat([touched, touched.new_zeros(most - len(touched))])
-        values = torch.cat([gradient, gradient.new_zeros(most - len(gradient), gradient.shape[1])])
+        sizes = torch.zeros(self.world_size, dtype=torch.int64, device=touched.device)
+        sizes[self.rank] = len(touched)
+        counts = self.sum(sizes).tolist()
+        longest = max(counts)
+        padded = torch.cat([touched, touched.new_zeros(longest - len(touched))])
+        values = torch.cat([gradient, gradient.new_zeros(longest - len(gradient), gradient.shape[1])])
         all_rows = [torch.empty_like(padded) for _ in counts]
         all_values = [torch.empty_like(values) for _ in counts]
         distributed.all_gather(all_rows, padded)
         distributed.all_gather(all_values, values)
         everything = torch.cat([part[:count] for part, count in zip(all_rows, counts, strict=True)])
-        distinct, place = torch.unique(everything, return_inverse=True)
+        distinct, position = torch.unique(everything, return_inverse=True)
         total = gradient.new_zeros(len(distinct), gradient.shape[1])
-        total.index_add_(0, place, torch.cat([part[:count] for part, count in zip(all_values, counts, strict=True)]))
+        total.index_add_(0, position, torch.cat([part[:count] for part, count in zip(all_values, counts, strict=True)]))
         return distinct, total
 
-    def first(self, values: Tensor) -> Tensor:
-        """Sent by card 0."""
+    @override
+    def broadcast(self, values: Tensor) -> Tensor:
         distributed.broadcast(values, 0)
         return values
 
 
-def check_shared(params: Train, count: int) -> None:
-    """Errors: BadHyperparameters when `count` cards cannot share this set's batches evenly, or they must stay whole."""
-    if params.batch_size % count:
+def check_divisible(params: Train, world_size: int) -> None:
+    """Check that `world_size` processes can divide the batches of this set among them.
+
+    Raises:
+        BadHyperparameters: they cannot.
+    """
+    if params.batch_size % world_size:
         raise BadHyperparameters(
-            f"batches of {params.batch_size} cannot be shared by {count} cards: choose a train.batch_size that {count} "
-            "divides, or another MELI_CARDS"
+            f"{world_size} GPUs cannot divide batches of {params.batch_size} titles evenly. Choose a train.batch_size "
+            f"that is a multiple of {world_size}, or another MELI_GPUS."
         )
-    if params.mean_over_padding and count > 1:
+    if params.mean_over_padding and world_size > 1:
         raise BadHyperparameters(
-            "train.mean_over_padding, the lab's mistake, depends on the whole batch: train it on one card "
-            f"(MELI_CARDS is {count})"
+            "train.mean_over_padding, a mistake of the lab that is reproduced on request, depends on the whole batch, "
+            f"so it trains on one GPU only (MELI_GPUS is {world_size})."
         )

@@ -1,4 +1,4 @@
-"""A running average of the weights over the steps: steadier than the weights of any one step."""
+"""The exponential moving average (EMA) of the weights over the steps: steadier than the weights of any one step."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from torch.nn import functional
 from meli_tasks.core.training.optimizers import Optimizer
 
 ROWS_AT_ONCE = 65_536
-YOUNG = 10
-"""The decay starts small, (1 + step) / (10 + step), so that the first weights, which are random, are soon forgotten."""
+WARMUP = 10
+"""The decay starts at (1 + step) / (WARMUP + step), so that the random initial weights are soon forgotten."""
 
 
 class EMA:
     """average = decay * average + (1 - decay) * weights after every step, for every weight that trains.
 
-    A table's rows are averaged only when a step is about to move them: until then all their weights were the same.
+    The rows of a sparse embedding are averaged lazily, just before a step changes them: until then their weights were
+    constant, so the steps in between can be applied at once.
     """
 
     def __init__(self, optimizer: Optimizer, decay: float) -> None:
@@ -30,33 +31,34 @@ class EMA:
         self.tables = [rows.table for rows in optimizer.rows]
         self.averages = [weight.detach().clone() for weight in self.dense]
         self.row_averages = [table.weight[: table.trained].detach().clone() for table in self.tables]
-        # Up to which step each row's average counts.
-        self.row_steps = [mean.new_zeros(len(mean), dtype=torch.int64) for mean in self.row_averages]
-        # The sum of log(decay) up to each step for as long as the decay grows; from then on it grows evenly.
-        young = torch.arange(1, math.ceil((YOUNG * decay - 1) / (1 - decay)) + 1, dtype=torch.float64)
-        logs = ((1 + young) / (YOUNG + young)).clamp(max=decay).log().cumsum(0)
+        # The step up to which each row's average is complete.
+        self.row_steps = [average.new_zeros(len(average), dtype=torch.int64) for average in self.row_averages]
+        # The sum of log(decay) up to each step of the warm-up; afterwards it grows linearly.
+        warmup = torch.arange(1, math.ceil((WARMUP * decay - 1) / (1 - decay)) + 1, dtype=torch.float64)
+        logs = ((1 + warmup) / (WARMUP + warmup)).clamp(max=decay).log().cumsum(0)
         self._logs = functional.pad(logs, (1, 0)).to(optimizer.device)
 
     @torch.no_grad()
-    def before_rows_move(self, place: int, rows: Tensor) -> None:
-        """Counts the steps in which these distinct rows of the table at `place` stood still."""
-        average, weight = self.row_averages[place], self.tables[place].weight
-        kept = self._decays_since(self.row_steps[place][rows])[:, None]
-        still = weight.index_select(0, rows)
-        average.index_copy_(0, rows, torch.lerp(still, average.index_select(0, rows), kept))
-        self.row_steps[place][rows] = self.steps
+    def update_rows(self, table: int, rows: Tensor) -> None:
+        """Bring the averages of these distinct rows of a table up to date, before a step changes the rows."""
+        average, weight = self.row_averages[table], self.tables[table].weight
+        kept = self._decay_since(self.row_steps[table][rows])[:, None]
+        constant = weight.index_select(0, rows)
+        average.index_copy_(0, rows, torch.lerp(constant, average.index_select(0, rows), kept))
+        self.row_steps[table][rows] = self.steps
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Counts the step that was taken."""
+        """Update the averages of the dense weights after a step."""
         self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (YOUNG + self.steps))
-        torch._foreach_lerp_(self.averages, [weight.detach() for weight in self.dense], 1 - decay)
+        decay = min(self.decay, (1 + self.steps) / (WARMUP + self.steps))
+        for average, weight in zip(self.averages, self.dense, strict=True):
+            average.lerp_(weight.detach(), 1 - decay)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """The network has the averages for weights inside."""
-        self._settle()
+        """Inside this context the network's weights are the averages."""
+        self._update_all_rows()
         self._swap()
         try:
             yield
@@ -64,35 +66,35 @@ class EMA:
             self._swap()
 
     def take_over(self) -> None:
-        """Gives the network the averages for good, once its training has ended."""
-        self._settle()
+        """Make the averages the network's weights for good, at the end of its training."""
+        self._update_all_rows()
         self._swap()
 
     def tensors(self) -> dict[str, Tensor]:
-        """What `load` takes, by name."""
+        """The state by name, for `load`."""
         named = {f"dense.{place}": value for place, value in enumerate(self.averages)}
         named |= {f"rows.{place}": value for place, value in enumerate(self.row_averages)}
         return named | {f"steps.{place}": value for place, value in enumerate(self.row_steps)}
 
     def load(self, tensors: dict[str, Tensor], steps: int) -> None:
-        """Takes over what `tensors` told after `steps` steps."""
+        """Restore the state that `tensors` returned after `steps` steps."""
         for name, value in tensors.items():
             kind, place = name.split(".")
             {"dense": self.averages, "rows": self.row_averages, "steps": self.row_steps}[kind][int(place)].copy_(value)
         self.steps = steps
 
-    def _decays_since(self, steps: Tensor) -> Tensor:
+    def _decay_since(self, steps: Tensor) -> Tensor:
         """The product of the decays after each of these steps: (n,) float32."""
         return (self._log_until(torch.tensor(self.steps, device=steps.device)) - self._log_until(steps)).exp().float()
 
     def _log_until(self, steps: Tensor) -> Tensor:
-        young = steps.clamp(max=len(self._logs) - 1)
-        return self._logs[young] + (steps - young).double() * math.log(self.decay)
+        in_warmup = steps.clamp(max=len(self._logs) - 1)
+        return self._logs[in_warmup] + (steps - in_warmup).double() * math.log(self.decay)
 
-    def _settle(self) -> None:
-        for place, average in enumerate(self.row_averages):
+    def _update_all_rows(self) -> None:
+        for table, average in enumerate(self.row_averages):
             for rows in torch.split(torch.arange(len(average), device=average.device), ROWS_AT_ONCE):
-                self.before_rows_move(place, rows)
+                self.update_rows(table, rows)
 
     @torch.no_grad()
     def _swap(self) -> None:
@@ -102,3 +104,5 @@ class EMA:
             held = weight.clone()
             weight.copy_(average)
             average.copy_(held)
+        for table in self.tables:
+            table.weight_changed()

@@ -1,4 +1,4 @@
-"""What a training minimises: a weighted cross-entropy."""
+"""The loss: a weighted cross-entropy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meli_tasks.core.training.pooled_titles import Titles
 
 
 def category_weights(labels: Tensor, categories: int, kind: str) -> Tensor:
-    """A weight a category (K,), float32, of mean 1 over the titles; a category without titles gets 0."""
+    """The weight of each category (K,), float32, with mean 1 over the titles; 0 for a category without titles."""
     counts = torch.bincount(labels, minlength=categories).float()
     power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[kind]
     weights = torch.where(counts > 0, counts.clamp(min=1) ** -power, torch.zeros_like(counts))
@@ -19,20 +19,21 @@ def category_weights(labels: Tensor, categories: int, kind: str) -> Tensor:
 
 
 def log_priors(labels: Tensor, categories: int) -> Tensor:
-    """The logarithm of each category's share of the titles (K,), float32; 0 for one without titles.
+    """The log prior of each category, estimated from the titles (K,), float32; 0 for a category without titles.
 
-    A category without titles is so taken for a common one, and the network learns not to answer it.
+    A category without titles thus counts as a common one, and the network learns not to predict it.
     """
     counts = torch.bincount(labels, minlength=categories).float()
     return torch.where(counts > 0, (counts.clamp(min=1) / counts.sum()).log(), 0.0)
 
 
 class TitleLoss:
-    """The loss of some titles, each weighted by its category's rarity and by whether its label is reliable.
+    """The loss of titles, each weighted by the rarity of its category and by whether its label is reliable.
 
-    With a logit adjustment the network is told of the categories' shares and need not learn them: what it answers
-    without them is fair to the rare ones (Menon et al., 2020). A margin makes the true category win by more than it
-    must: titles that are nearly decided go on teaching (Wang et al., 2018, here on plain logits).
+    Logit adjustment adds the log priors to the logits during training, so that the network does not learn them and its
+    plain logits are fair to rare categories (Menon et al., 2020). A margin is subtracted from the logit of the true
+    category, so that titles that are barely classified correctly still contribute (Wang et al., 2018, there on
+    normalised logits).
     """
 
     def __init__(self, titles: Titles, categories: int, params: Train) -> None:
@@ -43,21 +44,21 @@ class TitleLoss:
         self.unreliable_weight = params.unreliable_weight
         self.reliable = titles.reliable
         self.uniform = params.class_weights == "none" and params.unreliable_weight == 1
-        self.shift: Tensor | None = None
+        self.logit_shift: Tensor | None = None
         if params.logit_adjustment:
-            self.shift = params.logit_adjustment * log_priors(titles.labels, categories)
+            self.logit_shift = params.logit_adjustment * log_priors(titles.labels, categories)
 
     def weights(self, rows: Tensor) -> Tensor:
-        """How much each of these titles counts: (B,) float32."""
+        """The weight of each of these titles: (B,) float32."""
         weights = self.category_weights[self.labels[rows]]
         if self.unreliable_weight == 1:
             return weights
         return torch.where(self.reliable[rows], weights, weights * self.unreliable_weight)
 
     def of(self, logits: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, K) of these titles -> (the weighted sum of their losses, the sum of their weights)."""
-        if self.shift is not None:
-            logits = logits + self.shift
+        """Logits (B, K) of these titles -> (weighted sum of their losses, sum of their weights)."""
+        if self.logit_shift is not None:
+            logits = logits + self.logit_shift
         labels = self.labels[rows]
         if self.margin:
             logits = logits.scatter_add(1, labels[:, None], logits.new_full((len(rows), 1), -self.margin))

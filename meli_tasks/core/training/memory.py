@@ -1,4 +1,4 @@
-"""Memory: what to do when a card's is full (the same with fewer titles at once), and how to keep the host's."""
+"""Memory: smaller batches when the device's is full, and a C library that keeps the host's freed memory."""
 
 from __future__ import annotations
 
@@ -9,47 +9,59 @@ import torch
 
 from meli_tasks.core.errors import OutOfMemory
 
-SMALLEST_BATCH = 16
+MIN_BATCH_SIZE = 16
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Numbers of glibc's malloc.h."""
-LARGEST_KEPT = 1 << 30
+"""Constants of glibc's malloc.h."""
+LARGEST_KEPT_BLOCK = 1 << 30
 
 
-def halved(batch_size: int, seen: str) -> int:
-    """Half of the batch. Errors: OutOfMemory when it is as small as it gets; `seen` is what the device said."""
-    if batch_size <= SMALLEST_BATCH:
-        said = next(iter(seen.splitlines()), "no more was said")
+def halved(batch_size: int, error: str) -> int:
+    """Half of the batch size, but at least MIN_BATCH_SIZE.
+
+    Args:
+        batch_size: The batch size that did not fit.
+        error: The device's error message.
+
+    Raises:
+        OutOfMemory: the batch size is already the smallest.
+    """
+    if batch_size <= MIN_BATCH_SIZE:
         raise OutOfMemory(
-            f"the card's memory is full even with {batch_size} titles at once ({said}). A larger card or fewer "
-            "trainings on this one (MELI_SLOTS) help; a smaller vocabulary (preprocess.max_words, max_ngrams) or "
-            "smaller layers need less. The training's last checkpoint is kept, a retry goes on from it"
+            f"the GPU's memory is full even with {batch_size} titles per step ({_first_line(error)}). Use a larger GPU "
+            "or run fewer training runs on this one (MELI_SLOTS), or reduce the vocabulary (preprocess.max_words, "
+            "preprocess.max_ngrams) or the layers. The last checkpoint is kept; a retry resumes from it"
         )
-    return max(batch_size // 2, SMALLEST_BATCH)
+    return max(batch_size // 2, MIN_BATCH_SIZE)
 
 
-def full_beside_others(batch_size: int, seen: str) -> OutOfMemory:
-    """What to raise where several cards train together and so none may go on with less by itself."""
-    said = next(iter(seen.splitlines()), "no more was said")
+def out_of_memory_in_group(batch_size: int, error: str) -> OutOfMemory:
+    """The error to raise if several GPUs train together, because then none can reduce its batches on its own."""
     return OutOfMemory(
-        f"a card's memory is full with its share of {batch_size:,} titles a step ({said}). GPUs that train together "
-        "do not halve it by themselves: set a smaller train.batch_size. The training's last checkpoint is kept"
+        f"a GPU's memory is full with its part of {batch_size:,} titles per step ({_first_line(error)}). GPUs that "
+        "train together do not halve the batch automatically: set a smaller train.batch_size. The last checkpoint is "
+        "kept"
     )
 
 
 def free_memory(device: torch.device) -> None:
-    """Gives what torch holds in reserve back to the card, so that other sizes fit."""
+    """Return the memory that torch holds in reserve to the GPU, so that tensors of other sizes fit."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
 
 
 def keep_freed_memory() -> None:
-    """Has this process use memory again that it freed, where the C library is glibc; elsewhere nothing happens.
+    """Make this process reuse the memory that it frees, if the C library is glibc; elsewhere do nothing.
 
-    A step's gradients are tens of megabytes. Blocks over 32 MB glibc would give back to the system every time, which
-    fills the next step's with zeros, page by page: a fifth of a training's processor time (mallopt(3)).
+    The gradients of a step are tens of megabytes. By default glibc returns blocks over 32 MB to the system each time,
+    and the system fills the next step's with zeros, page by page: a fifth of the CPU time of training (mallopt(3)).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    # Either of the two alone freezes the other where it is, which is worse than neither; old versions refuse the first.
-    if mallopt is not None and mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT):
-        mallopt(M_TRIM_THRESHOLD, LARGEST_KEPT)
+    # Setting only one of the two fixes the other at its current value, which is worse than setting neither. Old
+    # versions refuse the first.
+    if mallopt is not None and mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK):
+        mallopt(M_TRIM_THRESHOLD, LARGEST_KEPT_BLOCK)
+
+
+def _first_line(error: str) -> str:
+    return next(iter(error.splitlines()), "the device gave no reason")

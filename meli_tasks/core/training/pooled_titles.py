@@ -1,4 +1,4 @@
-"""Titles as a network sees them that never changes a word vector: one vector each, made once and not every epoch."""
+"""Titles pooled to one vector each, computed a single time instead of every epoch, for frozen word vectors."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.models.networks import MLP, PooledBatch, TitleNetwork
 
 TITLES_AT_ONCE = 8_192
-MOST_BYTES = {"cpu": 2 * 1024**3, "cuda": 16 * 1024**3}
-"""Vectors of more titles than this holds are not kept but pooled anew with every batch."""
+MAX_BYTES = {"cpu": 2 * 1024**3, "cuda": 16 * 1024**3}
+"""Titles whose vectors would take more memory are pooled again with every batch instead."""
 
 
 @dataclass(frozen=True)
 class PooledTitles:
-    """`vectors` (titles, dimensions) float32: the sum of each title's words, or their mean when `sizes` is None.
+    """`vectors` (titles, dimensions) float32: the sum of each title's word vectors, or their mean if `sizes` is None.
 
-    `sizes` (titles,): words a title, for the lab's mean over the longest title of a batch.
+    `sizes` (titles,): words per title, for the lab's mean over the longest title of a batch.
     """
 
     vectors: Tensor
@@ -33,7 +33,7 @@ class PooledTitles:
         return len(self.labels)
 
     def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, PooledBatch]]:
-        """(rows, batch) after (rows, batch), `size` titles each, in this order."""
+        """Yield (rows, batch) pairs of `size` titles each, in this order."""
         chunks = torch.split(order, size)
         longest = [1] * len(chunks)
         if self.sizes is not None and len(order):
@@ -44,21 +44,21 @@ class PooledTitles:
 
 
 Titles = EncodedTitles | PooledTitles
-"""What a loop can take batches from: both have labels, reliable, a length and `batches`."""
+"""What the training loop takes batches from."""
 
 AnyBatch = Batch | PooledBatch
 
 
-def pooled_once(network: TitleNetwork, titles: EncodedTitles) -> Titles:
-    """The titles pooled, where the network's words are frozen and it has nothing else to look at; else as they are."""
+def pool_if_frozen(network: TitleNetwork, titles: EncodedTitles) -> Titles:
+    """The titles, pooled if the network's word vectors are frozen and its only input; otherwise unchanged."""
     if not isinstance(network, MLP) or network.words.trained or network.ngrams is not None:
         return titles
     vectors = network.words.weight
-    if len(titles) * vectors.shape[1] * vectors.element_size() > MOST_BYTES[vectors.device.type]:
+    if len(titles) * vectors.shape[1] * vectors.element_size() > MAX_BYTES[vectors.device.type]:
         return titles
     try:
         pooled = vectors.new_empty(len(titles), vectors.shape[1])
-    except torch.OutOfMemoryError:  # a shared card: they are pooled anew with every batch
+    except torch.OutOfMemoryError:  # a shared GPU: they are pooled again with every batch
         return titles
     everything = torch.arange(len(titles), device=vectors.device)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What a training tells of itself while it runs."""
+"""What a training run reports while it runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training is, several times a second at most."""
+    """How far a training run is. Reported several times a second at most."""
 
     epoch: int
     epochs: int
@@ -20,7 +20,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to. `best`: better than every epoch before. The seconds are the clock's, the rest repeats."""
+    """The results of one epoch. `best`: better than all before. Only `seconds` differs between repeated runs."""
 
     epoch: int
     train_loss: float

@@ -1,4 +1,4 @@
-"""The learning rate's course over the steps, a pure function of the step."""
+"""The learning-rate schedule, a pure function of the step."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import math
 
 from meli_tasks.core.hyperparameters import Train
 
-FIRST_SHARE = 1 / 25
-"""one_cycle starts at this share of the peak."""
+INITIAL_FRACTION = 1 / 25
+"""one_cycle starts at this fraction of the peak learning rate."""
 
 
 def learning_rate_at(step: int, steps: int, params: Train) -> float:
-    """The learning rate of step 0 ... steps - 1."""
+    """The learning rate of a step, from 0 to steps - 1."""
     peak = params.learning_rate
     if params.schedule == "constant":
         return peak
     if params.schedule == "cosine":
         return peak * 0.5 * (1 + math.cos(math.pi * step / steps))
-    climb = params.warmup_share * steps
-    if step < climb:
-        share = 0.5 * (1 - math.cos(math.pi * step / climb))
-        return peak * (FIRST_SHARE + (1 - FIRST_SHARE) * share)
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - climb) / max(steps - climb, 1)))
+    warmup = params.warmup_share * steps
+    if step < warmup:
+        fraction = 0.5 * (1 - math.cos(math.pi * step / warmup))
+        return peak * (INITIAL_FRACTION + (1 - INITIAL_FRACTION) * fraction)
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))

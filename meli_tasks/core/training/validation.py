@@ -1,4 +1,4 @@
-"""What a network is worth on titles it has not trained on."""
+"""Loss and accuracy of a network on titles that it has not been trained on."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from meli_tasks.core.training.pooled_titles import Titles
 
 
 @torch.no_grad()
-def measure(network: TitleNetwork, titles: Titles, batch_size: int = 1024) -> tuple[float, float]:
-    """(cross-entropy without weights or smoothing, balanced accuracy: the mean recall of the categories seen)."""
+def validate(network: TitleNetwork, titles: Titles, batch_size: int = 1024) -> tuple[float, float]:
+    """(cross-entropy without weights or smoothing, balanced accuracy: the mean recall of the categories present)."""
     network.eval()
     categories = network.out.out_features
     right = torch.zeros(categories, device=titles.labels.device)
@@ -21,7 +21,7 @@ def measure(network: TitleNetwork, titles: Titles, batch_size: int = 1024) -> tu
     order = torch.arange(len(titles), device=titles.labels.device)
     for rows, batch in titles.batches(order, batch_size):
         labels: Tensor = titles.labels[rows]
-        # A model serves on the CPU in float32, so it is measured there in float32 too.
+        # A model serves in float32 on the CPU, so it is validated there in float32 too.
         with reduced_precision(labels.device, labels.device.type == "cuda"):
             logits = network(batch).float()
         loss += functional.cross_entropy(logits, labels, reduction="sum")
@@ -32,19 +32,23 @@ def measure(network: TitleNetwork, titles: Titles, batch_size: int = 1024) -> tu
 
 
 def validate_within_memory(network: TitleNetwork, titles: Titles, batch_size: int) -> tuple[float, float, int]:
-    """The same with batches halved until the card has room for one; and how many titles that were.
+    """Validate with batches that are halved until one fits into the device's memory.
 
-    Raises OutOfMemory when it has none for the smallest.
+    Returns:
+        The results of `validate`, and the batch size that fitted.
+
+    Raises:
+        OutOfMemory: not even the smallest batch fits.
     """
     while True:
         try:
-            return *measure(network, titles, batch_size), batch_size
+            return *validate(network, titles, batch_size), batch_size
         except torch.OutOfMemoryError as error:
             batch_size = halved(batch_size, str(error))
-        # Outside of the except clause: inside it the traceback holds on to the tensors that did not fit.
+        # Outside the except clause: inside it the traceback keeps the tensors alive that did not fit.
         free_memory(titles.labels.device)
 
 
 def reduced_precision(device: torch.device, wanted: bool) -> torch.autocast:
-    """The context in which products are bfloat16, or in which nothing changes."""
+    """The context in which matrix products are bfloat16 if `wanted`; otherwise it changes nothing."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)

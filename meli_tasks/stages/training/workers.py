@@ -1,8 +1,7 @@
-"""The other processes of a training on several cards: started by the one that is the task, ended with it.
+"""Worker processes of a training run on several GPUs: started by the process that runs the stage, and ended with it.
 
-`python -m meli_tasks.stages.training.workers FOLDER NUMBER` is one of them: it reads what to train from
-FOLDER/asked.json, takes its share of every batch, and writes nothing. On a machine without cards they are processes
-on its CPU.
+`python -m meli_tasks.stages.training.workers FOLDER RANK` is one of them: it reads what to train from FOLDER/job.json,
+takes its part of every batch, and writes nothing. On a machine without GPUs the workers run on its CPU.
 """
 
 from __future__ import annotations
@@ -21,126 +20,132 @@ from torch import distributed
 
 from meli_tasks.core.errors import Unreachable
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.training.distributed import ProcessGroup, SingleProcess, TorchProcessGroup, check_shared
+from meli_tasks.core.training.distributed import ProcessGroup, SingleProcess, TorchProcessGroup, check_divisible
 from meli_tasks.core.training.memory import keep_freed_memory
+from meli_tasks.stages.training.setup import prepare, read_state
 
-# Longer than measuring or saving a checkpoint takes: the others wait meanwhile.
-PATIENCE = timedelta(minutes=15)
+# Longer than validating or saving a checkpoint takes: the workers wait for rank 0 meanwhile.
+TIMEOUT = timedelta(minutes=15)
 SECONDS_TO_END = 5.0
 PROGRAM = [sys.executable, "-m", "meli_tasks.stages.training.workers"]
-LAST_WORDS = 600  # characters of what a process said before it ended
+MAX_LOG_TAIL = 600  # characters of a lost worker's output that its error shows
 
 
-def check_cards(count: int, device: str, params: Train) -> None:
-    """Errors: Unreachable when this machine has fewer cards, BadHyperparameters when they cannot share the work."""
-    check_shared(params, count)
-    if device == "cuda" and count > torch.cuda.device_count():
+def check_gpus(world_size: int, device: str, params: Train) -> None:
+    """Check that `world_size` processes can train this set on this machine.
+
+    Raises:
+        Unreachable: the machine has fewer GPUs.
+        BadHyperparameters: the processes cannot divide the batches among them.
+    """
+    check_divisible(params, world_size)
+    if device == "cuda" and world_size > torch.cuda.device_count():
         raise Unreachable(
-            f"MELI_CARDS={count}, but this machine has {torch.cuda.device_count()} cards: set it to that, or to 1"
+            f"MELI_GPUS={world_size}, but this machine has {torch.cuda.device_count()}. Set MELI_GPUS to that number, "
+            "or to 1."
         )
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the processes train: a stage's inputs and parameters, on which kind of device, from which checkpoint on."""
+class Job:
+    """What the processes train: a stage's inputs and parameters, the kind of device, and a checkpoint to resume."""
 
     inputs: Mapping[str, Path]
     params: Train
     device: str
-    count: int
+    world_size: int
     checkpoint: Path | None
 
-    def write(self, work: Path) -> None:
-        """Where the others read it."""
-        told = {
+    def write(self, folder: Path) -> None:
+        """Write the job to where the workers read it."""
+        job = {
             "inputs": {name: str(path.absolute()) for name, path in self.inputs.items()},
             "params": self.params.model_dump(mode="json"),
             "device": self.device,
-            "count": self.count,
+            "world_size": self.world_size,
             "checkpoint": str(self.checkpoint.absolute()) if self.checkpoint else None,
         }
-        (work / "asked.json").write_text(json.dumps(told), encoding="utf-8")
+        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
 
     @classmethod
-    def read(cls, work: Path) -> Asked:
-        """What `write` wrote."""
-        told = json.loads((work / "asked.json").read_text(encoding="utf-8"))
-        inputs = {name: Path(path) for name, path in told["inputs"].items()}
-        checkpoint = Path(told["checkpoint"]) if told["checkpoint"] else None
-        return cls(inputs, Train.model_validate(told["params"]), told["device"], told["count"], checkpoint)
+    def read(cls, folder: Path) -> Job:
+        """Read what `write` wrote."""
+        job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        inputs = {name: Path(path) for name, path in job["inputs"].items()}
+        checkpoint = Path(job["checkpoint"]) if job["checkpoint"] else None
+        return cls(inputs, Train.model_validate(job["params"]), job["device"], job["world_size"], checkpoint)
 
 
 @contextmanager
-def together(asked: Asked, work: Path) -> Iterator[ProcessGroup]:
-    """This process as card 0, the others started; all have ended afterwards. One card: nothing is started.
+def worker_group(job: Job, folder: Path) -> Iterator[ProcessGroup]:
+    """Start the workers; inside, this process has rank 0. Afterwards all have ended. One GPU starts nothing.
 
-    Raises Unreachable when one of the others ended before its time; what it said last is in the message.
+    Raises:
+        Unreachable: a worker ended early; the message holds the end of its output.
     """
-    count = asked.count
-    if count == 1:
+    world_size = job.world_size
+    if world_size == 1:
         yield SingleProcess()
         return
-    asked.write(work)
-    others: list[subprocess.Popen[bytes]] = []
+    job.write(folder)
+    workers: list[subprocess.Popen[bytes]] = []
     try:
-        for number in range(1, count):
-            with (work / f"card-{number}.log").open("wb") as log:
-                others.append(
+        for rank in range(1, world_size):
+            with (folder / f"worker-{rank}.log").open("wb") as log:
+                workers.append(
                     subprocess.Popen(
-                        [*PROGRAM, str(work), str(number)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                        [*PROGRAM, str(folder), str(rank)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
                     )
                 )
-        yield joined(work, 0, asked)
+        yield join_group(folder, 0, job)
     except RuntimeError as error:
-        lost = next((number for number, other in enumerate(others, 1) if _ended_badly(other)), None)
+        lost = next((rank for rank, worker in enumerate(workers, 1) if _failed(worker)), None)
         if lost is None:
             raise
-        said = (work / f"card-{lost}.log").read_text(encoding="utf-8", errors="replace")[-LAST_WORDS:].strip()
+        output = (folder / f"worker-{lost}.log").read_text(encoding="utf-8", errors="replace")[-MAX_LOG_TAIL:].strip()
         raise Unreachable(
-            f"the process on card {lost} of {count} ended before its time, so the training cannot go on; a retry goes "
-            f"on from its checkpoint. It said: {said or 'nothing'}"
+            f"Worker process {lost} of ranks 0 to {world_size - 1} ended early, so the training run cannot continue; a "
+            f"retry resumes from its last checkpoint. The end of its output: {output or 'nothing'}"
         ) from error
     finally:
-        for other in others:
-            other.kill()
-            other.wait()
+        for worker in workers:
+            worker.kill()
+            worker.wait()
         if distributed.is_initialized():
             distributed.destroy_process_group()
 
 
-def _ended_badly(other: subprocess.Popen[bytes]) -> bool:
-    """Whether a process ended with an error; a connection breaks a moment before its process has ended."""
+def _failed(worker: subprocess.Popen[bytes]) -> bool:
+    """Whether a worker ended with an error. Its connection breaks a moment before the process has ended."""
     try:
-        return other.wait(timeout=SECONDS_TO_END) != 0
+        return worker.wait(timeout=SECONDS_TO_END) != 0
     except subprocess.TimeoutExpired:
         return False
 
 
-def joined(work: Path, number: int, asked: Asked) -> ProcessGroup:
-    """This process as one of those that train; they meet in a file of the folder."""
-    if asked.device == "cuda":
-        torch.cuda.set_device(number)
+def join_group(folder: Path, rank: int, job: Job) -> ProcessGroup:
+    """Join the group of processes, which meet in a file of `folder`."""
+    if job.device == "cuda":
+        torch.cuda.set_device(rank)
     distributed.init_process_group(
-        "nccl" if asked.device == "cuda" else "gloo",
-        init_method=(work / "meeting").absolute().as_uri(),
-        rank=number,
-        world_size=asked.count,
-        timeout=PATIENCE,
+        "nccl" if job.device == "cuda" else "gloo",
+        init_method=(folder / "meeting").absolute().as_uri(),
+        rank=rank,
+        world_size=job.world_size,
+        timeout=TIMEOUT,
     )
     return TorchProcessGroup()
 
 
 def main() -> None:
-    """Trains to the end as one of the others."""
-    from meli_tasks.stages.train import read_state, ready
-
+    """Train to the end as one of the workers."""
     keep_freed_memory()
-    work, number = Path(sys.argv[1]), int(sys.argv[2])
-    asked = Asked.read(work)
-    cards = joined(work, number, asked)
-    training, _, _ = ready(asked.inputs, asked.params, f"cuda:{number}" if asked.device == "cuda" else "cpu", cards)
-    if asked.checkpoint:
-        training.resume(read_state(asked.checkpoint))
+    folder, rank = Path(sys.argv[1]), int(sys.argv[2])
+    job = Job.read(folder)
+    group = join_group(folder, rank, job)
+    training, _, _ = prepare(job.inputs, job.params, f"cuda:{rank}" if job.device == "cuda" else "cpu", group)
+    if job.checkpoint:
+        training.resume(read_state(job.checkpoint))
     for _ in training.run(progress_seconds=float("inf")):
         pass
 

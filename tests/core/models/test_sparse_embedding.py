@@ -1,7 +1,8 @@
-"""A table of rows: its gradients against dense ones, its rounded copy against its weights."""
+"""A sparse embedding: its gradients against dense ones, its rounded copy against its weights."""
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,8 @@ from torch.nn import functional
 from meli_tasks.core.data.batch import Batch
 from meli_tasks.core.models.sparse_embedding import SparseEmbedding
 from meli_tasks.core.training.optimizers import Optimizer
-from tests.core.training.small_trainings import network_for, params_of
+from meli_tasks.core.training.trainer import Training
+from tests.core.training.small_trainings import network_for, params_of, titles_of
 
 WORDS, DIMENSIONS = 20, 5
 
@@ -38,19 +40,37 @@ def test_row_gradients_equal_the_dense_ones(ids: list[int], trained: int) -> Non
     torch.testing.assert_close(seen, expected)
 
 
-def test_a_rounded_table_is_made_again_after_torchs_fused_step() -> None:
-    params = params_of(architecture="cnn", filters=4, word_vectors="trained", optimizer="adam")
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])  # every row by torch's fused step, touched rows by RowAdam
+def test_the_rounded_copy_is_renewed_after_a_step(optimizer: str) -> None:
+    params = params_of(architecture="cnn", filters=4, word_vectors="trained", optimizer=optimizer)
     network = network_for(params).train()
-    network.words.rounded(torch.bfloat16)
-    optimizer = Optimizer(network, params)
+    before = network.words.rounded(torch.bfloat16).clone()
+    ours = Optimizer(network, params)
     network(Batch(torch.tensor([2, 3, 4]), torch.tensor([0, 2, 3]), 2)).square().sum().backward()
-    optimizer.step(0.1, optimizer.gradient_norm())
-    assert torch.equal(network.words.rounded(torch.bfloat16), network.words.weight.bfloat16())
+    ours.step(0.1, ours.gradient_norm())
+    rounded = network.eval().words.rounded(torch.bfloat16)
+    assert torch.equal(rounded, network.words.weight.bfloat16()) and not torch.equal(rounded, before)
 
 
-def test_a_rounded_table_is_made_again_when_it_has_changed() -> None:
+def test_the_rounded_copy_is_kept_until_the_weights_change() -> None:
     table = SparseEmbedding(4, 3, trained=0)
     first = table.rounded(torch.bfloat16)
     assert table.rounded(torch.bfloat16) is first
-    table.weight[1] = 2.0
-    assert table.rounded(torch.bfloat16)[1].tolist() == [2.0, 2.0, 2.0]
+    table.load_state_dict({"weight": torch.full((4, 3), 2.0)})
+    assert table.rounded(torch.bfloat16).tolist() == [[2.0, 2.0, 2.0]] * 4
+    table.weight[1] = 3.0
+    table.weight_changed()
+    assert table.rounded(torch.bfloat16)[1].tolist() == [3.0, 3.0, 3.0]
+    assert table.rounded(torch.float16).dtype == torch.float16
+
+
+def test_the_rounded_copy_follows_the_averaged_weights() -> None:
+    params = params_of(architecture="cnn", filters=4, word_vectors="trained", ema_decay=0.9)
+    network = network_for(params)
+    training = Training(network, titles_of(60, 1), titles_of(20, 2), params)
+    next(training.run(progress_seconds=0))
+    assert training.ema is not None
+    outside = network.eval().words.rounded(torch.bfloat16)
+    with training.ema.in_place():
+        assert torch.equal(network.words.rounded(torch.bfloat16), network.words.weight.bfloat16())
+    assert torch.equal(network.words.rounded(torch.bfloat16), outside)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from meli_tasks.core.training.ema import YOUNG
+from meli_tasks.core.training.ema import WARMUP
 from meli_tasks.core.training.progress import Epoch, Progress
 from meli_tasks.core.training.trainer import Training
-from meli_tasks.core.training.validation import measure
+from meli_tasks.core.training.validation import validate
 from tests.core.training.small_trainings import network_for, params_of, titles_of
 
 
@@ -30,7 +30,7 @@ def test_the_model_is_the_average_of_the_weights_after_every_step(decay: float, 
     training = Training(network, titles_of(150, 1), titles_of(60, 2), params)
     for event in training.run(progress_seconds=0):
         if isinstance(event, Progress):
-            kept = min(decay, (1 + event.step) / (YOUNG + event.step))
+            kept = min(decay, (1 + event.step) / (WARMUP + event.step))
             for name, value in network.state_dict().items():
                 average[name].mul_(kept).add_(value.double(), alpha=1 - kept)
     for name, value in network.state_dict().items():
@@ -47,5 +47,5 @@ def test_the_average_is_what_is_measured_and_kept_while_the_weights_train_on() -
         training = Training(network, titles_of(150, 1), validation, asked)
         losses[asked.ema_decay] = [event.train_loss for event in training.run() if isinstance(event, Epoch)]
         best = max(training.epochs, key=lambda epoch: epoch.validation_balanced_accuracy)
-        assert measure(network, validation) == (best.validation_loss, best.validation_balanced_accuracy)
+        assert validate(network, validation) == (best.validation_loss, best.validation_balanced_accuracy)
     assert losses[0.9] == losses[0.0]

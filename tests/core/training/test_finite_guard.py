@@ -16,7 +16,7 @@ from tests.core.training.small_trainings import network_for, params_of, titles_o
 def begun(every: int, **values: Any) -> Training:
     params = params_of(epochs=2, ngram_dimensions=4, word_vectors="trained", hidden=(8,), **values)
     training = Training(network_for(params), titles_of(400, 1), titles_of(60, 2), params)
-    training.guard.every = every
+    training.guard.interval = every
     return training
 
 

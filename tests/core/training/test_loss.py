@@ -9,7 +9,7 @@ import torch
 
 from meli_tasks.core.training.loss import TitleLoss, category_weights
 from meli_tasks.core.training.trainer import Training
-from meli_tasks.core.training.validation import measure
+from meli_tasks.core.training.validation import validate
 from tests.core.training.small_trainings import CATEGORIES, network_for, params_of, titles_of
 
 TITLES = titles_of(90, 1)
@@ -78,5 +78,5 @@ def test_logit_adjustment_helps_the_rare_categories() -> None:
         network = network_for(params)
         for _ in Training(network, common, validation, params).run():
             pass
-        accuracies.append(measure(network, validation)[1])
+        accuracies.append(validate(network, validation)[1])
     assert accuracies[1] > accuracies[0] + 0.1

@@ -14,10 +14,10 @@ import torch
 
 from meli_tasks.core.errors import OutOfMemory
 from meli_tasks.core.models.networks import Batch, PooledBatch
-from meli_tasks.core.training.memory import SMALLEST_BATCH
+from meli_tasks.core.training.memory import MIN_BATCH_SIZE
 from meli_tasks.core.training.progress import Epoch
 from meli_tasks.core.training.trainer import Training
-from meli_tasks.core.training.validation import measure
+from meli_tasks.core.training.validation import validate
 from tests.core.training.small_trainings import network_for, params_of, titles_of
 
 ROOM = 40
@@ -62,10 +62,10 @@ def test_batches_are_halved_until_they_fit_and_every_title_is_seen_once() -> Non
     assert training.batch_size == 32
     assert training.step == training.steps == 2 * 13
     assert sorted(seen) == sorted([*range(400), *range(400)])
-    assert training.measured_at_once == 32
+    assert training.validation_batch_size == 32
     training.network.forward = type(training.network).forward.__get__(training.network)  # type: ignore[method-assign]
     best = max(epochs, key=lambda epoch: epoch.validation_balanced_accuracy)
-    assert measure(training.network, training.validation, 32)[1] == best.validation_balanced_accuracy
+    assert validate(training.network, training.validation, 32)[1] == best.validation_balanced_accuracy
 
 
 def test_in_mid_epoch_no_title_is_seen_twice_and_the_schedule_goes_on_where_it_was() -> None:
@@ -94,10 +94,10 @@ def test_a_state_of_smaller_batches_goes_on_with_them() -> None:
     assert resumed.batch_size == 32
 
 
-def test_a_card_too_small_for_the_smallest_batch_is_told_of() -> None:
-    training = begun(SMALLEST_BATCH - 1)
+def test_a_gpu_too_small_for_the_smallest_batch_is_an_error() -> None:
+    training = begun(MIN_BATCH_SIZE - 1)
     before = {name: value.clone() for name, value in training.network.state_dict().items()}
-    with pytest.raises(OutOfMemory, match=r"full even with 16 titles at once \(CUDA out of memory\. Tried to allocate"):
+    with pytest.raises(OutOfMemory, match=r"full even with 16 titles per step \(CUDA out of memory\. Tried"):
         for _ in training.run():
             pass
     for name, value in training.network.state_dict().items():

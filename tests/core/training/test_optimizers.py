@@ -43,7 +43,7 @@ def test_the_labs_adam_moves_every_trained_row_as_torchs_does() -> None:
 def test_row_adam_divides_by_each_rows_running_size() -> None:
     def step(optimizer: RowAdam, rows: list[int], gradient: list[list[float]]) -> None:
         by_row = torch.tensor(gradient)
-        optimizer.move(*optimizer.worked_out(torch.tensor(rows), by_row, by_row.norm(dim=1)), 0.1)
+        optimizer.apply(optimizer.prepare(torch.tensor(rows), by_row, by_row.norm(dim=1)), 0.1)
 
     table = SparseEmbedding(3, 2, trained=3)
     optimizer = RowAdam(table, decay=0.0)
@@ -69,13 +69,13 @@ def test_gradient_clip_bounds_the_norm(monkeypatch: pytest.MonkeyPatch) -> None:
     norm = optimizer.gradient_norm()
     assert float(norm) > 0.01
     clipped: list[float] = []
-    really = RowAdam.worked_out
+    really = RowAdam.prepare
 
     def noted(rows: RowAdam, *found: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         if not clipped:  # all are clipped by now, and none is used up yet
             clipped.append(float(optimizer.gradient_norm()))
         return really(rows, *found)
 
-    monkeypatch.setattr(RowAdam, "worked_out", noted)
+    monkeypatch.setattr(RowAdam, "prepare", noted)
     optimizer.step(0.01, norm)
     assert clipped == [pytest.approx(0.01, rel=1e-3)]

@@ -7,7 +7,7 @@ import torch
 
 from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.training import pooled_titles
-from meli_tasks.core.training.pooled_titles import PooledTitles, pooled_once
+from meli_tasks.core.training.pooled_titles import PooledTitles, pool_if_frozen
 from meli_tasks.core.training.trainer import Training
 from tests.core.training.small_trainings import network_for, params_of, titles_of
 
@@ -18,8 +18,8 @@ TITLES, VALIDATION = titles_of(300, 1), titles_of(90, 2)
 def test_the_training_is_the_same_to_the_bit(mean_over_padding: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     params = params_of(dropout=0.2, mean_over_padding=mean_over_padding)
     weights, losses = [], []
-    for most in (pooled_titles.MOST_BYTES["cpu"], 0):
-        monkeypatch.setitem(pooled_titles.MOST_BYTES, "cpu", most)
+    for most in (pooled_titles.MAX_BYTES["cpu"], 0):
+        monkeypatch.setitem(pooled_titles.MAX_BYTES, "cpu", most)
         network = network_for(params)
         training = Training(network, TITLES, VALIDATION, params)
         assert isinstance(training.titles, PooledTitles if most else EncodedTitles)
@@ -38,4 +38,4 @@ def test_the_training_is_the_same_to_the_bit(mean_over_padding: bool, monkeypatc
 )
 def test_whatever_looks_at_the_words_again_gets_them(values: dict[str, str | int]) -> None:
     network = network_for(params_of(**values))
-    assert pooled_once(network, TITLES) is TITLES
+    assert pool_if_frozen(network, TITLES) is TITLES

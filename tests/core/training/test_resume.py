@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,15 +12,15 @@ import torch
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.training.progress import Progress
-from meli_tasks.core.training.trainer import State, Training
-from meli_tasks.core.training.validation import measure
+from meli_tasks.core.training.state import State
+from meli_tasks.core.training.trainer import Training
+from meli_tasks.core.training.validation import validate
 from tests.core.training.small_trainings import network_for, params_of, titles_of
 
 
 def saved(state: State) -> State:
     """A state as another process would read it."""
-    facts = json.loads(json.dumps(state.facts))
-    return State(facts, safetensors.torch.load(safetensors.torch.save(dict(state.tensors))))
+    return State(state.metadata, safetensors.torch.load(safetensors.torch.save(dict(state.tensors))))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +75,7 @@ def test_a_state_from_another_kind_of_device_goes_on_with_a_dropout_of_its_own()
     state = saved_in_the_first_epoch()
     # No card is here: a card's generator has a state of 16 bytes.
     elsewhere = State(
-        {**state.facts, "device": "cuda"}, {**state.tensors, "dropout": torch.zeros(16, dtype=torch.uint8)}
+        replace(state.metadata, device="cuda"), {**state.tensors, "dropout": torch.zeros(16, dtype=torch.uint8)}
     )
     resumed = begun_with_dropout()
     resumed.resume(elsewhere)
@@ -84,12 +83,12 @@ def test_a_state_from_another_kind_of_device_goes_on_with_a_dropout_of_its_own()
     assert [epoch.epoch for epoch in resumed.epochs] == [1, 2, 3]
 
 
-def test_cards_that_resume_drop_differently() -> None:
+def test_gpus_that_resume_draw_different_dropout() -> None:
     state = saved_in_the_first_epoch()
     drawn = []
-    for number in range(2):
+    for rank in range(2):
         resumed = begun_with_dropout()
-        resumed.cards = SimpleNamespace(number=number, count=2)  # type: ignore[assignment]
+        resumed.group = SimpleNamespace(rank=rank, world_size=2)  # type: ignore[assignment]
         resumed.resume(state)
         drawn.append(torch.rand(8, generator=resumed.network.generator))
     assert not torch.equal(drawn[0], drawn[1])
@@ -113,7 +112,7 @@ def test_a_training_that_is_stopped_keeps_the_best_and_counts_the_epoch_it_was_i
     assert training.step == 13
     best = max(training.epochs, key=lambda epoch: epoch.validation_balanced_accuracy)
     assert training.kept_epoch == best != training.epochs[-1]
-    assert measure(training.network, titles_of(60, 2)) == (best.validation_loss, best.validation_balanced_accuracy)
+    assert validate(training.network, titles_of(60, 2)) == (best.validation_loss, best.validation_balanced_accuracy)
 
 
 def test_a_training_that_is_stopped_between_epochs_ends_there() -> None:

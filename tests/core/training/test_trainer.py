@@ -25,7 +25,7 @@ from meli_tasks.core.training.loss import category_weights
 from meli_tasks.core.training.progress import Epoch, Progress
 from meli_tasks.core.training.schedule import learning_rate_at
 from meli_tasks.core.training.trainer import Training
-from meli_tasks.core.training.validation import measure
+from meli_tasks.core.training.validation import validate
 from tests.core.training.small_trainings import WORDS, network_for, params_of, titles_of
 
 
@@ -91,10 +91,10 @@ def test_the_network_ends_with_the_kept_epoch() -> None:
     params = params_of(epochs=8, learning_rate=0.05, schedule="constant")
     network, epochs = trained(params, TITLES, VALIDATION)
     best = max(epochs, key=lambda epoch: epoch.validation_balanced_accuracy)
-    assert measure(network, VALIDATION) == (best.validation_loss, best.validation_balanced_accuracy)
+    assert validate(network, VALIDATION) == (best.validation_loss, best.validation_balanced_accuracy)
     assert [epoch.best for epoch in epochs].count(True) >= 1
     last, _ = trained(params.model_copy(update={"keep": "last"}), TITLES, VALIDATION)
-    assert measure(last, VALIDATION)[0] == epochs[-1].validation_loss
+    assert validate(last, VALIDATION)[0] == epochs[-1].validation_loss
 
 
 def test_patience_stops_and_ties_go_to_the_earlier_epoch() -> None:
@@ -193,7 +193,7 @@ def test_unreliable_titles_of_weight_0_teach_nothing() -> None:
     assert torch.equal(network.out.weight, other.out.weight)
 
 
-def test_measure_is_the_mean_recall_of_the_categories_seen() -> None:
+def test_validate_returns_the_mean_recall_of_the_categories_present() -> None:
     network = network_for(params_of())
     labels = torch.tensor([0, 0, 0, 1])
     titles = EncodedTitles.from_arrays(
@@ -201,7 +201,7 @@ def test_measure_is_the_mean_recall_of_the_categories_seen() -> None:
     )
     network.out.weight.data.zero_()
     network.out.bias.data = torch.tensor([5.0, 0.0, 0.0, 0.0])
-    loss, accuracy = measure(network, titles)
+    loss, accuracy = validate(network, titles)
     assert accuracy == 0.5
     expected = torch.nn.functional.cross_entropy(network.out.bias.data.expand(4, -1), labels)
     assert loss == pytest.approx(float(expected))
