@@ -1,4 +1,7 @@
-"""The command line `meli`, one module a group of commands; heavy imports stand inside the commands that need them."""
+"""The command line `meli`, one module per group of commands.
+
+Heavy imports are inside the functions that need them, so that `meli --help` answers at once.
+"""
 
 from meli_tasks.cli.meli import app, main
 

@@ -1,4 +1,4 @@
-"""`python -m meli_tasks.cli` is `meli`."""
+"""Run `meli` as `python -m meli_tasks.cli`."""
 
 from meli_tasks.cli.meli import main
 

@@ -1,4 +1,4 @@
-"""`meli backfill`: the same sets trained on many dates, in Airflow or in this process."""
+"""`meli backfill`: train the same sets on a range of dates, in Airflow or in this process."""
 
 from __future__ import annotations
 
@@ -10,21 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meli_tasks.cli.console import Json, complain, out, print_json, warn
-from meli_tasks.cli.options import (
-    DateColumn,
-    Ensemble,
-    KeptLanguage,
-    Language,
-    MaxBadShare,
-    MinCategoryRows,
-    Override,
-    ReliableOnly,
-    Sets,
-    Source,
-    Window,
-    Yes,
-    overrides,
-)
+from meli_tasks.cli.options import Ensemble, Override, Sets, TitleOptions, Yes, joined, overrides, takes_titles
 from meli_tasks.wording import count
 
 if TYPE_CHECKING:
@@ -42,7 +28,7 @@ EXAMPLES = (
 
 
 class Promotion(StrEnum):
-    """Whether the runs of a backfill may promote."""
+    """Whether the runs of a backfill may promote a model."""
 
     never = "never"
     always = "always"
@@ -50,54 +36,55 @@ class Promotion(StrEnum):
 
 From = Annotated[
     datetime | None,
-    typer.Option("--from", metavar="DATE", formats=["%Y-%m-%d"], help="The first date.", show_default=False),
+    typer.Option("--from", metavar="DATE", formats=["%Y-%m-%d"], help="First date.", show_default=False),
 ]
 To = Annotated[
     datetime | None,
-    typer.Option(
-        "--to", metavar="DATE", formats=["%Y-%m-%d"], help="The last date, itself included.", show_default=False
-    ),
+    typer.Option("--to", metavar="DATE", formats=["%Y-%m-%d"], help="Last date (inclusive).", show_default=False),
 ]
-Every = Annotated[int, typer.Option("--every", min=1, max=366, metavar="DAYS", help="Days from one date to the next.")]
+Every = Annotated[int, typer.Option("--every", min=1, max=366, metavar="DAYS", help="Interval between dates, in days.")]
 AtOnce = Annotated[
     int | None,
     typer.Option(
-        min=1, max=64, metavar="RUNS", help="Runs at once at most. Default: the slots of Airflow's pool backfill."
+        min=1,
+        max=64,
+        metavar="RUNS",
+        help="Maximum number of concurrent runs. Default: the slots of the Airflow pool `backfill`.",
     ),
 ]
+MayPromote = Annotated[
+    Promotion, typer.Option(help="Only evaluate the models, or let each run promote a better one, whatever its date.")
+]
+Here = Annotated[bool, typer.Option("--here", help="Run the dates in this process, one after another.")]
+Listed = Annotated[bool, typer.Option("--list", help="List the backfills, newest first.")]
 Cancel = Annotated[
-    str, typer.Option(metavar="ID", help="End a backfill and the runs that it started.", show_default=False)
+    str, typer.Option(metavar="ID", help="Cancel a backfill and the runs that it started.", show_default=False)
 ]
 
 
-def backfill(  # noqa: PLR0917 options, all given by name
+@takes_titles
+def backfill(
+    *,
     from_date: From = None,
     to_date: To = None,
     every: Every = 1,
-    sets: Sets = "",
+    sets: Sets = None,
     override: Override = None,
-    source: Source = "",
-    window_days: Window = 1,
-    date_column: DateColumn = "",
-    language: KeptLanguage = Language.any,
-    reliable_only: ReliableOnly = False,
-    max_bad_share: MaxBadShare = None,
-    min_category_rows: MinCategoryRows = None,
+    titles: TitleOptions,
     ensemble: Ensemble = True,
-    promotion: Annotated[
-        Promotion, typer.Option(help="Measure only, or let a better model become champion, whatever its date.")
-    ] = Promotion.never,
+    promotion: MayPromote = Promotion.never,
     at_once: AtOnce = None,
     yes: Yes = False,
-    here: Annotated[bool, typer.Option("--here", help="Run the dates in this process, one after another.")] = False,
-    listed: Annotated[bool, typer.Option("--list", help="List the backfills, newest first.")] = False,
+    here: Here = False,
+    listed: Listed = False,
     cancel: Cancel = "",
     as_json: Json = False,
 ) -> None:
-    """Train the same sets on many dates, each date a run of its own: a preview first, then a question, then the runs.
+    """Train the same sets on a range of dates, with a run for each date.
 
-    Asked for the same again, only what is missing is computed. Nothing is promoted unless told to. Runs in the Airflow
-    of MELI_AIRFLOW_URL, or with --here in this process. Exit code 1 when a date failed; it is named.
+    The command shows a preview and asks for confirmation. Running it again computes only what is missing. By default,
+    nothing is promoted. The dates run in the Airflow at MELI_AIRFLOW_URL, or in this process with --here. If a date
+    fails, the command names it and exits with code 1.
     """
     if listed:
         _list(as_json)
@@ -105,18 +92,12 @@ def backfill(  # noqa: PLR0917 options, all given by name
         _cancel(cancel, as_json)
     else:
         params = {
+            **titles.fields(),
             "from_date": from_date.date() if from_date else None,
             "to_date": to_date.date() if to_date else None,
             "every_days": every,
-            "sets": sets,
-            "overrides": overrides(override or []),
-            "source": source,
-            "window_days": window_days,
-            "date_column": date_column,
-            "language": language.value,
-            "reliable_only": reliable_only,
-            "max_bad_share": max_bad_share,
-            "min_category_rows": min_category_rows,
+            "sets": joined(sets),
+            "overrides": overrides(override),
             "ensemble": ensemble,
             "promotion": promotion.value,
             "at_once": at_once,
@@ -163,9 +144,9 @@ def _backfill(params: dict[str, Any], yes: bool, here: bool, as_json: bool) -> N
 
 def _confirm(question: str) -> None:
     if not sys.stdin.isatty():
-        raise typer.BadParameter("there is no terminal to ask on; add --yes.")
+        raise typer.BadParameter("there is no terminal to ask for confirmation; add --yes.")
     if not typer.confirm(question):
-        typer.echo("Nothing was run.", err=True)
+        typer.echo("Nothing was started.", err=True)
         raise typer.Exit(1)
 
 
@@ -174,8 +155,8 @@ def _show(seen: BackfillPreview) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for column in ("date", "will", "already there", "run"):
-        table.add_column(column, overflow="fold", justify="right" if column == "already there" else "left")
+    for column in ("date", "to do", "cached", "run"):
+        table.add_column(column, overflow="fold", justify="right" if column == "cached" else "left")
     for day in seen.dates:
         style = "red" if day.problem else "dim" if day.done else ""
         table.add_row(Text(day.date, style="bold"), Text(day.will, style=style), str(day.cached), Text(day.run_id))
@@ -190,7 +171,7 @@ def _conclude(found: BackfillReport) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    # What failed under "" failed for the whole date; a model that failed on every date has a column too.
+    # The failure of a whole date has no model name. A model that failed on every date still gets a column.
     models = list(dict.fromkeys(name for day in found.dates for name in [*day.scores, *day.failed] if name))
     table = Table(title="balanced accuracy", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
     table.add_column("date", style="bold")
@@ -220,7 +201,8 @@ def _cancel(backfill_id: str, as_json: bool) -> None:
     if as_json:
         print_json({"id": backfill_id, "ended": ended})
     else:
-        out().print(f"Cancelled {backfill_id}; ended {', '.join(ended) or 'no runs: none went on'}.", markup=False)
+        stopped = f"Stopped {', '.join(ended)}" if ended else "No run was in progress"
+        out().print(f"Cancelled {backfill_id}. {stopped}.", markup=False)
 
 
 def _list(as_json: bool) -> None:
@@ -228,12 +210,12 @@ def _list(as_json: bool) -> None:
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
-    told = [_told(store, seen) for seen in backfills(store)]
+    found = [_fields(store, preview) for preview in backfills(store)]
     if as_json:
-        print_json({"backfills": told})
+        print_json({"backfills": found})
         return
-    if not told:
-        out().print(f"No backfills in {store.url} yet.", markup=False)
+    if not found:
+        out().print(f"There are no backfills in {store.url} yet.", markup=False)
         return
     from rich.table import Table
     from rich.text import Text
@@ -241,25 +223,25 @@ def _list(as_json: bool) -> None:
     table = Table(title="backfills, newest first", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
     for column in ("at", "id", "dates", "sets", "state"):
         table.add_column(column, overflow="fold")
-    for line in told:
+    for line in found:
         dates = f"{line['from_date']} to {line['to_date']} ({line['dates']})"
         cells = (line["at"][:16].replace("T", " "), line["id"], dates, ", ".join(line["sets"]), line["state"])
         table.add_row(*(Text(cell) for cell in cells))
     out().print(table)
 
 
-def _told(store: Store, seen: BackfillPreview) -> dict[str, Any]:
+def _fields(store: Store, preview: BackfillPreview) -> dict[str, Any]:
     from meli_tasks.backfill.report import BackfillReport
 
-    found = BackfillReport.load(store, seen.id)
+    report = BackfillReport.load(store, preview.id)
     return {
-        "id": seen.id,
-        "at": seen.at,
-        "from_date": seen.asked["from_date"],
-        "to_date": seen.asked["to_date"],
-        "dates": len(seen.dates),
-        "sets": seen.asked["sets"],
-        "overrides": seen.asked["overrides"],
-        "state": found.state if found else "no report: it goes on, waits for approval, or was cancelled",
-        "failures": found.failures if found else [],
+        "id": preview.id,
+        "at": preview.at,
+        "from_date": preview.asked["from_date"],
+        "to_date": preview.asked["to_date"],
+        "dates": len(preview.dates),
+        "sets": preview.asked["sets"],
+        "overrides": preview.asked["overrides"],
+        "state": report.state if report else "no report: running, waiting for approval, or cancelled",
+        "failures": report.failures if report else [],
     }

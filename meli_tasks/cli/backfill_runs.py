@@ -1,4 +1,4 @@
-"""How `meli backfill` gets its dates run: in Airflow, followed from here, or one after another in this process."""
+"""Runs the dates of `meli backfill`: in Airflow, followed from here, or one after another in this process."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ BACKFILL = "meli_backfill"
 TRAINING = "meli_training"
 POOL = "backfill"
 ENDED = ("success", "failed")
-SECONDS_BETWEEN_LOOKS = 1.0
+POLL_SECONDS = 1.0
 
 
 def airflow(settings: Settings) -> AirflowApi:
-    """The Airflow of the settings.
+    """Return a client of the Airflow in the settings.
 
     Raises:
-        BadSettings: none is set.
+        BadSettings: No Airflow is configured.
     """
     from meli_tasks.airflow_client import AirflowApi
 
     if not settings.airflow_url:
         raise BadSettings(
-            "MELI_AIRFLOW_URL is not set, so there is no Airflow to run the dates in: set it, with MELI_AIRFLOW_USER "
-            "and MELI_AIRFLOW_PASSWORD, or run the dates in this process with --here."
+            "MELI_AIRFLOW_URL is not set, so there is no Airflow to run the dates in. Set it, together with "
+            "MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD, or run the dates in this process with --here."
         )
     return AirflowApi(settings.airflow_url, settings.airflow_user, settings.airflow_password)
 
 
 def in_airflow(api: AirflowApi, asked: Backfill, store: Store, quiet: bool) -> BackfillReport:
-    """Start `meli_backfill`, show its dates as they end, and return its report.
+    """Start `meli_backfill`, show its dates as they finish, and return its report.
 
     Raises:
-        Conflict: a DAG is paused.
-        BadSettings: the pool is missing.
-        NotFound: the run ended without a report.
+        Conflict: A DAG is paused.
+        BadSettings: The pool is missing.
+        NotFound: The run finished without a report.
     """
     from meli_tasks.backfill.report import BackfillReport
     from meli_tasks.backfill.request import POOL_SLOTS
 
     for dag in (BACKFILL, TRAINING):
         if api.is_paused(dag):
-            raise Conflict(f"{dag} is paused in Airflow at {api.url}, so nothing would run: unpause it.")
+            raise Conflict(f"{dag} is paused in the Airflow at {api.url}, so nothing would run. Unpause it.")
     if not api.has_pool(POOL):
         raise BadSettings(
-            f"Airflow at {api.url} has no pool {POOL}, so the dates would wait for ever: "
-            f"airflow pools set {POOL} {POOL_SLOTS} 'backfilled runs at once' --include-deferred"
+            f"The Airflow at {api.url} has no pool {POOL}, so the dates would wait forever. Create it: "
+            f"airflow pools set {POOL} {POOL_SLOTS} 'concurrent backfill runs' --include-deferred"
         )
     conf = asked.model_dump(mode="json", exclude={"as_of", "force"})
     run = api.trigger(BACKFILL, conf, "started by meli backfill")
@@ -69,22 +69,24 @@ def in_airflow(api: AirflowApi, asked: Backfill, store: Store, quiet: bool) -> B
     try:
         state = _follow(api, run, quiet)
     except (KeyboardInterrupt, Unreachable):
-        warn(f"The backfill goes on in Airflow as {run}. To end it: meli backfill --cancel {run}")
+        warn(f"The backfill continues in Airflow as {run}. To cancel it: meli backfill --cancel {run}")
         raise
     found = BackfillReport.load(store, run)
     if found is None:
-        raise NotFound(f"The backfill {run} ended ({state}) without a report: its tasks' logs in Airflow say why.")
+        raise NotFound(
+            f"The backfill {run} finished ({state}) without a report. The logs of its tasks in Airflow say why."
+        )
     return found
 
 
 def in_this_process(seen: BackfillPreview, settings: Settings, store: Store, quiet: bool) -> BackfillReport:
-    """Run the dates one after another; one that fails does not keep the others from running."""
+    """Run the dates one after another; a date that fails does not keep the others from running."""
     from meli_tasks.backfill.report import report
     from meli_tasks.cli.run_report import Report
     from meli_tasks.local_run import LocalRun
 
     seen.save(store)
-    ended_well = set()
+    succeeded = set()
     for day in seen.runs:
         if not quiet:
             out().print(f"\n[bold]{day.date}[/bold] {day.run_id}")
@@ -96,44 +98,46 @@ def in_this_process(seen: BackfillPreview, settings: Settings, store: Store, qui
             complain(f"{day.date}: {error}")
             continue
         if not local.failed:
-            ended_well.add(day.run_id)
-    found = report(seen, store, ended_well)
+            succeeded.add(day.run_id)
+    found = report(seen, store, succeeded)
     found.save(store)
     return found
 
 
 def cancel(api: AirflowApi, backfill_id: str) -> list[str]:
-    """End a backfill that goes on, and return the runs that ended with it.
+    """Cancel a running backfill, and return the runs that were stopped with it.
 
     Raises:
-        NotFound: Airflow knows no such backfill.
-        Conflict: it has ended.
+        NotFound: Airflow has no such backfill.
+        Conflict: It has already finished.
     """
     state = api.run_state(BACKFILL, backfill_id)
     if not state:
-        raise NotFound(f"Airflow at {api.url} knows no backfill {backfill_id}: `meli backfill --list` names them.")
+        raise NotFound(f"The Airflow at {api.url} has no backfill {backfill_id}. `meli backfill --list` lists them.")
     if state in ENDED:
-        raise Conflict(f"Airflow at {api.url}: the backfill {backfill_id} has ended ({state}) already.")
+        raise Conflict(f"The backfill {backfill_id} in the Airflow at {api.url} has already finished ({state}).")
     runs = [run["trigger_run_id"] for run in api.returned(BACKFILL, backfill_id, "preview") or []]
-    going = [run for run in runs if api.run_state(TRAINING, run) not in ("", *ENDED)]
+    running = [run for run in runs if api.run_state(TRAINING, run) not in ("", *ENDED)]
     api.cancel(BACKFILL, backfill_id)
-    return [run for run in going if api.run_state(TRAINING, run) == "failed"]
+    return [run for run in running if api.run_state(TRAINING, run) == "failed"]
 
 
 def _follow(api: AirflowApi, run: str, quiet: bool) -> str:
-    """Show each task as it ends, until the run does. The state it ended in."""
-    shown: set[tuple[str, int]] = set()
+    """Show each task as it finishes until the run has finished, and return the state of the run."""
+    displayed: set[tuple[str, int]] = set()
     while True:
-        state = api.run_state(BACKFILL, run)  # before the tasks: what ended with the run is still shown
+        state = api.run_state(
+            BACKFILL, run
+        )  # read before the tasks, so that tasks that finish with the run are still shown
         for task in api.tasks(BACKFILL, run):
             name = (task["task_id"], task["map_index"])
-            if name not in shown and task["state"] in (*ENDED, "skipped", "upstream_failed"):
-                shown.add(name)
+            if name not in displayed and task["state"] in (*ENDED, "skipped", "upstream_failed"):
+                displayed.add(name)
                 if not quiet:
                     _show(task)
         if state in ENDED:
             return state
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(POLL_SECONDS)
 
 
 def _show(task: dict[str, Any]) -> None:

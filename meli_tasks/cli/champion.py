@@ -1,4 +1,4 @@
-"""`meli champion` and `meli rollback`: the promoted model, now, on a date, and back to an earlier one."""
+"""`meli champion` and `meli rollback`: show the promoted model, now or on a date, and restore an earlier one."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def champion(
         typer.Option(
             metavar="DATE",
             formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"],
-            help="Who was champion at the end of this day, or at this time (2026-11-20T14:30), UTC.",
+            help="Show the champion at the end of this day, or at this time (2026-11-20T14:30), in UTC.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the champion: its set, its figures, the run that promoted it, and why."""
+    """Show the champion: its hyperparameter set, its scores, the run that promoted it, and the reason."""
     from meli_tasks.ledger import Ledger
     from meli_tasks.settings import Settings
 
@@ -48,7 +48,7 @@ def champion(
     if found is None:
         when = f"on {on:%Y-%m-%d}" if on else "yet"
         raise NotFound(f"There was no champion {when} in {store.url}. `meli run all` trains and promotes one.")
-    card = _card(store, ledger, found)
+    card = _describe(store, ledger, found)
     if as_json:
         print_json(card)
     else:
@@ -59,16 +59,20 @@ def rollback(
     to: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="NUMBER", help="Back to the champion in force after this decision (numbers: meli runs)."
+            min=1,
+            metavar="NUMBER",
+            help="Restore the champion that this decision made; `meli runs` lists the decisions. Default: the previous "
+            "champion.",
+            show_default=False,
         ),
     ] = None,
     yes: Yes = False,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept with the decision.")] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Reason, stored with the decision.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Put an earlier champion back in force: the one before, or the one of a decision. The MLflow alias follows.
+    """Restore an earlier champion: the previous one, or the one of a given decision. The MLflow alias follows.
 
-    Nothing is erased: going back is a decision of its own, and `meli rollback` again goes one further back.
+    Nothing is deleted: a rollback is itself a decision, and a second `meli rollback` goes back one more champion.
     """
     from meli_tasks.ledger import Ledger
     from meli_tasks.settings import Settings
@@ -80,7 +84,8 @@ def rollback(
     now = Ledger(store).champion()
     if now and not yes:
         _confirm(
-            f"{now.set_name} ({now.train[:8]}) is champion. Go back to {f'decision {to}' if to else 'the one before'}?"
+            f"The champion is {now.set_name} ({now.train[:8]}). "
+            f"Restore {f'the champion of decision {to}' if to else 'the previous one'}?"
         )
     registry = Registry(store, Tracking(settings.mlflow_uri, store, settings.mlflow_pages))
     decision = registry.rollback(by=getpass.getuser(), to=to, reason=reason)
@@ -89,7 +94,7 @@ def rollback(
         return
     assert decision.champion is not None
     out().print(
-        f"Champion is {decision.champion.set_name} ({decision.champion.train[:8]}) again: "
+        f"The champion is {decision.champion.set_name} ({decision.champion.train[:8]}) again: "
         f"decision {decision.number}, {decision.reason}.",
         markup=False,
     )
@@ -97,20 +102,20 @@ def rollback(
 
 def _confirm(question: str) -> None:
     if not sys.stdin.isatty():
-        raise typer.BadParameter("there is no terminal to ask on; add --yes.")
+        raise typer.BadParameter("there is no terminal to ask for confirmation; add --yes.")
     if not typer.confirm(question):
         typer.echo("Nothing was changed.", err=True)
         raise typer.Exit(1)
 
 
-def _card(store: Store, ledger: Ledger, found: Champion) -> dict[str, Any]:
+def _describe(store: Store, ledger: Ledger, found: Champion) -> dict[str, Any]:
     from meli_tasks.artifacts.manifest import find_model
 
     decision = next((d for d in reversed(ledger.decisions()) if d.champion == found and d.action != "keep"), None)
     manifest = find_model(store, found.train)
     return {
         **found.model_dump(mode="json"),
-        "decision": _told(decision) if decision else None,
+        "decision": _fields(decision) if decision else None,
         "trained": {"at": manifest.about.get("at"), "seconds": manifest.seconds, "git": manifest.about.get("git")}
         if manifest
         else None,
@@ -120,7 +125,7 @@ def _card(store: Store, ledger: Ledger, found: Champion) -> dict[str, Any]:
     }
 
 
-def _told(decision: Decision) -> dict[str, Any]:
+def _fields(decision: Decision) -> dict[str, Any]:
     return decision.model_dump(mode="json", include={"number", "at", "action", "reason", "by"})
 
 

@@ -1,4 +1,4 @@
-"""What `meli doctor` looks at. Each check is tried by itself: one that fails keeps no other from being made."""
+"""The checks of `meli doctor`. Each runs on its own, so a failure does not keep the others from running."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "failed", "skipped"]
 
-# What the stages and services import, by the name under which it is installed.
+# What the stages and services import, by the names of their distributions.
 PACKAGES = (
     "numpy", "pydantic", "torch", "scikit-learn", "pandas", "polars", "pyarrow", "gensim", "safetensors", "boto3",
     "mlflow",
 )  # fmt: skip
 NEEDED_GIGABYTES = 2.0
-TRAININGS = "gpu"
+TRAINING_POOL = "gpu"
 POOLS = {
-    TRAININGS: f"airflow pools set {TRAININGS} 1 trainings",
+    TRAINING_POOL: f"airflow pools set {TRAINING_POOL} 1 'training runs'",
     "backfill": 'airflow pools set backfill 2 "backfilled runs" --include-deferred',
 }
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing looked at: what was seen, and what to do about it when it failed."""
+    """The outcome of one check: what was observed and, if it failed, what to do about it."""
 
     name: str
     state: State
-    seen: str
+    observed: str
     advice: str = ""
 
 
 def every_check(settings: Settings) -> Iterator[Line]:
-    """The checks, in the order in which one would repair things."""
+    """Run every check, in the order in which one would fix the problems."""
     checks: tuple[Callable[[Settings], Iterator[Line]], ...] = (
         python, disk, store, sets, source, mlflow, airflow, webhook, email,
     )  # fmt: skip
@@ -53,48 +53,54 @@ def every_check(settings: Settings) -> Iterator[Line]:
             yield from check(settings)
         except (MeliError, WebError, OSError) as error:
             yield Line(name, "failed", str(error))
-        except Exception as error:  # noqa: BLE001 the doctor goes on to the next check, whatever this one died of
+        except Exception as error:  # noqa: BLE001 the next check runs, whatever this one raised
             yield Line(name, "failed", f"unexpected {type(error).__name__}: {error}")
 
 
 def python(settings: Settings) -> Iterator[Line]:
-    """The interpreter and the packages, against what the project asks for where it is installed."""
-    told, wrong = [], []
+    """Check the interpreter and the packages against the requirements of the installed project."""
+    installed, wrong = [], []
     for package in PACKAGES:
         try:
-            told.append(f"{package} {version(package)}")
+            installed.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             wrong.append(f"{package} is missing")
     wrong += [text for text in _unmet() if text.split()[0] not in " ".join(wrong)]
-    seen = f"Python {sys.version.split()[0]}; {', '.join(told)}"
+    observed = f"Python {sys.version.split()[0]}; {', '.join(installed)}"
     if wrong:
         yield Line(
-            "python", "failed", "; ".join(wrong), "Install the lock: `make setup`, or pip install -r locks/demo.txt."
+            "python",
+            "failed",
+            "; ".join(wrong),
+            "Install the locked packages: `make setup`, or pip install -r locks/demo.txt.",
         )
     else:
-        yield Line("python", "ok", seen)
+        yield Line("python", "ok", observed)
 
 
 def disk(settings: Settings) -> Iterator[Line]:
-    """Room for the cache, and the right to write there."""
+    """Check that the cache has enough free space and can be written to."""
     folder = settings.cache.absolute()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free / 1e9
     if not os.access(existing, os.W_OK | os.X_OK):
         yield Line(
-            "disk", "failed", f"{existing} may not be written by this user", "Point MELI_CACHE at a folder that may."
+            "disk",
+            "failed",
+            f"this user cannot write to {existing}",
+            "Set MELI_CACHE to a folder that can be written to.",
         )
     elif free < NEEDED_GIGABYTES:
         yield Line(
-            "disk", "failed", f"{free:.1f} GB free at {folder}; a run wants {NEEDED_GIGABYTES:.0f} GB",
-            "Free some, or point MELI_CACHE at a larger disk.",
+            "disk", "failed", f"{free:.1f} GB free at {folder}; a run needs {NEEDED_GIGABYTES:.0f} GB",
+            "Free some space, or set MELI_CACHE to a folder on a larger disk.",
         )  # fmt: skip
     else:
         yield Line("disk", "ok", f"{free:.1f} GB free at {folder}")
 
 
 def store(settings: Settings) -> Iterator[Line]:
-    """Write, read, list, conditional writes, large files, delete: done, not assumed."""
+    """Write, read, list and delete objects in the store, with conditional writes and large files."""
     from meli_tasks.store import probe
 
     for check in probe(settings.open_store()):
@@ -102,7 +108,7 @@ def store(settings: Settings) -> Iterator[Line]:
 
 
 def sets(settings: Settings) -> Iterator[Line]:
-    """The sets that a run takes when it names none."""
+    """Check the sets that a run uses by default."""
     from meli_tasks.sets import catalog as named_sets
 
     names = [name.strip() for name in settings.sets.split(",") if name.strip()]
@@ -112,7 +118,7 @@ def sets(settings: Settings) -> Iterator[Line]:
 
 
 def source(settings: Settings) -> Iterator[Line]:
-    """The titles that a run takes when it names none."""
+    """Check the source that a run uses by default."""
     from datetime import UTC, datetime
 
     from meli_tasks import sources
@@ -122,28 +128,32 @@ def source(settings: Settings) -> Iterator[Line]:
 
 
 def mlflow(settings: Settings) -> Iterator[Line]:
-    """The tracking server: that it lives, and that its API answers."""
+    """Check that the tracking server is running and that its API answers."""
     from meli_tasks.tracking.client import sign_in
 
     url = settings.mlflow_uri.rstrip("/")
     if not url:
-        yield Line("mlflow", "skipped", "MLFLOW_TRACKING_URI is not set: nothing is tracked")
+        yield Line("mlflow", "skipped", "MLFLOW_TRACKING_URI is not set, so nothing is tracked")
         return
     if not url.startswith(("http://", "https://")):
         yield Line(
-            "mlflow", "failed", f"{shown(url)} is no server", "Give the address of one, or none for no tracking."
+            "mlflow",
+            "failed",
+            f"{shown(url)} is not a server address",
+            "Set it to the address of a server, or to none to disable tracking.",
         )
         return
     advice = (
-        "Is the server running, and is MLFLOW_TRACKING_URI its address? Trainings go on without it and are told later."
+        "Check that the server is running and that MLFLOW_TRACKING_URI is its address. Training runs continue without "
+        "it and are reported to it later."
     )
     try:
         get(f"{url}/health")
         found = post(f"{url}/api/2.0/mlflow/experiments/search", {"max_results": 1000}, sign_in=sign_in())
     except WebError as error:
         hint = {
-            401: "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: the server asks for them.",
-            403: "Start the server with --allowed-hosts for the name by which you call it.",
+            401: "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: the server requires them.",
+            403: "Start the server with --allowed-hosts and the host name in MLFLOW_TRACKING_URI.",
         }.get(error.status, advice)
         yield Line("mlflow", "failed", str(error), hint)
         return
@@ -152,7 +162,7 @@ def mlflow(settings: Settings) -> Iterator[Line]:
 
 
 def airflow(settings: Settings) -> Iterator[Line]:
-    """Airflow's parts, and the pools without which trainings and backfills would wait for ever."""
+    """Check the components of Airflow, and the pools without which its tasks would wait forever."""
     url = settings.airflow_url.rstrip("/")
     if not url:
         yield Line("airflow", "skipped", "MELI_AIRFLOW_URL is not set")
@@ -160,55 +170,60 @@ def airflow(settings: Settings) -> Iterator[Line]:
     try:
         yield _airflow_health(get(f"{url}/api/v2/monitor/health"), url)
     except WebError as error:
-        yield Line("airflow", "failed", str(error), "Is the api-server running, and is MELI_AIRFLOW_URL its address?")
+        yield Line(
+            "airflow",
+            "failed",
+            str(error),
+            "Check that the API server is running and that MELI_AIRFLOW_URL is its address.",
+        )
         return
     if not settings.airflow_user:
         yield Line("airflow: pools", "skipped", "MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD are not set")
         return
     try:
-        given = post(f"{url}/auth/token", {"username": settings.airflow_user, "password": settings.airflow_password})
+        answer = post(f"{url}/auth/token", {"username": settings.airflow_user, "password": settings.airflow_password})
     except WebError as error:
         advice = "Check MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD."
         yield Line("airflow: pools", "failed", str(error), advice)
         return
     for pool, command in POOLS.items():
-        yield _pool(settings, url, given["access_token"], pool, command)
+        yield _pool(settings, url, answer["access_token"], pool, command)
 
 
 def _pool(settings: Settings, url: str, token: str, name: str, command: str) -> Line:
     try:
         pool = get(f"{url}/api/v2/pools/{name}", token=token)
     except WebError as error:
-        advice = "May the user read pools?"
+        advice = "Check that this user may read pools."
         if error.status == 404:
-            advice = f"Without the pool what belongs in it waits for ever: {command}"
+            advice = f"Without the pool, its tasks wait forever. Create it: {command}"
         return Line(f"airflow: pool {name}", "failed", str(error), advice)
     slots = int(pool["slots"])
-    if name != TRAININGS or slots == settings.slots:
+    if name != TRAINING_POOL or slots == settings.slots:
         return Line(f"airflow: pool {name}", "ok", f"{count(slots, 'slot')}, {pool.get('occupied_slots', 0)} in use")
     return Line(
         f"airflow: pool {name}", "failed",
-        f"{count(slots, 'slot')}, and MELI_SLOTS={settings.slots}: trainings count on that many",
-        f"airflow pools set {name} {settings.slots} trainings, or set MELI_SLOTS={slots}.",
+        f"{count(slots, 'slot')}, but MELI_SLOTS={settings.slots}, and training runs rely on that number",
+        f"Run: airflow pools set {name} {settings.slots} 'training runs'. Or set MELI_SLOTS={slots}.",
     )  # fmt: skip
 
 
 def webhook(settings: Settings) -> Iterator[Line]:
-    """Whether the webhook can be reached; nothing is sent, so whether it is still valid only a notice tells."""
+    """Check that the webhook can be reached. Nothing is sent, so this does not show whether it is still valid."""
     from meli_tasks.notifications.webhook import reach
 
     if not settings.webhook:
-        yield Line("webhook", "skipped", "MELI_WEBHOOK is not set: no notices go there")
+        yield Line("webhook", "skipped", "MELI_WEBHOOK is not set, so no notifications are posted")
         return
     yield Line("webhook", "ok", f"{reach(settings.webhook)}; MELI_NOTIFY={settings.notify}")
 
 
 def email(settings: Settings) -> Iterator[Line]:
-    """Whether the mail server answers and takes the password; nothing is sent."""
+    """Check that the mail server answers and accepts the password. Nothing is sent."""
     from meli_tasks.notifications.mail import MailServer, recipients
 
     if not settings.email:
-        yield Line("email", "skipped", "MELI_EMAIL is not set: no notices go out by e-mail")
+        yield Line("email", "skipped", "MELI_EMAIL is not set, so no notifications are e-mailed")
         return
     addresses, server = len(recipients(settings)), MailServer.of(settings.smtp)
     with server.opened():
@@ -221,28 +236,32 @@ def email(settings: Settings) -> Iterator[Line]:
 
 
 def _airflow_health(parts: dict[str, dict[str, str | None]], url: str) -> Line:
-    told = {name: part.get("status") for name, part in parts.items() if isinstance(part, dict)}
-    sick = [name for name, status in told.items() if status != "healthy"]
-    if sick:
-        return Line("airflow", "failed", f"{shown(url)}: not healthy: {', '.join(sick)}", "Start it, or read its log.")
-    return Line("airflow", "ok", f"{shown(url)}: {', '.join(name for name, status in told.items() if status)} healthy")
+    statuses = {name: part.get("status") for name, part in parts.items() if isinstance(part, dict)}
+    unhealthy = [name for name, status in statuses.items() if status != "healthy"]
+    if unhealthy:
+        return Line(
+            "airflow", "failed", f"{shown(url)}: not healthy: {', '.join(unhealthy)}", "Start it, or read its log."
+        )
+    return Line(
+        "airflow", "ok", f"{shown(url)}: {', '.join(name for name, status in statuses.items() if status)} healthy"
+    )
 
 
 def _unmet() -> Iterator[str]:
-    """What the installed project requires and does not find; nothing where it runs from a checkout."""
+    """Return the requirements of the installed project that are not met; none if it runs from a checkout."""
     try:
-        wanted = requires("meli-tasks") or []
+        required = requires("meli-tasks") or []
         from packaging.requirements import Requirement
     except (PackageNotFoundError, ImportError):
         return
-    for text in wanted:
-        need = Requirement(text)
-        if need.marker and not need.marker.evaluate({"extra": ""}):
+    for text in required:
+        requirement = Requirement(text)
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
         try:
-            found = version(need.name)
+            found = version(requirement.name)
         except PackageNotFoundError:
-            yield f"{need.name} is missing"
+            yield f"{requirement.name} is missing"
             continue
-        if not need.specifier.contains(found, prereleases=True):
-            yield f"{need.name} is {found}, wanted {need.specifier}"
+        if not requirement.specifier.contains(found, prereleases=True):
+            yield f"{requirement.name} is {found}, but {requirement.specifier} is required"

@@ -1,4 +1,4 @@
-"""What the commands print: tables and lines for people, or one JSON document for programs."""
+"""Output of the commands: tables and lines for people, or one JSON document for programs."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Columns. A program that reads our lines wants them whole.
+# Columns. A program that reads our lines needs them whole.
 PIPE_WIDTH = 2_000
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a single JSON document on stdout and nothing else.")]
 
 
 def out() -> Console:
-    """The console of results: stdout. Colours and widths follow the terminal; a pipe gets plain lines, never cut."""
+    """Return the console for results, on stdout. A pipe gets plain lines that are never cut."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=False, **_width(sys.stdout.isatty()))
 
 
 def err() -> Console:
-    """The console of progress and warnings: stderr."""
+    """Return the console for progress and warnings, on stderr."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, **_width(sys.stderr.isatty()))
@@ -37,28 +37,28 @@ def _width(terminal: bool) -> dict[str, Any]:
 
 
 def print_json(value: Any) -> None:
-    """The one JSON document of a command. Dates become text; what is not a finite number becomes null."""
+    """Print the JSON document of a command. Dates become text; NaN and infinity become null."""
     typer.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))
 
 
 def complain(message: str) -> None:
-    """An error, on stderr, in one paragraph."""
+    """Print an error on stderr, in one paragraph."""
     mark = typer.style("meli:", fg="red", bold=True) if sys.stderr.isatty() else "meli:"
     typer.echo(f"{mark} {message}", err=True)
 
 
 def warn(message: str) -> None:
-    """Something a person should know, on stderr; the command goes on."""
+    """Print a note on stderr; the command continues."""
     mark = typer.style("note:", fg="yellow") if sys.stderr.isatty() else "note:"
     typer.echo(f"{mark} {message}", err=True)
 
 
 def log_to_stderr(verbose: bool) -> None:
-    """Send the log to stderr: warnings, or everything of ours when asked."""
+    """Send the log to stderr: warnings only, or with `verbose` everything that this package logs."""
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(format="%(message)s", level=logging.WARNING, force=True)
     for handler in logging.getLogger().handlers:
-        handler.setLevel(level)  # here too: a command may open our logger wider for a handler of its own
+        handler.setLevel(level)  # on the handler too: a command may lower our logger's level for a handler of its own
     logging.getLogger("meli_tasks").setLevel(level)
 
 

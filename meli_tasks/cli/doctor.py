@@ -1,4 +1,4 @@
-"""`meli doctor`: is everything there that a run needs?"""
+"""`meli doctor`: check everything that a run needs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ COLOURS = {"ok": "green", "failed": "bold red", "skipped": "dim"}
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check settings, packages, disk, store, sets, source, MLflow and Airflow, by using them.
+    """Check the settings, packages, disk, store, sets, source, MLflow, Airflow, webhook and e-mail by using them.
 
-    The store is checked by writing and reading, conditional writes and large files included; what was written is
-    removed. Each line says what was seen, and of a failure what to do. Exit code 1 when something failed.
+    The store is checked with real writes and reads, including conditional writes and large files, and is left as it
+    was. Each line reports what was found and, for a failure, what to do about it. Exits with code 1 if a check fails.
     """
     lines = []
     for line in _lines():
@@ -62,6 +62,6 @@ def _show(line: Line) -> None:
     from rich.text import Text
 
     console = out()
-    console.print(Text.assemble((f"{line.state:<8} ", COLOURS[line.state]), (f"{line.name}  ", "bold"), line.seen))
+    console.print(Text.assemble((f"{line.state:<8} ", COLOURS[line.state]), (f"{line.name}  ", "bold"), line.observed))
     if line.advice:
         console.print(Text(f"{'':<8} -> {line.advice}"))

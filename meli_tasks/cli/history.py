@@ -1,4 +1,4 @@
-"""`meli runs`: past runs, what they measured and what was decided."""
+"""`meli runs`: past runs, their scores, and the decisions on the champion."""
 
 from __future__ import annotations
 
@@ -19,42 +19,47 @@ EXAMPLES = ("meli runs", "meli runs --limit 3", "meli runs --json | jq '.runs[0]
 
 def runs(
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, metavar="NUMBER", help="Newest runs and decisions to show.")
+        int,
+        typer.Option(
+            "--limit", "-n", min=1, metavar="NUMBER", help="Number of runs and decisions to show, newest first."
+        ),
     ] = 10,
     as_json: Json = False,
 ) -> None:
-    """List past runs with their sets and best model, the newest leaderboard, and the decisions on the champion."""
+    """List past runs with their sets and best model, the latest leaderboard, and the decisions on the champion."""
     from meli_tasks.ledger import Ledger
     from meli_tasks.planning.history import plans
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
-    told = [_told(store, plan) for plan in plans(store)[:limit]]
+    found = [_run(store, plan) for plan in plans(store)[:limit]]
     decisions = list(reversed(Ledger(store).decisions()))[:limit]
     if as_json:
-        print_json({"runs": told, "decisions": [decision.model_dump(mode="json") for decision in decisions]})
+        print_json({"runs": found, "decisions": [decision.model_dump(mode="json") for decision in decisions]})
         return
-    if not told:
-        out().print(f"No runs in {store.url} yet: `meli run all` or `make demo` makes one.", markup=False)
+    if not found:
+        out().print(
+            f"There are no runs in {store.url} yet. Start one with `meli run all` or `make demo`.", markup=False
+        )
     else:
-        _show_runs(told)
+        _show_runs(found)
     if decisions:
         _show_decisions(decisions)
 
 
-def _told(store: Store, plan: Plan) -> dict[str, Any]:
+def _run(store: Store, plan: Plan) -> dict[str, Any]:
     from meli_tasks.artifacts.manifest import find
     from meli_tasks.planning.history import evaluated
     from meli_tasks.planning.plan import ENSEMBLE
 
     report = evaluated(store, plan) or {}
     scores = report.get("scores", {})
-    # As they were called then: a stage's new version gives the plan's steps other keys.
-    measured = report.get("models", {})
-    trained = {name: measured.get(name, step.key) for name, step in plan.sets.items()}
-    if ENSEMBLE in measured:
-        trained[ENSEMBLE] = measured[ENSEMBLE]
-    trained = {name: key for name, key in trained.items() if name in measured or find(store, "train", key)}
+    # The keys of that time: a new version of a stage changes the keys of the plan's steps.
+    evaluated_models = report.get("models", {})
+    trained = {name: evaluated_models.get(name, step.key) for name, step in plan.sets.items()}
+    if ENSEMBLE in evaluated_models:
+        trained[ENSEMBLE] = evaluated_models[ENSEMBLE]
+    trained = {name: key for name, key in trained.items() if name in evaluated_models or find(store, "train", key)}
     return {
         "run_id": plan.run_id,
         "plan": plan.name,
@@ -70,7 +75,7 @@ def _told(store: Store, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _show_runs(told: list[dict[str, Any]]) -> None:
+def _show_runs(runs: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -78,7 +83,7 @@ def _show_runs(told: list[dict[str, Any]]) -> None:
     table = Table(title="runs, newest first", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
     for column in ("at", "run", "source", "trained sets", "best", "balanced accuracy"):
         table.add_column(column, overflow="fold", justify="right" if column == "balanced accuracy" else "left")
-    for run in told:
+    for run in runs:
         best, failed = run["best"], run["failed"]
         trained = ", ".join(
             f"{name} {run['models'][name][:8]}" if name in run["models"] else name
@@ -90,7 +95,7 @@ def _show_runs(told: list[dict[str, Any]]) -> None:
             run["at"][:16].replace("T", " "), Text(run["run_id"]), Text(run["source"]), sets, best or "", score
         )
     console.print(table)
-    newest = next((run for run in told if run["scores"]), None)
+    newest = next((run for run in runs if run["scores"]), None)
     if newest:
         console.print()
         console.print(leaderboard(newest["scores"], title=f"leaderboard of {newest['run_id']}"))

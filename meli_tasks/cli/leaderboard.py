@@ -1,4 +1,4 @@
-"""The table of measured models, best first."""
+"""The table of evaluated models, best first."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def ranking(scores: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Labels with their scores, by balanced accuracy, best first."""
+    """Return the models with their scores, ordered by balanced accuracy, best first."""
     return sorted(scores.items(), key=lambda item: float(item[1]["balanced_accuracy"]), reverse=True)
 
 
 def leaderboard(scores: Mapping[str, Mapping[str, Any]], title: str = "") -> Table:
-    """A table of what `evaluate` measured: shares of the test split, milliseconds for one title, megabytes on disk."""
+    """Return a table of scores on the test split, with milliseconds per title and megabytes on disk."""
     from rich.table import Table
     from rich.text import Text
 

@@ -1,6 +1,6 @@
-"""The application `meli`: its commands, and what becomes of errors.
+"""The application `meli`: its commands, its handling of errors and its exit codes.
 
-Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted, 143 terminated.
+Exit codes: 0 success, 1 the command failed, 2 wrong usage, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import typer
 
 from meli_tasks.cli import backfill, champion, doctor, history, predict, run, sample, search, sets, stop_training
 from meli_tasks.cli.console import complain, log_to_stderr
+from meli_tasks.cli.parsing import Command, Group
 from meli_tasks.core.errors import MeliError
 
 FAILED = 1
@@ -28,8 +29,9 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="meli",
-    help="Title classifiers of MercadoLibre listings: train, compare, promote, predict.",
-    epilog="Settings come from the environment (MELI_STORE, ...) and, after `make demo`, from .meli/environment.",
+    cls=Group,
+    help="Train, compare, promote and use classifiers that assign MercadoLibre listing titles to categories.",
+    epilog="Settings come from environment variables (MELI_STORE, ...) and, after `make demo`, from .meli/environment.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -37,8 +39,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         from meli_tasks import __version__
 
         typer.echo(f"meli {__version__}")
@@ -46,11 +48,13 @@ def _version(asked: bool) -> None:
 
 
 @app.callback()
-def _every_command(
-    debug: Annotated[bool, typer.Option("--debug", envvar="MELI_DEBUG", help="Show tracebacks of errors.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the stages log, on stderr.")] = False,
+def _main_options(
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="MELI_DEBUG", help="Show the traceback of an error.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Write the log of the stages to stderr.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     if debug:
@@ -59,11 +63,11 @@ def _every_command(
 
 
 def _add(name: str, command: Callable[..., Any], examples: tuple[str, ...]) -> None:
-    """Add a command. Its docstring is its help, each paragraph one line, so that the terminal's width breaks it."""
+    """Add a command whose help is its docstring, with a line per paragraph so that it wraps at the terminal's width."""
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
-    told = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     escaped = (example.replace("[", r"\[") for example in examples)
-    app.command(name, help=told, epilog="\n$ ".join(["[bold]Examples[/bold]", *escaped]))(command)
+    app.command(name, cls=Command, help=text, epilog="\n$ ".join(["[bold]Examples[/bold]", *escaped]))(command)
 
 
 _add("run", run.run, run.EXAMPLES)
@@ -80,8 +84,8 @@ _add("doctor", doctor.doctor, doctor.EXAMPLES)
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code; no traceback is the first thing that a person reads."""
-    signal.signal(signal.SIGTERM, _terminated)
+    """Run the command line and exit with its code; an error is a sentence on stderr, not a traceback."""
+    signal.signal(signal.SIGTERM, _exit_on_signal)
     try:
         app()
     except MeliError as error:
@@ -89,41 +93,42 @@ def main() -> None:
         _debug_trace()
         sys.exit(FAILED)
     except BrokenPipeError:
-        _forget_stdout()
+        _discard_stdout()
         sys.exit(FAILED)
     except KeyboardInterrupt:
         complain("Interrupted.")
         sys.exit(INTERRUPTED)
-    except SystemExit as leaving:
+    except SystemExit as leaving:  # a command that exited by itself
         if leaving.code == INTERRUPTED:
             complain("Interrupted.")
         raise
-    except Exception as error:  # noqa: BLE001 the last door before the person
+    except Exception as error:  # noqa: BLE001 nothing above this catches it
         complain(_unexpected(error))
         sys.exit(FAILED)
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)  # an exception, so that temporary files are removed on the way out
+def _exit_on_signal(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)  # an exception, so that `finally` and context managers remove temporary files
 
 
 def _unexpected(error: Exception) -> str:
-    """One line, and the traceback in a file (or right here, in debug mode)."""
+    """Describe an error in one line, and write its traceback to a file (or to stderr in debug mode)."""
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("meli_tasks"):
         return (
-            f"The package {error.name} is not installed: `make setup` installs it, `meli doctor` lists all that miss."
+            f"The package {error.name} is not installed. `make setup` installs it; `meli doctor` lists all that are "
+            "missing."
         )
     first_line = next(iter(str(error).strip().splitlines()), "no message")
-    told = f"Unexpected {type(error).__name__}: {first_line}"
+    summary = f"Unexpected {type(error).__name__}: {first_line}"
     if os.environ.get("MELI_DEBUG"):
         _debug_trace()
-        return told
+        return summary
     file = Path(tempfile.gettempdir()) / f"meli-error-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
     try:
         file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     except OSError:
-        return f"{told}. (`meli --debug ...` shows the traceback.)"
-    return f"{told}. This is a fault of meli's own; its traceback is in {file}."
+        return f"{summary}. Run `meli --debug ...` to see the traceback."
+    return f"{summary}. This is a bug in meli; the traceback is in {file}."
 
 
 def _debug_trace() -> None:
@@ -131,6 +136,6 @@ def _debug_trace() -> None:
         traceback.print_exc()
 
 
-def _forget_stdout() -> None:
-    """The reader of our output has gone; Python must not try to flush into the closed pipe when it leaves."""
+def _discard_stdout() -> None:
+    """Keep Python from flushing into the closed pipe on exit, after the reader of our output went away."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,102 +1,214 @@
-"""Options that several commands take, each told once: which titles, which sets, which parameters."""
+"""Options that several commands share, each declared a single time."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from meli_tasks.core.errors import BadHyperparameters
 
+# A panel of its own in the help: with all options in one table, 80 columns cut the longest names.
+TITLES = "Titles"
+
 
 class Language(StrEnum):
-    """Whose titles are kept."""
+    """The languages whose titles can be kept."""
 
     any = "any"
     spanish = "spanish"
     portuguese = "portuguese"
 
 
-Source = Annotated[
-    str,
+Sets = Annotated[
+    list[str] | None,
     typer.Option(
-        metavar="SOURCE",
-        help="Titles: a path, a glob, s3://, https:// or sample:rows=20000,seed=1; {ds} in it is the run's date. "
-        "Default: MELI_SOURCE.",
+        metavar="NAMES",
+        help="Hyperparameter sets, comma-separated. Repeatable. Default: MELI_SETS.",
+        show_default=False,
     ),
 ]
-Window = Annotated[
-    int,
-    typer.Option(
-        min=1,
-        max=3_660,
-        metavar="DAYS",
-        help="Days of titles, the last one the run's date; with --date-column, 1 takes all up to it.",
-    ),
-]
-DateColumn = Annotated[
-    str, typer.Option(metavar="NAME", help="Column with the date of a title, for a source that is one table.")
-]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(
-        metavar="DATE", formats=["%Y-%m-%d"], help="The run's date: {ds} in the source. Default: today (UTC)."
-    ),
-]
-KeptLanguage = Annotated[Language, typer.Option(help="Keep the titles of one language.")]
-ReliableOnly = Annotated[bool, typer.Option("--reliable-only", help="Keep only titles whose label is marked reliable.")]
-MaxBadShare = Annotated[
-    float | None,
-    typer.Option(min=0, max=1, metavar="SHARE", help="Share of bad rows above which ingest fails. Default: 0.05."),
-]
-MinCategoryRows = Annotated[
-    int | None,
-    typer.Option(
-        min=1, max=1_000_000, metavar="ROWS", help="Rows a category needs; smaller ones are set aside. Default: 10."
-    ),
-]
-Sets = Annotated[str, typer.Option(metavar="NAMES", help="Hyperparameter sets, comma-separated. Default: MELI_SETS.")]
 Override = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KEY=VALUE",
-        help="A parameter for every set, e.g. train.epochs=5; the value is read as YAML. Repeatable.",
+        help="Hyperparameter to change in every set, e.g. train.epochs=5. The value is read as YAML. Repeatable.",
         show_default=False,
     ),
 ]
-Ensemble = Annotated[
-    bool, typer.Option("--ensemble/--no-ensemble", help="Weigh the models of two sets or more into one more model.")
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        metavar="DATE",
+        formats=["%Y-%m-%d"],
+        help="Date of the run; it replaces {ds} in the source. Default: today (UTC).",
+    ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Ensemble = Annotated[
+    bool,
+    typer.Option("--ensemble/--no-ensemble", help="Combine the models of two or more sets into a weighted ensemble."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation prompt.")]
 
 
-def overrides(given: list[str]) -> dict[str, Any]:
-    """`section.key=value` texts as a mapping; the values are YAML, so 5 is a number and [2, 3] a list.
+@dataclass(frozen=True)
+class TitleOptions:
+    """The options that choose the titles to train on; `run`, `backfill` and `search` take all of them."""
+
+    source: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=TITLES,
+            metavar="SOURCE",
+            help="Titles to read: a path, a glob, s3://, https:// or sample:rows=20000,seed=1. {ds} stands for the "
+            "date of the run. Default: MELI_SOURCE.",
+        ),
+    ] = ""
+    window_days: Annotated[
+        int,
+        typer.Option(
+            rich_help_panel=TITLES,
+            min=1,
+            max=3_660,
+            metavar="DAYS",
+            help="Number of days of titles, up to and including the date of the run. With --date-column, 1 means every "
+            "title up to that date.",
+        ),
+    ] = 1
+    date_column: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=TITLES,
+            metavar="NAME",
+            help="Column that holds the date of each title, for a source that is a single growing table.",
+        ),
+    ] = ""
+    language: Annotated[
+        Language,
+        typer.Option(
+            rich_help_panel=TITLES,
+            metavar="LANGUAGE",
+            help="Keep only titles in this language: any, spanish or portuguese.",
+        ),
+    ] = Language.any
+    reliable_only: Annotated[
+        bool,
+        typer.Option(
+            "--reliable-only", rich_help_panel=TITLES, help="Keep only titles whose label is marked as reliable."
+        ),
+    ] = False
+    max_bad_fraction: Annotated[
+        float | None,
+        typer.Option(
+            rich_help_panel=TITLES,
+            min=0,
+            max=1,
+            metavar="FRACTION",
+            help="Fraction of bad rows above which ingest fails. Default: 0.05.",
+        ),
+    ] = None
+    min_category_rows: Annotated[
+        int | None,
+        typer.Option(
+            rich_help_panel=TITLES,
+            min=1,
+            max=1_000_000,
+            metavar="ROWS",
+            help="Minimum number of rows in a category; smaller categories are excluded. Default: 10.",
+        ),
+    ] = None
+
+    def fields(self) -> dict[str, object]:
+        """Return the fields of a `Request` that these options set."""
+        return {
+            "source": self.source,
+            "window_days": self.window_days,
+            "date_column": self.date_column,
+            "language": self.language.value,
+            "reliable_only": self.reliable_only,
+            "max_bad_share": self.max_bad_fraction,
+            "min_category_rows": self.min_category_rows,
+        }
+
+
+def takes_titles(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `TitleOptions` in place of its parameter `titles`."""
+    names = [field.name for field in fields(TitleOptions)]
+
+    @functools.wraps(command)
+    def with_options(**options: Any) -> None:
+        titles = TitleOptions(**{name: options.pop(name) for name in names})
+        command(titles=titles, **options)
+
+    hints = get_type_hints(command, include_extras=True)
+    expanded = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.name == "titles":
+            expanded += _parameters_of_titles()
+        else:
+            expanded.append(parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY))
+    with_options.__dict__["__signature__"] = inspect.Signature(expanded)
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in expanded}
+    return with_options
+
+
+def _parameters_of_titles() -> list[inspect.Parameter]:
+    hints = get_type_hints(TitleOptions, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(TitleOptions)
+    ]
+
+
+def joined(names: Sequence[str] | None) -> str:
+    """Return the names of every occurrence of a repeatable option, comma-separated."""
+    return ",".join(names or ())
+
+
+def run_date(as_of: datetime | None) -> date:
+    """Return the date that was given, or today's (UTC)."""
+    return (as_of or datetime.now(UTC)).date()
+
+
+def overrides(given: Sequence[str] | None) -> dict[str, object]:
+    """Parse `section.key=value` texts. The values are YAML, so 5 is a number and [2, 3] a list.
 
     Raises:
-        BadHyperparameters: one has no `=`, or its value is no YAML.
+        BadHyperparameters: One has no `=`, its value is not valid YAML, or a key has two different values.
     """
     import yaml
 
-    values: dict[str, Any] = {}
-    for text in given:
-        key, sign, value = text.partition("=")
+    values: dict[str, object] = {}
+    for text in given or ():
+        key, sign, written = text.partition("=")
         if not sign or not key.strip():
-            raise BadHyperparameters(f"--override {text!r} is not of the form section.key=value, e.g. train.epochs=5.")
+            raise BadHyperparameters(
+                f"--override {text!r} does not have the form section.key=value, e.g. train.epochs=5."
+            )
         try:
-            values[key.strip()] = yaml.safe_load(value)
+            value = _number(yaml.safe_load(written))
         except yaml.YAMLError:
-            raise BadHyperparameters(f"--override {text!r}: the value {value!r} cannot be read as YAML.") from None
-        if isinstance(values[key.strip()], str):
-            values[key.strip()] = _number(values[key.strip()])
+            raise BadHyperparameters(f"--override {text!r}: the value {written!r} is not valid YAML.") from None
+        if values.setdefault(key.strip(), value) != value:
+            raise BadHyperparameters(
+                f"--override {key.strip()} is given twice, as {values[key.strip()]!r} and {value!r}."
+            )
     return values
 
 
-def _number(text: str) -> float | str:
-    """YAML 1.1 takes 1e-3 for a text; a person does not."""
+def _number(value: object) -> object:
+    """Read 1e-3 as a number: YAML 1.1 takes it for text, which nobody who writes it means."""
+    if not isinstance(value, str):
+        return value
     try:
-        return float(text)
+        return float(value)
     except ValueError:
-        return text
+        return value

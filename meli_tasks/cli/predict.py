@@ -1,4 +1,4 @@
-"""`meli predict`: categories for titles on the command line, or for every row of a file."""
+"""`meli predict`: predict categories for titles on the command line, or for every row of a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXAMPLES = (
 
 def predict(  # noqa: PLR0917 options, all given by name
     titles: Annotated[
-        list[str] | None, typer.Argument(help="Titles to classify, each in quotes.", show_default=False)
+        list[str] | None, typer.Argument(help="Titles to classify; quote each one.", show_default=False)
     ] = None,
     input: Annotated[
         Path | None,
@@ -35,7 +35,7 @@ def predict(  # noqa: PLR0917 options, all given by name
             "--input",
             "-i",
             metavar="FILE",
-            help="File with a column [bold]title[/bold]: CSV, JSON Lines or Parquet, by suffix; .gz allowed.",
+            help="File with a column [bold]title[/bold]: .csv, .jsonl or .parquet; the first two may end in .gz.",
         ),
     ] = None,
     output: Annotated[
@@ -44,31 +44,35 @@ def predict(  # noqa: PLR0917 options, all given by name
             "--output",
             "-o",
             metavar="FILE",
-            help="File to write: the input's columns and category, probability, categories, probabilities.",
+            help="File to write: the columns of the input, and category, probability, categories and probabilities.",
         ),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, max=1000, metavar="NUMBER", help="Categories to rank for each title.")] = 5,
+    top: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="NUMBER", help="Number of categories to predict for each title.")
+    ] = 5,
     model: Annotated[
-        str, typer.Option(metavar="KEY", help="Key of a training, or its beginning, instead of the champion.")
+        str, typer.Option(metavar="KEY", help="Use the model with this key (or key prefix) instead of the champion.")
     ] = "",
     set_name: Annotated[
-        str, typer.Option("--set", metavar="NAME", help="Newest training of this set instead of the champion.")
+        str, typer.Option("--set", metavar="NAME", help="Use the newest model of this set instead of the champion.")
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Rank categories for titles, with the champion's probabilities.
+    """Predict the most likely categories of titles with the current champion.
 
-    Titles come from the command line, or from a file of any length that is read and written in chunks. In a file, rows
-    without a usable title keep their place, get an empty category and are counted. Columns of the input named like the
-    added ones are kept as given_category and so on. The output appears when it is whole, or not at all.
+    Titles are given on the command line or in a file of any length, which is read and written in chunks. Rows of a file
+    that have no usable title keep their place, get an empty category and are counted. Input columns with the name of an
+    added column are kept as given_category and so on. The output file appears only when it is complete.
     """
-    _refuse_odd_mixes(titles or [], input, output, model, set_name)
+    _check_options(titles or [], input, output, model, set_name)
     for title in titles or []:
-        _refuse_unusable(title)
+        _check_title(title)
     if input and output:
         from meli_tasks.prediction.files import check_files
 
-        check_files(input, output)  # before the model is fetched: a wrong name should not cost seconds
+        check_files(
+            input, output
+        )  # before the model is fetched, which takes seconds that a wrong file name should not cost
     name, classifier = _classifier(model, set_name)
     if input and output:
         _predict_file(classifier, name, input, output, top=top, as_json=as_json)
@@ -76,21 +80,21 @@ def predict(  # noqa: PLR0917 options, all given by name
         _predict_titles(classifier, name, titles or [], top, as_json)
 
 
-def _refuse_odd_mixes(titles: list[str], source: Path | None, target: Path | None, model: str, set_name: str) -> None:
+def _check_options(titles: list[str], source: Path | None, target: Path | None, model: str, set_name: str) -> None:
     if bool(source) != bool(target):
-        raise typer.BadParameter("--input and --output belong together.")
+        raise typer.BadParameter("--input and --output must be given together.")
     if bool(titles) == bool(source):
         raise typer.BadParameter("give titles, or --input and --output" + (", not both." if titles else "."))
     if model and set_name:
-        raise typer.BadParameter("--model and --set both choose the model; give one.")
+        raise typer.BadParameter("--model and --set both choose the model; give only one.")
 
 
-def _refuse_unusable(title: str) -> None:
+def _check_title(title: str) -> None:
     from meli_tasks.prediction.files import problem_of
 
     if problem := problem_of(title):
-        seen = f"{title[:60]!r} and {count(len(title) - 60, 'more character')}" if len(title) > 60 else repr(title)
-        raise BadData(f"This cannot be classified: {problem}. Seen: {seen}.")
+        given = f"{title[:60]!r} and {count(len(title) - 60, 'more character')}" if len(title) > 60 else repr(title)
+        raise BadData(f"This title cannot be classified: {problem}. It was {given}.")
 
 
 def _classifier(key: str, set_name: str) -> tuple[str, Any]:
@@ -110,14 +114,14 @@ def _predict_titles(classifier: Any, name: str, titles: Sequence[str], top: int,
             "title": title,
             "categories": [
                 {"category": classifier.categories[index], "probability": round(float(probability), 6)}
-                for index, probability in zip(row, shares, strict=True)
+                for index, probability in zip(row, row_probabilities, strict=True)
             ],
         }
-        for title, row, shares in zip(titles, indices.tolist(), probabilities.tolist(), strict=True)
+        for title, row, row_probabilities in zip(titles, indices.tolist(), probabilities.tolist(), strict=True)
     ]
     for title in titles:
         if not classifier.knows(title):
-            warn(f"the model knows no word of {title[:60]!r}: its answer is what it says to any such title.")
+            warn(f"the model knows no word of {title[:60]!r}, so its prediction is the same as for any unknown title.")
     if as_json:
         print_json({"model": name, "titles": ranked})
         return
@@ -137,8 +141,10 @@ def _print_tables(ranked: list[dict[str, Any]], name: str) -> None:
         table.add_column("probability", justify="right")
         table.add_column("", width=20)
         for line in answer["categories"]:
-            share = line["probability"]
-            table.add_row(Text(line["category"]), f"{share:.1%}", Text("█" * round(20 * share), style="cyan"))
+            probability = line["probability"]
+            table.add_row(
+                Text(line["category"]), f"{probability:.1%}", Text("█" * round(20 * probability), style="cyan")
+            )
         console.print(table)
         console.print()
     console.print(Text(f"by {name}", style="dim"))
@@ -147,7 +153,7 @@ def _print_tables(ranked: list[dict[str, Any]], name: str) -> None:
 def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, top: int, as_json: bool) -> None:
     from meli_tasks.prediction.files import predict_file
 
-    with _shown(source, quiet=as_json) as report:
+    with _progress_bar(source, quiet=as_json) as report:
         done = predict_file(classifier, source, target, top=top, report=report)
     if as_json:
         print_json(
@@ -172,26 +178,26 @@ def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, 
         warn(f"{count(done.bad_rows, 'row')} got an empty category ({reasons}).")
     if done.renamed:
         warn(
-            "the input's own columns were kept as "
+            "columns of the input with the same names were kept as "
             + ", ".join(f"{new} (was {old})" for old, new in sorted(done.renamed.items()))
         )
 
 
 @contextmanager
-def _shown(source: Path, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """Progress on stderr while it is a terminal."""
+def _progress_bar(source: Path, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """Show progress on stderr if it is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda progress: None
         return
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     with Bars(*columns, console=err(), transient=True) as bars:
-        task = bars.add_task(source.name, total=1.0, told="")
+        task = bars.add_task(source.name, total=1.0, rate="")
 
         def report(progress: Progress) -> None:
-            told = f"{count(progress.rows, 'row')}, {progress.rows_per_second:,.0f} rows/s"
-            bars.update(task, completed=progress.share, told=told)
+            rate = f"{count(progress.rows, 'row')}, {progress.rows_per_second:,.0f} rows/s"
+            bars.update(task, completed=progress.share, rate=rate)
 
         yield report

@@ -1,4 +1,4 @@
-"""What `meli run` shows: a line a step when it ends, and on a terminal what the running step says of itself."""
+"""The output of `meli run`: a line for each finished step and, on a terminal, the progress of the running one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 
-FACTS = {
+# The figures of a stage's summary that its line shows.
+FIGURES = {
     "ingest": ("rows", "categories", "bad_rows"),
     "preprocess": ("categories", "words", "ngrams"),
     "embed": ("words", "dimensions"),
@@ -26,13 +27,13 @@ FACTS = {
 
 
 class Report(logging.Handler):
-    """Lines on stdout; a moving line on stderr, fed by the progress that stages log."""
+    """Prints lines on stdout and, if stderr is a terminal, a status line fed by the progress that the stages log."""
 
     def __init__(self, quiet: bool) -> None:
         super().__init__(logging.DEBUG)
         self.quiet = quiet
         self._status: Status | None = None
-        self._doing = ""
+        self._running = ""
 
     def __enter__(self) -> Self:
         if not self.quiet and sys.stderr.isatty():
@@ -51,24 +52,24 @@ class Report(logging.Handler):
             self._status.stop()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show progress that a stage logged."""
+        """Show the progress that a stage logged."""
         progress = getattr(record, "progress", None)
         if progress:
-            self.show(told(progress))
+            self.show(describe(progress))
 
     def show(self, progress: str) -> None:
-        """Show how far the running step is, where there is a terminal."""
+        """Update the status line, if there is one."""
         if self._status:
-            self._status.update(f"{self._doing}  [dim]{progress}[/dim]")
+            self._status.update(f"{self._running}  [dim]{progress}[/dim]")
 
     def began(self, stage: str, name: str) -> None:
-        """A step begins."""
-        self._doing = f"{stage} {name}".strip()
+        """Show that a step starts."""
+        self._running = f"{stage} {name}".strip()
         if self._status:
-            self._status.update(self._doing)
+            self._status.update(self._running)
 
     def ended(self, line: dict[str, Any]) -> None:
-        """A step has ended: computed, found, or failed."""
+        """Print a step that was computed, reused or failed."""
         if self.quiet:
             return
         from rich.text import Text
@@ -79,9 +80,9 @@ class Report(logging.Handler):
             state, colour = f"already there, {duration(line['seconds_saved'])} saved", "green"
         else:
             state, colour = f"done in {duration(line['seconds'])}", ""
-        facts = facts_of(line["stage"], line.get("summary", {}))
+        figures = figures_of(line["stage"], line.get("summary", {}))
         text = Text.assemble(
-            (f"{line['stage']:<10} ", "bold"), f"{line['name']:<34} ", (f"{state:<30}", colour), (facts, "dim")
+            (f"{line['stage']:<10} ", "bold"), f"{line['name']:<34} ", (f"{state:<30}", colour), (figures, "dim")
         )
         text.rstrip()
         out().print(text, no_wrap=True, overflow="ellipsis")
@@ -89,7 +90,7 @@ class Report(logging.Handler):
             warn(aside)
 
     def conclude(self, outcome: dict[str, Any]) -> None:
-        """The leaderboard, the decision, and what the cache saved."""
+        """Print the leaderboard, the decision, and the time that reused results saved."""
         console = out()
         if outcome["scores"]:
             console.print(leaderboard(outcome["scores"]))
@@ -103,15 +104,15 @@ class Report(logging.Handler):
         )
 
 
-def told(progress: dict[str, float | int | str]) -> str:
-    """What a running stage says of itself, in one short line."""
+def describe(progress: dict[str, float | int | str]) -> str:
+    """Describe the progress of a running stage in one short line."""
     parts = []
     for key, value in progress.items():
         whole = progress.get(f"{key}s", progress.get(f"of_{key}"))
         if whole is not None:
             parts.append(f"{key} {value}/{whole}")
         elif key.removesuffix("s") in progress.keys() - {key} or key.removeprefix("of_") in progress.keys() - {key}:
-            continue  # said with its part
+            continue  # written together with its part, as in 3/10
         elif key == "seconds_left":
             parts.append(f"{duration(float(value))} left")
         elif key == "titles_per_second":
@@ -125,15 +126,15 @@ def told(progress: dict[str, float | int | str]) -> str:
     return ", ".join(parts)
 
 
-def facts_of(stage: str, summary: dict[str, Any]) -> str:
-    """The numbers of a stage's summary that a person looks for."""
-    facts = []
-    for key in FACTS.get(stage, ()):
+def figures_of(stage: str, summary: dict[str, Any]) -> str:
+    """Return the figures of a stage's summary that are worth a look."""
+    figures = []
+    for key in FIGURES.get(stage, ()):
         value = summary.get(key)
         if isinstance(value, int | float):
-            facts.append(
+            figures.append(
                 f"{key.replace('_', ' ')} {value:.4f}"
                 if isinstance(value, float)
                 else f"{key.replace('_', ' ')} {value:,}"
             )
-    return ", ".join(facts)
+    return ", ".join(figures)

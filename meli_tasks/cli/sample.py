@@ -1,4 +1,4 @@
-"""`meli sample`: titles of the project's own making, in a file."""
+"""`meli sample`: generated titles, in a file."""
 
 from __future__ import annotations
 
@@ -27,23 +27,30 @@ def sample(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="File to write: .csv, .jsonl or .parquet; the first two also .gz."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write: .csv, .jsonl or .parquet; the first two may end in .gz.",
         ),
     ],
     rows: Annotated[
-        int, typer.Option("--rows", "-n", min=1, max=1_000_000_000, metavar="NUMBER", help="Titles.")
+        int, typer.Option("--rows", "-n", min=1, max=1_000_000_000, metavar="NUMBER", help="Number of titles.")
     ] = 20_000,
-    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="The same seed gives the same titles.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="NUMBER", help="Random seed; the same seed gives the same titles.")
+    ] = 1,
     day: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Titles of one day: each has its own."),
+        typer.Option(
+            formats=["%Y-%m-%d"], metavar="DATE", help="Date to generate titles for; each date gives different titles."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write made-up Spanish and Portuguese listing titles with their categories: for demos and benchmarks.
+    """Generate Spanish and Portuguese listing titles with their categories, for demos and benchmarks.
 
-    The columns are those that a source has: title, category, language, label_quality. The first rows of a seed are the
-    same however many are asked for.
+    The columns are those of a source: title, category, language and label_quality. The first rows of a seed are the
+    same for any number of rows.
     """
     from meli_tasks.core.sample.generator import category_names
     from meli_tasks.core.sample.generator import sample as chunks_of

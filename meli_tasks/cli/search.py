@@ -1,26 +1,15 @@
-"""`meli search`: better hyperparameters within a budget of minutes, kept as a named set."""
+"""`meli search`: search for better hyperparameters within a time budget, and keep them as a named set."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from meli_tasks.cli.console import Json, print_json
-from meli_tasks.cli.options import (
-    AsOf,
-    DateColumn,
-    KeptLanguage,
-    Language,
-    MaxBadShare,
-    MinCategoryRows,
-    ReliableOnly,
-    Source,
-    Window,
-    overrides,
-)
+from meli_tasks.cli.options import AsOf, TitleOptions, overrides, run_date, takes_titles
 
 EXAMPLES = (
     "meli search --minutes 10 --family mlp",
@@ -31,83 +20,75 @@ INTERRUPTED = 130
 
 
 class Family(StrEnum):
-    """The architectures."""
+    """The model families."""
 
     mlp = "mlp"
     cnn = "cnn"
 
 
 Minutes = Annotated[
-    float, typer.Option(min=0.01, max=1_440, metavar="MINUTES", help="How long, preparing the titles included.")
+    float,
+    typer.Option(
+        min=0.01, max=1_440, metavar="MINUTES", help="Time budget in minutes, including the preparation of the titles."
+    ),
 ]
 SearchedFamily = Annotated[
     Family | None,
-    typer.Option(help="The architecture that is searched. Default: that of --from, or mlp.", show_default=False),
+    typer.Option(help="Model family to search. Default: the family of --from, or mlp.", show_default=False),
 ]
 Start = Annotated[
     str,
     typer.Option(
         "--from",
         metavar="SET",
-        help="The set to start from. Default: the best of the family that was trained on these titles, else the "
-        "family's default.",
+        help="Set to start from. Default: the best set of the family that was trained on these titles, or the default "
+        "set of the family.",
     ),
 ]
 Name = Annotated[
-    str, typer.Option(metavar="NAME", help="The new set's name. Default: search_FAMILY_DATE, numbered if taken.")
+    str,
+    typer.Option(
+        metavar="NAME", help="Name of the new set. Default: search_FAMILY_DATE, with a number if it is taken."
+    ),
 ]
-Seed = Annotated[int, typer.Option(min=0, metavar="SEED", help="Seed of what is proposed.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="SEED", help="Random seed of the proposals.")]
 Trials = Annotated[
-    int, typer.Option(min=0, metavar="TRIALS", help="Trials at most; 0 for as many as the minutes allow.")
+    int, typer.Option(min=0, metavar="TRIALS", help="Maximum number of trials; 0 means as many as fit in the budget.")
 ]
-Held = Annotated[
+Fixed = Annotated[
     list[str] | None,
     typer.Option(
         "--override",
         metavar="KEY=VALUE",
-        help="A parameter to hold, e.g. train.epochs=5: it is not searched. Repeatable.",
+        help="Hyperparameter to fix instead of searching it, e.g. train.epochs=5. Repeatable.",
         show_default=False,
     ),
 ]
 
 
-def search(  # noqa: PLR0917 options, all given by name
+@takes_titles
+def search(
+    *,
     minutes: Minutes,
     family: SearchedFamily = None,
-    source: Source = "",
     start: Start = "",
     name: Name = "",
     seed: Seed = 1,
     trials: Trials = 0,
-    held: Held = None,
-    window_days: Window = 1,
-    date_column: DateColumn = "",
-    language: KeptLanguage = Language.any,
-    reliable_only: ReliableOnly = False,
-    max_bad_share: MaxBadShare = None,
-    min_category_rows: MinCategoryRows = None,
+    fixed: Fixed = None,
+    titles: TitleOptions,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """Search for better hyperparameters within a budget of minutes, and keep the best as a named set in the store.
+    """Search for better hyperparameters within a time budget, and store the best ones as a named set.
 
-    Trials train on the training titles and are measured on the validation titles; poor ones are ended early. The test
-    titles are not looked at. The winner's model is in the store too, so a run that names the new set computes nothing
-    for it. Interrupted, the best so far is kept. Trials on the same titles are remembered by the next search.
+    Trials are trained on the training split and compared on the validation split; poor ones are stopped early. The test
+    split is not used. The model of the winner is stored too, so a run with the new set does not train it again. If the
+    search is interrupted, the best set so far is kept. Later searches on the same titles reuse the trials.
     """
-    params: dict[str, Any] = {
-        "source": source,
-        "overrides": overrides(held or []),
-        "window_days": window_days,
-        "date_column": date_column,
-        "language": language.value,
-        "reliable_only": reliable_only,
-        "max_bad_share": max_bad_share,
-        "min_category_rows": min_category_rows,
-    }
-    day = (as_of or datetime.now(UTC)).date()
+    params = {**titles.fields(), "overrides": overrides(fixed)}
     asked = {"minutes": minutes, "start": start, "name": name, "seed": seed, "most_trials": trials}
-    _search(params, asked | ({"family": family.value} if family else {}), day, as_json)
+    _search(params, asked | ({"family": family.value} if family else {}), run_date(as_of), as_json)
 
 
 def _search(params: dict[str, Any], asked: dict[str, Any], day: date, as_json: bool) -> None:

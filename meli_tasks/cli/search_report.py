@@ -1,11 +1,11 @@
-"""What `meli search` shows: a line a trial when it ends, and on a terminal how far the running one is."""
+"""The output of `meli search`: a line for each finished trial and, on a terminal, the progress of the running one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from meli_tasks.cli.console import out
-from meli_tasks.cli.run_report import Report, told
+from meli_tasks.cli.run_report import Report, describe
 from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
@@ -16,14 +16,14 @@ COLOURS = {"finished": "", "pruned": "dim", "stopped": "dim", "failed": "red"}
 
 
 class SearchReport(Report):
-    """Lines on stdout; a moving line on stderr."""
+    """Prints lines on stdout, and a status line on stderr if it is a terminal."""
 
     def preparing(self, step: Step) -> None:
-        """A step before the trials begins."""
+        """Show that a step before the trials starts."""
         self.began(step.stage, step.name)
 
     def prepared(self, step: Step, result: Result) -> None:
-        """It has ended."""
+        """Print the step that finished."""
         self.ended(
             {
                 "stage": step.stage,
@@ -35,28 +35,28 @@ class SearchReport(Report):
             }
         )
 
-    def progress(self, told_so_far: dict[str, float | int | str]) -> None:
-        """How far the running trial is."""
-        self.show(told(told_so_far))
+    def progress(self, values: dict[str, float | int | str]) -> None:
+        """Show the progress of the running trial."""
+        self.show(describe(values))
 
     def tried(self, trial: Trial, best: Trial | None) -> None:
-        """A trial has ended."""
+        """Print a trial that ended."""
         if self.quiet:
             return
         from rich.text import Text
 
-        reached = f"balanced accuracy {trial.accuracy:.4f}" if trial.accuracy is not None else trial.reason
+        result = f"balanced accuracy {trial.accuracy:.4f}" if trial.accuracy is not None else trial.reason
         leading = "best so far" if best and best.number == trial.number and not best.known else ""
         text = Text.assemble(
             (f"trial {trial.number:<4} ", "bold"),
-            (f"{trial.state:<9} {duration(trial.seconds):>12}  {reached:<30} ", COLOURS[trial.state]),
+            (f"{trial.state:<9} {duration(trial.seconds):>12}  {result:<30} ", COLOURS[trial.state]),
             (leading, "green"),
         )
         text.rstrip()
         out().print(text, no_wrap=True, overflow="ellipsis")
 
     def found(self, outcome: Outcome) -> None:
-        """What it came to."""
+        """Print the outcome of the search, and the command that uses the new set."""
         for line in outcome.lines():
             out().print(line, markup=False)
         out().print(f"meli run all --sets {outcome.name}", markup=False, style="dim")

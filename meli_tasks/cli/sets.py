@@ -1,4 +1,4 @@
-"""`meli sets`: the hyperparameter sets, and every parameter of one explained."""
+"""`meli sets`: list the hyperparameter sets, or explain every parameter of one."""
 
 from __future__ import annotations
 
@@ -26,24 +26,27 @@ PACKAGE, STORE = "package", "store"
 
 
 def sets(
-    name: Annotated[str, typer.Argument(help="A set to explain; without it, all are listed.", show_default=False)] = "",
-    as_yaml: Annotated[bool, typer.Option("--yaml", help="Print the set's full parameters as YAML.")] = False,
+    name: Annotated[
+        str, typer.Argument(help="Set to explain; by default all sets are listed.", show_default=False)
+    ] = "",
+    as_yaml: Annotated[bool, typer.Option("--yaml", help="Print all parameters of the set as YAML.")] = False,
     remove: Annotated[
-        bool, typer.Option("--remove", help="Take a set out of the store. Models trained with it stay.")
+        bool, typer.Option("--remove", help="Remove a set from the store. The models trained with it are kept.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the hyperparameter sets, or explain one: each parameter's value, where it comes from, what it means.
+    """List the hyperparameter sets, or explain one: the value, origin and meaning of each parameter.
 
-    The package has its own; a search (`meli search`) adds others to the store, usable by name like these.
+    A set is a named hyperparameter configuration. Some come with the package; `meli search` adds others to the store,
+    and both kinds are used by name.
     """
     from meli_tasks.sets import catalog as named_sets
     from meli_tasks.settings import Settings
 
     if as_yaml and not name:
-        raise typer.BadParameter("--yaml shows one set; name it.")
+        raise typer.BadParameter("--yaml prints a single set; give its name.")
     if remove and not name:
-        raise typer.BadParameter("--remove takes one set away; name it.")
+        raise typer.BadParameter("--remove removes a single set; give its name.")
     settings = Settings.from_environment()
     if remove:
         _remove(name, settings, as_json)
@@ -65,17 +68,17 @@ def _remove(name: str, settings: Settings, as_json: bool) -> None:
 
     if named_sets.is_shipped(name):
         raise BadHyperparameters(
-            f"The set '{name}' is the package's own and stays; only sets in the store are removed."
+            f"The set '{name}' is part of the package and cannot be removed; only sets in the store can."
         )
     stored_sets.remove(settings.open_store(), name)
     if as_json:
         print_json({"removed": name})
     else:
-        typer.echo(f"{name} is removed from {settings.store}.")
+        typer.echo(f"Removed {name} from {settings.store}.")
 
 
 def _stored(settings: Settings) -> dict[str, HyperparameterSet]:
-    """The sets in the store; what cannot be read or used is told, and hides nothing else."""
+    """Return the sets in the store, with a note about each that cannot be read or used."""
     from meli_tasks.sets import catalog as named_sets
     from meli_tasks.sets import stored as stored_sets
 
@@ -86,9 +89,9 @@ def _stored(settings: Settings) -> dict[str, HyperparameterSet]:
             try:
                 found[name] = named_sets.resolve(name, {}, settings)
             except BadHyperparameters as error:
-                warn(f"{error}. It cannot be used; `meli sets {name} --remove` takes it away.")
+                warn(f"{error}. This set cannot be used; `meli sets {name} --remove` removes it.")
     except MeliError as error:
-        warn(f"Only the package's own sets are listed: {error}")
+        warn(f"Only the sets of the package are listed: {error}")
     return found
 
 
@@ -98,7 +101,7 @@ def _list(shipped: dict[str, HyperparameterSet], stored: dict[str, Hyperparamete
         | {"where": STORE if name in stored else PACKAGE, "title": values.title}
         for name, values in {**stored, **shipped}.items()
     ]
-    rows.sort(key=lambda row: row["where"] == STORE)  # the package's first, as they are ordered
+    rows.sort(key=lambda row: row["where"] == STORE)  # the sets of the package first, in their order
     if as_json:
         print_json(rows)
         return
@@ -136,13 +139,13 @@ def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: 
         table.add_column(column, overflow="fold", no_wrap=column == "parameter")
     for field in fields:
         style = "dim" if field["from"] == "default" else ""
-        cells = (field["name"], _shown(field["value"]), field["from"], field["description"])
+        cells = (field["name"], _as_text(field["value"]), field["from"], field["description"])
         table.add_row(*(Text(cell, style=style) for cell in cells))
     console.print(table)
 
 
 def _fields(name: str, values: HyperparameterSet) -> Iterator[dict[str, Any]]:
-    """Every parameter: dotted name, value, the file it was written in (or `default`), and its description."""
+    """Return each parameter: dotted name, value, the file that sets it (or `default`), and its description."""
     written = _written(name)
     for section in ("preprocess", "embed", "train"):
         part = getattr(values, section)
@@ -158,7 +161,7 @@ def _fields(name: str, values: HyperparameterSet) -> Iterator[dict[str, Any]]:
 
 
 def _written(name: str) -> dict[str, str]:
-    """The file in which each parameter that is not a default was written, going from a set to those it extends."""
+    """Map each parameter that is not a default to the file that sets it: the set's own, or one that it extends."""
     import yaml
 
     from meli_tasks.sets import catalog as named_sets
@@ -176,9 +179,9 @@ def _written(name: str) -> dict[str, str]:
     return written
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, list):
-        return "[" + ", ".join(map(_shown, value)) + "]"
+        return "[" + ", ".join(map(_as_text, value)) + "]"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value) if value != "" else "''"

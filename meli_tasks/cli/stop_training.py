@@ -1,4 +1,4 @@
-"""`meli stop-training`: end a training that is running, and keep the best it has."""
+"""`meli stop-training`: stop a running training early and keep its best epoch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ EXAMPLES = (
 
 
 def stop_training(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id (`meli runs` lists them).")],
-    set_name: Annotated[str, typer.Argument(metavar="SET", help="The set whose training is to end.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="ID of the run; `meli runs` lists them.")],
+    set_name: Annotated[str, typer.Argument(metavar="SET", help="Hyperparameter set whose training is to stop.")],
     as_json: Json = False,
 ) -> None:
-    """End a training that is running as if its patience had: its best epoch becomes the model, and the run goes on.
+    """Stop a running training as early stopping would: the best epoch so far becomes the model, and the run continues.
 
-    The training notices within seconds; the epoch it is in is cut short, measured, and may be the best.
+    The training stops within seconds. The epoch in progress is cut short and validated, and may be the best one.
     """
     from meli_tasks.execution.stop_requests import ask_to_stop
     from meli_tasks.planning.history import plans
@@ -32,12 +32,12 @@ def stop_training(
     store = Settings.from_environment().open_store()
     plan = next((plan for plan in plans(store) if plan.run_id == run), None)
     if plan is None:
-        raise NotFound(f"There is no run {run!r} in {store.url}. `meli runs` lists them.")
+        raise NotFound(f"There is no run {run!r} in {store.url}. `meli runs` lists the runs.")
     if set_name not in plan.sets:
-        raise NotFound(f"The run {run} does not train {set_name!r}, it trains {', '.join(plan.sets)}.")
+        raise NotFound(f"The run {run} does not train {set_name!r}. It trains {', '.join(plan.sets)}.")
     key, by = plan.sets[set_name].key, getpass.getuser()
     ask_to_stop(store, "train", key, set_name, by)
     if as_json:
         print_json({"run_id": run, "set": set_name, "key": key, "by": by})
         return
-    out().print(f"The training of {set_name} ends within seconds and keeps its best epoch.", markup=False)
+    out().print(f"The training of {set_name} will stop within seconds and keep its best epoch.", markup=False)

@@ -1,4 +1,4 @@
-"""Short questions to HTTP servers, for the doctor: JSON in, JSON out, an answer within seconds or an error in words."""
+"""Short HTTP requests for `meli doctor`: JSON in, JSON out, with an answer or a readable error within seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_ANSWER = 10_000_000  # bytes
 
 
 class WebError(Exception):
-    """The server did not answer, or not well; `status` is the HTTP status, 0 where there was none."""
+    """The server did not answer, or answered with an error; `status` is the HTTP status, or 0 if there was none."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -25,16 +25,16 @@ class WebError(Exception):
 
 
 def get(url: str, token: str = "") -> Any:
-    """What stands at a URL; JSON where it is, else text.
+    """Fetch a URL and return its JSON, or its text if it is not JSON.
 
     Raises:
-        WebError: no answer within 5 s, or a status of 400 or more.
+        WebError: There was no answer within 5 s, or its status was 400 or more.
     """
     return _ask(urllib.request.Request(url), token)
 
 
 def post(url: str, body: Any, token: str = "", sign_in: tuple[str, str] | None = None) -> Any:
-    """The answer to a JSON body; errors as in `get`. `sign_in`: user and password, where the server asks for them."""
+    """Post a JSON body and return the answer; errors as in `get`. `sign_in` is a user and a password, if required."""
     request = urllib.request.Request(
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
@@ -44,7 +44,7 @@ def post(url: str, body: Any, token: str = "", sign_in: tuple[str, str] | None =
 
 
 def shown(url: str) -> str:
-    """A URL without the password that may stand in it."""
+    """Return a URL without its password."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=host, query="", fragment=""))

@@ -152,11 +152,11 @@ def test_what_is_wrong_is_said_before_anything_runs() -> None:
     assert isinstance(here("backfill", *DATES).exception, BadSettings)  # no Airflow, and not here
 
 
-def test_cancelling_needs_a_backfill_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelling_needs_a_running_backfill(monkeypatch: pytest.MonkeyPatch) -> None:
     from meli_tasks.airflow_client import AirflowApi
 
     monkeypatch.setenv("MELI_AIRFLOW_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(AirflowApi, "run_state", lambda self, dag, run: "")
     refused = here("backfill", "--cancel", "manual__1")
     assert isinstance(refused.exception, NotFound)
-    assert "knows no backfill manual__1" in str(refused.exception)
+    assert "has no backfill manual__1" in str(refused.exception)

@@ -80,11 +80,11 @@ def airflow(answers: Answers, **values: Any) -> list[checks.Line]:
 def test_a_healthy_airflow_with_its_pool() -> None:
     health, pool, backfills = airflow(AIRFLOW)
     assert (health.state, pool.state, backfills.state) == ("ok", "ok", "ok")
-    assert "metadatabase, scheduler, triggerer healthy" in health.seen
-    assert pool.seen == "1 slot, 0 in use"
+    assert "metadatabase, scheduler, triggerer healthy" in health.observed
+    assert pool.observed == "1 slot, 0 in use"
 
 
-def test_a_pool_that_is_missing_or_of_another_size_is_told_with_the_command() -> None:
+def test_a_missing_pool_or_one_of_another_size_comes_with_the_command_that_fixes_it() -> None:
     _, missing, _ = airflow({**AIRFLOW, "GET /api/v2/pools/gpu": (404, {"detail": "no"})})
     assert missing.state == "failed" and "airflow pools set gpu 1" in missing.advice
     _, other, _ = airflow(AIRFLOW, MELI_SLOTS=2)
@@ -96,28 +96,28 @@ def test_a_pool_that_is_missing_or_of_another_size_is_told_with_the_command() ->
 def test_a_sick_scheduler_wrong_keys_and_no_user() -> None:
     for part in ({"scheduler": {"status": "unhealthy"}}, {"triggerer": {"status": None}}):
         sick = airflow({**AIRFLOW, "GET /api/v2/monitor/health": (200, {**HEALTHY, **part})})[0]
-        assert sick.state == "failed" and next(iter(part)) in sick.seen
+        assert sick.state == "failed" and next(iter(part)) in sick.observed
     refused = airflow({**AIRFLOW, "POST /auth/token": (401, {})})[1]
     assert refused.state == "failed" and "MELI_AIRFLOW_PASSWORD" in refused.advice
     assert airflow(AIRFLOW, MELI_AIRFLOW_USER="")[1].state == "skipped"
 
 
-def test_mlflow_that_answers_refuses_or_is_away() -> None:
+def test_mlflow_that_answers_refuses_or_is_unavailable() -> None:
     with server(MLFLOW) as url:
         [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI=url))
-        assert line.state == "ok" and "1 experiment" in line.seen
+        assert line.state == "ok" and "1 experiment" in line.observed
     with server({**MLFLOW, "GET /health": (403, "Invalid Host header")}) as url:
         [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI=url))
         assert line.state == "failed" and "--allowed-hosts" in line.advice
     [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI=url))  # its server is gone
-    assert line.state == "failed" and "does not answer" in line.seen
+    assert line.state == "failed" and "does not answer" in line.observed
     [line] = checks.mlflow(settings())
     assert line.state == "skipped"
     [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI="sqlite:///mlflow.db"))
-    assert line.state == "failed" and "is no server" in line.seen
+    assert line.state == "failed" and "is not a server address" in line.observed
 
 
-def test_mlflow_behind_a_sign_in_is_asked_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_behind_a_sign_in_gets_the_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     refuses = {**MLFLOW, "POST /api/2.0/mlflow/experiments/search": (401, "sign in")}
     with server(refuses) as url:
         [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI=url))
@@ -136,18 +136,18 @@ def test_passwords_in_addresses_are_not_shown() -> None:
     assert "secret" not in str(raised.value)
 
 
-def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_full_disk_fails_the_check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [fine] = checks.disk(settings(MELI_CACHE=tmp_path / "cache"))
     assert fine.state == "ok"
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1e8})())
     [line] = checks.disk(settings(MELI_CACHE=tmp_path / "cache"))
-    assert line.state == "failed" and "0.1 GB free" in line.seen and "MELI_CACHE" in line.advice
+    assert line.state == "failed" and "0.1 GB free" in line.observed and "MELI_CACHE" in line.advice
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "PACKAGES", ("numpy", "no-such-package"))
     [line] = checks.python(settings())
-    assert line.state == "failed" and "no-such-package is missing" in line.seen
+    assert line.state == "failed" and "no-such-package is missing" in line.observed
 
 
 def test_the_whole_doctor_on_a_store_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,15 +171,15 @@ def test_a_failed_check_is_exit_code_one_and_keeps_no_other_from_being_made(
     failed = {line["name"]: line for line in json.loads(result.stdout)["checks"] if line["state"] == "failed"}
     assert result.exit_code == 1
     assert set(failed) == {"store", "sets"}
-    assert "MELI_STORE is not set" in failed["store"]["seen"]
-    assert "no_such_set" in failed["sets"]["seen"]
+    assert "MELI_STORE is not set" in failed["store"]["observed"]
+    assert "no_such_set" in failed["sets"]["observed"]
 
 
 def test_settings_that_cannot_be_read_are_a_failed_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MELI_SLOTS", "0")
     result = here("doctor", "--json")
     assert result.exit_code == 1
-    assert "MELI_SLOTS" in json.loads(result.stdout)["checks"][0]["seen"]
+    assert "MELI_SLOTS" in json.loads(result.stdout)["checks"][0]["observed"]
 
 
 def doctor(monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict[str, dict[str, str]]:
@@ -210,4 +210,4 @@ def test_the_doctor_names_a_read_only_key_wrong_keys_and_a_missing_bucket(
     wrong = doctor(monkeypatch, **{**s3_server.environment, "AWS_SECRET_ACCESS_KEY": "wrong"})
     assert wrong["store: write and read"]["state"] == "failed"
     absent = doctor(monkeypatch, **{**s3_server.environment, "MELI_STORE": "s3://no-such-bucket/doctor"})
-    assert "no-such-bucket" in absent["store: write and read"]["seen"]
+    assert "no-such-bucket" in absent["store: write and read"]["observed"]

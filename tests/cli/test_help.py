@@ -1,4 +1,4 @@
-"""Every command has help and examples that parse, the page of commands is fresh, and the help is there at once."""
+"""Every command has help and examples that parse, docs/cli.md is up to date, and the help appears at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMANDS = reference.commands()
 HEAVY = {"torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", "numpy", "boto3", "pydantic", "yaml"}
 
 
-def test_the_commands_are_those_of_the_issue() -> None:
+def test_the_commands_are_the_documented_ones() -> None:
     assert set(COMMANDS) == {
         "run", "backfill", "search", "sets", "predict", "champion", "rollback", "runs", "sample", "doctor",
         "stop-training",
@@ -36,7 +36,7 @@ def test_every_command_and_option_has_help_and_examples(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_example_is_understood(name: str) -> None:
+def test_every_example_parses(name: str) -> None:
     for example in reference.examples_of(COMMANDS[name]):
         words = shlex.split(example.partition("|")[0])
         while "=" in words[0]:
@@ -50,7 +50,7 @@ def test_every_command_can_answer_in_json(name: str) -> None:
     assert any("--json" in param.opts for param in COMMANDS[name].params)
 
 
-def test_the_page_of_commands_is_fresh() -> None:
+def test_the_reference_page_is_up_to_date() -> None:
     text = reference.PAGE.read_text(encoding="utf-8")
     assert reference.page_with(reference.reference(), text) == text, "run python -m meli_tasks.cli.reference"
 
@@ -65,14 +65,14 @@ def test_starting_imports_nothing_heavy() -> None:
     assert loaded.stdout.split() == []
 
 
-def test_help_takes_less_than_half_a_second_of_processor() -> None:
-    def spent() -> float:
+def test_help_takes_less_than_half_a_second_of_cpu_time() -> None:
+    def cpu_seconds() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([*MELI, "--help"], env=environment(), capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(spent() for _ in range(3)) < 0.5
+    assert min(cpu_seconds() for _ in range(3)) < 0.5
 
 
 def test_version() -> None:
@@ -82,7 +82,7 @@ def test_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["nonsense"], "No such command"),
         (["run"], "Missing argument"),
@@ -90,15 +90,15 @@ def test_version() -> None:
         (["run", "all", "--as-of", "yesterday"], "does not match the format"),
         (["predict"], "give titles"),
         (["predict", "a", "--input", "b.csv", "--output", "c.csv"], "not both"),
-        (["predict", "--input", "b.csv"], "belong together"),
-        (["predict", "a", "--model", "b", "--set", "c"], "give one"),
-        (["sets", "--yaml"], "name it"),
+        (["predict", "--input", "b.csv"], "must be given together"),
+        (["predict", "a", "--model", "b", "--set", "c"], "give only one"),
+        (["sets", "--yaml"], "give its name"),
     ],
 )
-def test_wrong_usage_is_exit_code_two(arguments: list[str], told: str) -> None:
+def test_wrong_usage_is_exit_code_two(arguments: list[str], message: str) -> None:
     result: Any = here(*arguments)
     assert result.exit_code == 2
-    assert told in " ".join(result.output.replace("│", " ").split())
+    assert message in " ".join(result.output.replace("│", " ").split())
 
 
 def test_no_command_shows_the_help() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.cli.options import overrides
-from meli_tasks.cli.run_report import facts_of, told
+from meli_tasks.cli.run_report import describe, figures_of
 from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, NotFound
 from tests.cli.program import document, here
 
@@ -159,9 +159,9 @@ def test_overrides_are_yaml_with_a_persons_numbers() -> None:
 
 def test_progress_is_told_in_a_line() -> None:
     progress = {"epoch": 3, "epochs": 10, "loss": 0.51234, "titles_per_second": 54321.0, "seconds_left": 75.0}
-    assert told(progress) == "epoch 3/10, loss 0.5123, 54,321 titles/s, 1 min 15 s left"
-    assert told({"model": "champion", "titles": 4, "of_titles": 9}) == "model champion, titles 4/9"
-    assert facts_of("ingest", {"rows": 12_000, "bad_rows": 2, "fingerprint": "ab"}) == "rows 12,000, bad rows 2"
+    assert describe(progress) == "epoch 3/10, loss 0.5123, 54,321 titles/s, 1 min 15 s left"
+    assert describe({"model": "champion", "titles": 4, "of_titles": 9}) == "model champion, titles 4/9"
+    assert figures_of("ingest", {"rows": 12_000, "bad_rows": 2, "fingerprint": "ab"}) == "rows 12,000, bad rows 2"
 
 
 def test_predict_by_the_champion_by_set_and_by_key(outcome: Any) -> None:

@@ -83,7 +83,7 @@ def test_it_searches_on_exactly_the_titles_that_a_run_asked_alike_takes(store: s
 
 
 def test_the_packages_own_sets_are_not_removed_and_all_are_listed_beside_a_broken_one(store: str) -> None:
-    assert "package's own" in str(here("sets", "mlp", "--remove").exception)
+    assert "part of the package" in str(here("sets", "mlp", "--remove").exception)
     Settings.from_environment().open_store().write("sets/odd.yaml", b"title: x\ntrain: {architecture: rnn}\n")
     shown = here("sets")
     assert "odd" not in shown.stdout and "mlp" in shown.stdout

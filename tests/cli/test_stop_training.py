@@ -12,22 +12,24 @@ from tests.cli.program import document, here
 from tests.past_run import PastRun
 
 
-def test_a_training_that_runs_is_asked_and_others_are_named(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_training_is_asked_to_stop_and_other_names_are_refused(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MELI_STORE", file_store.url)
     past = PastRun(file_store, "night")
     key = past.models["mlp"]
-    for arguments, kind, told in (
+    for arguments, kind, message in (
         (("another", "mlp"), NotFound, "no run 'another'"),
-        (("night", "mlpp"), NotFound, "does not train 'mlpp', it trains mlp, cnn"),
+        (("night", "mlpp"), NotFound, "does not train 'mlpp'. It trains mlp, cnn"),
         (("night", "mlp"), Conflict, "is not running, it is not begun"),
     ):
         result = here("stop-training", *arguments)
         assert isinstance(result.exception, kind)
-        assert told in str(result.exception)
+        assert message in str(result.exception)
     LiveLog(file_store, "train", "mlp", key, "night").progress(step=1)
     result = here("stop-training", "night", "mlp")
     assert result.exit_code == 0, result.output
-    assert "ends within seconds" in result.output
+    assert "will stop within seconds" in result.output
     assert StoredStops(file_store, "train", key, "night").asked() is not None
     assert document("stop-training", "night", "mlp")["key"] == key
     assert StoredStops(file_store, "train", past.models["cnn"], "night").asked() is None

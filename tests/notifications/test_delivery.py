@@ -217,7 +217,7 @@ def test_the_doctor_asks_both_and_sends_nothing(file_store: Store) -> None:
         wishes = settings(MELI_WEBHOOK=web.url, MELI_EMAIL="a@b.c,d@e.f", MELI_SMTP=address.format("right"))
         [asked], [mailed] = checks.webhook(wishes), checks.email(wishes)
         assert asked.state == mailed.state == "ok"
-        assert "SECRET" not in asked.seen and "signed in as robot; 2 addresses" in mailed.seen
+        assert "SECRET" not in asked.observed and "signed in as robot; 2 addresses" in mailed.observed
         with pytest.raises(Rejected, match="535"):
             list(checks.email(settings(MELI_EMAIL="a@b.c", MELI_SMTP=address.format("wrong"))))
     with pytest.raises(Unreachable, match="cannot be reached"):
