@@ -30,6 +30,6 @@ def test_a_running_training_is_asked_to_stop_and_other_names_are_refused(
     result = here("stop-training", "night", "mlp")
     assert result.exit_code == 0, result.output
     assert "will stop within seconds" in result.output
-    assert StoredStops(file_store, "train", key, "night").asked() is not None
+    assert StoredStops(file_store, "train", key, "night").requested_by() is not None
     assert document("stop-training", "night", "mlp")["key"] == key
-    assert StoredStops(file_store, "train", past.models["cnn"], "night").asked() is None
+    assert StoredStops(file_store, "train", past.models["cnn"], "night").requested_by() is None
