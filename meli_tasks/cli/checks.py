@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from meli_tasks.cli.web import WebError, get, post, shown
 from meli_tasks.core.errors import MeliError
+from meli_tasks.http import BadStatus, Client, NoAnswer, without_secrets
 from meli_tasks.wording import count
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ PACKAGES = (
     "mlflow",
 )  # fmt: skip
 NEEDED_GIGABYTES = 2.0
+ANSWER_SECONDS = 5.0
 TRAINING_POOL = "gpu"
 POOLS = {
     TRAINING_POOL: f"airflow pools set {TRAINING_POOL} 1 'training runs'",
@@ -51,7 +52,7 @@ def every_check(settings: Settings) -> Iterator[Line]:
         name = check.__name__
         try:
             yield from check(settings)
-        except (MeliError, WebError, OSError) as error:
+        except (MeliError, OSError) as error:
             yield Line(name, "failed", str(error))
         except Exception as error:  # noqa: BLE001 the next check runs, whatever this one raised
             yield Line(name, "failed", f"unexpected {type(error).__name__}: {error}")
@@ -124,7 +125,7 @@ def source(settings: Settings) -> Iterator[Line]:
     from meli_tasks import sources
 
     found = sources.identify(settings.source, datetime.now(UTC).date(), settings)
-    yield Line("source", "ok", f"MELI_SOURCE={found.shown}, {count(len(found.parts), 'part')}")
+    yield Line("source", "ok", f"MELI_SOURCE={found.redacted}, {count(len(found.parts), 'part')}")
 
 
 def mlflow(settings: Settings) -> Iterator[Line]:
@@ -139,7 +140,7 @@ def mlflow(settings: Settings) -> Iterator[Line]:
         yield Line(
             "mlflow",
             "failed",
-            f"{shown(url)} is not a server address",
+            f"{without_secrets(url)} is not a server address",
             "Set it to the address of a server, or to none to disable tracking.",
         )
         return
@@ -148,17 +149,18 @@ def mlflow(settings: Settings) -> Iterator[Line]:
         "it and are reported to it later."
     )
     try:
-        get(f"{url}/health")
-        found = post(f"{url}/api/2.0/mlflow/experiments/search", {"max_results": 1000}, sign_in=sign_in())
-    except WebError as error:
+        _client().json(f"{url}/health")
+        with _client(sign_in=sign_in()) as client:
+            found = client.json(f"{url}/api/2.0/mlflow/experiments/search", {"max_results": 1000})
+    except (NoAnswer, BadStatus) as error:
         hint = {
             401: "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: the server requires them.",
             403: "Start the server with --allowed-hosts and the host name in MLFLOW_TRACKING_URI.",
-        }.get(error.status, advice)
+        }.get(_status(error), advice)
         yield Line("mlflow", "failed", str(error), hint)
         return
     experiments = len(found.get("experiments", [])) if isinstance(found, dict) else 0
-    yield Line("mlflow", "ok", f"{shown(url)} answers; {count(experiments, 'experiment')}")
+    yield Line("mlflow", "ok", f"{without_secrets(url)} answers; {count(experiments, 'experiment')}")
 
 
 def airflow(settings: Settings) -> Iterator[Line]:
@@ -168,8 +170,8 @@ def airflow(settings: Settings) -> Iterator[Line]:
         yield Line("airflow", "skipped", "MELI_AIRFLOW_URL is not set")
         return
     try:
-        yield _airflow_health(get(f"{url}/api/v2/monitor/health"), url)
-    except WebError as error:
+        yield _airflow_health(_client().json(f"{url}/api/v2/monitor/health"), url)
+    except (NoAnswer, BadStatus) as error:
         yield Line(
             "airflow",
             "failed",
@@ -181,8 +183,9 @@ def airflow(settings: Settings) -> Iterator[Line]:
         yield Line("airflow: pools", "skipped", "MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD are not set")
         return
     try:
-        answer = post(f"{url}/auth/token", {"username": settings.airflow_user, "password": settings.airflow_password})
-    except WebError as error:
+        sign_in = {"username": settings.airflow_user, "password": settings.airflow_password}
+        answer = _client().json(f"{url}/auth/token", sign_in)
+    except (NoAnswer, BadStatus) as error:
         advice = "Check MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD."
         yield Line("airflow: pools", "failed", str(error), advice)
         return
@@ -190,12 +193,20 @@ def airflow(settings: Settings) -> Iterator[Line]:
         yield _pool(settings, url, answer["access_token"], pool, command)
 
 
+def _client(**options: Any) -> Client:
+    return Client(ANSWER_SECONDS, ANSWER_SECONDS, **options)
+
+
+def _status(error: NoAnswer | BadStatus) -> int:
+    return error.status if isinstance(error, BadStatus) else 0
+
+
 def _pool(settings: Settings, url: str, token: str, name: str, command: str) -> Line:
     try:
-        pool = get(f"{url}/api/v2/pools/{name}", token=token)
-    except WebError as error:
+        pool = _client(token=token).json(f"{url}/api/v2/pools/{name}")
+    except (NoAnswer, BadStatus) as error:
         advice = "Check that this user may read pools."
-        if error.status == 404:
+        if _status(error) == 404:
             advice = f"Without the pool, its tasks wait forever. Create it: {command}"
         return Line(f"airflow: pool {name}", "failed", str(error), advice)
     slots = int(pool["slots"])
@@ -240,10 +251,15 @@ def _airflow_health(parts: dict[str, dict[str, str | None]], url: str) -> Line:
     unhealthy = [name for name, status in statuses.items() if status != "healthy"]
     if unhealthy:
         return Line(
-            "airflow", "failed", f"{shown(url)}: not healthy: {', '.join(unhealthy)}", "Start it, or read its log."
+            "airflow",
+            "failed",
+            f"{without_secrets(url)}: not healthy: {', '.join(unhealthy)}",
+            "Start it, or read its log.",
         )
     return Line(
-        "airflow", "ok", f"{shown(url)}: {', '.join(name for name, status in statuses.items() if status)} healthy"
+        "airflow",
+        "ok",
+        f"{without_secrets(url)}: {', '.join(name for name, status in statuses.items() if status)} healthy",
     )
 
 

@@ -13,7 +13,7 @@ from meli_tasks import sources
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import shown
+from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.hooks import Log
 
 KIND = "vectors"
@@ -41,7 +41,7 @@ class VectorVault:
         if folder := self._cache.find(name):
             if read_entry(folder):
                 return folder
-            log.info(f"the array of {shown(spec)} in the cache is not as it was written: it is made again")
+            log.info(f"the array of {redact_source(spec)} in the cache is not as it was written: it is made again")
             self._cache.remove(folder)
         from meli_tasks.stages.vectors.writing import write_entry
 
@@ -50,7 +50,7 @@ class VectorVault:
             fetched.mkdir()
             made.mkdir()
             file = _only_file(sources.fetch(spec, fetched, self._settings, identity), spec)
-            log.info(f"reading {shown(spec)} once, into an array that later runs on this machine find")
+            log.info(f"reading {redact_source(spec)} once, into an array that later runs on this machine find")
             entry = write_entry(file, made, lambda words, of: log.progress(step=words, steps=of))
             sources.confirm(spec, self._settings, identity)
             repeated = f"; {entry.repeated:,} come again, of each the first counts" if entry.repeated else ""
@@ -62,7 +62,7 @@ def _only_file(folder: Path, spec: str) -> Path:
     files = sorted(folder.iterdir())
     if len(files) != 1:
         raise BadHyperparameters(
-            f"embed.path names {len(files)} files, one is needed: {shown(spec)} "
+            f"embed.path names {len(files)} files, one is needed: {redact_source(spec)} "
             f"({', '.join(file.name for file in files[:3])})"
         )
     return files[0].resolve()  # a file of this machine is linked to: its own name is the one to tell

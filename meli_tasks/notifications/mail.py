@@ -16,6 +16,7 @@ from email.utils import format_datetime, make_msgid
 from urllib.parse import unquote, urlsplit
 
 from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
+from meli_tasks.http import LOOPBACK
 from meli_tasks.notifications.message import Notice
 from meli_tasks.notifications.render import html, plain, subject
 from meli_tasks.settings import Settings
@@ -24,7 +25,6 @@ logger = logging.getLogger("meli_tasks")
 
 ANSWER_SECONDS = 8.0
 PORTS = {("smtp", False): 25, ("smtp", True): 587, ("smtps", False): 465, ("smtps", True): 465}
-THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class MailServer:
                     session.ehlo()
                     encrypted = True
                 if self.user:
-                    if not encrypted and self.host not in THIS_MACHINE:
+                    if not encrypted and self.host not in LOOPBACK:
                         raise Rejected(
                             f"{self.shown} offers no encryption (STARTTLS), so the password was not sent. "
                             "Use smtps://, or a server that does."

@@ -18,13 +18,13 @@ from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings
 from meli_tasks.execution.progress_log import live_name
 from meli_tasks.execution.runner import Step
+from meli_tasks.http import without_credentials
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.notifications.failures import LONGEST_MESSAGE, Failure, folder, of_run
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store, name_part
-from meli_tasks.tracking.client import without_credentials
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.wording import count, duration
 

@@ -174,7 +174,7 @@ def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | N
     )
     ingest = Step(
         "ingest",
-        source.shown,
+        source.redacted,
         request.ingest(request.as_of or as_of).model_dump(mode="json"),
         {"source": source.identity},
         {"source": source.spec},

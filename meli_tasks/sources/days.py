@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.sources.place import shown
+from meli_tasks.sources.place import redact_source
 
 DATE = "{ds}"
 MOST_DAYS = 3_660
@@ -34,14 +34,14 @@ def with_days(spec: str, as_of: date | None, window_days: int, dated_rows: bool)
     if DATE not in spec:
         if window_days > 1 and not dated_rows:
             raise BadData(
-                f"The source {shown(spec)} does not tell one day from another, and window_days asks for the last "
-                f"{window_days:,} days. Write {DATE} where the date stands in it, or name the column that holds the "
-                "date of each title in date_column, or set window_days to 1."
+                f"The source {redact_source(spec)} has nothing that distinguishes the days, and window_days is "
+                f"{window_days:,}. Write {DATE} in the place of the date, or set date_column to the column that holds "
+                "each title's date, or set window_days to 1."
             )
         return spec
     if as_of is None:
         raise BadData(
-            f"The source {shown(spec)} needs the run's date for {DATE}, and this run has none: fill in `as_of`."
+            f"The source {redact_source(spec)} needs the run's date for {DATE}, and this run has none: fill in `as_of`."
         )
     if window_days == 1:
         return spec.replace(DATE, as_of.isoformat())
@@ -69,9 +69,9 @@ def each_day(spec: str) -> list[Day]:
         days = 0
     if not 1 <= days <= MOST_DAYS:
         raise BadData(
-            f"The source {shown(spec)} holds a window of days that cannot be read. One window, from an earlier day to "
-            f"a later one, of {MOST_DAYS:,} days at most, is written like {{2026-11-15..2026-11-21}}; or write {DATE} "
-            "and set as_of and window_days."
+            f"The source {redact_source(spec)} has a window of days that cannot be read. Write a single window, from "
+            f"an earlier day to a later one, of at most {MOST_DAYS:,} days, as in {{2026-11-15..2026-11-21}}; or write "
+            f"{DATE} and set as_of and window_days."
         )
     dates = [str(first + timedelta(days=number)) for number in range(days)]
     return [Day(_WINDOW.sub(day, spec), day) for day in dates]

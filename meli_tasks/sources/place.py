@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.http import without_secrets
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,6 @@ class Place(Protocol):
         """Bring parts of the source to the paths beside them, each whole or not at all."""
 
 
-def shown(spec: str) -> str:
-    """A source as people, logs and MLflow may see it: an address without user, password and what signs it."""
-    return public(spec) if "://" in spec and not spec.startswith(("s3://", "file://")) else spec
-
-
-def public(address: str) -> str:
-    """An address without what may be secret in it: user, password, and the query that signs it."""
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="..." if parts.query else "").geturl()
+def redact_source(spec: str) -> str:
+    """A source as logs, pages and MLflow display it: an address without its user, password and signed query."""
+    return without_secrets(spec) if "://" in spec and not spec.startswith(("s3://", "file://")) else spec

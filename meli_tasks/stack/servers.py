@@ -6,7 +6,6 @@ Each server leads a process group of its own, so stopping it also stops whatever
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import random
 import shutil
@@ -16,10 +15,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from meli_tasks.core.errors import BadSettings, Unreachable
+from meli_tasks.core.errors import BadSettings, MeliError, Unreachable
+from meli_tasks.http import Client, NoAnswer
 from meli_tasks.wording import duration
 
 HOST = "127.0.0.1"
@@ -118,37 +118,31 @@ def mlflow_environment() -> dict[str, str]:
 
 
 def answers(port: int, path: str, status: int = 200, seconds: float = 2.0) -> bool:
-    """Whether GET `path` at `port` of 127.0.0.1 gives `status`. Asks directly, whatever proxy the environment names."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=seconds)
+    """Whether GET `path` at `port` of 127.0.0.1 returns `status`."""
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status == status
-    except (OSError, http.client.HTTPException):
+        with Client(seconds, seconds) as client:
+            return client.request("GET", f"http://{HOST}:{port}{path}").status == status
+    except NoAnswer:
         return False
-    finally:
-        connection.close()
 
 
 def seaweed_ready(ports: Mapping[str, int], bucket: str, access_key: str, secret_key: str) -> Callable[[], bool]:
     """A condition for `Server.wait_until`: healthy, and a write succeeds.
 
-    The bucket is made some 0.5 s after the server says that it is healthy, so only a write can tell.
+    The bucket is created some 0.5 s after the server reports that it is healthy, so only a write is a proof.
     """
-    clients: list[Any] = []
+    from meli_tasks.store.s3 import S3Store, client
+
+    make = partial(client, access_key=access_key, secret_key=secret_key)
+    store = S3Store(bucket, endpoint=f"http://{HOST}:{ports['s3']}", make=make)
 
     def ready() -> bool:
         if not answers(ports["s3"], "/healthz"):
             return False
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        from meli_tasks.store import s3
-
-        if not clients:
-            clients.append(s3.client(f"http://{HOST}:{ports['s3']}", access_key=access_key, secret_key=secret_key))
         try:
-            clients[0].put_object(Bucket=bucket, Key=".ready", Body=b"")
-            clients[0].delete_object(Bucket=bucket, Key=".ready")
-        except (BotoCoreError, ClientError):
+            store.write(".ready", b"")
+            store.delete(".ready")
+        except MeliError:
             return False
         return True
 

@@ -9,18 +9,17 @@ from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 
 from meli_tasks.core.errors import BadSettings, Conflict, NotFound, Unreachable
+from meli_tasks.http import is_loopback, without_credentials
 from meli_tasks.store.disk import disk_errors, must_be_file, part_file
 from meli_tasks.store.protocol import Blob, checked_name, checked_prefix
-from meli_tasks.store.s3_errors import CHECKSUMS, Place, masked, public, s3_errors
+from meli_tasks.store.s3_errors import CHECKSUMS, Place, masked, s3_errors
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 15  # seaweedfs lets a racing loser wait 3 s, busy servers longer
 TRIES = 2
 PART_BYTES = 8 << 20  # a file from this size on travels in parts of it; boto3 enlarges them beyond 10,000 parts
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 CHECKSUM_CHOICES = ("when_supported", "when_required")
 
 
@@ -47,7 +46,8 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
     endpoint = endpoint_in_use(endpoint)
     if endpoint and "@" in endpoint:
         raise BadSettings(
-            f"The endpoint {public(endpoint)} carries a user or password: keys belong in AWS_ACCESS_KEY_ID."
+            f"The endpoint {without_credentials(endpoint)} contains a user or password: keys belong in "
+            "AWS_ACCESS_KEY_ID."
         )
     config: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
@@ -59,7 +59,7 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
     }
     if endpoint:
         config["s3"] = {"addressing_style": "path"}
-        if urlsplit(endpoint).hostname in LOOPBACK:
+        if is_loopback(endpoint):
             config["proxies"] = {}  # a proxy that the environment names cannot know this machine's own ports
     if access_key == os.environ.get("AWS_ACCESS_KEY_ID"):
         access_key = secret_key = None  # boto3 finds them itself, and with them the token that temporary keys need
@@ -71,7 +71,7 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
         return session.client("s3", endpoint_url=endpoint, region_name=region, config=Config(**config))
     except (ValueError, BotoCoreError) as error:
         raise BadSettings(
-            f"No S3 client for {public(endpoint) if endpoint else 'AWS'}: {error}. Write the endpoint "
+            f"No S3 client for {without_credentials(endpoint) if endpoint else 'AWS'}: {error}. Write the endpoint "
             "like http://127.0.0.1:9000 (MELI_S3_ENDPOINT), and check AWS_PROFILE and AWS_REGION."
         ) from error
 
@@ -108,7 +108,7 @@ class S3Store:
         self._making = Lock()
 
     def __repr__(self) -> str:
-        return f"S3Store({self.url!r}, endpoint={public(self.endpoint or 'AWS')!r})"
+        return f"S3Store({self.url!r}, endpoint={without_credentials(self.endpoint or 'AWS')!r})"
 
     @property
     def url(self) -> str:
@@ -205,7 +205,7 @@ class S3Store:
         keys = None if self._made is None else self._made._request_signer._credentials
         # Keys that renew themselves keep the id under `_access_key`, and would renew (network) if asked for it.
         access_key = "" if keys is None else vars(keys).get("_access_key") or vars(keys).get("access_key") or ""
-        return Place(public(self.endpoint) if self.endpoint else "AWS", self.bucket, masked(access_key))
+        return Place(without_credentials(self.endpoint) if self.endpoint else "AWS", self.bucket, masked(access_key))
 
     @property
     def _client(self) -> Any:

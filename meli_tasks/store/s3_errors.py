@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from meli_tasks.core.errors import BadSettings, MeliError, Rejected, Unreachable
 from meli_tasks.store.disk import translated
@@ -51,12 +50,6 @@ MEANINGS: dict[str, tuple[type[MeliError], str]] = {
 def masked(access_key: str) -> str:
     """Enough of a key id to tell which one it is."""
     return f"{access_key[: min(4, len(access_key) // 2)]}…" if access_key else "none"
-
-
-def public(endpoint: str) -> str:
-    """An endpoint without the user and password that a URL may carry."""
-    parts = urlsplit(endpoint)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 from meli_tasks.core.errors import BadSettings, TrackingRejected, TrackingUnavailable
-
-if TYPE_CHECKING:
-    import requests
+from meli_tasks.http import Client, NoAnswer, without_credentials
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 10.0
@@ -45,7 +43,7 @@ class MlflowServer:
             raise BadSettings(f"MLFLOW_TRACKING_URI={uri!r} is no server: it must look like http://127.0.0.1:5000.")
         self.uri = uri.rstrip("/")
         self.pages = (pages or without_credentials(uri)).rstrip("/")
-        self._session: requests.Session | None = None
+        self._client: Client | None = None
 
     def experiment(self, name: str) -> str:
         """The id of an experiment, created if there is none."""
@@ -96,7 +94,7 @@ class MlflowServer:
             self._upload_beside_the_server(run["info"]["run_id"], name, data)
             return
         path = quote(str(PurePosixPath(root.path.lstrip("/"), name)))
-        self._call("PUT", f"{PROXIED}/artifacts/{path}", data=data, timeout=(CONNECT_SECONDS, UPLOAD_SECONDS))
+        self._call("PUT", f"{PROXIED}/artifacts/{path}", data=data, seconds=UPLOAD_SECONDS)
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         """GET an endpoint below /api/2.0/mlflow/.
@@ -105,11 +103,11 @@ class MlflowServer:
             TrackingUnavailable: no answer in time, or a server that is going down.
             TrackingRejected: MLflow said no; `code` is its own word for why.
         """
-        return self._call("GET", f"mlflow/{path}", params=query)
+        return self._call("GET", f"mlflow/{path}", query=query)
 
     def post(self, path: str, **fields: Any) -> dict[str, Any]:
         """POST to an endpoint below /api/2.0/mlflow/; raises like `get`."""
-        return self._call("POST", f"mlflow/{path}", json=fields)
+        return self._call("POST", f"mlflow/{path}", body=fields)
 
     def add(self, path: str, **fields: Any) -> None:
         """POST what MLflow keeps once however often it is told; raises like `get`.
@@ -127,7 +125,7 @@ class MlflowServer:
 
     def delete(self, path: str, **fields: Any) -> dict[str, Any]:
         """DELETE at an endpoint below /api/2.0/mlflow/; raises like `get`."""
-        return self._call("DELETE", f"mlflow/{path}", json=fields)
+        return self._call("DELETE", f"mlflow/{path}", body=fields)
 
     def run_url(self, experiment: str, run_id: str) -> str:
         """The page of a run, for a person's browser."""
@@ -137,51 +135,42 @@ class MlflowServer:
         """The page of a registered model's version, for a person's browser."""
         return f"{self.pages}/#/models/{model}/versions/{version}"
 
-    def _call(
-        self, method: str, path: str, timeout: tuple[float, float] = (CONNECT_SECONDS, ANSWER_SECONDS), **options: Any
-    ) -> dict[str, Any]:
-        import requests
-
-        shown = without_credentials(self.uri)
+    def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        server = without_credentials(self.uri)
         try:
-            answer = self._opened().request(method, f"{self.uri}/api/2.0/{path}", timeout=timeout, **options)
-        except requests.RequestException as error:
+            answer = self._http().request(method, f"{self.uri}/api/2.0/{path}", **options)
+        except NoAnswer as error:
             raise TrackingUnavailable(
-                f"MLflow at {shown} does not answer ({type(error).__name__}). "
-                "Is it running, and is MLFLOW_TRACKING_URI right?"
+                f"MLflow at {server} does not answer ({error.reason}). Is it running, and is MLFLOW_TRACKING_URI right?"
             ) from error
         try:
-            body = answer.json() if answer.content else {}
+            body = answer.json() or {}
         except ValueError:
             if answer.ok:  # a proxy's sign-in page, or another server altogether
                 raise TrackingUnavailable(
-                    f"What answers {method} {path} at {shown} is not MLflow: {answer.text[:60]!r}… "
+                    f"What answers {method} {path} at {server} is not MLflow: {answer.text[:60]!r}… "
                     "Is MLFLOW_TRACKING_URI right?"
                 ) from None
             body = {"message": answer.text[:300]}
         if answer.ok:
             return dict(body)
-        code = str(body.get("error_code", answer.status_code))
-        advice = " Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD." if answer.status_code == 401 else ""
-        refused = f"MLflow at {shown} refused {method} {path} with {answer.status_code} {code}: "
+        code = str(body.get("error_code", answer.status))
+        advice = " Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD." if answer.status == 401 else ""
+        refused = f"MLflow at {server} refused {method} {path} with {answer.status} {code}: "
         refused += f"{body.get('message', '')}{advice}"
-        if answer.status_code in (429, 502, 503, 504):
+        if answer.status in (429, 502, 503, 504):
             raise TrackingUnavailable(refused)
         raise TrackingRejected(refused, code=code)
 
-    def _opened(self) -> requests.Session:
-        if self._session is None:
-            import requests
-
-            self._session = requests.Session()
-            if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
-                self._session.headers["Authorization"] = f"Bearer {token}"
-            else:
-                self._session.auth = sign_in()
-            self._session.verify = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or (
-                os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() != "true"
+    def _http(self) -> Client:
+        if self._client is None:
+            token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
+            certificate = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
+            insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true"
+            self._client = Client(
+                CONNECT_SECONDS, ANSWER_SECONDS, sign_in=sign_in(), token=token, verify=certificate or not insecure
             )
-        return self._session
+        return self._client
 
     def _upload_beside_the_server(self, run_id: str, name: str, data: bytes) -> None:
         """A server that does not hand artifacts on leaves its clients to write to the storage: theirs can."""
@@ -211,9 +200,3 @@ def sign_in() -> tuple[str, str] | None:
     """User and password of the server, from the variables that MLflow's own client reads; None where none are set."""
     user = os.environ.get("MLFLOW_TRACKING_USERNAME")
     return (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
-
-
-def without_credentials(url: str) -> str:
-    """The URL as it may be shown: no user, no password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from meli_tasks.core.errors import TrackingUnavailable
-from meli_tasks.tracking.client import without_credentials
+from meli_tasks.http import redact
 
 MODEL = "meli-title-classifier"
 DESCRIPTION = (
@@ -35,15 +35,13 @@ def register(folder: Path, *, uri: str, experiment: str, run_id: str | None, tag
         for beginning in ("Any type hint is inferred as AnyType", "An input example was not provided"):
             warnings.filterwarnings("ignore", message=f".*{beginning}", category=UserWarning)
         import mlflow.pyfunc
-        import requests
         from mlflow.exceptions import MlflowException
 
         mlflow.set_tracking_uri(uri)
         try:
             return _register(experiment, run_id, folder, dict(tags), note)
-        except (MlflowException, requests.RequestException) as error:
-            said = str(error).replace(uri, without_credentials(uri))
-            raise TrackingUnavailable(f"The model could not be registered in MLflow: {said}") from None
+        except (MlflowException, OSError) as error:
+            raise TrackingUnavailable(f"The model could not be registered in MLflow: {redact(str(error))}") from None
 
 
 def _register(experiment: str, run_id: str | None, folder: Path, tags: dict[str, str], note: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.cli import checks, web
+from meli_tasks.cli import checks
 from meli_tasks.settings import Settings
 from tests.cli.program import here
 from tests.servers import MlflowServer, S3Server
@@ -127,13 +127,6 @@ def test_mlflow_behind_a_sign_in_gets_the_credentials(monkeypatch: pytest.Monkey
     with server(MLFLOW, sign_in="Basic bWVsaTpzZWNyZXQ=") as url:
         [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI=url))
         assert line.state == "ok"
-
-
-def test_passwords_in_addresses_are_not_shown() -> None:
-    assert web.shown("http://me:secret@host:1/path?key=1#x") == "http://host:1/path"
-    with pytest.raises(web.WebError) as raised:
-        web.get("http://me:secret@127.0.0.1:1/health")
-    assert "secret" not in str(raised.value)
 
 
 def test_a_full_disk_fails_the_check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ RETRYABLE = {
     "Unreachable": True,
     "TrackingUnavailable": True,
     "OutOfMemory": True,
-    "_NotTaken": True,  # webhook: sent a second time
+    "BadAddress": False,  # http: no request can be sent to it
+    "BadStatus": False,  # http: the doctor's advice depends on the status
+    "NoAnswer": True,  # http: its callers say what was expected of the server
 }
 
 

@@ -184,7 +184,7 @@ def test_a_wrong_password_and_refused_addresses_are_told(caplog: pytest.LogCaptu
 
 def test_a_password_does_not_travel_in_the_clear_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     sink = sinks.MailServer(("AUTH PLAIN",))
-    monkeypatch.setattr("meli_tasks.notifications.mail.THIS_MACHINE", ())
+    monkeypatch.setattr("meli_tasks.notifications.mail.LOOPBACK", ())
     with sinks.mail_server(sink), pytest.raises(Rejected, match="the password was not sent"):
         mail(settings(MELI_EMAIL="a@b.c", MELI_SMTP=f"smtp://robot:secret@127.0.0.1:{sink.port}"), PROMOTED)
     assert sink.signed_in == []

@@ -104,7 +104,8 @@ def test_a_source_that_changed_after_planning_is_refused(tmp_path: Path, target:
 
 
 @pytest.mark.parametrize(
-    ("spec", "message"), [("ftp://host/a.csv", "begins with ftp://, which is not known"), (" ", "No source is named")]
+    ("spec", "message"),
+    [("ftp://host/a.csv", "begins with ftp://, which is not supported"), (" ", "The source is empty")],
 )
 def test_an_unknown_kind_is_refused(spec: str, message: str) -> None:
     with pytest.raises(BadData, match=message):

@@ -63,7 +63,7 @@ def test_a_server_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
 def test_a_server_that_is_late_is_stopped(tmp_path: Path) -> None:
     server = Server("stub", ["sleep", "600"], tmp_path / "log").start()
     pid = server.pid
-    with pytest.raises(MeliError, match=r"stub was not ready after 0 s"):
+    with pytest.raises(MeliError, match=r"stub was not ready after 0.1 s"):
         server.wait_until(lambda: False, seconds=0.1)
     assert servers.birth(pid) == ""
 

@@ -1,0 +1,335 @@
+"""HTTP for everything that asks a server: time-outs, proxies, TLS, retries, and addresses without their secrets.
+
+Every other module leaves the HTTP libraries alone; an import contract enforces it. requests is imported by the first
+request, since it takes 0.1 CPU-s that `meli --help` need not pay.
+
+- Proxies come from HTTP_PROXY, HTTPS_PROXY and NO_PROXY, but never for an address of this machine.
+- Certificates are checked against requests' bundle, or REQUESTS_CA_BUNDLE.
+- An error is one of ours, and neither it nor a log line has a password or a signed query in it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from typing_extensions import override
+
+from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
+
+if TYPE_CHECKING:
+    import requests
+    from urllib3 import Retry
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+BUSY = (429, 502, 503, 504)
+"""The statuses of a server that did not do what it was asked, and may a little later."""
+PIECE_BYTES = 1 << 20
+
+_USER = re.compile(r"(://)[^/\s'\"]*@")
+_PATH = re.compile(r"^(\w+://[^/\s]*)?/\S*$")
+_QUERY = re.compile(r"\?[^\s'\")]+")
+
+
+class BadAddress(BadSettings):
+    """An address that no request can be sent to."""
+
+
+class NoAnswer(Unreachable):
+    """The server did not answer, or broke off.
+
+    Args:
+        message: For a person: the place and the reason.
+        reason: The reason alone.
+        sent: Whether the request may have reached the server.
+    """
+
+    def __init__(self, message: str, reason: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.sent = sent
+
+
+class BadStatus(Rejected):
+    """An answer that is not a success, where `status` says what to do about it."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often a request is sent again: `again` times after `seconds`, if no connection was made or it is busy.
+
+    A request that may have been received is never repeated.
+    """
+
+    again: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer."""
+
+    status: int
+    reason: str
+    body: bytes = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a success."""
+        return 200 <= self.status < 300
+
+    @property
+    def is_redirect(self) -> bool:
+        """Whether it points elsewhere."""
+        return 300 <= self.status < 400
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode(errors="replace")
+
+    def json(self) -> Any:
+        """The body as JSON, None if it is empty; ValueError if it is something else."""
+        return json.loads(self.body) if self.body else None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An answer whose body comes in pieces."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
+
+
+@dataclass(frozen=True)
+class Client:
+    """A pool of connections with the settings for one kind of request.
+
+    Args:
+        connect_seconds: To connect, and for the TLS handshake.
+        read_seconds: Between two pieces of the answer.
+        sign_in: User and password, where the server asks for them.
+        token: Bearer token, instead of them.
+        verify: Whether certificates are checked, or a file of authorities to check them against.
+        retries: When a request is sent again; None for never.
+    """
+
+    connect_seconds: float = 5.0
+    read_seconds: float = 20.0
+    sign_in: tuple[str, str] | None = field(default=None, repr=False)
+    token: str = field(default="", repr=False)
+    verify: bool | str = True
+    retries: Retries | None = None
+    _sessions: list[requests.Session] = field(default_factory=list, repr=False, compare=False)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept open for a next request."""
+        while self._sessions:
+            self._sessions.pop().close()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float | None = None,
+        redirects: bool = True,
+    ) -> Answer:
+        """Send a request and read the whole answer, whatever its status.
+
+        Args:
+            method: GET, POST, ...
+            url: The address.
+            query: Added to the address.
+            body: Sent as JSON.
+            data: Sent as it is.
+            headers: Added to the request.
+            seconds: For the answer, instead of `read_seconds`.
+            redirects: Whether a redirect is followed. It turns a POST into a GET that looks like a success.
+
+        Raises:
+            NoAnswer: no whole answer came.
+            BadAddress: the address cannot be understood.
+        """
+        with self._open(
+            method, url, params=query, json=body, data=data, headers=headers, seconds=seconds, redirects=redirects
+        ) as answer:
+            return Answer(answer.status_code, answer.reason or "", answer.content)
+
+    def json(self, url: str, body: Any = None) -> Any:
+        """GET JSON, or POST `body` and get some; a text that is not JSON comes as it is.
+
+        Raises:
+            BadStatus: 400 or more.
+            NoAnswer: no whole answer came.
+        """
+        answer = self.request("GET" if body is None else "POST", url, body=body)
+        if answer.status >= 400:
+            raise BadStatus(f"{without_secrets(url)} answered {answer.status} {answer.reason}", answer.status)
+        try:
+            return answer.json()
+        except ValueError:
+            return answer.text
+
+    @contextmanager
+    def stream(self, url: str, *, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
+        """GET an address and leave its body to be read in pieces; errors as in `request`, from reading as well."""
+        with self._open("GET", url, headers=headers, stream=True) as answer:
+            yield Stream(answer.status_code, answer.reason or "", answer.headers, answer.iter_content(PIECE_BYTES))
+
+    @contextmanager
+    def _open(
+        self, method: str, url: str, *, seconds: float | None = None, redirects: bool = True, **options: Any
+    ) -> Iterator[requests.Response]:
+        import requests
+
+        timeout = (self.connect_seconds, self.read_seconds if seconds is None else seconds)
+        try:
+            with self._session().request(
+                method, url, timeout=timeout, allow_redirects=redirects, proxies={"no_proxy": _no_proxy()}, **options
+            ) as answer:
+                yield answer
+        except (
+            requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema,
+        ) as error:  # fmt: skip
+            raise BadAddress(f"{without_secrets(url)} is not an address: {redact(str(error))}") from None
+        except requests.RequestException as error:
+            reason, sent = _reason(error, timeout)
+            raise NoAnswer(f"{without_secrets(url)} does not answer: {reason}", reason, sent=sent) from None
+
+    def _session(self) -> requests.Session:
+        if not self._sessions:
+            import requests
+            from requests.adapters import HTTPAdapter
+
+            _hide_addresses_in_logs()
+            session = requests.Session()
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, HTTPAdapter(max_retries=_urllib3_retry(self.retries)))
+            session.verify = self.verify
+            if self.token:
+                session.headers["Authorization"] = f"Bearer {self.token}"
+            else:
+                session.auth = self.sign_in
+            self._sessions.append(session)
+        return self._sessions[0]
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is one of this machine, which no proxy can know."""
+    return (urlsplit(url).hostname or "") in LOOPBACK
+
+
+def proxy_of(url: str) -> str:
+    """The proxy that requests to this address go through; empty for none."""
+    from requests.utils import get_environ_proxies, select_proxy
+
+    return select_proxy(url, get_environ_proxies(url, no_proxy=_no_proxy())) or ""
+
+
+def without_credentials(url: str) -> str:
+    """An address without the user and password that it may carry."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def without_secrets(url: str) -> str:
+    """An address without user, password, and the query that may sign it."""
+    parts = urlsplit(without_credentials(url))
+    return parts._replace(query="..." if parts.query else "").geturl()
+
+
+def redact(text: str) -> str:
+    """A text without the secrets of the addresses in it; one may come from a redirect to a signed address."""
+    return _QUERY.sub("?...", _USER.sub(r"\1", text))
+
+
+def _no_proxy() -> str:
+    named = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    return named if named.strip() == "*" else ",".join(filter(None, (named, "localhost", "127.0.0.0/8", "::1")))
+
+
+def _urllib3_retry(retries: Retries | None) -> Retry:
+    from urllib3 import Retry
+
+    class Evenly(Retry):
+        """Waits before each further try; urllib3's own backoff waits nothing before the first."""
+
+        @override
+        def get_backoff_time(self) -> float:
+            return float(self.backoff_factor) if self.history else 0.0
+
+    if retries is None:
+        return Retry(0, read=False)
+    return Evenly(
+        total=retries.again,
+        connect=retries.again,
+        read=0,
+        other=0,
+        status=retries.again,
+        redirect=None,
+        status_forcelist=BUSY,
+        allowed_methods=None,
+        backoff_factor=retries.seconds,
+        raise_on_status=False,
+        respect_retry_after_header=False,  # it may ask for an hour, and a task has a better way to wait that long
+    )
+
+
+def _reason(error: requests.RequestException, timeout: tuple[float, float]) -> tuple[str, bool]:
+    """The innermost reason, in the system's words where it has some; and whether the request may have arrived."""
+    import requests
+    from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+    if isinstance(error, requests.ConnectTimeout):
+        return f"no connection within {timeout[0]:g} s", False
+    if isinstance(error, requests.ReadTimeout):
+        return f"no answer within {timeout[1]:g} s", True
+    inner: BaseException = error
+    sent = not isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
+    while True:
+        wrapped = getattr(inner, "reason", None), *reversed(inner.args), inner.__cause__, inner.__context__
+        deeper = next((each for each in wrapped if isinstance(each, BaseException)), None)
+        sent = sent and not isinstance(inner, NewConnectionError | NameResolutionError)
+        if deeper is None:
+            break
+        inner = deeper
+    words = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner) or type(inner).__name__
+    return redact(words), sent
+
+
+@cache
+def _hide_addresses_in_logs() -> None:
+    """Have urllib3 log requests without their paths: a webhook's path and an address's query are secrets."""
+
+    def hide(record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_PATH.sub(r"\1/...", arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+    for logger in ("urllib3.connectionpool", "urllib3.util.retry"):
+        logging.getLogger(logger).addFilter(hide)
