@@ -26,6 +26,7 @@ status: $(VENV)/.demo ## list the demo's running services and their addresses
 	@$(BIN)/python -m meli_tasks.stack status || [ $$? -eq 3 ]
 
 test: $(VENV)/.dev ## install the test packages and run the tests
+	@sh tests/js/run.sh test
 	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 test-browser: $(VENV)/.dev ## test the pages in Chromium; screenshots in tests/browser/screenshots/ (10 minutes on 2 cores)
@@ -45,10 +46,12 @@ lint: $(VENV)/.dev ## check style, types and import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@sh tests/js/run.sh lint
 
 format: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@sh tests/js/run.sh format
 
 docs-lab: $(VENV)/.demo ## run the lab's experiments and write the tables of docs/lab.md (a quarter of an hour on 2 cores)
 	@$(BIN)/python -m benchmarks.lab --source $(REAL_DATA)/meli_spanish.csv.gz
@@ -65,8 +68,8 @@ lock: $(VENV)/.uv ## resolve the exact package versions again
 secrets: $(VENV)/.python ## write .env with random secrets for docker-compose.yaml
 	@$(BIN)/python docker/write_secrets.py
 
-clean: stop ## remove .venv/ and .meli/
-	@rm -rf $(VENV) .meli
+clean: stop ## remove .venv/, .meli/ and node_modules/
+	@rm -rf $(VENV) .meli node_modules
 
 $(VENV)/.python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11, or name an interpreter with make PYTHON=..."; exit 1; }

@@ -1,4 +1,4 @@
-"""Finds Chromium, or installs it where this may be done without asking: as root on a Debian machine."""
+"""Finds Chromium, or installs it as root on a Debian machine."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import subprocess
 import sys
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# A browser in a container, that talks to nobody but the page it is shown.
+# For a browser in a container that contacts nothing but the page's server.
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-ADVICE = "No Chromium is found: install it (Debian: apt-get install chromium), or name it in MELI_TEST_CHROMIUM."
+ADVICE = "Chromium is missing: install it (Debian: apt-get install chromium), or set MELI_TEST_CHROMIUM to its path."
 
 
 def found() -> str | None:
-    """The path of a Chromium, or None."""
+    """The path of Chromium; None if there is none."""
     return os.environ.get("MELI_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def main() -> int:
-    """Find or install it; 1 and advice when neither can be."""
+    """Find or install Chromium; exit code 1 and advice if neither works."""
     if found():
         return 0
     if os.geteuid() == 0 and shutil.which("apt-get"):

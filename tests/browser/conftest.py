@@ -16,10 +16,10 @@ from tests.browser.site import Site
 
 ROOT = Path(__file__).parents[2]
 SOURCE = "sample:rows=3000,seed=1"
-# The home of a stack that runs already, to try a test again and again; its first run must be that of the fixture.
+# The home of a stack that is already running, to repeat a test quickly. Its first run must be like the fixture's.
 RUNNING = os.environ.get("MELI_TEST_HOME")
 
-expect.set_options(timeout=60_000)  # a busy machine is no failure
+expect.set_options(timeout=60_000)  # a busy machine is not a failure
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The demo's stack on ports of its own, after its first run: there is a champion. Its settings."""
+    """The settings of a demo stack on its own ports after its first run, which has made a champion."""
     if RUNNING:
         yield settings_of(Home(Path(RUNNING)))
         return
@@ -56,7 +56,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 def settings_of(home: Home) -> dict[str, str]:
-    """What the stack wrote for who wants to use it."""
+    """The settings that the stack wrote for its users."""
     lines = (home.root / "environment").read_text(encoding="utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 

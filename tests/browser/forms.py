@@ -1,4 +1,4 @@
-"""Fills in Airflow's trigger forms as a person does."""
+"""Fills in Airflow's trigger forms as a user does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 
 class Form:
-    """The trigger form of a DAG, open on its page."""
+    """The trigger form on the page of a DAG, opened."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -19,7 +19,7 @@ class Form:
 
     @contextmanager
     def section(self, name: str) -> Iterator[Locator]:
-        """One section, opened, and closed again."""
+        """One section, opened for the time of the block."""
         head = self.page.get_by_role("button", name=name, exact=True)
         head.click()
         content = self.page.locator(f"[id$=':content:{name}']")
@@ -28,7 +28,7 @@ class Form:
         head.click()
 
     def choose_sets(self, *names: str) -> None:
-        """These sets and no others."""
+        """Choose these sets and no others."""
         with self.section("Sets") as sets:
             sets.get_by_label("Clear selected options").first.click(force=True)
             for name in names:
@@ -40,7 +40,7 @@ class Form:
             assert chosen == list(names)
 
     def fill(self, section: str, **values: str) -> None:
-        """Fields by name; `__` stands for the point."""
+        """Fill in fields by name, with `__` for each dot."""
         with self.section(section) as fields:
             for name, value in values.items():
                 box = fields.locator(f"input[name='element_{name.replace('__', '.')}']")
@@ -48,7 +48,7 @@ class Form:
                 box.blur()
 
     def send(self) -> None:
-        """Trigger, and wait until Airflow has taken it."""
+        """Trigger the run, and wait until Airflow has accepted it."""
         expect(self.submit).to_be_enabled()
         self.submit.click()
         expect(self.submit).to_be_hidden()

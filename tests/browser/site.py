@@ -1,4 +1,4 @@
-"""A stack of the tests' own, and pages of it in a browser."""
+"""Airflow on the tests' own stack, and its pages in a browser."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from playwright.sync_api import Browser, Page
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 WIDE = {"width": 1440, "height": 1000}
-NARROW = {"width": 480, "height": 1000}
+NARROW = {"width": 390, "height": 844}
 
 
 @dataclass
 class Site:
-    """Airflow at `url`, with the one user's name and password. `state`: what the browser keeps of the sign-in."""
+    """Airflow at `url`, with its user's name and password. `state`: the browser's cookies after signing in."""
 
     url: str
     user: str
@@ -31,7 +31,7 @@ class Site:
 
     @contextmanager
     def page(self, path: str, *, dark: bool = False, narrow: bool = False) -> Iterator[Page]:
-        """A page in a window of its own, signed in; an error in its program fails the test."""
+        """A page in its own window, signed in; a JavaScript error on it fails the test."""
         window = self.browser.new_context(viewport=NARROW if narrow else WIDE, storage_state=self.state)
         page = window.new_page()
         page.set_default_timeout(60_000)
@@ -45,8 +45,8 @@ class Site:
         finally:
             window.close()
 
-    def ask(self, path: str) -> Any:
-        """What Airflow's REST API says."""
+    def get(self, path: str) -> Any:
+        """The JSON at a path of Airflow's REST API."""
         if not self._token:
             body = {"username": self.user, "password": self.password}
             self._token = requests.post(f"{self.url}/auth/token", json=body, timeout=30).json()["access_token"]
@@ -55,10 +55,10 @@ class Site:
         return answer.json()
 
     def wait(self, path: str, what: Callable[[Any], Any], seconds: float = 600.0) -> Any:
-        """What `what` finds in the API's answer, once it finds something."""
+        """What `what` finds in the JSON at `path`, once it finds something."""
         deadline = time.monotonic() + seconds
         while True:
-            answer = self.ask(path)
+            answer = self.get(path)
             if found := what(answer):
                 return found
             assert time.monotonic() < deadline, f"{path} after {seconds:.0f} s: {answer}"
@@ -66,7 +66,7 @@ class Site:
 
 
 def shoot(page: Page, name: str, *, height: int = 0) -> None:
-    """Keep a picture as test output; `height`: of a window that shows more than a screen holds."""
+    """Save a screenshot as test output; `height` enlarges the window first, to show more than fits a screen."""
     SCREENSHOTS.mkdir(exist_ok=True)
     if height:
         page.set_viewport_size({**WIDE, "height": height})

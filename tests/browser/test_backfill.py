@@ -16,8 +16,8 @@ RUNS = "/api/v2/dags/meli_backfill/dagRuns"
 
 
 def started(site: Site, first: str, last: str, source: str) -> str:
-    """The id of a backfill asked for through the form."""
-    before = {found["dag_run_id"] for found in site.ask(RUNS)["dag_runs"]}
+    """The id of a backfill started through the form."""
+    before = {found["dag_run_id"] for found in site.get(RUNS)["dag_runs"]}
     with site.page("/dags/meli_backfill") as page:
         form = Form(page)
         form.fill("Dates", from_date=first, to_date=last)
@@ -26,7 +26,7 @@ def started(site: Site, first: str, last: str, source: str) -> str:
         with form.section("Dates"):
             shoot(page, "backfill_form")
         form.send()
-    found = site.wait(RUNS, lambda told: [r for r in told["dag_runs"] if r["dag_run_id"] not in before], seconds=30)
+    found = site.wait(RUNS, lambda answer: [r for r in answer["dag_runs"] if r["dag_run_id"] not in before], seconds=30)
     return str(found[0]["dag_run_id"])
 
 
@@ -39,13 +39,13 @@ def days() -> tuple[str, str]:
 def test_a_backfill_is_previewed_approved_and_reported(site: Site, days: tuple[str, str]) -> None:
     run = started(site, *days, "sample:rows=1500,seed=7")
     with site.page(f"{run_path(run, 'meli_backfill')}/plugin/meli_run") as page:
-        ask = page.get_by_role("link", name="Approve or reject it")
-        expect(ask).to_be_visible(timeout=180_000)
+        approve = page.get_by_role("link", name="Approve or reject it")
+        expect(approve).to_be_visible(timeout=180_000)
         dates = page.get_by_role("table", name="Dates")
         for day in days:
             expect(dates.get_by_text(day, exact=True)).to_be_visible()
         shoot(page, "backfill_preview")
-        ask.click()
+        approve.click()
         page.get_by_role("button", name="Approve").click()
     with site.page(f"{run_path(run, 'meli_backfill')}/plugin/meli_run") as page:
         expect(page.get_by_text("2 of 2 dates done")).to_be_visible(timeout=900_000)
@@ -59,8 +59,8 @@ def test_a_backfill_is_cancelled_from_the_page(site: Site, days: tuple[str, str]
         page.get_by_role("button", name="Cancel the backfill").click(timeout=180_000)
         page.get_by_role("button", name="Cancel it").click()
         expect(page.get_by_role("button", name="Cancel it")).to_be_hidden()
-    # SQLite locks no rows: a scheduler that was looking at the run meanwhile finds no failed task, and may call it a
-    # success over Airflow's own mark. What counts is that it ended and started nothing.
-    assert site.wait(f"{RUNS}/{run}", lambda told: told["state"] in ("failed", "success"), seconds=60)
-    ran = site.ask("/api/v2/dags/meli_training/dagRuns?limit=100")["dag_runs"]
+    # SQLite locks no rows: a scheduler reading the run at that moment finds no failed task, and may mark it a success
+    # over Airflow's own mark. What counts is that it ended and started nothing.
+    assert site.wait(f"{RUNS}/{run}", lambda answer: answer["state"] in ("failed", "success"), seconds=60)
+    ran = site.get("/api/v2/dags/meli_training/dagRuns?limit=100")["dag_runs"]
     assert not [one for one in ran if (one["conf"] or {}).get("source") == "sample:rows=1500,seed=8"]

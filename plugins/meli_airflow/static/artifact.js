@@ -1,90 +1,95 @@
-// An artifact as the store has it: its files, what it was made from, and what came of it.
-import { duration, h, moment, number, runTab, shown, UI, useAnswer } from "./base.js";
-import { Failure, Figure, Loading, Muted, Page, Panel, Rows, Section, To } from "./parts.js";
+// An artifact in the store: its files, what it was made from, and its summary.
+import { formatDateTime, h, runTab, UI } from "./airflow.js";
+import { duration, flatten, formatBytes, formatValue } from "./format.js";
+import { AppLink, LabeledValue, LoadError, Loading, Muted, Page, Panel, Section, table } from "./parts.js";
+import { useServer } from "./server.js";
+
+/** @typedef {import("../types/responses").Artifact} ArtifactResponse */
+/** @typedef {ArtifactResponse["outputs"][string]} Output */
 
 const { Box, SimpleGrid } = UI;
+const MONO = { fontFamily: "mono", fontSize: "xs" };
 
-/** Nested values by their dotted names. */
-const flat = (values, prefix = "") =>
-  Object.entries(values).flatMap(([name, value]) =>
-    value && typeof value === "object" && !Array.isArray(value)
-      ? flat(value, `${prefix}${name}.`)
-      : [[prefix + name, value]],
-  );
-
+/** @param {{values: Record<string, unknown>, label: string}} props */
 const Values = ({ values, label }) =>
-  h(Rows, {
+  table({
     label,
-    rows: flat(values),
+    rows: flatten(values),
     rowKey: ([name]) => name,
     columns: [
       { key: "name", title: "Name", cell: ([name]) => name },
       {
         key: "value",
         title: "Value",
-        cell: ([, value]) => h(Box, { fontFamily: "mono", fontSize: "xs", wordBreak: "break-word" }, shown(value)),
+        cell: ([, value]) => h(Box, { ...MONO, wordBreak: "break-word" }, formatValue(value)),
       },
     ],
   });
 
-const size = (bytes) =>
-  bytes < 1e6 ? `${number(Math.ceil(bytes / 1e3))} kB` : `${number(Math.round(bytes / 1e5) / 10)} MB`;
-
-export function Artifact({ name }) {
-  const [stage, key] = name.split("/");
-  const { data, error, again } = useAnswer(`artifacts/${encodeURIComponent(stage)}/${encodeURIComponent(key ?? "")}`);
-  const frame = (...children) =>
+/** @param {{data: ArtifactResponse}} props */
+const About = ({ data: { key, about } }) =>
+  h(
+    Panel,
+    { mb: 6 },
     h(
-      Page,
-      { title: `Artifact of ${stage}`, beside: h(To, { to: "/plugin/models", fontSize: "sm" }, "← All models") },
-      ...children,
-    );
-  if (data === undefined) return frame(error ? h(Failure, { error, again }) : h(Loading, { lines: 8 }));
-  const { about } = data;
-  return frame(
-    h(
-      Panel,
-      { mb: 6 },
+      SimpleGrid,
+      { columns: { base: 1, md: 4 }, gap: 4 },
+      h(LabeledValue, { label: "Key" }, h(Box, MONO, key)),
       h(
-        SimpleGrid,
-        { columns: { base: 1, md: 4 }, gap: 4 },
-        h(Figure, { label: "Key" }, h(Box, { fontFamily: "mono", fontSize: "xs" }, data.key)),
-        h(
-          Figure,
-          { label: "Computed" },
-          moment(about.at),
-          h(Muted, { display: "block" }, `in ${duration(about.seconds)}`),
-        ),
-        h(Figure, { label: "By" }, about.run_id ? h(To, { to: runTab(about.run_id) }, about.run_id) : "–"),
-        h(
-          Figure,
-          { label: "With" },
-          `meli-tasks ${about.versions?.["meli-tasks"] ?? ""}`,
-          h(Muted, { display: "block" }, about.git ? `commit ${about.git}` : ""),
-        ),
+        LabeledValue,
+        { label: "Computed" },
+        formatDateTime(about.at),
+        h(Muted, { display: "block" }, `in ${duration(about.seconds)}`),
+      ),
+      h(LabeledValue, { label: "By" }, about.run_id ? h(AppLink, { to: runTab(about.run_id) }, about.run_id) : "–"),
+      h(
+        LabeledValue,
+        { label: "With" },
+        `meli-tasks ${about.versions?.["meli-tasks"] ?? ""}`,
+        h(Muted, { display: "block" }, about.git ? `commit ${about.git}` : ""),
       ),
     ),
+  );
+
+/** @param {{data: ArtifactResponse}} props */
+const Files = ({ data: { url, outputs } }) =>
+  h(
+    Section,
+    { title: "Files" },
+    h(Muted, { display: "block", mb: 2, ...MONO, wordBreak: "break-all" }, url),
+    table({
+      label: "Files",
+      rows: Object.entries(outputs),
+      rowKey: ([file]) => file,
+      columns: [
+        { key: "file", title: "File", cell: ([file]) => h("b", null, file) },
+        { key: "size", title: "Size", numeric: true, cell: ([, output]) => formatBytes(output.bytes) },
+        {
+          key: "sha256",
+          title: "SHA-256",
+          cell: ([, output]) => h(Muted, { ...MONO, wordBreak: "break-all" }, output.sha256),
+        },
+      ],
+    }),
+  );
+
+/** @param {{name: string}} props `name` is "stage/key" */
+export function Artifact({ name }) {
+  const [stage = "", key = ""] = name.split("/");
+  const path = `artifacts/${encodeURIComponent(stage)}/${encodeURIComponent(key)}`;
+  /** @type {import("./server.js").Loaded<ArtifactResponse>} */
+  const { data, error, reload } = useServer(path);
+  const frame = (/** @type {import("react").ReactNode[]} */ ...children) =>
     h(
-      Section,
-      { title: "Files" },
-      h(Muted, { display: "block", mb: 2, fontFamily: "mono", fontSize: "xs", wordBreak: "break-all" }, data.url),
-      h(Rows, {
-        label: "Files",
-        rows: Object.entries(data.outputs),
-        rowKey: ([file]) => file,
-        columns: [
-          { key: "file", title: "File", cell: ([file]) => h("b", null, file) },
-          { key: "size", title: "Size", numeric: true, cell: ([, output]) => size(output.bytes) },
-          {
-            key: "sha256",
-            title: "SHA-256",
-            cell: ([, output]) =>
-              h(Muted, { fontFamily: "mono", fontSize: "xs", wordBreak: "break-all" }, output.sha256),
-          },
-        ],
-      }),
-    ),
-    h(Section, { title: "What came of it" }, h(Values, { values: data.summary, label: "Summary" })),
+      Page,
+      { title: `Artifact of ${stage}`, beside: h(AppLink, { to: "/plugin/models", fontSize: "sm" }, "← All models") },
+      ...children,
+    );
+  if (data === undefined) return frame(error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
+  return frame(
+    h(About, { data }),
+    h(Files, { data }),
+    h(Section, { title: "Summary" }, h(Values, { values: data.summary, label: "Summary" })),
     h(
       Section,
       { title: "Made from" },

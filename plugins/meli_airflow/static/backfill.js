@@ -1,244 +1,284 @@
-// The tab on a run of meli_backfill: its preview, how far each date is, and the button that ends it.
-import { AIRFLOW, ask, duration, h, moment, number, runPath, runTab, share, UI, useAnswer, useState } from "./base.js";
-import { Failure, Figure, Loading, Muted, Note, Nothing, Panel, Rows, Section, State, To } from "./parts.js";
+// The tab on a run of meli_backfill: its preview, the progress of each date, and the button that cancels it.
+import { FINISHED, formatDateTime, h, runPath, runTab, UI, useState } from "./airflow.js";
+import { count, duration, formatDecimal, formatNumber } from "./format.js";
+import {
+  AppLink,
+  EmptyState,
+  LabeledValue,
+  LoadError,
+  Loading,
+  Muted,
+  Note,
+  Panel,
+  ProgressBar,
+  Section,
+  StateBadge,
+  Tab,
+  table,
+} from "./parts.js";
+import { AIRFLOW, RequestError, request, useServer } from "./server.js";
+
+/** @typedef {import("../types/responses").Backfill} BackfillResponse */
+/** @typedef {import("../types/responses").BackfillDate} BackfillDate */
+/** @typedef {import("../types/responses").BackfillReportDate} BackfillReportDate */
+/** @typedef {NonNullable<BackfillResponse["preview"]>} Preview */
+/** @typedef {{data: BackfillResponse, preview: Preview}} Props */
+/** @typedef {import("react").ReactNode} ReactNode */
 
 const { Box, Button, Flex, SimpleGrid, Text } = UI;
+const DAG = "meli_backfill";
 const SECONDS = 3;
 const TRIES = 3;
-const ENDED = new Set(["success", "failed"]);
+const MILLISECONDS_BETWEEN_TRIES = 1000;
+const UNFINISHED = new Set(["running", "queued", "to compute"]);
 
+/** @param {{runId: string}} props */
 export function Backfill({ runId }) {
-  const { data, error, again } = useAnswer(`backfills/${encodeURIComponent(runId)}`, ({ state }) =>
-    state && !ENDED.has(state) ? SECONDS : 0,
+  /** @type {import("./server.js").Loaded<BackfillResponse>} */
+  const { data, error, reload } = useServer(`backfills/${encodeURIComponent(runId)}`, ({ state }) =>
+    state && !FINISHED.has(state) ? SECONDS : 0,
   );
-  if (data === undefined) return h(Box, { p: 4 }, error ? h(Failure, { error, again }) : h(Loading, { lines: 8 }));
-  if (!data.preview) {
-    const ended = ENDED.has(data.state);
+  if (data === undefined) return h(Tab, null, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
+  const { preview } = data;
+  if (!preview) {
     return h(
-      Box,
-      { p: 4 },
+      Tab,
+      null,
       h(
-        Nothing,
+        EmptyState,
         { title: "There is no preview" },
-        ended
-          ? "The task preview made none: its log says why."
-          : "The task preview writes it first; this page shows it as soon as it is there.",
+        FINISHED.has(data.state)
+          ? "The task preview did not write one. Its log has the reason."
+          : "The task preview writes it first. It appears here without a reload.",
       ),
     );
   }
   return h(
-    Box,
-    { p: 4, maxW: "1600px", "data-testid": "meli-backfill" },
-    error ? h(Failure, { error, again }) : null,
-    h(Waiting, { data, runId }),
-    h(Asked, { data }),
-    h(Dates, { data, runId, again }),
+    Tab,
+    { "data-testid": "meli-backfill" },
+    error ? h(LoadError, { error, reload }) : null,
+    h(Notes, { data, preview, runId }),
+    h(Totals, { data, preview }),
+    h(Dates, { data, preview, runId, reload }),
   );
 }
 
-function Waiting({ data, runId }) {
-  const { preview, report, approval } = data;
-  const answer = h(
-    To,
-    { to: `${runPath(runId, "meli_backfill")}/tasks/approve/required_actions` },
-    "Approve or reject it",
-  );
-  return [
+/** @param {Props & {runId: string}} props */
+function Notes({ data: { report, approval }, preview, runId }) {
+  const approve = `${runPath(runId, DAG)}/tasks/approve/required_actions`;
+  return h(
+    Box,
+    null,
     approval === "awaiting_input" || approval === "deferred"
       ? h(
           Note,
-          { key: "ask", status: "warning", title: "It waits for your answer" },
-          "Nothing runs before somebody has seen the preview below. ",
-          answer,
+          { status: "warning", title: "Waiting for approval" },
+          "Nothing runs until somebody has approved the preview below. ",
+          h(AppLink, { to: approve }, "Approve or reject it"),
           ".",
         )
       : null,
     report?.state === "rejected"
-      ? h(
-          Note,
-          { key: "no", status: "info", title: "Rejected" },
-          `${report.rejected_by || "Somebody"} turned it down: nothing was run.`,
-        )
+      ? h(Note, { title: "Rejected" }, `${report.rejected_by || "Somebody"} rejected the preview, so nothing ran.`)
       : null,
-    ...preview.warnings.map((warning) => h(Note, { key: warning, status: "info" }, warning)),
-  ];
+    preview.warnings.map((warning) => h(Note, { key: warning }, warning)),
+  );
 }
 
-function Asked({ data: { preview, report } }) {
-  const { asked } = preview;
-  const overrides = Object.entries(asked.overrides ?? {})
+/** @param {Props} props */
+function Totals({ data: { report }, preview }) {
+  const { asked: requested } = preview;
+  const overrides = Object.entries(requested.overrides ?? {})
     .map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
     .join(", ");
   const planned = preview.dates.filter((day) => !day.done && !day.problem).length;
+  const reused = `${formatNumber(preview.cached)} reused`;
   return h(
     Panel,
     { mb: 6 },
     h(
       SimpleGrid,
       { columns: { base: 2, md: 5 }, gap: 4 },
-      h(Figure, { label: "Sets" }, asked.sets.join(", "), h(Muted, { display: "block" }, overrides || "no overrides")),
-      h(Figure, { label: "Source" }, asked.source),
       h(
-        Figure,
+        LabeledValue,
+        { label: "Sets" },
+        requested.sets.join(", "),
+        h(Muted, { display: "block" }, overrides || "no overrides"),
+      ),
+      h(LabeledValue, { label: "Source" }, requested.source),
+      h(
+        LabeledValue,
         { label: "Dates" },
-        `${number(preview.dates.length)}, ${number(planned)} to run`,
-        h(Muted, { display: "block" }, `promotion: ${asked.promotion}`),
+        `${formatNumber(preview.dates.length)}, ${formatNumber(planned)} to run`,
+        h(Muted, { display: "block" }, `promotion: ${requested.promotion}`),
       ),
       h(
-        Figure,
+        LabeledValue,
         { label: "Steps" },
-        `${number(preview.computed)} to compute`,
+        `${formatNumber(preview.computed)} to compute`,
         h(
           Muted,
           { display: "block" },
-          `${number(preview.cached)} already there${preview.saved_seconds ? `, ${duration(preview.saved_seconds)} saved` : ""}`,
+          preview.saved_seconds ? `${reused}, ${duration(preview.saved_seconds)} saved` : reused,
         ),
       ),
       report
         ? h(
-            Figure,
-            { label: "Came to" },
-            `${number(report.computed)} computed, ${number(report.found)} found`,
-            h(Muted, { display: "block" }, `${duration(report.seconds)} of work`),
+            LabeledValue,
+            { label: "Result" },
+            `${formatNumber(report.computed)} computed, ${formatNumber(report.found)} reused`,
+            h(Muted, { display: "block" }, `${duration(report.seconds)} of computation`),
           )
-        : h(Figure, { label: "Estimate" }, duration(preview.estimate_seconds) || "none: no past run to go by"),
+        : h(LabeledValue, { label: "Estimate" }, duration(preview.estimate_seconds) || "none: there is no past run"),
     ),
   );
 }
 
-function Cancel({ data, runId, again }) {
-  const [sure, setSure] = useState(false);
-  const [state, setState] = useState({});
-  if (ENDED.has(data.state)) return null;
-  const running = Object.values(data.runs).filter((one) => one === "running" || one === "queued").length;
-  const end = async () => {
-    setState({ busy: true });
-    const path = `dags/meli_backfill/dagRuns/${encodeURIComponent(runId)}`;
-    for (let left = TRIES; left > 0; left -= 1) {
-      try {
-        await ask(path, { base: AIRFLOW, method: "PATCH", body: { state: "failed" } });
-        setState({});
-        setSure(false);
-        again();
-        return;
-      } catch (error) {
-        // A busy database is no refusal, and ending what has ended changes nothing.
-        if (error.status < 500 || left === 1) setState({ error });
-        if (error.status < 500) return;
-        await new Promise((wake) => setTimeout(wake, 1000));
-      }
+/**
+ * Mark the run as failed, which ends its training runs too.
+ * @param {string} runId
+ * @throws {RequestError}
+ */
+async function cancel(runId) {
+  const path = `dags/${DAG}/dagRuns/${encodeURIComponent(runId)}`;
+  for (let left = TRIES; ; left -= 1) {
+    try {
+      await request(path, { base: AIRFLOW, method: "PATCH", body: { state: "failed" } });
+      return;
+    } catch (error) {
+      // A busy database is worth another try, and cancelling twice changes nothing.
+      if (!(error instanceof RequestError) || error.status < 500 || left === 1) throw error;
+      await new Promise((wake) => setTimeout(wake, MILLISECONDS_BETWEEN_TRIES));
+    }
+  }
+}
+
+/** @param {{data: BackfillResponse, runId: string, reload: () => void}} props */
+function Cancel({ data, runId, reload }) {
+  const [confirming, setConfirming] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  if (FINISHED.has(data.state)) return null;
+  const running = Object.values(data.runs).filter((state) => state === "running" || state === "queued").length;
+  const onCancel = async () => {
+    setBusy(true);
+    setProblem("");
+    try {
+      await cancel(runId);
+      setConfirming(false);
+      reload();
+    } catch (error) {
+      const denied = error instanceof RequestError && error.status === 403;
+      setProblem(
+        denied
+          ? `You do not have permission to change runs of ${DAG}.`
+          : error instanceof Error
+            ? error.message
+            : String(error),
+      );
+    } finally {
+      setBusy(false);
     }
   };
-  if (!sure)
+  if (!confirming) {
     return h(
       Button,
-      { size: "sm", variant: "outline", colorPalette: "danger", onClick: () => setSure(true) },
+      { size: "sm", variant: "outline", colorPalette: "danger", onClick: () => setConfirming(true) },
       "Cancel the backfill",
     );
+  }
   return h(
     Flex,
     { align: "center", gap: 2, wrap: "wrap", role: "alertdialog", "aria-label": "Cancel the backfill" },
-    state.error
-      ? h(
-          Text,
-          { color: "fg.error", fontSize: "sm" },
-          state.error.status === 403 ? "You may not change runs of meli_backfill." : state.error.message,
-        )
-      : null,
+    problem ? h(Text, { color: "fg.error", fontSize: "sm" }, problem) : null,
     h(
       Muted,
       null,
-      running
-        ? `${running} run${running > 1 ? "s" : ""} of meli_training end${running > 1 ? "" : "s"} too. What is computed is kept.`
-        : "What is computed is kept.",
+      running ? `This also stops ${count(running, "run")} of meli_training. ` : "",
+      "Results that are already computed are kept.",
     ),
-    h(Button, { size: "sm", colorPalette: "danger", loading: state.busy, onClick: end, autoFocus: true }, "Cancel it"),
-    h(Button, { size: "sm", variant: "outline", onClick: () => setSure(false) }, "Go on"),
+    h(Button, { size: "sm", colorPalette: "danger", loading: busy, onClick: onCancel, autoFocus: true }, "Cancel it"),
+    h(Button, { size: "sm", variant: "outline", onClick: () => setConfirming(false) }, "Keep it running"),
   );
 }
 
-function dayState(day, data) {
-  const ran = data.report?.dates.find((one) => one.date === day.date);
+/**
+ * The state to display for a date.
+ * @param {BackfillDate} day
+ * @param {BackfillResponse} data
+ */
+function dayState(day, { runs, report }) {
   if (day.problem) return "failed";
-  if (ran) return { found: "already there", "not run": "not run" }[ran.state] ?? ran.state;
+  const reported = report?.dates.find(({ date }) => date === day.date);
+  if (reported) return reported.state === "found" ? "already there" : reported.state;
   if (day.done) return "already there";
-  return (
-    { success: "done", failed: "failed", running: "running", queued: "queued" }[data.runs[day.run_id]] ?? "to compute"
+  const state = runs[day.run_id] ?? "";
+  return { success: "done", failed: "failed", running: "running", queued: "queued" }[state] ?? "to compute";
+}
+
+/**
+ * The scores of a date once it is reported; what there is to do before that.
+ * @param {{day: BackfillDate, reported: BackfillReportDate | undefined}} props
+ */
+function Scores({ day, reported }) {
+  if (day.problem) return h(Box, { color: "fg.error" }, day.problem);
+  if (!reported) {
+    const estimate = day.estimate_seconds ? `, about ${duration(day.estimate_seconds)}` : "";
+    return h(Muted, null, day.computed ? count(day.computed, "step") + estimate : "");
+  }
+  const ranked = Object.entries(reported.scores).sort(
+    ([, one], [, other]) => other.balanced_accuracy - one.balanced_accuracy,
+  );
+  return h(
+    Box,
+    null,
+    ranked.map(([name, { balanced_accuracy: score }]) =>
+      h(Box, { key: name, whiteSpace: "nowrap" }, `${name} `, h("b", null, formatDecimal(score))),
+    ),
+    Object.entries(reported.failed).map(([name, reason]) =>
+      h(Box, { key: `failed ${name}`, color: "fg.error" }, name ? `${name}: ${reason}` : reason),
+    ),
   );
 }
 
-function Dates({ data, runId, again }) {
-  const { preview, report } = data;
-  const states = preview.dates.map((day) => dayState(day, data));
-  const ended = states.filter((state) => !["running", "queued", "to compute"].includes(state)).length;
-  const done = preview.dates.length ? ended / preview.dates.length : 1;
-  const scores = (day) => {
-    const ran = report?.dates.find((one) => one.date === day.date);
-    if (day.problem) return h(Box, { color: "fg.error" }, day.problem);
-    if (!ran)
-      return h(
-        Muted,
-        null,
-        day.computed
-          ? `${day.computed} steps${day.estimate_seconds ? `, about ${duration(day.estimate_seconds)}` : ""}`
-          : "",
-      );
-    const failed = Object.entries(ran.failed).map(([name, reason]) =>
-      h(Box, { key: `failed ${name}`, color: "fg.error" }, name ? `${name}: ${reason}` : reason),
-    );
-    const ranked = Object.entries(ran.scores).sort(
-      ([, one], [, other]) => other.balanced_accuracy - one.balanced_accuracy,
-    );
-    return [
-      ...ranked.map(([name, { balanced_accuracy: score }]) =>
-        h(Box, { key: name, whiteSpace: "nowrap" }, `${name} `, h("b", null, share(score))),
-      ),
-      ...failed,
-    ];
-  };
+/** @param {Props & {runId: string, reload: () => void}} props */
+function Dates({ data, preview, runId, reload }) {
+  const states = new Map(preview.dates.map((day) => [day.date, dayState(day, data)]));
+  const finished = [...states.values()].filter((state) => !UNFINISHED.has(state)).length;
+  const done = preview.dates.length ? finished / preview.dates.length : 1;
+  const reported = new Map(data.report?.dates.map((day) => [day.date, day]));
   return h(
     Section,
-    { title: "Dates", beside: h(Cancel, { data, runId, again }) },
+    { title: "Dates", beside: h(Cancel, { data, runId, reload }) },
     h(
       Flex,
       { align: "center", gap: 3, mb: 3 },
-      h(
-        Box,
-        {
-          flex: 1,
-          h: "6px",
-          borderRadius: "full",
-          bg: "bg.emphasized",
-          overflow: "hidden",
-          role: "progressbar",
-          "aria-valuenow": Math.round(done * 100),
-          "aria-valuemin": 0,
-          "aria-valuemax": 100,
-          "aria-label": "Dates done",
-        },
-        h(Box, { h: "100%", w: `${done * 100}%`, bg: "success.solid", transition: "width 0.5s" }),
-      ),
-      h(Muted, { "aria-live": "polite" }, `${ended} of ${preview.dates.length} dates done`),
+      h(ProgressBar, { label: "Dates done", done, flex: 1 }),
+      h(Muted, { "aria-live": "polite" }, `${finished} of ${preview.dates.length} dates done`),
     ),
-    h(Rows, {
+    table({
       label: "Dates",
       rows: preview.dates,
       rowKey: (day) => day.date,
       columns: [
         { key: "date", title: "Date", cell: (day) => h("b", null, day.date), props: { whiteSpace: "nowrap" } },
-        { key: "state", title: "State", cell: (day, place) => h(State, { of: states[place] }) },
+        { key: "state", title: "State", cell: (day) => h(StateBadge, { of: states.get(day.date) ?? "" }) },
         {
           key: "cached",
-          title: "Already there",
+          title: "Steps reused",
           numeric: true,
-          cell: (day) => (day.problem ? "" : number(day.cached)),
+          cell: (day) => (day.problem ? "" : formatNumber(day.cached)),
         },
-        { key: "scores", title: report ? "Balanced accuracy" : "To do", cell: scores },
+        {
+          key: "scores",
+          title: data.report ? "Balanced accuracy" : "To do",
+          cell: (day) => h(Scores, { day, reported: reported.get(day.date) }),
+        },
         {
           key: "run",
           title: "Run",
           cell: (day) =>
-            data.runs[day.run_id] ? h(To, { to: runTab(day.run_id) }, day.run_id) : h(Muted, null, day.run_id),
+            data.runs[day.run_id] ? h(AppLink, { to: runTab(day.run_id) }, day.run_id) : h(Muted, null, day.run_id),
           props: { wordBreak: "break-word" },
         },
       ],
@@ -246,7 +286,7 @@ function Dates({ data, runId, again }) {
     h(
       Muted,
       { display: "block", mt: 2 },
-      `Preview of ${moment(preview.at)}. Ask for the same again, or clear a failed date, to resume: what is there is not computed again.`,
+      `Preview of ${formatDateTime(preview.at)}. To resume, clear a failed date or start the same backfill again: results that are already computed are reused.`,
     ),
   );
 }

@@ -1,125 +1,142 @@
-// Who is champion: on which data, since when, by which decision and why.
-import { h, membersText, moment, number, runTab, share, UI, useAnswer } from "./base.js";
-import { Figure, Muted, Nothing, Out, Panel, Section, State, To } from "./parts.js";
+// The current champion: which data it was trained on, since when it has been champion, by which decision and why.
+import { formatDateTime, h, runTab, UI } from "./airflow.js";
+import { count, formatDecimal, formatMembers } from "./format.js";
+import { AppLink, EmptyState, ExternalLink, LabeledValue, Muted, Panel, Section, StateBadge } from "./parts.js";
+import { useServer } from "./server.js";
+
+/** @typedef {import("../types/responses").Champion} ChampionResponse */
+/** @typedef {import("../types/responses").MlflowChampion} MlflowChampion */
 
 const { Box, Flex, Heading, SimpleGrid, Text } = UI;
+const SECONDS = 15;
+const MONO = { display: "block", fontFamily: "mono", fontSize: "xs" };
 
+/**
+ * `linked` has the ids of runs that Airflow knows, `runs` the number of all runs in the store.
+ * @param {{champion: ChampionResponse | null, linked: Set<string>, runs: number}} props
+ */
 export function Champion({ champion, linked, runs }) {
-  const { data: mlflow } = useAnswer(champion ? "mlflow" : "", ({ version, note }) => (version && !note ? 0 : 15));
-  if (!champion) {
-    return h(
-      Section,
-      { title: "Champion" },
-      h(
-        Nothing,
-        { title: "There is no champion yet" },
-        runs
-          ? "No run has promoted a model. The promotion history below says why."
-          : [
-              "Trigger a run of ",
-              h(To, { key: "dag", to: "/dags/meli_training" }, "meli_training"),
-              ": its best model is promoted when it ends.",
-            ],
-      ),
-    );
-  }
-  const version = mlflow?.version
-    ? h(Out, { href: mlflow.url }, `version ${mlflow.version}`)
-    : h(Muted, null, mlflow ? "unknown" : "asking…");
   return h(
     Section,
     { title: "Champion" },
+    champion
+      ? h(Panel, { "data-testid": "champion" }, h(Summary, { champion }), h(Details, { champion, linked }))
+      : h(
+          EmptyState,
+          { title: "There is no champion yet" },
+          runs ? "No run has promoted a model. The promotion history below has the reasons." : h(HowToStart),
+        ),
+  );
+}
+
+const HowToStart = () =>
+  h(
+    "span",
+    null,
+    "Trigger a run of ",
+    h(AppLink, { to: "/dags/meli_training" }, "meli_training"),
+    ": its best model becomes the champion when it ends.",
+  );
+
+/** @param {{champion: ChampionResponse}} props */
+const Summary = ({ champion }) =>
+  // The buttons to promote another model or to roll back belong at the right end of this row.
+  h(
+    Flex,
+    { justify: "space-between", align: "start", wrap: "wrap", gap: 4, mb: 4 },
     h(
-      Panel,
-      { "data-testid": "champion" },
-      // The buttons to promote another model or to roll back belong at the right end of this row.
+      Box,
+      { minW: 0 },
       h(
         Flex,
-        { justify: "space-between", align: "start", wrap: "wrap", gap: 4, mb: 4 },
-        h(
-          Box,
-          { minW: 0 },
-          h(
-            Flex,
-            { align: "center", gap: 3, wrap: "wrap" },
-            h(Heading, { as: "h3", size: "lg" }, champion.set),
-            h(State, { of: "champion" }),
-            champion.action === "rollback" ? h(State, { of: "rollback" }, "rolled back to") : null,
-          ),
-          h(Text, { color: "fg.muted", fontSize: "sm", mt: 1 }, champion.reason),
-          Object.keys(champion.members).length
-            ? h(Text, { color: "fg.muted", fontSize: "sm" }, `members: ${membersText(champion.members)}`)
-            : null,
-        ),
-        h(
-          Box,
-          { textAlign: { base: "start", md: "end" } },
-          h(
-            Text,
-            { fontSize: "3xl", fontWeight: "bold", lineHeight: 1.1, fontVariantNumeric: "tabular-nums" },
-            share(champion.balanced_accuracy),
-          ),
-          h(Muted, null, `balanced accuracy, ${share(champion.interval[0])} to ${share(champion.interval[1])}`),
-        ),
+        { align: "center", gap: 3, wrap: "wrap" },
+        h(Heading, { as: "h3", size: "lg" }, champion.set),
+        h(StateBadge, { of: "champion" }),
+        champion.action === "rollback" ? h(StateBadge, { of: "rollback" }, "restored by a rollback") : null,
+      ),
+      h(Text, { color: "fg.muted", fontSize: "sm", mt: 1 }, champion.reason),
+      Object.keys(champion.members).length
+        ? h(Text, { color: "fg.muted", fontSize: "sm" }, `members: ${formatMembers(champion.members)}`)
+        : null,
+    ),
+    h(
+      Box,
+      { textAlign: { base: "start", md: "end" } },
+      h(
+        Text,
+        { fontSize: "3xl", fontWeight: "bold", lineHeight: 1.1, fontVariantNumeric: "tabular-nums" },
+        formatDecimal(champion.balanced_accuracy),
       ),
       h(
-        SimpleGrid,
-        { columns: { base: 1, sm: 2, lg: 4 }, gap: 4 },
-        h(
-          Figure,
-          { label: "Since" },
-          `${moment(champion.since)}, decision ${champion.decision}`,
-          h(
-            Muted,
-            { display: "block" },
-            champion.kept
-              ? `kept by ${champion.kept} later decision${champion.kept > 1 ? "s" : ""}`
-              : "the latest decision",
-          ),
-        ),
-        h(
-          Figure,
-          { label: "Trained by" },
-          linked.has(champion.run_id)
-            ? h(To, { to: runTab(champion.run_id) }, champion.run_id)
-            : champion.run_id || "–",
-          champion.by !== champion.run_id ? h(Muted, { display: "block" }, `decided by ${champion.by}`) : null,
-        ),
-        h(
-          Figure,
-          { label: "Data" },
-          champion.source || "–",
-          h(
-            Muted,
-            { display: "block" },
-            [
-              champion.as_of && `as of ${champion.as_of}`,
-              champion.rows && `${number(champion.rows)} titles`,
-              champion.categories && `${number(champion.categories)} categories`,
-            ]
-              .filter(Boolean)
-              .join(", "),
-          ),
-          champion.fingerprint
-            ? h(
-                Muted,
-                { display: "block", title: champion.fingerprint, fontFamily: "mono", fontSize: "xs" },
-                `fingerprint ${champion.fingerprint.slice(0, 12)}`,
-              )
-            : null,
-        ),
-        h(
-          Figure,
-          { label: "MLflow" },
-          version,
-          mlflow?.note ? h(Muted, { display: "block" }, mlflow.note) : null,
-          h(
-            Muted,
-            { display: "block", fontFamily: "mono", fontSize: "xs", title: champion.train },
-            `key ${champion.train.slice(0, 12)}`,
-          ),
-        ),
+        Muted,
+        null,
+        `balanced accuracy, ${formatDecimal(champion.interval[0])} to ${formatDecimal(champion.interval[1])}`,
       ),
     ),
+  );
+
+/** @param {{champion: ChampionResponse, linked: Set<string>}} props */
+const Details = ({ champion, linked }) =>
+  h(
+    SimpleGrid,
+    { columns: { base: 1, sm: 2, lg: 4 }, gap: 4 },
+    h(
+      LabeledValue,
+      { label: "Since" },
+      `${formatDateTime(champion.since)}, decision ${champion.decision}`,
+      h(
+        Muted,
+        { display: "block" },
+        champion.kept ? `kept by ${count(champion.kept, "later decision")}` : "the latest decision",
+      ),
+    ),
+    h(
+      LabeledValue,
+      { label: "Trained by" },
+      linked.has(champion.run_id)
+        ? h(AppLink, { to: runTab(champion.run_id) }, champion.run_id)
+        : champion.run_id || "–",
+      champion.by !== champion.run_id ? h(Muted, { display: "block" }, `decided by ${champion.by}`) : null,
+    ),
+    h(Data, { champion }),
+    h(Mlflow, { champion }),
+  );
+
+/** @param {{champion: ChampionResponse}} props */
+const Data = ({ champion }) =>
+  h(
+    LabeledValue,
+    { label: "Data" },
+    champion.source || "–",
+    h(
+      Muted,
+      { display: "block" },
+      [
+        champion.as_of && `as of ${champion.as_of}`,
+        champion.rows && count(champion.rows, "title"),
+        champion.categories && count(champion.categories, "category"),
+      ]
+        .filter(Boolean)
+        .join(", "),
+    ),
+    champion.fingerprint
+      ? h(Muted, { ...MONO, title: champion.fingerprint }, `fingerprint ${champion.fingerprint.slice(0, 12)}`)
+      : null,
+  );
+
+/** @param {{champion: ChampionResponse}} props */
+function Mlflow({ champion }) {
+  /** @type {import("./server.js").Loaded<MlflowChampion>} */
+  const { data } = useServer("mlflow", ({ version, note }) => (version && !note ? 0 : SECONDS));
+  const version = () => {
+    if (data?.version && data.url) return h(ExternalLink, { href: data.url }, `version ${data.version}`);
+    return h(Muted, null, data ? "unknown" : "loading…");
+  };
+  return h(
+    LabeledValue,
+    { label: "MLflow" },
+    version(),
+    data?.note ? h(Muted, { display: "block" }, data.note) : null,
+    h(Muted, { ...MONO, title: champion.train }, `key ${champion.train.slice(0, 12)}`),
   );
 }

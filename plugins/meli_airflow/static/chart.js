@@ -1,198 +1,280 @@
-// Lines over an axis, as SVG in Airflow's colours; a number's exact value on hovering, and by the arrow keys.
-import { h, UI, useEffect, useRef, useState } from "./base.js";
+// Line charts drawn by uPlot, in Airflow's colours and fonts, with a legend and a cursor for the keyboard beside it.
+import { globals, h, UI, useEffect, useRef, useState } from "./airflow.js";
+import { axisLabel, columns, describe, moveCursor, valueAt, WHOLE_STEPS, xRange, yRange } from "./axis.js";
 
-const { Box, Flex, Text } = UI;
-const EDGE = { top: 12, right: 12, bottom: 36, left: 46 };
-export const COLOURS = ["blue", "orange", "green", "purple"].map((name) => `var(--chakra-colors-${name}-focus-ring)`);
+/** @typedef {import("./axis.js").Series} Series */
+/** @typedef {import("../types/airflow").Globals["uPlot"]} PlotClass */
+/** @typedef {InstanceType<PlotClass>} UPlot */
+/** @typedef {import("uplot").Options} Options */
 
-/** Round steps between two numbers: at most `most` of them. */
-export function steps(low, high, most = 5) {
-  const span = high - low || Math.abs(high) || 1;
-  const rough = span / most;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((one) => one >= rough);
-  const found = [];
-  for (let at = Math.ceil(low / step) * step; at <= high + step * 1e-9; at += step)
-    found.push(Number(at.toPrecision(12)));
-  return found;
-}
+const { Box, Button, Flex, Text } = UI;
+/** Series colours by their CSS variables: Airflow defines them for light and dark. */
+export const COLOURS = ["blue", "orange", "green", "purple"].map((name) => `--chakra-colors-${name}-focus-ring`);
+/** Points are marked while a line has at most this many; more would run into each other. */
+const MARKED_POINTS = 40;
+const DASHES = [5, 4];
 
-function useWidth() {
-  const box = useRef(null);
-  const [width, setWidth] = useState(0);
-  useEffect(() => {
-    if (!box.current) return undefined;
-    const watch = new ResizeObserver(([entry]) => setWidth(entry.contentRect.width));
-    watch.observe(box.current);
-    return () => watch.disconnect();
-  }, []);
-  return [box, width];
-}
+/** @type {Promise<PlotClass> | undefined} */
+let loading;
 
-const near = (points, x) =>
-  points.reduce((best, point) => (Math.abs(point[0] - x) < Math.abs(best[0] - x) ? point : best));
-
-function tick(value) {
-  if (value === 0) return "0";
-  return Math.abs(value) >= 1000 ? value.toLocaleString("en-US") : String(Number(value.toPrecision(4)));
-}
-
-/** `series`: [{label, colour, dashed, points: [[x, y], ...]}]; `whole`: x counts things, e.g. epochs. */
-export function Chart({ title, series, xTitle, height = 240, whole = false, digits = 4 }) {
-  const [box, width] = useWidth();
-  const [at, setAt] = useState(null);
-  const drawn = series.filter(({ points }) => points.length > 0);
-  const all = drawn.flatMap(({ points }) => points);
-  const xs = [...new Set(all.map(([x]) => x))].sort((a, b) => a - b);
-  let plot = null;
-  if (all.length > 0 && width > 0) {
-    const ys = all.map(([, y]) => y);
-    let [left, right] = [xs[0], xs.at(-1)];
-    if (left === right) [left, right] = [left - 1, right + 1];
-    const margin = (Math.max(...ys) - Math.min(...ys) || Math.abs(ys[0]) || 1) * 0.06;
-    const [low, high] = [Math.min(...ys) - margin, Math.max(...ys) + margin];
-    const inner = { w: Math.max(40, width - EDGE.left - EDGE.right), h: height - EDGE.top - EDGE.bottom };
-    const px = (x) => EDGE.left + ((x - left) / (right - left)) * inner.w;
-    const py = (y) => EDGE.top + (1 - (y - low) / (high - low)) * inner.h;
-    const move = (event) => {
-      const { left: edge } = event.currentTarget.getBoundingClientRect();
-      const x = left + ((event.clientX - edge - EDGE.left) / inner.w) * (right - left);
-      setAt(
-        near(
-          xs.map((one) => [one]),
-          x,
-        )[0],
-      );
+/** The uPlot library, loaded from our own server by the first chart of a page. */
+function loadUPlot() {
+  loading ??= new Promise((resolve, reject) => {
+    const style = document.createElement("link");
+    style.rel = "stylesheet";
+    style.href = new URL("vendor/uplot/uPlot.min.css", import.meta.url).href;
+    const script = document.createElement("script");
+    script.src = new URL("vendor/uplot/uPlot.iife.min.js", import.meta.url).href;
+    script.onload = () => resolve(globals.uPlot);
+    script.onerror = () => {
+      loading = undefined; // the next chart tries again
+      reject(new Error("uPlot could not be loaded"));
     };
-    const key = (event) => {
-      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      const place = at === null ? (step > 0 ? -1 : xs.length) : xs.indexOf(at);
-      setAt(xs[Math.min(xs.length - 1, Math.max(0, place + step))]);
-    };
-    const text = { fill: "var(--chakra-colors-fg-muted)", style: { fontSize: "11px" } };
-    const across = steps(left, right, Math.max(2, Math.floor(inner.w / 80))).filter(
-      (x) => !whole || Number.isInteger(x),
-    );
-    plot = h(
-      "svg",
+    document.head.append(style, script);
+  });
+  return loading;
+}
+
+/**
+ * The value of a CSS variable at an element: a canvas takes colours, not variables.
+ * @param {Element} element
+ * @param {string} name
+ */
+const css = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
+
+/**
+ * uPlot's options. Colours are functions: they are looked up at each drawing, so a change of theme only redraws.
+ * @param {HTMLElement} box
+ * @param {{series: Series[], xTitle: string, height: number, whole: boolean, sync: string | undefined}} chart
+ * @param {{onCursor: (index: number | null) => void, onZoom: (zoomed: boolean) => void}} events
+ * @returns {Options}
+ */
+function options(box, { series, xTitle, height, whole, sync }, { onCursor, onZoom }) {
+  const muted = () => css(box, "--chakra-colors-fg-muted");
+  const grid = { stroke: () => css(box, "--chakra-colors-border"), width: 1 };
+  const font = `11px ${getComputedStyle(box).fontFamily}`;
+  /** @type {import("uplot").Axis} */
+  const axis = { stroke: muted, font, grid, ticks: { show: false }, values: (_, splits) => splits.map(axisLabel) };
+  return {
+    width: box.clientWidth,
+    height,
+    padding: [8, 12, 0, 0],
+    legend: { show: false },
+    cursor: {
+      y: false,
+      drag: { x: true, y: false, dist: 5 },
+      points: { size: 9 },
+      // Charts over the same x move their cursors together; each is zoomed by itself.
+      ...(sync
+        ? { sync: { key: sync, filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } } }
+        : {}),
+    },
+    scales: {
+      x: { time: false, range: (_, low, high) => xRange(low, high) },
+      y: { range: (_, low, high) => yRange(low, high) },
+    },
+    axes: [
       {
-        width,
-        height,
-        role: "img",
-        tabIndex: 0,
-        onPointerMove: move,
-        onPointerLeave: () => setAt(null),
-        onKeyDown: key,
-        onBlur: () => setAt(null),
-        "aria-label": `${title}: ${drawn.map(({ label, points }) => `${label} ends at ${points.at(-1)[1].toFixed(digits)}`).join(", ")}`,
+        ...axis,
+        grid: { show: false },
+        label: xTitle,
+        labelFont: font,
+        labelSize: 16,
+        size: 26,
+        ...(whole ? { incrs: WHOLE_STEPS } : {}),
       },
-      steps(low, high).map((y) =>
-        h(
-          "g",
-          { key: `y${y}` },
-          h("line", {
-            x1: EDGE.left,
-            x2: width - EDGE.right,
-            y1: py(y),
-            y2: py(y),
-            stroke: "var(--chakra-colors-border)",
-            strokeWidth: 1,
-          }),
-          h("text", { x: EDGE.left - 8, y: py(y) + 4, textAnchor: "end", ...text }, tick(y)),
-        ),
-      ),
-      across.map((x) =>
-        h("text", { key: `x${x}`, x: px(x), y: height - EDGE.bottom + 16, textAnchor: "middle", ...text }, tick(x)),
-      ),
-      h("text", { x: EDGE.left + inner.w / 2, y: height - 4, textAnchor: "middle", ...text }, xTitle),
-      at === null
-        ? null
-        : h("line", {
-            x1: px(at),
-            x2: px(at),
-            y1: EDGE.top,
-            y2: EDGE.top + inner.h,
-            stroke: "var(--chakra-colors-fg-muted)",
-            strokeDasharray: "2 3",
-          }),
-      drawn.map(({ label, colour, dashed, points }) =>
-        h(
-          "g",
-          { key: label },
-          h("polyline", {
-            points: points.map(([x, y]) => `${px(x)},${py(y)}`).join(" "),
-            fill: "none",
-            stroke: colour,
-            strokeWidth: 2,
-            strokeLinejoin: "round",
-            strokeDasharray: dashed ? "5 4" : undefined,
-          }),
-          (points.length <= 40 ? points : []).map(([x, y]) =>
-            h("circle", { key: x, cx: px(x), cy: py(y), r: 2.5, fill: colour }),
-          ),
-          at === null
-            ? null
-            : h("circle", { cx: px(near(points, at)[0]), cy: py(near(points, at)[1]), r: 4.5, fill: colour }),
-        ),
-      ),
+      { ...axis, size: 52 },
+    ],
+    series: [
+      {},
+      ...series.map(({ label, colour, dashed, points }) => ({
+        label,
+        stroke: () => css(box, colour),
+        width: 2,
+        spanGaps: true,
+        ...(dashed ? { dash: DASHES } : {}),
+        points: { show: points.length <= MARKED_POINTS, size: 6, fill: () => css(box, colour) },
+      })),
+    ],
+    hooks: {
+      setCursor: [({ cursor }) => onCursor(cursor.idx ?? null)],
+      setScale: [(plot, scale) => scale === "x" && onZoom(isZoomed(plot))],
+    },
+  };
+}
+
+/**
+ * Whether the x axis covers less than all points.
+ * @param {UPlot} plot
+ */
+function isZoomed({ data: [xs], scales: { x } }) {
+  const [first, last] = [xs[0], xs.at(-1)];
+  if (first === undefined || last === undefined || typeof x?.min !== "number" || typeof x.max !== "number")
+    return false;
+  return x.min > first || x.max < last;
+}
+
+/**
+ * Keep a plot in a box: it follows the data, the box's width and the theme.
+ * @param {{series: Series[], xTitle: string, height: number, whole: boolean, sync: string | undefined}} chart
+ * @param {string} shape what of the chart needs a new plot; other changes only redraw
+ */
+function usePlot(chart, shape) {
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const plot = useRef(/** @type {UPlot | null} */ (null));
+  const latest = useRef(chart);
+  latest.current = chart;
+  const [cursor, setCursor] = useState(/** @type {number | null} */ (null));
+  const [zoomed, setZoomed] = useState(false);
+  const [failed, setFailed] = useState(false);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` stands for the parts of `chart` used here
+  useEffect(() => {
+    const element = box.current;
+    if (!element || !shape) return undefined;
+    let removed = false;
+    const observers = [
+      new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: latest.current.height })),
+      new MutationObserver(() => plot.current?.redraw(false)),
+    ];
+    loadUPlot().then(
+      (Plot) => {
+        if (removed) return;
+        const events = { onCursor: setCursor, onZoom: setZoomed };
+        plot.current = new Plot(options(element, latest.current, events), columns(latest.current.series), element);
+        observers[0]?.observe(element);
+        // Airflow's theme is a class of the document.
+        observers[1]?.observe(document.documentElement, { attributes: true, attributeFilter: ["class", "data-theme"] });
+      },
+      () => setFailed(true),
     );
-  }
-  const legend = drawn.map(({ label, colour, dashed, points }) =>
-    h(
-      Flex,
-      { key: label, align: "center", gap: 2 },
-      h(
-        "svg",
-        { width: 20, height: 8, "aria-hidden": true },
-        h("line", {
-          x1: 0,
-          x2: 20,
-          y1: 4,
-          y2: 4,
-          stroke: colour,
-          strokeWidth: 3,
-          strokeDasharray: dashed ? "5 3" : undefined,
-        }),
-      ),
-      h(Text, { as: "span", fontSize: "xs" }, label),
-      h(
-        Text,
-        { as: "span", fontSize: "xs", color: "fg.muted", fontVariantNumeric: "tabular-nums" },
-        (at === null ? points.at(-1) : near(points, at))[1].toFixed(digits),
-      ),
-    ),
+    return () => {
+      removed = true;
+      for (const observer of observers) observer.disconnect();
+      plot.current?.destroy();
+      plot.current = null;
+    };
+  }, [shape]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only new points redraw
+  useEffect(() => {
+    if (!plot.current) return;
+    plot.current.setData(columns(chart.series), !zoomed);
+    if (zoomed) plot.current.redraw();
+  }, [JSON.stringify(chart.series)]);
+  return { box, plot, cursor, zoomed, failed };
+}
+
+/**
+ * Lines over an axis. Hovering or the arrow keys show each line's exact value; dragging zooms.
+ * @param {object} props
+ * @param {string} props.title
+ * @param {Series[]} props.series
+ * @param {string} props.xTitle
+ * @param {number} [props.height] pixels
+ * @param {boolean} [props.whole] x counts things, e.g. epochs
+ * @param {number} [props.digits] decimals of values
+ * @param {string} [props.sync] charts with the same text move their cursors together
+ */
+export function Chart({ title, series, xTitle, height = 240, whole = false, digits = 4, sync }) {
+  const drawn = series.filter(({ points }) => points.length > 0);
+  const shape = JSON.stringify(
+    drawn.map(({ label, colour, dashed, points }) => [label, colour, dashed, points.length <= MARKED_POINTS]),
   );
+  const { box, plot, cursor, zoomed, failed } = usePlot(
+    { series: drawn, xTitle, height, whole, sync },
+    drawn.length ? shape : "",
+  );
+  const [xs] = columns(drawn);
+  const x = cursor === null ? null : (xs[cursor] ?? null);
+
+  /** @param {{key: string, preventDefault: () => void}} event */
+  const onKeyDown = (event) => {
+    const next = moveCursor(event.key, cursor, xs.length);
+    if (next === undefined || !plot.current) return;
+    event.preventDefault();
+    const at = next === null ? undefined : xs[next];
+    const left = at === undefined ? -10 : plot.current.valToPos(at, "x");
+    plot.current.setCursor({ left, top: at === undefined ? -10 : 0 });
+  };
+  const onBlur = () => plot.current?.setCursor({ left: -10, top: -10 });
+  const unzoom = () => {
+    if (plot.current) plot.current.setData(plot.current.data, true);
+  };
   return h(
     Box,
     { minW: 0 },
     h(
-      Box,
-      { mb: 1 },
+      Flex,
+      { mb: 1, justify: "space-between", align: "start", gap: 2, minH: "24px" },
       h(
-        Text,
-        { fontSize: "sm", fontWeight: "semibold" },
-        title,
-        at === null
-          ? null
-          : h(Text, { as: "span", color: "fg.muted", fontWeight: "normal" }, ` at ${xTitle} ${tick(at)}`),
-      ),
-      h(Flex, { wrap: "wrap", columnGap: 4 }, legend),
-    ),
-    h(
-      Box,
-      {
-        ref: box,
-        minH: `${height}px`,
-        css: { "& svg:focus-visible": { outline: "2px solid var(--chakra-colors-border-info)" } },
-      },
-      plot ??
+        Box,
+        null,
         h(
+          Text,
+          { fontSize: "sm", fontWeight: "semibold", "aria-live": "polite" },
+          title,
+          x === null
+            ? null
+            : h(Text, { as: "span", color: "fg.muted", fontWeight: "normal" }, ` at ${xTitle} ${axisLabel(x)}`),
+        ),
+        h(Legend, { series: drawn, x, digits }),
+      ),
+      zoomed ? h(Button, { size: "2xs", variant: "outline", onClick: unzoom }, "Reset zoom") : null,
+    ),
+    drawn.length && !failed
+      ? h(Box, {
+          ref: box,
+          role: "img",
+          tabIndex: 0,
+          "aria-label": describe(title, drawn, digits),
+          title: "Drag to zoom in, double-click to zoom out",
+          "data-series": drawn.length,
+          "data-points": drawn.reduce((sum, { points }) => sum + points.length, 0),
+          onKeyDown,
+          onBlur,
+          minH: `${height}px`,
+          overflow: "hidden",
+          css: { "&:focus-visible": { outline: "2px solid var(--chakra-colors-border-info)" } },
+        })
+      : h(
           Flex,
           { h: `${height}px`, align: "center", justify: "center", color: "fg.muted", fontSize: "sm" },
-          all.length ? "" : "No points yet",
+          failed ? "The chart could not be loaded. Reload the page to try again." : "No points yet",
         ),
+  );
+}
+
+/**
+ * The lines' names and their values at `x`, or the last ones.
+ * @param {{series: Series[], x: number | null, digits: number}} props
+ */
+function Legend({ series, x, digits }) {
+  return h(
+    Flex,
+    { wrap: "wrap", columnGap: 4 },
+    series.map(({ label, colour, dashed, points }) =>
+      h(
+        Flex,
+        { key: label, align: "center", gap: 2 },
+        h(
+          "svg",
+          { width: 20, height: 8, "aria-hidden": true },
+          h("line", {
+            x1: 0,
+            x2: 20,
+            y1: 4,
+            y2: 4,
+            stroke: `var(${colour})`,
+            strokeWidth: 3,
+            strokeDasharray: dashed ? "5 3" : undefined,
+          }),
+        ),
+        h(Text, { as: "span", fontSize: "xs" }, label),
+        h(
+          Text,
+          { as: "span", fontSize: "xs", color: "fg.muted", fontVariantNumeric: "tabular-nums" },
+          valueAt(points, x).toFixed(digits),
+        ),
+      ),
     ),
   );
 }

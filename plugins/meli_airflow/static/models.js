@@ -1,75 +1,98 @@
-// Models: the champion, the leaderboard over runs and sets, two models side by side, the promotion history.
-import { h, number, Router, UI, useAddress, useAnswer, useEffect, useState } from "./base.js";
+// The page Models: the champion, the leaderboard of all runs and sets, two models side by side, the promotion history.
+import { h, Router, UI, useAddress, useEffect, useState } from "./airflow.js";
 import { Artifact } from "./artifact.js";
 import { Champion } from "./champion.js";
 import { Comparison } from "./comparison.js";
 import { Decisions } from "./decisions.js";
-import { COLUMNS, Leaderboard } from "./leaderboard.js";
-import { Failure, Loading, Muted, Nothing, Page, Section, To } from "./parts.js";
+import { count, formatNumber } from "./format.js";
+import { ALL_COLUMNS, Leaderboard } from "./leaderboard.js";
+import { AppLink, EmptyState, LoadError, Loading, Muted, Page, Section } from "./parts.js";
+import { useServer } from "./server.js";
+import { nextOrder, parseOrder } from "./sorting.js";
+
+/** @typedef {import("../types/responses").Models} ModelsResponse */
+/** @typedef {import("../types/responses").RunCounts} RunCounts */
+/** @typedef {import("./sorting.js").Order} Order */
+/** @typedef {{target: {value: string}}} ChangeEvent */
 
 const { Box, Button, Flex, Input, NativeSelect } = UI;
 const SECONDS = 30;
 const PAGE = 100;
+const TYPING_MILLISECONDS = 300;
+const FILTERS = ["text", "set", "since", "until"];
+/** @type {Order} */
+const NEWEST_FIRST = ["at", "down"];
 
 export function Models() {
   const [params] = useAddress();
-  const [left, right] = [params.get("left"), params.get("right")];
-  if (params.get("artifact")) return h(Artifact, { name: params.get("artifact") });
+  const [left, right, artifact] = [params.get("left"), params.get("right"), params.get("artifact")];
+  if (artifact) return h(Artifact, { name: artifact });
   return left && right ? h(Comparison, { left, right }) : h(Overview);
 }
 
 function Overview() {
-  const [params, set] = useAddress();
-  const wanted = new URLSearchParams({ limit: params.get("limit") ?? PAGE });
-  for (const name of ["text", "set", "since", "until"]) if (params.get(name)) wanted.set(name, params.get(name));
-  const { data, error, loading, again } = useAnswer(`models?${wanted}`, () => SECONDS);
-  if (data === undefined)
-    return h(Page, { title: "Models" }, error ? h(Failure, { error, again }) : h(Loading, { lines: 8 }));
+  const [params] = useAddress();
+  const query = new URLSearchParams({ limit: params.get("limit") ?? String(PAGE) });
+  for (const name of FILTERS) {
+    const value = params.get(name);
+    if (value) query.set(name, value);
+  }
+  /** @type {import("./server.js").Loaded<ModelsResponse>} */
+  const { data, error, loading, reload } = useServer(`models?${query}`, () => SECONDS);
+  if (data === undefined) {
+    return h(Page, { title: "Models" }, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
+  }
   const linked = new Set(data.in_airflow);
   return h(
     Page,
     { title: "Models" },
-    error ? h(Failure, { error, again }) : null,
+    error ? h(LoadError, { error, reload }) : null,
     h(Champion, { champion: data.champion, linked, runs: data.runs.all }),
     h(
       Section,
-      { title: "Leaderboard", beside: h(Muted, { "aria-live": "polite" }, loading ? "Loading…" : counted(data.runs)) },
+      { title: "Leaderboard", beside: h(Muted, { "aria-live": "polite" }, loading ? "Loading…" : runsText(data.runs)) },
       h(Filters, { sets: data.sets }),
-      h(Measured, { data, linked }),
-      data.runs.matching > data.runs.shown && data.runs.shown < data.runs.most
-        ? h(
-            Button,
-            {
-              mt: 3,
-              size: "sm",
-              variant: "outline",
-              loading,
-              onClick: () => set({ limit: Math.min(data.runs.most, data.runs.shown + PAGE) }, true),
-            },
-            `Show ${Math.min(PAGE, data.runs.matching - data.runs.shown)} older runs`,
-          )
-        : null,
+      data.rows.length ? h(Selectable, { data, linked }) : h(NoRows, { runs: data.runs }),
+      h(ShowMore, { runs: data.runs, loading }),
     ),
     h(Decisions),
   );
 }
 
-function counted({ all, matching, shown }) {
-  const runs = `${number(all)} run${all === 1 ? "" : "s"}`;
-  const of = matching === all ? runs : `${number(matching)} matching of ${runs}`;
-  return shown < matching ? `newest ${number(shown)} of ${of}` : of;
+/**
+ * How many runs there are, match the filters, and are displayed.
+ * @param {RunCounts} runs
+ */
+function runsText({ all, matching, shown }) {
+  const total = matching === all ? count(all, "run") : `${formatNumber(matching)} matching of ${count(all, "run")}`;
+  return shown < matching ? `newest ${formatNumber(shown)} of ${total}` : total;
 }
 
+/** @param {{runs: RunCounts, loading: boolean}} props */
+function ShowMore({ runs, loading }) {
+  const [, set] = useAddress();
+  if (runs.matching <= runs.shown || runs.shown >= runs.most) return null;
+  const onClick = () => set({ limit: Math.min(runs.most, runs.shown + PAGE) }, true);
+  return h(
+    Button,
+    { mt: 3, size: "sm", variant: "outline", loading, onClick },
+    `Show ${count(Math.min(PAGE, runs.matching - runs.shown), "older run")}`,
+  );
+}
+
+/** @param {{sets: string[]}} props */
 function Filters({ sets }) {
   const [params, set] = useAddress();
   const [text, setText] = useState(params.get("text") ?? "");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only typing changes the address, not the other way round
   useEffect(() => {
     const timer = setTimeout(() => {
       if (text !== (params.get("text") ?? "")) set({ text }, true);
-    }, 300);
+    }, TYPING_MILLISECONDS);
     return () => clearTimeout(timer);
   }, [text]);
-  const day = (name, label) =>
+  /** @param {string} name @param {string} label */
+  const dateField = (name, label) =>
     h(
       Flex,
       { as: "label", align: "center", gap: 2, fontSize: "sm", color: "fg.muted" },
@@ -79,10 +102,13 @@ function Filters({ sets }) {
         size: "sm",
         w: "150px",
         value: params.get(name) ?? "",
-        onChange: (event) => set({ [name]: event.target.value }, true),
+        onChange: (/** @type {ChangeEvent} */ event) => set({ [name]: event.target.value }, true),
       }),
     );
-  const chosen = ["text", "set", "since", "until"].some((name) => params.get(name));
+  const clear = () => {
+    setText("");
+    set(Object.fromEntries(FILTERS.map((name) => [name, ""])), true);
+  };
   return h(
     Flex,
     { as: "search", gap: 3, wrap: "wrap", mb: 3, align: "center" },
@@ -92,7 +118,7 @@ function Filters({ sets }) {
       placeholder: "Run, source or set",
       "aria-label": "Filter by run, source or set",
       value: text,
-      onChange: (event) => setText(event.target.value),
+      onChange: (/** @type {ChangeEvent} */ event) => setText(event.target.value),
     }),
     h(
       NativeSelect.Root,
@@ -102,54 +128,57 @@ function Filters({ sets }) {
         {
           "aria-label": "Set",
           value: params.get("set") ?? "",
-          onChange: (event) => set({ set: event.target.value }, true),
+          onChange: (/** @type {ChangeEvent} */ event) => set({ set: event.target.value }, true),
         },
         h("option", { value: "" }, "All sets"),
         sets.map((name) => h("option", { key: name, value: name }, name)),
       ),
       h(NativeSelect.Indicator),
     ),
-    day("since", "Data from"),
-    day("until", "to"),
-    chosen
-      ? h(
-          Button,
-          {
-            size: "sm",
-            variant: "ghost",
-            onClick: () => {
-              setText("");
-              set({ text: "", set: "", since: "", until: "" }, true);
-            },
-          },
-          "Clear",
-        )
+    dateField("since", "Data from"),
+    dateField("until", "to"),
+    FILTERS.some((name) => params.get(name))
+      ? h(Button, { size: "sm", variant: "ghost", onClick: clear }, "Clear")
       : null,
   );
 }
 
-function Measured({ data, linked }) {
+/** @param {{runs: RunCounts}} props */
+const NoRows = ({ runs }) =>
+  runs.all === 0
+    ? h(
+        EmptyState,
+        { title: "No run yet" },
+        "Trigger ",
+        h(AppLink, { to: "/dags/meli_training" }, "meli_training"),
+        ": its models appear here once the run has a plan.",
+      )
+    : h(EmptyState, { title: "No run matches" }, "Change or clear the filters above.");
+
+/**
+ * What the selection is, and what to do next.
+ * @param {string[]} selected ids of models: run, plan and set
+ */
+function selectionText([first, second]) {
+  const name = (/** @type {string} */ id) => id.split("/").slice(2).join("/");
+  if (!first) return "Select two models to compare.";
+  return second ? `${name(first)} with ${name(second)}` : `${name(first)} with … select one more`;
+}
+
+/**
+ * The leaderboard, with a checkbox for each model: two of them can be compared.
+ * @param {{data: ModelsResponse, linked: Set<string>}} props
+ */
+function Selectable({ data, linked }) {
   const [params, set] = useAddress();
   const navigate = Router.useNavigate();
-  const sorted = (params.get("sort") ?? "at.down").split(".");
-  const chosen = params.getAll("left").concat(params.getAll("right"));
-  const [picked, setPicked] = useState(chosen);
-  if (data.rows.length === 0) {
-    return data.runs.all === 0
-      ? h(
-          Nothing,
-          { title: "No run yet" },
-          "Trigger ",
-          h(To, { to: "/dags/meli_training" }, "meli_training"),
-          ": its models appear here as soon as they are planned.",
-        )
-      : h(Nothing, { title: "No run matches" }, "Change or clear the filters above.");
-  }
-  const sort = (key) => set({ sort: `${key}.${sorted[0] === key && sorted[1] === "down" ? "up" : "down"}` }, true);
-  const pick = (id) =>
-    setPicked((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id].slice(-2)));
-  const compare = () => navigate({ search: `?${new URLSearchParams({ left: picked[0], right: picked[1] })}` });
-  const named = (id) => id.split("/").slice(2).join("/");
+  const order = parseOrder(params.get("sort"), NEWEST_FIRST);
+  const [selected, setSelected] = useState(params.getAll("left").concat(params.getAll("right")));
+  const onSort = (/** @type {string} */ key) => set({ sort: nextOrder(order, key).join(".") }, true);
+  const onSelect = (/** @type {string} */ id) =>
+    setSelected((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id].slice(-2)));
+  const [left = "", right = ""] = selected;
+  const complete = selected.length === 2;
   return h(
     Box,
     null,
@@ -160,22 +189,14 @@ function Measured({ data, linked }) {
         Button,
         {
           size: "sm",
-          disabled: picked.length !== 2,
-          onClick: compare,
-          variant: picked.length === 2 ? "solid" : "outline",
+          disabled: !complete,
+          onClick: () => navigate({ search: `?${new URLSearchParams({ left, right })}` }),
+          variant: complete ? "solid" : "outline",
         },
         "Compare",
       ),
-      h(
-        Muted,
-        { "aria-live": "polite" },
-        picked.length === 2
-          ? `${named(picked[0])} with ${named(picked[1])}`
-          : picked.length === 1
-            ? `${named(picked[0])} with … choose one more`
-            : "Choose two models to compare.",
-      ),
+      h(Muted, { "aria-live": "polite" }, selectionText(selected)),
     ),
-    h(Leaderboard, { rows: data.rows, linked, sorted, onSort: sort, picked, pick, columns: COLUMNS }),
+    h(Leaderboard, { rows: data.rows, linked, order, onSort, selected, onSelect, columns: ALL_COLUMNS }),
   );
 }

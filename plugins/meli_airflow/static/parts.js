@@ -1,23 +1,39 @@
-// Small parts in Airflow's own style, made of its components.
-import { h, Router, UI } from "./base.js";
+// Small components in Airflow's own style, made of its components.
+import { h, Router, UI } from "./airflow.js";
+
+/** @typedef {import("react").ReactNode} ReactNode */
+/** @typedef {Record<string, unknown>} Props further props of a Chakra component */
+/** @typedef {import("./server.js").RequestError} RequestError */
+/** @typedef {import("./sorting.js").Order} Order */
 
 const { Alert, Badge, Box, Button, Flex, Heading, Link, Skeleton, Stack, Table, Text } = UI;
 
-/** A link to another page of Airflow. */
-export const To = ({ to, children, ...more }) =>
+/**
+ * A link to another page of Airflow.
+ * @param {{to: string, children?: ReactNode, [more: string]: unknown}} props
+ */
+export const AppLink = ({ to, children, ...more }) =>
   h(Link, { asChild: true, color: "fg.info", ...more }, h(Router.Link, { to }, children));
 
-/** A link out of Airflow. */
-export const Out = ({ href, children }) =>
+/**
+ * A link out of Airflow.
+ * @param {{href: string, children?: ReactNode}} props
+ */
+export const ExternalLink = ({ href, children }) =>
   h(Link, { href, color: "fg.info", target: "_blank", rel: "noopener noreferrer" }, children, " ↗");
 
+/** @param {{children?: ReactNode, [more: string]: unknown}} props */
 export const Muted = ({ children, ...more }) =>
   h(Text, { as: "span", color: "fg.muted", fontSize: "sm", ...more }, children);
 
-export const Section = ({ title, beside, children, ...more }) =>
+/**
+ * A titled part of a page; `beside` is at the right end of its title.
+ * @param {{title: string, beside?: ReactNode, children?: ReactNode}} props
+ */
+export const Section = ({ title, beside, children }) =>
   h(
     Box,
-    { as: "section", mb: 8, ...more },
+    { as: "section", mb: 8 },
     h(
       Flex,
       { align: "center", justify: "space-between", wrap: "wrap", gap: 2, mb: 3 },
@@ -27,18 +43,23 @@ export const Section = ({ title, beside, children, ...more }) =>
     children,
   );
 
+/** @param {{children?: ReactNode, [more: string]: unknown}} props */
 export const Panel = ({ children, ...more }) =>
   h(Box, { borderWidth: 1, borderColor: "border.emphasized", borderRadius: "md", p: 4, ...more }, children);
 
-/** A labelled figure. */
-export const Figure = ({ label, children, ...more }) =>
+/**
+ * A value under its label.
+ * @param {{label: string, children?: ReactNode}} props
+ */
+export const LabeledValue = ({ label, children }) =>
   h(
     Box,
-    { minW: 0, ...more },
+    { minW: 0 },
     h(Text, { color: "fg.muted", fontSize: "xs", fontWeight: "bold", mb: 1 }, label),
     h(Box, { fontSize: "sm", wordBreak: "break-word" }, children),
   );
 
+/** @param {{lines?: number}} props */
 export const Loading = ({ lines = 4 }) =>
   h(
     Stack,
@@ -46,8 +67,11 @@ export const Loading = ({ lines = 4 }) =>
     Array.from({ length: lines }, (_, line) => h(Skeleton, { key: line, height: "24px" })),
   );
 
-/** Says that there is nothing, and what would change that. */
-export const Nothing = ({ title, children }) =>
+/**
+ * Says that there is nothing to show, and what would change that.
+ * @param {{title: string, children?: ReactNode}} props
+ */
+export const EmptyState = ({ title, children }) =>
   h(
     Panel,
     { textAlign: "center", py: 10 },
@@ -55,10 +79,11 @@ export const Nothing = ({ title, children }) =>
     h(Box, { color: "fg.muted", fontSize: "sm" }, children),
   );
 
-export const Note = ({ status = "info", title, children, ...more }) =>
+/** @param {{status?: "info" | "warning" | "error", title?: string, children?: ReactNode}} props */
+export const Note = ({ status = "info", title, children }) =>
   h(
     Alert.Root,
-    { status, mb: 4, ...more },
+    { status, mb: 4 },
     h(Alert.Indicator),
     h(
       Alert.Content,
@@ -68,32 +93,39 @@ export const Note = ({ status = "info", title, children, ...more }) =>
     ),
   );
 
+/** @type {Record<number, [title: string, advice: string]>} */
 const ADVICE = {
   401: ["You are signed out", "Sign in again, then reload this page."],
-  403: ["You may not see this", "Ask an administrator for the right to read the DAG meli_training."],
+  403: ["You do not have permission to see this", "Ask an administrator for permission to read the DAG meli_training."],
 };
 
-/** Why there is no answer, and what to do. */
-export function Failure({ error, again }) {
-  const [title, advice] = ADVICE[error.status] ?? ["This could not be read", ""];
+/**
+ * Why a request failed, and what to do.
+ * @param {{error: RequestError, reload: () => void}} props
+ */
+export function LoadError({ error, reload }) {
+  const [title, advice] = ADVICE[error.status] ?? ["Could not load this", ""];
   return h(
     Note,
     { status: "error", title },
     error.message,
     advice ? `\n${advice}` : null,
-    again ? h(Box, { mt: 2 }, h(Button, { onClick: again, size: "xs", variant: "outline" }, "Try again")) : null,
+    h(Box, { mt: 2 }, h(Button, { onClick: reload, size: "xs", variant: "outline" }, "Try again")),
   );
 }
 
-const COLOURS = {
+/** @type {Record<string, string>} */
+const PALETTES = {
   champion: "success",
   measured: "gray",
   computed: "success",
   "already there": "info",
   running: "running",
   failed: "failed",
+  queued: "queued",
   "to compute": "queued",
   "not measured": "queued",
+  "not run": "queued",
   promote: "success",
   keep: "gray",
   rollback: "warning",
@@ -101,15 +133,44 @@ const COLOURS = {
   waiting: "queued",
 };
 
-export const State = ({ of, children }) =>
+/**
+ * A state as a badge in the colour that Airflow gives it; `children` replace its text.
+ * @param {{of: string, children?: ReactNode}} props
+ */
+export const StateBadge = ({ of, children }) =>
   h(
     Badge,
-    { colorPalette: COLOURS[of] ?? "gray", variant: "solid", borderRadius: "full", px: 2, whiteSpace: "nowrap" },
+    { colorPalette: PALETTES[of] ?? "gray", variant: "solid", borderRadius: "full", px: 2, whiteSpace: "nowrap" },
     children ?? of,
   );
 
-/** Airflow's sign beside a column that sorts. */
-const Arrows = ({ direction }) =>
+/**
+ * How much is done, between 0 and 1, as a thin bar.
+ * @param {{label: string, done: number, color?: string, [more: string]: unknown}} props
+ */
+export const ProgressBar = ({ label, done, color = "success.solid", ...more }) =>
+  h(
+    Box,
+    {
+      h: "6px",
+      borderRadius: "full",
+      bg: "bg.emphasized",
+      overflow: "hidden",
+      role: "progressbar",
+      "aria-valuenow": Math.round(done * 100),
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+      "aria-label": label,
+      ...more,
+    },
+    h(Box, { h: "100%", w: `${Math.min(100, done * 100)}%`, bg: color, transition: "width 0.5s" }),
+  );
+
+/**
+ * Airflow's symbol beside a column that can be sorted.
+ * @param {{direction: "up" | "down" | ""}} props
+ */
+const SortArrows = ({ direction }) =>
   h(
     "svg",
     { width: 8, height: 12, viewBox: "0 0 8 12", fill: "currentColor", "aria-hidden": true },
@@ -118,93 +179,95 @@ const Arrows = ({ direction }) =>
   );
 
 /**
- * A table in Airflow's style. `columns`: {key, title, cell(row), sort, numeric}. `sorted` is [key, "up" or "down"];
- * `onSort(key)` makes the headers of columns with `sort` buttons.
+ * A column of a table. One with `sort` can be sorted by; `props` are for its cells.
+ * @template Row
+ * @typedef {object} Column
+ * @property {string} key
+ * @property {string} title
+ * @property {(row: Row, position: number) => ReactNode} cell
+ * @property {(row: Row) => import("./sorting.js").SortValue} [sort]
+ * @property {boolean} [numeric] aligned to the right
+ * @property {Props} [props]
  */
-export function Rows({ columns, rows, rowKey, sorted = [], onSort, label, rowProps = () => ({}), size = "sm" }) {
-  const head = (column) => {
-    const [key, direction] = sorted;
-    const active = key === column.key;
-    const sort = active
-      ? direction === "up"
-        ? "ascending"
-        : "descending"
-      : column.sort && onSort
-        ? "none"
-        : undefined;
-    const title =
-      column.sort && onSort
-        ? h(
-            Button,
-            {
-              variant: "plain",
-              size: "xs",
-              px: 0,
-              h: "auto",
-              minW: 0,
-              fontSize: "sm",
-              fontWeight: "semibold",
-              onClick: () => onSort(column.key),
-              title: `Sort by ${column.title}`,
-            },
-            column.title,
-            h(Arrows, { direction: active ? direction : "" }),
-          )
-        : column.title;
-    return h(
-      Table.ColumnHeader,
-      { key: column.key, "aria-sort": sort, textAlign: column.numeric ? "end" : "start", whiteSpace: "nowrap" },
-      title,
-    );
+
+/**
+ * A column's header, a button if the column can be sorted by.
+ * @template Row
+ * @param {Column<Row>} column
+ * @param {Order | undefined} order
+ * @param {((key: string) => void) | undefined} onSort
+ */
+function header(column, order, onSort) {
+  const direction = order && order[0] === column.key ? order[1] : "";
+  const sortable = column.sort && onSort;
+  const sort = { up: "ascending", down: "descending", "": sortable ? "none" : undefined }[direction];
+  const button = {
+    variant: "plain",
+    size: "xs",
+    px: 0,
+    h: "auto",
+    minW: 0,
+    fontSize: "sm",
+    fontWeight: "semibold",
+    onClick: () => onSort?.(column.key),
+    title: `Sort by ${column.title}`,
   };
+  return h(
+    Table.ColumnHeader,
+    { key: column.key, "aria-sort": sort, textAlign: column.numeric ? "end" : "start", whiteSpace: "nowrap" },
+    sortable ? h(Button, button, column.title, h(SortArrows, { direction })) : column.title,
+  );
+}
+
+/**
+ * A table in Airflow's style; `onSort` makes the headers of columns with `sort` buttons.
+ *
+ * It is called as a function, `table({...})`, since createElement would lose the type of its rows.
+ * @template Row
+ * @param {object} options
+ * @param {Column<Row>[]} options.columns
+ * @param {readonly Row[]} options.rows
+ * @param {(row: Row) => string | number} options.rowKey
+ * @param {string} options.label the table's name for screen readers
+ * @param {Order} [options.order] what the rows are sorted by
+ * @param {(key: string) => void} [options.onSort]
+ */
+export function table({ columns, rows, rowKey, label, order, onSort }) {
+  /** @param {Row} row @param {number} position */
+  const line = (row, position) =>
+    h(
+      Table.Row,
+      { key: rowKey(row) },
+      columns.map(({ key, numeric, props, cell }) =>
+        h(
+          Table.Cell,
+          {
+            key,
+            textAlign: numeric ? "end" : "start",
+            fontVariantNumeric: "tabular-nums",
+            whiteSpace: "normal",
+            ...props,
+          },
+          cell(row, position),
+        ),
+      ),
+    );
   return h(
     Table.ScrollArea,
     { maxW: "100%" },
     h(
       Table.Root,
-      { size, striped: true, "aria-label": label },
-      h(Table.Header, null, h(Table.Row, null, columns.map(head))),
-      h(
-        Table.Body,
-        null,
-        rows.map((row, position) =>
-          h(
-            Table.Row,
-            { key: rowKey(row, position), ...rowProps(row) },
-            columns.map((column) =>
-              h(
-                Table.Cell,
-                {
-                  key: column.key,
-                  textAlign: column.numeric ? "end" : "start",
-                  fontVariantNumeric: "tabular-nums",
-                  whiteSpace: "normal",
-                  ...column.props,
-                },
-                column.cell(row, position),
-              ),
-            ),
-          ),
-        ),
-      ),
+      { size: "sm", striped: true, "aria-label": label },
+      h(Table.Header, null, h(Table.Row, null, ...columns.map((column) => header(column, order, onSort)))),
+      h(Table.Body, null, rows.map(line)),
     ),
   );
 }
 
-/** Rows by a column's `sort` value; empty values last, whichever way. */
-export function inOrder(rows, columns, [key, direction]) {
-  const column = columns.find((one) => one.key === key);
-  if (!column?.sort) return rows;
-  const sign = direction === "up" ? 1 : -1;
-  const empty = (value) => value === null || value === undefined || value === "";
-  return [...rows].sort((one, other) => {
-    const [a, b] = [column.sort(one), column.sort(other)];
-    if (empty(a) || empty(b)) return Number(empty(a)) - Number(empty(b));
-    return sign * (typeof a === "string" ? a.localeCompare(b) : a - b);
-  });
-}
-
-/** The frame of a page of its own; a tab has Airflow's around it. */
+/**
+ * The frame of a page of its own; a tab has Airflow's around it.
+ * @param {{title: string, beside?: ReactNode, children?: ReactNode}} props
+ */
 export const Page = ({ title, beside, children }) =>
   h(
     Box,
@@ -217,3 +280,9 @@ export const Page = ({ title, beside, children }) =>
     ),
     children,
   );
+
+/**
+ * The frame of a tab.
+ * @param {{children?: ReactNode, [more: string]: unknown}} props
+ */
+export const Tab = ({ children, ...more }) => h(Box, { p: 4, maxW: "1600px", ...more }, children);

@@ -1,52 +1,74 @@
-// The tab on a DAG run: what was computed and what was there already, its leaderboard, its decision.
-import { duration, h, moment, runTab, UI, useAnswer } from "./base.js";
+// The tab on a DAG run: which steps it computed and which it reused, its leaderboard, its decision.
+import { FINISHED, formatDateTime, h, runTab, UI } from "./airflow.js";
 import { Backfill } from "./backfill.js";
 import { Gates } from "./decisions.js";
-import { Leaderboard, OF_A_RUN } from "./leaderboard.js";
-import { Failure, Figure, Loading, Muted, Note, Nothing, Panel, Rows, Section, State, To } from "./parts.js";
+import { count, duration, formatNumber } from "./format.js";
+import { Leaderboard, RUN_COLUMNS } from "./leaderboard.js";
+import {
+  AppLink,
+  EmptyState,
+  LabeledValue,
+  LoadError,
+  Loading,
+  Muted,
+  Note,
+  Panel,
+  Section,
+  StateBadge,
+  Tab,
+  table,
+} from "./parts.js";
+import { useServer } from "./server.js";
+
+/** @typedef {import("../types/responses").Run} RunResponse */
+/** @typedef {import("../types/responses").Step} Step */
+/** @typedef {{data: RunResponse}} Props */
 
 const { Box, Flex, SimpleGrid, Text } = UI;
-const ENDED = new Set(["success", "failed"]);
+const SECONDS = 3;
 
+/** @param {{dagId: string, runId: string}} props as Airflow passes them */
 export function RunTab({ dagId, runId }) {
   if (dagId === "meli_training") return h(Run, { runId });
   if (dagId === "meli_backfill") return h(Backfill, { runId });
   return h(
-    Box,
-    { p: 4 },
+    Tab,
+    null,
     h(
-      Nothing,
+      EmptyState,
       { title: "Nothing to show here" },
-      "This tab belongs to the runs of ",
-      h(To, { to: "/dags/meli_training" }, "meli_training"),
+      "This tab is for runs of ",
+      h(AppLink, { to: "/dags/meli_training" }, "meli_training"),
       ".",
     ),
   );
 }
 
+/** @param {{runId: string}} props */
 function Run({ runId }) {
-  const { data, error, again } = useAnswer(`runs/${encodeURIComponent(runId)}`, (run) =>
-    run.state && !ENDED.has(run.state) ? 3 : 0,
+  /** @type {import("./server.js").Loaded<RunResponse>} */
+  const { data, error, reload } = useServer(`runs/${encodeURIComponent(runId)}`, ({ state }) =>
+    state && !FINISHED.has(state) ? SECONDS : 0,
   );
-  if (data === undefined) return h(Box, { p: 4 }, error ? h(Failure, { error, again }) : h(Loading, { lines: 8 }));
+  if (data === undefined) return h(Tab, null, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
   if (!data.plan) {
     return h(
-      Box,
-      { p: 4 },
+      Tab,
+      null,
       h(
-        Nothing,
+        EmptyState,
         { title: "There is no plan" },
-        ENDED.has(data.state)
-          ? "The task plan made none: its log says why."
-          : "The task plan writes it first; this page shows it as soon as it is there.",
+        FINISHED.has(data.state)
+          ? "The task plan did not write one. Its log has the reason."
+          : "The task plan writes it first. It appears here without a reload.",
       ),
     );
   }
   return h(
-    Box,
-    { p: 4, maxW: "1600px", "data-testid": "meli-run" },
-    error ? h(Failure, { error, again }) : null,
-    data.nothing_new ? h(Note, { status: "info", title: "Nothing new" }, data.nothing_new) : null,
+    Tab,
+    { "data-testid": "meli-run" },
+    error ? h(LoadError, { error, reload }) : null,
+    data.nothing_new ? h(Note, { title: "Nothing new" }, data.nothing_new) : null,
     h(Totals, { data }),
     h(Decision, { data }),
     h(Results, { data }),
@@ -54,11 +76,12 @@ function Run({ runId }) {
   );
 }
 
+/** @param {Props} props */
 function Totals({ data }) {
-  const of = (state) => data.steps.filter((step) => step.state === state);
-  const sum = (steps, key) => steps.reduce((total, step) => total + (step[key] ?? 0), 0);
-  const [there, computed] = [of("already there"), of("computed")];
-  const left = data.steps.length - there.length - computed.length;
+  const reused = data.steps.filter((step) => step.state === "already there");
+  const computed = data.steps.filter((step) => step.state === "computed");
+  const left = data.steps.length - reused.length - computed.length;
+  const seconds = (/** @type {Step[]} */ steps) => steps.reduce((total, step) => total + (step.seconds ?? 0), 0);
   return h(
     Panel,
     { mb: 6 },
@@ -66,38 +89,39 @@ function Totals({ data }) {
       SimpleGrid,
       { columns: { base: 2, md: 5 }, gap: 4 },
       h(
-        Figure,
+        LabeledValue,
         { label: "Data" },
         data.source,
         h(Muted, { display: "block" }, data.as_of ? `as of ${data.as_of}` : ""),
       ),
-      h(Figure, { label: "Sets" }, data.sets.join(", ")),
+      h(LabeledValue, { label: "Sets" }, data.sets.join(", ")),
       h(
-        Figure,
+        LabeledValue,
         { label: "Computed" },
-        `${computed.length} step${computed.length === 1 ? "" : "s"}`,
-        h(Muted, { display: "block" }, duration(sum(computed, "seconds"))),
+        count(computed.length, "step"),
+        h(Muted, { display: "block" }, duration(seconds(computed))),
       ),
       h(
-        Figure,
-        { label: "Already there" },
-        `${there.length} step${there.length === 1 ? "" : "s"}`,
-        h(Muted, { display: "block" }, there.length ? `${duration(sum(there, "seconds"))} saved` : ""),
+        LabeledValue,
+        { label: "Reused" },
+        count(reused.length, "step"),
+        h(Muted, { display: "block" }, reused.length ? `${duration(seconds(reused))} saved` : ""),
       ),
       h(
-        Figure,
-        { label: left ? "Still to do" : "Estimate" },
-        left ? `${left} step${left === 1 ? "" : "s"}` : duration(data.estimate_seconds) || "none",
+        LabeledValue,
+        { label: left ? "To do" : "Estimate" },
+        left ? count(left, "step") : duration(data.estimate_seconds) || "none",
         h(
           Muted,
           { display: "block" },
-          left && data.estimate_seconds ? `${duration(data.estimate_seconds)} estimated in all` : "",
+          left && data.estimate_seconds ? `${duration(data.estimate_seconds)} estimated in total` : "",
         ),
       ),
     ),
   );
 }
 
+/** @param {Props} props */
 function Decision({ data: { decision } }) {
   if (!decision) return null;
   return h(
@@ -109,108 +133,118 @@ function Decision({ data: { decision } }) {
       h(
         Flex,
         { gap: 3, align: "center", wrap: "wrap", mb: decision.gates.length ? 3 : 0 },
-        h(State, { of: decision.action }),
+        h(StateBadge, { of: decision.action }),
         h(Text, { fontSize: "sm" }, decision.reason),
-        h(Muted, null, `decision ${decision.number}, ${moment(decision.at)}`),
+        h(Muted, null, `decision ${decision.number}, ${formatDateTime(decision.at)}`),
       ),
       decision.gates.length ? h(Gates, { gates: decision.gates }) : null,
     ),
   );
 }
 
+/** @param {Props} props */
 function Results({ data }) {
-  const measured = data.rows.filter((row) => row.state === "measured");
-  const ranked = [...measured].sort((one, other) => other.balanced_accuracy - one.balanced_accuracy);
-  const link =
-    ranked.length > 1
-      ? h(
-          To,
-          { fontSize: "sm", to: `/plugin/models?${new URLSearchParams({ left: ranked[1].id, right: ranked[0].id })}` },
-          "Compare the best two",
-        )
-      : null;
   if (!data.measured) {
     const failed = data.state === "failed";
     return h(
       Section,
       { title: "Leaderboard" },
       h(
-        Nothing,
-        { title: failed ? "Nothing was measured" : "Not measured yet" },
+        EmptyState,
+        { title: failed ? "No model was evaluated" : "No model is evaluated yet" },
         failed
-          ? "The run failed before evaluate; the failed task's log says why."
-          : "The task evaluate measures every model on the same test titles when the trainings are done.",
+          ? "The run failed before evaluate. The failed task's log has the reason."
+          : "When all sets are trained, the task evaluate scores every model on the same test titles.",
       ),
     );
   }
+  const [best, second] = data.rows
+    .filter((row) => row.balanced_accuracy !== null)
+    .sort((one, other) => Number(other.balanced_accuracy) - Number(one.balanced_accuracy));
+  const compare =
+    best && second
+      ? h(
+          AppLink,
+          { fontSize: "sm", to: `/plugin/models?${new URLSearchParams({ left: second.id, right: best.id })}` },
+          "Compare the best two",
+        )
+      : null;
   return h(
     Section,
-    { title: "Leaderboard", beside: link },
-    h(Leaderboard, { rows: data.rows, columns: OF_A_RUN, linked: new Set(), sorted: ["balanced_accuracy", "down"] }),
-  );
-}
-
-function Progress({ step }) {
-  const { progress } = step;
-  if (progress.error) return h(Box, { color: "fg.error", whiteSpace: "pre-wrap" }, progress.error);
-  const words = [
-    progress.epoch && `epoch ${progress.epoch}${progress.epochs ? ` of ${progress.epochs}` : ""}`,
-    progress.titles_per_second && `${Math.round(progress.titles_per_second).toLocaleString("en-US")} titles/s`,
-    progress.seconds_left && `${duration(progress.seconds_left)} left`,
-  ];
-  return h(Muted, null, words.filter(Boolean).join(", "));
-}
-
-function Steps({ data }) {
-  const made = (step) =>
-    step.state === "already there" && step.by
-      ? h(Muted, null, `on ${moment(step.at)} by `, h(To, { to: runTab(step.by), fontSize: "sm" }, step.by))
-      : Object.keys(step.progress).length
-        ? h(Progress, { step })
-        : step.at
-          ? h(Muted, null, moment(step.at))
-          : null;
-  return h(
-    Section,
-    { title: "Plan" },
-    h(Rows, {
-      label: "Plan",
-      rows: data.steps,
-      rowKey: (step) => `${step.stage} ${step.key}`,
-      columns: [
-        { key: "stage", title: "Stage", cell: (step) => step.stage },
-        {
-          key: "name",
-          title: "What",
-          cell: (step) =>
-            h(
-              Box,
-              { minW: "160px", wordBreak: "break-word" },
-              step.name,
-              h(
-                Muted,
-                { display: "block", fontFamily: "mono", fontSize: "xs", title: step.key },
-                step.key.slice(0, 12),
-              ),
-            ),
-        },
-        { key: "state", title: "State", cell: (step) => h(State, { of: step.state }) },
-        {
-          key: "seconds",
-          title: "Took",
-          numeric: true,
-          cell: (step) => duration(step.seconds) || "–",
-          props: { whiteSpace: "nowrap" },
-        },
-        {
-          key: "estimate",
-          title: "Estimate",
-          numeric: true,
-          cell: (step) => duration(step.estimate) || "–",
-          props: { whiteSpace: "nowrap" },
-        },
-        { key: "made", title: "Made", cell: (step) => h(Box, { minW: "180px" }, made(step)) },
-      ],
+    { title: "Leaderboard", beside: compare },
+    h(Leaderboard, {
+      rows: data.rows,
+      columns: RUN_COLUMNS,
+      linked: new Set(),
+      order: ["balanced_accuracy", "down"],
     }),
   );
 }
+
+/**
+ * What a running or failed step last reported.
+ * @param {{step: Step}} props
+ */
+function Progress({ step: { progress } }) {
+  if (progress.error) return h(Box, { color: "fg.error", whiteSpace: "pre-wrap" }, progress.error);
+  const parts = [
+    progress.epoch && `epoch ${progress.epoch}${progress.epochs ? ` of ${progress.epochs}` : ""}`,
+    progress.titles_per_second && `${formatNumber(Math.round(progress.titles_per_second))} titles/s`,
+    progress.seconds_left && `${duration(progress.seconds_left)} left`,
+  ];
+  return h(Muted, null, parts.filter(Boolean).join(", "));
+}
+
+/** @param {{step: Step}} props */
+function Made({ step }) {
+  if (step.state === "already there" && step.by) {
+    return h(
+      Muted,
+      null,
+      `on ${formatDateTime(step.at)} by `,
+      h(AppLink, { to: runTab(step.by), fontSize: "sm" }, step.by),
+    );
+  }
+  if (Object.keys(step.progress).length) return h(Progress, { step });
+  return step.at ? h(Muted, null, formatDateTime(step.at)) : null;
+}
+
+/** @type {import("./parts.js").Column<Step>[]} */
+const STEP_COLUMNS = [
+  { key: "stage", title: "Stage", cell: (step) => step.stage },
+  {
+    key: "name",
+    title: "Step",
+    cell: (step) =>
+      h(
+        Box,
+        { minW: "160px", wordBreak: "break-word" },
+        step.name,
+        h(Muted, { display: "block", fontFamily: "mono", fontSize: "xs", title: step.key }, step.key.slice(0, 12)),
+      ),
+  },
+  { key: "state", title: "State", cell: (step) => h(StateBadge, { of: step.state }) },
+  {
+    key: "seconds",
+    title: "Duration",
+    numeric: true,
+    cell: (step) => duration(step.seconds) || "–",
+    props: { whiteSpace: "nowrap" },
+  },
+  {
+    key: "estimate",
+    title: "Estimate",
+    numeric: true,
+    cell: (step) => duration(step.estimate) || "–",
+    props: { whiteSpace: "nowrap" },
+  },
+  { key: "made", title: "Computed", cell: (step) => h(Box, { minW: "180px" }, h(Made, { step })) },
+];
+
+/** @param {Props} props */
+const Steps = ({ data: { steps } }) =>
+  h(
+    Section,
+    { title: "Plan" },
+    table({ label: "Plan", rows: steps, rowKey: (step) => `${step.stage} ${step.key}`, columns: STEP_COLUMNS }),
+  );

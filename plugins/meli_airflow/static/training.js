@@ -1,84 +1,108 @@
-// The tab on a training task: its learning curves, live while it trains.
-import { duration, h, moment, number, runTab, share, UI, useAnswer } from "./base.js";
+// The tab on a training task: its learning curves, updated while it trains.
+import { formatDateTime, h, runTab, UI } from "./airflow.js";
 import { Chart, COLOURS } from "./chart.js";
-import { Failure, Figure, Loading, Muted, Note, Nothing, Panel, Rows, State, To } from "./parts.js";
+import { duration, formatDecimal, formatNumber } from "./format.js";
+import {
+  AppLink,
+  EmptyState,
+  LabeledValue,
+  LoadError,
+  Loading,
+  Muted,
+  Note,
+  Panel,
+  ProgressBar,
+  StateBadge,
+  Tab,
+  table,
+} from "./parts.js";
+import { useServer } from "./server.js";
+
+/** @typedef {import("../types/responses").Training} TrainingResponse */
+/** @typedef {import("../types/responses").Epoch} Epoch */
+/** @typedef {{data: TrainingResponse}} Props */
 
 const { Box, Flex, Heading, SimpleGrid } = UI;
 const SECONDS = 2;
-const TRAINS = new Set(["train_mlp", "train_cnn"]);
-const ENDED = new Set(["success", "failed", "upstream_failed", "skipped", "removed"]);
+const TRAINING_TASKS = new Set(["train_mlp", "train_cnn"]);
+const FINISHED_TASK = new Set(["success", "failed", "upstream_failed", "skipped", "removed"]);
+/** @type {Record<string, string>} */
+const BEFORE_TRAINING = {
+  queued: "The task is queued for a worker.",
+  scheduled: "The task is waiting for a slot in the pool gpu.",
+  running: "The task is fetching its titles and vectors. The first values appear within seconds.",
+  up_for_retry: "The task failed and will be retried shortly.",
+};
 
+/** @param {{dagId: string, runId: string, taskId: string, mapIndex?: string | number}} props as Airflow passes them */
 export function TaskTab({ dagId, runId, taskId, mapIndex }) {
-  if (dagId !== "meli_training" || !TRAINS.has(taskId)) {
+  if (dagId !== "meli_training" || !TRAINING_TASKS.has(taskId)) {
     return h(
-      Box,
-      { p: 4 },
+      Tab,
+      null,
       h(
-        Nothing,
-        { title: "This task trains nothing" },
+        EmptyState,
+        { title: "This task has no training curves" },
         "Learning curves are on the tasks train_mlp and train_cnn of ",
-        h(To, { to: "/dags/meli_training" }, "meli_training"),
+        h(AppLink, { to: "/dags/meli_training" }, "meli_training"),
         ".",
       ),
     );
   }
   if (mapIndex === undefined || Number(mapIndex) < 0) {
     return h(
-      Box,
-      { p: 4 },
-      h(Nothing, { title: "One training a set" }, "Choose one of the mapped tasks: each has curves of its own."),
+      Tab,
+      null,
+      h(EmptyState, { title: "Each set has its own curves" }, "Choose one of the mapped tasks to see its curves."),
     );
   }
-  return h(Training, { runId, taskId, mapIndex });
+  return h(Training, { runId, taskId, mapIndex: String(mapIndex) });
 }
 
+/** @param {{runId: string, taskId: string, mapIndex: string}} props */
 function Training({ runId, taskId, mapIndex }) {
-  const asked = new URLSearchParams({ run_id: runId, task_id: taskId, map_index: mapIndex });
-  const { data, error, again } = useAnswer(`training?${asked}`, ({ task, state }) =>
-    ENDED.has(task.state) && state !== "running" ? 0 : SECONDS,
+  const query = new URLSearchParams({ run_id: runId, task_id: taskId, map_index: mapIndex });
+  /** @type {import("./server.js").Loaded<TrainingResponse>} */
+  const { data, error, reload } = useServer(`training?${query}`, ({ task, state }) =>
+    FINISHED_TASK.has(task.state ?? "") && state !== "running" ? 0 : SECONDS,
   );
-  if (data === undefined) return h(Box, { p: 4 }, error ? h(Failure, { error, again }) : h(Loading, { lines: 8 }));
+  if (data === undefined) return h(Tab, null, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
   return h(
-    Box,
-    { p: 4, maxW: "1600px", "data-testid": "meli-training", "data-state": data.state },
-    error ? h(Failure, { error, again }) : null,
-    h(Now, { data }),
+    Tab,
+    { "data-testid": "meli-training", "data-state": data.state },
+    error ? h(LoadError, { error, reload }) : null,
+    !data.set || data.state === "waiting" ? h(NotStarted, { data }) : h(Status, { data }),
     h(Curves, { data }),
-    h(Numbers, { data }),
+    h(Epochs, { data }),
   );
 }
 
-/** Where the training is, in words. */
-function Now({ data }) {
-  if (!data.set || data.state === "waiting") {
-    const ended = ENDED.has(data.task.state);
-    const words = {
-      queued: "It is queued: a worker takes it next.",
-      scheduled: "It waits for a place in the pool gpu.",
-      running: "It fetches its titles and vectors; the first figures follow in seconds.",
-      up_for_retry: "It failed and is tried again shortly.",
-    };
-    return h(
-      Nothing,
-      { title: ended ? "Nothing was trained" : `${data.set || "The set"} does not train yet` },
-      ended
-        ? `The task ended as ${data.task.state}: its log says why.`
-        : (words[data.task.state] ?? "The tasks before it come first."),
-    );
-  }
-  const { progress } = data;
+/** @param {Props} props */
+function NotStarted({ data }) {
+  const state = data.task.state ?? "";
+  return FINISHED_TASK.has(state)
+    ? h(EmptyState, { title: "No training took place" }, `The task ended in state ${state}. Its log has the reason.`)
+    : h(
+        EmptyState,
+        { title: data.set ? `${data.set} has not started training` : "The training has not started" },
+        BEFORE_TRAINING[state] ?? "Earlier tasks have to finish first.",
+      );
+}
+
+/**
+ * How far the training is, or how it ended.
+ * @param {Props} props
+ */
+function Status({ data }) {
   const failed = data.state === "failed";
-  const best = data.epochs.reduce(
-    (most, epoch) => (most && most.validation_balanced_accuracy >= epoch.validation_balanced_accuracy ? most : epoch),
-    undefined,
-  );
-  const shownEpoch = data.state === "done" ? data.epochs.length : (progress.epoch ?? data.epochs.length);
   return h(
     Box,
     { mb: 6 },
-    failed ? h(Note, { status: "error", title: "The training failed" }, data.error || "Its log says why.") : null,
+    failed
+      ? h(Note, { status: "error", title: "The training failed" }, data.error || "The task's log has the reason.")
+      : null,
     failed && data.task.state === "up_for_retry"
-      ? h(Note, { status: "info" }, "It is tried again shortly, from its last checkpoint.")
+      ? h(Note, null, "It will be retried shortly, from its last checkpoint.")
       : null,
     h(
       Panel,
@@ -87,142 +111,147 @@ function Now({ data }) {
         Flex,
         { align: "center", gap: 3, mb: 4, wrap: "wrap" },
         h(Heading, { as: "h2", size: "md" }, data.set),
-        h(State, { of: data.state }),
+        h(StateBadge, { of: data.state }),
         data.hit
           ? h(
               Muted,
               null,
-              "already there: trained on ",
-              moment(data.at),
+              "reused: trained on ",
+              formatDateTime(data.at),
               " by ",
-              h(To, { to: runTab(data.made_by), fontSize: "sm" }, data.made_by),
+              h(AppLink, { to: runTab(data.made_by), fontSize: "sm" }, data.made_by),
             )
           : null,
       ),
-      h(
-        SimpleGrid,
-        { columns: { base: 2, md: 5 }, gap: 4 },
-        h(Figure, { label: "Epoch" }, `${shownEpoch} of ${data.epochs_total}`, h(Bar, { data, progress })),
-        h(
-          Figure,
-          { label: "Best balanced accuracy" },
-          best ? share(best.validation_balanced_accuracy) : "–",
-          best ? h(Muted, { display: "block" }, `validation, epoch ${best.epoch}`) : null,
-        ),
-        data.state === "done"
-          ? h(Figure, { label: "Took" }, duration(data.seconds))
-          : h(
-              Figure,
-              { label: "Time left" },
-              progress.seconds_left === undefined ? "–" : duration(progress.seconds_left),
-            ),
-        data.state === "done"
-          ? h(Figure, { label: "Kept epoch" }, data.kept_epoch ?? "–")
-          : h(Figure, { label: "Titles a second" }, number(Math.round(progress.titles_per_second ?? 0)) || "–"),
-        h(
-          Figure,
-          { label: "Architecture" },
-          data.architecture,
-          h(
-            Muted,
-            { display: "block", fontFamily: "mono", fontSize: "xs", title: data.key },
-            `key ${data.key.slice(0, 12)}`,
-          ),
-        ),
-      ),
+      h(Figures, { data }),
     ),
   );
 }
 
-/** How far it is, of all its steps. */
-function Bar({ data, progress }) {
-  const done =
-    data.state === "done"
-      ? 1
-      : progress.steps
-        ? progress.step / progress.steps
-        : data.epochs.length / (data.epochs_total || 1);
+/**
+ * The epoch with the best validation score, the earlier one of two.
+ * @param {Epoch[]} epochs
+ */
+const bestOf = (epochs) =>
+  epochs.reduce(
+    (/** @type {Epoch | undefined} */ best, epoch) =>
+      best && best.validation_balanced_accuracy >= epoch.validation_balanced_accuracy ? best : epoch,
+    undefined,
+  );
+
+/** @param {Props} props */
+function Figures({ data }) {
+  const { progress, epochs, state, key } = data;
+  const done = state === "done";
+  const best = bestOf(epochs);
+  const epoch = done ? epochs.length : (progress.epoch ?? epochs.length);
   return h(
-    Box,
-    {
-      mt: 2,
-      h: "6px",
-      borderRadius: "full",
-      bg: "bg.emphasized",
-      overflow: "hidden",
-      role: "progressbar",
-      "aria-valuenow": Math.round(done * 100),
-      "aria-valuemin": 0,
-      "aria-valuemax": 100,
-      "aria-label": "Progress of the training",
-    },
-    h(Box, {
-      h: "100%",
-      w: `${Math.min(100, done * 100)}%`,
-      bg: data.state === "failed" ? "failed.solid" : data.state === "done" ? "success.solid" : "running.solid",
-      transition: "width 0.5s",
-    }),
+    SimpleGrid,
+    { columns: { base: 2, md: 5 }, gap: 4 },
+    h(LabeledValue, { label: "Epoch" }, `${epoch} of ${data.epochs_total}`, h(Bar, { data })),
+    h(
+      LabeledValue,
+      { label: "Best balanced accuracy" },
+      best ? formatDecimal(best.validation_balanced_accuracy) : "–",
+      best ? h(Muted, { display: "block" }, `validation, epoch ${best.epoch}`) : null,
+    ),
+    h(
+      LabeledValue,
+      { label: done ? "Duration" : "Time left" },
+      duration(done ? data.seconds : progress.seconds_left) || "–",
+    ),
+    done
+      ? h(LabeledValue, { label: "Epoch used" }, data.kept_epoch ?? "–")
+      : h(LabeledValue, { label: "Titles per second" }, formatNumber(Math.round(progress.titles_per_second ?? 0))),
+    h(
+      LabeledValue,
+      { label: "Architecture" },
+      data.architecture,
+      h(Muted, { display: "block", fontFamily: "mono", fontSize: "xs", title: key }, `key ${key.slice(0, 12)}`),
+    ),
   );
 }
 
+/**
+ * The fraction of its steps that the training has done.
+ * @param {Props} props
+ */
+function Bar({ data: { state, progress, epochs, epochs_total: total } }) {
+  const fraction = progress.steps ? (progress.step ?? 0) / progress.steps : epochs.length / (total || 1);
+  const color = { failed: "failed.solid", done: "success.solid" }[state] ?? "running.solid";
+  return h(ProgressBar, { label: "Training progress", done: state === "done" ? 1 : fraction, color, mt: 2 });
+}
+
+/** @param {Props} props */
 function Curves({ data }) {
-  const of = (key) =>
-    data.epochs.filter((epoch) => Number.isFinite(epoch[key])).map((epoch) => [epoch.epoch, epoch[key]]);
+  /**
+   * @param {"validation_balanced_accuracy" | "validation_loss" | "train_loss"} key
+   * @returns {import("./axis.js").Point[]}
+   */
+  const points = (key) =>
+    data.epochs.filter((epoch) => Number.isFinite(epoch[key])).map((epoch) => [epoch.epoch, Number(epoch[key])]);
   if (data.epochs.length === 0 && data.losses.length === 0) return null;
   const losses = data.losses.filter(([, loss]) => Number.isFinite(loss));
+  const live = losses.length > 0 && data.state !== "done";
+  const [first = "", second = ""] = COLOURS;
+  const perEpoch = { xTitle: "epoch", whole: true, sync: "epochs" };
   return h(
     SimpleGrid,
-    { columns: { base: 1, lg: losses.length && data.state !== "done" ? 3 : 2 }, gap: 6, mb: 6 },
+    { columns: { base: 1, lg: live ? 3 : 2 }, gap: 6, mb: 6 },
     h(Chart, {
       title: "Balanced accuracy",
-      xTitle: "epoch",
-      whole: true,
-      series: [{ label: "validation", colour: COLOURS[0], points: of("validation_balanced_accuracy") }],
+      ...perEpoch,
+      series: [{ label: "validation", colour: first, points: points("validation_balanced_accuracy") }],
     }),
     h(Chart, {
       title: "Loss",
-      xTitle: "epoch",
-      whole: true,
+      ...perEpoch,
       series: [
-        { label: "validation", colour: COLOURS[0], points: of("validation_loss") },
-        { label: "training", colour: COLOURS[1], dashed: true, points: of("train_loss") },
+        { label: "validation", colour: first, points: points("validation_loss") },
+        { label: "training", colour: second, dashed: true, points: points("train_loss") },
       ],
     }),
-    losses.length && data.state !== "done"
+    live
       ? h(Chart, {
           title: "Training loss",
           xTitle: "step",
           whole: true,
-          series: [{ label: "now", colour: COLOURS[1], points: losses }],
+          series: [{ label: "current", colour: second, points: losses }],
         })
       : null,
   );
 }
 
-function Numbers({ data }) {
-  if (data.epochs.length === 0) return null;
-  const figure = (key, title, digits = 4) => ({
+/** @param {Props} props */
+function Epochs({ data: { epochs } }) {
+  if (epochs.length === 0) return null;
+  /**
+   * @param {keyof Epoch} key
+   * @param {string} title
+   * @returns {import("./parts.js").Column<Epoch>}
+   */
+  const column = (key, title, digits = 4) => ({
     key,
     title,
     numeric: true,
-    cell: (epoch) => share(epoch[key], digits),
+    cell: (epoch) => formatDecimal(epoch[key], digits),
   });
-  return h(Rows, {
+  return table({
     label: "Epochs",
-    rows: [...data.epochs].reverse(),
-    rowKey: (epoch) => epoch.epoch,
+    rows: [...epochs].reverse(),
+    rowKey: ({ epoch }) => epoch,
     columns: [
-      { key: "epoch", title: "Epoch", numeric: true, cell: (epoch) => epoch.epoch },
-      figure("validation_balanced_accuracy", "Balanced accuracy"),
-      figure("validation_loss", "Validation loss"),
-      figure("train_loss", "Training loss"),
+      column("epoch", "Epoch", 0),
+      column("validation_balanced_accuracy", "Balanced accuracy"),
+      column("validation_loss", "Validation loss"),
+      column("train_loss", "Training loss"),
       {
         key: "learning_rate",
         title: "Learning rate",
         numeric: true,
-        cell: (epoch) => (epoch.learning_rate === undefined ? "" : Number(epoch.learning_rate).toPrecision(3)),
+        cell: ({ learning_rate: rate }) => (rate === undefined ? "" : Number(rate).toPrecision(3)),
       },
-      figure("seconds", "Seconds", 1),
+      column("seconds", "Seconds", 1),
     ],
   });
 }

@@ -1,0 +1,65 @@
+// What Airflow's own page provides (React, its components, its router), and links and settings inside Airflow.
+import * as format from "./format.js";
+
+/** The globals of Airflow's page. uPlot is among them only once it is loaded. */
+export const globals = /** @type {import("../types/airflow").Globals} */ (/** @type {unknown} */ (globalThis));
+const { React, ChakraUI, ReactRouterDOM } = globals;
+
+export const { useEffect, useRef, useState } = React;
+export const UI = ChakraUI;
+export const Router = ReactRouterDOM;
+export const h = React.createElement;
+
+/**
+ * State kept in the address, so that a page can be linked to and the browser's Back button works.
+ * @returns {[URLSearchParams, (changes: Record<string, string | number | null | undefined>, replace?: boolean) => void]}
+ */
+export function useAddress() {
+  const [params, setParams] = Router.useSearchParams();
+  /** @param {Record<string, string | number | null | undefined>} changes empty values are removed */
+  const set = (changes, replace = false) =>
+    setParams(
+      (before) => {
+        const next = new URLSearchParams(before);
+        for (const [name, value] of Object.entries(changes)) {
+          if (value === undefined || value === null || value === "") next.delete(name);
+          else next.set(name, String(value));
+        }
+        return next;
+      },
+      { replace },
+    );
+  return [params, set];
+}
+
+/** The time zone chosen in Airflow, which stores it as JSON; undefined for the browser's own. */
+function timeZone() {
+  const stored = localStorage.getItem("timezone");
+  if (!stored) return undefined;
+  try {
+    return /** @type {string} */ (JSON.parse(stored));
+  } catch {
+    return stored;
+  }
+}
+
+/**
+ * A date and time in the time zone chosen in Airflow, e.g. "2026-11-21 23:44".
+ * @param {string | null | undefined} iso
+ */
+export const formatDateTime = (iso) => format.formatDateTime(iso, timeZone());
+
+/**
+ * The page of a run.
+ * @param {string} runId
+ */
+export const runPath = (runId, dag = "meli_training") => `/dags/${dag}/runs/${encodeURIComponent(runId)}`;
+
+/**
+ * Our tab on the page of a training run.
+ * @param {string} runId
+ */
+export const runTab = (runId) => `${runPath(runId)}/plugin/meli_run`;
+
+/** States of a DAG run that do not change any more. */
+export const FINISHED = new Set(["success", "failed"]);

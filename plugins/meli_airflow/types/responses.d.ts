@@ -1,0 +1,244 @@
+// The JSON that the pages request: meli_tasks/pages and application.py produce it.
+
+export type Members = Record<string, number>;
+export type Interval = [low: number, high: number];
+type Missing = null | undefined;
+
+/** A model of the leaderboard; scores are null until it is evaluated. */
+export interface ModelRow {
+  id: string;
+  run_id: string;
+  at: string;
+  as_of: string;
+  source: string;
+  set: string;
+  train: string;
+  architecture: string;
+  members: Members;
+  state: string;
+  champion: boolean;
+  /** The champion at that time, evaluated beside the run's own models. */
+  guest: boolean;
+  balanced_accuracy: number | null;
+  interval: Interval | null;
+  accuracy: number | null;
+  top5: number | null;
+  macro_f1: number | null;
+  milliseconds_p95: number | null;
+  megabytes: number | null;
+}
+
+export interface RunCounts {
+  all: number;
+  matching: number;
+  shown: number;
+  most: number;
+}
+
+export interface Champion {
+  set: string;
+  train: string;
+  balanced_accuracy: number;
+  interval: Interval;
+  since: string;
+  decision: number;
+  action: string;
+  by: string;
+  reason: string;
+  kept: number;
+  run_id: string;
+  as_of: string;
+  fingerprint: string;
+  source: string;
+  rows: number | Missing;
+  categories: number | Missing;
+  members: Members;
+}
+
+export interface Models {
+  champion: Champion | null;
+  rows: ModelRow[];
+  runs: RunCounts;
+  sets: string[];
+  in_airflow: string[];
+}
+
+export interface MlflowChampion {
+  version?: string;
+  url?: string;
+  note?: string;
+}
+
+export interface Gate {
+  name: string;
+  seen: number | Missing;
+  limit: number | Missing;
+  passed: boolean;
+  detail: string;
+}
+
+export interface Decision {
+  number: number;
+  at: string;
+  action: string;
+  set: string;
+  balanced_accuracy: number | null;
+  gain: number | Missing;
+  probability: number | Missing;
+  gates: Gate[];
+  reason: string;
+  by: string;
+  run_id: string;
+}
+
+export interface Decisions {
+  all: number;
+  decisions: Decision[];
+  in_airflow: string[];
+}
+
+export interface Epoch {
+  epoch: number;
+  validation_balanced_accuracy: number;
+  validation_loss?: number | null;
+  train_loss?: number | null;
+  learning_rate?: number;
+  seconds?: number;
+}
+
+export interface CategoryRow {
+  category: string;
+  left: number | null;
+  right: number | null;
+  left_titles: number;
+  right_titles: number;
+  /** Null if only one side was evaluated on the category. */
+  difference: number | null;
+}
+
+export interface Parameter {
+  name: string;
+  left: unknown;
+  right: unknown;
+  differs: boolean;
+}
+
+export interface Comparison {
+  left: ModelRow;
+  right: ModelRow;
+  parameters: Parameter[];
+  curves: { left: Epoch[]; right: Epoch[] };
+  same_titles: boolean;
+  categories: CategoryRow[];
+}
+
+/** What a running step last reported. */
+export interface Progress {
+  epoch?: number;
+  epochs?: number;
+  step?: number;
+  steps?: number;
+  titles_per_second?: number;
+  seconds_left?: number;
+  error?: string;
+}
+
+export interface Step {
+  stage: string;
+  name: string;
+  key: string;
+  state: string;
+  seconds: number | null;
+  estimate?: number | null;
+  at: string;
+  by: string;
+  progress: Progress;
+}
+
+export interface Run {
+  state: string;
+  /** Empty until the task `plan` has written one; then nothing but `state` is there. */
+  plan: string;
+  as_of: string;
+  source: string;
+  sets: string[];
+  nothing_new: string;
+  estimate_seconds: number | Missing;
+  steps: Step[];
+  rows: ModelRow[];
+  measured: boolean;
+  decision: Decision | null;
+}
+
+export interface Training {
+  task: { state?: string };
+  /** Empty until the task's set is known; then nothing but `state` is there. */
+  set: string;
+  state: string;
+  key: string;
+  architecture: string;
+  epochs_total: number;
+  epochs: Epoch[];
+  losses: [step: number, loss: number][];
+  kept_epoch: number | null;
+  seconds: number | null;
+  at: string;
+  made_by: string;
+  /** The model came from an earlier run. */
+  hit: boolean;
+  progress: Progress;
+  error: string;
+}
+
+export interface BackfillDate {
+  date: string;
+  run_id: string;
+  done: boolean;
+  computed: number;
+  cached: number;
+  estimate_seconds: number | null;
+  problem: string;
+}
+
+export interface BackfillReportDate {
+  date: string;
+  state: string;
+  scores: Record<string, { balanced_accuracy: number }>;
+  failed: Record<string, string>;
+}
+
+export interface Backfill {
+  state: string;
+  approval: string;
+  /** The state of each date's run by its id. */
+  runs: Record<string, string>;
+  preview: {
+    at: string;
+    asked: { sets: string[]; source: string; promotion: string; overrides?: Record<string, unknown> };
+    dates: BackfillDate[];
+    warnings: string[];
+    computed: number;
+    cached: number;
+    estimate_seconds: number | null;
+    saved_seconds: number;
+  } | null;
+  report: {
+    state: string;
+    dates: BackfillReportDate[];
+    computed: number;
+    found: number;
+    seconds: number;
+    rejected_by: string;
+  } | null;
+}
+
+export interface Artifact {
+  stage: string;
+  key: string;
+  url: string;
+  params: Record<string, unknown>;
+  inputs: Record<string, unknown>;
+  outputs: Record<string, { bytes: number; sha256: string }>;
+  summary: Record<string, unknown>;
+  about: { at?: string; seconds?: number; run_id?: string; git?: string; versions?: Record<string, string> };
+}
