@@ -90,9 +90,9 @@ def _check_options(titles: list[str], source: Path | None, target: Path | None, 
 
 
 def _check_title(title: str) -> None:
-    from meli_tasks.prediction.files import problem_of
+    from meli_tasks.prediction.titles import cleaned, problem_of
 
-    if problem := problem_of(title):
+    if problem := problem_of(cleaned([title])[0]):
         given = f"{title[:60]!r} and {count(len(title) - 60, 'more character')}" if len(title) > 60 else repr(title)
         raise BadData(f"This title cannot be classified: {problem}. It was {given}.")
 
@@ -198,6 +198,6 @@ def _progress_bar(source: Path, quiet: bool) -> Iterator[Callable[[Progress], No
 
         def report(progress: Progress) -> None:
             rate = f"{count(progress.rows, 'row')}, {progress.rows_per_second:,.0f} rows/s"
-            bars.update(task, completed=progress.share, rate=rate)
+            bars.update(task, completed=progress.fraction, rate=rate)
 
         yield report

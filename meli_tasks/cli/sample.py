@@ -6,15 +6,12 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from meli_tasks.cli.console import Json, print_json
 from meli_tasks.wording import count, duration
-
-if TYPE_CHECKING:
-    from meli_tasks.rowfiles import Chunk
 
 EXAMPLES = (
     "meli sample --output titles.csv.gz",
@@ -54,12 +51,13 @@ def sample(
     """
     from meli_tasks.core.sample.generator import category_names
     from meli_tasks.core.sample.generator import sample as chunks_of
-    from meli_tasks.rowfiles import RowTarget
+    from meli_tasks.rowfiles.rows import TextRows
+    from meli_tasks.rowfiles.writing import RowTarget
 
     started, written = time.monotonic(), 0
     with RowTarget(output) as target:
         for columns in chunks_of(rows, seed, day=day.date() if day else None):
-            chunk = _chunk(columns, target.kind)
+            chunk = TextRows(list(columns), list(columns.values()))
             target.write(chunk)
             written += len(chunk)
             if sys.stderr.isatty() and not as_json:
@@ -81,15 +79,3 @@ def sample(
             f"{output}: {count(written, 'title')} of {count(len(category_names()), 'category')}, seed {seed}, "
             f"in {duration(seconds)}, {written / seconds:,.0f} rows/s"
         )
-
-
-def _chunk(columns: dict[str, list[str]], kind: str) -> Chunk:
-    from meli_tasks.rowfiles import Chunk
-
-    if kind == "parquet":
-        import pyarrow
-
-        return Chunk(batch=pyarrow.RecordBatch.from_pydict(columns), header=list(columns))
-    names = list(columns)
-    rows = [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    return Chunk(given=rows, header=names, all_text=True)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Ingest
-from meli_tasks.rowfiles import AddedKind, Chunk, RowFile, RowTarget, kind_of
+from meli_tasks.prediction.titles import cleaned, problem_of
+from meli_tasks.rowfiles.columns import TITLE, find_column, missing_column, refuse_twins, renamed_twins
+from meli_tasks.rowfiles.kinds import kind_of
+from meli_tasks.rowfiles.reading import RowFile
+from meli_tasks.rowfiles.rows import Rows
+from meli_tasks.rowfiles.writing import AddedKind, RowTarget
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-TITLE = "title"
-# What ingest counts as a bad row in training is one in prediction too.
-LONGEST_TITLE: int = Ingest.model_fields["max_title_characters"].default
-CHUNK_ROWS = 4096
+BATCH_ROWS = 4096
 ADDED: dict[str, AddedKind] = {
     "category": "text",
     "probability": "number",
@@ -30,7 +31,7 @@ ADDED: dict[str, AddedKind] = {
 
 
 class Ranker(Protocol):
-    """What a classifier offers here; `TitleClassifier` is one."""
+    """The part of a classifier that is needed here; `TitleClassifier` is one."""
 
     categories: list[str]
 
@@ -41,33 +42,61 @@ class Ranker(Protocol):
 
 @dataclass
 class Progress:
-    """How far it got. `share` is of the input, 0 to 1; `bad` counts rows without a prediction, by reason."""
+    """How far a prediction has got."""
 
     rows: int = 0
-    share: float = 0.0
+    fraction: float = 0.0
+    """Of the input, 0 to 1."""
     seconds: float = 0.0
     bad: Counter[str] = field(default_factory=Counter)
+    """Rows without a prediction, by reason."""
     renamed: dict[str, str] = field(default_factory=dict)
+    """The output's names of columns that could not keep theirs, by the name in the input."""
 
     @property
     def bad_rows(self) -> int:
-        """Rows that got an empty category."""
-        return sum(self.bad.values())
+        """Rows whose category is empty."""
+        return self.bad.total()
 
     @property
     def rows_per_second(self) -> float:
-        """Rows a second since the start."""
+        """Rows per second since the start."""
         return self.rows / self.seconds if self.seconds else 0.0
 
 
+@dataclass(frozen=True)
+class Predictions:
+    """What is added to each of some rows: the first category, and the ranked ones; empty where there is no title."""
+
+    category: list[str]
+    probability: list[float | None]
+    categories: list[tuple[str, ...]]
+    probabilities: list[tuple[float, ...]]
+
+    @classmethod
+    def none(cls, rows: int) -> Predictions:
+        """For rows of which none is classified."""
+        return cls([""] * rows, [None] * rows, [()] * rows, [()] * rows)
+
+    def columns(self) -> dict[str, Sequence[object]]:
+        """The columns by the names of `ADDED`."""
+        return {
+            "category": self.category,
+            "probability": self.probability,
+            "categories": self.categories,
+            "probabilities": self.probabilities,
+        }
+
+
 def check_files(source: Path, target: Path) -> None:
-    """Look whether both files can be what they are to be, reading no further than the first chunk.
+    """Check whether both files can be used, reading no further than the input's first block.
 
     Raises:
         BadData: what `predict_file` would find wrong at once.
     """
     refuse_same_file(source, target)
-    _need_titles(source, next(RowFile(source, CHUNK_ROWS).chunks()))
+    with RowFile(source) as file:
+        _require_titles(file)
     kind_of(target)
     if target.is_dir() or not target.parent.is_dir():
         raise BadData(
@@ -83,74 +112,91 @@ def predict_file(
     *,
     top: int = 5,
     report: Callable[[Progress], None] = lambda progress: None,
-    chunk_rows: int = CHUNK_ROWS,
+    batch_rows: int = BATCH_ROWS,
 ) -> Progress:
     """Copy a file of rows, adding `category`, `probability`, and the `top` ranked `categories` and `probabilities`.
 
-    Columns of the input that bear these names are kept as `given_<name>`. A row without a usable title gets an empty
-    category. The target appears whole or not at all.
+    Titles are read as training reads them. Columns of the input that have the added names are kept as `given_<name>`.
+    Every row is kept; one that cannot be classified gets an empty category. The target appears whole or not at all.
+
+    Args:
+        classifier: the model.
+        source: CSV, JSON Lines or Parquet, recognised by its content.
+        target: the kind is given by its suffix.
+        top: how many categories to rank.
+        report: called after each batch.
+        batch_rows: rows that are classified and written together.
 
     Raises:
         BadData: the source cannot be read, has no column `title`, or is the target.
         Rejected: the disk is full.
     """
     refuse_same_file(source, target)
-    reader = RowFile(source, chunk_rows)
     progress, started = Progress(), time.monotonic()
-    with RowTarget(target, ADDED) as writer:
-        for position, chunk in enumerate(reader.chunks()):
-            if position == 0:
-                _need_titles(source, chunk)
-            progress.renamed.update(given_names(chunk.columns))
-            writer.write(chunk, predict_chunk(classifier, chunk, top, progress.bad), progress.renamed)
-            progress.rows += len(chunk)
-            progress.share, progress.seconds = reader.share, time.monotonic() - started
+    with RowFile(source) as file, RowTarget(target, ADDED) as writer:
+        _require_titles(file)
+        twins = {} if file.keyed else renamed_twins(file.names)
+        for rows, problems in _batches(file, batch_rows):
+            given = given_names(rows.names)
+            progress.renamed.update({**twins, **given})
+            place = find_column(rows.names, TITLE, exact_first=file.keyed)
+            titles = [None] * len(rows) if place is None else rows.texts(place)
+            writer.write(rows, predict_titles(classifier, titles, problems, top, progress.bad).columns(), given)
+            progress.rows += len(rows)
+            progress.fraction, progress.seconds = file.fraction_read(), time.monotonic() - started
             report(progress)
-    progress.seconds = time.monotonic() - started
+    progress.fraction, progress.seconds = 1.0, time.monotonic() - started
     return progress
 
 
-def predict_chunk(classifier: Ranker, chunk: Chunk, top: int, bad: Counter[str]) -> dict[str, list[Any]]:
-    """The added columns of a chunk; rows without a usable title are counted in `bad`."""
-    titles = chunk.column(TITLE)
-    problems = [chunk.problems.get(row) or problem_of(title) for row, title in enumerate(titles)]
-    bad.update(problem for problem in problems if problem)
-    good = [row for row, problem in enumerate(problems) if not problem]
-    added: dict[str, list[Any]] = {
-        "category": [""] * len(chunk),
-        "probability": [None] * len(chunk),
-        "categories": [()] * len(chunk),
-        "probabilities": [()] * len(chunk),
-    }
-    if good:
-        indices, probabilities = classifier.rank([titles[row] for row in good], min(top, len(classifier.categories)))
-        names = [tuple(classifier.categories[index] for index in ranked) for ranked in indices.tolist()]
-        shares = probabilities.astype("float64").round(6).tolist()
-        for row, ranked_names, ranked_shares in zip(good, names, shares, strict=True):
-            added["categories"][row] = ranked_names
-            added["probabilities"][row] = tuple(ranked_shares)
-            added["category"][row] = ranked_names[0]
-            added["probability"][row] = ranked_shares[0]
-    return added
+def predict_titles(
+    classifier: Ranker, titles: Sequence[str | None], problems: dict[int, str], top: int, bad: Counter[str]
+) -> Predictions:
+    """The predictions for some rows.
+
+    Args:
+        classifier: the model.
+        titles: one per row.
+        problems: why rows could not be read, by position.
+        top: how many categories to rank.
+        bad: counts the rows that are not classified, by reason.
+    """
+    clean = cleaned(titles)
+    reasons = list(map(problem_of, clean))
+    for row, reason in problems.items():
+        reasons[row] = reason
+    bad.update(filter(None, reasons))
+    good = [row for row, reason in enumerate(reasons) if not reason]
+    found = Predictions.none(len(clean))
+    if not good:
+        return found
+    indices, probabilities = classifier.rank([clean[row] for row in good], min(top, len(classifier.categories)))
+    names = [tuple(classifier.categories[index] for index in ranked) for ranked in indices.tolist()]
+    rounded = probabilities.astype("float64").round(6).tolist()
+    for row, ranked_names, ranked_probabilities in zip(good, names, rounded, strict=True):
+        found.categories[row] = ranked_names
+        found.probabilities[row] = tuple(ranked_probabilities)
+        found.category[row] = ranked_names[0]
+        found.probability[row] = ranked_probabilities[0]
+    return found
 
 
-def problem_of(title: object) -> str:
-    """Why this cannot be classified, or "" when it can."""
-    if title is None or title == "":
-        return "no title"
-    if not isinstance(title, str):
-        return "a title that is not text"
-    if not title.strip():
-        return "no title"
-    if len(title) > LONGEST_TITLE:
-        return f"a title longer than {LONGEST_TITLE:,} characters"
-    return ""
+def _batches(file: RowFile, batch_rows: int) -> Iterator[tuple[Rows, dict[int, str]]]:
+    """The file's rows, bad ones in their places, and why those could not be read, by position; one batch at least."""
+    for number, chunk in enumerate(file.chunks()):
+        rows, problems = chunk.whole()
+        if number and not len(rows):
+            continue
+        for start in range(0, max(len(rows), 1), batch_rows):
+            stop = min(start + batch_rows, len(rows))
+            here = {at - start: reason for at, reason in problems.items() if start <= at < stop} if problems else {}
+            yield rows.slice(start, stop), here
 
 
 def given_names(columns: Sequence[str]) -> dict[str, str]:
     """New names for the input's columns that would collide with the added ones."""
     renamed = {}
-    for name in set(columns) & set(ADDED):
+    for name in sorted(set(columns) & set(ADDED)):
         new = f"given_{name}"
         while new in columns:
             new = f"given_{new}"
@@ -169,10 +215,10 @@ def refuse_same_file(source: Path, target: Path) -> None:
         raise BadData(f"Input and output are the same file, {source}. Give the output another name.")
 
 
-def _need_titles(source: Path, chunk: Chunk) -> None:
-    if TITLE in chunk.columns or (chunk.header is None and not len(chunk)):
-        return
-    if chunk.header is None and len(chunk.problems) == len(chunk):
-        raise BadData(f"{source}: none of its first {len(chunk):,} lines is a JSON object. JSON Lines has one a line.")
-    seen = ", ".join(map(repr, chunk.columns)) or "none"
-    raise BadData(f"{source} has no column {TITLE!r}; its columns: {seen}. Rename the one that holds the titles.")
+def _require_titles(file: RowFile) -> None:
+    if file.keyed and not file.names:
+        raise BadData(f"{file.name}: none of its first lines is a JSON object. JSON Lines has one object per line.")
+    if not file.keyed:
+        refuse_twins(file.name, file.names, TITLE)
+    if find_column(file.names, TITLE) is None:
+        raise BadData(missing_column(file.name, TITLE, file.names))

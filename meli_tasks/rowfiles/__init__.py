@@ -1,11 +1,5 @@
-"""Files of rows, read and written a chunk at a time: CSV, JSON Lines and Parquet, by suffix, gzipped or not.
+"""Files of rows in CSV, JSON Lines and Parquet, gzipped or not, read and written a chunk at a time.
 
-A file of any length passes through in the memory of one chunk. No row is dropped: one that cannot be read comes out
-whole, and `Chunk.problems` names it.
+The one reader behind both training (`stages.listings`) and prediction (`prediction.files`): a title that one of them
+reads, the other reads too. No row is dropped: one that cannot be read is a `BadRow` of its chunk, with the reason.
 """
-
-from meli_tasks.rowfiles.chunk import Chunk, Row, kind_of
-from meli_tasks.rowfiles.reading import RowFile
-from meli_tasks.rowfiles.writing import AddedKind, RowTarget
-
-__all__ = ["AddedKind", "Chunk", "Row", "RowFile", "RowTarget", "kind_of"]

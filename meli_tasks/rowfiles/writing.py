@@ -1,4 +1,4 @@
-"""Writing a file of rows: under a temporary name beside the target, renamed when all is written."""
+"""Writing a file of rows: to a temporary name beside the target, renamed when everything is written."""
 
 from __future__ import annotations
 
@@ -12,30 +12,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, Self
 
 from meli_tasks.core.errors import BadData, Rejected
-from meli_tasks.rowfiles.chunk import Chunk, Row, kind_of
+from meli_tasks.rowfiles.kinds import kind_of
+from meli_tasks.rowfiles.rows import Rows, as_cell, json_text
+from meli_tasks.rowfiles.text import has_foreign_bytes, printable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 # Rows that a Parquet row group gathers: enough to compress well, few enough to hold in memory.
 GROUP_ROWS = 65_536
-JOIN = " | "
 
-Columns = Mapping[str, Sequence[Any]]
+AddedColumns = Mapping[str, Sequence[object]]
 AddedKind = Literal["text", "number", "texts", "numbers"]
 
 
 class _Format(Protocol):
-    def write(self, chunk: Chunk, renamed: dict[str, str], added: Columns) -> None: ...
+    def write(self, rows: Rows, renamed: Mapping[str, str], added: AddedColumns) -> None: ...
 
     def close(self) -> None: ...
 
 
 class RowTarget:
-    """A file to write once. A context manager: leaving it normally renames, leaving it by an error leaves nothing."""
+    """A file to write once. A context manager: leaving it normally renames the file, an error leaves nothing behind."""
 
     def __init__(self, path: Path, added: Mapping[str, AddedKind] | None = None) -> None:
-        """`added`: columns that come on top of the chunks' own, and what they hold."""
+        """Name the target; `added` lists columns that come after the rows' own, and what they hold."""
         self.path = path
         self.added = dict(added or {})
         self.kind, self.gzipped = kind_of(path)
@@ -51,7 +56,7 @@ class RowTarget:
             raise BadData(f"{self.path} cannot be written: there is no folder {self.path.parent}.") from None
         except IsADirectoryError:
             raise BadData(f"{self.path} is a folder; a file is needed.") from None
-        except (PermissionError, OSError) as error:
+        except OSError as error:
             raise BadData(f"{self.path} cannot be written: {error.strerror}.") from None
         if self.kind == "parquet":
             self._format = _Parquet(self.path, raw, self.added)
@@ -59,15 +64,15 @@ class RowTarget:
             self._format = (_Csv if self.kind == "csv" else _JsonLines)(self.path, raw, self.gzipped)
         return self
 
-    def write(self, chunk: Chunk, added: Columns | None = None, renamed: dict[str, str] | None = None) -> None:
-        """Write a chunk's columns, those in `renamed` under another name, then the added ones.
+    def write(self, rows: Rows, added: AddedColumns | None = None, renamed: Mapping[str, str] | None = None) -> None:
+        """Write rows: their own columns, those in `renamed` under another name, then the added ones.
 
         Raises:
-            BadData: a row brings a column that the first chunk did not have, and the format needs to know them all.
+            BadData: a row has a column that the first rows did not have, and the format must list all at its beginning.
             Rejected: the disk is full.
         """
         try:
-            self._format.write(chunk, renamed or {}, added or {})
+            self._format.write(rows, renamed or {}, added or {})
         except OSError as error:
             raise self._explained(error) from None
 
@@ -91,76 +96,84 @@ class RowTarget:
 
 
 class _Text:
-    def __init__(self, path: Path, raw: io.BufferedWriter, gzipped: bool) -> None:
+    def __init__(self, path: Path, raw: BinaryIO, gzipped: bool) -> None:
         self.path = path
         self._raw = raw
-        binary: Any = gzip.GzipFile("", "wb", 6, raw, mtime=0) if gzipped else raw
-        self.text = io.TextIOWrapper(binary, encoding="utf-8", newline="")
+        self._binary = gzip.GzipFile("", "wb", 6, raw, mtime=0) if gzipped else raw
+
+    def put(self, text: str) -> None:
+        self._binary.write(text.encode())
 
     def close(self) -> None:
         try:
-            self.text.close()
+            self._binary.close()
         finally:
             self._raw.close()
 
 
 class _JsonLines(_Text):
-    def write(self, chunk: Chunk, renamed: dict[str, str], added: Columns) -> None:
-        dump = json.JSONEncoder(ensure_ascii=False, default=str).encode
-        for row, values in zip(chunk.rows, _by_row(added, len(chunk)), strict=True):
-            own = {renamed.get(name, name): value for name, value in row.items()} if renamed else row
-            self.text.write(dump(own | values) + "\n")
+    def write(self, rows: Rows, renamed: Mapping[str, str], added: AddedColumns) -> None:
+        lines = []
+        more: Iterable[tuple[object, ...]] = zip(*added.values(), strict=True) if added else repeat((), len(rows))
+        for row, values in zip(rows.objects(), more, strict=True):
+            own = {renamed.get(name, name): value for name, value in row.items()}
+            lines.append(json_text({**own, **dict(zip(added, values, strict=True))}) + "\n")
+        try:
+            self.put("".join(lines))
+        except UnicodeEncodeError:
+            self.put("".join(_utf8_line(line) if has_foreign_bytes(line) else line for line in lines))
 
 
 class _Csv(_Text):
-    columns: list[str] | None = None
+    columns: Sequence[str] | None = None
 
-    def write(self, chunk: Chunk, renamed: dict[str, str], added: Columns) -> None:
-        writer = csv.writer(self.text, lineterminator="\n")
+    def write(self, rows: Rows, renamed: Mapping[str, str], added: AddedColumns) -> None:
         if self.columns is None:
-            self.columns = chunk.columns
-            writer.writerow([renamed.get(name, name) for name in self.columns] + list(added))
-        refuse_new_columns(self.path, chunk, self.columns)
-        columns = self.columns
-        # Rows of a CSV file are text already, in the header's order.
-        own: Iterable[Iterable[Any]] = (row.values() for row in chunk.rows)
-        if not chunk.all_text:
-            own = ([as_text(row.get(name)) for name in columns] for row in chunk.rows)
-        extra: Iterable[Sequence[str]] = zip(*(map(as_text, values) for values in added.values()), strict=True)
-        if not added:
-            extra = repeat((), len(chunk))
-        writer.writerows([*cells, *more] for cells, more in zip(own, extra, strict=True))
+            self.columns = rows.names
+            self._write_rows([[renamed.get(name, name) for name in self.columns] + list(added)])
+        refuse_new_columns(self.path, rows, self.columns)
+        own = dict(zip(rows.names, rows.cells(), strict=True))
+        # A later row of JSON Lines may lack a column that the first ones had.
+        columns: list[Sequence[str]] = [own.get(name, [""] * len(rows)) for name in self.columns]
+        columns += [list(map(as_cell, values)) for values in added.values()]
+        self._write_rows(list(zip(*columns, strict=True)))
+
+    def _write_rows(self, rows: Sequence[Sequence[str]]) -> None:
+        text = _csv_of(rows)
+        if "\r" in text:
+            # Python 3.11 leaves a carriage return unquoted, and readers take it for a line end.
+            text = "".join(_csv_of([row], quote_all=any("\r" in cell for cell in row)) for row in rows)
+        try:
+            self.put(text)
+        except UnicodeEncodeError:
+            self.put(printable(text))
 
 
 class _Parquet:
     """Parquet to Parquet keeps the types; from other files each column is text."""
 
-    def __init__(self, path: Path, raw: io.BufferedWriter, added: Mapping[str, AddedKind]) -> None:
+    def __init__(self, path: Path, raw: BinaryIO, added: Mapping[str, AddedKind]) -> None:
         self.path = path
         self._raw = raw
         self._added = added
-        self._writer: Any = None
-        self._waiting: list[Any] = []
-        self._columns: list[str] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.Table] = []
+        self._columns: Sequence[str] = []
 
-    def write(self, chunk: Chunk, renamed: dict[str, str], added: Columns) -> None:
-        import pyarrow
+    def write(self, rows: Rows, renamed: Mapping[str, str], added: AddedColumns) -> None:
+        import pyarrow as pa
 
         if self._writer is None:
-            self._columns = chunk.columns
-        if chunk.batch is not None:
-            table = pyarrow.Table.from_batches([chunk.batch])
-        else:
-            refuse_new_columns(self.path, chunk, self._columns)
-            texts = {name: [None if v is None else as_text(v) for v in chunk.column(name)] for name in self._columns}
-            table = pyarrow.table({name: pyarrow.array(values, pyarrow.string()) for name, values in texts.items()})
+            self._columns = rows.names
+        refuse_new_columns(self.path, rows, self._columns)
+        table = rows.table(self._columns)
         table = table.rename_columns([renamed.get(name, name) for name in table.column_names])
         for name, values in added.items():
-            table = table.append_column(name, pyarrow.array(values, _arrow_type(self._added[name])))
+            table = table.append_column(name, pa.array(values, _arrow_type(self._added[name])))
         if self._writer is None:
             self._open(table.schema)
         self._waiting.append(table)
-        if sum(len(t) for t in self._waiting) >= GROUP_ROWS:
+        if sum(map(len, self._waiting)) >= GROUP_ROWS:
             self._flush()
 
     def close(self) -> None:
@@ -171,28 +184,26 @@ class _Parquet:
         finally:
             self._raw.close()
 
-    def _open(self, schema: Any) -> None:
-        import pyarrow.parquet
+    def _open(self, schema: pa.Schema) -> None:
+        import pyarrow.parquet as pq
 
-        self._writer = pyarrow.parquet.ParquetWriter(self._raw, schema, compression="zstd")
+        self._writer = pq.ParquetWriter(self._raw, schema, compression="zstd")
 
     def _flush(self) -> None:
-        import pyarrow
+        import pyarrow as pa
 
-        if self._waiting:
-            self._writer.write_table(pyarrow.concat_tables(self._waiting))
+        if self._waiting and self._writer is not None:
+            self._writer.write_table(pa.concat_tables(self._waiting))
             self._waiting = []
 
 
-def refuse_new_columns(path: Path, chunk: Chunk, columns: list[str]) -> None:
-    """Refuse a JSON Lines row with a column that the header, written already, lacks.
+def refuse_new_columns(path: Path, rows: Rows, columns: Sequence[str]) -> None:
+    """Refuse rows of JSON Lines with a column that the output's header, already written, lacks.
 
     Raises:
         BadData: there is one; JSON Lines can take it.
     """
-    if chunk.header is not None:
-        return
-    new = [name for name in chunk.columns if name not in columns]
+    new = [] if rows.fixed_columns else [name for name in rows.names if name not in columns]
     if new:
         raise BadData(
             f"{path} lists its columns at its beginning ({', '.join(columns)}), and a later row brings "
@@ -200,28 +211,28 @@ def refuse_new_columns(path: Path, chunk: Chunk, columns: list[str]) -> None:
         )
 
 
-def as_text(value: Any) -> str:
-    """A value as it stands in a CSV cell: lists of the prediction joined, other structures as JSON."""
+def _utf8_line(line: str) -> str:
+    """A line of JSON Lines, the foreign bytes in its texts written out."""
+    return json_text(_printable_values(json.loads(line))) + "\n"
+
+
+def _printable_values(value: object) -> object:
     if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, tuple):
-        return JOIN.join(map(str, value))
-    if isinstance(value, dict | list | bool):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
+        return printable(value)
+    if isinstance(value, dict):
+        return {printable(name): _printable_values(item) for name, item in value.items()}
+    return list(map(_printable_values, value)) if isinstance(value, list) else value
 
 
-def _by_row(added: Columns, length: int) -> Sequence[Row]:
-    if not added:
-        return [{}] * length
-    return [dict(zip(added, values, strict=True)) for values in zip(*added.values(), strict=True)]
+def _csv_of(rows: Iterable[Sequence[str]], quote_all: bool = False) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL).writerows(rows)
+    return text.getvalue()
 
 
-def _arrow_type(kind: AddedKind) -> Any:
-    import pyarrow
+def _arrow_type(kind: AddedKind) -> pa.DataType:
+    import pyarrow as pa
 
-    text, number = pyarrow.string(), pyarrow.float32()
-    types = {"text": text, "number": number, "texts": pyarrow.list_(text), "numbers": pyarrow.list_(number)}
+    text, number = pa.string(), pa.float32()
+    types = {"text": text, "number": number, "texts": pa.list_(text), "numbers": pa.list_(number)}
     return types[kind]

@@ -248,10 +248,11 @@ def test_rollback_puts_the_one_before_back(outcome: Any, place: Path) -> None:
 
 @pytest.mark.parametrize("name", ["s.csv", "s.csv.gz", "s.jsonl.gz", "s.parquet"])
 def test_sample_writes_the_same_titles_into_every_kind(tmp_path: Path, name: str) -> None:
-    from meli_tasks.rowfiles import RowFile
+    from meli_tasks.rowfiles.reading import RowFile
 
     assert document("sample", "--rows", "300", "--seed", "3", "--output", str(tmp_path / name))["rows"] == 300
-    rows = [row for chunk in RowFile(tmp_path / name).chunks() for row in chunk.rows]
+    with RowFile(tmp_path / name) as written:
+        rows = [row for chunk in written.chunks() for row in chunk.rows.objects()]
     here("sample", "--rows", "200", "--seed", "3", "--output", str(tmp_path / "plain.csv"))
     with (tmp_path / "plain.csv").open(newline="", encoding="utf-8") as file:
         assert list(csv.DictReader(file)) == rows[:200]

@@ -281,7 +281,7 @@ def test_chunks_of_lines_do_not_show(tmp_path: Path, out: Path, monkeypatch: pyt
     rows = [{"title": f'Ñandú "{number}"\n, sillón', "category": "AB"[number % 2]} for number in range(300)]
     source = write(tmp_path, "a.csv", csv_of(rows))
     whole = run(source, out)
-    monkeypatch.setattr("meli_tasks.stages.listings.files._BLOCK_BYTES", 97)
-    monkeypatch.setattr("meli_tasks.stages.listings.reading._START_BYTES", 5)
+    monkeypatch.setattr("meli_tasks.rowfiles.opening._BLOCK_BYTES", 97)
+    monkeypatch.setattr("meli_tasks.rowfiles.reading._START_BYTES", 5)
     assert run(source, out) == whole
     assert [row["title"] for row in listings(out)] == [f'Ñandú "{number}" , sillón' for number in range(300)]

@@ -66,8 +66,8 @@ def test_lines_are_counted_through_blocks_of_every_kind(
     tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Blocks that Arrow reads, and between them some that it leaves alone."""
-    monkeypatch.setattr("meli_tasks.stages.listings.files._BLOCK_BYTES", 300)
-    monkeypatch.setattr("meli_tasks.stages.listings.reading._START_BYTES", 5)
+    monkeypatch.setattr("meli_tasks.rowfiles.opening._BLOCK_BYTES", 300)
+    monkeypatch.setattr("meli_tasks.rowfiles.reading._START_BYTES", 5)
     lines = csv_of([{"title": f"Silla {number}", "category": "AB"[number % 2]} for number in range(200)]).splitlines(
         True
     )
@@ -143,23 +143,23 @@ BAD_FILES = {
     "header only": (b"title,category\n", "a header, but no row"),
     "missing column": (
         b"titulo,category,price\nSilla,CHAIRS,3\n",
-        "no column 'title'. Columns seen: titulo, category, price. Is it 'titulo'?",
+        "no column 'title'. Its columns: titulo, category, price. Is it 'titulo'?",
     ),
-    "no such column at all": (b"a,b\n1,2\n", "no column 'title'. Columns seen: a, b."),
-    "column twice": (b"title,title,category\na,b,c\n", "'title' stands there 2 times"),
+    "no such column at all": (b"a,b\n1,2\n", "no column 'title'. Its columns: a, b."),
+    "column twice": (b"title,title,category\na,b,c\n", "'title' occurs 2 times"),
     "json without the column": (
         b'{"name": "Silla", "categoria": "CHAIRS"}\n',
-        "no column 'title'. Columns seen: name, categoria.",
+        "no column 'title'. Its columns: name, categoria.",
     ),
     "json array": (b'[{"title": "Silla"}]', "one JSON array"),
     "zip": (b"PK\x03\x04" + b"x" * 50, "a zip archive or a spreadsheet"),
     "utf-16": ("title,category\nSilla,CHAIRS\n".encode("utf-16"), "UTF-16"),
-    "picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "this is no text"),
+    "picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "this is not text"),
     "web page": (b"<!DOCTYPE html><html></html>", "a web page"),
     "old mac line ends": (b"title,category\rSilla,CHAIRS\r", "carriage returns alone"),
     "latin-1 header": ("título,categoría\nSilla,CHAIRS\n".encode("latin-1"), "the header is not UTF-8"),
     "damaged parquet": (b"PAR1" + b"x" * 100, "this Parquet file is damaged"),
-    "truncated gzip": (gzip.compress(csv_of(some_rows(3_000)))[:-3_000], "the gzip file ends before its end"),
+    "truncated gzip": (gzip.compress(csv_of(some_rows(3_000)))[:-3_000], "the gzip file is incomplete"),
     "damaged gzip": (gzip.compress(b"title,category\n")[:-8] + b"12345678", "the gzip file is damaged"),
     "gzip of nothing": (gzip.compress(b""), "nothing but blank lines"),
     "parquet of something else": (as_parquet([{"title": "Silla", "category": [1]}]), "holds list<"),

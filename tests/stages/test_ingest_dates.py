@@ -150,13 +150,13 @@ def test_a_time_zone_that_nobody_knows_is_told(tmp_path: Path, out: Path) -> Non
 @pytest.mark.parametrize("form", WRITERS)
 @pytest.mark.parametrize(
     ("column", "hint"),
-    [("created", "Correct date_column: is it 'created_at'?"), ("xyz", "name the one with the date of each title")],
+    [("created", "Correct date_column: is it 'created_at'?"), ("xyz", "name the column with each title's date")],
 )
 def test_a_column_that_is_not_there_is_told(tmp_path: Path, out: Path, form: str, column: str, hint: str) -> None:
     source = write(tmp_path, "a.dat", WRITERS[form](dated_rows("2026-11-21")))
     with pytest.raises(BadData) as caught:
         run(source, out, {**AS_OF, "date_column": column})
-    assert f"a.dat: no column {column!r}. Columns seen: title, category, created_at." in str(caught.value)
+    assert f"a.dat: no column {column!r}. Its columns: title, category, created_at." in str(caught.value)
     assert hint in str(caught.value)
 
 

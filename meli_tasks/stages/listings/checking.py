@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.whitespace import collapse
+from meli_tasks.rowfiles.rows import BadRow
+from meli_tasks.rowfiles.text import excerpt, has_foreign_bytes
 from meli_tasks.stages.listings.dates import of_the_window
-from meli_tasks.stages.listings.rows import DATE, BadRow, Rows, foreign, shown
+from meli_tasks.stages.listings.rows import DATE, ListingRows
 
 _LANGUAGES = {"es": "spanish", "spa": "spanish", "español": "spanish", "pt": "portuguese", "por": "portuguese"}
 _LANGUAGES |= {"pt-br": "portuguese", "português": "portuguese", "espanol": "spanish", "portugues": "portuguese"}
@@ -59,12 +61,12 @@ class _Cleaned(dict[str | None, str | None]):
         return cleaned
 
 
-def _column(rows: Rows, name: str, clean: Callable[[str], str | None]) -> list[str | None]:
+def _column(rows: ListingRows, name: str, clean: Callable[[str], str | None]) -> list[str | None]:
     values = rows.columns.get(name)
     return list(map(_Cleaned(clean).__getitem__, values)) if values else [None] * len(rows.lines)
 
 
-def check(rows: Rows, params: Ingest) -> Checked:
+def check(rows: ListingRows, params: Ingest) -> Checked:
     """Cleans a chunk's rows and sorts out those that are bad and those that `params` does not ask for.
 
     Titles get single spaces and nothing else; languages and label qualities are told in lower case. A row of a day that
@@ -92,7 +94,9 @@ def check(rows: Rows, params: Ingest) -> Checked:
         for index in compress(range(len(titles)), unwanted_here or ()):
             unwanted[reason] += wanted[index]
             wanted[index] = False
-    bad = rows.bad + [BadRow(int(rows.lines[index]), reason, _seen(rows, index)) for index, reason in reasons.items()]
+    bad = [*rows.bad] + [
+        BadRow(int(rows.lines[index]), reason, _seen(rows, index)) for index, reason in reasons.items()
+    ]
     bad.sort(key=lambda row: row.line)
     lines = rows.lines
     if not all(wanted):
@@ -124,14 +128,14 @@ def _reasons(
         found |= {index: "title too long" for index, length in enumerate(lengths) if length > max_characters}
     if min(lengths, default=1) == 0:
         found |= {index: "no title" for index, length in enumerate(lengths) if length == 0}
-    if foreign("\n".join(titles)):
-        found |= {index: "bad encoding" for index, title in enumerate(titles) if foreign(title)}
+    if has_foreign_bytes("\n".join(titles)):
+        found |= {index: "bad encoding" for index, title in enumerate(titles) if has_foreign_bytes(title)}
     for column in (categories, *others):
-        if any(text and foreign(text) for text in set(column)):
-            found |= {index: "bad encoding" for index, text in enumerate(column) if text and foreign(text)}
+        if any(text and has_foreign_bytes(text) for text in set(column)):
+            found |= {index: "bad encoding" for index, text in enumerate(column) if text and has_foreign_bytes(text)}
     return dict(sorted(found.items()))
 
 
-def _seen(rows: Rows, index: int) -> str:
+def _seen(rows: ListingRows, index: int) -> str:
     values = {name: column[index] for name, column in rows.columns.items()}
-    return shown(", ".join(f"{name}={shown(value)}" for name, value in values.items() if value))
+    return excerpt(", ".join(f"{name}={excerpt(value)}" for name, value in values.items() if value))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.stages.listings.rows import DATE, Rows
+from meli_tasks.stages.listings.rows import DATE, ListingRows
 
 Days = NDArray[np.int64]
 """Days counted as `date.toordinal` does, shape (rows,); NO_DATE and UNREADABLE for rows without one."""
@@ -37,7 +37,9 @@ _WITH_ZONE = re.compile(
 )
 
 
-def of_the_window(rows: Rows, since: date | None, until: date | None) -> tuple[Rows, Days, dict[int, str]]:
+def of_the_window(
+    rows: ListingRows, since: date | None, until: date | None
+) -> tuple[ListingRows, Days, dict[int, str]]:
     """The rows from `since` to `until`, both included, and those whose date cannot be told.
 
     Returns the rows, where each stood among all of them, and why some are bad, by their new positions.
@@ -51,7 +53,7 @@ def of_the_window(rows: Rows, since: date | None, until: date | None) -> tuple[R
         columns: dict[str, Sequence[str | None]] = {
             name: list(compress(values, wanted)) for name, values in rows.columns.items()
         }
-        rows = Rows(columns, rows.lines[positions], rows.bad)
+        rows = ListingRows(columns, rows.lines[positions], rows.bad)
         days = days[positions]
     return rows, positions, {index: _REASONS[int(days[index])] for index in np.flatnonzero(days <= 0).tolist()}
 

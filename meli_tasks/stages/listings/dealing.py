@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.text.splits import SPLITS
+from meli_tasks.rowfiles.rows import BadRow
+from meli_tasks.rowfiles.text import excerpt
 from meli_tasks.stages.files.arrow_columns import bytes_of, integers, numbers_of, texts
 from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.listings.quarantine import Quarantine
-from meli_tasks.stages.listings.rows import BadRow, shown
 from meli_tasks.stages.listings.staging import LISTINGS, NO_SPLIT, Staged
 
 _FINGERPRINTED = LISTINGS.names[1:]
@@ -131,7 +132,7 @@ def _listings(
 def _without_unmarked(files: list[Path], table: pa.Table, quarantine: Quarantine) -> pa.Table:
     is_unmarked = pc.equal(table["own_split"], NO_SPLIT)
     for row in table.filter(is_unmarked).select(["title", "file", "line"]).to_pylist():
-        quarantine.add(files[row["file"]].name, [BadRow(row["line"], "no split", shown(f"title={row['title']}"))])
+        quarantine.add(files[row["file"]].name, [BadRow(row["line"], "no split", excerpt(f"title={row['title']}"))])
     return table.filter(pc.invert(is_unmarked))
 
 
@@ -140,6 +141,6 @@ def _without_rare(files: list[Path], table: pa.Table, rare: set[str], quarantine
         return table
     is_rare = pc.is_in(table["category"], value_set=texts(sorted(rare)))
     for row in table.filter(is_rare).select(["title", "category", "file", "line"]).to_pylist():
-        seen = shown(f"title={row['title']}, category={row['category']}")
+        seen = excerpt(f"title={row['title']}, category={row['category']}")
         quarantine.set_aside(files[row["file"]].name, [BadRow(row["line"], "rare category", seen)])
     return table.filter(pc.invert(is_rare))

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.stages.listings.rows import BadRow, encoding_of
+from meli_tasks.rowfiles.rows import BadRow
+from meli_tasks.rowfiles.text import likely_encoding
 
 _EXAMPLES = 3
 
@@ -43,13 +44,13 @@ class Quarantine:
         for row in bad:
             kept = self._examples.setdefault(row.reason, [])
             if len(kept) < _EXAMPLES:
-                kept.append(f"{file} line {row.line}: {row.reason}: {row.seen}")
+                kept.append(f"{file} line {row.line}: {row.reason}: {row.excerpt}")
         self.set_aside(file, bad)
 
     def set_aside(self, file: str, rows: list[BadRow]) -> None:
         """Writes rows down that are not used though nothing is wrong with them; they do not count as bad."""
         for row in rows:
-            record = {"file": file, "line": row.line, "reason": row.reason, "seen": row.seen}
+            record = {"file": file, "line": row.line, "reason": row.reason, "seen": row.excerpt}
             self._zip.write((json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
 
     def refuse(self, rows: int, max_bad_share: float, foreign: list[str]) -> None:
@@ -63,7 +64,7 @@ class Quarantine:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.rows.most_common())
         advice = f"Mend the source, or raise max_bad_share (now {max_bad_share:.1%}) to go on without them."
         if foreign:
-            encoding = encoding_of(foreign)
+            encoding = likely_encoding(foreign)
             advice = f"It looks like {encoding}; convert it: iconv -f {encoding} -t UTF-8 old > new. " + advice
         examples = "\n  ".join(self._some_examples())
         raise BadData(f"{bad:,} of {rows:,} rows ({bad / rows:.1%}) cannot be used: {reasons}.\n  {examples}\n{advice}")

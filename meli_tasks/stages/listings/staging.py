@@ -14,14 +14,14 @@ import pyarrow as pa
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.splits import SPLITS, split_of
+from meli_tasks.rowfiles.reading import RowFile
+from meli_tasks.rowfiles.text import has_foreign_bytes
 from meli_tasks.stages.files.arrow_columns import integers, texts
 from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.hooks import Log
 from meli_tasks.stages.listings.checking import Checked, check
-from meli_tasks.stages.listings.files import open_file
 from meli_tasks.stages.listings.quarantine import Quarantine
-from meli_tasks.stages.listings.reading import read
-from meli_tasks.stages.listings.rows import DATE, Rows, foreign
+from meli_tasks.stages.listings.rows import DATE, ListingRows, read_listings
 
 _TEXTS = ("title", "category", "language", "label_quality", "split")
 LISTINGS = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in _TEXTS)])
@@ -33,7 +33,6 @@ _STAGED = pa.schema([*[field for field in LISTINGS if field.name != "split"], *_
 
 _SECONDS_BETWEEN_REPORTS = 0.5
 _FOREIGN_TEXTS = 1_000
-_SMALLEST_FIELD_LIMIT = 131_072
 
 
 @dataclass
@@ -46,7 +45,7 @@ class Staged:
     groups: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     """Usable rows by category and by the split that the source gives them."""
     unwanted: Counter[str] = field(default_factory=Counter)
-    """Rows that the parameters left out, by parameter."""
+    """ListingRows that the parameters left out, by parameter."""
     foreign: list[str] = field(default_factory=list)
     """Some texts that are not UTF-8, to tell their encoding by."""
 
@@ -62,7 +61,7 @@ class Staged:
             sizes[category] += rows
         return sizes
 
-    def add(self, rows: Rows, checked: Checked) -> None:
+    def add(self, rows: ListingRows, checked: Checked) -> None:
         """Counts a chunk."""
         self.rows += len(rows.lines) + len(rows.bad)
         self.unwanted += checked.unwanted
@@ -71,7 +70,9 @@ class Staged:
         else:
             self.groups.update({(category, None): count for category, count in Counter(checked.categories).items()})
         if len(self.foreign) < _FOREIGN_TEXTS and any(row.reason == "bad encoding" for row in checked.bad):
-            self.foreign += [text for column in rows.columns.values() for text in column if text and foreign(text)]
+            self.foreign += [
+                text for column in rows.columns.values() for text in column if text and has_foreign_bytes(text)
+            ]
 
 
 def stage(files: list[Path], target: Path, params: Ingest, quarantine: Quarantine, log: Log) -> Staged:
@@ -80,13 +81,12 @@ def stage(files: list[Path], target: Path, params: Ingest, quarantine: Quarantin
     Raises BadData when a file as a whole cannot be read.
     """
     staged, started, reported = Staged(files), time.monotonic(), 0.0
-    max_field = max(_SMALLEST_FIELD_LIMIT, 2 * params.max_title_characters)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_stream(sink, _STAGED, options=options) as writer:
         for number, path in enumerate(files):
             before = staged.rows
-            with open_file(path) as file:
-                chunks = prefetch(read(file, max_field, params.date_column))
+            with RowFile(path) as file:
+                chunks = prefetch(read_listings(file, params.date_column))
                 for rows, checked, table in prefetch(_tables(chunks, params, number, before)):
                     quarantine.add(path.name, checked.bad)
                     writer.write_table(table)
@@ -94,7 +94,7 @@ def stage(files: list[Path], target: Path, params: Ingest, quarantine: Quarantin
                     seconds = time.monotonic() - started
                     if seconds - reported >= _SECONDS_BETWEEN_REPORTS:
                         reported = seconds
-                        share = (number + file.share()) / len(files)
+                        share = (number + file.fraction_read()) / len(files)
                         log.progress(
                             rows=staged.rows, share=round(share, 3), rows_per_second=round(staged.rows / seconds)
                         )
@@ -104,8 +104,8 @@ def stage(files: list[Path], target: Path, params: Ingest, quarantine: Quarantin
 
 
 def _tables(
-    chunks: Iterator[Rows], params: Ingest, file: int, first_row: int
-) -> Iterator[tuple[Rows, Checked, pa.Table]]:
+    chunks: Iterator[ListingRows], params: Ingest, file: int, first_row: int
+) -> Iterator[tuple[ListingRows, Checked, pa.Table]]:
     """Each chunk of a file, what of it can be used, and that as it is staged. `first_row`: rows of the files before."""
     for rows in chunks:
         checked = check(rows, params)

@@ -1,13 +1,13 @@
-"""CSV by Arrow, ten times as fast as Python's parser, for blocks of lines in which both are sure to see the same rows.
+"""CSV by Arrow, ten times as fast as Python's parser, for blocks of lines in which both certainly read the same rows.
 
-A block in which a field holds a line end, a row is ragged or blank, a quote stays open, or a byte is no UTF-8 is not
-plain: it is left to `csv_rows`, which knows what to make of it.
+A block in which a field holds a line end, a row is ragged or blank, a quote stays open, or a byte is not UTF-8 is not
+plain: `csv_rows` reads it.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -15,27 +15,32 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 _LINE_END = ord("\n")
-# Parsed behind the last line: a record that swallows it has an open quote.
+# Parsed after the last line: a record that swallows it has an open quote.
 _END = "\x00end of block\x00"
 
 
 def read_plain(
-    block: bytes, delimiter: str, width: int, where: Mapping[str, int], max_field: int
-) -> dict[str, list[str]] | None:
-    """The columns of a block of whole lines, of which each is a row; None when it is not plain.
+    block: bytes, delimiter: str, width: int, places: Sequence[int], longest_field: int
+) -> list[list[str]] | None:
+    """The columns of a block of whole lines, each of which is a row; None if the block is not plain.
 
-    `width`: fields a row has. `where`: the places of the columns that are wanted. `max_field`: characters.
+    Args:
+        block: the lines.
+        delimiter: between the fields.
+        width: fields per row.
+        places: the positions of the columns to return.
+        longest_field: characters.
     """
     letters: NDArray[np.uint8] = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero(letters == _LINE_END)
-    if not len(ends) or ends[-1] != len(block) - 1 or np.diff(ends, prepend=-1).max() > max_field:
+    if not len(ends) or ends[-1] != len(block) - 1 or np.diff(ends, prepend=-1).max() > longest_field:
         return None
     if b"\0" in block or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
         return None
     if b'"' in block and _stays_open(block[ends[-2] + 1 if len(ends) > 1 else 0 :], delimiter):
         return None
     names = [str(place) for place in range(width)]
-    wanted = [names[place] for place in where.values()]
+    wanted = [names[place] for place in places]
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(block),
@@ -47,7 +52,7 @@ def read_plain(
         return None
     if len(table) != len(ends):
         return None
-    return {name: table.column(place).to_pylist() for place, name in enumerate(where)}
+    return [column.to_pylist() for column in table.columns]
 
 
 def _stays_open(line: bytes, delimiter: str) -> bool:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meli_tasks.stages.listings.plain_csv import read_plain
+from meli_tasks.rowfiles.plain_csv import read_plain
 
-PLACES = {"title": 0, "category": 1}
+PLACES = [0, 1]
 
 plain_field = st.text("ab é", max_size=3)
 quoted_field = st.lists(st.sampled_from(["a", '""', ",", "é", " ", "\n"]), max_size=4).map(lambda x: f'"{"".join(x)}"')
@@ -27,16 +27,16 @@ def test_arrow_sees_what_python_sees_or_nothing(lines: list[str], between: str, 
     found = read_plain(text.encode(), ",", 2, PLACES, 1_000)
     if found is not None:
         expected = list(csv.reader(io.StringIO(text, newline="\n")))
-        assert [list(row) for row in zip(found["title"], found["category"], strict=True)] == expected
+        assert [list(row) for row in zip(*found, strict=True)] == expected
 
 
 def test_plain_blocks_are_read() -> None:
     block = 'Sillón,SOFAS,x\r\n"Tv 32"", usada",,\r\n\'a,"b",c"d\r\n'.encode()
-    assert read_plain(block, ",", 3, {"title": 0, "category": 1}, 1_000) == {
-        "title": ["Sillón", 'Tv 32", usada', "'a"],
-        "category": ["SOFAS", "", "b"],
-    }
-    assert read_plain(block.replace(b",", b";"), ";", 3, {"category": 2}, 1_000) == {"category": ["x", "", 'c"d']}
+    assert read_plain(block, ",", 3, [0, 1], 1_000) == [
+        ["Sillón", 'Tv 32", usada', "'a"],
+        ["SOFAS", "", "b"],
+    ]
+    assert read_plain(block.replace(b",", b";"), ";", 3, [2], 1_000) == [["x", "", 'c"d']]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,170 @@
+"""A file as bytes, gzipped or not: gzip is recognised by its first bytes, whatever the file is called."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from meli_tasks.core.errors import BadData
+from meli_tasks.rowfiles.text import decode
+
+_GZIP = b"\x1f\x8b"
+_BLOCK_BYTES = 4 << 20
+# A longer line is no row of a table, and not worth the memory of finding its end.
+_LONGEST_LINE_BYTES = 256 << 20
+
+_NOT_TEXT = (
+    (b"PK\x03\x04", "a zip archive or a spreadsheet", "unpack it, or save the sheet as CSV in UTF-8"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it with unzstd, or compress it with gzip"),
+    (b"BZh", "compressed with bzip2", "unpack it with bunzip2, or compress it with gzip"),
+    (b"\xfd7zXZ", "compressed with xz", "unpack it with unxz, or compress it with gzip"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV in UTF-8"),
+    (b"\xff\xfe", "text in UTF-16", "convert it with iconv -f UTF-16 -t UTF-8"),
+    (b"\xfe\xff", "text in UTF-16", "convert it with iconv -f UTF-16 -t UTF-8"),
+)
+
+
+@dataclass
+class ByteSource:
+    """An open file: `read` returns its bytes, decompressed."""
+
+    name: str
+    raw: BinaryIO
+    stream: BinaryIO
+    size: int
+    read_bytes: int = 0
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most `size`; none at the end of the file.
+
+        Raises:
+            BadData: the gzip file is damaged.
+        """
+        try:
+            block = self.stream.read(size)
+        except EOFError:
+            raise BadData(
+                f"{self.name}: the gzip file is incomplete: it stops after {self.read_bytes:,} bytes of text, as after "
+                "an interrupted download or copy. Get the file again; `gzip -t` checks it."
+            ) from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise BadData(
+                f"{self.name}: the gzip file is damaged after {self.read_bytes:,} bytes of text ({error}). "
+                "Get the file again; `gzip -t` checks it."
+            ) from None
+        self.read_bytes += len(block)
+        return block
+
+    @property
+    def gzipped(self) -> bool:
+        """Whether the bytes are decompressed on the way."""
+        return self.stream is not self.raw
+
+    def seekable(self) -> BinaryIO:
+        """The decompressed file, to read in any order; it is closed with this source.
+
+        Raises:
+            BadData: the gzip file is damaged.
+        """
+        if self.gzipped:
+            unpacked = tempfile.TemporaryFile()  # noqa: SIM115 closed by `close`
+            self.stream.seek(0)
+            try:
+                while block := self.read(_BLOCK_BYTES):
+                    unpacked.write(block)
+            finally:
+                self.stream.close()
+                self.stream = unpacked
+            unpacked.seek(0)
+        return self.stream
+
+    def fraction_read(self) -> float:
+        """How much of the file has been read, from 0 to 1."""
+        return min(self.raw.tell() / self.size, 1.0) if self.size else 1.0
+
+    def close(self) -> None:
+        """Close the file."""
+        self.stream.close()
+        self.raw.close()
+
+
+def open_bytes(path: Path) -> ByteSource:
+    """Open a file for reading.
+
+    Raises:
+        BadData: it is missing, unreadable or empty.
+    """
+    try:
+        raw = path.open("rb")
+        size = path.stat().st_size
+    except OSError as error:
+        # A path keeps one slash of s3://...
+        remote = isinstance(error, FileNotFoundError) and re.match(r"[a-z0-9]{2,}:/", str(path))
+        advice = (
+            "Only files on this machine can be read: download it first."
+            if remote
+            else "Check the path and its permissions."
+        )
+        raise BadData(f"{path} cannot be read: {error.strerror}. {advice}") from None
+    if size == 0:
+        raw.close()
+        raise BadData(f"{path.name}: the file is empty (0 bytes). A header and rows were expected.")
+    zipped = raw.read(2) == _GZIP
+    raw.seek(0)
+    stream: BinaryIO = raw
+    if zipped:
+        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), _BLOCK_BYTES)
+    return ByteSource(path.name, raw, stream, size)
+
+
+def refuse_other_formats(name: str, start: bytes) -> None:
+    """Refuse a file whose first bytes are neither text nor Parquet.
+
+    Raises:
+        BadData: says what the file is instead, and what to do about it.
+    """
+    for magic, what, advice in _NOT_TEXT:
+        if start.startswith(magic):
+            raise BadData(f"{name}: this is {what}, not CSV, JSON Lines or Parquet: {advice}.")
+    if b"\0" in start[:1_000]:
+        raise BadData(
+            f"{name}: this is not text: it contains zero bytes, {start[:16]!r}... "
+            "CSV, JSON Lines (both in UTF-8) and Parquet can be read, plain or gzipped."
+        )
+    if start.lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise BadData(f"{name}: this is a web page or XML, not a table. Does its address lead to a sign-in page?")
+
+
+def line_blocks(start: bytes, source: ByteSource) -> Iterator[bytes]:
+    """The file in blocks of whole lines, some ten thousand each; `start` are the bytes read of it already.
+
+    Raises:
+        BadData: a line is too long for a table, or the gzip file is damaged.
+    """
+    rest = [start.removeprefix(b"\xef\xbb\xbf")]
+    length = len(start)
+    while block := source.read(_BLOCK_BYTES):
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*rest, block[:end]])
+            rest, length = [], 0
+        rest.append(block[end:])
+        length += len(block) - end
+        if length > _LONGEST_LINE_BYTES:
+            raise BadData(
+                f"{source.name}: no line end in {length >> 20} MiB. CSV and JSON Lines have one row per line."
+            )
+    if last := b"".join(rest):
+        yield last
+
+
+def lines_of(block: bytes) -> list[str]:
+    """The lines of a block with their ends."""
+    return list(io.StringIO(decode(block), newline="\n"))

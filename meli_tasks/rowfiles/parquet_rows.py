@@ -1,0 +1,157 @@
+"""Parquet, a batch of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from typing_extensions import override
+
+from meli_tasks.core.errors import BadData
+from meli_tasks.rowfiles.columns import unique_names
+from meli_tasks.rowfiles.opening import ByteSource
+from meli_tasks.rowfiles.rows import Chunk, JsonObject, Rows, as_cell, is_missing
+
+_BATCH_ROWS = 16_384
+# With a small buffer and without pre_buffer, a row group of any size is read page by page.
+_BUFFER_BYTES = 1 << 20
+
+
+class ParquetReader:
+    """Reads a Parquet file, gzipped or not. `lines` count its rows from 1.
+
+    Raises:
+        BadData: the file is damaged.
+    """
+
+    keyed = False
+
+    def __init__(self, source: ByteSource) -> None:
+        self._name = source.name
+        # Parquet is read from its end, which a gzip stream reaches only when all of it is decompressed.
+        file = source.seekable()
+        with _damage_explained(self._name):
+            self._parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+        self.names: Sequence[str] = self._parquet.schema_arrow.names
+        self._rows_read = 0
+
+    def chunks(self, places: Sequence[int] | None) -> Iterator[Chunk]:
+        """Its rows; only the columns in `places`, in this order, or all of them."""
+        wanted = None if places is None else [self.names[place] for place in places]
+        unique = unique_names(self.names) if wanted is None else wanted
+        with _damage_explained(self._name):
+            for batch in self._parquet.iter_batches(_BATCH_ROWS, columns=wanted):
+                rows = ParquetRows(self._name, unique, batch if wanted is None else batch.select(wanted))
+                first, self._rows_read = self._rows_read + 1, self._rows_read + batch.num_rows
+                yield Chunk(rows, np.arange(first, self._rows_read + 1))
+        if not self._rows_read:
+            schema = self._parquet.schema_arrow
+            chosen = range(len(self.names)) if places is None else places
+            empty = pa.RecordBatch.from_pylist([], schema=pa.schema([schema.field(place) for place in chosen]))
+            yield Chunk(ParquetRows(self._name, unique, empty), np.arange(0))
+
+    def fraction_read(self) -> float:
+        """How many of the rows have been read, from 0 to 1."""
+        return self._rows_read / (self._parquet.metadata.num_rows or 1)
+
+
+@dataclass
+class ParquetRows(Rows):
+    """Rows of a Parquet file, as a batch with types."""
+
+    file: str
+    names: Sequence[str]
+    batch: pa.RecordBatch
+    fixed_columns: ClassVar[bool] = True
+
+    @override
+    def __len__(self) -> int:
+        return int(self.batch.num_rows)
+
+    @override
+    def texts(self, place: int) -> Sequence[str | None]:
+        """A column as text.
+
+        Raises:
+            BadData: it holds lists or structures.
+        """
+        values = self.batch.column(place)
+        if pa.types.is_nested(values.type):
+            raise BadData(f"{self.file}: the column {self.names[place]!r} holds {values.type}, not text.")
+        texts = _texts(values)
+        plain = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+        if pa.types.is_floating(plain):
+            return [None if is_missing(value) else text for value, text in zip(values.to_pylist(), texts, strict=True)]
+        return texts
+
+    @override
+    def dates(self, place: int) -> Sequence[str | None]:
+        """A column of dates as text; points in time as days in the time zone that the column is in.
+
+        Raises:
+            BadData: this machine does not know the time zone.
+        """
+        values = self.batch.column(place)
+        if not pa.types.is_timestamp(values.type):
+            return self.texts(place)
+        try:
+            return _texts(values.cast(pa.date32(), safe=False))
+        except pa.ArrowInvalid as error:
+            raise BadData(
+                f"{self.file}: the column {self.names[place]!r} is in the time zone {values.type.tz!r}, which this "
+                f"machine does not know ({error}). Install the system's tzdata, or write the column in UTC."
+            ) from None
+
+    @override
+    def cells(self) -> list[Sequence[str]]:
+        return [list(map(as_cell, column)) for column in self._values]
+
+    @override
+    def objects(self) -> Iterator[JsonObject]:
+        return (dict(zip(self.names, row, strict=True)) for row in zip(*self._values, strict=True))
+
+    @override
+    def table(self, names: Sequence[str]) -> pa.Table:
+        return pa.Table.from_batches([self.batch]).rename_columns(list(self.names))
+
+    @override
+    def slice(self, start: int, stop: int) -> ParquetRows:
+        return ParquetRows(self.file, self.names, self.batch.slice(start, stop - start))
+
+    @cached_property
+    def _values(self) -> list[Sequence[object]]:
+        return [_values(column) for column in self.batch.columns]
+
+
+def _texts(values: pa.Array) -> list[str | None]:
+    raw: list[bytes | None] = values.cast(pa.string(), safe=False).cast(pa.binary()).to_pylist()
+    # Arrow trusts its writers to write UTF-8; some should not have been trusted.
+    return [None if value is None else value.decode("utf-8", "surrogateescape") for value in raw]
+
+
+def _values(column: pa.Array) -> Sequence[object]:
+    plain = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_binary(plain) or pa.types.is_large_binary(plain):
+        return _texts(column)
+    try:
+        values: list[object] = column.to_pylist()
+    except UnicodeDecodeError:
+        return _texts(column)
+    return values
+
+
+@contextmanager
+def _damage_explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        reason = str(error).splitlines()[0]
+        raise BadData(f"{name}: this Parquet file is damaged ({reason}). Write or fetch it again.") from None

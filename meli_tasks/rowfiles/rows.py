@@ -1,0 +1,261 @@
+"""What passes between a reader and those who use its rows: consecutive rows, and those that could not be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from meli_tasks.rowfiles.text import printable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+JsonObject = Mapping[str, object]
+
+UNREADABLE = "unreadable"
+"""The column that holds a line of JSON Lines which is no object."""
+JOIN = " | "
+"""Between the items of a list of predictions in a CSV field."""
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be used: where it is, why not, and how it begins."""
+
+    line: int
+    """1 is the file's first line; in a Parquet file, its first row."""
+    reason: str
+    excerpt: str
+    cells: tuple[str, ...] = ()
+    """The whole row, for a copy of the file: a cell per column, surplus text in the last one; JSON as one cell."""
+
+
+class Rows(Protocol):
+    """Consecutive rows of a file, of whichever format."""
+
+    names: Sequence[str]
+    """The columns, each with a name of its own."""
+    fixed_columns: ClassVar[bool]
+    """Whether the file lists its columns, so that later rows cannot bring others."""
+
+    def __len__(self) -> int: ...
+
+    def texts(self, place: int) -> Sequence[str | None]:
+        """A column as text, as titles and categories are read: numbers written out, None for null and NaN."""
+        ...
+
+    def dates(self, place: int) -> Sequence[str | None]:
+        """A column of dates as text: like `texts`, but points in time as days in the column's own time zone."""
+        ...
+
+    def cells(self) -> list[Sequence[str]]:
+        """All columns as they are written to a CSV file."""
+        ...
+
+    def objects(self) -> Iterator[JsonObject]:
+        """The rows as JSON objects."""
+        ...
+
+    def table(self, names: Sequence[str]) -> pa.Table:
+        """These columns, with their types where the format has types, else as text."""
+        ...
+
+    def slice(self, start: int, stop: int) -> Rows:
+        """The rows from `start` to before `stop`."""
+        ...
+
+
+@dataclass
+class TextRows(Rows):
+    """Rows of a file in which everything is text, by columns of one length."""
+
+    names: Sequence[str]
+    columns: Sequence[Sequence[str]]
+    fixed_columns: ClassVar[bool] = True
+
+    @override
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+    @override
+    def texts(self, place: int) -> Sequence[str | None]:
+        return self.columns[place]
+
+    @override
+    def dates(self, place: int) -> Sequence[str | None]:
+        return self.texts(place)
+
+    @override
+    def cells(self) -> list[Sequence[str]]:
+        return list(self.columns)
+
+    @override
+    def objects(self) -> Iterator[JsonObject]:
+        return (dict(zip(self.names, row, strict=True)) for row in zip(*self.columns, strict=True))
+
+    @override
+    def table(self, names: Sequence[str]) -> pa.Table:
+        return text_table(self.names, self.columns)
+
+    @override
+    def slice(self, start: int, stop: int) -> TextRows:
+        return TextRows(self.names, [column[start:stop] for column in self.columns])
+
+    def with_bad_rows(self, order: NDArray[np.int64], bad: Sequence[BadRow]) -> TextRows:
+        """These rows and the bad ones, in the given order."""
+        every = [[*column, *(row.cells[place] for row in bad)] for place, column in enumerate(self.columns)]
+        return TextRows(self.names, [[column[index] for index in order.tolist()] for column in every])
+
+
+@dataclass
+class JsonRows(Rows):
+    """Rows of JSON Lines, each an object with keys of its own."""
+
+    items: Sequence[JsonObject]
+    names: Sequence[str]
+    fixed_columns: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, items: Sequence[JsonObject]) -> JsonRows:
+        """The objects, with the keys in the order in which they appear as columns."""
+        return cls(items, list(dict.fromkeys(chain.from_iterable(items))))
+
+    @override
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def values(self, place: int) -> list[object]:
+        """The values of a column; None where an object lacks it."""
+        name = self.names[place]
+        return [item.get(name) for item in self.items]
+
+    @override
+    def texts(self, place: int) -> Sequence[str | None]:
+        values = self.values(place)
+        if set(map(type, values)) <= {str, type(None)}:
+            return cast("list[str | None]", values)
+        # Numbers are titles too ("501"); lists and objects are read as they are written.
+        return [_json_text(value) for value in values]
+
+    @override
+    def dates(self, place: int) -> Sequence[str | None]:
+        return self.texts(place)
+
+    @override
+    def cells(self) -> list[Sequence[str]]:
+        return [list(map(as_cell, self.values(place))) for place in range(len(self.names))]
+
+    @override
+    def objects(self) -> Iterator[JsonObject]:
+        return iter(self.items)
+
+    @override
+    def table(self, names: Sequence[str]) -> pa.Table:
+        columns = [[item.get(name) for item in self.items] for name in names]
+        return text_table(names, [[None if is_missing(v) else as_cell(v) for v in column] for column in columns])
+
+    @override
+    def slice(self, start: int, stop: int) -> JsonRows:
+        return JsonRows(self.items[start:stop], self.names)
+
+    def with_bad_rows(self, order: NDArray[np.int64], bad: Sequence[BadRow]) -> JsonRows:
+        """These rows and the bad ones, each of those an object with the key `unreadable`, in the given order."""
+        every = [*self.items, *({UNREADABLE: row.cells[0]} for row in bad)]
+        return JsonRows.of([every[index] for index in order.tolist()])
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive rows of a file: those that could be read, and those that could not."""
+
+    rows: Rows
+    lines: NDArray[np.int64]
+    """The line on which each row starts, shape (rows,); in a Parquet file, the row's number."""
+    bad: Sequence[BadRow] = field(default_factory=list)
+
+    def whole(self) -> tuple[Rows, dict[int, str]]:
+        """All rows in the file's order, and why some could not be read, by position."""
+        if not self.bad or not isinstance(self.rows, TextRows | JsonRows):
+            return self.rows, {}
+        bad_lines = np.array([row.line for row in self.bad], dtype=np.int64)
+        order = np.argsort(np.concatenate([self.lines, bad_lines]), kind="stable")
+        reasons = {
+            position: self.bad[index - len(self.lines)].reason
+            for position, index in enumerate(order.tolist())
+            if index >= len(self.lines)
+        }
+        return self.rows.with_bad_rows(order, self.bad), reasons
+
+
+def is_missing(value: object) -> bool:
+    """Whether a value is null: NaN, which is how pandas writes it, is too."""
+    return value is None or value != value  # noqa: PLR0124 only NaN differs from itself
+
+
+def as_cell(value: object) -> str:
+    """A value as a field of a CSV file: tuples joined, other structures as JSON, nothing for null."""
+    if isinstance(value, str):
+        return value
+    if is_missing(value):
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, tuple):
+        return JOIN.join(map(str, value))
+    if isinstance(value, dict | list | bool):
+        return json_text(value)
+    return str(value)
+
+
+def json_text(value: object) -> str:
+    """A value as standard JSON: NaN and infinity as null, bytes as text, dates and decimals as they print."""
+    try:
+        return _encode(value)
+    except ValueError:  # NaN or infinity, which only Python's JSON knows
+        return _encode(_without_nan(value))
+
+
+def text_table(names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> pa.Table:
+    """A table of text columns; foreign bytes are written as `printable` does."""
+    import pyarrow as pa
+
+    return pa.table([_text_array(column) for column in columns], names=list(names))
+
+
+def _text_array(values: Sequence[str | None]) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([None if value is None else printable(value) for value in values], pa.string())
+
+
+def _plain(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain).encode
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+def _json_text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    return None if is_missing(value) else json.dumps(value)
