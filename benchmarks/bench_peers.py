@@ -207,16 +207,16 @@ def costs(results: Results) -> list[Figure]:
 
 def times_to_fasttext(results: Results) -> list[Figure]:
     """Time until our validation balanced accuracy equals fastText's; a set that never gets there shows its best."""
-    wanted, baseline = results.fasttext.validation, results.fasttext.cpu_seconds
-    figures = [Figure("fastText: validation, the accuracy to reach", wanted, UNIT)]
+    accuracy, baseline = results.fasttext.validation, results.fasttext.cpu_seconds
+    figures = [Figure("fastText: validation, the accuracy to reach", accuracy, UNIT)]
     target = at_most(TIME_TO_FASTTEXT, "ratio")
     for name in TO_FASTTEXT:
         ours = results.ours[name][0]
-        point = ours.reaches(wanted)
+        point = ours.reaches(accuracy)
         if point is None:
             best = max(epoch.accuracy for epoch in ours.curve)
             missed = f"`{name}`: never reaches fastText's accuracy; its best"
-            figures.append(Figure(missed, best, UNIT, baseline=wanted, target=at_least(1, "ratio")))
+            figures.append(Figure(missed, best, UNIT, baseline=accuracy, target=at_least(1, "ratio")))
             continue
         times = f"wall time {point.seconds:.1f} s, fastText {results.fasttext.seconds:.1f} s"
         note = f"validation {point.accuracy:.4f}; {times}"
@@ -246,7 +246,7 @@ def curves(results: Results) -> list[Curve]:
 
 
 def run(options: Options) -> list[Figure]:
-    """All figures; writes curves.png and trainings.json to `options.out`."""
+    """All figures; writes curves.png and training_runs.json to `options.out`."""
     results = Bench(options).measure()
     threads = f"{options.threads} thread{'s' if options.threads > 1 else ''}"
     draw(curves(results), options.out / "curves.png", f"Time to accuracy, {titles_note(options)}, {threads}")
@@ -257,5 +257,5 @@ def run(options: Options) -> list[Figure]:
         "ours": {name: [ours.curve for ours in results.ours[name]] for name in SETS},
         "test": results.test,
     }
-    (options.out / "trainings.json").write_text(json.dumps(details, indent=1), encoding="utf-8")
+    (options.out / "training_runs.json").write_text(json.dumps(details, indent=1), encoding="utf-8")
     return [*accuracies(results), *costs(results), *times_to_fasttext(results)]

@@ -40,7 +40,7 @@ ROWS = {"mlp": 200_000, "cnn": 40_000}
 SMALL_ROWS = 1_000
 ROUNDS = 3
 SETS = {"mlp": "mlp_1", "cnn": "cnn_1"}
-WANTED = {"mlp": 4.0, "cnn": 5.0}
+TARGET_RATIOS = {"mlp": 4.0, "cnn": 5.0}
 VARIANTS: dict[str, dict[str, str | int]] = {
     "as the set is": {"precision": "float32"},
     "bfloat16": {"precision": "bfloat16"},
@@ -149,7 +149,7 @@ def measure(architecture: Architecture, count: int, rounds: int, folder: Path) -
         for name, (work, titles) in works.items():
             rates[name].append(rate_of(work, titles))
     lab = median(rates.pop("lab"))
-    target = at_least(WANTED[architecture], "ratio")
+    target = at_least(TARGET_RATIOS[architecture], "ratio")
     note = f"{torch.get_num_threads()} threads, {count:,} generated rows"
     figures = []
     for variant, of_variant in rates.items():

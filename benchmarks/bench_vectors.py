@@ -82,46 +82,46 @@ def write_file(path: str, rows: int) -> None:
 
 def vocabulary(rows: int) -> list[str]:
     """The words to look up: every second one is in the file."""
-    known = np.linspace(0, rows - 1, min(VOCABULARY // 2, rows)).astype(np.int64).tolist()
-    return [word for number in known for word in (words_from(number, 1)[0], f"ausente{number}")]
+    present = np.linspace(0, rows - 1, min(VOCABULARY // 2, rows)).astype(np.int64).tolist()
+    return [word for number in present for word in (words_from(number, 1)[0], f"ausente{number}")]
 
 
-def by_gensim(file: str, rows: int, kept: str) -> tuple[float, float]:
-    """Loads with gensim and saves the rows of the vocabulary to `kept`; returns (seconds, CPU seconds)."""
+def by_gensim(file: str, rows: int, reference: str) -> tuple[float, float]:
+    """Loads with gensim and saves the rows of the vocabulary to `reference`; returns (seconds, CPU seconds)."""
     from gensim.models import KeyedVectors
 
-    wanted, clock = vocabulary(rows), Clock()
+    words, clock = vocabulary(rows), Clock()
     vectors = KeyedVectors.load_word2vec_format(file)
-    into = np.zeros((len(wanted), DIMENSIONS), np.float32)
-    for row, word in enumerate(wanted):
+    into = np.zeros((len(words), DIMENSIONS), np.float32)
+    for row, word in enumerate(words):
         if word in vectors:
             into[row] = vectors[word]
     spent = clock.read()
-    np.save(kept, into)
+    np.save(reference, into)
     return spent
 
 
-def by_cache(file: str, rows: int, cache: str, kept: str) -> dict[str, object]:
+def by_cache(file: str, rows: int, cache: str, reference: str) -> dict[str, object]:
     """Loads with the vector cache; returns the times to identify and to load the file, and the rows unlike gensim's."""
     import polars  # noqa: F401 - imported before the clock starts, as gensim is
 
-    settings, wanted = Settings(cache=Path(cache)), vocabulary(rows)
+    settings, words = Settings(cache=Path(cache)), vocabulary(rows)
     clock = Clock()
     identity = sources.identify_vectors(file, settings).identity
     identified = clock.read()
     clock = Clock()
     entry = VectorVault(Cache(Path(cache), settings.cache_gigabytes), settings).entry(file, identity, SilentLog())
-    into = np.zeros((len(wanted), DIMENSIONS), np.float32)
-    take_vectors(entry, wanted, into)
+    into = np.zeros((len(words), DIMENSIONS), np.float32)
+    take_vectors(entry, words, into)
     loaded = clock.read()
-    unlike = int((into != np.load(kept)).any(axis=1).sum())
+    unlike = int((into != np.load(reference)).any(axis=1).sum())
     return {"identified": identified, "loaded": loaded, "unlike": unlike}
 
 
 def measure(options: Options, rows: int) -> list[Figure]:
     """Both loads of a file with so many words."""
-    file, kept = options.work / f"{rows}x{DIMENSIONS}.txt.gz", options.work / f"gensim{rows}.npy"
-    arguments = {"file": str(file), "rows": rows, "kept": str(kept)}
+    file, reference = options.work / f"{rows}x{DIMENSIONS}.txt.gz", options.work / f"gensim{rows}.npy"
+    arguments = {"file": str(file), "rows": rows, "reference": str(reference)}
     if not file.exists():
         run_isolated("benchmarks.bench_vectors:write_file", {"path": str(file), "rows": rows}, 1)
     (seconds, cpu), gensim = run_isolated("benchmarks.bench_vectors:by_gensim", arguments, options.threads)

@@ -41,17 +41,17 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Options
 
 
 def by_name(figures: list[Figure]) -> dict[str, Figure]:
-    found = {figure.name: figure for figure in figures}
-    assert len(found) == len(figures)
-    return found
+    named = {figure.name: figure for figure in figures}
+    assert len(named) == len(figures)
+    return named
 
 
 def test_default_counts_every_stage_and_scores_the_model(options: Options) -> None:
-    found = by_name(bench_default.run(options))
+    figures = by_name(bench_default.run(options))
     for name in ("mlp", "mlp_fast"):
-        stages = [found[f"`{name}`: {stage}"].value for stage in ("ingest", "preprocess", "embed", "train")]
+        stages = [figures[f"`{name}`: {stage}"].value for stage in ("ingest", "preprocess", "embed", "train")]
         assert min(stages) > 0
-        whole, tested = found[f"`{name}` from CSV to model"], found[f"`{name}` on the test titles"]
+        whole, tested = figures[f"`{name}` from CSV to model"], figures[f"`{name}` on the test titles"]
         assert whole.value >= sum(stages)
         assert whole.target is not None and whole.target.number == 60
         assert "3,000 rows" in whole.note
@@ -59,11 +59,11 @@ def test_default_counts_every_stage_and_scores_the_model(options: Options) -> No
 
 
 def test_predict_measures_both_sets_in_files_in_memory_and_title_by_title(options: Options) -> None:
-    found = by_name(bench_predict.run(options))
+    figures = by_name(bench_predict.run(options))
     for name in ("mlp", "cnn"):
-        assert found[f"`{name}`: CSV to CSV"].value > 0
-        assert found[f"`{name}`: in memory"].value > 0
-        assert 0 < found[f"`{name}`: a single title, p50"].value <= found[f"`{name}`: a single title, p95"].value
+        assert figures[f"`{name}`: CSV to CSV"].value > 0
+        assert figures[f"`{name}`: in memory"].value > 0
+        assert 0 < figures[f"`{name}`: a single title, p50"].value <= figures[f"`{name}`: a single title, p95"].value
     written = (options.work / "titles.predicted.csv").read_text(encoding="utf-8").splitlines()
     titles = (options.work / "titles.csv").read_text(encoding="utf-8").splitlines()
     assert len(written) == len(titles) > 2_000
@@ -71,7 +71,7 @@ def test_predict_measures_both_sets_in_files_in_memory_and_title_by_title(option
 
 
 def test_peers_share_one_split_and_draw_their_curves(options: Options) -> None:
-    found = by_name(bench_peers.run(options))
+    figures = by_name(bench_peers.run(options))
     for name in (
         "fastText",
         "TF-IDF of words, LinearSVC",
@@ -80,40 +80,40 @@ def test_peers_share_one_split_and_draw_their_curves(options: Options) -> None:
         "`mlp_fast`",
         "`cnn`",
     ):
-        assert 0 <= found[f"{name}: test"].value <= 1
-        assert found[f"{name}: titles to model"].baseline == found["fastText: titles to model"].value
+        assert 0 <= figures[f"{name}: test"].value <= 1
+        assert figures[f"{name}: titles to model"].baseline == figures["fastText: titles to model"].value
     # Word counts separate the sample's categories after any training; wrong labels or a wrong split would not.
-    assert found["TF-IDF of words and characters, LinearSVC: test"].value > 0.7
+    assert figures["TF-IDF of words and characters, LinearSVC: test"].value > 0.7
     assert (options.out / "curves.png").read_bytes().startswith(b"\x89PNG")
-    details = json.loads((options.out / "trainings.json").read_text(encoding="utf-8"))
+    details = json.loads((options.out / "training_runs.json").read_text(encoding="utf-8"))
     epochs = catalog.resolve("mlp", bench_default.overrides(small=True)).train.epochs
     (curve,) = details["ours"]["mlp"]
     assert len(curve) == epochs
     assert details["test"].keys() == {"mlp 1", "mlp_fast 1", "cnn 1"}
-    assert found["`mlp`: test"].value == pytest.approx(details["test"]["mlp 1"])
+    assert figures["`mlp`: test"].value == pytest.approx(details["test"]["mlp 1"])
 
 
 def test_growth_has_every_stage_at_every_size(options: Options) -> None:
-    found = by_name(bench_growth.run(options))
-    seen = json.loads((options.out / "growth.json").read_text(encoding="utf-8"))
-    assert list(seen) == ["2000", "4000"]
-    assert all(list(stages) == ["ingest", "preprocess", "embed", "train"] for stages in seen.values())
-    total = sum(cost["cpu_seconds"] for cost in seen["4000"].values())
-    assert found["4,000 rows, CSV.gz to model, one epoch"].value == pytest.approx(total)
-    assert "cost per million rows: 4,000 rows compared with 2,000" in found
+    figures = by_name(bench_growth.run(options))
+    stored = json.loads((options.out / "growth.json").read_text(encoding="utf-8"))
+    assert list(stored) == ["2000", "4000"]
+    assert all(list(stages) == ["ingest", "preprocess", "embed", "train"] for stages in stored.values())
+    total = sum(cost["cpu_seconds"] for cost in stored["4000"].values())
+    assert figures["4,000 rows, CSV.gz to model, one epoch"].value == pytest.approx(total)
+    assert "cost per million rows: 4,000 rows compared with 2,000" in figures
     assert {file.name for file in options.out.iterdir()} == {"growth.json", "growth.png", "memory.png"}
 
 
 def test_accuracy_measures_the_sets_and_their_ensemble_over_the_seeds(options: Options) -> None:
-    found = by_name(accuracy.run(options))
+    figures = by_name(accuracy.run(options))
     seeds = json.loads((options.out / "accuracy.json").read_text(encoding="utf-8"))
     assert seeds.keys() == {"1", "2"}
     offered = {label for scores in seeds.values() for label in scores}
     assert {"mlp", "cnn"} <= offered <= {"mlp", "cnn", "ensemble"}
-    assert found.keys() == {f"`{label}`: test" for label in offered}
+    assert figures.keys() == {f"`{label}`: test" for label in offered}
     each = [scores["mlp"] for scores in seeds.values()]
-    assert found["`mlp`: test"].value == pytest.approx(sum(each) / 2)
-    assert f"seed 2 {each[1]:.4f}" in found["`mlp`: test"].note
+    assert figures["`mlp`: test"].value == pytest.approx(sum(each) / 2)
+    assert f"seed 2 {each[1]:.4f}" in figures["`mlp`: test"].note
 
 
 def test_sample_has_a_figure_per_size(tmp_path: Path) -> None:
@@ -147,13 +147,13 @@ def test_a_failing_part_is_reported_and_the_next_one_runs(
     # The part's own process imports its own list, without the part that is added here.
     given = ["absent", "sample", "--small", "--sample", "--rows", "500", "--out", str(tmp_path)]
     assert program.main(given) == 1
-    failed, measured = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["parts"]
+    failed, succeeded = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["parts"]
     assert "absent" in failed["failure"] and not failed["figures"]
-    assert measured["figures"] and not measured["failure"]
+    assert succeeded["figures"] and not succeeded["failure"]
     assert "failed, see above" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("given", [["trainings"], ["sample", "--source", "/no/such/titles.csv"]])
+@pytest.mark.parametrize("given", [["no_such_part"], ["sample", "--source", "/no/such/titles.csv"]])
 def test_an_unknown_part_and_a_missing_source_are_refused(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         program.main(given)

@@ -21,22 +21,22 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
 
 
 def test_both_loads_produce_gensims_vectors(options: Options) -> None:
-    found = by_name(bench_vectors.run(options))
-    assert found["2,000 x 30: rows unlike gensim's"].value == 0
+    figures = by_name(bench_vectors.run(options))
+    assert figures["2,000 x 30: rows unlike gensim's"].value == 0
     assert np.load(options.work / "gensim2000.npy").any(axis=1).sum() == 2_000  # of 4,000 words, half are in the file
-    first = found["2,000 x 30: first load"]
+    first = figures["2,000 x 30: first load"]
     assert first.ratio == pytest.approx(first.baseline / first.value)
-    assert found["2,000 x 30: second load"].value > 0
+    assert figures["2,000 x 30: second load"].value > 0
 
 
 def test_a_row_that_differs_is_counted(options: Options) -> None:
     bench_vectors.run(options)
-    kept = options.work / "gensim2000.npy"
-    vectors = np.load(kept)
+    reference = options.work / "gensim2000.npy"
+    vectors = np.load(reference)
     vectors[0, 0] += 1
-    np.save(kept, vectors)
+    np.save(reference, vectors)
     file = str(options.work / "2000x30.txt.gz")
-    assert bench_vectors.by_cache(file, 2_000, str(options.work / "cache2000"), str(kept))["unlike"] == 1
+    assert bench_vectors.by_cache(file, 2_000, str(options.work / "cache2000"), str(reference))["unlike"] == 1
 
 
 def test_the_file_keeps_the_promises_of_its_first_line(options: Options) -> None:
