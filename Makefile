@@ -41,7 +41,7 @@ test-compose: $(VENV)/.dev ## test docker-compose.yaml on a Docker engine: build
 	@sh tests/docker/install.sh
 	@$(BIN)/python -m pytest -m compose -x --log-cli-level=INFO tests/docker
 
-lint: $(VENV)/.dev ## check style, types and import rules
+lint: $(VENV)/.dev ## check style, types and import rules, of the JavaScript too
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.site import Site, shoot
 
@@ -104,6 +104,77 @@ def test_the_page_follows_airflows_theme(site: Site, dark: bool) -> None:
         assert champion.evaluate(colour) == page.locator("body").evaluate(colour)
         if dark:
             shoot(page, "models_dark")
+
+
+COLOURS = """canvas => {
+    const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    const counts = new Map();
+    for (let at = 0; at < pixels.length; at += 4) {
+        if (pixels[at + 3] < 255) continue;
+        const colour = `rgb(${pixels[at]}, ${pixels[at + 1]}, ${pixels[at + 2]})`;
+        counts.set(colour, (counts.get(colour) ?? 0) + 1);
+    }
+    return Object.fromEntries(counts);
+}"""
+
+
+def drawn_colours(chart: Locator) -> dict[str, int]:
+    """The opaque colours of a chart, with how many pixels have each."""
+    return dict(chart.locator("canvas").evaluate(COLOURS))
+
+
+def line_colours(page: Page) -> set[str]:
+    """The colours of the two models: those of the lines in the legend."""
+    lines = page.locator("svg line[stroke*=focus-ring]")
+    return set(lines.evaluate_all("all => all.map(one => getComputedStyle(one).stroke)"))
+
+
+@pytest.fixture
+def comparison(site: Site) -> str:
+    """The address of the comparison of the two trained sets."""
+    rows = {row["set"]: row["id"] for row in site.get("/meli/api/models")["rows"]}
+    return f"{MODELS}?{urlencode({'left': rows['quick_mlp'], 'right': rows['quick_cnn']})}"
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_charts_are_drawn_in_the_colours_of_the_theme_and_follow_its_change(
+    site: Site, comparison: str, narrow: bool
+) -> None:
+    with site.page(comparison, narrow=narrow) as page:
+        chart = page.get_by_role("img", name="Validation balanced accuracy")
+        expect(chart.locator("canvas")).to_be_visible()
+        light = line_colours(page)
+        assert len(light) == 2
+        assert all(drawn_colours(chart)[colour] > 100 for colour in light)
+        page.evaluate("document.documentElement.classList.replace('light', 'dark')")
+        dark = line_colours(page)
+        assert not dark & light
+        assert all(drawn_colours(chart)[colour] > 100 for colour in dark)
+        box = chart.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= page.evaluate("innerWidth")
+
+
+def test_a_chart_is_zoomed_and_reset(site: Site, comparison: str) -> None:
+    with site.page(comparison) as page:
+        chart = page.get_by_role("img", name="Validation balanced accuracy")
+        expect(chart.locator("canvas")).to_be_visible()
+        whole = drawn_colours(chart)
+        chart.scroll_into_view_if_needed()
+        box = chart.bounding_box()
+        assert box is not None
+        middle = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + box["width"] * 0.4, middle)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.7, middle, steps=5)
+        page.mouse.up()
+        reset = page.get_by_role("button", name="Reset zoom")
+        expect(reset).to_be_visible()
+        assert drawn_colours(chart) != whole
+        reset.click()
+        expect(reset).to_be_hidden()
+        page.mouse.move(0, 0)
+        assert drawn_colours(chart) == whole
 
 
 def test_the_page_fits_a_narrow_window(site: Site) -> None:

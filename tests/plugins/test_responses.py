@@ -1,0 +1,98 @@
+"""What the pages' JavaScript expects of the server: types/responses.d.ts against the JSON that Python produces.
+
+tsc checks that the JavaScript reads only declared fields; this checks that the server sends the declared ones.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meli_tasks.backfill.preview import BackfillPreview, DateRun
+from meli_tasks.backfill.report import BackfillReport, DateReport
+from meli_tasks.execution.progress_log import live_name
+from meli_tasks.pages import Pages, Wanted
+from meli_tasks.stages.summaries import Gate
+from meli_tasks.store.file import FileStore
+from tests.pages.told import evaluate, promote
+from tests.past_run import PastRun
+
+TYPES = Path(__file__).parents[2] / "plugins/meli_airflow/types/responses.d.ts"
+# Fields that the web application adds to what `Pages` returns: they come from Airflow's database.
+FROM_AIRFLOW = {"Models": {"in_airflow"}, "Decisions": {"in_airflow"}, "Run": {"state"}, "Training": {"task"}}
+
+
+def declared() -> dict[str, dict[str, bool]]:
+    """The fields of each interface, and whether each is required."""
+    interfaces = re.findall(r"^export interface (\w+) \{\n(.*?)^\}", TYPES.read_text(encoding="utf-8"), re.M | re.S)
+    field = re.compile(r"^  (\w+)(\??): ", re.M)
+    return {name: {key: not optional for key, optional in field.findall(body)} for name, body in interfaces}
+
+
+def missing(interface: str, value: Mapping[str, Any]) -> set[str]:
+    """The declared fields that a JSON object lacks."""
+    required = {name for name, needed in declared()[interface].items() if needed}
+    assert required, f"{interface} has no required field in {TYPES.name}"
+    return required - value.keys() - FROM_AIRFLOW.get(interface, set())
+
+
+@pytest.fixture(scope="module")
+def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str, Any]]:
+    """A JSON object for each interface, as the server sends it after an evaluated and promoted run."""
+    run = PastRun(FileStore(tmp_path_factory.mktemp("responses") / "store"), accuracies={"mlp": 0.90, "cnn": 0.94})
+    evaluate(run)
+    promote(run, "cnn")
+    pages = Pages(run.store)
+    models, decisions, page = pages.models(Wanted()), pages.decisions(20), pages.run(run.plan.name)
+    training = pages.training(run.plan.name, "mlp")
+    first, second = models["rows"][:2]
+    comparison = pages.comparison(first["id"], second["id"])
+    return {
+        "Models": models, "RunCounts": models["runs"], "ModelRow": first, "Champion": models["champion"],
+        "Decisions": decisions, "Decision": decisions["decisions"][0],
+        "Comparison": comparison, "CategoryRow": comparison["categories"][0], "Parameter": comparison["parameters"][0],
+        "Run": page, "Step": page["steps"][0],
+        "Training": training, "Epoch": training["epochs"][0],
+        "Artifact": pages.artifact("train", run.models["mlp"]),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "interface",
+    ["Models", "RunCounts", "ModelRow", "Champion", "Decisions", "Decision", "Comparison", "CategoryRow", "Parameter",
+     "Run", "Step", "Training", "Epoch", "Artifact"],
+)  # fmt: skip
+def test_the_server_sends_every_declared_field(interface: str, responses: dict[str, Mapping[str, Any]]) -> None:
+    sent = json.loads(json.dumps(responses[interface]))
+    assert missing(interface, sent) == set()
+
+
+def test_a_running_step_reports_the_declared_progress(tmp_path: Path) -> None:
+    run = PastRun(FileStore(tmp_path / "store"))
+    note = dict.fromkeys(declared()["Progress"], 1) | {"run_id": run.run_id, "state": "running"}
+    run.store.delete(f"train/{run.models['mlp']}/manifest.json")
+    run.store.write(live_name("train", run.models["mlp"]), json.dumps(note).encode())
+    progress = Pages(run.store).training(run.plan.name, "mlp")["progress"]
+    assert declared()["Progress"].keys() == progress.keys()
+
+
+def test_a_gate_has_the_declared_fields() -> None:
+    assert missing("Gate", dict.fromkeys(Gate.model_fields)) == set()
+
+
+def test_a_backfills_stored_files_have_the_declared_fields() -> None:
+    for interface, stored in {"BackfillDate": DateRun, "BackfillReportDate": DateReport}.items():
+        assert missing(interface, dict.fromkeys(field.name for field in fields(stored))) == set()
+    text = TYPES.read_text(encoding="utf-8")
+    for name, stored in {"preview": BackfillPreview, "report": BackfillReport}.items():
+        body = re.search(rf"^  {name}: \{{\n(.*?)^  \}} \| null;", text, re.M | re.S)
+        assert body is not None
+        nested = set(re.findall(r"^    (\w+)\??: ", body[1], re.M))
+        assert nested
+        assert nested <= {field.name for field in fields(stored)}
