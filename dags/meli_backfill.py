@@ -1,11 +1,12 @@
-"""Train sets on many dates: dates x sets, each date a run of `meli_training` of its own.
+"""Train sets on many dates: each date gets its own run of `meli_training`, which trains all the sets.
 
-`preview` checks what was asked and says what each date will compute; `approve` waits for a person to approve it (or
-to reject it; nothing waits where `ask` is off); `run` starts one run a date, as many at once as the pool `backfill`
-has slots; `report` gathers the scores of every date and set.
+`preview` checks the request and says what each date will compute. `approve` waits for a person to approve or reject it,
+unless `ask` is off. `run` starts one run for each date, as many at once as the pool `backfill` has slots. `report`
+gathers the scores of every date and set.
 
-Asked for the same again, nothing is computed. Clear a failed `run`, or ask again, to resume it. Mark the run as failed
-to cancel it: the runs that it started end too. Nothing is promoted unless promotion is `always`.
+The same backfill started again computes nothing again. To resume a failed `run`, clear it or start the same backfill
+again. To cancel the backfill, mark its run as failed: the runs that it started end too. A model is promoted only if the
+promotion is `always`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 from meli_airflow.failures import plain_failures
 from meli_airflow.operators import TRAINING, ApproveBackfill, RunOfDate
+from meli_airflow.xcom import Approval, BackfillSummary, DateOf, DateRun
 
 from meli_tasks.backfill.request import Backfill, backfill_form_fields
 from meli_tasks.settings import Settings
@@ -30,33 +32,42 @@ settings = Settings.from_environment()
 
 
 @task(task_id="preview")
-def preview_dates() -> list[dict[str, Any]]:
+def preview_dates() -> list[DateOf]:
+    """Check the request, and say what each date will compute."""
     from meli_tasks.backfill.preview import look_ahead
 
     context = get_current_context()
-    ti = context["ti"]
+    ti: Any = context["ti"]  # the protocol lacks `get_dag`
     if ti.get_dag(TRAINING).is_paused:
         raise AirflowFailException(f"{TRAINING} is paused, so no date would run: unpause it in Airflow.")
     with plain_failures():
-        asked = Backfill.check(dict(context["params"]), settings)
+        request = Backfill.check(dict(context["params"]), settings)
         store = settings.open_store()
-        seen = look_ahead(asked, settings, store, context["dag_run"].run_id)
-        seen.save(store)
-    for line in seen.lines():
+        preview = look_ahead(request, settings, store, context["dag_run"].run_id)
+        preview.save(store)
+    for line in preview.lines():
         logger.info("%s", line)
-    ti.xcom_push(key="markdown", value=seen.markdown())
-    ti.xcom_push(key="asked", value={"ask": asked.ask, "runs": len(seen.runs)})
+    approval: Approval = {"ask": request.ask, "runs": len(preview.runs)}
+    ti.xcom_push(key="markdown", value=preview.markdown())
+    ti.xcom_push(key="approval", value=approval)
     return [
-        {"date": day.date, "plan": day.plan, "place": place, "trigger_run_id": day.run_id, "conf": day.conf}
-        | {"at_once": asked.at_once}
-        for place, day in enumerate(seen.runs)
+        {
+            "date": day.date,
+            "plan": day.plan,
+            "position": position,
+            "trigger_run_id": day.run_id,
+            "conf": day.conf,
+            "at_once": request.at_once,
+        }
+        for position, day in enumerate(preview.runs)
     ]
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE)
-def report(previewed: list[dict[str, Any]] | None, ran: Iterable[dict[str, str]] | None) -> dict[str, Any]:
+@task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
+def report(previewed: list[DateOf] | None, ran: Iterable[DateRun] | None) -> BackfillSummary:
+    """Gather the scores of every date and set, and what failed."""
     if previewed is None:
-        raise AirflowFailException("There is no preview, so nothing was run: see the task preview.")
+        raise AirflowFailException("There is no preview, so nothing ran: see the task preview.")
     from meli_tasks.backfill.preview import BackfillPreview
     from meli_tasks.backfill.report import report as report_on
 
@@ -64,19 +75,19 @@ def report(previewed: list[dict[str, Any]] | None, ran: Iterable[dict[str, str]]
     rejected_by = context["ti"].xcom_pull(task_ids="approve", key="rejected_by")
     with plain_failures():
         store = settings.open_store()
-        seen = BackfillPreview.load(store, context["dag_run"].run_id)
-        found = report_on(seen, store, {run["run_id"] for run in ran or ()}, rejected_by)
-        found.save(store)
-    for line in found.lines():
+        preview = BackfillPreview.load(store, context["dag_run"].run_id)
+        outcome = report_on(preview, store, {run["run_id"] for run in ran or ()}, rejected_by)
+        outcome.save(store)
+    for line in outcome.lines():
         logger.info("%s", line)
-    if found.state == "failed":
-        raise AirflowFailException("; ".join(found.failures))
-    return {"state": found.state, "computed": found.computed, "found": found.found, "seconds": found.seconds}
+    if outcome.state == "failed":
+        raise AirflowFailException("; ".join(outcome.failures))
+    return {"state": outcome.state, "computed": outcome.computed, "found": outcome.found, "seconds": outcome.seconds}
 
 
 with DAG(
     dag_id="meli_backfill",
-    description="The same sets trained on many dates, a run each",
+    description="The same sets trained on many dates, one run for each date",
     doc_md=__doc__,
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1, tz=settings.timezone),
@@ -89,7 +100,7 @@ with DAG(
         "retry_delay": timedelta(seconds=45),
     },
 ) as dag:
-    previewed = preview_dates()
+    previewed: Any = preview_dates()  # an XComArg, for which Airflow passes what the task returned
     approve = ApproveBackfill(
         task_id="approve",
         subject="Backfill: run these dates?",
@@ -99,5 +110,7 @@ with DAG(
         task_id="run", pool="backfill", map_index_template="{{ task.date }}"
     ).expand_kwargs(previewed)  # fmt: skip
     previewed >> approve >> runs
-    # Pulled, not passed: a rejection skips the tasks right behind `approve`, and the report is to say so.
-    report(previewed, runs.output)
+    # The report pulls who rejected the backfill: as an argument it would make the report a task right behind `approve`,
+    # and a rejection skips those.
+    ran: Any = runs.output
+    report(previewed, ran)

@@ -18,7 +18,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import run_callbacks, task_callbacks
-from meli_airflow.xcom import Computed, Ensembled, Found, PlanName, RecipeOf, SetOf, Trained
+from meli_airflow.xcom import Computed, Ensembled, Found, PlanName, RecipeOf, SetOf, StepResult, Trained
 
 from meli_tasks.planning.form import form_fields
 from meli_tasks.settings import Settings
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from airflow.sdk import XComArg
     from airflow.sdk.types import DagRunProtocol
 
-    from meli_tasks.execution.runner import Result
     from meli_tasks.pipeline import Pipeline
     from meli_tasks.planning.plan import Plan
 
@@ -65,7 +64,7 @@ def run_kind(dag_run: DagRunProtocol) -> str:
     return str(dag_run.run_type.value)
 
 
-def computed(result: Result, store_url: str) -> Computed:
+def computed(result: StepResult, store_url: str) -> Computed:
     """What the next tasks, the links and the terminal need to know of a result."""
     manifest = result.manifest
     return {
@@ -126,7 +125,7 @@ def plan_run() -> PlanName:
         # Skipped from here, `search` never reaches the queue of the GPU workers. Airflow drops what a task that skips
         # others returns, so the plan's name is pushed by hand.
         ti.xcom_push("return_value", planned)
-        raise DownstreamTasksSkipped(tasks=["search"])
+        raise DownstreamTasksSkipped(tasks=["search"])  # type: ignore[no-untyped-call]
     return planned
 
 
@@ -271,11 +270,12 @@ with DAG(
             vectors >> sets
             return train.override(task_id=name).expand(choice=sets)
 
-    vectors = recipe.expand(recipe=ingest(plan_run()))
+    planned: Any = plan_run()  # an XComArg, for which Airflow passes what the task returned
+    vectors = recipe.expand(recipe=ingest(planned))
     searched = search()
     vectors >> searched
     weighed = ensemble()
     [*(family(architecture) for architecture in FAMILIES), searched] >> weighed
-    evaluated = evaluate()
+    evaluated: Any = evaluate()
     weighed >> evaluated
     promote(evaluated)

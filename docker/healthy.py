@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import urllib.request
+from collections.abc import Callable
 
 FRESH_SECONDS = 45
 
@@ -40,7 +41,7 @@ def consumes() -> bool:
         return bool(app.control.inspect(destination=[name], timeout=4).ping())
 
 
-CHECKS = {"answers": answers, "beats": beats, "consumes": consumes}
+CHECKS: dict[str, Callable[..., bool]] = {"answers": answers, "beats": beats, "consumes": consumes}
 
 if __name__ == "__main__":
     check, *arguments = sys.argv[1:]

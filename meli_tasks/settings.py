@@ -57,9 +57,9 @@ class Settings(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="MELI_DEVICE", description="where trainings run")
     cards: int = Field(1, ge=1, le=64, alias="MELI_CARDS", description="cards that train one set together")
     webhook: str = Field(
-        "", alias="MELI_WEBHOOK", repr=False, description="Slack-compatible webhook that notices go to"
+        "", alias="MELI_WEBHOOK", repr=False, description="Slack-compatible webhook that notifications go to"
     )
-    email: str = Field("", alias="MELI_EMAIL", description="e-mail addresses that notices go to, comma-separated")
+    email: str = Field("", alias="MELI_EMAIL", description="e-mail addresses that notifications go to, comma-separated")
     smtp: str = Field(
         "",
         alias="MELI_SMTP",

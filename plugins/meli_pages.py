@@ -1,7 +1,7 @@
 """The pages inside Airflow: Models in the navigation, a tab on each run, the learning curves of a training.
 
-Every task process imports this file, so it loads nothing; the web application behind it is made at its first request,
-in the api-server.
+Every task process imports this file, so it loads nothing. The api-server makes the web application behind the pages at
+its first request.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ PREFIX = "/meli"
 BUNDLE = f"{PREFIX.lstrip('/')}/static/pages.js"
 
 
-class LateApplication:
-    """An ASGI application that is loaded when it is first asked for something."""
+class LazyApplication:
+    """An ASGI application that is loaded at its first request."""
 
     def __init__(self) -> None:
         self._loaded: Callable[..., Awaitable[None]] | None = None
@@ -33,7 +33,7 @@ class LateApplication:
         if self._loaded is None:
             import asyncio
 
-            # Loading takes a second; other requests go on meanwhile. Two first requests get the same application.
+            # Loading takes a second, and other requests go on meanwhile. Two first requests get the same application.
             self._loaded = await asyncio.to_thread(_load)
         await self._loaded(scope, receive, send)
 
@@ -44,8 +44,8 @@ def _load() -> Callable[..., Awaitable[None]]:
     return application()
 
 
-def page(name: str, route: str, destination: str, icon: str, **more: Any) -> dict[str, Any]:
-    """A React app. Airflow looks for the component under its name, where the bundle puts it."""
+def page(name: str, route: str, destination: str, icon: str, **more: bool) -> dict[str, str | bool]:
+    """A React app. Airflow looks for the component under the app's name, where the bundle puts it."""
     images = {"icon": f"meli/static/{icon}.svg", "icon_dark_mode": f"meli/static/{icon}_dark.svg"}
     return {
         "name": name, "bundle_url": BUNDLE, "destination": destination, "url_route": route, **images, **more,
@@ -53,10 +53,10 @@ def page(name: str, route: str, destination: str, icon: str, **more: Any) -> dic
 
 
 class MeliPages(AirflowPlugin):
-    """The pages, and the application that they ask."""
+    """The pages, and the application that answers them."""
 
     name = "meli_pages"
-    fastapi_apps = [{"app": LateApplication(), "url_prefix": PREFIX, "name": "meli"}]  # noqa: RUF012 - Airflow reads a list
+    fastapi_apps = [{"app": LazyApplication(), "url_prefix": PREFIX, "name": "meli"}]  # noqa: RUF012 - Airflow reads a list
     react_apps = [  # noqa: RUF012
         page("Models", "models", "nav", "models", nav_top_level=True),
         page("Leaderboard", "meli_run", "dag_run", "models"),

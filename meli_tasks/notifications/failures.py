@@ -1,4 +1,4 @@
-"""Why tasks failed, kept in the store from the moment they do until the notice at the end of their run."""
+"""Why tasks failed, kept in the store from the moment they do until the notification at the end of their run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A notice by e-mail. The mail server's password is a secret: no log line and no error has it."""
+"""A notification by e-mail. The mail server's password is a secret: no log line and no error has it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
 from meli_tasks.http import LOOPBACK
-from meli_tasks.notifications.message import Notice
+from meli_tasks.notifications.message import Notification
 from meli_tasks.notifications.render import html, plain, subject
 from meli_tasks.settings import Settings
 
@@ -91,7 +91,7 @@ class MailServer:
                 yield session
 
 
-def mail(settings: Settings, notice: Notice) -> None:
+def mail(settings: Settings, notification: Notification) -> None:
     """Send to the addresses of MELI_EMAIL, as text and HTML.
 
     Raises:
@@ -100,7 +100,7 @@ def mail(settings: Settings, notice: Notice) -> None:
         BadSettings: MELI_SMTP or an address cannot be read.
     """
     server = MailServer.of(settings.smtp)
-    message = _message(settings, server, notice)
+    message = _message(settings, server, notification)
     with server.opened() as session:
         refused = session.send_message(message)
     for address, (code, reason) in refused.items():
@@ -117,17 +117,17 @@ def recipients(settings: Settings) -> list[Address]:
     return [_address("MELI_EMAIL", name) for name in named]
 
 
-def _message(settings: Settings, server: MailServer, notice: Notice) -> EmailMessage:
+def _message(settings: Settings, server: MailServer, notification: Notification) -> EmailMessage:
     sender = _address("MELI_EMAIL_FROM", settings.email_from or _sender(server))
     message = EmailMessage()
-    message["Subject"] = subject(notice)
+    message["Subject"] = subject(notification)
     message["From"] = sender
     message["To"] = recipients(settings)
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = make_msgid("meli", sender.domain)
     message["Auto-Submitted"] = "auto-generated"  # keeps absence notes from answering
-    message.set_content(plain(notice))
-    message.add_alternative(html(notice), subtype="html")
+    message.set_content(plain(notification))
+    message.add_alternative(html(notification), subtype="html")
     return message
 
 

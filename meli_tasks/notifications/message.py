@@ -64,7 +64,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notification:
     """What is told, in the order it is told. `links` are pairs of a name and an address."""
 
     verdict: Verdict
@@ -88,7 +88,7 @@ class Notice:
         return bad or notify == "always" or (notify == "changes" and self.verdict == "promoted")
 
 
-def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool) -> Notice:
+def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool) -> Notification:
     """How a run ended.
 
     Raises:
@@ -103,7 +103,7 @@ def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool
     promoted = decision if verdict == "promoted" else None
     took = "" if verdict == "nothing new" else _took(dag_run, saved)  # its title says what it saved
     lines = [*_reason(verdict, dag_run, decision, saved), *_titles(plan), took]
-    return Notice(
+    return Notification(
         verdict,
         dag_run,
         _title(verdict, dag_run, decision, failures, saved),
@@ -115,13 +115,13 @@ def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool
     )
 
 
-def of_a_late_run(settings: Settings, store: Store, dag_run: DagRun, minutes: float) -> Notice:
+def of_a_late_run(settings: Settings, store: Store, dag_run: DagRun, minutes: float) -> Notification:
     """That a run has not ended `minutes` after it was queued, and how far it is; raises like `of_end`."""
     plan = _plan(store, dag_run.run_id)
     progress = _progress(store, plan) if plan else ["It has no plan yet."]
     since = f"Queued at {dag_run.queued:%Y-%m-%d %H:%M} UTC" if dag_run.queued else "Queued"
     state = f"{since}, due {duration(minutes * 60)} later, {dag_run.state or 'not ended'} now."
-    return Notice(
+    return Notification(
         "late",
         dag_run,
         f"The run is late: not done {duration(minutes * 60)} after it was queued",
@@ -137,11 +137,11 @@ def run_page(settings: Settings, dag_run: DagRun) -> str:
     return settings.airflow_url.rstrip("/") + path if settings.airflow_url else ""
 
 
-def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why: str) -> Notice:
+def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why: str) -> Notification:
     """What can be told when the store, which knows the rest, cannot be read."""
     lines = (*_reason(verdict, dag_run, None, None), f"Nothing more is known, because the store cannot be read: {why}")
     title = "The run is late" if verdict == "late" else f"The run {'failed' if verdict == 'failed' else 'ended'}"
-    return Notice(verdict, dag_run, title, lines, links=_links(settings, None, dag_run, None))
+    return Notification(verdict, dag_run, title, lines, links=_links(settings, None, dag_run, None))
 
 
 def _plan(store: Store, run_id: str) -> Plan | None:
@@ -278,5 +278,5 @@ def _mlflow(settings: Settings, store: Store | None, plan: Plan | None) -> str:
             projection = Tracking(settings.mlflow_uri, store, settings.mlflow_pages).projection()
             return projection.url(projection.parent(plan))
         except (*TRACKING_ERRORS, BadSettings) as error:
-            logger.warning("the notice links to MLflow's first page: %s", error)
+            logger.warning("the notification links to MLflow's first page: %s", error)
     return settings.mlflow_pages or without_credentials(settings.mlflow_uri)

@@ -1,4 +1,4 @@
-"""A notice as text: plain for e-mail, with Slack's marks for a webhook, and as a small HTML page.
+"""A notification as text: plain for e-mail, with Slack's marks for a webhook, and as a small HTML page.
 
 Slack's marks are few on purpose: Mattermost, Rocket.Chat, Google Chat and Discord's Slack-compatible address read the
 same text. A table is a block of fixed-width letters, which all of them have.
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html import escape
 
 from meli_tasks.notifications.failures import Failure
-from meli_tasks.notifications.message import Notice
+from meli_tasks.notifications.message import Notification
 
 SIGNS = {"promoted": "🏆", "kept": "✅", "nothing new": "💤", "failed": "❌", "late": "⏰"}
 COLOURS = {"promoted": "#1a7f37", "kept": "#57606a", "nothing new": "#57606a", "failed": "#cf222e", "late": "#bf8700"}
@@ -28,61 +28,63 @@ PAGE = """<!doctype html>
 """
 
 
-def subject(notice: Notice) -> str:
+def subject(notification: Notification) -> str:
     """One line, for an e-mail's head."""
-    return " ".join(f"[meli] {notice.title}".split())
+    return " ".join(f"[meli] {notification.title}".split())
 
 
-def plain(notice: Notice) -> str:
+def plain(notification: Notification) -> str:
     """Plain text."""
-    parts = [notice.title, "\n".join((_run(notice), *notice.lines)), _table(notice)]
-    if notice.failures:
-        parts.append("\n".join(["Failed:", *(f"- {f.label}: {f.message or SILENT}" for f in notice.failures)]))
-    if notice.rollback:
-        parts.append(f"To take it back: {notice.rollback}")
-    parts.append("\n".join(f"{name}: {url}" for name, url in notice.links))
+    parts = [notification.title, "\n".join((_run(notification), *notification.lines)), _table(notification)]
+    if notification.failures:
+        parts.append("\n".join(["Failed:", *(f"- {f.label}: {f.message or SILENT}" for f in notification.failures)]))
+    if notification.rollback:
+        parts.append(f"To take it back: {notification.rollback}")
+    parts.append("\n".join(f"{name}: {url}" for name, url in notification.links))
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def slack(notice: Notice) -> str:
+def slack(notification: Notification) -> str:
     """Slack's mrkdwn."""
-    head = f"{SIGNS[notice.verdict]} *{_marked(notice.title)}*"
-    parts = ["\n".join([head, *map(_marked, (_run(notice), *notice.lines))])]
-    if notice.models:
-        parts.append(f"```\n{_marked(_table(notice))}\n```")
-    parts += [f"• {_slack_link(f)}: {_marked(f.message or SILENT)}" for f in notice.failures]
-    if notice.rollback:
-        parts.append(f"To take it back: `{notice.rollback}`")
-    parts.append(" · ".join(f"<{url}|{name}>" for name, url in notice.links))
+    head = f"{SIGNS[notification.verdict]} *{_marked(notification.title)}*"
+    parts = ["\n".join([head, *map(_marked, (_run(notification), *notification.lines))])]
+    if notification.models:
+        parts.append(f"```\n{_marked(_table(notification))}\n```")
+    parts += [f"• {_slack_link(f)}: {_marked(f.message or SILENT)}" for f in notification.failures]
+    if notification.rollback:
+        parts.append(f"To take it back: `{notification.rollback}`")
+    parts.append(" · ".join(f"<{url}|{name}>" for name, url in notification.links))
     return "\n".join(filter(None, parts))
 
 
-def html(notice: Notice) -> str:
+def html(notification: Notification) -> str:
     """An HTML page that mail programs show, with no outside file."""
-    parts = [f'<p style="margin:0 0 12px">{"<br>".join(map(escape, notice.lines))}</p>'] if notice.lines else []
-    if notice.models:
-        parts.append(_html_table(notice))
-    if notice.failures:
-        items = "".join(f"<li>{_html_link(f)}: {escape(f.message or SILENT)}</li>" for f in notice.failures)
+    parts = (
+        [f'<p style="margin:0 0 12px">{"<br>".join(map(escape, notification.lines))}</p>'] if notification.lines else []
+    )
+    if notification.models:
+        parts.append(_html_table(notification))
+    if notification.failures:
+        items = "".join(f"<li>{_html_link(f)}: {escape(f.message or SILENT)}</li>" for f in notification.failures)
         parts.append(f'<p style="margin:0">Failed:</p><ul style="margin:0 0 12px;padding-left:20px">{items}</ul>')
-    if notice.rollback:
-        parts.append(f'<p style="margin:0 0 12px">To take it back: <code>{escape(notice.rollback)}</code></p>')
-    links = (f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in notice.links)
+    if notification.rollback:
+        parts.append(f'<p style="margin:0 0 12px">To take it back: <code>{escape(notification.rollback)}</code></p>')
+    links = (f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in notification.links)
     parts.append(f'<p style="margin:0">{" · ".join(links)}</p>')
     return PAGE.format(
-        title=escape(notice.title),
-        colour=COLOURS[notice.verdict],
-        sign=SIGNS[notice.verdict],
-        run=escape(_run(notice)),
+        title=escape(notification.title),
+        colour=COLOURS[notification.verdict],
+        sign=SIGNS[notification.verdict],
+        run=escape(_run(notification)),
         parts="\n".join(parts),
     )
 
 
-def _run(notice: Notice) -> str:
-    return f"{notice.dag_run.dag_id}, run {notice.dag_run.run_id}"
+def _run(notification: Notification) -> str:
+    return f"{notification.dag_run.dag_id}, run {notification.dag_run.run_id}"
 
 
-def _rows(notice: Notice) -> list[tuple[str, ...]]:
+def _rows(notification: Notification) -> list[tuple[str, ...]]:
     return [
         (
             model.name,
@@ -91,15 +93,15 @@ def _rows(notice: Notice) -> list[tuple[str, ...]]:
             f"{model.top5:.4f}",
             model.note,
         )
-        for model in notice.models
+        for model in notification.models
     ]
 
 
-def _table(notice: Notice) -> str:
+def _table(notification: Notification) -> str:
     """The leaderboard in fixed-width letters; empty without one."""
-    if not notice.models:
+    if not notification.models:
         return ""
-    rows = [HEADS, *_rows(notice)]
+    rows = [HEADS, *_rows(notification)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_line(row, widths) for row in rows)
 
@@ -110,7 +112,7 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([name.ljust(widths[0]), *middle, note]).rstrip()
 
 
-def _html_table(notice: Notice) -> str:
+def _html_table(notification: Notification) -> str:
     def cells(row: Sequence[str], tag: str) -> str:
         aligned = ["left", *["right"] * (len(row) - 2), "left"]
         return "".join(
@@ -118,7 +120,7 @@ def _html_table(notice: Notice) -> str:
             for text, side in zip(row, aligned, strict=True)
         )
 
-    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in _rows(notice))
+    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in _rows(notification))
     style = "border-collapse:collapse;margin:0 0 12px;font-variant-numeric:tabular-nums"
     return f'<table style="{style}"><tr>{cells(HEADS, "th")}</tr>{body}</table>'
 

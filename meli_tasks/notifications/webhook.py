@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
 from meli_tasks.http import BUSY, BadAddress, Client, NoAnswer, Retries, proxy_of
-from meli_tasks.notifications.message import Notice
+from meli_tasks.notifications.message import Notification
 from meli_tasks.notifications.render import slack
 
 CONNECT_SECONDS = 5.0
@@ -18,7 +18,7 @@ ANSWER_SECONDS = 8.0
 SECONDS_BEFORE_THE_SECOND_TRY = 2.0
 
 
-def post(webhook: str, notice: Notice) -> None:
+def post(webhook: str, notification: Notification) -> None:
     """Send to a webhook as {"text": ...}: what Slack, Mattermost and those that imitate them accept.
 
     It is sent a second time only if it surely was not accepted the first time.
@@ -31,7 +31,7 @@ def post(webhook: str, notice: Notice) -> None:
     retries = Retries(again=1, seconds=SECONDS_BEFORE_THE_SECOND_TRY)
     try:
         with Client(CONNECT_SECONDS, ANSWER_SECONDS, retries=retries) as client:
-            answer = client.request("POST", webhook, body={"text": slack(notice)}, redirects=False)
+            answer = client.request("POST", webhook, body={"text": slack(notification)}, redirects=False)
     except BadAddress:  # its message has the address in it
         raise BadSettings(f"{where} cannot be used: MELI_WEBHOOK is not a web address.") from None
     except NoAnswer as error:

@@ -1,1 +1,1 @@
-"""The side of Airflow that is neither a DAG nor a plugin: its parts are loaded when first needed."""
+"""Airflow code that is neither a DAG nor a plugin; each part is loaded when it is first needed."""

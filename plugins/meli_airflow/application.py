@@ -13,28 +13,32 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.types import Scope
+from typing_extensions import override
 
-from meli_airflow import metadata_db as facts
-from meli_airflow.auth import Guard
+from meli_airflow import metadata_db
+from meli_airflow.auth import Authorization
 from meli_tasks.core.errors import Conflict, MeliError, NotFound
 from meli_tasks.pages import Pages, Wanted
 from meli_tasks.settings import Settings
 
 router = APIRouter(prefix="/api")
 
+Answer = dict[str, Any]
+"""The JSON object that a route answers and the pages' program reads."""
+
 
 class Program(StaticFiles):
-    """The pages' program: browsers ask each time whether it has changed, and get nothing when it has not."""
+    """The pages' program: a browser asks each time whether it has changed, and receives nothing when it has not."""
 
+    @override
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """A file, to be asked for again before it is used again."""
         answer = await super().get_response(path, scope)
         answer.headers["Cache-Control"] = "private, no-cache"
         return answer
 
 
 class Opened:
-    """The store's pages, opened at the first request and kept for what they remember."""
+    """The pages of the store, opened at the first request and kept because they cache what they read."""
 
     def __init__(self) -> None:
         self._pages: Pages | None = None
@@ -57,38 +61,38 @@ def wanted(
     since: date | None = None,
     until: date | None = None,
 ) -> Wanted:
-    """Which runs the leaderboard is to show."""
+    """Which runs the leaderboard displays."""
     return Wanted(text, set_name, since, until, limit)
 
 
 @router.get("/models")
-def models(pages: ThePages, runs: Annotated[Wanted, Depends(wanted)]) -> dict[str, Any]:
+def models(pages: ThePages, runs: Annotated[Wanted, Depends(wanted)]) -> Answer:
     """The champion, and the leaderboard of the newest runs that match."""
     found = pages.models(runs)
     champion = found["champion"]
-    in_airflow = facts.states_of(
+    in_airflow = metadata_db.states_of(
         [*(row["run_id"] for row in found["rows"]), *([champion["run_id"]] if champion else [])]
     )
     return {**found, "in_airflow": sorted(in_airflow)}
 
 
 @router.get("/mlflow")
-def mlflow(pages: ThePages) -> dict[str, Any]:
-    """What MLflow calls the champion."""
+def mlflow(pages: ThePages) -> Answer:
+    """The model that MLflow's alias `champion` points at."""
     return pages.mlflow()
 
 
 @router.get("/decisions")
-def decisions(pages: ThePages, limit: Annotated[int, Query(ge=1, le=1_000)] = 20) -> dict[str, Any]:
+def decisions(pages: ThePages, limit: Annotated[int, Query(ge=1, le=1_000)] = 20) -> Answer:
     """The newest decisions on the champion."""
     found = pages.decisions(limit)
-    return {**found, "in_airflow": sorted(facts.states_of(row["run_id"] for row in found["decisions"]))}
+    return {**found, "in_airflow": sorted(metadata_db.states_of(row["run_id"] for row in found["decisions"]))}
 
 
 @router.get("/comparison")
 def comparison(
     pages: ThePages, left: Annotated[str, Query(max_length=900)], right: Annotated[str, Query(max_length=900)]
-) -> dict[str, Any]:
+) -> Answer:
     """Two rows of the leaderboard side by side."""
     return pages.comparison(left, right)
 
@@ -98,16 +102,16 @@ def artifact(
     pages: ThePages,
     stage: Annotated[str, Path(pattern="^[a-z]{1,20}$")],
     key: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
-) -> dict[str, Any]:
-    """What the store has of a step's result: its files, what they were made from, and what came of it."""
+) -> Answer:
+    """An artifact: its files, what they were made from, and what was made from them."""
     return pages.artifact(stage, key)
 
 
 @router.get("/runs/{run_id:path}")
-def run(pages: ThePages, run_id: str) -> dict[str, Any]:
-    """A run of meli_training: its steps, its leaderboard, its decision; only its state before it has a plan."""
-    state = facts.state_of(run_id)
-    plan = facts.plan_of(run_id) or pages.plan_of(run_id)
+def run(pages: ThePages, run_id: str) -> Answer:
+    """A run of meli_training: its steps, its leaderboard, its decision; before it has a plan, only its state."""
+    state = metadata_db.state_of(run_id)
+    plan = metadata_db.plan_of(run_id) or pages.plan_of(run_id)
     return {"state": state, **(pages.run(plan) if plan else {"plan": ""})}
 
 
@@ -117,40 +121,44 @@ def training(
     run_id: Annotated[str, Query(max_length=900)],
     task_id: Annotated[str, Query(max_length=250)],
     map_index: Annotated[int, Query(ge=-1)] = -1,
-) -> dict[str, Any]:
-    """A training task: its curves, live while it trains; only its state before its set is picked."""
-    if task_id not in facts.PICKED_BY:
-        raise HTTPException(404, f"The task {task_id} trains nothing; {' and '.join(facts.PICKED_BY)} do.")
-    plan, set_name = facts.choice_of(run_id, task_id, map_index)
-    task = facts.task_of(run_id, task_id, map_index)
+) -> Answer:
+    """A training task: its curves, live while it trains; before its set is known, only its state."""
+    if task_id not in metadata_db.LISTED_BY:
+        raise HTTPException(
+            404, f"The task {task_id} has no training curves; {' and '.join(metadata_db.LISTED_BY)} have."
+        )
+    plan, set_name = metadata_db.choice_of(run_id, task_id, map_index)
+    task = metadata_db.task_status(run_id, task_id, map_index)
     return {"task": task, **(pages.training(plan, set_name) if plan else {"set": "", "state": "waiting"})}
 
 
-@router.get("/backfills/{run_id:path}", dependencies=[Depends(requires_access_dag("GET", None, facts.BACKFILL_DAG))])
-def backfill(pages: ThePages, run_id: str) -> dict[str, Any]:
+@router.get(
+    "/backfills/{run_id:path}", dependencies=[Depends(requires_access_dag("GET", None, metadata_db.BACKFILL_DAG))]
+)
+def backfill(pages: ThePages, run_id: str) -> Answer:
     """A run of meli_backfill: its preview, the state of each date's run, its report once it has ended."""
     found = pages.backfill(run_id)
     preview = found["preview"]
     started = [day["run_id"] for day in preview["dates"]] if preview else []
     return {
-        "state": facts.state_of(run_id, facts.BACKFILL_DAG),
-        "approval": facts.task_of(run_id, "approve", dag_id=facts.BACKFILL_DAG).get("state", ""),
-        "runs": facts.states_of(started),
+        "state": metadata_db.state_of(run_id, metadata_db.BACKFILL_DAG),
+        "approval": metadata_db.task_status(run_id, "approve", dag_id=metadata_db.BACKFILL_DAG).get("state", ""),
+        "runs": metadata_db.states_of(started),
         **found,
     }
 
 
-def told(_: Request, error: MeliError) -> JSONResponse:
-    """Our errors are made to be read: what was seen, where, and what to do."""
+def explained(_: Request, error: MeliError) -> JSONResponse:
+    """Answer with an error's message: it says what was found, where, and what to do."""
     status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Conflict) else 503
     return JSONResponse({"detail": str(error)}, status)
 
 
 def application() -> FastAPI:
-    """The application. FastAPI's own documentation pages would load programs from elsewhere, so there are none."""
+    """The application. It has no documentation pages, because FastAPI's load programs from other servers."""
     app = FastAPI(title="meli-tasks in Airflow", docs_url=None, redoc_url=None)
-    app.add_middleware(Guard)
-    app.add_exception_handler(MeliError, told)  # type: ignore[arg-type]
+    app.add_middleware(Authorization)
+    app.add_exception_handler(MeliError, explained)  # type: ignore[arg-type]
     app.include_router(router)
     app.mount("/static", Program(directory=pathlib.Path(__file__).parent / "static"))
     return app

@@ -1,7 +1,7 @@
-"""Who may see the pages: nobody who is not signed in sees anything, not even that a path does not exist.
+"""Who may see the pages: without signing in nobody sees anything, not even whether a path exists.
 
-Airflow leaves a plugin's application open. A dependency on each route would leave open what is no route: static files,
-the OpenAPI document, unknown paths. So the guard stands before the whole application.
+Airflow leaves a plugin's application open. A dependency on each route would leave open whatever is not a route: static
+files, the OpenAPI document, unknown paths. So the authorization comes before the whole application.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-# The program of the pages holds no data: who may not read the DAG is told so by the page itself.
+# The pages' program holds no data, and tells a user without the right to read the DAG that this is the reason.
 FOR_ALL_SIGNED_IN = "/static/"
 
 
-class Guard:
-    """Lets signed-in users through; to anything with data only those who may read the DAG meli_training."""
+class Authorization:
+    """Lets signed-in users through, and to anything with data only those who may read the DAG meli_training."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 or 403, or hand the request on."""
+        """Answer 401 or 403, or pass the request on."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["type"] != "http":  # there are no web sockets here
+        if scope["type"] != "http":  # the pages use no web sockets
             await send({"type": "websocket.close", "code": 1008})
             return
         request = Request(scope, receive)

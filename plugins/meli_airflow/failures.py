@@ -1,4 +1,4 @@
-"""How a task shows a failure of ours."""
+"""How a task reports an error of this project."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = logging.getLogger("meli_tasks")
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """Show a failure of ours as its message; what a retry cannot mend fails at once."""
+    """Log the message of a `MeliError`; if no retry can fix it, fail the task at once."""
     try:
         yield
     except MeliError as error:

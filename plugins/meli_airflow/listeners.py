@@ -1,8 +1,8 @@
-"""Ends what a backfill has started when the backfill is ended.
+"""Ends the runs that a backfill started when the backfill itself is ended.
 
 Whoever marks a run of `meli_backfill` as failed (Airflow's button, its REST API, the Models page, `meli backfill
---cancel`) wants its trainings to end too; Airflow lets them run on. This listener is called where that happens, in the
-api-server, with the change not yet committed: the children end in the same transaction, or nothing does.
+--cancel`) wants its training runs to end too; Airflow lets them go on. The api-server calls this listener before it
+commits the change: the training runs end in the same transaction, or nothing does.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from sqlalchemy.orm import Session
 
+    from meli_airflow.xcom import DateOf
+
 logger = logging.getLogger("meli_tasks")
 
 BACKFILL = "meli_backfill"
@@ -24,18 +26,18 @@ TRAINING = "meli_training"
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
-    """Airflow's hook: a DAG run has failed, by itself or by somebody's hand."""
+    """Airflow's hook: a DAG run failed, or somebody marked it as failed."""
     if dag_run.dag_id != BACKFILL:
         return
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
     if session is None:
-        logger.warning("%s has failed; its runs cannot be ended from here", dag_run.run_id)
+        logger.warning("%s failed; its runs cannot be ended from this process", dag_run.run_id)
         return
     for child in children(dag_run, session):
         end(child, session)
-        logger.info("Ended %s, as the backfill %s was", child.run_id, dag_run.run_id)
+        logger.info("Ended %s, because its backfill %s was ended", child.run_id, dag_run.run_id)
 
 
 def children(dag_run: DagRun, session: Session) -> list[DagRun]:
@@ -44,11 +46,12 @@ def children(dag_run: DagRun, session: Session) -> list[DagRun]:
     from airflow.models.xcom import XComModel
     from sqlalchemy import select
 
-    asked = (XComModel.dag_id == BACKFILL, XComModel.run_id == dag_run.run_id, XComModel.task_id == "preview")
-    told = session.scalar(select(XComModel).where(*asked, XComModel.key == "return_value"))
-    if told is None:
+    of_preview = (XComModel.dag_id == BACKFILL, XComModel.run_id == dag_run.run_id, XComModel.task_id == "preview")
+    row = session.scalar(select(XComModel).where(*of_preview, XComModel.key == "return_value"))
+    if row is None:
         return []
-    runs = [run["trigger_run_id"] for run in XComModel.deserialize_value(told)]
+    dates: list[DateOf] = XComModel.deserialize_value(row)
+    runs = [date["trigger_run_id"] for date in dates]
     of_ours = (DagRun.dag_id == TRAINING, DagRun.run_id.in_(runs), DagRun.state.in_(["queued", "running"]))
     return list(session.scalars(select(DagRun).where(*of_ours)))
 

@@ -1,19 +1,28 @@
-"""What Airflow's database says of runs and tasks, read inside the api-server."""
+"""What Airflow's database knows of runs and tasks, read inside the api-server."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TypedDict
 
 TRAINING_DAG = "meli_training"
 BACKFILL_DAG = "meli_backfill"
-# Which task picked the sets that a mapped training task runs.
-PICKED_BY = {"train_mlp": "mlp_sets", "train_cnn": "cnn_sets"}
+# The task that lists the sets which a mapped training task trains.
+LISTED_BY = {"train_mlp": "mlp_sets", "train_cnn": "cnn_sets"}
 
 
-def returned(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
-    """What a task instance returned; None if nothing, or not yet."""
+class TaskStatus(TypedDict, total=False):
+    """A task instance's state, attempt and times; empty when there is none (yet)."""
+
+    state: str
+    attempt: int
+    started: str
+    ended: str
+
+
+def returned(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> object:
+    """What a task instance returned, as JSON; None if nothing, or not yet."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
@@ -27,34 +36,34 @@ def returned(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any
 
 
 def plan_of(run_id: str) -> str:
-    """The name of the plan that a run of meli_training works by; an empty text before it has one."""
-    recipes = returned(TRAINING_DAG, run_id, "plan")
-    return str(recipes[0]["plan"]) if isinstance(recipes, list) and recipes else ""
+    """The name of a run's plan; an empty string before it has one, and for a run of a version before this."""
+    planned = returned(TRAINING_DAG, run_id, "plan")
+    return str(planned["plan"]) if isinstance(planned, dict) else ""
 
 
 def choice_of(run_id: str, task_id: str, map_index: int) -> tuple[str, str]:
-    """The plan and the set of a mapped training task; empty texts before they are picked."""
-    picked = returned(TRAINING_DAG, run_id, PICKED_BY[task_id])
-    if not isinstance(picked, list) or not 0 <= map_index < len(picked):
+    """The plan and the set of a mapped training task; empty strings before the sets are listed."""
+    sets = returned(TRAINING_DAG, run_id, LISTED_BY[task_id])
+    if not isinstance(sets, list) or not 0 <= map_index < len(sets):
         return "", ""
-    return str(picked[map_index]["plan"]), str(picked[map_index]["set"])
+    return str(sets[map_index]["plan"]), str(sets[map_index]["set"])
 
 
-def task_of(run_id: str, task_id: str, map_index: int = -1, dag_id: str = TRAINING_DAG) -> dict[str, Any]:
-    """A task instance's state, attempt and times; empty when there is none (yet)."""
+def task_status(run_id: str, task_id: str, map_index: int = -1, dag_id: str = TRAINING_DAG) -> TaskStatus:
+    """The status of a task instance."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
     columns = (TaskInstance.state, TaskInstance.try_number, TaskInstance.start_date, TaskInstance.end_date)
-    wanted = select(*columns).where(
+    query = select(*columns).where(
         TaskInstance.dag_id == dag_id,
         TaskInstance.run_id == run_id,
         TaskInstance.task_id == task_id,
         TaskInstance.map_index == map_index,
     )
     with create_session() as session:
-        found = session.execute(wanted).first()
+        found = session.execute(query).first()
     if found is None:
         return {}
     started, ended = (moment.isoformat() if moment else "" for moment in (found.start_date, found.end_date))
@@ -62,7 +71,7 @@ def task_of(run_id: str, task_id: str, map_index: int = -1, dag_id: str = TRAINI
 
 
 def states_of(run_ids: Iterable[str], dag_id: str = TRAINING_DAG) -> dict[str, str]:
-    """The state of each of the runs that Airflow knows: only these can be linked."""
+    """The state of each run that Airflow knows: only these can be linked."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -70,11 +79,11 @@ def states_of(run_ids: Iterable[str], dag_id: str = TRAINING_DAG) -> dict[str, s
     wanted = sorted(set(run_ids))
     if not wanted:
         return {}
-    columns = select(DagRun.run_id, DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(wanted))
+    query = select(DagRun.run_id, DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(wanted))
     with create_session() as session:
-        return {run_id: str(state) for run_id, state in session.execute(columns)}
+        return {run_id: str(state) for run_id, state in session.execute(query)}
 
 
 def state_of(run_id: str, dag_id: str = TRAINING_DAG) -> str:
-    """A run's state; an empty text when there is no such run."""
+    """A run's state; an empty string when there is no such run."""
     return states_of([run_id], dag_id).get(run_id, "")

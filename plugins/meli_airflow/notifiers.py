@@ -1,145 +1,139 @@
-"""Airflow's notifiers for a run of meli_training: how it ended, that it is late, why a task of it failed.
+"""Airflow's notifiers for a run of `meli_training`: how it ended, that it is late, why one of its tasks failed.
 
-Where they run: RunEnded in the dag-processor, RunLate in the triggerer, TaskFailed in the task's own process (in the
-dag-processor when that was killed). Each needs the settings in its environment. None fails what it tells of.
+`RunEnded` runs in the dag-processor, `RunLate` in the triggerer, `TaskFailed` in the task's own process (in the
+dag-processor if that process was killed). Each of these needs the settings in its environment. They translate what
+Airflow knows; `meli_tasks.notifications` composes and sends, and raises nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
 from airflow.sdk.bases.notifier import BaseNotifier
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from typing_extensions import override
 
 from meli_tasks.core.errors import MeliError
 from meli_tasks.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    import jinja2
     from airflow.sdk import Context
 
-    from meli_tasks.notifications.message import DagRun, Notice
-    from meli_tasks.store import Store
+    from meli_tasks.notifications.failures import Failure
+    from meli_tasks.notifications.message import DagRun
 
 logger = logging.getLogger("meli_tasks")
 
 ENDED = ("success", "failed")
 
 
-def run_callbacks(settings: Settings) -> dict[str, Any]:
-    """The arguments of a DAG that has its runs told of; none when there is no channel to tell by."""
+class RunCallbacks(TypedDict, total=False):
+    """Arguments of a DAG whose runs send notifications."""
+
+    on_success_callback: RunEnded
+    on_failure_callback: RunEnded
+    deadline: DeadlineAlert
+
+
+class TaskCallbacks(TypedDict, total=False):
+    """Arguments of each task of such a DAG."""
+
+    on_failure_callback: TaskFailed
+
+
+def run_callbacks(settings: Settings) -> RunCallbacks:
+    """The callbacks of a DAG's runs; none without a channel to send by."""
     if not has_channel(settings):
         return {}
-    told: dict[str, Any] = {"on_success_callback": RunEnded(True), "on_failure_callback": RunEnded(False)}
+    callbacks: RunCallbacks = {"on_success_callback": RunEnded(True), "on_failure_callback": RunEnded(False)}
     if settings.deadline_minutes:
-        told["deadline"] = DeadlineAlert(
+        callbacks["deadline"] = DeadlineAlert(
             reference=DeadlineReference.DAGRUN_QUEUED_AT,
             interval=timedelta(minutes=settings.deadline_minutes),
             callback=AsyncCallback(RunLate, kwargs={"minutes": settings.deadline_minutes}),
             name="meli_training is late",
         )
-    return told
+    return callbacks
 
 
-def task_callbacks(settings: Settings) -> dict[str, Any]:
-    """The arguments of each task of such a DAG."""
+def task_callbacks(settings: Settings) -> TaskCallbacks:
+    """The callbacks of a DAG's tasks; none without a channel to send by."""
     return {"on_failure_callback": TaskFailed()} if has_channel(settings) else {}
 
 
 def has_channel(settings: Settings) -> bool:
-    """Whether a notice would reach anybody."""
+    """Whether a notification would reach anybody."""
     return bool(settings.webhook or settings.email)
 
 
-class Teller(BaseNotifier):
-    """A notifier without templates; with them, Airflow 3.3.2 cannot run one in `dag.test()`."""
+class PlainNotifier(BaseNotifier):
+    """A notifier without templates: `dag.test()` of Airflow 3.3.2 cannot run one that has them."""
 
-    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        """Leave everything as it is."""
+    @override
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        pass
 
 
-class RunEnded(Teller):
-    """Tells how a run ended."""
+class RunEnded(PlainNotifier):
+    """Reports how a run ended."""
 
     def __init__(self, succeeded: bool) -> None:
         super().__init__()
         self.succeeded = succeeded
 
+    @override
     def notify(self, context: Context) -> None:
-        """Send the notice, once. After an exception nobody would learn of the run, so there is none."""
-        from meli_tasks.notifications import message as notice
+        from meli_tasks.notifications import run_events
 
-        dag_run = dag_run_of(context)
-        verdict: Any = "kept" if self.succeeded else "failed"
-        tell(
-            dag_run, verdict, lambda settings, store: notice.of_end(settings, store, dag_run, succeeded=self.succeeded)
-        )
+        run_events.run_ended(run_of(context), succeeded=self.succeeded)
 
 
-class RunLate(Teller):
-    """Tells that a run has not ended `minutes` after it was queued."""
+class RunLate(PlainNotifier):
+    """Reports that a run has not ended `minutes` after it was queued."""
 
     def __init__(self, minutes: float, context: Context | None = None) -> None:
         super().__init__(context)
         self.minutes = minutes
 
+    @override
     async def async_notify(self, context: Context) -> None:
-        """Send the notice, once; the triggerer, which serves others, does not wait for it."""
+        # In a thread, because the triggerer's loop serves others meanwhile.
         await asyncio.to_thread(self.notify, context)
 
+    @override
     def notify(self, context: Context) -> None:
-        """Send the notice, once."""
-        from meli_tasks.notifications import message as notice
+        from meli_tasks.notifications import run_events
 
-        dag_run = dag_run_of_rest(context)
+        dag_run = run_of_deadline(context)
         if dag_run.state in ENDED:  # Airflow keeps the deadline of a run that failed, and misses it hours later
             logger.info("%s ended in time (%s)", dag_run.run_id, dag_run.state)
             return
-        tell(dag_run, "late", lambda settings, store: notice.of_a_late_run(settings, store, dag_run, self.minutes))
+        run_events.run_late(dag_run, self.minutes)
 
 
-class TaskFailed(Teller):
-    """Keeps why a task failed for good, so that the notice at the run's end can say it."""
+class TaskFailed(PlainNotifier):
+    """Keeps why a task failed for good, so that the notification at the run's end can say it."""
 
+    @override
     def notify(self, context: Context) -> None:
-        """Write it into the store. The run has failed or not all the same, so trouble here is only logged."""
-        from meli_tasks.notifications import failures
+        from meli_tasks.notifications import run_events
 
-        dag_run, settings = dag_run_of(context), Settings.from_environment()
-        try:
-            failure = failure_of(context, dag_run, settings)
-            failures.keep(settings.open_store(), dag_run.run_id, failure, map_index_of(context))
-        except MeliError as error:
-            logger.warning("the notice of this run will not say why %s failed: %s", context["ti"].task_id, error)
+        dag_run = run_of(context)
+        failure = failure_of(context, dag_run, Settings.from_environment())
+        run_events.task_failed(dag_run, failure, map_index_of(context))
 
 
-def tell(dag_run: DagRun, verdict: Any, made: Callable[[Settings, Store], Notice]) -> None:
-    """Make a notice from the store and send it; a bare one when the store cannot be read."""
-    from meli_tasks.notifications import delivery
-    from meli_tasks.notifications import message as notice
-
-    try:
-        settings = Settings.from_environment()
-        try:
-            store: Store | None = settings.open_store()
-            told = made(settings, store)
-        except MeliError as error:
-            logger.error("the notice of %s has to do without the store: %s", dag_run.run_id, error)
-            store, told = None, notice.without_the_store(settings, dag_run, verdict, str(error))
-        delivery.tell(told, settings, store)
-    except Exception:
-        logger.exception("THE NOTICE OF %s (%s) WAS NOT SENT", dag_run.run_id, verdict)
-
-
-def dag_run_of(context: Context) -> DagRun:
-    """The run from a task's or a DAG's context. Of a run without any task Airflow tells the id and the reason only."""
+def run_of(context: Context) -> DagRun:
+    """The run from a task's or a DAG's context; for a run without any task Airflow gives only its id and the reason."""
     from meli_tasks.notifications.message import DagRun
 
-    known: Any = context.get("dag_run")
+    known = context.get("dag_run")
     return DagRun(
         dag_id=context["dag"].dag_id,
         run_id=str(context["run_id"]),
@@ -149,8 +143,8 @@ def dag_run_of(context: Context) -> DagRun:
     )
 
 
-def dag_run_of_rest(context: Any) -> DagRun:
-    """The run from a deadline's context: what the REST interface says of it."""
+def run_of_deadline(context: Mapping[str, Any]) -> DagRun:
+    """The run from a deadline's context, which holds what the REST API says of it."""
     from meli_tasks.notifications.message import DagRun
 
     known = context["dag_run"]
@@ -168,15 +162,15 @@ def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def failure_of(context: Context, dag_run: DagRun, settings: Settings) -> Any:
-    """What a failed task said, and where its log is."""
+def failure_of(context: Context, dag_run: DagRun, settings: Settings) -> Failure:
+    """A failed task's error message, and the page with its log."""
     from meli_tasks.notifications.failures import LONGEST_MESSAGE, Failure
     from meli_tasks.notifications.message import run_page
 
     task = context["ti"]
     error = context.get("exception")
-    message = str(error) if error else "its process ended without a word: killed, or out of memory"
-    if error and not told_by_us(error):
+    message = str(error) if error else "its process ended without a message: it was killed, or ran out of memory"
+    if error and not is_written_for_people(error):
         message = f"{type(error).__name__}: {message}"
     index = map_index_of(context)
     page = run_page(settings, dag_run)
@@ -189,14 +183,14 @@ def failure_of(context: Context, dag_run: DagRun, settings: Settings) -> Any:
     )
 
 
-def told_by_us(error: object) -> bool:
-    """Whether an error's message is a sentence for people, so that its kind says nothing more."""
+def is_written_for_people(error: object) -> bool:
+    """Whether an error's message is a whole sentence, so that the name of its class adds nothing."""
     from airflow.sdk.exceptions import AirflowFailException
 
     return isinstance(error, MeliError | AirflowFailException)
 
 
 def map_index_of(context: Context) -> int:
-    """The number of a mapped task instance; -1 for one that is not mapped."""
+    """The index of a mapped task instance; -1 for one that is not mapped."""
     index = getattr(context["ti"], "map_index", None)
     return -1 if index is None else int(index)

@@ -1,19 +1,19 @@
-"""What every task needs, loaded once by a Celery worker: its tasks are forks of it, and would each load it anew.
+"""What every task needs, loaded a single time by a Celery worker: its tasks are forks, and would each load it again.
 
-docker-compose.yaml names this module to Celery. Nothing here opens a connection or starts a thread: neither outlives a
+docker-compose.yaml names this module to Celery. Nothing here opens a connection or starts a thread: neither survives a
 fork.
 """
 
 from __future__ import annotations
 
-import airflow.dag_processing.dagbag  # noqa: F401 - to have it loaded
+import airflow.dag_processing.dagbag  # noqa: F401 - only to load it
 
-import meli_tasks.pipeline  # noqa: F401 - to have it loaded
+import meli_tasks.pipeline  # noqa: F401 - only to load it
 from meli_tasks.planning.form import form_fields
 from meli_tasks.settings import Settings
 
 settings = Settings.from_environment()
-form_fields(settings)  # reads every set; the DAG file, which each task reads, makes its form from them
+form_fields(settings)  # reads every set; the DAG file, which every task reads, makes its form from them
 if settings.store.startswith("s3://"):
-    # Loads boto3 and its descriptions of AWS; the client itself is not kept.
+    # Loads boto3 and its descriptions of AWS; the client itself is dropped.
     settings.s3_client(settings.s3_endpoint or None)

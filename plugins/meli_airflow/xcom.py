@@ -6,7 +6,35 @@ data: a plan, a model or a report is read from the store by its name.
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, Protocol, TypedDict
+
+
+class StepManifest(Protocol):
+    """What of an artifact's manifest travels: the `Manifest` of `meli_tasks.artifacts` has it."""
+
+    @property
+    def key(self) -> str:
+        """The artifact's content key."""
+
+    @property
+    def name(self) -> str:
+        """Where the manifest is in the store."""
+
+
+class StepResult(Protocol):
+    """What a stage's run gives back: the `Result` of `meli_tasks.execution` has it."""
+
+    @property
+    def manifest(self) -> StepManifest:
+        """The manifest of what was computed or found."""
+
+    @property
+    def hit(self) -> bool:
+        """Whether the store had it already."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the task worked on it."""
 
 
 class PlanName(TypedDict):
@@ -56,10 +84,44 @@ class Found(TypedDict):
     mlflow: str | None
     accuracy: float
     start: str
-    start_accuracy: float
+    start_accuracy: float | None
 
 
 class Ensembled(Computed):
     """The ensemble, and why it is offered as a model or is not."""
 
     reason: str
+
+
+class DateOf(TypedDict):
+    """One date of a backfill, as the arguments of the task that runs it: `preview` returns one for each date."""
+
+    date: str
+    plan: str
+    position: int
+    trigger_run_id: str
+    conf: dict[str, Any] | None
+    at_once: int | None
+
+
+class Approval(TypedDict):
+    """What `approve` needs to know: whether to wait for a person, and how many runs there are to approve."""
+
+    ask: bool
+    runs: int
+
+
+class DateRun(TypedDict):
+    """A date whose run succeeded."""
+
+    date: str
+    run_id: str
+
+
+class BackfillSummary(TypedDict):
+    """How a backfill ended: its state, how many steps were computed and found, and how long that took."""
+
+    state: str
+    computed: int
+    found: int
+    seconds: float

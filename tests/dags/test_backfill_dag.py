@@ -20,8 +20,8 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.sdk import timezone
 from meli_airflow.operators import RunOfDate
 answers = []
-for at_once, place, states in json.loads(sys.argv[1]):
-    task = RunOfDate(task_id="run", date="2026-11-01", plan="", place=place, at_once=at_once, trigger_run_id="x")
+for at_once, position, states in json.loads(sys.argv[1]):
+    task = RunOfDate(task_id="run", date="2026-11-01", plan="", position=position, at_once=at_once, trigger_run_id="x")
     named = {f"run_{index}": state for index, state in enumerate(states)}
     ti = types.SimpleNamespace(dag_id="meli_backfill", task_id="run", run_id="r")
     ti.get_task_states = lambda dag_id, task_ids, run_ids: {"r": named}
@@ -60,7 +60,7 @@ def test_the_form_asks_for_dates_sets_and_every_hyperparameter(in_airflow: InAir
 
 
 def test_a_date_waits_while_as_many_before_it_as_may_run_have_not_ended(in_airflow: InAirflow) -> None:
-    turns: list[tuple[tuple[Any, ...], int]] = [  # at once, place, states by place -> seconds to wait
+    turns: list[tuple[tuple[Any, ...], int]] = [  # at once, position, states by position -> seconds to wait
         ((None, 3, ["running", "running", "running", None]), 0),  # no cap but the pool's
         ((2, 1, ["running", None]), 0),
         ((2, 2, ["running", "deferred", None]), 15),

@@ -1,4 +1,4 @@
-"""Servers that take notices: a webhook and a mail server, each real, on a free port of 127.0.0.1."""
+"""Servers that take notifications: a webhook and a mail server, each real, on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices on their way: to a real web server and a real mail server, once, and never at a run's cost."""
+"""Notifications on their way: to a real web server and a real mail server, once, and never at a run's cost."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from meli_tasks.cli import checks
 from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
 from meli_tasks.notifications import delivery, webhook
 from meli_tasks.notifications.mail import MailServer, mail
-from meli_tasks.notifications.message import DagRun, Notice
+from meli_tasks.notifications.message import DagRun, Notification
 from meli_tasks.settings import Settings
 from meli_tasks.stack.servers import free_port
 from meli_tasks.store import Store
 from tests.notifications import sinks
 
-PROMOTED = Notice("promoted", DagRun("meli_training", "r1"), "mlp is the new champion", ("Ünïcode & <signs>",))
+PROMOTED = Notification("promoted", DagRun("meli_training", "r1"), "mlp is the new champion", ("Ünïcode & <signs>",))
 KEPT = replace(PROMOTED, verdict="kept")
 
 
@@ -33,8 +33,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "SECONDS_BEFORE_THE_SECOND_TRY", 0.0)
 
 
-def state(store: Store, notice: Notice) -> dict[str, str]:
-    blob = store.read(notice.name)
+def state(store: Store, notification: Notification) -> dict[str, str]:
+    blob = store.read(notification.name)
     assert blob
     channels: dict[str, str] = json.loads(blob.data)["channels"]
     return channels
@@ -48,7 +48,7 @@ def test_a_notice_goes_out_by_both_ways_once(file_store: Store) -> None:
             MELI_SMTP=f"smtp://127.0.0.1:{post.port}",
         )
         for _ in range(2):
-            delivery.tell(PROMOTED, wishes, file_store)
+            delivery.send(PROMOTED, wishes, file_store)
     assert web.bodies == [{"text": "🏆 *mlp is the new champion*\nmeli_training, run r1\nÜnïcode &amp; &lt;signs&gt;"}]
     [(to, message)] = post.messages
     assert to == ["ana@example.com", "beto@example.com"]
@@ -63,7 +63,7 @@ def test_a_notice_goes_out_by_both_ways_once(file_store: Store) -> None:
 def test_of_many_at_once_one_sends(s3_store: Store) -> None:
     with sinks.webhook() as web, ThreadPoolExecutor(8) as callers:
         wishes = settings(MELI_WEBHOOK=web.url)
-        outcomes = list(callers.map(lambda _: delivery.tell(PROMOTED, wishes, s3_store), range(8)))
+        outcomes = list(callers.map(lambda _: delivery.send(PROMOTED, wishes, s3_store), range(8)))
     assert len(web.bodies) == 1
     assert sorted(outcomes, key=len) == [{}] * 7 + [{"webhook": "sent"}]
 
@@ -73,19 +73,19 @@ def test_what_did_not_get_through_is_logged_and_goes_out_the_next_time(
 ) -> None:
     with sinks.webhook(404, 200) as web:
         wishes = settings(MELI_WEBHOOK=web.url)
-        outcome = delivery.tell(PROMOTED, wishes, file_store)
+        outcome = delivery.send(PROMOTED, wishes, file_store)
         assert outcome["webhook"].startswith("failed: the webhook at http://127.0.0.1")
         [line] = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
         assert "WAS NOT SENT by webhook" in line and "404 'no_service'" in line and "SECRET" not in line
-        assert delivery.tell(PROMOTED, wishes, file_store) == {"webhook": "sent"}
-        assert delivery.tell(PROMOTED, wishes, file_store) == {}
+        assert delivery.send(PROMOTED, wishes, file_store) == {"webhook": "sent"}
+        assert delivery.send(PROMOTED, wishes, file_store) == {}
     assert len(web.bodies) == 2
 
 
 def test_one_way_that_fails_keeps_the_other_from_nothing(file_store: Store) -> None:
     with sinks.webhook() as web:
         wishes = settings(MELI_WEBHOOK=web.url, MELI_EMAIL="ana@example.com")
-        outcomes = delivery.tell(PROMOTED, wishes, file_store)
+        outcomes = delivery.send(PROMOTED, wishes, file_store)
     assert outcomes["webhook"] == "sent"
     assert "MELI_SMTP must look like" in outcomes["e-mail"]
 
@@ -94,22 +94,22 @@ def test_a_claim_that_another_call_holds_is_not_sent_again(file_store: Store) ->
     held = {"channels": {"webhook": "being sent"}}
     file_store.write(PROMOTED.name, json.dumps(held).encode())
     with sinks.webhook() as web:
-        assert delivery.tell(PROMOTED, settings(MELI_WEBHOOK=web.url), file_store) == {}
+        assert delivery.send(PROMOTED, settings(MELI_WEBHOOK=web.url), file_store) == {}
     assert web.bodies == []
 
 
 def test_without_a_store_it_is_sent_all_the_same(tmp_path: Path) -> None:
     with sinks.webhook() as web:
-        assert delivery.tell(PROMOTED, settings(MELI_WEBHOOK=web.url), None) == {"webhook": "sent"}
+        assert delivery.send(PROMOTED, settings(MELI_WEBHOOK=web.url), None) == {"webhook": "sent"}
     assert len(web.bodies) == 1
 
 
 def test_notify_chooses_and_without_a_channel_nothing_is_written(file_store: Store) -> None:
     with sinks.webhook() as web:
-        assert delivery.tell(KEPT, settings(MELI_WEBHOOK=web.url), file_store) == {}
-        assert delivery.tell(KEPT, settings(MELI_WEBHOOK=web.url, MELI_NOTIFY="always"), file_store) != {}
-        assert delivery.tell(PROMOTED, settings(MELI_WEBHOOK=web.url, MELI_NOTIFY="failures"), file_store) == {}
-    assert delivery.tell(PROMOTED, settings(), file_store) == {}
+        assert delivery.send(KEPT, settings(MELI_WEBHOOK=web.url), file_store) == {}
+        assert delivery.send(KEPT, settings(MELI_WEBHOOK=web.url, MELI_NOTIFY="always"), file_store) != {}
+        assert delivery.send(PROMOTED, settings(MELI_WEBHOOK=web.url, MELI_NOTIFY="failures"), file_store) == {}
+    assert delivery.send(PROMOTED, settings(), file_store) == {}
     assert [body["text"][:1] for body in web.bodies] == ["✅"]
     assert list(file_store.names("notices/")) == [KEPT.name]
 

@@ -12,11 +12,9 @@ from typing import Any
 import pytest
 
 from meli_tasks.execution.progress_log import live_name
-from meli_tasks.notifications import failures
-from meli_tasks.notifications import message as notice
-from meli_tasks.notifications import render as notice_text
+from meli_tasks.notifications import failures, message, render
 from meli_tasks.notifications.failures import Failure
-from meli_tasks.notifications.message import DagRun, Notice
+from meli_tasks.notifications.message import DagRun, Notification
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
@@ -32,13 +30,13 @@ def preview(store: Store, run: PastRun, nothing_new: str = "") -> None:
     store.write(f"{run.plan.name.removesuffix('.json')}/preview.json", json.dumps(seen).encode())
 
 
-def ended(store: Store, run: PastRun, promoted: str | None, reason: str = "because", **changes: Any) -> Notice:
-    """The notice of a run that was measured and decided, as the pipeline leaves it."""
+def ended(store: Store, run: PastRun, promoted: str | None, reason: str = "because", **changes: Any) -> Notification:
+    """The notification of a run that was measured and decided, as the pipeline leaves it."""
     measured = {**run.evaluation(), "failed": [], **changes}
     report = {**measured, "scores": json.loads(_scores(store, measured["key"]))}
     store.write(f"{run.plan.name.removesuffix('.json')}/evaluated.json", json.dumps(report).encode())
     Registry(store, Tracking("", store)).apply(run.plan, measured, run.promotion(measured, promoted, reason))
-    return notice.of_end(SETTINGS, store, replace(RUN, run_id=run.run_id), succeeded=True)
+    return message.of_end(SETTINGS, store, replace(RUN, run_id=run.run_id), succeeded=True)
 
 
 def _scores(store: Store, key: str) -> bytes:
@@ -89,13 +87,13 @@ def test_a_failed_training_in_a_good_run_is_named_with_its_message_and_matters(f
     # Airflow's own word for it, with a link, comes before what was pieced together.
     kept = Failure("train_mlp", "mlp_1", "Diverged", datetime.now(UTC).isoformat(), "http://log")
     failures.keep(file_store, RUN.run_id, kept, 1)
-    assert notice.of_end(SETTINGS, file_store, RUN, succeeded=True).failures == (kept,)
+    assert message.of_end(SETTINGS, file_store, RUN, succeeded=True).failures == (kept,)
 
 
 def test_a_night_without_news_says_what_it_saved(file_store: Store) -> None:
     run = PastRun(file_store)
     preview(file_store, run, nothing_new="The same titles, sets and champion as before")
-    told = notice.of_end(SETTINGS, file_store, RUN, succeeded=True)
+    told = message.of_end(SETTINGS, file_store, RUN, succeeded=True)
     assert (told.verdict, told.title) == ("nothing new", "Nothing new: 34 min saved")
     assert told.lines[0] == "The same titles, sets and champion as before."
     assert not told.matters("changes")
@@ -111,14 +109,14 @@ def test_a_run_that_failed_before_it_had_a_plan(file_store: Store) -> None:
     old = Failure("plan", "", "an earlier try", "2026-11-19T00:00:00+00:00")
     now = Failure("plan", "", "no file titles.csv", datetime.now(UTC).isoformat(), "http://log")
     failures.keep(file_store, RUN.run_id, old)
-    assert notice.of_end(SETTINGS, file_store, RUN, succeeded=False).failures == ()
+    assert message.of_end(SETTINGS, file_store, RUN, succeeded=False).failures == ()
     failures.keep(file_store, RUN.run_id, now)
-    told = notice.of_end(SETTINGS, file_store, RUN, succeeded=False)
+    told = message.of_end(SETTINGS, file_store, RUN, succeeded=False)
     assert (told.verdict, told.title, told.failures) == ("failed", "The run failed: plan", (now,))
 
 
 def test_a_run_that_was_ended_by_its_time_limit(file_store: Store) -> None:
-    told = notice.of_end(SETTINGS, file_store, replace(RUN, reason="timed_out"), succeeded=False)
+    told = message.of_end(SETTINGS, file_store, replace(RUN, reason="timed_out"), succeeded=False)
     assert told.title == "The run failed: timed out"
     assert "longer than the DAG allows" in told.lines[0]
 
@@ -132,7 +130,7 @@ def test_a_late_run_says_how_far_it_is(file_store: Store) -> None:
         file_store.write(live_name("train", step.key), json.dumps(note).encode())
     run.plan.save(file_store)
     queued = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-    told = notice.of_a_late_run(SETTINGS, file_store, replace(RUN, queued=queued, state="running"), 240)
+    told = message.of_a_late_run(SETTINGS, file_store, replace(RUN, queued=queued, state="running"), 240)
     assert told.title == "The run is late: not done 4 h after it was queued"
     assert told.lines[0].startswith("Queued at 2026-11-20 03:00 UTC, due ") and "running now" in told.lines[0]
     assert told.lines[1:] == (
@@ -144,30 +142,30 @@ def test_a_late_run_says_how_far_it_is(file_store: Store) -> None:
 
 
 def test_the_name_tells_runs_verdicts_and_clears_apart() -> None:
-    told = Notice("nothing new", DagRun("d", "manual__2026-11-20T03:00:00+00:00"), "t")
+    told = Notification("nothing new", DagRun("d", "manual__2026-11-20T03:00:00+00:00"), "t")
     assert told.name == "notices/manual__2026-11-20T03-00-00-00-00/nothing-new.json"
     again = replace(told, verdict="failed", dag_run=replace(told.dag_run, clears=2))
     assert again.name == "notices/manual__2026-11-20T03-00-00-00-00/failed-2.json"
 
 
 @pytest.fixture
-def hostile() -> Notice:
-    """A notice whose every text holds signs that mean something to Slack and to HTML."""
+def hostile() -> Notification:
+    """A notification whose every text holds signs that mean something to Slack and to HTML."""
     bad = "<b>&\"'>`|"
-    return Notice(
+    return Notification(
         "failed",
         DagRun("meli_training", f"run{bad}"),
         f"title{bad}\nsecond line",
         (f"line{bad}",),
-        (notice.Model(f"set{bad}", 0.5, (0.4, 0.6), 0.9, "champion"),),
+        (message.Model(f"set{bad}", 0.5, (0.4, 0.6), 0.9, "champion"),),
         (Failure("train", f"of{bad}", f"why{bad}", "2026-11-20T00:00:00+00:00", "http://log/?a=1&b=2"),),
         "meli rollback --to 3",
         (("DAG run", "http://airflow/run"),),
     )
 
 
-def test_slack_sees_its_marks_only_where_we_put_them(hostile: Notice) -> None:
-    text = notice_text.slack(hostile)
+def test_slack_sees_its_marks_only_where_we_put_them(hostile: Notification) -> None:
+    text = render.slack(hostile)
     assert set(re.findall(r"<[^<>]*>", text)) == {
         "<http://airflow/run|DAG run>",
         "<http://log/?a=1&b=2|train [of&lt;b&gt;&amp;\"'&gt;`|]>",
@@ -175,7 +173,7 @@ def test_slack_sees_its_marks_only_where_we_put_them(hostile: Notice) -> None:
     assert re.search(r"```\nmodel +balanced accuracy +95 % interval +top 5\n.*0\.5000.*champion\n```", text)
 
 
-def test_the_page_is_well_formed_and_shows_every_text(hostile: Notice) -> None:
+def test_the_page_is_well_formed_and_shows_every_text(hostile: Notification) -> None:
     class Reader(HTMLParser):
         def __init__(self) -> None:
             super().__init__()
@@ -195,12 +193,12 @@ def test_the_page_is_well_formed_and_shows_every_text(hostile: Notice) -> None:
             self.text += data
 
     reader = Reader()
-    reader.feed(notice_text.html(hostile))
+    reader.feed(render.html(hostile))
     assert reader.open == []
     for text in (hostile.title, hostile.lines[0], hostile.models[0].name, hostile.failures[0].message, "0.5000"):
         assert text in reader.text
     assert reader.links == ["http://log/?a=1&b=2", "http://airflow/run"]
 
 
-def test_the_subject_is_one_line(hostile: Notice) -> None:
-    assert notice_text.subject(hostile).startswith("[meli] title<b>") and "\n" not in notice_text.subject(hostile)
+def test_the_subject_is_one_line(hostile: Notification) -> None:
+    assert render.subject(hostile).startswith("[meli] title<b>") and "\n" not in render.subject(hostile)

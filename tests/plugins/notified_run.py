@@ -1,4 +1,6 @@
-"""Runs `meli_training` by `dag.test()`, once for each conf; notices go where the settings say. Prints ids and states.
+"""Runs `meli_training` by `dag.test()`, once for each conf, with the notifications of the settings.
+
+Prints each run's id and state.
 
 python notified_run.py '{"source": ...}' '{"source": "no such file"}'
 """
