@@ -1,45 +1,58 @@
-"""Settings: where things are. Read once from the environment; nothing else in the project reads it.
+"""Settings: where things are. Read from the environment a single time; nothing else in the project reads it.
 
-`make demo` writes what its stack uses into `.meli/environment` (KEY=VALUE lines); those are defaults, the
-environment wins.
+`make demo` writes what its stack uses into `.meli/environment` (KEY=VALUE lines). The environment overrides that file;
+a variable set to the empty string overrides it with the default.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
 
 from meli_tasks.core.errors import BadSettings
 
 if TYPE_CHECKING:
     from meli_tasks.store import Store
 
-# What says where a store is and how to get in: useful only together.
+logger = logging.getLogger("meli_tasks")
+
+# Where a store is and how to sign in to it: these are useful only together, so all come from one place.
 OF_THE_STORE = ("MELI_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+# MLflow's registry follows the ledger of one store. A run with another store moved the alias of the demo's champion.
+FOLLOWS_THE_STORE = ("MLFLOW_TRACKING_URI", "MELI_MLFLOW_URL")
+RENAMED = {"MELI_CARDS": "MELI_GPUS"}
+"""Variables of version 0.1.0 under other names; they are still read."""
 CRON_FIELDS = 5
 DEFAULT_SOURCE = "sample:rows=20000,seed=1"
 
 
-class Settings(BaseModel):
-    """Every setting, with the environment variable it comes from as its alias."""
+class Settings(BaseSettings):
+    """Every setting, with the environment variable it comes from as its alias.
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    `Settings(...)` holds what its arguments say; only `from_environment` reads variables.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
     store: str = Field("", alias="MELI_STORE", description="where artifacts live: s3://bucket/prefix or file:///folder")
-    s3_endpoint: str = Field("", alias="MELI_S3_ENDPOINT", description="URL of an S3 server that is not AWS")
+    s3_endpoint: str = Field("", alias="MELI_S3_ENDPOINT", description="URL of an S3 server other than AWS")
     access_key: str = Field("", alias="AWS_ACCESS_KEY_ID", repr=False, description="S3 key; empty lets boto3 search")
     secret_key: str = Field("", alias="AWS_SECRET_ACCESS_KEY", repr=False, description="S3 secret")
-    mlflow_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow server; empty for no tracking")
+    mlflow_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow server; empty or none for no tracking")
     mlflow_pages: str = Field(
         "", alias="MELI_MLFLOW_URL", description="MLflow's address for browsers, if MLFLOW_TRACKING_URI is another"
     )
-    source: str = Field(DEFAULT_SOURCE, alias="MELI_SOURCE", description="titles to train on when a run names none")
-    sets: str = Field("mlp,cnn", alias="MELI_SETS", description="sets to train when a run names none, comma-separated")
+    source: str = Field(DEFAULT_SOURCE, alias="MELI_SOURCE", description="titles to train on if a run names none")
+    sets: str = Field("mlp,cnn", alias="MELI_SETS", description="sets to train if a run names none, comma-separated")
     cache: Path = Field(Path(".meli/cache"), alias="MELI_CACHE", description="folder of fetched artifacts")
     cache_gigabytes: float = Field(20.0, gt=0, alias="MELI_CACHE_GB", description="size the cache is pruned to")
     airflow_url: str = Field("", alias="MELI_AIRFLOW_URL", description="Airflow's address, for links and the doctor")
@@ -48,14 +61,16 @@ class Settings(BaseModel):
     schedule: str = Field(
         "0 3 * * * America/Argentina/Buenos_Aires",
         alias="MELI_SCHEDULE",
-        description="cron of the nightly retraining and its time zone (UTC unless named); 'none' for none",
+        description="cron expression of the nightly retraining and its time zone (default UTC); none disables it",
     )
     slots: int = Field(
-        1, ge=1, le=64, alias="MELI_SLOTS", description="trainings that run at once: the pool gpu's size"
+        1, ge=1, le=64, alias="MELI_SLOTS", description="training runs at the same time: the size of the pool gpu"
     )
-    threads: int = Field(0, ge=0, le=1024, alias="MELI_THREADS", description="threads a training; 0 for cores / slots")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="MELI_DEVICE", description="where trainings run")
-    cards: int = Field(1, ge=1, le=64, alias="MELI_CARDS", description="cards that train one set together")
+    threads: int = Field(
+        0, ge=0, le=1024, alias="MELI_THREADS", description="threads of one training run; 0 for cores / slots"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="MELI_DEVICE", description="where models are trained")
+    gpus: int = Field(1, ge=1, le=64, alias="MELI_GPUS", description="GPUs that train one set together")
     webhook: str = Field(
         "", alias="MELI_WEBHOOK", repr=False, description="Slack-compatible webhook that notifications go to"
     )
@@ -66,18 +81,33 @@ class Settings(BaseModel):
         repr=False,
         description="mail server: smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465",
     )
-    email_from: str = Field(
-        "", alias="MELI_EMAIL_FROM", description="sender of the e-mails; empty for MELI_SMTP's user"
-    )
+    email_from: str = Field("", alias="MELI_EMAIL_FROM", description="sender of e-mails; empty for MELI_SMTP's user")
     notify: Literal["always", "changes", "failures"] = Field(
-        "changes", alias="MELI_NOTIFY", description="of which runs: `changes` leaves out those that changed nothing"
+        "changes", alias="MELI_NOTIFY", description="which runs notify: `changes` leaves out those that changed nothing"
     )
     deadline_minutes: float = Field(
         240.0,
         ge=0,
         alias="MELI_DEADLINE_MINUTES",
-        description="minutes after which a run is told of as late; 0 for never",
+        description="minutes before a run is reported as late; 0 disables it",
     )
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @field_validator("mlflow_uri")
+    @classmethod
+    def _none_is_no_tracking(cls, uri: str) -> str:
+        return "" if uri.strip().lower() == "none" else uri
 
     @field_validator("schedule")
     @classmethod
@@ -85,42 +115,49 @@ class Settings(BaseModel):
         cron, zone = _split(schedule)
         if cron != "none" and not cron.startswith("@") and len(cron.split()) != CRON_FIELDS:
             raise ValueError(
-                f"{cron!r} is no cron: it has {CRON_FIELDS} fields, as in '0 3 * * * America/Sao_Paulo', or is 'none'"
+                f"{cron!r} is not a cron expression: write {CRON_FIELDS} fields, as in '0 3 * * * America/Sao_Paulo', "
+                "or 'none'"
             )
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"no time zone is named {zone!r}; a name such as America/Sao_Paulo is needed") from error
+            raise ValueError(f"{zone!r} is not a time zone; write a name such as America/Sao_Paulo") from error
         return schedule
 
     @property
     def cron(self) -> str | None:
-        """The cron expression of the nightly retraining; None for none."""
+        """The cron expression of the nightly retraining; None if it is disabled."""
         cron, _ = _split(self.schedule)
         return None if cron == "none" else cron
 
     @property
     def timezone(self) -> str:
-        """The time zone of the cron, and of the days that runs are for."""
+        """The time zone of the cron expression, and of the dates that runs are for."""
         return _split(self.schedule)[1]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings.
+        """Read the settings from the environment and from the file that the demo's stack wrote.
+
+        Args:
+            environment: Read instead of this process's environment.
 
         Raises:
-            BadSettings: a variable holds what it may not; the message names each one.
+            BadSettings: a variable holds a value that is not allowed; the message names each one.
         """
-        given = dict(os.environ if environment is None else environment)
-        written, told = _written_by_the_stack(given), {name: value for name, value in given.items() if value != ""}
+        variables = _renamed(os.environ if environment is None else environment)
+        written = _renamed(_written_by_the_stack(variables))
         # The demo's keys must not go to another store, nor another store's keys to the demo's.
-        without_a_store = written if "MELI_STORE" in told else told if "MELI_STORE" in written else {}
-        for name in OF_THE_STORE:
-            without_a_store.pop(name, None)
-        values = {**written, **told}
-        values.setdefault("MELI_S3_ENDPOINT", values.get("AWS_ENDPOINT_URL_S3", ""))
+        if variables.get("MELI_STORE"):
+            written = _without(written, *OF_THE_STORE, *FOLLOWS_THE_STORE)
+        elif "MELI_STORE" in written and "MELI_STORE" not in variables:
+            variables = _without(variables, *OF_THE_STORE)
+        values = {**_Variables(cls, written)(), **_Variables(cls, variables)()}
+        values["MELI_S3_ENDPOINT"] = values.get("MELI_S3_ENDPOINT") or {**written, **variables}.get(
+            "AWS_ENDPOINT_URL_S3", ""
+        )
         try:
-            return cls.model_validate(values)
+            return cls(**{name: value for name, value in values.items() if value != ""})
         except ValidationError as error:
             wrong = "; ".join(
                 f"{e['loc'][0]}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
@@ -150,12 +187,12 @@ class Settings(BaseModel):
         return client(endpoint, access_key=self.access_key or None, secret_key=self.secret_key or None)
 
     def training_threads(self) -> int:
-        """Threads a training may use: what was set, or its share of the cores."""
+        """Threads that one training run may use: the setting, or an equal part of the cores."""
         return self.threads or max(1, cores() // self.slots)
 
 
 def _split(schedule: str) -> tuple[str, str]:
-    """The cron, and the zone behind it."""
+    """The cron expression and the time zone after it."""
     words = schedule.split()
     if len(words) > 1 and (len(words) > CRON_FIELDS or words[0] == "none" or words[0].startswith("@")):
         return " ".join(words[:-1]), words[-1]
@@ -163,7 +200,7 @@ def _split(schedule: str) -> tuple[str, str]:
 
 
 def cores() -> int:
-    """Cores that this process may use, where the system tells (macOS does not); else those of the machine."""
+    """Cores that this process may use, or those of the machine where the system has no affinity (macOS)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -172,7 +209,36 @@ def home(environment: Mapping[str, str] | None = None) -> Path:
     return Path((os.environ if environment is None else environment).get("MELI_HOME", ".meli"))
 
 
+class _Variables(EnvSettingsSource):
+    """The settings among some variables, instead of among this process's environment."""
+
+    def __init__(self, settings: type[BaseSettings], variables: Mapping[str, str]) -> None:
+        super().__init__(settings, case_sensitive=True)
+        self.env_vars = variables
+
+
+def _renamed(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables under their current names; where both names are set, the current one counts."""
+    for old, new in RENAMED.items():
+        if old in variables:
+            _warn_of_old_name(old, new)
+    return {
+        RENAMED.get(name, name): variables[name] for name in sorted(variables, key=lambda name: name not in RENAMED)
+    }
+
+
+@cache
+def _warn_of_old_name(old: str, new: str) -> None:
+    logger.warning("The environment variable %s is deprecated: it is called %s now.", old, new)
+
+
+def _without(variables: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name not in names}
+
+
 def _written_by_the_stack(environment: Mapping[str, str]) -> dict[str, str]:
+    # Not by python-dotenv, as pydantic-settings would: the values are written as they are, and it would take a `#` for
+    # a comment and `${` for a variable.
     file = home(environment) / "environment"
     try:
         lines = file.read_text(encoding="utf-8").splitlines()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from meli_tasks.core.errors import BadSettings
-from meli_tasks.settings import Settings
+from meli_tasks.settings import Settings, _warn_of_old_name
 
 
 def test_the_environment_wins_over_what_the_stack_wrote(tmp_path: Path) -> None:
@@ -29,8 +29,54 @@ def test_a_store_and_its_keys_come_from_one_place(tmp_path: Path) -> None:
     assert Settings.from_environment({"MELI_HOME": str(tmp_path), "MELI_STORE": "s3://mine/b"}).secret_key == ""
 
 
-def test_an_empty_variable_is_no_setting(tmp_path: Path) -> None:
-    assert Settings.from_environment({"MELI_HOME": str(tmp_path), "MELI_SOURCE": ""}).source.startswith("sample:")
+VALUES = {"MELI_DEVICE": "cpu", "MELI_NOTIFY": "always", "MELI_SCHEDULE": "none"}
+ALIASES = {str(field.alias): name for name, field in Settings.model_fields.items()}
+
+
+@pytest.mark.parametrize("variable", ALIASES)
+def test_a_variable_set_to_nothing_overrides_the_file_with_the_default(tmp_path: Path, variable: str) -> None:
+    (tmp_path / "environment").write_text(f"{variable}={VALUES.get(variable, 7)}\n")
+    default = getattr(Settings(), ALIASES[variable])
+    written = Settings.from_environment({"MELI_HOME": str(tmp_path)})
+    assert getattr(written, ALIASES[variable]) != default
+    emptied = Settings.from_environment({"MELI_HOME": str(tmp_path), variable: ""})
+    assert getattr(emptied, ALIASES[variable]) == default
+
+
+@pytest.mark.parametrize("value", ["none", "None", ""])
+def test_none_is_no_tracking(tmp_path: Path, value: str) -> None:
+    (tmp_path / "environment").write_text("MLFLOW_TRACKING_URI=http://demo:5000\n")
+    assert Settings.from_environment({"MELI_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": value}).mlflow_uri == ""
+
+
+def test_another_store_is_not_tracked_in_the_demos_mlflow(tmp_path: Path) -> None:
+    (tmp_path / "environment").write_text("MELI_STORE=s3://demo/a\nMLFLOW_TRACKING_URI=http://demo:5000\n")
+    home = {"MELI_HOME": str(tmp_path)}
+    assert Settings.from_environment(home).mlflow_uri == "http://demo:5000"
+    assert Settings.from_environment({**home, "MELI_STORE": "file:///mine"}).mlflow_uri == ""
+    mine = {"MELI_STORE": "file:///mine", "MLFLOW_TRACKING_URI": "http://mine:5000"}
+    assert Settings.from_environment({**home, **mine}).mlflow_uri == "http://mine:5000"
+
+
+def test_a_variable_under_its_old_name_is_still_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    home = {"MELI_HOME": str(tmp_path)}
+    _warn_of_old_name.cache_clear()
+    for _ in range(2):
+        assert Settings.from_environment({**home, "MELI_CARDS": "2"}).gpus == 2
+    assert caplog.text.count("MELI_CARDS is deprecated: it is called MELI_GPUS now") == 1
+    assert Settings.from_environment({**home, "MELI_CARDS": "2", "MELI_GPUS": "3"}).gpus == 3
+    (tmp_path / "environment").write_text("MELI_GPUS=4\n")
+    assert Settings.from_environment({**home, "MELI_CARDS": "2"}).gpus == 2
+
+
+def test_values_of_the_file_are_taken_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "environment").write_text("MELI_SOURCE=/a b/#1/{ds}.csv'\n")
+    assert Settings.from_environment({"MELI_HOME": str(tmp_path)}).source == "/a b/#1/{ds}.csv'"
+
+
+def test_the_arguments_of_settings_are_all_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MELI_STORE", "s3://from/the/environment")
+    assert Settings().store == ""
 
 
 @pytest.mark.parametrize(

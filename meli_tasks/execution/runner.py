@@ -167,7 +167,7 @@ class Runner:
 
     def _hooks(self, step: Step, work: Path, live: LiveLog) -> Hooks:
         """What the stage gets. Only train takes long enough for checkpoints and stop requests."""
-        hooks = Hooks(live, device=self.settings.device, gpus=self.settings.cards)
+        hooks = Hooks(live, device=self.settings.device, gpus=self.settings.gpus)
         if step.stage != TRAIN:
             return hooks
         return replace(hooks, checkpoints=self._checkpoints(step, work), stop_requests=self._stops(step))

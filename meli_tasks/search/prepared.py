@@ -83,7 +83,7 @@ def prepare(asked: Asked, request: Request, runner: Runner, watcher: Watcher, as
     importlib.import_module("meli_tasks.stages.train")  # brings torch: seconds that are no trial's
     fixed = {key.partition(".")[2] for key in request.overrides if key.startswith("train.")}
     reliable = np.load(inputs["preprocess"] / "train.reliable.npy", mmap_mode="r")
-    space = Space.around(start.train, unreliable=not bool(reliable.all()), fixed=fixed, cards=runner.settings.cards)
+    space = Space.around(start.train, unreliable=not bool(reliable.all()), fixed=fixed, cards=runner.settings.gpus)
     journal = Journal.open(runner.store, train, runner.run_id, part)
     proposals = Proposals(space, asked.seed, [*journal.before, *journal.trials])
     return Prepared(plan, name, start, train, inputs, space, journal, proposals)

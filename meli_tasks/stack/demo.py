@@ -76,7 +76,7 @@ def wanted(environment: Mapping[str, str], here: Path) -> Settings:
         BadSettings, BadHyperparameters: a setting or a set that does not exist.
         BadData: the source is a file that is not there.
     """
-    settings = Settings.from_environment({"MELI_SCHEDULE": "none", **environment})
+    settings = Settings.from_environment({**environment, "MELI_SCHEDULE": environment.get("MELI_SCHEDULE") or "none"})
     settings = settings.model_copy(update={"source": absolute(settings.source, here)})
     for name in Request.check({}, settings).sets:
         if not settings.store:  # of sets in a store we learn when it is up
