@@ -4,8 +4,8 @@
 
 Both loops train the lab's own set (mlp_1, cnn_1: frozen vectors of 300 dimensions, batches of 128, Adam) on the same
 generated rows, alternately, in one process; ours also in bfloat16 and in larger batches. The rows have the word
-statistics of real titles: 5.6 words per title, of which 0.87 are distinct in 128 titles and 0.57 in 1,024. Neither side
-evaluates a validation split.
+statistics of real titles: 5.6 words per title; the fraction of distinct words is 0.87 in 128 titles and 0.57 in 1,024.
+Neither side evaluates a validation split.
 """
 
 from __future__ import annotations
