@@ -173,16 +173,14 @@ def test_every_service_is_confined_limited_and_watched(folder: Path) -> None:
         assert all(needed["condition"] != "service_started" for needed in service.get("depends_on", {}).values()), name
 
 
-@pytest.mark.parametrize(
-    ("worker", "card", "files"), [("gpu-worker", "0", ()), ("gpu-worker-2", "1", ("second-card",))]
-)
-def test_a_gpu_worker_has_one_card_and_one_training(
-    folder: Path, worker: str, card: str, files: tuple[str, ...]
+@pytest.mark.parametrize(("worker", "gpu", "files"), [("gpu-worker", "0", ()), ("gpu-worker-2", "1", ("second-gpu",))])
+def test_a_gpu_worker_has_one_gpu_and_one_training_task(
+    folder: Path, worker: str, gpu: str, files: tuple[str, ...]
 ) -> None:
     paths = [ROOT / "docker-compose.yaml", *(ROOT / "docker" / f"{file}.yaml" for file in files)]
     found = services(folder, *(part for path in paths for part in ("--file", str(path))))[worker]
     assert found["deploy"]["resources"]["reservations"]["devices"] == [
-        {"driver": "nvidia", "device_ids": [card], "capabilities": ["gpu"]}
+        {"driver": "nvidia", "device_ids": [gpu], "capabilities": ["gpu"]}
     ]
     command = " ".join(found["command"])
     assert "--queues gpu" in command
