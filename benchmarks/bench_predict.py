@@ -38,7 +38,7 @@ def train(work: str, source: str, small: bool) -> dict[str, Any]:
     steps = Steps(Path(work), Path(source))
     models = {name: steps.train(catalog.resolve(name, {**overrides(small), **QUICK})) for name in SETS}
     members = {f"model:{label}": folder for label, folder in models.items()}
-    ensemble = steps.run("ensemble", {"ingest": steps.listings, **members}, Ensemble(max_worse=1.0))
+    ensemble = steps.run("ensemble", {"ingest": steps.listings, **members}, Ensemble(max_probability_worse=1.0))
     if (ensemble / "model.json").exists():
         models["ensemble"] = ensemble
     return {"models": {label: str(folder) for label, folder in models.items()}, "listings": str(steps.listings)}

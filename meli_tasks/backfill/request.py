@@ -28,7 +28,7 @@ NOT_OF_A_BACKFILL = {
 SECTIONS: Sections = {
     "Dates": ("from_date", "to_date", "every_days"),
     "Data": (
-        "source", "window_days", "date_column", "language", "reliable_only", "max_bad_share", "min_category_rows",
+        "source", "window_days", "date_column", "language", "reliable_only", "max_bad_fraction", "min_category_rows",
     ),
     "Sets": ("sets", "stored_sets", "ensemble", "ensemble_members"),
     OVERRIDES: (),

@@ -132,7 +132,7 @@ class TitleOptions:
             "date_column": self.date_column,
             "language": self.language.value,
             "reliable_only": self.reliable_only,
-            "max_bad_share": self.max_bad_fraction,
+            "max_bad_fraction": self.max_bad_fraction,
             "min_category_rows": self.min_category_rows,
         }
 

@@ -1,12 +1,16 @@
-"""The one schema of hyperparameters: it checks the sets, builds Airflow's form and writes the command line's help.
+"""The schema of all hyperparameters: it validates the sets; Airflow's form and the command line's help come from it.
 
-Unknown keys are refused and every number has a range. Behind this door the values are plain.
+Unknown keys are rejected and every number has a range, so code behind the schema need not check again.
+
+A field that is renamed keeps its former name in `former_names` of its section: files, plans and requests that use it
+stay valid, and content keys are computed from it, so that a renamed field changes no key.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,163 +18,231 @@ MAX_LAYER_WIDTH = 65_536
 
 
 class Section(BaseModel):
-    """A stage's part of a set."""
+    """The hyperparameters of one stage."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    former_names: ClassVar[Mapping[str, str]] = {}
+    """Former names of renamed fields -> current names."""
+
+    @classmethod
+    def with_current_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values with former names replaced by current ones.
+
+        Raises:
+            ValueError: a field is given under both names.
+        """
+        for former, current in cls.former_names.items():
+            if former in values and current in values:
+                raise ValueError(f"{former} is the former name of {current}: give only {current}")
+        return {cls.former_names.get(name, name): value for name, value in values.items()}
+
+    @classmethod
+    def with_former_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values with current names replaced by former ones, as content keys are computed from them."""
+        former = {current: name for name, current in cls.former_names.items()}
+        return {former.get(name, name): value for name, value in values.items()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_former_names(cls, values: Any) -> Any:
+        return cls.with_current_names(values) if isinstance(values, Mapping) else values
+
 
 class Preprocess(Section):
-    """Titles to integers: how a title is cut into words, and which words and n-grams get a number."""
+    """How titles are split into words, and which words and n-grams get an id."""
 
     tokenizer: Literal["default", "lab"] = Field(
-        "default", description="'default' keeps digits and model names; 'lab' strips them, as the lab did"
+        "default", description="'default' keeps digits and model names; 'lab' removes them, as the lab did."
     )
-    max_words: int = Field(50_000, ge=2, le=5_000_000, description="words in the vocabulary at most, by frequency")
-    min_word_count: int = Field(1, ge=1, le=1_000_000, description="occurrences in the training titles a word needs")
-    max_title_words: int = Field(40, ge=1, le=1_000, description="words; a longer title is cut")
+    max_words: int = Field(
+        50_000, ge=2, le=5_000_000, description="Maximum vocabulary size; the most frequent words are kept."
+    )
+    min_word_count: int = Field(
+        1, ge=1, le=1_000_000, description="Minimum number of occurrences of a word in the training titles."
+    )
+    max_title_words: int = Field(
+        40, ge=1, le=1_000, description="Maximum length of a title in words; longer titles are truncated."
+    )
     boundaries: bool = Field(
-        False, description="a word of its own at each end of a title: pairs and filters see where it begins and ends"
+        False,
+        description="Add a boundary token at each end of a title, so that n-grams and filters see its start and end.",
     )
     max_ngrams: int = Field(
-        0, ge=0, le=5_000_000, description="word and character n-grams numbered at most; 0 for none"
+        0,
+        ge=0,
+        le=5_000_000,
+        description="Maximum number of word and character n-grams; the most frequent are kept, 0 disables them.",
     )
     min_ngram_count: int = Field(
-        2, ge=1, le=1_000_000, description="occurrences in the training titles an n-gram needs"
+        2, ge=1, le=1_000_000, description="Minimum number of occurrences of an n-gram in the training titles."
     )
-    word_ngrams: tuple[int, int] = Field((1, 2), description="shortest and longest word n-gram, in words")
+    word_ngrams: tuple[int, int] = Field((1, 2), description="Shortest and longest word n-gram, in words.")
     character_ngrams: tuple[int, int] = Field(
-        (2, 5), description="shortest and longest n-gram within a word, in characters"
+        (2, 5), description="Shortest and longest character n-gram within a word."
     )
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
         for name, (low, high) in (("word_ngrams", self.word_ngrams), ("character_ngrams", self.character_ngrams)):
             if not 1 <= low <= high <= 8:
-                raise ValueError(f"{name} must be two ascending lengths between 1 and 8, seen ({low}, {high})")
+                raise ValueError(f"{name} must be two ascending lengths between 1 and 8, got ({low}, {high})")
         return self
 
 
 class Embed(Section):
-    """Word vectors: trained on the training titles, or read from a word2vec-format file."""
+    """Word vectors, trained on the training titles or read from a file in word2vec format."""
 
     method: Literal["fasttext", "word2vec", "pretrained"] = Field(
-        "fasttext", description="'pretrained' reads `path`; the others train on the training titles with gensim"
+        "fasttext", description="'pretrained' reads `path`; the other methods train on the training titles with gensim."
     )
-    dimensions: int = Field(100, ge=2, le=2_000, description="length of a word's vector")
-    epochs: int = Field(5, ge=1, le=1_000, description="passes over the training titles")
-    window: int = Field(5, ge=1, le=100, description="words of context on each side")
+    dimensions: int = Field(100, ge=2, le=2_000, description="Dimensions of a word vector.")
+    epochs: int = Field(5, ge=1, le=1_000, description="Passes over the training titles.")
+    window: int = Field(5, ge=1, le=100, description="Context window: words on each side.")
     path: str = Field(
-        "", description="pretrained only: a word2vec file, text or binary, gzipped or not; a path or s3://"
+        "",
+        description="Only for 'pretrained': path or s3:// URL of a word2vec file, text or binary, optionally gzipped.",
     )
     unknown: Literal["zeros", "random"] = Field(
-        "zeros", description="the vector of a word that the pretrained file lacks; the lab drew it at random"
+        "zeros", description="Vector of a word that the pretrained file does not contain; the lab drew it at random."
     )
     min_coverage: float = Field(
-        0.0, ge=0, le=1, description="share of the training titles' words that must have a vector, else the stage fails"
+        0.0,
+        ge=0,
+        le=1,
+        description="Minimum fraction of the words in the training titles with a vector; below it the stage fails.",
     )
-    seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of the vectors' training and of random vectors")
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed for training the vectors and for random vectors.")
 
     @model_validator(mode="after")
     def _path_fits_method(self) -> Self:
         if self.method == "pretrained" and not self.path:
-            raise ValueError("method 'pretrained' needs `path`: a file in word2vec format")
+            raise ValueError("method 'pretrained' needs `path`, a file in word2vec format")
         return self
 
 
 class Train(Section):
-    """One architecture, one optimiser, one schedule."""
+    """The network, its optimizer and its schedule."""
 
-    architecture: Literal["mlp", "cnn"] = Field(description="'mlp': a bag of vectors; 'cnn': filters over the words")
-    hidden: tuple[int, ...] = Field((256,), description="width of each dense layer after pooling; empty for none")
-    dropout: float = Field(0.2, ge=0, le=0.95, description="share of activations dropped in training")
+    architecture: Literal["mlp", "cnn"] = Field(
+        description="'mlp' averages the word vectors; 'cnn' applies filters to them."
+    )
+    hidden: tuple[int, ...] = Field((256,), description="Width of each dense layer after pooling; empty for none.")
+    dropout: float = Field(0.2, ge=0, le=0.95, description="Dropout probability.")
     word_vectors: Literal["frozen", "trained", "semi_frozen"] = Field(
-        "frozen", description="'semi_frozen' trains only the `trained_words` most frequent, from `unfreeze_epoch` on"
+        "frozen",
+        description="'semi_frozen' trains only the `trained_words` most frequent words, from `unfreeze_epoch` on.",
     )
-    trained_words: int = Field(5_000, ge=1, le=5_000_000, description="semi_frozen only: how many frequent words train")
-    unfreeze_epoch: int = Field(1, ge=1, le=10_000, description="semi_frozen only: the first epoch in which they train")
+    trained_words: int = Field(
+        5_000,
+        ge=1,
+        le=5_000_000,
+        description="Only for 'semi_frozen': number of most frequent words whose vectors train.",
+    )
+    unfreeze_epoch: int = Field(
+        1, ge=1, le=10_000, description="Only for 'semi_frozen': first epoch in which they train."
+    )
     ngram_dimensions: int = Field(
-        0, ge=0, le=4_096, description="length of an n-gram's trained vector; 0 for no n-grams"
+        0, ge=0, le=4_096, description="Dimensions of an n-gram vector; 0 for a network without n-grams."
     )
-    ngram_dropout: float = Field(0.0, ge=0, le=0.95, description="share of a word's n-grams dropped in training")
+    ngram_dropout: float = Field(0.0, ge=0, le=0.95, description="Dropout probability of each n-gram of a word.")
     word_dropout: float = Field(
-        0.0, ge=0, le=0.95, description="share of a title's words left out of its bag of n-grams in training"
+        0.0, ge=0, le=0.95, description="Dropout probability of each word of a title in its bag of n-grams."
     )
-    filters: int = Field(100, ge=1, le=8_192, description="cnn only: filters of each length")
-    filter_lengths: tuple[int, ...] = Field((2, 3, 4), description="cnn only: words that a filter sees")
+    filters: int = Field(100, ge=1, le=8_192, description="Only for 'cnn': number of filters of each length.")
+    filter_lengths: tuple[int, ...] = Field((2, 3, 4), description="Only for 'cnn': filter lengths in words.")
     filter_ngrams: bool = Field(
-        False, description="cnn only: the filters also see the n-grams within each word, as the sum of their vectors"
+        False, description="Only for 'cnn': the filters also see the sum of each word's n-gram vectors."
     )
-    epochs: int = Field(10, ge=1, le=10_000, description="passes over the training titles")
-    batch_size: int = Field(512, ge=1, le=1_048_576, description="titles a step")
+    epochs: int = Field(10, ge=1, le=10_000, description="Passes over the training titles.")
+    batch_size: int = Field(512, ge=1, le=1_048_576, description="Titles per step.")
     optimizer: Literal["adam", "adamw"] = Field(
-        "adamw", description="'adam' couples weight decay to the gradient, as the lab's did"
+        "adamw", description="'adam' adds the weight decay to the gradient, as in the lab; 'adamw' decouples it."
     )
-    learning_rate: float = Field(1e-3, gt=0, le=10, description="peak step size")
-    weight_decay: float = Field(1e-5, ge=0, le=1, description="pull of the weights towards zero")
-    schedule: Literal["constant", "cosine", "one_cycle"] = Field(
-        "one_cycle", description="the learning rate's course over the steps"
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="Peak learning rate.")
+    weight_decay: float = Field(1e-5, ge=0, le=1, description="Weight-decay coefficient.")
+    schedule: Literal["constant", "cosine", "one_cycle"] = Field("one_cycle", description="Learning-rate schedule.")
+    warmup_fraction: float = Field(
+        0.2, ge=0, le=0.9, description="Only for 'one_cycle': fraction of the steps in which the learning rate rises."
     )
-    warmup_share: float = Field(0.2, ge=0, le=0.9, description="one_cycle only: share of the steps that climb")
-    gradient_clip: float = Field(0.0, ge=0, le=1e6, description="largest norm of the gradient; 0 for no limit")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability spread evenly over the categories")
+    gradient_clip: float = Field(0.0, ge=0, le=1e6, description="Maximum norm of the gradient; 0 disables clipping.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Probability mass spread evenly over all categories.")
     margin: float = Field(
-        0.0, ge=0, le=100, description="taken off the true category's logit in the loss, so that it learns to lead"
+        0.0,
+        ge=0,
+        le=100,
+        description="Subtracted from the true category's logit in the loss, so that the network learns to separate it.",
     )
-    class_weights: Literal["none", "sqrt", "balanced"] = Field("none", description="weight of a category by its rarity")
-    unreliable_weight: float = Field(1.0, ge=0, le=1, description="weight of a title whose label is marked unreliable")
+    class_weights: Literal["none", "sqrt", "balanced"] = Field(
+        "none", description="How much more rare categories weigh in the loss."
+    )
+    unreliable_weight: float = Field(
+        1.0, ge=0, le=1, description="Weight of titles whose label is marked as unreliable."
+    )
     patience: int = Field(
-        0, ge=0, le=10_000, description="epochs without a better balanced accuracy before stopping; 0 never stops"
+        0,
+        ge=0,
+        le=10_000,
+        description="Epochs without a better balanced accuracy before training stops; 0 disables early stopping.",
     )
     keep: Literal["best", "last"] = Field(
-        "best", description="the epoch whose weights become the model; one that is asked to stop keeps the best"
+        "best", description="Epoch whose weights become the model; a run that is stopped early always keeps the best."
     )
-    seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of the weights, the order and the dropout")
+    seed: int = Field(
+        1, ge=0, le=2**31 - 1, description="Seed for the initial weights, the order of the titles and dropout."
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="of the products in training: bfloat16 is faster and coarser; 'auto': float32 on the CPU, bfloat16 "
-        "on a card",
+        description="Precision of matrix products in training: bfloat16 is faster and less precise; 'auto' means "
+        "float32 on the CPU and bfloat16 on a GPU.",
     )
     ema_decay: float = Field(
-        0.0, ge=0, lt=1, description="the model is a running average of the weights over the steps; 0 for the weights"
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the exponential moving average of the weights that becomes the model; 0 disables it.",
     )
     logit_adjustment: float = Field(
         0.0,
         ge=0,
         le=10,
-        description="how much of each category's log share is added to its logit in the loss; 0 for none",
+        description="Factor of the log prior that is added to the logit of each category in the loss; 0 disables it.",
     )
     dropout_at_evaluation: bool = Field(
-        False, description="the lab's mistake: dropout also while measuring and predicting"
+        False, description="Reproduces a mistake of the lab: dropout stays on in validation and prediction."
     )
     sigmoid_before_loss: bool = Field(
-        False, description="the lab's mistake: a sigmoid on the logits before the cross-entropy"
+        False, description="Reproduces a mistake of the lab: a sigmoid is applied before the cross-entropy."
     )
     mean_over_padding: bool = Field(
-        False, description="the lab's mistake, mlp only: the mean also counts the batch's padding"
+        False,
+        description="Reproduces a mistake of the lab, only for 'mlp': the mean includes the padding of the batch.",
     )
+
+    former_names: ClassVar[Mapping[str, str]] = {"warmup_share": "warmup_fraction"}
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> Self:
         if any(not 1 <= width <= MAX_LAYER_WIDTH for width in self.hidden):
-            raise ValueError(f"hidden layers must be 1 to {MAX_LAYER_WIDTH} wide, seen {list(self.hidden)}")
+            raise ValueError(f"hidden layers must be 1 to {MAX_LAYER_WIDTH} wide, got {list(self.hidden)}")
         if not self.filter_lengths or any(length < 1 for length in self.filter_lengths):
-            raise ValueError(f"filter_lengths needs lengths of 1 or more, seen {list(self.filter_lengths)}")
+            raise ValueError(f"filter_lengths needs lengths of 1 or more, got {list(self.filter_lengths)}")
         if (self.ngram_dropout or self.word_dropout) and not self.ngram_dimensions:
-            raise ValueError("ngram_dropout and word_dropout drop n-grams, but ngram_dimensions is 0: there are none")
+            raise ValueError("ngram_dropout and word_dropout need n-grams, but ngram_dimensions is 0")
         if self.filter_ngrams and (self.architecture != "cnn" or not self.ngram_dimensions):
-            raise ValueError("filter_ngrams belongs to a cnn with n-grams: set ngram_dimensions, or leave it out")
+            raise ValueError("filter_ngrams needs a cnn with n-grams: set ngram_dimensions, or remove filter_ngrams")
         if self.mean_over_padding and self.architecture != "mlp":
-            raise ValueError("mean_over_padding belongs to the mlp; the cnn takes a maximum")
+            raise ValueError("mean_over_padding is only for the mlp: the cnn takes a maximum")
         return self
 
 
 class HyperparameterSet(Section):
-    """A named set: every stage's parameters from words to weights."""
+    """A set: a named hyperparameter configuration of every stage from words to weights."""
 
-    title: str = Field(description="one line for lists and the form")
-    description: str = Field("", description="what to expect of it, and why")
+    title: str = Field(description="One line, for lists and the form.")
+    description: str = Field("", description="What to expect of the set, and why.")
     variant: Literal["default", "quick", "faithful", "corrected", "searched"] = Field(
-        "default", description="what kind of set it is"
+        "default", description="Kind of set."
     )
     preprocess: Preprocess = Preprocess()
     embed: Embed = Embed()
@@ -179,9 +251,7 @@ class HyperparameterSet(Section):
     @model_validator(mode="after")
     def _stages_fit(self) -> Self:
         if self.train.ngram_dimensions and not self.preprocess.max_ngrams:
-            raise ValueError(
-                "train.ngram_dimensions is set, but preprocess.max_ngrams is 0: there are no n-grams to train"
-            )
+            raise ValueError("train.ngram_dimensions is set, but there are no n-grams: preprocess.max_ngrams is 0")
         if self.train.architecture == "cnn" and max(self.train.filter_lengths) > self.preprocess.max_title_words:
             raise ValueError(
                 f"a filter of {max(self.train.filter_lengths)} words is longer than the longest title "
@@ -191,68 +261,93 @@ class HyperparameterSet(Section):
 
 
 class Ingest(Section):
-    """What of the source is used. One for all sets of a run, so that all see the same titles."""
+    """Which rows of the source are used; the same for all sets of a run, so that all use the same titles."""
 
-    language: Literal["any", "spanish", "portuguese"] = Field("any", description="keep the titles of one language")
-    reliable_only: bool = Field(False, description="keep only titles whose label is marked reliable")
-    max_bad_share: float = Field(0.05, ge=0, le=1, description="share of bad rows above which the stage fails")
-    max_title_characters: int = Field(1_000, ge=1, le=1_000_000, description="characters; a longer title is a bad row")
+    language: Literal["any", "spanish", "portuguese"] = Field("any", description="Use only titles in this language.")
+    reliable_only: bool = Field(False, description="Use only titles whose label is marked as reliable.")
+    max_bad_fraction: float = Field(
+        0.05, ge=0, le=1, description="Maximum fraction of bad rows; above it the stage fails."
+    )
+    max_title_characters: int = Field(
+        1_000, ge=1, le=1_000_000, description="Maximum length of a title in characters; a longer one is a bad row."
+    )
     min_category_rows: int = Field(
-        10, ge=1, le=1_000_000, description="rows a category needs; smaller ones are set aside"
+        10, ge=1, le=1_000_000, description="Minimum number of rows of a category; smaller categories are excluded."
     )
     date_column: str = Field(
-        "", description="column with the date of each title, for a source that is one growing table; empty for none"
+        "",
+        description="Column that holds each title's date, for a source that is a single growing table; empty for none.",
     )
-    since: date | None = Field(None, description="date_column only: the first day that is used; empty for no limit")
-    until: date | None = Field(None, description="date_column only: the last day that is used, the run's date")
+    since: date | None = Field(None, description="Only with date_column: first day to use; empty for no limit.")
+    until: date | None = Field(None, description="Only with date_column: last day to use, the run's date.")
+
+    former_names: ClassVar[Mapping[str, str]] = {"max_bad_share": "max_bad_fraction"}
 
     @model_validator(mode="after")
-    def _days_are_told_by_a_column(self) -> Self:
+    def _days_need_a_column(self) -> Self:
         if bool(self.date_column) != bool(self.until) or (self.since and not self.until):
-            raise ValueError("date_column and until go together, and since only with both")
+            raise ValueError("date_column and until must be set together, and since needs both")
         if self.since and self.until and self.since > self.until:
-            raise ValueError(f"since must not be after until, seen {self.since} and {self.until}")
+            raise ValueError(f"since must not be after until, got {self.since} and {self.until}")
         return self
 
 
 class Ensemble(Section):
-    """How the run's models are weighed into one."""
+    """How the models of a run are combined into an ensemble."""
 
-    members: int = Field(4, ge=2, le=16, description="models in the mean at most")
-    max_worse: float = Field(
-        0.9, ge=0, le=1, description="how probably its best member may beat the mean, by the validation titles"
+    max_members: int = Field(4, ge=2, le=16, description="Maximum number of models in the ensemble.")
+    max_probability_worse: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="Maximum bootstrap probability, on the validation titles, that the best member is better.",
     )
-    bootstrap_samples: int = Field(1_000, ge=100, le=100_000, description="resamplings behind that probability")
-    seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of the resampling")
+    bootstrap_samples: int = Field(1_000, ge=100, le=100_000, description="Bootstrap samples for that probability.")
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of the bootstrap.")
     max_titles: int = Field(
-        50_000, ge=1, description="validation titles that the weights are chosen on at most, taken evenly from all"
+        50_000,
+        ge=1,
+        description="Maximum number of validation titles that the weights are fitted on, taken evenly from all.",
     )
+
+    former_names: ClassVar[Mapping[str, str]] = {"members": "max_members", "max_worse": "max_probability_worse"}
 
 
 class Evaluate(Section):
-    """How candidates are measured."""
+    """How candidates are evaluated."""
 
-    bootstrap_samples: int = Field(1_000, ge=100, le=100_000, description="resamplings behind each interval")
-    seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of the resampling")
+    bootstrap_samples: int = Field(1_000, ge=100, le=100_000, description="Bootstrap samples for each interval.")
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of the bootstrap.")
 
 
 class Promote(Section):
     """When a challenger replaces the champion."""
 
-    mode: Literal["auto", "never"] = Field("auto", description="'never' measures and reports only")
-    min_gain: float = Field(0.001, ge=0, le=1, description="balanced accuracy by which a challenger must be better")
-    min_probability: float = Field(0.9, ge=0.5, le=1, description="bootstrap probability that it is better at all")
-    max_category_drop: float = Field(
-        0.5, ge=0, le=1, description="recall that no category with enough test titles may lose against the champion"
+    mode: Literal["auto", "never"] = Field("auto", description="'never' only evaluates and reports.")
+    min_gain: float = Field(0.001, ge=0, le=1, description="Minimum gain in balanced accuracy over the champion.")
+    min_probability: float = Field(
+        0.9, ge=0.5, le=1, description="Minimum bootstrap probability that the challenger is better."
     )
-    min_category_titles: int = Field(20, ge=1, description="test titles from which a category counts for that")
-    max_milliseconds: float = Field(50.0, gt=0, description="milliseconds for one title, 95th percentile, at most")
-    max_megabytes: float = Field(2_000.0, gt=0, description="megabytes of the model on disk at most")
+    max_category_drop: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Maximum loss of recall, against the champion, of any category with enough test titles.",
+    )
+    min_category_titles: int = Field(
+        20, ge=1, description="Minimum number of test titles of a category that max_category_drop applies to."
+    )
+    max_milliseconds: float = Field(
+        50.0, gt=0, description="Maximum milliseconds to classify one title, 95th percentile."
+    )
+    max_megabytes: float = Field(2_000.0, gt=0, description="Maximum size of the model on disk, in megabytes.")
 
 
 class Promotion(Promote):
     """Parameters of the stage promote: the limits, and what they are applied to."""
 
-    champion: str | None = Field(None, description="label of the current champion among the evaluated models")
-    run_id: str = Field("", description="the DAG run that decides")
-    ledger: int = Field(0, ge=0, description="number of the ledger's last decision when the models were evaluated")
+    champion: str | None = Field(None, description="Label of the current champion among the evaluated models.")
+    run_id: str = Field("", description="DAG run that decides.")
+    ledger: int = Field(
+        0, ge=0, description="Number of the last decision in the ledger when the models were evaluated."
+    )

@@ -61,7 +61,9 @@ class Step:
     @property
     def key(self) -> str:
         """The content key of what this step makes."""
-        return content_key(self.stage, STAGES[self.stage].version, self.params, self.inputs)
+        stage = STAGES[self.stage]
+        # From the former names of renamed parameters: renaming one must not compute anything again.
+        return content_key(self.stage, stage.version, stage.params.with_former_names(self.params), self.inputs)
 
 
 @dataclass(frozen=True)

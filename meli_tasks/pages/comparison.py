@@ -16,7 +16,8 @@ from meli_tasks.planning.plan import ENSEMBLE, Plan
 EVALUATED_SECONDS = 30.0
 # What a run asked for beside its sets; the rest of a request says how to work, not on what.
 OF_THE_DATA = (
-    "source", "as_of", "window_days", "date_column", "language", "reliable_only", "max_bad_share", "min_category_rows",
+    "source", "as_of", "window_days", "date_column", "language", "reliable_only", "max_bad_fraction",
+    "min_category_rows",
 )  # fmt: skip
 WORDS_ONLY = ("title", "description", "variant")
 

@@ -23,7 +23,7 @@ AS_EACH_SET = "as each set says"
 LIMITS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 SECTIONS: Sections = {
     "Data": (
-        "source", "as_of", "window_days", "date_column", "language", "reliable_only", "max_bad_share",
+        "source", "as_of", "window_days", "date_column", "language", "reliable_only", "max_bad_fraction",
         "min_category_rows",
     ),
     "Sets": ("sets", "stored_sets", "ensemble", "ensemble_members", "force"),
@@ -69,7 +69,7 @@ def override_fields(settings: Settings) -> dict[str, dict[str, Any]]:
             **schema,
             "default": None,
             "title": f"{_spoken(section)}: {parameter.replace('_', ' ')}",
-            "description": f"{_described(info)}. Empty: as each set says{_as_set(section, parameter, settings)}",
+            "description": f"{_described(info)} Empty: as each set says{_as_set(section, parameter, settings)}",
             "section": OVERRIDES,
         }
     return fields
@@ -112,7 +112,8 @@ def _optional(info: FieldInfo) -> dict[str, Any]:
 def _described(info: FieldInfo) -> str:
     """The field's own words and, for a number, its range; what a choice offers shows by itself."""
     number = info.annotation in (int, float) or (named_sets.is_list(info) and str not in get_args(info.annotation))
-    return f"{info.description} ({named_sets.expected(info)})" if number else str(info.description)
+    text = str(info.description).removesuffix(".")
+    return f"{text} ({named_sets.expected(info)})." if number else f"{text}."
 
 
 def _spoken(name: str) -> str:

@@ -65,7 +65,9 @@ class Plan:
         """Names a new plan. One that was loaded keeps its name, also when a stage's new version changes the keys."""
         if self.name:
             return
-        asked = canonical_json([self.request, self.ingest.key, {name: step.key for name, step in self.sets.items()}])
+        # Former names of parameters, as in the keys: a plan of the version before keeps its name.
+        request = Request.with_former_names(self.request)
+        asked = canonical_json([request, self.ingest.key, {name: step.key for name, step in self.sets.items()}])
         object.__setattr__(
             self, "name", f"plans/{name_part(self.run_id)}/{hashlib.sha256(asked.encode()).hexdigest()[:12]}.json"
         )

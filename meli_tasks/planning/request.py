@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
@@ -39,7 +39,7 @@ class Request(Section):
     )
     language: Literal["any", "spanish", "portuguese"] = Field("any", description="keep the titles of one language")
     reliable_only: bool = Field(False, description="keep only titles whose label is marked reliable")
-    max_bad_share: float = Field(0.05, ge=0, le=1, description="share of bad rows above which ingest fails")
+    max_bad_fraction: float = Field(0.05, ge=0, le=1, description="maximum fraction of bad rows; above it ingest fails")
     min_category_rows: int = Field(
         10, ge=1, le=1_000_000, description="rows a category needs; smaller ones are set aside"
     )
@@ -72,6 +72,8 @@ class Request(Section):
     )
     search_family: Literal["mlp", "cnn"] = Field("mlp", description="the architecture whose parameters are searched")
 
+    former_names: ClassVar[Mapping[str, str]] = {"max_bad_share": "max_bad_fraction"}
+
     @field_validator("sets", mode="before")
     @classmethod
     def _named_once(cls, sets: Any, info: ValidationInfo) -> Any:
@@ -88,7 +90,10 @@ class Request(Section):
         Raises:
             BadHyperparameters: a key that does not exist (the nearest is named) or a value out of range.
         """
-        params = with_overrides(params)
+        try:
+            params = with_overrides(cls.with_current_names(params))
+        except ValueError as error:
+            raise BadHyperparameters(f"The run's parameters cannot be used: {error}") from None
         unknown = sorted(set(params) - set(cls.model_fields))
         if unknown:
             raise BadHyperparameters("; ".join(_unknown(key, list(cls.model_fields)) for key in unknown))
@@ -119,7 +124,7 @@ class Request(Section):
         return Ingest(
             language=self.language,
             reliable_only=self.reliable_only,
-            max_bad_share=self.max_bad_share,
+            max_bad_fraction=self.max_bad_fraction,
             min_category_rows=self.min_category_rows,
             date_column=self.date_column,
             since=first_day(until, self.window_days) if until and self.window_days > 1 else None,
@@ -128,7 +133,7 @@ class Request(Section):
 
     def ensembling(self) -> Ensemble:
         """Parameters of the stage ensemble."""
-        return Ensemble(members=self.ensemble_members)
+        return Ensemble(max_members=self.ensemble_members)
 
     def evaluate(self) -> Evaluate:
         """Parameters of the stage evaluate."""

@@ -51,7 +51,7 @@ SPACE: dict[str, Numbers | Choices] = {
     "logit_adjustment": Numbers(0.0, 1.5),
     "schedule": Choices(("one_cycle", "cosine")),  # both end at nothing, so the last epoch may be kept
     "ema_decay": Choices((0.0, 0.99, 0.999)),
-    "warmup_share": Numbers(0.0, 0.5, use="one_cycle"),
+    "warmup_fraction": Numbers(0.0, 0.5, use="one_cycle"),
     "word_vectors": Choices(("frozen", "trained")),
     "unreliable_weight": Numbers(0.0, 1.0, use="unreliable"),
     "ngram_dimensions": Numbers(32, 512, log=True, use="ngrams"),

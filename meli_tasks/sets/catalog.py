@@ -13,12 +13,12 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.core.hyperparameters import HyperparameterSet
+from meli_tasks.core.hyperparameters import HyperparameterSet, Section
 from meli_tasks.sets import stored as stored_sets
 from meli_tasks.stages import STAGES
 
@@ -60,7 +60,7 @@ def resolve(name: str, overrides: Mapping[str, Any], settings: Settings | None =
         stored_sets.check_not_reserved(name)
     store = None if shipped else stored_sets.store_of(settings)
     values = {key: dict(value) if isinstance(value, dict) else value for key, value in _values(name, store).items()}
-    for key, value in overrides.items():
+    for key, value in _with_current_keys(overrides).items():
         field = parameter(key)
         section, _, name_inside = key.partition(".")
         if isinstance(value, bool) and field.annotation is not bool:  # Python would take true for 1
@@ -106,6 +106,7 @@ def _values(name: str, store: Store | None = None, children: tuple[str, ...] = (
     if stored is not None:
         values.pop("made_by", None)
     parent = values.pop("extends", None)
+    values = _with_current_names(values, name)
     return _laid_over(_values(str(parent), store, (*children, name)), values) if parent is not None else values
 
 
@@ -160,17 +161,50 @@ def parameters() -> dict[str, FieldInfo]:
     """Every parameter by its dotted key, e.g. train.epochs."""
     found: dict[str, FieldInfo] = {}
     for section in SECTIONS:
-        model = HyperparameterSet.model_fields[section].annotation
-        assert isinstance(model, type) and issubclass(model, BaseModel)
-        found |= {f"{section}.{name}": field for name, field in model.model_fields.items()}
+        found |= {f"{section}.{name}": field for name, field in _section(section).model_fields.items()}
     return found
 
 
 def parameter(key: str) -> FieldInfo:
-    """The parameter of that dotted key. BadHyperparameters, with the nearest right one, when there is none."""
+    """The parameter of a dotted key, which may be a former one.
+
+    Raises:
+        BadHyperparameters: there is no such parameter. The message names the nearest.
+    """
+    key = current_key(key)
     if key not in parameters():
         raise BadHyperparameters(f"Overrides: {_unknown_key(key)}")
     return parameters()[key]
+
+
+def current_key(key: str) -> str:
+    """The current dotted key of a parameter, e.g. train.warmup_fraction for train.warmup_share."""
+    section, _, name = key.partition(".")
+    return f"{section}.{_section(section).former_names.get(name, name)}" if name and section in SECTIONS else key
+
+
+def _section(name: str) -> type[Section]:
+    model = HyperparameterSet.model_fields[name].annotation
+    assert isinstance(model, type) and issubclass(model, Section)
+    return model
+
+
+def _with_current_names(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """A document's values with former names of parameters replaced, so that laying one over another compares them."""
+    try:
+        return {
+            key: _section(key).with_current_names(value) if key in SECTIONS and isinstance(value, dict) else value
+            for key, value in values.items()
+        }
+    except ValueError as error:
+        raise BadHyperparameters(f"Set '{name}': {error}") from None
+
+
+def _with_current_keys(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    for key in overrides:
+        if current_key(key) != key and current_key(key) in overrides:
+            raise BadHyperparameters(f"Overrides: {key} is the former name of {current_key(key)}: give only the latter")
+    return {current_key(key): value for key, value in overrides.items()}
 
 
 def _unknown_key(key: str) -> str:

@@ -90,7 +90,7 @@ def run(inputs: Inputs, out: Path, params: Params, hooks: Hooks) -> EnsembleSumm
             f"inverse temperature {judged[-1].inverse_temperature:.3f}"
         )
     likelihoods = np.stack([one.likelihoods for one in judged], axis=1)
-    likeliest = fit_mixture_weights(likelihoods, validation.weights, params.members)
+    likeliest = fit_mixture_weights(likelihoods, validation.weights, params.max_members)
     weights = shrink_towards_even(likeliest, likelihoods, validation.weights)
     # Rounded before they are used, so that what is measured is what is stored.
     members = [
@@ -119,7 +119,7 @@ def _verdict(
         differs = bool((right != best.right).any())
     # The weights were chosen by likelihood, a quieter measure: a few titles must not overrule it by chance. Whether the
     # ensemble is the run's best is for the test titles to say.
-    offered = differs and worse <= settings.max_worse
+    offered = differs and worse <= settings.max_probability_worse
     said = ", ".join(f"{member.weight:.3f} {member.name}" for member in members)
     measured = f"balanced accuracy {found:.4f} on validation, {found - best.balanced_accuracy:+.4f} against {best.name}"
     if len(members) == 1:
@@ -131,7 +131,7 @@ def _verdict(
     else:
         reason = (
             f"no ensemble: the mean of {said} has {measured}, which is the better one with probability {worse:.2f} "
-            f"(at most {settings.max_worse:g} is let through)"
+            f"(at most {settings.max_probability_worse:g} is let through)"
         )
     return EnsembleSummary(
         offered=offered,

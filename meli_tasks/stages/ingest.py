@@ -29,17 +29,17 @@ def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummar
     Listings: row (ascending in the source's order), title, category, language, label_quality, split. Quarantine: file,
     line, reason, seen. With `date_column` only rows from `since` to `until`, by the dates as they are written, are
     looked at: what came later changes nothing. Raises BadData when a file cannot be read, when more than
-    `max_bad_share` of the rows are bad, or when what is left cannot be learnt from; Rejected when the disk is full.
+    `max_bad_fraction` of the rows are bad, or when what is left cannot be learnt from; Rejected when the disk is full.
     """
     staging = out / "staged.arrows"
     try:
         files = _files(inputs["source"])
         with Quarantine(out / "quarantine.jsonl.gz") as quarantine:
             staged = stage(files, staging, params, quarantine, hooks.log)
-            quarantine.refuse(staged.asked, params.max_bad_share, staged.foreign)
+            quarantine.refuse(staged.asked, params.max_bad_fraction, staged.foreign)
             rare = _rare(staged, params)
             dealt = deal(staging, out / "listings.parquet", staged, set(rare), quarantine)
-            quarantine.refuse(staged.asked, params.max_bad_share, staged.foreign)
+            quarantine.refuse(staged.asked, params.max_bad_fraction, staged.foreign)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Rejected(

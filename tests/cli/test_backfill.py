@@ -55,7 +55,7 @@ def test_every_date_is_trained_on_its_own_titles_and_nothing_is_promoted(outcome
 def test_what_ingest_takes_and_whether_there_is_an_ensemble_can_be_told(settings: None) -> None:
     options = ("--reliable-only", "--max-bad-share", "0.2", "--min-category-rows", "1000000", "--no-ensemble")
     told = backfill(*options)
-    wanted = {"reliable_only": True, "max_bad_share": 0.2, "min_category_rows": 1_000_000, "ensemble": False}
+    wanted = {"reliable_only": True, "max_bad_fraction": 0.2, "min_category_rows": 1_000_000, "ensemble": False}
     for day in told["preview"]["dates"]:
         assert wanted.items() <= day["conf"].items()
     assert [day["state"] for day in told["report"]["dates"]] == ["failed", "failed"]  # no category is so large

@@ -115,14 +115,14 @@ def test_what_is_bad_can_be_allowed_and_is_told_with_its_place(place: Path) -> N
     bad = [",CHAIRS,spanish,reliable"] * 100  # of 1200 rows: 8.3 %
     (place / "bad.csv").write_text("\n".join([lines[0], *bad, *lines[101:]]), encoding="utf-8")
     refused = here("run", "ingest", "--source", "bad.csv").exception
-    assert isinstance(refused, BadData) and "raise max_bad_share" in str(refused)
+    assert isinstance(refused, BadData) and "raise max_bad_fraction" in str(refused)
     allowed = here("run", "ingest", "--source", "bad.csv", "--max-bad-share", "0.1", "--min-category-rows", "20")
     assert allowed.exit_code == 0
     [told] = [line for line in allowed.stderr.splitlines() if "Not used" in line]
     assert "100 bad rows (no title 100)" in told and "with fewer than 20 rows" in told
     assert Path(told.rpartition("file://")[2]).is_file()
     options = here("run", "--help").output
-    for name in ("max_bad_share", "min_category_rows"):
+    for name in ("max_bad_fraction", "min_category_rows"):
         assert f"Default: {Ingest.model_fields[name].default}." in " ".join(options.replace("│", " ").split())
 
 

@@ -70,7 +70,7 @@ def test_it_searches_on_exactly_the_titles_that_a_run_asked_alike_takes(store: s
     ]
     source = tmp_path / "titles.csv"
     source.write_text("title,category,day\n" + "\n".join([*rows, *[",CASES,2026-11-09"] * 60]) + "\n")
-    asked = {"source": str(source), "window_days": 10, "date_column": "day", "max_bad_share": 0.5}
+    asked = {"source": str(source), "window_days": 10, "date_column": "day", "max_bad_fraction": 0.5}
     options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     small = ("--from", "quick_mlp", "--trials", "1", *SMALL)
     outcome = document("search", "--minutes", "5", *small, "--as-of", "2026-11-12", *options)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.training.distributed import check_shared
+from meli_tasks.core.training.distributed import check_divisible
 from meli_tasks.stages.hooks import Hooks, Inputs
 from meli_tasks.stages.summaries import TrainSummary
 
@@ -27,7 +27,7 @@ class FakeTraining:
     def __call__(self, inputs: Inputs, out: Path, train: Train, hooks: Hooks) -> TrainSummary:
         self.trained.append(train)
         self.cards.append(hooks.gpus)
-        check_shared(train, hooks.gpus)
+        check_divisible(train, hooks.gpus)
         reached = self.accuracy(train)
         history = []
         for epoch in range(1, train.epochs + 1):

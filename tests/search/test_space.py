@@ -33,10 +33,10 @@ def test_the_starting_set_is_exactly_one_of_what_can_be_proposed(name: str) -> N
 def test_what_would_change_nothing_is_not_searched() -> None:
     plain = Train(architecture="mlp", schedule="cosine")
     searched = set(Space.around(plain, unreliable=False).distributions)
-    assert not searched & {"ngram_dropout", "ngram_dimensions", "filters", "warmup_share", "unreliable_weight"}
+    assert not searched & {"ngram_dropout", "ngram_dimensions", "filters", "warmup_fraction", "unreliable_weight"}
     rich = Train(architecture="cnn", ngram_dimensions=64, schedule="one_cycle")
     more = set(Space.around(rich, unreliable=True).distributions)
-    assert more - searched >= {"ngram_dropout", "ngram_dimensions", "filters", "warmup_share", "unreliable_weight"}
+    assert more - searched >= {"ngram_dropout", "ngram_dimensions", "filters", "warmup_fraction", "unreliable_weight"}
     assert "epochs" not in Space.around(rich, unreliable=True, fixed=["epochs"]).distributions
     assert "weight_decay" not in Space.around(Train(architecture="mlp", weight_decay=0), unreliable=True).distributions
 

@@ -10,6 +10,8 @@ import pytest
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.sets import catalog as named_sets
+from meli_tasks.sets import stored
+from meli_tasks.settings import Settings
 
 LAB = {
     *("mlp_1", "mlp_1a", "mlp_2", "mlp_2a", "mlp_prueba_1", "mlp_prueba_2", "mlp_prueba_3"),
@@ -119,8 +121,8 @@ def test_overrides_change_only_what_they_name() -> None:
         ("mlp", {"embed.method": "glove"}, "'glove', expected one of 'fasttext', 'word2vec', 'pretrained'"),
         ("mlp", {"train.hidden": "a"}, "train.hidden = 'a', expected a list of whole numbers"),
         ("mlp", {"preprocess.word_ngrams": "1"}, "preprocess.word_ngrams = ['1'], expected a pair of whole numbers"),
-        ("mlp", {"preprocess.word_ngrams": [2, 1]}, "two ascending lengths between 1 and 8, seen (2, 1)"),
-        ("mlp", {"preprocess.max_ngrams": 0}, "there are no n-grams to train"),
+        ("mlp", {"preprocess.word_ngrams": [2, 1]}, "two ascending lengths between 1 and 8, got (2, 1)"),
+        ("mlp", {"preprocess.max_ngrams": 0}, "there are no n-grams: preprocess.max_ngrams is 0"),
         ("mlp", {"embed.method": "pretrained"}, "method 'pretrained' needs `path`"),
     ],
 )
@@ -170,3 +172,26 @@ def test_importing_is_light() -> None:
     )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == "[]"
+
+
+def test_overrides_are_accepted_under_a_former_name() -> None:
+    assert named_sets.resolve("mlp", {"train.warmup_share": 0.4}) == named_sets.resolve(
+        "mlp", {"train.warmup_fraction": 0.4}
+    )
+    assert named_sets.parameter("train.warmup_share") is named_sets.parameter("train.warmup_fraction")
+    with pytest.raises(BadHyperparameters, match=r"train\.warmup_share is the former name of train\.warmup_fraction"):
+        named_sets.resolve("mlp", {"train.warmup_share": 0.4, "train.warmup_fraction": 0.4})
+
+
+def test_a_stored_set_with_former_names_can_be_extended_and_overridden(tmp_path: Path) -> None:
+    settings = Settings(store=f"file://{tmp_path}/store", cache=tmp_path / "cache")
+    store = settings.open_store()
+    train = {"architecture": "mlp", "warmup_share": 0.3}
+    stored.write(store, "older", {"title": "older", "train": train}, {"run": "a"})
+    stored.write(store, "newer", {"extends": "older", "train": {"warmup_fraction": 0.5}}, {"run": "b"})
+    assert named_sets.resolve("older", {}, settings).train.warmup_fraction == 0.3
+    assert named_sets.resolve("newer", {}, settings).train.warmup_fraction == 0.5
+    assert named_sets.resolve("newer", {"train.warmup_share": 0.1}, settings).train.warmup_fraction == 0.1
+    stored.write(store, "both", {"title": "both", "train": {**train, "warmup_fraction": 0.3}}, {"run": "c"})
+    with pytest.raises(BadHyperparameters, match="Set 'both': warmup_share is the former name of warmup_fraction"):
+        named_sets.resolve("both", {}, settings)

@@ -165,7 +165,7 @@ def test_a_row_without_a_split_beside_rows_that_have_one_is_a_bad_row(tmp_path: 
     source = write(tmp_path, "a.csv", csv_of(rows))
     with pytest.raises(BadData, match=r"20 of 160 rows \(12.5%\) cannot be used: 20 no split"):
         run(source, out)
-    summary = run(source, out, {"max_bad_share": 0.2})
+    summary = run(source, out, {"max_bad_fraction": 0.2})
     assert [row["split"] for row in listings(out)] == [row["split"] for row in rows if row["split"]]
     assert (summary.splits_from, summary.bad_by_reason) == ("source", {"no split": 20})
     assert {bad["reason"] for bad in quarantine(out)} == {"no split"}
@@ -186,7 +186,7 @@ def test_a_line_end_in_quotes_is_part_of_the_title(tmp_path: Path, out: Path) ->
 
 def test_rare_categories_are_set_aside_and_named_but_not_bad(tmp_path: Path, out: Path) -> None:
     rows = [*some_rows(), {**some_rows(1)[0], "title": "Piano", "category": "PIANOS"}]
-    summary = run(write(tmp_path, "a.csv", csv_of(rows)), out, {"min_category_rows": 10, "max_bad_share": 0})
+    summary = run(write(tmp_path, "a.csv", csv_of(rows)), out, {"min_category_rows": 10, "max_bad_fraction": 0})
     assert summary.bad_rows == 0
     assert summary.set_aside == RareCategories(rows=1, categories=1, largest={"PIANOS": 1})
     assert summary.categories == 2
@@ -211,7 +211,7 @@ def test_language_and_label_quality_filters(tmp_path: Path, out: Path) -> None:
     ]
     source = write(tmp_path, "a.csv", csv_of(rows))
     assert run(source, out).rows == 12
-    summary = run(source, out, {**FEW, "language": "spanish", "reliable_only": True, "max_bad_share": 0})
+    summary = run(source, out, {**FEW, "language": "spanish", "reliable_only": True, "max_bad_fraction": 0})
     assert [row["title"] for row in listings(out)] == [
         "spanish reliable A",
         "ES Reliable A",

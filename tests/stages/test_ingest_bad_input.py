@@ -126,8 +126,8 @@ def test_more_bad_rows_than_allowed_stop_the_stage(tmp_path: Path, out: Path) ->
     message = str(caught.value)
     assert "6 of 100 rows (6.0%) cannot be used: 4 no title, 2 no category." in message
     assert message.count("a.csv line ") == 3
-    assert "max_bad_share (now 5.0%)" in message
-    assert run(source, out, {**FEW, "max_bad_share": 0.06}).rows == 94
+    assert "max_bad_fraction (now 5.0%)" in message
+    assert run(source, out, {**FEW, "max_bad_fraction": 0.06}).rows == 94
 
 
 @pytest.mark.parametrize(("encoding", "name"), [("latin-1", "ISO-8859-1"), ("cp1252", "WINDOWS-1252")])

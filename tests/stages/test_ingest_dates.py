@@ -60,7 +60,7 @@ def test_rows_of_other_days_are_left_out(
 @pytest.mark.parametrize("form", WRITERS)
 def test_rows_without_a_date_are_bad_rows(tmp_path: Path, out: Path, form: str) -> None:
     rows = dated_rows("2026-11-01", "", "21/11/2026", "2026-02-30", None, "2026-11-22", "  ")
-    summary = run(write(tmp_path, "a", WRITERS[form](rows)), out, {**AS_OF, "max_bad_share": 1.0})
+    summary = run(write(tmp_path, "a", WRITERS[form](rows)), out, {**AS_OF, "max_bad_fraction": 1.0})
     assert numbers(out) == [0]
     assert summary.bad_by_reason == {"no date": 6, "unreadable date": 4}
     assert next(bad["seen"] for bad in quarantine(out) if bad["reason"] == "unreadable date") == (
@@ -134,7 +134,7 @@ def test_parquet_columns_of_every_type_tell_the_day(tmp_path: Path, out: Path, c
     table = pa.Table.from_pylist(dated_rows(*range(3))).drop_columns(["created_at"])
     dates = pa.array([value for value in (before, after, None) for _ in range(2)], kind)
     pq.write_table(table.append_column("Created_At", dates), tmp_path / "a.parquet")
-    summary = run(tmp_path / "a.parquet", out, {**AS_OF, "max_bad_share": 0.5})
+    summary = run(tmp_path / "a.parquet", out, {**AS_OF, "max_bad_fraction": 0.5})
     assert numbers(out) == [0]
     assert (summary.unwanted, summary.bad_by_reason) == ({"date": 2}, {"no date": 2})
 
@@ -168,12 +168,12 @@ def test_without_a_date_column_dates_are_nobody_s_business(tmp_path: Path, out: 
 def test_bad_rows_of_later_days_do_not_count(tmp_path: Path, out: Path) -> None:
     """Else a night that went well could not be had again once the table holds a bad day."""
     good, bad = dated_rows(*["2026-11-20"] * 10), [{**row, "title": ""} for row in dated_rows(*["2026-11-22"] * 90)]
-    summary = run(write(tmp_path, "a.csv", csv_of(good + bad)), out, {**AS_OF, "max_bad_share": 0.0})
+    summary = run(write(tmp_path, "a.csv", csv_of(good + bad)), out, {**AS_OF, "max_bad_fraction": 0.0})
     assert (summary.rows, summary.bad_rows, summary.unwanted) == (20, 0, {"date": 180})
     assert quarantine(out) == []
     some_bad = [*good, {**good[0], "title": ""}, *dated_rows(*["2026-11-22"] * 90)]
     with pytest.raises(BadData, match=r"1 of 21 rows \(4.8%\)"):
-        run(write(tmp_path, "a.csv", csv_of(some_bad)), out, {**AS_OF, "max_bad_share": 0.04})
+        run(write(tmp_path, "a.csv", csv_of(some_bad)), out, {**AS_OF, "max_bad_fraction": 0.04})
 
 
 def test_nothing_on_these_days_says_so(tmp_path: Path, out: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_run_as_of_a_day_is_as_if_nothing_newer_were_there(
     for name, some in (("whole", rows), ("as it was", seen)):
         (folder / name).mkdir()
         source = write(folder, f"{name}.dat", WRITERS[form](some))
-        summary = run(source, folder / name, {**AS_OF, "since": since, "max_bad_share": 1.0})
+        summary = run(source, folder / name, {**AS_OF, "since": since, "max_bad_fraction": 1.0})
         titles = [row["title"] for row in listings(folder / name)]
         assert titles == [row["title"] for row in seen if row["category"]]
         found.append(summary.model_dump(exclude={"source_rows", "unwanted"}))

@@ -17,7 +17,7 @@ def learning_rate_at(step: int, steps: int, params: Train) -> float:
         return peak
     if params.schedule == "cosine":
         return peak * 0.5 * (1 + math.cos(math.pi * step / steps))
-    warmup = params.warmup_share * steps
+    warmup = params.warmup_fraction * steps
     if step < warmup:
         fraction = 0.5 * (1 - math.cos(math.pi * step / warmup))
         return peak * (INITIAL_FRACTION + (1 - INITIAL_FRACTION) * fraction)

@@ -53,16 +53,16 @@ class Quarantine:
             record = {"file": file, "line": row.line, "reason": row.reason, "seen": row.excerpt}
             self._zip.write((json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
 
-    def refuse(self, rows: int, max_bad_share: float, foreign: list[str]) -> None:
+    def refuse(self, rows: int, max_bad_fraction: float, foreign: list[str]) -> None:
         """Raises BadData when more than that share of the source's rows is bad.
 
         `foreign` are texts in another encoding than UTF-8, as they were decoded.
         """
         bad = self.rows.total()
-        if not rows or bad / rows <= max_bad_share:
+        if not rows or bad / rows <= max_bad_fraction:
             return
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.rows.most_common())
-        advice = f"Mend the source, or raise max_bad_share (now {max_bad_share:.1%}) to go on without them."
+        advice = f"Mend the source, or raise max_bad_fraction (now {max_bad_fraction:.1%}) to go on without them."
         if foreign:
             encoding = likely_encoding(foreign)
             advice = f"It looks like {encoding}; convert it: iconv -f {encoding} -t UTF-8 old > new. " + advice

@@ -161,12 +161,12 @@ def test_epochs_shorter_than_the_pause_between_two_reports_are_told_of_all_the_s
 
 @given(step=st.integers(0, 99), warmup=st.floats(0, 0.9), schedule=st.sampled_from(["constant", "cosine", "one_cycle"]))
 def test_learning_rate_stays_under_its_peak(step: int, warmup: float, schedule: str) -> None:
-    params = params_of(schedule=schedule, warmup_share=warmup)
+    params = params_of(schedule=schedule, warmup_fraction=warmup)
     assert 0 < learning_rate_at(step, 100, params) <= params.learning_rate
 
 
 def test_one_cycle_climbs_then_falls() -> None:
-    params = params_of(schedule="one_cycle", warmup_share=0.2)
+    params = params_of(schedule="one_cycle", warmup_fraction=0.2)
     rates = [learning_rate_at(step, 100, params) for step in range(100)]
     assert rates[0] == pytest.approx(params.learning_rate / 25)
     assert rates[:21] == sorted(rates[:21]) and rates[20:] == sorted(rates[20:], reverse=True)

@@ -21,7 +21,7 @@ Row = dict[str, str | None]
 
 
 FEW = {"min_category_rows": 1}
-LENIENT = {"min_category_rows": 1, "max_bad_share": 1.0}
+LENIENT = {"min_category_rows": 1, "max_bad_fraction": 1.0}
 
 
 def run(source: Path, out: Path, params: dict[str, Any] | None = None) -> IngestSummary:
