@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from meli_tasks.cli import reference
 from meli_tasks.sets import catalog
-from meli_tasks.settings import Settings
+from meli_tasks.settings import RENAMED, Settings
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -40,8 +41,14 @@ def settings_table() -> str:
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for field in Settings.model_fields.values():
         default = f"`{field.default}`" if field.default not in ("", None) else ""
-        rows.append(f"| `{field.alias}` | {default} | {field.description} |")
+        values = [f"`{value}`" for value in get_args(field.annotation) if isinstance(value, str)]
+        allowed = f" ({', '.join(values)})" if values else ""
+        rows.append(f"| `{field.alias}` | {default} | {field.description}{allowed} |")
     return "\n".join(rows) + "\n"
+
+
+def test_former_names_of_settings_are_listed() -> None:
+    assert [name for name in RENAMED if f"| `{name}` | `{RENAMED[name]}` |" not in text_of(SETTINGS)] == []
 
 
 def test_the_table_of_settings_is_complete_and_current() -> None:
@@ -53,7 +60,8 @@ def test_the_table_of_settings_is_complete_and_current() -> None:
 @pytest.mark.parametrize("document", GUIDES, ids=name_of)
 def test_every_variable_named_is_read(document: Path) -> None:
     read = {field.alias for field in Settings.model_fields.values()} | OTHER_VARIABLES
-    assert set(re.findall(r"\bMELI_[A-Z0-9_]+", text_of(document))) <= read
+    former = set(RENAMED) if document == SETTINGS else set()
+    assert set(re.findall(r"\bMELI_[A-Z0-9_]+", text_of(document))) <= read | former
 
 
 @pytest.mark.parametrize("document", GUIDES, ids=name_of)
