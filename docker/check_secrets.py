@@ -1,4 +1,4 @@
-"""Refuse secrets that are missing, weak or an example's. The compose service `check`: nothing starts before it."""
+"""Refuses missing, weak and example secrets. All other services wait for this compose service, `check`."""
 
 import os
 import sys
@@ -7,6 +7,4 @@ from required import objections
 
 if found := objections(os.environ):
     lines = "\n".join(f"  {line}" for line in found)
-    sys.exit(
-        f"The stack does not start, because in .env\n{lines}\n`make secrets` writes a fresh .env where there is none."
-    )
+    sys.exit(f"The services do not start, because in .env\n{lines}\nIf there is no .env, `make secrets` writes one.")

@@ -1,4 +1,4 @@
-"""Whether a service works, for its health check: exit 0 or 1, in a fraction of a second, without loading Airflow."""
+"""Health checks of the services: exit with 0 or 1 within a fraction of a second, without loading Airflow."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ FRESH_SECONDS = 45
 
 
 def answers(url: str) -> bool:
-    """Whether a server answers with success."""
+    """Whether a server answers with HTTP status 200."""
     with urllib.request.urlopen(url, timeout=4) as response:
         return bool(response.status == 200)
 
 
 def beats(job: str) -> bool:
-    """Whether a job of this container, such as SchedulerJob, has told the database lately that it lives."""
+    """Whether a job of this container, such as SchedulerJob, has a recent heartbeat in the database."""
     import psycopg2
 
     address = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "", 1)

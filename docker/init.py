@@ -1,4 +1,4 @@
-"""Prepare the cluster, and check it: database, accounts, pools, bucket. The compose service `init`; may run again."""
+"""Prepares and checks database, accounts, pools and bucket. This is the compose service `init`; it may run again."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ SECONDS_FOR_S3 = 30
 
 
 def airflow(*arguments: str) -> None:
-    """Run an Airflow command in this process: loading Airflow takes longer than most commands do."""
+    """Runs an Airflow command in this process, because loading Airflow takes longer than most commands."""
     from airflow.cli.cli_parser import get_parser
 
-    asked = get_parser().parse_args(arguments)
-    asked.func(asked)
+    command = get_parser().parse_args(arguments)
+    command.func(command)
 
 
 def make_accounts() -> None:
-    """An account for each role, named as it; whoever is there already keeps their password."""
+    """Creates one account per role, with the role's name; existing accounts keep their passwords."""
     for role in ROLES:
         name, password = role.lower(), os.environ[f"MELI_{role.upper()}_PASSWORD"]
         airflow(
@@ -33,25 +33,25 @@ def make_accounts() -> None:
 
 
 def make_pools(settings: Settings) -> None:
-    """The pools that tasks ask for. Without one they would wait for ever, so both are looked for afterwards."""
+    """Creates the pools of the tasks and checks them: a task whose pool is missing would wait for ever."""
     from airflow.models.pool import Pool
 
-    wanted = {
-        "gpu": (settings.slots, "trainings that run at once, one a card", False),
-        # A backfill's waiting runs are deferred tasks, and must count.
+    pools = {
+        "gpu": (settings.slots, "training tasks that run at once, one per GPU", False),
+        # The waiting runs of a backfill are deferred tasks, and they must count.
         "backfill": (2, "backfilled runs at once", True),
     }
-    for name, (slots, description, deferred) in wanted.items():
+    for name, (slots, description, deferred) in pools.items():
         Pool.create_or_update_pool(name, slots=slots, description=description, include_deferred=deferred)
-    found = {pool.pool: (pool.slots, pool.description, pool.include_deferred) for pool in Pool.get_pools()}
-    for name, pool in wanted.items():
-        if found.get(name) != pool:
-            sys.exit(f"The pool {name} should be {pool}, and is {found.get(name)}.")
+    existing = {pool.pool: (pool.slots, pool.description, pool.include_deferred) for pool in Pool.get_pools()}
+    for name, pool in pools.items():
+        if existing.get(name) != pool:
+            sys.exit(f"The pool {name} should be {pool} but is {existing.get(name)}.")
         print(f"pool {name}: {pool[0]} slots")
 
 
 def make_bucket(settings: Settings) -> None:
-    """Make the store's bucket if it is not there, and try what the project needs of the store."""
+    """Creates the store's bucket if it is missing, and probes everything that the project needs of the store."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     bucket = urlsplit(settings.store).netloc
@@ -59,25 +59,25 @@ def make_bucket(settings: Settings) -> None:
     deadline = time.monotonic() + SECONDS_FOR_S3
     while True:
         try:
-            if bucket not in [found["Name"] for found in client.list_buckets()["Buckets"]]:
+            if bucket not in [existing["Name"] for existing in client.list_buckets()["Buckets"]]:
                 client.create_bucket(Bucket=bucket)
-                print(f"bucket {bucket}: made")
+                print(f"bucket {bucket}: created")
             break
         except (BotoCoreError, ClientError) as error:
             code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
             if code.startswith("Bucket") or code == "AccessDenied":
-                break  # somebody was faster, or the key may only use the bucket: the checks tell
+                break  # somebody was faster, or the key may only use the bucket: the probe below will show
             if time.monotonic() > deadline:
-                sys.exit(f"The S3 server at {settings.s3_endpoint or 'AWS'} does not answer as it should: {error}")
+                sys.exit(f"The S3 server at {settings.s3_endpoint or 'AWS'} does not answer properly: {error}")
             time.sleep(0.5)
-    wrong = [check for check in probe(settings.open_store()) if not check.ok]
-    if wrong:
-        sys.exit("\n".join(f"{settings.store}, {check.name}: {check.seen} {check.advice}" for check in wrong))
+    failed = [check for check in probe(settings.open_store()) if not check.ok]
+    if failed:
+        sys.exit("\n".join(f"{settings.store}, {check.name}: {check.seen} {check.advice}" for check in failed))
     print(f"store {settings.store}: all checks passed")
 
 
 def main() -> None:
-    """Everything, in order."""
+    """Runs all preparations in order."""
     settings = Settings.from_environment()
     make_bucket(settings)
     airflow("db", "migrate")

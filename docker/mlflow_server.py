@@ -1,4 +1,4 @@
-"""MLflow behind its own sign-in: make its databases and accounts if there are none, then become its server."""
+"""MLflow behind its own sign-in: creates missing databases and accounts, then becomes the MLflow server."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import psycopg2
 
 DATABASES = ("mlflow", "mlflow_auth")
 PEOPLE, TASKS = "admin", os.environ["MLFLOW_TRACKING_USERNAME"]
-# Checking a password takes 0.2 s; the server is one process, so what it remembers is never stale.
-REMEMBER_SECONDS = 300
+# Checking a password takes 0.2 s. The server is a single process, so its cache is never stale.
+CACHE_SECONDS = 300
 
 
 def make_databases(server: str) -> None:
-    """Make the databases that are missing. `server` is a URL that ends before the database's name."""
+    """Creates the missing databases. `server` is a URL that ends before the name of the database."""
     connection = psycopg2.connect(f"{server}/postgres", connect_timeout=10)
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -29,13 +29,13 @@ def make_databases(server: str) -> None:
 
 
 def write_configuration(server: str) -> Path:
-    """The sign-in's configuration, readable by this user alone."""
+    """Writes the configuration of the sign-in, readable only by this user."""
     configuration = ConfigParser(interpolation=None)
     configuration["mlflow"] = {
         "default_permission": "READ",
         "database_uri": f"{with_driver(server)}/{DATABASES[1]}",
         "admin_username": PEOPLE,
-        "auth_cache_ttl_seconds": str(REMEMBER_SECONDS),
+        "auth_cache_ttl_seconds": str(CACHE_SECONDS),
     }
     handle, name = tempfile.mkstemp(prefix="mlflow-sign-in-", suffix=".ini")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -44,22 +44,22 @@ def write_configuration(server: str) -> Path:
 
 
 def with_driver(server: str) -> str:
-    """The URL as SQLAlchemy needs it to take the driver that Airflow takes too."""
+    """The URL in the form that makes SQLAlchemy use the same driver as Airflow."""
     return server.replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
 def make_accounts(server: str) -> None:
-    """Make the accounts that are missing: one for people, who may do everything, and the tasks'."""
+    """Creates the missing accounts: one for people, with all permissions, and one for the tasks."""
     if has_account(server, TASKS):
         return
-    from mlflow.server import auth  # 5 s of work, so only when there is something to make
+    from mlflow.server import auth  # takes 5 s, so only if there is something to create
 
     auth.bootstrap_admin_user()
     auth.store.create_user(TASKS, os.environ["MLFLOW_TRACKING_PASSWORD"])
 
 
 def has_account(server: str, name: str) -> bool:
-    """Whether the sign-in knows an account; a new database has not even the table."""
+    """Whether an account exists; a new database does not even have the table."""
     with psycopg2.connect(f"{server}/{DATABASES[1]}", connect_timeout=10) as connection, connection.cursor() as cursor:
         cursor.execute("select to_regclass('users') is not null")
         table = cursor.fetchone()

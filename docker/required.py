@@ -1,4 +1,4 @@
-"""The secrets of the stack: which there are, how each is drawn, and when one is not fit to be used."""
+"""The secrets of the services: their names, how each is generated, and when one is refused."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 
-SHORTEST = 16
-FEWEST_DIFFERENT = 6
-# Parts of values that stand in documentation, in examples and in other people's compose files.
-OF_EXAMPLES = ("change", "example", "secret", "password", "admin", "airflow", "default", "replace", "todo")
+MIN_LENGTH = 16
+MIN_DISTINCT = 6
+# Parts of values that appear in documentation, examples and other people's compose files.
+EXAMPLE_PARTS = ("change", "example", "secret", "password", "admin", "airflow", "default", "replace", "todo")
 
 
 def _fernet_key() -> str:
@@ -26,7 +26,7 @@ def _password() -> str:
     return secrets.token_hex(12)
 
 
-DRAWN: dict[str, Callable[[], str]] = {
+GENERATORS: dict[str, Callable[[], str]] = {
     "AIRFLOW_FERNET_KEY": _fernet_key,
     "AIRFLOW_JWT_SECRET": _long,
     "AIRFLOW_API_SECRET": _long,
@@ -42,44 +42,44 @@ DRAWN: dict[str, Callable[[], str]] = {
     "AWS_ACCESS_KEY_ID": lambda: secrets.token_hex(10),
     "AWS_SECRET_ACCESS_KEY": lambda: secrets.token_hex(20),
 }
-# They stand inside URLs, where other signs would need quoting.
+# These appear inside URLs, where other characters would need quoting.
 IN_URLS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD"}
 OF_S3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
 def objections(environment: Mapping[str, str]) -> list[str]:
-    """What is wrong with the secrets, a line each; no line holds a secret."""
-    own_s3 = environment.get("MELI_S3_ENDPOINT", "") == ""  # AWS, where a machine's role may stand in for keys
-    found: list[str] = []
+    """The problems of the secrets, one line each; no line contains a secret."""
+    on_aws = environment.get("MELI_S3_ENDPOINT", "") == ""  # where a machine's role may replace the keys
+    problems: list[str] = []
     names: dict[str, str] = {}
-    for name in DRAWN:
+    for name in GENERATORS:
         value = environment.get(name, "")
-        if name in OF_S3 and own_s3 and not value:
+        if name in OF_S3 and on_aws and not value:
             continue
         if problem := _objection(name, value):
-            found.append(f"{name} {problem}")
+            problems.append(f"{name} {problem}")
         elif value in names:
-            found.append(f"{name} is the same as {names[value]}")
+            problems.append(f"{name} is the same as {names[value]}")
         names.setdefault(value, name)
     store = environment.get("MELI_STORE", "")
     if not re.fullmatch(r"s3://[^/]+(/.*)?", store):
-        found.append(f"MELI_STORE is {store!r}, and the stack keeps its results and logs in S3: s3://bucket/prefix")
-    return found
+        problems.append(f"MELI_STORE is {store!r}, but results and logs go to S3: s3://bucket/prefix")
+    return problems
 
 
 def _objection(name: str, value: str) -> str:
     checks = (
         (not value, "is missing"),
-        (any(part in value.lower() for part in OF_EXAMPLES), "is an example's value"),
-        (len(value) < SHORTEST and name not in OF_S3, f"has {len(value)} characters, and needs {SHORTEST}"),
-        (len(set(value)) < FEWEST_DIFFERENT, f"has only {len(set(value))} different characters"),
+        (any(part in value.lower() for part in EXAMPLE_PARTS), "has an example value"),
+        (len(value) < MIN_LENGTH and name not in OF_S3, f"has {len(value)} characters and needs {MIN_LENGTH}"),
+        (len(set(value)) < MIN_DISTINCT, f"has too few distinct characters ({len(set(value))})"),
         (
             name in IN_URLS and not re.fullmatch(r"[A-Za-z0-9._~-]+", value),
-            "stands in an address: letters, digits and . _ ~ - only",
+            "is part of a URL: only letters, digits and . _ ~ - are allowed",
         ),
         (name == "AIRFLOW_FERNET_KEY" and not _is_fernet_key(value), "is not 32 bytes in URL-safe base64"),
     )
-    return next((problem for wrong, problem in checks if wrong), "")
+    return next((problem for failed, problem in checks if failed), "")
 
 
 def _is_fernet_key(value: str) -> bool:

@@ -1,14 +1,14 @@
-"""Write .env with random secrets for docker-compose.yaml; an existing .env is kept."""
+"""Writes .env with random secrets for docker-compose.yaml; an existing .env is kept."""
 
 import sys
 from pathlib import Path
 
-from required import DRAWN
+from required import GENERATORS
 
 target = Path(".env")
 if target.exists():
-    sys.exit(".env is already there and was kept; delete it to have new secrets (the databases keep the old ones).")
-lines = {name: draw() for name, draw in DRAWN.items()} | {
+    sys.exit(".env exists and was kept. Delete it to get new secrets (the databases keep the old ones).")
+lines = {name: generate() for name, generate in GENERATORS.items()} | {
     "MELI_STORE": "s3://meli/store",
     "MELI_S3_ENDPOINT": "http://s3:8333",
     "COMPOSE_PROFILES": "s3,cpu",
