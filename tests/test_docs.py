@@ -105,8 +105,9 @@ def test_every_file_named_exists(document: Path) -> None:
     named = set(re.findall(rf"`((?:{folders})/[\w./-]*)`", text_of(document)))
     planned = {"meli_tasks/report/", "meli_tasks/monitoring/", "meli_tasks/prediction/service.py"}
     planned |= {"meli_tasks/execution/prune.py", "dags/meli_batch_predict.py", "dags/meli_monitoring.py"}
-    planned |= {"meli_tasks/a/b.py", "tests/a/test_b.py"}  # examples
-    assert [name for name in named - planned if not (ROOT / name).exists()] == []
+    examples = {"meli_tasks/a/b.py", "tests/a/test_b.py"}
+    former = {"docker/second-card.yaml"} if document.name == "CHANGELOG.md" else set()
+    assert [name for name in named - planned - examples - former if not (ROOT / name).exists()] == []
 
 
 def test_the_index_lists_every_document() -> None:
