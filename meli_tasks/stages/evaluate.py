@@ -23,8 +23,8 @@ from meli_tasks.core import metrics as comparison
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Evaluate
 from meli_tasks.stages.files.model_files import load_model
+from meli_tasks.stages.files.plots import Bar, draw_leaderboard
 from meli_tasks.stages.hooks import Hooks, Inputs, Log
-from meli_tasks.stages.leaderboard_plot import Bar, draw_leaderboard
 from meli_tasks.stages.summaries import EvaluateSummary
 
 if TYPE_CHECKING:
