@@ -16,10 +16,10 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import BadData, Conflict, NotFound
 from meli_tasks.store import Store
 
-PREFIX = "ledger/"
 READERS = 8  # objects read at once
 AGAIN = "Look at it, and decide again."
 
@@ -63,11 +63,6 @@ class Decision(_Entry):
 def now() -> datetime:
     """The moment, in UTC."""
     return datetime.now(UTC)
-
-
-def name_of(number: int) -> str:
-    """The name in the store of the decision `number`."""
-    return f"{PREFIX}{number:08}.json"
 
 
 class Ledger:
@@ -157,18 +152,19 @@ class Ledger:
 
     def _numbers(self) -> list[int]:
         found = []
-        for name in self.store.names(PREFIX):
-            digits = name.removeprefix(PREFIX).removesuffix(".json")
-            if not digits.isdecimal() or name != name_of(int(digits)):
+        for name in self.store.names(paths.LEDGER):
+            number = paths.decision_number(name)
+            if number is None:
                 raise BadData(
-                    f"{name} in {self.store.url} is no decision (they are named like {name_of(1)}): take it away."
+                    f"{name} in {self.store.url} is not a decision (their names look like {paths.decision(1)}): "
+                    "remove it."
                 )
-            found.append(int(digits))
+            found.append(number)
         return sorted(found)
 
     def _decision(self, number: int) -> Decision:
         if number not in self._known:
-            blob = self.store.read(name_of(number))
+            blob = self.store.read(paths.decision(number))
             if blob is None:
                 raise NotFound(f"There is no decision {number} in {self._place}.")
             try:
@@ -177,7 +173,7 @@ class Ledger:
                 first = error.errors()[0]
                 where = ".".join(map(str, first["loc"])) or "the whole"
                 raise BadData(
-                    f"{name_of(number)} in {self.store.url} is not a decision: {where}: {first['msg']}. "
+                    f"{paths.decision(number)} in {self.store.url} is not a decision: {where}: {first['msg']}. "
                     "Restore it from a backup."
                 ) from error
             self._known[number] = decision
@@ -190,7 +186,7 @@ class Ledger:
         before = last.promotion if last else None
         decision = Decision.model_validate({"number": number, "at": at, "previous": before, **fields})
         try:
-            self.store.write(name_of(number), decision.model_dump_json(indent=1).encode(), if_absent=True)
+            self.store.write(paths.decision(number), decision.model_dump_json(indent=1).encode(), if_absent=True)
         except Conflict as error:
             raise Conflict(
                 f"{self._place} has moved on: somebody else made decision {number} first. {AGAIN}"
@@ -220,4 +216,4 @@ class Ledger:
 
     @property
     def _place(self) -> str:
-        return f"the ledger {self.store.url}/{PREFIX.rstrip('/')}"
+        return f"the ledger {self.store.url}/{paths.LEDGER.rstrip('/')}"

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
 from meli_tasks.core.errors import BadData, Conflict
 from meli_tasks.execution.runner import Result, Runner, Step
@@ -142,7 +143,7 @@ class Pipeline:
         measured = self._measure(plan, trained)
         measured["failed"] = list(failed)
         report = {**measured, "scores": self.scores(measured["key"]), "run_id": plan.run_id, "as_of": plan.as_of}
-        self.store.write(f"{plan.folder}/evaluated.json", json.dumps(report).encode())
+        self.store.write(paths.evaluated(plan.name), json.dumps(report).encode())
         measured["mlflow"] = self.tracking.evaluation(plan, measured)
         for name in failed:
             logger.warning("the training of %s failed; the others were evaluated without it", name)

@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from meli_tasks import ledger as ledger_module
+from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import BadData, Conflict, NotFound
-from meli_tasks.ledger import Ledger, name_of
+from meli_tasks.ledger import Ledger
 from meli_tasks.store import Store
 from tests.decided import MemoryStore, champion, in_force, keep, promote
 
@@ -115,18 +116,18 @@ def test_a_clock_that_runs_behind_does_not_turn_the_order(ledger: Ledger, clock:
 
 def test_a_spoilt_decision_is_named(ledger: Ledger) -> None:
     promote(ledger, "a")
-    ledger.store.write(name_of(2), b'{"number": 2}')
+    ledger.store.write(paths.decision(2), b'{"number": 2}')
     with pytest.raises(BadData, match=r"ledger/00000002\.json .*is not a decision: at: Field required"):
         ledger.champion()
     ledger.store.write("ledger/notes.txt", b"")
-    with pytest.raises(BadData, match=r"ledger/notes\.txt .*take it away"):
+    with pytest.raises(BadData, match=r"ledger/notes\.txt .*remove it"):
         ledger.decisions()
 
 
 def test_fields_of_a_later_version_do_not_stop_this_one(ledger: Ledger) -> None:
     decision = promote(ledger, "a")
     later = {**json.loads(decision.model_dump_json()), "approved_by": "ana"}
-    ledger.store.write(name_of(1), json.dumps(later).encode())
+    ledger.store.write(paths.decision(1), json.dumps(later).encode())
     assert Ledger(ledger.store).last() == decision
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import NotFound
 from meli_tasks.stages.summaries import Summary
 from meli_tasks.store import Store
@@ -48,7 +49,7 @@ class Manifest:
     @property
     def name(self) -> str:
         """The manifest's name in the store."""
-        return manifest_name(self.stage, self.key)
+        return paths.manifest(self.stage, self.key)
 
     @property
     def seconds(self) -> float:
@@ -61,7 +62,7 @@ class Manifest:
 
     def file_name(self, file: str) -> str:
         """The name in the store of one of the artifact's files."""
-        return f"{self.stage}/{self.key}/{self.attempt}/{file}"
+        return paths.artifact_file(self.stage, self.key, self.attempt, file)
 
     def to_bytes(self) -> bytes:
         """JSON, keys sorted."""
@@ -86,14 +87,9 @@ def content_key(stage: str, version: int, params: Mapping[str, Any], inputs: Map
     return hashlib.sha256(made_from.encode()).hexdigest()[:32]
 
 
-def manifest_name(stage: str, key: str) -> str:
-    """Where the manifest of an artifact stands in the store."""
-    return f"{stage}/{key}/manifest.json"
-
-
 def find(store: Store, stage: str, key: str) -> Manifest | None:
     """The manifest at a key, or None if nobody has computed it."""
-    blob = store.read(manifest_name(stage, key))
+    blob = store.read(paths.manifest(stage, key))
     return Manifest.from_bytes(blob.data) if blob else None
 
 

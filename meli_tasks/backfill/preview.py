@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
+from meli_tasks.artifacts import paths
 from meli_tasks.backfill.request import POOL_SLOTS, Backfill
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.planning.estimate import Estimate
@@ -16,10 +17,9 @@ from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.settings import Settings
-from meli_tasks.store import Store, name_part
+from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 
-PREFIX = "backfills/"
 LOOKS_AT_ONCE = 4
 
 
@@ -107,7 +107,7 @@ class BackfillPreview:
 
     def save(self, store: Store) -> None:
         """Keep it in the store."""
-        store.write(f"{folder(self.id)}/preview.json", json.dumps(asdict(self), ensure_ascii=False).encode())
+        store.write(paths.backfill_preview(self.id), json.dumps(asdict(self), ensure_ascii=False).encode())
 
     @classmethod
     def load(cls, store: Store, backfill_id: str) -> BackfillPreview:
@@ -116,7 +116,7 @@ class BackfillPreview:
         Raises:
             NotFound: there is no such backfill.
         """
-        blob = store.read(f"{folder(backfill_id)}/preview.json")
+        blob = store.read(paths.backfill_preview(backfill_id))
         if blob is None:
             raise NotFound(f"No backfill {backfill_id} in {store.url}: `meli backfill --list` names them.")
         fields = json.loads(blob.data)
@@ -124,16 +124,11 @@ class BackfillPreview:
         return cls(**{**fields, "dates": dates, "warnings": tuple(fields["warnings"])})
 
 
-def folder(backfill_id: str) -> str:
-    """The prefix in the store of what is kept of a backfill."""
-    return f"{PREFIX}{name_part(backfill_id)}"
-
-
 def backfills(store: Store) -> list[BackfillPreview]:
     """Every backfill in the store, newest first."""
-    names = [name for name in store.names(PREFIX) if name.endswith("/preview.json")]
+    ids = [each for name in store.names(paths.BACKFILLS) if (each := paths.backfill_of_preview(name))]
     with ThreadPoolExecutor(LOOKS_AT_ONCE) as readers:
-        found = list(readers.map(lambda name: BackfillPreview.load(store, name.split("/")[1]), names))
+        found = list(readers.map(lambda name: BackfillPreview.load(store, name), ids))
     return sorted(found, key=lambda seen: seen.at, reverse=True)
 
 
@@ -184,7 +179,7 @@ def _look_at(
         plan = make_plan(asked.request(day), settings, "", day)
     except BadData as error:
         return day, str(error)
-    plan = replace(plan, run_id=f"meli_backfill__{day}__{plan.name.rpartition('/')[2].removesuffix('.json')}", name="")
+    plan = replace(plan, run_id=f"meli_backfill__{day}__{paths.plan_digest(plan.name)}", name="")
     seen = preview(plan, store, settings.slots, estimate)
     return day, (plan, seen, is_done(store, plan) or bool(seen.nothing_new))
 

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, find
-from meli_tasks.backfill.preview import LOOKS_AT_ONCE, BackfillPreview, DateRun, folder
+from meli_tasks.backfill.preview import LOOKS_AT_ONCE, BackfillPreview, DateRun
 from meli_tasks.core.errors import NotFound
-from meli_tasks.execution.progress_log import live_name
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.history import evaluated
@@ -85,12 +85,12 @@ class BackfillReport:
 
     def save(self, store: Store) -> None:
         """Keep it in the store."""
-        store.write(f"{folder(self.id)}/report.json", json.dumps(asdict(self), ensure_ascii=False).encode())
+        store.write(paths.backfill_report(self.id), json.dumps(asdict(self), ensure_ascii=False).encode())
 
     @classmethod
     def load(cls, store: Store, backfill_id: str) -> BackfillReport | None:
         """Read what was kept; None for a backfill that has not ended, or was cancelled."""
-        blob = store.read(f"{folder(backfill_id)}/report.json")
+        blob = store.read(paths.backfill_report(backfill_id))
         if blob is None:
             return None
         fields = json.loads(blob.data)
@@ -186,7 +186,7 @@ def _why(store: Store, plan: Plan, standing: dict[str, Manifest | None]) -> dict
 
 def _said(store: Store, step: Step, run_id: str) -> str:
     """The error in the step's last live note, if this run left it."""
-    blob = store.read(live_name(step.stage, step.key))
+    blob = store.read(paths.progress_log(step.stage, step.key))
     note = json.loads(blob.data) if blob else {}
     return f"{step.stage} {step.name}: {note['error']}" if note.get("error") and note.get("run_id") == run_id else ""
 

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import describe_file
 from meli_tasks.core.errors import MeliError
 from meli_tasks.store import Store
@@ -25,7 +26,8 @@ class StoredCheckpoints:
 
     def __init__(self, store: Store, stage: str, key: str, folder: Path) -> None:
         self._store = store
-        self._prefix = f"checkpoints/{stage}/{key}/"
+        self._prefix = paths.checkpoints(stage, key)
+        self._newest = paths.newest_checkpoint(stage, key)
         self._folder = folder
         self._attempt = uuid.uuid4().hex[:8]
         self._count = 0
@@ -34,7 +36,7 @@ class StoredCheckpoints:
     def newest(self) -> Path | None:
         """The newest checkpoint, fetched; None when there is none, or it cannot be had whole: then all begins anew."""
         try:
-            blob = self._store.read(f"{self._prefix}newest.json")
+            blob = self._store.read(self._newest)
             if blob is None:
                 return None
             told = json.loads(blob.data)
@@ -57,7 +59,7 @@ class StoredCheckpoints:
             write(path)
             self._store.upload(path, self._prefix + name)
             told = {"file": name, "sha256": describe_file(path).sha256}
-            self._store.write(f"{self._prefix}newest.json", json.dumps(told).encode())
+            self._store.write(self._newest, json.dumps(told).encode())
             while self._older:
                 self._store.delete(self._prefix + self._older[-1])
                 self._older.pop()

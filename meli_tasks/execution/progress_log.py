@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import MeliError
 from meli_tasks.store import Store
 
@@ -23,11 +24,6 @@ logger = logging.getLogger("meli_tasks")
 SECONDS_BETWEEN_NOTES = 1.0
 SECONDS_AFTER_A_FAILURE = 60.0
 MOST_POINTS = 300  # of a curve; then every second one is dropped
-
-
-def live_name(stage: str, key: str) -> str:
-    """Where the notes of a running step stand in the store."""
-    return f"live/{stage}/{key}.json"
 
 
 class LiveLog:
@@ -75,7 +71,7 @@ class LiveLog:
             note |= {"history": self._history, "losses": self._losses}
         pause = SECONDS_BETWEEN_NOTES
         try:
-            self._store.write(live_name(self._about["stage"], self._about["key"]), json.dumps(note).encode())
+            self._store.write(paths.progress_log(self._about["stage"], self._about["key"]), json.dumps(note).encode())
         except MeliError as error:
             pause = SECONDS_AFTER_A_FAILURE
             logger.warning("progress could not be noted in the store: %s", error)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from meli_tasks import sources
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import Manifest, content_key, describe_file, find, need, need_model
 from meli_tasks.core.errors import BadData, Conflict, MeliError, Rejected
@@ -200,7 +201,7 @@ class Runner:
         listed = out / QUARANTINE
         if not listed.exists():
             return error
-        name = f"failed/{step.stage}/{step.key}/{QUARANTINE}"
+        name = paths.failed_file(step.stage, step.key, QUARANTINE)
         self.store.upload(listed, name)
         return BadData(f"{error}\nEvery row set aside is listed in {self.store.url}/{name}")
 

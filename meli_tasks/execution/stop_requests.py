@@ -12,8 +12,8 @@ import json
 import logging
 from datetime import UTC, datetime
 
+from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import Conflict, MeliError
-from meli_tasks.execution.progress_log import live_name
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
@@ -25,7 +25,7 @@ class StoredStops:
     def __init__(self, store: Store, stage: str, key: str, run_id: str) -> None:
         self._store = store
         self._run_id = run_id
-        self._name = f"stops/{stage}/{key}.json"
+        self._name = paths.stop_request(stage, key)
 
     def requested_by(self) -> str | None:
         """Who asked this run's step to stop, and when; None when nobody did, or the store is away: then it goes on."""
@@ -60,7 +60,7 @@ def ask_to_stop(store: Store, stage: str, key: str, name: str, by: str) -> None:
     Raises:
         Conflict: it is not running, so there is no run to ask.
     """
-    blob = store.read(live_name(stage, key))
+    blob = store.read(paths.progress_log(stage, key))
     note = json.loads(blob.data) if blob else {"state": "not begun"}
     state = note["state"]
     if state != "running":

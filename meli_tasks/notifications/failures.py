@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from meli_tasks.store import Store, name_part
+from meli_tasks.artifacts import paths
+from meli_tasks.store import Store
 
 LONGEST_MESSAGE = 400  # characters of an error's message; the log has all of it
 
@@ -27,19 +28,13 @@ class Failure:
         return f"{self.task} [{self.of}]" if self.of else self.task
 
 
-def folder(run_id: str) -> str:
-    """The prefix in the store of what is told of a run."""
-    return f"notices/{name_part(run_id)}"
-
-
 def keep(store: Store, run_id: str, failure: Failure, map_index: int = -1) -> None:
     """Keep why a task failed; the same task's later failure takes its place."""
-    part = f"-{map_index}" if map_index >= 0 else ""
-    store.write(f"{folder(run_id)}/failures/{failure.task}{part}.json", json.dumps(asdict(failure)).encode())
+    store.write(paths.failure(run_id, failure.task, map_index), json.dumps(asdict(failure)).encode())
 
 
 def of_run(store: Store, run_id: str, since: datetime | None = None) -> list[Failure]:
     """The tasks of a run that failed; with `since` not those that failed before it was cleared to run again."""
-    blobs = [store.read(name) for name in store.names(f"{folder(run_id)}/failures/")]
+    blobs = [store.read(name) for name in store.names(paths.failures(run_id))]
     failures = [Failure(**json.loads(blob.data)) for blob in blobs if blob]
     return [failure for failure in failures if since is None or datetime.fromisoformat(failure.at) >= since]

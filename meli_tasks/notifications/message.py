@@ -14,17 +14,17 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings
-from meli_tasks.execution.progress_log import live_name
 from meli_tasks.execution.runner import Step
 from meli_tasks.http import without_credentials
 from meli_tasks.ledger import Decision, Ledger
-from meli_tasks.notifications.failures import LONGEST_MESSAGE, Failure, folder, of_run
+from meli_tasks.notifications.failures import LONGEST_MESSAGE, Failure, of_run
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.settings import Settings
-from meli_tasks.store import Store, name_part
+from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.wording import count, duration
 
@@ -79,8 +79,7 @@ class Notification:
     @property
     def name(self) -> str:
         """Where the store keeps whether it was told: once for each run and verdict, anew when the run is cleared."""
-        again = f"-{self.dag_run.clears}" if self.dag_run.clears else ""
-        return f"{folder(self.dag_run.run_id)}/{self.verdict.replace(' ', '-')}{again}.json"
+        return paths.notification(self.dag_run.run_id, self.verdict, self.dag_run.clears)
 
     def matters(self, notify: Literal["always", "changes", "failures"]) -> bool:
         """Whether it is to be told under MELI_NOTIFY. A training that failed matters, also when the run did not."""
@@ -146,14 +145,14 @@ def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why
 
 def _plan(store: Store, run_id: str) -> Plan | None:
     """The newest plan of a run; a run that was asked differently when it was cleared has several."""
-    names = [name for name in store.names(f"plans/{name_part(run_id)}/") if name.count("/") == 2]
+    names = [name for name in store.names(paths.plans_of_run(run_id)) if paths.is_plan(name)]
     plans = [plan for name in names if (plan := Plan.load(store, name)).run_id == run_id]
     return max(plans, key=lambda plan: plan.at, default=None)
 
 
 def _saved(store: Store, plan: Plan | None) -> dict[str, Any] | None:
     """The preview kept beside the plan: `nothing_new` and `saved_seconds`."""
-    blob = store.read(f"{plan.folder}/preview.json") if plan else None
+    blob = store.read(paths.preview(plan.name)) if plan else None
     return json.loads(blob.data) if blob else None
 
 
@@ -236,7 +235,7 @@ def _failures(store: Store, dag_run: DagRun, plan: Plan | None, report: dict[str
 
 
 def _live(store: Store, step: Step) -> dict[str, Any]:
-    blob = store.read(live_name(step.stage, step.key))
+    blob = store.read(paths.progress_log(step.stage, step.key))
     return json.loads(blob.data) if blob else {}
 
 

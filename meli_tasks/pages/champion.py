@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from meli_tasks.artifacts.manifest import MODEL_STAGES, manifest_name
+from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.manifest import MODEL_STAGES
 from meli_tasks.core.errors import TRACKING_ERRORS
 from meli_tasks.ledger import Decision
 from meli_tasks.pages.read_cache import Shelf
@@ -53,16 +54,16 @@ def _data_of(shelf: Shelf, train: str) -> dict[str, Any]:
     members = model["summary"].get("weights", {})
     inputs: dict[str, str] = model["inputs"]
     if "ingest" not in inputs and "preprocess" in inputs:
-        prepared = shelf.read(manifest_name("preprocess", inputs["preprocess"]), MANIFEST_SECONDS)
+        prepared = shelf.read(paths.manifest("preprocess", inputs["preprocess"]), MANIFEST_SECONDS)
         inputs = prepared["inputs"] if prepared else {}
-    listings = shelf.read(manifest_name("ingest", inputs["ingest"]), MANIFEST_SECONDS) if "ingest" in inputs else None
+    listings = shelf.read(paths.manifest("ingest", inputs["ingest"]), MANIFEST_SECONDS) if "ingest" in inputs else None
     summary = listings["summary"] if listings else {}
     return {"rows": summary.get("rows"), "categories": summary.get("categories"), "members": members}
 
 
 def model_manifest(shelf: Shelf, key: str, seconds: float = MANIFEST_SECONDS) -> dict[str, Any] | None:
     """The manifest of a model, a training's or an ensemble's, read at most `seconds` ago; None if there is none."""
-    found = (shelf.read(manifest_name(stage, key), seconds) for stage in MODEL_STAGES)
+    found = (shelf.read(paths.manifest(stage, key), seconds) for stage in MODEL_STAGES)
     return next(filter(None, found), None)
 
 

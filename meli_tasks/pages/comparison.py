@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from meli_tasks.artifacts.manifest import manifest_name
+from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Decision
 from meli_tasks.pages.champion import MANIFEST_SECONDS, model_manifest
 from meli_tasks.pages.read_cache import Shelf
-from meli_tasks.pages.runs import Runs, evaluated_name, measured_in, plan_and_label, rows_of
+from meli_tasks.pages.runs import Runs, measured_in, rows_of
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 
 EVALUATED_SECONDS = 30.0
@@ -77,22 +77,22 @@ def history_of(
     if manifest is None or manifest["stage"] == ENSEMBLE:
         return manifest, []
     # An attempt's files are written once, so this one never changes.
-    return manifest, shelf.read(f"train/{train}/{manifest['attempt']}/history.json") or []
+    return manifest, shelf.read(paths.artifact_file("train", train, manifest["attempt"], "history.json")) or []
 
 
 def _side(shelf: Shelf, runs: Runs, decisions: list[Decision], model: str, champion: str) -> dict[str, Any]:
-    name, label = plan_and_label(model)
+    name, label = paths.plan_and_label(model)
     # Looked up among what is there: a name from an address is not handed to the store.
-    run = runs.run(name) if name in shelf.names("plans/") else None
+    run = runs.run(name) if name in shelf.names(paths.PLANS) else None
     if run is None:
         raise NotFound(f"There is no run {model!r} in {shelf.store.url}: choose two models of the leaderboard.")
-    report = shelf.read(evaluated_name(name), EVALUATED_SECONDS)
+    report = shelf.read(paths.evaluated(name), EVALUATED_SECONDS)
     rows = rows_of(run, measured_in(report) if report else None, champion)
     row = next((row for row in rows if row["set"] == label), None)
     if row is None:
         raise NotFound(f"The run {run.run_id} has no model {label!r}; it has {', '.join(r['set'] for r in rows)}.")
     scores = report["scores"].get(label, {}) if report else {}
-    evaluation = shelf.read(manifest_name("evaluate", report["key"]), MANIFEST_SECONDS) if report else None
+    evaluation = shelf.read(paths.manifest("evaluate", report["key"]), MANIFEST_SECONDS) if report else None
     return {
         "row": row,
         "parameters": _parameters(shelf, decisions, Plan.load(shelf.store, name), row),

@@ -7,8 +7,8 @@ from math import inf
 from time import monotonic
 from typing import Any
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import need
-from meli_tasks.backfill.preview import folder
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.pages.champion import MlflowChampion, champion_card, decision_row
 from meli_tasks.pages.comparison import compared
@@ -95,8 +95,10 @@ class Pages:
 
     def backfill(self, backfill_id: str) -> dict[str, Any]:
         """A backfill's preview, and its report once it has ended; each None before it is there."""
-        base = folder(backfill_id)
-        return {name: self._shelf.read(f"{base}/{name}.json", LIVE_SECONDS) for name in ("preview", "report")}
+        return {
+            "preview": self._shelf.read(paths.backfill_preview(backfill_id), LIVE_SECONDS),
+            "report": self._shelf.read(paths.backfill_report(backfill_id), LIVE_SECONDS),
+        }
 
     def _decisions(self) -> list[Decision]:
         """All decisions, oldest first, listed at most three seconds ago; each is read once."""

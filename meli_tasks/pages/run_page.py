@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from meli_tasks.artifacts.manifest import manifest_name
+from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import NotFound
-from meli_tasks.execution.progress_log import live_name
 from meli_tasks.ledger import Decision
 from meli_tasks.pages.champion import decision_row
 from meli_tasks.pages.comparison import history_of
 from meli_tasks.pages.read_cache import Shelf
-from meli_tasks.pages.runs import Run, evaluated_name, measured_in, rows_of
+from meli_tasks.pages.runs import Run, measured_in, rows_of
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 
 LIVE_SECONDS = 1.0  # how often a stage notes its progress at most
@@ -24,8 +23,8 @@ SHOWN_OF_A_NOTE = (
 
 def run_page(shelf: Shelf, plan: Plan, decisions: Sequence[Decision]) -> dict[str, Any]:
     """What a DAG run's tab shows."""
-    report = shelf.read(evaluated_name(plan.name), LIVE_SECONDS)
-    preview = shelf.read(f"{plan.folder}/preview.json") or {}
+    report = shelf.read(paths.evaluated(plan.name), LIVE_SECONDS)
+    preview = shelf.read(paths.preview(plan.name)) or {}
     decision = next((d for d in reversed(decisions) if d.evidence.get("plan") == plan.name), None)
     champion = decisions[-1].champion if decisions else None
     run = Run.of(plan)
@@ -81,8 +80,8 @@ def _as_made(plan: Plan, line: dict[str, Any], report: Mapping[str, Any]) -> dic
 def _step(shelf: Shelf, plan: Plan, line: Mapping[str, Any]) -> dict[str, Any]:
     """A step with how it stands now: there already, computed, running, failed or to compute."""
     stage, key = line["stage"], line["key"]
-    manifest = shelf.read(manifest_name(stage, key), LIVE_SECONDS)
-    note = shelf.read(live_name(stage, key), LIVE_SECONDS) if manifest is None else None
+    manifest = shelf.read(paths.manifest(stage, key), LIVE_SECONDS)
+    note = shelf.read(paths.progress_log(stage, key), LIVE_SECONDS) if manifest is None else None
     if note and (note.get("run_id") != plan.run_id or note["state"] not in ("running", "failed")):
         note = None  # another run's, or of a result that is gone
     state = "failed" if line.get("failed") else "to compute"
@@ -114,12 +113,12 @@ def training_page(shelf: Shelf, plan: Plan, set_name: str) -> dict[str, Any]:
     step = plan.sets.get(set_name)
     if step is None:
         raise NotFound(f"The run {plan.run_id} has no set {set_name!r}; it has {', '.join(plan.sets)}.")
-    note = shelf.read(live_name("train", step.key), LIVE_SECONDS) or {}
+    note = shelf.read(paths.progress_log("train", step.key), LIVE_SECONDS) or {}
     live = note.get("state") in ("running", "failed") and note.get("run_id") == plan.run_id
     key, (manifest, history) = step.key, history_of(shelf, step.key, LIVE_SECONDS)
     if manifest is None and not live:
         # A stage's new version gives the plan's steps other keys: the run's report has them as they were then.
-        report = shelf.read(evaluated_name(plan.name), LIVE_SECONDS) or {"models": {}}
+        report = shelf.read(paths.evaluated(plan.name), LIVE_SECONDS) or {"models": {}}
         key = report["models"].get(set_name, key)
         manifest, history = history_of(shelf, key, LIVE_SECONDS) if key != step.key else (None, [])
     about = {

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from meli_tasks.artifacts import paths
 from meli_tasks.pages.read_cache import READERS, Shelf
-from meli_tasks.planning.plan import ENSEMBLE, SEARCHED, Plan
+from meli_tasks.planning.plan import ENSEMBLE, Plan
 
 FIGURES = ("balanced_accuracy", "interval", "accuracy", "top5", "macro_f1", "milliseconds_p95", "megabytes")
 # A run's figures change only when its task evaluate runs again: likely today, hardly ever later.
@@ -95,23 +96,6 @@ class Measured:
     members: dict[str, float] = field(default_factory=dict)
 
 
-def evaluated_name(plan: str) -> str:
-    """Where the evaluation of a plan's run stands in the store."""
-    return f"{plan.removesuffix('.json')}/evaluated.json"
-
-
-def model_id(plan: str, label: str) -> str:
-    """What names one row: run, plan and label."""
-    return f"{plan.removeprefix('plans/').removesuffix('.json')}/{label}"
-
-
-def plan_and_label(model: str) -> tuple[str, str]:
-    """The plan's name in the store and the label behind a row's name; empty texts for what is no such name."""
-    run, _, rest = model.partition("/")
-    plan, _, label = rest.partition("/")
-    return (f"plans/{run}/{plan}.json", label) if label else ("", "")
-
-
 class Runs:
     """Every run of a store. Plans never change, so each is read once."""
 
@@ -123,9 +107,9 @@ class Runs:
 
     def newest_first(self) -> list[Run]:
         """All runs."""
-        listed = self._shelf.names("plans/")
-        names = [name for name in listed if name.count("/") == 2 and name.endswith(".json")]
-        found_a_set = {f"{name.removesuffix(f'/{SEARCHED}')}.json" for name in listed if name.endswith(f"/{SEARCHED}")}
+        listed = self._shelf.names(paths.PLANS)
+        names = [name for name in listed if paths.is_plan(name)]
+        found_a_set = {plan for name in listed if (plan := paths.plan_of_searched(name))}
         with self._lock:  # one reader of what is new; the others wait for it
             new = [name for name in names if name not in self._known]
             # A plan never changes, but for the set that its run's search adds.
@@ -148,10 +132,10 @@ class Runs:
         runs = self.newest_first()
         matching = [run for run in runs if wanted.takes(run)]
         shown = matching[: min(wanted.limit, MAX_RUNS)]
-        evaluated = {name for name in self._shelf.names("plans/") if name.endswith("/evaluated.json")}
+        evaluated = {name for name in self._shelf.names(paths.PLANS) if paths.is_evaluated(name)}
         with ThreadPoolExecutor(READERS) as readers:
             found = list(
-                readers.map(lambda run: self._of(run) if evaluated_name(run.plan) in evaluated else None, shown)
+                readers.map(lambda run: self._of(run) if paths.evaluated(run.plan) in evaluated else None, shown)
             )
         rows = [
             row
@@ -175,7 +159,7 @@ class Runs:
 
     def _nothing_new(self, run: Run) -> bool:
         """Whether the run ended at once, since everything it asks for had been measured before."""
-        preview = self._shelf.read(f"{run.plan.removesuffix('.json')}/preview.json")
+        preview = self._shelf.read(paths.preview(run.plan))
         return bool(preview and preview.get("nothing_new"))
 
     def _read(self, name: str) -> Run:
@@ -186,7 +170,7 @@ class Runs:
         known = self._measured.get(run.plan)
         if known and time.monotonic() - known.read <= seconds:
             return known
-        report = self._shelf.fresh(evaluated_name(run.plan))
+        report = self._shelf.fresh(paths.evaluated(run.plan))
         if report is None:
             return None
         measured = measured_in(report)
@@ -214,7 +198,7 @@ def rows_of(run: Run, measured: Measured | None, champion: str) -> list[dict[str
         rows.append(
             {
                 **about,
-                "id": model_id(run.plan, label),
+                "id": paths.model_id(run.plan, label),
                 "set": label,
                 "train": train,
                 "architecture": run.architectures.get(label, ""),

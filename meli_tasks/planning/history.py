@@ -6,6 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from meli_tasks.artifacts import paths
 from meli_tasks.planning.plan import Plan
 from meli_tasks.store import Store
 
@@ -15,8 +16,7 @@ READERS = 8
 
 def plans(store: Store) -> list[Plan]:
     """Every plan in the store, newest first."""
-    # plans/RUN/HASH.json is a plan; what stands deeper belongs to one.
-    names = [name for name in store.names("plans/") if name.count("/") == 2 and name.endswith(".json")]
+    names = [name for name in store.names(paths.PLANS) if paths.is_plan(name)]
     with ThreadPoolExecutor(READERS) as readers:
         found = list(readers.map(lambda name: Plan.load(store, name), names))
     return sorted(found, key=lambda plan: plan.at, reverse=True)
@@ -24,5 +24,5 @@ def plans(store: Store) -> list[Plan]:
 
 def evaluated(store: Store, plan: Plan) -> dict[str, Any] | None:
     """What the run's evaluation found (`scores` by label, `failed`), or None if it did not get there."""
-    blob = store.read(f"{plan.folder}/evaluated.json")
+    blob = store.read(paths.evaluated(plan.name))
     return json.loads(blob.data) if blob else None

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from meli_tasks import sources
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, find
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.core.hyperparameters import HyperparameterSet
@@ -22,13 +23,12 @@ from meli_tasks.ledger import Champion
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
-from meli_tasks.store import Store, name_part
+from meli_tasks.store import Store
 
 ENSEMBLE = "ensemble"
 """The stage that weighs a run's models into one, and that model's label among them. No set may have this name."""
 
 
-SEARCHED = "searched.json"
 """What stands beside a plan whose run searched: the set that was found."""
 
 
@@ -68,14 +68,13 @@ class Plan:
         # Former names of parameters, as in the keys: a plan of the version before keeps its name.
         request = Request.with_former_names(self.request)
         asked = canonical_json([request, self.ingest.key, {name: step.key for name, step in self.sets.items()}])
-        object.__setattr__(
-            self, "name", f"plans/{name_part(self.run_id)}/{hashlib.sha256(asked.encode()).hexdigest()[:12]}.json"
-        )
+        digest = hashlib.sha256(asked.encode()).hexdigest()[:12]
+        object.__setattr__(self, "name", paths.plan(self.run_id, digest))
 
     @property
     def folder(self) -> str:
         """The prefix in the store of what belongs to this plan: `preview.json`, `evaluated.json`."""
-        return self.name.removesuffix(".json")
+        return paths.plan_folder(self.name)
 
     @property
     def force(self) -> bool:
@@ -102,7 +101,7 @@ class Plan:
     def add_searched(self, name: str, step: Step, values: HyperparameterSet, store: Store) -> Plan:
         """Keep the set that the run's search found beside the plan, which stays what was asked; the plan with it."""
         added = {"name": name, "step": asdict(step), "values": values.model_dump(mode="json")}
-        store.write(_searched_name(self.name), json.dumps(added, ensure_ascii=False).encode())
+        store.write(paths.searched(self.name), json.dumps(added, ensure_ascii=False).encode())
         return Plan.load(store, self.name)
 
     @classmethod
@@ -133,7 +132,7 @@ class Plan:
                 f"{name} was planned by an older version, whose results have other keys: clear the task plan and all "
                 "behind it, so that the run is planned anew."
             )
-        found = store.read(_searched_name(name)) if plan.request.get("search_minutes") else None
+        found = store.read(paths.searched(name)) if plan.request.get("search_minutes") else None
         if found:  # one set more than was asked for
             added = json.loads(found.data)
             plan.sets[added["name"]] = Step(**added["step"])
@@ -153,10 +152,6 @@ class Plan:
             and all(step.inputs["preprocess"] in prepared for step in standing)
             and all(step.inputs["embed"] in embedded for step in self.sets.values())
         )
-
-
-def _searched_name(plan: str) -> str:
-    return f"{plan.removesuffix('.json')}/{SEARCHED}"
 
 
 def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | None, dag_run_url: str = "") -> Plan:

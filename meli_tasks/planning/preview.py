@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.planning.estimate import Estimate
@@ -66,7 +67,7 @@ class Preview:
 
     def save(self, plan: Plan, store: Store) -> None:
         """Keep it beside the plan, as `preview.json`."""
-        store.write(f"{plan.folder}/preview.json", json.dumps(asdict(self), ensure_ascii=False).encode())
+        store.write(paths.preview(plan.name), json.dumps(asdict(self), ensure_ascii=False).encode())
 
 
 def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None = None) -> Preview:

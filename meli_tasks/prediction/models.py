@@ -64,13 +64,14 @@ def _champion(store: Store) -> Model:
 
 
 def _by_key(store: Store, key: str) -> Model:
+    from meli_tasks.artifacts import paths
     from meli_tasks.artifacts.manifest import MODEL_STAGES, need_model
 
     if len(key) < KEY_LENGTH:
         if len(key) < SHORTEST_KEY:
             raise BadHyperparameters(f"{key!r} is too short for a model's key: give {SHORTEST_KEY} characters or more.")
-        names = (name.split("/") for stage in MODEL_STAGES for name in store.names(f"{stage}/{key}"))
-        keys = sorted({parts[1] for parts in names if parts[-1] == "manifest.json"})
+        names = (name for stage in MODEL_STAGES for name in store.names(paths.artifact_folder(stage, key)))
+        keys = sorted({found for name in names if (found := paths.key_of_manifest(name))})
         if len(keys) > 1:
             raise BadHyperparameters(f"Several models' keys begin with {key}: {', '.join(keys)}. Give more of it.")
         if not keys:

@@ -16,15 +16,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import canonical_json, content_key
 from meli_tasks.core.errors import MeliError
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Step
 from meli_tasks.search.trial import Asked, Trial
 from meli_tasks.stages import STAGES
-from meli_tasks.store import Store, name_part
-
-FOLDER = "searches/"
+from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
 
@@ -55,7 +54,7 @@ class Journal:
         key = content_key(
             "search", STAGES["train"].version, {"architecture": train.params["architecture"]}, train.inputs
         )
-        journal = cls(store, f"{FOLDER}{key}/", run_id, part, train.name)
+        journal = cls(store, paths.searches_of(key), run_id, part, train.name)
         for name in store.names(journal.folder):
             blob = store.read(name)
             told = json.loads(blob.data) if blob else {"trials": []}
@@ -70,7 +69,7 @@ class Journal:
     @property
     def name(self) -> str:
         """The object's name in the store."""
-        return f"{self.folder}{self.part}.json"
+        return paths.search(self.folder, self.part)
 
     def keep(self, spent: float) -> None:
         """Write it; while the store is away it stays as it was, and the search goes on."""
@@ -99,14 +98,13 @@ class Journal:
 def journal_part(run_id: str, asked: Asked, overrides: Mapping[str, Any]) -> str:
     """What a run's journal is called: a run id can be asked differently, when a date is processed again."""
     told = canonical_json([asdict(asked), dict(overrides)])
-    return f"{name_part(run_id)}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    return paths.search_part(run_id, hashlib.sha256(told.encode()).hexdigest()[:12])
 
 
 def start_of(store: Store, part: str) -> str:
     """The set that an earlier attempt of a run's search started from; empty when there was none."""
-    own = f"/{part}.json"
-    for name in store.names(FOLDER):
-        if name.endswith(own) and (blob := store.read(name)):
+    for name in store.names(paths.SEARCHES):
+        if paths.is_search(name, part) and (blob := store.read(name)):
             return str(json.loads(blob.data)["start"])
     return ""
 

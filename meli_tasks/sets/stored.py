@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import BadHyperparameters, Conflict
 
 if TYPE_CHECKING:
     from meli_tasks.settings import Settings
     from meli_tasks.store import Store
 
-FOLDER = "sets/"
-ENDING = ".yaml"
 LONGEST_NAME = 200
 # An evaluation has a column for each model, called like it, beside those of the titles.
 RESERVED = {
@@ -37,13 +36,13 @@ def store_of(settings: Settings | None) -> Store | None:
 
 def names(store: Store) -> list[str]:
     """Every set in the store, sorted."""
-    found = (name.removeprefix(FOLDER).removesuffix(ENDING) for name in store.names(FOLDER) if name.endswith(ENDING))
-    return [name for name in found if is_name(name)]
+    found = (paths.set_name(name) for name in store.names(paths.SETS))
+    return [name for name in found if name is not None and is_name(name)]
 
 
 def read(store: Store, name: str) -> str | None:
     """The text of a set's document; None when there is none of that name."""
-    blob = store.read(f"{FOLDER}{name}{ENDING}") if is_name(name) else None
+    blob = store.read(paths.hyperparameter_set(name)) if is_name(name) else None
     return blob.data.decode("utf-8", errors="replace") if blob else None
 
 
@@ -52,7 +51,7 @@ def write(store: Store, name: str, values: Mapping[str, Any], made_by: Mapping[s
     check_name(name)
     text = yaml.safe_dump({**values, "made_by": dict(made_by)}, sort_keys=False, allow_unicode=True)
     try:
-        store.write(f"{FOLDER}{name}{ENDING}", text.encode(), if_absent=True)
+        store.write(paths.hyperparameter_set(name), text.encode(), if_absent=True)
     except Conflict:
         # After a lost answer the client writes again and meets its own document.
         if read(store, name) != text:
@@ -63,7 +62,7 @@ def remove(store: Store, name: str) -> None:
     """Take a set away. What was trained with it stays, and names it. Errors: BadHyperparameters when there is none."""
     if read(store, name) is None:
         raise BadHyperparameters(f"There is no set '{name[:LONGEST_NAME]}' in {store.url}, so none was removed.")
-    store.delete(f"{FOLDER}{name}{ENDING}")
+    store.delete(paths.hyperparameter_set(name))
 
 
 def parsed(text: str, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find, find_model
 from meli_tasks.ledger import Ledger
 from meli_tasks.local_run import unused_by
@@ -98,7 +99,7 @@ def show_failure(console: Console, watch: Watch, tasks: list[Task]) -> None:
 
 
 def _scores(store: Store, plan: Plan, measured: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    blob = store.read(f"{plan.folder}/evaluated.json")
+    blob = store.read(paths.evaluated(plan.name))
     report: dict[str, Any] = json.loads(blob.data) if blob else {}
     scores: dict[str, dict[str, Any]] = report.get("scores", {})
     return {label: score for label, score in scores.items() if label in measured["models"]}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from meli_tasks.airflow_client import AirflowApi
-from meli_tasks.execution.progress_log import live_name
+from meli_tasks.artifacts import paths
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.store import Store
@@ -134,7 +134,7 @@ class Watch:
     def _note(self, task: Task) -> dict[str, Any]:
         """What the stage says of itself: the latest note of this run about one of the task's steps."""
         for step in reversed(self._steps(task)):
-            blob = self._store.read(live_name(step.stage, step.key))
+            blob = self._store.read(paths.progress_log(step.stage, step.key))
             note: dict[str, Any] = json.loads(blob.data) if blob else {}
             if note.get("run_id") == self.run and note.get("state") == "running":
                 return note

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
 from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings, NotFound, TrackingUnavailable
 from meli_tasks.planning.plan import Plan
@@ -20,8 +21,6 @@ from meli_tasks.tracking.client import MlflowServer
 from meli_tasks.tracking.runs import EXPERIMENT, Projection
 
 logger = logging.getLogger("meli_tasks")
-
-PENDING = "tracking/pending/"
 
 
 class Tracking:
@@ -69,7 +68,7 @@ class Tracking:
 
     def pending(self) -> list[str]:
         """Names of the notes on what is still untold."""
-        return list(self.store.names(PENDING))
+        return list(self.store.names(paths.PENDING))
 
     def replay(self) -> int:
         """Tell what an outage kept from being told; how many were. Stops when nobody answers: the rest would fail."""
@@ -103,7 +102,7 @@ class Tracking:
     def _tell(self, note: Mapping[str, Any], tell: Callable[[], str]) -> str | None:
         if not self.uri:
             return None
-        name = f"{PENDING}{note['kind']}-{sha256(canonical_json(note).encode()).hexdigest()[:24]}.json"
+        name = paths.pending(note["kind"], sha256(canonical_json(note).encode()).hexdigest()[:24])
         try:
             url = tell()
         except TRACKING_ERRORS as error:

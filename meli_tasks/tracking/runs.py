@@ -13,6 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, find, need
 from meli_tasks.core.errors import Conflict, NotFound, TrackingRejected
 from meli_tasks.planning.plan import ENSEMBLE, Plan
@@ -108,7 +109,7 @@ class Projection:
 
         Two tasks may be about to create the same one, and MLflow cannot refuse the second: the store can.
         """
-        claim = f"tracking/runs/{claim}.json"
+        claim = paths.tracking_claim(claim)
         claimed = self.store.read(claim)
         if claimed and (run := self._existing(json.loads(claimed.data)["run_id"])):
             return run

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.backfill.preview import BackfillPreview, backfills, is_done, look_ahead
 from meli_tasks.backfill.report import BackfillReport, report
 from meli_tasks.backfill.request import MOST_RUNS, Backfill, backfill_form_fields
 from meli_tasks.core.errors import BadData, BadHyperparameters, NotFound
-from meli_tasks.execution.progress_log import live_name
 from meli_tasks.execution.runner import Step
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning.history import evaluated
@@ -200,7 +200,7 @@ def test_the_report_tells_what_was_computed_what_was_found_and_why_a_set_failed(
     run(settings, store, seen, 0)
     broken = run(settings, store, seen, 1, failed=("quick_cnn",))
     note = {"error": "The loss is not finite at step 12.", "run_id": broken.run_id}
-    store.write(live_name("train", broken.sets["quick_cnn"].key), json.dumps(note).encode())
+    store.write(paths.progress_log("train", broken.sets["quick_cnn"].key), json.dumps(note).encode())
     found = report(previewed(settings, store), store, {seen.dates[1].run_id})
     assert [day.state for day in found.dates] == ["found", "computed", "failed"]
     assert (found.dates[1].computed, found.dates[1].seconds) == (4, 8.0)
@@ -216,7 +216,7 @@ def test_a_set_whose_vectors_failed_is_told_with_their_reason(settings: Settings
     broken = run(settings, store, seen, 0, failed=("quick_cnn",))
     step = next(step for step in broken.steps() if step.key == broken.sets["quick_cnn"].inputs["embed"])
     note = {"error": "The disk is full.", "run_id": broken.run_id}
-    store.write(live_name("embed", step.key), json.dumps(note).encode())
+    store.write(paths.progress_log("embed", step.key), json.dumps(note).encode())
     found = report(seen, store, {seen.dates[0].run_id})
     assert found.dates[0].failed == {"quick_cnn": f"embed {step.name}: The disk is full."}
 
@@ -241,7 +241,7 @@ def test_an_ensemble_has_its_score_in_the_report_and_one_that_failed_is_made_aga
     assert (found.state, found.dates[1].state) == ("failed", "computed")
     assert found.dates[1].failed == {"ensemble": "it could not be made"}
     note = {"error": "The disk is full.", "run_id": broken.run_id}
-    store.write(live_name("ensemble", step.key), json.dumps(note).encode())
+    store.write(paths.progress_log("ensemble", step.key), json.dumps(note).encode())
     found = report(seen, store, ended_well)
     assert found.dates[1].failed == {"ensemble": f"ensemble {step.name}: The disk is full."}
 
@@ -251,7 +251,7 @@ def test_a_report_names_the_step_that_all_sets_wait_for(settings: Settings, stor
     day = seen.dates[0]
     plan, _ = Pipeline(settings, run_id=day.run_id).plan(day.conf or {}, None)
     note = {"error": "too many bad rows", "run_id": plan.run_id}
-    store.write(live_name("ingest", plan.ingest.key), json.dumps(note).encode())
+    store.write(paths.progress_log("ingest", plan.ingest.key), json.dumps(note).encode())
     found = report(seen, store, set())
     assert found.dates[0].failed == {"": f"ingest {plan.ingest.name}: too many bad rows"}
 

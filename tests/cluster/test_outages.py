@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from meli_tasks.execution.progress_log import live_name
+from meli_tasks.artifacts import paths
 from meli_tasks.planning.plan import Plan
 from tests.cluster.api import TRAINING, Task, until
 from tests.cluster.cluster import GPU_WORKERS, Cluster
@@ -88,7 +88,7 @@ def saved(cluster: Cluster, key: str) -> bool:
 
 def epoch_of(cluster: Cluster, key: str) -> int:
     """The epoch that a training is in."""
-    note = opened(cluster).read(live_name("train", key))
+    note = opened(cluster).read(paths.progress_log("train", key))
     assert note
     return int(json.loads(note.data)["epoch"])
 

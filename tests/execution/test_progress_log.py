@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.execution.progress_log import MOST_POINTS, LiveLog, live_name
+from meli_tasks.artifacts import paths
+from meli_tasks.execution.progress_log import MOST_POINTS, LiveLog
 from meli_tasks.store import Store
 
 
 def note(store: Store) -> dict[str, Any]:
-    blob = store.read(live_name("train", "abc"))
+    blob = store.read(paths.progress_log("train", "abc"))
     assert blob is not None
     told: dict[str, Any] = json.loads(blob.data)
     return told

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from meli_tasks import sources
-from meli_tasks.artifacts.manifest import find, manifest_name
+from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.errors import BadData, Conflict, NotFound, Rejected, Unreachable
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.execution.runner import Runner, Step
@@ -178,7 +179,7 @@ def test_a_lost_answer_to_our_own_manifest_is_not_a_rival(runner: Runner, toy: C
     runner.store = Repeats(open_store(runner.settings.store))  # type: ignore[assignment]
     step = Step("toy", "lost", {"value": 1})
     manifest = runner.run(step).manifest
-    assert runner.store.read(manifest_name("toy", step.key)) is not None
+    assert runner.store.read(paths.manifest("toy", step.key)) is not None
     assert runner.folder(manifest).is_dir()
     assert runner.store.read(manifest.file_name("folder/result.txt")) is not None
 

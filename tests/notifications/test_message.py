@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.execution.progress_log import live_name
+from meli_tasks.artifacts import paths
 from meli_tasks.notifications import failures, message, render
 from meli_tasks.notifications.failures import Failure
 from meli_tasks.notifications.message import DagRun, Notification
@@ -80,7 +80,7 @@ def test_a_failed_training_in_a_good_run_is_named_with_its_message_and_matters(f
     run.plan.sets["mlp_1"] = replace(run.plan.sets["mlp"], name="mlp_1", params={"architecture": "mlp", "seed": 7})
     run.plan.save(file_store)
     note = {"state": "failed", "error": "The loss is not finite at step 12.", "at": "2026-11-20T03:06:00+00:00"}
-    file_store.write(live_name("train", run.plan.sets["mlp_1"].key), json.dumps(note).encode())
+    file_store.write(paths.progress_log("train", run.plan.sets["mlp_1"].key), json.dumps(note).encode())
     told = ended(file_store, run, None, failed=["mlp_1"])
     assert [(f.label, f.message) for f in told.failures] == [("train [mlp_1]", note["error"])]
     assert told.verdict == "kept" and told.matters("failures")
@@ -127,7 +127,7 @@ def test_a_late_run_says_how_far_it_is(file_store: Store) -> None:
         step = replace(run.plan.sets["mlp"], name=f"cnn_{number}", params={"architecture": "cnn", "seed": number})
         run.plan.sets[step.name] = step
         note = {"state": state, "epoch": 3, "seconds_left": 300.0, "at": "2026-11-20T03:16:20+00:00"}
-        file_store.write(live_name("train", step.key), json.dumps(note).encode())
+        file_store.write(paths.progress_log("train", step.key), json.dumps(note).encode())
     run.plan.save(file_store)
     queued = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
     told = message.of_a_late_run(SETTINGS, file_store, replace(RUN, queued=queued, state="running"), 240)

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.artifacts.manifest import manifest_name
+from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import NotFound
-from meli_tasks.execution.progress_log import live_name
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages
 from tests.pages.told import Counting, evaluate, promote
@@ -20,13 +19,13 @@ from tests.past_run import PastRun
 def test_a_run_tells_what_it_computed_found_and_still_has_to_do(store: Counting) -> None:
     run = PastRun(store, accuracies={"mlp": 0.94, "cnn": 0.92, "cnn_2": 0.9})
     for name, made_by in {"mlp": run.run_id, "cnn": "another run"}.items():
-        manifest = json.loads(store.read(manifest_name("train", run.models[name])).data)
+        manifest = json.loads(store.read(paths.manifest("train", run.models[name])).data)
         manifest["about"]["run_id"] = made_by
-        store.write(manifest_name("train", run.models[name]), json.dumps(manifest).encode())
+        store.write(paths.manifest("train", run.models[name]), json.dumps(manifest).encode())
     key = run.models["cnn_2"]
-    store.delete(manifest_name("train", key))
+    store.delete(paths.manifest("train", key))
     note = {"run_id": run.run_id, "state": "running", "epoch": 2, "epochs": 5, "seconds_left": 4.0}
-    store.write(live_name("train", key), json.dumps(note).encode())
+    store.write(paths.progress_log("train", key), json.dumps(note).encode())
     page = Pages(store).run(run.plan.name)
     states = {step["name"]: step["state"] for step in page["steps"] if step["stage"] == "train"}
     assert states == {"mlp": "computed", "cnn": "already there", "cnn_2": "running"}
@@ -55,10 +54,10 @@ class TestTraining:
 
     def note(self, run: PastRun, store: Counting, **values: Any) -> None:
         note = {"run_id": run.run_id, "at": datetime.now(UTC).isoformat(), **values}
-        store.write(live_name("train", run.models["mlp"]), json.dumps(note).encode())
+        store.write(paths.progress_log("train", run.models["mlp"]), json.dumps(note).encode())
 
     def gone(self, run: PastRun, store: Counting) -> None:
-        store.delete(manifest_name("train", run.models["mlp"]))
+        store.delete(paths.manifest("train", run.models["mlp"]))
 
     def test_before_it_starts_it_waits(self, run: PastRun, store: Counting) -> None:
         self.gone(run, store)
@@ -93,8 +92,8 @@ class TestTraining:
     def test_another_runs_failure_is_not_this_ones(self, run: PastRun, store: Counting) -> None:
         self.gone(run, store)
         self.note(run, store, state="failed", error="no")
-        note = json.loads(store.read(live_name("train", run.models["mlp"])).data)
-        store.write(live_name("train", run.models["mlp"]), json.dumps({**note, "run_id": "another"}).encode())
+        note = json.loads(store.read(paths.progress_log("train", run.models["mlp"])).data)
+        store.write(paths.progress_log("train", run.models["mlp"]), json.dumps({**note, "run_id": "another"}).encode())
         assert Pages(store).training(run.plan.name, "mlp")["state"] == "waiting"
 
     def test_an_unknown_set_is_named(self, run: PastRun, store: Counting) -> None:

@@ -104,7 +104,7 @@ def test_a_date_column_needs_a_date_and_a_window_what_tells_its_days_apart(
 ) -> None:
     with pytest.raises(BadHyperparameters, match=r"date_column is 'created_at'.*this run has none: fill in `as_of`"):
         plan(table, None, **TABLE)
-    with pytest.raises(BadData, match="or name the column that holds the date of each title in date_column"):
+    with pytest.raises(BadData, match="or set date_column to the column that holds each title's date"):
         plan(table, window_days=3)
 
 

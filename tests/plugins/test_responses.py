@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from meli_tasks.artifacts import paths
 from meli_tasks.backfill.preview import BackfillPreview, DateRun
 from meli_tasks.backfill.report import BackfillReport, DateReport
-from meli_tasks.execution.progress_log import live_name
 from meli_tasks.pages import Pages, Wanted
 from meli_tasks.stages.summaries import Gate
 from meli_tasks.store.file import FileStore
@@ -77,7 +77,7 @@ def test_a_running_step_reports_the_declared_progress(tmp_path: Path) -> None:
     run = PastRun(FileStore(tmp_path / "store"))
     note = dict.fromkeys(declared()["Progress"], 1) | {"run_id": run.run_id, "state": "running"}
     run.store.delete(f"train/{run.models['mlp']}/manifest.json")
-    run.store.write(live_name("train", run.models["mlp"]), json.dumps(note).encode())
+    run.store.write(paths.progress_log("train", run.models["mlp"]), json.dumps(note).encode())
     progress = Pages(run.store).training(run.plan.name, "mlp")["progress"]
     assert declared()["Progress"].keys() == progress.keys()
 

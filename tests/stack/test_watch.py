@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.execution.progress_log import live_name
+from meli_tasks.artifacts import paths
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.plan import Plan, Recipe
 from meli_tasks.stack.watch import Watch
@@ -87,7 +87,9 @@ def test_a_running_training_shows_its_own_note_only(tmp_path: Path, plan: Plan, 
     running = instance("train_mlp", "running", 0, rendered_map_index="mlp", start_date="2026-11-21T10:00:00Z")
     watch, _ = watching(tmp_path, plan, [running])
     note = {"run_id": run_id, "state": "running", "epoch": 3}
-    open_store(tmp_path.joinpath("store").as_uri()).write(live_name("train", TRAIN.key), json.dumps(note).encode())
+    open_store(tmp_path.joinpath("store").as_uri()).write(
+        paths.progress_log("train", TRAIN.key), json.dumps(note).encode()
+    )
     assert watch.tasks()[0].note.get("epoch") == seen
 
 

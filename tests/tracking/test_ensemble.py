@@ -12,8 +12,8 @@ import pytest
 from mlflow.artifacts import load_text
 from mlflow.tracking import MlflowClient
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.execution.progress_log import live_name
 from meli_tasks.ledger import Champion, Ledger
 from meli_tasks.pages import Pages, Wanted
 from meli_tasks.planning.plan import ensemble_step
@@ -125,5 +125,7 @@ def test_an_ensemble_that_was_never_made_stays_in_the_run_s_steps_as_failed(run:
     wanted = ensemble_step(run.plan, ["mlp", "cnn"])
     assert wanted is not None
     assert (found["stage"], found["key"], found["state"], found["progress"]) == ("ensemble", wanted.key, "failed", {})
-    file_store.write(live_name("ensemble", wanted.key), json.dumps({"run_id": "another", "state": "running"}).encode())
+    file_store.write(
+        paths.progress_log("ensemble", wanted.key), json.dumps({"run_id": "another", "state": "running"}).encode()
+    )
     assert Pages(file_store).run(run.plan.name)["steps"][0]["state"] == "failed"

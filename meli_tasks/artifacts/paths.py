@@ -1,0 +1,228 @@
+"""The name of everything in the store, written and parsed here and nowhere else.
+
+    STAGE/KEY/manifest.json                  an artifact's manifest
+    STAGE/KEY/ATTEMPT/FILE                   its files
+    plans/RUN/HASH.json                      a run's plan, and beside it
+    plans/RUN/HASH/preview.json              what the run will compute
+    plans/RUN/HASH/searched.json             the set that its search found
+    plans/RUN/HASH/evaluated.json            what its evaluation found
+    ledger/NUMBER.json                       a promotion decision
+    sets/NAME.yaml                           a hyperparameter set
+    searches/KEY/RUN-HASH.json               the trials of a run's search
+    backfills/ID/preview.json, report.json   a backfill
+    checkpoints/STAGE/KEY/                   states of a step that is running; newest.json names the last
+    live/STAGE/KEY.json                      the progress log of a step
+    stops/STAGE/KEY.json                     a request to stop a step
+    failed/STAGE/KEY/FILE                    the quarantine of a failed step
+    notices/RUN/VERDICT.json                 a notification that was sent
+    notices/RUN/failures/TASK.json           why a task failed
+    tracking/runs/CLAIM.json                 the MLflow run that represents something
+    tracking/pending/KIND-HASH.json          what MLflow has not recorded yet
+    probe/ID/                                what `meli doctor` writes and removes
+
+Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it.
+"""
+
+from __future__ import annotations
+
+from meli_tasks.store.protocol import name_part
+
+PLANS = "plans/"
+LEDGER = "ledger/"
+SETS = "sets/"
+SEARCHES = "searches/"
+BACKFILLS = "backfills/"
+PENDING = "tracking/pending/"
+_MANIFEST = "manifest.json"
+_PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "evaluated.json", "report.json"
+
+
+def manifest(stage: str, key: str) -> str:
+    """The manifest of an artifact."""
+    return f"{stage}/{key}/{_MANIFEST}"
+
+
+def artifact_file(stage: str, key: str, attempt: str, file: str) -> str:
+    """A file of an artifact; with an empty `file`, the prefix of all of them."""
+    return f"{stage}/{key}/{attempt}/{file}"
+
+
+def artifact_folder(stage: str, beginning: str) -> str:
+    """The prefix of the artifacts whose keys begin so."""
+    return f"{stage}/{beginning}"
+
+
+def key_of_manifest(name: str) -> str | None:
+    """The key in the name of a manifest; None for any other name."""
+    parts = name.split("/")
+    return parts[1] if len(parts) == 3 and parts[-1] == _MANIFEST else None
+
+
+def plan(run_id: str, digest: str) -> str:
+    """A plan of a run; a run that was requested differently when it was cleared has several."""
+    return f"{plans_of_run(run_id)}{digest}.json"
+
+
+def plans_of_run(run_id: str) -> str:
+    """The prefix of a run's plans."""
+    return f"{PLANS}{name_part(run_id)}/"
+
+
+def is_plan(name: str) -> bool:
+    """Whether a name is that of a plan, and not of something beside one."""
+    return name.startswith(PLANS) and name.count("/") == 2 and name.endswith(".json")
+
+
+def plan_digest(plan_name: str) -> str:
+    """The part of a plan's name that depends on what it computes."""
+    return plan_name.rpartition("/")[2].removesuffix(".json")
+
+
+def plan_folder(plan_name: str) -> str:
+    """Where the files of a plan are, without a slash at the end."""
+    return plan_name.removesuffix(".json")
+
+
+def preview(plan_name: str) -> str:
+    """What a plan's run will compute."""
+    return f"{plan_folder(plan_name)}/{_PREVIEW}"
+
+
+def evaluated(plan_name: str) -> str:
+    """What the evaluation of a plan's run found."""
+    return f"{plan_folder(plan_name)}/{_EVALUATED}"
+
+
+def searched(plan_name: str) -> str:
+    """The set that the search of a plan's run found."""
+    return f"{plan_folder(plan_name)}/{_SEARCHED}"
+
+
+def plan_of_searched(name: str) -> str | None:
+    """The plan that a found set belongs to; None for a name of anything else."""
+    return f"{name.removesuffix(f'/{_SEARCHED}')}.json" if name.endswith(f"/{_SEARCHED}") else None
+
+
+def is_evaluated(name: str) -> bool:
+    """Whether a name is that of an evaluation."""
+    return name.startswith(PLANS) and name.endswith(f"/{_EVALUATED}")
+
+
+def model_id(plan_name: str, label: str) -> str:
+    """A model of a run, as the pages' addresses name it: RUN/HASH/LABEL."""
+    return f"{plan_folder(plan_name).removeprefix(PLANS)}/{label}"
+
+
+def plan_and_label(model: str) -> tuple[str, str]:
+    """The plan and the label in a model's id; two empty texts for anything else."""
+    run, _, rest = model.partition("/")
+    digest, _, label = rest.partition("/")
+    return (f"{PLANS}{run}/{digest}.json", label) if label else ("", "")
+
+
+def decision(number: int) -> str:
+    """A decision of the ledger."""
+    return f"{LEDGER}{number:08}.json"
+
+
+def decision_number(name: str) -> int | None:
+    """The number in the name of a decision; None for any other name."""
+    digits = name.removeprefix(LEDGER).removesuffix(".json")
+    return int(digits) if digits.isdecimal() and name == decision(int(digits)) else None
+
+
+def hyperparameter_set(name: str) -> str:
+    """A set that was added to the store."""
+    return f"{SETS}{name}.yaml"
+
+
+def set_name(name: str) -> str | None:
+    """The set in the name of its document; None for any other name."""
+    found = name.removeprefix(SETS).removesuffix(".yaml")
+    return found if name == hyperparameter_set(found) else None
+
+
+def searches_of(key: str) -> str:
+    """The prefix of the searches on one set of arrays."""
+    return f"{SEARCHES}{key}/"
+
+
+def search(folder: str, part: str) -> str:
+    """The trials of a run's search, in a folder of `searches_of`."""
+    return f"{folder}{part}.json"
+
+
+def search_part(run_id: str, digest: str) -> str:
+    """What distinguishes a run's search from others on the same arrays."""
+    return f"{name_part(run_id)}-{digest}"
+
+
+def is_search(name: str, part: str) -> bool:
+    """Whether a name is that of the search `part`, on any arrays."""
+    return name.startswith(SEARCHES) and name.endswith(f"/{part}.json")
+
+
+def backfill_preview(backfill_id: str) -> str:
+    """What a backfill will run."""
+    return f"{BACKFILLS}{name_part(backfill_id)}/{_PREVIEW}"
+
+
+def backfill_report(backfill_id: str) -> str:
+    """What a backfill ran."""
+    return f"{BACKFILLS}{name_part(backfill_id)}/{_REPORT}"
+
+
+def backfill_of_preview(name: str) -> str | None:
+    """The backfill that a preview belongs to; None for any other name."""
+    return name.split("/")[1] if name.startswith(BACKFILLS) and name.endswith(f"/{_PREVIEW}") else None
+
+
+def checkpoints(stage: str, key: str) -> str:
+    """The prefix of a step's checkpoints."""
+    return f"checkpoints/{stage}/{key}/"
+
+
+def newest_checkpoint(stage: str, key: str) -> str:
+    """The file that names a step's newest checkpoint."""
+    return f"{checkpoints(stage, key)}newest.json"
+
+
+def progress_log(stage: str, key: str) -> str:
+    """The progress log of a step."""
+    return f"live/{stage}/{key}.json"
+
+
+def stop_request(stage: str, key: str) -> str:
+    """A request to stop a step."""
+    return f"stops/{stage}/{key}.json"
+
+
+def failed_file(stage: str, key: str, file: str) -> str:
+    """A file of a step that failed."""
+    return f"failed/{stage}/{key}/{file}"
+
+
+def notification(run_id: str, verdict: str, clears: int) -> str:
+    """A notification that was sent; a run that was cleared sends it again."""
+    again = f"-{clears}" if clears else ""
+    return f"notices/{name_part(run_id)}/{verdict.replace(' ', '-')}{again}.json"
+
+
+def failures(run_id: str) -> str:
+    """The prefix of what failed in a run."""
+    return f"notices/{name_part(run_id)}/failures/"
+
+
+def failure(run_id: str, task: str, map_index: int) -> str:
+    """Why a task of a run failed; `map_index` is -1 for a task that is not mapped."""
+    return f"{failures(run_id)}{task}{f'-{map_index}' if map_index >= 0 else ''}.json"
+
+
+def tracking_claim(claim: str) -> str:
+    """Which MLflow run represents something."""
+    return f"tracking/runs/{claim}.json"
+
+
+def pending(kind: str, digest: str) -> str:
+    """What MLflow has not recorded yet."""
+    return f"{PENDING}{kind}-{digest}.json"
