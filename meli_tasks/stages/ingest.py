@@ -1,7 +1,7 @@
-"""Ingest: a source's files to one table of clean listings, each in its split; bad rows to a quarantine file.
+"""Ingest: turn a source's files into one table of clean listings, each in its split; bad rows go to a quarantine file.
 
-Two passes, so that memory does not grow with the source: the first reads, checks and counts, the second sets aside the
-categories that turned out rare and deals the splits.
+It takes two passes, so that memory does not grow with the source: the first reads, checks and counts; the second
+excludes the categories that turned out rare and assigns the splits.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 from meli_tasks.core.errors import BadData, Rejected
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.stages.hooks import Hooks, Inputs, Log
-from meli_tasks.stages.listings.dealing import Dealt, deal
 from meli_tasks.stages.listings.quarantine import Quarantine
-from meli_tasks.stages.listings.staging import Staged, stage
+from meli_tasks.stages.listings.split_assignment import ListingTotals, write_listings
+from meli_tasks.stages.listings.staging import StagedRows, stage_rows
 from meli_tasks.stages.summaries import IngestSummary, RareCategories
+from meli_tasks.wording import count
 
 OUTPUTS = ("listings.parquet", "quarantine.jsonl.gz")
 
@@ -24,34 +25,42 @@ _NAMED_CATEGORIES = 20
 
 
 def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummary:
-    """Reads `inputs["source"]`, a file or a folder of files, and writes listings.parquet and quarantine.jsonl.gz.
+    """Read `inputs["source"]`, a file or a folder of files, and write listings.parquet and quarantine.jsonl.gz.
 
     Listings: row (ascending in the source's order), title, category, language, label_quality, split. Quarantine: file,
-    line, reason, seen. With `date_column` only rows from `since` to `until`, by the dates as they are written, are
-    looked at: what came later changes nothing. Raises BadData when a file cannot be read, when more than
-    `max_bad_fraction` of the rows are bad, or when what is left cannot be learnt from; Rejected when the disk is full.
+    line, reason, seen (the beginning of the row). With `date_column`, only rows from `since` to `until` count, by the
+    dates as they are written: rows that were added later change nothing.
+
+    Raises:
+        BadData: a file cannot be read, more than `max_bad_fraction` of the rows are bad, or fewer than two categories
+            are left.
+        Rejected: the disk is full.
     """
     staging = out / "staged.arrows"
     try:
         files = _files(inputs["source"])
         with Quarantine(out / "quarantine.jsonl.gz") as quarantine:
-            staged = stage(files, staging, params, quarantine, hooks.log)
-            quarantine.refuse(staged.asked, params.max_bad_fraction, staged.foreign)
+            staged = stage_rows(files, staging, params, quarantine, hooks.log)
+            _check_bad_rate(staged, params, quarantine)
             rare = _rare(staged, params)
-            dealt = deal(staging, out / "listings.parquet", staged, set(rare), quarantine)
-            quarantine.refuse(staged.asked, params.max_bad_fraction, staged.foreign)
+            totals = write_listings(staging, out / "listings.parquet", staged, set(rare), quarantine)
+            _check_bad_rate(staged, params, quarantine)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Rejected(
-                f"No space left in {out} while writing the listings; nothing half-written was left behind. "
+                f"No space left in {out} while writing the listings; no incomplete file was left behind. "
                 "Free some, or point MELI_CACHE at a larger disk."
             ) from None
         raise
     finally:
         staging.unlink(missing_ok=True)
-    summary = _summary(staged, dealt, quarantine.rows, rare)
-    _tell(summary, hooks.log)
+    summary = _summary(staged, totals, quarantine.rows, rare)
+    _log_summary(summary, hooks.log)
     return summary
+
+
+def _check_bad_rate(staged: StagedRows, params: Ingest, quarantine: Quarantine) -> None:
+    quarantine.check_rate(staged.rows_in_window, params.max_bad_fraction, staged.undecodable, staged.some_utf8)
 
 
 def _files(source: Path) -> list[Path]:
@@ -61,28 +70,33 @@ def _files(source: Path) -> list[Path]:
     return files
 
 
-def _rare(staged: Staged, params: Ingest) -> Counter[str]:
-    """The categories with too few rows, and how many they have; BadData when fewer than two are left."""
+def _rare(staged: StagedRows, params: Ingest) -> Counter[str]:
+    """The categories with too few rows, and how many they have.
+
+    Raises:
+        BadData: fewer than two categories are left.
+    """
     sizes = staged.categories()
     rare = Counter({category: rows for category, rows in sizes.items() if rows < params.min_category_rows})
     if len(sizes) - len(rare) >= 2:
         return rare
-    unwanted = "".join(f" {rows:,} rows were left out by {name}." for name, rows in sorted(staged.unwanted.items()))
+    excluded = "".join(f" {count(rows, 'row')} excluded by {name}." for name, rows in sorted(staged.excluded.items()))
     raise BadData(
-        f"Too little to learn from: {len(sizes) - len(rare)} of the {len(sizes):,} categories in {staged.rows:,} rows "
-        f"have the {params.min_category_rows:,} rows that min_category_rows asks for; two are needed.{unwanted} "
-        "Give more rows, or change min_category_rows, language, reliable_only or the window of days."
+        f"Too few categories to train on: {len(sizes) - len(rare)} of the {len(sizes):,} categories in "
+        f"{count(staged.rows, 'row')} have the {params.min_category_rows:,} rows that min_category_rows requires; two "
+        f"are needed.{excluded} Provide more rows, or change min_category_rows, language, reliable_only or the window "
+        "of days."
     )
 
 
-def _summary(staged: Staged, dealt: Dealt, bad: Counter[str], rare: Counter[str]) -> IngestSummary:
+def _summary(staged: StagedRows, totals: ListingTotals, bad: Counter[str], rare: Counter[str]) -> IngestSummary:
     sizes = [rows for category, rows in staged.categories().items() if category not in rare]
     return IngestSummary(
-        rows=dealt.rows,
+        rows=totals.rows,
         source_rows=staged.rows,
         bad_rows=bad.total(),
         bad_by_reason=dict(sorted(bad.items())),
-        unwanted=dict(sorted(staged.unwanted.items())),
+        unwanted=dict(sorted(staged.excluded.items())),
         categories=len(sizes),
         smallest_category=min(sizes),
         largest_category=max(sizes),
@@ -91,20 +105,20 @@ def _summary(staged: Staged, dealt: Dealt, bad: Counter[str], rare: Counter[str]
             categories=len(rare),
             largest=dict(sorted(rare.items(), key=lambda item: (-item[1], item[0]))[:_NAMED_CATEGORIES]),
         ),
-        languages=dict(sorted(dealt.languages.items())),
-        label_qualities=dict(sorted(dealt.label_qualities.items())),
-        splits=dict(sorted(dealt.splits.items())),
-        splits_from=dealt.splits_from,
-        fingerprint=dealt.fingerprint,
+        languages=dict(sorted(totals.languages.items())),
+        label_qualities=dict(sorted(totals.label_qualities.items())),
+        splits=dict(sorted(totals.splits.items())),
+        splits_from=totals.splits_from,
+        fingerprint=totals.fingerprint,
     )
 
 
-def _tell(summary: IngestSummary, log: Log) -> None:
-    log.info(f"{summary.rows:,} listings in {summary.categories:,} categories; splits: {summary.splits}")
+def _log_summary(summary: IngestSummary, log: Log) -> None:
+    log.info(f"{count(summary.rows, 'listing')} in {summary.categories:,} categories; splits: {summary.splits}")
     if summary.bad_rows:
-        log.info(f"{summary.bad_rows:,} bad rows are in quarantine.jsonl.gz: {summary.bad_by_reason}")
+        log.info(f"{count(summary.bad_rows, 'bad row')} in quarantine.jsonl.gz: {summary.bad_by_reason}")
     if summary.unwanted:
-        log.info(f"Rows left out as asked, by parameter: {summary.unwanted}")
-    aside = summary.set_aside
-    if aside.rows:
-        log.info(f"{aside.rows:,} rows of {aside.categories:,} rare categories are set aside: {aside.largest}")
+        log.info(f"Rows excluded, by parameter: {summary.unwanted}")
+    rare = summary.set_aside
+    if rare.rows:
+        log.info(f"{count(rare.rows, 'row')} of {count(rare.categories, 'rare category')} excluded: {rare.largest}")

@@ -1,4 +1,4 @@
-"""Batch prediction: every row of the input stands in the output, in order, whatever is wrong with it."""
+"""Batch prediction: every row of the input is in the output, in order, whatever is wrong with it."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_an_interrupted_prediction_leaves_the_old_output(tmp_path: Path, error: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "in.csv", "title\nabc\n")
 
     def full(old: object, new: object) -> None:

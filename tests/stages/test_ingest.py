@@ -1,4 +1,4 @@
-"""Ingest: every format loads as it is, splits and filters are kept to."""
+"""Ingest: every format loads as it is, and splits and filters are respected."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REAL, MIXED = REAL_DATA / "meli_spanish.csv.gz", REAL_DATA / "meli_mixed_quality
 FINGERPRINT = "e080bde8d44f4066e8c02db35adb1794305fe6992df4956702209b99a3254849"
 
 
-class Told(SilentLog):
+class LineLog(SilentLog):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
@@ -73,7 +73,7 @@ FORMATS = {
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format_gives_the_same_listings(tmp_path: Path, out: Path, form: str, zipped: bool) -> None:
     rows, data = some_rows(), FORMATS[form](some_rows())
-    # The name says nothing: formats are told by their first bytes.
+    # The name says nothing: formats are recognised by their first bytes.
     summary = run(write(tmp_path, "titles.dat", gzip.compress(data) if zipped else data), out)
     found = listings(out)
     assert [{name: row[name] for name in rows[0]} for row in found] == rows
@@ -184,7 +184,7 @@ def test_a_line_end_in_quotes_is_part_of_the_title(tmp_path: Path, out: Path) ->
     assert [(bad["line"], bad["reason"]) for bad in quarantine(out)] == [(6, "no title")]
 
 
-def test_rare_categories_are_set_aside_and_named_but_not_bad(tmp_path: Path, out: Path) -> None:
+def test_rare_categories_are_excluded_and_named_but_not_bad(tmp_path: Path, out: Path) -> None:
     rows = [*some_rows(), {**some_rows(1)[0], "title": "Piano", "category": "PIANOS"}]
     summary = run(write(tmp_path, "a.csv", csv_of(rows)), out, {"min_category_rows": 10, "max_bad_fraction": 0})
     assert summary.bad_rows == 0
@@ -224,21 +224,23 @@ def test_language_and_label_quality_filters(tmp_path: Path, out: Path) -> None:
 
 def test_nothing_left_says_why(tmp_path: Path, out: Path) -> None:
     source = write(tmp_path, "a.csv", csv_of(some_rows()))
-    with pytest.raises(BadData, match=r"0 of the 2 categories in 60 rows have the 500 rows that min_category_rows"):
+    with pytest.raises(
+        BadData, match=r"0 of the 2 categories in 60 rows have the 500 rows that min_category_rows requires"
+    ):
         run(source, out, {"min_category_rows": 500})
     only_portuguese = write(tmp_path, "b.csv", csv_of([{**row, "language": "portuguese"} for row in some_rows()]))
-    with pytest.raises(BadData, match=r"60 rows were left out by language"):
+    with pytest.raises(BadData, match=r"60 rows excluded by language"):
         run(only_portuguese, out, {"language": "spanish"})
 
 
-def test_the_log_hears_what_was_left_out(tmp_path: Path, out: Path) -> None:
-    told = Told()
+def test_what_is_left_out_is_logged(tmp_path: Path, out: Path) -> None:
+    log = LineLog()
     rows = [*some_rows(), {**some_rows(1)[0], "category": "PIANOS"}, {**some_rows(1)[0], "title": ""}]
-    ingest.run({"source": write(tmp_path, "a.csv", csv_of(rows))}, out, Ingest(), Hooks(told))
-    assert [line.split(":")[0] for line in told.lines] == [
+    ingest.run({"source": write(tmp_path, "a.csv", csv_of(rows))}, out, Ingest(), Hooks(log))
+    assert [line.split(":")[0] for line in log.lines] == [
         "60 listings in 2 categories; splits",
-        "1 bad rows are in quarantine.jsonl.gz",
-        "1 rows of 1 rare categories are set aside",
+        "1 bad row in quarantine.jsonl.gz",
+        "1 row of 1 rare category excluded",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Ingest of bad input: every kind of bad row is told and costs no other, and no bad file gets through."""
+"""Ingest of bad input: every kind of bad row is reported and costs no other row, and no bad file gets through."""
 
 from __future__ import annotations
 
@@ -137,6 +137,20 @@ def test_a_file_in_another_encoding_is_named(tmp_path: Path, out: Path, encoding
         run(write(tmp_path, "a.csv", csv_of(rows).decode().encode(encoding)), out)
 
 
+def test_a_few_lines_in_another_encoding_are_named_and_the_file_is_not_to_be_converted(
+    tmp_path: Path, out: Path
+) -> None:
+    lines = csv_of(some_rows(100)).splitlines(keepends=True)
+    for line in (3, 50, 51, 90, 95, 99):
+        lines[line - 1] = b"Pi\xf1ata,reliable,spanish,SOFAS\n"
+    with pytest.raises(BadData) as caught:
+        run(write(tmp_path, "a.csv", b"".join(lines)), out)
+    message = str(caught.value)
+    assert "6 of 100 rows (6.0%) cannot be used: 6 bad encoding." in message
+    assert "Some lines look like ISO-8859-1 in a source that is otherwise UTF-8: a.csv: 3, 50, 51, 90, 95, 99." in message
+    assert "iconv" not in message
+
+
 BAD_FILES = {
     "empty": (b"", "the file is empty"),
     "blank": (b"\n \n\n", "nothing but blank lines"),
@@ -191,7 +205,7 @@ def test_a_missing_file_and_an_empty_folder_are_refused(tmp_path: Path, out: Pat
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("name", ["listings.parquet", "quarantine.jsonl.gz", "staged.arrows"])
-def test_a_full_disk_is_told(tmp_path: Path, out: Path, name: str) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, out: Path, name: str) -> None:
     (out / name).symlink_to("/dev/full")
     rows = [{**row, "title": f"{row['title']} {random.random()}"} for row in some_rows(5_000)]
     rows += [{**rows[0], "category": f"RARE {number}"} for number in range(500)]

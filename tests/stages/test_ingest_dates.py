@@ -1,4 +1,4 @@
-"""Ingest of one growing table: a run as of a day sees nothing newer, however the dates are written."""
+"""Ingest of one growing table: a run as of a day reads nothing newer, however the dates are written."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_every_way_to_write_a_day_is_read_and_the_same_in_any_company(case: str)
 @pytest.mark.parametrize(
     "text", ["21/11/2026", "2026", "2026-1-5", "0000-00-00", "7", "-1", "1e400", "nan", "²" * 10, "١" * 10]
 )
-def test_what_is_no_date_is_unreadable(text: str) -> None:
+def test_what_is_not_a_date_is_unreadable(text: str) -> None:
     assert days_of([text]).tolist() == [UNREADABLE]
 
 
@@ -129,7 +129,7 @@ COLUMNS = {
 
 
 @pytest.mark.parametrize("case", COLUMNS)
-def test_parquet_columns_of_every_type_tell_the_day(tmp_path: Path, out: Path, case: str) -> None:
+def test_parquet_columns_of_every_type_give_the_day(tmp_path: Path, out: Path, case: str) -> None:
     (before, after), kind = COLUMNS[case]
     table = pa.Table.from_pylist(dated_rows(*range(3))).drop_columns(["created_at"])
     dates = pa.array([value for value in (before, after, None) for _ in range(2)], kind)
@@ -139,7 +139,7 @@ def test_parquet_columns_of_every_type_tell_the_day(tmp_path: Path, out: Path, c
     assert (summary.unwanted, summary.bad_by_reason) == ({"date": 2}, {"no date": 2})
 
 
-def test_a_time_zone_that_nobody_knows_is_told(tmp_path: Path, out: Path) -> None:
+def test_an_unknown_time_zone_is_refused(tmp_path: Path, out: Path) -> None:
     table = pa.Table.from_pylist(dated_rows("x")).drop_columns(["created_at"])
     dates = pa.array([0, 0], pa.timestamp("s", "Mars/Olympus_Mons"))
     pq.write_table(table.append_column("created_at", dates), tmp_path / "a.parquet")
@@ -152,7 +152,7 @@ def test_a_time_zone_that_nobody_knows_is_told(tmp_path: Path, out: Path) -> Non
     ("column", "hint"),
     [("created", "Correct date_column: is it 'created_at'?"), ("xyz", "name the column with each title's date")],
 )
-def test_a_column_that_is_not_there_is_told(tmp_path: Path, out: Path, form: str, column: str, hint: str) -> None:
+def test_a_missing_date_column_is_refused(tmp_path: Path, out: Path, form: str, column: str, hint: str) -> None:
     source = write(tmp_path, "a.dat", WRITERS[form](dated_rows("2026-11-21")))
     with pytest.raises(BadData) as caught:
         run(source, out, {**AS_OF, "date_column": column})
@@ -160,13 +160,13 @@ def test_a_column_that_is_not_there_is_told(tmp_path: Path, out: Path, form: str
     assert hint in str(caught.value)
 
 
-def test_without_a_date_column_dates_are_nobody_s_business(tmp_path: Path, out: Path) -> None:
+def test_without_a_date_column_dates_do_not_matter(tmp_path: Path, out: Path) -> None:
     summary = run(write(tmp_path, "a.csv", csv_of(dated_rows("soon", "", "2999-01-01"))), out)
     assert (summary.rows, summary.bad_rows, summary.unwanted) == (6, 0, {})
 
 
 def test_bad_rows_of_later_days_do_not_count(tmp_path: Path, out: Path) -> None:
-    """Else a night that went well could not be had again once the table holds a bad day."""
+    """Otherwise a successful night could not be repeated once the table holds a bad day."""
     good, bad = dated_rows(*["2026-11-20"] * 10), [{**row, "title": ""} for row in dated_rows(*["2026-11-22"] * 90)]
     summary = run(write(tmp_path, "a.csv", csv_of(good + bad)), out, {**AS_OF, "max_bad_fraction": 0.0})
     assert (summary.rows, summary.bad_rows, summary.unwanted) == (20, 0, {"date": 180})
@@ -178,7 +178,7 @@ def test_bad_rows_of_later_days_do_not_count(tmp_path: Path, out: Path) -> None:
 
 def test_nothing_on_these_days_says_so(tmp_path: Path, out: Path) -> None:
     source = write(tmp_path, "a.csv", csv_of(dated_rows("2026-11-22", "2026-11-23")))
-    with pytest.raises(BadData, match=r"4 rows were left out by date\..*the window of days"):
+    with pytest.raises(BadData, match=r"4 rows excluded by date\..*the window of days"):
         run(source, out, AS_OF)
 
 
@@ -203,7 +203,7 @@ tables = st.lists(st.tuples(days, clocks, st.sampled_from(["AB", "CD", ""])), ma
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(tables, st.none() | st.integers(0, 6), st.sampled_from(sorted(WRITERS)))
-def test_a_run_as_of_a_day_is_as_if_nothing_newer_were_there(
+def test_a_run_as_of_a_day_ignores_everything_newer(
     tmp_path_factory: pytest.TempPathFactory, table: list[tuple[date, str, str]], back: int | None, form: str
 ) -> None:
     folder = tmp_path_factory.mktemp("table")
@@ -212,13 +212,13 @@ def test_a_run_as_of_a_day_is_as_if_nothing_newer_were_there(
         {"title": f"Silla {number} {day}", "category": category, "created_at": f"{day}{clock}"}
         for number, (day, clock, category) in enumerate([*table, (UNTIL, "", "AB"), (UNTIL, "", "CD")])
     ]
-    seen = [row for row in rows if (str(since) if since else "") <= row["title"].split()[2] <= str(UNTIL)]
+    in_window = [row for row in rows if (str(since) if since else "") <= row["title"].split()[2] <= str(UNTIL)]
     found = []
-    for name, some in (("whole", rows), ("as it was", seen)):
+    for name, some in (("whole", rows), ("as it was", in_window)):
         (folder / name).mkdir()
         source = write(folder, f"{name}.dat", WRITERS[form](some))
         summary = run(source, folder / name, {**AS_OF, "since": since, "max_bad_fraction": 1.0})
         titles = [row["title"] for row in listings(folder / name)]
-        assert titles == [row["title"] for row in seen if row["category"]]
+        assert titles == [row["title"] for row in in_window if row["category"]]
         found.append(summary.model_dump(exclude={"source_rows", "unwanted"}))
     assert found[0] == found[1]

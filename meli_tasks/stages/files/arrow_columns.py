@@ -1,7 +1,7 @@
-"""Arrow columns straight from their buffers.
+"""Arrow columns made directly from buffers.
 
-`pa.array`, `pa.scalar` and `to_numpy` would do, but they import pandas to see whether they were given any of it: half a
-second in every process, for a stage that has no other use for it.
+`pa.array`, `pa.scalar` and `to_numpy` would do the same, but they import pandas to check whether they were given any of
+its types: half a second in every process, for stages that have no other use for it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def numbers_of(column: pa.ChunkedArray) -> NDArray[np.uint8]:
 
 
 def numbers_by_value(column: pa.Array, number_of: Callable[[str | None], int]) -> NDArray[np.int32]:
-    """The number of each row's text, None for null, asked for once a distinct text; shape (rows,)."""
+    """`number_of` each row's text (None for null), called a single time per distinct text; shape (rows,)."""
     if not pa.types.is_dictionary(column.type):
         column = column.cast(pa.string()).dictionary_encode()
     numbers = np.fromiter(map(number_of, column.dictionary.to_pylist()), np.int32, len(column.dictionary))
@@ -60,7 +60,7 @@ def numbers_by_value(column: pa.Array, number_of: Callable[[str | None], int]) -
 
 
 def bytes_of(column: pa.ChunkedArray) -> tuple[bytes, bytes]:
-    """A column of texts for hashing: their bytes on end, and their lengths as int32, -1 for null."""
+    """A column of texts for hashing: their bytes one after another, and their lengths as int32, -1 for null."""
     data, lengths = [], []
     for chunk in column.chunks:
         validity, offsets_buffer, text = chunk.buffers()

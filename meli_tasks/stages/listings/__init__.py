@@ -1,1 +1,1 @@
-"""Listings: out of files of several formats, checked, and dealt into splits; in chunks, so memory stays bounded."""
+"""Listings: read from files of several formats, checked and assigned to splits, in chunks, so memory stays bounded."""

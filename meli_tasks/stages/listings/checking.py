@@ -1,4 +1,4 @@
-"""Which rows can be used, and what of them is kept: row by row rules, worked out for a chunk at a time."""
+"""Which rows can be used, and what is kept of them: rules for single rows, applied to a chunk at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.whitespace import collapse
 from meli_tasks.rowfiles.rows import BadRow
 from meli_tasks.rowfiles.text import excerpt, has_foreign_bytes
-from meli_tasks.stages.listings.dates import of_the_window
+from meli_tasks.stages.listings.dates import rows_in_window
 from meli_tasks.stages.listings.rows import DATE, ListingRows
 
 _LANGUAGES = {"es": "spanish", "spa": "spanish", "español": "spanish", "pt": "portuguese", "por": "portuguese"}
@@ -33,19 +33,20 @@ _UNKNOWN_SPLIT = "?"
 
 @dataclass
 class Checked:
-    """The rows of a chunk that are used, as columns of one length; the bad ones; and how many were not wanted."""
+    """The usable rows of a chunk, as columns of one length; the bad ones; and how many are excluded."""
 
     positions: NDArray[np.int64]
-    """Where each row stands in its chunk, rows that could not be read not counted, shape (rows,)."""
+    """The position of each row in its chunk, not counting rows that could not be read, shape (rows,)."""
     lines: NDArray[np.int64]
     titles: list[str]
     categories: list[str]
     languages: list[str | None]
     label_qualities: list[str | None]
     splits: list[str | None]
-    """The source's own, as it stands in core.splits.SPLITS; None where it has none."""
+    """The source's own, as a name of `core.text.splits.SPLITS`; None where it has none."""
     bad: list[BadRow]
-    unwanted: Counter[str]
+    excluded: Counter[str]
+    """Rows that a parameter excludes, by parameter."""
 
 
 class _Cleaned(dict[str | None, str | None]):
@@ -67,47 +68,47 @@ def _column(rows: ListingRows, name: str, clean: Callable[[str], str | None]) ->
 
 
 def check(rows: ListingRows, params: Ingest) -> Checked:
-    """Cleans a chunk's rows and sorts out those that are bad and those that `params` does not ask for.
+    """Clean a chunk's rows, and separate those that are bad and those that `params` excludes.
 
-    Titles get single spaces and nothing else; languages and label qualities are told in lower case. A row of a day that
-    is not asked for is not even looked at: on the day it was not there to be bad.
+    Titles get single spaces and nothing else; languages and label qualities become lower case. A row outside the window
+    of days is excluded before it is checked: on the day of the run it was not there to be bad.
     """
-    unwanted: Counter[str] = Counter()
+    excluded: Counter[str] = Counter()
     positions, undated = np.arange(len(rows.lines)), dict[int, str]()
     if params.date_column:
-        seen = len(rows.lines)
-        rows, positions, undated = of_the_window(rows, params.since, params.until)
-        unwanted += Counter({DATE: seen - len(positions)})
+        before = len(rows.lines)
+        rows, positions, undated = rows_in_window(rows, params.since, params.until)
+        excluded += Counter({DATE: before - len(positions)})
     titles = collapse([title or "" for title in rows.columns["title"]])
     categories = _column(rows, "category", str)
     languages = _column(rows, "language", lambda text: _LANGUAGES.get(text.lower(), text.lower()))
     qualities = _column(rows, "label_quality", str.lower)
     splits = _column(rows, "split", lambda text: _SPLITS.get(text.lower(), _UNKNOWN_SPLIT))
     reasons = undated | _reasons(titles, categories, splits, (languages, qualities), params.max_title_characters)
-    wanted = [True] * len(titles)
+    usable = [True] * len(titles)
     for index in reasons:
-        wanted[index] = False
-    for reason, unwanted_here in (
+        usable[index] = False
+    for reason, exclude in (
         ("language", params.language != "any" and [language != params.language for language in languages]),
         ("label_quality", params.reliable_only and [quality != "reliable" for quality in qualities]),
     ):
-        for index in compress(range(len(titles)), unwanted_here or ()):
-            unwanted[reason] += wanted[index]
-            wanted[index] = False
+        for index in compress(range(len(titles)), exclude or ()):
+            excluded[reason] += usable[index]
+            usable[index] = False
     bad = [*rows.bad] + [
-        BadRow(int(rows.lines[index]), reason, _seen(rows, index)) for index, reason in reasons.items()
+        BadRow(int(rows.lines[index]), reason, _row_excerpt(rows, index)) for index, reason in reasons.items()
     ]
     bad.sort(key=lambda row: row.line)
     lines = rows.lines
-    if not all(wanted):
-        used = np.array(wanted, dtype=bool)
-        positions, lines = positions[used], lines[used]
-        titles = list(compress(titles, wanted))
+    if not all(usable):
+        kept = np.array(usable, dtype=bool)
+        positions, lines = positions[kept], lines[kept]
+        titles = list(compress(titles, usable))
         categories, languages, qualities, splits = (
-            list(compress(column, wanted)) for column in (categories, languages, qualities, splits)
+            list(compress(column, usable)) for column in (categories, languages, qualities, splits)
         )
-    known = cast(list[str], categories)  # a row without a category is not wanted
-    return Checked(positions, lines, titles, known, languages, qualities, splits, bad, unwanted)
+    known = cast(list[str], categories)  # a row without a category is bad
+    return Checked(positions, lines, titles, known, languages, qualities, splits, bad, excluded)
 
 
 def _reasons(
@@ -117,7 +118,7 @@ def _reasons(
     others: tuple[list[str | None], ...],
     max_characters: int,
 ) -> dict[int, str]:
-    """Why rows are bad, by position; the rules are cheap for a chunk in which none is."""
+    """Why rows are bad, by position. Each rule first looks at the chunk as a whole, which is cheap if no row is bad."""
     found: dict[int, str] = {}
     lengths = list(map(len, titles))
     if _UNKNOWN_SPLIT in splits:
@@ -136,6 +137,6 @@ def _reasons(
     return dict(sorted(found.items()))
 
 
-def _seen(rows: ListingRows, index: int) -> str:
+def _row_excerpt(rows: ListingRows, index: int) -> str:
     values = {name: column[index] for name, column in rows.columns.items()}
     return excerpt(", ".join(f"{name}={excerpt(value)}" for name, value in values.items() if value))

@@ -1,7 +1,7 @@
-"""Which rows are of the days asked for, told by a column with the date of each.
+"""Which rows are within a window of days, by a column with the date of each.
 
-Days are compared in the source's own calendar: the date as it is written there, whatever time zone stands behind it.
-Dates and times are ISO 8601, or seconds or milliseconds since 1970, whose days are those of UTC.
+Days are compared in the source's own calendar: the date as it is written, whatever time zone follows it. Dates and
+times are ISO 8601, or seconds or milliseconds since 1970, whose days are those of UTC.
 """
 
 from __future__ import annotations
@@ -26,32 +26,33 @@ _REASONS = {NO_DATE: "no date", UNREADABLE: "unreadable date"}
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY_SECONDS = 86_400
-# What is said in seconds and what in milliseconds is told by size: 1e11 s is the year 5138, 1e11 ms is 1973.
+# The size distinguishes seconds from milliseconds: 1e11 s is the year 5138, 1e11 ms is 1973.
 _LEAST_SECONDS, _LEAST_MILLISECONDS, _MOST_MILLISECONDS = 1e8, 1e11, 1e14
 _NUMBER = re.compile(r"\d+(\.\d+)?(e\+?\d+)?", re.ASCII | re.IGNORECASE)
 _BASIC_DATE = re.compile(r"\d{8}", re.ASCII)
-# What the standard library does not read: a zone by its name or behind a space, as some databases write it.
+# The standard library does not read a time zone by name or after a space, as some databases write it.
 _WITH_ZONE = re.compile(
     r"(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)\s*(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)",
     re.ASCII | re.IGNORECASE,
 )
 
 
-def of_the_window(
+def rows_in_window(
     rows: ListingRows, since: date | None, until: date | None
 ) -> tuple[ListingRows, Days, dict[int, str]]:
-    """The rows from `since` to `until`, both included, and those whose date cannot be told.
+    """The rows from `since` to `until`, both included, and those without a readable date.
 
-    Returns the rows, where each stood among all of them, and why some are bad, by their new positions.
+    Returns:
+        The rows, the position of each among all of them, and why some are bad, by their new positions.
     """
     days = days_of(rows.columns[DATE])
     first, last = (since or date.min).toordinal(), (until or date.max).toordinal()
     kept = (days <= 0) | ((days >= first) & (days <= last))
     positions = np.flatnonzero(kept)
     if not kept.all():
-        wanted = kept.tolist()
+        selected = kept.tolist()
         columns: dict[str, Sequence[str | None]] = {
-            name: list(compress(values, wanted)) for name, values in rows.columns.items()
+            name: list(compress(values, selected)) for name, values in rows.columns.items()
         }
         rows = ListingRows(columns, rows.lines[positions], rows.bad)
         days = days[positions]
@@ -65,7 +66,7 @@ def days_of(values: Sequence[str | None]) -> Days:
 
 
 def _days_written_alike(values: Sequence[Any]) -> Days | None:
-    """What `_day` would say, sooner, when all are ISO 8601 with dashes, or all whole seconds or milliseconds."""
+    """The same as `_day`, but faster, if all are ISO 8601 with dashes, or all whole seconds or milliseconds."""
     try:
         if set(map(itemgetter(4), values)) == {"-"}:
             ordinals = map(datetime.toordinal, map(datetime.fromisoformat, values))
@@ -77,7 +78,7 @@ def _days_written_alike(values: Sequence[Any]) -> Days | None:
             seconds = np.where(numbers < _LEAST_MILLISECONDS, numbers, numbers // 1_000)
             return seconds // _DAY_SECONDS + _EPOCH_DAY if numbers.min() >= _LEAST_SECONDS else None
     except (ValueError, IndexError):
-        pass  # Some are written in another way; which ones, `_day` finds out.
+        pass  # Some are written in another way; `_day` finds out which ones.
     return None
 
 
@@ -85,7 +86,7 @@ def _day(text: str | None) -> int:
     written = text.strip() if text else ""
     if not written:
         return NO_DATE
-    # First, for the standard library takes milliseconds for a date of the year 1712.
+    # Numbers come first: the standard library reads milliseconds as a date of the year 1712.
     if _NUMBER.fullmatch(written) and not _BASIC_DATE.fullmatch(written):
         return _day_since_1970(float(written))
     if zoned := _WITH_ZONE.fullmatch(written):

@@ -1,10 +1,11 @@
-"""The bad rows: written to a file with their reasons, counted, and told of when they are too many."""
+"""The bad rows of a source: written to a file with their reasons, counted, and reported if there are too many."""
 
 from __future__ import annotations
 
 import gzip
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,16 +14,20 @@ from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.rows import BadRow
 from meli_tasks.rowfiles.text import likely_encoding
 
+BAD_ENCODING = "bad encoding"
+
 _EXAMPLES = 3
+_NAMED_LINES = 20
 
 
 class Quarantine:
-    """A gzipped JSON Lines file with a line for each bad row: file, line, reason, seen."""
+    """A gzipped JSON Lines file with a line for each row that is not used: file, line, reason, and its beginning."""
 
     def __init__(self, path: Path) -> None:
         self.rows: Counter[str] = Counter()
         """Bad rows by reason."""
         self._examples: dict[str, list[str]] = {}
+        self._undecodable: dict[str, list[int]] = {}
         self._raw = path.open("wb")
         # No name and no time in the gzip header: the same source gives the same bytes.
         self._zip = gzip.GzipFile("", "wb", compresslevel=3, fileobj=self._raw, mtime=0)
@@ -38,36 +43,55 @@ class Quarantine:
         finally:
             self._raw.close()
 
-    def add(self, file: str, bad: list[BadRow]) -> None:
-        """Takes bad rows in, and counts them."""
+    def add(self, file: str, bad: Sequence[BadRow]) -> None:
+        """Write bad rows to the file, and count them."""
         self.rows.update(row.reason for row in bad)
         for row in bad:
-            kept = self._examples.setdefault(row.reason, [])
-            if len(kept) < _EXAMPLES:
-                kept.append(f"{file} line {row.line}: {row.reason}: {row.excerpt}")
-        self.set_aside(file, bad)
+            examples = self._examples.setdefault(row.reason, [])
+            if len(examples) < _EXAMPLES:
+                examples.append(f"{file} line {row.line}: {row.reason}: {row.excerpt}")
+            if row.reason == BAD_ENCODING and sum(map(len, self._undecodable.values())) < _NAMED_LINES:
+                self._undecodable.setdefault(file, []).append(row.line)
+        self.record(file, bad)
 
-    def set_aside(self, file: str, rows: list[BadRow]) -> None:
-        """Writes rows down that are not used though nothing is wrong with them; they do not count as bad."""
+    def record(self, file: str, rows: Sequence[BadRow]) -> None:
+        """Write excluded rows to the file: nothing is wrong with them, so they do not count as bad."""
         for row in rows:
             record = {"file": file, "line": row.line, "reason": row.reason, "seen": row.excerpt}
             self._zip.write((json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
 
-    def refuse(self, rows: int, max_bad_fraction: float, foreign: list[str]) -> None:
-        """Raises BadData when more than that share of the source's rows is bad.
+    def check_rate(self, rows: int, limit: float, undecodable: Sequence[str], some_utf8: bool) -> None:
+        """Refuse a source with too many bad rows.
 
-        `foreign` are texts in another encoding than UTF-8, as they were decoded.
+        Args:
+            rows: how many rows could be bad.
+            limit: the largest fraction of bad rows that is accepted.
+            undecodable: some texts with bytes that are not UTF-8, as they were decoded.
+            some_utf8: whether other texts hold letters in UTF-8, so that converting whole files would damage them.
+
+        Raises:
+            BadData: more than `limit` of the rows are bad.
         """
         bad = self.rows.total()
-        if not rows or bad / rows <= max_bad_fraction:
+        if not rows or bad / rows <= limit:
             return
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.rows.most_common())
-        advice = f"Mend the source, or raise max_bad_fraction (now {max_bad_fraction:.1%}) to go on without them."
-        if foreign:
-            encoding = likely_encoding(foreign)
-            advice = f"It looks like {encoding}; convert it: iconv -f {encoding} -t UTF-8 old > new. " + advice
+        advice = f"Correct the source, or raise max_bad_fraction (now {limit:.1%}) to go on without them."
+        if undecodable:
+            advice = f"{self._encoding_advice(likely_encoding(undecodable), some_utf8)} {advice}"
         examples = "\n  ".join(self._some_examples())
         raise BadData(f"{bad:,} of {rows:,} rows ({bad / rows:.1%}) cannot be used: {reasons}.\n  {examples}\n{advice}")
+
+    def _encoding_advice(self, encoding: str, some_utf8: bool) -> str:
+        if not some_utf8:
+            return f"The encoding looks like {encoding}; convert it: iconv -f {encoding} -t UTF-8 old > new."
+        lines = "; ".join(f"{file}: {', '.join(map(str, numbers))}" for file, numbers in self._undecodable.items())
+        named = sum(map(len, self._undecodable.values()))
+        more = f" and {self.rows[BAD_ENCODING] - named:,} more" if self.rows[BAD_ENCODING] > named else ""
+        return (
+            f"Some lines look like {encoding} in a source that is otherwise UTF-8: {lines}{more}. "
+            "Correct those lines only; converting a whole file would damage the others."
+        )
 
     def _some_examples(self) -> list[str]:
         """Three examples: one of each frequent reason first, then more of the most frequent."""

@@ -1,4 +1,4 @@
-"""The first pass over a source: read, check, count, and put the usable rows down in a file of our own."""
+"""The first pass over a source: read, check, count, and write the usable rows to a temporary file."""
 
 from __future__ import annotations
 
@@ -20,39 +20,41 @@ from meli_tasks.stages.files.arrow_columns import integers, texts
 from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.hooks import Log
 from meli_tasks.stages.listings.checking import Checked, check
-from meli_tasks.stages.listings.quarantine import Quarantine
+from meli_tasks.stages.listings.quarantine import BAD_ENCODING, Quarantine
 from meli_tasks.stages.listings.rows import DATE, ListingRows, read_listings
 
 _TEXTS = ("title", "category", "language", "label_quality", "split")
 LISTINGS = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in _TEXTS)])
 NO_SPLIT = 255
-"""In `own_split`, for a row that the source gives none."""
+"""In `own_split`, for a row to which the source gives none."""
 _ORIGIN = [("file", pa.int32()), ("line", pa.int64())]
 _SPLITS = [("own_split", pa.uint8()), ("hashed_split", pa.uint8())]
 _STAGED = pa.schema([*[field for field in LISTINGS if field.name != "split"], *_ORIGIN, *_SPLITS])
 
 _SECONDS_BETWEEN_REPORTS = 0.5
-_FOREIGN_TEXTS = 1_000
+_UNDECODABLE_TEXTS = 1_000
 
 
 @dataclass
-class Staged:
+class StagedRows:
     """What the first pass found."""
 
     files: list[Path]
     rows: int = 0
-    """All rows seen, bad ones too."""
+    """All rows of the source, bad ones too."""
     groups: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     """Usable rows by category and by the split that the source gives them."""
-    unwanted: Counter[str] = field(default_factory=Counter)
-    """ListingRows that the parameters left out, by parameter."""
-    foreign: list[str] = field(default_factory=list)
-    """Some texts that are not UTF-8, to tell their encoding by."""
+    excluded: Counter[str] = field(default_factory=Counter)
+    """Rows that a parameter excludes, by parameter."""
+    undecodable: list[str] = field(default_factory=list)
+    """Some texts with bytes that are not UTF-8; they show which encoding it is instead."""
+    some_utf8: bool = False
+    """Whether a title holds letters beyond ASCII, in UTF-8."""
 
     @property
-    def asked(self) -> int:
-        """The rows that can be bad: all but those of other days, which might not even have been there on the day."""
-        return self.rows - self.unwanted[DATE]
+    def rows_in_window(self) -> int:
+        """The rows that can be bad: all but those of other days, which may not have existed on the day."""
+        return self.rows - self.excluded[DATE]
 
     def categories(self) -> Counter[str]:
         """Usable rows by category."""
@@ -62,25 +64,27 @@ class Staged:
         return sizes
 
     def add(self, rows: ListingRows, checked: Checked) -> None:
-        """Counts a chunk."""
+        """Count a chunk."""
         self.rows += len(rows.lines) + len(rows.bad)
-        self.unwanted += checked.unwanted
+        self.excluded += checked.excluded
         if "split" in rows.columns:
             self.groups.update(zip(checked.categories, checked.splits, strict=True))
         else:
             self.groups.update({(category, None): count for category, count in Counter(checked.categories).items()})
-        if len(self.foreign) < _FOREIGN_TEXTS and any(row.reason == "bad encoding" for row in checked.bad):
-            self.foreign += [
+        self.some_utf8 = self.some_utf8 or not "".join(checked.titles).isascii()
+        if len(self.undecodable) < _UNDECODABLE_TEXTS and any(row.reason == BAD_ENCODING for row in checked.bad):
+            self.undecodable += [
                 text for column in rows.columns.values() for text in column if text and has_foreign_bytes(text)
             ]
 
 
-def stage(files: list[Path], target: Path, params: Ingest, quarantine: Quarantine, log: Log) -> Staged:
-    """Writes the usable rows of all files to `target`, an Arrow stream, with their origin; the bad ones to quarantine.
+def stage_rows(files: list[Path], target: Path, params: Ingest, quarantine: Quarantine, log: Log) -> StagedRows:
+    """Write the usable rows of all files to `target`, an Arrow stream, with their origin; the bad ones to quarantine.
 
-    Raises BadData when a file as a whole cannot be read.
+    Raises:
+        BadData: a file as a whole cannot be read, or holds no rows.
     """
-    staged, started, reported = Staged(files), time.monotonic(), 0.0
+    staged, started, reported = StagedRows(files), time.monotonic(), 0.0
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_stream(sink, _STAGED, options=options) as writer:
         for number, path in enumerate(files):
@@ -94,19 +98,21 @@ def stage(files: list[Path], target: Path, params: Ingest, quarantine: Quarantin
                     seconds = time.monotonic() - started
                     if seconds - reported >= _SECONDS_BETWEEN_REPORTS:
                         reported = seconds
-                        share = (number + file.fraction_read()) / len(files)
+                        fraction = (number + file.fraction_read()) / len(files)
                         log.progress(
-                            rows=staged.rows, share=round(share, 3), rows_per_second=round(staged.rows / seconds)
+                            rows=staged.rows, share=round(fraction, 3), rows_per_second=round(staged.rows / seconds)
                         )
             if staged.rows == before:
-                raise BadData(f"{path.name}: there is a header, but no row below it. Listings were expected there.")
+                raise BadData(
+                    f"{path.name}: there is a header, but no row below it. At least one listing was expected."
+                )
     return staged
 
 
 def _tables(
     chunks: Iterator[ListingRows], params: Ingest, file: int, first_row: int
 ) -> Iterator[tuple[ListingRows, Checked, pa.Table]]:
-    """Each chunk of a file, what of it can be used, and that as it is staged. `first_row`: rows of the files before."""
+    """Each chunk of a file, its usable rows, and those as a table to stage; `first_row` counts the rows before it."""
     for rows in chunks:
         checked = check(rows, params)
         yield rows, checked, _table(checked, file, first_row)

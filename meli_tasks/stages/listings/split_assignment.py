@@ -1,4 +1,4 @@
-"""The second pass over a source: rare categories set aside, splits dealt, listings written and fingerprinted."""
+"""The second pass over a source: exclude rare categories, assign splits, write and fingerprint the listings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meli_tasks.rowfiles.text import excerpt
 from meli_tasks.stages.files.arrow_columns import bytes_of, integers, numbers_of, texts
 from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.listings.quarantine import Quarantine
-from meli_tasks.stages.listings.staging import LISTINGS, NO_SPLIT, Staged
+from meli_tasks.stages.listings.staging import LISTINGS, NO_SPLIT, StagedRows
 
 _FINGERPRINTED = LISTINGS.names[1:]
 _REPEATING = _FINGERPRINTED[1:]
@@ -29,8 +29,8 @@ _TRAIN = SPLITS.index("train")
 
 
 @dataclass
-class Dealt:
-    """What stands in the listings."""
+class ListingTotals:
+    """What the listings contain."""
 
     rows: int = 0
     languages: Counter[str] = field(default_factory=Counter)
@@ -38,22 +38,31 @@ class Dealt:
     splits: Counter[str] = field(default_factory=Counter)
     splits_from: str = ""
     fingerprint: str = ""
-    """SHA-256 over the columns' texts, in order; the same however the source was cut into files and formats."""
+    """SHA-256 over the columns' texts, in order; the same however the source is cut into files and formats."""
 
     def counters(self) -> dict[str, Counter[str]]:
         """The counters by the column they count."""
         return {"language": self.languages, "label_quality": self.label_qualities, "split": self.splits}
 
 
-class Splits:
-    """Deals each row its split: the source's own where it gives one, else by the hash of the title.
+class SplitAssignment:
+    """Assigns each row its split: the source's own if it gives one, else by the hash of the title.
 
-    A source that marks none as validation or as test (the course's files come one split a file) lends the missing
-    ones from its train rows, by the same hash. Where a source marks some rows, one that it does not mark has no place:
-    a hash could put it on the other side of its own copy.
+    If a source marks no validation rows or no test rows (the course's files have one split per file), they are taken
+    from its train rows, by the same hash. If a source marks some rows, a row without a mark cannot be used: the hash
+    could put it into another split than its own copy.
     """
 
     def __init__(self, groups: Counter[tuple[str, str | None]], rare: set[str]) -> None:
+        """Decide where splits come from.
+
+        Args:
+            groups: usable rows by category and by the split that the source gives them.
+            rare: categories whose rows are excluded.
+
+        Raises:
+            BadData: the source's own splits leave no rows to train on.
+        """
         given: Counter[str | None] = Counter()
         for (category, split), rows in groups.items():
             given[split] += 0 if category in rare else rows
@@ -61,21 +70,21 @@ class Splits:
         self._missing = [index for index, split in enumerate(SPLITS) if not given[split]] if self.marked else []
         self.origin = "source" if self.marked else "hash of the title"
         if _TRAIN in self._missing:
-            seen = ", ".join(f"{rows:,} {split}" for split, rows in given.items() if rows)
+            found = ", ".join(f"{rows:,} {split}" for split, rows in given.items() if rows)
             raise BadData(
-                f"The source's split column leaves no rows to train on: {seen}. Add the train file, or take the "
-                "column out: the splits are then dealt by hash."
+                f"The source's split column leaves no rows to train on: {found}. Add the train file, or remove the "
+                "column: splits are then assigned by hash."
             )
         if self._missing:
             names = " and ".join(SPLITS[index] for index in self._missing)
             self.origin = f"source, which has no {names}: taken from its train rows by the hash of the title"
 
-    def deal(self, table: pa.Table) -> NDArray[np.uint8]:
+    def assign(self, table: pa.Table) -> NDArray[np.uint8]:
         """The split of each row of a staged table, an index into SPLITS, shape (rows,)."""
         own, hashed = numbers_of(table["own_split"]), numbers_of(table["hashed_split"])
-        lent = (own == _TRAIN) & np.isin(hashed, self._missing)
-        dealt: NDArray[np.uint8] = np.where(lent | (own == NO_SPLIT), hashed, own)
-        return dealt
+        reassigned = (own == _TRAIN) & np.isin(hashed, self._missing)
+        splits: NDArray[np.uint8] = np.where(reassigned | (own == NO_SPLIT), hashed, own)
+        return splits
 
 
 class _Fingerprint:
@@ -93,12 +102,22 @@ class _Fingerprint:
         return sha256(b"".join(hash_.digest() for hashes in self._hashes for hash_ in hashes)).hexdigest()
 
 
-def deal(source: Path, target: Path, staged: Staged, rare: set[str], quarantine: Quarantine) -> Dealt:
-    """Writes the listings of the staged file `source` to `target`, the `rare` categories to quarantine.
+def write_listings(
+    source: Path, target: Path, staged: StagedRows, rare: set[str], quarantine: Quarantine
+) -> ListingTotals:
+    """Write the listings of a staged file, each with its split; rows of the `rare` categories are only recorded.
 
-    Raises BadData when the source's own splits leave nothing to train on.
+    Args:
+        source: the staged file.
+        target: listings.parquet.
+        staged: what the first pass found.
+        rare: categories with too few rows.
+        quarantine: records rows that are not used.
+
+    Raises:
+        BadData: the source's own splits leave no rows to train on.
     """
-    splits, dealt, fingerprint = Splits(staged.groups, rare), Dealt(), _Fingerprint()
+    splits, totals, fingerprint = SplitAssignment(staged.groups, rare), ListingTotals(), _Fingerprint()
     with (
         pa.OSFile(str(source), "rb") as rows,
         pq.ParquetWriter(
@@ -107,25 +126,29 @@ def deal(source: Path, target: Path, staged: Staged, rare: set[str], quarantine:
     ):
         for table in prefetch(_listings(pa.ipc.open_stream(rows), splits, staged, rare, quarantine)):
             writer.write_table(table)
-            dealt.rows += len(table)
-            for name, counter in dealt.counters().items():
+            totals.rows += len(table)
+            for name, counter in totals.counters().items():
                 found = table[name].value_counts().to_pylist()
                 counter.update({item["values"] or "unknown": item["counts"] for item in found})
             fingerprint.update(table)
-    dealt.splits_from, dealt.fingerprint = splits.origin, fingerprint.hexdigest()
-    return dealt
+    totals.splits_from, totals.fingerprint = splits.origin, fingerprint.hexdigest()
+    return totals
 
 
 def _listings(
-    batches: Iterable[pa.RecordBatch], splits: Splits, staged: Staged, rare: set[str], quarantine: Quarantine
+    batches: Iterable[pa.RecordBatch],
+    splits: SplitAssignment,
+    staged: StagedRows,
+    rare: set[str],
+    quarantine: Quarantine,
 ) -> Iterator[pa.Table]:
-    """The staged rows as they are listed, each with its split."""
+    """The staged rows as listings, each with its split."""
     names = texts(SPLITS)
     for batch in batches:
         table = _without_rare(staged.files, pa.Table.from_batches([batch]), rare, quarantine)
         if splits.marked:
             table = _without_unmarked(staged.files, table, quarantine)
-        split = pa.DictionaryArray.from_arrays(integers(splits.deal(table).astype(np.int32)), names)
+        split = pa.DictionaryArray.from_arrays(integers(splits.assign(table).astype(np.int32)), names)
         yield table.select(LISTINGS.names[:-1]).append_column("split", split.cast(pa.string()))
 
 
@@ -141,6 +164,6 @@ def _without_rare(files: list[Path], table: pa.Table, rare: set[str], quarantine
         return table
     is_rare = pc.is_in(table["category"], value_set=texts(sorted(rare)))
     for row in table.filter(is_rare).select(["title", "category", "file", "line"]).to_pylist():
-        seen = excerpt(f"title={row['title']}, category={row['category']}")
-        quarantine.set_aside(files[row["file"]].name, [BadRow(row["line"], "rare category", seen)])
+        text = excerpt(f"title={row['title']}, category={row['category']}")
+        quarantine.record(files[row["file"]].name, [BadRow(row["line"], "rare category", text)])
     return table.filter(pc.invert(is_rare))

@@ -1,0 +1,280 @@
+"""One reader behind ingest and predict: the same titles from every format, and what the standard parsers read."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from meli_tasks.core.errors import BadData
+from meli_tasks.prediction.files import predict_file
+from meli_tasks.rowfiles.columns import find_column, unique_names
+from meli_tasks.rowfiles.reading import RowFile
+from tests.stages.listings.listing_files import LENIENT, as_json_lines, csv_of, listings, run
+
+Rows = list[dict[str, Any]]
+
+
+class Recorder:
+    """A classifier that keeps the titles it gets."""
+
+    categories: ClassVar = ["A"]
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+
+    def rank(self, titles: Sequence[str], top: int = 5) -> tuple[Any, Any]:
+        self.titles += titles
+        return np.zeros((len(titles), 1), np.int64), np.ones((len(titles), 1), np.float32)
+
+
+def predicted(path: Path, folder: Path) -> list[str]:
+    recorder = Recorder()
+    predict_file(recorder, path, folder / "predicted.jsonl")
+    return recorder.titles
+
+
+def ingested(path: Path, folder: Path) -> list[str]:
+    out = folder / "out"
+    out.mkdir(exist_ok=True)
+    run(path, out, LENIENT)
+    return [str(row["title"]) for row in listings(out)]
+
+
+def read(path: Path) -> tuple[list[str], list[list[str | None]]]:
+    """The columns of a file and its rows as text."""
+    with RowFile(path) as file:
+        chunks = list(file.chunks())
+        assert not any(chunk.bad for chunk in chunks)
+        names = list(file.names)
+        rows: list[list[str | None]] = []
+        for chunk in chunks:
+            columns = [chunk.rows.texts(place) for place in range(len(chunk.rows.names))]
+            rows += [list(row) for row in zip(*columns, strict=True)]
+    return names, rows
+
+
+def parquet_of(rows: Rows, kind: pa.DataType) -> bytes:
+    columns = {name: pa.array([row[name] for row in rows]).cast(kind) for name in rows[0]}
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+def renamed(rows: Rows, **names: str) -> Rows:
+    return [{names.get(name, name): value for name, value in row.items()} for row in rows]
+
+
+WRITERS = {
+    "csv": csv_of,
+    "csv, semicolons": lambda rows: csv_of(rows, delimiter=";"),
+    "csv, tabs": lambda rows: csv_of(rows, delimiter="\t"),
+    "csv, all quoted": lambda rows: csv_of(rows, quoting=csv.QUOTE_ALL),
+    "csv, byte order mark": lambda rows: b"\xef\xbb\xbf" + csv_of(rows),
+    "csv, windows line ends": lambda rows: csv_of(rows).replace(b"\n", b"\r\n"),
+    "csv, blank lines above": lambda rows: b"\n \n" + csv_of(rows),
+    "csv, names in another case": lambda rows: csv_of(renamed(rows, title=" Title ", category="CATEGORY")),
+    "json lines": as_json_lines,
+    "json lines, names in another case": lambda rows: as_json_lines(renamed(rows, title="Title", category="Category ")),
+    "parquet": lambda rows: parquet_of(rows, pa.string()),
+    "parquet, large strings": lambda rows: parquet_of(rows, pa.large_string()),
+    "parquet, dictionaries": lambda rows: parquet_of(rows, pa.dictionary(pa.int32(), pa.string())),
+    "parquet, binary": lambda rows: parquet_of(rows, pa.binary()),
+    "parquet, names in another case": lambda rows: parquet_of(renamed(rows, title="TITLE"), pa.string()),
+}
+TITLES = [
+    "Silla de pino",
+    'Monitor 24" led',
+    "Sofá, gris; grande",
+    "Funda\troja",
+    "501",
+    "  Mesa   ratona ",
+    "📱 funda",
+]
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("form", WRITERS)
+def test_every_format_gives_the_same_titles_to_training_and_prediction(tmp_path: Path, form: str, zipped: bool) -> None:
+    rows = [{"title": title, "category": "AB"[at % 2], "price": str(at)} for at, title in enumerate(TITLES)]
+    path = tmp_path / "titles.dat"  # the name says nothing
+    data = WRITERS[form](rows)
+    path.write_bytes(gzip.compress(data) if zipped else data)
+    assert predicted(path, tmp_path) == ingested(path, tmp_path) == [" ".join(title.split()) for title in TITLES]
+
+
+def test_numbers_are_titles(tmp_path: Path) -> None:
+    rows = [{"title": 501, "category": "JEANS"}, {"title": 502, "category": "SILLAS"}]
+    (tmp_path / "a.jsonl").write_bytes(as_json_lines(rows))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    for name in ("a.jsonl", "a.parquet"):
+        assert predicted(tmp_path / name, tmp_path) == ingested(tmp_path / name, tmp_path) == ["501", "502"]
+
+
+QUOTES = [
+    ('"Samsung" funda 40', "Samsung funda 40"),
+    ('Monitor 24" led', 'Monitor 24" led'),
+    ('"libro" ', "libro"),
+    ('"Tv 32"" usada"', 'Tv 32" usada'),
+]
+
+
+def test_stray_quotes_are_read_as_training_reads_them(tmp_path: Path) -> None:
+    lines = "".join(f"{written},{'AB'[at % 2]}\n" for at, (written, _) in enumerate(QUOTES))
+    (tmp_path / "a.csv").write_text("title,category\n" + lines)
+    expected = [title for _, title in QUOTES]
+    assert predicted(tmp_path / "a.csv", tmp_path) == ingested(tmp_path / "a.csv", tmp_path) == expected
+
+
+def test_a_title_of_several_lines_with_commas_is_one_title(tmp_path: Path) -> None:
+    text = "title,category,price\nSilla,A,1\n" + '"Zapatilla\nmodelo, 42, azul\nnueva",B,55\n' * 3 + "Mesa,A,2\n"
+    (tmp_path / "a.csv").write_text(text)
+    titles = ["Silla", *["Zapatilla modelo, 42, azul nueva"] * 3, "Mesa"]
+    assert predicted(tmp_path / "a.csv", tmp_path) == ingested(tmp_path / "a.csv", tmp_path) == titles
+
+
+def test_a_quote_opened_by_mistake_does_not_swallow_the_rows_below(tmp_path: Path) -> None:
+    """The quote behind the last title closes the first one's, so the quotes pair; but each line looks like a row."""
+    (tmp_path / "a.csv").write_text('title,category,price\n"Silla,A,1\nMesa,B,2\nSofá,A,3\nMonitor 24",B,4\nTv,A,5\n')
+    titles = ["Mesa", "Sofá", 'Monitor 24"', "Tv"]
+    assert predicted(tmp_path / "a.csv", tmp_path) == ingested(tmp_path / "a.csv", tmp_path) == titles
+    with RowFile(tmp_path / "a.csv") as file:
+        [bad] = [bad for chunk in file.chunks() for bad in chunk.bad]
+    assert (bad.line, bad.reason, bad.cells) == (2, "quote never closed", ('"Silla,A,1', "", ""))
+
+
+def test_nan_is_a_missing_value(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"title": NaN}\n{"title": "NaN"}\n{"title": null}\n{"title": 1.5}\n')
+    floats = pa.array([float("nan"), 2.5, None]).cast(pa.float32())
+    pq.write_table(pa.table({"title": floats}), tmp_path / "a.parquet")
+    assert [title for (title,) in read(tmp_path / "a.jsonl")[1]] == [None, "NaN", None, "1.5"]
+    assert [title for (title,) in read(tmp_path / "a.parquet")[1]] == [None, "2.5", None]
+
+
+def test_json_lines_whose_first_line_is_damaged_are_json_lines_by_name(tmp_path: Path) -> None:
+    text = 'cut off", "category": "A"}\n{"title": "Silla", "category": "A"}\n{"title": "Mesa", "category": "B"}\n'
+    (tmp_path / "a.jsonl").write_text(text)
+    assert predicted(tmp_path / "a.jsonl", tmp_path) == ingested(tmp_path / "a.jsonl", tmp_path) == ["Silla", "Mesa"]
+
+
+def test_repeated_and_nameless_columns_get_names_of_their_own() -> None:
+    assert unique_names(["title", "", ""]) == ["title", "column_2", "column_3"]
+    assert unique_names(["", "title"]) == ["", "title"]
+    assert unique_names(["x", "x", "x_2"]) == ["x_1", "x_2_", "x_2"]
+
+
+def test_columns_are_found_whatever_their_case() -> None:
+    assert find_column(["id", " Título"], "título ") == 1
+    assert find_column(["Title", "title"], "title", exact_first=True) == 1
+    assert find_column(["name"], "title") is None
+
+
+# What follows compares with Python's and Arrow's own readers.
+
+cell = st.text(st.sampled_from('ab1é,;"\n '), max_size=6) | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=8
+)
+tables = st.integers(1, 4).flatmap(lambda width: st.lists(st.tuples(*[cell] * width), min_size=1, max_size=12))
+dialects = st.fixed_dictionaries(
+    {
+        "delimiter": st.sampled_from(",;\t"),
+        "quoting": st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+        "lineterminator": st.sampled_from(["\n", "\r\n"]),
+    }
+)
+
+
+@pytest.fixture(params=[40, 4 << 20], ids=["small blocks", "one block"])
+def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("meli_tasks.rowfiles.opening._BLOCK_BYTES", request.param)
+    monkeypatch.setattr("meli_tasks.rowfiles.reading._START_BYTES", min(request.param, 1 << 16))
+    return
+
+
+def looks_like_rows(record: Sequence[str], dialect: dict[str, Any]) -> bool:
+    """Whether the lines of a record look like rows themselves, so that it is taken for several rows."""
+    text = io.StringIO()
+    csv.writer(text, **dialect).writerow(record)
+    lines = text.getvalue().splitlines()
+    return len(lines) > 2 and all(line.count(dialect["delimiter"]) == len(record) - 1 for line in (lines[0], lines[-1]))
+
+
+@pytest.mark.usefixtures("blocks")
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(table=tables, dialect=dialects)
+def test_csv_reads_like_the_csv_module_and_like_arrow(
+    tmp_path: Path, table: list[tuple[str, ...]], dialect: dict[str, Any]
+) -> None:
+    width = len(table[0])
+    assume(width > 1 or dialect["delimiter"] == ",")  # the header of one column does not show the delimiter
+    assume(width < 3 or not any(looks_like_rows(record, dialect) for record in table))
+    header = ["title", "category", "x", "y"][:width]
+    text = io.StringIO(newline="")
+    csv.writer(text, **dialect).writerows([header, *table])
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.getvalue().encode())
+    expected = [
+        list(row) for row in csv.reader(io.StringIO(text.getvalue(), newline=""), delimiter=dialect["delimiter"])
+    ]
+    assert read(path) == (header, expected[1:])
+    by_arrow = pyarrow.csv.read_csv(
+        path,
+        parse_options=pyarrow.csv.ParseOptions(delimiter=dialect["delimiter"], newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string())),
+    )
+    assert read(path)[1] == [list(row.values()) for row in by_arrow.to_pylist()]
+
+
+json_value = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.integers() | st.booleans()
+
+
+@pytest.mark.usefixtures("blocks")
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(rows=st.lists(st.dictionaries(st.sampled_from(["title", "x", "y"]), json_value), min_size=1, max_size=12))
+def test_json_lines_read_like_the_json_module(tmp_path: Path, rows: Rows) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row, ensure_ascii=len(row) == 1) + "\n" for row in rows), encoding="utf-8")
+    with RowFile(path) as file:
+        found = [row for chunk in file.chunks() for row in chunk.rows.objects()]
+        assert file.fraction_read() == 1.0
+    assert found == rows == [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    titles=st.lists(st.none() | cell, min_size=1, max_size=30),
+    kind=st.sampled_from([pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int32(), pa.string())]),
+    group=st.integers(1, 9),
+)
+def test_parquet_reads_like_arrow(tmp_path: Path, titles: list[str | None], kind: pa.DataType, group: int) -> None:
+    table = pa.table({"n": list(range(len(titles))), "title": pa.array(titles, pa.string()).cast(kind)})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=group)
+    with RowFile(tmp_path / "a.parquet") as file:
+        found = [title for chunk in file.chunks([1]) for title in chunk.rows.texts(0)]
+        assert file.fraction_read() == 1.0
+    assert found == titles
+    assert read(tmp_path / "a.parquet")[1] == [[str(at), title] for at, title in enumerate(titles)]
+
+
+def test_a_file_that_is_not_on_this_machine_is_refused() -> None:
+    with pytest.raises(BadData, match=r"s3:/bucket/a\.csv cannot be read: .*download it first"):
+        RowFile(Path("s3://bucket/a.csv"))
+
+
+def test_a_damaged_gzip_file_is_refused_even_if_it_holds_parquet(tmp_path: Path) -> None:
+    whole = gzip.compress(parquet_of([{"title": f"Silla {n}"} for n in range(5_000)], pa.string()))
+    (tmp_path / "a.parquet.gz").write_bytes(whole[:-2_000])
+    with pytest.raises(BadData, match="incomplete"):
+        RowFile(tmp_path / "a.parquet.gz")
