@@ -147,7 +147,9 @@ def test_a_few_lines_in_another_encoding_are_named_and_the_file_is_not_to_be_con
         run(write(tmp_path, "a.csv", b"".join(lines)), out)
     message = str(caught.value)
     assert "6 of 100 rows (6.0%) cannot be used: 6 bad encoding." in message
-    assert "Some lines look like ISO-8859-1 in a source that is otherwise UTF-8: a.csv: 3, 50, 51, 90, 95, 99." in message
+    assert (
+        "Some lines look like ISO-8859-1 in a source that is otherwise UTF-8: a.csv: 3, 50, 51, 90, 95, 99." in message
+    )
     assert "iconv" not in message
 
 
