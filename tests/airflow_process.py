@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import waiting
+
 ROOT = Path(__file__).parents[1]
 
 # Runs a script in a fresh interpreter with an Airflow of its own.
@@ -37,11 +39,7 @@ def in_airflow(tmp_path_factory: pytest.TempPathFactory) -> InAirflow:
     }
 
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *arguments]
-        variables = environment | more
-        return subprocess.run(
-            command, env=variables, cwd=home, capture_output=True, text=True, timeout=300, check=False
-        )
+        return waiting.run([sys.executable, *arguments], env=environment | more, cwd=home)
 
     return run
 

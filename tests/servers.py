@@ -14,6 +14,8 @@ from meli_tasks.stack import servers
 
 BUCKET = "meli"
 NOWHERE = "http://127.0.0.1:9"  # the discard port: refused at once
+# A server that ends is noticed at once; this is for one that hangs. Alone they take 1 s and 9 s.
+SECONDS_TO_START = 300.0
 STARTS = 3  # between finding a port and listening on it somebody else may take it
 
 
@@ -96,7 +98,7 @@ def s3(folder: Path) -> Iterator[S3Server]:
         command = servers.seaweed_command(folder / str(start), ports, BUCKET, folder / "identities.json")
         server = servers.Server("seaweedfs", command, folder / f"{start}.log", servers.seaweed_environment())
         try:
-            server.start().wait_until(servers.seaweed_ready(ports, BUCKET, *pairs["writer"]), seconds=30)
+            server.start().wait_until(servers.seaweed_ready(ports, BUCKET, *pairs["writer"]), seconds=SECONDS_TO_START)
             break
         except MeliError:
             if start == STARTS - 1:
@@ -115,7 +117,7 @@ def mlflow(folder: Path) -> Iterator[MlflowServer]:
         command = servers.mlflow_command(folder / str(start), port)
         server = servers.Server("MLflow", command, folder / f"{start}.log", servers.mlflow_environment())
         try:
-            server.start().wait_until(servers.mlflow_ready(port), seconds=90)
+            server.start().wait_until(servers.mlflow_ready(port), seconds=SECONDS_TO_START)
             break
         except MeliError:
             if start == STARTS - 1:

@@ -11,6 +11,8 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
+from tests import waiting
+
 ROOT = Path(__file__).parents[2]
 MELI = [sys.executable, "-m", "meli_tasks.cli"]
 
@@ -22,9 +24,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def meli(*arguments: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
-    return subprocess.run(
-        [*MELI, *arguments], cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=300, check=False
-    )
+    return waiting.run([*MELI, *arguments], cwd=cwd, env=environment(**more))
 
 
 def here(*arguments: str) -> Result:

@@ -1,19 +1,18 @@
-"""What the cluster tests ask of Airflow's REST API beside what the demo asks."""
+"""What the cluster tests need of Airflow's REST API beyond what the demo needs."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from meli_tasks.airflow_client import AirflowApi
-from meli_tasks.core.errors import MeliError
+from tests import waiting
 
 TRAINING, BACKFILL = "meli_training", "meli_backfill"
-T = TypeVar("T")
+IDLE_SECONDS = 1500.0
+"""How long the tasks of a run may keep their states: the longest training, on a machine with four times the load."""
 
 
 @dataclass(frozen=True)
@@ -88,28 +87,27 @@ class ClusterApi(AirflowApi):
         told = self._call("GET", f"{path}?map_index={task.index}&full_content=true")
         return "\n".join(line if isinstance(line, str) else str(line.get("event", line)) for line in told["content"])
 
-    def wait(self, run: str, seconds: float, dag: str = TRAINING) -> str:
-        """The state in which the run ended. Errors: MeliError when it is late; the message shows its tasks."""
+    def wait(self, run: str, dag: str = TRAINING) -> str:
+        """The state in which the run ended.
+
+        Raises:
+            Idle: none of its tasks has changed its state for so long; the message lists them.
+        """
 
         def ended() -> str:
             state = self.run_state(dag, run)
             return state if state in {"success", "failed"} else ""
 
-        return until(ended, seconds, lambda: f"{run} has not ended: {self.standing(run, dag)}")
+        return waiting.until(
+            ended,
+            lambda: self.states(run, dag),
+            idle_seconds=IDLE_SECONDS,
+            message=lambda: f"{run} has not ended: {self.states(run, dag)}",
+        )
 
-    def standing(self, run: str, dag: str = TRAINING) -> str:
+    def states(self, run: str, dag: str = TRAINING) -> str:
         """The states of the run's tasks, for a message."""
         return ", ".join(f"{task.label} {task.state} (try {task.tries})" for task in self.seen(run, dag))
-
-
-def until(condition: Callable[[], T], seconds: float, otherwise: Callable[[], str]) -> T:
-    """What the condition gives once it gives something true. Errors: MeliError with `otherwise` when it is late."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise MeliError(f"{otherwise()} (after {seconds:.0f} s)")
-        time.sleep(0.2)
-    return found
 
 
 def _moment(text: str | None) -> datetime | None:

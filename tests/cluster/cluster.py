@@ -25,7 +25,7 @@ BUCKET = "meli"
 GPU_WORKERS = ("gpu-1", "gpu-2")
 WORKERS = {"default-1": "worker", **dict.fromkeys(GPU_WORKERS, "gpu-worker")}
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
-SECONDS_TO_START = 180.0
+SECONDS_TO_START = 600.0  # for one that hangs; one that ends is noticed at once
 
 
 class Member:

@@ -9,24 +9,24 @@ import pytest
 
 from meli_tasks.artifacts import paths
 from meli_tasks.planning.plan import Plan
-from tests.cluster.api import TRAINING, Task, until
+from tests.cluster.api import TRAINING, Task
 from tests.cluster.cluster import GPU_WORKERS, Cluster
 from tests.cluster.runs import SOURCE, history, opened, told, training_key, trainings
+from tests.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(7200)]
 
 SETS = ["quick_mlp", "quick_cnn"]
 SMALL_STEPS = {"train.batch_size": 16}  # many of them make an epoch that lasts, on a fast machine too
 SECONDS_AWAY = 90
 SECONDS_OF_TRAINING = 150  # longer than the api-server is away
-SECONDS_TO_END = 1500
 
 
 def epochs_for(cluster: Cluster, seconds: float) -> int:
     """How many epochs the quicker set trains in these seconds, on this machine, two at a time."""
     asked = {"source": SOURCE, "sets": SETS, "overrides": {**SMALL_STEPS, "train.epochs": 6}}
     run = cluster.api.trigger(TRAINING, asked, "")
-    assert cluster.api.wait(run, 600) == "success"
+    assert cluster.api.wait(run) == "success"
     keys = [training_key(told(cluster, run, task)) for task in trainings(cluster, run)]
     # The first epoch also loads what is lazy.
     quickest: float = min(epoch["seconds"] for key in keys for epoch in history(cluster, key)[1:])
@@ -37,10 +37,10 @@ def test_a_run_outlives_the_outages_of_its_parts(cluster: Cluster) -> None:
     epochs = epochs_for(cluster, SECONDS_OF_TRAINING)
     asked = {"source": SOURCE, "sets": SETS, "overrides": {**SMALL_STEPS, "train.epochs": epochs}}
     run = cluster.api.trigger(TRAINING, asked, "")
-    both = until(lambda: both_train(cluster, run), 300, lambda: cluster.api.standing(run))
+    both = until(lambda: both_train(cluster, run), lambda: cluster.api.states(run))
     victim, survivor = (next(task for task in both if task.worker == worker) for worker in GPU_WORKERS)
     keys = keys_of(cluster, run)
-    until(lambda: saved(cluster, keys[victim.name]), 300, lambda: f"{victim.name} has left no checkpoint")
+    until(lambda: saved(cluster, keys[victim.name]), message=lambda: f"{victim.name} has left no checkpoint")
 
     killed_in = epoch_of(cluster, keys[victim.name])
     cluster[victim.worker].kill()
@@ -48,14 +48,14 @@ def test_a_run_outlives_the_outages_of_its_parts(cluster: Cluster) -> None:
     cluster["api-server"].kill()
     time.sleep(SECONDS_AWAY)
     cluster["api-server"].start()
-    until(lambda: cluster.api.health().get("scheduler") == "healthy", 180, lambda: "The api-server did not come back")
-    assert standing(cluster, run, survivor).state == "running", cluster.api.standing(run)
+    until(lambda: cluster.api.health().get("scheduler") == "healthy", message=lambda: "The api-server is still down")
+    assert standing(cluster, run, survivor).state == "running", cluster.api.states(run)
     for database, ready in (("redis", cluster.redis_ready), ("postgres", cluster.postgres_ready)):
         cluster[database].stop()
         cluster[database].start()
-        cluster[database].wait_until(ready, 60)
+        cluster[database].wait_until(ready)
 
-    assert cluster.api.wait(run, SECONDS_TO_END) == "success", cluster.api.standing(run)
+    assert cluster.api.wait(run) == "success", cluster.api.states(run)
     survived, resumed = standing(cluster, run, survivor), standing(cluster, run, victim)
     assert (survived.tries, survived.worker, survived.started) == (1, survivor.worker, survivor.started)
     assert resumed.tries == 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,9 +21,10 @@ from meli_tasks.stack.services import Stack
 from meli_tasks.stack.start import StackStart
 from meli_tasks.store import Store
 from meli_tasks.tracking.client import MlflowServer
+from tests import waiting
 from tests.cli.program import meli
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.cluster]
+pytestmark = [pytest.mark.timeout(7200), pytest.mark.cluster]
 
 BACKFILL, TRAINING = "meli_backfill", "meli_training"
 TITLES = "sample:rows=1500,seed=1,day={ds}"
@@ -54,12 +54,27 @@ class Api(AirflowApi):
         path = f"/dags/{BACKFILL}/dagRuns/{quote(run)}/taskInstances/approve/-1/hitlDetails"
         return str(self._call("GET", path)["body"])
 
+    def progress(self) -> list[tuple[str, str, str]]:
+        """The states of all runs, and of the tasks of those that go on."""
+        runs = [
+            (dag, run["dag_run_id"], run["state"]) for dag in (BACKFILL, TRAINING) for run in self.runs(dag).values()
+        ]
+        going = [(dag, run) for dag, run, state in runs if state not in ENDED]
+        tasks = [(dag, run, str(task)) for dag, run in going for task in self._states(dag, run)]
+        return runs + tasks
+
+    def until(self, condition: Callable[[], T | None]) -> T:
+        return waiting.until(condition, self.progress, idle_seconds=900, message=lambda: f"Late: {self.progress()}")
+
+    def _states(self, dag: str, run: str) -> list[tuple[str, int, str]]:
+        return [(task["task_id"], task["map_index"], str(task["state"])) for task in self.tasks(dag, run)]
+
     def native(self, day: str, conf: dict[str, Any], reprocess: str) -> None:
         """Airflow's own backfill of a day, until Airflow says that it is complete."""
         moment = f"{day}T03:00:00Z"
         asked = {"dag_id": TRAINING, "from_date": moment, "to_date": moment, "dag_run_conf": conf}
         number = self._call("POST", "/backfills", {**asked, "reprocess_behavior": reprocess})["id"]
-        until(lambda: self._call("GET", f"/backfills/{number}")["completed_at"])
+        self.until(lambda: self._call("GET", f"/backfills/{number}")["completed_at"])
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +89,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         wait_for_dag(stack)
         stack.api.keep_pool("gpu", 2, "trainings that run at once")
         stack.api.keep_pool("backfill", POOL_SLOTS, "backfilled runs at once", include_deferred=True)
-        until(lambda: stack.api.has_dag(BACKFILL))
+        waiting.until(lambda: stack.api.has_dag(BACKFILL))
         yield stack
     finally:
         start.undo()
@@ -95,7 +110,7 @@ def store(stack: Stack) -> Store:
 @pytest.fixture(scope="module")
 def night(api: Api) -> dict[str, Any]:
     """The scheduled run, once it has ended."""
-    return until(lambda: next((run for run in api.runs(TRAINING).values() if run["state"] in ENDED), None))
+    return api.until(lambda: next((run for run in api.runs(TRAINING).values() if run["state"] in ENDED), None))
 
 
 @pytest.fixture
@@ -106,14 +121,6 @@ def backfill(stack: Stack) -> Callable[..., Any]:
         return json.loads(done.stdout)
 
     return run
-
-
-def until(condition: Callable[[], T | None], seconds: float = 400.0) -> T:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "late"
-        time.sleep(0.3)
-    return found
 
 
 def contents(store: Store, prefix: str) -> dict[str, bytes]:
@@ -165,11 +172,11 @@ def test_a_person_sees_the_preview_and_may_turn_it_down(api: Api, store: Store, 
     runs = set(api.runs(TRAINING))
     conf = {"from_date": "2026-11-01", "to_date": "2026-11-03", "sets": ["quick_mlp"], "source": TITLES}
     run = api.trigger(BACKFILL, conf, "a test")
-    until(lambda: any(task["state"] == "awaiting_input" for task in api.tasks(BACKFILL, run)))
+    api.until(lambda: any(task["state"] == "awaiting_input" for task in api.tasks(BACKFILL, run)))
     assert "**3 of 3 dates to run, 1 sets each" in api.body(run)
     assert "| 2026-11-03 |" in api.body(run)
     api.answer(run, "Reject")
-    assert until(lambda: state if (state := api.run_state(BACKFILL, run)) in ENDED else None) == "success"
+    assert api.until(lambda: state if (state := api.run_state(BACKFILL, run)) in ENDED else None) == "success"
     blob = store.read(f"backfills/{run.replace(':', '-')}/report.json")
     assert blob is not None
     told = json.loads(blob.data)
@@ -185,8 +192,8 @@ def test_a_cancelled_backfill_ends_its_runs_and_is_resumed_by_asking_again(
         **{"sets": ["quick_mlp"], "overrides": {**QUICK, "train.epochs": 30}},
     }
     run = api.trigger(BACKFILL, asked, "a test")
-    first, second = (day["trigger_run_id"] for day in until(lambda: api.returned(BACKFILL, run, "preview")))
-    until(lambda: api.run_state(TRAINING, first) == "running")
+    first, second = (day["trigger_run_id"] for day in api.until(lambda: api.returned(BACKFILL, run, "preview")))
+    api.until(lambda: api.run_state(TRAINING, first) == "running")
     ended = backfill("--cancel", run)["ended"]
     assert ended == [first]
     assert api.run_state(BACKFILL, run) == api.run_state(TRAINING, first) == "failed"

@@ -11,8 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.airflow_process import InAirflow
 
-# One fixture runs the whole DAG for all of these; the limit is for what hangs, not for a busy machine.
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.airflow
 
 SCENARIOS: dict[str, Any] = {
     "all well": {"conf": {"sets": ["mlp", "cnn", "mlp_1"]}},

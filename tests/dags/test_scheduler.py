@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from meli_tasks.stack import processes
 from meli_tasks.stack.home import Home
+from tests import waiting
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.integration, pytest.mark.airflow]
+pytestmark = [pytest.mark.integration, pytest.mark.airflow]
 
-Demo = Callable[..., "subprocess.Popen[str]"]
+
+@dataclass(frozen=True)
+class Demo:
+    """A command of the demo that runs, and what it writes."""
+
+    process: subprocess.Popen[bytes]
+    output: IO[bytes]
+
+    def ended(self) -> tuple[int, str]:
+        """Its exit code and all that it wrote, once it ends."""
+        code = waiting.wait_for_end(self.process, [self.output])
+        return code, waiting.read(self.output)
+
+
+StartDemo = Callable[..., Demo]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="module")
-def stack(home: Home) -> Demo:
+def stack(home: Home) -> Iterator[StartDemo]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MELI_")}
     environment = kept | {
         "PYTHONPATH": str(ROOT),
@@ -42,18 +59,19 @@ def stack(home: Home) -> Demo:
         "MELI_SETS": "quick_mlp,quick_cnn",
     }
 
-    def run(command: str, **more: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "meli_tasks.stack", command],
-            env=environment | more, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+    numbers = itertools.count()
 
-    return run
+    def run(command: str, **more: str) -> Demo:
+        output = (home.root.parent / f"output-{next(numbers)}").open("w+b")
+        program = [sys.executable, "-m", "meli_tasks.stack", command]
+        process = subprocess.Popen(program, env=environment | more, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        started.append(Demo(process, output))
+        return started[-1]
 
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    output, _ = process.communicate(timeout=360)
-    return process.returncode, output
+    started: list[Demo] = []
+    yield run
+    for demo in started:
+        demo.output.close()
 
 
 def of_the_stack(home: Home) -> set[int]:
@@ -61,23 +79,25 @@ def of_the_stack(home: Home) -> set[int]:
     return processes.members({record.pid for record in records})
 
 
-def test_an_interrupted_demo_leaves_nothing_running(stack: Demo, home: Home) -> None:
+def test_an_interrupted_demo_leaves_nothing_running(stack: StartDemo, home: Home) -> None:
     demo = stack("demo")
-    deadline = time.monotonic() + 60
-    while not (home.run / "mlflow.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    waiting.until(
+        (home.run / "mlflow.json").exists,
+        lambda: (demo.process.poll(), round(waiting.cpu_seconds(demo.process.pid))),
+        poll_seconds=0.05,
+    )
     sessions = {record.pid for record in processes.running(home)}
     assert processes.members(sessions)
-    demo.send_signal(signal.SIGINT)
-    code, output = ended(demo)
+    demo.process.send_signal(signal.SIGINT)
+    code, output = demo.ended()
     assert code == 130, output
     assert "Interrupted" in output
     assert processes.members(sessions) == set()
     assert processes.running(home) == []
 
 
-def test_the_demo_ends_with_a_champion_and_leaves_the_stack_up(stack: Demo, home: Home) -> None:
-    code, output = ended(stack("demo"))
+def test_the_demo_ends_with_a_champion_and_leaves_the_stack_up(stack: StartDemo, home: Home) -> None:
+    code, output = stack("demo").ended()
     assert code == 0, output
     assert re.search(r"train quick_mlp: done in", output), output
     assert re.search(r"quick_cnn +[01]\.\d{4}", output), output
@@ -86,18 +106,20 @@ def test_the_demo_ends_with_a_champion_and_leaves_the_stack_up(stack: Demo, home
     assert {record.name for record in processes.running(home)} >= {"s3", "mlflow", "airflow-scheduler"}
 
 
-def test_a_second_demo_reuses_the_stack_and_computes_nothing(stack: Demo, home: Home) -> None:
+def test_a_second_demo_reuses_the_stack_and_computes_nothing(stack: StartDemo, home: Home) -> None:
     before = {record.pid for record in processes.running(home)}
-    code, output = ended(stack("demo"))
+    code, output = stack("demo").ended()
     assert code == 0, output
     assert {record.pid for record in processes.running(home)} == before
     for done in ("ingest", "train quick_mlp", "train quick_cnn", "evaluate"):
         assert re.search(rf"{done}: done in .*\(already there\)", output), output
 
 
-def test_a_failing_run_shows_its_message_first_and_where_the_log_is(stack: Demo, home: Home, tmp_path: Path) -> None:
+def test_a_failing_run_shows_its_message_first_and_where_the_log_is(
+    stack: StartDemo, home: Home, tmp_path: Path
+) -> None:
     (tmp_path / "titles.csv").write_text("name,kind\nFunda,CASES\n", encoding="utf-8")
-    code, output = ended(stack("demo", MELI_SOURCE=str(tmp_path / "titles.csv")))
+    code, output = stack("demo", MELI_SOURCE=str(tmp_path / "titles.csv")).ended()
     assert code == 1, output
     failure = output[output.index("ingest failed: ") :]
     assert "titles.csv" in failure.splitlines()[0]
@@ -107,10 +129,10 @@ def test_a_failing_run_shows_its_message_first_and_where_the_log_is(stack: Demo,
     assert [json.loads(line) for line in Path(log[1]).read_text(encoding="utf-8").splitlines() if line.startswith("{")]
 
 
-def test_stop_ends_every_process(stack: Demo, home: Home) -> None:
+def test_stop_ends_every_process(stack: StartDemo, home: Home) -> None:
     sessions = {record.pid for record in processes.running(home)}
     assert processes.members(sessions)
-    code, output = ended(stack("stop"))
+    code, output = stack("stop").ended()
     assert code == 0, output
     assert processes.members(sessions) == set()
     assert not of_the_stack(home)

@@ -17,6 +17,7 @@ from typing import Any
 
 from meli_tasks.airflow_client import AirflowApi
 from meli_tasks.stack.servers import HOST, free_port
+from tests import waiting
 from tests.docker.engine import Engine, run
 
 ROOT = Path(__file__).parents[2]
@@ -99,16 +100,22 @@ class Stack:
         finally:
             connection.close()
 
-    def train(self, conf: dict[str, Any], seconds: float = 900) -> tuple[str, float]:
+    def train(self, conf: dict[str, Any]) -> tuple[str, float]:
         """Trigger a run and wait for its success. Returns: its id, and seconds from trigger to done."""
         api = self.api()
         began = time.monotonic()
         name = api.trigger(DAG, conf, "test-compose")
-        while (state := api.run_state(DAG, name)) in ("queued", "running"):
-            assert time.monotonic() - began < seconds, [(t["task_id"], t["state"]) for t in api.tasks(DAG, name)]
-            time.sleep(0.2)
+
+        def states() -> list[tuple[str, str]]:
+            return [(task["task_id"], task["state"]) for task in api.tasks(DAG, name)]
+
+        def ended() -> str:
+            state = api.run_state(DAG, name)
+            return "" if state in ("queued", "running") else state
+
+        state = waiting.until(ended, states, idle_seconds=900, message=lambda: f"{name} has not ended: {states()}")
         took = time.monotonic() - began
-        assert state == "success", [(task["task_id"], task["state"]) for task in api.tasks(DAG, name)]
+        assert state == "success", states()
         return name, took
 
     def bytes_in_use(self) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.airflow_process import ROOT, InAirflow
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.airflow
 
 Seen = dict[str, dict[str, int]]
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"

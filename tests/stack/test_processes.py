@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from meli_tasks.core.errors import MeliError
 from meli_tasks.stack import processes
 from meli_tasks.stack.home import Home
 from meli_tasks.stack.processes import Service
+from tests import waiting
 
 # A server that, like Airflow's tasks, has a child in a process group of its own, and like a bad one ignores SIGTERM.
 STUBBORN = """
@@ -59,9 +59,7 @@ def test_a_started_service_is_found_by_another_process_and_stopped(home: Home) -
 
 def test_stopping_also_ends_children_that_left_the_group_and_ignore_sigterm(home: Home) -> None:
     record = up(home, service(home, STUBBORN))
-    deadline = time.monotonic() + 5
-    while len(processes.members({record.pid})) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    waiting.until(lambda: len(processes.members({record.pid})) >= 2, poll_seconds=0.02)
     assert len({os.getpgid(pid) for pid in processes.members({record.pid})}) == 2
     processes.stop(home, [record], seconds=0.3)
     assert processes.members({record.pid}) == set()
@@ -70,9 +68,7 @@ def test_stopping_also_ends_children_that_left_the_group_and_ignore_sigterm(home
 def test_children_of_a_server_that_crashed_are_ended_too(home: Home) -> None:
     script = "import os, time\nif os.fork():\n    print('ready', flush=True); time.sleep(0.5); os._exit(1)\n" + PLAIN
     record = up(home, service(home, script))
-    deadline = time.monotonic() + 5
-    while record.lives() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    waiting.until(lambda: not record.lives(), poll_seconds=0.02)
     assert len(processes.members({record.pid})) == 1
     assert processes.stop(home, [record]) == []
     assert processes.members({record.pid}) == set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +21,7 @@ from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registered_model import MODEL, pip_requirements
 from meli_tasks.tracking.registry import Registry
+from tests import waiting
 from tests.past_run import PastRun
 from tests.servers import NOWHERE
 
@@ -271,9 +271,7 @@ def test_the_champion_loads_by_alias_where_the_project_is_not_installed(
     # An editable install would make the project importable; -S -s leave only what is put on the path here.
     packages = [path for path in sys.path if path.endswith("site-packages")]
     code = f"import sys; sys.path += {packages!r}\n{LOAD}"
-    answer = subprocess.run(
-        [sys.executable, "-S", "-s", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
-    )
+    answer = waiting.run([sys.executable, "-S", "-s", "-c", code], cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     found = json.loads(answer.stdout.splitlines()[-1])
     assert found["wide"]["category"] == ["CELLPHONES", "SNEAKERS"]

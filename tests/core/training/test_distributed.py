@@ -26,7 +26,7 @@ def trained_by_two(folder: Path, values: dict[str, Any]) -> list[dict[str, Any]]
         subprocess.Popen([*program, str(number), "2", str(folder), json.dumps(values)], cwd=ROOT) for number in (0, 1)
     ]
     try:
-        assert [process.wait(timeout=100) for process in processes] == [0, 0]
+        assert [process.wait(timeout=600) for process in processes] == [0, 0]
     finally:
         for process in processes:
             process.kill()
