@@ -156,7 +156,7 @@ def follow(console: Console, stack: Stack, watch: Watch) -> tuple[list[Task], st
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def wait_for_dag(stack: Stack, seconds: float = 60.0) -> None:
+def wait_for_dag(stack: Stack, seconds: float = 240.0) -> None:
     """Return when Airflow knows the DAG.
 
     Raises:

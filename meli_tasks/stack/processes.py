@@ -108,27 +108,39 @@ def start(home: Home, service: Service) -> Record:
 def wait(
     home: Home, started: Mapping[str, Record], services: Iterable[Service], told: Callable[[Service], None]
 ) -> None:
-    """Return when every service is ready, telling of each as it gets there.
+    """Return when every service is ready, and report each one as soon as it is.
+
+    A busy machine may start a service slowly, so it is given up only when it has logged nothing for `service.seconds`.
 
     Raises:
-        Unreachable: one ended or is late; the message shows the end of its log.
+        Unreachable: one ended or no longer progresses; the message shows the end of its log.
     """
-    began = time.monotonic()
     waiting = list(services)
+    logged = {service.name: (0, time.monotonic()) for service in waiting}  # bytes, and since when so many
     while waiting:
-        seconds = time.monotonic() - began
         for service in list(waiting):
+            size, since = _log_size(home, service.name), logged[service.name]
+            if size != since[0]:
+                logged[service.name] = (size, time.monotonic())
             if service.ready():
                 waiting.remove(service)
                 told(service)
             elif not started[service.name].lives():
                 _reap()
                 raise Unreachable(f"{service.title} ended while it started. {log_end(home, service.name)}")
-            elif seconds > service.seconds:
+            elif time.monotonic() - since[1] > service.seconds:
                 raise Unreachable(
-                    f"{service.title} was not ready after {duration(seconds)}. {log_end(home, service.name)}"
+                    f"{service.title} is not ready and has logged nothing for {duration(service.seconds)}. "
+                    f"{log_end(home, service.name)}"
                 )
         time.sleep(2 * POLL_SECONDS)
+
+
+def _log_size(home: Home, name: str) -> int:
+    try:
+        return (home.logs / f"{name}.log").stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def log_end(home: Home, name: str, lines: int = 15) -> str:

@@ -91,6 +91,22 @@ def test_a_server_that_ends_while_starting_is_told_with_the_end_of_its_log(home:
         os.waitpid(record.pid, os.WNOHANG)
 
 
+def test_a_server_that_starts_slowly_is_waited_for_while_it_logs(home: Home) -> None:
+    slow = "import time\nfor _ in range(6): time.sleep(0.3); print('migrating', flush=True)\n" + PLAIN
+    what = replace(service(home, slow), seconds=1.0)
+    record = processes.start(home, what)
+    processes.wait(home, {what.name: record}, [what], lambda _: None)
+    processes.stop(home, [record])
+
+
+def test_a_server_that_hangs_is_given_up(home: Home) -> None:
+    what = replace(service(home, "import time; time.sleep(60)"), seconds=0.5)
+    record = processes.start(home, what)
+    with pytest.raises(MeliError, match=r"The sleeper is not ready and has logged nothing for 0\.5 s"):
+        processes.wait(home, {what.name: record}, [what], lambda _: None)
+    processes.stop(home, [record])
+
+
 def test_other_settings_give_another_fingerprint_but_what_a_run_brings_does_not(home: Home) -> None:
     plain = service(home, MELI_SOURCE="a", MELI_STORE="s3://a")
     passing = replace(plain, passing=frozenset({"MELI_SOURCE"}))
