@@ -1,9 +1,13 @@
-"""How good a model is on the test titles, how sure we are of it, and whether another one is better.
+"""How good a model is on the test titles, how certain that is, and whether another model is better.
 
-Everything is computed from two arrays of the same length n, one entry a test title: the true category as an integer,
-and the predicted one (or only whether it was right). The bootstrap draws n titles with replacement; since balanced
-accuracy depends only on how many titles of each category came out how, those counts are drawn instead of the titles (a
-multinomial), and the cost depends on the number of categories but not on n.
+Everything is computed from arrays of length n with one entry per test title: the true category as an integer, and the
+predicted category (or only whether it is correct).
+
+The paired bootstrap is our own, because scikit-learn has none, and scipy's draws titles one by one. It draws n titles
+with replacement; since balanced accuracy depends only on how many titles of each category have which outcome, it draws
+these counts (a multinomial) instead of the titles, so that its cost depends on the number of categories but not on n.
+The counts come from `recalls`, which scikit-learn's `recall_score` does not return (and it takes 34 ms instead of 4 for
+100,000 titles of 632 categories). The mean of these recalls is scikit-learn's balanced accuracy, as the tests check.
 """
 
 from __future__ import annotations
@@ -19,29 +23,33 @@ Booleans = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
-# Counts held in memory at once: 32 MB of int64.
+# Counts held in memory at the same time: 32 MB of int64.
 _COUNTS_AT_ONCE = 4_000_000
-# A sum of per-category differences that should be 0 may come out as 1e-17; a true gain is never this small.
+# A sum of differences that should be 0 may be computed as 1e-17; a real gain is never this small.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Recalls:
-    """Recall of each category that occurs among the true ones; the arrays have one entry a category."""
+    """The recall of each category among the true ones; the arrays have one entry per category."""
 
     categories: NDArray[np.int64]
     titles: NDArray[np.int64]
-    right: NDArray[np.int64]
+    correct: NDArray[np.int64]
 
     @property
     def values(self) -> Floats:
-        """Share of each category's titles that were predicted right."""
-        return self.right / self.titles
+        """The fraction of each category's titles that is predicted correctly."""
+        return self.correct / self.titles
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a challenger gains in balanced accuracy over a champion on the same titles."""
+    """The gain in balanced accuracy of a challenger over a champion on the same titles.
+
+    `interval` is the middle 95 % of the gain over the bootstrap samples, `probability` the fraction of samples in which
+    the challenger is better.
+    """
 
     gain: float
     interval: tuple[float, float]
@@ -50,7 +58,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Drop:
-    """The category that loses most recall: from `before` to `after`, over `titles` test titles."""
+    """The category with the largest loss of recall, from `before` to `after`, over `titles` test titles."""
 
     category: int
     before: float
@@ -59,43 +67,35 @@ class Drop:
 
     @property
     def size(self) -> float:
-        """Recall lost; negative when even the worst category gained."""
+        """The loss of recall; negative if even this category gained."""
         return self.before - self.after
 
 
 def recalls(labels: Integers, correct: Booleans) -> Recalls:
-    """Count titles and right answers of every category present in `labels` (n,), `correct` (n,).
+    """Count the titles and the correct predictions of every category in `labels` (n,).
 
     Raises:
-        ValueError: no titles, or arrays of different lengths.
+        ValueError: there are no titles, or the arrays have different lengths.
     """
     if len(labels) == 0 or len(labels) != len(correct):
-        raise ValueError(f"{len(labels)} labels and {len(correct)} answers: at least one, and as many, are needed")
+        raise ValueError(f"{len(labels)} labels and {len(correct)} predictions: need the same number, at least one")
     categories, positions = np.unique(labels, return_inverse=True)
     titles = np.bincount(positions)
-    right = np.bincount(positions[np.asarray(correct, bool)], minlength=len(categories))
-    return Recalls(categories.astype(np.int64), titles.astype(np.int64), right.astype(np.int64))
-
-
-def balanced_accuracy(labels: Integers, predictions: Integers) -> float:
-    """Mean recall over the categories present in `labels` (n,); equals scikit-learn's."""
-    return float(recalls(labels, np.equal(labels, predictions)).values.mean())
+    hits = np.bincount(positions[np.asarray(correct, bool)], minlength=len(categories))
+    return Recalls(categories.astype(np.int64), titles.astype(np.int64), hits.astype(np.int64))
 
 
 def macro_f1(labels: Integers, predictions: Integers) -> float:
-    """Mean F1 over the categories present in `labels` (n,) or `predictions` (n,); equals scikit-learn's default."""
-    categories, positions = np.unique(np.concatenate([labels, predictions]), return_inverse=True)
-    true, predicted = positions[: len(labels)], positions[len(labels) :]
-    count = len(categories)
-    right = np.bincount(true[true == predicted], minlength=count)
-    seen = np.bincount(true, minlength=count) + np.bincount(predicted, minlength=count)
-    return float((2 * right / seen).mean())
+    """The mean F1 score of the categories in `labels` (n,) or `predictions` (n,)."""
+    from sklearn.metrics import f1_score  # 1.5 CPU-seconds, which the tasks that need only the bootstrap save
+
+    return float(f1_score(labels, predictions, average="macro", zero_division=0))
 
 
 def bootstrap_interval(labels: Integers, correct: Booleans, *, samples: int, seed: int) -> tuple[float, float]:
-    """The middle 95 % of the balanced accuracy over `samples` resamplings of the titles."""
-    seen = recalls(labels, correct)
-    outcomes = np.stack([seen.titles - seen.right, seen.right], axis=1)
+    """The middle 95 % of the balanced accuracy over `samples` bootstrap samples of the titles."""
+    observed = recalls(labels, correct)
+    outcomes = np.stack([observed.titles - observed.correct, observed.correct], axis=1)
     drawn = np.concatenate([_mean_rate(c[:, :, 1], c.sum(axis=2)) for c in _resampled(outcomes, samples, seed)])
     return _middle(drawn)
 
@@ -103,14 +103,14 @@ def bootstrap_interval(labels: Integers, correct: Booleans, *, samples: int, see
 def probability_better(
     labels: Integers, champion: Booleans, challenger: Booleans, *, samples: int, seed: int
 ) -> Comparison:
-    """Paired bootstrap: how probably the challenger's balanced accuracy is above the champion's, and by how much.
+    """Paired bootstrap: the probability that the challenger has a higher balanced accuracy, and its gain.
 
-    `champion` and `challenger` (n,) say which titles each predicts right. Both are resampled together, so titles that
-    are hard for both cancel out. A resampling in which they tie does not count as better.
+    `champion` and `challenger` (n,) are true for the titles that each predicts correctly. Both are resampled together,
+    so titles that are hard for both cancel out. A sample in which they tie does not count as better.
     """
     before, after = recalls(labels, champion), recalls(labels, challenger)
-    both = recalls(labels, champion & challenger).right
-    lost, won = before.right - both, after.right - both
+    both = recalls(labels, champion & challenger).correct
+    lost, won = before.correct - both, after.correct - both
     outcomes = np.stack([before.titles - lost - won, lost, won], axis=1)
     drawn = np.concatenate(
         [_mean_rate(c[:, :, 2] - c[:, :, 1], c.sum(axis=2)) for c in _resampled(outcomes, samples, seed)]
@@ -120,7 +120,7 @@ def probability_better(
 
 
 def largest_drop(labels: Integers, champion: Booleans, challenger: Booleans, *, min_titles: int) -> Drop | None:
-    """The category of at least `min_titles` test titles whose recall falls most; None if no category has as many."""
+    """The category of at least `min_titles` test titles that loses most recall; None if no category has as many."""
     before, after = recalls(labels, champion), recalls(labels, challenger)
     counts = before.titles >= min_titles
     if not counts.any():
@@ -136,22 +136,22 @@ def largest_drop(labels: Integers, champion: Booleans, challenger: Booleans, *, 
 
 
 def _resampled(outcomes: NDArray[np.int64], samples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Counts (some samples, categories, outcomes), as if the titles behind `outcomes` were drawn with replacement."""
+    """Bootstrap samples of `outcomes` (categories, outcomes) as counts (some samples, categories, outcomes)."""
     random = np.random.default_rng(seed)
     titles = int(outcomes.sum())
-    # Cells that hold nothing are never drawn: leaving them out halves the work where most predictions agree.
-    held = np.flatnonzero(outcomes)
-    shares = outcomes.ravel()[held] / titles
+    # Empty cells are never drawn: skipping them halves the work if most predictions agree.
+    cells = np.flatnonzero(outcomes)
+    probabilities = outcomes.ravel()[cells] / titles
     at_once = max(1, _COUNTS_AT_ONCE // outcomes.size)
     for start in range(0, samples, at_once):
         size = min(at_once, samples - start)
         counts = np.zeros((size, outcomes.size), np.int64)
-        counts[:, held] = random.multinomial(titles, shares, size=size)
+        counts[:, cells] = random.multinomial(titles, probabilities, size=size)
         yield counts.reshape(size, *outcomes.shape)
 
 
 def _mean_rate(hits: NDArray[np.int64], titles: NDArray[np.int64]) -> Floats:
-    """Mean of hits / titles over the categories that were drawn at all; (samples, categories) -> (samples,)."""
+    """The mean of hits / titles over the categories that were drawn: (samples, categories) -> (samples,)."""
     rates = np.divide(hits, titles, out=np.zeros(hits.shape), where=titles > 0)
     return np.asarray(rates.sum(axis=1) / (titles > 0).sum(axis=1), np.float64)
 
