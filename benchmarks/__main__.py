@@ -30,6 +30,7 @@ from benchmarks import machine
 from benchmarks.figures import Figure, Options
 from benchmarks.isolated import ProcessFailed, interrupt, run_isolated
 from benchmarks.report import Outcome, table, write_results
+from meli_tasks.wording import duration
 
 ROOT = Path(__file__).parents[1]
 REAL_TITLES = "meli_spanish.csv.gz"
@@ -81,7 +82,7 @@ def measure(part: str, options: Options, console: Console) -> Outcome:
         return Outcome(part, options, failure=str(failure))
     finally:
         shutil.rmtree(options.work, ignore_errors=True)
-    console.print(f"{part}: {cost.seconds:.0f} s")
+    console.print(f"{part}: {duration(cost.seconds)}")
     return Outcome(part, options, tuple(Figure.from_json(figure) for figure in figures), cost)
 
 
@@ -149,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         shutil.rmtree(out / "work", ignore_errors=True)
         console.print(table(outcomes))
-        console.print(f"{time.monotonic() - start:.0f} s; {out / 'results.json'}")
+        console.print(f"{duration(time.monotonic() - start)}; {out / 'results.json'}")
     return 1 if any(outcome.failure for outcome in outcomes) else 0
 
 

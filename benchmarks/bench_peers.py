@@ -23,6 +23,7 @@ from benchmarks.isolated import Cost, run_isolated
 from benchmarks.peer_models import FASTTEXT, FASTTEXT_SMALL
 from benchmarks.steps import Overrides, Point, Steps, titles_file, titles_note
 from meli_tasks.sets import catalog
+from meli_tasks.wording import count
 
 SETS = ("mlp", "mlp_fast", "cnn")
 TO_FASTTEXT = ("mlp", "mlp_fast")
@@ -160,10 +161,10 @@ class Bench:
         small, threads = self.options.small, self.options.threads
         epochs = int((FASTTEXT_SMALL if small else FASTTEXT)["epoch"])
         peers = []
-        for count in (epochs, *sorted({max(1, round(epochs * fraction)) for fraction in SHORTER} - {epochs})):
+        for shorter in (epochs, *sorted({max(1, round(epochs * fraction)) for fraction in SHORTER} - {epochs})):
             arguments = {"listings": listings, "work": self.where["work"], "threads": threads}
-            arguments |= {"epochs": count, "small": small}
-            name = "fastText" if count == epochs else f"fastText, {count} epochs"
+            arguments |= {"epochs": shorter, "small": small}
+            name = "fastText" if shorter == epochs else f"fastText, {shorter} epochs"
             peers.append(Peer.train(name, "fasttext", arguments, threads))
         for characters in (False, True):
             name = f"TF-IDF of {'words and characters' if characters else 'words'}, LinearSVC"
@@ -248,8 +249,8 @@ def curves(results: Results) -> list[Curve]:
 def run(options: Options) -> list[Figure]:
     """All figures; writes curves.png and training_runs.json to `options.out`."""
     results = Bench(options).measure()
-    threads = f"{options.threads} thread{'s' if options.threads > 1 else ''}"
-    draw(curves(results), options.out / "curves.png", f"Time to accuracy, {titles_note(options)}, {threads}")
+    title = f"Time to accuracy, {titles_note(options)}, {count(options.threads, 'thread')}"
+    draw(curves(results), options.out / "curves.png", title)
     details = {
         "peers": {peer.name: vars(peer) for peer in results.peers},
         "fasttext": FASTTEXT,

@@ -23,6 +23,7 @@ from meli_tasks.core.hyperparameters import Ensemble
 from meli_tasks.prediction.files import predict_file
 from meli_tasks.sets import catalog
 from meli_tasks.stages.files.model_files import load_model
+from meli_tasks.wording import count
 
 SETS = ("mlp", "cnn")
 QUICK: Overrides = {"embed.epochs": 1, "train.epochs": 3}
@@ -101,9 +102,8 @@ def run(options: Options) -> list[Figure]:
     arguments: dict[str, Any] = {"work": str(options.work), "source": str(titles_file(options))}
     made, _ = run_isolated("benchmarks.bench_predict:train", {**arguments, "small": options.small}, options.threads)
     path = options.work / "titles.csv"
-    count = write_titles(made["listings"], str(path))
-    threads = f"{options.threads} thread{'s' if options.threads > 1 else ''}"
-    note, figures = f"{count:,} titles, {titles_note(options)}, {threads}", []
+    titles = write_titles(made["listings"], str(path))
+    note, figures = f"{count(titles, 'title')}, {titles_note(options)}, {count(options.threads, 'thread')}", []
     for name, model in made["models"].items():
         arguments = {"model": model, "threads": options.threads}
         rate, cost = run_isolated("benchmarks.bench_predict:rates", {**arguments, "path": str(path)}, options.threads)

@@ -32,7 +32,8 @@ from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.networks import build
 from meli_tasks.core.training.trainer import Training
-from meli_tasks.sets import catalog as named_sets
+from meli_tasks.sets import catalog
+from meli_tasks.wording import count
 
 Architecture = Literal["mlp", "cnn"]
 
@@ -76,11 +77,11 @@ class Rate:
     cpu: float
 
 
-def generated_rows(count: int, seed: int = 1) -> Rows:
+def generated_rows(number: int, seed: int = 1) -> Rows:
     """Titles with the lengths and word frequencies of real ones; the first word determines the category."""
     random = np.random.default_rng(seed)
     fractions = np.array(LENGTH_FRACTIONS)
-    lengths = random.choice(len(fractions), size=count, p=fractions / fractions.sum())
+    lengths = random.choice(len(fractions), size=number, p=fractions / fractions.sum())
     frequency = (np.arange(1, WORDS + 1) + ZIPF_SHIFT) ** -ZIPF_EXPONENT
     words = np.searchsorted(np.cumsum(frequency / frequency.sum()), random.random(int(lengths.sum())))
     tokens: NDArray[np.int32] = np.minimum(words + 2, WORDS + 1).astype(np.int32)
@@ -133,24 +134,24 @@ def median(rates: Sequence[Rate]) -> Rate:
     return Rate(statistics.median(rate.wall for rate in rates), statistics.median(rate.cpu for rate in rates))
 
 
-def measure(architecture: Architecture, count: int, rounds: int, folder: Path) -> list[Figure]:
+def measure(architecture: Architecture, number: int, rounds: int, folder: Path) -> list[Figure]:
     """Runs the lab's loop and the variants of ours alternately, `rounds` times."""
-    params = named_sets.load(SETS[architecture]).train
+    params = catalog.load(SETS[architecture]).train
     vectors = torch.randn(WORDS + 2, 300, generator=torch.Generator().manual_seed(1))
     vectors[0] = 0
-    rows = generated_rows(count)
+    rows = generated_rows(number)
     path = folder / f"{architecture}.jsonl.gz"
     write_lines(rows, path)
-    works = {"lab": (lab_work(path, params, vectors), count)}
+    works = {"lab": (lab_work(path, params, vectors), number)}
     for variant, values in VARIANTS.items():
-        works[variant] = (our_work(rows, params.model_copy(update=values), vectors), count * params.epochs)
+        works[variant] = (our_work(rows, params.model_copy(update=values), vectors), number * params.epochs)
     rates: dict[str, list[Rate]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, (work, titles) in works.items():
             rates[name].append(rate_of(work, titles))
     lab = median(rates.pop("lab"))
     target = at_least(TARGET_RATIOS[architecture], "ratio")
-    note = f"{torch.get_num_threads()} threads, {count:,} generated rows"
+    note = f"{count(torch.get_num_threads(), 'thread')}, {count(number, 'generated row')}"
     figures = []
     for variant, of_variant in rates.items():
         name, ours = f"lab's {architecture.upper()}, training, {variant}", median(of_variant)
@@ -164,8 +165,8 @@ def run(options: Options, architectures: Sequence[Architecture] = ("mlp", "cnn")
     torch.set_num_threads(options.threads)
     figures = []
     for architecture in architectures:
-        count = SMALL_ROWS if options.small else next(iter(options.rows), ROWS[architecture])
-        figures += measure(architecture, count, 1 if options.small else ROUNDS, options.work)
+        number = SMALL_ROWS if options.small else next(iter(options.rows), ROWS[architecture])
+        figures += measure(architecture, number, 1 if options.small else ROUNDS, options.work)
     return figures
 
 

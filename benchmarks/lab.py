@@ -24,6 +24,7 @@ from benchmarks.page import markdown_table, write_between
 from benchmarks.steps import Overrides, Step, Steps, titles_file, titles_note
 from meli_tasks.sets import catalog
 from meli_tasks.stages.summaries import IngestSummary
+from meli_tasks.wording import duration
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "lab.md"
@@ -74,7 +75,7 @@ def measure(steps: Steps, name: str, overrides: Overrides) -> Scores:
         last["validation_balanced_accuracy"],
         steps.test_accuracies({name: model})[name],
     )
-    print(f"{name} {overrides or ''}: {scores}, {time.monotonic() - start:.0f} s", flush=True)
+    print(f"{name} {overrides or ''}: {scores}, {duration(time.monotonic() - start)}", flush=True)
     return scores
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.figures import Figure
 from benchmarks.machine import Machine
 from benchmarks.report import Outcome, cells, read_results
+from meli_tasks.wording import count
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 HEADER = ("what", "figure", "baseline", "ratio", "target")
@@ -39,8 +40,8 @@ def section(outcome: Outcome, machine: Machine) -> str:
     changes = " with uncommitted changes" if machine.changed_since_commit else ""
     commit = f"commit {machine.commit[:7] or 'unknown'}{changes}"
     where = f"{machine.date[:10]}, {commit}, {machine.cores} cores of {machine.processor}, {load}"
-    threads, seconds = outcome.options.threads, outcome.cost.seconds if outcome.cost else 0.0
-    took = f"{threads} thread{'s' if threads > 1 else ''}, {seconds:,.0f} s"
+    seconds = outcome.cost.seconds if outcome.cost else 0.0
+    took = f"{count(outcome.options.threads, 'thread')}, {seconds:,.0f} s"
     table = markdown_table(HEADER, [_row(figure) for figure in outcome.figures])
     return f"### {outcome.part}\n\n{where}; {took}.\n\n{table}"
 
