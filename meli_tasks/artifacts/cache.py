@@ -6,9 +6,7 @@ A folder appears under its final name only when it is whole, by one rename; a fo
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import re
 import shutil
 import time
 import uuid
@@ -18,17 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meli_tasks.artifacts.manifest import Manifest, describe_file
-from meli_tasks.core.errors import BadData, BadSettings, MeliError, Rejected
+from meli_tasks.core.errors import BadData, BadSettings, MeliError
+from meli_tasks.disk import full_disk
 from meli_tasks.store import Store
 
 # An artifact used within this time may still be about to be opened by a task that was just told where it is.
 SECONDS_IN_USE = 3600.0
 # No stage runs longer; what stands in a work folder of that age belongs to nobody.
 SECONDS_ABANDONED = 7 * 24 * 3600.0
-# What a full disk looks like where a library (safetensors, numpy) swallowed the system's error number.
-_FULL = re.compile(
-    r"no space left on device|os error 28|disk quota exceeded|\d+ requested and \d+ written", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -48,8 +43,8 @@ class Cache:
         except MeliError:
             raise
         except Exception as error:
-            if told := no_space(error, self.folder):
-                raise told from error
+            if full := full_disk(error, self.folder):
+                raise full from error
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -58,7 +53,7 @@ class Cache:
         try:
             folder.mkdir(parents=True)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if full_disk(error, folder):
                 raise
             raise BadSettings(
                 f"MELI_CACHE={self.folder}: no folder can be made there ({os.strerror(error.errno or 0).lower()}). "
@@ -148,15 +143,3 @@ class Cache:
 
 def _name_of(manifest: Manifest) -> str:
     return f"{manifest.stage}/{manifest.key}-{manifest.attempt}"
-
-
-def no_space(error: Exception, folder: Path) -> Rejected | None:
-    """Rejected if that is what the system said, be it through a library's own error, else None."""
-    number = error.errno if isinstance(error, OSError) else None
-    if number not in (errno.ENOSPC, errno.EDQUOT) and (number is not None or not _FULL.search(str(error))):
-        return None
-    free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free
-    return Rejected(
-        f"No space left on the disk of {folder} ({free / 1e6:.0f} MB free). Free some, or point MELI_CACHE at a larger "
-        f"disk; nothing half-written was left behind."
-    )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-import errno
 import gzip
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, Self
 
-from meli_tasks.core.errors import BadData, Rejected
+from meli_tasks.core.errors import BadData, MeliError
+from meli_tasks.disk import disk_errors, part_file
 from meli_tasks.rowfiles.kinds import kind_of
 from meli_tasks.rowfiles.rows import Rows, as_cell, json_text
 from meli_tasks.rowfiles.text import has_foreign_bytes, printable
@@ -44,19 +44,20 @@ class RowTarget:
         self.path = path
         self.added = dict(added or {})
         self.kind, self.gzipped = kind_of(path)
-        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._parts = ExitStack()
+        self._part: Path
         self._format: _Format
 
     def __enter__(self) -> Self:
         try:
+            if not self.path.parent.is_dir():
+                raise BadData(f"{self.path} cannot be written: there is no folder {self.path.parent}.")
             if self.path.is_dir():
-                raise IsADirectoryError
-            raw = self.temporary.open("wb")
-        except FileNotFoundError:
-            raise BadData(f"{self.path} cannot be written: there is no folder {self.path.parent}.") from None
-        except IsADirectoryError:
-            raise BadData(f"{self.path} is a folder; a file is needed.") from None
+                raise BadData(f"{self.path} is a folder; a file is needed.")
+            self._part = self._parts.enter_context(part_file(self.path.parent, self.path.name))
+            raw = self._part.open("wb")
         except OSError as error:
+            self._parts.close()
             raise BadData(f"{self.path} cannot be written: {error.strerror}.") from None
         if self.kind == "parquet":
             self._format = _Parquet(self.path, raw, self.added)
@@ -71,28 +72,22 @@ class RowTarget:
             BadData: a row has a column that the first rows did not have, and the format must list all at its beginning.
             Rejected: the disk is full.
         """
-        try:
+        with disk_errors(self.path):
             self._format.write(rows, renamed or {}, added or {})
-        except OSError as error:
-            raise self._explained(error) from None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._format.close()
-            if kind is None:
-                self.temporary.replace(self.path)
-        except OSError as problem:
-            if kind is None:
-                raise self._explained(problem) from None
-        finally:
-            self.temporary.unlink(missing_ok=True)
-
-    def _explained(self, error: OSError) -> Exception:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return Rejected(f"No space left for {self.path}; nothing was left there. Free some, or write elsewhere.")
-        return error
+        # Not `atomic_write`: an error of the body may be about another file, the one that the rows come from.
+        with self._parts:
+            try:
+                with disk_errors(self.path):
+                    self._format.close()
+                    if kind is None:
+                        self._part.replace(self.path)
+            except MeliError:
+                if kind is None:
+                    raise
 
 
 class _Text:

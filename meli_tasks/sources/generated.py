@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.disk import atomic_write
 from meli_tasks.sources.place import Part
-from meli_tasks.store.disk import disk_errors, part_file
 
 MOST_ROWS = 1_000_000_000
 MOST_WRONG = 0.35
@@ -56,9 +56,8 @@ class Sample:
 
         asked = _asked(spec)
         for _, target in wanted:
-            with disk_errors(target), part_file(target.parent, target.name) as coming:
-                write_sample(coming, asked.rows, asked.seed, asked.wrong_share, asked.day)
-                coming.replace(target)
+            with atomic_write(target) as incoming:
+                write_sample(incoming, asked.rows, asked.seed, asked.wrong_share, asked.day)
 
 
 def _asked(spec: str) -> _Asked:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.disk import disk_errors
 from meli_tasks.sources.place import NothingThere, Part
-from meli_tasks.store.disk import disk_errors
 
 
 class Files:

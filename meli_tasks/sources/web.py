@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from meli_tasks.core.errors import BadData, Rejected, Unreachable
+from meli_tasks.disk import atomic_write
 from meli_tasks.http import BUSY, BadAddress, Client, NoAnswer, Retries, Stream, without_secrets
 from meli_tasks.sources.place import NothingThere, Part
-from meli_tasks.store.disk import disk_errors, part_file
 
 READ_SECONDS = 60.0
 RETRIES = Retries(again=2, seconds=1.0)
@@ -43,7 +43,7 @@ class Address:
     def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
         """Download the file."""
         for part, target in wanted:
-            with disk_errors(target), part_file(target.parent, target.name) as incoming, _open(spec) as answer:
+            with atomic_write(target) as incoming, _open(spec) as answer:
                 received = 0
                 with incoming.open("wb") as file:
                     for piece in answer.pieces:
@@ -52,7 +52,6 @@ class Address:
                     raise Unreachable(
                         f"{without_secrets(spec)} broke off after {received} of {part.size} bytes. Run again."
                     )
-                incoming.replace(target)
 
 
 @contextmanager

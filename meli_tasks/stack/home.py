@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from meli_tasks.core.errors import BadSettings, Conflict, Rejected
+from meli_tasks.disk import atomic_write
 from meli_tasks.settings import home as home_folder
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -107,10 +108,9 @@ class Home:
 
     def write_private(self, file: Path, text: str) -> None:
         """Write a file that only its owner may read, whole or not at all."""
-        part = file.with_suffix(".part")
-        part.touch(mode=0o600)
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
+        with atomic_write(file) as part:
+            part.touch(mode=0o600)
+            part.write_text(text, encoding="utf-8")
 
     def remember(self, environment: Mapping[str, str]) -> None:
         """Leave the stack's settings where `meli` finds them as defaults."""

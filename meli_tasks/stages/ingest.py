@@ -6,12 +6,12 @@ excludes the categories that turned out rare and assigns the splits.
 
 from __future__ import annotations
 
-import errno
 from collections import Counter
 from pathlib import Path
 
-from meli_tasks.core.errors import BadData, Rejected
+from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.disk import full_disk
 from meli_tasks.stages.hooks import Hooks, Inputs, Log
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.split_assignment import ListingTotals, write_listings
@@ -46,11 +46,8 @@ def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummar
             totals = write_listings(staging, out / "listings.parquet", staged, set(rare), quarantine)
             _check_bad_rate(staged, params, quarantine)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Rejected(
-                f"No space left in {out} while writing the listings; no incomplete file was left behind. "
-                "Free some, or point MELI_CACHE at a larger disk."
-            ) from None
+        if full := full_disk(error, out):
+            raise full from None
         raise
     finally:
         staging.unlink(missing_ok=True)

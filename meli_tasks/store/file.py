@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from meli_tasks.core.errors import Conflict, NotFound, Unreachable
-from meli_tasks.store.disk import disk_errors, flush, must_be_file, part_file
+from meli_tasks.disk import atomic_write, disk_errors, flush, must_be_file, part_file
 from meli_tasks.store.protocol import RESERVED, Blob, checked_name, checked_prefix
 
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
@@ -79,11 +79,10 @@ class FileStore:
         size = self.size(name)
         if size is None:
             raise NotFound(f"Nothing stands at {name} in {self.url}.")
-        with disk_errors(path), part_file(path.parent, path.name) as part:
+        with atomic_write(path) as part:
             shutil.copyfile(source, part)
             if part.stat().st_size != size:
                 raise Unreachable(f"{name} of {self.url} came short: {part.stat().st_size} of {size} bytes. Run again.")
-            part.replace(path)
 
     def names(self, prefix: str) -> Iterator[str]:
         """See Store."""

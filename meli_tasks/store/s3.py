@@ -11,8 +11,8 @@ from threading import Lock
 from typing import Any
 
 from meli_tasks.core.errors import BadSettings, Conflict, NotFound, Unreachable
+from meli_tasks.disk import atomic_write, must_be_file
 from meli_tasks.http import is_loopback, without_credentials
-from meli_tasks.store.disk import disk_errors, must_be_file, part_file
 from meli_tasks.store.protocol import Blob, checked_name, checked_prefix
 from meli_tasks.store.s3_errors import CHECKSUMS, Place, masked, s3_errors
 
@@ -159,13 +159,12 @@ class S3Store:
         size = self.size(name)
         if size is None:
             raise NotFound(f"Nothing stands at {name} in {self.url}.")
-        with disk_errors(path), part_file(path.parent, path.name) as part:
+        with atomic_write(path) as part:
             with s3_errors(self._place, path), part.open("wb") as stream:
                 self._client.download_fileobj(self.bucket, self._key(name), stream, Config=_transfer())
             came = part.stat().st_size
             if came != size:
                 raise Unreachable(f"{name} of {self.url} came as {came} bytes where {size} stood. Run again.")
-            part.replace(path)
 
     def names(self, prefix: str) -> Iterator[str]:
         """See Store."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from meli_tasks.core.errors import BadSettings, MeliError, Rejected, Unreachable
-from meli_tasks.store.disk import translated
+from meli_tasks.disk import explained
 
 CHECKSUMS = "MELI_S3_CHECKSUMS"
 WRONG_KEYS = "The keys are wrong: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a pair that this server knows."
@@ -120,4 +120,4 @@ def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator
     except OSError as error:
         if local is None:
             raise Unreachable(f"The connection to {place()} broke: {error}. Run again.") from error
-        raise translated(error, local) from error
+        raise explained(error, local) from error

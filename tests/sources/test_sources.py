@@ -155,7 +155,7 @@ def test_a_full_disk_is_told(target: Path, monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("meli_tasks.stages.files.sample_file.write_sample", full)
-    with pytest.raises(Rejected, match="The disk is full"):
+    with pytest.raises(Rejected, match="No space left on the disk"):
         fetched("sample:rows=5", target)
     assert list(target.iterdir()) == []
 

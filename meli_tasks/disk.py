@@ -1,0 +1,111 @@
+"""Files that appear whole or not at all, and one answer to a disk that is full or fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from meli_tasks.core.errors import MeliError, NotFound, Rejected, Unreachable
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+UNAVAILABLE = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
+NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+MISPLACED = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
+# A full disk as reported by libraries (safetensors, numpy) that drop the system's error number.
+_FULL = re.compile(
+    r"no space left on device|os error 28|disk quota exceeded|\d+ requested and \d+ written", re.IGNORECASE
+)
+
+
+def full_disk(error: BaseException, path: Path) -> Rejected | None:
+    """The error to raise if the disk of `path` is full, also if a library reported it in its own way; else None."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number not in FULL and (number is not None or not _FULL.search(str(error))):
+        return None
+    return Rejected(
+        f"No space left on the disk of {path} ({_free_megabytes(path)}); nothing half-written was left behind. Free "
+        "some there, or point MELI_CACHE or MELI_STORE to another disk, and run again."
+    )
+
+
+def explained(error: OSError, path: Path) -> MeliError:
+    """What the disk reported about `path` as one of our errors: Rejected or Unreachable."""
+    number = error.errno or 0
+    if full := full_disk(error, path):
+        return full
+    if number in NOT_ALLOWED:
+        return Rejected(
+            f"{path} may not be used ({os.strerror(number).lower()}; this process runs as user {os.geteuid()}). "
+            "Give this user the right to read and write there, or choose another folder."
+        )
+    if number in MISPLACED:
+        return Rejected(
+            f"{path} cannot be used: {os.strerror(number).lower()}. There is a file in the place of a folder, or vice "
+            "versa."
+        )
+    if number in UNAVAILABLE:
+        return Unreachable(
+            f"The disk behind {path} did not answer ({os.strerror(number).lower()}). Is it still mounted?"
+        )
+    return Rejected(f"{path} cannot be used: {error.strerror or error}.")
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Raise what the disk reports about `path` as one of our errors."""
+    try:
+        yield
+    except OSError as error:
+        raise explained(error, path) from error
+
+
+@contextmanager
+def part_file(folder: Path, name: str) -> Iterator[Path]:
+    """A path in `folder` for a file that is being written; whatever is still there at the end is removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{name[:80]}.{uuid4().hex[:12]}.part"
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to. If the body succeeds, the file takes its place; else nothing is left.
+
+    Raises:
+        Rejected: the disk is full or may not be written.
+        Unreachable: the disk does not answer.
+    """
+    with disk_errors(path), part_file(path.parent, path.name) as part:
+        yield part
+        part.replace(path)
+
+
+def flush(path: Path) -> None:
+    """Wait until the file's bytes are on the disk: otherwise a rename may outlive them in a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def must_be_file(path: Path, name: str) -> None:
+    """Raise NotFound if there is no file at `path` to be stored as `name`."""
+    if not path.is_file():
+        raise NotFound(f"There is no file at {path} to be stored as {name}.")
+
+
+def _free_megabytes(path: Path) -> str:
+    for folder in (path, *path.absolute().parents):
+        if folder.is_dir():
+            return f"{shutil.disk_usage(folder).free / 1e6:,.0f} MB are free there"
+    return "how much is free is not known"
