@@ -35,7 +35,7 @@ def predict(  # noqa: PLR0917 options, all given by name
             "--input",
             "-i",
             metavar="FILE",
-            help="File with a column [bold]title[/bold]: .csv, .jsonl or .parquet; the first two may end in .gz.",
+            help="File with a column [bold]title[/bold]: CSV, JSON Lines or Parquet, gzipped or not, of any name.",
         ),
     ] = None,
     output: Annotated[
@@ -61,8 +61,9 @@ def predict(  # noqa: PLR0917 options, all given by name
     """Predict the most likely categories of titles with the current champion.
 
     Titles are given on the command line or in a file of any length, which is read and written in chunks. Rows of a file
-    that have no usable title keep their place, get an empty category and are counted. Input columns with the name of an
-    added column are kept as given_category and so on. The output file appears only when it is complete.
+    that have no usable title keep their place, get an empty category and are counted; if no row at all can be
+    classified, the command fails. Input columns with the name of an added column are kept as given_category and so on.
+    The output file appears only when it is complete.
     """
     _check_options(titles or [], input, output, model, set_name)
     for title in titles or []:
@@ -155,6 +156,15 @@ def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, 
 
     with _progress_bar(source, quiet=as_json) as report:
         done = predict_file(classifier, source, target, top=top, report=report)
+    _report_file(done, name, target, as_json=as_json)
+    if done.failed:
+        raise BadData(
+            f"No row of {source} could be classified ({_reasons(done)}). "
+            f"{target} was written nevertheless; the category is empty in all of its {count(done.rows, 'row')}."
+        )
+
+
+def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -164,6 +174,7 @@ def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, 
                 "classified": done.rows - done.bad_rows,
                 "bad_rows": done.bad_rows,
                 "bad_by_reason": dict(done.bad),
+                "bad_lines": done.bad_lines,
                 "renamed": done.renamed,
                 "seconds": round(done.seconds, 3),
                 "rows_per_second": round(done.rows_per_second, 1),
@@ -173,14 +184,23 @@ def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, 
     typer.echo(
         f"{target}: {count(done.rows, 'row')} by {name} in {duration(done.seconds)}, {done.rows_per_second:,.0f} rows/s"
     )
-    if done.bad:
-        reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in done.bad.most_common())
-        warn(f"{count(done.bad_rows, 'row')} got an empty category ({reasons}).")
+    if done.bad and not done.failed:
+        warn(f"{count(done.bad_rows, 'row')} got an empty category ({_reasons(done)}).")
     if done.renamed:
         warn(
             "columns of the input with the same names were kept as "
             + ", ".join(f"{new} (was {old})" for old, new in sorted(done.renamed.items()))
         )
+
+
+def _reasons(done: Progress) -> str:
+    """Why rows were not classified, how many, and the first lines on which they are."""
+    parts = []
+    for reason, rows in done.bad.most_common():
+        lines = done.bad_lines[reason]
+        named = f"line{'' if rows == 1 else 's'} {', '.join(map(str, lines))}{', ...' if rows > len(lines) else ''}"
+        parts.append(f"{reason}: {rows:,}, {named}")
+    return "; ".join(parts)
 
 
 @contextmanager

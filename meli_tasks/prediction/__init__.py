@@ -1,1 +1,1 @@
-"""Predicting categories with a stored model: single titles and whole files."""
+"""Predicting the categories of titles with a stored model: single titles and whole files."""

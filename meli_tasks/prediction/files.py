@@ -14,7 +14,7 @@ from meli_tasks.prediction.titles import cleaned, problem_of
 from meli_tasks.rowfiles.columns import TITLE, find_column, missing_column, refuse_twins, renamed_twins
 from meli_tasks.rowfiles.kinds import kind_of
 from meli_tasks.rowfiles.reading import RowFile
-from meli_tasks.rowfiles.rows import Rows
+from meli_tasks.rowfiles.rows import WholeRows
 from meli_tasks.rowfiles.writing import AddedKind, RowTarget
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH_ROWS = 4096
+_NAMED_LINES = 20
 ADDED: dict[str, AddedKind] = {
     "category": "text",
     "probability": "number",
@@ -50,6 +51,8 @@ class Progress:
     seconds: float = 0.0
     bad: Counter[str] = field(default_factory=Counter)
     """Rows without a prediction, by reason."""
+    bad_lines: dict[str, list[int]] = field(default_factory=dict)
+    """The lines of the first of them, by reason; in a Parquet file, the rows' numbers."""
     renamed: dict[str, str] = field(default_factory=dict)
     """The output's names of columns that could not keep theirs, by the name in the input."""
 
@@ -57,6 +60,21 @@ class Progress:
     def bad_rows(self) -> int:
         """Rows whose category is empty."""
         return self.bad.total()
+
+    @property
+    def failed(self) -> bool:
+        """Whether no row at all could be classified, though there are some."""
+        return 0 < self.rows == self.bad_rows
+
+    def add_bad(self, lines: NDArray[np.int64], reasons: Sequence[str]) -> None:
+        """Count the rows that have a reason; `lines` and `reasons` are those of all rows, "" for a classified one."""
+        if not any(reasons):
+            return
+        self.bad.update(filter(None, reasons))
+        for position in (at for at, reason in enumerate(reasons) if reason):
+            first = self.bad_lines.setdefault(reasons[position], [])
+            if len(first) < _NAMED_LINES:
+                first.append(int(lines[position]))
 
     @property
     def rows_per_second(self) -> float:
@@ -136,12 +154,15 @@ def predict_file(
     with RowFile(source) as file, RowTarget(target, ADDED) as writer:
         _require_titles(file)
         twins = {} if file.keyed else renamed_twins(file.names)
-        for rows, problems in _batches(file, batch_rows):
+        for batch in _batches(file, batch_rows):
+            rows = batch.rows
             given = given_names(rows.names)
             progress.renamed.update({**twins, **given})
             place = find_column(rows.names, TITLE, exact_first=file.keyed)
-            titles = [None] * len(rows) if place is None else rows.texts(place)
-            writer.write(rows, predict_titles(classifier, titles, problems, top, progress.bad).columns(), given)
+            titles = cleaned([None] * len(rows) if place is None else rows.texts(place))
+            reasons = [batch.problems.get(row) or problem_of(title) for row, title in enumerate(titles)]
+            progress.add_bad(batch.lines, reasons)
+            writer.write(rows, predict_titles(classifier, titles, reasons, top).columns(), given)
             progress.rows += len(rows)
             progress.fraction, progress.seconds = file.fraction_read(), time.monotonic() - started
             report(progress)
@@ -149,28 +170,20 @@ def predict_file(
     return progress
 
 
-def predict_titles(
-    classifier: Ranker, titles: Sequence[str | None], problems: dict[int, str], top: int, bad: Counter[str]
-) -> Predictions:
+def predict_titles(classifier: Ranker, titles: Sequence[str], reasons: Sequence[str], top: int) -> Predictions:
     """The predictions for some rows.
 
     Args:
         classifier: the model.
         titles: one per row.
-        problems: why rows could not be read, by position.
+        reasons: why each row cannot be classified, "" if it can.
         top: how many categories to rank.
-        bad: counts the rows that are not classified, by reason.
     """
-    clean = cleaned(titles)
-    reasons = list(map(problem_of, clean))
-    for row, reason in problems.items():
-        reasons[row] = reason
-    bad.update(filter(None, reasons))
     good = [row for row, reason in enumerate(reasons) if not reason]
-    found = Predictions.none(len(clean))
+    found = Predictions.none(len(titles))
     if not good:
         return found
-    indices, probabilities = classifier.rank([clean[row] for row in good], min(top, len(classifier.categories)))
+    indices, probabilities = classifier.rank([titles[row] for row in good], min(top, len(classifier.categories)))
     names = [tuple(classifier.categories[index] for index in ranked) for ranked in indices.tolist()]
     rounded = probabilities.astype("float64").round(6).tolist()
     for row, ranked_names, ranked_probabilities in zip(good, names, rounded, strict=True):
@@ -181,16 +194,15 @@ def predict_titles(
     return found
 
 
-def _batches(file: RowFile, batch_rows: int) -> Iterator[tuple[Rows, dict[int, str]]]:
-    """The file's rows, bad ones in their places, and why those could not be read, by position; one batch at least."""
+def _batches(file: RowFile, batch_rows: int) -> Iterator[WholeRows]:
+    """The file's rows, bad ones in their places; one batch at least."""
     for number, chunk in enumerate(file.chunks()):
-        rows, problems = chunk.whole()
-        if number and not len(rows):
+        whole = chunk.whole()
+        rows = len(whole.rows)
+        if number and not rows:
             continue
-        for start in range(0, max(len(rows), 1), batch_rows):
-            stop = min(start + batch_rows, len(rows))
-            here = {at - start: reason for at, reason in problems.items() if start <= at < stop} if problems else {}
-            yield rows.slice(start, stop), here
+        for start in range(0, max(rows, 1), batch_rows):
+            yield whole.slice(start, min(start + batch_rows, rows))
 
 
 def given_names(columns: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Which model a command means: the champion, a training's key, or the newest training of a set."""
+"""Which model to predict with: the champion, the model with a given key, or the newest model of a set."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ if TYPE_CHECKING:
     from meli_tasks.store import Store
 
 KEY_LENGTH = 32
-SHORTEST_KEY = 6
+SHORTEST_PREFIX = 6
+"""Characters of a key that must be given at least."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model: what to call it, and its manifest."""
+    """A trained model: its name in messages, and its manifest."""
 
     name: str
     manifest: Manifest
 
 
 def find_model(store: Store, key: str = "", set_name: str = "") -> Model:
-    """The model that was asked for; with neither key nor set, the champion.
+    """Find a model in the store: by key, else the newest of a set, else the champion.
+
+    Args:
+        store: where the models are.
+        key: a model's key or the beginning of one.
+        set_name: a hyperparameter set, or "ensemble".
 
     Raises:
-        NotFound: there is none.
-        BadHyperparameters: the beginning of a key fits several.
+        NotFound: there is no such model.
+        BadHyperparameters: the beginning of the key is too short or matches several models, or there is no such set.
     """
     if key:
         return _by_key(store, key)
@@ -41,7 +47,7 @@ def find_model(store: Store, key: str = "", set_name: str = "") -> Model:
 
 
 def load(settings: Settings, store: Store, model: Model) -> Classifier:
-    """The classifier, its files fetched into the cache if they are not there yet."""
+    """Load a model's classifier, after fetching its files into the cache if they are not there yet."""
     from meli_tasks.artifacts.cache import Cache
 
     folder: Path = Cache(settings.cache.absolute(), settings.cache_gigabytes).fetch(store, model.manifest)
@@ -68,14 +74,18 @@ def _by_key(store: Store, key: str) -> Model:
     from meli_tasks.artifacts.manifest import MODEL_STAGES, need_model
 
     if len(key) < KEY_LENGTH:
-        if len(key) < SHORTEST_KEY:
-            raise BadHyperparameters(f"{key!r} is too short for a model's key: give {SHORTEST_KEY} characters or more.")
+        if len(key) < SHORTEST_PREFIX:
+            raise BadHyperparameters(
+                f"{key!r} is too short for a model's key: give at least {SHORTEST_PREFIX} characters."
+            )
         names = (name for stage in MODEL_STAGES for name in store.names(paths.artifact_folder(stage, key)))
         keys = sorted({found for name in names if (found := paths.key_of_manifest(name))})
         if len(keys) > 1:
-            raise BadHyperparameters(f"Several models' keys begin with {key}: {', '.join(keys)}. Give more of it.")
+            raise BadHyperparameters(
+                f"The keys of several models begin with {key}: {', '.join(keys)}. Give more characters."
+            )
         if not keys:
-            raise NotFound(f"No model's key begins with {key} in {store.url}. `meli runs` lists the models.")
+            raise NotFound(f"No model in {store.url} has a key that begins with {key}. `meli runs` lists the models.")
         key = keys[0]
     return Model(f"model {key[:8]}", need_model(store, key))
 
@@ -92,12 +102,12 @@ def _newest_of_set(store: Store, set_name: str) -> Model:
             key = (evaluated(store, plan) or {"models": {}})["models"].get(ENSEMBLE)
             if key and (manifest := find(store, ENSEMBLE, key)):
                 return Model(f"{ENSEMBLE} {key[:8]}", manifest)
-        raise NotFound(f"No run in {store.url} has measured an ensemble: `meli run all` with two sets or more does.")
+        raise NotFound(f"No run in {store.url} has evaluated an ensemble: `meli run all` with two or more sets does.")
     for plan in plans(store):
         step = plan.sets.get(set_name)
         manifest = find(store, "train", step.key) if step else None
         if manifest:
             return Model(f"{set_name} {manifest.key[:8]}", manifest)
     if stored_sets.read(store, set_name) is None:
-        named_sets.load(set_name)  # an unknown name is told with the nearest one
-    raise NotFound(f"No training of the set {set_name} in {store.url}: `meli run train --sets {set_name}` makes one.")
+        named_sets.load(set_name)  # refuses an unknown name and suggests the nearest one
+    raise NotFound(f"No model of the set {set_name} in {store.url}: `meli run train --sets {set_name}` trains one.")

@@ -172,6 +172,22 @@ class JsonRows(Rows):
 
 
 @dataclass(frozen=True)
+class WholeRows:
+    """Consecutive rows of a file, bad ones too."""
+
+    rows: Rows
+    lines: NDArray[np.int64]
+    """As in `Chunk`."""
+    problems: Mapping[int, str]
+    """Why rows could not be read, by position."""
+
+    def slice(self, start: int, stop: int) -> WholeRows:
+        """The rows from `start` to before `stop`."""
+        here = {at - start: reason for at, reason in self.problems.items() if start <= at < stop}
+        return WholeRows(self.rows.slice(start, stop), self.lines[start:stop], here)
+
+
+@dataclass(frozen=True)
 class Chunk:
     """Consecutive rows of a file: those that could be read, and those that could not."""
 
@@ -180,18 +196,18 @@ class Chunk:
     """The line on which each row starts, shape (rows,); in a Parquet file, the row's number."""
     bad: Sequence[BadRow] = field(default_factory=list)
 
-    def whole(self) -> tuple[Rows, dict[int, str]]:
-        """All rows in the file's order, and why some could not be read, by position."""
+    def whole(self) -> WholeRows:
+        """All rows in the file's order, the bad ones in their places."""
         if not self.bad or not isinstance(self.rows, TextRows | JsonRows):
-            return self.rows, {}
-        bad_lines = np.array([row.line for row in self.bad], dtype=np.int64)
-        order = np.argsort(np.concatenate([self.lines, bad_lines]), kind="stable")
+            return WholeRows(self.rows, self.lines, {})
+        lines = np.concatenate([self.lines, np.array([row.line for row in self.bad], dtype=np.int64)])
+        order = np.argsort(lines, kind="stable")
         reasons = {
             position: self.bad[index - len(self.lines)].reason
             for position, index in enumerate(order.tolist())
             if index >= len(self.lines)
         }
-        return self.rows.with_bad_rows(order, self.bad), reasons
+        return WholeRows(self.rows.with_bad_rows(order, self.bad), lines[order], reasons)
 
 
 def is_missing(value: object) -> bool:

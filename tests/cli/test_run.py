@@ -205,6 +205,17 @@ def test_predict_a_file_equals_predicting_its_titles(outcome: Any, place: Path) 
     assert right > 1200 * 0.2  # columns are not mixed up: far above chance
 
 
+def test_predict_a_file_without_a_usable_title_fails(outcome: Any, place: Path) -> None:
+    (place / "empty.csv").write_text("title,n\n,1\n \t,2\n")
+    result = here("predict", "--input", "empty.csv", "--output", "nothing.csv", "--json")
+    assert str(result.exception) == (
+        "No row of empty.csv could be classified (no title: 2, lines 2, 3). "
+        "nothing.csv was written nevertheless; the category is empty in all of its 2 rows."
+    )
+    assert json.loads(result.stdout)["bad_lines"] == {"no title": [2, 3]}
+    assert len((place / "nothing.csv").read_text().splitlines()) == 3
+
+
 def test_the_champions_card_now_and_on_a_date(outcome: Any) -> None:
     card = document("champion")
     assert card["set_name"] == outcome["decision"]["champion"]["set_name"]

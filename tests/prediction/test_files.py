@@ -46,7 +46,7 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
     with RowFile(path) as file:
-        return [dict(row) for chunk in file.chunks() for row in chunk.whole()[0].objects()]
+        return [dict(row) for chunk in file.chunks() for row in chunk.whole().rows.objects()]
 
 
 @pytest.mark.parametrize("name", ["in.csv", "in.csv.gz"])
@@ -146,6 +146,24 @@ def test_a_quote_opened_by_mistake_costs_one_row_only(tmp_path: Path) -> None:
     assert [row["title"] for row in rows] == ['"abc,1', "abcd", "abcde", "a, b", '"abc,5', "two\nlines", "abcdef"]
     assert [row["note"] for row in rows] == ["", "2", "3", "4", "", "6", "7"]
     assert dict(done.bad) == {"quote never closed": 2}
+
+
+def test_bad_rows_are_reported_by_line(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(b'title,n\nabc,1\n,2\n"two\nlines",3\nSill\xf3n,4\nragged\n' + b",5\n" * 30)
+    done = predict(source, tmp_path / "out.csv", batch_rows=3)
+    assert done.bad_lines == {
+        "no title": [3, *range(8, 27)],
+        "bad encoding": [6],
+        "ragged row": [7],
+    }
+    assert dict(done.bad) == {"no title": 31, "bad encoding": 1, "ragged row": 1}
+    assert not done.failed
+
+
+@pytest.mark.parametrize(("text", "failed"), [("title\n\n\n", True), ("title\n", False), ("title\nabc\n\n", False)])
+def test_a_prediction_fails_if_no_row_can_be_classified(tmp_path: Path, text: str, failed: bool) -> None:
+    assert predict(write(tmp_path / "in.csv", text), tmp_path / "out.csv").failed is failed
 
 
 def test_a_title_of_ten_megabytes_is_a_bad_row_not_a_crash(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ NAN = float("nan")
 def copy(source: Path, target: Path) -> None:
     with RowFile(source) as file, RowTarget(target) as writer:
         for chunk in file.chunks():
-            writer.write(chunk.whole()[0])
+            writer.write(chunk.whole().rows)
 
 
 def no_constant(name: str) -> Any:
