@@ -23,7 +23,7 @@ from benchmarks.figures import Figure, Options, at_least, at_most
 from benchmarks.isolated import Clock, run_isolated
 from meli_tasks import sources
 from meli_tasks.artifacts.cache import Cache
-from meli_tasks.execution.vector_cache import VectorVault
+from meli_tasks.execution.vector_cache import VectorCache
 from meli_tasks.settings import Settings
 from meli_tasks.stages.hooks import SilentLog
 from meli_tasks.stages.vectors.entry import take_vectors
@@ -110,7 +110,7 @@ def by_cache(file: str, rows: int, cache: str, reference: str) -> dict[str, obje
     identity = sources.identify_vectors(file, settings).identity
     identified = clock.read()
     clock = Clock()
-    entry = VectorVault(Cache(Path(cache), settings.cache_gigabytes), settings).entry(file, identity, SilentLog())
+    entry = VectorCache(Cache(Path(cache), settings.cache_gigabytes), settings).entry(file, identity, SilentLog())
     into = np.zeros((len(words), DIMENSIONS), np.float32)
     take_vectors(entry, words, into)
     loaded = clock.read()

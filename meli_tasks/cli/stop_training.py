@@ -25,7 +25,7 @@ def stop_training(
 
     The training stops within seconds. The epoch in progress is cut short and validated, and may be the best one.
     """
-    from meli_tasks.execution.stop_requests import ask_to_stop
+    from meli_tasks.execution.stop_requests import request_stop
     from meli_tasks.planning.history import plans
     from meli_tasks.settings import Settings
 
@@ -36,7 +36,7 @@ def stop_training(
     if set_name not in plan.sets:
         raise NotFound(f"The run {run} does not train {set_name!r}. It trains {', '.join(plan.sets)}.")
     key, by = plan.sets[set_name].key, getpass.getuser()
-    ask_to_stop(store, "train", key, set_name, by)
+    request_stop(store, "train", key, set_name, by)
     if as_json:
         print_json({"run_id": run, "set": set_name, "key": key, "by": by})
         return

@@ -26,7 +26,7 @@ SECONDS_AFTER_A_FAILURE = 60.0
 MOST_POINTS = 300  # of a curve; then every second one is dropped
 
 
-class LiveLog:
+class ProgressLog:
     """The log that a stage is given."""
 
     def __init__(self, store: Store, stage: str, name: str, key: str, run_id: str) -> None:

@@ -26,9 +26,9 @@ from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import Manifest, content_key, describe_file, find, need, need_model
 from meli_tasks.core.errors import BadData, Conflict, MeliError, Rejected
 from meli_tasks.execution.checkpoints import StoredCheckpoints
-from meli_tasks.execution.progress_log import LiveLog
-from meli_tasks.execution.stop_requests import StoredStops
-from meli_tasks.execution.vector_cache import VectorVault
+from meli_tasks.execution.progress_log import ProgressLog
+from meli_tasks.execution.stop_requests import StoredStopRequests
+from meli_tasks.execution.vector_cache import VectorCache
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.hooks import Hooks
@@ -107,7 +107,7 @@ class Runner:
         logger.info("%s %s: computing %s", step.stage, step.name, step.key)
         if force and step.stage == TRAIN:  # who asked to stop meant a training that has ended
             self._stops(step).clear()
-        live = LiveLog(self.store, step.stage, step.name, step.key, self.run_id)
+        live = ProgressLog(self.store, step.stage, step.name, step.key, self.run_id)
         try:
             manifest = self._compute(step, live, standing, started)
         except BaseException as error:  # also Ctrl-C: a note that says "running" for ever misleads who asks it to stop
@@ -121,7 +121,7 @@ class Runner:
         """The local folder with an artifact's files."""
         return self.cache.fetch(self.store, manifest)
 
-    def _compute(self, step: Step, live: LiveLog, standing: Manifest | None, started: float) -> Manifest:
+    def _compute(self, step: Step, live: ProgressLog, standing: Manifest | None, started: float) -> Manifest:
         self.share_the_cores()
         spec = STAGES[step.stage]
         stage, params = spec.load(), spec.params.model_validate(step.params)
@@ -168,7 +168,7 @@ class Runner:
             self._stops(step).clear()
         return manifest
 
-    def _hooks(self, step: Step, work: Path, live: LiveLog) -> Hooks:
+    def _hooks(self, step: Step, work: Path, live: ProgressLog) -> Hooks:
         """What the stage gets. Only train takes long enough for checkpoints and stop requests."""
         hooks = Hooks(live, device=self.settings.device, gpus=self.settings.gpus)
         if step.stage != TRAIN:
@@ -178,8 +178,8 @@ class Runner:
     def _checkpoints(self, step: Step, work: Path) -> StoredCheckpoints:
         return StoredCheckpoints(self.store, step.stage, step.key, work)
 
-    def _stops(self, step: Step) -> StoredStops:
-        return StoredStops(self.store, step.stage, step.key, self.run_id)
+    def _stops(self, step: Step) -> StoredStopRequests:
+        return StoredStopRequests(self.store, step.stage, step.key, self.run_id)
 
     def _upload(self, manifest: Manifest, out: Path) -> None:
         """Upload an artifact's files; when one cannot be, those before it are taken away again."""
@@ -225,11 +225,11 @@ class Runner:
             raise
         return manifest
 
-    def _inputs(self, step: Step, work: Path, live: LiveLog) -> dict[str, Path]:
+    def _inputs(self, step: Step, work: Path, live: ProgressLog) -> dict[str, Path]:
         paths = {}
         for name, key in step.inputs.items():
             if name == VECTORS:
-                paths[name] = VectorVault(self.cache, self.settings).entry(step.fetch[name], key, live)
+                paths[name] = VectorCache(self.cache, self.settings).entry(step.fetch[name], key, live)
             elif name in step.fetch:
                 folder = work / "fetched" / name
                 folder.mkdir(parents=True)

@@ -19,7 +19,7 @@ from meli_tasks.store import Store
 logger = logging.getLogger("meli_tasks")
 
 
-class StoredStops:
+class StoredStopRequests:
     """The marker of one step, as the run `run_id` sees it."""
 
     def __init__(self, store: Store, stage: str, key: str, run_id: str) -> None:
@@ -54,7 +54,7 @@ class StoredStops:
             logger.warning("The marker %s could not be deleted: %s", self._name, error)
 
 
-def ask_to_stop(store: Store, stage: str, key: str, name: str, by: str) -> None:
+def request_stop(store: Store, stage: str, key: str, name: str, by: str) -> None:
     """Ask a step that is running to end with the best it has: the run that told last that it computes it.
 
     Raises:
@@ -65,4 +65,4 @@ def ask_to_stop(store: Store, stage: str, key: str, name: str, by: str) -> None:
     state = note["state"]
     if state != "running":
         raise Conflict(f"The training of {name} ({key[:8]}) is not running, it is {state}: nothing to stop.")
-    StoredStops(store, stage, key, note["run_id"]).ask(by)
+    StoredStopRequests(store, stage, key, note["run_id"]).ask(by)

@@ -19,7 +19,7 @@ from meli_tasks.stages.hooks import Log
 KIND = "vectors"
 
 
-class VectorVault:
+class VectorCache:
     """The entries in a cache."""
 
     def __init__(self, cache: Cache, settings: Settings) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from meli_tasks.core.errors import Conflict, NotFound
-from meli_tasks.execution.progress_log import LiveLog
-from meli_tasks.execution.stop_requests import StoredStops
+from meli_tasks.execution.progress_log import ProgressLog
+from meli_tasks.execution.stop_requests import StoredStopRequests
 from meli_tasks.store import Store
 from tests.cli.program import document, here
 from tests.past_run import PastRun
@@ -26,10 +26,10 @@ def test_a_running_training_is_asked_to_stop_and_other_names_are_refused(
         result = here("stop-training", *arguments)
         assert isinstance(result.exception, kind)
         assert message in str(result.exception)
-    LiveLog(file_store, "train", "mlp", key, "night").progress(step=1)
+    ProgressLog(file_store, "train", "mlp", key, "night").progress(step=1)
     result = here("stop-training", "night", "mlp")
     assert result.exit_code == 0, result.output
     assert "will stop within seconds" in result.output
-    assert StoredStops(file_store, "train", key, "night").requested_by() is not None
+    assert StoredStopRequests(file_store, "train", key, "night").requested_by() is not None
     assert document("stop-training", "night", "mlp")["key"] == key
-    assert StoredStops(file_store, "train", past.models["cnn"], "night").requested_by() is None
+    assert StoredStopRequests(file_store, "train", past.models["cnn"], "night").requested_by() is None

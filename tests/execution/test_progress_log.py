@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.artifacts import paths
-from meli_tasks.execution.progress_log import MOST_POINTS, LiveLog
+from meli_tasks.execution.progress_log import MOST_POINTS, ProgressLog
 from meli_tasks.store import Store
 
 
@@ -20,12 +20,12 @@ def note(store: Store) -> dict[str, Any]:
 
 
 @pytest.fixture
-def log(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> LiveLog:
+def log(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> ProgressLog:
     monkeypatch.setattr("meli_tasks.execution.progress_log.SECONDS_BETWEEN_NOTES", 0.0)
-    return LiveLog(file_store, "train", "mlp", "abc", "run")
+    return ProgressLog(file_store, "train", "mlp", "abc", "run")
 
 
-def test_a_training_s_note_holds_where_it_is_and_its_curves(log: LiveLog, file_store: Store) -> None:
+def test_a_training_s_note_holds_where_it_is_and_its_curves(log: ProgressLog, file_store: Store) -> None:
     log.progress(epoch=1, epochs=5, step=10, loss=2.5)
     log.epoch({"epoch": 1, "train_loss": 2.0})
     log.progress(epoch=2, epochs=5, step=20, loss=1.5)
@@ -36,7 +36,7 @@ def test_a_training_s_note_holds_where_it_is_and_its_curves(log: LiveLog, file_s
     assert (note(file_store)["state"], note(file_store)["error"]) == ("failed", "the loss is not finite")
 
 
-def test_a_long_training_s_curve_stays_short_and_keeps_its_ends(log: LiveLog, file_store: Store) -> None:
+def test_a_long_training_s_curve_stays_short_and_keeps_its_ends(log: ProgressLog, file_store: Store) -> None:
     for step in range(5 * MOST_POINTS + 1):
         log.epoch({"epoch": step})
         log.progress(step=step, loss=1.0)
@@ -46,7 +46,7 @@ def test_a_long_training_s_curve_stays_short_and_keeps_its_ends(log: LiveLog, fi
     assert (history[0]["epoch"], history[-1]["epoch"]) == (0, 5 * MOST_POINTS)
 
 
-def test_a_stage_without_curves_leaves_none(log: LiveLog, file_store: Store) -> None:
+def test_a_stage_without_curves_leaves_none(log: ProgressLog, file_store: Store) -> None:
     log.progress(titles=10, of_titles=20)
     log.finished()
     assert note(file_store)["state"] == "done"

@@ -12,9 +12,9 @@ import pytest
 from meli_tasks.core.errors import Conflict, Unreachable
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution import runner as runner_module
-from meli_tasks.execution.progress_log import LiveLog
+from meli_tasks.execution.progress_log import ProgressLog
 from meli_tasks.execution.runner import Runner, Step
-from meli_tasks.execution.stop_requests import StoredStops, ask_to_stop
+from meli_tasks.execution.stop_requests import StoredStopRequests, request_stop
 from meli_tasks.stages import train
 from meli_tasks.stages.hooks import Hooks
 from meli_tasks.stages.summaries import TrainSummary
@@ -25,17 +25,17 @@ STEP = Step("train", "mlp", {"architecture": "mlp"})
 
 def test_only_a_training_that_runs_can_be_stopped(file_store: Store) -> None:
     with pytest.raises(Conflict, match=r"training of mlp \(abcdefgh\) is not running, it is not begun"):
-        ask_to_stop(file_store, "train", "abcdefghij", "mlp", "ana")
-    log = LiveLog(file_store, "train", "mlp", "abcdefghij", "night")
+        request_stop(file_store, "train", "abcdefghij", "mlp", "ana")
+    log = ProgressLog(file_store, "train", "mlp", "abcdefghij", "night")
     log.progress(step=1)
-    ask_to_stop(file_store, "train", "abcdefghij", "mlp", "ana")
-    asked = StoredStops(file_store, "train", "abcdefghij", "night").requested_by()
+    request_stop(file_store, "train", "abcdefghij", "mlp", "ana")
+    asked = StoredStopRequests(file_store, "train", "abcdefghij", "night").requested_by()
     assert asked is not None
     assert asked.startswith("ana at 20")
-    assert StoredStops(file_store, "train", "another", "night").requested_by() is None
+    assert StoredStopRequests(file_store, "train", "another", "night").requested_by() is None
     log.finished()
     with pytest.raises(Conflict, match="it is done: nothing to stop"):
-        ask_to_stop(file_store, "train", "abcdefghij", "mlp", "ana")
+        request_stop(file_store, "train", "abcdefghij", "mlp", "ana")
 
 
 def test_a_store_that_is_away_stops_nothing(
@@ -44,7 +44,7 @@ def test_a_store_that_is_away_stops_nothing(
     def away(*_: Any) -> None:
         raise Unreachable("The store did not answer.")
 
-    stops = StoredStops(file_store, "train", "abc", "night")
+    stops = StoredStopRequests(file_store, "train", "abc", "night")
     stops.ask("ana")
     monkeypatch.setattr(file_store, "read", away)
     with caplog.at_level(logging.WARNING):
@@ -59,7 +59,7 @@ def test_a_marker_is_seen_by_its_training_and_gone_when_the_result_stands(
 
     def stage(inputs: Mapping[str, Path], out: Path, params: Train, hooks: Hooks) -> TrainSummary:
         hooks.log.progress(step=1)
-        ask_to_stop(runner.store, "train", STEP.key, "mlp", "ana")
+        request_stop(runner.store, "train", STEP.key, "mlp", "ana")
         seen.append(hooks.stop_requests.requested_by())
         (out / "model.json").write_text("{}")
         return TrainSummary()
@@ -82,7 +82,7 @@ def test_a_marker_that_came_too_late_does_not_stop_the_training_computed_again(
 
     monkeypatch.setattr(train, "run", stage)
     runner.run(STEP)
-    StoredStops(runner.store, runner_module.TRAIN, STEP.key, runner.run_id).ask("ana")
+    StoredStopRequests(runner.store, runner_module.TRAIN, STEP.key, runner.run_id).ask("ana")
     runner.run(STEP, force=True)
     assert seen == [None, None]
 
@@ -95,7 +95,7 @@ def test_a_marker_that_a_dead_training_left_stops_its_retry_and_no_other_run(
 
     def dies(inputs: Mapping[str, Path], out: Path, params: Train, hooks: Hooks) -> TrainSummary:
         hooks.log.progress(step=1)
-        ask_to_stop(runner.store, "train", STEP.key, "mlp", "ana")
+        request_stop(runner.store, "train", STEP.key, "mlp", "ana")
         raise ended_by
 
     def trains(inputs: Mapping[str, Path], out: Path, params: Train, hooks: Hooks) -> TrainSummary:
@@ -106,7 +106,7 @@ def test_a_marker_that_a_dead_training_left_stops_its_retry_and_no_other_run(
     with pytest.raises(type(ended_by)):
         runner.run(STEP)
     with pytest.raises(Conflict, match="it is failed: nothing to stop"):
-        ask_to_stop(runner.store, "train", STEP.key, "mlp", "ana")
+        request_stop(runner.store, "train", STEP.key, "mlp", "ana")
     monkeypatch.setattr(train, "run", trains)
     for run_id in ("another", runner.run_id):
         with pytest.raises(ValueError, match="not yet"):
@@ -124,11 +124,11 @@ def test_force_takes_a_marker_away_although_no_result_stands(runner: Runner, mon
         return TrainSummary()
 
     monkeypatch.setattr(train, "run", stage)
-    StoredStops(runner.store, "train", STEP.key, runner.run_id).ask("ana")
+    StoredStopRequests(runner.store, "train", STEP.key, runner.run_id).ask("ana")
     runner.run(STEP, force=True)
     assert seen == [None]
 
 
 def test_a_marker_that_names_no_run_is_nobody_s(file_store: Store) -> None:
     file_store.write("stops/train/abc.json", b'{"by": "ana", "at": "2026-11-01T00:00:00+00:00"}')
-    assert StoredStops(file_store, "train", "abc", "").requested_by() is None
+    assert StoredStopRequests(file_store, "train", "abc", "").requested_by() is None

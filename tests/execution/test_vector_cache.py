@@ -18,7 +18,7 @@ from meli_tasks.artifacts.manifest import Manifest, describe_file
 from meli_tasks.core.errors import BadData, BadHyperparameters, Unreachable
 from meli_tasks.core.text.encoder import Encoder
 from meli_tasks.execution.runner import Runner, Step
-from meli_tasks.execution.vector_cache import VectorVault
+from meli_tasks.execution.vector_cache import VectorCache
 from meli_tasks.settings import Settings
 from meli_tasks.stages.hooks import SilentLog
 from meli_tasks.stages.preprocess import write_encoder
@@ -108,7 +108,7 @@ def test_an_entry_serves_without_its_file(runner: Runner, preprocess: str, file:
 def test_an_object_is_downloaded_once(s3_store: Store, tmp_path: Path, file: Path, read: list[str]) -> None:
     s3_store.upload(file, "vectors/sbw.txt.gz")
     settings = Settings.from_environment({**os.environ, "MELI_STORE": s3_store.url, "MELI_HOME": str(tmp_path)})
-    vault = VectorVault(Cache(tmp_path / "cache", 1.0), settings)
+    vault = VectorCache(Cache(tmp_path / "cache", 1.0), settings)
     spec = f"{s3_store.url}/vectors/sbw.txt.gz"
     identity = sources.identify_vectors(spec, settings).identity
     first = vault.entry(spec, identity, SilentLog())
@@ -192,7 +192,7 @@ def test_two_at_once_make_one_entry(runner: Runner, file: Path, monkeypatch: pyt
     found: list[Path] = []
 
     def ask() -> None:
-        found.append(VectorVault(runner.cache, runner.settings).entry(str(file), identity, SilentLog()))
+        found.append(VectorCache(runner.cache, runner.settings).entry(str(file), identity, SilentLog()))
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
