@@ -34,7 +34,7 @@ settings = Settings.from_environment()
 @task(task_id="preview")
 def preview_dates() -> list[DateOf]:
     """Check the request, and say what each date will compute."""
-    from meli_tasks.backfill.preview import look_ahead
+    from meli_tasks.backfill.preview import preview_backfill
 
     context = get_current_context()
     ti: Any = context["ti"]  # the protocol lacks `get_dag`
@@ -43,7 +43,7 @@ def preview_dates() -> list[DateOf]:
     with plain_failures():
         request = Backfill.check(dict(context["params"]), settings)
         store = settings.open_store()
-        preview = look_ahead(request, settings, store, context["dag_run"].run_id)
+        preview = preview_backfill(request, settings, store, context["dag_run"].run_id)
         preview.save(store)
     for line in preview.lines():
         logger.info("%s", line)
@@ -82,7 +82,7 @@ def report(previewed: list[DateOf] | None, ran: Iterable[DateRun] | None) -> Bac
         logger.info("%s", line)
     if outcome.state == "failed":
         raise AirflowFailException("; ".join(outcome.failures))
-    return {"state": outcome.state, "computed": outcome.computed, "found": outcome.found, "seconds": outcome.seconds}
+    return {"state": outcome.state, "computed": outcome.computed, "reused": outcome.reused, "seconds": outcome.seconds}
 
 
 with DAG(

@@ -107,12 +107,12 @@ class Pipeline:
 
         A retry goes on with what is left of the minutes, and knows the trials that ended.
         """
-        from meli_tasks.search import Asked, LogWatcher, Search  # brings Optuna, which no other task needs
+        from meli_tasks.search import LogReporter, Search, SearchOptions  # brings Optuna, which no other task needs
 
         request = Request.model_validate(plan.request)
-        asked = Asked(request.search_minutes, request.search_family, titles=plan.ingest.key)
+        options = SearchOptions(request.search_minutes, request.search_family, titles=plan.ingest.key)
         as_of = date.fromisoformat(plan.as_of) if plan.as_of else None
-        found = Search(asked, request, self.runner, LogWatcher(), as_of=as_of).run()
+        found = Search(options, request, self.runner, LogReporter(), as_of=as_of).run()
         for line in found.lines():
             logger.info("%s", line)
         plan = plan.add_searched(found.name, found.step, found.values, self.store)

@@ -38,10 +38,11 @@ def count(number: int, noun: str) -> str:
 
 
 def plural(noun: str) -> str:
-    """Return the regular plural of a noun: steps, categories, classes, batches."""
+    """Return the plural of a noun: steps, categories, classes, batches, epochs."""
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{noun[:-1]}ies"
-    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+    hissing = noun.endswith(("s", "x", "z", "ch", "sh")) and not noun.endswith("epoch")
+    return f"{noun}es" if hissing else f"{noun}s"
 
 
 def unused_rows(bad_by_reason: Mapping[str, int], rare_rows: int, rare_categories: int, min_category_rows: int) -> str:

@@ -1,11 +1,12 @@
-"""Backfills: the same sets trained on many dates, each date a run of its own.
+"""Backfills: the same sets trained on a range of dates, with a run for each date.
 
-A date is one run of `meli_training` with all chosen sets, so words and vectors are made once a date and the sets are
-measured on the same titles. The run's id is made from its date and the keys of its plan: asked again, the same run is
-meant, and what it made is found; other sets, overrides or titles make another id, so no past run's record is touched.
+The run of a date is a run of `meli_training` with all chosen sets, so words and vectors are computed a single time per
+date and the sets are evaluated on the same titles. Its run id is derived from the date and the keys of its plan. The
+same request therefore addresses the same run and reuses its results, while other sets, overrides or titles lead to
+another id, so the record of no past run changes.
 
-A backfill's id is the id of its run of `meli_backfill` in Airflow. What is kept of it in the store:
+The id of a backfill is the id of its run of `meli_backfill` in Airflow. The store keeps, for each backfill:
 
-    backfills/ID/preview.json   a `BackfillPreview`, before anything runs: what was asked, each date's run, warnings
-    backfills/ID/report.json    a `BackfillReport`, at the end: each date's state and scores; absent until then
+    backfills/ID/preview.json   a `BackfillPreview`, written before anything runs
+    backfills/ID/report.json    a `BackfillReport`, written at the end
 """

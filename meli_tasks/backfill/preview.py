@@ -1,18 +1,21 @@
-"""What a backfill will do, told before it does: each date's run, what is there, how long the rest will take."""
+"""What a backfill will do: the run of each date, what exists already, and an estimate of the time."""
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import partial
 from typing import Any
+
+from pydantic import JsonValue, TypeAdapter
 
 from meli_tasks.artifacts import paths
 from meli_tasks.backfill.request import POOL_SLOTS, Backfill
 from meli_tasks.core.errors import BadData, NotFound
-from meli_tasks.planning.estimate import Estimate
+from meli_tasks.planning.estimate import Estimate, seconds_with_slots
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.preview import Preview, preview
@@ -20,54 +23,57 @@ from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 
-LOOKS_AT_ONCE = 4
+READERS = 4  # dates or objects that are looked at at a time
+# Fields of a stored preview that had other names in the first version.
+RENAMED = {"asked": "request"}
 
 
 @dataclass(frozen=True)
 class DateRun:
-    """One date's run of `meli_training`: its id, its plan's name in the store, and its conf.
-
-    `done` says that everything it is to find stands already, so it is not run; `problem` why it cannot be (no titles
-    for that date). `computed` counts the steps that no earlier date computes. Seconds are estimates from past runs.
-    """
+    """The run of `meli_training` for one date. Seconds are estimates from past runs."""
 
     date: str
     run_id: str = ""
     plan: str = ""
-    conf: dict[str, Any] | None = None
+    """Name of its plan in the store."""
+    conf: dict[str, JsonValue] | None = None
     done: bool = False
+    """Whether all its results exist, so that it is not run."""
     computed: int = 0
+    """Number of steps that it computes and no earlier date does."""
     cached: int = 0
     estimate_seconds: float | None = None
     saved_seconds: float = 0.0
     problem: str = ""
+    """Why the date cannot be run: it has no titles."""
 
     @property
-    def will(self) -> str:
+    def action(self) -> str:
         """What will happen, in a few words."""
         if self.problem:
             return f"cannot be run: {self.problem}"
         if self.done:
-            return "done before"
+            return "already done"
         if not self.computed:
-            return "measure"
+            return "evaluate"
         takes = "" if self.estimate_seconds is None else f", about {duration(self.estimate_seconds)}"
         return f"compute {count(self.computed, 'step')}{takes}"
 
 
 @dataclass(frozen=True)
 class BackfillPreview:
-    """What a backfill will do. `asked` are the parameters as checked; totals are those of the dates."""
+    """What a backfill will do; the totals are those of its dates."""
 
     id: str
     at: str
-    asked: dict[str, Any]
+    request: Backfill
     dates: tuple[DateRun, ...]
     warnings: tuple[str, ...]
     computed: int
     cached: int
     estimate_seconds: float | None
     saved_seconds: float
+    version: int = 2
 
     @property
     def runs(self) -> list[DateRun]:
@@ -75,159 +81,179 @@ class BackfillPreview:
         return [day for day in self.dates if not day.done and not day.problem]
 
     def summary(self) -> str:
-        """One sentence."""
+        """Return the preview in one sentence."""
         done = sum(day.done for day in self.dates)
-        said = (
-            f"{len(self.runs)} of {count(len(self.dates), 'date')} to run, {count(len(self.asked['sets']), 'set')} each"
-        )
-        said += f"; {count(self.computed, 'step')} to compute, {self.cached} already there"
+        sets = count(len(self.request.sets), "set")
+        text = f"{len(self.runs)} of {count(len(self.dates), 'date')} to run, {sets} each"
+        text += f"; {count(self.computed, 'step')} to compute, {self.cached} cached"
         if self.saved_seconds:
-            said += f" ({duration(self.saved_seconds)} saved)"
+            text += f" ({duration(self.saved_seconds)} saved)"
         if self.computed and self.estimate_seconds is not None:
-            said += f"; about {duration(self.estimate_seconds)} by past runs"
-        return f"{said}; {count(done, 'date')} done before" if done else said
+            text += f"; about {duration(self.estimate_seconds)}, judging by past runs"
+        return f"{text}; {count(done, 'date')} already done" if done else text
 
     def lines(self) -> list[str]:
-        """For the log: a line a date, the warnings, the sum."""
-        told = [f"{day.date}  {day.run_id or '-':<40} {day.cached} cached  {day.will}" for day in self.dates]
-        return [*told, *(f"Note: {warning}" for warning in self.warnings), self.summary()]
+        """Return lines for the log: the dates, the warnings and the summary."""
+        lines = [f"{day.date}  {day.run_id or '-':<40} {day.cached} cached  {day.action}" for day in self.dates]
+        return [*lines, *(f"Note: {warning}" for warning in self.warnings), self.summary()]
 
     def markdown(self) -> str:
-        """For the person who approves it in Airflow."""
-        changed = json.dumps(self.asked["overrides"], ensure_ascii=False) if self.asked["overrides"] else "none"
+        """Return the preview for the person who approves it in Airflow."""
+        request = self.request
+        overrides = json.dumps(request.overrides, ensure_ascii=False) if request.overrides else "none"
         head = [
             f"**{self.summary()}.**",
-            f"Sets: {', '.join(self.asked['sets'])}. Overrides: {changed}. Source: `{self.asked['source']}`. "
-            f"Promotion: {self.asked['promotion']}.",
+            f"Sets: {', '.join(request.sets)}. Overrides: {overrides}. Source: `{request.source}`. "
+            f"Promotion: {request.promotion}.",
             *(f"> {warning}" for warning in self.warnings),
         ]
-        table = ["| date | will | already there | run |", "|---|---|---|---|"]
-        table += [f"| {day.date} | {_cell(day.will)} | {day.cached} | `{day.run_id or '-'}` |" for day in self.dates]
+        table = ["| date | to do | cached | run |", "|---|---|---|---|"]
+        table += [f"| {day.date} | {_cell(day.action)} | {day.cached} | `{day.run_id or '-'}` |" for day in self.dates]
         return "\n\n".join(head) + "\n\n" + "\n".join(table)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as stored and as `meli backfill --json` prints them."""
+        fields: dict[str, Any] = _adapter().dump_python(self, mode="json")
+        return fields
+
     def save(self, store: Store) -> None:
-        """Keep it in the store."""
-        store.write(paths.backfill_preview(self.id), json.dumps(asdict(self), ensure_ascii=False).encode())
+        """Write the preview to the store."""
+        store.write(paths.backfill_preview(self.id), _adapter().dump_json(self))
 
     @classmethod
     def load(cls, store: Store, backfill_id: str) -> BackfillPreview:
-        """Read what was kept.
+        """Read the preview of a backfill.
 
         Raises:
-            NotFound: there is no such backfill.
+            NotFound: There is no such backfill.
         """
         blob = store.read(paths.backfill_preview(backfill_id))
         if blob is None:
-            raise NotFound(f"No backfill {backfill_id} in {store.url}: `meli backfill --list` names them.")
-        fields = json.loads(blob.data)
-        dates = tuple(DateRun(**day) for day in fields["dates"])
-        return cls(**{**fields, "dates": dates, "warnings": tuple(fields["warnings"])})
+            raise NotFound(f"There is no backfill {backfill_id} in {store.url}. `meli backfill --list` lists them.")
+        return cls.from_json(json.loads(blob.data))
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> BackfillPreview:
+        """Parse a stored preview, of this version or an earlier one."""
+        return _adapter().validate_python({RENAMED.get(name, name): value for name, value in fields.items()})
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[BackfillPreview]:
+    return TypeAdapter(BackfillPreview)
 
 
 def backfills(store: Store) -> list[BackfillPreview]:
-    """Every backfill in the store, newest first."""
+    """Return every backfill in the store, newest first."""
     ids = [each for name in store.names(paths.BACKFILLS) if (each := paths.backfill_of_preview(name))]
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as readers:
-        found = list(readers.map(lambda name: BackfillPreview.load(store, name), ids))
-    return sorted(found, key=lambda seen: seen.at, reverse=True)
+    with ThreadPoolExecutor(READERS) as readers:
+        found = list(readers.map(lambda backfill_id: BackfillPreview.load(store, backfill_id), ids))
+    return sorted(found, key=lambda preview: preview.at, reverse=True)
 
 
-def look_ahead(asked: Backfill, settings: Settings, store: Store, backfill_id: str) -> BackfillPreview:
-    """Work out every date's run, computing nothing.
+@dataclass(frozen=True)
+class _PlannedDate:
+    """A date that can be run."""
+
+    plan: Plan
+    preview: Preview
+    done: bool
+
+
+def preview_backfill(request: Backfill, settings: Settings, store: Store, backfill_id: str) -> BackfillPreview:
+    """Plan the run of every date, without computing anything.
 
     Raises:
-        BadHyperparameters: an unknown set or override.
-        BadData: there are no titles on any of the dates.
+        BadHyperparameters: A set or an override does not exist.
+        BadData: None of the dates has titles.
     """
     estimate = Estimate.of(store)
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as readers:
-        look = partial(_look_at, asked, settings, store, estimate)
-        looks = list(readers.map(look, asked.dates()))
-    if all(isinstance(found, str) for _, found in looks):
-        raise BadData(f"None of the {count(len(looks), 'date')} can be run. {looks[0][1]}")
+    days = request.dates()
+    with ThreadPoolExecutor(READERS) as readers:
+        planned = list(readers.map(lambda day: _plan_date(request, settings, store, estimate, day), days))
+    problems = [result for result in planned if isinstance(result, str)]
+    if len(problems) == len(planned):
+        raise BadData(f"None of the {count(len(planned), 'date')} can be run. {problems[0]}")
     dates: list[DateRun] = []
-    claimed: set[str] = set()  # by an earlier date: a step is computed once, whoever asks for it
-    for day, found in looks:
-        if isinstance(found, str):
-            dates.append(DateRun(str(day), problem=found))
-            continue
-        plan, seen, done = found
-        dates.append(_date_run(plan, seen, done, claimed, settings.slots))
+    claimed: set[str] = set()  # keys that an earlier date computes: each step is computed a single time
+    for day, result in zip(days, planned, strict=True):
+        if isinstance(result, str):
+            dates.append(DateRun(str(day), problem=result))
+        else:
+            dates.append(_date_run(result, claimed, settings.slots))
     return BackfillPreview(
         id=backfill_id,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
-        asked=asked.model_dump(mode="json", exclude={"as_of", "force"}),
+        request=request,
         dates=tuple(dates),
-        warnings=tuple(_warnings(asked, [found for _, found in looks if not isinstance(found, str)])),
+        warnings=tuple(_warnings(request, [result for result in planned if not isinstance(result, str)])),
         computed=sum(day.computed for day in dates),
         cached=sum(day.cached for day in dates),
-        estimate_seconds=_together(dates, asked.at_once or POOL_SLOTS),
+        estimate_seconds=_total_seconds(dates, request.at_once or POOL_SLOTS),
         saved_seconds=round(sum(day.saved_seconds for day in dates), 1),
     )
 
 
 def is_done(store: Store, plan: Plan) -> bool:
-    """Whether a run of this plan ended with every set measured, and the ensemble made if it wanted one."""
+    """Return whether a run of this plan evaluated every set, and the ensemble if it was to have one."""
     report = evaluated(store, plan)
     return report is not None and not report.get("failed") and not report.get("ensemble_failed")
 
 
-def _look_at(
-    asked: Backfill, settings: Settings, store: Store, estimate: Estimate, day: date
-) -> tuple[date, tuple[Plan, Preview, bool] | str]:
+def _plan_date(
+    request: Backfill, settings: Settings, store: Store, estimate: Estimate, day: date
+) -> _PlannedDate | str:
+    """Return the plan of a date, or why it cannot be run."""
     try:
-        plan = make_plan(asked.request(day), settings, "", day)
+        plan = make_plan(request.request(day), settings, "", day)
     except BadData as error:
-        return day, str(error)
+        return str(error)
     plan = replace(plan, run_id=f"meli_backfill__{day}__{paths.plan_digest(plan.name)}", name="")
-    seen = preview(plan, store, settings.slots, estimate)
-    return day, (plan, seen, is_done(store, plan) or bool(seen.nothing_new))
+    found = preview(plan, store, settings.slots, estimate)
+    return _PlannedDate(plan, found, done=is_done(store, plan) or bool(found.nothing_new))
 
 
-def _date_run(plan: Plan, seen: Preview, done: bool, claimed: set[str], slots: int) -> DateRun:
-    missing = [line for line in seen.steps if not line.cached and line.key not in claimed]
+def _date_run(planned: _PlannedDate, claimed: set[str], slots: int) -> DateRun:
+    plan, steps = planned.plan, planned.preview.steps
+    missing = [line for line in steps if not line.cached and line.key not in claimed]
     claimed.update(line.key for line in missing)
-    seconds = None
-    if all(line.estimate is not None for line in missing):
-        trainings = [line.estimate or 0.0 for line in missing if line.stage == "train"]
-        others = sum(line.estimate or 0.0 for line in missing if line.stage != "train")
-        seconds = round(others + max(sum(trainings) / slots, max(trainings, default=0.0)), 1)
+    seconds = seconds_with_slots([(line.stage, line.estimate) for line in missing], slots)
     return DateRun(
         date=plan.as_of,
         run_id=plan.run_id,
         plan=plan.name,
         conf=plan.request,
-        done=done and not missing,
+        done=planned.done and not missing,
         computed=len(missing),
-        cached=len(seen.steps) - len(missing),
-        estimate_seconds=seconds,
-        saved_seconds=round(seen.saved_seconds, 1),
+        cached=len(steps) - len(missing),
+        estimate_seconds=None if seconds is None else round(seconds, 1),
+        saved_seconds=round(planned.preview.saved_seconds, 1),
     )
 
 
-def _together(dates: list[DateRun], at_once: int) -> float | None:
-    """Seconds of all dates, `at_once` beside each other; None when a step is the first of its kind."""
+def _total_seconds(dates: Sequence[DateRun], at_once: int) -> float | None:
+    """Return the seconds of all dates with `at_once` concurrent runs; None if one of them has no estimate."""
     running = [day.estimate_seconds for day in dates if day.computed]
     known = [seconds for seconds in running if seconds is not None]
     return round(sum(known) / min(at_once, len(known)), 1) if known and len(known) == len(running) else None
 
 
-def _warnings(asked: Backfill, looks: list[tuple[Plan, Preview, bool]]) -> list[str]:
-    told = []
-    days: dict[str, list[str]] = {}
-    for plan, _, _ in looks:
-        days.setdefault(plan.ingest.key, []).append(plan.as_of)
-    same = [dates for dates in days.values() if len(dates) > 1]
-    if len(looks) > 1 and len(days) == 1:
-        reason = "" if "{ds}" in asked.source or asked.date_column else ": it has neither {ds} nor a date_column"
-        told.append(f"Every date sees the same titles of {asked.source}{reason}")
+def _warnings(request: Backfill, planned: Sequence[_PlannedDate]) -> list[str]:
+    warnings = []
+    dates_by_titles: dict[str, list[str]] = {}
+    for day in planned:
+        dates_by_titles.setdefault(day.plan.ingest.key, []).append(day.plan.as_of)
+    if len(planned) > 1 and len(dates_by_titles) == 1:
+        reason = "" if "{ds}" in request.source or request.date_column else ": it has neither {ds} nor a date_column"
+        warnings.append(f"Every date has the same titles of {request.source}{reason}")
     else:
-        told += [f"{', '.join(dates)} see the same titles" for dates in same]
-    if absent := len(asked.dates()) - len(looks):
-        told.append(f"{count(absent, 'date')} cannot be run and will be left out")
-    if asked.promotion == "always":
-        told.append("Each run may promote: a model of an older date can become champion")
-    return told
+        same = [dates for dates in dates_by_titles.values() if len(dates) > 1]
+        warnings += [f"{', '.join(dates)} have the same titles" for dates in same]
+    if absent := len(request.dates()) - len(planned):
+        warnings.append(f"{count(absent, 'date')} cannot be run and will be left out")
+    if request.promotion == "always":
+        warnings.append("Each run may promote a model, so the model of an older date can become champion")
+    return warnings
 
 
 def _cell(text: str) -> str:

@@ -1,20 +1,23 @@
-"""How a backfill ended: of each date what was computed and found, the scores of its models, and what failed and why.
+"""How a backfill ended: for each date, what was computed and reused, the scores of its models, and its failures.
 
-Read from the store alone, so it says the same wherever the dates were run.
+The report is read from the store alone, so it is the same wherever the dates were run.
 """
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from pydantic import JsonValue, TypeAdapter
+
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, find
-from meli_tasks.backfill.preview import LOOKS_AT_ONCE, BackfillPreview, DateRun
+from meli_tasks.backfill.preview import READERS, BackfillPreview, DateRun
 from meli_tasks.core.errors import NotFound
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
@@ -23,172 +26,204 @@ from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step, evaluate_ste
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 
-State = Literal["computed", "found", "failed", "not run"]
-SCORES = ("balanced_accuracy", "interval")
+State = Literal["computed", "reused", "failed", "not run"]
+# Fields of a stored report that had other names in the first version; the state "found" is now "reused".
+RENAMED = {"found": "reused"}
+
+
+@dataclass(frozen=True)
+class Score:
+    """The balanced accuracy of a model on the test titles of its date, with its bootstrap interval."""
+
+    balanced_accuracy: float
+    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class DateReport:
-    """One date: `computed` when its run computed something, `found` when everything stood; seconds it computed for.
-
-    `scores` by set, the ensemble's under its own name: balanced_accuracy and its interval. `failed`: reason by the same
-    names, or one under "" for the whole run.
-    """
+    """The result of one date."""
 
     date: str
     run_id: str
     plan: str
     state: State
+    """`computed` if its run computed a result, `reused` if all results existed."""
     computed: int = 0
-    found: int = 0
+    reused: int = 0
     seconds: float = 0.0
-    scores: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Seconds of the steps that it computed."""
+    scores: dict[str, Score] = field(default_factory=dict)
+    """By set; the ensemble under its own name."""
     failed: dict[str, str] = field(default_factory=dict)
+    """Reasons by the same names, or one under "" for the whole run."""
 
 
 @dataclass(frozen=True)
 class BackfillReport:
-    """All dates of a backfill; `rejected_by` names who turned the preview down, then nothing ran."""
+    """The results of all dates. `rejected_by` names the person who rejected the preview, in which case nothing ran."""
 
     id: str
     at: str
     state: Literal["success", "failed", "rejected"]
     dates: tuple[DateReport, ...]
     computed: int
-    found: int
+    reused: int
     seconds: float
     rejected_by: str = ""
+    version: int = 2
 
     @property
     def failures(self) -> list[str]:
-        """A sentence for each date that has not got what was asked for."""
+        """A sentence for each date that failed, wholly or for a set."""
         failed = [day for day in self.dates if day.failed]
         return [f"{day.date}{f' ({day.run_id})' if day.run_id else ''}: {_reasons(day)}" for day in failed]
 
     def summary(self) -> str:
-        """One sentence."""
+        """Return the report in one sentence."""
         if self.state == "rejected":
-            return f"Rejected by {self.rejected_by or 'somebody'}: nothing was run"
-        ended = [day for day in self.dates if day.state in ("computed", "found") and not day.failed]
-        said = f"{len(ended)} of {count(len(self.dates), 'date')} done; "
-        said += f"{count(self.computed, 'step')} computed in {duration(self.seconds)}"
-        return f"{said}, {self.found} found"
+            return f"Rejected by {self.rejected_by or 'an unknown user'}; nothing was run"
+        done = [day for day in self.dates if day.state in ("computed", "reused") and not day.failed]
+        computed = f"{count(self.computed, 'step')} computed in {duration(self.seconds)}"
+        return f"{len(done)} of {count(len(self.dates), 'date')} done; {computed}, {self.reused} reused"
 
     def lines(self) -> list[str]:
-        """For the log: a line a date with its sets, the best first, and the sum."""
-        told = []
+        """Return lines for the log: the dates with their sets, the best first, and the summary."""
+        lines = []
         for day in self.dates:
-            ranked = sorted(day.scores.items(), key=lambda item: -item[1]["balanced_accuracy"])
-            scores = "  ".join(f"{name} {values['balanced_accuracy']:.4f}" for name, values in ranked)
-            told.append(f"{day.date}  {day.state:<8}  {scores}{f'  failed: {_reasons(day)}' if day.failed else ''}")
-        return [*told, self.summary()]
+            ranked = sorted(day.scores.items(), key=lambda item: -item[1].balanced_accuracy)
+            scores = "  ".join(f"{name} {score.balanced_accuracy:.4f}" for name, score in ranked)
+            lines.append(f"{day.date}  {day.state:<8}  {scores}{f'  failed: {_reasons(day)}' if day.failed else ''}")
+        return [*lines, self.summary()]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as stored and as `meli backfill --json` prints them."""
+        fields: dict[str, Any] = _adapter().dump_python(self, mode="json")
+        return fields
 
     def save(self, store: Store) -> None:
-        """Keep it in the store."""
-        store.write(paths.backfill_report(self.id), json.dumps(asdict(self), ensure_ascii=False).encode())
+        """Write the report to the store."""
+        store.write(paths.backfill_report(self.id), _adapter().dump_json(self))
 
     @classmethod
     def load(cls, store: Store, backfill_id: str) -> BackfillReport | None:
-        """Read what was kept; None for a backfill that has not ended, or was cancelled."""
+        """Read the report of a backfill; None if it has not finished, or was cancelled."""
         blob = store.read(paths.backfill_report(backfill_id))
-        if blob is None:
-            return None
-        fields = json.loads(blob.data)
-        return cls(**{**fields, "dates": tuple(DateReport(**day) for day in fields["dates"])})
+        return cls.from_json(json.loads(blob.data)) if blob else None
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> BackfillReport:
+        """Parse a stored report, of this version or an earlier one."""
+        fields = _with_new_names(stored)
+        return _adapter().validate_python({**fields, "dates": [_with_new_names(day) for day in fields["dates"]]})
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[BackfillReport]:
+    return TypeAdapter(BackfillReport)
+
+
+def _with_new_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    renamed = {RENAMED.get(name, name): value for name, value in fields.items()}
+    return {**renamed, "state": RENAMED.get(renamed["state"], renamed["state"])}
 
 
 def report(
-    seen: BackfillPreview, store: Store, ended_well: Collection[str], rejected_by: str | None = None
+    preview: BackfillPreview, store: Store, succeeded: Collection[str], rejected_by: str | None = None
 ) -> BackfillReport:
-    """Look at what came of every date. `ended_well`: ids of the runs that did, as whoever ran them says."""
+    """Collect the result of every date. `succeeded` holds the ids of the runs that ended well."""
     rejected = rejected_by is not None
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as readers:
-        dates = tuple(readers.map(lambda day: _date_report(day, store, day.run_id in ended_well, rejected), seen.dates))
+    with ThreadPoolExecutor(READERS) as readers:
+        dates = tuple(
+            readers.map(lambda day: _date_report(day, store, day.run_id in succeeded, rejected), preview.dates)
+        )
     return BackfillReport(
-        id=seen.id,
+        id=preview.id,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         state="rejected" if rejected else "failed" if any(day.failed for day in dates) else "success",
         dates=dates,
         computed=sum(day.computed for day in dates),
-        found=sum(day.found for day in dates),
+        reused=sum(day.reused for day in dates),
         seconds=round(sum(day.seconds for day in dates), 1),
         rejected_by=rejected_by or "",
     )
 
 
-def _date_report(day: DateRun, store: Store, ended_well: bool, rejected: bool) -> DateReport:
+def _date_report(day: DateRun, store: Store, succeeded: bool, rejected: bool) -> DateReport:
     if day.problem:
         return DateReport(day.date, "", "", "failed", failed={"": day.problem})
     try:
         plan = Plan.load(store, day.plan)
-    except NotFound:  # done by another run, or its own did not get to make its plan
-        plan = None
-    if plan is None:
-        if rejected:
-            return DateReport(day.date, day.run_id, day.plan, "not run")
-        if not (ended_well or day.done):
-            reason = {"": "its run made no plan; its log in Airflow says why"}
-            return DateReport(day.date, day.run_id, day.plan, "failed", failed=reason)
-        return DateReport(day.date, day.run_id, day.plan, "found", found=day.cached)
-    standing = {step.key: find(store, step.stage, step.key) for step in plan.steps()}
-    own = [manifest for manifest in standing.values() if manifest and manifest.about.get("run_id") == plan.run_id]
-    scores, failed = _measured(store, plan)
-    if not (ended_well or day.done or rejected) and not failed:
-        failed = _why(store, plan, standing) or {"": "its run failed or was stopped; its log in Airflow says where"}
+    except NotFound:  # another run did it, or its own ended before it had a plan
+        return _date_without_plan(day, succeeded, rejected)
+    manifests = {step.key: find(store, step.stage, step.key) for step in plan.steps()}
+    existing = [manifest for manifest in manifests.values() if manifest]
+    own = [] if day.done else [manifest for manifest in existing if manifest.about.get("run_id") == plan.run_id]
+    scores, failed = _scores(store, plan)
+    if not (succeeded or day.done or rejected) and not failed:
+        failed = _errors(store, plan, manifests) or {"": "its run failed or was stopped; its log in Airflow says where"}
     return DateReport(
         date=day.date,
         run_id=plan.run_id,
         plan=plan.name,
-        state="failed" if failed and not scores else "found" if day.done or not own else "computed",
-        computed=0 if day.done else len(own),
-        found=sum(manifest is not None for manifest in standing.values()) - (0 if day.done else len(own)),
-        seconds=0.0 if day.done else round(sum(manifest.seconds for manifest in own), 1),
+        state="failed" if failed and not scores else "computed" if own else "reused",
+        computed=len(own),
+        reused=len(existing) - len(own),
+        seconds=round(sum(manifest.seconds for manifest in own), 1),
         scores=scores,
         failed=failed,
     )
 
 
-def _measured(store: Store, plan: Plan) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Scores by set and of the ensemble; and why those that failed did, by the same names."""
-    told = evaluated(store, plan)
-    if told is None:  # a run that found the same measured before writes no report of its own
+def _date_without_plan(day: DateRun, succeeded: bool, rejected: bool) -> DateReport:
+    if rejected:
+        return DateReport(day.date, day.run_id, day.plan, "not run")
+    if succeeded or day.done:
+        return DateReport(day.date, day.run_id, day.plan, "reused", reused=day.cached)
+    reason = {"": "its run made no plan; its log in Airflow says why"}
+    return DateReport(day.date, day.run_id, day.plan, "failed", failed=reason)
+
+
+def _scores(store: Store, plan: Plan) -> tuple[dict[str, Score], dict[str, str]]:
+    """Return the scores by set and of the ensemble, and by the same names why the others failed."""
+    found = evaluated(store, plan)
+    if found is None:  # a run with nothing new to evaluate writes no report of its own
         names = list(plan.sets)
         models, _ = measured_models(plan, names, made_ensemble(plan, names, store), Ledger(store).champion())
         manifest = find(store, "evaluate", evaluate_step(plan, models).key)
         blob = store.read(manifest.file_name("scores.json")) if manifest else None
-        told = {"scores": json.loads(blob.data) if blob else {}, "failed": []}
+        found = {"scores": json.loads(blob.data) if blob else {}, "failed": []}
     scores = {
-        name: {key: value for key, value in told["scores"][name].items() if key in SCORES}
-        for name in [*plan.sets, ENSEMBLE]  # the champion, which is measured besides, is not the date's
-        if name in told["scores"]
+        name: Score(found["scores"][name]["balanced_accuracy"], tuple(found["scores"][name]["interval"]))
+        for name in [*plan.sets, ENSEMBLE]  # without the champion, which is evaluated too but is no model of the date
+        if name in found["scores"]
     }
-    failed = {name: _why_set(store, plan, plan.sets[name]) for name in told["failed"]}
-    if told.get("ensemble_failed"):
-        step = ensemble_step(plan, told["trained"])
-        failed[ENSEMBLE] = (_said(store, step, plan.run_id) if step else "") or "it could not be made"
+    failed = {name: _error_of_set(store, plan, plan.sets[name]) for name in found["failed"]}
+    if found.get("ensemble_failed"):
+        step = ensemble_step(plan, found["trained"])
+        failed[ENSEMBLE] = (_error(store, step, plan.run_id) if step else "") or "it could not be made"
     return scores, failed
 
 
-def _why_set(store: Store, plan: Plan, training: Step) -> str:
-    """What the training said when it failed, or what it would have stood on."""
-    behind = [step for step in plan.steps() if step.key in training.inputs.values()]
-    said = (_said(store, step, plan.run_id) for step in [training, *behind])
-    return next(filter(None, said), "its training failed")
+def _error_of_set(store: Store, plan: Plan, training: Step) -> str:
+    """Return the error of a training, or of a step that it needs."""
+    needed = [step for step in plan.steps() if step.key in training.inputs.values()]
+    errors = (_error(store, step, plan.run_id) for step in [training, *needed])
+    return next(filter(None, errors), "its training failed")
 
 
-def _why(store: Store, plan: Plan, standing: dict[str, Manifest | None]) -> dict[str, str]:
-    """What the steps without a result said when they failed: by set, or "" for what all sets stand on."""
+def _errors(store: Store, plan: Plan, manifests: Mapping[str, Manifest | None]) -> dict[str, str]:
+    """Return the errors of the steps without a result, by set, or under "" for a step that every set needs."""
     sets = {step.key: name for name, step in plan.sets.items()}
-    missing = [step for step in plan.steps() if standing[step.key] is None]
-    said = {sets.get(step.key, ""): _said(store, step, plan.run_id) for step in reversed(missing)}
-    return {name: reason for name, reason in said.items() if reason}
+    missing = [step for step in plan.steps() if manifests[step.key] is None]
+    errors = {sets.get(step.key, ""): _error(store, step, plan.run_id) for step in reversed(missing)}
+    return {name: error for name, error in errors.items() if error}
 
 
-def _said(store: Store, step: Step, run_id: str) -> str:
-    """The error in the step's last live note, if this run left it."""
+def _error(store: Store, step: Step, run_id: str) -> str:
+    """Return the error in the progress log of a step, if this run wrote it."""
     blob = store.read(paths.progress_log(step.stage, step.key))
-    note = json.loads(blob.data) if blob else {}
-    return f"{step.stage} {step.name}: {note['error']}" if note.get("error") and note.get("run_id") == run_id else ""
+    last: dict[str, JsonValue] = json.loads(blob.data) if blob else {}
+    return f"{step.stage} {step.name}: {last['error']}" if last.get("error") and last.get("run_id") == run_id else ""
 
 
 def _reasons(day: DateReport) -> str:

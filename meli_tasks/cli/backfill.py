@@ -107,7 +107,7 @@ def backfill(
 
 
 def _backfill(params: dict[str, Any], yes: bool, here: bool, as_json: bool) -> None:
-    from meli_tasks.backfill.preview import look_ahead
+    from meli_tasks.backfill.preview import preview_backfill
     from meli_tasks.backfill.report import report
     from meli_tasks.backfill.request import Backfill
     from meli_tasks.cli import backfill_runs
@@ -115,25 +115,25 @@ def _backfill(params: dict[str, Any], yes: bool, here: bool, as_json: bool) -> N
     from meli_tasks.settings import Settings
 
     settings = Settings.from_environment()
-    asked = Backfill.check(params, settings)
+    request = Backfill.check(params, settings)
     store = settings.open_store()
     api = None if here else backfill_runs.airflow(settings)
-    seen = look_ahead(asked, settings, store, new_run_id())
+    preview = preview_backfill(request, settings, store, new_run_id())
     if not as_json:
-        _show(seen)
-    if not seen.runs:
-        found = report(seen, store, set())
+        _show(preview)
+    if not preview.runs:
+        found = report(preview, store, set())
     else:
         if not yes:
-            _confirm(f"Run {count(len(seen.runs), 'date')} {f'in Airflow at {api.url}' if api else 'in this process'}?")
+            _confirm(
+                f"Run {count(len(preview.runs), 'date')} {f'in Airflow at {api.url}' if api else 'in this process'}?"
+            )
         if api:
-            found = backfill_runs.in_airflow(api, asked, store, quiet=as_json)
+            found = backfill_runs.in_airflow(api, request, store, quiet=as_json)
         else:
-            found = backfill_runs.in_this_process(seen, settings, store, quiet=as_json)
+            found = backfill_runs.in_this_process(preview, settings, store, quiet=as_json)
     if as_json:
-        from dataclasses import asdict
-
-        print_json({"preview": asdict(seen), "report": asdict(found)})
+        print_json({"preview": preview.to_json(), "report": found.to_json()})
     else:
         _conclude(found)
     if found.state == "failed":
@@ -150,21 +150,21 @@ def _confirm(question: str) -> None:
         raise typer.Exit(1)
 
 
-def _show(seen: BackfillPreview) -> None:
+def _show(preview: BackfillPreview) -> None:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for column in ("date", "to do", "cached", "run"):
         table.add_column(column, overflow="fold", justify="right" if column == "cached" else "left")
-    for day in seen.dates:
+    for day in preview.dates:
         style = "red" if day.problem else "dim" if day.done else ""
-        table.add_row(Text(day.date, style="bold"), Text(day.will, style=style), str(day.cached), Text(day.run_id))
+        table.add_row(Text(day.date, style="bold"), Text(day.action, style=style), str(day.cached), Text(day.run_id))
     console = out()
     console.print(table)
-    for warning in seen.warnings:
+    for warning in preview.warnings:
         warn(warning)
-    console.print(f"{seen.summary()}.", markup=False)
+    console.print(f"{preview.summary()}.", markup=False)
 
 
 def _conclude(found: BackfillReport) -> None:
@@ -179,11 +179,11 @@ def _conclude(found: BackfillReport) -> None:
     for name in models:
         table.add_column(name, justify="right")
     for day in found.dates:
-        best = max((score["balanced_accuracy"] for score in day.scores.values()), default=None)
+        best = max((score.balanced_accuracy for score in day.scores.values()), default=None)
         cells = []
         for name in models:
             if name in day.scores:
-                accuracy = day.scores[name]["balanced_accuracy"]
+                accuracy = day.scores[name].balanced_accuracy
                 cells.append(Text(f"{accuracy:.4f}", style="bold green" if accuracy == best else ""))
             else:
                 cells.append(Text("failed", style="red") if name in day.failed else Text("-", style="dim"))
@@ -237,11 +237,11 @@ def _fields(store: Store, preview: BackfillPreview) -> dict[str, Any]:
     return {
         "id": preview.id,
         "at": preview.at,
-        "from_date": preview.asked["from_date"],
-        "to_date": preview.asked["to_date"],
+        "from_date": preview.request.from_date,
+        "to_date": preview.request.to_date,
         "dates": len(preview.dates),
-        "sets": preview.asked["sets"],
-        "overrides": preview.asked["overrides"],
+        "sets": list(preview.request.sets),
+        "overrides": preview.request.overrides,
         "state": report.state if report else "no report: running, waiting for approval, or cancelled",
         "failures": report.failures if report else [],
     }

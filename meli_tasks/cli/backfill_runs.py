@@ -43,7 +43,7 @@ def airflow(settings: Settings) -> AirflowApi:
     return AirflowApi(settings.airflow_url, settings.airflow_user, settings.airflow_password)
 
 
-def in_airflow(api: AirflowApi, asked: Backfill, store: Store, quiet: bool) -> BackfillReport:
+def in_airflow(api: AirflowApi, request: Backfill, store: Store, quiet: bool) -> BackfillReport:
     """Start `meli_backfill`, show its dates as they finish, and return its report.
 
     Raises:
@@ -62,7 +62,7 @@ def in_airflow(api: AirflowApi, asked: Backfill, store: Store, quiet: bool) -> B
             f"The Airflow at {api.url} has no pool {POOL}, so the dates would wait forever. Create it: "
             f"airflow pools set {POOL} {POOL_SLOTS} 'concurrent backfill runs' --include-deferred"
         )
-    conf = asked.model_dump(mode="json", exclude={"as_of", "force"})
+    conf = request.model_dump(mode="json", exclude={"as_of", "force"})
     run = api.trigger(BACKFILL, conf, "started by meli backfill")
     if not quiet:
         out().print(f"{api.url}/dags/{BACKFILL}/runs/{run}", markup=False)
@@ -79,15 +79,15 @@ def in_airflow(api: AirflowApi, asked: Backfill, store: Store, quiet: bool) -> B
     return found
 
 
-def in_this_process(seen: BackfillPreview, settings: Settings, store: Store, quiet: bool) -> BackfillReport:
+def in_this_process(preview: BackfillPreview, settings: Settings, store: Store, quiet: bool) -> BackfillReport:
     """Run the dates one after another; a date that fails does not keep the others from running."""
     from meli_tasks.backfill.report import report
     from meli_tasks.cli.run_report import Report
     from meli_tasks.local_run import LocalRun
 
-    seen.save(store)
+    preview.save(store)
     succeeded = set()
-    for day in seen.runs:
+    for day in preview.runs:
         if not quiet:
             out().print(f"\n[bold]{day.date}[/bold] {day.run_id}")
         try:
@@ -99,7 +99,7 @@ def in_this_process(seen: BackfillPreview, settings: Settings, store: Store, qui
             continue
         if not local.failed:
             succeeded.add(day.run_id)
-    found = report(seen, store, succeeded)
+    found = report(preview, store, succeeded)
     found.save(store)
     return found
 

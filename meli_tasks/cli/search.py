@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import typer
 
@@ -86,26 +85,24 @@ def search(
     split is not used. The model of the winner is stored too, so a run with the new set does not train it again. If the
     search is interrupted, the best set so far is kept. Later searches on the same titles reuse the trials.
     """
-    params = {**titles.fields(), "overrides": overrides(fixed)}
-    asked = {"minutes": minutes, "start": start, "name": name, "seed": seed, "most_trials": trials}
-    _search(params, asked | ({"family": family.value} if family else {}), run_date(as_of), as_json)
-
-
-def _search(params: dict[str, Any], asked: dict[str, Any], day: date, as_json: bool) -> None:
     from meli_tasks.cli.search_report import SearchReport
     from meli_tasks.execution.runner import Runner
     from meli_tasks.local_run import new_run_id
     from meli_tasks.planning.request import Request
-    from meli_tasks.search import Asked, Search
+    from meli_tasks.search import Search, SearchOptions
     from meli_tasks.sets import catalog as named_sets
     from meli_tasks.settings import Settings
 
     settings = Settings.from_environment()
-    request = Request.check(params, settings)
-    if asked["start"] and "family" not in asked:
-        asked["family"] = named_sets.resolve(asked["start"], request.overrides, settings).train.architecture
+    request = Request.check({**titles.fields(), "overrides": overrides(fixed)}, settings)
+    if family:
+        architecture: Literal["mlp", "cnn"] = family.value
+    else:
+        architecture = named_sets.resolve(start, request.overrides, settings).train.architecture if start else "mlp"
+    options = SearchOptions(minutes=minutes, family=architecture, start=start, name=name, seed=seed, max_trials=trials)
+    runner = Runner(settings, run_id=new_run_id())
     with SearchReport(quiet=as_json) as report:
-        outcome = Search(Asked(**asked), request, Runner(settings, run_id=new_run_id()), report, as_of=day).run()
+        outcome = Search(options, request, runner, report, as_of=run_date(as_of)).run()
     if as_json:
         print_json(outcome.to_json())
     else:

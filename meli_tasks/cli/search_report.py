@@ -39,7 +39,7 @@ class SearchReport(Report):
         """Show the progress of the running trial."""
         self.show(describe(values))
 
-    def tried(self, trial: Trial, best: Trial | None) -> None:
+    def trial_ended(self, trial: Trial, best: Trial | None) -> None:
         """Print a trial that ended."""
         if self.quiet:
             return

@@ -9,6 +9,8 @@ from typing import Any
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import need
+from meli_tasks.backfill.preview import BackfillPreview
+from meli_tasks.backfill.report import BackfillReport
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.pages.champion import MlflowChampion, champion_card, decision_row
 from meli_tasks.pages.comparison import compared
@@ -95,9 +97,11 @@ class Pages:
 
     def backfill(self, backfill_id: str) -> dict[str, Any]:
         """A backfill's preview, and its report once it has ended; each None before it is there."""
+        preview = self._shelf.read(paths.backfill_preview(backfill_id), LIVE_SECONDS)
+        report = self._shelf.read(paths.backfill_report(backfill_id), LIVE_SECONDS)
         return {
-            "preview": self._shelf.read(paths.backfill_preview(backfill_id), LIVE_SECONDS),
-            "report": self._shelf.read(paths.backfill_report(backfill_id), LIVE_SECONDS),
+            "preview": BackfillPreview.from_json(preview).to_json() if preview else None,
+            "report": BackfillReport.from_json(report).to_json() if report else None,
         }
 
     def _decisions(self) -> list[Decision]:

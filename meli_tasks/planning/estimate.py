@@ -1,7 +1,8 @@
-"""How long a step will take, judged by past runs: what it took with the same parameters, or what its kind took."""
+"""Estimates how long steps will take from past runs: from steps with the same parameters, or of the same stage."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
@@ -10,14 +11,14 @@ from meli_tasks.execution.runner import Step
 from meli_tasks.planning.history import READERS, plans
 from meli_tasks.store import Store
 
-# Enough to know every set in use; each costs a handful of small reads.
+# Enough to cover every set in use; each plan costs a handful of small reads.
 PAST_PLANS = 12
 
 
 class Estimate:
-    """Seconds of past steps, the nearest kind first: same parameters, same stage."""
+    """The seconds of past steps, by stage and parameters and by stage alone."""
 
-    def __init__(self, manifests: list[Manifest]) -> None:
+    def __init__(self, manifests: Sequence[Manifest]) -> None:
         self._seconds: dict[str, list[float]] = {}
         for manifest in manifests:
             for kind in (_same_parameters(manifest.stage, manifest.params), manifest.stage):
@@ -25,19 +26,32 @@ class Estimate:
 
     @classmethod
     def of(cls, store: Store) -> Estimate:
-        """From the newest runs in the store."""
+        """Read the newest runs in the store."""
         steps = {(step.stage, step.key) for plan in plans(store)[:PAST_PLANS] for step in plan.steps()}
         with ThreadPoolExecutor(READERS) as readers:
             found = readers.map(lambda step: find(store, *step), sorted(steps))
         return cls([manifest for manifest in found if manifest])
 
     def seconds(self, step: Step) -> float | None:
-        """The median of what was seen; None when nothing like it ever ran."""
+        """Return the median of the nearest kind of past steps; None if there is none."""
         for kind in (_same_parameters(step.stage, step.params), step.stage):
             if kind in self._seconds:
                 return median(self._seconds[kind])
         return None
 
 
-def _same_parameters(stage: str, params: dict[str, object]) -> str:
+def seconds_with_slots(steps: Sequence[tuple[str, float | None]], slots: int) -> float | None:
+    """Estimate the seconds of steps, given as stage and seconds, of which `slots` trainings run at the same time.
+
+    The steps before the trainings run one after another. The trainings take as long as an even split over the slots,
+    and no less than the longest of them. The result is None if a step has no estimate.
+    """
+    if any(seconds is None for _, seconds in steps):
+        return None
+    trainings = [seconds or 0.0 for stage, seconds in steps if stage == "train"]
+    others = sum(seconds or 0.0 for stage, seconds in steps if stage != "train")
+    return others + max(sum(trainings) / slots, max(trainings, default=0.0))
+
+
+def _same_parameters(stage: str, params: Mapping[str, object]) -> str:
     return f"{stage} {canonical_json(params)}"

@@ -1,4 +1,4 @@
-"""Past runs, read from the store: their plans, what was measured, what was decided."""
+"""Past runs, read from the store: their plans and their evaluations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from meli_tasks.artifacts import paths
 from meli_tasks.planning.plan import Plan
 from meli_tasks.store import Store
 
-# Plans are small and their names say nothing of their time, so all are read; several at once hide the store's latency.
+# Plans are small and their names hold no time, so all of them are read; parallel reads hide the latency of the store.
 READERS = 8
 
 
 def plans(store: Store) -> list[Plan]:
-    """Every plan in the store, newest first."""
+    """Return every plan in the store, newest first."""
     names = [name for name in store.names(paths.PLANS) if paths.is_plan(name)]
     with ThreadPoolExecutor(READERS) as readers:
         found = list(readers.map(lambda name: Plan.load(store, name), names))

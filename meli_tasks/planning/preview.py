@@ -1,7 +1,7 @@
-"""What a plan will do, told before it does: what is there, what is to compute, how long that will take.
+"""What a plan will do: which results exist, which will be computed, and how long that will take.
 
-And whether there is anything to do at all: when every result stands and the same models have been measured and judged
-before, a nightly run has nothing to find.
+It also says if there is nothing to do: if every result exists and the same models were evaluated and decided on before,
+a nightly run cannot find anything new.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from pydantic import JsonValue
+
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find
 from meli_tasks.ledger import Decision, Ledger
-from meli_tasks.planning.estimate import Estimate
+from meli_tasks.planning.estimate import Estimate, seconds_with_slots
 from meli_tasks.planning.plan import Plan, evaluate_step, made_ensemble, measured_models
 from meli_tasks.planning.request import Request
 from meli_tasks.store import Store
@@ -22,56 +24,64 @@ from meli_tasks.wording import count, duration
 
 @dataclass(frozen=True)
 class Line:
-    """One step: whether it is there, the seconds it took then, or those it will take by past runs."""
+    """One step of a plan."""
 
     stage: str
     name: str
     key: str
     cached: bool
     seconds: float | None
+    """Seconds that the step took, if it is cached."""
     estimate: float | None
+    """Seconds that it will take, judging by past runs; None if it is cached or nothing like it ever ran."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The steps of a plan, each once. Seconds: `saved_seconds` of what is there, `estimate_seconds` of the rest.
-
-    The estimate is the run's: trainings beside each other, as many as there are slots; None when a step is the first of
-    its kind. `nothing_new` is the reason why the run would find nothing, or empty.
-    """
+    """The steps of a plan, each listed a single time."""
 
     steps: tuple[Line, ...]
     computed: int
     cached: int
     estimate_seconds: float | None
+    """Seconds of the run, with as many trainings at the same time as there are slots; None without an estimate."""
     saved_seconds: float
+    """Seconds that the cached steps took."""
     nothing_new: str
+    """Why the run would find nothing new; empty if it may."""
 
     def lines(self) -> list[str]:
-        """For the log: a line a step, and the sum."""
-        told = []
+        """Return lines for the log: the steps and the summary."""
+        lines = []
         for line in self.steps:
-            state = f"already there ({duration(line.seconds or 0)} saved)" if line.cached else "to compute"
+            state = f"cached ({duration(line.seconds or 0)} saved)" if line.cached else "to compute"
             if line.estimate is not None:
                 state += f", about {duration(line.estimate)}"
-            told.append(f"{line.stage:<10} {line.name:<40} {state}")
-        return [*told, self.summary()]
+            lines.append(f"{line.stage:<10} {line.name:<40} {state}")
+        return [*lines, self.summary()]
 
     def summary(self) -> str:
-        """One sentence."""
-        saved = f"{self.cached} already there, {duration(self.saved_seconds)} saved" if self.cached else ""
+        """Return the preview in one sentence."""
+        saved = f"{count(self.cached, 'step')} cached, {duration(self.saved_seconds)} saved" if self.cached else ""
         if not self.computed:
             return f"Nothing to compute: {saved}"
         takes = "" if self.estimate_seconds is None else f", about {duration(self.estimate_seconds)} by past runs"
         return f"{count(self.computed, 'step')} to compute{takes}{'; ' if saved else ''}{saved}"
 
     def save(self, plan: Plan, store: Store) -> None:
-        """Keep it beside the plan, as `preview.json`."""
+        """Write the preview beside the plan, as `preview.json`."""
         store.write(paths.preview(plan.name), json.dumps(asdict(self), ensure_ascii=False).encode())
 
 
 def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None = None) -> Preview:
-    """Look at what the store holds of a plan. `slots`: trainings at once. `estimate`: where it was made already."""
+    """Compare a plan with the store.
+
+    Args:
+        plan: The plan.
+        store: The store with its results, and with past runs.
+        slots: Number of trainings that run at the same time.
+        estimate: The estimate from past runs; by default it is read from the store if a step is to be computed.
+    """
     steps = list({step.key: step for step in plan.steps()}.values())
     manifests = [None if plan.force else find(store, step.stage, step.key) for step in steps]
     if not all(manifests):
@@ -87,22 +97,23 @@ def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None 
         )
         for step, manifest in zip(steps, manifests, strict=True)
     )
-    cached = sum(line.cached for line in lines)
+    missing = [(line.stage, line.estimate) for line in lines if not line.cached]
     return Preview(
-        lines,
-        len(lines) - cached,
-        cached,
-        _estimated(lines, slots),
-        sum(line.seconds or 0.0 for line in lines),
-        nothing_new(plan, store) if cached == len(lines) else "",
+        steps=lines,
+        computed=len(missing),
+        cached=len(lines) - len(missing),
+        estimate_seconds=seconds_with_slots(missing, slots) if missing else None,
+        saved_seconds=sum(line.seconds or 0.0 for line in lines),
+        nothing_new="" if missing else nothing_new(plan, store),
     )
 
 
 def nothing_new(plan: Plan, store: Store) -> str:
-    """Why a run of this plan, all of whose trainings stand, would find nothing new; empty when it might.
+    """Return why a run of this plan, whose trainings all exist, would find nothing new; empty if it may.
 
-    The very models and the champion in force were judged by these limits before. A champion that a person put back
-    since counts as judged too: a night does not undo it. (A training's key holds its titles' key.)
+    There is nothing new if these models and the current champion were decided on before, under the same limits. A
+    champion that somebody restored since then counts too, so that a nightly run does not undo a rollback. (The key of a
+    training includes the key of its titles.)
     """
     decisions = Ledger(store).decisions()
     champion = decisions[-1].champion if decisions else None
@@ -112,27 +123,19 @@ def nothing_new(plan: Plan, store: Store) -> str:
     if plan.force:
         return ""
     if limits["mode"] == "never":
-        standing = find(store, "evaluate", evaluate_step(plan, models).key)
-        return "The same titles, sets and champion were measured before" if standing else ""
-    judged = next((d for d in reversed(decisions) if _judged(d, models, limits)), None)
-    if judged is None:
+        manifest = find(store, "evaluate", evaluate_step(plan, models).key)
+        return "The same titles, sets and champion were evaluated before" if manifest else ""
+    decision = next((decision for decision in reversed(decisions) if _covers(decision, models, limits)), None)
+    if decision is None:
         return ""
-    said = f"decision {judged.number} of {judged.at:%Y-%m-%d} was: {judged.reason}"
-    return f"The same titles, sets and champion as before; {said}"
+    return (
+        f"The same titles, sets and champion as before; decision {decision.number} of {decision.at:%Y-%m-%d} was: "
+        f"{decision.reason}"
+    )
 
 
-def _judged(decision: Decision, models: Mapping[str, str], limits: Mapping[str, object]) -> bool:
-    """Whether a decision was made on all of these models, under these limits."""
-    seen = decision.evidence.get("models")
-    known = set(map(str, seen.values())) if isinstance(seen, dict) else set()
-    return set(models.values()) <= known and decision.evidence.get("limits") == limits
-
-
-def _estimated(lines: tuple[Line, ...], slots: int) -> float | None:
-    missing = [line for line in lines if not line.cached]
-    if not missing or any(line.estimate is None for line in missing):
-        return None
-    seconds = {line.key: line.estimate or 0.0 for line in missing}
-    trainings = [seconds[line.key] for line in missing if line.stage == "train"]
-    before = sum(seconds.values()) - sum(trainings)
-    return before + max(sum(trainings) / slots, max(trainings, default=0.0))
+def _covers(decision: Decision, models: Mapping[str, str], limits: Mapping[str, JsonValue]) -> bool:
+    """Return whether a decision compared all of these models under these limits."""
+    compared = decision.evidence.get("models")
+    keys = set(map(str, compared.values())) if isinstance(compared, dict) else set()
+    return set(models.values()) <= keys and decision.evidence.get("limits") == limits

@@ -1,4 +1,4 @@
-"""What a person or a schedule asks of a run: the fields of Airflow's form and of `meli run`, checked at one door."""
+"""The request for a run: the fields of Airflow's trigger form and of `meli run`, validated in one place."""
 
 from __future__ import annotations
 
@@ -17,78 +17,89 @@ from meli_tasks.sources.days import first_day
 
 
 class Request(Section):
-    """A run's parameters; everything about the models is in the sets it names."""
+    """The parameters of a run; everything about the models is in the sets that it names."""
 
     source: str = Field(
-        description="a path, a glob, s3://, https:// or sample:rows=20000,seed=1; {ds} is the run's date"
+        description="Titles to read: a path, a glob, s3://, https:// or sample:rows=20000,seed=1. {ds} stands for "
+        "the date of the run."
     )
     as_of: date | None = Field(
-        None, description="the run's date: it fills {ds} and nothing newer is used; empty for the schedule's"
+        None,
+        description="Date of the run. It replaces {ds} in the source, and no newer title is used. By default, the "
+        "date of the schedule.",
     )
     window_days: int = Field(
         1,
         ge=1,
         le=3_660,
-        description="days of titles, the last one the run's date: each fills {ds}; with date_column only titles of "
-        "these days, 1 for all up to the run's date",
+        description="Number of days of titles, up to and including the date of the run. Each day replaces {ds}. With "
+        "date_column, 1 means every title up to the date of the run.",
     )
     date_column: str = Field(
         "",
-        description="column with the date of each title, for a source that is one growing table: nothing newer than "
-        "the run's date is used; empty for none",
+        description="Column that holds the date of each title, for a source that is a single growing table. Titles "
+        "newer than the date of the run are not used.",
     )
-    language: Literal["any", "spanish", "portuguese"] = Field("any", description="keep the titles of one language")
-    reliable_only: bool = Field(False, description="keep only titles whose label is marked reliable")
-    max_bad_fraction: float = Field(0.05, ge=0, le=1, description="maximum fraction of bad rows; above it ingest fails")
+    language: Literal["any", "spanish", "portuguese"] = Field("any", description="Keep only titles in this language.")
+    reliable_only: bool = Field(False, description="Keep only titles whose label is marked as reliable.")
+    max_bad_fraction: float = Field(0.05, ge=0, le=1, description="Fraction of bad rows above which ingest fails.")
     min_category_rows: int = Field(
-        10, ge=1, le=1_000_000, description="rows a category needs; smaller ones are set aside"
+        10, ge=1, le=1_000_000, description="Minimum number of rows in a category; smaller categories are excluded."
     )
     stored_sets: str = Field(
         "",
-        description="more sets, by their names in the store, comma-separated: those that a search found; `meli sets` "
-        "lists them",
+        description="Additional sets from the store, such as those that a search found: their names, comma-separated. "
+        "`meli sets` lists them.",
     )
-    sets: tuple[str, ...] = Field(description="hyperparameter sets to train, by name")
+    sets: tuple[str, ...] = Field(
+        description="Hyperparameter sets to train. A set is a named hyperparameter configuration."
+    )
     overrides: dict[str, Any] = Field(
         default_factory=dict,
-        description='on every set, e.g. {"train.epochs": 5}; or each key as a parameter of its own',
+        description='Hyperparameters to change in every set, e.g. {"train.epochs": 5}; each key may also be a '
+        "parameter.",
     )
     ensemble: bool = Field(
-        True, description="weigh the run's models on the validation titles and measure their mean as a model of its own"
+        True,
+        description="Combine the models of the run into a weighted ensemble, and evaluate it like any other model.",
     )
-    ensemble_members: int = Field(4, ge=2, le=16, description="models in that mean at most")
+    ensemble_members: int = Field(4, ge=2, le=16, description="Maximum number of models in the ensemble.")
     promotion: Literal["auto", "always", "never"] = Field(
-        "auto", description="'auto': a better model is promoted, by a backfill never; 'always': by a backfill too"
+        "auto",
+        description="auto: promote a better model, except in a backfill. always: in a backfill too. never: only "
+        "evaluate.",
     )
-    min_gain: float = Field(0.001, ge=0, le=1, description="balanced accuracy by which a challenger must be better")
-    min_probability: float = Field(0.9, ge=0.5, le=1, description="bootstrap probability that it is better at all")
-    force: bool = Field(False, description="compute everything again, also what is already there")
+    min_gain: float = Field(0.001, ge=0, le=1, description="Minimum gain in balanced accuracy over the champion.")
+    min_probability: float = Field(
+        0.9, ge=0.5, le=1, description="Minimum bootstrap probability that the challenger is better than the champion."
+    )
+    force: bool = Field(False, description="Compute everything again, including results that exist.")
     search_minutes: float = Field(
         0.0,
         ge=0,
         le=1_200,
-        description="minutes to search for better hyperparameters on these titles; what is found is trained, measured "
-        "and kept as a set of its own; 0 for no search",
+        description="Minutes to search for better hyperparameters on these titles. The result is trained, evaluated "
+        "and stored as a new set; 0 disables the search.",
     )
-    search_family: Literal["mlp", "cnn"] = Field("mlp", description="the architecture whose parameters are searched")
+    search_family: Literal["mlp", "cnn"] = Field("mlp", description="Model family to search.")
 
     former_names: ClassVar[Mapping[str, str]] = {"max_bad_share": "max_bad_fraction"}
 
     @field_validator("sets", mode="before")
     @classmethod
-    def _named_once(cls, sets: Any, info: ValidationInfo) -> Any:
-        """Also those of `stored_sets`: Airflow's list of sets cannot know what is in the store."""
+    def _unique_names(cls, sets: Any, info: ValidationInfo) -> Any:
+        """Add the names in `stored_sets`, as Airflow's list of sets cannot know what is in the store."""
         names = [*_named(sets), *_named(info.data.get("stored_sets", ""))]
         if not names:
-            raise ValueError("no set is chosen; `meli sets` lists them")
+            raise ValueError("choose at least one set; `meli sets` lists them")
         return tuple(dict.fromkeys(names))
 
     @classmethod
     def check(cls, params: Mapping[str, Any], settings: Settings) -> Request:
-        """Check what was asked for, filling in what was not from the settings.
+        """Validate parameters, with defaults from the settings.
 
         Raises:
-            BadHyperparameters: a key that does not exist (the nearest is named) or a value out of range.
+            BadHyperparameters: A key is unknown (the error suggests the nearest one), or a value is out of range.
         """
         try:
             params = with_overrides(cls.with_current_names(params))
@@ -98,7 +109,7 @@ class Request(Section):
         if unknown:
             raise BadHyperparameters("; ".join(_unknown(key, list(cls.model_fields)) for key in unknown))
         given = {key: value for key, value in params.items() if value not in (None, "")}
-        # The form sends null for a list of sets that was cleared: then only those of the store are meant.
+        # The form sends null for a cleared list of sets, which means sets from the store only.
         sets = settings.sets if params.get("sets", "") is not None else ()
         try:
             return cls.model_validate({"source": settings.source, "sets": sets, **given})
@@ -107,18 +118,18 @@ class Request(Section):
                 f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].removeprefix('Value error, ')}"
                 for e in error.errors(include_url=False)
             )
-            raise BadHyperparameters(f"The run's parameters cannot be used: {wrong}") from None
+            raise BadHyperparameters(f"The parameters of the run are not valid: {wrong}") from None
 
     def ingest(self, as_of: date | None = None) -> Ingest:
-        """Parameters of the stage ingest; they depend on the run's date only where a column tells that of each title.
+        """Return the parameters of the stage ingest, which depend on the date of the run only with a date column.
 
         Raises:
-            BadHyperparameters: there is such a column, and the run has no date.
+            BadHyperparameters: There is a date column, but the run has no date.
         """
         if self.date_column and as_of is None:
             raise BadHyperparameters(
-                f"date_column is {self.date_column!r}, so that nothing newer than the run's date is used, and this run "
-                "has none: fill in `as_of`."
+                f"date_column is {self.date_column!r}, so titles newer than the date of the run are not used, but this "
+                "run has no date. Set `as_of`."
             )
         until = as_of if self.date_column else None
         return Ingest(
@@ -132,24 +143,24 @@ class Request(Section):
         )
 
     def ensembling(self) -> Ensemble:
-        """Parameters of the stage ensemble."""
+        """Return the parameters of the stage ensemble."""
         return Ensemble(max_members=self.ensemble_members)
 
     def evaluate(self) -> Evaluate:
-        """Parameters of the stage evaluate."""
+        """Return the parameters of the stage evaluate."""
         return Evaluate()
 
     def promote(self) -> Promote:
-        """Parameters of the stage promote."""
+        """Return the parameters of the stage promote."""
         mode: Literal["auto", "never"] = "never" if self.promotion == "never" else "auto"
         return Promote(mode=mode, min_gain=self.min_gain, min_probability=self.min_probability)
 
 
 def with_overrides(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters, with those named like a hyperparameter ("train.epochs") gathered in `overrides` unless empty.
+    """Move parameters that are named like a hyperparameter ("train.epochs") into `overrides`, unless they are empty.
 
     Raises:
-        BadHyperparameters: one does not exist, or is given twice, differently.
+        BadHyperparameters: A hyperparameter does not exist, or has two different values.
     """
     gathered = {key: value for key, value in params.items() if "." not in key}
     for key in params.keys() - gathered.keys():
@@ -160,17 +171,19 @@ def with_overrides(params: Mapping[str, Any]) -> dict[str, Any]:
         return gathered
     for key in dotted.keys() & overrides.keys():
         if dotted[key] != overrides[key]:
-            raise BadHyperparameters(f"{key} is {dotted[key]!r} and, in overrides, {overrides[key]!r}: leave one out.")
+            raise BadHyperparameters(
+                f"{key} is {dotted[key]!r}, but {overrides[key]!r} in overrides. Remove one of them."
+            )
     return {**gathered, "overrides": {**overrides, **dotted}}
 
 
 def _named(sets: Any) -> list[Any]:
-    """Names of sets, one by one, be they given in a list or comma-separated."""
+    """Return the names of sets that are given in a list or comma-separated."""
     names = [name.strip() for name in sets.split(",")] if isinstance(sets, str) else list(sets)
     return [name for name in names if name]
 
 
 def _unknown(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"the parameters are {', '.join(known)}"
     return f"There is no parameter {key!r}: {hint}"

@@ -1,8 +1,8 @@
-"""Search for better hyperparameters within a budget of minutes: the best trial is kept as a named set."""
+"""Searches for better hyperparameters within a time budget; the best trial is stored as a named set."""
 
 from meli_tasks.search.outcome import Outcome
+from meli_tasks.search.reporter import LogReporter, Reporter
 from meli_tasks.search.search import Search
-from meli_tasks.search.trial import Asked, Trial
-from meli_tasks.search.watcher import LogWatcher, Watcher
+from meli_tasks.search.trial import SearchOptions, Trial
 
-__all__ = ["Asked", "LogWatcher", "Outcome", "Search", "Trial", "Watcher"]
+__all__ = ["LogReporter", "Outcome", "Reporter", "Search", "SearchOptions", "Trial"]

@@ -1,40 +1,61 @@
-"""The trials of searches, kept in the store as they end: what a crash cannot take, and what the next search knows.
+"""The trials of searches, stored as they end, so that they survive a crash and serve later searches.
 
-`searches/KEY/RUN.json`: KEY stands for the titles, words and vectors that the trials trained on, so every trial under
-it can be compared with every other; RUN is who made them, and what was asked. Each run writes only its own.
+They are in `searches/KEY/RUN.json`. KEY identifies the titles, words and vectors that the trials were trained on, so
+all trials under it are comparable. RUN identifies the run and its options; each run writes only its own file.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, field_validator
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import canonical_json, content_key
 from meli_tasks.core.errors import MeliError
-from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Step
-from meli_tasks.search.trial import Asked, Trial
+from meli_tasks.search.trial import SearchOptions, Trial
 from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
+
+# Fields of a stored trial that had other names in the first version.
+RENAMED = {"shares": "accuracy_by_quarter"}
 
 logger = logging.getLogger("meli_tasks")
 
 
+class JournalFile(BaseModel):
+    """A journal as stored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: int = 2
+    run_id: str = ""
+    start: str = ""
+    spent: float = 0.0
+    winner: str = ""
+    trials: tuple[Trial, ...] = ()
+
+    @field_validator("trials", mode="before")
+    @classmethod
+    def _with_new_names(cls, trials: list[JsonValue]) -> list[JsonValue]:
+        return [
+            {RENAMED.get(name, name): value for name, value in trial.items()} if isinstance(trial, dict) else trial
+            for trial in trials
+        ]
+
+
 @dataclass
 class Journal:
-    """The trials of one run on one set of arrays. `spent` counts the seconds of all its attempts.
+    """The trials of one run on one set of inputs.
 
-    `part` is the last of its name: see `journal_part`. `start` is the set that it started from, `winner` the name under
-    which the run's best was kept, once it was; `before` are other runs' trials, `earlier` counts those of its own
-    earlier attempts.
+    `part` is the last part of its name (see `journal_part`). `start` is the set that the search started from. `spent`
+    counts the seconds of all attempts of the run. `winner` is the name under which the best trial was stored, once it
+    was. `before` holds the trials of other runs, and `earlier` counts those of the run's own earlier attempts.
     """
 
     store: Store
@@ -50,71 +71,75 @@ class Journal:
 
     @classmethod
     def open(cls, store: Store, train: Step, run_id: str, part: str) -> Journal:
-        """The journal of a run whose trials have the inputs of `train`, with what an earlier attempt left in it."""
-        key = content_key(
-            "search", STAGES["train"].version, {"architecture": train.params["architecture"]}, train.inputs
-        )
+        """Open the journal of a run whose trials have the inputs of `train`, with what earlier attempts wrote."""
+        architecture = {"architecture": train.params["architecture"]}
+        key = content_key("search", STAGES["train"].version, architecture, train.inputs)
         journal = cls(store, paths.searches_of(key), run_id, part, train.name)
         for name in store.names(journal.folder):
-            blob = store.read(name)
-            told = json.loads(blob.data) if blob else {"trials": []}
-            trials = [Trial.from_json(trial) for trial in told["trials"]]
+            stored = _read(store, name)
+            if stored is None:
+                continue
             if name == journal.name:
-                journal.spent, journal.winner, journal.trials = told["spent"], told["winner"], trials
-                journal.earlier = len(trials)
+                journal.spent, journal.winner, journal.trials = stored.spent, stored.winner, list(stored.trials)
+                journal.earlier = len(stored.trials)
             else:
-                journal.before += _usable(trials)
+                journal.before += _usable(stored.trials)
         return journal
 
     @property
     def name(self) -> str:
-        """The object's name in the store."""
+        """The name of the object in the store."""
         return paths.search(self.folder, self.part)
 
-    def keep(self, spent: float) -> None:
-        """Write it; while the store is away it stays as it was, and the search goes on."""
+    def save(self, spent: float) -> None:
+        """Write the journal. If the store is unavailable, the search continues without it."""
         try:
             self._write(spent)
         except MeliError as error:
-            logger.warning("The trials could not be noted in the store, the search goes on: %s", error)
+            logger.warning("Could not save the trials in the store; the search continues: %s", error)
 
-    def won(self, name: str, spent: float) -> None:
-        """Note the winner's set. Errors: what the store says; a retry that knew nothing of it would keep another."""
+    def save_winner(self, name: str, spent: float) -> None:
+        """Record the set of the winner. Raises the store's errors: a retry unaware of it would store a second set."""
         self.winner = name
         self._write(spent)
 
     def _write(self, spent: float) -> None:
         self.spent = spent
-        told = {
-            "run_id": self.run_id,
-            "start": self.start,
-            "spent": round(spent, 1),
-            "winner": self.winner,
-            "trials": [trial.to_json() for trial in self.trials],
-        }
-        self.store.write(self.name, json.dumps(told).encode())
+        stored = JournalFile(
+            run_id=self.run_id,
+            start=self.start,
+            spent=round(spent, 1),
+            winner=self.winner,
+            trials=tuple(self.trials),
+        )
+        self.store.write(self.name, stored.model_dump_json().encode())
 
 
-def journal_part(run_id: str, asked: Asked, overrides: Mapping[str, Any]) -> str:
-    """What a run's journal is called: a run id can be asked differently, when a date is processed again."""
-    told = canonical_json([asdict(asked), dict(overrides)])
-    return paths.search_part(run_id, hashlib.sha256(told.encode()).hexdigest()[:12])
+def journal_part(run_id: str, options: SearchOptions, overrides: Mapping[str, JsonValue]) -> str:
+    """Return the last part of a journal's name: a run can be started again with other options."""
+    identity = canonical_json([options.identity(), dict(overrides)])
+    return paths.search_part(run_id, hashlib.sha256(identity.encode()).hexdigest()[:12])
 
 
 def start_of(store: Store, part: str) -> str:
-    """The set that an earlier attempt of a run's search started from; empty when there was none."""
+    """Return the set that an earlier attempt of a run's search started from, or "" if there was none."""
     for name in store.names(paths.SEARCHES):
-        if paths.is_search(name, part) and (blob := store.read(name)):
-            return str(json.loads(blob.data)["start"])
+        if paths.is_search(name, part) and (stored := _read(store, name)):
+            return stored.start
     return ""
 
 
-def _usable(trials: list[Trial]) -> list[Trial]:
-    """Those that say what their parameters came to, in today's schema."""
+def _read(store: Store, name: str) -> JournalFile | None:
+    blob = store.read(name)
+    return JournalFile.model_validate_json(blob.data) if blob else None
+
+
+def _usable(trials: tuple[Trial, ...]) -> list[Trial]:
+    """Return the trials with an accuracy whose parameters fit the current schema."""
     found = []
     for trial in trials:
         if trial.state in ("finished", "pruned"):
             with contextlib.suppress(ValidationError):
-                params = Train.model_validate(trial.params).model_dump(mode="json")
+                params = trial.train.model_dump(mode="json")
                 found.append(replace(trial, params=params, known=True))
     return found

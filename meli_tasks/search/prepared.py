@@ -1,4 +1,4 @@
-"""All that stands before the first trial: the start, the arrays, the space, and the trials that are known already."""
+"""Prepares a search: the starting set, the encoded titles, the search space, and the trials of earlier searches."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.request import Request
 from meli_tasks.search.journal import Journal, journal_part, start_of
 from meli_tasks.search.proposals import Proposals
+from meli_tasks.search.reporter import Reporter
 from meli_tasks.search.space import Space
 from meli_tasks.search.start import plan_of_start
-from meli_tasks.search.trial import Asked, Trial
-from meli_tasks.search.watcher import Watcher
+from meli_tasks.search.trial import SearchOptions, Trial
 from meli_tasks.sets import catalog as named_sets
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the trials of a search work with. `step` is the training of the start, `inputs` the folders it reads."""
+    """What the trials of a search need. `step` is the training of the starting set, `inputs` the folders it reads."""
 
     plan: Plan
     start_name: str
@@ -39,51 +39,53 @@ class Prepared:
 
     @property
     def trials(self) -> list[Trial]:
-        """Every trial that counts: this run's, and those of runs before it that this search could have proposed."""
+        """The trials of this run, and those of earlier runs that this search could have proposed."""
         return [*self.journal.trials, *(t for t in self.journal.before if self.space.varies_only_this(t.train))]
 
     @property
     def start_accuracy(self) -> float | None:
-        """What the start itself reached; None when it did not finish."""
+        """The accuracy of the starting set; None if its trial did not finish."""
         own = self.start.train.model_dump(mode="json")
         return next((t.accuracy for t in self.trials if t.params == own and t.state == "finished"), None)
 
 
-def prepare(asked: Asked, request: Request, runner: Runner, watcher: Watcher, as_of: date | None) -> Prepared:
-    """Choose the start, compute what its training reads unless it is there, and read what was tried before.
+def prepare(
+    options: SearchOptions, request: Request, runner: Runner, reporter: Reporter, as_of: date | None
+) -> Prepared:
+    """Choose the starting set, compute the inputs of its training if they are missing, and read the earlier trials.
 
     Raises:
-        BadHyperparameters: an unknown set to start from.
-        BadData: the source holds other titles than `asked.titles`.
-        MeliError: whatever preparing the titles found wrong.
+        BadHyperparameters: The set to start from does not exist.
+        BadData: The source no longer holds the titles in `options.titles`.
+        MeliError: Preparing the titles failed.
     """
-    # A better set may have been trained since an earlier attempt began: its trials and minutes are those of its start.
-    part = journal_part(runner.run_id, asked, request.model_dump(mode="json")["overrides"])
-    before = start_of(runner.store, part)
-    with contextlib.suppress(BadHyperparameters):  # it was removed from the store since then
-        if before and named_sets.resolve(before, request.overrides, runner.settings):
-            asked = replace(asked, start=before)
-    plan = plan_of_start(asked, request, runner.settings, runner.store, as_of)
-    if asked.titles and plan.ingest.key != asked.titles:
+    # An earlier attempt keeps its start, which its trials and its time belong to, even if a better set exists by now.
+    part = journal_part(runner.run_id, options, request.model_dump(mode="json")["overrides"])
+    earlier_start = start_of(runner.store, part)
+    with contextlib.suppress(BadHyperparameters):  # the set was removed from the store since then
+        if earlier_start and named_sets.resolve(earlier_start, request.overrides, runner.settings):
+            options = replace(options, start=earlier_start)
+    plan = plan_of_start(options, request, runner.settings, runner.store, as_of)
+    if options.titles and plan.ingest.key != options.titles:
         raise BadData(
-            f"The source {plan.ingest.name} changed after this run was planned. Trigger the run again when nobody "
-            "writes to it."
+            f"The source {plan.ingest.name} changed after this run was planned. Trigger the run again when nothing is "
+            "writing to it."
         )
     name, train = next(iter(plan.sets.items()))
     start = HyperparameterSet.model_validate(plan.resolved[name])
     inputs = {}
     (recipe,) = plan.recipes
     for step in (plan.ingest, recipe.preprocess, *recipe.embeds):
-        watcher.preparing(step)
+        reporter.preparing(step)
         result = runner.run(step)
-        watcher.prepared(step, result)
+        reporter.prepared(step, result)
         if step.stage in train.inputs:
             inputs[step.stage] = runner.folder(result.manifest)
     runner.share_the_cores()
-    importlib.import_module("meli_tasks.stages.train")  # brings torch: seconds that are no trial's
+    importlib.import_module("meli_tasks.stages.train")  # imports torch, whose seconds belong to no trial
     fixed = {key.partition(".")[2] for key in request.overrides if key.startswith("train.")}
     reliable = np.load(inputs["preprocess"] / "train.reliable.npy", mmap_mode="r")
-    space = Space.around(start.train, unreliable=not bool(reliable.all()), fixed=fixed, cards=runner.settings.gpus)
+    space = Space.around(start.train, unreliable=not bool(reliable.all()), fixed=fixed, gpus=runner.settings.gpus)
     journal = Journal.open(runner.store, train, runner.run_id, part)
-    proposals = Proposals(space, asked.seed, [*journal.before, *journal.trials])
+    proposals = Proposals(space, options.seed, [*journal.before, *journal.trials])
     return Prepared(plan, name, start, train, inputs, space, journal, proposals)

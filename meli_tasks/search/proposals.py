@@ -1,8 +1,8 @@
-"""What to try next, and when to give a trial up: Optuna's TPE sampler and median pruner.
+"""Proposes the next trial and prunes poor ones, with Optuna's TPE sampler and median pruner.
 
-The starting set is the first proposal. From then on TPE proposes near what did well; there is no random phase, for a
-budget of minutes holds a dozen trials. Trials are compared at equal shares of their epochs, not at equal epochs: the
-learning rate of a long training is still high where a short one has nearly ended.
+The starting set is the first proposal. From then on, TPE proposes values near those that did well. There is no random
+phase, as a budget of minutes holds a dozen trials. Trials are compared at equal fractions of their epochs, not at equal
+epochs: the learning rate of a long training is still high when a short training has nearly finished.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from optuna.trial import TrialState, create_trial
 from meli_tasks.search.space import Plain, Space
 from meli_tasks.search.trial import Trial
 
-SHARES = 4  # a trial is judged after each quarter of its epochs
+QUARTERS = 4  # a trial is compared with the others after each quarter of its epochs
 TRIALS_BEFORE_PRUNING = 4
-# Where two of twenty parameters matter, 25 trials named another first for five seeds of six, 60 for one.
+# With two relevant parameters of twenty, 25 trials ranked another one first for five seeds of six, 60 trials for one.
 TRIALS_FOR_IMPORTANCE = 60
 STATES = {
     "finished": TrialState.COMPLETE,
@@ -30,55 +30,55 @@ STATES = {
 
 
 class Proposals:
-    """The next trial's values, given those before."""
+    """Proposes the values of the next trial, given the trials before it."""
 
     def __init__(self, space: Space, seed: int, known: Sequence[Trial] = ()) -> None:
-        """`known`: trials that were measured before; what this space could not hold is left out."""
+        """Start from `known` trials; those outside this space are left out."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = space
-        # A search that goes on after others must not draw what they drew.
+        # A search that follows others must not draw the same values.
         sampler = optuna.samplers.TPESampler(seed=seed + len(known), n_startup_trials=1)
         pruner = optuna.pruners.MedianPruner(n_startup_trials=TRIALS_BEFORE_PRUNING)
         self._study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
-        self._asked: optuna.Trial | None = None
+        self._running: optuna.Trial | None = None
         for trial in known:
             self._add(trial)
         if not any(trial.state == "finished" and trial.train == space.start for trial in known):
             self._study.enqueue_trial(space.own_values())
 
     def next(self) -> dict[str, Plain]:
-        """The values to try next."""
-        self._asked = self._study.ask(dict(self._space.distributions))
-        return dict(self._asked.params)
+        """Return the values to try next."""
+        self._running = self._study.ask(dict(self._space.distributions))
+        return dict(self._running.params)
 
     def is_poor(self, epoch: int, epochs: int, accuracy: float) -> bool:
-        """Whether the trial under way is worse, this far, than half of those that finished. Told after each epoch."""
-        assert self._asked is not None
-        share = epoch * SHARES // epochs
-        if not 0 < share < SHARES or share in self.shares:
+        """Return whether the running trial is worse so far than half of the finished ones; call it every epoch."""
+        assert self._running is not None
+        quarter = epoch * QUARTERS // epochs
+        if not 0 < quarter < QUARTERS or quarter in self.accuracy_by_quarter:
             return False
-        self._asked.report(accuracy, share)
-        return self._asked.should_prune()
+        self._running.report(accuracy, quarter)
+        return self._running.should_prune()
 
     @property
-    def shares(self) -> dict[int, float]:
-        """What the trial under way had reached after each quarter of its epochs."""
-        assert self._asked is not None
-        return dict(self._study.trials[self._asked.number].intermediate_values)
+    def accuracy_by_quarter(self) -> dict[int, float]:
+        """The accuracy of the running trial after each quarter of its epochs."""
+        assert self._running is not None
+        return dict(self._study.trials[self._running.number].intermediate_values)
 
-    def tell(self, trial: Trial) -> None:
-        """What the trial under way came to."""
-        assert self._asked is not None
+    def record(self, trial: Trial) -> None:
+        """Record the result of the running trial."""
+        assert self._running is not None
         value = trial.accuracy if trial.state == "finished" else None
-        self._study.tell(self._asked, value, STATES[trial.state])
-        self._asked = None
+        self._study.tell(self._running, value, STATES[trial.state])
+        self._running = None
 
     def importance(self) -> dict[str, float]:
-        """The parameters that mattered most for the accuracy, shares of 1, largest first; empty after few trials."""
+        """Return how much each parameter mattered, as fractions of 1, largest first; empty with too few trials."""
         finished = [trial for trial in self._study.trials if trial.state is TrialState.COMPLETE]
         if len(finished) < TRIALS_FOR_IMPORTANCE or len({trial.value for trial in finished}) == 1:
             return {}
-        with warnings.catch_warnings():  # it warns of parameters that took one value only
+        with warnings.catch_warnings():  # it warns about parameters that had a single value
             warnings.simplefilter("ignore")
             return get_param_importances(self._study, evaluator=PedAnovaImportanceEvaluator())
 
@@ -92,8 +92,8 @@ class Proposals:
                     params=dict(self._space.values_of(trial.train)),
                     distributions=dict(self._space.distributions),
                     value=trial.accuracy if trial.state == "finished" else None,
-                    intermediate_values=dict(trial.shares),
+                    intermediate_values=dict(trial.accuracy_by_quarter),
                 )
             )
-        except ValueError:  # a value beyond this search's ranges: another starting set had widened them
+        except ValueError:  # a value outside the ranges of this search, which another starting set had widened
             return

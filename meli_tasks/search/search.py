@@ -1,8 +1,8 @@
-"""A search within a budget of minutes: prepare the arrays, try trainings on them, keep the best as a named set.
+"""Runs a search: prepares the titles, runs trials within a time budget, and stores the best one as a named set.
 
-Trials see the arrays that `preprocess` made of the training and validation titles, and nothing else: the test titles
-are in none of them. A trial that finishes is a whole training, so the winner's becomes its artifact as it is, and a run
-that names the new set computes nothing.
+Trials read the arrays that `preprocess` made of the training and validation titles; the test titles are in none of
+them. A finished trial is a complete training, so the model of the winner becomes an artifact as it is, and a run with
+the new set does not train it again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.core.errors import BadHyperparameters
@@ -23,65 +22,64 @@ from meli_tasks.execution.runner import Runner, Step
 from meli_tasks.planning.request import Request
 from meli_tasks.search.outcome import Outcome
 from meli_tasks.search.prepared import Prepared, prepare
-from meli_tasks.search.trial import Asked, Trial, best_of
-from meli_tasks.search.watched import WatchedTraining, already_trained, train
-from meli_tasks.search.watcher import Watcher
-from meli_tasks.search.winner import changes, keep, must_be_free
+from meli_tasks.search.reporter import Reporter
+from meli_tasks.search.trial import SearchOptions, Trial, best_of
+from meli_tasks.search.trial_run import TrialLog, train, trial_of_stored_model
+from meli_tasks.search.winner import MadeBy, changes, check_name_is_free, store_set
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.stages.summaries import TrainSummary
 from meli_tasks.wording import count, duration
 
-# So many failures one after the other are no accident of some parameters.
-MOST_FAILURES = 10
-# So many in a row that taught nothing new: what can be proposed is tried.
-MOST_REPEATS = 20
-# What of its minutes a crash in the middle of a trial may give back.
-SECONDS_BETWEEN_NOTES = 30.0
-# What one trial may take, the first apart: few slow ones find less than many of the start's size.
-MOST_OF_THE_MINUTES = 0.25
+# This many failures in a row are not due to a few bad parameters.
+MAX_FAILURES_IN_A_ROW = 10
+# This many repeats in a row mean that everything that can be proposed was tried.
+MAX_REPEATS_IN_A_ROW = 20
+# The part of the budget that a crash in the middle of a trial may give back.
+SECONDS_BETWEEN_SAVES = 30.0
+# What a single trial may use, except the first: a few slow trials find less than many of the size of the start.
+MAX_BUDGET_FRACTION = 0.25
 
 
 class Search:
-    """One search; `run` it. Run again by the same run, after a crash, it goes on with what is left of its minutes."""
+    """One search. After a crash, the same run continues it with what is left of its budget."""
 
     def __init__(
         self,
-        asked: Asked,
+        options: SearchOptions,
         request: Request,
         runner: Runner,
-        watcher: Watcher,
+        reporter: Reporter,
         *,
         as_of: date | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._asked = asked
+        self._options = options
         self._request = request
         self._runner = runner
         self._store = runner.store
-        self._watcher = watcher
+        self._reporter = reporter
         self._as_of = as_of
         self._clock = clock
-        self._began = clock()
+        self._started_at = clock()
         self._spent_before = 0.0
         self._first_epochs: list[float] = []
         self._finished: tuple[Trial, Path, TrainSummary] | None = None
 
     def run(self) -> Outcome:
-        """Search, and keep the winner. Interrupted, it keeps the best so far.
+        """Run trials and store the winner; if interrupted, store the best trial so far.
 
         Raises:
-            BadHyperparameters: an unknown set to start from, a name that is taken.
-            BadHyperparameters: no trial finished.
-            MeliError: whatever preparing the titles found wrong.
+            BadHyperparameters: The set to start from does not exist, the name is taken, or no trial finished.
+            MeliError: Preparing the titles failed.
         """
-        if self._asked.name:
-            must_be_free(self._asked.name, self._store)
-        prepared = prepare(self._asked, self._request, self._runner, self._watcher, self._as_of)
+        if self._options.name:
+            check_name_is_free(self._options.name, self._store)
+        prepared = prepare(self._options, self._request, self._runner, self._reporter, self._as_of)
         journal = prepared.journal
         self._spent_before = journal.spent
-        journal.keep(self.spent)
+        journal.save(self.spent)
         with self._runner.cache.work_folder() as work:
-            best, interrupted = self._kept_before(prepared), False
+            best, interrupted = self._stored_before(prepared), False
             if best is None:
                 interrupted = self._try(prepared, work)
                 best = best_of(prepared.trials)
@@ -91,52 +89,53 @@ class Search:
                 raise BadHyperparameters(self._why_nothing(journal.trials))
             if not journal.winner:
                 made_by = self._made_by(prepared)
-                journal.won(keep(best, prepared.start, self._asked, made_by, self._store), self.spent)
+                name = store_set(best, prepared.start, self._options, made_by, self._store)
+                journal.save_winner(name, self.spent)
             step = replace(prepared.step, name=journal.winner, params=best.params)
             manifest = self._model_of(best, step)
         return self._outcome(prepared, best, step, manifest, interrupted=interrupted)
 
     @property
     def spent(self) -> float:
-        """Seconds that this run's search has taken, in all its attempts."""
-        return self._spent_before + self._clock() - self._began
+        """Seconds that the search of this run has taken, over all attempts."""
+        return self._spent_before + self._clock() - self._started_at
 
     def seconds_left(self) -> float:
-        """What is left of the minutes."""
-        return self._asked.minutes * 60 - self.spent
+        """Return what is left of the time budget."""
+        return self._options.seconds - self.spent
 
-    def _kept_before(self, prepared: Prepared) -> Trial | None:
-        """The trial that an earlier attempt kept as a set; None when there was none, or the set is gone or another.
+    def _stored_before(self, prepared: Prepared) -> Trial | None:
+        """Return the trial that an earlier attempt stored as a set; None if there is none, or the set was changed.
 
-        Another run may have found better since: the set's model is that of the set's own parameters all the same.
+        Another run may have found a better trial since; the model of the set is still that of its own parameters.
         """
         start, journal = prepared.start, prepared.journal
         if journal.winner:
             with contextlib.suppress(BadHyperparameters):
-                kept = named_sets.resolve(journal.winner, {}, self._runner.settings)
-                as_start = (kept.preprocess, kept.embed) == (start.preprocess, start.embed)
+                stored = named_sets.resolve(journal.winner, {}, self._runner.settings)
+                same_inputs = (stored.preprocess, stored.embed) == (start.preprocess, start.embed)
                 for trial in prepared.trials:
-                    if as_start and trial.state == "finished" and trial.train == kept.train:
+                    if same_inputs and trial.state == "finished" and trial.train == stored.train:
                         return trial
             journal.winner = ""
         return None
 
     def _try(self, prepared: Prepared, work: Path) -> bool:
-        """Trials until the minutes are over; whether a person ended it."""
+        """Run trials until the budget is used up; return whether somebody interrupted them."""
         try:
-            while self._goes_on(prepared.journal.trials) and not of_no_use(prepared):
+            while self._has_budget(prepared.journal.trials) and not why_further_trials_are_useless(prepared):
                 trial = self._one_trial(prepared, work)
-                prepared.proposals.tell(trial)
+                prepared.proposals.record(trial)
                 prepared.journal.trials.append(trial)
-                prepared.journal.keep(self.spent)
-                self._watcher.tried(trial, best_of(prepared.trials))
+                prepared.journal.save(self.spent)
+                self._reporter.trial_ended(trial, best_of(prepared.trials))
         except KeyboardInterrupt:
             return True
         return False
 
-    def _goes_on(self, trials: list[Trial]) -> bool:
-        """Whether another trial is wanted, and there is time for its first epoch."""
-        if self._asked.most_trials and len(trials) >= self._asked.most_trials:
+    def _has_budget(self, trials: list[Trial]) -> bool:
+        """Return whether another trial is allowed, and there is time for its first epoch."""
+        if self._options.max_trials and len(trials) >= self._options.max_trials:
             return False
         return self.seconds_left() > (median(self._first_epochs) if self._first_epochs else 0.0)
 
@@ -146,42 +145,42 @@ class Search:
         try:
             values = named_sets.checked(prepared.start.model_dump(mode="json") | {"train": params}, "the schema")
         except BadHyperparameters as error:
-            return Trial(number, params, "failed", None, 0.0, 0, reason=str(error))
+            return Trial(number, params, "failed", accuracy=None, seconds=0.0, epochs_run=0, reason=str(error))
         step = replace(prepared.step, name=f"trial {number}", params=values.train.model_dump(mode="json"))
-        standing = find(self._store, step.stage, step.key)
-        if standing:
-            return already_trained(self._store, standing, prepared.proposals, number)
+        manifest = find(self._store, step.stage, step.key)
+        if manifest:
+            return trial_of_stored_model(self._store, manifest, prepared.proposals, number)
         return self._train(prepared, step, work / f"trial-{number}", number)
 
     def _train(self, prepared: Prepared, step: Step, out: Path, number: int) -> Trial:
         best = best_of(prepared.trials)
-        so_far = {"best": best.accuracy} if best and best.accuracy is not None else {}
+        best_so_far = {"best": best.accuracy} if best and best.accuracy is not None else {}
 
-        def told(values: Mapping[str, float | int | str]) -> None:
-            where = {name: values[name] for name in ("epoch", "epochs") if name in values}
+        def report(values: Mapping[str, float | int | str]) -> None:
+            position = {name: values[name] for name in ("epoch", "epochs") if name in values}
             left = {"seconds_left": max(0.0, self.seconds_left())}
-            if self.spent - prepared.journal.spent > SECONDS_BETWEEN_NOTES:
-                prepared.journal.keep(self.spent)
-            self._watcher.progress({"trial": number, **where, **so_far, **left})
+            if self.spent - prepared.journal.spent > SECONDS_BETWEEN_SAVES:
+                prepared.journal.save(self.spent)
+            self._reporter.progress({"trial": number, **position, **best_so_far, **left})
 
         is_start = step.params == prepared.step.params
-        log = WatchedTraining(
+        log = TrialLog(
             proposals=prepared.proposals,
             epochs=step.params["epochs"],
             patience=step.params["patience"],
             is_start=is_start,
-            most_seconds=self._asked.minutes * 60 * MOST_OF_THE_MINUTES,
+            max_seconds=self._options.seconds * MAX_BUDGET_FRACTION,
             seconds_left=self.seconds_left,
-            told=told,
+            report=report,
             clock=self._clock,
         )
         settings = self._runner.settings
-        trial, summary = train(step, number, prepared.inputs, out, log, device=settings.device, cards=settings.gpus)
+        trial, summary = train(step, number, prepared.inputs, out, log, device=settings.device, gpus=settings.gpus)
         if log.first_epoch_seconds:
             self._first_epochs.append(log.first_epoch_seconds)
         if trial.state != "finished" or summary is None:
             return trial
-        if is_start:  # a run of the starting set will find it
+        if is_start:  # a run with the starting set reuses it
             self._runner.publish(replace(step, name=prepared.start_name), out, summary, trial.seconds)
         elif best is None or best_of([best, trial]) is trial:
             if self._finished:
@@ -192,37 +191,37 @@ class Search:
         return trial
 
     def _model_of(self, best: Trial, step: Step) -> Manifest:
-        """The winner's model in the store: its trial's, or trained now when that was another process's."""
+        """Return the stored model of the winner; it is trained again if another process ran the trial."""
         if self._finished and self._finished[0].params == best.params:
             return self._runner.publish(step, self._finished[1], self._finished[2], best.seconds)
         return self._runner.run(step).manifest
 
-    def _made_by(self, prepared: Prepared) -> dict[str, Any]:
-        """Where the winner comes from."""
-        return {
-            "run_id": self._runner.run_id,
-            "family": self._asked.family,
-            "start": prepared.start_name,
-            "start_accuracy": prepared.start_accuracy,
-            "seed": self._asked.seed,
-            "minutes": self._asked.minutes,
-            "trials": len(prepared.trials),
-            "source": prepared.plan.ingest.name,
-            "preprocess": prepared.step.inputs["preprocess"],
-        }
+    def _made_by(self, prepared: Prepared) -> MadeBy:
+        """Return the origin of the winner."""
+        return MadeBy(
+            run_id=self._runner.run_id,
+            family=self._options.family,
+            start=prepared.start_name,
+            start_accuracy=prepared.start_accuracy,
+            seed=self._options.seed,
+            minutes=self._options.minutes,
+            trials=len(prepared.trials),
+            source=prepared.plan.ingest.name,
+            preprocess=prepared.step.inputs["preprocess"],
+        )
 
     def _why_nothing(self, trials: list[Trial]) -> str:
         if not trials:
             return (
-                f"Preparing the titles took {duration(self.spent)} of {duration(self._asked.minutes * 60)}, so "
+                f"Preparing the titles took {duration(self.spent)} of {duration(self._options.seconds)}, so "
                 "no trial began. The prepared titles are kept: the same search starts with its trials when run again."
             )
         reasons = list(dict.fromkeys(trial.reason for trial in trials if trial.reason))
         failed = sum(trial.state == "failed" for trial in trials)
         advice = (
-            "Start from another set (--from), or hold a parameter (--override train.learning_rate=0.001)."
+            "Start from another set (--from), or fix a parameter (--override train.learning_rate=0.001)."
             if failed == len(trials)
-            else "Give more minutes, or a smaller source."
+            else "Increase the time budget, or use a smaller source."
         )
         return f"None of {count(len(trials), 'trial')} finished, {failed} failed: {'; '.join(reasons[:3])}. {advice}"
 
@@ -231,11 +230,11 @@ class Search:
     ) -> Outcome:
         assert best.accuracy is not None
         importance: dict[str, float] = {}
-        with contextlib.suppress(ValueError, RuntimeError):  # a line of the report, no result
+        with contextlib.suppress(ValueError, RuntimeError):  # only a line of the report depends on it
             importance = prepared.proposals.importance()
         return Outcome(
             name=prepared.journal.winner,
-            family=self._asked.family,
+            family=self._options.family,
             start=prepared.start_name,
             start_accuracy=prepared.start_accuracy,
             accuracy=best.accuracy,
@@ -246,25 +245,27 @@ class Search:
             trials=prepared.journal.trials,
             known=len(prepared.trials) - len(prepared.journal.trials),
             importance=importance,
-            minutes=self._asked.minutes,
+            minutes=self._options.minutes,
             seconds=self.spent,
             beyond=max(0.0, -self.seconds_left()),
             interrupted=interrupted,
-            ended=of_no_use(prepared),
+            ended=why_further_trials_are_useless(prepared),
         )
 
 
-def of_no_use(prepared: Prepared) -> str:
-    """Why a further trial could teach nothing; empty while it could."""
+def why_further_trials_are_useless(prepared: Prepared) -> str:
+    """Return why another trial could find nothing new; empty if it could."""
     trials = prepared.journal.trials
     if trials and not prepared.space.distributions:
-        return "every parameter that a search varies is held"
-    last = trials[prepared.journal.earlier :][-MOST_FAILURES:]  # a task that is cleared tries again, maybe elsewhere
-    if len(last) == MOST_FAILURES and all(trial.state == "failed" for trial in last):
-        return f"{MOST_FAILURES} trials in a row failed"
-    if len(trials) < MOST_REPEATS:
+        return "every parameter that a search varies is fixed"
+    last = trials[prepared.journal.earlier :][
+        -MAX_FAILURES_IN_A_ROW:
+    ]  # a cleared task tries again, possibly on another machine
+    if len(last) == MAX_FAILURES_IN_A_ROW and all(trial.state == "failed" for trial in last):
+        return f"{MAX_FAILURES_IN_A_ROW} trials in a row failed"
+    if len(trials) < MAX_REPEATS_IN_A_ROW:
         return ""
-    first = len(trials) - MOST_REPEATS
+    first = len(trials) - MAX_REPEATS_IN_A_ROW
     tried = [trial.params for trial in trials]
     repeats = (trial.known or trial.params in tried[:at] for at, trial in enumerate(trials) if at >= first)
-    return f"{MOST_REPEATS} trials in a row were known already" if all(repeats) else ""
+    return f"{MAX_REPEATS_IN_A_ROW} trials in a row were repeats" if all(repeats) else ""

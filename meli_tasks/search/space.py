@@ -1,29 +1,31 @@
-"""What a search varies, and how far: the one table of it, in the words of the schema `Train`.
+"""The search space: which parameters of the schema `Train` a search varies, and over which ranges.
 
-Only the training's parameters: another tokenizer or other word vectors would cost each trial a preprocess and an embed
-of its own, more than most trainings. What the table does not name stays as the starting set has it, and so does what
-would change nothing: the n-grams' parameters of a set without n-grams.
+It holds parameters of the stage train only: another tokenizer or other word vectors would cost each trial a preprocess
+and an embed step of its own, which take longer than most trainings. Parameters that are not in the table keep the value
+of the starting set, and so do those without any effect: the n-gram parameters of a set without n-grams.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from pydantic import JsonValue
 
 from meli_tasks.core.hyperparameters import Train
+from meli_tasks.search.trial import Params
 
 Plain = str | int | float | bool
 Use = Literal["always", "mlp", "cnn", "ngrams", "unreliable", "one_cycle"]
 
-DIGITS = 3  # of a proposed number: 0.00312 trains like 0.0031187 and can be read
+DIGITS = 3  # significant digits of a proposed number: 0.00312 trains like 0.0031187 and is easier to read
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A range of numbers; `log` where a factor counts, not a difference."""
+    """A range of numbers; `log` if ratios matter rather than differences."""
 
     low: float
     high: float
@@ -33,7 +35,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Choices:
-    """Several values; empty for every choice that the schema has. Lists are written as text, "256,128"."""
+    """A choice of values; empty for every choice in the schema. Lists are written as text, e.g. "256,128"."""
 
     values: tuple[Plain, ...] = ()
     use: Use = "always"
@@ -49,7 +51,7 @@ SPACE: dict[str, Numbers | Choices] = {
     "margin": Numbers(0.0, 8.0),
     "class_weights": Choices(),
     "logit_adjustment": Numbers(0.0, 1.5),
-    "schedule": Choices(("one_cycle", "cosine")),  # both end at nothing, so the last epoch may be kept
+    "schedule": Choices(("one_cycle", "cosine")),  # both end at a learning rate of 0, so the last epoch may be kept
     "ema_decay": Choices((0.0, 0.99, 0.999)),
     "warmup_fraction": Numbers(0.0, 0.5, use="one_cycle"),
     "word_vectors": Choices(("frozen", "trained")),
@@ -65,48 +67,51 @@ SPACE: dict[str, Numbers | Choices] = {
 
 @dataclass(frozen=True)
 class Space:
-    """The table, fitted to a starting set: its own values are always among those that can be proposed."""
+    """The table, fitted to a starting set, whose own values can always be proposed."""
 
     start: Train
     distributions: Mapping[str, BaseDistribution]
 
     @classmethod
-    def around(cls, start: Train, *, unreliable: bool, fixed: Collection[str] = (), cards: int = 1) -> Space:
-        """The space of a search. `unreliable`: some training titles are marked so; `fixed`: what stays as it is.
+    def around(cls, start: Train, *, unreliable: bool, fixed: Collection[str] = (), gpus: int = 1) -> Space:
+        """Return the space of a search.
 
-        `cards` that train one set together share its batches evenly: other sizes are left out.
+        Args:
+            start: The parameters of the starting set.
+            unreliable: Whether some training titles are marked as unreliable.
+            fixed: Parameters that keep their value.
+            gpus: GPUs that train one set together; batch sizes that they cannot share evenly are left out.
         """
         uses = {"always", start.architecture, *(("ngrams",) if start.ngram_dimensions else ())}
         uses |= {"unreliable"} if unreliable else set()
         uses |= {"one_cycle"} if start.schedule == "one_cycle" else set()
-        found: dict[str, Any] = {}
+        found: dict[str, BaseDistribution] = {}
         for name, entry in SPACE.items():
             own = plain(getattr(start, name))
             if entry.use not in uses or name in fixed or (isinstance(entry, Numbers) and entry.log and own == 0):
-                continue  # a logarithmic range has no 0: a set that switches something off keeps it off
+                continue  # a logarithmic range has no 0: what the starting set switches off stays off
             found[name] = _distribution(name, entry, own)
-        if "batch_size" in found:
-            own = start.batch_size
-            sizes = [size for size in found["batch_size"].choices if size == own or size % cards == 0]
+        if isinstance(batch_sizes := found.get("batch_size"), CategoricalDistribution):
+            sizes = [n for n in batch_sizes.choices if n == start.batch_size or (isinstance(n, int) and n % gpus == 0)]
             found["batch_size"] = CategoricalDistribution(sizes)
         return cls(start, found)
 
     def own_values(self) -> dict[str, Plain]:
-        """The starting set's values of what is searched."""
+        """Return the values of the searched parameters in the starting set."""
         return self.values_of(self.start)
 
     def values_of(self, params: Train) -> dict[str, Plain]:
-        """A training's values of what is searched."""
+        """Return the values of the searched parameters in a training."""
         return {name: plain(getattr(params, name)) for name in self.distributions}
 
     def varies_only_this(self, params: Train) -> bool:
-        """Whether a training differs from the starting set in nothing but what is searched."""
+        """Return whether a training differs from the starting set in searched parameters only."""
         rest = set(Train.model_fields) - set(self.distributions)
         return all(getattr(params, name) == getattr(self.start, name) for name in rest)
 
-    def train(self, proposed: Mapping[str, Any]) -> dict[str, Any]:
-        """The plain parameters of a training with these values: what `Train` is to check."""
-        params = self.start.model_dump(mode="json")
+    def train(self, proposed: Mapping[str, Plain]) -> Params:
+        """Return the parameters of a training with these values, which `Train` has yet to validate."""
+        params: Params = self.start.model_dump(mode="json")
         own = self.own_values()
         for name, value in proposed.items():
             if value != own[name]:
@@ -114,12 +119,15 @@ class Space:
         return params
 
 
-def plain(value: Any) -> Plain:
-    """A parameter's value as the space holds it: a list as text."""
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+def plain(value: object) -> Plain:
+    """Return the value of a parameter as the space holds it, with a list as text."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    assert isinstance(value, str | int | float | bool), value
+    return value
 
 
-def _parameter(name: str, value: Plain) -> Any:
+def _parameter(name: str, value: Plain) -> JsonValue:
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
     if isinstance(value, str) and name in ("hidden", "filter_lengths"):

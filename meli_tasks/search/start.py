@@ -1,4 +1,4 @@
-"""Where a search starts: the set that was named, or the best of its family that anybody has trained on these titles."""
+"""Chooses the set that a search starts from: the one named, or the best of the family trained on these titles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.request import Request
-from meli_tasks.search.trial import Asked
+from meli_tasks.search.trial import SearchOptions
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets import stored as stored_sets
 from meli_tasks.settings import Settings
@@ -16,40 +16,42 @@ from meli_tasks.stages.summaries import TrainSummary
 from meli_tasks.store import Store
 
 
-def plan_of_start(asked: Asked, request: Request, settings: Settings, store: Store, as_of: date | None) -> Plan:
-    """The plan of the starting set alone, with the request's overrides: its one set is the start.
+def plan_of_start(
+    options: SearchOptions, request: Request, settings: Settings, store: Store, as_of: date | None
+) -> Plan:
+    """Return the plan of the starting set alone, with the overrides of the request.
 
-    Of several trained sets the best is the one with the highest balanced accuracy on validation; where none was, it is
-    the family's default. Sets made for first looks are left out, and those on a file of vectors, which may be far away.
+    The best set has the highest balanced accuracy on the validation titles; if none was trained, the default set of the
+    family is used. Quick sets are left out, and so are sets with pretrained vectors, whose file may be slow to fetch.
 
     Raises:
-        BadHyperparameters: there is no such set, or it is of the other family.
+        BadHyperparameters: The set does not exist or belongs to the other family.
     """
-    if asked.start:
-        family = named_sets.resolve(asked.start, request.overrides, settings).train.architecture
-        if family != asked.family:
+    if options.start:
+        family = named_sets.resolve(options.start, request.overrides, settings).train.architecture
+        if family != options.family:
             raise BadHyperparameters(
-                f"The set {asked.start} is of the family {family}, and {asked.family} is to be searched: "
-                f"name the family {family}, or another set to start from."
+                f"The set {options.start} belongs to the family {family}, but the search is for {options.family}. "
+                f"Use the family {family}, or start from another set."
             )
-        return _plan((asked.start,), request, settings, as_of)
-    plan = _plan(tuple(_candidates(asked.family, request, settings, store)), request, settings, as_of)
+        return _plan((options.start,), request, settings, as_of)
+    plan = _plan(tuple(_candidates(options.family, request, settings, store)), request, settings, as_of)
     accuracy = {}
     for name, step in plan.sets.items():
         manifest = find(store, step.stage, step.key)
         if manifest:
             accuracy[name] = manifest.read_summary(TrainSummary).validation_balanced_accuracy
-    best = max(accuracy, key=lambda name: accuracy[name], default=asked.family)
+    best = max(accuracy, key=lambda name: accuracy[name], default=options.family)
     return _plan((best,), request, settings, as_of)
 
 
 def _candidates(family: str, request: Request, settings: Settings, store: Store) -> list[str]:
-    """The family's default, which bears its name, and every set that could be better."""
+    """Return the default set of the family, which has the same name, and every set that could be better."""
     found = [family]
     for name in [*named_sets.names(), *stored_sets.names(store)]:
         try:
             values = named_sets.resolve(name, request.overrides, settings)
-        except BadHyperparameters:  # with the overrides, or at all: then it is not the best either
+        except BadHyperparameters:  # invalid with these overrides, or in any case: not a candidate
             continue
         usable = values.variant != "quick" and values.embed.method != "pretrained"
         if name != family and values.train.architecture == family and usable:

@@ -1,67 +1,79 @@
-"""What a search is asked, and what a trial of it came to. Plain facts, which the journal keeps."""
+"""The options of a search, and its trials: plain values that the journal stores."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from pydantic import JsonValue
 
 from meli_tasks.core.hyperparameters import Train
 
 Family = Literal["mlp", "cnn"]
 State = Literal["finished", "pruned", "stopped", "failed"]
+Params: TypeAlias = dict[str, JsonValue]
+"""The parameters of a training as plain values, as a step's key and the store hold them."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A search: how long, of which architecture, from which set (empty for the best there is), under which name."""
+class SearchOptions:
+    """What to search, and for how long."""
 
     minutes: float
     family: Family = "mlp"
     start: str = ""
+    """Name of the set to start from; empty for the best one that was trained on these titles."""
     name: str = ""
+    """Name of the new set; empty for one made from the family and the date."""
     seed: int = 1
-    most_trials: int = 0
-    """Trials at most; 0 for as many as the minutes allow."""
+    max_trials: int = 0
+    """Maximum number of trials; 0 means as many as fit in the budget."""
     titles: str = ""
-    """The key of the titles that are meant, where a plan says it; empty for what the source holds."""
+    """Key of the titles that the search must use, if a plan fixed it; empty for whatever the source holds."""
+
+    @property
+    def seconds(self) -> float:
+        """The time budget in seconds."""
+        return self.minutes * 60
+
+    def identity(self) -> Params:
+        """Return the values that tell two searches of a run apart, under the names that journals are hashed with."""
+        return {
+            "minutes": self.minutes,
+            "family": self.family,
+            "start": self.start,
+            "name": self.name,
+            "seed": self.seed,
+            "most_trials": self.max_trials,
+            "titles": self.titles,
+        }
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of a search.
-
-    `accuracy` is the balanced accuracy on the validation titles of the epoch that the training kept; None unless it
-    finished. `shares` holds what it had reached after each quarter of its epochs. `seconds` are the clock's.
-    """
+    """One training of a search. `seconds` is wall time."""
 
     number: int
-    params: dict[str, Any]
+    params: Params
     state: State
     accuracy: float | None
+    """Balanced accuracy on the validation titles at the epoch that was kept; None unless the trial finished."""
     seconds: float
     epochs_run: int
-    shares: dict[int, float] = field(default_factory=dict)
+    accuracy_by_quarter: dict[int, float] = field(default_factory=dict)
+    """Balanced accuracy after each quarter of the epochs."""
     reason: str = ""
     known: bool = False
-    """Whether it was measured before this search."""
+    """Whether it was trained before this search."""
 
     @property
     def train(self) -> Train:
-        """Its parameters, checked."""
+        """The parameters, validated."""
         return Train.model_validate(self.params)
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**asdict(self), "shares": {str(share): value for share, value in self.shares.items()}}
 
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Trial:
-        """What `to_json` gave."""
-        return cls(**{**stored, "shares": {int(share): value for share, value in stored["shares"].items()}})
-
-
-def best_of(trials: list[Trial]) -> Trial | None:
-    """The finished trial of the highest accuracy, of equals the earlier; None when none finished."""
+def best_of(trials: Sequence[Trial]) -> Trial | None:
+    """Return the finished trial with the highest accuracy, the earlier one of two equals; None if none finished."""
     finished = [trial for trial in trials if trial.accuracy is not None and trial.state == "finished"]
     return max(finished, key=lambda trial: (trial.accuracy or 0.0, -trial.number), default=None)

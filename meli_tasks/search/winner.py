@@ -1,66 +1,86 @@
-"""The best trial as a named set in the store."""
+"""Stores the best trial as a named set."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from meli_tasks.core.errors import BadHyperparameters, Conflict
 from meli_tasks.core.hyperparameters import HyperparameterSet
-from meli_tasks.search.trial import Asked, Trial
+from meli_tasks.search.outcome import Change
+from meli_tasks.search.trial import Family, Params, SearchOptions, Trial
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets import stored as stored_sets
 from meli_tasks.store import Store
 from meli_tasks.wording import count
 
-MOST_NAMES = 1_000  # of one family and day
+MAX_NAMES = 1_000  # of one family and day
 
 
-def must_be_free(name: str, store: Store) -> None:
-    """Errors: BadHyperparameters when a set has that name, or none may; before minutes are spent on it."""
+@dataclass(frozen=True)
+class MadeBy:
+    """Where a set comes from; stored with it as `made_by`."""
+
+    run_id: str
+    family: Family
+    start: str
+    start_accuracy: float | None
+    seed: int
+    minutes: float
+    trials: int
+    source: str
+    preprocess: str
+    """Key of the encoded titles that the trials were trained on."""
+
+
+def check_name_is_free(name: str, store: Store) -> None:
+    """Check the name of the new set before time is spent on the search.
+
+    Raises:
+        BadHyperparameters: A set has this name, or no set may have it.
+    """
     stored_sets.check_name(name)
     if named_sets.is_shipped(name):
-        raise BadHyperparameters(f"The package has a set '{name}', and it stays what it is: choose another name.")
+        raise BadHyperparameters(f"The package has a set '{name}', which cannot be replaced. Choose another name.")
     if stored_sets.read(store, name) is not None:
         raise BadHyperparameters(
-            f"There is a set '{name}' in {store.url} already: choose another name, or `meli sets {name} --remove`."
+            f"There is already a set '{name}' in {store.url}. Choose another name, or run `meli sets {name} --remove`."
         )
 
 
-def changes(start: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """What differs between two trainings' parameters: from, to."""
-    return {name: [start[name], params[name]] for name in start if start[name] != params[name]}
+def changes(start: Params, params: Params) -> dict[str, Change]:
+    """Return the differences between the parameters of two trainings."""
+    return {name: Change(start[name], params[name]) for name in start if start[name] != params[name]}
 
 
-def keep(best: Trial, start: HyperparameterSet, asked: Asked, made_by: Mapping[str, Any], store: Store) -> str:
-    """Write the best trial's parameters as a set of its own, and return its name."""
+def store_set(best: Trial, start: HyperparameterSet, options: SearchOptions, made_by: MadeBy, store: Store) -> str:
+    """Store the best trial's parameters as a set of its own, and return its name."""
     values = start.model_dump(mode="json") | {"train": best.params, "variant": "searched"}
     values |= {"title": _title(best, start, made_by), "description": _description(best, made_by)}
     named_sets.checked(values, "What the search found")
-    wanted = asked.name or f"search_{asked.family}_{datetime.now(UTC):%Y%m%d}"
-    for number in range(1, 2 if asked.name else MOST_NAMES):
+    wanted = options.name or f"search_{options.family}_{datetime.now(UTC):%Y%m%d}"
+    for number in range(1, 2 if options.name else MAX_NAMES):
         name = wanted if number == 1 else f"{wanted}_{number}"
         try:
-            stored_sets.write(store, name, values, made_by)
+            stored_sets.write(store, name, values, asdict(made_by))
         except Conflict:
             continue
         return name
-    raise Conflict(f"There is a set '{wanted}' in {store.url} by now: search again, with another name.")
+    raise Conflict(f"There is now a set '{wanted}' in {store.url}. Search again with another name.")
 
 
-def _title(best: Trial, start: HyperparameterSet, made_by: Mapping[str, Any]) -> str:
+def _title(best: Trial, start: HyperparameterSet, made_by: MadeBy) -> str:
     changed = changes(start.train.model_dump(mode="json"), best.params)
     if not changed:
-        return f"As {made_by['start']}: a search found nothing better"
-    return f"Found by a search from {made_by['start']}, {count(len(changed), 'parameter')} changed"
+        return f"Same as {made_by.start}: a search found nothing better"
+    return f"Found by a search from {made_by.start}, {count(len(changed), 'parameter')} changed"
 
 
-def _description(best: Trial, made_by: Mapping[str, Any]) -> str:
-    start = made_by["start_accuracy"]
-    against = f", {made_by['start']} {start:.4f}" if start is not None else ""
+def _description(best: Trial, made_by: MadeBy) -> str:
+    start = made_by.start_accuracy
+    compared = f", {made_by.start} {start:.4f}" if start is not None else ""
     return (
-        f"The best of {count(made_by['trials'], 'trial')} on {made_by['source']}: balanced accuracy "
-        f"{best.accuracy:.4f} on the validation titles{against}. The best of many looks better than it is; the test "
-        f"titles tell. Seed {made_by['seed']}, titles {made_by['preprocess'][:12]}, run {made_by['run_id']}."
+        f"The best of {count(made_by.trials, 'trial')} on {made_by.source}: balanced accuracy {best.accuracy:.4f} on "
+        f"the validation titles{compared}. The best of many trials looks better than it is; the test titles give an "
+        f"unbiased figure. Seed {made_by.seed}, titles {made_by.preprocess[:12]}, run {made_by.run_id}."
     )

@@ -119,9 +119,9 @@ class DateRun(TypedDict):
 
 
 class BackfillSummary(TypedDict):
-    """How a backfill ended: its state, how many steps were computed and found, and how long that took."""
+    """How a backfill ended: its state, how many steps were computed and reused, and how long that took."""
 
     state: str
     computed: int
-    found: int
+    reused: int
     seconds: float

@@ -10,9 +10,9 @@ import pytest
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.backfill.preview import BackfillPreview, backfills, is_done, look_ahead
-from meli_tasks.backfill.report import BackfillReport, report
-from meli_tasks.backfill.request import MOST_RUNS, Backfill, backfill_form_fields
+from meli_tasks.backfill.preview import BackfillPreview, backfills, is_done, preview_backfill
+from meli_tasks.backfill.report import BackfillReport, Score, report
+from meli_tasks.backfill.request import MAX_RUNS, Backfill, backfill_form_fields
 from meli_tasks.core.errors import BadData, BadHyperparameters, NotFound
 from meli_tasks.execution.runner import Step
 from meli_tasks.pipeline import Pipeline
@@ -41,7 +41,7 @@ def store(settings: Settings) -> Store:
 
 
 def previewed(settings: Settings, store: Store, **more: Any) -> BackfillPreview:
-    return look_ahead(Backfill.check({**ASKED, **more}, settings), settings, store, "manual__1")
+    return preview_backfill(Backfill.check({**ASKED, **more}, settings), settings, store, "manual__1")
 
 
 def compute(store: Store, step: Step, run_id: str) -> None:
@@ -77,7 +77,7 @@ def evaluated_again(store: Store, plan: Plan, scores: dict[str, Any] | None = No
         ({"every_day": 2}, "did you mean 'every_days'"),
         ({"train.epoch": 2}, "did you mean train.epochs"),
         ({"to_date": "2026-10-31"}, "from_date 2026-11-01 is after to_date 2026-10-31"),
-        ({"from_date": "2020-01-01"}, f"{MOST_RUNS} are the most"),
+        ({"from_date": "2020-01-01"}, f"at most {MAX_RUNS}"),
         ({"to_date": None}, "to_date must be given"),
         ({"to_date": "yesterday"}, "to_date = 'yesterday'"),
         ({"as_of": "2026-11-01"}, "no parameter 'as_of'"),
@@ -92,9 +92,9 @@ def test_what_cannot_be_asked_is_refused_by_name(settings: Settings, wrong: dict
     assert said in str(refused.value)
 
 
-def test_a_date_that_has_not_come_is_refused(settings: Settings) -> None:
+def test_a_date_in_the_future_is_refused(settings: Settings) -> None:
     coming = date.today() + timedelta(days=2)
-    with pytest.raises(BadHyperparameters, match=f"{coming} has not come"):
+    with pytest.raises(BadHyperparameters, match=f"{coming} is in the future"):
         Backfill.check({**ASKED, "from_date": str(coming), "to_date": str(coming)}, settings)
 
 
@@ -150,7 +150,7 @@ def test_what_dates_share_is_computed_once_and_a_source_without_dates_is_noted(
     seen = previewed(settings, store, source="sample:rows=50,seed=1")
     assert [day.computed for day in seen.dates] == [6, 0, 0]
     assert seen.warnings == (
-        "Every date sees the same titles of sample:rows=50,seed=1: it has neither {ds} nor a date_column",
+        "Every date has the same titles of sample:rows=50,seed=1: it has neither {ds} nor a date_column",
     )
     own = previewed(settings, store)
     assert [day.computed for day in own.dates] == [6, 6, 6]
@@ -202,7 +202,7 @@ def test_the_report_tells_what_was_computed_what_was_found_and_why_a_set_failed(
     note = {"error": "The loss is not finite at step 12.", "run_id": broken.run_id}
     store.write(paths.progress_log("train", broken.sets["quick_cnn"].key), json.dumps(note).encode())
     found = report(previewed(settings, store), store, {seen.dates[1].run_id})
-    assert [day.state for day in found.dates] == ["found", "computed", "failed"]
+    assert [day.state for day in found.dates] == ["reused", "computed", "failed"]
     assert (found.dates[1].computed, found.dates[1].seconds) == (4, 8.0)
     assert set(found.dates[0].scores) == {"quick_mlp", "quick_cnn"}
     assert found.state == "failed"
@@ -233,16 +233,16 @@ def test_an_ensemble_has_its_score_in_the_report_and_one_that_failed_is_made_aga
     store.delete(f"ensemble/{step.key}/manifest.json")
     assert [day.done for day in previewed(settings, store).dates] == [True, False, False]
     assert not is_done(store, broken)
-    ended_well = {day.run_id for day in seen.dates}
-    found = report(previewed(settings, store), store, ended_well)
+    succeeded = {day.run_id for day in seen.dates}
+    found = report(previewed(settings, store), store, succeeded)
     assert found.dates[0].scores.keys() == {"quick_mlp", "quick_cnn", "ensemble"}
-    assert found.dates[0].scores["ensemble"] == {"balanced_accuracy": 0.95, "interval": [0.9, 1.0]}
+    assert found.dates[0].scores["ensemble"] == Score(0.95, (0.9, 1.0))
     assert "ensemble 0.9500" in found.lines()[0]
     assert (found.state, found.dates[1].state) == ("failed", "computed")
     assert found.dates[1].failed == {"ensemble": "it could not be made"}
     note = {"error": "The disk is full.", "run_id": broken.run_id}
     store.write(paths.progress_log("ensemble", step.key), json.dumps(note).encode())
-    found = report(seen, store, ended_well)
+    found = report(seen, store, succeeded)
     assert found.dates[1].failed == {"ensemble": f"ensemble {step.name}: The disk is full."}
 
 
@@ -260,7 +260,7 @@ def test_nothing_has_failed_of_a_rejected_backfill(settings: Settings, store: St
     found = report(previewed(settings, store), store, set(), rejected_by="ana")
     assert found.state == "rejected"
     assert found.failures == []
-    assert found.summary() == "Rejected by ana: nothing was run"
+    assert found.summary() == "Rejected by ana; nothing was run"
 
 
 def test_previews_and_reports_survive_the_store(settings: Settings, store: Store) -> None:
@@ -272,8 +272,36 @@ def test_previews_and_reports_survive_the_store(settings: Settings, store: Store
     found = report(seen, store, set())
     found.save(store)
     assert BackfillReport.load(store, seen.id) == found
-    with pytest.raises(NotFound, match="No backfill elsewhere"):
+    with pytest.raises(NotFound, match="There is no backfill elsewhere"):
         BackfillPreview.load(store, "elsewhere")
+
+
+def test_what_version_0_1_0_stored_of_a_backfill_is_still_read(settings: Settings, store: Store) -> None:
+    preview = previewed(settings, store)
+    stored = {name: value for name, value in preview.to_json().items() if name not in ("version", "request")}
+    asked = {name: value for name, value in preview.to_json()["request"].items() if name not in ("as_of", "force")}
+    asked["max_bad_share"] = asked.pop("max_bad_fraction")
+    store.write(paths.backfill_preview("manual__1"), json.dumps(stored | {"asked": asked}).encode())
+    assert BackfillPreview.load(store, "manual__1") == preview
+
+    score = {"balanced_accuracy": 0.9, "interval": [0.8, 1.0]}
+    day = {
+        "date": "2026-11-01",
+        "run_id": "r",
+        "plan": "p",
+        "state": "found",
+        "computed": 0,
+        "found": 6,
+        "seconds": 0.0,
+    }
+    day |= {"scores": {"mlp": score}, "failed": {}}
+    old = {"id": "manual__1", "at": "2026-11-01T00:00:00+00:00", "state": "success", "dates": [day]}
+    old |= {"computed": 0, "found": 6, "seconds": 0.0, "rejected_by": ""}
+    store.write(paths.backfill_report("manual__1"), json.dumps(old).encode())
+    report_read = BackfillReport.load(store, "manual__1")
+    assert report_read is not None
+    assert (report_read.reused, report_read.dates[0].reused, report_read.dates[0].state) == (6, 6, "reused")
+    assert report_read.dates[0].scores == {"mlp": Score(0.9, (0.8, 1.0))}
 
 
 def test_the_preview_for_airflow_is_a_table_whatever_the_source_is_called(settings: Settings, store: Store) -> None:

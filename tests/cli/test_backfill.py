@@ -64,14 +64,14 @@ def test_what_ingest_takes_and_whether_there_is_an_ensemble_can_be_told(settings
 def test_asked_again_nothing_is_computed_and_the_same_scores_are_told(outcome: Any) -> None:
     again = backfill()
     assert [day["done"] for day in again["preview"]["dates"]] == [True, True]
-    assert (again["report"]["computed"], again["report"]["found"]) == (0, 8)
+    assert (again["report"]["computed"], again["report"]["reused"]) == (0, 8)
     assert [day["scores"] for day in again["report"]["dates"]] == [day["scores"] for day in outcome["report"]["dates"]]
 
 
 def test_with_another_set_only_its_trainings_are_computed(outcome: Any, place: Path) -> None:
     plans = {path: path.read_bytes() for path in (place / "store" / "plans").rglob("*.json")}
     more = backfill(sets="quick_mlp,quick_cnn")
-    assert [(day["computed"], day["found"]) for day in more["report"]["dates"]] == [(2, 4), (2, 4)]
+    assert [(day["computed"], day["reused"]) for day in more["report"]["dates"]] == [(2, 4), (2, 4)]
     # Whether the mean of the two is a candidate as well is for the validation titles to say.
     assert set(more["report"]["dates"][0]["scores"]) - {"ensemble"} == {"quick_mlp", "quick_cnn"}
     assert {path: path.read_bytes() for path in plans} == plans
@@ -99,18 +99,18 @@ def test_a_failed_set_is_named_and_tried_again_alone(outcome: Any, monkeypatch: 
 
 
 def test_a_cell_says_failed_of_what_failed_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    from meli_tasks.backfill.report import BackfillReport, DateReport
+    from meli_tasks.backfill.report import BackfillReport, DateReport, Score
     from meli_tasks.cli import backfill_runs
 
-    measured: dict[str, Any] = {"balanced_accuracy": 0.9, "interval": [0.8, 1.0]}
+    score = Score(0.9, (0.8, 1.0))
     dates = (
-        DateReport("2026-11-01", "", "", "computed", scores=dict.fromkeys(["quick_mlp", "ensemble"], measured)),
+        DateReport("2026-11-01", "", "", "computed", scores=dict.fromkeys(["quick_mlp", "ensemble"], score)),
         # One model failed, so there is nothing to weigh: no ensemble was tried.
-        DateReport("2026-11-02", "", "", "computed", scores={"quick_mlp": measured}, failed={"quick_cnn": "diverged"}),
+        DateReport("2026-11-02", "", "", "computed", scores={"quick_mlp": score}, failed={"quick_cnn": "diverged"}),
         # What all stand on failed: no model of it was tried.
         DateReport("2026-11-03", "", "", "failed", failed={"": "ingest titles.csv: no titles"}),
     )
-    found = BackfillReport("local__1", "", "failed", dates, computed=3, found=0, seconds=1.0)
+    found = BackfillReport("local__1", "", "failed", dates, computed=3, reused=0, seconds=1.0)
     monkeypatch.setattr(backfill_runs, "in_this_process", lambda *_, **__: found)
     shown = here("backfill", *DATES, *QUICK, "--override", "train.dropout=0.3", "--here", "--yes").stdout
     table = shown[shown.index("balanced accuracy") :].splitlines()

@@ -59,7 +59,7 @@ def test_the_family_follows_the_set_to_start_from(store: str) -> None:
     resolved = named_sets.resolve(outcome["name"], {}, Settings.from_environment())
     assert resolved.train.architecture == "cnn"
     refused = here("search", "--minutes", "1", "--from", "quick_cnn", "--family", "mlp").exception
-    assert "of the family cnn" in str(refused)
+    assert "belongs to the family cnn" in str(refused)
 
 
 def test_it_searches_on_exactly_the_titles_that_a_run_asked_alike_takes(store: str, tmp_path: Path) -> None:

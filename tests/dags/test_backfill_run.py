@@ -164,7 +164,7 @@ def test_dates_times_sets_run_under_ids_of_their_own_and_touch_nothing_earlier(
     assert sorted(named) == ["2026-11-01", "2026-11-02"]
 
     again = backfill(*asked, *OVERRIDES, "--yes")["report"]
-    assert (again["computed"], again["found"]) == (0, 10)
+    assert (again["computed"], again["reused"]) == (0, 10)
     assert api.runs(TRAINING) == now
 
 

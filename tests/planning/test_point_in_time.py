@@ -102,7 +102,7 @@ def test_a_night_on_the_same_titles_finds_everything(table: Path, plan: Callable
 def test_a_date_column_needs_a_date_and_a_window_what_tells_its_days_apart(
     table: Path, plan: Callable[..., Plan]
 ) -> None:
-    with pytest.raises(BadHyperparameters, match=r"date_column is 'created_at'.*this run has none: fill in `as_of`"):
+    with pytest.raises(BadHyperparameters, match=r"date_column is 'created_at'.*this run has no date. Set `as_of`"):
         plan(table, None, **TABLE)
     with pytest.raises(BadData, match="or set date_column to the column that holds each title's date"):
         plan(table, window_days=3)

@@ -37,7 +37,7 @@ def test_a_hyperparameter_may_be_a_parameter_of_its_own() -> None:
     assert request.overrides == {"train.epochs": 5, "embed.window": 3}
     with pytest.raises(BadHyperparameters, match=r"did you mean train\.epochs"):
         Request.check({"train.epoch": None}, SETTINGS)
-    with pytest.raises(BadHyperparameters, match=r"train\.epochs is 5 and, in overrides, 6"):
+    with pytest.raises(BadHyperparameters, match=r"train\.epochs is 5, but 6 in overrides"):
         Request.check({"train.epochs": 5, "overrides": {"train.epochs": 6}}, SETTINGS)
 
 
@@ -48,7 +48,7 @@ def test_sets_of_the_store_join_those_of_the_list_or_stand_alone() -> None:
     assert sets(sets=["mlp"], stored_sets="found, mlp ,other") == ("mlp", "found", "other")
     assert sets(stored_sets="found") == ("mlp", "cnn", "found")
     assert sets(sets=None, stored_sets="found") == ("found",)
-    with pytest.raises(BadHyperparameters, match="no set is chosen"):
+    with pytest.raises(BadHyperparameters, match="choose at least one set"):
         Request.check({"sets": None, "stored_sets": None}, SETTINGS)
 
 

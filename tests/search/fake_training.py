@@ -20,13 +20,13 @@ class FakeTraining:
     def __init__(self, accuracy: Accuracy) -> None:
         self.accuracy = accuracy
         self.trained: list[Train] = []
-        self.cards: list[int] = []
+        self.gpus: list[int] = []
         self.before_each_epoch: Callable[[], None] = lambda: None
         self.seconds = 0.0  # what an epoch says that it took
 
     def __call__(self, inputs: Inputs, out: Path, train: Train, hooks: Hooks) -> TrainSummary:
         self.trained.append(train)
-        self.cards.append(hooks.gpus)
+        self.gpus.append(hooks.gpus)
         check_divisible(train, hooks.gpus)
         reached = self.accuracy(train)
         history = []

@@ -10,7 +10,7 @@ from typing import Any
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Result, Runner, Step
 from meli_tasks.planning.request import Request
-from meli_tasks.search import Asked, Outcome, Search, Trial
+from meli_tasks.search import Outcome, Search, SearchOptions, Trial
 from meli_tasks.settings import Settings
 
 SOURCE = "sample:rows=400,seed=1"
@@ -22,7 +22,7 @@ class Watching:
 
     def __init__(self, after: Callable[[Trial], None] = lambda trial: None) -> None:
         self.trials: list[Trial] = []
-        self.told: list[dict[str, Any]] = []
+        self.progressed: list[dict[str, float | int | str]] = []
         self.hits: list[bool] = []
         self.after = after
 
@@ -31,10 +31,10 @@ class Watching:
     def prepared(self, step: Step, result: Result) -> None:
         self.hits.append(result.hit)
 
-    def progress(self, told: dict[str, Any]) -> None:
-        self.told.append(told)
+    def progress(self, values: dict[str, float | int | str]) -> None:
+        self.progressed.append(values)
 
-    def tried(self, trial: Trial, best: Trial | None) -> None:
+    def trial_ended(self, trial: Trial, best: Trial | None) -> None:
         self.trials.append(trial)
         self.after(trial)
 
@@ -55,6 +55,6 @@ def searched(
     clock: Callable[[], float] = time.monotonic,
     **asked: Any,
 ) -> Outcome:
-    wanted = Asked(**{"minutes": 60, "start": "quick_mlp", "most_trials": 6, **asked})
+    wanted = SearchOptions(**{"minutes": 60, "start": "quick_mlp", "max_trials": 6, **asked})
     runner = Runner(settings, run_id=run_id)
     return Search(wanted, request(settings, **(params or {})), runner, watching or Watching(), clock=clock).run()

@@ -20,10 +20,10 @@ from tests.search.searching import SMALL, SOURCE, good, searched
 
 def test_a_run_answers_with_its_own_set_also_when_another_found_better_since(settings: Settings, fake: Any) -> None:
     fake(lambda params: 0.5 + params.dropout / 10)
-    first = searched(settings, run_id="a", most_trials=2)
-    second = searched(settings, run_id="b", most_trials=12)
+    first = searched(settings, run_id="a", max_trials=2)
+    second = searched(settings, run_id="b", max_trials=12)
     assert second.accuracy > first.accuracy
-    again = searched(settings, run_id="a", most_trials=2)
+    again = searched(settings, run_id="a", max_trials=2)
     assert (again.name, again.accuracy, again.manifest) == (first.name, first.accuracy, first.manifest)
     model = json.loads((Runner(settings).folder(again.manifest) / "model.json").read_text())
     assert Train.model_validate(model) == named_sets.resolve(first.name, {}, settings).train == again.values.train
@@ -35,20 +35,20 @@ def test_a_search_of_failures_only_tries_again_when_it_is_cleared(settings: Sett
 
     fake(full)
     with pytest.raises(BadHyperparameters, match="10 failed: The memory of cuda:0 is full"):
-        searched(settings, most_trials=12)
+        searched(settings, max_trials=12)
     fake(good)
-    assert [trial.state for trial in searched(settings, most_trials=12).trials] == ["failed"] * 10 + ["finished"] * 2
+    assert [trial.state for trial in searched(settings, max_trials=12).trials] == ["failed"] * 10 + ["finished"] * 2
 
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_winner_that_was_removed_is_kept_again(settings: Settings, fake: Any, replaced: bool) -> None:
     training = fake(good)
-    first = searched(settings, most_trials=3)
+    first = searched(settings, max_trials=3)
     store = settings.open_store()
     stored_sets.remove(store, first.name)
     if replaced:
         stored_sets.write(store, first.name, named_sets.load("cnn").model_dump(mode="json"), {})
-    again = searched(settings, most_trials=3)
+    again = searched(settings, max_trials=3)
     assert (again.name == first.name) is not replaced
     assert (again.manifest, len(training.trained)) == (first.manifest, 3)
     assert named_sets.resolve(again.name, {}, settings).train == first.values.train
@@ -57,7 +57,7 @@ def test_a_winner_that_was_removed_is_kept_again(settings: Settings, fake: Any, 
 def test_a_start_that_was_removed_is_chosen_anew(settings: Settings, fake: Any) -> None:
     fake(lambda params: 0.5 + params.dropout / 10)
     found = searched(settings, params={"overrides": SMALL}, name="found")
-    asked: dict[str, Any] = {"run_id": "two", "start": "", "most_trials": 1, "params": {"overrides": SMALL}}
+    asked: dict[str, Any] = {"run_id": "two", "start": "", "max_trials": 1, "params": {"overrides": SMALL}}
     assert searched(settings, **asked).start == found.name
     for name in stored_sets.names(settings.open_store()):
         stored_sets.remove(settings.open_store(), name)
@@ -105,6 +105,6 @@ def test_a_winner_that_cannot_be_noted_is_no_success(
 
     monkeypatch.setattr(FileStore, "write", unreachable)
     with pytest.raises(Unreachable, match="the store is away"):
-        searched(settings, most_trials=2)
+        searched(settings, max_trials=2)
     away[0] = False
-    assert searched(settings, most_trials=2).count("finished") == 2
+    assert searched(settings, max_trials=2).count("finished") == 2

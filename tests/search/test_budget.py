@@ -30,9 +30,9 @@ def test_the_minutes_hold(settings: Settings, fake: Any) -> None:
         now[0] += 10 if len(training.trained) == 1 else 2
 
     training.before_each_epoch = an_epoch_later
-    outcome = searched(settings, minutes=100 / 60, most_trials=0, params={"overrides": HELD}, clock=lambda: now[0])
+    outcome = searched(settings, minutes=100 / 60, max_trials=0, params={"overrides": HELD}, clock=lambda: now[0])
     assert [trial.state for trial in outcome.trials] == [*["finished"] * 4, "stopped"]
-    assert (outcome.trials[-1].epochs_run, outcome.trials[-1].reason) == (1, "the minutes were over")
+    assert (outcome.trials[-1].epochs_run, outcome.trials[-1].reason) == (1, "the time budget was used up")
     assert (outcome.seconds, outcome.beyond) == (100, 0)
 
 
@@ -45,7 +45,7 @@ def test_a_trial_that_cannot_end_in_time_is_stopped_as_soon_as_that_shows(settin
 
     training.before_each_epoch = an_epoch_later
     training.seconds = 10.0
-    outcome = searched(settings, minutes=100 / 60, most_trials=2, params={"overrides": HELD}, clock=lambda: now[0])
+    outcome = searched(settings, minutes=100 / 60, max_trials=2, params={"overrides": HELD}, clock=lambda: now[0])
     assert outcome.trials[1].state == "stopped"
     assert (outcome.trials[1].epochs_run, now) == (1, [70.0])
 
@@ -60,9 +60,9 @@ def test_a_trial_that_would_take_more_than_a_quarter_of_the_minutes_is_stopped(s
 
     training.before_each_epoch = an_epoch_later
     training.seconds = 5.0
-    outcome = searched(settings, minutes=3, most_trials=2, params={"overrides": HELD}, clock=lambda: now[0])
+    outcome = searched(settings, minutes=3, max_trials=2, params={"overrides": HELD}, clock=lambda: now[0])
     assert [(trial.state, trial.epochs_run) for trial in outcome.trials] == [("finished", 6), ("stopped", 1)]
-    assert "too many of the minutes" in outcome.trials[1].reason
+    assert "too much of the time budget" in outcome.trials[1].reason
 
 
 def test_no_trial_begins_that_could_not_end_its_first_epoch(settings: Settings, fake: Any) -> None:
@@ -73,14 +73,14 @@ def test_no_trial_begins_that_could_not_end_its_first_epoch(settings: Settings, 
         return good(params)
 
     training = fake(takes_long)
-    outcome = searched(settings, minutes=1, most_trials=0, clock=lambda: now[0])
+    outcome = searched(settings, minutes=1, max_trials=0, clock=lambda: now[0])
     assert [trial.state for trial in outcome.trials] == ["finished"]
     assert len(training.trained) == 1
 
 
 def test_minutes_that_preparing_used_up_are_told(settings: Settings, fake: Any) -> None:
     training = fake(good)
-    with pytest.raises(BadHyperparameters, match=r"Preparing the titles took .* What was prepared is kept"):
+    with pytest.raises(BadHyperparameters, match=r"Preparing the titles took .* The prepared titles are kept"):
         searched(settings, minutes=1e-9)
     assert training.trained == []
 
@@ -121,10 +121,10 @@ def test_after_a_crash_the_same_run_goes_on_with_what_is_left_of_its_minutes(set
 
     training = fake(takes_ten_seconds)
     with pytest.raises(OSError, match="killed"):
-        searched(settings, Watching(crash), minutes=1, most_trials=0, clock=lambda: now[0])
+        searched(settings, Watching(crash), minutes=1, max_trials=0, clock=lambda: now[0])
     before = list(training.trained)
     again = Watching()
-    outcome = searched(settings, again, minutes=1, most_trials=0, clock=lambda: now[0])
+    outcome = searched(settings, again, minutes=1, max_trials=0, clock=lambda: now[0])
     assert again.trials[0].number == 4
     assert outcome.seconds <= 70
     assert [Train.model_validate(trial.params) for trial in outcome.trials][:3] == before
@@ -143,7 +143,7 @@ def test_a_crash_within_a_trial_gives_no_minutes_back_and_the_start_stays(settin
             raise OSError("killed")
 
     training.before_each_epoch = an_epoch_later
-    asked: dict[str, Any] = {"minutes": 20, "start": "", "most_trials": 2, "clock": lambda: now[0]}
+    asked: dict[str, Any] = {"minutes": 20, "start": "", "max_trials": 2, "clock": lambda: now[0]}
     held = {"overrides": {**SMALL, "train.epochs": 12}}
     with pytest.raises(OSError, match="killed"):
         searched(settings, params=held, **asked)

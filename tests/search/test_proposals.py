@@ -31,7 +31,7 @@ def search(seed: int, count: int, known: tuple[Trial, ...] = ()) -> list[Trial]:
     trials = []
     for number in range(count):
         trials.append(finished(number, SPACE.train(proposals.next())))
-        proposals.tell(trials[-1])
+        proposals.record(trials[-1])
     return trials
 
 
@@ -63,7 +63,7 @@ def test_a_trial_is_poor_when_it_is_behind_half_of_the_others_at_the_same_share_
     proposals = Proposals(SPACE, 1)
     for number in range(5):
         SPACE.train(proposals.next())
-        proposals.tell(Trial(number, {}, "finished", 0.9, 1.0, 8, proposals.shares))
+        proposals.record(Trial(number, {}, "finished", 0.9, 1.0, 8, proposals.accuracy_by_quarter))
     proposals.next()
     assert not proposals.is_poor(2, 8, 0.1)  # nobody had been measured at that share
 
@@ -72,12 +72,12 @@ def test_a_trial_is_poor_when_it_is_behind_half_of_the_others_at_the_same_share_
         proposals.next()
         for epoch in (1, 2, 3, 4):
             assert not proposals.is_poor(epoch, 4, 0.5 + epoch / 10) or number == 4
-        proposals.tell(Trial(number, {}, "finished", 0.9, 1.0, 4, proposals.shares))
+        proposals.record(Trial(number, {}, "finished", 0.9, 1.0, 4, proposals.accuracy_by_quarter))
     proposals.next()
     assert not proposals.is_poor(1, 20, 0.01)  # not yet a quarter of its epochs
     assert not proposals.is_poor(5, 20, 0.6)
     assert proposals.is_poor(10, 20, 0.5)
-    assert proposals.shares == {1: 0.6, 2: 0.5}
+    assert proposals.accuracy_by_quarter == {1: 0.6, 2: 0.5}
 
 
 def test_importance_names_what_mattered() -> None:
@@ -85,7 +85,7 @@ def test_importance_names_what_mattered() -> None:
     for number in range(60):
         assert proposals.importance() == {}  # what so few trials say is chance
         proposals_params = SPACE.train(proposals.next())
-        proposals.tell(finished(number, proposals_params))
+        proposals.record(finished(number, proposals_params))
     found = proposals.importance()
     assert set(found) <= set(SPACE.distributions)
     assert abs(sum(found.values()) - 1) < 1e-6

@@ -62,7 +62,7 @@ def test_names_are_numbered_and_those_that_stand_are_refused_before_anything_is_
     settings: Settings, fake: Any
 ) -> None:
     training = fake(good)
-    first, second = (searched(settings, run_id=f"run{number}", most_trials=1).name for number in (1, 2))
+    first, second = (searched(settings, run_id=f"run{number}", max_trials=1).name for number in (1, 2))
     assert second == f"{first}_2"
     training.trained.clear()
     for name in (first, "mlp", "a name", "row", "my_probability", "ensemble"):
@@ -82,7 +82,7 @@ def test_a_trial_that_fails_is_named_and_the_others_go_on(settings: Settings, fa
         return good(params)
 
     fake(odd)
-    outcome = searched(settings, most_trials=15)
+    outcome = searched(settings, max_trials=15)
     failed = [trial for trial in outcome.trials if trial.state == "failed"]
     assert 0 < len(failed) < 15
     assert {trial.reason for trial in failed} <= {"the loss is not finite at step 3 of 9", "CUDA out of memory"}
@@ -98,7 +98,7 @@ def test_a_trial_too_large_for_the_card_fails_alone_and_a_store_that_is_away_end
         return good(params)
 
     training = fake(full)
-    outcome = searched(settings, most_trials=4)
+    outcome = searched(settings, max_trials=4)
     assert [trial.state for trial in outcome.trials if trial.number != 2].count("failed") == 0
     assert (outcome.trials[1].state, outcome.trials[1].reason[:32]) == ("failed", "The memory of cuda:0 is full eve")
     assert len(outcome.trials) == 4
@@ -111,10 +111,10 @@ def test_a_trial_too_large_for_the_card_fails_alone_and_a_store_that_is_away_end
         searched(settings, run_id="two", params={"overrides": {"train.seed": 5}})
 
 
-def test_all_cards_train_each_trial(settings: Settings, fake: Any) -> None:
+def test_all_gpus_train_each_trial(settings: Settings, fake: Any) -> None:
     training = fake(good)
-    outcome = searched(settings.model_copy(update={"cards": 2}), most_trials=8)
-    assert set(training.cards) == {2}
+    outcome = searched(settings.model_copy(update={"gpus": 2}), max_trials=8)
+    assert set(training.gpus) == {2}
     assert outcome.count("failed") == 0
     assert len({train.batch_size for train in training.trained}) > 1
 
@@ -123,18 +123,18 @@ def test_a_search_with_nothing_to_vary_ends_after_its_start(settings: Settings, 
     training = fake(good)
     start = named_sets.load("quick_mlp").train.model_dump(mode="json")
     held = {f"train.{name}": start[name] for name in SPACE}
-    outcome = searched(settings, most_trials=200, params={"overrides": held})
+    outcome = searched(settings, max_trials=200, params={"overrides": held})
     assert (len(training.trained), len(outcome.trials)) == (1, 1)
-    assert any("every parameter that a search varies is held" in line for line in outcome.lines())
+    assert any("every parameter that a search varies is fixed" in line for line in outcome.lines())
 
 
 def test_a_search_that_proposes_only_what_is_known_ends(settings: Settings, fake: Any) -> None:
     fake(lambda params: 0.9 if params.class_weights == "none" else 0.5)
     start = named_sets.load("quick_mlp").train.model_dump(mode="json")
     held = {f"train.{name}": start[name] for name in SPACE if name != "class_weights"}
-    outcome = searched(settings, most_trials=200, params={"overrides": held})
+    outcome = searched(settings, max_trials=200, params={"overrides": held})
     assert len(outcome.trials) < 60
-    assert outcome.to_json()["ended"] == "20 trials in a row were known already"
+    assert outcome.to_json()["ended"] == "20 trials in a row were repeats"
     assert searched(settings, run_id="two").ended == ""
 
 
@@ -145,7 +145,7 @@ def test_what_somebody_put_among_the_sets_breaks_no_search(settings: Settings, f
     store.write("sets/row.yaml", b"extends: mlp\ntitle: hand-made\n")
     store.write("sets/number.yaml", b"extends: mlp\ntitle: odd\ntrain: 5\n")
     store.write("sets/empty.yaml", b"title: odd\ntrain:\n")
-    outcome = searched(settings, start="", most_trials=1, params={"overrides": {**SMALL, "train.epochs": 2}})
+    outcome = searched(settings, start="", max_trials=1, params={"overrides": {**SMALL, "train.epochs": 2}})
     assert outcome.start == "mlp"
 
 
@@ -157,7 +157,7 @@ def test_a_search_whose_trials_all_fail_ends_soon_and_says_why(settings: Setting
     with pytest.raises(
         BadHyperparameters, match="None of 10 trials finished, 10 failed: the loss is not finite at step 1"
     ):
-        searched(settings, most_trials=0)
+        searched(settings, max_trials=0)
     assert len(training.trained) == 10
     assert stored_sets.names(settings.open_store()) == []
 
@@ -167,7 +167,7 @@ def test_poor_trials_are_ended_early(settings: Settings, fake: Any) -> None:
         return 0.9 - params.dropout
 
     fake(only_dropout)
-    outcome = searched(settings, most_trials=20)
+    outcome = searched(settings, max_trials=20)
     assert outcome.count("pruned") > 0
     pruned = next(trial for trial in outcome.trials if trial.state == "pruned")
     assert pruned.accuracy is None and 0 < pruned.epochs_run < pruned.params["epochs"]
@@ -178,10 +178,10 @@ def test_it_starts_from_the_best_set_that_was_trained_on_these_titles(settings: 
     training = fake(lambda params: 0.5 + params.dropout / 10)
     assert searched(settings, name="found").changed
     # The default is trained nowhere, the set that was found is: that is the best there is.
-    assert searched(settings, run_id="two", start="", most_trials=1).start == "found"
+    assert searched(settings, run_id="two", start="", max_trials=1).start == "found"
     stored_sets.remove(settings.open_store(), "found")
     training.trained.clear()
-    third = searched(settings, run_id="three", start="", most_trials=1, params={"overrides": SMALL})
+    third = searched(settings, run_id="three", start="", max_trials=1, params={"overrides": SMALL})
     assert (third.start, training.trained[0].architecture) == ("mlp", "mlp")
 
 
@@ -195,16 +195,16 @@ def test_what_is_overridden_is_held(settings: Settings, fake: Any) -> None:
 
 def test_a_start_of_the_other_family_is_refused(settings: Settings, fake: Any) -> None:
     fake(good)
-    with pytest.raises(BadHyperparameters, match="quick_cnn is of the family cnn"):
+    with pytest.raises(BadHyperparameters, match="quick_cnn belongs to the family cnn"):
         searched(settings, start="quick_cnn")
 
 
 def test_progress_tells_the_trial_the_best_and_the_time_left(settings: Settings, fake: Any) -> None:
     fake(good)
     watching = Watching()
-    searched(settings, watching, most_trials=2)
-    assert set(watching.told[-1]) == {"trial", "epoch", "epochs", "best", "seconds_left"}
-    assert watching.told[-1]["trial"] == 2
+    searched(settings, watching, max_trials=2)
+    assert set(watching.progressed[-1]) == {"trial", "epoch", "epochs", "best", "seconds_left"}
+    assert watching.progressed[-1]["trial"] == 2
     assert watching.hits == [True, True, True]
 
 
@@ -220,7 +220,7 @@ def test_the_model_is_the_one_that_the_runner_would_train_and_the_test_titles_ar
     source.write_text("title,category,split\n" + "\n".join(rows) + "\n")
     settings = Settings(store=f"file://{tmp_path}/store", cache=tmp_path / "cache")
     params = {"source": str(source), "overrides": {"train.epochs": 2, **SMALL}}
-    outcome = searched(settings, params=params, most_trials=3)
+    outcome = searched(settings, params=params, max_trials=3)
     assert outcome.count("finished") >= 1
 
     runner = Runner(settings)

@@ -44,13 +44,13 @@ def test_what_would_change_nothing_is_not_searched() -> None:
 @pytest.mark.parametrize("cards", [1, 2, 3, 16])
 def test_batches_are_such_that_the_cards_can_share_them(cards: int) -> None:
     start = Train(architecture="mlp", batch_size=48 * cards)
-    space = Space.around(start, unreliable=False, cards=cards)
+    space = Space.around(start, unreliable=False, gpus=cards)
     proposals = Proposals(space, 1)
     seen = set()
     for number in range(30):
         params = space.train(proposals.next())
         seen.add(params["batch_size"])
-        proposals.tell(Trial(number, params, "finished", 0.5 + number % 3 / 10, 1.0, 1))
+        proposals.record(Trial(number, params, "finished", 0.5 + number % 3 / 10, 1.0, 1))
     assert start.batch_size in seen
     assert {size for size in seen if size % cards} == set()
     assert seen - {start.batch_size} <= {64, 128, 256, 512, 1_024, 2_048, 4_096}
@@ -72,5 +72,5 @@ def test_what_is_proposed_passes_the_schema_and_can_be_read(name: str) -> None:
         assert space.varies_only_this(checked.train)
         assert len(repr(checked.train.learning_rate)) <= 8
         seen.append(params)
-        proposals.tell(Trial(number, params, "finished", 0.5 + checked.train.dropout / 10, 1.0, 1))
+        proposals.record(Trial(number, params, "finished", 0.5 + checked.train.dropout / 10, 1.0, 1))
     assert len({str(params) for params in seen}) == 30

@@ -87,7 +87,7 @@ function Notes({ data: { report, approval }, preview, runId }) {
 
 /** @param {Props} props */
 function Totals({ data: { report }, preview }) {
-  const { asked: requested } = preview;
+  const { request: requested } = preview;
   const overrides = Object.entries(requested.overrides ?? {})
     .map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
     .join(", ");
@@ -126,7 +126,7 @@ function Totals({ data: { report }, preview }) {
         ? h(
             LabeledValue,
             { label: "Result" },
-            `${formatNumber(report.computed)} computed, ${formatNumber(report.found)} reused`,
+            `${formatNumber(report.computed)} computed, ${formatNumber(report.reused)} reused`,
             h(Muted, { display: "block" }, `${duration(report.seconds)} of computation`),
           )
         : h(LabeledValue, { label: "Estimate" }, duration(preview.estimate_seconds) || "none: there is no past run"),
@@ -210,7 +210,7 @@ function Cancel({ data, runId, reload }) {
 function dayState(day, { runs, report }) {
   if (day.problem) return "failed";
   const reported = report?.dates.find(({ date }) => date === day.date);
-  if (reported) return reported.state === "found" ? "already there" : reported.state;
+  if (reported) return reported.state;
   if (day.done) return "already there";
   const state = runs[day.run_id] ?? "";
   return { success: "done", failed: "failed", running: "running", queued: "queued" }[state] ?? "to compute";

@@ -55,7 +55,7 @@ export function count(number, noun) {
 /** @param {string} noun */
 function plural(noun) {
   if (/[^aeiou]y$/.test(noun)) return `${noun.slice(0, -1)}ies`;
-  return /(s|x|z|ch|sh)$/.test(noun) ? `${noun}es` : `${noun}s`;
+  return /(s|x|z|(?<!epo)ch|sh)$/.test(noun) ? `${noun}es` : `${noun}s`;
 }
 
 /**

@@ -214,7 +214,7 @@ export interface Backfill {
   runs: Record<string, string>;
   preview: {
     at: string;
-    asked: { sets: string[]; source: string; promotion: string; overrides?: Record<string, unknown> };
+    request: { sets: string[]; source: string; promotion: string; overrides?: Record<string, unknown> };
     dates: BackfillDate[];
     warnings: string[];
     computed: number;
@@ -226,7 +226,7 @@ export interface Backfill {
     state: string;
     dates: BackfillReportDate[];
     computed: number;
-    found: number;
+    reused: number;
     seconds: number;
     rejected_by: string;
   } | null;
