@@ -143,11 +143,14 @@ def _parse_warily(lines: list[str], delimiter: str, width: int, last: bool) -> _
                 if end > len(lines) and (found.used == len(lines) or not last):
                     return found
                 several = end - found.used > 1
-                if end > len(lines) or (several and _is_several_rows(lines[found.used : end], delimiter, width)):
+                ragged = len(row) != width
+                if end > len(lines) or (
+                    several and _is_several_rows(lines[found.used : end], delimiter, width, ragged)
+                ):
                     found.bad.append(_bad_line(found.used, "quote never closed", lines[found.used], width))
                     found.used += 1
                     break
-                if len(row) == width or (not row and width == 1):
+                if not ragged or (not row and width == 1):
                     # In a file of one column, a blank line is a row.
                     found.fields += row or [""]
                     starts.append(found.used)
@@ -202,21 +205,22 @@ def _next_row(lines: list[str], start: int, delimiter: str, width: int) -> int:
     return len(lines)
 
 
-def _is_several_rows(lines: list[str], delimiter: str, width: int) -> bool:
+def _is_several_rows(lines: list[str], delimiter: str, width: int, ragged: bool) -> bool:
     """Whether a record of several lines is really several rows, the first of which opens a quote by mistake.
 
     It is if the quotes do not pair by RFC 4180. If they do, by coincidence, the lines give it away: the first, the last
-    and most of those between have exactly the delimiters of a row. Text with line breaks hardly ever has.
+    and most of those between have exactly the delimiters of a row. Text with line breaks hardly ever has. In a record
+    that is `ragged`, a single such line between is enough.
     """
     try:
         list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error:
         return True
     between = lines[1:-1]
-    if width <= 2 or not between or not all(line.count(delimiter) == width - 1 for line in (lines[0], lines[-1])):
-        return False
     alike = sum(line.count(delimiter) == width - 1 and '"' not in line for line in between)
-    return 2 * alike > len(between)
+    if width <= 2 or ragged:
+        return width > 2 and alike > 0
+    return 2 * alike > len(between) and all(line.count(delimiter) == width - 1 for line in (lines[0], lines[-1]))
 
 
 def _chunk(records: _Records, names: list[str], places: Sequence[int], width: int, first_line: int) -> Chunk:

@@ -16,7 +16,7 @@ from meli_tasks.rowfiles.parquet_rows import ParquetReader
 from meli_tasks.rowfiles.rows import Chunk
 
 _START_BYTES = 1 << 16
-LONGEST_FIELD = 16 << 20
+LONGEST_FIELD = 4 << 20
 """Characters of a CSV field. A longer one is the work of a quote that was opened by mistake."""
 
 

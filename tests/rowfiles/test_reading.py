@@ -155,6 +155,12 @@ def test_a_quote_opened_by_mistake_does_not_swallow_the_rows_below(tmp_path: Pat
     assert (bad.line, bad.reason, bad.cells) == (2, "quote never closed", ('"Silla,A,1', "", ""))
 
 
+def test_a_ragged_record_of_several_lines_is_torn_apart_if_a_line_of_it_looks_like_a_row(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('title,category,price\n"Silla\nMesa,B,2\nMonitor 24",B,4,x\nSofá,A,3\n')
+    titles = ["Mesa", "Sofá"]
+    assert predicted(tmp_path / "a.csv", tmp_path) == ingested(tmp_path / "a.csv", tmp_path) == titles
+
+
 def test_nan_is_a_missing_value(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"title": NaN}\n{"title": "NaN"}\n{"title": null}\n{"title": 1.5}\n')
     floats = pa.array([float("nan"), 2.5, None]).cast(pa.float32())
