@@ -242,7 +242,7 @@ def email(settings: Settings) -> Iterator[Line]:
     yield Line(
         "email",
         "ok",
-        f"{server.shown} answers{signed_in}; {count(addresses, 'address')}, MELI_NOTIFY={settings.notify}",
+        f"{server.address} answers{signed_in}; {count(addresses, 'address')}, MELI_NOTIFY={settings.notify}",
     )
 
 

@@ -1,7 +1,7 @@
-"""Delivery: a notification through every channel that is set, once for each run and verdict.
+"""Sends a notification through every configured channel, once for each run and verdict.
 
-What does not get through is logged with the place and the reason, and fails nothing. Airflow ends a callback of its
-dag-processor after 50 s: both channels fit in that.
+A notification that cannot be sent is logged with the channel and the reason, and fails nothing. Airflow ends a callback
+of its dag-processor after 50 s; both channels together take less.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLAIM_TRIES = 3
 
 
 def channels(settings: Settings) -> dict[str, Callable[[Notification], None]]:
-    """The ways in which a notification goes out under these settings, by name."""
+    """The channels of these settings, by name: functions that send a notification."""
     found: dict[str, Callable[[Notification], None]] = {}
     if settings.webhook:
         found["webhook"] = lambda notification: post(settings.webhook, notification)
@@ -34,24 +34,27 @@ def channels(settings: Settings) -> dict[str, Callable[[Notification], None]]:
 
 
 def send(notification: Notification, settings: Settings, store: Store | None) -> dict[str, str]:
-    """Send a notification through every channel that has not sent it; what became of each. Never raises for a delivery.
+    """Send a notification through every channel that has not sent it yet.
 
-    The store remembers what was sent, by run and verdict. Without a store (it is away) the notification is sent
-    unremembered: better twice than not at all, when the store is what failed.
+    The store records what was sent, by run and verdict. While the store is unavailable, the notification is sent
+    without a record: when the store is what failed, twice is better than not at all.
+
+    Returns:
+        The outcome of each channel that was used: "sent", or "failed: " with the reason. A failure raises nothing.
     """
-    ways = channels(settings)
-    if not ways or not notification.matters(settings.notify):
+    senders = channels(settings)
+    if not senders or not notification.matters(settings.notify):
         logger.info(
-            "no notification of %s (%s): MELI_NOTIFY=%s",
+            "no notification for %s (%s): MELI_NOTIFY=%s",
             notification.dag_run.run_id,
             notification.verdict,
             settings.notify,
         )
         return {}
-    due = _claim(store, notification, list(ways)) if store else list(ways)
-    outcomes = {name: _outcome(name, ways[name], notification) for name in due}
+    due = _claim(store, notification, list(senders)) if store else list(senders)
+    outcomes = {name: _outcome(name, senders[name], notification) for name in due}
     if store and outcomes:
-        _remember(store, notification, outcomes)
+        _record_outcomes(store, notification, outcomes)
     return outcomes
 
 
@@ -60,7 +63,11 @@ def _outcome(name: str, send: Callable[[Notification], None], notification: Noti
         send(notification)
     except MeliError as error:
         logger.error(
-            "THE NOTICE %r OF %s WAS NOT SENT by %s: %s", notification.title, notification.dag_run.run_id, name, error
+            "Could not send the notification %r of %s by %s: %s",
+            notification.title,
+            notification.dag_run.run_id,
+            name,
+            error,
         )
         return f"failed: {error}"
     logger.info("sent by %s: %s (%s)", name, notification.title, notification.dag_run.run_id)
@@ -68,9 +75,9 @@ def _outcome(name: str, send: Callable[[Notification], None], notification: Noti
 
 
 def _claim(store: Store, notification: Notification, names: Sequence[str]) -> list[str]:
-    """The channels that this call is to use: not those that sent it, nor those that another call is about to use.
+    """Claim the channels for this call: those that have not sent it and that no other call is about to use.
 
-    A call that dies between here and `_remember` leaves its channels claimed: a notification may be lost, but is
+    A call that dies between here and `_record_outcomes` leaves its channels claimed: a notification may be lost, but is
     never sent twice.
     """
     try:
@@ -79,9 +86,9 @@ def _claim(store: Store, notification: Notification, names: Sequence[str]) -> li
             known: dict[str, str] = json.loads(blob.data)["channels"] if blob else {}
             due = [name for name in names if known.get(name, "failed").startswith("failed")]
             if not due:
-                logger.info("%s was told before: %s", notification.name, known)
+                logger.info("%s was sent before: %s", notification.name, known)
                 return []
-            claimed = _record(notification, {**known, **dict.fromkeys(due, "being sent")})
+            claimed = _record_of(notification, {**known, **dict.fromkeys(due, "being sent")})
             try:
                 store.write(
                     notification.name, claimed, if_absent=blob is None, if_version=blob.version if blob else None
@@ -90,24 +97,26 @@ def _claim(store: Store, notification: Notification, names: Sequence[str]) -> li
                 continue
             return due
     except MeliError as error:
-        logger.warning("the notification is sent unremembered, for the store does not take it: %s", error)
+        logger.warning("the notification is sent without a record, because the store does not take one: %s", error)
         return list(names)
-    logger.info("%s is being told by another", notification.name)
+    logger.info("%s is being sent by another process", notification.name)
     return []
 
 
-def _remember(store: Store, notification: Notification, outcomes: Mapping[str, str]) -> None:
+def _record_outcomes(store: Store, notification: Notification, outcomes: Mapping[str, str]) -> None:
     try:
         blob = store.read(notification.name)
         known: dict[str, str] = json.loads(blob.data)["channels"] if blob else {}
         store.write(
-            notification.name, _record(notification, {**known, **outcomes}), if_version=blob.version if blob else None
+            notification.name,
+            _record_of(notification, {**known, **outcomes}),
+            if_version=blob.version if blob else None,
         )
     except MeliError as error:
-        logger.warning("what became of the notification cannot be remembered: %s", error)
+        logger.warning("cannot record whether the notification was sent: %s", error)
 
 
-def _record(notification: Notification, states: Mapping[str, str]) -> bytes:
+def _record_of(notification: Notification, states: Mapping[str, str]) -> bytes:
     about = {"run_id": notification.dag_run.run_id, "verdict": notification.verdict, "title": notification.title}
     at = datetime.now(UTC).isoformat(timespec="seconds")
     return json.dumps({**about, "at": at, "channels": dict(states)}, ensure_ascii=False).encode()

@@ -1,4 +1,4 @@
-"""A notification by e-mail. The mail server's password is a secret: no log line and no error has it."""
+"""Notifications by e-mail. The mail server's password is a secret: no log line and no error contains it."""
 
 from __future__ import annotations
 
@@ -42,33 +42,33 @@ class MailServer:
         """Read the address.
 
         Raises:
-            BadSettings: it is none; the message does not repeat it.
+            BadSettings: it is not such an address; the message does not repeat it.
         """
-        wanted = "MELI_SMTP must look like smtp://user:password@host:587 or smtps://user:password@host"
+        expected = "MELI_SMTP must look like smtp://user:password@host:587 or smtps://user:password@host"
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise BadSettings(f"{wanted}; its host or port cannot be read (encode / @ : in a password).") from None
+            raise BadSettings(f"{expected}; its host or port cannot be read (encode / @ : in a password).") from None
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-            raise BadSettings(f"{wanted}; its scheme is {parts.scheme!r} and its host {parts.hostname or ''!r}.")
+            raise BadSettings(f"{expected}; its scheme is {parts.scheme!r} and its host {parts.hostname or ''!r}.")
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         return cls(parts.scheme, parts.hostname, port or PORTS[parts.scheme, bool(user)], user, password)
 
     @property
-    def shown(self) -> str:
-        """Where it is, without who signs in."""
+    def address(self) -> str:
+        """The address without the user and the password."""
         return f"{self.scheme}://{self.host}:{self.port}"
 
     @contextmanager
     def opened(self) -> Iterator[smtplib.SMTP]:
-        """A session, encrypted if the server can, signed in if there is a user.
+        """Open a session: encrypted if the server supports it, and signed in if there is a user.
 
         Raises:
-            Unreachable: no answer, or a certificate that does not hold.
-            Rejected: a refused sign-in, or a password that would travel in the clear to another machine.
+            Unreachable: no answer, or an invalid certificate.
+            Rejected: a refused sign-in, or a password that would reach another machine unencrypted.
         """
-        with _smtp_errors(self.shown):
+        with _smtp_errors(self.address):
             context = ssl.create_default_context()
             if self.scheme == "smtps":
                 session: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=ANSWER_SECONDS, context=context)
@@ -84,8 +84,8 @@ class MailServer:
                 if self.user:
                     if not encrypted and self.host not in LOOPBACK:
                         raise Rejected(
-                            f"{self.shown} offers no encryption (STARTTLS), so the password was not sent. "
-                            "Use smtps://, or a server that does."
+                            f"{self.address} offers no encryption (STARTTLS), so the password was not sent. "
+                            "Use smtps://, or a server that offers it."
                         )
                     session.login(self.user, self.password)
                 yield session
@@ -104,14 +104,14 @@ def mail(settings: Settings, notification: Notification) -> None:
     with server.opened() as session:
         refused = session.send_message(message)
     for address, (code, reason) in refused.items():
-        logger.error("%s refused the address %s: %s %s", server.shown, address, code, reason.decode(errors="replace"))
+        logger.error("%s refused the address %s: %s %s", server.address, address, code, reason.decode(errors="replace"))
 
 
 def recipients(settings: Settings) -> list[Address]:
     """The addresses of MELI_EMAIL.
 
     Raises:
-        BadSettings: one is no address.
+        BadSettings: one of them is not an address.
     """
     named = [name.strip() for name in settings.email.split(",") if name.strip()]
     return [_address("MELI_EMAIL", name) for name in named]
@@ -125,7 +125,7 @@ def _message(settings: Settings, server: MailServer, notification: Notification)
     message["To"] = recipients(settings)
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = make_msgid("meli", sender.domain)
-    message["Auto-Submitted"] = "auto-generated"  # keeps absence notes from answering
+    message["Auto-Submitted"] = "auto-generated"  # keeps out-of-office replies away
     message.set_content(plain(notification))
     message.add_alternative(html(notification), subtype="html")
     return message
@@ -139,9 +139,9 @@ def _address(setting: str, text: str) -> Address:
     try:
         address = Address(addr_spec=text)
     except (ValueError, IndexError) as error:
-        raise BadSettings(f"{setting} holds {text!r}, which is no e-mail address: {error}") from None
+        raise BadSettings(f"{setting} holds {text!r}, which is not an e-mail address: {error}") from None
     if not address.domain:
-        raise BadSettings(f"{setting} holds {text!r}, which is no e-mail address: it names no host behind an @.")
+        raise BadSettings(f"{setting} holds {text!r}, which is not an e-mail address: there is no host after an @.")
     return address
 
 
@@ -150,13 +150,13 @@ def _smtp_errors(where: str) -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPRecipientsRefused as error:
-        told = "; ".join(
+        reasons = "; ".join(
             f"{name}: {code} {why.decode(errors='replace')}" for name, (code, why) in error.recipients.items()
         )
-        raise Rejected(f"{where} takes mail for none of the addresses: {told}") from None
+        raise Rejected(f"{where} accepts mail for none of the addresses: {reasons}") from None
     except smtplib.SMTPResponseException as error:
-        said = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+        reason = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
         kind = type(error).__name__.removeprefix("SMTP")
-        raise Rejected(f"{where} refused ({kind}): {error.smtp_code} {said}") from None
+        raise Rejected(f"{where} refused ({kind}): {error.smtp_code} {reason}") from None
     except (smtplib.SMTPException, OSError) as error:
         raise Unreachable(f"{where} does not answer: {type(error).__name__}: {error}") from None

@@ -1,6 +1,6 @@
-"""What people are told of a run: how it ended, or that it is late. Read from the store, by the run's id.
+"""What a notification says of a run: how it ended, or that it is late. It is read from the store, by the run's id.
 
-The verdict comes first, then the leaderboard, what failed and why, the minutes saved, where to look, how to go back.
+The verdict comes first, then the leaderboard, what failed and why, the time saved, links, and how to roll back.
 `meli_tasks.notifications.render` writes it as text, `meli_tasks.notifications.delivery` sends it.
 """
 
@@ -32,16 +32,16 @@ logger = logging.getLogger("meli_tasks")
 
 Verdict = Literal["promoted", "kept", "nothing new", "failed", "late"]
 
-# What Airflow calls the ways in which a run fails without a task that says why.
+# Airflow's names for the ways in which a run fails without a failed task that says why.
 REASONS = {
-    "timed_out": "It was ended because it ran longer than the DAG allows.",
-    "all_tasks_deadlocked": "No task could go on: each waited for another.",
+    "timed_out": "Airflow ended it because it ran longer than the DAG allows.",
+    "all_tasks_deadlocked": "No task could start: each waited for another.",
 }
 
 
 @dataclass(frozen=True)
 class DagRun:
-    """What Airflow knows of a run. `clears`: how often it was cleared to run again; `reason`: Airflow's word."""
+    """What Airflow knows of a run. `clears`: how often it was cleared to run again; `reason`: a key of `REASONS`."""
 
     dag_id: str
     run_id: str
@@ -54,7 +54,7 @@ class DagRun:
 
 @dataclass(frozen=True)
 class Model:
-    """A line of the leaderboard; shares of the test titles."""
+    """A row of the leaderboard; the scores are fractions of the test titles."""
 
     name: str
     balanced_accuracy: float
@@ -65,7 +65,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Notification:
-    """What is told, in the order it is told. `links` are pairs of a name and an address."""
+    """The parts of a notification, in the order in which they are read. `links` are pairs of a name and an address."""
 
     verdict: Verdict
     dag_run: DagRun
@@ -78,17 +78,17 @@ class Notification:
 
     @property
     def name(self) -> str:
-        """Where the store keeps whether it was told: once for each run and verdict, anew when the run is cleared."""
+        """Where the store records that it was sent: once for each run, verdict and time that the run was cleared."""
         return paths.notification(self.dag_run.run_id, self.verdict, self.dag_run.clears)
 
     def matters(self, notify: Literal["always", "changes", "failures"]) -> bool:
-        """Whether it is to be told under MELI_NOTIFY. A training that failed matters, also when the run did not."""
+        """Whether MELI_NOTIFY wants it sent. A failed training matters even in a run that succeeded."""
         bad = self.verdict in ("failed", "late") or bool(self.failures)
         return bad or notify == "always" or (notify == "changes" and self.verdict == "promoted")
 
 
 def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool) -> Notification:
-    """How a run ended.
+    """The notification of how a run ended.
 
     Raises:
         Unreachable, Rejected: the store does not answer, or says no.
@@ -100,7 +100,7 @@ def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool
     failures = _failures(store, dag_run, plan, report)
     verdict = _verdict(succeeded, saved if not report else None, decision)
     promoted = decision if verdict == "promoted" else None
-    took = "" if verdict == "nothing new" else _took(dag_run, saved)  # its title says what it saved
+    took = "" if verdict == "nothing new" else _took(dag_run, saved)  # the title already says how much time it saved
     lines = [*_reason(verdict, dag_run, decision, saved), *_titles(plan), took]
     return Notification(
         verdict,
@@ -115,7 +115,7 @@ def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool
 
 
 def of_a_late_run(settings: Settings, store: Store, dag_run: DagRun, minutes: float) -> Notification:
-    """That a run has not ended `minutes` after it was queued, and how far it is; raises like `of_end`."""
+    """The notification of a run that has not ended `minutes` after it was queued. Raises what `of_end` raises."""
     plan = _plan(store, dag_run.run_id)
     progress = _progress(store, plan) if plan else ["It has no plan yet."]
     since = f"Queued at {dag_run.queued:%Y-%m-%d %H:%M} UTC" if dag_run.queued else "Queued"
@@ -131,27 +131,27 @@ def of_a_late_run(settings: Settings, store: Store, dag_run: DagRun, minutes: fl
 
 
 def run_page(settings: Settings, dag_run: DagRun) -> str:
-    """A run's page in Airflow; an empty text when nobody said where that is."""
+    """A run's page in Airflow; an empty string without MELI_AIRFLOW_URL."""
     path = f"/dags/{quote(dag_run.dag_id)}/runs/{quote(dag_run.run_id, safe=':+')}"
     return settings.airflow_url.rstrip("/") + path if settings.airflow_url else ""
 
 
 def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why: str) -> Notification:
-    """What can be told when the store, which knows the rest, cannot be read."""
+    """The notification for when the store, which knows everything else, cannot be read."""
     lines = (*_reason(verdict, dag_run, None, None), f"Nothing more is known, because the store cannot be read: {why}")
     title = "The run is late" if verdict == "late" else f"The run {'failed' if verdict == 'failed' else 'ended'}"
     return Notification(verdict, dag_run, title, lines, links=_links(settings, None, dag_run, None))
 
 
 def _plan(store: Store, run_id: str) -> Plan | None:
-    """The newest plan of a run; a run that was asked differently when it was cleared has several."""
+    """The newest plan of a run; a run that was cleared with other parameters has several."""
     names = [name for name in store.names(paths.plans_of_run(run_id)) if paths.is_plan(name)]
     plans = [plan for name in names if (plan := Plan.load(store, name)).run_id == run_id]
     return max(plans, key=lambda plan: plan.at, default=None)
 
 
 def _saved(store: Store, plan: Plan | None) -> dict[str, Any] | None:
-    """The preview kept beside the plan: `nothing_new` and `saved_seconds`."""
+    """The preview stored beside the plan: `nothing_new` and `saved_seconds`."""
     blob = store.read(paths.preview(plan.name)) if plan else None
     return json.loads(blob.data) if blob else None
 
@@ -164,7 +164,7 @@ def _decision(store: Store, plan: Plan) -> Decision | None:
 def _verdict(succeeded: bool, saved: dict[str, Any] | None, decision: Decision | None) -> Verdict:
     if not succeeded:
         return "failed"
-    if saved and saved["nothing_new"]:  # a run by hand measures all the same
+    if saved and saved["nothing_new"]:  # a run started by hand evaluates all the same
         return "nothing new"
     return "promoted" if decision and decision.action == "promote" else "kept"
 
@@ -178,7 +178,7 @@ def _title(
 ) -> str:
     champion = decision.champion if decision else None
     if verdict == "failed":
-        # The first is the cause; what fails behind it often only misses its result.
+        # The first is the cause; what failed after it often only lacked its result.
         return f"The run failed: {failures[0].label if failures else dag_run.reason.replace('_', ' ')}"
     if verdict == "nothing new":
         return f"Nothing new: {duration(saved['saved_seconds'] if saved else 0)} saved"
@@ -207,24 +207,26 @@ def _titles(plan: Plan | None) -> tuple[str, ...]:
 
 def _took(dag_run: DagRun, saved: dict[str, Any] | None) -> str:
     took = f"Took {duration((datetime.now(UTC) - dag_run.began).total_seconds())}" if dag_run.began else ""
-    there = f"{duration(saved['saved_seconds'])} saved by what was there already" if saved and saved["cached"] else ""
+    there = (
+        f"{duration(saved['saved_seconds'])} saved by results that existed already" if saved and saved["cached"] else ""
+    )
     return "; ".join(filter(None, (took, there)))
 
 
 def _models(report: dict[str, Any], decision: Decision | None) -> tuple[Model, ...]:
-    """The leaderboard, the most accurate first, equal ones by name."""
+    """The leaderboard: the most accurate model first, equally accurate ones by name."""
     now = decision.champion.train if decision and decision.champion else None
     found = []
     for label, score in report.get("scores", {}).items():
         key = report["models"].get(label)
-        note = "champion" if key and key == now else "champion before" if label == report["champion"] else ""
+        note = "champion" if key and key == now else "previous champion" if label == report["champion"] else ""
         low, high = score["interval"]
         found.append(Model(label, score["balanced_accuracy"], (low, high), score["top5"], note))
     return tuple(sorted(found, key=lambda model: (-model.balanced_accuracy, model.name)))
 
 
 def _failures(store: Store, dag_run: DagRun, plan: Plan | None, report: dict[str, Any]) -> tuple[Failure, ...]:
-    """The tasks that failed, and trainings that the evaluation missed, in the order they failed."""
+    """The failed tasks, and training runs missing from the evaluation, in the order in which they failed."""
     found = of_run(store, dag_run.run_id, dag_run.began)
     known = {failure.of for failure in found}
     for name in report.get("failed", []):
@@ -240,7 +242,7 @@ def _live(store: Store, step: Step) -> dict[str, Any]:
 
 
 def _progress(store: Store, plan: Plan) -> list[str]:
-    """How many steps are done, and what the others are at."""
+    """How many steps are done, and how far the others are."""
     steps = list({step.key: step for step in plan.steps()}.values())
     waiting = [step for step in steps if find(store, step.stage, step.key) is None]
     lines = [f"{len(steps) - len(waiting)} of {count(len(steps), 'step')} done."]
@@ -249,19 +251,19 @@ def _progress(store: Store, plan: Plan) -> list[str]:
         if live.get("state") == "running":
             epoch = f", epoch {live['epoch']}" if "epoch" in live else ""
             left = f", about {duration(float(live['seconds_left']))} left" if "seconds_left" in live else ""
-            lines.append(f"{step.stage} {step.name}: running{epoch}{left}; last heard of at {live['at'][11:16]} UTC")
+            lines.append(f"{step.stage} {step.name}: running{epoch}{left}; last report at {live['at'][11:16]} UTC")
         else:
-            lines.append(f"{step.stage} {step.name}: {live.get('state', 'not begun')}")
+            lines.append(f"{step.stage} {step.name}: {live.get('state', 'not started')}")
     return lines
 
 
 def _rollback(decision: Decision | None) -> str:
-    """The command that puts the champion before back, where there was one."""
+    """The command that restores the previous champion; empty if there was none."""
     return f"meli rollback --to {decision.previous}" if decision and decision.previous else ""
 
 
 def _links(settings: Settings, store: Store | None, dag_run: DagRun, plan: Plan | None) -> tuple[tuple[str, str], ...]:
-    """Pages: the run in Airflow, and in MLflow if a plan was measured."""
+    """The run's page in Airflow, and in MLflow if its plan was evaluated."""
     links = []
     if page := run_page(settings, dag_run):
         links.append(("DAG run", page))
@@ -271,11 +273,11 @@ def _links(settings: Settings, store: Store | None, dag_run: DagRun, plan: Plan 
 
 
 def _mlflow(settings: Settings, store: Store | None, plan: Plan | None) -> str:
-    """The run's page in MLflow; the server's where it has none, or while the server is away."""
+    """The run's page in MLflow; the server's first page if it has none, or while the server is unavailable."""
     if plan and store:
         try:
             projection = Tracking(settings.mlflow_uri, store, settings.mlflow_pages).projection()
             return projection.url(projection.parent(plan))
         except (*TRACKING_ERRORS, BadSettings) as error:
-            logger.warning("the notification links to MLflow's first page: %s", error)
+            logger.warning("the notification links to MLflow's first page, because the run's is unknown: %s", error)
     return settings.mlflow_pages or without_credentials(settings.mlflow_uri)

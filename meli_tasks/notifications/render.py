@@ -1,7 +1,7 @@
-"""A notification as text: plain for e-mail, with Slack's marks for a webhook, and as a small HTML page.
+"""A notification as text: plain for e-mail, with Slack's markup for a webhook, and as a small HTML page.
 
-Slack's marks are few on purpose: Mattermost, Rocket.Chat, Google Chat and Discord's Slack-compatible address read the
-same text. A table is a block of fixed-width letters, which all of them have.
+It uses little of Slack's markup on purpose, so that Mattermost, Rocket.Chat, Google Chat and Discord's Slack-compatible
+address can display the same text. A table is a block in a fixed-width font, which all of them have.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from meli_tasks.notifications.message import Notification
 SIGNS = {"promoted": "🏆", "kept": "✅", "nothing new": "💤", "failed": "❌", "late": "⏰"}
 COLOURS = {"promoted": "#1a7f37", "kept": "#57606a", "nothing new": "#57606a", "failed": "#cf222e", "late": "#bf8700"}
 HEADS = ("model", "balanced accuracy", "95 % interval", "top 5", "")
-SILENT = "it said nothing; its log may"
+SILENT = "it left no message; see its log"
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>{title}</title></head>
@@ -29,7 +29,7 @@ PAGE = """<!doctype html>
 
 
 def subject(notification: Notification) -> str:
-    """One line, for an e-mail's head."""
+    """The subject line of an e-mail."""
     return " ".join(f"[meli] {notification.title}".split())
 
 
@@ -39,26 +39,26 @@ def plain(notification: Notification) -> str:
     if notification.failures:
         parts.append("\n".join(["Failed:", *(f"- {f.label}: {f.message or SILENT}" for f in notification.failures)]))
     if notification.rollback:
-        parts.append(f"To take it back: {notification.rollback}")
+        parts.append(f"To undo the promotion: {notification.rollback}")
     parts.append("\n".join(f"{name}: {url}" for name, url in notification.links))
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def slack(notification: Notification) -> str:
     """Slack's mrkdwn."""
-    head = f"{SIGNS[notification.verdict]} *{_marked(notification.title)}*"
-    parts = ["\n".join([head, *map(_marked, (_run(notification), *notification.lines))])]
+    head = f"{SIGNS[notification.verdict]} *{_escaped(notification.title)}*"
+    parts = ["\n".join([head, *map(_escaped, (_run(notification), *notification.lines))])]
     if notification.models:
-        parts.append(f"```\n{_marked(_table(notification))}\n```")
-    parts += [f"• {_slack_link(f)}: {_marked(f.message or SILENT)}" for f in notification.failures]
+        parts.append(f"```\n{_escaped(_table(notification))}\n```")
+    parts += [f"• {_slack_link(f)}: {_escaped(f.message or SILENT)}" for f in notification.failures]
     if notification.rollback:
-        parts.append(f"To take it back: `{notification.rollback}`")
+        parts.append(f"To undo the promotion: `{notification.rollback}`")
     parts.append(" · ".join(f"<{url}|{name}>" for name, url in notification.links))
     return "\n".join(filter(None, parts))
 
 
 def html(notification: Notification) -> str:
-    """An HTML page that mail programs show, with no outside file."""
+    """An HTML page that mail programs display; it loads no other file."""
     parts = (
         [f'<p style="margin:0 0 12px">{"<br>".join(map(escape, notification.lines))}</p>'] if notification.lines else []
     )
@@ -68,7 +68,9 @@ def html(notification: Notification) -> str:
         items = "".join(f"<li>{_html_link(f)}: {escape(f.message or SILENT)}</li>" for f in notification.failures)
         parts.append(f'<p style="margin:0">Failed:</p><ul style="margin:0 0 12px;padding-left:20px">{items}</ul>')
     if notification.rollback:
-        parts.append(f'<p style="margin:0 0 12px">To take it back: <code>{escape(notification.rollback)}</code></p>')
+        parts.append(
+            f'<p style="margin:0 0 12px">To undo the promotion: <code>{escape(notification.rollback)}</code></p>'
+        )
     links = (f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in notification.links)
     parts.append(f'<p style="margin:0">{" · ".join(links)}</p>')
     return PAGE.format(
@@ -98,7 +100,7 @@ def _rows(notification: Notification) -> list[tuple[str, ...]]:
 
 
 def _table(notification: Notification) -> str:
-    """The leaderboard in fixed-width letters; empty without one."""
+    """The leaderboard in a fixed-width font; an empty string without one."""
     if not notification.models:
         return ""
     rows = [HEADS, *_rows(notification)]
@@ -125,13 +127,13 @@ def _html_table(notification: Notification) -> str:
     return f'<table style="{style}"><tr>{cells(HEADS, "th")}</tr>{body}</table>'
 
 
-def _marked(text: str) -> str:
-    """Text in which Slack sees no marks of its own."""
+def _escaped(text: str) -> str:
+    """Text with the characters escaped that Slack would read as markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _slack_link(failure: Failure) -> str:
-    return f"<{failure.url}|{_marked(failure.label)}>" if failure.url else _marked(failure.label)
+    return f"<{failure.url}|{_escaped(failure.label)}>" if failure.url else _escaped(failure.label)
 
 
 def _html_link(failure: Failure) -> str:

@@ -1,6 +1,6 @@
 """Notifications to a Slack-compatible webhook.
 
-Its address is a secret: no log line and no error has more than its host.
+Its address is a secret: log lines and errors name only its host.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ SECONDS_BEFORE_THE_SECOND_TRY = 2.0
 
 
 def post(webhook: str, notification: Notification) -> None:
-    """Send to a webhook as {"text": ...}: what Slack, Mattermost and those that imitate them accept.
+    """Send to a webhook as {"text": ...}: what Slack, Mattermost and compatible services accept.
 
-    It is sent a second time only if it surely was not accepted the first time.
+    It is sent a second time only if it certainly was not accepted the first time.
 
     Raises:
         Unreachable: no answer, or the server is busy.
-        Rejected: an answer that is no success.
+        Rejected: an answer other than success.
     """
     where = f"the webhook at {place(webhook)}"
     retries = Retries(again=1, seconds=SECONDS_BEFORE_THE_SECOND_TRY)
     try:
         with Client(CONNECT_SECONDS, ANSWER_SECONDS, retries=retries) as client:
             answer = client.request("POST", webhook, body={"text": slack(notification)}, redirects=False)
-    except BadAddress:  # its message has the address in it
+    except BadAddress:  # its message contains the address
         raise BadSettings(f"{where} cannot be used: MELI_WEBHOOK is not a web address.") from None
     except NoAnswer as error:
-        failed = "was sent a message and did not answer well" if error.sent else "cannot be reached"
+        failed = "received the message but did not answer properly" if error.sent else "cannot be reached"
         raise Unreachable(f"{where} {failed} ({error.reason})") from None
     if answer.ok:
         return
@@ -51,13 +51,13 @@ def place(webhook: str) -> str:
     """A webhook's host; its path is a secret.
 
     Raises:
-        BadSettings: it is no web address.
+        BadSettings: it is not a web address.
     """
     try:
         parts = urlsplit(webhook)
         host = f"{parts.hostname}{f':{parts.port}' if parts.port else ''}"
     except ValueError:
-        raise BadSettings("MELI_WEBHOOK cannot be read: its host or port is no such thing.") from None
+        raise BadSettings("MELI_WEBHOOK cannot be read: its host or port is invalid.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BadSettings(f"MELI_WEBHOOK must begin with https:// and a host; its scheme is {parts.scheme!r}.")
     return f"{parts.scheme}://{host}"
@@ -67,8 +67,8 @@ def reach(webhook: str) -> str:
     """Connect to a webhook's host, or to the proxy that the environment names for it, hang up, and say what answered.
 
     Raises:
-        BadSettings: it is no web address.
-        Unreachable: nobody answers there.
+        BadSettings: it is not a web address.
+        Unreachable: nothing answers there.
     """
     host, proxy = place(webhook), proxy_of(webhook)
     target = urlsplit(proxy or webhook)

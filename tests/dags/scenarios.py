@@ -1,4 +1,4 @@
-"""Runs `meli_training` by `dag.test()` with a pipeline whose stages do nothing but succeed or fail as told.
+"""Runs `meli_training` by `dag.test()` with a pipeline whose stages do nothing but succeed or fail as a scenario says.
 
     python scenarios.py '{"one bad": {"fail": {"train": ["cnn"]}, "conf": {"sets": ["mlp", "cnn"]}}}'
 
@@ -22,7 +22,7 @@ SEEN: dict[str, Any] = {}
 ARCHITECTURES = {"mlp": "mlp", "mlp_1": "mlp", "cnn": "cnn"}
 
 
-class TellTale:
+class FakePipeline:
     """Stands in for `Pipeline`: recipe 0 serves mlp and cnn, recipe 1 serves mlp_1."""
 
     store = SimpleNamespace(url="file:///store")
@@ -31,7 +31,7 @@ class TellTale:
         SEEN["run_id"] = run_id
 
     @classmethod
-    def of(cls, plan_name: str, settings: Any = None) -> tuple[TellTale, Any]:
+    def of(cls, plan_name: str, settings: Any = None) -> tuple[FakePipeline, Any]:
         sets = {name: SimpleNamespace(key=name) for name in [*SEEN["params"]["sets"], *SEEN.get("searched", [])]}
         family = lambda architecture: [name for name in sets if ARCHITECTURES.get(name) == architecture]  # noqa: E731
         recipes = cls._recipes(SEEN["params"])
@@ -73,11 +73,11 @@ class TellTale:
         result = self._result("search", "")
         SEEN["searched"] = ["found"]
         manifest = SimpleNamespace(key="found", name="train/found/manifest.json")
-        told = {"accuracy": 0.9, "start": "mlp", "start_accuracy": 0.8}
-        return SimpleNamespace(name="found", manifest=manifest, seconds=result.seconds, **told), "http://mlflow/found"
+        scores = {"accuracy": 0.9, "start": "mlp", "start_accuracy": 0.8}
+        return SimpleNamespace(name="found", manifest=manifest, seconds=result.seconds, **scores), "http://mlflow/found"
 
     def ensemble(self, plan: Any, trained: list[str]) -> Any:
-        SEEN["weighed"] = sorted(trained)
+        SEEN["members"] = sorted(trained)
         if len(trained) < 2:
             return None
         result = self._result("ensemble", "")
@@ -102,13 +102,13 @@ class TellTale:
     def _maybe_fail(self, stage: str, which: Any) -> None:
         tries = SEEN["tries"]
         tries[f"{stage} {which}".strip()] = tries.get(f"{stage} {which}".strip(), 0) + 1
-        if which in SCENARIO.get("away_once", {}).get(stage, []) and tries[f"{stage} {which}"] == 1:
+        if which in SCENARIO.get("down_once", {}).get(stage, []) and tries[f"{stage} {which}"] == 1:
             raise Unreachable("The store did not answer.")
         if which in SCENARIO.get("fail", {}).get(stage, []):
             raise Diverged("The loss is not finite at step 12.")
 
 
-meli_tasks.pipeline.Pipeline = TellTale  # type: ignore[assignment, misc]
+meli_tasks.pipeline.Pipeline = FakePipeline  # type: ignore[assignment, misc]
 
 import meli_training  # noqa: E402 - after the replacement
 from meli_training import dag  # noqa: E402
@@ -137,7 +137,7 @@ for title, scenario in json.loads(sys.argv[1]).items():
     SCENARIO.update(scenario)
     SEEN.clear()
     SEEN["tries"] = {}
-    # What one run was asked for stays in the DAG's params for the next.
+    # dag.test() keeps the params of one run for the next.
     run = dag.test(run_conf={"search_minutes": 0, **scenario["conf"]})
     tasks = {}
     for instance in run.get_task_instances():

@@ -47,7 +47,7 @@ def test_the_listener_costs_a_task_next_to_nothing(in_airflow: InAirflow) -> Non
     assert seconds < 0.1
 
 
-def test_the_form_asks_for_dates_sets_and_every_hyperparameter(in_airflow: InAirflow) -> None:
+def test_the_form_has_dates_sets_and_every_hyperparameter(in_airflow: InAirflow) -> None:
     schemas_of = "{name: dag.params.get_param(name).schema for name in dag.params}"
     done = in_airflow("-c", f"import json; from meli_backfill import dag; print(json.dumps({schemas_of}))")
     assert done.returncode == 0, done.stderr[-2000:]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 
 SCENARIOS: dict[str, Any] = {
-    "all well": {"conf": {"sets": ["mlp", "cnn", "mlp_1"]}},
+    "all succeed": {"conf": {"sets": ["mlp", "cnn", "mlp_1"]}},
     "one training fails": {"conf": {"sets": ["mlp", "cnn"]}, "fail": {"train": ["cnn"]}},
     "one recipe fails": {"conf": {"sets": ["mlp", "cnn", "mlp_1"]}, "fail": {"embed": [1]}},
     "the ensemble fails": {"conf": {"sets": ["mlp", "cnn"]}, "fail": {"ensemble": [""]}},
@@ -23,11 +23,11 @@ SCENARIOS: dict[str, Any] = {
     "every training fails": {"conf": {"sets": ["cnn"]}, "fail": {"train": ["cnn"]}},
     "ingest fails": {"conf": {"sets": ["mlp"], "search_minutes": 5}, "fail": {"ingest": [""]}},
     "unknown key": {"conf": {"sets": ["mlp"], "epoch": 3}},
-    "a night without news": {"conf": {"sets": ["mlp"]}, "kind": "scheduled", "nothing_new": "as before"},
-    "no news by hand": {"conf": {"sets": ["mlp"]}, "kind": "manual", "nothing_new": "as before"},
-    "a night with news": {"conf": {"sets": ["mlp"]}, "kind": "scheduled"},
+    "a night with nothing new": {"conf": {"sets": ["mlp"]}, "kind": "scheduled", "nothing_new": "as before"},
+    "nothing new, by hand": {"conf": {"sets": ["mlp"]}, "kind": "manual", "nothing_new": "as before"},
+    "a night with new titles": {"conf": {"sets": ["mlp"]}, "kind": "scheduled"},
     "a date again": {"conf": {"sets": ["mlp"]}, "kind": "backfill", "nothing_new": "as before"},
-    "store away once": {"conf": {"sets": ["mlp"]}, "away_once": {"train": ["mlp"]}},
+    "store down once": {"conf": {"sets": ["mlp"]}, "down_once": {"train": ["mlp"]}},
 }
 
 Seen = dict[str, dict[str, Any]]
@@ -47,8 +47,8 @@ def states(answer: dict[str, Any], *tasks: str) -> list[str]:
     return [answer["tasks"][task][0] for task in tasks]
 
 
-def test_a_run_maps_recipes_and_sets_under_their_own_names(seen: Seen) -> None:
-    run = seen["all well"]
+def test_recipes_and_sets_are_mapped_under_their_own_names(seen: Seen) -> None:
+    run = seen["all succeed"]
     assert run["state"] == "success"
     assert {task: state for task, (state, _) in run["tasks"].items() if state != "success"} == {"search": "skipped"}
     assert run["tasks"]["train_mlp[0]"][1] == "mlp"
@@ -59,15 +59,15 @@ def test_a_run_maps_recipes_and_sets_under_their_own_names(seen: Seen) -> None:
     assert set(run["tries"].values()) == {1}
 
 
-def test_plan_is_given_every_parameter_the_runs_day_and_its_address(seen: Seen) -> None:
-    run = seen["all well"]
+def test_plan_receives_every_parameter_the_runs_date_and_its_address(seen: Seen) -> None:
+    run = seen["all succeed"]
     assert run["params"]["promotion"] == "auto"
     assert run["kind"] == "manual"
     assert run["as_of"][:4] == run["run"].split("__")[1][:4]
     assert run["url"] == f"http://localhost:8080/dags/meli_training/runs/{run['run']}"
 
 
-def test_one_failed_training_does_not_sink_the_others(seen: Seen) -> None:
+def test_a_failed_training_does_not_stop_the_others(seen: Seen) -> None:
     run = seen["one training fails"]
     assert run["state"] == "success"
     assert states(run, "train_mlp[0]", "train_cnn[0]") == ["success", "failed"]
@@ -75,13 +75,13 @@ def test_one_failed_training_does_not_sink_the_others(seen: Seen) -> None:
     assert run["promoted_from"] == {"trained": ["mlp"], "failed": ["cnn"]}
 
 
-def test_what_a_retry_cannot_mend_is_tried_once(seen: Seen) -> None:
+def test_what_a_retry_cannot_fix_is_tried_once(seen: Seen) -> None:
     assert seen["one training fails"]["tries"]["train cnn"] == 1
-    assert seen["store away once"]["tries"]["train mlp"] == 2
-    assert seen["store away once"]["state"] == "success"
+    assert seen["store down once"]["tries"]["train mlp"] == 2
+    assert seen["store down once"]["state"] == "success"
 
 
-def test_a_recipe_that_fails_takes_only_its_own_sets_with_it(seen: Seen) -> None:
+def test_a_failed_recipe_stops_only_its_own_sets(seen: Seen) -> None:
     run = seen["one recipe fails"]
     assert run["state"] == "success"
     assert states(run, "embed[0]", "embed[1]") == ["success", "failed"]
@@ -89,13 +89,13 @@ def test_a_recipe_that_fails_takes_only_its_own_sets_with_it(seen: Seen) -> None
     assert run["failed"] == ["mlp_1"]
 
 
-def test_the_ensemble_is_of_what_was_trained_and_evaluate_waits_for_it(seen: Seen) -> None:
+def test_the_ensemble_holds_what_was_trained_and_evaluate_waits_for_it(seen: Seen) -> None:
     run = seen["one recipe fails"]
-    assert run["weighed"] == ["cnn", "mlp"]
+    assert run["members"] == ["cnn", "mlp"]
     assert states(run, "ensemble", "evaluate") == ["success", "success"]
 
 
-def test_an_ensemble_that_fails_takes_nothing_with_it(seen: Seen) -> None:
+def test_a_failed_ensemble_stops_nothing(seen: Seen) -> None:
     run = seen["the ensemble fails"]
     assert run["state"] == "success"
     assert states(run, "ensemble", "evaluate", "promote") == ["failed", "success", "success"]
@@ -103,15 +103,15 @@ def test_an_ensemble_that_fails_takes_nothing_with_it(seen: Seen) -> None:
     assert run["tries"]["ensemble"] == 1
 
 
-def test_what_a_search_found_is_measured_beside_what_was_asked_for(seen: Seen) -> None:
+def test_the_set_that_a_search_found_is_evaluated_with_the_requested_sets(seen: Seen) -> None:
     run = seen["a search"]
     assert run["state"] == "success"
     assert states(run, "search") == ["success"]
     assert run["trained"] == ["mlp", "cnn", "found"]
-    assert run["weighed"] == ["cnn", "found", "mlp"]
+    assert run["members"] == ["cnn", "found", "mlp"]
 
 
-def test_a_search_that_fails_takes_nothing_with_it(seen: Seen) -> None:
+def test_a_failed_search_stops_nothing(seen: Seen) -> None:
     run = seen["a search fails"]
     assert run["state"] == "success"
     assert states(run, "search", "train_mlp[0]", "evaluate", "promote") == ["failed", *["success"] * 3]
@@ -131,23 +131,23 @@ def test_nothing_trains_after_a_failed_ingest(seen: Seen) -> None:
     assert states(run, "ingest", *after) == ["failed", *["upstream_failed"] * len(after)]
 
 
-def test_a_key_that_the_form_let_through_is_refused_by_plan(seen: Seen) -> None:
+def test_plan_refuses_a_key_that_the_form_let_through(seen: Seen) -> None:
     run = seen["unknown key"]
     assert run["state"] == "failed"
     assert states(run, "plan", "ingest") == ["failed", "upstream_failed"]
     assert "There is no parameter 'epoch'" in run["output"]
 
 
-def test_a_night_without_news_ends_with_its_reason_and_trains_nothing(seen: Seen) -> None:
-    run = seen["a night without news"]
+def test_a_night_with_nothing_new_ends_with_its_reason_and_trains_nothing(seen: Seen) -> None:
+    run = seen["a night with nothing new"]
     assert run["state"] == "success"
     assert {state for state, _ in run["tasks"].values()} == {"skipped"}
     assert "Nothing new: 12 min saved. as before" in run["output"]
     assert run["tries"] == {"plan": 1}
 
 
-def test_whoever_asks_by_hand_gets_a_whole_run_and_so_does_a_night_with_news(seen: Seen) -> None:
-    for title in ("no news by hand", "a night with news", "a date again"):
+def test_a_manual_run_and_a_night_with_new_titles_run_everything(seen: Seen) -> None:
+    for title in ("nothing new, by hand", "a night with new titles", "a date again"):
         assert seen[title]["state"] == "success"
         assert states(seen[title], "train_mlp[0]", "promote") == ["success", "success"], title
-    assert [seen[title]["backfill"] for title in ("no news by hand", "a date again")] == [False, True]
+    assert [seen[title]["backfill"] for title in ("nothing new, by hand", "a date again")] == [False, True]

@@ -1,4 +1,4 @@
-"""What people are told of a run, made from what the run left in the store."""
+"""What the notification of a run says, composed from what the run left in the store."""
 
 from __future__ import annotations
 
@@ -45,61 +45,61 @@ def _scores(store: Store, key: str) -> bytes:
     return blob.data
 
 
-def test_a_promotion_says_who_why_how_good_what_was_saved_and_how_to_go_back(file_store: Store) -> None:
+def test_a_promotion_names_model_reason_score_saved_time_and_rollback(file_store: Store) -> None:
     first = ended(file_store, PastRun(file_store, "first", {"cnn": 0.90}), "cnn")
     assert first.rollback == ""  # nobody to go back to
     run = PastRun(file_store, RUN.run_id, seed=1)
     preview(file_store, run)
-    told = ended(file_store, run, "mlp", "mlp becomes champion", champion="cnn", ledger=1)
-    assert (told.verdict, told.title) == ("promoted", "mlp is the new champion: balanced accuracy 0.9400")
-    assert told.lines[0] == "mlp becomes champion"
-    assert re.fullmatch(r"Took \d+ min; 34 min saved by what was there already", told.lines[-1])
-    assert [(model.name, model.note) for model in told.models] == [("mlp", "champion"), ("cnn", "champion before")]
-    assert told.rollback == "meli rollback --to 1"
-    assert told.links == (("DAG run", f"http://airflow:8080/dags/meli_training/runs/{RUN.run_id}"),)
+    sent = ended(file_store, run, "mlp", "mlp becomes champion", champion="cnn", ledger=1)
+    assert (sent.verdict, sent.title) == ("promoted", "mlp is the new champion: balanced accuracy 0.9400")
+    assert sent.lines[0] == "mlp becomes champion"
+    assert re.fullmatch(r"Took \d+ min; 34 min saved by results that existed already", sent.lines[-1])
+    assert [(model.name, model.note) for model in sent.models] == [("mlp", "champion"), ("cnn", "previous champion")]
+    assert sent.rollback == "meli rollback --to 1"
+    assert sent.links == (("DAG run", f"http://airflow:8080/dags/meli_training/runs/{RUN.run_id}"),)
 
 
-def test_the_rollback_that_is_told_puts_the_champion_before_back(file_store: Store) -> None:
+def test_the_rollback_command_restores_the_previous_champion(file_store: Store) -> None:
     ended(file_store, PastRun(file_store, "first", {"cnn": 0.90}), "cnn")
-    told = ended(file_store, PastRun(file_store, "second", seed=1), "mlp", ledger=1)
-    number = int(told.rollback.removeprefix("meli rollback --to "))
+    sent = ended(file_store, PastRun(file_store, "second", seed=1), "mlp", ledger=1)
+    number = int(sent.rollback.removeprefix("meli rollback --to "))
     registry = Registry(file_store, Tracking("", file_store))
     back = registry.rollback("a test", number)
     assert back.champion and back.champion.set_name == "cnn"
 
 
-def test_a_champion_that_stays_is_told_only_to_who_wants_everything(file_store: Store) -> None:
+def test_a_champion_that_stays_is_reported_only_if_everything_is_wanted(file_store: Store) -> None:
     ended(file_store, PastRun(file_store, "first"), "mlp")
-    told = ended(file_store, PastRun(file_store, "second", seed=1), None, "mlp stays champion: no gain", ledger=1)
-    assert (told.verdict, told.title, told.lines[0]) == ("kept", "mlp stays champion", "mlp stays champion: no gain")
-    assert [told.matters(wish) for wish in ("always", "changes", "failures")] == [True, False, False]
+    sent = ended(file_store, PastRun(file_store, "second", seed=1), None, "mlp stays champion: no gain", ledger=1)
+    assert (sent.verdict, sent.title, sent.lines[0]) == ("kept", "mlp stays champion", "mlp stays champion: no gain")
+    assert [sent.matters(wish) for wish in ("always", "changes", "failures")] == [True, False, False]
 
 
-def test_a_failed_training_in_a_good_run_is_named_with_its_message_and_matters(file_store: Store) -> None:
+def test_a_failed_training_in_a_successful_run_is_named_with_its_message_and_matters(file_store: Store) -> None:
     run = PastRun(file_store, accuracies={"mlp": 0.94})
     run.plan.sets["mlp_1"] = replace(run.plan.sets["mlp"], name="mlp_1", params={"architecture": "mlp", "seed": 7})
     run.plan.save(file_store)
     note = {"state": "failed", "error": "The loss is not finite at step 12.", "at": "2026-11-20T03:06:00+00:00"}
     file_store.write(paths.progress_log("train", run.plan.sets["mlp_1"].key), json.dumps(note).encode())
-    told = ended(file_store, run, None, failed=["mlp_1"])
-    assert [(f.label, f.message) for f in told.failures] == [("train [mlp_1]", note["error"])]
-    assert told.verdict == "kept" and told.matters("failures")
+    sent = ended(file_store, run, None, failed=["mlp_1"])
+    assert [(f.label, f.message) for f in sent.failures] == [("train [mlp_1]", note["error"])]
+    assert sent.verdict == "kept" and sent.matters("failures")
     # Airflow's own word for it, with a link, comes before what was pieced together.
     kept = Failure("train_mlp", "mlp_1", "Diverged", datetime.now(UTC).isoformat(), "http://log")
     failures.keep(file_store, RUN.run_id, kept, 1)
     assert message.of_end(SETTINGS, file_store, RUN, succeeded=True).failures == (kept,)
 
 
-def test_a_night_without_news_says_what_it_saved(file_store: Store) -> None:
+def test_a_night_with_nothing_new_says_how_much_time_it_saved(file_store: Store) -> None:
     run = PastRun(file_store)
     preview(file_store, run, nothing_new="The same titles, sets and champion as before")
-    told = message.of_end(SETTINGS, file_store, RUN, succeeded=True)
-    assert (told.verdict, told.title) == ("nothing new", "Nothing new: 34 min saved")
-    assert told.lines[0] == "The same titles, sets and champion as before."
-    assert not told.matters("changes")
+    sent = message.of_end(SETTINGS, file_store, RUN, succeeded=True)
+    assert (sent.verdict, sent.title) == ("nothing new", "Nothing new: 34 min saved")
+    assert sent.lines[0] == "The same titles, sets and champion as before."
+    assert not sent.matters("changes")
 
 
-def test_a_run_by_hand_that_was_measured_all_the_same_is_no_night_without_news(file_store: Store) -> None:
+def test_a_manual_run_that_was_evaluated_is_not_reported_as_nothing_new(file_store: Store) -> None:
     run = PastRun(file_store)
     preview(file_store, run, nothing_new="The same titles")
     assert ended(file_store, run, None).verdict == "kept"
@@ -111,14 +111,14 @@ def test_a_run_that_failed_before_it_had_a_plan(file_store: Store) -> None:
     failures.keep(file_store, RUN.run_id, old)
     assert message.of_end(SETTINGS, file_store, RUN, succeeded=False).failures == ()
     failures.keep(file_store, RUN.run_id, now)
-    told = message.of_end(SETTINGS, file_store, RUN, succeeded=False)
-    assert (told.verdict, told.title, told.failures) == ("failed", "The run failed: plan", (now,))
+    sent = message.of_end(SETTINGS, file_store, RUN, succeeded=False)
+    assert (sent.verdict, sent.title, sent.failures) == ("failed", "The run failed: plan", (now,))
 
 
-def test_a_run_that_was_ended_by_its_time_limit(file_store: Store) -> None:
-    told = message.of_end(SETTINGS, file_store, replace(RUN, reason="timed_out"), succeeded=False)
-    assert told.title == "The run failed: timed out"
-    assert "longer than the DAG allows" in told.lines[0]
+def test_a_run_ended_by_its_time_limit(file_store: Store) -> None:
+    sent = message.of_end(SETTINGS, file_store, replace(RUN, reason="timed_out"), succeeded=False)
+    assert sent.title == "The run failed: timed out"
+    assert "longer than the DAG allows" in sent.lines[0]
 
 
 def test_a_late_run_says_how_far_it_is(file_store: Store) -> None:
@@ -130,21 +130,21 @@ def test_a_late_run_says_how_far_it_is(file_store: Store) -> None:
         file_store.write(paths.progress_log("train", step.key), json.dumps(note).encode())
     run.plan.save(file_store)
     queued = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-    told = message.of_a_late_run(SETTINGS, file_store, replace(RUN, queued=queued, state="running"), 240)
-    assert told.title == "The run is late: not done 4 h after it was queued"
-    assert told.lines[0].startswith("Queued at 2026-11-20 03:00 UTC, due ") and "running now" in told.lines[0]
-    assert told.lines[1:] == (
+    sent = message.of_a_late_run(SETTINGS, file_store, replace(RUN, queued=queued, state="running"), 240)
+    assert sent.title == "The run is late: not done 4 h after it was queued"
+    assert sent.lines[0].startswith("Queued at 2026-11-20 03:00 UTC, due ") and "running now" in sent.lines[0]
+    assert sent.lines[1:] == (
         "2 of 4 steps done.",
-        "train cnn_1: running, epoch 3, about 5 min left; last heard of at 03:16 UTC",
+        "train cnn_1: running, epoch 3, about 5 min left; last report at 03:16 UTC",
         "train cnn_2: failed",
     )
-    assert told.matters("failures")
+    assert sent.matters("failures")
 
 
-def test_the_name_tells_runs_verdicts_and_clears_apart() -> None:
-    told = Notification("nothing new", DagRun("d", "manual__2026-11-20T03:00:00+00:00"), "t")
-    assert told.name == "notices/manual__2026-11-20T03-00-00-00-00/nothing-new.json"
-    again = replace(told, verdict="failed", dag_run=replace(told.dag_run, clears=2))
+def test_the_name_differs_by_run_verdict_and_clear() -> None:
+    sent = Notification("nothing new", DagRun("d", "manual__2026-11-20T03:00:00+00:00"), "t")
+    assert sent.name == "notices/manual__2026-11-20T03-00-00-00-00/nothing-new.json"
+    again = replace(sent, verdict="failed", dag_run=replace(sent.dag_run, clears=2))
     assert again.name == "notices/manual__2026-11-20T03-00-00-00-00/failed-2.json"
 
 
@@ -164,7 +164,7 @@ def hostile() -> Notification:
     )
 
 
-def test_slack_sees_its_marks_only_where_we_put_them(hostile: Notification) -> None:
+def test_slack_finds_markup_only_where_we_put_it(hostile: Notification) -> None:
     text = render.slack(hostile)
     assert set(re.findall(r"<[^<>]*>", text)) == {
         "<http://airflow/run|DAG run>",
@@ -173,7 +173,7 @@ def test_slack_sees_its_marks_only_where_we_put_them(hostile: Notification) -> N
     assert re.search(r"```\nmodel +balanced accuracy +95 % interval +top 5\n.*0\.5000.*champion\n```", text)
 
 
-def test_the_page_is_well_formed_and_shows_every_text(hostile: Notification) -> None:
+def test_the_page_is_well_formed_and_contains_every_text(hostile: Notification) -> None:
     class Reader(HTMLParser):
         def __init__(self) -> None:
             super().__init__()

@@ -48,7 +48,7 @@ def with_simple(in_airflow: InAirflow, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.mark.parametrize("manager", ["with_fab", "with_simple"])
-def test_nobody_sees_anything(manager: str, request: pytest.FixtureRequest) -> None:
+def test_without_signing_in_nobody_sees_anything(manager: str, request: pytest.FixtureRequest) -> None:
     seen: Seen = request.getfixturevalue(manager)
     assert set(seen["nobody"].values()) == {401}
     assert set(seen["nobody by cookie"].values()) == {401}
@@ -75,7 +75,7 @@ def test_a_user_without_the_right_gets_the_program_and_no_data(with_fab: Seen) -
 
 
 @pytest.mark.parametrize("manager", ["with_fab", "with_simple"])
-def test_who_may_read_the_dag_sees_the_pages(manager: str, request: pytest.FixtureRequest) -> None:
+def test_whoever_may_read_the_dag_sees_the_pages(manager: str, request: pytest.FixtureRequest) -> None:
     seen: Seen = request.getfixturevalue(manager)
     admin = seen["admin"]
     for path in ("/api/models", "/api/decisions", "/api/mlflow", "/openapi.json", "/static/pages.js", "/api/runs/a/b"):

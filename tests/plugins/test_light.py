@@ -41,23 +41,23 @@ print(json.dumps({
 def answer(in_airflow: InAirflow, script: str) -> dict[str, object]:
     done = in_airflow("-c", script)
     assert done.returncode == 0, done.stderr[-2000:]
-    told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    answered: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return answered
 
 
 def test_all_plugins_together_cost_a_task_under_a_fifth_of_a_second(in_airflow: InAirflow) -> None:
     names = sorted(path.stem for path in (ROOT / "plugins").glob("*.py"))
     assert {"meli_links", "meli_pages"} <= set(names)
-    told = answer(in_airflow, SCRIPT.format(names=names))
-    loaded = set(told["loaded"])  # type: ignore[call-overload]
+    answered = answer(in_airflow, SCRIPT.format(names=names))
+    loaded = set(answered["loaded"])  # type: ignore[call-overload]
     assert not loaded & HEAVY
-    assert told["seconds"] < 0.2  # type: ignore[operator]
+    assert answered["seconds"] < 0.2  # type: ignore[operator]
 
 
 def test_airflow_loads_the_plugins_and_nothing_else_of_the_folder(in_airflow: InAirflow) -> None:
-    told = answer(in_airflow, LOADED)
-    assert told["errors"] == {}
-    assert {"meli_links", "meli_pages"} <= set(told["names"])  # type: ignore[call-overload]
-    assert told["pages"] == {"Models": "nav", "Leaderboard": "dag_run", "Curves": "task_instance"}
+    answered = answer(in_airflow, LOADED)
+    assert answered["errors"] == {}
+    assert {"meli_links", "meli_pages"} <= set(answered["names"])  # type: ignore[call-overload]
+    assert answered["pages"] == {"Models": "nav", "Leaderboard": "dag_run", "Curves": "task_instance"}
     # Relative, so it holds where Airflow lives under a path.
-    assert told["bundles"] == ["meli/static/pages.js"]
+    assert answered["bundles"] == ["meli/static/pages.js"]

@@ -1,4 +1,4 @@
-"""Who is told of a run, by Airflow's own callbacks; and that telling costs nothing where nobody is to be told."""
+"""Airflow's callbacks send the notifications of a run, and cost nothing where there is no channel."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def test_without_a_channel_the_dag_has_no_callbacks(in_airflow: InAirflow) -> No
     assert shown(in_airflow) == [[], [], []]
 
 
-def test_with_a_channel_its_runs_are_told_of_and_have_a_deadline(in_airflow: InAirflow) -> None:
+def test_with_a_channel_the_dag_has_callbacks_and_a_deadline(in_airflow: InAirflow) -> None:
     ended, failed, alerts = shown(in_airflow, MELI_WEBHOOK="http://127.0.0.1:1/x", MELI_DEADLINE_MINUTES="90")
     assert ended == ["RunEnded", "RunEnded"] and failed == ["TaskFailed"]
     assert alerts == [[5400.0, "meli_airflow.notifiers.RunLate", {"minutes": 90.0}]]
     assert shown(in_airflow, MELI_EMAIL="a@b.c", MELI_DEADLINE_MINUTES="0")[2] == []
 
 
-def test_a_good_and_a_bad_run_are_told_each_once_with_verdict_and_links(
+def test_a_good_and_a_bad_run_send_one_notification_each_with_verdict_and_links(
     in_airflow: InAirflow, airflow_database: None, tmp_path: Path
 ) -> None:
     with sinks.webhook() as web:
@@ -64,11 +64,11 @@ def test_a_good_and_a_bad_run_are_told_each_once_with_verdict_and_links(
     assert (state, failed) == ("success", "failed")
     good, bad = quote(good, safe=":+"), quote(bad, safe=":+")
     assert len(web.bodies) == 2, done.stderr[-3000:]
-    promoted, told = (body["text"] for body in web.bodies)
+    promoted, failed_text = (body["text"] for body in web.bodies)
     assert promoted.startswith("🏆 *quick_mlp is the new champion: balanced accuracy ")
     assert "quick_mlp" in promoted.split("```")[1] and f"/dags/meli_training/runs/{good}|DAG run>" in promoted
-    assert told.startswith("❌ *The run failed: plan*")
-    assert "/no/such/titles.csv" in told and f"/runs/{bad}/tasks/plan|plan>" in told
+    assert failed_text.startswith("❌ *The run failed: plan*")
+    assert "/no/such/titles.csv" in failed_text and f"/runs/{bad}/tasks/plan|plan>" in failed_text
 
 
 def late(in_airflow: InAirflow, run_id: str, state: str = "running", **settings: str) -> None:
@@ -79,7 +79,7 @@ def late(in_airflow: InAirflow, run_id: str, state: str = "running", **settings:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_a_late_run_is_told_once_and_one_that_ended_in_time_never(in_airflow: InAirflow) -> None:
+def test_a_late_run_is_reported_once_and_one_that_ended_in_time_never(in_airflow: InAirflow) -> None:
     with sinks.webhook() as web:
         for state in ("running", "running", "failed"):
             late(in_airflow, "slow" if state == "running" else "failed in time", state, MELI_WEBHOOK=web.url)
@@ -87,7 +87,7 @@ def test_a_late_run_is_told_once_and_one_that_ended_in_time_never(in_airflow: In
     assert body["text"].startswith("⏰ *The run is late: not done 4 h after it was queued*")
 
 
-def test_a_store_that_is_away_keeps_nobody_from_being_told(in_airflow: InAirflow) -> None:
+def test_without_its_store_a_run_is_reported_anyway(in_airflow: InAirflow) -> None:
     away = {"MELI_STORE": "s3://meli/x", "MELI_S3_ENDPOINT": "http://127.0.0.1:1"}
     with sinks.webhook() as web:
         keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}

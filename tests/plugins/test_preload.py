@@ -26,7 +26,7 @@ print(json.dumps({
 """
 
 
-def test_a_worker_loads_once_what_each_task_would(in_airflow: InAirflow) -> None:
+def test_a_worker_loads_a_single_time_what_each_task_would(in_airflow: InAirflow) -> None:
     ran = in_airflow("-c", SCRIPT, MELI_STORE="s3://meli/store", MELI_S3_ENDPOINT="http://127.0.0.1:1")
     assert ran.returncode == 0, ran.stderr[-2000:]
     seen = json.loads(ran.stdout.splitlines()[-1])
