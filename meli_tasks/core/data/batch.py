@@ -1,4 +1,4 @@
-"""Some titles on a device, flat (CSR): the ids of all titles in a row, and where each title starts."""
+"""A batch of titles on a device in CSR layout: the ids of all titles concatenated, and where each title starts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class BatchNgrams:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some titles on the device. Offsets have B + 1 entries, the first 0; ids are int64."""
+    """A batch of titles. Offsets have B + 1 entries, starting with 0; ids are int64; `longest` is in words."""
 
     tokens: Tensor
     offsets: Tensor

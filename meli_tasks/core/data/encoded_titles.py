@@ -1,4 +1,4 @@
-"""Encoded titles on a device: the whole set lives there, and a batch is formed there by gathering from it."""
+"""Encoded titles on a device. The whole data set is kept there, and batches are gathered from it there."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from torch.nn import functional
 from meli_tasks.core.data.batch import Batch, BatchNgrams
 
 UNKNOWN_WORD = 1
-TITLES_AT_ONCE = 1 << 20  # bounds what working out the scales takes beside them
+TITLES_AT_ONCE = 1 << 20  # bounds the memory for computing the scales
 
 Ragged = tuple[NDArray[np.int32], NDArray[np.int64]]
-"""Rows of different lengths: (values, offsets (rows + 1,))."""
+"""Ragged rows: (values, offsets (rows + 1,))."""
 
 
 @dataclass(frozen=True)
 class Csr:
-    """Rows of different lengths, flat: row i is ids[offsets[i]:offsets[i + 1]]."""
+    """Ragged rows of ids: row i is ids[offsets[i]:offsets[i + 1]]."""
 
     ids: Tensor
     offsets: Tensor
 
     @classmethod
     def of(cls, ragged: Ragged, device: str) -> Csr:
-        """From arrays, memory-mapped ones too."""
+        """From arrays, which may be memory-mapped."""
         return cls(_tensor(ragged[0], device), _tensor(ragged[1], device))
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self.offsets) - 1
 
     def part(self, low: int, high: int) -> Csr:
-        """The rows from `low` to before `high`."""
+        """The rows from `low` up to, but not including, `high`."""
         offsets = self.offsets[low : high + 1]
         return Csr(self.ids[int(offsets[0]) : int(offsets[-1])], offsets - offsets[0])
 
     def gather(self, rows: Tensor, total: int) -> tuple[Tensor, Tensor]:
-        """Some rows -> (ids int64, offsets); `total` is how many ids they hold, known without a sync."""
+        """Some rows -> (ids int64, offsets). `total`: their number of ids, so that the host need not wait."""
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts
         offsets = functional.pad(lengths.cumsum(0), (1, 0))
@@ -67,7 +67,7 @@ class TitleNgrams:
 
     @classmethod
     def of(cls, words: Csr, char_ngrams: Csr, word_ngrams: Csr, weights: Tensor) -> TitleNgrams:
-        """Works out the scales."""
+        """Compute the scales."""
         squares = squares_of(char_ngrams, weights)
         scales = [
             scales_of(words.part(low, high), squares, word_ngrams.part(low, high), weights)
@@ -76,7 +76,7 @@ class TitleNgrams:
         return cls(char_ngrams, word_ngrams, weights, torch.cat(scales) if scales else weights[:0])
 
     def gather(self, rows: Tensor, tokens: Tensor, word_ngram_total: int) -> BatchNgrams:
-        """Those of a batch: its titles' `rows`, and the word ids of all its tokens."""
+        """The n-grams of a batch, from the `rows` of its titles and the word ids of all its tokens."""
         words, places = torch.unique(tokens, return_inverse=True)
         char_ngram_total = int((self.char_ngrams.offsets[words + 1] - self.char_ngrams.offsets[words]).sum())
         ids, offsets = self.char_ngrams.gather(words, char_ngram_total)
@@ -89,9 +89,9 @@ class TitleNgrams:
 
 @dataclass(frozen=True)
 class EncodedTitles:
-    """Titles as integers on one device, with their categories (all zeros when unknown).
+    """Titles as integers on one device, with their categories (all 0 if unknown).
 
-    Word ids from `vocabulary` on are outside the vocabulary: they have n-grams only.
+    Word ids from `vocabulary` on are outside the vocabulary and have only n-grams.
     """
 
     words: Csr
@@ -114,9 +114,9 @@ class EncodedTitles:
         *,
         device: str = "cpu",
     ) -> EncodedTitles:
-        """Arrays of the preprocess stage (memory-mapped ones too) -> tensors on `device`.
+        """From the arrays of the stage preprocess, which may be memory-mapped, to tensors on `device`.
 
-        `vocabulary`: rows of the word vectors' table. `ngrams`: the character n-grams of each word
+        `vocabulary`: rows of the table of word vectors. `ngrams`: the character n-grams of each word
         id, the word n-grams of each title, and the weight of each n-gram.
         """
         rows = len(words[1]) - 1
@@ -138,12 +138,12 @@ class EncodedTitles:
         )
 
     def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Batch]]:
-        """(rows, batch) after (rows, batch), `size` titles each, in this order."""
+        """Yield (rows, batch) pairs of `size` titles each, in this order."""
         if not len(order):
             return
         chunks = torch.split(order, size)
         lengths = self.words.offsets.diff()[order]
-        # One transfer an epoch tells the host every batch's size.
+        # One transfer per epoch gives the host the sizes of all batches.
         longest = torch.stack([part.max() for part in torch.split(lengths, size)]).tolist()
         words = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
         word_ngrams = [0] * len(chunks)
@@ -164,16 +164,16 @@ def squares_of(char_ngrams: Csr, weights: Tensor) -> Tensor:
 
 
 def scales_of(words: Csr, squares: Tensor, word_ngrams: Csr, weights: Tensor) -> Tensor:
-    """One over the length of each title's weighted n-grams, were they all different; 0 for none: (titles,).
+    """The inverse norm of each title's weighted n-grams, as if all were distinct; 0 without n-grams: (titles,).
 
-    `squares` are by word (`squares_of`).
+    `squares` are by word, from `squares_of`.
     """
     total = _sums(squares[words.ids], words.offsets) + _sums(weights[word_ngrams.ids].square(), word_ngrams.offsets)
     return torch.where(total > 0, total.rsqrt(), 0.0)
 
 
 def _tensor(array: NDArray[np.generic], device: str) -> Tensor:
-    # A copy: torch may not share memory that is mapped read-only.
+    # A copy, because torch may not share memory that is mapped read-only.
     return torch.from_numpy(np.array(array)).to(device)
 
 

@@ -1,4 +1,4 @@
-"""A trained model from raw title to ranked categories."""
+"""A trained model that ranks categories for raw titles."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from meli_tasks.core.data.encoded_titles import Csr, scales_of, squares_of
 from meli_tasks.core.models.networks import TitleNetwork
 from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder
 
-TITLES_A_BATCH = 1024
+BATCH_SIZE = 1024
 
-Made = TypeVar("Made")
+Encoded = TypeVar("Encoded")
 
 
 class TitleClassifier:
-    """The encoder, the network and the names of its outputs, which belong together.
+    """An encoder, a network and the names of its outputs.
 
-    Not for several threads at once: the n-gram memory of the encoder and the network's state are shared.
+    Not thread-safe: calls share the encoder's cache and the network's state.
     """
 
     def __init__(self, encoder: Encoder, network: TitleNetwork, categories: Sequence[str]) -> None:
@@ -34,39 +34,39 @@ class TitleClassifier:
         self.categories = list(categories)
         network.precompute()
         if network.ngrams is not None:
-            # The words' n-grams are added up once, not for every title that has the word.
+            # The n-gram vectors of each word are summed a single time, not for every title that contains the word.
             char_ngrams = Csr.of(encoder.char_ngrams_of_vocabulary(), "cpu")
             self._weights = torch.from_numpy(encoder.ngram_weights)
             self._squares = squares_of(char_ngrams, self._weights)
             network.ngrams.precompute(char_ngrams.ids, char_ngrams.offsets, self._weights[char_ngrams.ids])
 
     def probabilities(self, titles: Sequence[str]) -> NDArray[np.float32]:
-        """Raw titles -> (titles, categories); each row sums to 1. A title without a known word gets the prior."""
+        """Raw titles -> (titles, categories); each row sums to 1. All titles without a known word get the same row."""
         return probabilities_of(self, titles)
 
     def rank(self, titles: Sequence[str], top: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Raw titles -> the `top` likeliest categories, best first: positions and probabilities, (titles, top) each.
+        """Raw titles -> the `top` most likely categories, best first: positions and probabilities, (titles, top) each.
 
-        With fewer categories than `top` there are that many columns.
+        There are fewer columns if there are fewer than `top` categories.
         """
         return ranked_by(self, titles, top)
 
     def knows(self, title: str) -> bool:
-        """Whether a word or an n-gram of the title is in the vocabulary; all others get the same answer."""
+        """Whether the model knows a word or an n-gram of the title. All titles without one get the same prediction."""
         return self.encoder.knows(title)
 
     @torch.inference_mode()
-    def answer(self, batch: Batch, inverse_temperature: float = 1.0) -> Tensor:
-        """What `batch_of` made of titles -> probabilities (titles, categories).
+    def predict(self, batch: Batch, inverse_temperature: float = 1.0) -> Tensor:
+        """A batch of `batch_of` -> probabilities (titles, categories).
 
-        `inverse_temperature`: a power that they are taken to, after which each row sums to 1 again.
+        `inverse_temperature` multiplies the logits.
         """
         logits = self.network(batch).float()
         return torch.softmax(logits if inverse_temperature == 1.0 else logits * inverse_temperature, dim=1)
 
     @torch.inference_mode()
     def batch_of(self, titles: Sequence[str]) -> Batch:
-        """Raw titles, at least one, as the network takes them. Networks behind the same encoder take the same batch."""
+        """Raw titles, at least one -> the network's input. Networks with the same encoder accept the same batch."""
         encoded = self.encoder.encode(titles)
         words = Csr(torch.from_numpy(encoded.tokens).long(), torch.from_numpy(encoded.offsets))
         known = FIRST_WORD + len(self.encoder.words)
@@ -86,44 +86,44 @@ class TitleClassifier:
         return Batch(tokens, words.offsets, longest, ngrams)
 
 
-class Answering(Protocol[Made]):
-    """Titles to probabilities in two steps, the first of which classifiers with the same encoder share."""
+class TwoStepClassifier(Protocol[Encoded]):
+    """Classifies in two steps, of which classifiers with the same encoder can share the first."""
 
     categories: list[str]
 
-    def batch_of(self, titles: Sequence[str]) -> Made:
-        """What `answer` takes."""
+    def batch_of(self, titles: Sequence[str]) -> Encoded:
+        """Encode raw titles for `predict`."""
 
-    def answer(self, batch: Made) -> Tensor:
+    def predict(self, batch: Encoded) -> Tensor:
         """Probabilities (titles, categories)."""
 
 
-def probabilities_of(classifier: Answering[Made], titles: Sequence[str]) -> NDArray[np.float32]:
-    """Raw titles -> (titles, categories), worked out batch by batch."""
+def probabilities_of(classifier: TwoStepClassifier[Encoded], titles: Sequence[str]) -> NDArray[np.float32]:
+    """Raw titles -> (titles, categories), computed batch by batch."""
     result = np.empty((len(titles), len(classifier.categories)), dtype=np.float32)
-    for low, answer in _answers(classifier, titles):
-        result[low : low + len(answer)] = answer.numpy()
+    for low, predicted in _predictions(classifier, titles):
+        result[low : low + len(predicted)] = predicted.numpy()
     return result
 
 
 def ranked_by(
-    classifier: Answering[Made], titles: Sequence[str], top: int
+    classifier: TwoStepClassifier[Encoded], titles: Sequence[str], top: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The `top` largest probabilities of each title, largest first: positions and values, (titles, top) each.
 
-    With fewer categories than `top` there are that many columns.
+    There are fewer columns if there are fewer than `top` categories.
     """
     width = min(top, len(classifier.categories))
     positions = np.empty((len(titles), width), dtype=np.int64)
     probabilities = np.empty((len(titles), width), dtype=np.float32)
-    for low, answer in _answers(classifier, titles):
-        best = answer.topk(width, dim=1)
-        positions[low : low + len(answer)] = best.indices.numpy()
-        probabilities[low : low + len(answer)] = best.values.numpy()
+    for low, predicted in _predictions(classifier, titles):
+        best = predicted.topk(width, dim=1)
+        positions[low : low + len(predicted)] = best.indices.numpy()
+        probabilities[low : low + len(predicted)] = best.values.numpy()
     return positions, probabilities
 
 
-def _answers(classifier: Answering[Made], titles: Sequence[str]) -> Iterator[tuple[int, Tensor]]:
-    """(the first title's place, probabilities) after each other."""
-    for low in range(0, len(titles), TITLES_A_BATCH):
-        yield low, classifier.answer(classifier.batch_of(titles[low : low + TITLES_A_BATCH]))
+def _predictions(classifier: TwoStepClassifier[Encoded], titles: Sequence[str]) -> Iterator[tuple[int, Tensor]]:
+    """Yield (position of the first title, probabilities) for each batch."""
+    for low in range(0, len(titles), BATCH_SIZE):
+        yield low, classifier.predict(classifier.batch_of(titles[low : low + BATCH_SIZE]))

@@ -67,7 +67,7 @@ class Ensemble:
         classifiers = sorted(
             (member.classifier for member in self.members), key=lambda one: one.network.ngrams is not None
         )
-        self._makers = {id(classifier.encoder): classifier for classifier in classifiers}
+        self._encoding = {id(classifier.encoder): classifier for classifier in classifiers}
 
     def probabilities(self, titles: Sequence[str]) -> NDArray[np.float32]:
         """Raw titles -> (titles, categories); each row sums to 1."""
@@ -86,19 +86,19 @@ class Ensemble:
 
     def batch_of(self, titles: Sequence[str]) -> list[Batch]:
         """Raw titles -> a batch for each member; members that share an encoder share the batch."""
-        made = {encoder: classifier.batch_of(titles) for encoder, classifier in self._makers.items()}
-        return [made[id(member.classifier.encoder)] for member in self.members]
+        encoded = {encoder: classifier.batch_of(titles) for encoder, classifier in self._encoding.items()}
+        return [encoded[id(member.classifier.encoder)] for member in self.members]
 
     @torch.inference_mode()
-    def answer(self, batches: Sequence[Batch]) -> Tensor:
+    def predict(self, batches: Sequence[Batch]) -> Tensor:
         """The batches of `batch_of` -> probabilities (titles, categories)."""
         total = torch.zeros(len(batches[0].offsets) - 1, len(self.categories))
         for member, batch, columns in zip(self.members, batches, self._columns, strict=True):
-            answer = member.classifier.answer(batch, member.inverse_temperature)
+            predicted = member.classifier.predict(batch, member.inverse_temperature)
             if columns is None:
-                total.add_(answer, alpha=member.weight)
+                total.add_(predicted, alpha=member.weight)
             else:
-                total.index_add_(1, columns, answer, alpha=member.weight)
+                total.index_add_(1, columns, predicted, alpha=member.weight)
         return total
 
 

@@ -1,7 +1,7 @@
-"""The two architectures: a bag of vectors (MLP) and filters over the words (CNN), both with an optional bag of n-grams.
+"""The two architectures: a bag of word vectors (MLP) and filters over words (CNN), optionally with a bag of n-grams.
 
-Shapes: B titles in a batch, L words in its longest title, D a word vector's length, N an n-gram vector's length,
-F filters, K categories. A batch arrives flat (CSR): the ids of all its titles in a row, and where each title starts.
+Shapes: B titles in a batch, T their words, D dimensions of a word vector, N dimensions of an n-gram vector, F filters,
+K categories. A batch is in CSR layout: the ids of all its titles concatenated, and where each title starts.
 """
 
 from __future__ import annotations
@@ -11,67 +11,68 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from meli_tasks.core.data.batch import Batch
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.ngram_bag import NgramBag
 from meli_tasks.core.models.sparse_embedding import SparseEmbedding, distinct_of
-from meli_tasks.core.models.windows import added, maxima, windows_of
+from meli_tasks.core.models.windows import max_pool, sum_parts, windows_of
 
 LARGE_BATCH_WORDS = 2_048
-"""Words of a batch from which on it is worth to count how many are distinct: few repeat in a smaller one."""
+"""Words in a batch from which it pays to find the distinct ones: few repeat in a smaller batch."""
 
-ROWS_A_BLOCK = 64
+ROWS_PER_BLOCK = 64
 
 MAX_PRECOMPUTED_BYTES = 256 * 2**20
-"""Bytes that `CNN.precompute` may take: 85,000 words with 128 filters each of 1, 2 and 3 words."""
+"""Maximum size of what `CNN.precompute` keeps: 85,000 words with 128 filters each of 1, 2 and 3 words."""
 
 LEVELS = 1 << 16
-"""Dropout's shares are rounded to this many levels: sixteen random bits a value cost a quarter of a whole draw."""
+"""Dropout probabilities are rounded to this many levels: 16 random bits per value take a quarter of the time of 64."""
 
 
 class Dropout(nn.Module):
-    """Dropout with a random stream of its own, so that nothing outside changes a training."""
+    """Dropout with its own random generator, so that nothing outside changes the results of training."""
 
-    def __init__(self, share: float, generator: torch.Generator, at_evaluation: bool) -> None:
+    def __init__(self, probability: float, generator: torch.Generator, at_evaluation: bool) -> None:
         super().__init__()
-        self.share = share
+        self.probability = probability
         self.generator = generator
         self.at_evaluation = at_evaluation
 
     def forward(self, values: Tensor) -> Tensor:
-        """The same shape, in training with a share of zeros and the rest scaled up to keep the mean."""
-        if not self.share or not (self.training or self.at_evaluation):
+        """In training, set random values to zero and scale up the others to keep the mean."""
+        if not self.probability or not (self.training or self.at_evaluation):
             return values
-        dropped = round(self.share * LEVELS)
+        dropped = round(self.probability * LEVELS)
         draws = torch.empty(values.numel() // 4 + 1, dtype=torch.int64, device=values.device)
         draws.random_(-(2**63), None, generator=self.generator)
         levels = draws.view(torch.int16)[: values.numel()].view(values.shape)
-        # Signed: the lowest `dropped` levels of 65,536.
+        # The lowest `dropped` of the 65,536 levels, which are signed.
         kept = (levels >= dropped - LEVELS // 2).to(values.dtype)  # bfloat16 times bool takes almost twice as long
         return values * kept * (LEVELS / (LEVELS - dropped))
 
 
 def in_blocks(rows: Tensor) -> Tensor:
-    """The rows, and zeros behind them up to a round number of rows where that is faster.
+    """Pad with rows of zeros to a multiple of ROWS_PER_BLOCK if that is faster.
 
-    In bfloat16 on the CPU every new number of rows has a kernel compiled for it, which takes longer than the product.
+    In bfloat16 on the CPU a kernel is compiled for every new number of rows, which takes longer than the product.
     """
     if not torch.is_autocast_enabled("cpu") or rows.device.type != "cpu":
         return rows
-    return functional.pad(rows, (0, 0, 0, -len(rows) % ROWS_A_BLOCK))
+    return functional.pad(rows, (0, 0, 0, -len(rows) % ROWS_PER_BLOCK))
 
 
 @dataclass(frozen=True)
 class PooledBatch:
-    """Titles whose words are pooled already: `values` (B, D), to be divided by `divisor`."""
+    """Titles whose words are already pooled: `values` (B, D), to be divided by `divisor`."""
 
     values: Tensor
     divisor: int
 
 
 class TitleNetwork(nn.Module):
-    """What both architectures share: the word table, the n-gram bag, the dense layers."""
+    """The common part of both architectures: the word table, the n-gram bag and the dense layers."""
 
     def __init__(
         self, params: Train, word_vectors_shape: tuple[int, int], ngram_count: int, category_count: int
@@ -99,7 +100,7 @@ class TitleNetwork(nn.Module):
         self.out = nn.Linear(width, category_count)
 
     def pooled_width(self, dimensions: int) -> int:
-        """Width of what `pooled` returns, for word vectors of this length."""
+        """The width of the result of `pooled`, for word vectors of these dimensions."""
         raise NotImplementedError
 
     def pooled(self, batch: Batch | PooledBatch, char_vectors: Tensor | None = None) -> Tensor:
@@ -110,14 +111,14 @@ class TitleNetwork(nn.Module):
         raise NotImplementedError
 
     def precompute(self) -> None:
-        """Works out once what of an answer depends on a word alone; for a network that trains no more."""
+        """Precompute what depends only on a word, for a network that no longer trains."""
 
     def set_epoch(self, epoch: int) -> None:
-        """Wakes the word vectors of a semi-frozen network when their epoch has come (epochs count from 1)."""
+        """Start to train the word vectors of a semi-frozen network when their epoch has come (epochs start at 1)."""
         self.words.awake = self.params.word_vectors != "semi_frozen" or epoch >= self.params.unfreeze_epoch
 
     def seed(self, seed: int, device: torch.device) -> None:
-        """Gives the dropout a fresh stream on the device where the network lives."""
+        """Give dropout a new random generator, on the device of the network."""
         self.generator = torch.Generator(device=device).manual_seed(seed)
         for module in self.modules():
             if isinstance(module, Dropout | NgramBag):
@@ -139,46 +140,47 @@ class TitleNetwork(nn.Module):
         return torch.sigmoid(logits) if self.params.sigmoid_before_loss else logits
 
     def before_dense(self, values: Tensor) -> Tensor:
-        """What happens between the pooled vectors and the first dense layer."""
+        """Applied between the pooled vectors and the first dense layer."""
         return values
 
     def after_dense(self, values: Tensor) -> Tensor:
-        """What happens behind each dense layer's ReLU."""
+        """Applied after the ReLU of each dense layer."""
         return values
 
 
 class MLP(TitleNetwork):
-    """The mean of a title's word vectors; dropout behind every dense layer. The lab's MLP without n-grams."""
+    """The mean of a title's word vectors, with dropout after every dense layer. Without n-grams it is the lab's MLP."""
 
+    @override
     def pooled_width(self, dimensions: int) -> int:
-        """The word vector's own length."""
         return dimensions
 
+    @override
     def pooled(self, batch: Batch | PooledBatch, char_vectors: Tensor | None = None) -> Tensor:
-        """The mean over the title's words, or in the lab's way over the batch's longest title."""
+        # The mean over the title's words, or in the lab's way over the length of the longest title of the batch.
         if isinstance(batch, PooledBatch):
             return batch.values / batch.divisor if self.params.mean_over_padding else batch.values
         words = self.pooled_words(batch)
         return words / max(batch.longest, 1) if self.params.mean_over_padding else words
 
     def pooled_words(self, batch: Batch) -> Tensor:
-        """What of it does not depend on the batch's other titles: the mean, or in the lab's way the sum."""
+        """The part that does not depend on the other titles of the batch: the mean, or in the lab's way the sum."""
         mode = "sum" if self.params.mean_over_padding else "mean"
         local, vectors = self.words.lookup(batch.tokens)
         return functional.embedding_bag(local, vectors, batch.offsets, mode=mode, include_last_offset=True)
 
+    @override
     def after_dense(self, values: Tensor) -> Tensor:
-        """Dropout."""
         dropped: Tensor = self.dropout(values)
         return dropped
 
 
 class CNN(TitleNetwork):
-    """Filters over the words, ReLU, the maximum over each title's real windows; dropout before the dense layers.
+    """Filters over the words, max-pooling over each title's windows and ReLU; dropout before the dense layers.
 
-    With `filter_ngrams` a word is its vector and the sum of its n-grams' vectors: the character channel.
+    With `filter_ngrams`, the filters see a word's vector and the sum of its n-gram vectors (the character channel).
 
-    A title shorter than a filter has one window, padded with zeros. The lab's CNN without n-grams.
+    A title shorter than a filter has one window, padded with zeros. Without n-grams it is the lab's CNN.
     """
 
     def __init__(
@@ -191,21 +193,21 @@ class CNN(TitleNetwork):
         )
         self.precomputed: list[Tensor] | None = None
 
+    @override
     def pooled_width(self, dimensions: int) -> int:
-        """A number a filter."""
         return self.params.filters * len(self.params.filter_lengths)
 
+    @override
     def pooled(self, batch: Batch | PooledBatch, char_vectors: Tensor | None = None) -> Tensor:
-        """Each filter's largest response in the title."""
         assert isinstance(batch, Batch)
         tokens = functional.pad(batch.tokens, (0, 1))  # the last one is padding, id 0
         windows = [windows_of(batch.offsets, length, len(batch.tokens)) for length in self.params.filter_lengths]
         if self.precomputed is not None and not self.training:
             parts = zip(windows, self.precomputed, self.convolutions, strict=True)
-            return torch.cat([maxima(added(tokens[at], part), n, c) for (at, n), part, c in parts], dim=1)
+            return torch.cat([max_pool(sum_parts(tokens[at], part), n, c) for (at, n), part, c in parts], dim=1)
         local, vectors = self.words.lookup(tokens)
         if self.params.filter_ngrams:
-            local, vectors = self._beside_ngrams(batch, functional.embedding(local, vectors), char_vectors)
+            local, vectors = self._with_char_vectors(batch, functional.embedding(local, vectors), char_vectors)
         products = sum(positions.numel() for positions, _ in windows)
         if vectors is self.words.weight and len(local) >= LARGE_BATCH_WORDS:
             rows, distinct = distinct_of(local, len(vectors))
@@ -213,58 +215,60 @@ class CNN(TitleNetwork):
                 local, vectors = distinct, vectors.index_select(0, rows)
         respond = self._projected if self._projects(len(vectors), products) else self._multiplied
         pairs = zip(windows, self.convolutions, strict=True)
-        return torch.cat([maxima(respond(local[at], vectors, c), counts, c) for (at, counts), c in pairs], dim=1)
+        return torch.cat([max_pool(respond(local[at], vectors, c), counts, c) for (at, counts), c in pairs], dim=1)
 
+    @override
     @torch.no_grad()
     def precompute(self) -> None:
-        """Multiplies every word of the table once, where that does not take too much memory."""
+        # The product of every word of the table with every filter, unless that takes too much memory.
         vectors = self.words.weight
         size = 4 * len(vectors) * self.params.filters * sum(self.params.filter_lengths)
         if size <= MAX_PRECOMPUTED_BYTES and not self.params.filter_ngrams:
             self.precomputed = [self._parts(vectors, convolution) for convolution in self.convolutions]
 
-    def _beside_ngrams(self, batch: Batch, seen: Tensor, char_vectors: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Each token's vector (T + 1, D), the last the padding's, and behind it its word's n-grams at length 1."""
+    def _with_char_vectors(self, batch: Batch, vectors: Tensor, char_vectors: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Each token's vector (T + 1, D), the last of them padding, concatenated with its normalised n-gram sum."""
         assert batch.ngrams is not None and char_vectors is not None
-        # A word's sum has a length that grows with its letters; the filters should not see that.
-        beside = functional.normalize(char_vectors[batch.ngrams.places], dim=1)
-        both = torch.cat([seen, functional.pad(beside, (0, 0, 0, 1))], dim=1)
+        # Without scaling, the norm of the sum would grow with the length of the word.
+        scaled = functional.normalize(char_vectors[batch.ngrams.places], dim=1)
+        both = torch.cat([vectors, functional.pad(scaled, (0, 0, 0, 1))], dim=1)
         return torch.arange(len(both), device=both.device), both
 
     def _projects(self, words: int, products: int) -> bool:
-        """Whether it is less work to multiply every distinct word than every window."""
+        """Whether multiplying every distinct word is less work than multiplying every window."""
         return words * sum(self.params.filter_lengths) < products
 
     def _multiplied(self, windows: Tensor, vectors: Tensor, convolution: nn.Module) -> Tensor:
-        """Responses (W, F), less the bias: each window's words side by side times the filters. Real windows only:
-        padding would double the work on titles like ours.
+        """Responses (W, F), without bias: the concatenated words of each window times the filters.
+
+        Only for windows that exist: padding to the longest title would double the work on titles like ours.
         """
         assert isinstance(convolution, nn.Conv1d)
         if vectors is self.words.weight and torch.is_autocast_enabled(vectors.device.type):
             vectors = self.words.rounded(torch.get_autocast_dtype(vectors.device.type))
-        seen = functional.embedding(in_blocks(windows), vectors).flatten(1)  # (W, length * D)
+        words = functional.embedding(in_blocks(windows), vectors).flatten(1)  # (W, length * D)
         weight = convolution.weight.transpose(1, 2).flatten(1)  # (F, length * D)
-        return functional.linear(seen, weight)[: len(windows)]
+        return functional.linear(words, weight)[: len(windows)]
 
     def _projected(self, windows: Tensor, vectors: Tensor, convolution: nn.Module) -> Tensor:
-        """The same responses: each word times each filter's part for each place, once; a window adds its words'."""
-        return added(windows, self._parts(vectors, convolution))
+        """The same responses: each word times each position of each filter, a single time; a window sums its words."""
+        return sum_parts(windows, self._parts(vectors, convolution))
 
     def _parts(self, vectors: Tensor, convolution: nn.Module) -> Tensor:
-        """What each word gives to a window at each place: a row (F,) for each word and place."""
+        """The response of each word at each position of a window: a row (F,) for each word and position."""
         assert isinstance(convolution, nn.Conv1d)
         filters = len(convolution.weight)
         weight = convolution.weight.permute(2, 0, 1).flatten(0, 1)  # (length * F, D)
         return functional.linear(in_blocks(vectors), weight).float().view(-1, filters)
 
+    @override
     def before_dense(self, values: Tensor) -> Tensor:
-        """Dropout."""
         dropped: Tensor = self.dropout(values)
         return dropped
 
 
 def build(params: Train, word_vectors_shape: tuple[int, int], ngram_count: int, category_count: int) -> TitleNetwork:
-    """A network with weights drawn from `params.seed`; word vectors are zeros until `words.weight` is filled."""
+    """A network with random weights from `params.seed`. Word vectors are zeros until `words.weight` is set."""
     with torch.random.fork_rng():
         torch.manual_seed(params.seed)
         kind = {"mlp": MLP, "cnn": CNN}[params.architecture]

@@ -1,6 +1,6 @@
-"""A CNN's windows: runs of words inside one title, and what its filters respond to them.
+"""The windows of a CNN: runs of words inside one title, and the responses of the filters to them.
 
-Shapes: B titles, W windows, F filters. Titles are flat (CSR), and so are their windows.
+Shapes: B titles, W windows, F filters. Titles and their windows are in CSR layout.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from torch.nn import functional
 
 
 def windows_of(offsets: Tensor, length: int, words: int) -> tuple[Tensor, Tensor]:
-    """Every run of `length` words inside one title -> (positions of its words (W, length), windows a title (B,)).
+    """Every run of `length` words inside one title -> (positions of its words (W, length), windows per title (B,)).
 
-    A shorter title has one window; `words`, the position behind the last word, stands where it has none.
+    A shorter title has one window, padded with `words`, the position after the last word.
     """
     sizes = offsets.diff()
     counts = (sizes - length + 1).clamp(min=1)
@@ -23,23 +23,23 @@ def windows_of(offsets: Tensor, length: int, words: int) -> tuple[Tensor, Tensor
     return positions.masked_fill(positions >= offsets[title + 1][:, None], words), counts
 
 
-def added(windows: Tensor, parts: Tensor) -> Tensor:
-    """Responses (W, F), less the bias, of windows (W, length) of words; `parts`: what each gives at each place."""
+def sum_parts(windows: Tensor, parts: Tensor) -> Tensor:
+    """Responses (W, F), without bias, of windows (W, length) of words; `parts`: each word's response at each place."""
     length = windows.shape[1]
     places = windows * length + torch.arange(length, device=windows.device)
     return functional.embedding_bag(places, parts, mode="sum")
 
 
-def maxima(responses: Tensor, counts: Tensor, convolution: nn.Module) -> Tensor:
-    """ReLU of each title's largest response to each filter, its bias added: (W, F), windows (B,) -> (B, F).
+def max_pool(responses: Tensor, counts: Tensor, convolution: nn.Module) -> Tensor:
+    """Max-pooling over each title's windows, then bias and ReLU: responses (W, F), windows (B,) -> (B, F).
 
-    Bias and ReLU keep the order, so they can wait until a title has one response a filter and not one a window.
+    Bias and ReLU are monotonic, so they can follow the maximum, on one response per title instead of one per window.
     """
     assert isinstance(convolution, nn.Conv1d) and convolution.bias is not None
     responses = responses.float()
     if responses.requires_grad:
         largest = torch.segment_reduce(responses, "max", lengths=counts, axis=0, unsafe=True)
-    else:  # several times as fast on the CPU, but its gradient is slow
+    else:  # several times as fast on the CPU, but with a slow gradient
         title = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
         largest = responses.new_empty(len(counts), responses.shape[1]).scatter_reduce_(
             0, title[:, None].expand_as(responses), responses, "amax", include_self=False

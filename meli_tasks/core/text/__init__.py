@@ -1,1 +1,1 @@
-"""From a title to token and n-gram ids, and from titles to splits."""
+"""From a title to the ids of its words and n-grams, and to its split."""

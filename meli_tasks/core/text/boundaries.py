@@ -1,7 +1,7 @@
-"""A word of its own before and behind each title, so that pairs of words, and filters, see where it begins and ends.
+"""Boundary tokens before and after each title, so that word n-grams and filters see where a title starts and ends.
 
-The first word of a title tells more than the others: "funda para celular" is a case, "celular con funda" a phone.
-No tokenizer leaves "<" in a word. A title without words stays without.
+The first word of a title says more than the others: "funda para celular" is a case, "celular con funda" a phone. No
+tokenizer leaves "<" in a word, so boundary tokens cannot collide with words. A title without words gets none.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 BEGIN, END = BOUNDARIES = ("<BEGIN>", "<END>")
-"""Capitals, which no tokenizer leaves in a word: the marks' character n-grams are their own."""
+"""In capitals, which no tokenizer leaves in a word, so that they share no character n-gram with a word."""
 
 
-def bounded(words: Sequence[str]) -> Sequence[str]:
-    """The words of a title between the two marks."""
+def with_boundaries(words: Sequence[str]) -> Sequence[str]:
+    """The words of a title between its boundary tokens."""
     return (BEGIN, *words, END) if words else words
 
 
-def bounded_rows(
+def with_boundary_ids(
     tokens: NDArray[np.int32], lengths: NDArray[np.int64], begin: int, end: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The same for titles on end, `lengths` words each (titles,), where words are numbers."""
+    """The same for the ids of concatenated titles, of which title i has lengths[i] words."""
     filled = lengths > 0
     longer = lengths + len(BOUNDARIES) * filled
     ends = longer.cumsum()[filled]
     starts, lasts = ends - longer[filled], ends - 1
-    marked = np.empty(int(longer.sum()), dtype=np.int32)
-    inside = np.ones(len(marked), dtype=np.bool_)
+    result = np.empty(int(longer.sum()), dtype=np.int32)
+    inside = np.ones(len(result), dtype=np.bool_)
     inside[starts] = inside[lasts] = False
-    marked[inside], marked[starts], marked[lasts] = tokens, begin, end
-    return marked, longer
+    result[inside], result[starts], result[lasts] = tokens, begin, end
+    return result, longer

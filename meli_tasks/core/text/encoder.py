@@ -1,4 +1,4 @@
-"""Titles to integers: the encoder that training learns, the model carries and serving uses, so that all three agree."""
+"""From titles to integers. Training learns the encoder, the model contains it and serving uses it, so all agree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core.hyperparameters import Preprocess
-from meli_tasks.core.text.boundaries import BOUNDARIES, bounded
+from meli_tasks.core.text.boundaries import BOUNDARIES, with_boundaries
 from meli_tasks.core.text.ngrams import FIRST_WORD, char_ngrams_by_word, frequent_ngrams
 from meli_tasks.core.text.tokenizers import tokenize
 from meli_tasks.core.text.word_ngrams import WordNgramIndex
@@ -19,7 +19,9 @@ from meli_tasks.core.text.word_ngrams import WordNgramIndex
 __all__ = ["FIRST_WORD", "PAD", "UNKNOWN", "Encoded", "Encoder", "learn_ngrams", "tokenize"]
 
 PAD, UNKNOWN = 0, 1
-REMEMBERED_WORDS = 60_000  # unknown words whose n-grams are kept; a long stream of new words must not grow without end
+REMEMBERED_WORDS = (
+    60_000  # unknown words whose n-grams are cached; the bound keeps a long stream of new words from growing it
+)
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ class Encoded:
 
 
 class Encoder:
-    """Numbers words and n-grams. Word ids: 0 pads, 1 is unknown, words from 2. N-gram numbers count from 0."""
+    """Maps words and n-grams to ids. Word ids: 0 is padding, 1 is unknown, words start at 2. N-gram ids start at 0."""
 
-    def __init__(  # noqa: PLR0917 - all eight are what an encoder is
+    def __init__(  # noqa: PLR0917 - these eight values define an encoder
         self,
         tokenizer: str,
         words: Sequence[str],
@@ -73,23 +75,23 @@ class Encoder:
         self._new: dict[str, NDArray[np.int32]] = {}
 
     def char_ngrams_of_vocabulary(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The n-grams within each word by its id, as ragged rows (values, offsets (2 + words + 1,)); not of 0 and 1."""
+        """The n-grams within each word of the vocabulary by id, as ragged rows (values, offsets (2 + words + 1,))."""
         return self.char_ngrams_of(["", "", *self.words])
 
     def char_ngrams_of(self, words: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The known n-grams within each word, as ragged rows; of an empty word, which no title has, none."""
+        """The known n-grams within each word, as ragged rows; an empty word has none."""
         return char_ngrams_by_word(words, self._numbers, self.word_ngrams, self.character_ngrams)
 
     def encode(self, titles: Sequence[str]) -> Encoded:
-        """Raw titles to arrays; see Encoded for the shapes."""
+        """Encode raw titles; see Encoded for the shapes."""
         return self.encode_words(tokenize(titles, self.tokenizer))
 
     def encode_words(self, titles: Sequence[Sequence[str]]) -> Encoded:
-        """The same from lists of words, as `tokenize` gives them."""
+        """Encode titles that are already tokenized by `tokenize`."""
         longest = self.max_title_words
         titles = [words if len(words) <= longest else words[:longest] for words in titles]
         if self.boundaries:
-            titles = [bounded(words) for words in titles]
+            titles = [with_boundaries(words) for words in titles]
         lengths = np.fromiter(map(len, titles), np.int64, len(titles))
         offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
         if not self.ngrams:
@@ -111,10 +113,10 @@ class Encoder:
         )
 
     def knows(self, title: str) -> bool:
-        """Whether a word or an n-gram of the title has a number; all others look the same."""
+        """Whether any word or n-gram of the title has an id. All titles without one get the same prediction."""
         encoded = self.encode([title])
         known = encoded.tokens[encoded.tokens < FIRST_WORD + len(self.words)]
-        nothing = [PAD, UNKNOWN, *(self._word_ids.get(mark, UNKNOWN) for mark in BOUNDARIES)]
+        nothing = [PAD, UNKNOWN, *(self._word_ids.get(token, UNKNOWN) for token in BOUNDARIES)]
         return bool((~np.isin(known, nothing)).any() or len(encoded.word_ngrams) or len(encoded.new_char_ngrams))
 
     def find_word_ngrams(
@@ -140,7 +142,7 @@ class Encoder:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for json.dump; `from_json` gives back an encoder that encodes the same, to the bit."""
+        """Values for json.dump, from which `from_json` restores an encoder with exactly the same results."""
         return {
             "tokenizer": self.tokenizer,
             "max_title_words": self.max_title_words,
@@ -154,7 +156,7 @@ class Encoder:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """The encoder that `to_json` described."""
+        """Restore the encoder that `to_json` described."""
         return cls(
             tokenizer=stored["tokenizer"],
             words=stored["words"],
@@ -163,12 +165,12 @@ class Encoder:
             word_ngrams=tuple(stored["word_ngrams"]),
             character_ngrams=tuple(stored["character_ngrams"]),
             max_title_words=stored["max_title_words"],
-            boundaries=stored.get("boundaries", False),  # models of before it have none
+            boundaries=stored.get("boundaries", False),  # missing in models that are older than boundary tokens
         )
 
 
 class _NewIds(dict[str, int]):
-    """Ids by word, where a word that is not there gets the next one. Looks into the vocabulary without copying it."""
+    """Ids by word; a word outside the vocabulary gets the next free id. Does not copy the vocabulary."""
 
     def __init__(self, known: Mapping[str, int], first: int) -> None:
         super().__init__()
@@ -192,11 +194,17 @@ def learn_ngrams(
     offsets: NDArray[np.int64],
     params: Preprocess,
 ) -> tuple[list[str], NDArray[np.float32]]:
-    """The n-grams of encoded training titles and their smooth inverse document frequencies (n-grams,).
+    """Learn the n-grams of encoded training titles, with their smoothed inverse document frequencies (n-grams,).
 
-    `words` are all of the titles, from id 2 on, the first `vocabulary` of which are the vocabulary. The most frequent
-    n-grams come first, ties in alphabetical order. A frequency is of occurrences, which are counted by word, not by
-    title: a title rarely has an n-gram twice.
+    The most frequent n-grams come first, ties in alphabetical order. Frequencies count occurrences instead of titles,
+    because occurrences can be counted by word: a title rarely contains an n-gram twice.
+
+    Args:
+        words: All words of the titles, from id 2; the first `vocabulary` of them are the vocabulary.
+        vocabulary: The number of words in the vocabulary.
+        tokens: The word ids of the titles.
+        offsets: Where each title starts in `tokens`.
+        params: The hyperparameters.
     """
     ngrams, counts = frequent_ngrams(
         words,

@@ -1,12 +1,12 @@
 """Word and character n-grams: what they are, which of them are frequent, and which belong to a word.
 
-A word n-gram is its words with spaces between ("funda iphone"). A character n-gram lies within one word whose ends are
-marked, and starts with "#" so that the word "mes" and the letters "mes" inside "mesa" stay two things: "#<me", "#mes".
-Tokenizers never leave "#", "<" or ">" in a word; the marks of a
-title's ends (`boundaries`) hold no letter that a word has, so they share no n-gram with one.
+A word n-gram is written as its words with spaces between them ("funda iphone"). A character n-gram (subword) lies
+within one word, whose ends are marked by "<" and ">", and starts with "#", so that the word "mes" and the letters "mes"
+inside "mesa" stay distinct: "#<me", "#mes". Tokenizers never leave "#", "<" or ">" in a word, and boundary tokens
+(`boundaries`) contain no letter that occurs in words, so they share no n-gram with a word.
 
-Everything that lies within one word is kept by word, not by title: titles repeat their words, so 20 M titles need the
-n-grams of some hundred thousand words only. N-grams of two or more words are in `word_ngrams`.
+Everything within one word is stored by word, not by title: titles repeat their words, so 20 million titles need the
+n-grams of only a few hundred thousand words. N-grams of two or more words are in `word_ngrams`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from meli_tasks.core.text.word_ngrams import count_word_ngrams
 
 FIRST_WORD = 2
-"""The first word's id; 0 pads and 1 is unknown (`core.text`)."""
+"""The id of the first word; 0 is padding and 1 is unknown."""
 
 TOKENS_A_CHUNK = 1 << 20
-WORDS_A_CHUNK = 100_000  # some twenty n-grams each, as Python's numbers: bounds them to some tens of megabytes
+WORDS_A_CHUNK = 100_000  # about twenty n-grams each, as Python integers: bounds them to tens of megabytes
 
 
 def character_ngrams_of(word: str, lengths: tuple[int, int]) -> list[str]:
-    """N-grams within one word, repeats kept. A word shorter than an n-gram gives itself, once."""
+    """The character n-grams of a word, with repeats. A word shorter than an n-gram yields itself, a single time."""
     marked = f"<{word}>"
     found: list[str] = []
     for length in range(lengths[0], lengths[1] + 1):
@@ -38,7 +38,7 @@ def character_ngrams_of(word: str, lengths: tuple[int, int]) -> list[str]:
 
 
 def ngrams_of_word(word: str, word_range: tuple[int, int], character_range: tuple[int, int]) -> list[str]:
-    """Every n-gram within one word, repeats kept: its character n-grams, and itself where single words count."""
+    """Every n-gram within one word, with repeats: its character n-grams, and the word itself if unigrams count."""
     found = character_ngrams_of(word, character_range)
     if word_range[0] == 1:
         found.append(word)
@@ -51,7 +51,7 @@ def char_ngrams_by_word(
     word_range: tuple[int, int],
     character_range: tuple[int, int],
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The numbers of each word's known n-grams, repeats kept, as ragged rows: (values, offsets (words + 1,))."""
+    """The ids of each word's known n-grams, with repeats, as ragged rows: (values, offsets (words + 1,))."""
     values, sizes = [np.zeros(0, dtype=np.int32)], [np.zeros(1, dtype=np.int64)]
     for low in range(0, len(words), WORDS_A_CHUNK):
         rows = [
@@ -63,7 +63,7 @@ def char_ngrams_by_word(
     return np.concatenate(values), np.cumsum(np.concatenate(sizes))
 
 
-def frequent_ngrams(  # noqa: PLR0917 - the titles and what is asked of them
+def frequent_ngrams(  # noqa: PLR0917 - the titles and the limits
     words: Sequence[str],
     vocabulary: int,
     tokens: NDArray[np.int32],
@@ -71,15 +71,15 @@ def frequent_ngrams(  # noqa: PLR0917 - the titles and what is asked of them
     word_range: tuple[int, int],
     character_range: tuple[int, int],
     min_count: int,
-    most: int,
+    max_ngrams: int,
 ) -> tuple[list[str], NDArray[np.int64]]:
-    """The `most` n-grams that occur most often in the titles, ties in alphabetical order, and how often each does.
+    """The `max_ngrams` most frequent n-grams of the titles, ties in alphabetical order, and their occurrences.
 
     `words` are those of ids 2, 3, ..., of which the first `vocabulary` form word n-grams; `tokens` and `offsets` are
-    the titles (memory-mapped arrays too). N-grams that occur fewer than `min_count` times are left out.
+    the titles (memory-mapped arrays too). N-grams with fewer than `min_count` occurrences are excluded.
     """
     counted = np.zeros(FIRST_WORD + len(words), dtype=np.int64)
-    for low in range(0, len(tokens), TOKENS_A_CHUNK):  # bincount makes its input eight bytes a token
+    for low in range(0, len(tokens), TOKENS_A_CHUNK):  # bincount converts its input to eight bytes per token
         counted += np.bincount(tokens[low : low + TOKENS_A_CHUNK], minlength=len(counted))
     counted = counted[FIRST_WORD:]
     number: dict[str, int] = {}
@@ -105,13 +105,13 @@ def frequent_ngrams(  # noqa: PLR0917 - the titles and what is asked of them
         word_ngrams, occurrences = count_word_ngrams(tokens, offsets, length, vocabulary_ids, min_count)
         names += [" ".join(words[word - FIRST_WORD] for word in ngram) for ngram in word_ngrams.tolist()]
         counts.append(occurrences)
-    return _most_frequent(names, np.concatenate(counts), most)
+    return _most_frequent(names, np.concatenate(counts), max_ngrams)
 
 
-def _most_frequent(names: list[str], counts: NDArray[np.int64], most: int) -> tuple[list[str], NDArray[np.int64]]:
+def _most_frequent(names: list[str], counts: NDArray[np.int64], limit: int) -> tuple[list[str], NDArray[np.int64]]:
     candidates = np.arange(len(names))
-    if len(names) > most:
-        threshold = np.partition(counts, len(names) - most)[len(names) - most]
-        candidates = np.flatnonzero(counts >= threshold)  # ties stay in, so that the alphabet decides below
-    order = sorted(candidates.tolist(), key=lambda index: (-counts[index], names[index]))[:most]
+    if len(names) > limit:
+        threshold = np.partition(counts, len(names) - limit)[len(names) - limit]
+        candidates = np.flatnonzero(counts >= threshold)  # including ties, which the alphabetical order resolves below
+    order = sorted(candidates.tolist(), key=lambda index: (-counts[index], names[index]))[:limit]
     return [names[index] for index in order], counts[order]

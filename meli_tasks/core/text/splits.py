@@ -1,7 +1,7 @@
-"""Which titles train, which validate and which test: decided by the title itself, for ever.
+"""The split of each title, train, validation or test, by a hash of the title itself.
 
-A title's split depends on nothing but its own letters, so it is the same in every run, on every machine and in every
-file it turns up in, and the same title listed twice never stands on both sides.
+A title's split depends only on its own letters, so it is the same in every run, on every machine and in every file, and
+a title that is listed twice is never in two splits.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from meli_tasks.core.text.whitespace import collapsed, joined
 
 SPLITS = ("train", "validation", "test")
 
-# Per cent of the titles below which a title belongs to SPLITS[0], SPLITS[1]; the rest is SPLITS[2].
+# Percentages below which a title belongs to SPLITS[0] and SPLITS[1]; the rest belongs to SPLITS[2].
 _BOUNDS = np.array([90, 95], dtype=np.uint64)
 
-# A fixed range, not unicodedata's idea of a mark: that one grows with each Unicode version, and splits must not move.
+# A fixed range, not unicodedata's category of marks: that grows with Unicode versions, and splits must not change.
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 
 
 @lru_cache(maxsize=65_536)
 def _plain(character: str) -> str:
-    """What a letter outside ASCII becomes: lower case, no accent; a fixed point, so the order of replacing is free."""
+    """A non-ASCII letter in lower case without accents; a fixed point, so replacements can happen in any order."""
     while True:
         plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold()))
         plain = "".join(" " if letter.isspace() else letter for letter in plain)
@@ -38,21 +38,21 @@ def _plain(character: str) -> str:
 
 
 def _normalised(titles: Sequence[str]) -> list[bytes]:
-    """Each title in UTF-8, lower case, without accents, white space collapsed.
+    """Each title in UTF-8 and lower case, without accents, with white space collapsed.
 
-    All titles are worked on as one text, a letter of the alphabet at a time: five times as fast as title by title.
+    Processes all titles as one text, one letter of the alphabet at a time: five times as fast as title by title.
     """
     text = joined(titles)
     if not text.isascii():
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
         for point in np.unique(points[points > 127]).tolist():
             text = text.replace(chr(point), _plain(chr(point)))
-    # By now only ASCII letters can be upper case, and those are what bytes.lower() knows.
+    # Only ASCII letters can still be upper case, and bytes.lower() changes exactly those.
     return collapsed(text).lower().split(b"\n")
 
 
 def normalise(titles: Sequence[str]) -> list[str]:
-    """Each title in lower case, without accents, its white space collapsed: what titles must share to share a split."""
+    """Each title in lower case, without accents, white space collapsed. Titles equal in this form share a split."""
     return [title.decode("utf-8", "surrogatepass") for title in _normalised(titles)] if titles else []
 
 

@@ -1,6 +1,6 @@
-"""The Spanish stop words that the lab dropped: NLTK's list as it stood in 2020, 313 words, in its order.
+"""The Spanish stop words that the lab removed: NLTK's list of 2020, 313 words in its order.
 
-"vosostros" and "vosostras" are that list's misspellings: the lab kept "vosotros".
+"vosostros" and "vosostras" are misspelled in that list, so the lab did not remove "vosotros".
 """
 
 from __future__ import annotations

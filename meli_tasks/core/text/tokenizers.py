@@ -1,12 +1,13 @@
-"""Titles to words, by two sets of rules.
+"""Tokenizers: from titles to words, by one of two sets of rules.
 
-`default`: lower case, accents off, punctuation to spaces; digits, decimals and fractions stay ("1/2", "1.5", "s10").
-`lab`: what the course's notebook did: lower case, tags removed, ASCII punctuation to spaces, digits removed, cut by
-NLTK's `word_tokenize`, Spanish stop words and words under 3 letters dropped. Accents stay. The lab kept one model per
-language and every run it recorded is Spanish, so its Portuguese stop words are not here.
+`default`: lower case, no accents, punctuation becomes spaces; keeps digits, decimals and fractions ("1/2", "1.5",
+"s10").
+`lab`: as in the course's notebook: lower case, no tags, ASCII punctuation becomes spaces, no digits, split by NLTK's
+`word_tokenize`, without Spanish stop words and words under 3 letters. Keeps accents. The lab had one model per language
+and every run it recorded is Spanish, so its Portuguese stop words are not here.
 
-Both cut at white space first; titles repeat their pieces, so what a piece became is remembered and most of the work is
-one look-up a piece. New pieces are worked on together, as one text: several times as fast as one by one.
+Both split at white space first. Titles repeat their pieces, so the words of each piece are cached and most of the work
+is one lookup per piece. New pieces are tokenized together, as one text: several times as fast as one by one.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.text.stop_words import SPANISH
-from meli_tasks.core.text.whitespace import collapsed, joined, words_a_line
+from meli_tasks.core.text.whitespace import collapsed, joined, words_per_line
 
-REMEMBERED_PIECES = 100_000  # a long stream of new pieces must not grow without end
+CACHED_PIECES = 100_000  # bounds the cache for a long stream of new pieces
 
 Words = tuple[list[str], NDArray[np.int64]]
-"""The words of several pieces on end, and how many each piece has, shape (pieces,)."""
+"""The words of several pieces, concatenated, and the number of words of each piece, shape (pieces,)."""
 
 _NUMBER_OR_WORD = re.compile(r"[0-9]+(?:[.,/][0-9]+)+|[^\W_]+")
 _DASHES = {0x2044: "/", 0x2215: "/"}  # the fraction slashes that NFKD makes of "½"
@@ -41,7 +42,7 @@ def _default_words(pieces: Sequence[str]) -> Words:
 
 def _words_within(piece: str) -> tuple[str, ...]:
     if not piece.isascii():
-        # Twice: decomposing may bring capitals back ("™" is "TM") and folding may bring composed letters back.
+        # Twice: decomposing can produce capitals again ("™" is "TM"), and folding can produce composed letters again.
         for _ in range(2):
             piece = unicodedata.normalize("NFKD", piece).casefold()
         piece = "".join(letter for letter in piece if not unicodedata.combining(letter)).translate(_DASHES)
@@ -49,14 +50,14 @@ def _words_within(piece: str) -> tuple[str, ...]:
 
 
 _TAG = re.compile(r"<[^>]+>")
-# What of `word_tokenize` still acts once ASCII punctuation is gone: quotes and long dashes stand alone (and are too
-# short to stay), and these English contractions are cut in two.
+# What `word_tokenize` still does after ASCII punctuation is removed: it isolates quotes and long dashes (which are then
+# too short to keep), and splits these English contractions in two.
 _PUNCTUATION = bytes.maketrans(string.punctuation.encode(), b" " * len(string.punctuation))
 _QUOTES_AND_DASHES = "«»“”‘’„\u2012\u2013\u2014\u2015"
 _CONTRACTION = re.compile(
     r"(?i)\b(can(?=not\b)|gim(?=me\b)|gon(?=na\b)|got(?=ta\b)|lem(?=me\b)|wan(?=na(?:\s|$)))(not|me|na|ta)"
 )
-# A text without these has no contraction. The Turkish dotless i is an i to a pattern that ignores case.
+# A text without these has no contraction. A pattern that ignores case matches the Turkish dotless i as an i.
 _IN_CONTRACTIONS = ("cannot", "gimme", "gonna", "gotta", "lemme", "wanna", "ı")
 SHORTEST_LAB_WORD = 3
 
@@ -69,7 +70,7 @@ def _lab_words(pieces: Sequence[str]) -> Words:
     if any(part in text for part in _IN_CONTRACTIONS):
         text = _CONTRACTION.sub(r" \1 \2 ", text)
     lines = collapsed(text)
-    words, sizes = lines.decode("utf-8", "surrogatepass").split(), words_a_line(lines)
+    words, sizes = lines.decode("utf-8", "surrogatepass").split(), words_per_line(lines)
     kept = np.fromiter((len(word) >= SHORTEST_LAB_WORD and word not in SPANISH for word in words), bool, len(words))
     owners = np.repeat(np.arange(len(sizes)), sizes)[kept]
     return [word for word, keep in zip(words, kept.tolist(), strict=True) if keep], np.bincount(
@@ -84,32 +85,40 @@ def _lab_text(title: str) -> str:
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """A set of rules, in two steps."""
+    """The rules of a tokenizer, in two steps."""
 
     prepare: Callable[[str], str]
-    """What is done to a whole title before it is cut at white space; done twice it does no more."""
+    """Prepares a whole title before it is split at white space; idempotent."""
     spanning: str
-    """A title that holds this character must be prepared before it is cut; "" when none must."""
+    """Only titles with this character need `prepare`; "" if none do."""
     words_of: Callable[[Sequence[str]], Words]
-    """The words of pieces of titles. A piece may hold white space: its parts are cut there too."""
+    """The words of pieces of titles. A piece that contains white space is split there too."""
 
 
 _TOKENIZERS = {"default": Tokenizer(str, "", _default_words), "lab": Tokenizer(_lab_text, "<", _lab_words)}
-_REMEMBERED: dict[str, dict[str, tuple[str, ...]]] = {name: {} for name in _TOKENIZERS}
+_CACHE: dict[str, dict[str, tuple[str, ...]]] = {name: {} for name in _TOKENIZERS}
 
 
 def tokenizer_of(name: str) -> Tokenizer:
-    """The rules of that name; BadHyperparameters when there are none."""
+    """The rules of a tokenizer.
+
+    Raises:
+        BadHyperparameters: there is no tokenizer of that name.
+    """
     if name not in _TOKENIZERS:
-        raise BadHyperparameters(f"unknown tokenizer '{name}'; there are {', '.join(sorted(_TOKENIZERS))}")
+        raise BadHyperparameters(f"unknown tokenizer '{name}'; known are {', '.join(sorted(_TOKENIZERS))}")
     return _TOKENIZERS[name]
 
 
 def tokenize(titles: Sequence[str], tokenizer: str) -> list[list[str]]:
-    """The words of each title, in order; a title may end up with none. BadHyperparameters for an unknown tokenizer."""
+    """The words of each title, in order; a title may have none.
+
+    Raises:
+        BadHyperparameters: there is no tokenizer of that name.
+    """
     rules = tokenizer_of(tokenizer)
     try:
-        return _looked_up(titles, rules, _REMEMBERED[tokenizer])
+        return _looked_up(titles, rules, _CACHE[tokenizer])
     except KeyError:
         return _looked_up(titles, rules, _with_pieces(titles, tokenizer))
 
@@ -120,12 +129,12 @@ def _looked_up(titles: Sequence[str], rules: Tokenizer, known: dict[str, tuple[s
 
 
 def _with_pieces(titles: Sequence[str], tokenizer: str) -> dict[str, tuple[str, ...]]:
-    """What is remembered, all pieces of the titles among it."""
-    rules, known = tokenizer_of(tokenizer), _REMEMBERED[tokenizer]
+    """The cache, after all pieces of the titles have been added."""
+    rules, known = tokenizer_of(tokenizer), _CACHE[tokenizer]
     pieces = {piece for title in titles for piece in rules.prepare(title).split()}
-    if len(known) + len(pieces) > REMEMBERED_PIECES:
-        # Another thread may still read the old ones, so those are left as they are.
-        known = _REMEMBERED[tokenizer] = {}
+    if len(known) + len(pieces) > CACHED_PIECES:
+        # A new dictionary, because another thread may still read the old one.
+        known = _CACHE[tokenizer] = {}
     new = [piece for piece in pieces if piece not in known]
     words, sizes = rules.words_of(new)
     ends = np.cumsum(sizes).tolist()

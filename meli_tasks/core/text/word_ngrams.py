@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-TITLES_A_CHUNK = 262_144  # about two million words: bounds the arrays below to some tens of megabytes
+TITLES_A_CHUNK = 262_144  # about two million words: bounds the arrays below to tens of megabytes
 
 
 def count_word_ngrams(
     tokens: NDArray[np.int32], offsets: NDArray[np.int64], length: int, words: range, min_count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The runs of `length` words that occur `min_count` times or more -> (word ids (n, length), occurrences (n,)).
+    """The runs of `length` words with at least `min_count` occurrences: word ids (n, length) and occurrences (n,).
 
-    Title i owns tokens[offsets[i]:offsets[i + 1]]; only the ids in `words` form n-grams. Rows ascend. A run's own
-    beginning occurs at least as often as the run, so each length only looks behind the frequent ones of the last.
+    Title i owns tokens[offsets[i]:offsets[i + 1]]; only the ids in `words` form n-grams. Rows ascend. A prefix
+    occurs at least as often as the run, so each length extends only the frequent runs of the length before.
     """
     width = words.stop
     found = np.arange(width)[:, None]
@@ -45,13 +45,13 @@ class WordNgramIndex:
     """
 
     def __init__(self, width: int, levels: list[tuple[NDArray[np.int64], NDArray[np.int32]]]) -> None:
-        """`width`: above every word id. Levels from length 2 on: ascending codes, and each n-gram's id or -1."""
+        """`width`: greater than every word id. `levels`, from length 2: ascending codes, and each n-gram's id or -1."""
         self.width = width
         self.levels = levels
 
     @classmethod
     def of(cls, ngrams: Sequence[Sequence[int]], numbers: Sequence[int]) -> WordNgramIndex:
-        """From rows of word ids and the number of each."""
+        """From rows of word ids and the id of each n-gram."""
         width = max((word for ngram in ngrams for word in ngram), default=0) + 1
         number_of = {tuple(ngram): number for ngram, number in zip(ngrams, numbers, strict=True)}
         places: dict[tuple[int, ...], int] = {(word,): word for ngram in number_of for word in ngram[:1]}
@@ -87,7 +87,7 @@ class WordNgramIndex:
     def walk(
         self, tokens: NDArray[np.int64], offsets: NDArray[np.int64], length: int, words: range
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where known runs of `length` words start that have a word behind them, and their places in their level."""
+        """Starts of the known runs of `length` words that another word follows, and their positions in their level."""
         title = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         word = (tokens >= words.start) & (tokens < words.stop)
         starts = np.flatnonzero(word)
@@ -104,7 +104,7 @@ class WordNgramIndex:
         self, level: int, tokens: NDArray[np.int64], title: NDArray[np.int64], starts: NDArray[np.int64],
         nodes: NDArray[np.int64],
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
-        """One word further: the starts whose run is known at this level, and its place there."""
+        """Extend the runs by one word: the starts whose run is known at this level, and its position there."""
         codes = self.levels[level][0]
         if not len(codes):
             return starts[:0], nodes[:0]
@@ -121,18 +121,18 @@ class WordNgramIndex:
 
 
 class _Tally:
-    """How often each code came, with memory for the distinct ones (and as many that wait)."""
+    """Counts codes, with memory for the distinct codes (and as many pending ones)."""
 
     def __init__(self) -> None:
         self._codes, self._counts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        self._waiting: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-        self._waiting_codes = 0
+        self._pending: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        self._pending_codes = 0
 
     def add(self, codes: NDArray[np.int64]) -> None:
         distinct, counts = _counted(codes, np.ones(len(codes), dtype=np.int64))
-        self._waiting.append((distinct, counts))
-        self._waiting_codes += len(distinct)
-        if self._waiting_codes > len(self._codes):
+        self._pending.append((distinct, counts))
+        self._pending_codes += len(distinct)
+        if self._pending_codes > len(self._codes):
             self._merge()
 
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -140,11 +140,11 @@ class _Tally:
         return self._codes, self._counts
 
     def _merge(self) -> None:
-        parts = [(self._codes, self._counts), *self._waiting]
+        parts = [(self._codes, self._counts), *self._pending]
         self._codes, self._counts = _counted(
             np.concatenate([codes for codes, _ in parts]), np.concatenate([counts for _, counts in parts])
         )
-        self._waiting, self._waiting_codes = [], 0
+        self._pending, self._pending_codes = [], 0
 
 
 def _counted(codes: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

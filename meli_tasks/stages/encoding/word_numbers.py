@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from meli_tasks.core.text.boundaries import BEGIN, BOUNDARIES, END, bounded_rows
+from meli_tasks.core.text.boundaries import BEGIN, BOUNDARIES, END, with_boundary_ids
 from meli_tasks.core.text.tokenizers import Tokenizer, tokenizer_of
 from meli_tasks.stages.files.arrow_columns import texts
 
@@ -130,7 +130,7 @@ class WordNumbers:
             tokens = tokens[position < self._longest]
             lengths = np.minimum(lengths, self._longest)
         if self._boundaries:
-            return bounded_rows(tokens, lengths, self._words[BEGIN], self._words[END])
+            return with_boundary_ids(tokens, lengths, self._words[BEGIN], self._words[END])
         return tokens, lengths
 
     def _numbered(self, pieces: list[str]) -> NDArray[np.int64]:

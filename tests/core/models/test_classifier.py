@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from meli_tasks.core.hyperparameters import Preprocess, Train
-from meli_tasks.core.models.classifier import TITLES_A_BATCH, TitleClassifier
+from meli_tasks.core.models.classifier import BATCH_SIZE, TitleClassifier
 from meli_tasks.core.models.networks import build
 from meli_tasks.core.text.encoder import tokenize
 from tests.core.text.encoders import encoder_of
@@ -32,7 +32,7 @@ def test_probabilities_sum_to_1_whatever_the_title(classifier: TitleClassifier) 
 
 
 def test_many_titles_get_the_same_answers_as_one_by_one(classifier: TitleClassifier) -> None:
-    many = (TITLES * (TITLES_A_BATCH // len(TITLES) + 1))[: TITLES_A_BATCH + 3]
+    many = (TITLES * (BATCH_SIZE // len(TITLES) + 1))[: BATCH_SIZE + 3]
     answer = classifier.probabilities(many)
     alone = np.concatenate([classifier.probabilities([title]) for title in TITLES])
     np.testing.assert_allclose(answer[-4:], np.roll(alone, -3, axis=0)[:4], rtol=1e-4)

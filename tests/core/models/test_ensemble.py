@@ -89,7 +89,7 @@ def test_a_member_without_ngrams_may_share_an_encoder_that_has_them(
 
 
 def test_many_titles_are_answered_as_one_by_one(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meli_tasks.core.models.classifier.TITLES_A_BATCH", 2)
+    monkeypatch.setattr("meli_tasks.core.models.classifier.BATCH_SIZE", 2)
     one = classifier(encoder, "cnn", CATEGORIES, 1)
     for asked in (one, Ensemble([Member("a", one, 1.0, 1.0)])):
         single = np.concatenate([asked.probabilities([title]) for title in TITLES])

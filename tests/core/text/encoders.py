@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from meli_tasks.core.hyperparameters import Preprocess
-from meli_tasks.core.text.boundaries import BOUNDARIES, bounded
+from meli_tasks.core.text.boundaries import BOUNDARIES, with_boundaries
 from meli_tasks.core.text.encoder import FIRST_WORD, Encoder, learn_ngrams
 
 
@@ -17,7 +17,7 @@ def encoder_of(titles: Sequence[Sequence[str]], params: Preprocess) -> Encoder:
     """From lists of words."""
     titles = [title[: params.max_title_words] for title in titles]
     if params.boundaries:
-        titles = [bounded(title) for title in titles]
+        titles = [with_boundaries(title) for title in titles]
     counted = Counter(chain.from_iterable(titles))
     words = sorted(counted, key=lambda word: (-counted[word], word))
     if params.boundaries:

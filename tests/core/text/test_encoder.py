@@ -99,12 +99,12 @@ def test_default_words_of_default_words_are_themselves(title: str) -> None:
 def test_forgetting_pieces_changes_nothing(tokenizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     titles = ["Funda iPhone 11", "Funda Samsung S10", "Mesa ratona 1/2 uso"] * 3
     expected = tokenize(titles, tokenizer)
-    monkeypatch.setattr(tokenizers, "REMEMBERED_PIECES", 2)
+    monkeypatch.setattr(tokenizers, "CACHED_PIECES", 2)
     assert tokenize(titles, tokenizer) == expected
 
 
 def test_unknown_tokenizer_is_named() -> None:
-    with pytest.raises(BadHyperparameters, match="unknown tokenizer 'bert'; there are default, lab"):
+    with pytest.raises(BadHyperparameters, match="unknown tokenizer 'bert'; known are default, lab"):
         tokenize(["a"], "bert")
 
 
