@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import TypeAdapter
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.backfill.preview import READERS, BackfillPreview, DateRun
 from meli_tasks.core.errors import NotFound
+from meli_tasks.execution.progress_log import read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.history import evaluated
@@ -221,9 +222,8 @@ def _errors(store: Store, plan: Plan, manifests: Mapping[str, Manifest | None]) 
 
 def _error(store: Store, step: Step, run_id: str) -> str:
     """Return the error in the progress log of a step, if this run wrote it."""
-    blob = store.read(paths.progress_log(step.stage, step.key))
-    last: dict[str, JsonValue] = json.loads(blob.data) if blob else {}
-    return f"{step.stage} {step.name}: {last['error']}" if last.get("error") and last.get("run_id") == run_id else ""
+    last = read_progress(store, step.stage, step.key)
+    return f"{step.stage} {step.name}: {last.error}" if last.error and last.run_id == run_id else ""
 
 
 def _reasons(day: DateReport) -> str:

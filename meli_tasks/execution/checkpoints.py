@@ -1,28 +1,47 @@
-"""Checkpoints in the store, under `checkpoints/STAGE/KEY/`: the states of a step that is still running.
+"""Checkpoints in the store, under `checkpoints/STAGE/KEY/`: the saved states of a step that is still running.
 
-`newest.json` names the file that counts and its hash. It is written after the file, so a worker killed at any moment
-leaves a whole checkpoint; when the step's result stands, all of them are deleted. Two workers on one step do not
-disturb each other: each deletes only files of its own, and both compute the same.
+`newest.json` names the current file and its hash. It is written after that file, so a worker that is killed at any
+moment leaves a whole checkpoint. Once the step's artifact exists, all of them are deleted. Two workers on the same step
+do not disturb each other: each deletes only its own files, and both compute the same.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import override
+
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import describe_file
 from meli_tasks.core.errors import MeliError
+from meli_tasks.stages.hooks import Checkpoints
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
 
 
-class StoredCheckpoints:
-    """The checkpoints of one step. `folder`: a local one for the files on their way."""
+class _Newest(BaseModel):
+    """The stored pointer to the current checkpoint."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    sha256: str
+
+
+class StoredCheckpoints(Checkpoints):
+    """The checkpoints of one step.
+
+    Args:
+        store: Where they are kept.
+        stage: The step's stage.
+        key: Its content key.
+        folder: A local folder for the files in transfer.
+    """
 
     def __init__(self, store: Store, stage: str, key: str, folder: Path) -> None:
         self._store = store
@@ -33,46 +52,48 @@ class StoredCheckpoints:
         self._count = 0
         self._older: list[str] = []
 
+    @override
     def newest(self) -> Path | None:
-        """The newest checkpoint, fetched; None when there is none, or it cannot be had whole: then all begins anew."""
+        """The newest checkpoint, downloaded; None if there is none or it is damaged: the step then starts over."""
         try:
             blob = self._store.read(self._newest)
             if blob is None:
                 return None
-            told = json.loads(blob.data)
+            newest = _Newest.model_validate_json(blob.data)
             path = self._folder / "checkpoint"
-            self._store.download(self._prefix + told["file"], path)
+            self._store.download(self._prefix + newest.file, path)
         except MeliError as error:
-            logger.warning("The checkpoint cannot be read, so the work begins anew: %s", error)
+            logger.warning("The checkpoint cannot be read, so the work starts over: %s", error)
             return None
-        if describe_file(path).sha256 != told["sha256"]:
-            logger.warning("The checkpoint %s%s is damaged, so the work begins anew.", self._prefix, told["file"])
+        if describe_file(path).sha256 != newest.sha256:
+            logger.warning("The checkpoint %s%s is damaged, so the work starts over.", self._prefix, newest.file)
             return None
         return path
 
+    @override
     def save(self, write: Callable[[Path], None]) -> None:
-        """Keep a state; while the store is away, none is kept and the work goes on."""
+        """Keep a state. While the store is down none is kept, and the work goes on."""
         self._count += 1
         name = f"{self._attempt}-{self._count}"
         path = self._folder / name
         try:
             write(path)
             self._store.upload(path, self._prefix + name)
-            told = {"file": name, "sha256": describe_file(path).sha256}
-            self._store.write(self._newest, json.dumps(told).encode())
+            newest = _Newest(file=name, sha256=describe_file(path).sha256)
+            self._store.write(self._newest, newest.model_dump_json().encode())
             while self._older:
                 self._store.delete(self._prefix + self._older[-1])
                 self._older.pop()
             self._older.append(name)
         except (MeliError, OSError) as error:
-            logger.warning("No checkpoint was kept, the work goes on: %s", error)
+            logger.warning("Could not save a checkpoint; the work goes on: %s", error)
         finally:
             path.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Delete them all: the result stands."""
+        """Delete all of them, once the artifact exists."""
         try:
             for name in list(self._store.names(self._prefix)):
                 self._store.delete(name)
         except MeliError as error:
-            logger.warning("Checkpoints under %s could not be deleted: %s", self._prefix, error)
+            logger.warning("Could not delete the checkpoints under %s: %s", self._prefix, error)

@@ -1,7 +1,7 @@
-"""What a running stage says of itself, in the log and, at most once a second, in the store.
+"""The progress of a running stage, in the log and, at most once a second, in the store.
 
-The terminal, the Airflow page and a person asking `is it still learning?` read `live/STAGE/KEY.json`. Losing one of
-these notes loses nothing: they are told again, and never stop the work.
+The terminal, the Airflow pages and notifications read it from `live/STAGE/KEY.json`. A note that is lost costs nothing:
+the next one replaces it, and a store that is down never stops the work.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import logging
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import override
 
 from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import MeliError
+from meli_tasks.stages.hooks import Log
 from meli_tasks.store import Store
 
 Point = TypeVar("Point")
@@ -23,61 +27,89 @@ logger = logging.getLogger("meli_tasks")
 
 SECONDS_BETWEEN_NOTES = 1.0
 SECONDS_AFTER_A_FAILURE = 60.0
-MOST_POINTS = 300  # of a curve; then every second one is dropped
+MAX_POINTS = 300  # of a curve; beyond, every second one is dropped
 
 
-class ProgressLog:
-    """The log that a stage is given."""
+class ProgressNote(BaseModel):
+    """What the store holds about the progress of a step, but for its curves, which only the pages display."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    run_id: str = ""
+    state: str = "not started"
+    at: str = ""
+    error: str = ""
+    epoch: int | None = None
+    epochs: int | None = None
+    loss: float | None = None
+    titles_per_second: float | None = None
+    seconds_left: float | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the step was running when it left this note."""
+        return self.state == "running"
+
+
+def read_progress(store: Store, stage: str, key: str) -> ProgressNote:
+    """The last note of a step; its state is "not started" if there is none."""
+    blob = store.read(paths.progress_log(stage, key))
+    return ProgressNote.model_validate_json(blob.data) if blob else ProgressNote()
+
+
+class ProgressLog(Log):
+    """The log that a stage receives."""
 
     def __init__(self, store: Store, stage: str, name: str, key: str, run_id: str) -> None:
         self._store = store
-        self._about = {"stage": stage, "name": name, "key": key, "run_id": run_id}
+        self._step = {"stage": stage, "name": name, "key": key, "run_id": run_id}
+        self._stored_as = paths.progress_log(stage, key)
         self._next_note = 0.0
         self._values: dict[str, float | int | str] = {}
         self._history: list[dict[str, float | int | bool]] = []
         self._losses: list[tuple[int, float]] = []
 
+    @override
     def info(self, message: str) -> None:
-        """Say a sentence to whoever reads the task's log."""
-        logger.info("%s %s: %s", self._about["stage"], self._about["name"], message)
+        logger.info("%s %s: %s", self._step["stage"], self._step["name"], message)
 
+    @override
     def progress(self, **values: float | int | str) -> None:
-        """Tell how far the work is, e.g. epoch, epochs, titles_per_second, loss, seconds_left."""
         self._values.update(values)
-        # A terminal in this process listens to the log (`meli run`); the rest of the world reads the store.
-        logger.debug("%s %s: %s", self._about["stage"], self._about["name"], values, extra={"progress": self._values})
+        # A terminal in this process listens to the log (`meli run`); everybody else reads the store.
+        logger.debug("%s %s: %s", self._step["stage"], self._step["name"], values, extra={"progress": self._values})
         if "step" in values and "loss" in values:
             self._losses.append((int(values["step"]), float(values["loss"])))
             self._losses = _thinned(self._losses)
         if time.monotonic() >= self._next_note:
-            self._note("running")
+            self._write_note("running")
 
+    @override
     def epoch(self, values: Mapping[str, float | int | bool]) -> None:
-        """Keep what an epoch came to, for the curves of who watches."""
         self._history = _thinned([*self._history, dict(values)])
 
     def finished(self) -> None:
-        """Leave the last note of a step that succeeded."""
-        self._note("done")
+        """Write the last note of a step that succeeded."""
+        self._write_note("done")
 
     def failed(self, message: str) -> None:
-        """Leave the last note of a step that failed."""
+        """Write the last note of a step that failed."""
         self._values["error"] = message
-        self._note("failed")
+        self._write_note("failed")
 
-    def _note(self, state: str) -> None:
-        note: dict[str, Any] = {**self._about, "state": state, "at": datetime.now(UTC).isoformat(), **self._values}
+    def _write_note(self, state: str) -> None:
+        note: dict[str, object] = {**self._step, "state": state, "at": datetime.now(UTC).isoformat(), **self._values}
         if self._history or self._losses:
             note |= {"history": self._history, "losses": self._losses}
         pause = SECONDS_BETWEEN_NOTES
         try:
-            self._store.write(paths.progress_log(self._about["stage"], self._about["key"]), json.dumps(note).encode())
+            self._store.write(self._stored_as, json.dumps(note).encode())
         except MeliError as error:
             pause = SECONDS_AFTER_A_FAILURE
-            logger.warning("progress could not be noted in the store: %s", error)
+            logger.warning("Could not write the progress to the store; the work goes on: %s", error)
         self._next_note = time.monotonic() + pause
 
 
 def _thinned(points: list[Point]) -> list[Point]:
-    """The points of a curve, every second one when there are too many; the newest stays."""
-    return points if len(points) <= MOST_POINTS else points[::-2][::-1]
+    """The points of a curve; if there are too many, every second one, the newest included."""
+    return points if len(points) <= MAX_POINTS else points[::-2][::-1]

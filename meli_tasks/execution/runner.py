@@ -1,8 +1,8 @@
-"""The runner: a step in, an artifact out, computed only if nobody has.
+"""The runner: computes the artifact of a step, unless it exists.
 
-Fetch the inputs, run the stage in a folder of its own, upload under an attempt's name, write the manifest last and
-only if absent. So a retry is safe, a second run is free, half a result is invisible, and two workers racing make one
-artifact.
+It fetches the inputs, runs the stage in a scratch folder, uploads the files under an attempt's name, and writes the
+manifest last and only if absent. So a retry is safe, a second run is free, half a result is invisible, and two racing
+workers produce one artifact.
 """
 
 from __future__ import annotations
@@ -46,11 +46,10 @@ QUARANTINE = "quarantine.jsonl.gz"
 
 @dataclass(frozen=True)
 class Step:
-    """A stage with its parameters and inputs: everything its key is made from, known before anything ran.
+    """A stage with its parameters and inputs: everything its key is made from, known before anything has run.
 
-    `inputs` maps an input's name to an artifact's key, or to a source's identity where `fetch` says where that comes
-    from. The artifact behind an input named after a stage is that stage's; `model:LABEL` is a training's or an
-    ensemble's.
+    `inputs` maps an input's name to an artifact's key, or to a source's identity if `fetch` says where to get it. The
+    artifact of an input named after a stage was made by that stage; `model:LABEL` was made by train or ensemble.
     """
 
     stage: str
@@ -69,7 +68,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Result:
-    """What running a step gave: the manifest, whether it was there already, and the seconds this call took."""
+    """The manifest of a step, whether it existed already, and the seconds that the call took."""
 
     manifest: Manifest
     hit: bool
@@ -86,34 +85,34 @@ class Runner:
         self.run_id = run_id
 
     def run(self, step: Step, *, force: bool = False) -> Result:
-        """Return the step's artifact, computing it unless its manifest stands (or `force` says to).
+        """Return the step's artifact, computing it unless it exists or `force` is set.
 
         Raises:
             NotFound: an input has not been computed.
-            MeliError: whatever the stage found wrong; nothing of it is visible in the store then.
+            MeliError: any error of the stage; the store then has no visible trace of the attempt.
         """
         started = time.monotonic()
-        standing = find(self.store, step.stage, step.key)
-        if standing and not force:
+        existing = find(self.store, step.stage, step.key)
+        if existing and not force:
             logger.info(
                 "%s %s: already computed on %s, %s saved (%s)",
                 step.stage,
                 step.name,
-                str(standing.about.get("at", ""))[:16],
-                duration(standing.seconds),
-                standing.key,
+                str(existing.about.get("at", ""))[:16],
+                duration(existing.seconds),
+                existing.key,
             )
-            return Result(standing, True, time.monotonic() - started)
+            return Result(existing, True, time.monotonic() - started)
         logger.info("%s %s: computing %s", step.stage, step.name, step.key)
-        if force and step.stage == TRAIN:  # who asked to stop meant a training that has ended
-            self._stops(step).clear()
-        live = ProgressLog(self.store, step.stage, step.name, step.key, self.run_id)
+        if force and step.stage == TRAIN:  # an old stop request meant a training run that has ended
+            self._stop_requests(step).clear()
+        progress = ProgressLog(self.store, step.stage, step.name, step.key, self.run_id)
         try:
-            manifest = self._compute(step, live, standing, started)
-        except BaseException as error:  # also Ctrl-C: a note that says "running" for ever misleads who asks it to stop
-            live.failed(str(error) if isinstance(error, MeliError) else f"{type(error).__name__}: {error}")
+            manifest = self._compute(step, progress, existing, started)
+        except BaseException as error:  # also Ctrl-C: a note that stays "running" would accept stop requests
+            progress.failed(str(error) if isinstance(error, MeliError) else f"{type(error).__name__}: {error}")
             raise
-        live.finished()
+        progress.finished()
         logger.info("%s %s: done in %s", step.stage, step.name, duration(manifest.seconds))
         return Result(manifest, False, time.monotonic() - started)
 
@@ -121,33 +120,33 @@ class Runner:
         """The local folder with an artifact's files."""
         return self.cache.fetch(self.store, manifest)
 
-    def _compute(self, step: Step, live: ProgressLog, standing: Manifest | None, started: float) -> Manifest:
+    def _compute(self, step: Step, progress: ProgressLog, existing: Manifest | None, started: float) -> Manifest:
         self.share_the_cores()
         spec = STAGES[step.stage]
         stage, params = spec.load(), spec.params.model_validate(step.params)
         with self.cache.work_folder() as work:
-            inputs = self._inputs(step, work, live)
+            inputs = self._inputs(step, work, progress)
             out = work / "out"
             out.mkdir()
             try:
-                summary = stage.run(inputs, out, params, self._hooks(step, work, live))
+                summary = stage.run(inputs, out, params, self._hooks(step, work, progress))
             except BadData as error:
-                raise self._keeping_quarantine(error, step, out) from None
+                raise self._with_quarantine(error, step, out) from None
             for name, source in step.fetch.items():
-                if name != VECTORS:  # the vault has confirmed what it read
+                if name != VECTORS:  # the vector cache has confirmed its source
                     sources.confirm(source, self.settings, step.inputs[name])
-            return self._keep(step, out, summary, time.monotonic() - started, standing)
+            return self._keep(step, out, summary, time.monotonic() - started, existing)
 
     def publish(self, step: Step, out: Path, summary: Summary, seconds: float) -> Manifest:
-        """Keep as a step's artifact what its stage has already computed into `out`, which moves into the cache.
+        """Publish what a stage has already computed into `out`, which moves into the cache.
 
-        A search runs the stage itself, to end a poor trial early, and keeps only what is worth it. If the artifact
-        stands already, that one counts.
+        A search runs the stage itself, to stop a poor trial early, and publishes only the best. If the artifact exists
+        already, that one counts.
         """
-        standing = find(self.store, step.stage, step.key)
-        return standing or self._keep(step, out, summary, seconds, None)
+        existing = find(self.store, step.stage, step.key)
+        return existing or self._keep(step, out, summary, seconds, None)
 
-    def _keep(self, step: Step, out: Path, summary: Summary, seconds: float, standing: Manifest | None) -> Manifest:
+    def _keep(self, step: Step, out: Path, summary: Summary, seconds: float, existing: Manifest | None) -> Manifest:
         """Upload what a stage wrote, publish its manifest, and keep its folder in the cache."""
         files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
         manifest = Manifest(
@@ -161,90 +160,90 @@ class Runner:
             about={**about_this_process(), "run_id": self.run_id, "seconds": round(seconds, 3)},
         )
         self._upload(manifest, out)
-        manifest = self._publish(manifest, standing)
+        manifest = self._publish(manifest, existing)
         self.cache.adopt(manifest, out)
         if step.stage == TRAIN:
             self._checkpoints(step, out).clear()
-            self._stops(step).clear()
+            self._stop_requests(step).clear()
         return manifest
 
-    def _hooks(self, step: Step, work: Path, live: ProgressLog) -> Hooks:
-        """What the stage gets. Only train takes long enough for checkpoints and stop requests."""
-        hooks = Hooks(live, device=self.settings.device, gpus=self.settings.gpus)
+    def _hooks(self, step: Step, work: Path, progress: ProgressLog) -> Hooks:
+        """What the stage receives. Only train takes long enough for checkpoints and stop requests."""
+        hooks = Hooks(progress, device=self.settings.device, gpus=self.settings.gpus)
         if step.stage != TRAIN:
             return hooks
-        return replace(hooks, checkpoints=self._checkpoints(step, work), stop_requests=self._stops(step))
+        return replace(hooks, checkpoints=self._checkpoints(step, work), stop_requests=self._stop_requests(step))
 
     def _checkpoints(self, step: Step, work: Path) -> StoredCheckpoints:
         return StoredCheckpoints(self.store, step.stage, step.key, work)
 
-    def _stops(self, step: Step) -> StoredStopRequests:
+    def _stop_requests(self, step: Step) -> StoredStopRequests:
         return StoredStopRequests(self.store, step.stage, step.key, self.run_id)
 
     def _upload(self, manifest: Manifest, out: Path) -> None:
-        """Upload an artifact's files; when one cannot be, those before it are taken away again."""
+        """Upload an artifact's files. If one fails, those before it are deleted."""
         try:
             for file in manifest.outputs:
                 self.store.upload(out / file, manifest.file_name(file))
         except (MeliError, KeyboardInterrupt, SystemExit):
-            self._take_back(manifest)
+            self._delete_files(manifest)
             raise
 
-    def _take_back(self, manifest: Manifest) -> None:
-        """Delete the files of an attempt without a manifest: nobody will read them. They harm nobody if they stay."""
+    def _delete_files(self, manifest: Manifest) -> None:
+        """Delete the files of an attempt without a manifest. Nobody reads them, so an error does not matter."""
         with contextlib.suppress(MeliError):
             for file in manifest.outputs:
                 self.store.delete(manifest.file_name(file))
 
-    def _keeping_quarantine(self, error: BadData, step: Step, out: Path) -> BadData:
-        """The error, with where all the bad rows are listed: they are wanted most when there are too many."""
+    def _with_quarantine(self, error: BadData, step: Step, out: Path) -> BadData:
+        """The error, with the address of the list of all bad rows: it is needed most when there are too many."""
         listed = out / QUARANTINE
         if not listed.exists():
             return error
         name = paths.failed_file(step.stage, step.key, QUARANTINE)
         self.store.upload(listed, name)
-        return BadData(f"{error}\nEvery row set aside is listed in {self.store.url}/{name}")
+        return BadData(f"{error}\nAll bad and excluded rows are listed in {self.store.url}/{name}")
 
-    def _publish(self, manifest: Manifest, standing: Manifest | None) -> Manifest:
-        """Write the manifest last; if another worker was first, its artifact is the one, and ours is removed."""
-        if standing:  # forced: the new attempt replaces the old one
+    def _publish(self, manifest: Manifest, existing: Manifest | None) -> Manifest:
+        """Write the manifest last. If another worker was first, its artifact counts and ours is removed."""
+        if existing:  # forced: the new attempt replaces the old one
             self.store.write(manifest.name, manifest.to_bytes())
             return manifest
         try:
             self.store.write(manifest.name, manifest.to_bytes(), if_absent=True)
         except Conflict:
             first = need(self.store, manifest.stage, manifest.key)
-            if first.attempt == manifest.attempt:  # our own write, repeated by the client after a lost answer
+            if first.attempt == manifest.attempt:  # our own write, which the client repeated after a lost answer
                 return manifest
-            self._take_back(manifest)
+            self._delete_files(manifest)
             logger.info("%s: another worker computed %s first; its result is used", manifest.stage, manifest.key)
             self.cache.fetch(self.store, first)
             return first
-        except Rejected:  # a sure no; after any other error the manifest may stand
-            self._take_back(manifest)
+        except Rejected:  # surely not written; after any other error it may have been
+            self._delete_files(manifest)
             raise
         return manifest
 
-    def _inputs(self, step: Step, work: Path, live: ProgressLog) -> dict[str, Path]:
-        paths = {}
+    def _inputs(self, step: Step, work: Path, progress: ProgressLog) -> dict[str, Path]:
+        folders = {}
         for name, key in step.inputs.items():
             if name == VECTORS:
-                paths[name] = VectorCache(self.cache, self.settings).entry(step.fetch[name], key, live)
+                folders[name] = VectorCache(self.cache, self.settings).entry(step.fetch[name], key, progress)
             elif name in step.fetch:
                 folder = work / "fetched" / name
                 folder.mkdir(parents=True)
-                paths[name] = sources.fetch(step.fetch[name], folder, self.settings, identity=key)
+                folders[name] = sources.fetch(step.fetch[name], folder, self.settings, identity=key)
             else:
                 found = need_model(self.store, key) if name.startswith(MODEL) else need(self.store, name, key)
-                paths[name] = self.cache.fetch(self.store, found)
-        return paths
+                folders[name] = self.cache.fetch(self.store, found)
+        return folders
 
     def share_the_cores(self) -> None:
-        """Numeric libraries read these when first imported: parallel trainings must not fight for the cores."""
+        """Set the thread counts that numeric libraries read on import, so that parallel runs share the cores."""
         threads = str(self.settings.training_threads())
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
             os.environ.setdefault(variable, threads)
-        # Threads that spin while they wait take the core from the one they wait for: five times slower on a busy
+        # Threads that spin while they wait take the core from the thread they wait for: five times slower on a busy
         # machine.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if self.settings.device == "cpu":
@@ -252,7 +251,7 @@ class Runner:
 
 
 def about_this_process() -> dict[str, Any]:
-    """Where and with what an artifact was made; recorded beside the manifest's identity, never hashed."""
+    """Where and with which versions an artifact was made; recorded in the manifest, but not part of its key."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": platform.node(),
@@ -270,7 +269,7 @@ def _version(package: str) -> str | None:
 
 
 def _git_commit() -> str:
-    """The commit of the code: from the image's environment, or from the checkout; empty where there is neither."""
+    """The commit of the code, from the image's environment or from the checkout; empty if there is neither."""
     if commit := os.environ.get("MELI_GIT_COMMIT"):
         return commit
     folder = Path(__file__).parents[1]

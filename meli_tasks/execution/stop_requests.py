@@ -1,68 +1,79 @@
-"""Stop markers in the store: `stops/STAGE/KEY.json` asks a step that is running to end with the best it has.
+"""Stop requests in the store: `stops/STAGE/KEY.json` asks a running step to stop early and keep the best it has.
 
-The training looks for it at the end of every epoch and every few seconds within one. The marker names the run whose
-training is meant, and only that run obeys it: a training that died or failed after somebody asked leaves its marker
-behind, and another run that computes the same key later is to train in full. A retry keeps its run's id, so it stops.
-It is deleted when the step's result stands.
+A training run looks for it at the end of every epoch and every few seconds within one. The request names the run that
+it is meant for, and only that run obeys: if the training run has died or failed meanwhile, the request is left behind,
+and another run that computes the same key later has to train in full. A retry keeps its run's id, so it stops. The
+request is deleted once the step's artifact exists.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import UTC, datetime
 
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import override
+
 from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import Conflict, MeliError
+from meli_tasks.execution.progress_log import read_progress
+from meli_tasks.stages.hooks import StopRequests
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
 
 
-class StoredStopRequests:
-    """The marker of one step, as the run `run_id` sees it."""
+class _Request(BaseModel):
+    """The stored request. The first ones named no run, and mean no run that exists now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by: str
+    at: str
+    run_id: str | None = None
+
+
+class StoredStopRequests(StopRequests):
+    """The request to stop one step, as the run `run_id` sees it."""
 
     def __init__(self, store: Store, stage: str, key: str, run_id: str) -> None:
         self._store = store
         self._run_id = run_id
         self._name = paths.stop_request(stage, key)
 
+    @override
     def requested_by(self) -> str | None:
-        """Who asked this run's step to stop, and when; None when nobody did, or the store is away: then it goes on."""
+        """Who requested that this run stops the step, and when; None if nobody did or the store is down."""
         try:
             blob = self._store.read(self._name)
         except MeliError as error:
-            logger.warning("Nobody knows whether this training is to stop, so it goes on: %s", error)
+            logger.warning("Could not look for a stop request, so the training run goes on: %s", error)
             return None
-        if blob is None:
-            return None
-        told = json.loads(blob.data)
-        if told.get("run_id") != self._run_id:  # a marker of a time when they named no run is nobody's
-            return None
-        return f"{told['by']} at {told['at'][:19]}"
+        request = _Request.model_validate_json(blob.data) if blob else None
+        return f"{request.by} at {request.at[:19]}" if request and request.run_id == self._run_id else None
 
-    def ask(self, by: str) -> None:
-        """Leave the marker for this run."""
-        told = {"by": by, "at": datetime.now(UTC).isoformat(), "run_id": self._run_id}
-        self._store.write(self._name, json.dumps(told).encode())
+    def request(self, by: str) -> None:
+        """Leave a request for this run."""
+        request = _Request(by=by, at=datetime.now(UTC).isoformat(), run_id=self._run_id)
+        self._store.write(self._name, request.model_dump_json().encode())
 
     def clear(self) -> None:
-        """Take the marker away: the result stands, or another is wanted."""
+        """Delete the request: the artifact exists, or is to be computed again."""
         try:
             self._store.delete(self._name)
         except MeliError as error:
-            logger.warning("The marker %s could not be deleted: %s", self._name, error)
+            logger.warning("Could not delete the stop request %s: %s", self._name, error)
 
 
 def request_stop(store: Store, stage: str, key: str, name: str, by: str) -> None:
-    """Ask a step that is running to end with the best it has: the run that told last that it computes it.
+    """Request that the run which computes a step now stops early and keeps the best it has.
 
     Raises:
-        Conflict: it is not running, so there is no run to ask.
+        Conflict: the step is not running.
     """
-    blob = store.read(paths.progress_log(stage, key))
-    note = json.loads(blob.data) if blob else {"state": "not begun"}
-    state = note["state"]
-    if state != "running":
-        raise Conflict(f"The training of {name} ({key[:8]}) is not running, it is {state}: nothing to stop.")
-    StoredStopRequests(store, stage, key, note["run_id"]).ask(by)
+    note = read_progress(store, stage, key)
+    if not note.running:
+        raise Conflict(
+            f"The training run of {name} ({key[:8]}) is not running (state: {note.state}): there is nothing to stop."
+        )
+    StoredStopRequests(store, stage, key, note.run_id).request(by)

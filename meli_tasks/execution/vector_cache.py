@@ -1,8 +1,8 @@
-"""The vector vault: pretrained word vectors as arrays on this machine's disk, each file read once.
+"""The vector cache: pretrained word vectors as arrays on this machine's disk, each file parsed a single time.
 
-An entry stands in the cache under the identity of the file it was made from, and leaves it by the cache's rules. That
-identity is the content's hash for a file of this machine (or an address that tells no ETag), the ETag for an object: a
-plan works it out, so an entry that stands is used without opening, or downloading, the file again.
+An entry is kept in the artifact cache under the identity of the file it was made from, and is pruned by that cache's
+rules. The identity is a hash of the content for a local file (or an address without an ETag), and the ETag for an
+object. A plan determines it, so an existing entry is used without opening or downloading the file again.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ KIND = "vectors"
 
 
 class VectorCache:
-    """The entries in a cache."""
+    """The word vectors in a cache."""
 
     def __init__(self, cache: Cache, settings: Settings) -> None:
         self._cache, self._settings = cache, settings
 
     def entry(self, spec: str, identity: str, log: Log) -> Path:
-        """The folder of the entry made from the file at `spec`; made now if there is none, or a damaged one.
+        """The folder of the arrays of the file at `spec`, created if there is none or it is damaged.
 
-        Two workers that make it at once both do the work; the first to end is kept.
+        Two workers that create it at the same time both do the work; the first to finish is kept.
 
         Raises:
-            BadData: the file is no word2vec file, or no longer the one that was identified.
-            BadHyperparameters: `spec` names several files.
+            BadData: the file is not a word2vec file, or has changed since it was identified.
+            BadHyperparameters: `spec` matches several files.
             Rejected: the disk cannot hold the entry.
         """
         from meli_tasks.stages.vectors.entry import FORMAT, read_entry
@@ -41,7 +41,7 @@ class VectorCache:
         if folder := self._cache.find(name):
             if read_entry(folder):
                 return folder
-            log.info(f"the array of {redact_source(spec)} in the cache is not as it was written: it is made again")
+            log.info(f"the cached arrays of {redact_source(spec)} are damaged and are created again")
             self._cache.remove(folder)
         from meli_tasks.stages.vectors.writing import write_entry
 
@@ -50,10 +50,10 @@ class VectorCache:
             fetched.mkdir()
             made.mkdir()
             file = _only_file(sources.fetch(spec, fetched, self._settings, identity), spec)
-            log.info(f"reading {redact_source(spec)} once, into an array that later runs on this machine find")
+            log.info(f"parsing {redact_source(spec)} into arrays that later runs on this machine reuse")
             entry = write_entry(file, made, lambda words, of: log.progress(step=words, steps=of))
             sources.confirm(spec, self._settings, identity)
-            repeated = f"; {entry.repeated:,} come again, of each the first counts" if entry.repeated else ""
+            repeated = f"; {entry.repeated:,} repeated words, of which the first counts" if entry.repeated else ""
             log.info(f"{entry.words:,} words of {entry.dimensions} dimensions{repeated}")
             return self._cache.keep(name, made)
 
@@ -62,7 +62,7 @@ def _only_file(folder: Path, spec: str) -> Path:
     files = sorted(folder.iterdir())
     if len(files) != 1:
         raise BadHyperparameters(
-            f"embed.path names {len(files)} files, one is needed: {redact_source(spec)} "
+            f"embed.path matches {len(files)} files, but must match one: {redact_source(spec)} "
             f"({', '.join(file.name for file in files[:3])})"
         )
-    return files[0].resolve()  # a file of this machine is linked to: its own name is the one to tell
+    return files[0].resolve()  # a local file is linked to: messages should have its own name

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings
+from meli_tasks.execution.progress_log import ProgressNote, read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.http import without_credentials
 from meli_tasks.ledger import Decision, Ledger
@@ -231,14 +232,13 @@ def _failures(store: Store, dag_run: DagRun, plan: Plan | None, report: dict[str
     known = {failure.of for failure in found}
     for name in report.get("failed", []):
         if plan and name in plan.sets and name not in known:
-            live = _live(store, plan.sets[name])
-            found.append(Failure("train", name, str(live.get("error", ""))[:LONGEST_MESSAGE], str(live.get("at", ""))))
+            note = _note(store, plan.sets[name])
+            found.append(Failure("train", name, note.error[:LONGEST_MESSAGE], note.at))
     return tuple(sorted(found, key=lambda failure: failure.at))
 
 
-def _live(store: Store, step: Step) -> dict[str, Any]:
-    blob = store.read(paths.progress_log(step.stage, step.key))
-    return json.loads(blob.data) if blob else {}
+def _note(store: Store, step: Step) -> ProgressNote:
+    return read_progress(store, step.stage, step.key)
 
 
 def _progress(store: Store, plan: Plan) -> list[str]:
@@ -247,13 +247,13 @@ def _progress(store: Store, plan: Plan) -> list[str]:
     waiting = [step for step in steps if find(store, step.stage, step.key) is None]
     lines = [f"{len(steps) - len(waiting)} of {count(len(steps), 'step')} done."]
     for step in waiting:
-        live = _live(store, step)
-        if live.get("state") == "running":
-            epoch = f", epoch {live['epoch']}" if "epoch" in live else ""
-            left = f", about {duration(float(live['seconds_left']))} left" if "seconds_left" in live else ""
-            lines.append(f"{step.stage} {step.name}: running{epoch}{left}; last report at {live['at'][11:16]} UTC")
+        note = _note(store, step)
+        if note.running:
+            epoch = "" if note.epoch is None else f", epoch {note.epoch}"
+            left = "" if note.seconds_left is None else f", about {duration(note.seconds_left)} left"
+            lines.append(f"{step.stage} {step.name}: running{epoch}{left}; last report at {note.at[11:16]} UTC")
         else:
-            lines.append(f"{step.stage} {step.name}: {live.get('state', 'not started')}")
+            lines.append(f"{step.stage} {step.name}: {note.state}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The run in the terminal: a table that lives where there is a terminal, plain lines where there is none."""
+"""The progress of a run: a table that is redrawn in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from meli_tasks.execution.progress_log import ProgressNote
 from meli_tasks.stack.watch import ENDED, Task
 from meli_tasks.wording import duration
 
@@ -19,37 +20,37 @@ SIGNS = {
     "running": "[cyan]running[/]",
     "failed": "[red]failed[/]",
     "upstream_failed": "[yellow]not run[/]",
-    "skipped": "[dim]not chosen[/]",
-    "up_for_retry": "[yellow]tries again[/]",
+    "skipped": "[dim]skipped[/]",
+    "up_for_retry": "[yellow]retrying[/]",
 }
 
 
 def details(task: Task) -> str:
-    """What a task is at: epoch, titles a second, loss, time left; or that its result was there."""
+    """The progress of a task: epoch, titles per second, loss, time left; or that its result was reused."""
     if task.state == "success":
         return "already there" if task.hit else ""
     if task.message:
         return task.message.strip().splitlines()[0]
-    note, parts = task.note, []
-    if "epoch" in note:
-        parts.append(f"epoch {note['epoch']}" + (f"/{note['epochs']}" if "epochs" in note else ""))
-    if "titles_per_second" in note:
-        parts.append(f"{float(note['titles_per_second']):,.0f} titles/s")
-    if "loss" in note:
-        parts.append(f"loss {float(note['loss']):.3f}")
-    if "seconds_left" in note:
-        parts.append(f"{duration(float(note['seconds_left']))} left")
+    note, parts = task.note or ProgressNote(), []
+    if note.epoch is not None:
+        parts.append(f"epoch {note.epoch}" + ("" if note.epochs is None else f"/{note.epochs}"))
+    if note.titles_per_second is not None:
+        parts.append(f"{note.titles_per_second:,.0f} titles/s")
+    if note.loss is not None:
+        parts.append(f"loss {note.loss:.3f}")
+    if note.seconds_left is not None:
+        parts.append(f"{duration(note.seconds_left)} left")
     return ", ".join(parts)
 
 
 class Progress:
-    """Shows the state of a run, again and again."""
+    """Displays the state of a run as it changes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._began = time.monotonic()
         self._live = Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
-        self._told: dict[str, str] = {}
+        self._printed: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         if self._live:
@@ -63,14 +64,14 @@ class Progress:
             self._live.__exit__(kind, error, trace)
 
     def show(self, tasks: list[Task]) -> None:
-        """Bring what is shown up to date."""
+        """Display the current state."""
         if self._live:
             self._live.update(self._table(tasks))
             return
         for task in tasks:
             line = self._line(task)
-            if line and self._told.get(task.label) != line:
-                self._told[task.label] = line
+            if line and self._printed.get(task.label) != line:
+                self._printed[task.label] = line
                 at = duration(time.monotonic() - self._began)
                 self._console.print(f"{at:<10}  {line}", highlight=False, markup=False, soft_wrap=True)
 
@@ -82,12 +83,12 @@ class Progress:
             seconds = duration(task.seconds) if task.seconds else ""
             sign = SIGNS.get(task.state, "[dim]waiting[/]")
             table.add_row(escape(task.label), sign, seconds, f"[dim]{escape(details(task))}[/]")
-        table.caption = f"{duration(time.monotonic() - self._began)} since the start"
+        table.caption = f"{duration(time.monotonic() - self._began)} elapsed"
         table.caption_justify = "left"
         return table
 
     def _line(self, task: Task) -> str:
-        """One line a change: a state, or a new epoch."""
+        """One line per change: a state, or a new epoch."""
         if task.state == "running":
             return f"{task.label}: {details(task)}" if task.note and self._new_epoch(task) else ""
         if task.state not in ENDED and task.state != "up_for_retry":
@@ -98,5 +99,7 @@ class Progress:
         return f"{task.label}: {words}{took}{more}"
 
     def _new_epoch(self, task: Task) -> bool:
-        """Whether the note tells of an epoch that was not told yet; what changes every second floods a log."""
-        return "epoch" in task.note and details(task).split(",")[0] not in self._told.get(task.label, "").split(",")[0]
+        """Whether the note has an epoch that was not printed yet; what changes every second would flood a log."""
+        if task.note is None or task.note.epoch is None:
+            return False
+        return details(task).split(",")[0] not in self._printed.get(task.label, "").split(",")[0]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from meli_tasks.airflow_client import AirflowApi
-from meli_tasks.artifacts import paths
+from meli_tasks.execution.progress_log import ProgressNote, read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.store import Store
@@ -34,7 +34,7 @@ class Task:
     seconds: float
     attempt: int
     hit: bool = False
-    note: dict[str, Any] = field(default_factory=dict)
+    note: ProgressNote | None = None
     ended: str = ""
     message: str = ""
 
@@ -131,14 +131,13 @@ class Watch:
             self._hits[at] = all(isinstance(part, dict) and bool(part.get("hit")) for part in parts)
         return self._hits[at]
 
-    def _note(self, task: Task) -> dict[str, Any]:
-        """What the stage says of itself: the latest note of this run about one of the task's steps."""
+    def _note(self, task: Task) -> ProgressNote | None:
+        """The stage's progress: the latest note of this run about one of the task's steps."""
         for step in reversed(self._steps(task)):
-            blob = self._store.read(paths.progress_log(step.stage, step.key))
-            note: dict[str, Any] = json.loads(blob.data) if blob else {}
-            if note.get("run_id") == self.run and note.get("state") == "running":
+            note = read_progress(self._store, step.stage, step.key)
+            if note.run_id == self.run and note.running:
                 return note
-        return {}
+        return None
 
     def _steps(self, task: Task) -> list[Step]:
         plan = self.plan()

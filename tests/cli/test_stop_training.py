@@ -21,7 +21,7 @@ def test_a_running_training_is_asked_to_stop_and_other_names_are_refused(
     for arguments, kind, message in (
         (("another", "mlp"), NotFound, "no run 'another'"),
         (("night", "mlpp"), NotFound, "does not train 'mlpp'. It trains mlp, cnn"),
-        (("night", "mlp"), Conflict, "is not running, it is not begun"),
+        (("night", "mlp"), Conflict, "is not running (state: not started)"),
     ):
         result = here("stop-training", *arguments)
         assert isinstance(result.exception, kind)

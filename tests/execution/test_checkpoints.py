@@ -73,7 +73,7 @@ def test_a_store_that_is_away_costs_a_checkpoint_and_nothing_else(
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
         patch.setattr(file_store, "upload", away)
         checkpoints.save(writes("lost"))
-    assert "No checkpoint was kept" in caplog.text
+    assert "Could not save a checkpoint" in caplog.text
     checkpoints.save(writes("kept"))
     assert other_worker().newest().read_text() == "kept"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.artifacts import paths
-from meli_tasks.execution.progress_log import MOST_POINTS, ProgressLog
+from meli_tasks.execution.progress_log import MAX_POINTS, ProgressLog
 from meli_tasks.store import Store
 
 
@@ -37,13 +37,13 @@ def test_a_training_s_note_holds_where_it_is_and_its_curves(log: ProgressLog, fi
 
 
 def test_a_long_training_s_curve_stays_short_and_keeps_its_ends(log: ProgressLog, file_store: Store) -> None:
-    for step in range(5 * MOST_POINTS + 1):
+    for step in range(5 * MAX_POINTS + 1):
         log.epoch({"epoch": step})
         log.progress(step=step, loss=1.0)
     losses, history = note(file_store)["losses"], note(file_store)["history"]
-    assert max(len(losses), len(history)) <= MOST_POINTS
-    assert (losses[0][0], losses[-1][0]) == (0, 5 * MOST_POINTS)
-    assert (history[0]["epoch"], history[-1]["epoch"]) == (0, 5 * MOST_POINTS)
+    assert max(len(losses), len(history)) <= MAX_POINTS
+    assert (losses[0][0], losses[-1][0]) == (0, 5 * MAX_POINTS)
+    assert (history[0]["epoch"], history[-1]["epoch"]) == (0, 5 * MAX_POINTS)
 
 
 def test_a_stage_without_curves_leaves_none(log: ProgressLog, file_store: Store) -> None:

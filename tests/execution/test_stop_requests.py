@@ -24,7 +24,7 @@ STEP = Step("train", "mlp", {"architecture": "mlp"})
 
 
 def test_only_a_training_that_runs_can_be_stopped(file_store: Store) -> None:
-    with pytest.raises(Conflict, match=r"training of mlp \(abcdefgh\) is not running, it is not begun"):
+    with pytest.raises(Conflict, match=r"training run of mlp \(abcdefgh\) is not running \(state: not started\)"):
         request_stop(file_store, "train", "abcdefghij", "mlp", "ana")
     log = ProgressLog(file_store, "train", "mlp", "abcdefghij", "night")
     log.progress(step=1)
@@ -34,7 +34,7 @@ def test_only_a_training_that_runs_can_be_stopped(file_store: Store) -> None:
     assert asked.startswith("ana at 20")
     assert StoredStopRequests(file_store, "train", "another", "night").requested_by() is None
     log.finished()
-    with pytest.raises(Conflict, match="it is done: nothing to stop"):
+    with pytest.raises(Conflict, match=r"\(state: done\): there is nothing to stop"):
         request_stop(file_store, "train", "abcdefghij", "mlp", "ana")
 
 
@@ -45,11 +45,11 @@ def test_a_store_that_is_away_stops_nothing(
         raise Unreachable("The store did not answer.")
 
     stops = StoredStopRequests(file_store, "train", "abc", "night")
-    stops.ask("ana")
+    stops.request("ana")
     monkeypatch.setattr(file_store, "read", away)
     with caplog.at_level(logging.WARNING):
         assert stops.requested_by() is None
-    assert "so it goes on" in caplog.text
+    assert "so the training run goes on" in caplog.text
 
 
 def test_a_marker_is_seen_by_its_training_and_gone_when_the_result_stands(
@@ -82,7 +82,7 @@ def test_a_marker_that_came_too_late_does_not_stop_the_training_computed_again(
 
     monkeypatch.setattr(train, "run", stage)
     runner.run(STEP)
-    StoredStopRequests(runner.store, runner_module.TRAIN, STEP.key, runner.run_id).ask("ana")
+    StoredStopRequests(runner.store, runner_module.TRAIN, STEP.key, runner.run_id).request("ana")
     runner.run(STEP, force=True)
     assert seen == [None, None]
 
@@ -105,7 +105,7 @@ def test_a_marker_that_a_dead_training_left_stops_its_retry_and_no_other_run(
     monkeypatch.setattr(train, "run", dies)
     with pytest.raises(type(ended_by)):
         runner.run(STEP)
-    with pytest.raises(Conflict, match="it is failed: nothing to stop"):
+    with pytest.raises(Conflict, match=r"\(state: failed\): there is nothing to stop"):
         request_stop(runner.store, "train", STEP.key, "mlp", "ana")
     monkeypatch.setattr(train, "run", trains)
     for run_id in ("another", runner.run_id):
@@ -124,7 +124,7 @@ def test_force_takes_a_marker_away_although_no_result_stands(runner: Runner, mon
         return TrainSummary()
 
     monkeypatch.setattr(train, "run", stage)
-    StoredStopRequests(runner.store, "train", STEP.key, runner.run_id).ask("ana")
+    StoredStopRequests(runner.store, "train", STEP.key, runner.run_id).request("ana")
     runner.run(STEP, force=True)
     assert seen == [None]
 

@@ -4,6 +4,7 @@ import io
 
 from rich.console import Console
 
+from meli_tasks.execution.progress_log import ProgressNote
 from meli_tasks.stack.progress_table import Progress, details
 from meli_tasks.stack.watch import Task
 
@@ -13,8 +14,8 @@ def task(state: str, **more: object) -> Task:
     return Task(state=state, **{**fields, **more})  # type: ignore[arg-type]
 
 
-def note(epoch: int, rate: float = 54_321.0) -> dict[str, float]:
-    return {"epoch": epoch, "epochs": 10, "titles_per_second": rate, "loss": 1.23456, "seconds_left": 65.0}
+def note(epoch: int, rate: float = 54_321.0) -> ProgressNote:
+    return ProgressNote(epoch=epoch, epochs=10, titles_per_second=rate, loss=1.23456, seconds_left=65.0)
 
 
 def test_a_training_tells_epoch_speed_loss_and_time_left() -> None:
@@ -44,7 +45,7 @@ def test_plain_lines_tell_each_change_once() -> None:
     assert lines == [
         "train mlp: epoch 1/10, 54,321 titles/s, loss 1.235, 1 min 5 s left",
         "train mlp: epoch 2/10, 54,321 titles/s, loss 1.235, 1 min 5 s left",
-        "train mlp: tries again (The store did not answer.)",
+        "train mlp: retrying (The store did not answer.)",
         "train mlp: done in 2.5 s",
     ]
 

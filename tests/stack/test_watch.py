@@ -90,7 +90,8 @@ def test_a_running_training_shows_its_own_note_only(tmp_path: Path, plan: Plan, 
     open_store(tmp_path.joinpath("store").as_uri()).write(
         paths.progress_log("train", TRAIN.key), json.dumps(note).encode()
     )
-    assert watch.tasks()[0].note.get("epoch") == seen
+    note_of_task = watch.tasks()[0].note
+    assert (note_of_task.epoch if note_of_task else None) == seen
 
 
 def lines(*events: dict[str, Any] | str) -> str:
