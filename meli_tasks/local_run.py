@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from meli_tasks.core.errors import MeliError
 from meli_tasks.settings import Settings
+from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.wording import unused_rows
 
 if TYPE_CHECKING:
@@ -27,12 +28,11 @@ STAGES = ("ingest", "preprocess", "embed", "train", "ensemble", "evaluate", "pro
 
 def unused_by(ingested: Manifest, store_url: str) -> str:
     """Say which rows of the source ingest did not use, why, and which file lists them; empty when it used them all."""
-    summary = ingested.summary
-    rare = summary.get("set_aside", {})
+    summary = ingested.read_summary(IngestSummary)
     unused = unused_rows(
-        summary.get("bad_by_reason", {}),
-        rare.get("rows", 0),
-        rare.get("categories", 0),
+        summary.bad_by_reason,
+        summary.rare.rows,
+        summary.rare.categories,
         ingested.params.get("min_category_rows", 0),
     )
     return f"Not used: {unused}, listed in {store_url}/{ingested.file_name(QUARANTINE)}" if unused else ""
@@ -175,7 +175,7 @@ class LocalRun:
             self._tell({"stage": stage, "name": name, "hit": False, "seconds": spent, "error": _reason(error)})
             raise
         saved = result.manifest.seconds if result.hit else 0.0
-        aside = unused_by(result.manifest, self.pipeline.store.url) if stage == "ingest" else ""
+        unused = unused_by(result.manifest, self.pipeline.store.url) if stage == "ingest" else ""
         self._tell(
             {
                 "stage": stage,
@@ -185,7 +185,7 @@ class LocalRun:
                 "seconds": result.seconds,
                 "seconds_saved": saved,
                 "summary": result.manifest.summary,
-                **({"set_aside": aside} if aside else {}),
+                **({"unused": unused} if unused else {}),
             }
         )
 

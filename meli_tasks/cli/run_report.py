@@ -86,8 +86,8 @@ class Report(logging.Handler):
         )
         text.rstrip()
         out().print(text, no_wrap=True, overflow="ellipsis")
-        if aside := line.get("set_aside"):
-            warn(aside)
+        if unused := line.get("unused"):
+            warn(unused)
 
     def conclude(self, outcome: dict[str, Any]) -> None:
         """Print the leaderboard, the decision, and the time that reused results saved."""

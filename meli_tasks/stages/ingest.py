@@ -93,11 +93,11 @@ def _summary(staged: StagedRows, totals: ListingTotals, bad: Counter[str], rare:
         source_rows=staged.rows,
         bad_rows=bad.total(),
         bad_by_reason=dict(sorted(bad.items())),
-        unwanted=dict(sorted(staged.excluded.items())),
+        excluded=dict(sorted(staged.excluded.items())),
         categories=len(sizes),
         smallest_category=min(sizes),
         largest_category=max(sizes),
-        set_aside=RareCategories(
+        rare=RareCategories(
             rows=rare.total(),
             categories=len(rare),
             largest=dict(sorted(rare.items(), key=lambda item: (-item[1], item[0]))[:_NAMED_CATEGORIES]),
@@ -114,8 +114,8 @@ def _log_summary(summary: IngestSummary, log: Log) -> None:
     log.info(f"{count(summary.rows, 'listing')} in {summary.categories:,} categories; splits: {summary.splits}")
     if summary.bad_rows:
         log.info(f"{count(summary.bad_rows, 'bad row')} in quarantine.jsonl.gz: {summary.bad_by_reason}")
-    if summary.unwanted:
-        log.info(f"Rows excluded, by parameter: {summary.unwanted}")
-    rare = summary.set_aside
+    if summary.excluded:
+        log.info(f"Rows excluded, by parameter: {summary.excluded}")
+    rare = summary.rare
     if rare.rows:
         log.info(f"{count(rare.rows, 'row')} of {count(rare.categories, 'rare category')} excluded: {rare.largest}")

@@ -6,7 +6,7 @@ ignored, and a field that an earlier version did not write has a default, so eve
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 
 class Summary(BaseModel):
@@ -30,11 +30,15 @@ class IngestSummary(Summary):
     source_rows: int = Field(0, description="rows read from the source")
     bad_rows: int = Field(0, description="rows in quarantine")
     bad_by_reason: dict[str, int] = Field(default_factory=dict)
-    unwanted: dict[str, int] = Field(default_factory=dict, description="rows excluded, by the parameter that did it")
+    excluded: dict[str, int] = Field(
+        default_factory=dict,
+        validation_alias=AliasChoices("excluded", "unwanted"),
+        description="rows excluded, by the parameter that did it",
+    )
     categories: int = 0
     smallest_category: int = Field(0, description="rows of the smallest category")
     largest_category: int = Field(0, description="rows of the largest category")
-    set_aside: RareCategories = RareCategories()
+    rare: RareCategories = Field(RareCategories(), validation_alias=AliasChoices("rare", "set_aside"))
     languages: dict[str, int] = Field(default_factory=dict, description="rows by language")
     label_qualities: dict[str, int] = Field(default_factory=dict, description="rows by label quality")
     splits: dict[str, int] = Field(default_factory=dict, description="rows by split")

@@ -188,7 +188,7 @@ def test_rare_categories_are_excluded_and_named_but_not_bad(tmp_path: Path, out:
     rows = [*some_rows(), {**some_rows(1)[0], "title": "Piano", "category": "PIANOS"}]
     summary = run(write(tmp_path, "a.csv", csv_of(rows)), out, {"min_category_rows": 10, "max_bad_fraction": 0})
     assert summary.bad_rows == 0
-    assert summary.set_aside == RareCategories(rows=1, categories=1, largest={"PIANOS": 1})
+    assert summary.rare == RareCategories(rows=1, categories=1, largest={"PIANOS": 1})
     assert summary.categories == 2
     assert (summary.smallest_category, summary.largest_category) == (30, 30)
     assert len(listings(out)) == 60
@@ -218,7 +218,7 @@ def test_language_and_label_quality_filters(tmp_path: Path, out: Path) -> None:
         "spanish reliable B",
         "ES Reliable B",
     ]
-    assert summary.unwanted == {"label_quality": 4, "language": 4}
+    assert summary.excluded == {"label_quality": 4, "language": 4}
     assert summary.languages == {"spanish": 4}
 
 

@@ -53,7 +53,7 @@ def test_rows_of_other_days_are_left_out(
     summary = run(write(tmp_path, "a", WRITERS[form](rows)), out, {**AS_OF, "since": since})
     assert numbers(out) == expected
     assert [row["row"] for row in listings(out)] == [2 * number + place for number in expected for place in (0, 1)]
-    assert summary.unwanted == {"date": 10 - 2 * len(expected)}
+    assert summary.excluded == {"date": 10 - 2 * len(expected)}
     assert (summary.source_rows, summary.bad_rows) == (10, 0)
 
 
@@ -136,7 +136,7 @@ def test_parquet_columns_of_every_type_give_the_day(tmp_path: Path, out: Path, c
     pq.write_table(table.append_column("Created_At", dates), tmp_path / "a.parquet")
     summary = run(tmp_path / "a.parquet", out, {**AS_OF, "max_bad_fraction": 0.5})
     assert numbers(out) == [0]
-    assert (summary.unwanted, summary.bad_by_reason) == ({"date": 2}, {"no date": 2})
+    assert (summary.excluded, summary.bad_by_reason) == ({"date": 2}, {"no date": 2})
 
 
 def test_an_unknown_time_zone_is_refused(tmp_path: Path, out: Path) -> None:
@@ -162,14 +162,14 @@ def test_a_missing_date_column_is_refused(tmp_path: Path, out: Path, form: str, 
 
 def test_without_a_date_column_dates_do_not_matter(tmp_path: Path, out: Path) -> None:
     summary = run(write(tmp_path, "a.csv", csv_of(dated_rows("soon", "", "2999-01-01"))), out)
-    assert (summary.rows, summary.bad_rows, summary.unwanted) == (6, 0, {})
+    assert (summary.rows, summary.bad_rows, summary.excluded) == (6, 0, {})
 
 
 def test_bad_rows_of_later_days_do_not_count(tmp_path: Path, out: Path) -> None:
     """Otherwise a successful night could not be repeated once the table holds a bad day."""
     good, bad = dated_rows(*["2026-11-20"] * 10), [{**row, "title": ""} for row in dated_rows(*["2026-11-22"] * 90)]
     summary = run(write(tmp_path, "a.csv", csv_of(good + bad)), out, {**AS_OF, "max_bad_fraction": 0.0})
-    assert (summary.rows, summary.bad_rows, summary.unwanted) == (20, 0, {"date": 180})
+    assert (summary.rows, summary.bad_rows, summary.excluded) == (20, 0, {"date": 180})
     assert quarantine(out) == []
     some_bad = [*good, {**good[0], "title": ""}, *dated_rows(*["2026-11-22"] * 90)]
     with pytest.raises(BadData, match=r"1 of 21 rows \(4.8%\)"):
@@ -220,5 +220,5 @@ def test_a_run_as_of_a_day_ignores_everything_newer(
         summary = run(source, folder / name, {**AS_OF, "since": since, "max_bad_fraction": 1.0})
         titles = [row["title"] for row in listings(folder / name)]
         assert titles == [row["title"] for row in in_window if row["category"]]
-        found.append(summary.model_dump(exclude={"source_rows", "unwanted"}))
+        found.append(summary.model_dump(exclude={"source_rows", "excluded"}))
     assert found[0] == found[1]
