@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -68,7 +68,7 @@ class LocalRun:
         self.scores: dict[str, Any] = {}
         self.decision: dict[str, Any] = {}
 
-    def go(self, params: dict[str, Any], as_of: date, until: str) -> None:
+    def go(self, params: Mapping[str, object], as_of: date, until: str) -> None:
         """Run up to and including a stage.
 
         Raises:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.planning.form import OVERRIDES, Sections, fields_of
+from meli_tasks.planning.form import OVERRIDES, Form, Sections, fields_of
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
 from meli_tasks.wording import count
@@ -93,6 +93,6 @@ class Backfill(Request):
         return Request.model_validate({**values, "as_of": day, "force": False})
 
 
-def backfill_form_fields(settings: Settings) -> dict[str, dict[str, Any]]:
+def backfill_form_fields(settings: Settings) -> Form:
     """Return the keyword arguments of an Airflow `Param` for each field of the backfill form, in display order."""
     return fields_of(Backfill, SECTIONS, settings)

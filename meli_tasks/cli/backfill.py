@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +27,21 @@ EXAMPLES = (
     "meli backfill --list",
     "meli backfill --cancel manual__2026-11-20T09:00:00_3f2a1c",
 )
+
+
+@dataclass(frozen=True)
+class BackfillRow:
+    """A backfill in the list."""
+
+    id: str
+    at: str
+    from_date: str
+    to_date: str
+    dates: int
+    sets: list[str]
+    overrides: Mapping[str, object]
+    state: str
+    failures: list[str]
 
 
 class Promotion(StrEnum):
@@ -106,7 +123,7 @@ def backfill(
         _backfill(params, yes, here, as_json)
 
 
-def _backfill(params: dict[str, Any], yes: bool, here: bool, as_json: bool) -> None:
+def _backfill(params: Mapping[str, object], yes: bool, here: bool, as_json: bool) -> None:
     from meli_tasks.backfill.preview import preview_backfill
     from meli_tasks.backfill.report import report
     from meli_tasks.backfill.request import Backfill
@@ -210,11 +227,11 @@ def _list(as_json: bool) -> None:
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
-    found = [_fields(store, preview) for preview in backfills(store)]
+    rows = [_row(store, preview) for preview in backfills(store)]
     if as_json:
-        print_json({"backfills": found})
+        print_json({"backfills": [asdict(row) for row in rows]})
         return
-    if not found:
+    if not rows:
         out().print(f"There are no backfills in {store.url} yet.", markup=False)
         return
     from rich.table import Table
@@ -223,25 +240,26 @@ def _list(as_json: bool) -> None:
     table = Table(title="backfills, newest first", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
     for column in ("at", "id", "dates", "sets", "state"):
         table.add_column(column, overflow="fold")
-    for line in found:
-        dates = f"{line['from_date']} to {line['to_date']} ({line['dates']})"
-        cells = (line["at"][:16].replace("T", " "), line["id"], dates, ", ".join(line["sets"]), line["state"])
+    for row in rows:
+        dates = f"{row.from_date} to {row.to_date} ({row.dates})"
+        cells = (row.at[:16].replace("T", " "), row.id, dates, ", ".join(row.sets), row.state)
         table.add_row(*(Text(cell) for cell in cells))
     out().print(table)
 
 
-def _fields(store: Store, preview: BackfillPreview) -> dict[str, Any]:
+def _row(store: Store, preview: BackfillPreview) -> BackfillRow:
     from meli_tasks.backfill.report import BackfillReport
 
     report = BackfillReport.load(store, preview.id)
-    return {
-        "id": preview.id,
-        "at": preview.at,
-        "from_date": preview.request.from_date,
-        "to_date": preview.request.to_date,
-        "dates": len(preview.dates),
-        "sets": list(preview.request.sets),
-        "overrides": preview.request.overrides,
-        "state": report.state if report else "no report: running, waiting for approval, or cancelled",
-        "failures": report.failures if report else [],
-    }
+    request = preview.request
+    return BackfillRow(
+        id=preview.id,
+        at=preview.at,
+        from_date=str(request.from_date),
+        to_date=str(request.to_date),
+        dates=len(preview.dates),
+        sets=list(request.sets),
+        overrides=request.overrides,
+        state=report.state if report else "no report: running, waiting for approval, or cancelled",
+        failures=report.failures if report else [],
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -126,23 +126,20 @@ def _follow(api: AirflowApi, run: str, quiet: bool) -> str:
     """Show each task as it finishes until the run has finished, and return the state of the run."""
     displayed: set[tuple[str, int]] = set()
     while True:
-        state = api.run_state(
-            BACKFILL, run
-        )  # read before the tasks, so that tasks that finish with the run are still shown
+        # Before the tasks, so that tasks that finish together with the run are still displayed.
+        state = api.run_state(BACKFILL, run)
         for task in api.tasks(BACKFILL, run):
             name = (task["task_id"], task["map_index"])
             if name not in displayed and task["state"] in (*ENDED, "skipped", "upstream_failed"):
                 displayed.add(name)
                 if not quiet:
-                    _show(task)
+                    _show(task["task_id"], task["rendered_map_index"], task["state"], task["duration"])
         if state in ENDED:
             return state
         time.sleep(POLL_SECONDS)
 
 
-def _show(task: dict[str, Any]) -> None:
-    name = task["rendered_map_index"] or "" if task["task_id"] == "run" else task["task_id"]
-    if not name:
-        return
-    seconds = f" in {duration(task['duration'])}" if task["duration"] else ""
-    typer.echo(f"{name:<12} {task['state']}{seconds}")
+def _show(task: str, date: str | None, state: str, seconds: float | None) -> None:
+    """Print a finished task: a date, or a task that is none."""
+    if name := (date if task == "run" else task):
+        typer.echo(f"{name:<12} {state}{f' in {duration(seconds)}' if seconds else ''}")

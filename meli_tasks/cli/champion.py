@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import getpass
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +17,7 @@ from meli_tasks.core.errors import NotFound
 from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
+    from meli_tasks.artifacts.manifest import Manifest
     from meli_tasks.ledger import Champion, Decision, Ledger
     from meli_tasks.store import Store
 
@@ -24,6 +27,42 @@ ROLLBACK_EXAMPLES = (
     "meli rollback --to 12 --yes",
     'meli rollback --yes --reason "recall of PHONES fell"',
 )
+
+
+@dataclass(frozen=True)
+class Description:
+    """A champion with the decision that promoted or restored it, and its model if the store still has it."""
+
+    champion: Champion
+    decision: Decision | None
+    model: Manifest | None
+
+    @property
+    def megabytes(self) -> float | None:
+        """Size of the model's files."""
+        return round(sum(file.bytes for file in self.model.outputs.values()) / 1e6, 3) if self.model else None
+
+    @property
+    def members(self) -> Mapping[str, float]:
+        """Weights of the members of an ensemble; empty for a single model."""
+        weights: Mapping[str, float] = self.model.summary.get("weights", {}) if self.model else {}
+        return weights
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain values, as `meli champion --json` prints them."""
+        fields: dict[str, object] = self.champion.model_dump(mode="json")
+        shown = {"number", "at", "action", "reason", "by"}
+        fields["decision"] = self.decision.model_dump(mode="json", include=shown) if self.decision else None
+        model = self.model
+        trained = (
+            {"at": model.about.get("at"), "seconds": model.seconds, "git": model.about.get("git")} if model else None
+        )
+        return fields | {
+            "trained": trained,
+            "params": model.params if model else None,
+            "members": self.members,
+            "megabytes": self.megabytes,
+        }
 
 
 def champion(
@@ -48,11 +87,11 @@ def champion(
     if found is None:
         when = f"on {on:%Y-%m-%d}" if on else "yet"
         raise NotFound(f"There was no champion {when} in {store.url}. `meli run all` trains and promotes one.")
-    card = _describe(store, ledger, found)
+    description = _describe(store, ledger, found)
     if as_json:
-        print_json(card)
+        print_json(description.to_json())
     else:
-        _show(card)
+        _show(description)
 
 
 def rollback(
@@ -108,62 +147,39 @@ def _confirm(question: str) -> None:
         raise typer.Exit(1)
 
 
-def _describe(store: Store, ledger: Ledger, found: Champion) -> dict[str, Any]:
+def _describe(store: Store, ledger: Ledger, champion: Champion) -> Description:
     from meli_tasks.artifacts.manifest import find_model
 
-    decision = next((d for d in reversed(ledger.decisions()) if d.champion == found and d.action != "keep"), None)
-    manifest = find_model(store, found.train)
-    return {
-        **found.model_dump(mode="json"),
-        "decision": _fields(decision) if decision else None,
-        "trained": {"at": manifest.about.get("at"), "seconds": manifest.seconds, "git": manifest.about.get("git")}
-        if manifest
-        else None,
-        "params": manifest.params if manifest else None,
-        "members": manifest.summary.get("weights", {}) if manifest else {},
-        "megabytes": round(sum(output.bytes for output in manifest.outputs.values()) / 1e6, 3) if manifest else None,
-    }
+    decision = next((d for d in reversed(ledger.decisions()) if d.champion == champion and d.action != "keep"), None)
+    return Description(champion, decision, find_model(store, champion.train))
 
 
-def _fields(decision: Decision) -> dict[str, Any]:
-    return decision.model_dump(mode="json", include={"number", "at", "action", "reason", "by"})
-
-
-def _show(card: dict[str, Any]) -> None:
+def _show(found: Description) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from meli_tasks.tracking.fields import members_text
 
-    low, high = card["interval"]
+    champion, decision, model = found.champion, found.decision, found.model
+    low, high = champion.interval
     lines = [
-        ("set", card["set_name"]),
-        ("model", card["train"]),
+        ("set", champion.set_name),
+        ("model", champion.train),
         (
             "balanced accuracy",
-            f"{card['balanced_accuracy']:.4f} ({low:.4f} to {high:.4f}) on the test split of its run",
+            f"{champion.balanced_accuracy:.4f} ({low:.4f} to {high:.4f}) on the test split of its run",
         ),
-        ("run", card["run_id"]),
-        ("titles as of", card["as_of"]),
-        ("fingerprint", card["fingerprint"]),
+        ("run", champion.run_id),
+        ("titles as of", champion.as_of),
+        ("fingerprint", champion.fingerprint),
     ]
-    if trained := card["trained"]:
-        lines.append(
-            (
-                "trained",
-                f"{trained['at']} in {duration(trained['seconds'])}, {card['megabytes']} MB; "
-                f"git {trained['git'] or '-'}",
-            )
-        )
-    if card["members"]:
-        lines.append(("members", members_text(card["members"])))
-    if decision := card["decision"]:
-        lines.append(
-            (
-                f"decision {decision['number']}",
-                f"{decision['action']} on {decision['at'][:16]} by {decision['by']}: {decision['reason']}",
-            )
-        )
+    if model:
+        at, git = model.about.get("at"), model.about.get("git") or "-"
+        lines.append(("trained", f"{at} in {duration(model.seconds)}, {found.megabytes} MB; git {git}"))
+        lines.append(("members", members_text(found.members)))
+    if decision:
+        about = f"{decision.action} on {decision.at:%Y-%m-%d %H:%M} by {decision.by}: {decision.reason}"
+        lines.append((f"decision {decision.number}", about))
     table = Table(title="champion", title_justify="left", box=None, show_header=False, pad_edge=False, padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

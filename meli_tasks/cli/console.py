@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,21 +23,21 @@ def out() -> Console:
     """Return the console for results, on stdout. A pipe gets plain lines that are never cut."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False, **_width(sys.stdout.isatty()))
+    return Console(highlight=False, soft_wrap=False, width=_width(sys.stdout.isatty()))
 
 
 def err() -> Console:
     """Return the console for progress and warnings, on stderr."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, **_width(sys.stderr.isatty()))
+    return Console(stderr=True, highlight=False, width=_width(sys.stderr.isatty()))
 
 
-def _width(terminal: bool) -> dict[str, Any]:
-    return {} if terminal else {"width": PIPE_WIDTH}
+def _width(terminal: bool) -> int | None:
+    return None if terminal else PIPE_WIDTH
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Print the JSON document of a command. Dates become text; NaN and infinity become null."""
     typer.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))
 
@@ -62,7 +63,9 @@ def log_to_stderr(verbose: bool) -> None:
     logging.getLogger("meli_tasks").setLevel(level)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
     if isinstance(value, float) and value - value != 0:  # neither infinity nor NaN is JSON
         return None
     if isinstance(value, dict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,22 @@ EXAMPLES = (
     "meli predict --input titles.csv.gz --output categories.csv.gz",
     "meli predict --input titles.parquet --output categories.jsonl --set cnn",
 )
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A category with its probability."""
+
+    category: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The most likely categories of a title, the likeliest first."""
+
+    title: str
+    categories: list[Ranked]
 
 
 def predict(  # noqa: PLR0917 options, all given by name
@@ -110,42 +127,39 @@ def _classifier(key: str, set_name: str) -> tuple[str, Any]:
 
 def _predict_titles(classifier: Any, name: str, titles: Sequence[str], top: int, as_json: bool) -> None:
     indices, probabilities = classifier.rank(list(titles), min(top, len(classifier.categories)))
-    ranked = [
-        {
-            "title": title,
-            "categories": [
-                {"category": classifier.categories[index], "probability": round(float(probability), 6)}
+    predictions = [
+        Prediction(
+            title,
+            [
+                Ranked(classifier.categories[index], round(float(probability), 6))
                 for index, probability in zip(row, row_probabilities, strict=True)
             ],
-        }
+        )
         for title, row, row_probabilities in zip(titles, indices.tolist(), probabilities.tolist(), strict=True)
     ]
     for title in titles:
         if not classifier.knows(title):
             warn(f"the model knows no word of {title[:60]!r}, so its prediction is the same as for any unknown title.")
     if as_json:
-        print_json({"model": name, "titles": ranked})
+        print_json({"model": name, "titles": [asdict(prediction) for prediction in predictions]})
         return
-    _print_tables(ranked, name)
+    _print_tables(predictions, name)
 
 
-def _print_tables(ranked: list[dict[str, Any]], name: str) -> None:
+def _print_tables(predictions: list[Prediction], name: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
     console = out()
-    for answer in ranked:
-        table = Table(
-            title=Text(answer["title"], style="bold"), title_justify="left", box=None, pad_edge=False, padding=(0, 2)
-        )
+    for prediction in predictions:
+        title = Text(prediction.title, style="bold")
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2))
         table.add_column("category", overflow="fold")
         table.add_column("probability", justify="right")
         table.add_column("", width=20)
-        for line in answer["categories"]:
-            probability = line["probability"]
-            table.add_row(
-                Text(line["category"]), f"{probability:.1%}", Text("█" * round(20 * probability), style="cyan")
-            )
+        for ranked in prediction.categories:
+            bar = Text("█" * round(20 * ranked.probability), style="cyan")
+            table.add_row(Text(ranked.category), f"{ranked.probability:.1%}", bar)
         console.print(table)
         console.print()
     console.print(Text(f"by {name}", style="dim"))

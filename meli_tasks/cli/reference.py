@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from typer.core import TyperCommand
 from typer.main import get_command
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
@@ -20,11 +21,11 @@ MARKUP = re.compile(r"(?<!\\)\[/?[a-z ]+\]")
 EXAMPLE = "$ "
 
 
-def commands() -> dict[str, Any]:
+def commands() -> dict[str, TyperCommand]:
     """Return the commands by name, in the order of the help."""
     from meli_tasks.cli.meli import app
 
-    found: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+    found: dict[str, TyperCommand] = get_command(app).commands  # type: ignore[attr-defined]
     return found
 
 

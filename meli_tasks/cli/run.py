@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -88,7 +89,7 @@ def run(
     _run(params, run_date(as_of), "promote" if stage is Until.all else stage.value, as_json)
 
 
-def _run(params: dict[str, Any], as_of: date, until: str, as_json: bool) -> None:
+def _run(params: Mapping[str, object], as_of: date, until: str, as_json: bool) -> None:
     """Run the stages, report the outcome, and exit with code 1 if a set failed."""
     from meli_tasks.cli.run_report import Report
     from meli_tasks.local_run import LocalRun, new_run_id

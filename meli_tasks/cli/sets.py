@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,7 +23,32 @@ EXAMPLES = (
     "meli sets mlp --yaml",
     "meli sets search_mlp_20261122 --remove",
 )
-PACKAGE, STORE = "package", "store"
+PACKAGE, STORE, DEFAULT = "package", "store", "default"
+
+
+@dataclass(frozen=True)
+class SetRow:
+    """A set in the list."""
+
+    name: str
+    family: str
+    variant: str
+    where: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a set. `origin` is the file that sets it, or `default`."""
+
+    name: str
+    value: object
+    origin: str
+    description: str
+
+    def to_json(self) -> dict[str, object]:
+        """Return the parameter as `meli sets NAME --json` prints it."""
+        return {"value": self.value, "from": self.origin, "description": self.description}
 
 
 def sets(
@@ -97,11 +123,10 @@ def _stored(settings: Settings) -> dict[str, HyperparameterSet]:
 
 def _list(shipped: dict[str, HyperparameterSet], stored: dict[str, HyperparameterSet], as_json: bool) -> None:
     rows = [
-        {"name": name, "family": values.train.architecture, "variant": values.variant}
-        | {"where": STORE if name in stored else PACKAGE, "title": values.title}
+        SetRow(name, values.train.architecture, values.variant, STORE if name in stored else PACKAGE, values.title)
         for name, values in {**stored, **shipped}.items()
     ]
-    rows.sort(key=lambda row: row["where"] == STORE)  # the sets of the package first, in their order
+    rows.sort(key=lambda row: row.where == STORE)  # the sets of the package first, in their order
     if as_json:
         print_json(rows)
         return
@@ -112,7 +137,7 @@ def _list(shipped: dict[str, HyperparameterSet], stored: dict[str, Hyperparamete
     for column in ("name", "family", "variant", "where", "title"):
         table.add_column(column, overflow="fold", no_wrap=column != "title")
     for row in rows:
-        table.add_row(Text(row["name"], style="bold"), row["family"], row["variant"], row["where"], Text(row["title"]))
+        table.add_row(Text(row.name, style="bold"), row.family, row.variant, row.where, Text(row.title))
     out().print(table)
 
 
@@ -120,11 +145,13 @@ def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: 
     from meli_tasks.sets import catalog as named_sets
 
     made_by = named_sets.made_by(name, settings)
-    fields = list(_fields(name, values))
-    about: dict[str, Any] = {"name": name, "family": values.train.architecture, "variant": values.variant}
-    about |= {"title": values.title, "description": values.description, **({"made_by": made_by} if made_by else {})}
+    parameters = list(_parameters(name, values))
     if as_json:
-        print_json({**about, "parameters": {field.pop("name"): field for field in fields}})
+        print_json(
+            {"name": name, "family": values.train.architecture, "variant": values.variant, "title": values.title}
+            | {"description": values.description, **({"made_by": made_by} if made_by else {})}
+            | {"parameters": {parameter.name: parameter.to_json() for parameter in parameters}}
+        )
         return
     from rich.table import Table
     from rich.text import Text
@@ -137,27 +164,21 @@ def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: 
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for column in ("parameter", "value", "from", "meaning"):
         table.add_column(column, overflow="fold", no_wrap=column == "parameter")
-    for field in fields:
-        style = "dim" if field["from"] == "default" else ""
-        cells = (field["name"], _as_text(field["value"]), field["from"], field["description"])
+    for parameter in parameters:
+        style = "dim" if parameter.origin == DEFAULT else ""
+        cells = (parameter.name, _as_text(parameter.value), parameter.origin, parameter.description)
         table.add_row(*(Text(cell, style=style) for cell in cells))
     console.print(table)
 
 
-def _fields(name: str, values: HyperparameterSet) -> Iterator[dict[str, Any]]:
-    """Return each parameter: dotted name, value, the file that sets it (or `default`), and its description."""
+def _parameters(name: str, values: HyperparameterSet) -> Iterator[Parameter]:
     written = _written(name)
     for section in ("preprocess", "embed", "train"):
         part = getattr(values, section)
         plain = part.model_dump(mode="json")
         for field, info in type(part).model_fields.items():
             path = f"{section}.{field}"
-            yield {
-                "name": path,
-                "value": plain[field],
-                "from": written.get(path, "default"),
-                "description": info.description or "",
-            }
+            yield Parameter(path, plain[field], written.get(path, DEFAULT), info.description or "")
 
 
 def _written(name: str) -> dict[str, str]:
@@ -179,7 +200,7 @@ def _written(name: str) -> dict[str, str]:
     return written
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_as_text, value)) + "]"
     if isinstance(value, bool):

@@ -7,7 +7,7 @@ first task of the run does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -17,6 +17,10 @@ from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 
 Sections = Mapping[str, tuple[str, ...]]
+Field: TypeAlias = dict[str, Any]
+"""A field of a form: the keyword arguments of an Airflow `Param`, most of them JSON-schema keywords."""
+Form: TypeAlias = dict[str, Field]
+"""The fields of a form by name, in display order."""
 
 OVERRIDES = "Overrides"
 AS_EACH_SET = "value of each set"
@@ -33,15 +37,15 @@ SECTIONS: Sections = {
 }  # fmt: skip
 
 
-def form_fields(settings: Settings) -> dict[str, dict[str, Any]]:
+def form_fields(settings: Settings) -> Form:
     """Return the keyword arguments of an Airflow `Param` for each field of the training form, in display order."""
     return fields_of(Request, SECTIONS, settings)
 
 
-def fields_of(model: type[BaseModel], sections: Sections, settings: Settings) -> dict[str, dict[str, Any]]:
+def fields_of(model: type[BaseModel], sections: Sections, settings: Settings) -> Form:
     """Return the same for any model with `source` and `sets`; overrides become one field per hyperparameter."""
     schema = model.model_json_schema()["properties"]
-    fields: dict[str, dict[str, Any]] = {}
+    fields: Form = {}
     for section, names in sections.items():
         for name in names:
             field = {**_flat(schema[name]), "title": _title(name), "section": section}
@@ -58,9 +62,9 @@ def fields_of(model: type[BaseModel], sections: Sections, settings: Settings) ->
     return fields
 
 
-def override_fields(settings: Settings) -> dict[str, dict[str, Any]]:
+def override_fields(settings: Settings) -> Form:
     """Return a field for every hyperparameter, by its dotted name, which is empty unless somebody fills it in."""
-    fields = {}
+    fields: Form = {}
     # Those that are changed most often come first.
     for name, info in sorted(named_sets.parameters().items(), key=lambda item: not item[0].startswith("train.")):
         section, _, parameter = name.partition(".")
@@ -94,7 +98,7 @@ def _as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value}" or "empty"
 
 
-def _optional(info: FieldInfo) -> dict[str, Any]:
+def _optional(info: FieldInfo) -> Field:
     """Return the schema of a hyperparameter that may stay empty; a list is written as text, such as 256,128."""
     choices = get_args(info.annotation)
     if named_sets.is_list(info):
@@ -121,7 +125,7 @@ def _title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _flat(property_schema: dict[str, Any]) -> dict[str, Any]:
+def _flat(property_schema: Field) -> Field:
     """Return an optional field as a single schema of type ["...", "null"]: Airflow has no widget for `anyOf`."""
     flat = {
         key: value for key, value in property_schema.items() if key not in ("anyOf", "title", "additionalProperties")
