@@ -54,12 +54,12 @@ def test_a_stage_without_curves_leaves_none(log: ProgressLog, file_store: Store)
 
 
 def test_a_full_curve_drops_every_second_point_and_no_other(log: ProgressLog, file_store: Store) -> None:
-    for step in range(MOST_POINTS):
+    for step in range(MAX_POINTS):
         log.epoch({"epoch": step})
         log.progress(step=step, loss=1.0)
-    assert [step for step, _ in note(file_store)["losses"]] == list(range(MOST_POINTS))
-    log.epoch({"epoch": MOST_POINTS})
-    log.progress(step=MOST_POINTS, loss=1.0)
-    kept = list(range(0, MOST_POINTS + 1, 2))
+    assert [step for step, _ in note(file_store)["losses"]] == list(range(MAX_POINTS))
+    log.epoch({"epoch": MAX_POINTS})
+    log.progress(step=MAX_POINTS, loss=1.0)
+    kept = list(range(0, MAX_POINTS + 1, 2))
     assert [step for step, _ in note(file_store)["losses"]] == kept
     assert [epoch["epoch"] for epoch in note(file_store)["history"]] == kept
