@@ -239,6 +239,13 @@ class Client:
         return self._sessions[0]
 
 
+def transport_errors() -> tuple[type[Exception], ...]:
+    """The errors of the HTTP library below requests and boto3, for an `except` clause."""
+    from urllib3.exceptions import HTTPError
+
+    return (HTTPError,)
+
+
 def is_loopback(url: str) -> bool:
     """Whether an address is one of this machine, which no proxy can know."""
     return (urlsplit(url).hostname or "") in LOOPBACK

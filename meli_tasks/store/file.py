@@ -12,18 +12,20 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from typing_extensions import override
+
 from meli_tasks.core.errors import Conflict, NotFound, Unreachable
 from meli_tasks.disk import atomic_write, disk_errors, flush, must_be_file, part_file
-from meli_tasks.store.protocol import RESERVED, Blob, checked_name, checked_prefix
+from meli_tasks.store.protocol import RESERVED, Blob, Store, checked_name, checked_prefix
 
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 
-class FileStore:
-    """Names are paths under `folder`; `folder/.store` holds the lock and files in the making."""
+class FileStore(Store):
+    """Names are paths under `folder`; `folder/.store` holds the lock and files that are being written."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is absolute; it is made by the first write."""
+        """`folder` is absolute; the first write creates it."""
         self.folder = folder
         self._parts = folder / RESERVED / "parts"
         self._lock = folder / RESERVED / "lock"
@@ -32,12 +34,13 @@ class FileStore:
         return f"FileStore({self.url!r})"
 
     @property
+    @override
     def url(self) -> str:
         """`file:///…`"""
         return self.folder.as_uri()
 
+    @override
     def read(self, name: str) -> Blob | None:
-        """See Store."""
         path = self._path(name)
         with disk_errors(path):
             try:
@@ -46,8 +49,8 @@ class FileStore:
                 return None
         return Blob(data, sha256(data).hexdigest())
 
+    @override
     def write(self, name: str, data: bytes, *, if_absent: bool = False, if_version: str | None = None) -> str:
-        """See Store."""
         path = self._path(name)
         with disk_errors(path), part_file(self._parts, path.name) as part:
             part.write_bytes(data)
@@ -62,8 +65,8 @@ class FileStore:
                     part.replace(path)
         return sha256(data).hexdigest()
 
+    @override
     def upload(self, path: Path, name: str) -> None:
-        """See Store."""
         target = self._path(name)
         must_be_file(path, name)
         with disk_errors(target), part_file(self._parts, target.name) as part:
@@ -73,19 +76,19 @@ class FileStore:
             with self._locked():
                 part.replace(target)
 
+    @override
     def download(self, name: str, path: Path) -> None:
-        """See Store."""
         source = self._path(name)
         size = self.size(name)
         if size is None:
-            raise NotFound(f"Nothing stands at {name} in {self.url}.")
+            raise NotFound(f"There is no {name} in {self.url}.")
         with atomic_write(path) as part:
             shutil.copyfile(source, part)
             if part.stat().st_size != size:
                 raise Unreachable(f"{name} of {self.url} came short: {part.stat().st_size} of {size} bytes. Run again.")
 
+    @override
     def names(self, prefix: str) -> Iterator[str]:
-        """See Store."""
         folder = self.folder / checked_prefix(prefix).rpartition("/")[0]
         found: list[str] = []
         with disk_errors(folder):
@@ -96,15 +99,15 @@ class FileStore:
                 found += (file if relative == "." else f"{relative}/{file}" for file in files)
         yield from sorted(name for name in found if name.startswith(prefix))
 
+    @override
     def delete(self, name: str) -> None:
-        """See Store."""
         path = self._path(name)
         if self.size(name) is not None:
             with disk_errors(path), self._locked():
                 path.unlink(missing_ok=True)
 
+    @override
     def size(self, name: str) -> int | None:
-        """See Store."""
         path = self._path(name)
         with disk_errors(path):
             try:
@@ -120,19 +123,21 @@ class FileStore:
     def _locked(self) -> Iterator[None]:
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file closes, also when the process dies
+            # Not filelock: it polls every 50 ms, where flock wakes the next writer at once. Released when the file is
+            # closed, also if the process dies.
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def _must_be(self, name: str, version: str) -> None:
         blob = self.read(name)
         if blob is None or blob.version != version:
-            seen = "nothing stands there" if blob is None else f"version {blob.version[:12]} stands there"
-            raise Conflict(f"{name} of {self.url} is not at version {version[:12]} any more: {seen}.")
+            now = "it does not exist" if blob is None else f"it is at version {blob.version[:12]}"
+            raise Conflict(f"{name} of {self.url} is not at version {version[:12]} any more: {now}.")
 
     def _create(self, part: Path, path: Path) -> None:
         try:
             try:
-                os.link(part, path)  # fails when the name exists, also against writers that know nothing of our lock
+                os.link(part, path)  # fails if the name exists, also against writers that ignore our lock
             except OSError as error:
                 if error.errno not in NO_HARD_LINKS:
                     raise
@@ -141,7 +146,7 @@ class FileStore:
                 part.replace(path)
         except FileExistsError as error:
             raise Conflict(
-                f"Something already stands at {path.relative_to(self.folder).as_posix()} of {self.url}."
+                f"{path.relative_to(self.folder).as_posix()} of {self.url} was not written: it exists already."
             ) from error
 
 

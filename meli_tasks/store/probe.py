@@ -1,4 +1,4 @@
-"""What a store can do, found out by doing it: the S3 part of `meli doctor`."""
+"""Finds out what a store can do by doing it: the store's part of `meli doctor`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ LARGE_BYTES = 9_000_000  # more than one part of a multipart upload
 
 READ_ADVICE = "Check the store's URL, its address and the keys."
 CREATE_ADVICE = (
-    "This store takes a conditional create (If-None-Match: *) and overwrites all the same, as many S3 look-alikes do: "
-    "two workers or two promotions at once would overwrite each other. "
-    "Use a server that honours it: AWS S3, seaweedfs, Ceph, MinIO; or file:///."
+    "This store accepts a conditional create (If-None-Match: *) but overwrites regardless, as many S3 look-alikes do: "
+    "two workers or two promotions at the same time would overwrite each other. "
+    "Use a server that honours the condition: AWS S3, seaweedfs, Ceph, MinIO; or file:///."
 )
 REPLACE_ADVICE = (
-    "This store takes a conditional replace (If-Match) and overwrites all the same: changes at once would be lost. "
-    "Use a server that honours it: AWS S3, seaweedfs, Ceph, MinIO; or file:///."
+    "This store accepts a conditional replace (If-Match) but overwrites regardless: concurrent changes would be lost. "
+    "Use a server that honours the condition: AWS S3, seaweedfs, Ceph, MinIO; or file:///."
 )
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing tried: whether it went well, what was seen, and what to do when it did not ("" when all is well)."""
+    """The result of one check: whether it passed, what was found, and what to do if it failed."""
 
     name: str
     ok: bool
@@ -38,9 +38,9 @@ class Check:
 
 
 def probe(store: Store) -> list[Check]:
-    """Tries what the project needs of `store`, under names of its own that it takes away again.
+    """Try what the project needs of `store`, under names of its own that it deletes afterwards.
 
-    The later checks are left out when the store cannot be written to and read at all. Raises nothing of ours.
+    The later checks are left out if the store cannot be written and read at all. Raises no MeliError.
     """
     folder = f"probe/{uuid4().hex}"
     checks = [_tried("write and read", lambda: _round_trip(store, f"{folder}/small"), READ_ADVICE)]
@@ -58,7 +58,7 @@ def probe(store: Store) -> list[Check]:
 
 
 class _WrongError(Exception):
-    """The store did something else than it was asked; the text says what."""
+    """The store did something other than requested; the text says what."""
 
 
 def _tried(name: str, attempt: Callable[[], str], advice: str) -> Check:
@@ -66,25 +66,25 @@ def _tried(name: str, attempt: Callable[[], str], advice: str) -> Check:
         return Check(name, True, attempt())
     except _WrongError as wrong:
         return Check(name, False, str(wrong), advice)
-    except MeliError as error:  # says itself what to do
+    except MeliError as error:  # its message says what to do
         return Check(name, False, str(error), advice)
 
 
 def _round_trip(store: Store, name: str) -> str:
     if store.read(name) is not None:
-        raise _WrongError("a name that was never written holds something")
+        raise _WrongError("a name that was never written exists")
     data = os.urandom(1_000)
     store.write(name, data)
     blob = store.read(name)
     if blob is None or blob.data != data:
-        raise _WrongError("what was read is not what was written")
-    return f"1,000 bytes went to {store.url} and came back"
+        raise _WrongError("the bytes read are not those written")
+    return f"1,000 bytes were written to {store.url} and read back"
 
 
 def _listing(store: Store, folder: str) -> str:
     names = list(store.names(f"{folder}/"))
     if names != [f"{folder}/small"]:
-        raise _WrongError(f"one object was written, and the list shows {len(names)}")
+        raise _WrongError(f"one object was written, but {len(names)} are listed")
     return "the object just written is listed"
 
 
@@ -95,7 +95,7 @@ def _create_once(store: Store, name: str) -> str:
     except Conflict:
         blob = store.read(name)
         if blob is None or blob.data != b"first":
-            raise _WrongError("the second create was refused, and the first one's bytes are gone") from None
+            raise _WrongError("the second create was refused, but the bytes of the first are gone") from None
         return "the second create of one name was refused"
     raise _WrongError("the second create of one name was accepted")
 
@@ -109,7 +109,7 @@ def _replace_once(store: Store, name: str) -> str:
         blob = store.read(name)
         if blob is None or blob.data != b"second":
             raise _WrongError(
-                "a replace of an old version was refused, and the bytes are not the last accepted ones"
+                "a replace of an old version was refused, but the bytes are not the last accepted ones"
             ) from None
         return "a replace of an old version was refused"
     raise _WrongError("a replace of an old version was accepted")
@@ -123,8 +123,8 @@ def _large_file(store: Store, name: str) -> str:
         store.upload(there, name)
         store.download(name, back)
         if sha256(back.read_bytes()).digest() != sha256(data).digest():
-            raise _WrongError("the file that came back is another")
-    return f"{LARGE_BYTES / 1e6:.0f} MB went in parts and came back"
+            raise _WrongError("the downloaded file differs from the uploaded one")
+    return f"{LARGE_BYTES / 1e6:.0f} MB were uploaded in parts and downloaded"
 
 
 def _clean(store: Store, folder: str) -> str:

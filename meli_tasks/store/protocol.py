@@ -1,7 +1,7 @@
-"""What a store is: named bytes under one URL, with two conditions on writing that make locks and ledgers possible.
+"""The interface of a store: named bytes under one URL, with conditional writes, which make locks and ledgers possible.
 
-A name is '/'-separated like `train/3f2a/manifest.json`, relative, and never also the folder of other names. Whatever
-backs the store, a reader sees the whole of what one writer wrote or nothing of it.
+A name is relative and '/'-separated, like `train/3f2a/manifest.json`, and never also the folder of other names. A
+reader sees all of what one writer wrote, or nothing of it.
 """
 
 from __future__ import annotations
@@ -13,58 +13,64 @@ from typing import Protocol
 
 from meli_tasks.core.errors import Rejected
 
-RESERVED = ".store"  # the file store's own folder, so no store takes names that begin with it
+RESERVED = ".store"  # the file store's own folder, so no store accepts names that begin with it
 MAX_NAME_BYTES = 900  # S3 allows 1,024 with the prefix
 MAX_PART_BYTES = 255  # what file systems allow between two slashes
 
 
 @dataclass(frozen=True)
 class Blob:
-    """What a name held at one moment, and the version to write against (`if_version`). Versions are opaque."""
+    """The bytes of a name at one moment, and their version, for `if_version`. Versions are opaque."""
 
     data: bytes = field(repr=False)
     version: str
 
 
 class Store(Protocol):
-    """Where artifacts, their manifests and the ledger live. Safe to use from several threads.
+    """Where artifacts, their manifests and the ledger are kept. Safe to use from several threads.
 
-    Every method may raise Rejected (keys, rights, no such bucket), Unreachable (try again) or Rejected.
+    Every method may raise Rejected (keys, rights, a missing bucket, no space) or Unreachable (try again).
     """
 
     @property
     def url(self) -> str:
-        """As given to `open_store`, without a closing slash."""
+        """As given to `open_store`, without a slash at the end."""
 
     def read(self, name: str) -> Blob | None:
-        """The bytes at `name` and their version; None when there is nothing."""
+        """The bytes at `name` and their version; None if there are none."""
 
     def write(self, name: str, data: bytes, *, if_absent: bool = False, if_version: str | None = None) -> str:
-        """Puts `data` at `name`, at once and whole, and returns its version.
+        """Write `data` at `name` atomically, and return its version.
 
-        With `if_absent` only when nothing stands there; with `if_version` only when exactly that version does.
-        Otherwise Conflict, and nothing changed. After Unreachable the write may still have happened: read before
-        trying again.
+        Args:
+            name: Where to write.
+            data: What to write.
+            if_absent: Write only if there is nothing at `name`.
+            if_version: Write only if exactly this version is at `name`.
+
+        Raises:
+            Conflict: the condition does not hold; nothing was changed.
+            Unreachable: the write may still have happened: read before trying again.
         """
 
     def upload(self, path: Path, name: str) -> None:
-        """Puts the file at `path` at `name`; large ones travel in parts."""
+        """Copy the file at `path` to `name`; a large one is sent in parts."""
 
     def download(self, name: str, path: Path) -> None:
-        """Puts what stands at `name` at `path`, whole or not at all. Errors: NotFound when there is nothing."""
+        """Copy `name` to `path`, whole or not at all. Raises NotFound if there is nothing at `name`."""
 
     def names(self, prefix: str) -> Iterator[str]:
-        """Every name that begins with `prefix` (of characters, not of folders), sorted by code point."""
+        """Every name that begins with the characters of `prefix`, sorted by code point."""
 
     def delete(self, name: str) -> None:
-        """Takes away what stands at `name`; nothing there is fine."""
+        """Delete `name`; it need not exist."""
 
     def size(self, name: str) -> int | None:
-        """Bytes at `name`; None when there is nothing."""
+        """The number of bytes at `name`; None if there is nothing."""
 
 
 def checked_name(name: str) -> str:
-    """`name` itself. Errors: Rejected for one that could leave the store or that some store cannot hold."""
+    """Return `name`. Raises Rejected for one that would leave the store or that some kind of store cannot hold."""
     parts = name.split("/")
     try:
         encoded = [part.encode() for part in parts]
@@ -89,12 +95,12 @@ def checked_name(name: str) -> str:
 
 
 def name_part(text: str) -> str:
-    """Any text, such as a run's id, as a part of a name: what is no letter, digit, '-', '_' or '.' becomes '-'."""
+    """Any text, such as a run's id, as a part of a name: all but letters, digits, '-', '_' and '.' become '-'."""
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text)
 
 
 def checked_prefix(prefix: str) -> str:
-    """`prefix` itself. Errors: Rejected for one that names could not begin with."""
+    """Return `prefix`. Raises Rejected for one that no name can begin with."""
     if prefix.startswith("/") or ".." in prefix.split("/"):
         raise Rejected(f"The prefix {prefix!r} cannot be listed: it is absolute or has '..' in it.")
     return prefix

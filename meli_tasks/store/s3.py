@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -10,30 +11,40 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from typing_extensions import override
+
 from meli_tasks.core.errors import BadSettings, Conflict, NotFound, Unreachable
 from meli_tasks.disk import atomic_write, must_be_file
 from meli_tasks.http import is_loopback, without_credentials
-from meli_tasks.store.protocol import Blob, checked_name, checked_prefix
+from meli_tasks.store.protocol import Blob, Store, checked_name, checked_prefix
 from meli_tasks.store.s3_errors import CHECKSUMS, Place, masked, s3_errors
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 15  # seaweedfs lets a racing loser wait 3 s, busy servers longer
 TRIES = 2
 PART_BYTES = 8 << 20  # a file from this size on travels in parts of it; boto3 enlarges them beyond 10,000 parts
+_SIGNED_BY = re.compile(r"Credential=([^/,]+)/")
 CHECKSUM_CHOICES = ("when_supported", "when_required")
 
 
 def endpoint_in_use(endpoint: str | None) -> str | None:
-    """`endpoint`, else what the environment names; None is AWS itself."""
+    """`endpoint`, else the environment's; None is AWS itself."""
     return endpoint or os.environ.get("MELI_S3_ENDPOINT") or os.environ.get("AWS_ENDPOINT_URL_S3") or None
 
 
 def client(endpoint: str | None, *, access_key: str | None = None, secret_key: str | None = None) -> Any:
-    """A boto3 S3 client with our timeouts and tries; None as endpoint is the environment's, else AWS.
+    """A boto3 S3 client with our time-outs and retries. It is not connected yet.
 
-    Keys not given are looked for where boto3 looks. MELI_S3_CHECKSUMS=when_required sets boto3's two checksum settings
-    (request_checksum_calculation, response_checksum_validation) for older stores that choke on what boto3 sends since
-    1.36. Touches no network. Errors: BadSettings for an endpoint, a profile or a MELI_S3_CHECKSUMS not understood.
+    MELI_S3_CHECKSUMS=when_required sets boto3's two checksum settings (request_checksum_calculation,
+    response_checksum_validation) for older stores that refuse what boto3 sends since 1.36.
+
+    Args:
+        endpoint: None for the environment's, or else AWS.
+        access_key: None to look for keys where boto3 does.
+        secret_key: The key's secret.
+
+    Raises:
+        BadSettings: the endpoint, the profile or MELI_S3_CHECKSUMS cannot be understood.
     """
     import boto3
     from botocore.config import Config
@@ -60,9 +71,9 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
     if endpoint:
         config["s3"] = {"addressing_style": "path"}
         if is_loopback(endpoint):
-            config["proxies"] = {}  # a proxy that the environment names cannot know this machine's own ports
+            config["proxies"] = {}  # no proxy can reach this machine's own ports
     if access_key == os.environ.get("AWS_ACCESS_KEY_ID"):
-        access_key = secret_key = None  # boto3 finds them itself, and with them the token that temporary keys need
+        access_key = secret_key = None  # boto3 finds them itself, with the token that temporary keys need
     try:
         bare = Session()
         bare.register_component("data_loader", _loader())
@@ -78,7 +89,7 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
 
 @cache
 def _loader() -> Any:
-    """What reads botocore's descriptions of AWS: one for all clients, as reading them takes most of making a client."""
+    """The reader of botocore's descriptions of AWS, one for all clients: reading them is most of creating a client."""
     from botocore.loaders import create_loader
 
     return create_loader(os.environ.get("AWS_DATA_PATH"))
@@ -93,36 +104,38 @@ class Listed:
     size: int
 
 
-class S3Store:
+class S3Store(Store):
     """Names are keys of `bucket` under `prefix`. boto3 is loaded by the first call."""
 
     def __init__(
         self, bucket: str, prefix: str = "", endpoint: str | None = None, make: Callable[[str | None], Any] = client
     ) -> None:
-        """`prefix` without slashes at its ends; `make` gives the boto3 client for `endpoint`. Touches no network."""
+        """`prefix` has no slash at its ends; `make` returns the boto3 client. Connects to nothing yet."""
         self.bucket = bucket
         self.endpoint = endpoint_in_use(endpoint)
         self._prefix = f"{prefix}/" if prefix else ""
         self._make = make
         self._made: Any = None
+        self._access_key = ""
         self._making = Lock()
 
     def __repr__(self) -> str:
         return f"S3Store({self.url!r}, endpoint={without_credentials(self.endpoint or 'AWS')!r})"
 
     @property
+    @override
     def url(self) -> str:
         """`s3://bucket/prefix`"""
         return f"s3://{self.bucket}/{self._prefix}".rstrip("/")
 
+    @override
     def read(self, name: str) -> Blob | None:
-        """See Store."""
         with s3_errors(self._place):
             answer = self._get(name)
             return None if answer is None else Blob(answer["Body"].read(), answer["ETag"])
 
+    @override
     def write(self, name: str, data: bytes, *, if_absent: bool = False, if_version: str | None = None) -> str:
-        """See Store."""
         from botocore.exceptions import ClientError
 
         conditions = {"IfNoneMatch": "*"} if if_absent else {}
@@ -138,40 +151,42 @@ class S3Store:
                 undecided = error.response["ResponseMetadata"]["HTTPStatusCode"] == 409
                 if retried or undecided:
                     blob = self.read(name)
-                    # The first try may have won and only its answer got lost: then what lost now is our own second try.
+                    # The first try may have won and only its answer got lost: then our own second try has lost to it.
                     if retried and blob is not None and blob.data == data:
                         return blob.version
-                    # Another write was under way: so far it has changed nothing, and it may yet fail.
+                    # Another write is in progress: it has changed nothing so far, and may still fail.
                     if undecided and (blob.version if blob else None) == if_version:
-                        raise Unreachable(f"Another write of {name} of {self.url} is under way. Run again.") from error
-                why = "something already stands there" if if_absent else "it is not at the version it was read at"
+                        raise Unreachable(
+                            f"Another write of {name} of {self.url} is in progress. Run again."
+                        ) from error
+                why = "it exists already" if if_absent else "it has changed since it was read"
                 raise Conflict(f"{name} of {self.url} was not written: {why}.") from error
 
+    @override
     def upload(self, path: Path, name: str) -> None:
-        """See Store."""
         key = self._key(name)
         must_be_file(path, name)
         with s3_errors(self._place, path), path.open("rb") as stream:
             self._client.upload_fileobj(stream, self.bucket, key, Config=_transfer())
 
+    @override
     def download(self, name: str, path: Path) -> None:
-        """See Store."""
         size = self.size(name)
         if size is None:
-            raise NotFound(f"Nothing stands at {name} in {self.url}.")
+            raise NotFound(f"There is no {name} in {self.url}.")
         with atomic_write(path) as part:
             with s3_errors(self._place, path), part.open("wb") as stream:
                 self._client.download_fileobj(self.bucket, self._key(name), stream, Config=_transfer())
             came = part.stat().st_size
             if came != size:
-                raise Unreachable(f"{name} of {self.url} came as {came} bytes where {size} stood. Run again.")
+                raise Unreachable(f"{name} of {self.url} came as {came} bytes instead of {size}. Run again.")
 
+    @override
     def names(self, prefix: str) -> Iterator[str]:
-        """See Store."""
         yield from (listed.name for listed in self.objects(prefix))
 
     def objects(self, prefix: str) -> list[Listed]:
-        """What stands at every name that begins with `prefix`, sorted by name."""
+        """Every object whose name begins with `prefix`, sorted by name."""
         with s3_errors(self._place):
             pages = self._client.get_paginator("list_objects_v2")
             found = [
@@ -182,13 +197,13 @@ class S3Store:
         # Servers that keep folders (seaweedfs is one) list "a/b" before "a-b". Names that end in "/" are their folders.
         return sorted(listed for listed in found if listed.name and not listed.name.endswith("/"))
 
+    @override
     def delete(self, name: str) -> None:
-        """See Store."""
         with s3_errors(self._place):
             self._client.delete_object(Bucket=self.bucket, Key=self._key(name))
 
+    @override
     def size(self, name: str) -> int | None:
-        """See Store."""
         from botocore.exceptions import ClientError
 
         with s3_errors(self._place):
@@ -197,20 +212,27 @@ class S3Store:
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (403, 404):
                     raise
-            answer = self._get(name)  # an answer to HEAD has no body: only GET tells no such key from no such bucket
+            answer = self._get(
+                name
+            )  # HEAD answers have no body: only GET distinguishes a missing key from a missing bucket
             return None if answer is None else int(answer["ContentLength"])
 
     def _place(self) -> Place:
-        keys = None if self._made is None else self._made._request_signer._credentials
-        # Keys that renew themselves keep the id under `_access_key`, and would renew (network) if asked for it.
-        access_key = "" if keys is None else vars(keys).get("_access_key") or vars(keys).get("access_key") or ""
-        return Place(without_credentials(self.endpoint) if self.endpoint else "AWS", self.bucket, masked(access_key))
+        place = without_credentials(self.endpoint) if self.endpoint else "AWS"
+        return Place(place, self.bucket, masked(self._access_key))
+
+    def _note_access_key(self, request: Any, **_: Any) -> None:
+        """Called before each request is sent: its signature names the key, whichever way boto3 found it."""
+        signature = request.headers.get("Authorization", "")
+        found = _SIGNED_BY.search(signature.decode() if isinstance(signature, bytes) else signature)
+        self._access_key = found[1] if found else ""
 
     @property
     def _client(self) -> Any:
         with self._making:
             if self._made is None:
                 self._made = self._make(self.endpoint)
+                self._made.meta.events.register("before-send.s3", self._note_access_key)
             return self._made
 
     def _key(self, name: str) -> str:
@@ -229,7 +251,7 @@ class S3Store:
 
 def _condition_failed(error: Any) -> bool:
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    # 409: another conditional write to the same key is under way. 404: If-Match on a key that is gone.
+    # 409: another conditional write to the same key is in progress. 404: If-Match on a key that was deleted.
     return status in (409, 412) or (status == 404 and error.response["Error"].get("Code") == "NoSuchKey")
 
 

@@ -1,4 +1,4 @@
-"""What an S3 server or boto3 says when it cannot, in words: what was seen, where, and what to set."""
+"""Errors of an S3 server or of boto3 as ours: what happened, where, and which setting to change."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import Any
 
 from meli_tasks.core.errors import BadSettings, MeliError, Rejected, Unreachable
 from meli_tasks.disk import explained
+from meli_tasks.http import transport_errors
 
 CHECKSUMS = "MELI_S3_CHECKSUMS"
 WRONG_KEYS = "The keys are wrong: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a pair that this server knows."
-EXPIRED = "The keys have run out: get new ones, with AWS_SESSION_TOKEN if they are temporary."
+EXPIRED = "The keys have expired: get new ones, with AWS_SESSION_TOKEN if they are temporary."
 FULL = "The store is full: make room there."
 LATER = "Try again later."
 ELSEWHERE = "The bucket lives in another region or at another address: set AWS_REGION or MELI_S3_ENDPOINT."
 NO_CONDITIONS = (
-    "It does not know conditional writes, without which two workers overwrite each other: see `meli doctor`."
+    "It does not support conditional writes, without which two workers overwrite each other: see `meli doctor`."
 )
-OLDER = f"Older stores choke on boto3's checksums: set {CHECKSUMS}=when_required."
+OLDER = f"Older stores refuse boto3's checksums: set {CHECKSUMS}=when_required."
 
-# What the code in an answer means, and what to do about it.
+# The meaning of an error code, and what to do about it.
 MEANINGS: dict[str, tuple[type[MeliError], str]] = {
     "InvalidAccessKeyId": (Rejected, WRONG_KEYS),
     "SignatureDoesNotMatch": (Rejected, WRONG_KEYS),
@@ -33,7 +34,7 @@ MEANINGS: dict[str, tuple[type[MeliError], str]] = {
     "RequestTimeTooSkewed": (Rejected, "This machine's clock is wrong: set it."),
     "NoSuchBucket": (
         Rejected,
-        "There is no such bucket: make it, or correct its name in MELI_STORE (a source's: MELI_SOURCE).",
+        "There is no such bucket: create it, or correct its name in MELI_STORE (a source's: MELI_SOURCE).",
     ),
     "PermanentRedirect": (Rejected, ELSEWHERE),
     "IllegalLocationConstraintException": (Rejected, ELSEWHERE),
@@ -48,7 +49,7 @@ MEANINGS: dict[str, tuple[type[MeliError], str]] = {
 
 
 def masked(access_key: str) -> str:
-    """Enough of a key id to tell which one it is."""
+    """Enough of a key id to recognise it."""
     return f"{access_key[: min(4, len(access_key) // 2)]}…" if access_key else "none"
 
 
@@ -91,7 +92,7 @@ def _meaning_of_status(status: int, code: str, said: str, operation: str) -> tup
 
 @contextmanager
 def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator[None]:
-    """Says in our own errors what goes wrong at `place()`, and with the local file of a transfer."""
+    """Raise errors at `place()`, or with the local file of a transfer, as our own."""
     from boto3.exceptions import Boto3Error
     from botocore import exceptions as boto
 
@@ -117,6 +118,8 @@ def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator
         ) from error
     except (boto.BotoCoreError, Boto3Error) as error:
         raise Rejected(f"boto3 cannot use {place()}: {error}.") from error
+    except transport_errors() as error:  # botocore wraps most of them, but not all that reading a body can raise
+        raise Unreachable(f"The connection to {place()} broke: {error}. Run again.") from error
     except OSError as error:
         if local is None:
             raise Unreachable(f"The connection to {place()} broke: {error}. Run again.") from error
