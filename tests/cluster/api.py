@@ -31,7 +31,7 @@ class Task:
 
     @property
     def label(self) -> str:
-        """How it is told from others in a message."""
+        """Its name in a message."""
         return f"{self.task}[{self.name}]" if self.index >= 0 else self.task
 
     @property
@@ -64,28 +64,28 @@ class ClusterApi(AirflowApi):
         found: list[dict[str, Any]] = self._call("GET", f"/dags/{dag}/dagRuns?limit=100&order_by=-id")["dag_runs"]
         return found
 
-    def seen(self, run: str, dag: str = TRAINING) -> list[Task]:
+    def instances(self, run: str, dag: str = TRAINING) -> list[Task]:
         """The run's task instances."""
         return [
             Task(
-                task=told["task_id"],
-                index=told["map_index"],
-                name=str(told.get("rendered_map_index") or ""),
-                state=str(told["state"]),
-                tries=told["try_number"],
-                worker=told["hostname"] or "",
-                queued=_moment(told["queued_when"]),
-                started=_moment(told["start_date"]),
-                ended=_moment(told["end_date"]),
+                task=found["task_id"],
+                index=found["map_index"],
+                name=str(found.get("rendered_map_index") or ""),
+                state=str(found["state"]),
+                tries=found["try_number"],
+                worker=found["hostname"] or "",
+                queued=_moment(found["queued_when"]),
+                started=_moment(found["start_date"]),
+                ended=_moment(found["end_date"]),
             )
-            for told in self.tasks(dag, run)
+            for found in self.tasks(dag, run)
         ]
 
     def log(self, run: str, task: Task, try_number: int, dag: str = TRAINING) -> str:
         """What a try of a task logged, one event a line."""
         path = f"/dags/{dag}/dagRuns/{quote(run)}/taskInstances/{task.task}/logs/{try_number}"
-        told = self._call("GET", f"{path}?map_index={task.index}&full_content=true")
-        return "\n".join(line if isinstance(line, str) else str(line.get("event", line)) for line in told["content"])
+        found = self._call("GET", f"{path}?map_index={task.index}&full_content=true")
+        return "\n".join(line if isinstance(line, str) else str(line.get("event", line)) for line in found["content"])
 
     def wait(self, run: str, dag: str = TRAINING) -> str:
         """The state in which the run ended.
@@ -107,7 +107,7 @@ class ClusterApi(AirflowApi):
 
     def states(self, run: str, dag: str = TRAINING) -> str:
         """The states of the run's tasks, for a message."""
-        return ", ".join(f"{task.label} {task.state} (try {task.tries})" for task in self.seen(run, dag))
+        return ", ".join(f"{task.label} {task.state} (try {task.tries})" for task in self.instances(run, dag))
 
 
 def _moment(text: str | None) -> datetime | None:

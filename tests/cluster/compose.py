@@ -65,7 +65,7 @@ class Native:
     """Turns services of the compose file into processes of this machine."""
 
     def __init__(self, services: dict[str, Any], folder: Path, ports: Ports) -> None:
-        """`folder` stands for the volumes: each service of a name in it has its `/data` and its Airflow home there."""
+        """`folder` takes the place of the volumes: each service has its `/data` and its Airflow home in it."""
         self.services = services
         self.folder = folder
         self.ports = ports
@@ -76,15 +76,15 @@ class Native:
         Raises:
             KeyError: docker-compose.yaml has no such service.
         """
-        asked = self.services[service]
+        definition = self.services[service]
         home = self.folder / data
         (home / "tmp").mkdir(parents=True, exist_ok=True)
         environment = {
             name: self._here(str(value), home)
-            for name, value in (asked.get("environment") or {}).items()
+            for name, value in (definition.get("environment") or {}).items()
             if value is not None
         }
-        command = [self._here(part, home) for part in asked.get("command") or []]
+        command = [self._here(part, home) for part in definition.get("command") or []]
         return Composed(self._program(command), environment)
 
     def _here(self, text: str, home: Path) -> str:

@@ -1,4 +1,4 @@
-"""What the tests ask of a run: its trainings, and what stands of them in the store."""
+"""What the tests read of a run: its training tasks, and their results in the store."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TRAIN_TASKS = ("train_mlp", "train_cnn")
 
 
 def trainings(cluster: Cluster, run: str) -> list[Task]:
-    """The run's trainings, one task a set."""
-    return [task for task in cluster.api.seen(run) if task.task in TRAIN_TASKS]
+    """The run's training tasks, one for each set."""
+    return [task for task in cluster.api.instances(run) if task.task in TRAIN_TASKS]
 
 
-def told(cluster: Cluster, run: str, task: Task) -> dict[str, Any]:
+def returned(cluster: Cluster, run: str, task: Task) -> dict[str, Any]:
     """What a task of the run returned."""
     found: dict[str, Any] = cluster.api.returned(TRAINING, run, task.task, task.index)
     return found
@@ -32,7 +32,7 @@ def opened(cluster: Cluster) -> Store:
 
 
 def history(cluster: Cluster, key: str) -> list[dict[str, Any]]:
-    """The epochs of the training with this key."""
+    """The epochs of the training run with this content key."""
     store = opened(cluster)
     blob = store.read(need(store, "train", key).file_name("history.json"))
     assert blob
@@ -40,6 +40,6 @@ def history(cluster: Cluster, key: str) -> list[dict[str, Any]]:
     return epochs
 
 
-def training_key(returned: dict[str, Any]) -> str:
-    """The key of a training, from what its task returned: the manifest is at .../train/KEY/manifest.json."""
-    return str(returned["manifest"].split("/")[-2])
+def training_key(result: dict[str, Any]) -> str:
+    """The content key of a training, from what its task returned."""
+    return str(result["key"])

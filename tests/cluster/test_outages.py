@@ -1,4 +1,4 @@
-"""Parts of the cluster go away in the middle of trainings; the run ends green, and nothing is trained twice."""
+"""Parts of the cluster fail in the middle of training tasks; the run succeeds, and nothing is trained twice."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from meli_tasks.artifacts import paths
 from meli_tasks.planning.plan import Plan
 from tests.cluster.api import TRAINING, Task
 from tests.cluster.cluster import GPU_WORKERS, Cluster
-from tests.cluster.runs import SOURCE, history, opened, told, training_key, trainings
+from tests.cluster.runs import SOURCE, history, opened, returned, training_key, trainings
 from tests.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(7200)]
 
 SETS = ["quick_mlp", "quick_cnn"]
 SMALL_STEPS = {"train.batch_size": 16}  # many of them make an epoch that lasts, on a fast machine too
-SECONDS_AWAY = 90
-SECONDS_OF_TRAINING = 150  # longer than the api-server is away
+SECONDS_DOWN = 90
+SECONDS_OF_TRAINING = 150  # longer than the api-server is down
 
 
 def epochs_for(cluster: Cluster, seconds: float) -> int:
     """How many epochs the quicker set trains in these seconds, on this machine, two at a time."""
-    asked = {"source": SOURCE, "sets": SETS, "overrides": {**SMALL_STEPS, "train.epochs": 6}}
-    run = cluster.api.trigger(TRAINING, asked, "")
+    conf = {"source": SOURCE, "sets": SETS, "overrides": {**SMALL_STEPS, "train.epochs": 6}}
+    run = cluster.api.trigger(TRAINING, conf, "")
     assert cluster.api.wait(run) == "success"
-    keys = [training_key(told(cluster, run, task)) for task in trainings(cluster, run)]
+    keys = [training_key(returned(cluster, run, task)) for task in trainings(cluster, run)]
     # The first epoch also loads what is lazy.
     quickest: float = min(epoch["seconds"] for key in keys for epoch in history(cluster, key)[1:])
     return max(10, min(10_000, round(seconds / quickest)))
@@ -35,8 +35,8 @@ def epochs_for(cluster: Cluster, seconds: float) -> int:
 
 def test_a_run_outlives_the_outages_of_its_parts(cluster: Cluster) -> None:
     epochs = epochs_for(cluster, SECONDS_OF_TRAINING)
-    asked = {"source": SOURCE, "sets": SETS, "overrides": {**SMALL_STEPS, "train.epochs": epochs}}
-    run = cluster.api.trigger(TRAINING, asked, "")
+    conf = {"source": SOURCE, "sets": SETS, "overrides": {**SMALL_STEPS, "train.epochs": epochs}}
+    run = cluster.api.trigger(TRAINING, conf, "")
     both = until(lambda: both_train(cluster, run), lambda: cluster.api.states(run))
     victim, survivor = (next(task for task in both if task.worker == worker) for worker in GPU_WORKERS)
     keys = keys_of(cluster, run)
@@ -46,17 +46,17 @@ def test_a_run_outlives_the_outages_of_its_parts(cluster: Cluster) -> None:
     cluster[victim.worker].kill()
     cluster[victim.worker].start()  # as Docker's restart policy does
     cluster["api-server"].kill()
-    time.sleep(SECONDS_AWAY)
+    time.sleep(SECONDS_DOWN)
     cluster["api-server"].start()
     until(lambda: cluster.api.health().get("scheduler") == "healthy", message=lambda: "The api-server is still down")
-    assert standing(cluster, run, survivor).state == "running", cluster.api.states(run)
+    assert current(cluster, run, survivor).state == "running", cluster.api.states(run)
     for database, ready in (("redis", cluster.redis_ready), ("postgres", cluster.postgres_ready)):
         cluster[database].stop()
         cluster[database].start()
         cluster[database].wait_until(ready)
 
     assert cluster.api.wait(run) == "success", cluster.api.states(run)
-    survived, resumed = standing(cluster, run, survivor), standing(cluster, run, victim)
+    survived, resumed = current(cluster, run, survivor), current(cluster, run, victim)
     assert (survived.tries, survived.worker, survived.started) == (1, survivor.worker, survivor.started)
     assert resumed.tries == 2
     log = cluster.api.log(run, resumed, 2)
@@ -65,7 +65,7 @@ def test_a_run_outlives_the_outages_of_its_parts(cluster: Cluster) -> None:
         numbers = [epoch["epoch"] for epoch in history(cluster, keys[name])]
         assert numbers == list(range(1, epochs + 1))
     assert killed_in > 1
-    assert all(told(cluster, run, task)["mlflow"] for task in trainings(cluster, run))
+    assert all(returned(cluster, run, task)["mlflow"] for task in trainings(cluster, run))
     assert not list(opened(cluster).names("checkpoints/"))
 
 
@@ -93,6 +93,6 @@ def epoch_of(cluster: Cluster, key: str) -> int:
     return int(json.loads(note.data)["epoch"])
 
 
-def standing(cluster: Cluster, run: str, task: Task) -> Task:
-    """A task as it stands now."""
-    return next(now for now in cluster.api.seen(run) if (now.task, now.index) == (task.task, task.index))
+def current(cluster: Cluster, run: str, task: Task) -> Task:
+    """A task in its current state."""
+    return next(now for now in cluster.api.instances(run) if (now.task, now.index) == (task.task, task.index))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.api import TRAINING, Task
 from tests.cluster.cluster import GPU_WORKERS, Cluster
-from tests.cluster.runs import SOURCE, told, trainings
+from tests.cluster.runs import SOURCE, returned, trainings
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(7200)]
 
@@ -30,8 +30,8 @@ def test_four_sets_train_under_their_names_on_two_workers_at_once(cluster: Clust
     trained = trainings(cluster, run)
     assert sorted(task.name for task in trained) == sorted(SETS)
     assert {task.worker for task in trained} == set(GPU_WORKERS)
-    facts = {task.name: told(cluster, run, task) for task in trained}
-    assert not any(fact["hit"] for fact in facts.values()), facts
+    results = {task.name: returned(cluster, run, task) for task in trained}
+    assert not any(fact["hit"] for fact in results.values()), results
     together = [
         (one.name, other.name)
         for one in trained
@@ -49,10 +49,10 @@ def test_a_run_of_what_is_all_there_computes_nothing(cluster: Cluster, capsys: p
         run = cluster.api.trigger(TRAINING, ASKED, "")
         assert cluster.api.wait(run) == "success"
         ended = datetime.fromisoformat(cluster.api.run(TRAINING, run)["end_date"])
-        tasks = [task for task in cluster.api.seen(run) if task.state != "skipped"]  # nobody asked for a search
-        assert all(told(cluster, run, task)["hit"] for task in trainings(cluster, run))
+        tasks = [task for task in cluster.api.instances(run) if task.state != "skipped"]  # no search was requested
+        assert all(returned(cluster, run, task)["hit"] for task in trainings(cluster, run))
         own = {task.label: own_seconds(cluster, run, task) for task in tasks}
-        assert {label for label, seconds in own.items() if seconds} <= {"promote"}  # it decides anew
+        assert {label for label, seconds in own.items() if seconds} <= {"promote"}  # it decides again
         overheads = {task.label: task.seconds - own[task.label] for task in tasks}
         with capsys.disabled():
             sys.stdout.write(table((ended - began).total_seconds(), tasks, overheads))

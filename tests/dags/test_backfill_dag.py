@@ -1,4 +1,4 @@
-"""What of `meli_backfill` can be seen without a scheduler: its cost, its form, and whose turn it is."""
+"""What can be checked of `meli_backfill` without a scheduler: its cost, its form, and whose turn it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backfills on a real stack: Airflow's scheduler, triggerer and api-server, an S3 server, MLflow. Nothing stands in."""
+"""Backfills on a real stack: Airflow's scheduler, triggerer and api-server, an S3 server, MLflow. Nothing is faked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class Api(AirflowApi):
-    """What these tests ask beside what the project asks."""
+    """What these tests need beyond what the project needs."""
 
     def run(self, dag: str, run: str) -> dict[str, Any]:
         found: dict[str, Any] = self._call("GET", f"/dags/{dag}/dagRuns/{quote(run)}")
@@ -72,8 +72,8 @@ class Api(AirflowApi):
     def native(self, day: str, conf: dict[str, Any], reprocess: str) -> None:
         """Airflow's own backfill of a day, until Airflow says that it is complete."""
         moment = f"{day}T03:00:00Z"
-        asked = {"dag_id": TRAINING, "from_date": moment, "to_date": moment, "dag_run_conf": conf}
-        number = self._call("POST", "/backfills", {**asked, "reprocess_behavior": reprocess})["id"]
+        body = {"dag_id": TRAINING, "from_date": moment, "to_date": moment, "dag_run_conf": conf}
+        number = self._call("POST", "/backfills", {**body, "reprocess_behavior": reprocess})["id"]
         self.until(lambda: self._call("GET", f"/backfills/{number}")["completed_at"])
 
 
@@ -84,8 +84,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     start = StackStart(home, say=lambda line: None)
     try:
         # A night that passed is run at once: the earlier run that no backfill may touch.
-        asked = {"MELI_SOURCE": TITLES, "MELI_SETS": "quick_mlp", "MELI_SCHEDULE": "0 3 * * * UTC"}
-        stack = start.run(Settings.from_environment(asked))
+        environment = {"MELI_SOURCE": TITLES, "MELI_SETS": "quick_mlp", "MELI_SCHEDULE": "0 3 * * * UTC"}
+        stack = start.run(Settings.from_environment(environment))
         wait_for_dag(stack)
         stack.api.keep_pool("gpu", 2, "trainings that run at once")
         stack.api.keep_pool("backfill", POOL_SLOTS, "backfilled runs at once", include_deferred=True)
@@ -144,14 +144,14 @@ def test_dates_times_sets_run_under_ids_of_their_own_and_touch_nothing_earlier(
     plan = contents(store, "plans/")
     tasks = api.tasks(TRAINING, night["dag_run_id"])
     runs, decisions, mlflow = api.runs(TRAINING), Ledger(store).decisions(), tracked(stack)
-    asked = ["--from", "2026-11-01", "--to", "2026-11-02", "--sets", "quick_mlp,quick_cnn", "--source", TITLES]
-    told = backfill(*asked, *OVERRIDES, "--yes")["report"]
-    assert told["state"] == "success"
-    assert [(day["state"], day["computed"], sorted(day["scores"])) for day in told["dates"]] == [
+    options = ["--from", "2026-11-01", "--to", "2026-11-02", "--sets", "quick_mlp,quick_cnn", "--source", TITLES]
+    report = backfill(*options, *OVERRIDES, "--yes")["report"]
+    assert report["state"] == "success"
+    assert [(day["state"], day["computed"], sorted(day["scores"])) for day in report["dates"]] == [
         ("computed", 5, ["quick_cnn", "quick_mlp"])
     ] * 2
 
-    ids = {day["run_id"] for day in told["dates"]}
+    ids = {day["run_id"] for day in report["dates"]}
     now = api.runs(TRAINING)
     assert set(now) - set(runs) == ids
     assert {run: now[run] for run in runs} == runs
@@ -160,15 +160,15 @@ def test_dates_times_sets_run_under_ids_of_their_own_and_touch_nothing_earlier(
     assert Ledger(store).decisions() == decisions
     assert len(tracked(stack) - mlflow) >= 4
     assert tracked(stack) >= mlflow
-    named = [task["rendered_map_index"] for task in api.tasks(BACKFILL, told["id"]) if task["task_id"] == "run"]
+    named = [task["rendered_map_index"] for task in api.tasks(BACKFILL, report["id"]) if task["task_id"] == "run"]
     assert sorted(named) == ["2026-11-01", "2026-11-02"]
 
-    again = backfill(*asked, *OVERRIDES, "--yes")["report"]
+    again = backfill(*options, *OVERRIDES, "--yes")["report"]
     assert (again["computed"], again["reused"]) == (0, 10)
     assert api.runs(TRAINING) == now
 
 
-def test_a_person_sees_the_preview_and_may_turn_it_down(api: Api, store: Store, night: dict[str, Any]) -> None:
+def test_a_person_sees_the_preview_and_may_reject_it(api: Api, store: Store, night: dict[str, Any]) -> None:
     runs = set(api.runs(TRAINING))
     conf = {"from_date": "2026-11-01", "to_date": "2026-11-03", "sets": ["quick_mlp"], "source": TITLES}
     run = api.trigger(BACKFILL, conf, "a test")
@@ -179,19 +179,19 @@ def test_a_person_sees_the_preview_and_may_turn_it_down(api: Api, store: Store, 
     assert api.until(lambda: state if (state := api.run_state(BACKFILL, run)) in ENDED else None) == "success"
     blob = store.read(f"backfills/{run.replace(':', '-')}/report.json")
     assert blob is not None
-    told = json.loads(blob.data)
-    assert (told["state"], told["rejected_by"]) == ("rejected", "admin")
+    report = json.loads(blob.data)
+    assert (report["state"], report["rejected_by"]) == ("rejected", "admin")
     assert set(api.runs(TRAINING)) == runs
 
 
-def test_a_cancelled_backfill_ends_its_runs_and_is_resumed_by_asking_again(
+def test_a_cancelled_backfill_ends_its_runs_and_is_resumed_by_starting_it_again(
     stack: Stack, api: Api, backfill: Callable[..., Any], night: dict[str, Any]
 ) -> None:
-    asked = {
+    conf = {
         **{"from_date": "2026-11-01", "to_date": "2026-11-02", "at_once": 1, "ask": False, "source": TITLES},
         **{"sets": ["quick_mlp"], "overrides": {**QUICK, "train.epochs": 30}},
     }
-    run = api.trigger(BACKFILL, asked, "a test")
+    run = api.trigger(BACKFILL, conf, "a test")
     first, second = (day["trigger_run_id"] for day in api.until(lambda: api.returned(BACKFILL, run, "preview")))
     api.until(lambda: api.run_state(TRAINING, first) == "running")
     ended = backfill("--cancel", run)["ended"]
@@ -205,9 +205,9 @@ def test_a_cancelled_backfill_ends_its_runs_and_is_resumed_by_asking_again(
 
     changed = ["--override", "train.epochs=30", *OVERRIDES[2:]]
     dates = ["--from", "2026-11-01", "--to", "2026-11-02", "--sets", "quick_mlp", "--source", TITLES]
-    told = backfill(*dates, *changed, "--at-once", "1", "--yes")["report"]
-    assert told["state"] == "success"
-    assert [day["run_id"] for day in told["dates"]] == [first, second]
+    report = backfill(*dates, *changed, "--at-once", "1", "--yes")["report"]
+    assert report["state"] == "success"
+    assert [day["run_id"] for day in report["dates"]] == [first, second]
     assert api.run(TRAINING, first)["end_date"] <= api.run(TRAINING, second)["start_date"]
 
 
@@ -217,30 +217,30 @@ def test_a_date_that_fails_is_named_with_its_reason_and_the_others_are_run(
     assert meli("sample", "--rows", "1500", "--output", str(tmp_path / "titles-2026-11-01.csv")).returncode == 0
     (tmp_path / "titles-2026-11-02.csv").write_text("name,kind\nFunda,CASES\n", encoding="utf-8")
     dates = ["--from", "2026-11-01", "--to", "2026-11-02", "--source", f"{tmp_path}/titles-{{ds}}.csv"]
-    told = backfill(*dates, "--sets", "quick_mlp", *OVERRIDES, "--yes", code=1)["report"]
-    assert [day["state"] for day in told["dates"]] == ["computed", "failed"]
-    assert "titles-2026-11-02.csv" in told["dates"][1]["failed"][""]
+    report = backfill(*dates, "--sets", "quick_mlp", *OVERRIDES, "--yes", code=1)["report"]
+    assert [day["state"] for day in report["dates"]] == ["computed", "failed"]
+    assert "titles-2026-11-02.csv" in report["dates"][1]["failed"][""]
 
 
 def test_airflows_own_backfill_overwrites_its_record_and_nothing_of_ours(
     stack: Stack, api: Api, store: Store, night: dict[str, Any]
 ) -> None:
-    decisions, seen = len(Ledger(store).decisions()), []
+    decisions, attempts = len(Ledger(store).decisions()), []
     for name, reprocess in (("quick_mlp", "none"), ("quick_cnn", "completed")):
         api.native(NATIVE_DAY, {"source": TITLES, "sets": [name], "overrides": QUICK}, reprocess)
         [run] = [run for run in api.runs(TRAINING) if run.startswith(f"backfill__{NATIVE_DAY}")]
         assert api.run_state(TRAINING, run) == "success"
-        seen.append((run, tracked(stack)))
-    assert seen[0][0] == seen[1][0]
+        attempts.append((run, tracked(stack)))
+    assert attempts[0][0] == attempts[1][0]
     assert api.run(TRAINING, run)["run_type"] == "backfill"
     assert api.run(TRAINING, run)["conf"]["sets"] == ["quick_cnn"]  # Airflow knows the last of the two only
 
     folder = f"plans/{run.replace(':', '-').replace('+', '-')}/"
     kept = contents(store, folder)
     plans = [json.loads(data) for name, data in kept.items() if name.count("/") == 2]
-    told = [json.loads(data) for name, data in kept.items() if name.endswith("/evaluated.json")]
+    reports = [json.loads(data) for name, data in kept.items() if name.endswith("/evaluated.json")]
     assert sorted(plan["request"]["sets"][0] for plan in plans) == ["quick_cnn", "quick_mlp"]
     assert {plan["as_of"] for plan in plans} == {NATIVE_DAY}
-    assert sorted(name for report in told for name in report["trained"]) == ["quick_cnn", "quick_mlp"]
-    assert seen[0][1] < seen[1][1]
+    assert sorted(name for report in reports for name in report["trained"]) == ["quick_cnn", "quick_mlp"]
+    assert attempts[0][1] < attempts[1][1]
     assert len(Ledger(store).decisions()) == decisions

@@ -30,14 +30,14 @@ SCENARIOS: dict[str, Any] = {
     "store down once": {"conf": {"sets": ["mlp"]}, "down_once": {"train": ["mlp"]}},
 }
 
-Seen = dict[str, dict[str, Any]]
+Runs = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def seen(in_airflow: InAirflow, airflow_database: None) -> Seen:
+def runs(in_airflow: InAirflow, airflow_database: None) -> Runs:
     done = in_airflow(str(Path(__file__).parent / "scenarios.py"), json.dumps(SCENARIOS))
     assert done.returncode == 0, done.stderr[-3000:]
-    answers: Seen = json.loads(done.stdout.splitlines()[-1])
+    answers: Runs = json.loads(done.stdout.splitlines()[-1])
     for answer in answers.values():
         answer["output"] = done.stdout
     return answers
@@ -47,8 +47,8 @@ def states(answer: dict[str, Any], *tasks: str) -> list[str]:
     return [answer["tasks"][task][0] for task in tasks]
 
 
-def test_recipes_and_sets_are_mapped_under_their_own_names(seen: Seen) -> None:
-    run = seen["all succeed"]
+def test_recipes_and_sets_are_mapped_under_their_own_names(runs: Runs) -> None:
+    run = runs["all succeed"]
     assert run["state"] == "success"
     assert {task: state for task, (state, _) in run["tasks"].items() if state != "success"} == {"search": "skipped"}
     assert run["tasks"]["train_mlp[0]"][1] == "mlp"
@@ -59,95 +59,95 @@ def test_recipes_and_sets_are_mapped_under_their_own_names(seen: Seen) -> None:
     assert set(run["tries"].values()) == {1}
 
 
-def test_plan_receives_every_parameter_the_runs_date_and_its_address(seen: Seen) -> None:
-    run = seen["all succeed"]
+def test_plan_receives_every_parameter_the_runs_date_and_its_address(runs: Runs) -> None:
+    run = runs["all succeed"]
     assert run["params"]["promotion"] == "auto"
     assert run["kind"] == "manual"
     assert run["as_of"][:4] == run["run"].split("__")[1][:4]
     assert run["url"] == f"http://localhost:8080/dags/meli_training/runs/{run['run']}"
 
 
-def test_a_failed_training_does_not_stop_the_others(seen: Seen) -> None:
-    run = seen["one training fails"]
+def test_a_failed_training_does_not_stop_the_others(runs: Runs) -> None:
+    run = runs["one training fails"]
     assert run["state"] == "success"
     assert states(run, "train_mlp[0]", "train_cnn[0]") == ["success", "failed"]
     assert states(run, "ensemble", "evaluate", "promote") == ["skipped", "success", "success"]
     assert run["promoted_from"] == {"trained": ["mlp"], "failed": ["cnn"]}
 
 
-def test_what_a_retry_cannot_fix_is_tried_once(seen: Seen) -> None:
-    assert seen["one training fails"]["tries"]["train cnn"] == 1
-    assert seen["store down once"]["tries"]["train mlp"] == 2
-    assert seen["store down once"]["state"] == "success"
+def test_what_a_retry_cannot_fix_is_tried_once(runs: Runs) -> None:
+    assert runs["one training fails"]["tries"]["train cnn"] == 1
+    assert runs["store down once"]["tries"]["train mlp"] == 2
+    assert runs["store down once"]["state"] == "success"
 
 
-def test_a_failed_recipe_stops_only_its_own_sets(seen: Seen) -> None:
-    run = seen["one recipe fails"]
+def test_a_failed_recipe_stops_only_its_own_sets(runs: Runs) -> None:
+    run = runs["one recipe fails"]
     assert run["state"] == "success"
     assert states(run, "embed[0]", "embed[1]") == ["success", "failed"]
     assert states(run, "train_mlp[0]", "train_mlp[1]") == ["success", "failed"]
     assert run["failed"] == ["mlp_1"]
 
 
-def test_the_ensemble_holds_what_was_trained_and_evaluate_waits_for_it(seen: Seen) -> None:
-    run = seen["one recipe fails"]
+def test_the_ensemble_holds_what_was_trained_and_evaluate_waits_for_it(runs: Runs) -> None:
+    run = runs["one recipe fails"]
     assert run["members"] == ["cnn", "mlp"]
     assert states(run, "ensemble", "evaluate") == ["success", "success"]
 
 
-def test_a_failed_ensemble_stops_nothing(seen: Seen) -> None:
-    run = seen["the ensemble fails"]
+def test_a_failed_ensemble_stops_nothing(runs: Runs) -> None:
+    run = runs["the ensemble fails"]
     assert run["state"] == "success"
     assert states(run, "ensemble", "evaluate", "promote") == ["failed", "success", "success"]
     assert sorted(run["trained"]) == ["cnn", "mlp"]
     assert run["tries"]["ensemble"] == 1
 
 
-def test_the_set_that_a_search_found_is_evaluated_with_the_requested_sets(seen: Seen) -> None:
-    run = seen["a search"]
+def test_the_set_that_a_search_found_is_evaluated_with_the_requested_sets(runs: Runs) -> None:
+    run = runs["a search"]
     assert run["state"] == "success"
     assert states(run, "search") == ["success"]
     assert run["trained"] == ["mlp", "cnn", "found"]
     assert run["members"] == ["cnn", "found", "mlp"]
 
 
-def test_a_failed_search_stops_nothing(seen: Seen) -> None:
-    run = seen["a search fails"]
+def test_a_failed_search_stops_nothing(runs: Runs) -> None:
+    run = runs["a search fails"]
     assert run["state"] == "success"
     assert states(run, "search", "train_mlp[0]", "evaluate", "promote") == ["failed", *["success"] * 3]
     assert (run["trained"], run["tries"]["search"]) == (["mlp"], 1)
 
 
-def test_a_run_in_which_no_training_succeeds_fails(seen: Seen) -> None:
-    run = seen["every training fails"]
+def test_a_run_in_which_no_training_succeeds_fails(runs: Runs) -> None:
+    run = runs["every training fails"]
     assert run["state"] == "failed"
     assert states(run, "train_mlp", "evaluate", "promote") == ["skipped", "failed", "upstream_failed"]
 
 
-def test_nothing_trains_after_a_failed_ingest(seen: Seen) -> None:
-    run = seen["ingest fails"]
+def test_nothing_trains_after_a_failed_ingest(runs: Runs) -> None:
+    run = runs["ingest fails"]
     assert run["state"] == "failed"
     after = ("embed", "mlp_sets", "train_mlp", "search", "promote")
     assert states(run, "ingest", *after) == ["failed", *["upstream_failed"] * len(after)]
 
 
-def test_plan_refuses_a_key_that_the_form_let_through(seen: Seen) -> None:
-    run = seen["unknown key"]
+def test_plan_refuses_a_key_that_the_form_let_through(runs: Runs) -> None:
+    run = runs["unknown key"]
     assert run["state"] == "failed"
     assert states(run, "plan", "ingest") == ["failed", "upstream_failed"]
     assert "There is no parameter 'epoch'" in run["output"]
 
 
-def test_a_night_with_nothing_new_ends_with_its_reason_and_trains_nothing(seen: Seen) -> None:
-    run = seen["a night with nothing new"]
+def test_a_night_with_nothing_new_ends_with_its_reason_and_trains_nothing(runs: Runs) -> None:
+    run = runs["a night with nothing new"]
     assert run["state"] == "success"
     assert {state for state, _ in run["tasks"].values()} == {"skipped"}
     assert "Nothing new: 12 min saved. as before" in run["output"]
     assert run["tries"] == {"plan": 1}
 
 
-def test_a_manual_run_and_a_night_with_new_titles_run_everything(seen: Seen) -> None:
+def test_a_manual_run_and_a_night_with_new_titles_run_everything(runs: Runs) -> None:
     for title in ("nothing new, by hand", "a night with new titles", "a date again"):
-        assert seen[title]["state"] == "success"
-        assert states(seen[title], "train_mlp[0]", "promote") == ["success", "success"], title
-    assert [seen[title]["backfill"] for title in ("nothing new, by hand", "a date again")] == [False, True]
+        assert runs[title]["state"] == "success"
+        assert states(runs[title], "train_mlp[0]", "promote") == ["success", "success"], title
+    assert [runs[title]["backfill"] for title in ("nothing new, by hand", "a date again")] == [False, True]

@@ -1,4 +1,4 @@
-"""The stack of docker-compose.yaml on an engine: brought up, asked, measured, and taken down with all that it left."""
+"""The stack of docker-compose.yaml on an engine: brought up, queried, measured, and taken down completely."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Stack:
         return time.monotonic() - began
 
     def down(self) -> None:
-        """Stop all of it and take away what it kept."""
+        """Stop all of it and remove what it stored."""
         self.compose("down", "--volumes", "--timeout", "20")
 
     def left(self) -> list[str]:

@@ -114,11 +114,11 @@ def _own(folder: Path) -> Iterator[Engine]:
         assert dockerd.stdin and dockerd.stdout
         with dockerd.stdout as told_by_it:
             assert told_by_it.readline() == b"ready\n", "no namespaces can be made here"
-        ready, told = os.pipe()
-        command = ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", f"--ready-fd={told}"]
-        slirp = subprocess.Popen([*command, str(dockerd.pid), "tap0"], stdout=log, stderr=log, pass_fds=[told])
+        ready, ready_fd = os.pipe()
+        command = ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", f"--ready-fd={ready_fd}"]
+        slirp = subprocess.Popen([*command, str(dockerd.pid), "tap0"], stdout=log, stderr=log, pass_fds=[ready_fd])
         stack.callback(lambda: _end(slirp, 10))
-        os.close(told)
+        os.close(ready_fd)
         assert os.read(ready, 1) == b"1", "slirp4netns could not make a network"
         os.close(ready)
         dockerd.stdin.write(b"go\n")

@@ -1,7 +1,7 @@
-"""The images that the stack needs: pulled where they can be, else stand-ins from Debian's packages, and ours built.
+"""The images that the stack needs: pulled if possible, else stand-ins from Debian's packages; ours are built.
 
-A stand-in is named as the image that it stands for, so that docker-compose.yaml is tested as it is. It is made only on
-an engine of our own, which ends with the test: nobody's image is replaced.
+A stand-in has the name of the image that it replaces, so that docker-compose.yaml is tested as it is. It is made only
+on an engine of our own, which ends with the test: nobody's image is replaced.
 """
 
 from __future__ import annotations

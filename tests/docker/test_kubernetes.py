@@ -20,7 +20,7 @@ def template(name: str) -> dict[str, Any]:
 
 
 def as_kubernetes_reads(pod: dict[str, Any]) -> dict[str, Any]:
-    """The pod after a journey through the client's classes: what they do not know is lost, what they need is asked."""
+    """The pod after a pass through the client's classes: they drop what they do not know and demand what they need."""
     client = ApiClient()
     read = client.deserialize(SimpleNamespace(data=json.dumps(pod)), "V1Pod")
     assert isinstance(read, V1Pod)
@@ -49,11 +49,11 @@ def test_the_schema_refuses_a_wrong_word() -> None:
 
 def test_only_the_card_sets_a_training_apart() -> None:
     plain, training = template("pod-template.yaml"), template("gpu-pod.yaml")
-    base, card = plain["spec"]["containers"][0], training["spec"]["containers"][0]
-    assert card["resources"]["limits"].pop("nvidia.com/gpu") == "1"
+    base, gpu = plain["spec"]["containers"][0], training["spec"]["containers"][0]
+    assert gpu["resources"]["limits"].pop("nvidia.com/gpu") == "1"
     assert training["spec"].pop("tolerations")[0]["key"] == "nvidia.com/gpu"
-    assert card["image"] == "meli-tasks:gpu"
-    for one in (base, card):
+    assert gpu["image"] == "meli-tasks:gpu"
+    for one in (base, gpu):
         one.pop("resources")
         one.pop("image")
         one["env"] = [entry for entry in one["env"] if entry["name"] != "MELI_DEVICE"]

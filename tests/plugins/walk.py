@@ -1,4 +1,4 @@
-"""Run inside an Airflow: asks the plugin's application for every address it has, as nobody, as a user, as an admin.
+"""Runs inside an Airflow: requests every address of the plugin's application without signing in, as a user, as admin.
 
 Prints {who: {"METHOD path": status}}.
 """
@@ -66,19 +66,19 @@ def main() -> None:
     """Walk."""
     warnings.simplefilter("ignore")
     client = TestClient(create_app(apps="core"), raise_server_exceptions=False, follow_redirects=False)
-    seen: dict[str, dict[str, int]] = {}
+    statuses: dict[str, dict[str, int]] = {}
     for who, token in {"nobody": "", "forged": "x.y.z", **tokens()}.items():
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        seen[who] = {
+        statuses[who] = {
             f"{method} {path}": client.request(method, f"/meli{path}", headers=headers).status_code
             for path in addresses()
             for method in METHODS
         }
         cookie = {"_token": token} if token else {}
         client.cookies.update(cookie)
-        seen[f"{who} by cookie"] = {"GET /api/models": client.get("/meli/api/models").status_code}
+        statuses[f"{who} by cookie"] = {"GET /api/models": client.get("/meli/api/models").status_code}
         client.cookies.clear()
-    print("WALKED", json.dumps(seen))  # noqa: T201
+    print("WALKED", json.dumps(statuses))  # noqa: T201
 
 
 if __name__ == "__main__":
