@@ -25,8 +25,6 @@ Names never change: a store outlives the version that wrote it. RUN is a run's i
 
 from __future__ import annotations
 
-from meli_tasks.store.protocol import name_part
-
 PLANS = "plans/"
 LEDGER = "ledger/"
 SETS = "sets/"
@@ -35,6 +33,11 @@ BACKFILLS = "backfills/"
 PENDING = "tracking/pending/"
 _MANIFEST = "manifest.json"
 _PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "evaluated.json", "report.json"
+
+
+def name_part(text: str) -> str:
+    """Any text, such as a run's id, as a part of a name: all but letters, digits, '-', '_' and '.' become '-'."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text)
 
 
 def manifest(stage: str, key: str) -> str:

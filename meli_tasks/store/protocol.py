@@ -94,11 +94,6 @@ def checked_name(name: str) -> str:
     return name
 
 
-def name_part(text: str) -> str:
-    """Any text, such as a run's id, as a part of a name: all but letters, digits, '-', '_' and '.' become '-'."""
-    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text)
-
-
 def checked_prefix(prefix: str) -> str:
     """Return `prefix`. Raises Rejected for one that no name can begin with."""
     if prefix.startswith("/") or ".." in prefix.split("/"):
