@@ -1,9 +1,9 @@
-"""preprocess: listings to arrays of integers, with an encoder learned on the training titles only.
+"""preprocess: from listings to arrays of integers, by an encoder that is learned on the training titles only.
 
 In: `ingest` (listings.parquet). Out, for train and validation: tokens, offsets, labels, reliable, each
-`<split>.<array>.npy`; vocabulary.txt (a word a line, from id 2), categories.json, encoder.json; with n-grams also the
-files of `ngram_arrays`, and tokens outside the vocabulary then have ids behind it instead of UNKNOWN. No test arrays:
-evaluate encodes raw titles with the model's own encoder.
+`<split>.<array>.npy`; vocabulary.txt (one word per line, from id 2), categories.json, encoder.json. With n-grams also
+the files of `ngram_arrays`, and words outside the vocabulary have ids after it instead of UNKNOWN. There are no test
+arrays: evaluate encodes raw titles with the encoder of each model.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from meli_tasks.stages.encoding.title_arrays import SPLITS, Numbered, count_titl
 from meli_tasks.stages.encoding.word_numbers import WordNumbers, most_frequent
 from meli_tasks.stages.hooks import Hooks, Inputs, Log
 from meli_tasks.stages.summaries import PreprocessSummary, UnseenCategories
+from meli_tasks.wording import count
 
 OUTPUTS = (
     *(f"{split}.{array}.npy" for split in SPLITS for array in ("tokens", "offsets", "labels", "reliable")),
@@ -34,11 +35,15 @@ OUTPUTS = (
     "encoder.json",
 )
 
-UNSEEN_SHOWN = 10
+MAX_UNSEEN_LISTED = 10
 
 
 def run(inputs: Inputs, out: Path, params: Preprocess, hooks: Hooks) -> PreprocessSummary:
-    """Learns the encoder and writes the arrays. BadData when a split has no titles, or the titles no words."""
+    """Learn the encoder and write the arrays.
+
+    Raises:
+        BadData: a split has no titles, or the titles have no words.
+    """
     listings = inputs["ingest"] / "listings.parquet"
     titles = count_titles(listings)
     categories, unseen = _categories(titles, hooks.log)
@@ -47,7 +52,7 @@ def run(inputs: Inputs, out: Path, params: Preprocess, hooks: Hooks) -> Preproce
     numbers = WordNumbers(params.tokenizer, params.max_title_words, params.boundaries)
     numbered = number_titles(out, read, numbers, sum(sizes.values()), hooks.log)
     vocabulary = _vocabulary(numbered, params, sizes["train"])
-    # With n-grams every word has an id, for every word has n-grams.
+    # With n-grams every word has an id, because every word has n-grams.
     others = np.setdiff1d(np.arange(len(numbered.words)), vocabulary) if params.max_ngrams else vocabulary[:0]
     unknown = _write_tokens(out, numbered, vocabulary, others)
     words = [numbered.words[number] for number in np.concatenate((vocabulary, others)).tolist()]
@@ -60,8 +65,8 @@ def run(inputs: Inputs, out: Path, params: Preprocess, hooks: Hooks) -> Preproce
     if encoder.ngrams:
         write_ngrams(out, encoder, words, SPLITS)
     hooks.log.info(
-        f"{numbered.empty_share['train']:.2%} of the training titles have no word left; "
-        f"{unknown['validation']:.2%} of the words in {sizes['validation']:,} validation ones are unknown"
+        f"{numbered.empty_fraction['train']:.2%} of the training titles have no words; "
+        f"{unknown['validation']:.2%} of the words in {sizes['validation']:,} validation titles are unknown"
     )
     return PreprocessSummary(
         titles=sizes,
@@ -69,58 +74,66 @@ def run(inputs: Inputs, out: Path, params: Preprocess, hooks: Hooks) -> Preproce
         words=len(encoder.words),
         ngrams=len(encoder.ngrams),
         words_per_title=numbered.word_totals["train"] / sizes["train"],
-        empty_share=numbered.empty_share,
+        empty_share=numbered.empty_fraction,
         unknown_share=unknown,
         unseen_categories=UnseenCategories(
-            titles=unseen.total(), categories=len(unseen), first=tuple(sorted(unseen)[:UNSEEN_SHOWN])
+            titles=unseen.total(), categories=len(unseen), first=tuple(sorted(unseen)[:MAX_UNSEEN_LISTED])
         ),
     )
 
 
 def _categories(titles: Mapping[str, Counter[str]], log: Log) -> tuple[list[str], Counter[str]]:
-    """The training titles' categories, and those that only validation has, with how many titles; they are left out."""
+    """The categories of the training titles, and those that only validation titles have, which are excluded."""
     categories = sorted(titles["train"])
     if len(categories) < 2:
-        raise BadData(f"the training titles have only the category {categories}: there is nothing to tell apart")
+        raise BadData(f"the training titles have only the category {categories}: at least two are needed")
     known = set(categories)
     unseen = Counter({category: rows for category, rows in titles["validation"].items() if category not in known})
     if unseen:
         log.info(
-            f"{unseen.total():,} validation titles of {len(unseen):,} categories that no training title has are left "
-            f"out: {', '.join(sorted(unseen)[:UNSEEN_SHOWN])}{' ...' if len(unseen) > UNSEEN_SHOWN else ''}"
+            f"excluded {count(unseen.total(), 'validation title')} of {count(len(unseen), 'category')} without "
+            f"training titles: {', '.join(sorted(unseen)[:MAX_UNSEEN_LISTED])}"
+            f"{' ...' if len(unseen) > MAX_UNSEEN_LISTED else ''}"
         )
     if unseen.total() == titles["validation"].total():
         raise BadData(
-            f"no validation titles beside {titles['train'].total():,} training titles: the source is too small to be "
-            "split, or its `split` column has no row marked validation"
+            f"there are {titles['train'].total():,} training titles but no validation titles: the source is too small "
+            "to split, or its `split` column marks no row as validation"
         )
     return categories, unseen
 
 
 def _vocabulary(numbered: Numbered, settings: Preprocess, titles: int) -> NDArray[np.int64]:
-    """The numbers of the vocabulary's words, by id; BadData when there would be none."""
+    """The numbers of the vocabulary's words, by id.
+
+    Raises:
+        BadData: no word is frequent enough.
+    """
     if not numbered.word_totals["train"]:
         raise BadData(
-            f"none of the {titles:,} training titles has a word left after tokenizer '{settings.tokenizer}': "
-            "is the title column the right one?"
+            f"tokenizer '{settings.tokenizer}' finds no word in any of the {titles:,} training titles: is the title "
+            "column the right one?"
         )
-    marks = np.array([numbered.words.index(mark) for mark in BOUNDARIES if settings.boundaries], dtype=np.int64)
+    boundaries = BOUNDARIES if settings.boundaries else ()
+    boundary_tokens = np.array([numbered.words.index(token) for token in boundaries], dtype=np.int64)
     counts = numbered.counts.copy()
-    counts[marks] = 0
+    counts[boundary_tokens] = 0
     chosen = most_frequent(numbered.words, counts, settings.min_word_count, settings.max_words)
     if not len(chosen):
         raise BadData(
             f"no word occurs min_word_count = {settings.min_word_count:,} times in the {titles:,} training titles; "
-            f"the most frequent one does {counts.max():,} times: lower it"
+            f"the most frequent one occurs {counts.max():,} times. Lower preprocess.min_word_count"
         )
-    return np.concatenate((marks, chosen))
+    return np.concatenate((boundary_tokens, chosen))
 
 
 def _write_tokens(
     out: Path, numbered: Numbered, vocabulary: NDArray[np.int64], others: NDArray[np.int64]
 ) -> dict[str, float]:
-    """The tokens of both splits as ids: the vocabulary's, the others'; UNKNOWN for the rest. The share outside the
-    vocabulary, by split.
+    """Write the tokens of both splits as ids: of the vocabulary, of the others, or UNKNOWN.
+
+    Returns:
+        The fraction of words outside the vocabulary, by split.
     """
     ids = np.full(len(numbered.words), UNKNOWN, dtype=np.int32)
     ids[vocabulary] = np.arange(len(vocabulary)) + FIRST_WORD
@@ -131,16 +144,18 @@ def _write_tokens(
 
 
 def _learn(out: Path, words: list[str], vocabulary: int, settings: Preprocess) -> Encoder:
-    """The encoder of the training titles, whose tokens are written."""
+    """The encoder of the training titles, whose tokens must have been written."""
     ngrams: list[str] = []
     weights = np.zeros(0, dtype=np.float32)
     if settings.max_ngrams:
         ngrams, weights = learn_ngrams(words, vocabulary, *read_tokens(out, "train"), settings)
-        of_marks = {ngram for mark in BOUNDARIES for ngram in ngrams_of_word(mark, (1, 1), settings.character_ngrams)}
-        if not set(ngrams).difference(of_marks):
+        of_boundaries = {
+            ngram for token in BOUNDARIES for ngram in ngrams_of_word(token, (1, 1), settings.character_ngrams)
+        }
+        if not set(ngrams).difference(of_boundaries):
             raise BadData(
-                f"no n-gram occurs min_ngram_count = {settings.min_ngram_count:,} times in the training titles: lower "
-                "it, or set max_ngrams to 0"
+                f"no n-gram occurs min_ngram_count = {settings.min_ngram_count:,} times in the training titles. Lower "
+                "preprocess.min_ngram_count, or set preprocess.max_ngrams to 0"
             )
     return Encoder(
         tokenizer=settings.tokenizer,
@@ -155,10 +170,10 @@ def _learn(out: Path, words: list[str], vocabulary: int, settings: Preprocess) -
 
 
 def write_encoder(out: Path, encoder: Encoder, categories: Sequence[str]) -> None:
-    """The encoder, its long lists apart in files of their own, and the categories in the order of their labels."""
+    """Write the encoder, its long lists to separate files, and the categories in the order of their labels."""
     described = encoder.to_json()
-    for lists in ("words", "ngrams", "ngram_weights"):
-        del described[lists]
+    for name in ("words", "ngrams", "ngram_weights"):
+        del described[name]
     _write_text(out / "encoder.json", json.dumps(described, indent=1))
     _write_text(out / "vocabulary.txt", "".join(f"{word}\n" for word in encoder.words))
     _write_text(out / "categories.json", json.dumps(list(categories), ensure_ascii=False, indent=0))

@@ -100,7 +100,7 @@ def test_unknown_words_get_zeros_or_the_labs_normal_draw(preprocessed: Path, tmp
 
 
 def test_vectors_of_another_length_are_refused(preprocessed: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadData, match=r"of 3 dimensions, embed.dimensions says 300: set embed.dimensions=3"):
+    with pytest.raises(BadData, match=r"of 3 dimensions, but embed.dimensions is 300: set embed.dimensions=3"):
         run(preprocessed, kept(tmp_path), dimensions=300)
 
 
@@ -108,7 +108,7 @@ def test_a_number_that_is_not_finite_matters_where_its_word_is_wanted(preprocess
     (tmp_path / "a").mkdir()
     vectors, _ = run(preprocessed, kept(tmp_path, b"2 3\notra 1 nan 3\nmesa 1 2 3\n"))
     assert vectors[words_of(preprocessed)["mesa"]].tolist() == [1, 2, 3]
-    with pytest.raises(BadData, match="the vector of 'mesa' holds a number that is not finite"):
+    with pytest.raises(BadData, match="the vector of 'mesa' contains a number that is not finite"):
         run(preprocessed, kept(tmp_path / "a", b"2 3\notra 1 2 3\nmesa 1 2 1e39\n"))
 
 
@@ -116,12 +116,14 @@ def test_a_number_that_is_not_finite_matters_where_its_word_is_wanted(preprocess
 def test_vectors_that_are_not_there_are_missed(preprocessed: Path, tmp_path: Path, given: str) -> None:
     (tmp_path / "empty").mkdir()
     path = {"absent": tmp_path / "absent", "no entry": tmp_path / "empty"}.get(given)
-    with pytest.raises(NotFound, match=r"no entry of the vault with the word vectors nowhere\.txt\.gz"):
+    with pytest.raises(NotFound, match=r"the vector cache has no entry for nowhere\.txt\.gz"):
         run(preprocessed, path, method="pretrained", path="nowhere.txt.gz", dimensions=3)
 
 
 def test_too_little_coverage_fails_with_the_figures(preprocessed: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadData, match=r"only \d\d\.\d% of the training titles' words .* asks for 90\.0%.*mesa \(10\)"):
+    with pytest.raises(
+        BadData, match=r"only \d\d\.\d% of the training titles' words .* embed\.min_coverage is 90\.0%.*mesa \(10\)"
+    ):
         run(preprocessed, kept(tmp_path), min_coverage=0.9)
 
 

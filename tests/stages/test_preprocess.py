@@ -87,12 +87,12 @@ def test_nothing_is_learned_from_validation_or_test(tmp_path: Path) -> None:
     assert "secreta" not in learned
 
 
-def test_validation_titles_of_unseen_categories_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_validation_titles_of_unseen_categories_are_excluded_and_counted(tmp_path: Path) -> None:
     log, out = Heard(), tmp_path / "out"
     out.mkdir()
     summary = preprocess.run(ingested(tmp_path / "ingest"), out, Preprocess(), Hooks(log))
     assert summary.unseen_categories == UnseenCategories(titles=1, categories=1, first=("GUITARS",))
-    assert any("1 validation titles of 1 categories that no training title has" in line for line in log.lines)
+    assert any("excluded 1 validation title of 1 category without training titles" in line for line in log.lines)
 
 
 def test_the_train_stage_reads_back_what_was_written(tmp_path: Path) -> None:
@@ -181,8 +181,10 @@ def test_the_marks_of_a_titles_ends_are_not_counted_as_words(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("boundaries", [False, True])
-def test_a_word_count_that_no_word_reaches_is_told(tmp_path: Path, boundaries: bool) -> None:
-    with pytest.raises(BadData, match=r"no word occurs min_word_count = 9 times .* the most frequent one does 2 times"):
+def test_a_word_count_that_no_word_reaches_is_an_error(tmp_path: Path, boundaries: bool) -> None:
+    with pytest.raises(
+        BadData, match=r"no word occurs min_word_count = 9 times .* the most frequent one occurs 2 times"
+    ):
         run(tmp_path, min_word_count=9, boundaries=boundaries)
 
 
@@ -201,8 +203,8 @@ def test_same_listings_give_the_same_bytes(tmp_path: Path) -> None:
     ("rows", "message"),
     [
         ([row for row in ROWS if row[1] == "TABLES"], r"only the category \['TABLES'\]"),
-        ([row for row in ROWS if row[3] != "validation"], "no validation titles beside 4 training titles"),
-        (EMPTY_WHEN_CUT, "none of the 2 training titles"),
+        ([row for row in ROWS if row[3] != "validation"], "4 training titles but no validation titles"),
+        (EMPTY_WHEN_CUT, "no word in any of the 2 training titles"),
     ],
 )
 def test_listings_that_cannot_train_are_bad_data(tmp_path: Path, rows: list[Row], message: str) -> None:
@@ -216,5 +218,5 @@ def test_ngrams_that_are_asked_for_and_cannot_be_learned_are_bad_data(tmp_path: 
 
 
 def test_missing_listings_are_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match=r"listings\.parquet is missing: has ingest run"):
+    with pytest.raises(NotFound, match=r"listings\.parquet does not exist: has ingest run"):
         preprocess.run({"ingest": tmp_path}, tmp_path, Preprocess(), Hooks())

@@ -1,8 +1,8 @@
-"""The sample's categories: what sellers call the product, and what they say of this product only.
+"""The sample's categories: what sellers call the product, and what they say only about this product.
 
 `# family`, then its categories: products in Spanish / in Portuguese / features in Spanish / in Portuguese, and where
-the family's sizes do not fit, sizes in Spanish / in Portuguese. Neighbours share words on purpose: the title of a
-phone's cover is full of phones. Notation as in sample_words.
+the family's sizes do not fit, sizes in Spanish / in Portuguese. Related categories share words on purpose: the title of
+a phone cover is full of phone names. For the notation see `words`.
 """
 
 CATEGORIES = """

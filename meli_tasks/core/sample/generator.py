@@ -1,7 +1,8 @@
-"""A sample of our own: listing titles in Spanish and Portuguese, as many as asked for, the same for the same seed.
+"""A generated sample: any number of listing titles in Spanish and Portuguese, the same for the same seed.
 
-Made up from word lists, after the look of a marketplace: brands, models, sizes, colours, typos, capitals, lost accents,
-selling talk, neighbours that share words, and labels marked unreliable that are sometimes wrong.
+Titles are composed from word lists so that they resemble a marketplace: brands, models, sizes, colours, typos,
+capitals, missing accents, sales talk, related categories that share words, and labels marked as unreliable, some of
+them wrong.
 """
 
 from __future__ import annotations
@@ -17,31 +18,31 @@ from meli_tasks.core.errors import BadData
 from meli_tasks.core.sample.vocabulary import CASES, NUMBERS, TYPOS, Pool, Vocabulary, typo_writing, vocabulary, writing
 
 SAMPLE_VERSION = 1
-"""Goes up when the same seed gives other rows."""
+"""Raise it when the same seed gives different rows."""
 CHUNK_ROWS = 16_384
 COLUMNS = ("title", "category", "language", "label_quality")
-UNRELIABLE_SHARE = 0.35
+UNRELIABLE_FRACTION = 0.35
 
-_PORTUGUESE_SHARE = 0.45
-_UPPER_SHARE, _LOWER_SHARE = 0.07, 0.08
-_ACCENTS_LOST_SHARE = 0.4
-_TYPO_SHARE = 0.15
-_GENERIC_SHARE = 0.05
-_FOREIGN_FEATURE_SHARE = 0.08
-_NEAR_SHARE = 0.7
+_PORTUGUESE_FRACTION = 0.45
+_UPPER_FRACTION, _LOWER_FRACTION = 0.07, 0.08
+_ACCENTS_LOST_FRACTION = 0.4
+_TYPO_FRACTION = 0.15
+_GENERIC_FRACTION = 0.05
+_FOREIGN_FEATURE_FRACTION = 0.08
+_NEAR_FRACTION = 0.7
 
-Shares = NDArray[np.float64]
+Uniforms = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 
 class _Slot(IntEnum):
-    """The places of a title, in the order of the plainest one."""
+    """The slots of a title, in the order of the simplest titles."""
 
     LEAD, HEAD, BRAND, MODEL, CODE, NUMBER, FEATURE, TALK, TALK_TOO, SIZE, COLOUR, TAIL = range(12)
 
 
 class _Draw(IntEnum):
-    """What a row's uniform numbers are used for; a new one goes to the end, and SAMPLE_VERSION goes up."""
+    """The use of each uniform random number of a row. Add new ones at the end, and raise SAMPLE_VERSION."""
 
     CATEGORY = 0
     LANGUAGE = auto()
@@ -78,41 +79,50 @@ def category_names() -> list[str]:
 
 
 def sample(
-    rows: int, seed: int = 1, *, wrong_share: float = 0.01, day: date | None = None
+    rows: int, seed: int = 1, *, wrong_fraction: float = 0.01, day: date | None = None
 ) -> Iterator[dict[str, list[str]]]:
-    """Chunks of up to CHUNK_ROWS rows, each a list by column of COLUMNS.
+    """Yield chunks of up to CHUNK_ROWS rows as lists by column of COLUMNS.
 
-    The first n rows are the same however many are asked for. `wrong_share` is the share of rows with a wrong label; all
-    of them are marked unreliable, as are many rows with a right one. Each `day` of a seed has titles of its own.
+    The first n rows do not depend on the number of rows.
+
+    Args:
+        rows: The number of rows.
+        seed: The seed.
+        wrong_fraction: The fraction of rows with a wrong label. All of these are marked as unreliable, as are many rows
+            with a correct label.
+        day: Each day of a seed gives different titles.
+
+    Raises:
+        BadData: an argument is out of range.
     """
-    if rows < 0 or not 0 <= wrong_share <= UNRELIABLE_SHARE:
+    if rows < 0 or not 0 <= wrong_fraction <= UNRELIABLE_FRACTION:
         raise BadData(
-            f"The sample has no {rows:,} rows with a wrong_share of {wrong_share}: rows is 0 or more, wrong_share "
-            f"from 0 to {UNRELIABLE_SHARE}."
+            f"The sample cannot have {rows:,} rows with a fraction of wrong labels of {wrong_fraction}: rows must be "
+            f"0 or more, the fraction from 0 to {UNRELIABLE_FRACTION}."
         )
     words = vocabulary()
     for number, start in enumerate(range(0, rows, CHUNK_ROWS)):
-        chunk = _chunk(words, _uniform(seed, number, day), wrong_share)
+        chunk = _chunk(words, _uniform(seed, number, day), wrong_fraction)
         wanted = min(CHUNK_ROWS, rows - start)
         yield chunk if wanted == CHUNK_ROWS else {name: column[:wanted] for name, column in chunk.items()}
 
 
-def _uniform(seed: int, chunk: int, day: date | None) -> Shares:
-    """Uniform numbers in [0, 1) of a chunk, shape (_DRAWS, CHUNK_ROWS).
+def _uniform(seed: int, chunk: int, day: date | None) -> Uniforms:
+    """The uniform random numbers in [0, 1) of a chunk, shape (_DRAWS, CHUNK_ROWS).
 
-    From the raw bits, which numpy promises never to change; its ready-made distributions it does not.
+    Computed from raw bits, which numpy guarantees never to change; it does not for its distributions.
     """
     origin = (seed, chunk, SAMPLE_VERSION, *([day.toordinal()] if day else []))
     bits = np.random.PCG64(np.random.SeedSequence(origin)).random_raw(_DRAWS * CHUNK_ROWS)
-    shares: Shares = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return shares.reshape((_DRAWS, CHUNK_ROWS))
+    uniforms: Uniforms = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return uniforms.reshape((_DRAWS, CHUNK_ROWS))
 
 
-def _chunk(words: Vocabulary, drawn: Shares, wrong_share: float) -> dict[str, list[str]]:
+def _chunk(words: Vocabulary, drawn: Uniforms, wrong_fraction: float) -> dict[str, list[str]]:
     categories = np.searchsorted(np.cumsum(words.weights)[:-1], drawn[_Draw.CATEGORY], side="right")
-    languages = (drawn[_Draw.LANGUAGE] < _PORTUGUESE_SHARE).astype(np.int64)
-    unreliable = drawn[_Draw.QUALITY] < UNRELIABLE_SHARE
-    labels = _labels(words, categories, unreliable, drawn[_Draw.WRONG], wrong_share / UNRELIABLE_SHARE)
+    languages = (drawn[_Draw.LANGUAGE] < _PORTUGUESE_FRACTION).astype(np.int64)
+    unreliable = drawn[_Draw.QUALITY] < UNRELIABLE_FRACTION
+    labels = _labels(words, categories, unreliable, drawn[_Draw.WRONG], wrong_fraction / UNRELIABLE_FRACTION)
     numbers = _numbers(words, drawn, categories, languages)
     numbers = np.take_along_axis(numbers, _ORDERS[(drawn[_Draw.ORDER] * len(_ORDERS)).astype(np.int64)], axis=1)
     return {
@@ -124,13 +134,13 @@ def _chunk(words: Vocabulary, drawn: Shares, wrong_share: float) -> dict[str, li
 
 
 def _labels(
-    words: Vocabulary, categories: Numbers, unreliable: NDArray[np.bool_], drawn: Shares, share: float
+    words: Vocabulary, categories: Numbers, unreliable: NDArray[np.bool_], drawn: Uniforms, fraction: float
 ) -> Numbers:
-    """The categories as labelled: `share` of the unreliable ones are wrong, mostly by a neighbour."""
-    wrong = unreliable & (drawn < share)
-    again = drawn[wrong] / share if share else drawn[wrong]
-    near = again < _NEAR_SHARE
-    again = np.where(near, again / _NEAR_SHARE, (again - _NEAR_SHARE) / (1 - _NEAR_SHARE))
+    """The labels: a fraction of the unreliable ones are wrong, mostly a category of the same family."""
+    wrong = unreliable & (drawn < fraction)
+    again = drawn[wrong] / fraction if fraction else drawn[wrong]
+    near = again < _NEAR_FRACTION
+    again = np.where(near, again / _NEAR_FRACTION, (again - _NEAR_FRACTION) / (1 - _NEAR_FRACTION))
     count = len(words.categories)
     anywhere = (categories[wrong] + 1 + (again * (count - 1)).astype(np.int64)) % count
     labels = categories.copy()
@@ -138,26 +148,26 @@ def _labels(
     return labels
 
 
-def _neighbours(words: Vocabulary, categories: Numbers, drawn: Shares) -> Numbers:
-    """Another category of the same family for each; families stand together in the list."""
+def _neighbours(words: Vocabulary, categories: Numbers, drawn: Uniforms) -> Numbers:
+    """A different category of the same family for each; the categories of a family are adjacent in the list."""
     families = words.family_of[categories]
     first = np.searchsorted(words.family_of, families, side="left")
     size = np.searchsorted(words.family_of, families, side="right") - first
     return first + (categories - first + 1 + (drawn * (size - 1)).astype(np.int64)) % size
 
 
-def _numbers(words: Vocabulary, drawn: Shares, categories: Numbers, languages: Numbers) -> Numbers:
-    """The numbers of each title's phrases in `Vocabulary.table`, in the order of _Slot, shape (rows, slots)."""
+def _numbers(words: Vocabulary, drawn: Uniforms, categories: Numbers, languages: Numbers) -> Numbers:
+    """The positions of each title's phrases in `Vocabulary.table`, in the order of _Slot, shape (rows, slots)."""
     families = words.family_of[categories]
     family_pools = families * 2 + languages
     pools = categories * 2 + languages
     neighbour = drawn[_Draw.NEIGHBOUR]
-    foreign = neighbour < _FOREIGN_FEATURE_SHARE
+    foreign = neighbour < _FOREIGN_FEATURE_FRACTION
     feature_pools = pools.copy()
     feature_pools[foreign] = (
-        _neighbours(words, categories[foreign], neighbour[foreign] / _FOREIGN_FEATURE_SHARE) * 2 + languages[foreign]
+        _neighbours(words, categories[foreign], neighbour[foreign] / _FOREIGN_FEATURE_FRACTION) * 2 + languages[foreign]
     )
-    generic = drawn[_Draw.GENERIC] < _GENERIC_SHARE
+    generic = drawn[_Draw.GENERIC] < _GENERIC_FRACTION
 
     slot = drawn[_Draw.SLOTS :]
 
@@ -188,24 +198,26 @@ def _numbers(words: Vocabulary, drawn: Shares, categories: Numbers, languages: N
     return written
 
 
-def _positions(pools: Pool, which: Numbers, drawn: Shares, chance: float, skewed: bool = False) -> Numbers:
-    """A position in `Vocabulary.flat` for each row, -1 for nothing, which has the chance 1 - `chance`."""
-    shares = drawn / chance
-    return _within(pools[which], shares * shares if skewed else shares, 1.0)
+def _positions(pools: Pool, which: Numbers, drawn: Uniforms, chance: float, skewed: bool = False) -> Numbers:
+    """A position in `Vocabulary.flat` for each row, or -1 for nothing, with probability 1 - `chance`."""
+    scaled = drawn / chance
+    return _within(pools[which], scaled * scaled if skewed else scaled, 1.0)
 
 
-def _within(spans: Pool, shares: Shares, chance: float) -> Numbers:
-    inside = spans[:, 0] + (shares * spans[:, 1]).astype(np.int64)
-    return np.where((shares < chance) & (spans[:, 1] > 0), inside, -1)
+def _within(spans: Pool, drawn: Uniforms, chance: float) -> Numbers:
+    inside = spans[:, 0] + (drawn * spans[:, 1]).astype(np.int64)
+    return np.where((drawn < chance) & (spans[:, 1] > 0), inside, -1)
 
 
-def _writings(drawn: Shares) -> Numbers:
-    """How each title's phrases are written, shape (rows, slots): one way for all, a typo in one of them at most."""
-    case = np.searchsorted(np.array([_UPPER_SHARE, _UPPER_SHARE + _LOWER_SHARE]), drawn[_Draw.CASE], side="right")
+def _writings(drawn: Uniforms) -> Numbers:
+    """How each title's phrases are written, shape (rows, slots): all in the same way, with at most one typo."""
+    case = np.searchsorted(
+        np.array([_UPPER_FRACTION, _UPPER_FRACTION + _LOWER_FRACTION]), drawn[_Draw.CASE], side="right"
+    )
     case = (case + 1) % CASES
-    ways = np.repeat(writing(case, drawn[_Draw.ACCENTS] < _ACCENTS_LOST_SHARE)[:, None], len(_Slot), axis=1)
-    slips = np.flatnonzero(drawn[_Draw.TYPO] < _TYPO_SHARE)
-    chance = drawn[_Draw.TYPO][slips] / _TYPO_SHARE * len(_Slot)
+    ways = np.repeat(writing(case, drawn[_Draw.ACCENTS] < _ACCENTS_LOST_FRACTION)[:, None], len(_Slot), axis=1)
+    slips = np.flatnonzero(drawn[_Draw.TYPO] < _TYPO_FRACTION)
+    chance = drawn[_Draw.TYPO][slips] / _TYPO_FRACTION * len(_Slot)
     slots = chance.astype(np.int64)
     ways[slips, slots] = typo_writing(case[slips], ((chance - slots) * TYPOS).astype(np.int64))
     return ways

@@ -1,4 +1,4 @@
-"""The sample's words as tables: every phrase in every way it may be written, and which phrases each slot draws from."""
+"""The sample's words as tables: every phrase in all its spellings, and the phrases that each slot draws from."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from meli_tasks.core.sample.categories import CATEGORIES
 from meli_tasks.core.sample.words import COLOURS, FAMILIES, LEADS, TAILS
 
 CASES = 3
-"""As written, UPPER, lower."""
+"""As in the lists, UPPER, lower."""
 TYPOS = 3
 NUMBERS = 10_000
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _SOUND_ALIKES = (("b", "v"), ("v", "b"), ("z", "s"), ("c", "s"), ("ll", "y"), ("ss", "s"), ("ch", "x"), ("h", ""))
 _LANGUAGES = 2
-# Half of the rows spread evenly, half by rank: long-tailed, and yet 2,000 rows hold about ten of the rarest category.
-_EVEN_SHARE = 0.5
+# Half of the rows are spread evenly, half by rank: a long tail, yet 2,000 rows hold about ten of the rarest category.
+_EVEN_FRACTION = 0.5
 
 Numbers = NDArray[np.int64]
 Pool = NDArray[np.int32]
-"""Start and size of each pool in `Vocabulary.flat`, shape (pools, 2)."""
+"""The start and size of each pool in `Vocabulary.flat`, shape (pools, 2)."""
 
 
 def writing(cases: Numbers, accents_lost: NDArray[np.bool_]) -> Numbers:
-    """The numbers of writings without typo."""
+    """The numbers of spellings without a typo."""
     return cases * 2 + accents_lost
 
 
 def typo_writing(cases: Numbers, typos: Numbers) -> Numbers:
-    """The numbers of writings with a typo."""
+    """The numbers of spellings with a typo."""
     return CASES * 2 + cases * TYPOS + typos
 
 
 class Vocabulary:
-    """All tables. A phrase's number stands for the phrase with a space behind it; 0 is no phrase at all."""
+    """All tables. A phrase's number means the phrase followed by a space; 0 means no phrase."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {"": 0}
@@ -92,7 +92,7 @@ class Vocabulary:
         return parts, np.array(families, dtype=np.int64)
 
     def _read_brands(self, rows: list[dict[str, str]]) -> tuple[Pool, Pool]:
-        """Pools of brands by family, and of models by the brand's position in `flat`."""
+        """The pools of brands by family, and of models by the position of the brand in `flat`."""
         brands = []
         models: dict[int, list[str]] = {}
         for row in rows:
@@ -106,7 +106,7 @@ class Vocabulary:
         return np.array(brands, dtype=np.int32), by_brand
 
     def _by_language(self, rows: list[list[list[str]]], first: int) -> Pool:
-        """Pools of parts `first` (Spanish) and `first + 1` (Portuguese) of each row: pool 2 * row + language."""
+        """The pools of parts `first` (Spanish) and `first + 1` (Portuguese) of each row: pool 2 * row + language."""
         return self._pools([row[first + language] for row in rows for language in range(_LANGUAGES)])
 
     def _pools(self, pools: Iterable[Iterable[str]], space: str = " ") -> Pool:
@@ -118,24 +118,24 @@ class Vocabulary:
         return np.array(spans, dtype=np.int32)
 
     def _table(self) -> NDArray[np.object_]:
-        """All writings: phrase p in writing w stands at w * phrases + p; behind them the numbers, in one."""
+        """All spellings: phrase p in spelling w is at w * phrases + p. The numbers follow, in a single spelling."""
         rows = [_writings(phrase) for phrase in self._numbers]
         texts = [text for writing_ in zip(*rows, strict=True) for text in writing_]
         return np.array(texts + [f"{number} " for number in range(NUMBERS)], dtype=object)
 
     def _weights(self) -> NDArray[np.float64]:
-        """Share of each category, shape (categories,)."""
+        """The probability of each category, shape (categories,)."""
         count = len(self.categories)
-        # The order of sizes must not follow the order of families: neighbours are large and small.
+        # Shuffled, so that each family has large and small categories.
         ranks = np.argsort(np.argsort([blake2b(name.encode()).hexdigest() for name in self.categories]))
         tail = 1 / (ranks + 2.0)
-        weights: NDArray[np.float64] = _EVEN_SHARE / count + (1 - _EVEN_SHARE) * tail / tail.sum()
+        weights: NDArray[np.float64] = _EVEN_FRACTION / count + (1 - _EVEN_FRACTION) * tail / tail.sum()
         return weights
 
 
 @lru_cache(maxsize=1)
 def vocabulary() -> Vocabulary:
-    """The one vocabulary; built in some tenths of a second, then kept."""
+    """The vocabulary, which takes a few tenths of a second to build and is then cached."""
     return Vocabulary()
 
 
@@ -146,7 +146,7 @@ def _entries(text: str) -> list[tuple[str, str]]:
 
 
 def _phrases(text: str) -> list[list[str]]:
-    """`a|b / c` as [[a, b], [c]], ranges and lists spelled out."""
+    """`a|b / c` as [[a, b], [c]], with ranges and lists expanded."""
     return [
         [spelled for part in _parts(half) for spelled in _spelled(part)] for half in " ".join(text.split()).split(" / ")
     ]
@@ -181,7 +181,7 @@ def _writings(phrase: str) -> list[str]:
 
 
 def _typo(phrase: str, number: int) -> str:
-    """A slip of the finger or a spelling by ear; always the same for the same phrase and number."""
+    """A typing error or a phonetic misspelling, always the same for the same phrase and number."""
     word = phrase.rstrip(" ")
     places = [place for place in range(1, len(word) - 1) if word[place - 1 : place + 2].isalpha()]
     if not places:

@@ -1,8 +1,9 @@
-"""The words of the sample that categories share: brands and their models, sizes, colours, selling talk.
+"""The words of the sample that categories share: brands and their models, sizes, colours, sales talk.
 
-A family's categories are easily taken for each other: they share brands, models, sizes, talk, and the generic names
-that sellers write in place of the product's. `|` parts phrases, ` / ` Spanish from Portuguese, `;` a brand with its
-models (the best-sold first) from the next; `{35-45}` stands for each number of a range, `{S,M,L}` for each of a list.
+The categories of a family are easily confused: they share brands, models, sizes, sales talk, and the generic names
+that sellers write instead of the product's name. `|` separates phrases, ` / ` Spanish from Portuguese, `;` a brand
+with its models (best-selling first) from the next; `{35-45}` stands for each number of a range, `{S,M,L}` for each
+element of a list.
 """
 
 COLOURS = """

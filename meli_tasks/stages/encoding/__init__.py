@@ -1,1 +1,1 @@
-"""Titles to memory-mapped arrays of ids."""
+"""From titles to memory-mapped arrays of ids."""

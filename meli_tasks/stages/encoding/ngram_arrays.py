@@ -36,14 +36,14 @@ def array_path(folder: Path, name: str) -> Path:
 
 
 def read_tokens(folder: Path, split: str) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The word ids of a split's titles as ragged rows, memory-mapped."""
+    """The word ids of the titles of a split, as memory-mapped ragged rows."""
     offsets: NDArray[np.int64] = np.load(folder / f"{split}.offsets.npy", mmap_mode="r")
     tokens: NDArray[np.int32] = np.load(folder / f"{split}.tokens.npy", mmap_mode="r")
     return tokens, offsets
 
 
 def write_ngrams(out: Path, encoder: Encoder, words: Sequence[str], splits: Sequence[str]) -> None:
-    """Writes the arrays, from the splits' tokens. `words`: all that have an id from 2 on, the vocabulary first."""
+    """Write the arrays from the tokens of the splits. `words`: those of ids 2, 3, ..., the vocabulary first."""
     values, offsets = encoder.char_ngrams_of(["", "", *words])
     np.save(out / "char_ngrams.npy", values)
     np.save(out / "char_ngram_offsets.npy", offsets)

@@ -1,7 +1,7 @@
-"""Listings to arrays of word numbers, read and written a batch at a time, so that memory does not grow with the titles.
+"""From listings to arrays of word numbers, batch by batch, so that memory does not grow with the number of titles.
 
-Words are numbered as they turn up, for a word's id goes by its frequency and that is known at the end: then the numbers
-are read again and written as ids.
+Words are numbered in the order in which they occur, because their ids depend on their frequencies, which are known only
+at the end. Then the numbers are read again and written as ids.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NONE = -1
 
 
 def count_titles(listings: Path) -> dict[str, Counter[str]]:
-    """How many titles each category has, by split."""
+    """Count the titles of each category, by split."""
     found: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     for batch in _batches(listings, ["category", "split"]):
         categories: list[str] = batch.column("category").dictionary.to_pylist()
@@ -52,7 +52,7 @@ def count_titles(listings: Path) -> dict[str, Counter[str]]:
 
 @dataclass(frozen=True)
 class Titles:
-    """Some titles of one split, cut into pieces, their labels, and whether these may be trusted, shape (titles,)."""
+    """Titles of one split, split at spaces, with their labels and whether these are reliable, shape (titles,)."""
 
     split: str
     pieces: Pieces
@@ -61,7 +61,7 @@ class Titles:
 
 
 def read_titles(listings: Path, categories: Sequence[str], tokenizer: str) -> Iterator[Titles]:
-    """All titles of the known categories, in their order within each split; labels are positions in `categories`."""
+    """Yield all titles of the known categories, in order within each split; labels are positions in `categories`."""
     label_of = {category: label for label, category in enumerate(categories)}
     for batch in prefetch(_batches(listings, ["title", *_REPEATING])):
         titles = batch.column("title").cast(pa.string())
@@ -77,8 +77,8 @@ def read_titles(listings: Path, categories: Sequence[str], tokenizer: str) -> It
 
 def _batches(listings: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     if not listings.exists():
-        raise NotFound(f"{listings} is missing: has ingest run?")
-    # Without pre_buffer, and with a small buffer, a row group of any size is read page by page.
+        raise NotFound(f"{listings} does not exist: has ingest run?")
+    # Without pre_buffer and with a small buffer, row groups of any size are read page by page.
     with pq.ParquetFile(listings, read_dictionary=_REPEATING, pre_buffer=False, buffer_size=1 << 20) as file:
         yield from file.iter_batches(ROWS_A_BATCH, columns=columns, use_threads=False)
 
@@ -89,7 +89,7 @@ def _splits(batch: pa.RecordBatch) -> NDArray[np.int32]:
 
 
 class _SplitFiles:
-    """The files of one split while they grow; `numbers` are still those of WordNumbers."""
+    """The growing files of one split; `numbers` are those of WordNumbers, not ids."""
 
     def __init__(self, out: Path, split: str) -> None:
         self._files = {
@@ -128,22 +128,22 @@ class _SplitFiles:
 
 @dataclass(frozen=True)
 class Numbered:
-    """What was found while the titles were numbered."""
+    """The words and statistics of titles that have been numbered."""
 
     words: list[str]
     """All words of both splits, by number."""
     counts: NDArray[np.int64]
-    """How often each stands in the training titles, shape (words,)."""
+    """Occurrences of each word in the training titles, shape (words,)."""
     word_totals: dict[str, int]
-    """Words that the titles have in all, the marks of their ends not counted, by split."""
-    empty_share: dict[str, float]
-    """Share of the titles that have no word, by split."""
+    """Number of words of the titles, without boundary tokens, by split."""
+    empty_fraction: dict[str, float]
+    """Fraction of the titles without words, by split."""
 
 
 def number_titles(out: Path, titles: Iterator[Titles], numbers: WordNumbers, rows: int, log: Log) -> Numbered:
-    """Writes, for each split, `numbers` (to be renumbered), offsets, labels and reliable.
+    """Write `numbers` (to be renumbered), offsets, labels and reliable for each split.
 
-    `rows`: how many titles there are, to tell how far it is.
+    `rows`: the number of titles, to report progress.
     """
     counts = np.zeros(0, np.int64)
     started, reported = time.monotonic(), 0.0
@@ -161,26 +161,29 @@ def number_titles(out: Path, titles: Iterator[Titles], numbers: WordNumbers, row
     return Numbered(
         numbers.words,
         _added(counts, np.zeros(len(numbers), np.int64)),
-        {split: file.words - numbers.marks * (file.titles - file.empty) for split, file in files.items()},
+        {split: file.words - numbers.boundary_tokens * (file.titles - file.empty) for split, file in files.items()},
         {split: file.empty / file.titles for split, file in files.items()},
     )
 
 
 def _added(counts: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The sum of two counts, the second of which may know more words."""
+    """The sum of two counts, of which the second may contain more words."""
     grown = more.astype(np.int64)
     grown[: len(counts)] += counts
     return grown
 
 
 def renumber(out: Path, split: str, ids: NDArray[np.int32], counted: NDArray[np.bool_]) -> int:
-    """Writes the tokens of a split from its numbers, which go away; `ids` by number. How many have a `counted` one."""
-    source, seen = out / f"{split}.numbers.npy", 0
+    """Write the tokens of a split from its numbers, and delete these. Returns how many tokens are `counted`.
+
+    `ids` and `counted` are by number.
+    """
+    source, total = out / f"{split}.numbers.npy", 0
     with source.open("rb") as numbers, GrowingArray(out / f"{split}.tokens.npy", np.int32) as tokens:
         np.lib.format.read_magic(numbers)
         np.lib.format.read_array_header_1_0(numbers)
         while len(some := np.fromfile(numbers, np.int32, TOKENS_A_CHUNK)):
             tokens.append(ids[some])
-            seen += int(counted[some].sum())
+            total += int(counted[some].sum())
     source.unlink()
-    return seen
+    return total

@@ -1,6 +1,6 @@
-"""Titles to numbers of words, a batch at a time: cut by Arrow, then one look-up for each distinct piece of a batch.
+"""From titles to word numbers, batch by batch: split by Arrow, then one lookup per distinct piece of a batch.
 
-Titles repeat their pieces ("funda", "iPhone", "11"): the 320,000 pieces of fifty thousand titles are 25,000 distinct.
+Titles repeat their pieces ("funda", "iPhone", "11"): of the 320,000 pieces of 50,000 titles, 25,000 are distinct.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from meli_tasks.stages.files.arrow_columns import texts
 
 Number = TypeVar("Number", np.int32, np.int64)
 
-REMEMBERED_PIECES = 1_000_000  # a long stream of new pieces must not grow without end
+CACHED_PIECES = 1_000_000  # bounds the cache for a long stream of new pieces
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """Titles cut at spaces. Title i owns which[offsets[i]:offsets[i + 1]], positions in `distinct`."""
+    """Titles split at spaces. Title i owns which[offsets[i]:offsets[i + 1]], positions in `distinct`."""
 
     distinct: list[str]
     which: NDArray[np.int32]
@@ -33,7 +33,7 @@ class Pieces:
 
 
 def pieces_of(titles: pa.StringArray, tokenizer: str) -> Pieces:
-    """Cuts titles without nulls. Works outside the interpreter's lock for nearly all of its time."""
+    """Split titles, which must not be null. Nearly all of its time is spent without the interpreter lock."""
     rules = tokenizer_of(tokenizer)
     lists = pc.split_pattern(_prepared(titles, rules), " ")
     encoded = lists.flatten().dictionary_encode()
@@ -43,9 +43,9 @@ def pieces_of(titles: pa.StringArray, tokenizer: str) -> Pieces:
 
 
 def _prepared(titles: pa.StringArray, rules: Tokenizer) -> pa.StringArray:
-    """With the few titles rewritten that may not be cut as they are."""
+    """The titles, after rewriting the few that must be prepared before they are split."""
     letters = titles.buffers()[2]
-    # All of them at once first: ten times as fast, and most batches hold none.
+    # A search in all of them at once is ten times as fast, and most batches contain none.
     if not rules.spanning or letters is None or rules.spanning.encode() not in letters.to_pybytes():
         return titles
     held = pc.match_substring(titles, rules.spanning)
@@ -54,7 +54,7 @@ def _prepared(titles: pa.StringArray, rules: Tokenizer) -> pa.StringArray:
 
 
 class _Numbers(dict[str, int]):
-    """Numbers texts from 0, in the order in which they are first looked up."""
+    """Numbers texts from 0, in the order of their first lookup."""
 
     def __missing__(self, text: str) -> int:
         number = self[text] = len(self)
@@ -62,7 +62,7 @@ class _Numbers(dict[str, int]):
 
 
 class _RaggedRows:
-    """Rows of numbers to which rows are added: row i is flat[ends[i]:ends[i + 1]]."""
+    """Growing ragged rows of numbers: row i is flat[ends[i]:ends[i + 1]]."""
 
     def __init__(self) -> None:
         self._flat, self._ends = np.zeros(1, np.int32), np.zeros(1, np.int64)
@@ -77,7 +77,7 @@ class _RaggedRows:
         self._rows = rows
 
     def take(self, rows: NDArray[np.int64], which: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """rows[which], for each of these its numbers on end; and where the first n of them end, shape (n + 1,)."""
+        """The concatenated numbers of rows[which], and where the first n of them end, shape (n + 1,)."""
         starts, sizes = self._ends[rows], self._ends[rows + 1] - self._ends[rows]
         chosen = sizes.astype(np.int32)[which]
         ends = np.zeros(len(which) + 1, np.int32)
@@ -88,7 +88,7 @@ class _RaggedRows:
 
 
 def _with_room(values: NDArray[Number], length: int) -> NDArray[Number]:
-    """The values with room for `length` of them; doubled when there is too little, so that growing costs little."""
+    """The values, with capacity for `length` of them; doubled if necessary, so that growing is cheap."""
     if length <= len(values):
         return values
     grown = np.empty(max(length, 2 * len(values)), values.dtype)
@@ -97,12 +97,12 @@ def _with_room(values: NDArray[Number], length: int) -> NDArray[Number]:
 
 
 class WordNumbers:
-    """Numbers words in the order in which they turn up; which of them get an id is only known when all were seen."""
+    """Numbers words in the order in which they occur; which words get an id is known only at the end."""
 
-    def __init__(self, tokenizer: str, longest: int, boundaries: bool = False) -> None:
-        """`longest`: words; what a title has beyond them is cut off. `boundaries`: see that module."""
+    def __init__(self, tokenizer: str, max_title_words: int, boundaries: bool = False) -> None:
+        """Titles are truncated to `max_title_words`. `boundaries`: add boundary tokens."""
         self._rules = tokenizer_of(tokenizer)
-        self._longest = longest
+        self._max_title_words = max_title_words
         self._boundaries = boundaries
         self._words = _Numbers()
         self._pieces, self._words_of_pieces = _Numbers(), _RaggedRows()
@@ -111,31 +111,31 @@ class WordNumbers:
         return len(self._words)
 
     @property
-    def marks(self) -> int:
-        """How many of a title's words are marks of its ends; a title without words has none."""
+    def boundary_tokens(self) -> int:
+        """The number of boundary tokens of a title; a title without words has none."""
         return len(BOUNDARIES) if self._boundaries else 0
 
     @property
     def words(self) -> list[str]:
-        """All words seen, by number."""
+        """All words so far, by number."""
         return list(self._words)
 
     def encode(self, pieces: Pieces) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The words of the titles on end, as numbers, and how many each title has, shape (titles,)."""
+        """The concatenated word numbers of the titles, and the number of words of each title, shape (titles,)."""
         tokens, ends = self._words_of_pieces.take(self._numbered(pieces.distinct), pieces.which)
         bounds = ends[pieces.offsets]
         lengths = np.diff(bounds).astype(np.int64)
-        if lengths.max(initial=0) > self._longest:
+        if lengths.max(initial=0) > self._max_title_words:
             position = np.arange(len(tokens)) - np.repeat(bounds[:-1], lengths)
-            tokens = tokens[position < self._longest]
-            lengths = np.minimum(lengths, self._longest)
+            tokens = tokens[position < self._max_title_words]
+            lengths = np.minimum(lengths, self._max_title_words)
         if self._boundaries:
             return with_boundary_ids(tokens, lengths, self._words[BEGIN], self._words[END])
         return tokens, lengths
 
     def _numbered(self, pieces: list[str]) -> NDArray[np.int64]:
-        """The rows of the pieces in `_words_of_pieces`, where new ones are added."""
-        if len(self._pieces) > REMEMBERED_PIECES:
+        """The rows of the pieces in `_words_of_pieces`, after adding new pieces."""
+        if len(self._pieces) > CACHED_PIECES:
             self._pieces, self._words_of_pieces = _Numbers(), _RaggedRows()
         known = len(self._pieces)
         rows = np.fromiter(map(self._pieces.__getitem__, pieces), np.int64, len(pieces))
@@ -145,14 +145,14 @@ class WordNumbers:
         return rows
 
 
-def most_frequent(words: list[str], counts: NDArray[np.int64], least: int, most: int) -> NDArray[np.int64]:
-    """The numbers of the `most` most frequent words that occur `least` times or more, ties in alphabetical order."""
-    enough = np.flatnonzero(counts >= least)
-    if len(enough) > most:
-        # Only the words that could be among them are sorted: most words of many titles occur once.
-        at = len(enough) - most
+def most_frequent(words: list[str], counts: NDArray[np.int64], min_count: int, limit: int) -> NDArray[np.int64]:
+    """The numbers of the `limit` most frequent words that occur at least `min_count` times; ties are alphabetical."""
+    enough = np.flatnonzero(counts >= min_count)
+    if len(enough) > limit:
+        # Sort only the words that may be among them: of many titles, most words occur a single time.
+        at = len(enough) - limit
         enough = enough[counts[enough] >= np.partition(counts[enough], at)[at]]
     numbers = enough.tolist()
     named = map(words.__getitem__, numbers)
-    ranked = sorted(zip((-counts[enough]).tolist(), named, numbers, strict=True))[:most]
+    ranked = sorted(zip((-counts[enough]).tolist(), named, numbers, strict=True))[:limit]
     return np.fromiter((number for _, _, number in ranked), np.int64, len(ranked))

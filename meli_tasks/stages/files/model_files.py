@@ -1,4 +1,4 @@
-"""A trained model as files: model.safetensors and model.json, together all that classifying a raw title needs."""
+"""A trained model as files: model.safetensors and model.json, which together can classify raw titles."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from meli_tasks.core.models.networks import TitleNetwork, build
 from meli_tasks.core.text.encoder import Encoder
 
 NGRAM_WEIGHTS = "encoder.ngram_weights"
-"""The tensor beside the network's own in model.safetensors: the n-grams' inverse document frequencies."""
+"""The tensor in model.safetensors that is not the network's: the inverse document frequencies of the n-grams."""
 
 NGRAM_VECTORS = "ngrams.table.weight"
-"""The network's tensor that is kept in half precision."""
+"""The tensor of the network that is stored in half precision."""
 
 
 FORMER_INVERSE_TEMPERATURES = "sharpness"
@@ -43,7 +43,7 @@ class MemberFiles:
 
 
 def read_encoder(folder: Path) -> Encoder:
-    """The encoder that the preprocess stage wrote."""
+    """Read the encoder that preprocess wrote."""
     stored = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
     words = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
     stored |= {"words": [word for word in words if word], "ngrams": [], "ngram_weights": []}
@@ -55,14 +55,14 @@ def read_encoder(folder: Path) -> Encoder:
 
 
 def write_model(out: Path, network: TitleNetwork, encoder: Encoder, categories: list[str]) -> None:
-    """model.safetensors (the network's weights and the n-grams') and model.json (everything else)."""
+    """Write model.safetensors (the weights of the network and of the n-grams) and model.json (everything else)."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     described = encoder.to_json()
     uses_ngrams = network.ngrams is not None
     described["ngrams"] = described["ngrams"] if uses_ngrams else []
     del described["ngram_weights"]
     if uses_ngrams:
-        # Nearly all of the model's size, and none of its accuracy is in the last bits.
+        # They are nearly all of the model's size, and their last bits do not affect its accuracy.
         tensors[NGRAM_VECTORS] = tensors[NGRAM_VECTORS].half()
     tensors[NGRAM_WEIGHTS] = torch.from_numpy(encoder.ngram_weights if uses_ngrams else np.empty(0, np.float32))
     save_file(tensors, out / "model.safetensors")
@@ -77,7 +77,7 @@ def write_model(out: Path, network: TitleNetwork, encoder: Encoder, categories: 
 
 
 def write_ensemble(out: Path, members: Sequence[MemberFiles]) -> None:
-    """The same two files for several models as one; an encoder that models share is stored once."""
+    """Write several models as one into the same two files; models that share an encoder store it a single time."""
     tensors: dict[str, Tensor] = {}
     encoders: list[tuple[dict[str, Any], Tensor]] = []
     models = []
@@ -102,14 +102,19 @@ def write_ensemble(out: Path, members: Sequence[MemberFiles]) -> None:
 
 
 def load_model(folder: Path, threads: int | None = None) -> Classifier:
-    """The classifier that was written into a folder, on the CPU.
+    """Load the classifier of a folder, on the CPU.
 
-    `threads`: torch's threads from now on, for the whole process. Raises NotFound when a file is not there,
-    BadData when the two do not belong together.
+    Args:
+        folder: The folder of a train or ensemble artifact.
+        threads: The number of threads that torch uses from now on, in the whole process.
+
+    Raises:
+        NotFound: a file does not exist.
+        BadData: the two files do not belong together.
     """
     for name in ("model.json", "model.safetensors"):
         if not (folder / name).exists():
-            raise NotFound(f"{folder / name} is missing: this folder does not hold a trained model")
+            raise NotFound(f"{folder / name} is missing: this folder does not contain a trained model")
     if threads:
         torch.set_num_threads(threads)
     try:

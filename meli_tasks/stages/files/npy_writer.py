@@ -1,4 +1,7 @@
-"""A one-dimensional .npy file written piece by piece, so that an array larger than the memory can be made."""
+"""Writes a one-dimensional .npy file piece by piece, so that the array may be larger than the memory.
+
+numpy.lib.format.open_memmap needs the length in advance, and a mapped array counts as memory while it is written.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 
 class GrowingArray:
-    """Append to it inside `with`; afterwards np.load reads the file, memory-mapped or not."""
+    """An array to append to inside `with`; afterwards np.load reads the file, memory-mapped or not."""
 
     def __init__(self, path: Path, dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
@@ -21,14 +24,14 @@ class GrowingArray:
         self._write_header()
 
     def append(self, values: NDArray[Any]) -> None:
-        """Adds the values at the end; they must be of the array's type."""
+        """Append values, which must have the type of the array."""
         if values.dtype != self.dtype:
             raise TypeError(f"an array of {self.dtype} cannot take {values.dtype}")
         self._file.write(np.ascontiguousarray(values).data)
         self.length += len(values)
 
     def _write_header(self) -> None:
-        """Its length does not depend on the array's: numpy leaves room for a shape that grows."""
+        """Write the header, whose length does not depend on the array's: numpy reserves space for a growing shape."""
         self._file.seek(0)
         header = {"descr": npy.dtype_to_descr(self.dtype), "fortran_order": False, "shape": (self.length,)}
         npy.write_array_header_1_0(self._file, header)

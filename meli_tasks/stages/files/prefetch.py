@@ -1,4 +1,4 @@
-"""Work on two cores: the next item is made in a thread while the last one is used."""
+"""Prefetching: a thread produces the next item while the caller uses the current one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ Item = TypeVar("Item")
 
 
 def prefetch(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items in the same order, each made while the one before is used; one is held beside it, no more.
+    """Yield the same items in the same order, with one item prefetched.
 
-    Pays where making an item leaves the interpreter's lock: Arrow's kernels, zlib, hashes, files. An exception of
-    `items` is raised here, in its turn. Threads, not processes: a task of Airflow may not have children.
+    This pays if producing an item releases the interpreter lock, as Arrow's kernels, zlib, hashes and file operations
+    do. An exception of `items` is raised when its turn comes. It uses a thread because an Airflow task must not have
+    child processes.
     """
-    end, made = object(), iter(items)
+    end, source = object(), iter(items)
     with ThreadPoolExecutor(1) as thread:
-        waiting = thread.submit(next, made, end)
-        while (item := waiting.result()) is not end:
-            waiting = thread.submit(next, made, end)
+        pending = thread.submit(next, source, end)
+        while (item := pending.result()) is not end:
+            pending = thread.submit(next, source, end)
             yield item  # type: ignore[misc]

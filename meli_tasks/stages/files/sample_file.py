@@ -1,4 +1,4 @@
-"""The sample as a file, as which ingest reads a `sample:` source like any other."""
+"""Writes the sample to a file, so that ingest reads a `sample:` source like any other."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from meli_tasks.stages.files.arrow_columns import texts
 _SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])
 
 
-def write_sample(path: Path, rows: int, seed: int, wrong_share: float, day: date | None = None) -> None:
-    """Write the first `rows` rows of the sample, or of its `day`, to a Parquet file, a chunk at a time."""
+def write_sample(path: Path, rows: int, seed: int, wrong_fraction: float, day: date | None = None) -> None:
+    """Write the first `rows` rows of the sample (of the given `day`) to a Parquet file, one chunk at a time."""
     with pq.ParquetWriter(path, _SCHEMA, compression="lz4", use_dictionary=list(COLUMNS[1:])) as writer:
-        for chunk in sample(rows, seed, wrong_share=wrong_share, day=day):
+        for chunk in sample(rows, seed, wrong_fraction=wrong_fraction, day=day):
             writer.write_table(pa.Table.from_arrays([texts(chunk[name]) for name in COLUMNS], schema=_SCHEMA))

@@ -1,1 +1,1 @@
-"""Pretrained word vectors: a word2vec file is read once and kept as an array that is mapped into memory."""
+"""Pretrained word vectors: a word2vec file is read a single time and kept as a memory-mapped array."""

@@ -1,4 +1,4 @@
-"""The binary form of word2vec files: a word, a space, float32 numbers, little-endian, in some files a line break."""
+"""Binary word2vec files: a word, a space, little-endian float32 numbers, and in some files a line break."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from meli_tasks.core.errors import BadData
 from meli_tasks.stages.vectors.file import Block, Header, pieces
 
-LONGEST_WORD = 1 << 20  # bytes
+MAX_WORD_LENGTH = 1 << 20  # bytes
 
 
 def binary_blocks(path: Path, header: Header) -> Iterator[Block]:
-    """The records of a binary file, some thousands at a time.
+    """Yield the records of a binary file, thousands at a time.
 
     Raises:
-        BadData: the file ends within a record, or goes on after the last; by the word's number.
+        BadData: the file ends within a record, or continues after the last; the message has the number of the word.
     """
     size = 4 * header.dimensions
     count, held = 0, b""
@@ -39,8 +39,8 @@ def binary_blocks(path: Path, header: Header) -> Iterator[Block]:
             yield Block(words, np.frombuffer(b"".join(records), dtype="<f4").reshape(-1, header.dimensions))
             count += len(words)
         if count == header.words and held.strip():
-            raise BadData(f"{path}: more follows the {header.words:,} words that its first line promises")
-        if len(held) > size + LONGEST_WORD:
-            raise BadData(f"{path}, word {count + 1:,} of {header.words:,}: no space in {LONGEST_WORD:,} bytes ends it")
+            raise BadData(f"{path}: the file continues after the {header.words:,} words of its first line")
+        if len(held) > size + MAX_WORD_LENGTH:
+            raise BadData(f"{path}, word {count + 1:,} of {header.words:,}: no space within {MAX_WORD_LENGTH:,} bytes")
     if count < header.words:
-        raise BadData(f"{path}, word {count + 1:,} of {header.words:,}: the file ends within it")
+        raise BadData(f"{path}, word {count + 1:,} of {header.words:,}: the file ends within this word")

@@ -1,8 +1,8 @@
-"""An entry of the vault: the vectors of one word2vec file as an array on disk, its words beside it.
+"""An entry of the vector cache: the vectors of one word2vec file as an array on disk, with its words.
 
-vectors.npy holds float32 (words, dimensions) in the file's order, row_sums.npy for each row the sum of its bits;
-words.bin the words' bytes, one after the other, word_ends.npy where each ends; entry.json, written last, what the
-others are. The array is mapped, so opening an entry of a gigabyte costs what is taken from it.
+vectors.npy holds float32 (words, dimensions) in the order of the file and row_sums.npy the sum of the bits of each row;
+words.bin holds the bytes of all words and word_ends.npy where each ends; entry.json, written last, describes the other
+files. The array is memory-mapped, so opening an entry of a gigabyte costs only what is read from it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData, Unreachable
 
-FORMAT = 1  # raise it when an entry is written in another way
+FORMAT = 1  # raise it when the files of an entry change
 VECTORS, SUMS, WORDS, ENDS, ENTRY = "vectors.npy", "row_sums.npy", "words.bin", "word_ends.npy", "entry.json"
 TAKEN_AT_ONCE = 4_096  # rows
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What an entry holds; `repeated` counts the words that came before in the file, of which the first counts."""
+    """The content of an entry. `repeated`: words that occurred earlier in the file; their first vector is used."""
 
     words: int
     dimensions: int
@@ -36,7 +36,7 @@ class Entry:
 
 
 def read_entry(folder: Path) -> Entry | None:
-    """What stands in the folder; None when that is no entry, or not as it was written."""
+    """Read the entry in a folder; None if there is none, or its files have changed."""
     try:
         about = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
         whole = about.pop("format") == FORMAT and about.pop("files") == describe_files(folder)
@@ -46,43 +46,43 @@ def read_entry(folder: Path) -> Entry | None:
 
 
 def take_vectors(folder: Path, wanted: Sequence[str], into: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Writes the vector of each wanted word that the entry has to its row of `into` (len(wanted), dimensions).
+    """Write the vector of each wanted word that the entry contains to its row of `into` (len(wanted), dimensions).
 
-    Words are compared exactly. Returns which have one, (len(wanted),).
+    Words are compared exactly. Returns which words have a vector, (len(wanted),).
 
     Raises:
-        BadData: the vector of a wanted word holds a number that is not finite.
-        Unreachable: a row is not as it was written. The entry is given up; the next run makes it again.
+        BadData: the vector of a wanted word contains a number that is not finite.
+        Unreachable: a row has changed since it was written. The entry is discarded; the next run creates it again.
     """
     has_vector = np.zeros(len(wanted), dtype=np.bool_)
     places, rows = _find(folder, wanted)
     sums = np.load(folder / SUMS)[rows]
     for low in range(0, len(rows), TAKEN_AT_ONCE):
         some = slice(low, low + TAKEN_AT_ONCE)
-        # Mapped anew each time: what was looked at counts as memory until it is unmapped.
+        # Mapped again each time, because pages that were read count as memory until they are unmapped.
         taken = np.load(folder / VECTORS, mmap_mode="r")[rows[some]]
         if not np.array_equal(row_sums(taken), sums[some]):
             (folder / ENTRY).unlink(missing_ok=True)
             raise Unreachable(
-                f"{folder / VECTORS} is not as it was written; it has been given up. Run again: the file of word "
-                "vectors is read anew."
+                f"{folder / VECTORS} has changed since it was written, and has been discarded. Run again: the file of "
+                "word vectors will be read again."
             )
         into[places[some]] = taken
     has_vector[places] = True
     if not np.isfinite(into[places]).all():
         bad = next(wanted[place] for place in places if not np.isfinite(into[place]).all())
-        raise BadData(f"the vector of '{bad}' holds a number that is not finite")
+        raise BadData(f"the vector of '{bad}' contains a number that is not finite")
     return has_vector
 
 
 def row_sums(vectors: NDArray[np.float32]) -> NDArray[np.uint32]:
-    """A number for each row that changes when its bits do: a page that the disk lost or another wrote shows in it."""
+    """A checksum for each row, which detects pages that the disk lost or another process wrote."""
     sums: NDArray[np.uint32] = np.add.reduce(np.ascontiguousarray(vectors).view(np.uint32), axis=1, dtype=np.uint32)
     return sums
 
 
 def describe_files(folder: Path) -> dict[str, Any]:
-    """An entry's files: the size of the array, hashes of the others."""
+    """The files of an entry: the size of the array and the hashes of the others."""
     found: dict[str, Any] = {VECTORS: (folder / VECTORS).stat().st_size}
     for name in (SUMS, WORDS, ENDS):
         with (folder / name).open("rb") as file:
@@ -91,7 +91,7 @@ def describe_files(folder: Path) -> dict[str, Any]:
 
 
 def _find(folder: Path, wanted: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of the wanted words that are there: their places in `wanted` and their rows in the array, the rows ascending."""
+    """For the wanted words in the entry: their positions in `wanted` and their rows in the array, rows ascending."""
     places = {word.encode(): place for place, word in enumerate(wanted)}
     words, ends = (folder / WORDS).read_bytes(), np.load(folder / ENDS).tolist()
     found: dict[int, int] = {}

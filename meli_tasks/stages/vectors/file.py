@@ -1,7 +1,7 @@
-"""word2vec files, text or binary, plain, gzipped or bzip2: their first line, and what follows it in large pieces.
+"""word2vec files, text or binary, optionally compressed by gzip or bzip2: their header, and the rest in large pieces.
 
-Nothing goes by the file's name: what it is, its first bytes tell. While a piece is worked on, a second thread unpacks
-the next: gzip runs on one core, and so does not hold up the other.
+The format is detected from the first bytes, not from the file name. While the caller processes a piece, a second thread
+decompresses the next: gzip uses one core only.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from meli_tasks.core.errors import BadData
 PIECE = 4 << 20  # bytes
 LONGEST_HEADER = 1_000  # bytes
 SNIFFED = 4_096  # bytes after the header that tell text from floats
-MOST_DIMENSIONS = 10_000
+MAX_DIMENSIONS = 10_000
 
 
 @dataclass(frozen=True)
 class Header:
-    """The first line: how many words, of how many dimensions; and whether what follows is text."""
+    """The first line: the number of words and of dimensions; and whether the rest is text."""
 
     words: int
     dimensions: int
@@ -36,69 +36,81 @@ class Header:
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive records: the words' bytes (n), as the file has them, and their vectors float32 (n, dimensions)."""
+    """Consecutive records: the bytes of the words (n), as in the file, and their vectors float32 (n, dimensions)."""
 
     words: list[bytes]
     vectors: NDArray[np.float32]
 
 
 def read_header(path: Path) -> Header:
-    """What the file says it holds. BadData when it is not a word2vec file."""
-    with _unpacked(path) as file:
+    """Read the header of a file.
+
+    Raises:
+        BadData: it is not a word2vec file.
+    """
+    with _decompressed(path) as file:
         start = file.read(LONGEST_HEADER + SNIFFED)
     line, end, rest = start.partition(b"\n")
     try:
         words, dimensions = (int(field) for field in line.removeprefix(codecs.BOM_UTF8).split())
     except ValueError:
         words, dimensions = -1, -1
-    if words < 0 or not 1 <= dimensions <= MOST_DIMENSIONS or not end or len(line) > LONGEST_HEADER:
+    if words < 0 or not 1 <= dimensions <= MAX_DIMENSIONS or not end or len(line) > LONGEST_HEADER:
         raise BadData(
             f"{path}, line 1: a word2vec file starts with two whole numbers, words and dimensions (at most "
-            f"{MOST_DIMENSIONS:,}); seen {shown(line)}"
+            f"{MAX_DIMENSIONS:,}), not {excerpt(line)}"
         )
     return Header(words, dimensions, _is_text(rest[:SNIFFED]))
 
 
 def pieces(path: Path, size: int = PIECE) -> Iterator[bytes]:
-    """What follows the first line, unpacked, `size` bytes at a time. BadData for what cannot be unpacked to its end."""
-    with _unpacked(path) as file, ThreadPoolExecutor(1) as unpacking:
+    """Yield what follows the first line, decompressed, `size` bytes at a time.
+
+    Raises:
+        BadData: the file cannot be decompressed to its end.
+    """
+    with _decompressed(path) as file, ThreadPoolExecutor(1) as thread:
         piece = file.read(max(size, LONGEST_HEADER + 1))
         rest = piece[piece.find(b"\n") + 1 :]
         while piece:
-            coming = unpacking.submit(file.read, size)
+            pending = thread.submit(file.read, size)
             yield rest
-            rest = piece = coming.result()
+            rest = piece = pending.result()
 
 
-def shown(line: bytes, most: int = 60) -> str:
-    """The start of a line, for a message."""
-    return repr(line[:most].decode("utf-8", "replace"))
+def excerpt(line: bytes, length: int = 60) -> str:
+    """The start of a line, for an error message."""
+    return repr(line[:length].decode("utf-8", "replace"))
 
 
 @contextmanager
-def _unpacked(path: Path) -> Iterator[pa.NativeFile]:
-    """The file's bytes; what goes wrong in unpacking becomes BadData."""
+def _decompressed(path: Path) -> Iterator[pa.NativeFile]:
+    """Open a file for reading its decompressed bytes. A damaged file becomes BadData."""
     with path.open("rb") as file:
         magic = file.read(3)
-    packing = "gzip" if magic[:2] == b"\x1f\x8b" else "bz2" if magic == b"BZh" else None
-    with pa.OSFile(str(path), "rb") as raw, pa.CompressedInputStream(raw, packing) if packing else raw as stream:
+    compression = "gzip" if magic[:2] == b"\x1f\x8b" else "bz2" if magic == b"BZh" else None
+    with (
+        pa.OSFile(str(path), "rb") as raw,
+        pa.CompressedInputStream(raw, compression) if compression else raw as stream,
+    ):
         try:
             yield stream
         except OSError as error:
-            if error.errno is not None:  # the disk's word, not the unpacking's
+            if error.errno is not None:  # an error of the disk, not of the decompression
                 raise
-            raise BadData(f"{path} cannot be unpacked to its end ({error}): download it again") from error
+            raise BadData(f"{path} cannot be decompressed to its end ({error}). Download it again.") from error
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether these bytes are text: float32 numbers next to always hold control bytes, or break UTF-8.
+    """Whether these bytes are text. float32 numbers almost always contain control bytes, or are not valid UTF-8.
 
-    So may a word that its tool cut within a letter; then a number in digits behind the first word tells.
+    A word that its tool truncated within a letter is not valid UTF-8 either; then a number in digits after the first
+    word decides.
     """
     if any(byte < 32 and byte not in b"\t\r\n" for byte in data):
         return False
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(data)  # incremental: the last letter may be cut
+        codecs.getincrementaldecoder("utf-8")().decode(data)  # incremental, because the last letter may be incomplete
         return True
     except UnicodeDecodeError:
         pass

@@ -1,4 +1,4 @@
-"""Word vectors trained on the training titles by gensim."""
+"""Trains word vectors on the training titles with gensim."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ from meli_tasks.core.text.coverage import within
 from meli_tasks.core.text.encoder import FIRST_WORD
 from meli_tasks.stages.hooks import Log
 
-SUBWORD_BUCKETS = 100_000  # rows of FastText's hashed character n-grams; its default, 2 M of 100 numbers, takes 800 MB
-# Subwords of 3 and 4 letters and 3 wrong words a right one, where gensim takes 3 to 6 and 5: as good a start for a
-# network, which trains the vectors on and may have n-grams of its own, in three quarters of the time (docs/log.md).
-LONGEST_SUBWORD = 4
-WRONG_WORDS = 3
+SUBWORD_BUCKETS = (
+    100_000  # rows of FastText's hashed character n-grams; the default, 2 million, takes 800 MB with 100 dimensions
+)
+# Character n-grams of 3 and 4 letters and 3 negative samples, where gensim's defaults are 3 to 6 and 5: an equally good
+# start for a network, which trains the vectors further and may have its own n-grams, in three quarters of the time
+# (docs/log.md).
+MAX_CHAR_NGRAM = 4
+NEGATIVE_SAMPLES = 3
 TITLES_AT_ONCE = 10_000
 
 
 class Titles:
-    """The training titles as lists of known words, as often as gensim asks for them, some thousands in memory.
+    """The training titles as lists of known words; gensim iterates several times, with thousands of titles in memory.
 
-    Marks of a title's ends are left out: they stand beside every word, and what stands beside them tells nothing.
+    Boundary tokens are excluded: they are near every word, so their context says nothing.
     """
 
     def __init__(self, tokens: NDArray[np.int32], offsets: NDArray[np.int64], words: list[str]) -> None:
@@ -47,7 +50,7 @@ class Titles:
 
 
 class _Progress(CallbackAny2Vec):  # type: ignore[misc]
-    """Tells the log after each epoch."""
+    """Reports the progress after each epoch."""
 
     def __init__(self, log: Log, epochs: int) -> None:
         self.log, self.epochs, self.epoch = log, epochs, 0
@@ -60,22 +63,25 @@ class _Progress(CallbackAny2Vec):  # type: ignore[misc]
 def train_vectors(
     titles: Titles, words: list[str], vectors: NDArray[np.float32], settings: Embed, log: Log
 ) -> NDArray[np.bool_]:
-    """Fills the words' rows by gensim; returns which rows (2 + words,) were. BadData when numbers stop being finite.
+    """Train the vectors of the words; returns which rows (2 + words,) were filled.
 
-    One worker and a fixed seed: the same titles give the same vectors.
+    With one worker and a fixed seed, the same titles give the same vectors.
+
+    Raises:
+        BadData: the vectors are not finite.
     """
     options = {
         "vector_size": settings.dimensions,
         "window": settings.window,
         "epochs": settings.epochs,
         "seed": settings.seed,
-        "min_count": 1,  # the vocabulary is chosen already
+        "min_count": 1,  # the vocabulary has already been selected
         "workers": 1,
         "sg": 1,
     }
     log.info(f"training {settings.method} vectors: {len(words):,} words, {settings.dimensions} dimensions")
     if settings.method == "fasttext":
-        model = FastText(bucket=SUBWORD_BUCKETS, max_n=LONGEST_SUBWORD, negative=WRONG_WORDS, **options)
+        model = FastText(bucket=SUBWORD_BUCKETS, max_n=MAX_CHAR_NGRAM, negative=NEGATIVE_SAMPLES, **options)
     else:
         model = Word2Vec(**options)
     model.build_vocab(titles)
@@ -91,5 +97,5 @@ def train_vectors(
             vectors[row] = model.wv[word]
             has_vector[row] = True
     if not np.isfinite(vectors).all():
-        raise BadData(f"the {settings.method} vectors stopped being finite: fewer epochs may help")
+        raise BadData(f"the {settings.method} vectors are not finite: try fewer epochs (embed.epochs)")
     return has_vector

@@ -1,9 +1,9 @@
-"""The text form of word2vec files: a line a word, then its numbers, one space between them.
+"""Text word2vec files: one line per word, with its numbers, separated by single spaces.
 
-polars reads a piece of the file as a table of float32 columns, ten times as fast as Python's float. It is lenient where
-a person wants to be told, so the piece's spaces, lines and numbers are counted; whatever is not as it should be is read
-again line by line, which says in which line what was seen. Both round a number to the nearest float32, Python's float
-by way of float64: the last bit differs where a number lies next to the middle between two.
+polars reads a piece of the file as a table of float32 columns, ten times as fast as Python's float. It accepts errors
+silently, so this module counts spaces, lines and numbers of the piece; a piece with an error is read again line by
+line, to report the line and what it contains. Both round to the nearest float32, but Python's float goes through
+float64: the last bit can differ if a number is close to the middle between two.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.stages.vectors.file import Block, Header, pieces, shown
+from meli_tasks.stages.vectors.file import Block, Header, excerpt, pieces
 
-LONGEST_LINE = 16 << 20  # bytes
+MAX_LINE_LENGTH = 16 << 20  # bytes
 NEWLINE, RETURN, SPACE = b"\n\r "
 
 
 def text_blocks(path: Path, header: Header) -> Iterator[Block]:
-    """The records of a text file, some thousands at a time.
+    """Yield the records of a text file, thousands at a time.
 
     Raises:
-        BadData: a line with another count of numbers or a number that is none, by its line; a file cut in packing.
+        BadData: a line has the wrong number of numbers or an invalid one, or the compressed file is truncated.
     """
     line = 2
     for lines in _whole_lines(path):
@@ -36,30 +36,32 @@ def text_blocks(path: Path, header: Header) -> Iterator[Block]:
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
-    """The file's pieces, each cut after a line's end."""
-    begun = b""
+    """Yield the pieces of the file, each extended to the end of a line."""
+    incomplete = b""
     for piece in pieces(path):
-        lines = begun + piece
+        lines = incomplete + piece
         cut = lines.rfind(b"\n") + 1
-        begun = lines[cut:]
-        if len(begun) > LONGEST_LINE:
-            raise BadData(f"{path}: a line is longer than {LONGEST_LINE:,} bytes; it starts with {shown(begun)}")
+        incomplete = lines[cut:]
+        if len(incomplete) > MAX_LINE_LENGTH:
+            raise BadData(
+                f"{path}: a line is longer than {MAX_LINE_LENGTH:,} bytes; it starts with {excerpt(incomplete)}"
+            )
         if cut:
             yield lines[:cut]
-    if begun:
-        yield begun + b"\n"
+    if incomplete:
+        yield incomplete + b"\n"
 
 
 def _by_column(lines: bytes, dimensions: int) -> Block | None:
-    """The records of whole lines; None for lines that have to be looked at one by one."""
+    """The records of whole lines; None if they must be read one by one."""
     characters = np.frombuffer(lines, np.uint8)
     ends = np.flatnonzero(characters == NEWLINE)
     starts = np.concatenate(([0], ends[:-1] + 1))
-    # The C tool puts a space behind the last number too, Windows a carriage return before the line's end.
+    # The C tool also writes a space after the last number, and Windows a carriage return before the line feed.
     last = ends - 1
     last = last - (characters[last] == RETURN)
     spaces_at_ends = np.count_nonzero(characters[last] == SPACE)
-    # A line with a number too many needs one with too few to go unseen here, and that one lacks a number below.
+    # A line with too many numbers passes this check only if another has too few, and that one fails below.
     if np.count_nonzero(characters == SPACE) != len(ends) * dimensions + spaces_at_ends:
         return None
     vectors = _columns(lines, dimensions)
@@ -69,7 +71,7 @@ def _by_column(lines: bytes, dimensions: int) -> Block | None:
 
 
 def _columns(lines: bytes, dimensions: int) -> NDArray[np.float32] | None:
-    """The numbers behind each line's word; NaN for one that is absent, None where one cannot be read."""
+    """The numbers of each line; NaN for a missing number, None if a number is invalid."""
     numbers = range(1, dimensions + 1)
     try:
         table = pl.read_csv(
@@ -87,17 +89,19 @@ def _columns(lines: bytes, dimensions: int) -> NDArray[np.float32] | None:
 
 
 def _by_line(lines: bytes, dimensions: int, path: Path, first: int) -> Block:
-    """The same by Python, exact and slow; `first` is the number of the first line."""
+    """Read the lines in Python, exactly and slowly. `first` is the number of the first line."""
     records = lines.split(b"\n")[:-1]
     words, vectors = [], np.empty((len(records), dimensions), dtype=np.float32)
-    with np.errstate(over="ignore"):  # a number beyond float32 is infinite; who takes its word is told
+    with np.errstate(
+        over="ignore"
+    ):  # a number beyond float32 becomes infinite; `take_vectors` reports it if the word is used
         for row, record in enumerate(records):
             word, _, rest = record.rstrip(b" \r").partition(b" ")
             numbers = rest.split(b" ") if rest else []
             if len(numbers) != dimensions:
                 raise BadData(
-                    f"{path}, line {first + row:,}: {dimensions} numbers should follow the word, as line 1 says; "
-                    f"seen {len(numbers)}: {shown(record)}"
+                    f"{path}, line {first + row:,}: the word has {len(numbers)} numbers, but line 1 says {dimensions}: "
+                    f"{excerpt(record)}"
                 )
             try:
                 vectors[row] = [float(number) for number in numbers]

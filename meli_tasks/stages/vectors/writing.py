@@ -1,4 +1,4 @@
-"""Writes an entry of the vault. Apart from reading one: its libraries take longer to import than an entry to open."""
+"""Writes an entry of the vector cache. Apart from `entry`, whose users need not import these libraries."""
 
 from __future__ import annotations
 
@@ -27,23 +27,24 @@ from meli_tasks.stages.vectors.entry import (
 )
 from meli_tasks.stages.vectors.file import Block, Header, read_header
 from meli_tasks.stages.vectors.text import text_blocks
+from meli_tasks.wording import count
 
 
 def write_entry(file: Path, folder: Path, report: Callable[[int, int], None]) -> Entry:
-    """Read a word2vec file into `folder`, which exists and is empty. `report(words, of)` now and then.
+    """Read a word2vec file into `folder`, which exists and is empty. Calls `report(words, of)` from time to time.
 
     Raises:
-        BadData: the file is no word2vec file, or not whole; the message names the line or the word.
+        BadData: it is not a word2vec file, or not complete; the message has the line or the word.
     """
     header = read_header(file)
     blocks = (text_blocks if header.text else binary_blocks)(file, header)
-    count, different = _write_blocks(blocks, header, folder, report)
-    if count != header.words:
+    words, distinct = _write_blocks(blocks, header, folder, report)
+    if words != header.words:
         raise BadData(
-            f"{file}: its first line promises {header.words:,} words, but it holds {count:,}: "
-            "the file was cut or changed"
+            f"{file}: its first line announces {count(header.words, 'word')}, but it contains {words:,}: "
+            "the file was truncated or changed"
         )
-    entry = Entry(header.words, header.dimensions, header.text, count - different)
+    entry = Entry(header.words, header.dimensions, header.text, words - distinct)
     about = {"format": FORMAT, **asdict(entry), "files": describe_files(folder)}
     (folder / ENTRY).write_text(json.dumps(about, indent=2), encoding="utf-8")
     return entry
@@ -52,12 +53,13 @@ def write_entry(file: Path, folder: Path, report: Callable[[int, int], None]) ->
 def _write_blocks(
     blocks: Iterator[Block], header: Header, folder: Path, report: Callable[[int, int], None]
 ) -> tuple[int, int]:
-    """Writes words and vectors as they come: (words, different ones).
+    """Write words and vectors: (words, distinct words).
 
-    By plain writes: a mapped array counts as memory. Words are told apart by 64 bits of hash, as nothing hangs on it.
+    By plain writes, because a mapped array counts as memory. Distinct words are counted by 64-bit hashes: the number is
+    only reported.
     """
     hashes: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
-    count, end = 0, 0
+    total, end = 0, 0
     with (
         (folder / VECTORS).open("wb") as vectors,
         (folder / WORDS).open("wb") as words,
@@ -73,6 +75,6 @@ def _write_blocks(
             ends.append(end + np.cumsum([len(word) for word in block.words], dtype=np.int64))
             hashes.append(np.array([hash(word) for word in block.words], dtype=np.int64))
             end += sum(map(len, block.words))
-            count += len(block.words)
-            report(count, header.words)
-    return count, len(np.unique(np.concatenate(hashes)))
+            total += len(block.words)
+            report(total, header.words)
+    return total, len(np.unique(np.concatenate(hashes)))

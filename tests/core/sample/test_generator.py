@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.sample.generator import CHUNK_ROWS, COLUMNS, UNRELIABLE_SHARE, category_names, sample
+from meli_tasks.core.sample.generator import CHUNK_ROWS, COLUMNS, UNRELIABLE_FRACTION, category_names, sample
 from meli_tasks.core.sample.vocabulary import vocabulary
 
 Columns = dict[str, list[str]]
@@ -77,7 +77,9 @@ def test_both_languages_and_label_qualities_are_there(twenty_thousand: Columns) 
     languages = Counter(twenty_thousand["language"])
     assert set(languages) == {"spanish", "portuguese"}
     assert min(languages.values()) > 0.4 * 20_000
-    assert Counter(twenty_thousand["label_quality"])["unreliable"] == pytest.approx(UNRELIABLE_SHARE * 20_000, rel=0.05)
+    assert Counter(twenty_thousand["label_quality"])["unreliable"] == pytest.approx(
+        UNRELIABLE_FRACTION * 20_000, rel=0.05
+    )
 
 
 def test_titles_look_like_titles(twenty_thousand: Columns) -> None:
@@ -93,7 +95,7 @@ def test_titles_look_like_titles(twenty_thousand: Columns) -> None:
 
 
 def test_wrong_labels_are_as_many_as_asked_for_and_all_unreliable() -> None:
-    right, wrong = whole(20_000, wrong_share=0.0), whole(20_000, wrong_share=0.1)
+    right, wrong = whole(20_000, wrong_fraction=0.0), whole(20_000, wrong_fraction=0.1)
     assert right["title"] == wrong["title"]
     changed = np.array(right["category"]) != np.array(wrong["category"])
     assert changed.mean() == pytest.approx(0.1, rel=0.1)
@@ -108,10 +110,10 @@ def test_wrong_labels_are_as_many_as_asked_for_and_all_unreliable() -> None:
     assert 0.6 < np.mean(near) < 0.85
 
 
-@pytest.mark.parametrize(("rows", "wrong_share"), [(-1, 0.0), (1, -0.1), (1, 0.5)])
-def test_impossible_wishes_are_refused(rows: int, wrong_share: float) -> None:
-    with pytest.raises(BadData, match=r"rows .* wrong_share"):
-        next(sample(rows, wrong_share=wrong_share))
+@pytest.mark.parametrize(("rows", "wrong_fraction"), [(-1, 0.0), (1, -0.1), (1, 0.5)])
+def test_impossible_wishes_are_refused(rows: int, wrong_fraction: float) -> None:
+    with pytest.raises(BadData, match=r"rows with a fraction of wrong labels"):
+        next(sample(rows, wrong_fraction=wrong_fraction))
 
 
 def test_no_notation_is_left_in_the_words() -> None:

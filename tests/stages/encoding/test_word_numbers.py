@@ -51,7 +51,7 @@ def test_forgetting_pieces_changes_no_number(monkeypatch: pytest.MonkeyPatch) ->
     batch = [f"Funda número {number} para S{number}" for number in range(50)]
     remembering, forgetting = WordNumbers("default", 40), WordNumbers("default", 40)
     expected = [words_by_title(remembering, batch, "default") for _ in range(3)]
-    monkeypatch.setattr(word_numbers, "REMEMBERED_PIECES", 3)
+    monkeypatch.setattr(word_numbers, "CACHED_PIECES", 3)
     assert [words_by_title(forgetting, batch, "default") for _ in range(3)] == expected
     assert forgetting.words == remembering.words
 
