@@ -8,12 +8,41 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from pydantic import BaseModel, ConfigDict
+
 from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
 from meli_tasks.http import Client, NoAnswer
 
 PAGE = 100
 SECONDS_TO_COME_BACK = 45.0
 SECONDS_BETWEEN_TRIES = 0.5
+
+
+class TaskInstance(BaseModel):
+    """One task of a run, as the API describes it; `map_index` is -1 for a task that is not mapped."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    task_id: str
+    map_index: int
+    rendered_map_index: str | None = None
+    state: str | None = None
+    try_number: int | None = None
+    queue: str | None = None
+    hostname: str | None = None
+    queued_when: datetime | None = None
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    duration: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or has been running."""
+        if self.duration is not None and self.end_date:
+            return self.duration
+        if self.start_date and self.state == "running":
+            return max(0.0, (datetime.now(UTC) - self.start_date).total_seconds())
+        return 0.0
 
 
 class AirflowApi:
@@ -75,7 +104,7 @@ class AirflowApi:
         """Whether the DAG's runs wait until somebody unpauses it."""
         return bool(self._call("GET", f"/dags/{dag}")["is_paused"])
 
-    def trigger(self, dag: str, conf: Mapping[str, Any], note: str) -> str:
+    def trigger(self, dag: str, conf: Mapping[str, object], note: str) -> str:
         """Start a run and return its id.
 
         The id is ours: when the request is repeated after a lost answer, Airflow starts no second run but says that
@@ -95,13 +124,13 @@ class AirflowApi:
         """End a run and its tasks."""
         self._call("PATCH", f"/dags/{dag}/dagRuns/{quote(run)}", {"state": "failed"})
 
-    def tasks(self, dag: str, run: str) -> list[dict[str, Any]]:
-        """The run's task instances as the API returns them."""
-        found: list[dict[str, Any]] = []
+    def tasks(self, dag: str, run: str) -> list[TaskInstance]:
+        """The run's task instances."""
+        found: list[TaskInstance] = []
         while True:
             query = urlencode({"limit": PAGE, "offset": len(found), "order_by": "id"})
             answer = self._call("GET", f"/dags/{dag}/dagRuns/{quote(run)}/taskInstances?{query}")
-            found += answer["task_instances"]
+            found += map(TaskInstance.model_validate, answer["task_instances"])
             if len(found) >= answer["total_entries"] or not answer["task_instances"]:
                 return found
 

@@ -129,11 +129,11 @@ def _follow(api: AirflowApi, run: str, quiet: bool) -> str:
         # Before the tasks, so that tasks that finish together with the run are still displayed.
         state = api.run_state(BACKFILL, run)
         for task in api.tasks(BACKFILL, run):
-            name = (task["task_id"], task["map_index"])
-            if name not in displayed and task["state"] in (*ENDED, "skipped", "upstream_failed"):
+            name = (task.task_id, task.map_index)
+            if name not in displayed and task.state in (*ENDED, "skipped", "upstream_failed"):
                 displayed.add(name)
                 if not quiet:
-                    _show(task["task_id"], task["rendered_map_index"], task["state"], task["duration"])
+                    _show(task.task_id, task.rendered_map_index, task.state, task.duration)
         if state in ENDED:
             return state
         time.sleep(POLL_SECONDS)

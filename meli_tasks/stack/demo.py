@@ -1,4 +1,4 @@
-"""The demo: start what does not run, train, show, and leave the stack up. Interrupted, it leaves nothing running."""
+"""The demo: starts the stack, trains and displays the result. If interrupted, it stops everything that it started."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from meli_tasks.wording import duration
 
 SECONDS_BETWEEN_LOOKS = 0.7
 INTERRUPTED = 130
-# Sources that only a task may ask for: it has the keys, and the network.
+# Sources that only a task can look up: it has the keys and the network.
 ELSEWHERE = ("s3", "http", "https")
 
 
@@ -39,12 +39,12 @@ def demo(console: Console, environment: Mapping[str, str]) -> int:
     """Run the demo.
 
     Returns:
-        0 after a run that succeeded, 1 after one that failed (the stack stays up, for a look), 130 when interrupted.
+        0 if the run succeeded, 1 if it failed (the stack keeps running, so that you can look), 130 if interrupted.
 
     Raises:
-        Unreachable: the stack could not be brought up, or broke; what was started is stopped again.
+        Unreachable: the stack did not start, or broke; what was started is stopped again.
     """
-    asked = wanted(environment, Path.cwd())
+    asked = requested_settings(environment, Path.cwd())
     interrupts = Interrupts()
     interrupts.listen()
     home = Home.here()
@@ -57,7 +57,7 @@ def demo(console: Console, environment: Mapping[str, str]) -> int:
             return train(console, stack, asked, interrupts, run)
         except KeyboardInterrupt:
             with interrupts.ignored():
-                console.print("\nInterrupted: ending what this demo started. `make demo` can be run again.")
+                console.print("\nInterrupted: stopping what this demo started. You can run `make demo` again.")
                 undo(start, run)
             return INTERRUPTED
         except BaseException:
@@ -66,28 +66,29 @@ def demo(console: Console, environment: Mapping[str, str]) -> int:
             raise
 
 
-def wanted(environment: Mapping[str, str], here: Path) -> Settings:
-    """What the caller asks for, checked before anything is started.
+def requested_settings(environment: Mapping[str, str], here: Path) -> Settings:
+    """The caller's settings, checked before anything is started.
 
-    A relative path becomes absolute. The nightly schedule is off unless MELI_SCHEDULE asks for it, because Airflow
-    would run the last night that was missed beside the demo.
+    A relative path becomes absolute. The nightly schedule is off unless MELI_SCHEDULE is set: otherwise Airflow would
+    run the last night that was missed beside the demo.
 
     Raises:
-        BadSettings, BadHyperparameters: a setting or a set that does not exist.
-        BadData: the source is a file that is not there.
+        BadSettings: a setting cannot be used.
+        BadHyperparameters: there is no such set.
+        BadData: the source is a file that does not exist.
     """
     settings = Settings.from_environment({**environment, "MELI_SCHEDULE": environment.get("MELI_SCHEDULE") or "none"})
     settings = settings.model_copy(update={"source": absolute(settings.source, here)})
     for name in Request.check({}, settings).sets:
-        if not settings.store:  # of sets in a store we learn when it is up
+        if not settings.store:  # sets in a store are checked once it runs
             named_sets.load(name)
     if settings.source.split(":")[0] not in ELSEWHERE and not Path(settings.source).is_absolute():
-        sources.identify(settings.source, date.today(), settings)  # a sample that cannot be, a scheme nobody knows
+        sources.identify(settings.source, date.today(), settings)  # catches a bad sample and an unknown scheme
     return settings
 
 
 def absolute(source: str, here: Path) -> str:
-    """The source with a relative path made absolute, for Airflow works elsewhere; a glob and `{ds}` stay as they are.
+    """The source with an absolute path, since Airflow runs in another folder; a glob and `{ds}` are kept.
 
     Raises:
         BadData: no such file.
@@ -104,13 +105,13 @@ def absolute(source: str, here: Path) -> str:
 
 
 def train(console: Console, stack: Stack, asked: Settings, interrupts: Interrupts, run: list[tuple[Stack, str]]) -> int:
-    """Trigger a run, show it until it ends, and tell how it ended. `run` takes the run's id as soon as there is one."""
+    """Trigger a run and display it until it ends, and its result. The run's id is added to `run` once there is one."""
     os.environ.update(stack.settings)
     settings = Settings.from_environment()
     store = settings.open_store()
     wait_for_dag(stack)
-    stack.api.keep_pool("gpu", settings.slots, "trainings that run at once")
-    stack.api.keep_pool("backfill", POOL_SLOTS, "backfilled runs at once", include_deferred=True)
+    stack.api.keep_pool("gpu", settings.slots, "training runs at the same time")
+    stack.api.keep_pool("backfill", POOL_SLOTS, "backfilled runs at the same time", include_deferred=True)
     stack.api.unpause(DAG)
     conf: dict[str, Any] = {"source": asked.source, "sets": list(Request.check({}, asked).sets)}
     for set_name in conf["sets"]:
@@ -130,16 +131,16 @@ def train(console: Console, stack: Stack, asked: Settings, interrupts: Interrupt
         show_unused_rows(console, watch, store)
     else:
         show_failure(console, watch, tasks)
-    console.print(f"\nTrigger to done: {duration(seconds)}", highlight=False)
+    console.print(f"\nTime from trigger to end: {duration(seconds)}", highlight=False)
     show_links(console, stack, watch, name)
     return 0 if state == "success" else 1
 
 
 def follow(console: Console, stack: Stack, watch: Watch) -> tuple[list[Task], str]:
-    """Show the run until it ends.
+    """Display the run until it ends.
 
     Raises:
-        Unreachable: a server of the stack ended under it.
+        Unreachable: a server of the stack ended.
     """
     services = [service.name for service in (*stack.storage(), *stack.airflow())]
     with Progress(console) as progress:
@@ -152,15 +153,16 @@ def follow(console: Console, stack: Stack, watch: Watch) -> tuple[list[Task], st
             alive = {record.name for record in processes.running(stack.home)}
             for name in services:
                 if name not in alive:
-                    raise Unreachable(f"{name} ended while the run was going on. {processes.log_end(stack.home, name)}")
+                    raise Unreachable(f"{name} ended during the run. {processes.log_end(stack.home, name)}")
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def wait_for_dag(stack: Stack, seconds: float = 240.0) -> None:
-    """Return when Airflow knows the DAG.
+    """Return once Airflow has read the DAG.
 
     Raises:
-        Unreachable: its file cannot be read, or nobody reads it.
+        Unreachable: Airflow does not read it.
+        Rejected: its file cannot be imported.
     """
     deadline = time.monotonic() + seconds
     while not stack.api.has_dag(DAG):
@@ -170,7 +172,7 @@ def wait_for_dag(stack: Stack, seconds: float = 240.0) -> None:
 
 
 def undo(start: StackStart, run: list[tuple[Stack, str]]) -> None:
-    """End the run, where the stack was there before this demo, and the processes that this demo started."""
+    """Stop the processes that this demo started, and its run if the stack was running before."""
     for stack, name in run:
         if not any(service.name in start.started for service in stack.airflow()):
             stack.api.cancel(DAG, name)
@@ -178,19 +180,19 @@ def undo(start: StackStart, run: list[tuple[Stack, str]]) -> None:
 
 
 def stop(console: Console) -> int:
-    """End the stack of this home."""
+    """Stop the stack of this home."""
     home = Home.here()
     records = [record for path in sorted(home.run.glob("*.json")) if (record := processes.read(home, path.stem))]
     stopped = stop_all(home, records, lambda line: console.print(line, markup=False, highlight=False))
-    console.print("Everything is stopped." if stopped else f"Nothing of {home.root} is running.", highlight=False)
+    console.print("Everything has stopped." if stopped else f"No process of {home.root} is running.", highlight=False)
     return 0
 
 
 def status(console: Console) -> int:
-    """Say what runs.
+    """Print the running processes.
 
     Returns:
-        0 when something does, 3 when nothing does.
+        0 if there are some, 3 if there are none.
     """
     home = Home.here()
     records = processes.running(home)
@@ -198,12 +200,12 @@ def status(console: Console) -> int:
         where = f"http://localhost:{record.port}" if record.port else ""
         console.print(f"{record.name:<24} process {record.pid:<8} {where}", markup=False, highlight=False)
     if not records:
-        console.print(f"Nothing of {home.root} is running.", highlight=False)
+        console.print(f"No process of {home.root} is running.", highlight=False)
     return 0 if records else 3
 
 
 def main(arguments: list[str]) -> int:
-    """The command line: demo, stop or status."""
+    """The commands demo, stop and status."""
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)
     commands = {
         "demo": lambda: demo(console, os.environ),

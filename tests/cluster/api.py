@@ -68,15 +68,15 @@ class ClusterApi(AirflowApi):
         """The run's task instances."""
         return [
             Task(
-                task=found["task_id"],
-                index=found["map_index"],
-                name=str(found.get("rendered_map_index") or ""),
-                state=str(found["state"]),
-                tries=found["try_number"],
-                worker=found["hostname"] or "",
-                queued=_moment(found["queued_when"]),
-                started=_moment(found["start_date"]),
-                ended=_moment(found["end_date"]),
+                task=found.task_id,
+                index=found.map_index,
+                name=found.rendered_map_index or "",
+                state=str(found.state),
+                tries=found.try_number or 0,
+                worker=found.hostname or "",
+                queued=found.queued_when,
+                started=found.start_date,
+                ended=found.end_date,
             )
             for found in self.tasks(dag, run)
         ]
@@ -108,7 +108,3 @@ class ClusterApi(AirflowApi):
     def states(self, run: str, dag: str = TRAINING) -> str:
         """The states of the run's tasks, for a message."""
         return ", ".join(f"{task.label} {task.state} (try {task.tries})" for task in self.instances(run, dag))
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -67,7 +67,7 @@ class Api(AirflowApi):
         return waiting.until(condition, self.progress, idle_seconds=900, message=lambda: f"Late: {self.progress()}")
 
     def _states(self, dag: str, run: str) -> list[tuple[str, int, str]]:
-        return [(task["task_id"], task["map_index"], str(task["state"])) for task in self.tasks(dag, run)]
+        return [(task.task_id, task.map_index, str(task.state)) for task in self.tasks(dag, run)]
 
     def native(self, day: str, conf: dict[str, Any], reprocess: str) -> None:
         """Airflow's own backfill of a day, until Airflow says that it is complete."""
@@ -160,7 +160,7 @@ def test_dates_times_sets_run_under_ids_of_their_own_and_touch_nothing_earlier(
     assert Ledger(store).decisions() == decisions
     assert len(tracked(stack) - mlflow) >= 4
     assert tracked(stack) >= mlflow
-    named = [task["rendered_map_index"] for task in api.tasks(BACKFILL, report["id"]) if task["task_id"] == "run"]
+    named = [task.rendered_map_index for task in api.tasks(BACKFILL, report["id"]) if task.task_id == "run"]
     assert sorted(named) == ["2026-11-01", "2026-11-02"]
 
     again = backfill(*options, *OVERRIDES, "--yes")["report"]
@@ -172,7 +172,7 @@ def test_a_person_sees_the_preview_and_may_reject_it(api: Api, store: Store, nig
     runs = set(api.runs(TRAINING))
     conf = {"from_date": "2026-11-01", "to_date": "2026-11-03", "sets": ["quick_mlp"], "source": TITLES}
     run = api.trigger(BACKFILL, conf, "a test")
-    api.until(lambda: any(task["state"] == "awaiting_input" for task in api.tasks(BACKFILL, run)))
+    api.until(lambda: any(task.state == "awaiting_input" for task in api.tasks(BACKFILL, run)))
     assert "**3 of 3 dates to run, 1 sets each" in api.body(run)
     assert "| 2026-11-03 |" in api.body(run)
     api.answer(run, "Reject")
@@ -200,7 +200,7 @@ def test_a_cancelled_backfill_ends_its_runs_and_is_resumed_by_starting_it_again(
     assert api.run_state(TRAINING, second) == ""
     going = {"running", "queued", "scheduled", "deferred", None}
     assert not any(
-        task["state"] in going for dag, of in ((BACKFILL, run), (TRAINING, first)) for task in api.tasks(dag, of)
+        task.state in going for dag, of in ((BACKFILL, run), (TRAINING, first)) for task in api.tasks(dag, of)
     )
 
     changed = ["--override", "train.epochs=30", *OVERRIDES[2:]]

@@ -70,7 +70,7 @@ def test_a_run_through_celery_ends_with_a_champion(stack: Stack) -> None:
     with stack.measured() as looks:
         name, seconds = stack.train(QUICK)
     TOOK["first run"], USED["at most"] = seconds, max(looks) / GIGABYTE
-    where = {task["task_id"]: task["queue"] for task in stack.api().tasks(DAG, name)}
+    where = {task.task_id: task.queue for task in stack.api().tasks(DAG, name)}
     assert where["train_mlp"] == where["train_cnn"] == "gpu"
     champion = stack.compose("exec", "--no-TTY", "worker", "meli", "champion", "--json")
     assert json.loads(champion[champion.index("{") :])["set_name"] in [*QUICK["sets"], "ensemble"]

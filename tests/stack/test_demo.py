@@ -26,7 +26,7 @@ def test_a_relative_path_becomes_absolute_from_where_the_caller_stands(tmp_path:
 
 def test_a_file_that_is_not_there_is_told_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"MELI_SOURCE=titels.csv: there is no file .*/titels.csv"):
-        demo.wanted({"MELI_SOURCE": "titels.csv", "MELI_HOME": str(tmp_path)}, tmp_path)
+        demo.requested_settings({"MELI_SOURCE": "titels.csv", "MELI_HOME": str(tmp_path)}, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -34,22 +34,25 @@ def test_a_file_that_is_not_there_is_told_before_anything_starts(tmp_path: Path)
 )
 def test_a_source_that_cannot_be_is_told_before_anything_starts(source: str, tmp_path: Path) -> None:
     with pytest.raises(BadData, match=source.partition(":")[0]):
-        demo.wanted({"MELI_SOURCE": source, "MELI_HOME": str(tmp_path)}, tmp_path)
+        demo.requested_settings({"MELI_SOURCE": source, "MELI_HOME": str(tmp_path)}, tmp_path)
 
 
 def test_an_unknown_set_is_told_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(BadHyperparameters, match="mlpp"):
-        demo.wanted({"MELI_SETS": "mlpp", "MELI_HOME": str(tmp_path)}, tmp_path)
+        demo.requested_settings({"MELI_SETS": "mlpp", "MELI_HOME": str(tmp_path)}, tmp_path)
 
 
 def test_a_wrong_setting_is_told_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="MELI_THREADS"):
-        demo.wanted({"MELI_THREADS": "many", "MELI_HOME": str(tmp_path)}, tmp_path)
+        demo.requested_settings({"MELI_THREADS": "many", "MELI_HOME": str(tmp_path)}, tmp_path)
 
 
 def test_the_nights_are_off_unless_asked_for(tmp_path: Path) -> None:
-    assert demo.wanted({"MELI_HOME": str(tmp_path)}, tmp_path).schedule == "none"
-    assert demo.wanted({"MELI_HOME": str(tmp_path), "MELI_SCHEDULE": "0 4 * * *"}, tmp_path).schedule == "0 4 * * *"
+    assert demo.requested_settings({"MELI_HOME": str(tmp_path)}, tmp_path).schedule == "none"
+    assert (
+        demo.requested_settings({"MELI_HOME": str(tmp_path), "MELI_SCHEDULE": "0 4 * * *"}, tmp_path).schedule
+        == "0 4 * * *"
+    )
 
 
 def test_parallel_trainings_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,4 +87,4 @@ def test_stop_and_status_of_nothing(
     monkeypatch.setenv("MELI_HOME", str(tmp_path / "never"))
     assert demo.main(["status"]) == 3
     assert demo.main(["stop"]) == 0
-    assert "Nothing of" in capsys.readouterr().out
+    assert "No process of" in capsys.readouterr().out

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from meli_tasks.airflow_client import TaskInstance
 from meli_tasks.artifacts import paths
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.plan import Plan, Recipe
@@ -24,8 +25,8 @@ class Airflow:
         self.values = returned
         self.asked = 0
 
-    def tasks(self, dag: str, run: str) -> list[dict[str, Any]]:
-        return self.instances
+    def tasks(self, dag: str, run: str) -> list[TaskInstance]:
+        return [TaskInstance.model_validate(instance) for instance in self.instances]
 
     def returned(self, dag: str, run: str, task: str, index: int = -1) -> Any:
         self.asked += 1
@@ -112,8 +113,8 @@ PYTHONS = {
     [
         (lines({"level": "info", "event": "a"}, OURS, PYTHONS), "train mlp: loss nan at step 12"),
         (lines("printed by a library {", PYTHONS), "ValueError: 7 is odd"),
-        (lines({"level": "info", "event": "a"}), "its log says nothing; it was killed, or never started"),
-        (None, "its log says nothing; it was killed, or never started"),
+        (lines({"level": "info", "event": "a"}), "its log has no error; it was killed, or never started"),
+        (None, "its log has no error; it was killed, or never started"),
     ],
 )
 def test_a_failure_is_told_in_our_words_else_in_pythons(
