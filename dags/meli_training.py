@@ -121,7 +121,7 @@ def plan_run() -> PlanName:
         logger.info("%s", reason)
         raise AirflowSkipException(reason)
     planned: PlanName = {"plan": plan.name}
-    if not plan.request.get("search_minutes"):
+    if not plan.request.search_minutes:
         # Skipped from here, `search` never reaches the queue of the GPU workers. Airflow drops what a task that skips
         # others returns, so the plan's name is pushed by hand.
         ti.xcom_push("return_value", planned)
@@ -179,7 +179,7 @@ def search() -> Found:
     """Search for better hyperparameters around the best set trained on these titles."""
     with plain_failures():
         pipeline, plan = opened(plan_name())
-        if not plan.request.get("search_minutes"):  # somebody cleared the task that plan had skipped
+        if not plan.request.search_minutes:  # somebody cleared the task that plan had skipped
             raise AirflowSkipException("This run requested no search.")
         found, url = pipeline.search(plan)
         return {
@@ -222,15 +222,17 @@ def evaluate() -> dict[str, Any]:
         pipeline, plan = opened(name)
         trained = trained_sets(plan)
         failed = [name for name in plan.sets if name not in trained]
-        return pipeline.evaluate(plan, trained, failed)
+        return pipeline.evaluate(plan, trained, failed).model_dump(mode="json")
 
 
 @task(multiple_outputs=False)
-def promote(measured: dict[str, Any]) -> dict[str, Any]:
+def promote(evaluated: dict[str, Any]) -> dict[str, Any]:
     """Decide whether a model becomes the champion, and record the decision."""
     with plain_failures():
+        from meli_tasks.planning.evaluation import Evaluated
+
         pipeline, plan = opened(plan_name())
-        return pipeline.promote(plan, measured)
+        return pipeline.promote(plan, Evaluated.model_validate(evaluated)).model_dump(mode="json")
 
 
 with DAG(

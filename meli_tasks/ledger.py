@@ -14,10 +14,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import BadData, Conflict, NotFound
+from meli_tasks.stages.evaluation import PromotionDecision
 from meli_tasks.store import Store
 
 READERS = 8  # objects read at once
@@ -45,8 +46,21 @@ class Champion(_Entry):
     fingerprint: str = Field("", description="fingerprint of the listings it was trained on")
 
 
+class Evidence(PromotionDecision):
+    """What a decision was made from: the stage's decision, and the run, plan and artifacts behind it."""
+
+    run_id: str = ""
+    dag_run_url: str = ""
+    plan: str = Field("", description="name of the plan in the store")
+    evaluate: str = Field("", description="content key of the evaluation")
+    promote: str = Field("", description="content key of the stage's decision")
+    models: dict[str, str] = Field(default_factory=dict, description="content key of each evaluated model, by label")
+
+
 class Decision(_Entry):
-    """One line of the ledger."""
+    """One entry of the ledger."""
+
+    version: int = 2
 
     number: int = Field(ge=1, description="1, 2, 3, …")
     at: datetime = Field(description="when, UTC; never before the decision before it")
@@ -55,9 +69,14 @@ class Decision(_Entry):
     promotion: int | None = Field(None, description="the decision that promoted that champion: this one, or an earlier")
     previous: int | None = Field(None, description="the decision that had promoted the champion in force before")
     reason: str = Field(description="a sentence for people")
-    evidence: dict[str, JsonValue] = Field(default_factory=dict, description="what the decision was made from")
+    evidence: Evidence = Field(default_factory=Evidence, description="empty if a person decided")
     by: str = Field(description="who or what decided: a person, or a DAG run")
     id: str = Field(default_factory=lambda: uuid4().hex, description="tells two decisions apart that read the same")
+
+
+def _json(decision: Decision) -> bytes:
+    without = {"evidence"} if decision.evidence == Evidence() else None
+    return decision.model_dump_json(indent=1, exclude=without).encode()
 
 
 def now() -> datetime:
@@ -109,7 +128,7 @@ class Ledger:
         champion: Champion | None = None,
         reason: str,
         by: str,
-        evidence: Mapping[str, JsonValue] | None = None,
+        evidence: Evidence | None = None,
     ) -> Decision:
         """Adds a decision after the one numbered `expected_last` (0: the ledger was empty), on which it was based.
 
@@ -129,7 +148,7 @@ class Ledger:
         return self._write(
             last,
             {"action": action, "champion": champion, "promotion": promotion, "reason": reason, "by": by}
-            | {"evidence": dict(evidence or {})},
+            | {"evidence": evidence or Evidence()},
         )
 
     def rollback(self, by: str, to: int | None = None, reason: str = "") -> Decision:
@@ -186,7 +205,7 @@ class Ledger:
         before = last.promotion if last else None
         decision = Decision.model_validate({"number": number, "at": at, "previous": before, **fields})
         try:
-            self.store.write(paths.decision(number), decision.model_dump_json(indent=1).encode(), if_absent=True)
+            self.store.write(paths.decision(number), _json(decision), if_absent=True)
         except Conflict as error:
             raise Conflict(
                 f"{self._place} has moved on: somebody else made decision {number} first. {AGAIN}"

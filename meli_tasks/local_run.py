@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from meli_tasks.artifacts.manifest import Manifest
     from meli_tasks.execution.runner import Result, Step
     from meli_tasks.pipeline import Pipeline
+    from meli_tasks.planning.evaluation import Evaluated
     from meli_tasks.planning.plan import Plan
 
 logger = logging.getLogger("meli_tasks.cli")
@@ -144,25 +145,26 @@ class LocalRun:
 
     def _evaluate(self, plan: Plan, trained: list[str], decide: bool) -> None:
         failed = sorted(name for name in plan.sets if name not in trained)
-        measured: dict[str, Any] = {}
+        evaluated: list[Evaluated] = []
 
         def evaluate() -> Result:
             from meli_tasks.artifacts.manifest import need
             from meli_tasks.execution.runner import Result
 
             started = time.monotonic()
-            measured.update(self.pipeline.evaluate(plan, trained, failed))
-            manifest = need(self.pipeline.store, "evaluate", measured["key"])
-            return Result(manifest, bool(measured.get("hit")), time.monotonic() - started)
+            evaluated.append(self.pipeline.evaluate(plan, trained, failed))
+            manifest = need(self.pipeline.store, "evaluate", evaluated[0].key)
+            return Result(manifest, evaluated[0].hit, time.monotonic() - started)
 
         self._step("evaluate", ", ".join(trained), evaluate)
-        self.scores = self.pipeline.scores(measured["key"])
+        scores = self.pipeline.scores(evaluated[0].key)
+        self.scores = {label: found.model_dump(mode="json") for label, found in scores.items()}
         if decide:
             self.watcher.began("promote", "")
             started = time.monotonic()
-            self.decision = self.pipeline.promote(plan, measured)
-            champion = self.decision["champion"] or {}
-            name = f"{self.decision['action']}: {champion.get('set_name', 'no champion')}"
+            decided = self.pipeline.promote(plan, evaluated[0])
+            self.decision = decided.model_dump(mode="json")
+            name = f"{decided.action}: {decided.champion.set_name if decided.champion else 'no champion'}"
             self._tell({"stage": "promote", "name": name, "hit": False, "seconds": time.monotonic() - started})
 
     def _step(self, stage: str, name: str, work: Callable[[], Result]) -> None:

@@ -6,30 +6,32 @@ what is already there is found, not computed.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
 from meli_tasks.core.errors import BadData, Conflict
+from meli_tasks.core.hyperparameters import Promotion
 from meli_tasks.execution.runner import Result, Runner, Step
-from meli_tasks.ledger import Ledger
+from meli_tasks.ledger import Action, Champion, Ledger
+from meli_tasks.planning.evaluation import EnsembleResult, Evaluated, EvaluationReport
 from meli_tasks.planning.plan import (
     Plan,
     ensemble_step,
     evaluate_step,
+    evaluated_models,
     made_ensemble,
     make_plan,
-    measured_models,
     no_ensemble,
 )
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.planning.request import Request
 from meli_tasks.sets.catalog import SECTIONS
 from meli_tasks.settings import Settings
+from meli_tasks.stages.evaluation import Evaluation, Scores, Stored
+from meli_tasks.stages.summaries import EnsembleSummary, PromoteSummary
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
 
@@ -39,6 +41,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger("meli_tasks")
 
 PROMOTION_TRIES = 8
+
+
+class PromotionOutcome(Stored):
+    """What the task promote returns: the entry that it wrote into the ledger, without the evidence.
+
+    A run that only evaluates writes none: then `number` is None and the champion is the current one.
+    """
+
+    number: int | None = None
+    at: datetime | None = None
+    action: Action
+    champion: Champion | None = None
+    promotion: int | None = None
+    previous: int | None = None
+    reason: str = ""
+    by: str = ""
+    id: str = ""
 
 
 class Pipeline:
@@ -76,7 +95,7 @@ class Pipeline:
         plan = make_plan(request, self.settings, self.runner.run_id, as_of, dag_run_url)
         seen = preview(plan, self.store, self.settings.slots)
         for name, values in plan.resolved.items():
-            logger.info("set %s: %s", name, canonical_json({key: values[key] for key in SECTIONS}))
+            logger.info("set %s: %s", name, canonical_json(values.model_dump(mode="json", include=set(SECTIONS))))
         for line in seen.lines():
             logger.info("%s", line)
         if request.search_minutes:
@@ -109,7 +128,7 @@ class Pipeline:
         """
         from meli_tasks.search import LogReporter, Search, SearchOptions  # brings Optuna, which no other task needs
 
-        request = Request.model_validate(plan.request)
+        request = plan.request
         options = SearchOptions(request.search_minutes, request.search_family, titles=plan.ingest.key)
         as_of = date.fromisoformat(plan.as_of) if plan.as_of else None
         found = Search(options, request, self.runner, LogReporter(), as_of=as_of).run()
@@ -126,7 +145,7 @@ class Pipeline:
             return None
         return self.runner.run(step, force=plan.force)
 
-    def evaluate(self, plan: Plan, trained: Sequence[str], failed: Sequence[str]) -> dict[str, Any]:
+    def evaluate(self, plan: Plan, trained: Sequence[str], failed: Sequence[str]) -> Evaluated:
         """Measure every trained set, the ensemble made of them, and the champion, on the run's test split.
 
         Returns:
@@ -140,16 +159,17 @@ class Pipeline:
             raise BadData(
                 f"No training succeeded (failed: {', '.join(failed) or 'none ran'}): nothing can be evaluated."
             )
-        measured = self._measure(plan, trained)
-        measured["failed"] = list(failed)
-        report = {**measured, "scores": self.scores(measured["key"]), "run_id": plan.run_id, "as_of": plan.as_of}
-        self.store.write(paths.evaluated(plan.name), json.dumps(report).encode())
-        measured["mlflow"] = self.tracking.evaluation(plan, measured)
+        evaluated = self._evaluate(plan, trained).model_copy(update={"failed": tuple(failed)})
+        report = EvaluationReport(
+            **dict(evaluated), scores=self.scores(evaluated.key), run_id=plan.run_id, as_of=plan.as_of
+        )
+        report.save(self.store, plan.name)
+        url = self.tracking.evaluation(plan, evaluated)
         for name in failed:
-            logger.warning("the training of %s failed; the others were evaluated without it", name)
-        return measured
+            logger.warning("The training run of %s failed; the others were evaluated without it.", name)
+        return evaluated.model_copy(update={"mlflow": url})
 
-    def promote(self, plan: Plan, measured: Mapping[str, Any]) -> dict[str, Any]:
+    def promote(self, plan: Plan, evaluated: Evaluated) -> PromotionOutcome:
         """Decide on the champion and write the decision into the ledger; the MLflow alias follows.
 
         If somebody promoted meanwhile, the candidates are measured against the new champion and decided again.
@@ -160,63 +180,60 @@ class Pipeline:
         registry = Registry(self.store, self.tracking)
         for _ in range(PROMOTION_TRIES):
             try:
-                decided = self._decide(plan, measured, registry)
+                return self._decide(plan, evaluated, registry)
             except Conflict as conflict:
-                logger.warning("%s Measuring against the new champion.", conflict)
-                measured = {**measured, **self._measure(plan, measured["trained"])}
-                continue
-            return decided
+                logger.warning("%s Evaluating against the new champion.", conflict)
+                again = self._evaluate(plan, evaluated.trained)
+                evaluated = again.model_copy(update={"failed": evaluated.failed, "mlflow": evaluated.mlflow})
         raise Conflict(
             f"The promotion ledger moved {PROMOTION_TRIES} times while this run decided. Clear the task promote."
         )
 
-    def scores(self, evaluate_key: str) -> dict[str, Any]:
-        """The scores of an evaluation by label: balanced accuracy with its interval, slices, milliseconds."""
+    def scores(self, evaluate_key: str) -> dict[str, Evaluation]:
+        """The evaluations in an evaluate artifact, by label."""
         manifest = need(self.store, "evaluate", evaluate_key)
         blob = self.store.read(manifest.file_name("scores.json"))
         assert blob is not None, manifest
-        scores: dict[str, Any] = json.loads(blob.data)
-        return scores
+        return Scores.model_validate_json(blob.data).models
 
-    def _measure(self, plan: Plan, trained: Sequence[str]) -> dict[str, Any]:
+    def _evaluate(self, plan: Plan, trained: Sequence[str]) -> Evaluated:
         last = Ledger(self.store).last()
         ensemble = made_ensemble(plan, trained, self.store)
-        models, label = measured_models(plan, trained, ensemble, last.champion if last else None)
+        models, label = evaluated_models(plan, trained, ensemble, last.champion if last else None)
         step: Step = evaluate_step(plan, models)
         result = self.runner.run(step, force=plan.force)
-        return {
-            "key": step.key,
-            "hit": result.hit,
-            "trained": sorted(trained),
-            "models": models,
-            "ensemble": _told(ensemble),
-            "ensemble_failed": ensemble is None and not no_ensemble(plan, trained),
-            "champion": label,
-            "ledger": last.number if last else 0,
-        }
+        return Evaluated(
+            key=step.key,
+            hit=result.hit,
+            trained=tuple(sorted(trained)),
+            models=models,
+            ensemble=_ensemble_result(ensemble) if ensemble else None,
+            ensemble_failed=ensemble is None and not no_ensemble(plan, trained),
+            champion=label,
+            ledger=last.number if last else 0,
+        )
 
-    def _decide(self, plan: Plan, measured: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
-        limits = Request.model_validate(plan.request).promote()
+    def _decide(self, plan: Plan, evaluated: Evaluated, registry: Registry) -> PromotionOutcome:
+        limits = plan.request.promote()
+        params = Promotion(
+            **limits.model_dump(), champion=evaluated.champion, run_id=plan.run_id, ledger=evaluated.ledger
+        )
         step = Step(
             "promote",
-            measured["champion"] or "no champion yet",
-            {**limits.model_dump(), "champion": measured["champion"], "run_id": plan.run_id}
-            | {"ledger": measured["ledger"]},
-            {"evaluate": measured["key"]},
+            evaluated.champion or "no champion yet",
+            params.model_dump(mode="json"),
+            {"evaluate": evaluated.key},
         )
         result = self.runner.run(step)
         if limits.mode == "never":
             # Only measured: no decision was asked for, so none goes into the ledger, and none can come in between.
-            champion = registry.champion()
-            kept = champion.model_dump(mode="json") if champion else None
-            return {"number": None, "action": "keep", "champion": kept, "reason": result.manifest.summary["reason"]}
-        decision = registry.apply(plan, measured, result.manifest)
+            reason = result.manifest.read_summary(PromoteSummary).reason
+            return PromotionOutcome(action="keep", champion=registry.champion(), reason=reason)
+        decision = registry.apply(plan, evaluated, result.manifest)
         logger.info("%s: %s", decision.action, decision.reason)
-        return decision.model_dump(mode="json", exclude={"evidence"})
+        return PromotionOutcome.model_validate(decision.model_dump(exclude={"evidence"}))
 
 
-def _told(ensemble: Manifest | None) -> dict[str, Any] | None:
-    """What the run's report says of its ensemble, offered or not."""
-    if ensemble is None:
-        return None
-    return {"key": ensemble.key, **{name: ensemble.summary[name] for name in ("offered", "reason", "weights")}}
+def _ensemble_result(ensemble: Manifest) -> EnsembleResult:
+    summary = ensemble.read_summary(EnsembleSummary)
+    return EnsembleResult(key=ensemble.key, offered=summary.offered, reason=summary.reason, weights=summary.weights)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from meli_tasks.core.errors import Conflict
-from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
+from meli_tasks.stages.summaries import Gate
 from meli_tasks.store.protocol import Blob
 
 
@@ -52,7 +53,7 @@ def promote(ledger: Ledger, label: str) -> Decision:
         champion=champion(label),
         reason=f"{label} is better",
         by="test",
-        evidence={"gain": 0.01, "gates": ["all passed"]},
+        evidence=Evidence(gain=0.01, gates=(Gate(name="gain", passed=True, value=0.01, limit=0.001),)),
     )
 
 

@@ -13,7 +13,9 @@ import numpy as np
 from meli_tasks.artifacts.manifest import Manifest, Output
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Step
+from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.request import Request
 from meli_tasks.store import Store
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -39,7 +41,7 @@ class PastRun:
             at=START.isoformat(),
             as_of="2026-11-20",
             dag_run_url=f"http://airflow/dags/meli_training/runs/{self.run_id}",
-            request={"source": "s3://titles/{ds}.csv.gz", "sets": list(self.accuracies), "force": False},
+            request=Request(source="s3://titles/{ds}.csv.gz", sets=tuple(self.accuracies), ensemble=False),
             ingest=ingest,
             recipes=(),
             sets=train,
@@ -83,8 +85,8 @@ class PastRun:
         self.store.write(manifest.name, manifest.to_bytes())
         return manifest
 
-    def evaluation(self, champion: str | None = None, **others: tuple[str, float]) -> dict[str, Any]:
-        """Publish an evaluation; `others` are further models, label -> (key, accuracy). What promote is told of it."""
+    def evaluation(self, champion: str | None = None, **others: tuple[str, float]) -> Evaluated:
+        """Publish an evaluation; `others` are further models, label -> (key, accuracy). What promote receives."""
         models = {**self.models, **{label: key for label, (key, _) in others.items()}}
         accuracies = {**self.accuracies, **{label: accuracy for label, (_, accuracy) in others.items()}}
         scores = {label: self._scores(accuracy) for label, accuracy in accuracies.items()}
@@ -92,15 +94,7 @@ class PastRun:
         step = Step("evaluate", ", ".join(models), {"seed": 1}, inputs)
         files = {"scores.json": json.dumps(scores).encode(), "leaderboard.png": b"\x89PNG leaderboard"}
         self.publish(step, files, {"balanced_accuracy": accuracies}, minutes=6)
-        return {
-            "key": step.key,
-            "hit": False,
-            "trained": sorted(self.accuracies),
-            "models": models,
-            "champion": champion,
-            "failed": [],
-            "ledger": 0,
-        }
+        return Evaluated(key=step.key, trained=tuple(sorted(self.accuracies)), models=models, champion=champion)
 
     def ensemble(self, folder: Path | None = None) -> Manifest:
         """Publish an ensemble of all sets, equal parts of each; with a folder, one of real models."""
@@ -121,21 +115,19 @@ class PastRun:
             "offered": True,
             "reason": "it is better",
             "weights": dict.fromkeys(self.models, share),
-            "sharpness": dict.fromkeys(self.models, 1.0),
+            "inverse_temperatures": dict.fromkeys(self.models, 1.0),
             "validation_balanced_accuracy": 0.95,
             "gain": 0.01,
         }
         return self.publish(Step("ensemble", ", ".join(self.models), {"members": 4}, inputs), files, summary)
 
-    def promotion(self, measured: dict[str, Any], promoted: str | None, reason: str = "because") -> Manifest:
+    def promotion(self, evaluated: Evaluated, promoted: str | None, reason: str = "because") -> Manifest:
         """Publish what the stage promote leaves."""
-        step = Step(
-            "promote", "promote", {"run_id": self.run_id, "n": measured["ledger"]}, {"evaluate": measured["key"]}
-        )
-        gates = [{"name": "megabytes", "passed": True, "seen": 1.0, "limit": 2_000.0, "detail": ""}]
+        step = Step("promote", "promote", {"run_id": self.run_id, "n": evaluated.ledger}, {"evaluate": evaluated.key})
+        gates = [{"name": "megabytes", "passed": True, "value": 1.0, "limit": 2_000.0, "detail": ""}]
         summary = {
             "promoted": promoted,
-            "champion": measured["champion"],
+            "champion": evaluated.champion,
             "challenger": promoted,
             "reason": reason,
             "gain": None,

@@ -47,7 +47,8 @@ def test_decisions_are_read_back_as_they_were_made(ledger: Ledger) -> None:
     assert made[0].champion is None
     assert made[2].champion == champion("mlp")
     assert Ledger(ledger.store).champion() == champion("cnn")
-    assert made[1].evidence == {"gain": 0.01, "gates": ["all passed"]}
+    assert made[1].evidence.gain == 0.01
+    assert [gate.passed for gate in made[1].evidence.gates] == [True]
 
 
 def test_a_decision_is_one_readable_object(ledger: Ledger) -> None:

@@ -12,12 +12,13 @@ from meli_tasks.artifacts.manifest import need
 from meli_tasks.backfill.preview import is_done
 from meli_tasks.core.errors import BadData, Conflict
 from meli_tasks.ledger import Ledger
-from meli_tasks.pages import Pages
-from meli_tasks.pipeline import Pipeline
+from meli_tasks.pipeline import Pipeline, PromotionOutcome
 from meli_tasks.planning import history as past_runs
+from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.settings import Settings
 from meli_tasks.stages import ensemble as ensemble_stage
+from tests.pages.served import ServedPages
 
 SMALL: dict[str, Any] = {"source": "sample:rows=2500,seed=3", "sets": ["quick_mlp", "quick_cnn"]}
 
@@ -39,23 +40,23 @@ def prepare(settings: Settings, run_id: str, **params: Any) -> tuple[Pipeline, P
 
 
 @pytest.fixture(scope="module")
-def first(settings: Settings) -> tuple[Pipeline, Plan, dict[str, Any], dict[str, Any]]:
+def first(settings: Settings) -> tuple[Pipeline, Plan, Evaluated, PromotionOutcome]:
     pipeline, plan = prepare(settings, "first")
     for name in plan.sets:
         pipeline.train(plan, name)
     pipeline.ensemble(plan, list(plan.sets))
-    measured = pipeline.evaluate(plan, list(plan.sets), [])
-    return pipeline, plan, measured, pipeline.promote(plan, measured)
+    evaluated = pipeline.evaluate(plan, list(plan.sets), [])
+    return pipeline, plan, evaluated, pipeline.promote(plan, evaluated)
 
 
 def test_the_first_run_ends_with_its_best_set_as_champion(first: Any) -> None:
-    pipeline, _, measured, decision = first
-    scores = pipeline.scores(measured["key"])
-    best = max(scores, key=lambda label: scores[label]["balanced_accuracy"])
+    pipeline, _, evaluated, decision = first
+    scores = pipeline.scores(evaluated.key)
+    best = max(scores, key=lambda label: scores[label].balanced_accuracy)
     champion = Ledger(pipeline.store).champion()
     assert champion is not None
-    assert (decision["action"], champion.set_name, champion.train) == ("promote", best, measured["models"][best])
-    assert champion.balanced_accuracy == scores[best]["balanced_accuracy"] > 0.2
+    assert (decision.action, champion.set_name, champion.train) == ("promote", best, evaluated.models[best])
+    assert champion.balanced_accuracy == scores[best].balanced_accuracy > 0.2
 
 
 def test_a_second_run_computes_nothing_and_keeps_the_champion(settings: Settings, first: Any) -> None:
@@ -67,39 +68,39 @@ def test_a_second_run_computes_nothing_and_keeps_the_champion(settings: Settings
     results += [pipeline.train(again, name)[0] for name in again.sets]
     results.append(pipeline.ensemble(again, list(again.sets)))
     assert [result.hit for result in results] == [True] * len(results)
-    measured = pipeline.evaluate(again, list(again.sets), [])
-    assert measured["hit"]
-    assert measured["champion"] in measured["models"]
-    assert pipeline.promote(again, measured)["action"] == "keep"
+    evaluated = pipeline.evaluate(again, list(again.sets), [])
+    assert evaluated.hit
+    assert evaluated.champion in evaluated.models
+    assert pipeline.promote(again, evaluated).action == "keep"
 
 
 def test_a_retried_promotion_writes_no_second_decision(first: Any) -> None:
-    pipeline, plan, measured, decision = first
+    pipeline, plan, evaluated, decision = first
     before = len(Ledger(pipeline.store).decisions())
-    assert pipeline.promote(plan, measured)["number"] == decision["number"]
+    assert pipeline.promote(plan, evaluated).number == decision.number
     assert len(Ledger(pipeline.store).decisions()) == before
 
 
 def test_the_others_are_evaluated_without_a_failed_set(settings: Settings, first: Any) -> None:
     pipeline, plan, *_ = first
-    measured = pipeline.evaluate(plan, ["quick_cnn"], ["quick_mlp"])
-    assert measured["failed"] == ["quick_mlp"]
-    assert "quick_cnn" in measured["models"]
+    evaluated = pipeline.evaluate(plan, ["quick_cnn"], ["quick_mlp"])
+    assert evaluated.failed == ("quick_mlp",)
+    assert "quick_cnn" in evaluated.models
 
 
-def test_the_ensemble_is_measured_beside_its_members_as_long_as_they_are_the_same(first: Any) -> None:
-    pipeline, plan, measured, _ = first
-    told = measured["ensemble"]
-    assert told["offered"] and sum(told["weights"].values()) == pytest.approx(1)
-    assert need(pipeline.store, "ensemble", told["key"]).inputs["ingest"] == plan.ingest.key
-    scores = pipeline.scores(measured["key"])
-    assert measured["models"]["ensemble"] == told["key"]
-    assert scores["ensemble"]["balanced_accuracy"] > min(scores[name]["balanced_accuracy"] for name in plan.sets)
+def test_the_ensemble_is_evaluated_beside_its_members_as_long_as_they_are_the_same(first: Any) -> None:
+    pipeline, plan, evaluated, _ = first
+    told = evaluated.ensemble
+    assert told.offered and sum(told.weights.values()) == pytest.approx(1)
+    assert need(pipeline.store, "ensemble", told.key).inputs["ingest"] == plan.ingest.key
+    scores = pipeline.scores(evaluated.key)
+    assert evaluated.models["ensemble"] == told.key
+    assert scores["ensemble"].balanced_accuracy > min(scores[name].balanced_accuracy for name in plan.sets)
     assert pipeline.ensemble(plan, ["quick_mlp"]) is None
-    assert measured["ensemble_failed"] is False
+    assert evaluated.ensemble_failed is False
     alone = pipeline.evaluate(plan, ["quick_mlp"], ["quick_cnn"])
-    assert (alone["ensemble"], alone["ensemble_failed"]) == (None, False)
-    assert "quick_mlp" in alone["models"]
+    assert (alone.ensemble, alone.ensemble_failed) == (None, False)
+    assert "quick_mlp" in alone.models
 
 
 def test_a_run_that_wants_no_ensemble_has_none(settings: Settings, first: Any) -> None:
@@ -107,8 +108,8 @@ def test_a_run_that_wants_no_ensemble_has_none(settings: Settings, first: Any) -
     plan, _ = pipeline.plan({**SMALL, "ensemble": False}, None)
     assert "ensemble" not in {step.stage for step in plan.steps()}
     assert pipeline.ensemble(plan, list(plan.sets)) is None
-    measured = pipeline.evaluate(plan, list(plan.sets), [])
-    assert (measured["ensemble"], measured["ensemble_failed"]) == (None, False)
+    evaluated = pipeline.evaluate(plan, list(plan.sets), [])
+    assert (evaluated.ensemble, evaluated.ensemble_failed) == (None, False)
 
 
 def test_an_ensemble_that_could_not_be_made_is_told_of_and_is_made_again(
@@ -123,12 +124,12 @@ def test_an_ensemble_that_could_not_be_made_is_told_of_and_is_made_again(
         patch.setattr(ensemble_stage, "run", breaks)
         with pytest.raises(BadData, match="do not fit"):
             pipeline.ensemble(plan, list(plan.sets))
-    measured = pipeline.evaluate(plan, list(plan.sets), [])
-    assert (measured["ensemble"], measured["ensemble_failed"], measured["failed"]) == (None, True, [])
+    evaluated = pipeline.evaluate(plan, list(plan.sets), [])
+    assert (evaluated.ensemble, evaluated.ensemble_failed, evaluated.failed) == (None, True, ())
     told = past_runs.evaluated(pipeline.store, plan)
-    assert told is not None and told["ensemble_failed"]
+    assert told is not None and told.ensemble_failed
     assert not is_done(pipeline.store, plan)
-    steps = {step["stage"]: step for step in Pages(pipeline.store).run(plan.name)["steps"]}
+    steps = {step["stage"]: step for step in ServedPages(pipeline.store).run(plan.name)["steps"]}
     assert (steps["ensemble"]["state"], steps["ensemble"]["progress"]["error"]) == (
         "failed",
         "The members do not fit together.",
@@ -144,26 +145,27 @@ def test_nothing_trained_is_nothing_to_evaluate(first: Any) -> None:
         pipeline.evaluate(plan, [], ["quick_mlp", "quick_cnn"])
 
 
-def test_a_champion_of_another_run_is_measured_on_this_run_s_titles(settings: Settings, first: Any) -> None:
+def test_a_champion_of_another_run_is_evaluated_on_this_run_s_titles(settings: Settings, first: Any) -> None:
     pipeline, plan = prepare(settings, "third", source="sample:rows=2600,seed=4", sets=["quick_mlp"])
     pipeline.train(plan, "quick_mlp")
-    measured = pipeline.evaluate(plan, ["quick_mlp"], [])
+    evaluated = pipeline.evaluate(plan, ["quick_mlp"], [])
     champion = Ledger(pipeline.store).champion()
     assert champion is not None
     former = f"{champion.set_name} (champion)"
-    assert measured["champion"] == former
-    assert measured["models"] == {"quick_mlp": plan.sets["quick_mlp"].key, former: champion.train}
-    assert pipeline.scores(measured["key"]).keys() == measured["models"].keys()
-    assert need(pipeline.store, "evaluate", measured["key"]).inputs["ingest"] == plan.ingest.key
+    assert evaluated.champion == former
+    assert evaluated.models == {"quick_mlp": plan.sets["quick_mlp"].key, former: champion.train}
+    assert pipeline.scores(evaluated.key).keys() == evaluated.models.keys()
+    assert need(pipeline.store, "evaluate", evaluated.key).inputs["ingest"] == plan.ingest.key
 
 
 def test_promotion_never_only_reports(settings: Settings, first: Any) -> None:
     pipeline, plan = Pipeline(settings, "never"), first[1]
     plan, _ = pipeline.plan({**SMALL, "promotion": "never"}, None)
-    measured = pipeline.evaluate(plan, list(plan.sets), [])
+    evaluated = pipeline.evaluate(plan, list(plan.sets), [])
     before = len(Ledger(pipeline.store).decisions())
-    decision = pipeline.promote(plan, measured)
-    assert (decision["action"], decision["champion"]["train"]) == ("keep", measured["models"][measured["champion"]])
+    decision = pipeline.promote(plan, evaluated)
+    assert decision.champion is not None
+    assert (decision.action, decision.champion.train) == ("keep", evaluated.models[evaluated.champion])
     assert len(Ledger(pipeline.store).decisions()) == before
     _, seen = pipeline.plan({**SMALL, "promotion": "never"}, None)
     assert seen.nothing_new
@@ -172,8 +174,8 @@ def test_promotion_never_only_reports(settings: Settings, first: Any) -> None:
 def test_a_backfill_promotes_only_when_told_to(settings: Settings, first: Any) -> None:
     for asked, kept in (("auto", "never"), ("always", "always"), ("never", "never")):
         plan, _ = Pipeline(settings, "back").plan({**SMALL, "promotion": asked}, None, backfill=True)
-        assert plan.request["promotion"] == kept
-    assert Pipeline(settings, "night").plan(SMALL, None)[0].request["promotion"] == "auto"
+        assert plan.request.promotion == kept
+    assert Pipeline(settings, "night").plan(SMALL, None)[0].request.promotion == "auto"
 
 
 def test_other_limits_or_a_forced_run_are_something_new(settings: Settings, first: Any) -> None:
@@ -201,25 +203,25 @@ def test_the_preview_stands_beside_the_plan_with_an_estimate_from_past_runs(sett
 def test_a_ledger_that_moved_meanwhile_is_decided_again(settings: Settings, first: Any) -> None:
     pipeline, _, _, _ = first
     plan, _ = Pipeline(settings, "late").plan(SMALL, None)
-    measured = pipeline.evaluate(plan, list(plan.sets), [])
+    evaluated = pipeline.evaluate(plan, list(plan.sets), [])
     ledger = Ledger(pipeline.store)
     last = ledger.last()
     assert last is not None
     ledger.append(last.number, action="keep", reason="somebody was quicker", by="a test")
-    assert pipeline.promote(plan, measured)["number"] == last.number + 2
+    assert pipeline.promote(plan, evaluated).number == last.number + 2
 
 
 def test_a_ledger_that_never_rests_ends_in_a_conflict(
     settings: Settings, first: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline, plan, measured, _ = first
+    pipeline, plan, evaluated, _ = first
 
     def loses(*_: Any, **__: Any) -> None:
         raise Conflict("somebody was quicker.")
 
     monkeypatch.setattr("meli_tasks.tracking.registry.Registry.apply", loses)
     with pytest.raises(Conflict, match="moved 8 times"):
-        pipeline.promote(plan, measured)
+        pipeline.promote(plan, evaluated)
 
 
 def test_a_forced_run_computes_again(settings: Settings, first: Any) -> None:

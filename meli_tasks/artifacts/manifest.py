@@ -52,6 +52,16 @@ class Manifest:
         return paths.manifest(self.stage, self.key)
 
     @property
+    def at(self) -> str:
+        """When it was finished, in ISO format; empty if unknown."""
+        return str(self.about.get("at", ""))
+
+    @property
+    def run_id(self) -> str:
+        """The run that computed it; empty if unknown."""
+        return str(self.about.get("run_id", ""))
+
+    @property
     def seconds(self) -> float:
         """Seconds that the stage took when it was computed."""
         return float(self.about.get("seconds", 0.0))

@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -133,6 +133,11 @@ class BackfillPreview:
         return cls.from_json(json.loads(blob.data))
 
     @classmethod
+    def from_bytes(cls, data: bytes) -> BackfillPreview:
+        """Parse a stored preview."""
+        return cls.from_json(json.loads(data))
+
+    @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> BackfillPreview:
         """Parse a stored preview, of this version or an earlier one."""
         return _adapter().validate_python({RENAMED.get(name, name): value for name, value in fields.items()})
@@ -197,7 +202,7 @@ def preview_backfill(request: Backfill, settings: Settings, store: Store, backfi
 def is_done(store: Store, plan: Plan) -> bool:
     """Return whether a run of this plan evaluated every set, and the ensemble if it was to have one."""
     report = evaluated(store, plan)
-    return report is not None and not report.get("failed") and not report.get("ensemble_failed")
+    return report is not None and not report.failed and not report.ensemble_failed
 
 
 def _plan_date(
@@ -208,7 +213,7 @@ def _plan_date(
         plan = make_plan(request.request(day), settings, "", day)
     except BadData as error:
         return str(error)
-    plan = replace(plan, run_id=f"meli_backfill__{day}__{paths.plan_digest(plan.name)}", name="")
+    plan = plan.for_run(f"meli_backfill__{day}__{paths.plan_digest(plan.name)}")
     found = preview(plan, store, settings.slots, estimate)
     return _PlannedDate(plan, found, done=is_done(store, plan) or bool(found.nothing_new))
 
@@ -222,7 +227,7 @@ def _date_run(planned: _PlannedDate, claimed: set[str], slots: int) -> DateRun:
         date=plan.as_of,
         run_id=plan.run_id,
         plan=plan.name,
-        conf=plan.request,
+        conf=plan.request.model_dump(mode="json"),
         done=planned.done and not missing,
         computed=len(missing),
         cached=len(steps) - len(missing),

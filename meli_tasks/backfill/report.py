@@ -22,8 +22,10 @@ from meli_tasks.core.errors import NotFound
 from meli_tasks.execution.progress_log import read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
+from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated
-from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, made_ensemble, measured_models
+from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, evaluated_models, made_ensemble
+from meli_tasks.stages.evaluation import Scores
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 
@@ -112,6 +114,11 @@ class BackfillReport:
         return cls.from_json(json.loads(blob.data)) if blob else None
 
     @classmethod
+    def from_bytes(cls, data: bytes) -> BackfillReport:
+        """Parse a stored report."""
+        return cls.from_json(json.loads(data))
+
+    @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> BackfillReport:
         """Parse a stored report, of this version or an earlier one."""
         fields = _with_new_names(stored)
@@ -189,18 +196,18 @@ def _scores(store: Store, plan: Plan) -> tuple[dict[str, Score], dict[str, str]]
     found = evaluated(store, plan)
     if found is None:  # a run with nothing new to evaluate writes no report of its own
         names = list(plan.sets)
-        models, _ = measured_models(plan, names, made_ensemble(plan, names, store), Ledger(store).champion())
+        models, _ = evaluated_models(plan, names, made_ensemble(plan, names, store), Ledger(store).champion())
         manifest = find(store, "evaluate", evaluate_step(plan, models).key)
         blob = store.read(manifest.file_name("scores.json")) if manifest else None
-        found = {"scores": json.loads(blob.data) if blob else {}, "failed": []}
+        found = EvaluationReport(key="", scores=Scores.model_validate_json(blob.data).models if blob else {})
     scores = {
-        name: Score(found["scores"][name]["balanced_accuracy"], tuple(found["scores"][name]["interval"]))
+        name: Score(found.scores[name].balanced_accuracy, found.scores[name].interval)
         for name in [*plan.sets, ENSEMBLE]  # without the champion, which is evaluated too but is no model of the date
-        if name in found["scores"]
+        if name in found.scores
     }
-    failed = {name: _error_of_set(store, plan, plan.sets[name]) for name in found["failed"]}
-    if found.get("ensemble_failed"):
-        step = ensemble_step(plan, found["trained"])
+    failed = {name: _error_of_set(store, plan, plan.sets[name]) for name in found.failed}
+    if found.ensemble_failed:
+        step = ensemble_step(plan, found.trained)
         failed[ENSEMBLE] = (_error(store, step, plan.run_id) if step else "") or "it could not be made"
     return scores, failed
 

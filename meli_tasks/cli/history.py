@@ -52,10 +52,10 @@ def _run(store: Store, plan: Plan) -> dict[str, Any]:
     from meli_tasks.planning.history import evaluated
     from meli_tasks.planning.plan import ENSEMBLE
 
-    report = evaluated(store, plan) or {}
-    scores = report.get("scores", {})
+    report = evaluated(store, plan)
+    scores = report.model_dump(mode="json", include={"scores"})["scores"] if report else {}
     # The keys of that time: a new version of a stage changes the keys of the plan's steps.
-    evaluated_models = report.get("models", {})
+    evaluated_models = report.models if report else {}
     trained = {name: evaluated_models.get(name, step.key) for name, step in plan.sets.items()}
     if ENSEMBLE in evaluated_models:
         trained[ENSEMBLE] = evaluated_models[ENSEMBLE]
@@ -68,7 +68,7 @@ def _run(store: Store, plan: Plan) -> dict[str, Any]:
         "source": plan.ingest.name,
         "sets": list(plan.sets),
         "models": trained,
-        "failed": report.get("failed", []),
+        "failed": list(report.failed) if report else [],
         "best": ranking(scores)[0][0] if scores else None,
         "scores": scores,
         "dag_run_url": plan.dag_run_url,

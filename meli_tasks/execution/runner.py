@@ -20,6 +20,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from meli_tasks import sources
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.cache import Cache
@@ -44,6 +46,13 @@ VECTORS = "vectors"  # the input that is a file of pretrained word vectors
 QUARANTINE = "quarantine.jsonl.gz"
 
 
+class TrainOutline(BaseModel):
+    """The few parameters of a train step that lists display. Empty for another stage's step."""
+
+    architecture: str = ""
+    epochs: int | None = None
+
+
 @dataclass(frozen=True)
 class Step:
     """A stage with its parameters and inputs: everything its key is made from, known before anything has run.
@@ -57,6 +66,11 @@ class Step:
     params: dict[str, Any]
     inputs: dict[str, str] = field(default_factory=dict)
     fetch: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def outline(self) -> TrainOutline:
+        """What pages and lists show of a train step's parameters, also of those that an older version wrote."""
+        return TrainOutline.model_validate(self.params)
 
     @property
     def key(self) -> str:

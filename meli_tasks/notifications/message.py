@@ -6,12 +6,11 @@ The verdict comes first, then the leaderboard, what failed and why, the time sav
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
 from meli_tasks.artifacts import paths
@@ -22,8 +21,10 @@ from meli_tasks.execution.runner import Step
 from meli_tasks.http import without_credentials
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.notifications.failures import LONGEST_MESSAGE, Failure, of_run
+from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.preview import Preview
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
@@ -95,7 +96,7 @@ def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool
         Unreachable, Rejected: the store does not answer, or says no.
     """
     plan = _plan(store, dag_run.run_id)
-    report = (evaluated(store, plan) if plan else None) or {}
+    report = evaluated(store, plan) if plan else None
     saved = _saved(store, plan)
     decision = _decision(store, plan) if plan and report else None
     failures = _failures(store, dag_run, plan, report)
@@ -108,7 +109,7 @@ def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool
         dag_run,
         _title(verdict, dag_run, decision, failures, saved),
         tuple(filter(None, lines)),
-        _models(report, decision),
+        _models(report, decision) if report else (),
         failures,
         _rollback(promoted),
         _links(settings, store, dag_run, plan if report else None),
@@ -126,7 +127,7 @@ def of_a_late_run(settings: Settings, store: Store, dag_run: DagRun, minutes: fl
         dag_run,
         f"The run is late: not done {duration(minutes * 60)} after it was queued",
         (state, *progress),
-        failures=_failures(store, dag_run, plan, {}),
+        failures=_failures(store, dag_run, plan, None),
         links=_links(settings, store, dag_run, None),
     )
 
@@ -151,21 +152,20 @@ def _plan(store: Store, run_id: str) -> Plan | None:
     return max(plans, key=lambda plan: plan.at, default=None)
 
 
-def _saved(store: Store, plan: Plan | None) -> dict[str, Any] | None:
+def _saved(store: Store, plan: Plan | None) -> Preview | None:
     """The preview stored beside the plan: `nothing_new` and `saved_seconds`."""
-    blob = store.read(paths.preview(plan.name)) if plan else None
-    return json.loads(blob.data) if blob else None
+    return Preview.load(store, plan) if plan else None
 
 
 def _decision(store: Store, plan: Plan) -> Decision | None:
     decisions = reversed(Ledger(store).decisions())
-    return next((decision for decision in decisions if decision.evidence.get("plan") == plan.name), None)
+    return next((decision for decision in decisions if decision.evidence.plan == plan.name), None)
 
 
-def _verdict(succeeded: bool, saved: dict[str, Any] | None, decision: Decision | None) -> Verdict:
+def _verdict(succeeded: bool, saved: Preview | None, decision: Decision | None) -> Verdict:
     if not succeeded:
         return "failed"
-    if saved and saved["nothing_new"]:  # a run started by hand evaluates all the same
+    if saved and saved.nothing_new:  # a run started by hand evaluates all the same
         return "nothing new"
     return "promoted" if decision and decision.action == "promote" else "kept"
 
@@ -175,14 +175,14 @@ def _title(
     dag_run: DagRun,
     decision: Decision | None,
     failures: Sequence[Failure],
-    saved: dict[str, Any] | None,
+    saved: Preview | None,
 ) -> str:
     champion = decision.champion if decision else None
     if verdict == "failed":
         # The first is the cause; what failed after it often only lacked its result.
         return f"The run failed: {failures[0].label if failures else dag_run.reason.replace('_', ' ')}"
     if verdict == "nothing new":
-        return f"Nothing new: {duration(saved['saved_seconds'] if saved else 0)} saved"
+        return f"Nothing new: {duration(saved.saved_seconds if saved else 0)} saved"
     if champion is None:
         return "The run ended, and there is no champion" if decision else "The run ended without a decision"
     if verdict == "promoted":
@@ -190,13 +190,11 @@ def _title(
     return f"{champion.set_name} stays champion"
 
 
-def _reason(
-    verdict: Verdict, dag_run: DagRun, decision: Decision | None, saved: dict[str, Any] | None
-) -> tuple[str, ...]:
+def _reason(verdict: Verdict, dag_run: DagRun, decision: Decision | None, saved: Preview | None) -> tuple[str, ...]:
     if verdict == "failed":
         return (REASONS[dag_run.reason],) if dag_run.reason in REASONS else ()
     if verdict == "nothing new" and saved:
-        return (str(saved["nothing_new"]).rstrip(".") + ".",)
+        return (str(saved.nothing_new).rstrip(".") + ".",)
     return (decision.reason,) if decision else ()
 
 
@@ -206,31 +204,28 @@ def _titles(plan: Plan | None) -> tuple[str, ...]:
     return (f"Titles{f' as of {plan.as_of}' if plan.as_of else ''}: {plan.ingest.name}",)
 
 
-def _took(dag_run: DagRun, saved: dict[str, Any] | None) -> str:
+def _took(dag_run: DagRun, saved: Preview | None) -> str:
     took = f"Took {duration((datetime.now(UTC) - dag_run.began).total_seconds())}" if dag_run.began else ""
-    there = (
-        f"{duration(saved['saved_seconds'])} saved by results that existed already" if saved and saved["cached"] else ""
-    )
+    there = f"{duration(saved.saved_seconds)} saved by results that existed already" if saved and saved.cached else ""
     return "; ".join(filter(None, (took, there)))
 
 
-def _models(report: dict[str, Any], decision: Decision | None) -> tuple[Model, ...]:
+def _models(report: EvaluationReport, decision: Decision | None) -> tuple[Model, ...]:
     """The leaderboard: the most accurate model first, equally accurate ones by name."""
     now = decision.champion.train if decision and decision.champion else None
     found = []
-    for label, score in report.get("scores", {}).items():
-        key = report["models"].get(label)
-        note = "champion" if key and key == now else "previous champion" if label == report["champion"] else ""
-        low, high = score["interval"]
-        found.append(Model(label, score["balanced_accuracy"], (low, high), score["top5"], note))
+    for label, score in report.scores.items():
+        key = report.models.get(label)
+        note = "champion" if key and key == now else "previous champion" if label == report.champion else ""
+        found.append(Model(label, score.balanced_accuracy, score.interval, score.top5 or 0.0, note))
     return tuple(sorted(found, key=lambda model: (-model.balanced_accuracy, model.name)))
 
 
-def _failures(store: Store, dag_run: DagRun, plan: Plan | None, report: dict[str, Any]) -> tuple[Failure, ...]:
+def _failures(store: Store, dag_run: DagRun, plan: Plan | None, report: EvaluationReport | None) -> tuple[Failure, ...]:
     """The failed tasks, and training runs missing from the evaluation, in the order in which they failed."""
     found = of_run(store, dag_run.run_id, dag_run.began)
     known = {failure.of for failure in found}
-    for name in report.get("failed", []):
+    for name in report.failed if report else ():
         if plan and name in plan.sets and name not in known:
             note = _note(store, plan.sets[name])
             found.append(Failure("train", name, note.error[:LONGEST_MESSAGE], note.at))

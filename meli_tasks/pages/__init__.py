@@ -1,6 +1,6 @@
-"""What the pages inside Airflow show, as plain dicts made from the store. Who may see it is the web side's business."""
+"""The read models behind the pages inside Airflow, made from the store. Authorization is the web application's task."""
 
 from meli_tasks.pages.pages import Pages
-from meli_tasks.pages.runs import Wanted
+from meli_tasks.pages.runs import RunFilter
 
-__all__ = ["Pages", "Wanted"]
+__all__ = ["Pages", "RunFilter"]

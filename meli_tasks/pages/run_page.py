@@ -1,171 +1,165 @@
-"""One run: what it computed and what was there already, its leaderboard, its decision; and one training, live."""
+"""One run: what it computed and what was there already, its leaderboard, its decision; and one training run, live."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Decision
-from meli_tasks.pages.champion import decision_row
-from meli_tasks.pages.comparison import history_of
-from meli_tasks.pages.read_cache import Shelf
-from meli_tasks.pages.runs import Run, measured_in, rows_of
+from meli_tasks.pages.champion import decision_row, read_manifest
+from meli_tasks.pages.comparison import model_history
+from meli_tasks.pages.models import LiveNote, Progress, RunPage, StepRow, TrainingPage
+from meli_tasks.pages.read_cache import ReadCache
+from meli_tasks.pages.runs import Run, model_rows, read_preview, read_report, summarized
+from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
+from meli_tasks.planning.preview import Preview
+from meli_tasks.stages.evaluation import Epoch
+from meli_tasks.stages.summaries import TrainSummary
 
-LIVE_SECONDS = 1.0  # how often a stage notes its progress at most
-SHOWN_OF_A_NOTE = (
-    "epoch", "epochs", "step", "steps", "loss", "titles_per_second", "seconds_left", "error", "at", "model",
-    "titles", "of_titles",
-)  # fmt: skip
+LIVE_SECONDS = 1.0  # a stage writes its progress at most this often
 
 
-def run_page(shelf: Shelf, plan: Plan, decisions: Sequence[Decision]) -> dict[str, Any]:
-    """What a DAG run's tab shows."""
-    report = shelf.read(paths.evaluated(plan.name), LIVE_SECONDS)
-    preview = shelf.read(paths.preview(plan.name)) or {}
-    decision = next((d for d in reversed(decisions) if d.evidence.get("plan") == plan.name), None)
+@dataclass(frozen=True)
+class Line:
+    """A step of the page, before its state is known. `failed` if it failed and left nothing in the store."""
+
+    stage: str
+    name: str
+    key: str
+    estimate: float | None = None
+    failed: bool = False
+
+
+def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision]) -> RunPage:
+    """The content of a DAG run's tab."""
+    report = read_report(cache, plan.name, LIVE_SECONDS)
+    preview = read_preview(cache, plan.name)
+    decision = next((found for found in reversed(decisions) if found.evidence.plan == plan.name), None)
     champion = decisions[-1].champion if decisions else None
-    run = Run.of(plan)
-    steps = [_step(shelf, plan, line) for line in _lines(plan, preview, report, decision)]
-    return {
-        "plan": plan.name,
-        "run_id": plan.run_id,
-        "at": plan.at,
-        "as_of": plan.as_of,
-        "source": plan.ingest.name,
-        "sets": list(plan.sets),
-        "request": plan.request,
-        "nothing_new": preview.get("nothing_new", ""),
-        "estimate_seconds": preview.get("estimate_seconds"),
-        "steps": steps,
-        "rows": rows_of(run, measured_in(report) if report else None, champion.train if champion else ""),
-        "measured": report is not None,
-        "decision": decision_row(decision) if decision else None,
-    }
+    return RunPage(
+        plan=plan.name,
+        run_id=plan.run_id,
+        at=plan.at,
+        as_of=plan.as_of,
+        source=plan.ingest.name,
+        sets=list(plan.sets),
+        request=plan.request,
+        nothing_new=preview.nothing_new if preview else "",
+        estimate_seconds=preview.estimate_seconds if preview else None,
+        steps=[_step(cache, plan, line) for line in _lines(plan, preview, report, decision)],
+        rows=model_rows(Run.of(plan), summarized(report) if report else None, champion.train if champion else ""),
+        evaluated=report is not None,
+        decision=decision_row(decision) if decision else None,
+    )
 
 
 def _lines(
-    plan: Plan, preview: Mapping[str, Any], report: Mapping[str, Any] | None, decision: Decision | None
-) -> list[dict[str, Any]]:
-    """The run's steps as the plan foresaw them, with the estimates of its preview; then evaluate and promote."""
-    lines = [dict(line) for line in preview.get("steps", [])]
-    if not lines:
-        # Two recipes may share a step.
-        lines = list(
-            {step.key: {"stage": step.stage, "name": step.name, "key": step.key} for step in plan.steps()}.values()
-        )
+    plan: Plan, preview: Preview | None, report: EvaluationReport | None, decision: Decision | None
+) -> list[Line]:
+    """The run's steps as planned, with the estimates of its preview; then evaluate and promote."""
+    if preview:
+        lines = [Line(step.stage, step.name, step.key, step.estimate) for step in preview.steps]
+    else:  # two recipes may share a step
+        lines = list({step.key: Line(step.stage, step.name, step.key) for step in plan.steps()}.values())
     if report:
         lines = [made for line in lines if (made := _as_made(plan, line, report))]
-        lines.append({"stage": "evaluate", "name": ", ".join(report["scores"]), "key": report["key"]})
-    if decision and decision.evidence.get("promote"):
-        lines.append({"stage": "promote", "name": decision.action, "key": decision.evidence["promote"]})
+        lines.append(Line("evaluate", ", ".join(report.scores), report.key))
+    if decision and decision.evidence.promote:
+        lines.append(Line("promote", decision.action, decision.evidence.promote))
     return lines
 
 
-def _as_made(plan: Plan, line: dict[str, Any], report: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A foreseen step; the ensemble with the key it got, which depends on the trainings that succeeded.
+def _as_made(plan: Plan, line: Line, report: EvaluationReport) -> Line | None:
+    """A planned step; the ensemble with the key that it got, which depends on the training runs that succeeded.
 
-    None for an ensemble that was no longer wanted, since too few trainings succeeded.
+    None for an ensemble that was not made because too few training runs succeeded.
     """
-    if line["stage"] != ENSEMBLE:
+    if line.stage != ENSEMBLE:
         return line
-    if report.get("ensemble"):
-        return {**line, "key": report["ensemble"]["key"]}
-    wanted = ensemble_step(plan, report["trained"]) if report.get("ensemble_failed") else None
-    return {**line, "name": wanted.name, "key": wanted.key, "failed": True} if wanted else None
+    if report.ensemble:
+        return replace(line, key=report.ensemble.key)
+    step = ensemble_step(plan, report.trained) if report.ensemble_failed else None
+    return replace(line, name=step.name, key=step.key, failed=True) if step else None
 
 
-def _step(shelf: Shelf, plan: Plan, line: Mapping[str, Any]) -> dict[str, Any]:
-    """A step with how it stands now: there already, computed, running, failed or to compute."""
-    stage, key = line["stage"], line["key"]
-    manifest = shelf.read(paths.manifest(stage, key), LIVE_SECONDS)
-    note = shelf.read(paths.progress_log(stage, key), LIVE_SECONDS) if manifest is None else None
-    if note and (note.get("run_id") != plan.run_id or note["state"] not in ("running", "failed")):
-        note = None  # another run's, or of a result that is gone
-    state = "failed" if line.get("failed") else "to compute"
+def _step(cache: ReadCache, plan: Plan, line: Line) -> StepRow:
+    """A step with its current state: already there, computed, running, failed or to compute."""
+    row = StepRow(stage=line.stage, name=line.name, key=line.key, estimate=line.estimate, state="to compute")
+    manifest = read_manifest(cache, line.stage, line.key, LIVE_SECONDS)
     if manifest is not None:
-        state = "computed" if manifest["about"].get("run_id") == plan.run_id else "already there"
-    elif note:
-        state = note["state"]
-    return {
-        "stage": stage,
-        "name": line["name"],
-        "key": key,
-        "state": state,
-        "seconds": float(manifest["about"].get("seconds", 0.0)) if manifest is not None else None,
-        "estimate": line.get("estimate"),
-        "at": manifest["about"].get("at", "") if manifest is not None else "",
-        "by": manifest["about"].get("run_id", "") if manifest is not None else "",
-        "progress": _shown(note) if note else {},
-    }
+        state = "computed" if manifest.run_id == plan.run_id else "already there"
+        done = {"state": state, "seconds": manifest.seconds, "at": manifest.at, "by": manifest.run_id}
+        return row.model_copy(update=done)
+    note = read_note(cache, line.stage, line.key)
+    # A note of another run, or of a result that was deleted, says nothing about this one.
+    if note and note.run_id == plan.run_id and note.state in ("running", "failed"):
+        return row.model_copy(update={"state": note.state, "progress": note.progress})
+    return row.model_copy(update={"state": "failed"}) if line.failed else row
 
 
-def training_page(shelf: Shelf, plan: Plan, set_name: str) -> dict[str, Any]:
-    """A training as it stands: its curves while it trains, and from its artifact once it is done.
+def read_note(cache: ReadCache, stage: str, key: str) -> LiveNote | None:
+    """What a running step last reported."""
+    return cache.read(paths.progress_log(stage, key), LiveNote.model_validate_json, LIVE_SECONDS)
 
-    `state` is waiting, running, failed or done. `epochs` holds one object an epoch; `losses` pairs of step and loss.
+
+def training_page(cache: ReadCache, plan: Plan, set_name: str) -> TrainingPage:
+    """A training run with its curves, live while it trains and from its artifact when it is done.
 
     Raises:
-        NotFound: the plan knows no such set.
+        NotFound: the plan has no such set.
     """
     step = plan.sets.get(set_name)
     if step is None:
         raise NotFound(f"The run {plan.run_id} has no set {set_name!r}; it has {', '.join(plan.sets)}.")
-    note = shelf.read(paths.progress_log("train", step.key), LIVE_SECONDS) or {}
-    live = note.get("state") in ("running", "failed") and note.get("run_id") == plan.run_id
-    key, (manifest, history) = step.key, history_of(shelf, step.key, LIVE_SECONDS)
+    note = read_note(cache, "train", step.key)
+    live = note if note and note.state in ("running", "failed") and note.run_id == plan.run_id else None
+    key, (manifest, history) = step.key, model_history(cache, step.key, LIVE_SECONDS)
     if manifest is None and not live:
         # A stage's new version gives the plan's steps other keys: the run's report has them as they were then.
-        report = shelf.read(paths.evaluated(plan.name), LIVE_SECONDS) or {"models": {}}
-        key = report["models"].get(set_name, key)
-        manifest, history = history_of(shelf, key, LIVE_SECONDS) if key != step.key else (None, [])
-    about = {
-        "set": set_name,
-        "key": key,
-        "run_id": plan.run_id,
-        "architecture": step.params.get("architecture", ""),
-        "epochs_total": step.params.get("epochs"),
-    }
-    # With `force` a training is computed again although its artifact stands.
+        report = read_report(cache, plan.name, LIVE_SECONDS)
+        key = report.models.get(set_name, key) if report else key
+        manifest, history = model_history(cache, key, LIVE_SECONDS) if key != step.key else (None, ())
+    page = TrainingPage(
+        set=set_name,
+        key=key,
+        run_id=plan.run_id,
+        architecture=step.outline.architecture,
+        epochs_total=step.outline.epochs,
+    )
+    # With `force` a model is trained again although its artifact exists.
     if manifest is not None and not (live and plan.force):
-        return about | _done(manifest, history, note.get("losses", []), plan.run_id)
-    if live:
-        return about | _under_way(note)
-    return about | _training("waiting")
+        return _done(page, manifest, history, note)
+    return _under_way(page, live) if live else page
 
 
-def _done(manifest: Mapping[str, Any], history: list[dict[str, Any]], losses: list[Any], run_id: str) -> dict[str, Any]:
-    made = manifest["about"]
-    return _training("done") | {
-        "epochs": history,
-        "losses": losses,
-        "kept_epoch": manifest["summary"].get("kept_epoch"),
-        "seconds": made.get("seconds"),
-        "at": made.get("at", ""),
-        "made_by": made.get("run_id", ""),
-        "hit": made.get("run_id", "") != run_id,
-    }
+def _done(page: TrainingPage, manifest: Manifest, history: tuple[Epoch, ...], note: LiveNote | None) -> TrainingPage:
+    return page.model_copy(
+        update={
+            "state": "done",
+            "epochs": history,
+            "losses": note.losses if note else (),
+            "kept_epoch": manifest.read_summary(TrainSummary).kept_epoch or None,
+            "seconds": manifest.seconds,
+            "at": manifest.at,
+            "made_by": manifest.run_id,
+            "hit": manifest.run_id != page.run_id,
+        }
+    )
 
 
-def _under_way(note: Mapping[str, Any]) -> dict[str, Any]:
-    return _training(note["state"]) | {
-        "epochs": note.get("history", []),
-        "losses": note.get("losses", []),
-        "at": note.get("at", ""),
-        "progress": _shown(note),
-        "error": str(note.get("error", "")),
-    }
-
-
-def _training(state: str) -> dict[str, Any]:
-    """A training of which nothing is known but its state."""
-    return {
-        "state": state, "epochs": [], "losses": [], "kept_epoch": None, "seconds": None, "at": "", "made_by": "",
-        "hit": False, "progress": {}, "error": "",
-    }  # fmt: skip
-
-
-def _shown(note: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: note[name] for name in SHOWN_OF_A_NOTE if name in note}
+def _under_way(page: TrainingPage, note: LiveNote) -> TrainingPage:
+    progress: Progress = note.progress
+    return page.model_copy(
+        update={
+            "state": note.state,
+            "epochs": note.history,
+            "losses": note.losses,
+            "at": note.at or "",
+            "progress": progress,
+            "error": note.error or "",
+        }
+    )

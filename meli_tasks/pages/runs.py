@@ -1,6 +1,6 @@
-"""The leaderboard over runs and sets: one row a model that a run measured, or was to measure.
+"""The leaderboard over runs and sets: one row per model that a run evaluated, or was to evaluate.
 
-Of each run only a line is kept in memory, so thousands fit; its figures are read when it is among those shown.
+Of each run only a few fields are kept in memory, so thousands fit; its figures are read when it is among those shown.
 """
 
 from __future__ import annotations
@@ -8,15 +8,17 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from meli_tasks.artifacts import paths
-from meli_tasks.pages.read_cache import READERS, Shelf
+from meli_tasks.pages.models import Leaderboard, ModelRow, RunCounts
+from meli_tasks.pages.read_cache import FOREVER, READERS, ReadCache
+from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.preview import Preview
+from meli_tasks.stages.evaluation import Evaluation
 
-FIGURES = ("balanced_accuracy", "interval", "accuracy", "top5", "macro_f1", "milliseconds_p95", "megabytes")
 # A run's figures change only when its task evaluate runs again: likely today, hardly ever later.
 YOUNG = timedelta(hours=24)
 YOUNG_SECONDS = 10.0
@@ -26,7 +28,7 @@ MAX_RUNS = 1_000
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its plan tells it."""
+    """What is kept of a plan; `sets` maps a set's name to its training run's key."""
 
     plan: str
     run_id: str
@@ -40,7 +42,7 @@ class Run:
 
     @classmethod
     def of(cls, plan: Plan) -> Run:
-        """The line kept of a plan; `sets` maps a set's name to its training's key."""
+        """The part of a plan that is kept."""
         return cls(
             plan=plan.name,
             run_id=plan.run_id,
@@ -49,12 +51,12 @@ class Run:
             source=plan.ingest.name,
             dag_run_url=plan.dag_run_url,
             sets={name: step.key for name, step in plan.sets.items()},
-            architectures={name: str(step.params.get("architecture", "")) for name, step in plan.sets.items()},
-            searched=bool(plan.sets.keys() - set(plan.request["sets"])),
+            architectures={name: step.outline.architecture for name, step in plan.sets.items()},
+            searched=bool(plan.sets.keys() - set(plan.request.sets)),
         )
 
     def matches(self, text: str) -> bool:
-        """Whether every word of `text` stands in what is known of the run."""
+        """Whether every word of `text` occurs in the run's id, source, date or sets."""
         known = " ".join((self.run_id, self.source, self.as_of, *self.sets)).lower()
         return all(word in known for word in text.lower().split())
 
@@ -64,8 +66,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which runs are asked for. Dates are of the titles (`as_of`), or the run's own where it names none."""
+class RunFilter:
+    """Which runs are requested. Dates are those of the titles (`as_of`), or the run's own if it has none."""
 
     text: str = ""
     set_name: str = ""
@@ -73,7 +75,7 @@ class Wanted:
     until: date | None = None
     limit: int = 100
 
-    def takes(self, run: Run) -> bool:
+    def accepts(self, run: Run) -> bool:
         """Whether a run is one of them."""
         day = run.as_of or run.at[:10]
         return (
@@ -85,129 +87,153 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a run's evaluation found, without its categories, and when it was read."""
+class Evaluated:
+    """A run's report without the categories, and when it was read."""
 
-    read: float
+    read_at: float
     models: dict[str, str]
     champion: str | None
-    failed: list[str]
-    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
-    members: dict[str, float] = field(default_factory=dict)
+    failed: tuple[str, ...]
+    figures: dict[str, Evaluation]
+    members: dict[str, float]
+
+
+def read_report(cache: ReadCache, plan: str, seconds: float) -> EvaluationReport | None:
+    """The evaluation of a plan's run, read at most `seconds` ago; None if there is none yet."""
+    return cache.read(paths.evaluated(plan), EvaluationReport.model_validate_json, seconds)
+
+
+def read_preview(cache: ReadCache, plan: str) -> Preview | None:
+    """The preview of a plan; it never changes."""
+    return cache.read(paths.preview(plan), Preview.model_validate_json, FOREVER)
 
 
 class Runs:
-    """Every run of a store. Plans never change, so each is read once."""
+    """Every run of a store. Plans never change, so each is read a single time."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, cache: ReadCache) -> None:
+        self._cache = cache
         self._known: dict[str, Run] = {}
-        self._measured: dict[str, Measured] = {}
+        self._evaluated: dict[str, Evaluated] = {}
         self._lock = threading.Lock()
 
     def newest_first(self) -> list[Run]:
         """All runs."""
-        listed = self._shelf.names(paths.PLANS)
+        listed = self._cache.names(paths.PLANS)
         names = [name for name in listed if paths.is_plan(name)]
         found_a_set = {plan for name in listed if (plan := paths.plan_of_searched(name))}
-        with self._lock:  # one reader of what is new; the others wait for it
+        with self._lock:  # one thread reads what is new, and the others wait for it
             new = [name for name in names if name not in self._known]
-            # A plan never changes, but for the set that its run's search adds.
+            # A plan never changes, except for the set that its run's search adds.
             new += [name for name in found_a_set & self._known.keys() if not self._known[name].searched]
             with ThreadPoolExecutor(READERS) as readers:
                 for run in readers.map(self._read, new):
                     self._known[run.plan] = run
-            for gone in set(self._known) - set(names):
-                del self._known[gone]
-                self._measured.pop(gone, None)
+            for deleted in set(self._known) - set(names):
+                del self._known[deleted]
+                self._evaluated.pop(deleted, None)
             found = list(self._known.values())
         return sorted(found, key=lambda run: (run.at, run.run_id), reverse=True)
 
     def plan_of(self, run_id: str) -> str:
-        """The newest plan of a run, by its id; an empty text if there is none."""
+        """The newest plan of a run, by the run's id; an empty string if there is none."""
         return next((run.plan for run in self.newest_first() if run.run_id == run_id), "")
 
-    def leaderboard(self, wanted: Wanted, champion: str) -> dict[str, Any]:
-        """The newest runs that were asked for, a row a model. `champion` is the key of the model in office."""
+    def leaderboard(self, wanted: RunFilter, champion: str) -> Leaderboard:
+        """The newest matching runs, a row per model. `champion` is the key of the current champion."""
         runs = self.newest_first()
-        matching = [run for run in runs if wanted.takes(run)]
+        matching = [run for run in runs if wanted.accepts(run)]
         shown = matching[: min(wanted.limit, MAX_RUNS)]
-        evaluated = {name for name in self._shelf.names(paths.PLANS) if paths.is_evaluated(name)}
+        names = {name for name in self._cache.names(paths.PLANS) if paths.is_evaluated(name)}
+        evaluated = [run for run in shown if paths.evaluated(run.plan) in names]
         with ThreadPoolExecutor(READERS) as readers:
-            found = list(
-                readers.map(lambda run: self._of(run) if paths.evaluated(run.plan) in evaluated else None, shown)
-            )
+            found = dict(zip((run.plan for run in evaluated), readers.map(self._of, evaluated), strict=True))
         rows = [
             row
-            for run, measured in zip(shown, found, strict=True)
-            if measured or not self._nothing_new(run)
-            for row in rows_of(run, measured, champion)
+            for run in shown
+            if found.get(run.plan) or not self._nothing_new(run)
+            for row in model_rows(run, found.get(run.plan), champion)
         ]
-        if wanted.set_name:
-            rows = [row for row in rows if row["set"] == wanted.set_name]
-        return {
-            "rows": rows,
-            "runs": {"all": len(runs), "matching": len(matching), "shown": len(shown), "most": MAX_RUNS},
-            "sets": sorted({name for run in runs for name in run.sets}),
-        }
+        return Leaderboard(
+            rows=[row for row in rows if wanted.set_name in ("", row.set)],
+            runs=RunCounts(all=len(runs), matching=len(matching), shown=len(shown), most=MAX_RUNS),
+            sets=sorted({name for run in runs for name in run.sets}),
+        )
 
     def run(self, plan: str) -> Run | None:
         """One run by its plan, read if it is new."""
         with self._lock:
             known = self._known.get(plan)
-        return known or (self._read(plan) if self._shelf.read(plan) else None)
+        return known or (self._read(plan) if self._cache.read(plan, Plan.model_validate_json) else None)
 
     def _nothing_new(self, run: Run) -> bool:
-        """Whether the run ended at once, since everything it asks for had been measured before."""
-        preview = self._shelf.read(paths.preview(run.plan))
-        return bool(preview and preview.get("nothing_new"))
+        """Whether the run ended at once, since everything that it requests had been evaluated before."""
+        preview = read_preview(self._cache, run.plan)
+        return bool(preview and preview.nothing_new)
 
     def _read(self, name: str) -> Run:
-        return Run.of(Plan.load(self._shelf.store, name))
+        return Run.of(Plan.load(self._cache.store, name))
 
-    def _of(self, run: Run) -> Measured | None:
+    def _of(self, run: Run) -> Evaluated | None:
         seconds = YOUNG_SECONDS if run.young() else OLD_SECONDS
-        known = self._measured.get(run.plan)
-        if known and time.monotonic() - known.read <= seconds:
+        known = self._evaluated.get(run.plan)
+        if known and time.monotonic() - known.read_at <= seconds:
             return known
-        report = self._shelf.fresh(paths.evaluated(run.plan))
+        # Not through the cache: of a report, which holds every category of every model, only the figures are kept.
+        report = EvaluationReport.load(self._cache.store, run.plan)
         if report is None:
             return None
-        measured = measured_in(report)
-        self._measured[run.plan] = measured
-        return measured
+        evaluated = self._evaluated[run.plan] = summarized(report)
+        return evaluated
 
 
-def measured_in(report: dict[str, Any]) -> Measured:
-    """The figures of an evaluation's report."""
-    figures = {label: {name: scores.get(name) for name in FIGURES} for label, scores in report["scores"].items()}
-    members = (report.get("ensemble") or {}).get("weights", {})
-    return Measured(
-        time.monotonic(), report["models"], report.get("champion"), report.get("failed", []), figures, members
+def summarized(report: EvaluationReport) -> Evaluated:
+    """A run's report without the categories."""
+    without: dict[str, dict[str, object]] = {"categories": {}, "by_language": {}, "by_label_quality": {}}
+    return Evaluated(
+        read_at=time.monotonic(),
+        models=report.models,
+        champion=report.champion,
+        failed=report.failed,
+        figures={label: evaluation.model_copy(update=without) for label, evaluation in report.scores.items()},
+        members=report.ensemble.weights if report.ensemble else {},
     )
 
 
-def rows_of(run: Run, measured: Measured | None, champion: str) -> list[dict[str, Any]]:
-    """A row for each model of a run: those measured, then those that failed or were not measured."""
-    about = {name: getattr(run, name) for name in ("run_id", "at", "as_of", "source", "dag_run_url")}
-    figures, models = (measured.figures, measured.models) if measured else ({}, {})
-    failed = measured.failed if measured else []
-    rows = []
-    for label in [*figures, *(name for name in run.sets if name not in figures)]:
-        train = models.get(label, run.sets.get(label, ""))
-        rows.append(
-            {
-                **about,
-                "id": paths.model_id(run.plan, label),
-                "set": label,
-                "train": train,
-                "architecture": run.architectures.get(label, ""),
-                "members": measured.members if measured and label == ENSEMBLE else {},
-                "state": "measured" if label in figures else "failed" if label in failed else "not measured",
-                "champion": bool(champion) and train == champion,
-                # The one in office at that time, measured beside the run's own.
-                "guest": label not in run.sets and label != ENSEMBLE,
-                **figures.get(label, dict.fromkeys(FIGURES)),
-            }
-        )
-    return rows
+def model_rows(run: Run, evaluated: Evaluated | None, champion: str) -> list[ModelRow]:
+    """A row for each model of a run: the evaluated ones, then those that failed or were not evaluated."""
+    figures = evaluated.figures if evaluated else {}
+    return [
+        _row(run, evaluated, label, champion)
+        for label in [*figures, *(name for name in run.sets if name not in figures)]
+    ]
+
+
+def _row(run: Run, evaluated: Evaluated | None, label: str, champion: str) -> ModelRow:
+    train = run.sets.get(label, "")
+    if evaluated:
+        train = evaluated.models.get(label, train)
+    found = evaluated.figures.get(label) if evaluated else None
+    failed = evaluated is not None and label in evaluated.failed
+    return ModelRow(
+        id=paths.model_id(run.plan, label),
+        run_id=run.run_id,
+        at=run.at,
+        as_of=run.as_of,
+        source=run.source,
+        dag_run_url=run.dag_run_url,
+        set=label,
+        train=train,
+        architecture=run.architectures.get(label, ""),
+        members=evaluated.members if evaluated and label == ENSEMBLE else {},
+        state="evaluated" if found else "failed" if failed else "not evaluated",
+        champion=bool(champion) and train == champion,
+        external=label not in run.sets and label != ENSEMBLE,
+        balanced_accuracy=found.balanced_accuracy if found else None,
+        interval=found.interval if found else None,
+        accuracy=found.accuracy if found else None,
+        top5=found.top5 if found else None,
+        macro_f1=found.macro_f1 if found else None,
+        milliseconds_p95=found.milliseconds_p95 if found else None,
+        megabytes=found.megabytes if found else None,
+    )

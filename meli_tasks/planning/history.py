@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from meli_tasks.artifacts import paths
+from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
 from meli_tasks.store import Store
 
@@ -22,7 +21,6 @@ def plans(store: Store) -> list[Plan]:
     return sorted(found, key=lambda plan: plan.at, reverse=True)
 
 
-def evaluated(store: Store, plan: Plan) -> dict[str, Any] | None:
-    """What the run's evaluation found (`scores` by label, `failed`), or None if it did not get there."""
-    blob = store.read(paths.evaluated(plan.name))
-    return json.loads(blob.data) if blob else None
+def evaluated(store: Store, plan: Plan) -> EvaluationReport | None:
+    """Return the report of a run's evaluation; None if it has not evaluated anything."""
+    return EvaluationReport.load(store, plan.name)

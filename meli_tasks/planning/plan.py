@@ -1,75 +1,122 @@
-"""The plan of a run: every step with its key, before anything ran.
+"""The plan of a run: every step with its key, before anything runs.
 
-Sets that share a tokenizer or word vectors share the work: a recipe is one preprocess step with the embed steps on top
-of it, and each training names the two it stands on. The plan is kept in the store and never overwritten by another.
+Sets that share a tokenizer or word vectors share the work: a recipe is one preprocess step with the embed steps that
+build on it, and each train step names the two that it builds on. The plan is kept in the store, and no other plan
+overwrites it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue, ValidationError, model_validator
 
 from meli_tasks import sources
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, find
-from meli_tasks.core.errors import Conflict, NotFound
+from meli_tasks.core.errors import BadData, Conflict, NotFound
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Champion
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
+from meli_tasks.stages.evaluation import Stored
+from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.store import Store
 
 ENSEMBLE = "ensemble"
 """The stage that weighs a run's models into one, and that model's label among them. No set may have this name."""
 
+M = TypeVar("M", bound=BaseModel)
 
-"""What stands beside a plan whose run searched: the set that was found."""
+
+def _read_lenient(kind: type[M], stored: Any) -> M:
+    """Parse a stored section without the fields that this version does not know."""
+    try:
+        return kind.model_validate(stored)
+    except ValidationError as error:
+        unknown = [found["loc"] for found in error.errors() if found["type"] == "extra_forbidden"]
+        if not unknown:
+            raise
+        return _read_lenient(
+            kind, {name: _without(value, name, unknown) for name, value in stored.items() if (name,) not in unknown}
+        )
+
+
+def _without(value: Any, name: str, unknown: list[tuple[int | str, ...]]) -> Any:
+    inside = {location[1] for location in unknown if len(location) == 2 and location[0] == name}
+    return {key: one for key, one in value.items() if key not in inside} if inside else value
+
+
+def _stored_request(stored: Any) -> Any:
+    """A plan made before there were ensembles has no field for them, and its run makes none."""
+    return _read_lenient(Request, {"ensemble": False, **stored}) if isinstance(stored, Mapping) else stored
+
+
+def _stored_set(stored: Any) -> Any:
+    return _read_lenient(HyperparameterSet, stored) if isinstance(stored, Mapping) else stored
+
+
+StoredSet = Annotated[HyperparameterSet, BeforeValidator(_stored_set)]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way from listings to arrays and vectors, shared by the sets that ask for it."""
+    """One way from listings to arrays and vectors, shared by the sets that need it."""
 
     name: str
     preprocess: Step
     embeds: tuple[Step, ...]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a run will do. `sets` maps a set's name to its training step, in the order they were chosen.
+class SearchedSet(Stored):
+    """searched.json: the set that a run's search found, and its train step."""
 
-    Is the run to search, the set that was found joins them when the plan is loaded afterwards.
+    version: int = 2
+    name: str
+    step: Step
+    values: StoredSet
 
-    `name` is the plan's in the store: by run, and by what was asked, so asking differently overwrites nothing.
+
+class Plan(Stored):
+    """What a run will do. `sets` maps a set's name to its train step, in the order in which they were chosen.
+
+    If the run searches, the set that it finds joins them when the plan is loaded afterwards.
+
+    `name` is the plan's name in the store: by run and by request, so that another request overwrites nothing.
     """
 
+    version: int = 2
     run_id: str
     at: str
     as_of: str
     dag_run_url: str
-    request: dict[str, Any]
+    request: Annotated[Request, BeforeValidator(_stored_request)]
     ingest: Step
     recipes: tuple[Recipe, ...]
     sets: dict[str, Step]
-    resolved: dict[str, dict[str, Any]] = field(default_factory=dict)
+    resolved: dict[str, StoredSet] = Field(default_factory=dict)
     name: str = ""
 
-    def __post_init__(self) -> None:
-        """Names a new plan. One that was loaded keeps its name, also when a stage's new version changes the keys."""
-        if self.name:
-            return
-        # Former names of parameters, as in the keys: a plan of the version before keeps its name.
-        request = Request.with_former_names(self.request)
-        asked = canonical_json([request, self.ingest.key, {name: step.key for name, step in self.sets.items()}])
-        digest = hashlib.sha256(asked.encode()).hexdigest()[:12]
-        object.__setattr__(self, "name", paths.plan(self.run_id, digest))
+    @model_validator(mode="after")
+    def _name_new_plans(self) -> Self:
+        """A plan that was loaded keeps its name, also when a stage's new version changes the keys."""
+        if not self.name:
+            object.__setattr__(self, "name", self._name_for(self.request.model_dump(mode="json")))
+        return self
+
+    def _name_for(self, request: dict[str, JsonValue]) -> str:
+        # From the former names of fields, as the keys are, so that a renamed field changes no plan's name.
+        made_from = canonical_json(
+            [Request.with_former_names(request), self.ingest.key, {name: step.key for name, step in self.sets.items()}]
+        )
+        digest = hashlib.sha256(made_from.encode()).hexdigest()[:12]
+        return paths.plan(self.run_id, digest)
 
     @property
     def folder(self) -> str:
@@ -78,88 +125,98 @@ class Plan:
 
     @property
     def force(self) -> bool:
-        """Whether everything is to be computed again."""
-        return bool(self.request["force"])
+        """Whether everything is computed again."""
+        return self.request.force
 
     def family(self, architecture: str) -> list[str]:
         """Names of the sets of one architecture."""
-        return [name for name, step in self.sets.items() if step.params["architecture"] == architecture]
+        return [name for name, step in self.sets.items() if step.outline.architecture == architecture]
 
     def steps(self) -> list[Step]:
-        """Every step known in advance, in the order they run; evaluate and promote depend on how trainings end.
+        """Every step known in advance, in the order they run; evaluate and promote depend on how training ends.
 
-        So does the ensemble: the step is that of a run in which all succeed.
+        So does the ensemble: its step is that of a run in which every training run succeeds.
         """
         prepared = [step for recipe in self.recipes for step in (recipe.preprocess, *recipe.embeds)]
         ensemble = ensemble_step(self, list(self.sets))
         return [self.ingest, *prepared, *self.sets.values(), *([ensemble] if ensemble else [])]
 
+    def for_run(self, run_id: str) -> Plan:
+        """The same plan for another run."""
+        return Plan.model_validate({**dict(self), "run_id": run_id, "name": ""})
+
     def save(self, store: Store) -> None:
         """Write the plan; the same plan of the same run is the same object."""
-        store.write(self.name, json.dumps(asdict(self), ensure_ascii=False).encode())
+        store.write(self.name, self.model_dump_json().encode())
 
     def add_searched(self, name: str, step: Step, values: HyperparameterSet, store: Store) -> Plan:
-        """Keep the set that the run's search found beside the plan, which stays what was asked; the plan with it."""
-        added = {"name": name, "step": asdict(step), "values": values.model_dump(mode="json")}
-        store.write(paths.searched(self.name), json.dumps(added, ensure_ascii=False).encode())
+        """Keep the set that the run's search found beside the plan, and return the plan with it.
+
+        The plan itself stays as requested.
+        """
+        added = SearchedSet(name=name, step=step, values=values)
+        store.write(paths.searched(self.name), added.model_dump_json().encode())
         return Plan.load(store, self.name)
 
     @classmethod
     def load(cls, store: Store, name: str, *, to_run: bool = False) -> Plan:
-        """Read a plan: to tell of its run, or `to_run` its steps, which then have to be those of this version.
+        """Read a plan. With `to_run` its steps must have the keys that this version gives them.
 
         Raises:
             NotFound: there is none of that name.
-            Conflict: it is `to_run` and an older version made it.
+            BadData: the object is not a plan.
+            Conflict: it is `to_run`, and an older version made it.
         """
         blob = store.read(name)
         if blob is None:
             raise NotFound(f"No plan {name} in {store.url}: run the task `plan` first.")
-        fields = json.loads(blob.data)
-        fields["ingest"] = Step(**fields["ingest"])
-        fields["sets"] = {set_name: Step(**step) for set_name, step in fields["sets"].items()}
-        fields["recipes"] = tuple(
-            Recipe(
-                name=recipe["name"],
-                preprocess=Step(**recipe["preprocess"]),
-                embeds=tuple(Step(**step) for step in recipe["embeds"]),
-            )
-            for recipe in fields["recipes"]
-        )
-        plan = cls(**{**fields, "name": name})
-        if to_run and not plan._current():
+        try:
+            stored = StoredRequest.model_validate_json(blob.data)
+            plan = cls.model_validate_json(blob.data).model_copy(update={"name": name})
+            found = store.read(paths.searched(name)) if plan.request.search_minutes else None
+            added = SearchedSet.model_validate_json(found.data) if found else None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise BadData(f"{name} in {store.url} is not a plan: {where}: {first['msg']}.") from error
+        if to_run and not plan._is_current(stored.request):
             raise Conflict(
                 f"{name} was planned by an older version, whose results have other keys: clear the task plan and all "
-                "behind it, so that the run is planned anew."
+                "behind it, so that the run is planned again."
             )
-        found = store.read(paths.searched(name)) if plan.request.get("search_minutes") else None
-        if found:  # one set more than was asked for
-            added = json.loads(found.data)
-            plan.sets[added["name"]] = Step(**added["step"])
-            plan.resolved[added["name"]] = added["values"]
+        if added:
+            plan.sets[added.name] = added.step
+            plan.resolved[added.name] = added.values
         return plan
 
-    def _current(self) -> bool:
-        """Whether every step stands on the keys that the steps before it have now.
+    def _is_current(self, request: dict[str, JsonValue]) -> bool:
+        """Whether every step builds on the keys that the steps before it have now.
 
-        The plan's name was made of the keys of ingest and of the trainings, those between are compared one by one.
+        The plan's name was made from the request as it was then and the keys of ingest and train; the steps between
+        are compared one by one.
         """
         prepared = {recipe.preprocess.key for recipe in self.recipes}
         embedded = {embed.key for recipe in self.recipes for embed in recipe.embeds}
-        standing = [embed for recipe in self.recipes for embed in recipe.embeds] + list(self.sets.values())
+        dependent = [embed for recipe in self.recipes for embed in recipe.embeds] + list(self.sets.values())
         return (
-            replace(self, name="").name == self.name
-            and all(step.inputs["preprocess"] in prepared for step in standing)
+            self._name_for(request) == self.name
+            and all(step.inputs["preprocess"] in prepared for step in dependent)
             and all(step.inputs["embed"] in embedded for step in self.sets.values())
         )
 
 
+class StoredRequest(Stored):
+    """The request of a stored plan as it was written, whatever the version: the plan's name was made from it."""
+
+    request: dict[str, JsonValue]
+
+
 def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | None, dag_run_url: str = "") -> Plan:
-    """Resolve what was asked into steps with keys. Looks at the source, computes nothing.
+    """Resolve a request into steps with keys. Looks at the source, computes nothing.
 
     Raises:
         BadHyperparameters: an unknown set or override, or a value out of range.
-        BadData: the source is not there.
+        BadData: the source does not exist.
     """
     resolved = {name: named_sets.resolve(name, request.overrides, settings) for name in request.sets}
     source = sources.identify(
@@ -193,53 +250,55 @@ def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | N
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         as_of=str(request.as_of or as_of or ""),
         dag_run_url=dag_run_url,
-        request=request.model_dump(mode="json"),
+        request=request,
         ingest=ingest,
         recipes=recipes,
         sets=trains,
-        resolved={name: values.model_dump(mode="json") for name, values in resolved.items()},
+        resolved=resolved,
     )
 
 
 def evaluate_step(plan: Plan, models: Mapping[str, str]) -> Step:
-    """The step that measures trained models, label -> key, on the run's test split."""
+    """The step that evaluates models, label -> key, on the run's test split."""
     inputs = {"ingest": plan.ingest.key, **{f"model:{label}": key for label, key in sorted(models.items())}}
-    return Step(
-        "evaluate", ", ".join(sorted(models)), Request.model_validate(plan.request).evaluate().model_dump(), inputs
-    )
+    return Step("evaluate", ", ".join(sorted(models)), plan.request.evaluate().model_dump(), inputs)
 
 
 def no_ensemble(plan: Plan, trained: Sequence[str]) -> str:
-    """Why a run whose trainings of these sets succeeded makes no ensemble; empty when it does."""
-    if not plan.request.get("ensemble"):  # nor has a plan of a time when there were none
-        return "this run wants none"
-    different = {plan.sets[name].key for name in trained}
-    return "" if len(different) > 1 else f"it takes two different models, and {len(different)} was trained"
+    """Why a run that has trained these sets makes no ensemble; empty if it makes one."""
+    if not plan.request.ensemble:
+        return "this run does not request one"
+    different = len({plan.sets[name].key for name in trained})
+    return (
+        ""
+        if different > 1
+        else f"it takes two different models, and {different} {'was' if different == 1 else 'were'} trained"
+    )
 
 
 def ensemble_step(plan: Plan, trained: Sequence[str]) -> Step | None:
-    """The step that weighs trained sets into one model; None when there is to be no ensemble."""
+    """The step that weighs the models of trained sets into one; None if the run makes no ensemble."""
     if no_ensemble(plan, trained):
         return None
     models = {plan.sets[name].key: name for name in sorted(trained, reverse=True)}
     names = sorted(models.values())
     inputs = {"ingest": plan.ingest.key, **{f"model:{name}": plan.sets[name].key for name in names}}
-    params = Request.model_validate(plan.request).ensembling().model_dump()
+    params = plan.request.ensembling().model_dump()
     return Step(ENSEMBLE, ", ".join(names), params, inputs)
 
 
 def made_ensemble(plan: Plan, trained: Sequence[str], store: Store) -> Manifest | None:
-    """What the stage ensemble made of these sets, if it ran; its summary says whether it offers a model."""
+    """The ensemble of these sets, if it was computed; its summary says whether it is offered as a candidate."""
     step = ensemble_step(plan, trained)
     return find(store, step.stage, step.key) if step else None
 
 
-def measured_models(
+def evaluated_models(
     plan: Plan, trained: Sequence[str], ensemble: Manifest | None, champion: Champion | None
 ) -> tuple[dict[str, str], str | None]:
-    """What a run measures: label -> key of trained sets, ensemble and champion; and the label of the champion."""
+    """What a run evaluates: label -> key of trained sets, ensemble and champion; and the champion's label."""
     models = {name: plan.sets[name].key for name in sorted(trained)}
-    if ensemble and ensemble.summary.get("offered"):
+    if ensemble and ensemble.read_summary(EnsembleSummary).offered:
         models[ENSEMBLE] = ensemble.key
     if champion is None:
         return models, None

@@ -6,48 +6,44 @@ a nightly run cannot find anything new.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-
-from pydantic import JsonValue
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find
+from meli_tasks.core.hyperparameters import Promote
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.planning.estimate import Estimate, seconds_with_slots
-from meli_tasks.planning.plan import Plan, evaluate_step, made_ensemble, measured_models
-from meli_tasks.planning.request import Request
+from meli_tasks.planning.plan import Plan, evaluate_step, evaluated_models, made_ensemble
+from meli_tasks.stages.evaluation import Stored
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Stored):
     """One step of a plan."""
 
     stage: str
     name: str
     key: str
-    cached: bool
-    seconds: float | None
+    cached: bool = False
+    seconds: float | None = None
     """Seconds that the step took, if it is cached."""
-    estimate: float | None
+    estimate: float | None = None
     """Seconds that it will take, judging by past runs; None if it is cached or nothing like it ever ran."""
 
 
-@dataclass(frozen=True)
-class Preview:
+class Preview(Stored):
     """The steps of a plan, each listed a single time."""
 
-    steps: tuple[Line, ...]
-    computed: int
-    cached: int
-    estimate_seconds: float | None
+    version: int = 2
+    steps: tuple[Line, ...] = ()
+    computed: int = 0
+    cached: int = 0
+    estimate_seconds: float | None = None
     """Seconds of the run, with as many trainings at the same time as there are slots; None without an estimate."""
-    saved_seconds: float
+    saved_seconds: float = 0.0
     """Seconds that the cached steps took."""
-    nothing_new: str
+    nothing_new: str = ""
     """Why the run would find nothing new; empty if it may."""
 
     def lines(self) -> list[str]:
@@ -70,7 +66,13 @@ class Preview:
 
     def save(self, plan: Plan, store: Store) -> None:
         """Write the preview beside the plan, as `preview.json`."""
-        store.write(paths.preview(plan.name), json.dumps(asdict(self), ensure_ascii=False).encode())
+        store.write(paths.preview(plan.name), self.model_dump_json().encode())
+
+    @classmethod
+    def load(cls, store: Store, plan: Plan) -> Preview | None:
+        """Read the preview beside a plan; None if there is none."""
+        blob = store.read(paths.preview(plan.name))
+        return cls.model_validate_json(blob.data) if blob else None
 
 
 def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None = None) -> Preview:
@@ -88,12 +90,12 @@ def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None 
         estimate = estimate or Estimate.of(store)
     lines = tuple(
         Line(
-            step.stage,
-            step.name,
-            step.key,
-            manifest is not None,
-            manifest.seconds if manifest else None,
-            estimate.seconds(step) if estimate and not manifest else None,
+            stage=step.stage,
+            name=step.name,
+            key=step.key,
+            cached=manifest is not None,
+            seconds=manifest.seconds if manifest else None,
+            estimate=estimate.seconds(step) if estimate and not manifest else None,
         )
         for step, manifest in zip(steps, manifests, strict=True)
     )
@@ -118,11 +120,11 @@ def nothing_new(plan: Plan, store: Store) -> str:
     decisions = Ledger(store).decisions()
     champion = decisions[-1].champion if decisions else None
     names = list(plan.sets)
-    models, _ = measured_models(plan, names, made_ensemble(plan, names, store), champion)
-    limits = Request.model_validate(plan.request).promote().model_dump(mode="json")
+    models, _ = evaluated_models(plan, names, made_ensemble(plan, names, store), champion)
+    limits = plan.request.promote()
     if plan.force:
         return ""
-    if limits["mode"] == "never":
+    if limits.mode == "never":
         manifest = find(store, "evaluate", evaluate_step(plan, models).key)
         return "The same titles, sets and champion were evaluated before" if manifest else ""
     decision = next((decision for decision in reversed(decisions) if _covers(decision, models, limits)), None)
@@ -134,8 +136,7 @@ def nothing_new(plan: Plan, store: Store) -> str:
     )
 
 
-def _covers(decision: Decision, models: Mapping[str, str], limits: Mapping[str, JsonValue]) -> bool:
+def _covers(decision: Decision, models: Mapping[str, str], limits: Promote) -> bool:
     """Return whether a decision compared all of these models under these limits."""
-    compared = decision.evidence.get("models")
-    keys = set(map(str, compared.values())) if isinstance(compared, dict) else set()
-    return set(models.values()) <= keys and decision.evidence.get("limits") == limits
+    evidence = decision.evidence
+    return set(models.values()) <= set(evidence.models.values()) and evidence.limits == limits

@@ -99,7 +99,8 @@ def _newest_of_set(store: Store, set_name: str) -> Model:
 
     if set_name == ENSEMBLE:
         for plan in plans(store):
-            key = (evaluated(store, plan) or {"models": {}})["models"].get(ENSEMBLE)
+            report = evaluated(store, plan)
+            key = report.models.get(ENSEMBLE) if report else None
             if key and (manifest := find(store, ENSEMBLE, key)):
                 return Model(f"{ENSEMBLE} {key[:8]}", manifest)
         raise NotFound(f"No run in {store.url} has evaluated an ensemble: `meli run all` with two or more sets does.")

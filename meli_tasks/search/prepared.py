@@ -72,7 +72,7 @@ def prepare(
             "writing to it."
         )
     name, train = next(iter(plan.sets.items()))
-    start = HyperparameterSet.model_validate(plan.resolved[name])
+    start = plan.resolved[name]
     inputs = {}
     (recipe,) = plan.recipes
     for step in (plan.ingest, recipe.preprocess, *recipe.embeds):

@@ -32,6 +32,7 @@ from meli_tasks.core.models.ensemble import (
     fit_mixture_weights,
     shrink_towards_even,
 )
+from meli_tasks.stages.evaluation import Choice
 from meli_tasks.stages.files.model_files import MemberFiles, load_model, write_ensemble
 from meli_tasks.stages.hooks import Hooks, Inputs
 from meli_tasks.stages.summaries import EnsembleSummary
@@ -99,7 +100,9 @@ def run(inputs: Inputs, out: Path, params: Params, hooks: Hooks) -> EnsembleSumm
         if weight > 0
     ]
     summary = _verdict(judged, members, validation, params)
-    (out / "choice.json").write_text(summary.model_dump_json(indent=1), encoding="utf-8")
+    (out / "choice.json").write_text(
+        Choice.model_validate(summary.model_dump()).model_dump_json(indent=1), encoding="utf-8"
+    )
     if summary.offered:
         write_ensemble(out, members)
     hooks.log.info(summary.reason)
@@ -137,7 +140,7 @@ def _verdict(
         offered=offered,
         reason=reason,
         weights={member.name: member.weight for member in members},
-        sharpness={member.name: member.inverse_temperature for member in members},
+        inverse_temperatures={member.name: member.inverse_temperature for member in members},
         validation_balanced_accuracy=found,
         gain=found - best.balanced_accuracy,
         probability_worse=worse,

@@ -26,7 +26,7 @@ class RareCategories(Summary):
 class IngestSummary(Summary):
     """What ingest read, and what it kept."""
 
-    rows: int = Field(description="listings written")
+    rows: int = Field(0, description="listings written")
     source_rows: int = Field(0, description="rows read from the source")
     bad_rows: int = Field(0, description="rows in quarantine")
     bad_by_reason: dict[str, int] = Field(default_factory=dict)
@@ -108,7 +108,11 @@ class EnsembleSummary(Summary):
     offered: bool = Field(False, description="whether the ensemble was written as a model")
     reason: str = ""
     weights: dict[str, float] = Field(default_factory=dict, description="by member; they add up to 1")
-    sharpness: dict[str, float] = Field(default_factory=dict, description="inverse temperature by member")
+    inverse_temperatures: dict[str, float] = Field(
+        default_factory=dict,
+        validation_alias=AliasChoices("inverse_temperatures", "sharpness"),  # `sharpness` in 0.1.0
+        description="by member",
+    )
     validation_balanced_accuracy: float = 0.0
     gain: float = Field(0.0, description="in balanced accuracy over the best member")
     probability_worse: float = Field(1.0, description="bootstrap probability that the best member is better")
@@ -131,7 +135,7 @@ class Gate(Summary):
 
     name: str
     passed: bool
-    seen: float | None = None
+    value: float | None = Field(None, validation_alias=AliasChoices("value", "seen"))  # `seen` in 0.1.0
     limit: float
     detail: str = ""
 

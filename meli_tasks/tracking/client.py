@@ -1,19 +1,23 @@
 """The few calls of MLflow's REST interface that a projection needs.
 
-Why not MLflow's own client: importing it takes 2 s of processor in every task (it brings pandas, pyarrow and fastapi),
-and it repeats a failed call for minutes. This one answers or fails within seconds. Logging a model still uses theirs.
+Why not MLflow's own client: importing it takes 2 s of CPU time in every task (it brings pandas, pyarrow and fastapi),
+and it repeats a failed call for minutes. This one answers or fails within seconds. Logging a model still uses MLflow's.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from meli_tasks.core.errors import BadSettings, TrackingRejected, TrackingUnavailable
 from meli_tasks.http import Client, NoAnswer, without_credentials
+
+if TYPE_CHECKING:
+    from meli_tasks.tracking.fields import Metric
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 10.0
@@ -27,20 +31,62 @@ PRESENT = "RESOURCE_ALREADY_EXISTS"
 ROWS_REFUSED = "BAD_REQUEST"
 ADDING_TRIES = 4
 # Without it MLflow's pages take an experiment for one of language-model traces, and open on empty charts.
-# The pages of a link need telling by themselves.
+# A link has to say it by itself.
 PAGES = "?workflowType=machine_learning"
 EXPERIMENT_KIND = {"key": "mlflow.experimentKind", "value": "custom_model_development"}
+
+
+@dataclass(frozen=True)
+class MlflowRun:
+    """A run as MLflow describes it; `started` in ms since 1970."""
+
+    id: str
+    experiment: str
+    started: int
+    active: bool
+    artifacts: str
+    tags: dict[str, str]
+
+    @classmethod
+    def parse(cls, run: Mapping[str, Any]) -> MlflowRun:
+        """Read a run of MLflow's REST interface."""
+        info = run["info"]
+        return cls(
+            id=str(info["run_id"]),
+            experiment=str(info["experiment_id"]),
+            started=int(info.get("start_time", 0)),
+            active=info["lifecycle_stage"] == "active",
+            artifacts=str(info["artifact_uri"]),
+            tags={tag["key"]: tag["value"] for tag in run["data"].get("tags", [])},
+        )
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A version of a registered model."""
+
+    number: str
+    ready: bool
+    tags: dict[str, str]
+
+    @classmethod
+    def parse(cls, version: Mapping[str, Any]) -> ModelVersion:
+        """Read a version of MLflow's REST interface."""
+        tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
+        return cls(str(version["version"]), version.get("status") == "READY", tags)
 
 
 class MlflowServer:
     """One MLflow server, by its URL. Credentials come from the variables that MLflow's own client reads.
 
-    `pages` is the address at which a person's browser finds it, where that is another one.
+    `pages` is the address under which a browser reaches it, if that is another one.
     """
 
     def __init__(self, uri: str, pages: str = "") -> None:
         if urlsplit(uri).scheme not in ("http", "https"):
-            raise BadSettings(f"MLFLOW_TRACKING_URI={uri!r} is no server: it must look like http://127.0.0.1:5000.")
+            raise BadSettings(
+                f"MLFLOW_TRACKING_URI={uri!r} is not a server address: it must look like http://127.0.0.1:5000."
+            )
         self.uri = uri.rstrip("/")
         self.pages = (pages or without_credentials(uri)).rstrip("/")
         self._client: Client | None = None
@@ -64,34 +110,73 @@ class MlflowServer:
             self.add("experiments/set-experiment-tag", experiment_id=found["experiment_id"], **EXPERIMENT_KIND)
         return str(found["experiment_id"])
 
-    def runs(self, experiment: str, tags: Mapping[str, str]) -> list[dict[str, Any]]:
+    def runs(self, experiment: str, tags: Mapping[str, str]) -> list[MlflowRun]:
         """The runs that carry all these tags, the oldest first."""
         wanted = " and ".join(f"tags.`{key}` = {quoted(value)}" for key, value in tags.items())
         found = self.post("runs/search", experiment_ids=[experiment], filter=wanted, max_results=50).get("runs", [])
-        return sorted(found, key=lambda run: (int(run["info"].get("start_time", 0)), run["info"]["run_id"]))
+        return sorted(map(MlflowRun.parse, found), key=lambda run: (run.started, run.id))
+
+    def run(self, run_id: str) -> MlflowRun | None:
+        """A run by its id; None if there is none."""
+        try:
+            return MlflowRun.parse(self.get("runs/get", run_id=run_id)["run"])
+        except TrackingRejected as error:
+            if error.code != ABSENT:
+                raise
+            return None
+
+    def create_run(self, experiment: str, name: str, start: int, tags: Mapping[str, str]) -> MlflowRun:
+        """Create a run that started at `start`, in ms since 1970."""
+        pairs = [{"key": key, "value": value} for key, value in tags.items()]
+        answer = self.post("runs/create", experiment_id=experiment, run_name=name, start_time=start, tags=pairs)
+        return MlflowRun.parse(answer["run"])
+
+    def aliased(self, model: str, alias: str) -> str | None:
+        """The version of a registered model that an alias points at; None if there is no such model or alias."""
+        try:
+            found = self.get("registered-models/get", name=model)["registered_model"]
+        except TrackingRejected as error:
+            if error.code != ABSENT:
+                raise
+            return None
+        return next((str(each["version"]) for each in found.get("aliases", []) if each["alias"] == alias), None)
+
+    def version_by_alias(self, model: str, alias: str) -> ModelVersion:
+        """The version that an alias points at, with its tags; raises like `get`."""
+        return ModelVersion.parse(self.get("registered-models/alias", name=model, alias=alias)["model_version"])
+
+    def versions(self, model: str, tag: str, value: str) -> list[ModelVersion]:
+        """The versions of a registered model that carry a tag."""
+        wanted = f"name = {quoted(model)} and tags.`{tag}` = {quoted(value)}"
+        found = self.get("model-versions/search", filter=wanted).get("model_versions", [])
+        return [ModelVersion.parse(version) for version in found]
 
     def log(
         self,
         run_id: str,
         *,
-        metrics: Sequence[Mapping[str, Any]] = (),
+        metrics: Sequence[Metric] = (),
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Log metrics (key, value, timestamp in ms, step), params and tags; the same ones again change nothing."""
+        """Log metrics, params and tags; logging the same ones again changes nothing."""
         pairs = [{"key": key, "value": value} for key, value in (params or {}).items()]
         for start in range(0, len(pairs), PARAMS_A_CALL):
             self.add("runs/log-batch", run_id=run_id, params=pairs[start : start + PARAMS_A_CALL])
         for start in range(0, len(metrics), METRICS_A_CALL):
-            self.add("runs/log-batch", run_id=run_id, metrics=list(metrics[start : start + METRICS_A_CALL]))
+            self.add(
+                "runs/log-batch",
+                run_id=run_id,
+                metrics=[metric._asdict() for metric in metrics[start : start + METRICS_A_CALL]],
+            )
         if tags:
             self.add("runs/log-batch", run_id=run_id, tags=[{"key": k, "value": v} for k, v in tags.items()])
 
-    def upload(self, run: Mapping[str, Any], name: str, data: bytes) -> None:
-        """Put a file among a run's artifacts, through the server where it hands them on to its storage."""
-        root = urlsplit(run["info"]["artifact_uri"])
+    def upload(self, run: MlflowRun, name: str, data: bytes) -> None:
+        """Put a file among a run's artifacts, through the server if it passes them on to its storage."""
+        root = urlsplit(run.artifacts)
         if root.scheme != PROXIED:
-            self._upload_beside_the_server(run["info"]["run_id"], name, data)
+            self._upload_beside_the_server(run.id, name, data)
             return
         path = quote(str(PurePosixPath(root.path.lstrip("/"), name)))
         self._call("PUT", f"{PROXIED}/artifacts/{path}", data=data, seconds=UPLOAD_SECONDS)
@@ -101,7 +186,7 @@ class MlflowServer:
 
         Raises:
             TrackingUnavailable: no answer in time, or a server that is going down.
-            TrackingRejected: MLflow said no; `code` is its own word for why.
+            TrackingRejected: MLflow refused; `code` is its own code for the reason.
         """
         return self._call("GET", f"mlflow/{path}", query=query)
 
@@ -110,10 +195,10 @@ class MlflowServer:
         return self._call("POST", f"mlflow/{path}", body=fields)
 
     def add(self, path: str, **fields: Any) -> None:
-        """POST what MLflow keeps once however often it is told; raises like `get`.
+        """POST what MLflow keeps a single time however often it is sent; raises like `get`.
 
-        MLflow looks for what is there and inserts the rest, so of two tasks that add the same at one moment the slower
-        is refused; the quicker one's rows are there by then, and asked again MLflow finds them.
+        MLflow looks up what is there and inserts the rest, so when two tasks add the same at the same moment, the
+        slower one is refused. By then the quicker one's rows are there, and a repeated request finds them.
         """
         for attempt in range(1, ADDING_TRIES + 1):
             try:
@@ -173,7 +258,7 @@ class MlflowServer:
         return self._client
 
     def _upload_beside_the_server(self, run_id: str, name: str, data: bytes) -> None:
-        """A server that does not hand artifacts on leaves its clients to write to the storage: theirs can."""
+        """Upload with MLflow's own client: it writes to the storage of a server that does not pass artifacts on."""
         import tempfile
         from pathlib import Path
 

@@ -1,18 +1,39 @@
-"""What stands in MLflow's fields: params, metrics, tags, tables and notes, as plain values from plans and scores."""
+"""The content of MLflow's fields (params, metrics, tags, tables and notes), made from plans and evaluations."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
+
+from pydantic import JsonValue
 
 from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
+from meli_tasks.sets.catalog import SECTIONS
+from meli_tasks.stages.evaluation import Epoch, Evaluation
+from meli_tasks.stages.summaries import EnsembleSummary
 
-EPOCH_METRICS = ("train_loss", "validation_loss", "validation_balanced_accuracy", "learning_rate")
 TEST_METRICS = ("balanced_accuracy", "accuracy", "top5", "macro_f1", "milliseconds_p95", "megabytes")
 DIGEST_CHARACTERS = 36  # MLflow's limit
+
+
+class Metric(NamedTuple):
+    """One value of a metric; `timestamp` in ms since 1970."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int = 0
+
+
+class Table(NamedTuple):
+    """A table as MLflow displays it."""
+
+    columns: list[str]
+    data: list[list[JsonValue]]
 
 
 def finished_at(manifest: Manifest) -> int:
@@ -23,34 +44,37 @@ def finished_at(manifest: Manifest) -> int:
 
 def run_links(plan: Plan) -> dict[str, str]:
     """Tags that lead from an MLflow run to where it came from."""
-    given = {"airflow.dag_run_url": plan.dag_run_url, "meli.as_of": plan.as_of, "meli.source": plan.ingest.name}
-    return {key: value for key, value in given.items() if value}
+    links = {"airflow.dag_run_url": plan.dag_run_url, "meli.as_of": plan.as_of, "meli.source": plan.ingest.name}
+    return {key: value for key, value in links.items() if value}
 
 
 def training_params(plan: Plan, set_name: str) -> dict[str, str]:
     """Every hyperparameter as `stage.name`; only what the key depends on, since MLflow's params can never change."""
-    resolved = plan.resolved[set_name]
-    stages = {"ingest": plan.ingest.params, **{stage: resolved[stage] for stage in ("preprocess", "embed", "train")}}
-    return {
-        f"{stage}.{name}": value if isinstance(value, str) else json.dumps(value)
-        for stage, params in stages.items()
-        for name, value in params.items()
+    resolved = plan.resolved[set_name].model_dump(mode="json", include=set(SECTIONS))
+    stages = {"ingest": plan.ingest.params, **resolved}
+    return {f"{stage}.{name}": _text(value) for stage, params in stages.items() for name, value in params.items()}
+
+
+def ensemble_params(plan: Plan, summary: EnsembleSummary) -> dict[str, str]:
+    """The members of an ensemble with their weights, and which listings were used."""
+    params = {f"ingest.{name}": _text(value) for name, value in plan.ingest.params.items()}
+    params |= {f"ensemble.weights.{member}": _text(weight) for member, weight in summary.weights.items()}
+    # Under the name that earlier runs have, so that they can be compared.
+    return params | {
+        f"ensemble.sharpness.{member}": _text(value) for member, value in summary.inverse_temperatures.items()
     }
 
 
-def ensemble_params(plan: Plan, manifest: Manifest) -> dict[str, str]:
-    """The members of an ensemble with their weights, and what of the listings was used."""
-    params: dict[str, Any] = {f"ingest.{name}": value for name, value in plan.ingest.params.items()}
-    for name in ("weights", "sharpness"):
-        params |= {f"ensemble.{name}.{member}": value for member, value in manifest.summary[name].items()}
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()}
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
-def ensemble_metrics(manifest: Manifest) -> list[dict[str, Any]]:
-    """What an ensemble reached on the validation titles."""
-    figures = {name: manifest.summary[name] for name in ("validation_balanced_accuracy", "gain")}
-    at = finished_at(manifest)
-    return [{"key": name, "value": value, "timestamp": at, "step": 0} for name, value in figures.items()]
+def ensemble_metrics(summary: EnsembleSummary, at: int) -> list[Metric]:
+    """The figures of an ensemble on the validation titles."""
+    return [
+        Metric("validation_balanced_accuracy", summary.validation_balanced_accuracy, at),
+        Metric("gain", summary.gain, at),
+    ]
 
 
 def members_text(weights: Mapping[str, float]) -> str:
@@ -60,26 +84,36 @@ def members_text(weights: Mapping[str, float]) -> str:
     )
 
 
-def epoch_metrics(history: list[dict[str, Any]], manifest: Manifest) -> list[dict[str, Any]]:
-    """Each epoch's figures at the time it ended, counted back from the end of the training."""
-    metrics, end = [], finished_at(manifest)
+def epoch_metrics(history: Sequence[Epoch], manifest: Manifest) -> list[Metric]:
+    """Each epoch's figures at the time it ended, counted back from the end of the training run."""
+    metrics: list[Metric] = []
+    end = finished_at(manifest)
     for epoch in reversed(history):
-        for name in EPOCH_METRICS:
-            if epoch.get(name) is not None:
-                metrics.append({"key": name, "value": epoch[name], "timestamp": end, "step": epoch["epoch"]})
-        end -= round(1e3 * epoch.get("seconds", 0))
+        values = {
+            "train_loss": epoch.train_loss,
+            "validation_loss": epoch.validation_loss,
+            "validation_balanced_accuracy": epoch.validation_balanced_accuracy,
+            "learning_rate": epoch.learning_rate,
+        }
+        metrics += [Metric(name, value, end, epoch.epoch) for name, value in values.items() if value is not None]
+        end -= round(1e3 * (epoch.seconds or 0))
     return metrics[::-1]
 
 
-def test_metrics(scores: Mapping[str, Any], manifest: Manifest) -> list[dict[str, Any]]:
-    """A model's figures on the test titles, at the time they were measured."""
-    values = {name: scores[name] for name in TEST_METRICS}
-    values["balanced_accuracy_low"], values["balanced_accuracy_high"] = scores["interval"]
-    timestamp = finished_at(manifest)
-    return [{"key": f"test_{name}", "value": v, "timestamp": timestamp, "step": 0} for name, v in values.items()]
+def figures(evaluation: Evaluation) -> dict[str, float | None]:
+    """The figures of `TEST_METRICS`, by name."""
+    return {name: getattr(evaluation, name) for name in TEST_METRICS}
 
 
-def dataset_input(plan: Plan, fingerprint: str) -> dict[str, Any]:
+def test_metrics(evaluation: Evaluation, manifest: Manifest) -> list[Metric]:
+    """A model's figures on the test titles, at the time of their evaluation."""
+    low, high = evaluation.interval
+    values = {**figures(evaluation), "balanced_accuracy_low": low, "balanced_accuracy_high": high}
+    at = finished_at(manifest)
+    return [Metric(f"test_{name}", value, at) for name, value in values.items() if value is not None]
+
+
+def dataset_input(plan: Plan, fingerprint: str) -> JsonValue:
     """The listings, by their fingerprint, as MLflow's dataset of a run."""
     return {
         "tags": [{"key": "mlflow.data.context", "value": "training"}],
@@ -93,16 +127,16 @@ def dataset_input(plan: Plan, fingerprint: str) -> dict[str, Any]:
 
 
 def model_tags(plan: Plan, label: str, manifest: Manifest, fingerprint: str) -> dict[str, str]:
-    """Tags that the whole run of a training or an ensemble carries, its note with the links among them."""
+    """The tags of a model's complete MLflow run, among them its note with links."""
     commit = str(manifest.about.get("git", ""))
-    dag_run = f"[DAG run {plan.run_id}]({plan.dag_run_url})" if plan.dag_run_url else f"Run {plan.run_id}"
-    members = members_text(manifest.summary.get("weights", {}))
-    what = f"Hyperparameter set **{label}**: {plan.resolved.get(label, {}).get('title', '')}"
+    members = members_text(weights_of(manifest))
+    title = plan.resolved[label].title if label in plan.resolved else ""
     note = (
-        f"{f'**Ensemble** of {members}' if members else what}\n\n{dag_run} · "
-        f"source `{plan.ingest.name}` · listings `{fingerprint[:12]}` · artifact `{manifest.stage}/{manifest.key}`"
+        f"{f'**Ensemble** of {members}' if members else f'Hyperparameter set **{label}**: {title}'}\n\n"
+        f"{_dag_run(plan)} · source `{plan.ingest.name}` · listings `{fingerprint[:12]}` · "
+        f"artifact `{manifest.stage}/{manifest.key}`"
     )
-    given = {
+    tags = {
         "meli.set": label,
         "meli.members": members,
         "meli.fingerprint": fingerprint,
@@ -113,43 +147,54 @@ def model_tags(plan: Plan, label: str, manifest: Manifest, fingerprint: str) -> 
         "mlflow.note.content": note,
         **run_links(plan),
     }
-    return {key: value for key, value in given.items() if value}
+    return {key: value for key, value in tags.items() if value}
+
+
+def weights_of(manifest: Manifest) -> dict[str, float]:
+    """The weights of an ensemble's members; empty for a single model."""
+    return manifest.read_summary(EnsembleSummary).weights
+
+
+def _dag_run(plan: Plan) -> str:
+    return f"[DAG run {plan.run_id}]({plan.dag_run_url})" if plan.dag_run_url else f"Run {plan.run_id}"
 
 
 def leaderboard_table(
-    ranked: list[str], scores: Mapping[str, Any], urls: Mapping[str, str], measured: Mapping[str, Any]
-) -> dict[str, Any]:
-    """A row a model, the most accurate first."""
-    rows = [
+    ranked: list[str], scores: Mapping[str, Evaluation], urls: Mapping[str, str], evaluated: Evaluated
+) -> Table:
+    """One row per model, the most accurate first."""
+    rows: list[list[JsonValue]] = [
         [
-            label, *(scores[label][name] for name in TEST_METRICS), *scores[label]["interval"],
-            label == measured["champion"], measured["models"][label], urls.get(label, ""),
+            label, *figures(scores[label]).values(), *scores[label].interval,
+            label == evaluated.champion, evaluated.models[label], urls.get(label, ""),
         ]
         for label in ranked
     ]  # fmt: skip
-    return {"columns": ["model", *TEST_METRICS, "low", "high", "was_champion", "artifact_key", "run"], "data": rows}
+    return Table(["model", *TEST_METRICS, "low", "high", "was_champion", "artifact_key", "run"], rows)
 
 
-def categories_table(ranked: list[str], scores: Mapping[str, Any]) -> dict[str, Any]:
-    """A row a category, the hardest for the best model first; a recall a model."""
-    categories = {label: scores[label]["categories"] for label in ranked}
+def categories_table(ranked: list[str], scores: Mapping[str, Evaluation]) -> Table:
+    """One row per category, the hardest for the best model first, with every model's recall."""
+    categories = {label: scores[label].categories for label in ranked}
     best = categories[ranked[0]]
-    names = sorted(best, key=lambda name: (best[name]["recall"], name))
-    rows = [[name, best[name]["titles"], *(categories[label][name]["recall"] for label in ranked)] for name in names]
-    return {"columns": ["category", "test_titles", *ranked], "data": rows}
+    names = sorted(best, key=lambda name: (best[name].recall, name))
+    rows: list[list[JsonValue]] = [
+        [name, best[name].titles, *(categories[label][name].recall for label in ranked)] for name in names
+    ]
+    return Table(["category", "test_titles", *ranked], rows)
 
 
 def run_note(
-    plan: Plan, ranked: list[str], scores: Mapping[str, Any], urls: Mapping[str, str], measured: Mapping[str, Any]
+    plan: Plan, ranked: list[str], scores: Mapping[str, Evaluation], urls: Mapping[str, str], evaluated: Evaluated
 ) -> str:
-    """The DAG run and the leaderboard in markdown, with links to every training."""
-    lines = [f"[DAG run {plan.run_id}]({plan.dag_run_url})" if plan.dag_run_url else f"Run {plan.run_id}", ""]
-    lines += ["| model | balanced accuracy | 95 % interval | top 5 |", "|---|---|---|---|"]
+    """The DAG run and the leaderboard in Markdown, with links to every model's MLflow run."""
+    lines = [_dag_run(plan), "", "| model | balanced accuracy | 95 % interval | top 5 |", "|---|---|---|---|"]
     for label in ranked:
-        low, high = scores[label]["interval"]
+        evaluation = scores[label]
+        low, high = evaluation.interval
         name = f"[{label}]({urls[label]})" if label in urls else label
-        champion = " (was champion)" if label == measured["champion"] else ""
-        accuracy, top5 = scores[label]["balanced_accuracy"], scores[label]["top5"]
-        lines.append(f"| {name}{champion} | {accuracy:.4f} | {low:.4f} to {high:.4f} | {top5:.4f} |")
-    lines += [f"\nFailed: {', '.join(measured['failed'])}"] if measured.get("failed") else []
+        champion = " (was champion)" if label == evaluated.champion else ""
+        top5 = "" if evaluation.top5 is None else f"{evaluation.top5:.4f}"
+        lines.append(f"| {name}{champion} | {evaluation.balanced_accuracy:.4f} | {low:.4f} to {high:.4f} | {top5} |")
+    lines += [f"\nFailed: {', '.join(evaluated.failed)}"] if evaluated.failed else []
     return "\n".join(lines)

@@ -1,35 +1,59 @@
-"""Tracking is a projection: MLflow is told what the store already holds, and an outage loses nothing but time.
+"""Tracking is a projection: MLflow is written from what the store already holds, so an outage loses nothing but time.
 
-What could not be told leaves a note in the store, `tracking/pending/...`; the next run's evaluation, or `replay`, tells
+What could not be sent leaves a note in the store, `tracking/pending/...`; the next run's evaluation, or `replay`, sends
 it.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
-from typing import Any
+from typing import Literal
+
+from pydantic import AliasChoices, Field
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
+from meli_tasks.artifacts.manifest import Manifest, need
 from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings, NotFound, TrackingUnavailable
+from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
+from meli_tasks.stages.evaluation import Stored
 from meli_tasks.store import Store
 from meli_tasks.tracking.client import MlflowServer
 from meli_tasks.tracking.runs import EXPERIMENT, Projection
+from meli_tasks.wording import count
 
 logger = logging.getLogger("meli_tasks")
 
 
+class PendingNote(Stored):
+    """What still has to be sent to MLflow: a training run, by `set_name` and `key`, or an evaluation."""
+
+    version: int = 2
+    kind: Literal["training", "evaluation"]
+    plan: str
+    set_name: str = Field("", validation_alias=AliasChoices("set_name", "set"))  # `set` in 0.1.0
+    key: str = ""
+    evaluated: Evaluated | None = Field(
+        None,
+        validation_alias=AliasChoices("evaluated", "measured"),  # `measured` in 0.1.0
+    )
+
+    @property
+    def name(self) -> str:
+        """Where the note is kept; the same note has the same name."""
+        return paths.pending(self.kind, sha256(self.model_dump_json().encode()).hexdigest()[:24])
+
+
 class Tracking:
-    """The tracking server of a run. With an empty `uri` nothing is told and nothing is noted."""
+    """The tracking server of a run. With an empty `uri` nothing is sent and no note is left."""
 
     def __init__(self, uri: str, store: Store, pages: str = "") -> None:
-        """Touches no network. `pages`: where a browser finds the server, if not at `uri`.
+        """Open nothing yet. `pages` is the address under which a browser reaches the server, if it is not `uri`.
 
-        Errors: BadSettings for a URI that is no server, before anything is trained.
+        Raises:
+            BadSettings: the URI is not a server address.
         """
         self.uri = uri
         self.store = store
@@ -44,70 +68,68 @@ class Tracking:
             TrackingUnavailable: the server does not answer.
         """
         if self._server is None:
-            raise BadSettings("MLFLOW_TRACKING_URI is not set: there is no MLflow server to tell anything.")
+            raise BadSettings("MLFLOW_TRACKING_URI is not set, so there is no MLflow server to write to.")
         if self._projection is None:
             self._projection = Projection(self._server, self.store, self._server.experiment(EXPERIMENT))
         return self._projection
 
     def training(self, plan: Plan, set_name: str, manifest: Manifest) -> str | None:
-        """Tell of a training. The URL of its MLflow run; None while the server is away (then it is told later)."""
-        note = {"kind": "training", "plan": plan.name, "set": set_name, "key": manifest.key}
-        return self._tell(note, lambda: self.projection().training(plan, set_name, manifest))
+        """Send a training run. The URL of its MLflow run; None while the server is down (then it is sent later)."""
+        note = PendingNote(kind="training", plan=plan.name, set_name=set_name, key=manifest.key)
+        return self._send(note, lambda: self.projection().training(plan, set_name, manifest))
 
-    def evaluation(self, plan: Plan, measured: Mapping[str, Any]) -> str | None:
-        """Tell of an evaluation, after whatever is still untold. The URL of the MLflow run of the DAG run, or None.
-
-        `measured` holds `key` (evaluate's), `models` (label -> training key), `champion` (label or None), `failed`
-        (names).
-        """
-        note = {"kind": "evaluation", "plan": plan.name, "measured": dict(measured)}
-        url = self._tell(note, lambda: self.projection().evaluation(plan, measured))
+    def evaluation(self, plan: Plan, evaluated: Evaluated) -> str | None:
+        """Send an evaluation, then whatever is still pending. The URL of the DAG run's MLflow run, or None."""
+        note = PendingNote(kind="evaluation", plan=plan.name, evaluated=evaluated)
+        url = self._send(note, lambda: self.projection().evaluation(plan, evaluated))
         if url:
             self.replay()
         return url
 
     def pending(self) -> list[str]:
-        """Names of the notes on what is still untold."""
+        """Names of the notes that are still to be sent."""
         return list(self.store.names(paths.PENDING))
 
     def replay(self) -> int:
-        """Tell what an outage kept from being told; how many were. Stops when nobody answers: the rest would fail."""
-        told = 0
+        """Send what an outage kept back, and return how many notes were sent.
+
+        It stops when the server does not answer, as the rest would fail too.
+        """
+        sent = 0
         for name in self.pending() if self.uri else []:
             blob = self.store.read(name)
-            if blob is None:  # another task told it
+            if blob is None:  # another task has sent it
                 continue
             try:
-                self._again(json.loads(blob.data))
-                told += 1
+                self._again(PendingNote.model_validate_json(blob.data))
+                sent += 1
             except TRACKING_ERRORS as error:
-                logger.warning("%s is still untold: %s", name, error)
+                logger.warning("%s is still pending: %s", name, error)
                 if isinstance(error, TrackingUnavailable):
                     break
-                continue  # it was refused, which says nothing of the notes behind it
+                continue  # it was refused, which says nothing about the notes behind it
             except NotFound as error:
-                logger.warning("%s cannot be told to MLflow any more: %s", name, error)
+                logger.warning("%s can no longer be sent to MLflow: %s", name, error)
             self.store.delete(name)
-        if told:
-            logger.info("%d notes from an outage were told to MLflow", told)
-        return told
+        if sent:
+            logger.info("%s of an outage sent to MLflow", count(sent, "note"))
+        return sent
 
-    def _again(self, note: Mapping[str, Any]) -> None:
-        plan = Plan.load(self.store, note["plan"])
-        if note["kind"] == "training":
-            self.projection().training(plan, note["set"], need(self.store, "train", note["key"]))
+    def _again(self, note: PendingNote) -> None:
+        plan = Plan.load(self.store, note.plan)
+        if note.evaluated:
+            self.projection().evaluation(plan, note.evaluated)
         else:
-            self.projection().evaluation(plan, note["measured"])
+            self.projection().training(plan, note.set_name, need(self.store, "train", note.key))
 
-    def _tell(self, note: Mapping[str, Any], tell: Callable[[], str]) -> str | None:
+    def _send(self, note: PendingNote, send: Callable[[], str]) -> str | None:
         if not self.uri:
             return None
-        name = paths.pending(note["kind"], sha256(canonical_json(note).encode()).hexdigest()[:24])
         try:
-            url = tell()
+            url = send()
         except TRACKING_ERRORS as error:
-            logger.warning("%s It is told later; nothing is lost.", error)
-            self.store.write(name, canonical_json(note).encode())
+            logger.warning("%s It is sent later; nothing is lost.", error)
+            self.store.write(note.name, note.model_dump_json().encode())
             return None
-        self.store.delete(name)
+        self.store.delete(note.name)
         return url

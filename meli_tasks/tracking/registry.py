@@ -6,22 +6,21 @@ tracking outage delays the alias and nothing else.
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from meli_tasks.artifacts.manifest import Manifest, find, need_model
-from meli_tasks.core.errors import TRACKING_ERRORS, NotFound, TrackingRejected
-from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.core.errors import TRACKING_ERRORS, NotFound
+from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
+from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.stages.evaluation import Figures, PromotionDecision
+from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
-from meli_tasks.tracking.client import ABSENT, quoted
-from meli_tasks.tracking.fields import members_text
+from meli_tasks.tracking.fields import members_text, weights_of
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registered_model import MODEL, register
 from meli_tasks.tracking.runs import ARTIFACT_KEY, read_file
@@ -36,7 +35,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Synced:
-    """What `sync` found: the champion's version in MLflow and its page, or why MLflow does not follow at the moment."""
+    """The champion's version in MLflow and its page, or why MLflow does not follow at the moment."""
 
     version: str | None = None
     url: str | None = None
@@ -52,49 +51,48 @@ class Registry:
         self.tracking = tracking
         self.ledger = Ledger(store)
 
-    def apply(self, plan: Plan, measured: Mapping[str, Any], promotion: Manifest) -> Decision:
+    def apply(self, plan: Plan, evaluated: Evaluated, promotion: Manifest) -> Decision:
         """Write what the stage promote decided into the ledger, and let MLflow follow.
 
-        `measured`: `key` of evaluate, `models` (label -> training key), `ledger` (number of the decision it was
-        measured against, 0 for none). Called again by a retried task, it returns the decision already written.
+        A retried task gets the decision that it has already written.
 
         Raises:
-            Conflict: the ledger moved since the models were measured; measure against the new champion and decide
-            again.
+            Conflict: the ledger moved since the models were evaluated; evaluate against the new champion and decide
+                again.
         """
-        decision = self._written(plan, measured)
+        decision = self._written(plan, evaluated)
         if decision is None:
-            label = promotion.summary["promoted"]
-            figures = json.loads(read_file(self.store, promotion, "decision.json"))
+            decided = PromotionDecision.model_validate_json(read_file(self.store, promotion, "decision.json"))
+            label = decided.promoted
             decision = self.ledger.append(
-                measured["ledger"],
+                evaluated.ledger,
                 action="promote" if label else "keep",
-                champion=self._champion(plan, measured, label, figures["scores"][label]) if label else None,
-                reason=promotion.summary["reason"],
+                champion=self._champion(plan, evaluated, label, decided.scores[label]) if label else None,
+                reason=decided.reason,
                 by=plan.run_id or "meli run",
-                evidence={
-                    **figures,
-                    "run_id": plan.run_id,
-                    "dag_run_url": plan.dag_run_url,
-                    "plan": plan.name,
-                    "evaluate": measured["key"],
-                    "promote": promotion.key,
-                    "models": dict(measured["models"]),
-                },
+                evidence=Evidence(
+                    **dict(decided),
+                    run_id=plan.run_id,
+                    dag_run_url=plan.dag_run_url,
+                    plan=plan.name,
+                    evaluate=evaluated.key,
+                    promote=promotion.key,
+                    models=evaluated.models,
+                ),
             )
         self.sync()
         return decision
 
     def champion(self) -> Champion | None:
-        """The champion in force."""
+        """The current champion."""
         return self.ledger.champion()
 
     def champion_on(self, moment: date) -> Champion | None:
-        """The champion in force at the end of a date (UTC)."""
+        """The champion at the end of a date (UTC)."""
         return self.ledger.champion_on(moment)
 
     def rollback(self, by: str, to: int | None = None, reason: str = "") -> Decision:
-        """Put an earlier champion back in force, in the ledger and then in MLflow; see `Ledger.rollback`."""
+        """Make an earlier champion the current one, in the ledger and then in MLflow; see `Ledger.rollback`."""
         decision = self.ledger.rollback(by, to, reason)
         self.sync()
         return decision
@@ -111,7 +109,7 @@ class Registry:
             for _ in range(ROUNDS):
                 decision = self.ledger.last()
                 synced = self._follow(decision, synced.changed)
-                # Two tasks may move the alias at once, and MLflow keeps the last: look whether that was the right one.
+                # Two tasks may move the alias at once, and MLflow keeps the last: check that it was the right one.
                 last = self.ledger.last()
                 if last is None or (decision and last.number == decision.number):
                     break
@@ -124,7 +122,7 @@ class Registry:
     def _follow(self, decision: Decision | None, changed: bool) -> Synced:
         projection = self.tracking.projection()
         server, champion = projection.server, decision.champion if decision else None
-        current = self._aliased()
+        current = server.aliased(MODEL, ALIAS)
         if decision is None or champion is None:
             if current is not None:
                 server.delete("registered-models/alias", name=MODEL, alias=ALIAS)
@@ -138,22 +136,10 @@ class Registry:
             logger.info("MLflow: %s version %s is now %s", MODEL, version, ALIAS)
         return Synced(version, server.version_url(MODEL, version), changed or current != version)
 
-    def _aliased(self) -> str | None:
-        server = self.tracking.projection().server
-        try:
-            model = server.get("registered-models/get", name=MODEL)["registered_model"]
-        except TrackingRejected as error:
-            if error.code != ABSENT:
-                raise
-            return None
-        return next((str(a["version"]) for a in model.get("aliases", []) if a["alias"] == ALIAS), None)
-
     def _version_of(self, champion: Champion) -> str | None:
-        """The version that holds this champion's model; the first, should two tasks have made one at once."""
-        server = self.tracking.projection().server
-        wanted = f"name = {quoted(MODEL)} and tags.`{ARTIFACT_KEY}` = {quoted(champion.train)}"
-        found = server.get("model-versions/search", filter=wanted).get("model_versions", [])
-        return min((str(v["version"]) for v in found if v["status"] == "READY"), key=int, default=None)
+        """The version that holds this champion's model; the first, if two tasks have made one at the same time."""
+        found = self.tracking.projection().server.versions(MODEL, ARTIFACT_KEY, champion.train)
+        return min((version.number for version in found if version.ready), key=int, default=None)
 
     def _register(self, champion: Champion) -> str:
         manifest = need_model(self.store, champion.train)
@@ -166,7 +152,7 @@ class Registry:
             "meli.fingerprint": champion.fingerprint,
             "meli.test_balanced_accuracy": f"{champion.balanced_accuracy:.6f}",
         }
-        if members := members_text(manifest.summary.get("weights", {})):
+        if members := members_text(weights_of(manifest)):
             tags["meli.members"] = members
         run = self._training_run(manifest, promotion)
         experiment = self.tracking.projection().experiment
@@ -180,12 +166,12 @@ class Registry:
             )
 
     def _training_run(self, manifest: Manifest, promotion: Decision) -> str | None:
-        """The id of the MLflow run of a promoted model; told now if it was not, while its plan is still there."""
+        """The id of the MLflow run of a promoted model, which is sent if it was not, as long as its plan exists."""
         projection = self.tracking.projection()
         if found := projection.training_run(manifest.key):
-            return str(found["info"]["run_id"])
+            return found.id
         try:
-            plan = Plan.load(self.store, str(promotion.evidence.get("plan")))
+            plan = Plan.load(self.store, promotion.evidence.plan)
         except NotFound:
             return None
         # By name: the keys of an old plan's steps change with the stages' versions.
@@ -196,29 +182,29 @@ class Registry:
             projection.training(plan, set_name, manifest)
         else:
             return None
-        told = projection.training_run(manifest.key)
-        return str(told["info"]["run_id"]) if told else None
+        sent = projection.training_run(manifest.key)
+        return sent.id if sent else None
 
-    def _written(self, plan: Plan, measured: Mapping[str, Any]) -> Decision | None:
-        """This plan's decision since the models were measured, if a task that died after writing it left one.
+    def _written(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
+        """This plan's decision since the models were evaluated, if a task that died after writing it left one.
 
-        Not by its evaluation: a conflict makes a run measure again, and its retried task knows the first one only.
+        It is found by plan, not by evaluation: a conflict makes a run evaluate again, and its retried task knows only
+        the first evaluation.
         """
         last = self.ledger.last()
-        if last is None or last.number <= measured["ledger"]:
+        if last is None or last.number <= evaluated.ledger:
             return None
-        since = [decision for decision in self.ledger.decisions() if decision.number > measured["ledger"]]
-        return next((decision for decision in since if decision.evidence.get("plan") == plan.name), None)
+        since = [decision for decision in self.ledger.decisions() if decision.number > evaluated.ledger]
+        return next((decision for decision in since if decision.evidence.plan == plan.name), None)
 
-    def _champion(self, plan: Plan, measured: Mapping[str, Any], label: str, figures: Mapping[str, Any]) -> Champion:
+    def _champion(self, plan: Plan, evaluated: Evaluated, label: str, figures: Figures) -> Champion:
         ingest = find(self.store, "ingest", plan.ingest.key)
-        low, high = figures["interval"]
         return Champion(
-            train=measured["models"][label],
+            train=evaluated.models[label],
             set_name=label,
-            balanced_accuracy=figures["balanced_accuracy"],
-            interval=(low, high),
+            balanced_accuracy=figures.balanced_accuracy,
+            interval=figures.interval,
             run_id=plan.run_id,
             as_of=plan.as_of or None,
-            fingerprint=str(ingest.summary.get("fingerprint", "")) if ingest else "",
+            fingerprint=ingest.read_summary(IngestSummary).fingerprint if ingest else "",
         )

@@ -18,7 +18,7 @@ from typing_extensions import override
 from meli_airflow import metadata_db
 from meli_airflow.auth import Authorization
 from meli_tasks.core.errors import Conflict, MeliError, NotFound
-from meli_tasks.pages import Pages, Wanted
+from meli_tasks.pages import Pages, RunFilter
 from meli_tasks.settings import Settings
 
 router = APIRouter(prefix="/api")
@@ -60,33 +60,32 @@ def wanted(
     set_name: Annotated[str, Query(alias="set", max_length=200)] = "",
     since: date | None = None,
     until: date | None = None,
-) -> Wanted:
+) -> RunFilter:
     """Which runs the leaderboard displays."""
-    return Wanted(text, set_name, since, until, limit)
+    return RunFilter(text, set_name, since, until, limit)
 
 
 @router.get("/models")
-def models(pages: ThePages, runs: Annotated[Wanted, Depends(wanted)]) -> Answer:
+def models(pages: ThePages, runs: Annotated[RunFilter, Depends(wanted)]) -> Answer:
     """The champion, and the leaderboard of the newest runs that match."""
     found = pages.models(runs)
-    champion = found["champion"]
-    in_airflow = metadata_db.states_of(
-        [*(row["run_id"] for row in found["rows"]), *([champion["run_id"]] if champion else [])]
-    )
-    return {**found, "in_airflow": sorted(in_airflow)}
+    champion = [found.champion.run_id] if found.champion else []
+    in_airflow = metadata_db.states_of([*(row.run_id for row in found.rows), *champion])
+    return {**found.model_dump(mode="json"), "in_airflow": sorted(in_airflow)}
 
 
 @router.get("/mlflow")
 def mlflow(pages: ThePages) -> Answer:
     """The model that MLflow's alias `champion` points at."""
-    return pages.mlflow()
+    return pages.mlflow().model_dump(mode="json")
 
 
 @router.get("/decisions")
 def decisions(pages: ThePages, limit: Annotated[int, Query(ge=1, le=1_000)] = 20) -> Answer:
     """The newest decisions on the champion."""
     found = pages.decisions(limit)
-    return {**found, "in_airflow": sorted(metadata_db.states_of(row["run_id"] for row in found["decisions"]))}
+    in_airflow = metadata_db.states_of(row.run_id for row in found.decisions)
+    return {**found.model_dump(mode="json"), "in_airflow": sorted(in_airflow)}
 
 
 @router.get("/comparison")
@@ -94,7 +93,7 @@ def comparison(
     pages: ThePages, left: Annotated[str, Query(max_length=900)], right: Annotated[str, Query(max_length=900)]
 ) -> Answer:
     """Two rows of the leaderboard side by side."""
-    return pages.comparison(left, right)
+    return pages.comparison(left, right).model_dump(mode="json")
 
 
 @router.get("/artifacts/{stage}/{key}")
@@ -104,7 +103,7 @@ def artifact(
     key: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
 ) -> Answer:
     """An artifact: its files, what they were made from, and what was made from them."""
-    return pages.artifact(stage, key)
+    return pages.artifact(stage, key).model_dump(mode="json")
 
 
 @router.get("/runs/{run_id:path}")
@@ -112,7 +111,7 @@ def run(pages: ThePages, run_id: str) -> Answer:
     """A run of meli_training: its steps, its leaderboard, its decision; before it has a plan, only its state."""
     state = metadata_db.state_of(run_id)
     plan = metadata_db.plan_of(run_id) or pages.plan_of(run_id)
-    return {"state": state, **(pages.run(plan) if plan else {"plan": ""})}
+    return {"state": state, **(pages.run(plan).model_dump(mode="json") if plan else {"plan": ""})}
 
 
 @router.get("/training")
@@ -129,7 +128,10 @@ def training(
         )
     plan, set_name = metadata_db.choice_of(run_id, task_id, map_index)
     task = metadata_db.task_status(run_id, task_id, map_index)
-    return {"task": task, **(pages.training(plan, set_name) if plan else {"set": "", "state": "waiting"})}
+    return {
+        "task": task,
+        **(pages.training(plan, set_name).model_dump(mode="json") if plan else {"set": "", "state": "waiting"}),
+    }
 
 
 @router.get(
@@ -138,13 +140,12 @@ def training(
 def backfill(pages: ThePages, run_id: str) -> Answer:
     """A run of meli_backfill: its preview, the state of each date's run, its report once it has ended."""
     found = pages.backfill(run_id)
-    preview = found["preview"]
-    started = [day["run_id"] for day in preview["dates"]] if preview else []
+    started = [day.run_id for day in found.preview.dates] if found.preview else []
     return {
         "state": metadata_db.state_of(run_id, metadata_db.BACKFILL_DAG),
         "approval": metadata_db.task_status(run_id, "approve", dag_id=metadata_db.BACKFILL_DAG).get("state", ""),
         "runs": metadata_db.states_of(started),
-        **found,
+        **found.model_dump(mode="json"),
     }
 
 

@@ -16,6 +16,7 @@ from meli_tasks.backfill.request import MAX_RUNS, Backfill, backfill_form_fields
 from meli_tasks.core.errors import BadData, BadHyperparameters, NotFound
 from meli_tasks.execution.runner import Step
 from meli_tasks.pipeline import Pipeline
+from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.request import Request
@@ -59,16 +60,17 @@ def run(settings: Settings, store: Store, seen: BackfillPreview, number: int, fa
         if not set(step.name.split(", ")) & set(failed):  # an ensemble is named by its members
             compute(store, step, plan.run_id)
     scores = {name: {"balanced_accuracy": 0.9, "interval": [0.8, 1.0]} for name in plan.sets if name not in failed}
-    told = {"scores": scores, "failed": list(failed), "run_id": plan.run_id}
-    store.write(f"{plan.folder}/evaluated.json", json.dumps(told).encode())
+    report = {"key": "0" * 32, "scores": scores, "failed": failed, "run_id": plan.run_id}
+    EvaluationReport.model_validate(report).save(store, plan.name)
     return plan
 
 
 def evaluated_again(store: Store, plan: Plan, scores: dict[str, Any] | None = None, **more: Any) -> None:
     """More of what the run's task evaluate leaves."""
-    told = evaluated(store, plan) or {}
-    told["scores"] |= scores or {}
-    store.write(f"{plan.folder}/evaluated.json", json.dumps(told | more).encode())
+    report = evaluated(store, plan)
+    assert report is not None
+    merged = {**report.model_dump(), "scores": {**report.model_dump()["scores"], **(scores or {})}, **more}
+    EvaluationReport.model_validate(merged).save(store, plan.name)
 
 
 @pytest.mark.parametrize(

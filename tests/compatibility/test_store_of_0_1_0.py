@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.ledger import Ledger
-from meli_tasks.pages import Pages, Wanted
+from meli_tasks.pages import Pages, RunFilter
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning.plan import Plan, evaluate_step, make_plan
 from meli_tasks.planning.request import Request
@@ -125,7 +125,7 @@ def test_the_same_request_goes_on_to_a_decision(settings: Settings, store: Store
 
 
 def test_the_leaderboard_shows_both_runs(store: Store) -> None:
-    page = as_json(Pages(store).models(Wanted()))
+    page = as_json(Pages(store).models(RunFilter()))
     assert page["champion"]["train"] == CHAMPION
     assert (page["champion"]["rows"], page["champion"]["categories"]) == (1314, 71)
     rows = {(row["run_id"][-6:], row["set"]): row for row in page["rows"]}

@@ -16,6 +16,8 @@ from typing import Any
 
 import meli_tasks.pipeline
 from meli_tasks.core.errors import BadHyperparameters, Diverged, NotFound, Unreachable
+from meli_tasks.pipeline import PromotionOutcome
+from meli_tasks.planning.evaluation import Evaluated
 
 SCENARIO: dict[str, Any] = {}
 SEEN: dict[str, Any] = {}
@@ -36,8 +38,12 @@ class FakePipeline:
         family = lambda architecture: [name for name in sets if ARCHITECTURES.get(name) == architecture]  # noqa: E731
         recipes = cls._recipes(SEEN["params"])
         return cls(settings), SimpleNamespace(
-            name=plan_name, sets=sets, family=family, recipes=recipes, request=SEEN["params"]
+            name=plan_name, sets=sets, family=family, recipes=recipes, request=cls._request()
         )
+
+    @staticmethod
+    def _request() -> SimpleNamespace:
+        return SimpleNamespace(search_minutes=SEEN["params"].get("search_minutes", 0))
 
     @staticmethod
     def _recipes(params: Mapping[str, Any]) -> list[SimpleNamespace]:
@@ -49,7 +55,7 @@ class FakePipeline:
         if "epoch" in params:
             raise BadHyperparameters("There is no parameter 'epoch': did you mean 'overrides'?")
         self._maybe_fail("plan", "")
-        plan = SimpleNamespace(name="plans/run.json", request=SEEN["params"])
+        plan = SimpleNamespace(name="plans/run.json", request=self._request())
         nothing_new = SCENARIO.get("nothing_new", "")
         return plan, SimpleNamespace(nothing_new=nothing_new, summary=lambda: "12 min saved")
 
@@ -88,11 +94,11 @@ class FakePipeline:
         SEEN.update(trained=trained, failed=failed)
         if not trained:
             raise NotFound("No training succeeded.")
-        return {"trained": trained, "failed": failed}
+        return Evaluated(key="evaluated", trained=tuple(trained), failed=tuple(failed))
 
-    def promote(self, plan: Any, measured: Mapping[str, Any]) -> Any:
-        SEEN["promoted_from"] = dict(measured)
-        return {"decision": {}}
+    def promote(self, plan: Any, evaluated: Evaluated) -> Any:
+        SEEN["promoted_from"] = evaluated.model_dump(mode="json")
+        return PromotionOutcome(action="keep")
 
     def _result(self, stage: str, which: Any) -> Any:
         self._maybe_fail(stage, which)

@@ -15,7 +15,9 @@ from meli_tasks.artifacts import paths
 from meli_tasks.notifications import failures, message, render
 from meli_tasks.notifications.failures import Failure
 from meli_tasks.notifications.message import DagRun, Notification
+from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.settings import Settings
+from meli_tasks.stages.evaluation import Scores
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
@@ -31,11 +33,11 @@ def preview(store: Store, run: PastRun, nothing_new: str = "") -> None:
 
 
 def ended(store: Store, run: PastRun, promoted: str | None, reason: str = "because", **changes: Any) -> Notification:
-    """The notification of a run that was measured and decided, as the pipeline leaves it."""
-    measured = {**run.evaluation(), "failed": [], **changes}
-    report = {**measured, "scores": json.loads(_scores(store, measured["key"]))}
-    store.write(f"{run.plan.name.removesuffix('.json')}/evaluated.json", json.dumps(report).encode())
-    Registry(store, Tracking("", store)).apply(run.plan, measured, run.promotion(measured, promoted, reason))
+    """The notification of a run that was evaluated and decided, as the pipeline leaves it."""
+    evaluated = run.evaluation().model_copy(update=changes)
+    scores = Scores.model_validate_json(_scores(store, evaluated.key)).models
+    EvaluationReport(**dict(evaluated), scores=scores).save(store, run.plan.name)
+    Registry(store, Tracking("", store)).apply(run.plan, evaluated, run.promotion(evaluated, promoted, reason))
     return message.of_end(SETTINGS, store, replace(RUN, run_id=run.run_id), succeeded=True)
 
 

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import json
 
-from meli_tasks.pages.read_cache import Shelf
+from meli_tasks.pages.read_cache import ReadCache
 from tests.pages.told import Counting
 
 
-def test_the_shelf_keeps_within_its_room_and_drops_the_oldest(store: Counting) -> None:
+def test_the_cache_stays_within_its_room_and_drops_the_oldest(store: Counting) -> None:
     for name in "abcd":
         store.write(f"x/{name}", json.dumps("1234567").encode())  # 9 bytes
-    shelf = Shelf(store, room=20)
+    cache = ReadCache(store, room=20)
     for name in ("x/a", "x/b", "x/a", "x/c"):
-        shelf.read(name)
+        cache.read(name, json.loads)
     store.reads.clear()
-    assert [shelf.read(name) for name in ("x/a", "x/c")] == ["1234567"] * 2
+    assert [cache.read(name, json.loads) for name in ("x/a", "x/c")] == ["1234567"] * 2
     assert store.reads == []
-    shelf.read("x/b")
+    cache.read("x/b", json.loads)
     assert store.reads == ["x/b"]
 
 
 def test_what_may_change_is_read_again_after_its_time(store: Counting) -> None:
-    shelf = Shelf(store)
+    cache = ReadCache(store)
     store.write("x", b"1")
-    assert (shelf.read("x", 60), shelf.read("y", 60)) == (1, None)
+    assert (cache.read("x", json.loads, 60), cache.read("y", json.loads, 60)) == (1, None)
     store.write("x", b"2")
     store.write("y", b"3")
-    assert (shelf.read("x", 60), shelf.read("x", -1)) == (1, 2)
-    assert shelf.read("y", 60) == 3
+    assert (cache.read("x", json.loads, 60), cache.read("x", json.loads, -1)) == (1, 2)
+    assert cache.read("y", json.loads, 60) == 3

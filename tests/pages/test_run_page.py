@@ -10,8 +10,8 @@ import pytest
 
 from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import NotFound
-from meli_tasks.ledger import Ledger
-from meli_tasks.pages import Pages
+from meli_tasks.ledger import Evidence, Ledger
+from tests.pages.served import ServedPages
 from tests.pages.told import Counting, evaluate, promote
 from tests.past_run import PastRun
 
@@ -26,12 +26,12 @@ def test_a_run_tells_what_it_computed_found_and_still_has_to_do(store: Counting)
     store.delete(paths.manifest("train", key))
     note = {"run_id": run.run_id, "state": "running", "epoch": 2, "epochs": 5, "seconds_left": 4.0}
     store.write(paths.progress_log("train", key), json.dumps(note).encode())
-    page = Pages(store).run(run.plan.name)
+    page = ServedPages(store).run(run.plan.name)
     states = {step["name"]: step["state"] for step in page["steps"] if step["stage"] == "train"}
     assert states == {"mlp": "computed", "cnn": "already there", "cnn_2": "running"}
     progress = next(step["progress"] for step in page["steps"] if step["name"] == "cnn_2")
     assert (progress["epoch"], progress["epochs"], progress["seconds_left"]) == (2, 5, 4.0)
-    assert not page["measured"]
+    assert not page["evaluated"]
     assert page["decision"] is None
 
 
@@ -39,11 +39,11 @@ def test_a_run_shows_its_own_decision_and_its_evaluation(store: Counting) -> Non
     run = PastRun(store)
     evaluate(run)
     promote(run, "mlp")
-    Ledger(store).append(1, action="keep", reason="of another run", by="x", evidence={"plan": "plans/x/y.json"})
-    page = Pages(store).run(run.plan.name)
+    Ledger(store).append(1, action="keep", reason="of another run", by="x", evidence=Evidence(plan="plans/x/y.json"))
+    page = ServedPages(store).run(run.plan.name)
     assert page["decision"]["reason"] == "it is better"
     assert page["decision"]["gain"] == 0.02
-    assert page["measured"]
+    assert page["evaluated"]
     assert [step["stage"] for step in page["steps"]][-1] == "evaluate"
 
 
@@ -61,7 +61,7 @@ class TestTraining:
 
     def test_before_it_starts_it_waits(self, run: PastRun, store: Counting) -> None:
         self.gone(run, store)
-        page = Pages(store).training(run.plan.name, "mlp")
+        page = ServedPages(store).training(run.plan.name, "mlp")
         assert (page["state"], page["epochs"]) == ("waiting", [])
 
     def test_while_it_trains_its_curves_grow(
@@ -69,7 +69,7 @@ class TestTraining:
     ) -> None:
         monkeypatch.setattr("meli_tasks.pages.run_page.LIVE_SECONDS", -1.0)
         self.gone(run, store)
-        pages = Pages(store)
+        pages = ServedPages(store)
         self.note(run, store, state="running", epoch=1, history=[], losses=[[1, 2.5]], seconds_left=9.0)
         first = pages.training(run.plan.name, "mlp")
         self.note(run, store, state="running", epoch=2, history=[{"epoch": 1}], losses=[[1, 2.5], [2, 2.0]])
@@ -80,12 +80,12 @@ class TestTraining:
     def test_a_failed_one_says_why(self, run: PastRun, store: Counting) -> None:
         self.gone(run, store)
         self.note(run, store, state="failed", error="the loss is not finite at step 7", history=[{"epoch": 1}])
-        page = Pages(store).training(run.plan.name, "mlp")
+        page = ServedPages(store).training(run.plan.name, "mlp")
         assert (page["state"], page["error"]) == ("failed", "the loss is not finite at step 7")
         assert page["epochs"] == [{"epoch": 1}]
 
     def test_a_done_one_has_its_history_and_who_made_it(self, run: PastRun, store: Counting) -> None:
-        page = Pages(store).training(run.plan.name, "mlp")
+        page = ServedPages(store).training(run.plan.name, "mlp")
         assert (page["state"], page["kept_epoch"], page["seconds"], page["hit"]) == ("done", 3, 30.0, True)
         assert [epoch["train_loss"] for epoch in page["epochs"]] == [1, 1 / 2, 1 / 3]
 
@@ -94,8 +94,8 @@ class TestTraining:
         self.note(run, store, state="failed", error="no")
         note = json.loads(store.read(paths.progress_log("train", run.models["mlp"])).data)
         store.write(paths.progress_log("train", run.models["mlp"]), json.dumps({**note, "run_id": "another"}).encode())
-        assert Pages(store).training(run.plan.name, "mlp")["state"] == "waiting"
+        assert ServedPages(store).training(run.plan.name, "mlp")["state"] == "waiting"
 
     def test_an_unknown_set_is_named(self, run: PastRun, store: Counting) -> None:
         with pytest.raises(NotFound, match="no set 'rnn'; it has mlp, cnn"):
-            Pages(store).training(run.plan.name, "rnn")
+            ServedPages(store).training(run.plan.name, "rnn")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from meli_tasks.ledger import Champion, Ledger
+from meli_tasks.ledger import Champion, Evidence, Ledger
+from meli_tasks.planning.evaluation import Evaluated, EvaluationReport
 from meli_tasks.store.file import FileStore
 from tests.past_run import PastRun
 
@@ -23,14 +23,14 @@ class Counting(FileStore):
         return super().read(name)
 
 
-def evaluate(run: PastRun, failed: tuple[str, ...] = (), **others: tuple[str, float]) -> dict[str, Any]:
+def evaluate(run: PastRun, failed: tuple[str, ...] = (), **others: tuple[str, float]) -> Evaluated:
     """What the task evaluate leaves beside the plan."""
-    measured = run.evaluation(**others)
+    evaluated = run.evaluation(**others)
     scores = {label: run._scores(accuracy) for label, accuracy in run.accuracies.items()}
     scores |= {label: run._scores(accuracy) for label, (_, accuracy) in others.items()}
-    report = {**measured, "failed": list(failed), "scores": scores, "run_id": run.run_id}
-    run.store.write(f"{run.plan.folder}/evaluated.json", json.dumps(report).encode())
-    return measured
+    report = {**evaluated.model_dump(), "failed": failed, "scores": scores, "run_id": run.run_id}
+    EvaluationReport.model_validate(report).save(run.store, run.plan.name)
+    return evaluated
 
 
 def promote(run: PastRun, label: str, expected_last: int = 0) -> Champion:
@@ -39,7 +39,7 @@ def promote(run: PastRun, label: str, expected_last: int = 0) -> Champion:
         train=run.models[label], set_name=label, balanced_accuracy=run.accuracies[label], interval=(0.9, 0.95),
         run_id=run.run_id, as_of="2026-11-20", fingerprint="f" * 64,
     )  # fmt: skip
-    evidence = {"plan": run.plan.name, "run_id": run.run_id, "gain": 0.02, "probability": 0.97}
+    evidence = Evidence(plan=run.plan.name, run_id=run.run_id, gain=0.02, probability=0.97)
     Ledger(run.store).append(
         expected_last, action="promote", champion=champion, reason="it is better", by=run.run_id, evidence=evidence
     )

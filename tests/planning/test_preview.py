@@ -41,7 +41,8 @@ def publish_past_run(store: Store, plan: Plan) -> None:
         for recipe in plan.recipes
     )
     sets = {name: past[step.key] for name, step in plan.sets.items()}
-    replace(plan, run_id="past", name="", ingest=past[plan.ingest.key], recipes=recipes, sets=sets).save(store)
+    changed = {"ingest": past[plan.ingest.key], "recipes": recipes, "sets": sets}
+    plan.model_copy(update=changed).for_run("past").save(store)
 
 
 @pytest.mark.parametrize(("slots", "trainings"), [(1, 120.0), (2, 90.0)])

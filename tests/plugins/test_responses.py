@@ -17,9 +17,10 @@ import pytest
 from meli_tasks.artifacts import paths
 from meli_tasks.backfill.preview import BackfillPreview, DateRun
 from meli_tasks.backfill.report import BackfillReport, DateReport
-from meli_tasks.pages import Pages, Wanted
+from meli_tasks.pages import RunFilter
 from meli_tasks.stages.summaries import Gate
 from meli_tasks.store.file import FileStore
+from tests.pages.served import ServedPages
 from tests.pages.told import evaluate, promote
 from tests.past_run import PastRun
 
@@ -48,8 +49,8 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str
     run = PastRun(FileStore(tmp_path_factory.mktemp("responses") / "store"), accuracies={"mlp": 0.90, "cnn": 0.94})
     evaluate(run)
     promote(run, "cnn")
-    pages = Pages(run.store)
-    models, decisions, page = pages.models(Wanted()), pages.decisions(20), pages.run(run.plan.name)
+    pages = ServedPages(run.store)
+    models, decisions, page = pages.models(RunFilter()), pages.decisions(20), pages.run(run.plan.name)
     training = pages.training(run.plan.name, "mlp")
     first, second = models["rows"][:2]
     comparison = pages.comparison(first["id"], second["id"])
@@ -75,10 +76,10 @@ def test_the_server_sends_every_declared_field(interface: str, responses: dict[s
 
 def test_a_running_step_reports_the_declared_progress(tmp_path: Path) -> None:
     run = PastRun(FileStore(tmp_path / "store"))
-    note = dict.fromkeys(declared()["Progress"], 1) | {"run_id": run.run_id, "state": "running"}
+    note = dict.fromkeys(declared()["Progress"], 1) | {"run_id": run.run_id, "state": "running", "error": "lost"}
     run.store.delete(f"train/{run.models['mlp']}/manifest.json")
     run.store.write(paths.progress_log("train", run.models["mlp"]), json.dumps(note).encode())
-    progress = Pages(run.store).training(run.plan.name, "mlp")["progress"]
+    progress = ServedPages(run.store).training(run.plan.name, "mlp")["progress"]
     assert declared()["Progress"].keys() == progress.keys()
 
 

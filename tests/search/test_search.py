@@ -12,7 +12,7 @@ from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, OutOfMemory, Unreachable
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Runner
-from meli_tasks.pages import Pages, Wanted
+from meli_tasks.pages import RunFilter
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning.form import form_fields
 from meli_tasks.planning.plan import Plan, make_plan
@@ -20,6 +20,7 @@ from meli_tasks.search.space import SPACE
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets import stored as stored_sets
 from meli_tasks.settings import Settings
+from tests.pages.served import ServedPages
 from tests.search.searching import SMALL, SOURCE, Watching, good, request, searched
 
 
@@ -242,8 +243,8 @@ def test_the_plan_of_a_run_gains_the_set_that_its_search_found(settings: Setting
     pipeline = Pipeline(settings, "manual__1")
     asked = {"source": SOURCE, "sets": ["quick_cnn"], "overrides": SMALL, "search_minutes": 60}
     plan, _ = pipeline.plan(asked, None)
-    pages = Pages(pipeline.store)
-    assert {row["set"] for row in pages.models(Wanted())["rows"]} == {"quick_cnn"}
+    pages = ServedPages(pipeline.store)
+    assert {row["set"] for row in pages.models(RunFilter())["rows"]} == {"quick_cnn"}
 
     found, _ = pipeline.search(plan)
     whole = Plan.load(pipeline.store, plan.name)
@@ -251,9 +252,9 @@ def test_the_plan_of_a_run_gains_the_set_that_its_search_found(settings: Setting
     assert whole.sets[found.name].key == found.manifest.key
     assert whole.family("mlp") == [found.name]
     assert (whole.name, whole.request) == (plan.name, plan.request)
-    assert whole.resolved[found.name] == named_sets.resolve(found.name, {}, settings).model_dump(mode="json")
-    rows = Pages(pipeline.store).models(Wanted())["rows"]
-    assert {(row["set"], row["architecture"], row["guest"]) for row in rows} == {
+    assert whole.resolved[found.name] == named_sets.resolve(found.name, {}, settings)
+    rows = ServedPages(pipeline.store).models(RunFilter())["rows"]
+    assert {(row["set"], row["architecture"], row["external"]) for row in rows} == {
         ("quick_cnn", "cnn", False),
         (found.name, "mlp", False),
     }
@@ -264,13 +265,13 @@ def test_the_plan_of_a_run_gains_the_set_that_its_search_found(settings: Setting
 def test_pages_that_knew_the_plan_before_show_what_was_found(settings: Settings) -> None:
     pipeline = Pipeline(settings, "manual__1")
     plan, _ = pipeline.plan({"source": SOURCE, "sets": ["quick_cnn"], "search_minutes": 60}, None)
-    pages = Pages(pipeline.store)
-    pages.models(Wanted())
+    pages = ServedPages(pipeline.store)
+    pages.models(RunFilter())
     values = named_sets.load("quick_mlp")
     other = make_plan(request(settings), settings, "", None).sets["quick_mlp"]
     plan.add_searched("found", other, values, pipeline.store)
-    pages._shelf._listed.clear()  # what was listed less than three seconds ago is not listed again
-    assert {row["set"] for row in pages.models(Wanted())["rows"]} == {"quick_cnn", "found"}
+    pages.pages._cache._listed.clear()  # what was listed less than three seconds ago is not listed again
+    assert {row["set"] for row in pages.models(RunFilter())["rows"]} == {"quick_cnn", "found"}
 
 
 def test_a_search_within_a_run_ends_before_the_run_must(settings: Settings) -> None:

@@ -10,6 +10,7 @@ from meli_tasks.airflow_client import TaskInstance
 from meli_tasks.artifacts import paths
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.plan import Plan, Recipe
+from meli_tasks.planning.request import Request
 from meli_tasks.stack.watch import Watch
 from meli_tasks.store import open_store
 
@@ -42,7 +43,8 @@ def plan(tmp_path: Path) -> Plan:
     ingest = Step("ingest", "sample", {}, {"source": "s"})
     preprocess = Step("preprocess", "words", {}, {"ingest": ingest.key})
     made = Plan(
-        run_id=RUN, at="", as_of="", dag_run_url="", request={"force": False}, ingest=ingest,
+        run_id=RUN, at="", as_of="", dag_run_url="", ingest=ingest,
+        request=Request(source="sample", sets=("mlp",), ensemble=False),
         recipes=(Recipe("words", preprocess, (Step("embed", "fasttext", {}, {"preprocess": preprocess.key}),)),),
         sets={"mlp": TRAIN},
     )  # fmt: skip

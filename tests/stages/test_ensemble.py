@@ -90,8 +90,8 @@ def test_what_is_stored_answers_as_the_members_do(listings: Path, tmp_path: Path
     models = {"left": model(tmp_path / "left", "funda taza"), "right": model(tmp_path / "right", "mesa zapatilla")}
     summary, out = run(listings, models)
     expected = sum(
-        load_model(folder).probabilities(WORDS) ** summary.sharpness[name]
-        / (load_model(folder).probabilities(WORDS) ** summary.sharpness[name]).sum(axis=1, keepdims=True)
+        load_model(folder).probabilities(WORDS) ** summary.inverse_temperatures[name]
+        / (load_model(folder).probabilities(WORDS) ** summary.inverse_temperatures[name]).sum(axis=1, keepdims=True)
         * summary.weights[name]
         for name, folder in models.items()
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,9 @@ import pytest
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Evaluate
 from meli_tasks.stages import evaluate
+from meli_tasks.stages.evaluation import CategoryRecall, Scores, SliceAccuracy
 from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.summaries import EvaluateSummary
 
 PARAMS = Evaluate(bootstrap_samples=100, seed=1)
 
@@ -51,7 +53,7 @@ def listings(tmp_path: Path) -> Path:
 
 def evaluated(
     monkeypatch: pytest.MonkeyPatch, listings: Path, models: dict[str, AnswersByTitle], chunk: int = 4_096
-) -> tuple[dict[str, object], Path]:
+) -> tuple[EvaluateSummary, Path]:
     monkeypatch.setattr(evaluate, "CHUNK_TITLES", chunk)
     monkeypatch.setattr(evaluate, "load_model", lambda folder: models[folder.name])
     inputs = {"ingest": listings}
@@ -74,18 +76,16 @@ def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path,
     accuracy = summary.balanced_accuracy
     assert summary.test_titles == 6
     assert accuracy == {"partial": pytest.approx((2 / 3 + 1 + 0) / 3), "perfect": 1.0}
-    scores = json.loads((out / "scores.json").read_text())
-    partial_scores = scores["partial"]
-    assert partial_scores["accuracy"] == pytest.approx(4 / 6)
-    assert partial_scores["top5"] == pytest.approx(5 / 6)
-    assert partial_scores["categories"]["C"] == {"recall": 0.0, "titles": 1}
-    assert partial_scores["by_language"]["unknown"] == {"balanced_accuracy": 1.0, "titles": 1}
-    assert partial_scores["by_language"]["portuguese"] == {"balanced_accuracy": 0.0, "titles": 1}
-    assert sum(part["titles"] for part in partial_scores["by_label_quality"].values()) == 6
-    low, high = partial_scores["interval"]
+    found = Scores.model_validate_json((out / "scores.json").read_bytes()).models["partial"]
+    assert found.accuracy == pytest.approx(4 / 6)
+    assert found.top5 == pytest.approx(5 / 6)
+    assert found.categories["C"] == CategoryRecall(recall=0.0, titles=1)
+    assert found.by_language["unknown"] == SliceAccuracy(balanced_accuracy=1.0, titles=1)
+    assert found.by_language["portuguese"] == SliceAccuracy(balanced_accuracy=0.0, titles=1)
+    assert sum(part.titles for part in found.by_label_quality.values()) == 6
+    low, high = found.interval
     assert low <= accuracy["partial"] <= high
-    assert partial_scores["megabytes"] == 0.005
-    assert partial_scores["milliseconds_p95"] > 0
+    assert found.megabytes == 0.005
 
     table = pq.read_table(out / "predictions.parquet")
     assert table["row"].to_pylist() == list(range(6))
@@ -93,6 +93,30 @@ def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path,
     assert table["partial"].to_pylist() == ["A", "A", "B", "B", "B", "Z"]
     assert table["perfect_probability"].to_pylist() == pytest.approx([0.9] * 6)
     assert (out / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
+
+
+class Slow(AnswersByTitle):
+    """Takes its time by a clock that only it moves: seconds by title."""
+
+    clock = 0.0
+
+    def rank(self, titles: list[str], top: int = 5) -> tuple[np.ndarray, np.ndarray]:
+        Slow.clock += sum(SECONDS[title] for title in titles)
+        return super().rank(titles, top)
+
+
+SECONDS = {"a1": 0.002, "a2": 0.003, "a3": 0.004, "b1": 0.005, "b2": 0.006, "c1": 0.004}
+
+
+def test_the_latency_is_in_milliseconds_and_that_of_the_quietest_round(
+    monkeypatch: pytest.MonkeyPatch, listings: Path
+) -> None:
+    monkeypatch.setattr(time, "perf_counter", lambda: Slow.clock)
+    monkeypatch.setattr(evaluate, "TIMED_ROUNDS", 2)
+    _, out = evaluated(monkeypatch, listings, {"slow": Slow(["A", "B", "C"], {})})
+    found = Scores.model_validate_json((out / "scores.json").read_bytes()).models["slow"]
+    # The rounds take every second title: 2, 4 and 6 ms, or 3, 5 and 4 ms, whose 95th percentile is 4.9 ms.
+    assert found.milliseconds_p95 == pytest.approx(4.9)
 
 
 def test_one_category_that_is_not_in_the_test_split(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:

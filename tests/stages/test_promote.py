@@ -108,12 +108,12 @@ def test_champion_already_best_stays(evaluate: Evaluated) -> None:
     decision = evaluate.decide("mlp")
     assert decision["promoted"] is None
     assert decision["challenger"] is None
-    assert decision["reason"].startswith("mlp stays champion: no other model measured better")
+    assert decision["reason"].startswith("mlp stays champion: no other model is more accurate")
 
 
 def test_champion_alone_stays(evaluate: Evaluated) -> None:
     evaluate.model("mlp", FEW)
-    assert "no other model was measured" in evaluate.decide("mlp")["reason"]
+    assert "no other model was evaluated" in evaluate.decide("mlp")["reason"]
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,32 @@ def test_each_gate_alone_holds_the_champion(evaluate: Evaluated, params: dict[st
     assert decision["promoted"] is None
     assert failed_gates(decision) == {gate}
     assert decision["reason"].startswith("champion stays champion: mlp")
+
+
+@pytest.mark.parametrize(("limit", "figure"), [("min_gain", "gain"), ("min_probability", "probability")])
+def test_a_challenger_that_just_reaches_a_limit_passes(evaluate: Evaluated, limit: str, figure: str) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", SOME[1:])
+    reached = evaluate.decide("champion", min_gain=0, min_probability=0.5)[figure]
+    lenient = {"min_gain": 0, "min_probability": 0.5}
+    assert evaluate.decide("champion", **lenient | {limit: reached})["promoted"] == "mlp"
+    above = np.nextafter(reached, 1)
+    assert failed_gates(evaluate.decide("champion", **lenient | {limit: above})) == {figure}
+
+
+@pytest.mark.parametrize(("limit", "figure"), [("max_milliseconds", "milliseconds"), ("max_megabytes", "megabytes")])
+def test_a_model_that_just_costs_a_limit_passes(evaluate: Evaluated, limit: str, figure: str) -> None:
+    evaluate.model("mlp", FEW, milliseconds=4.0, megabytes=4.0)
+    assert evaluate.decide(None, **{limit: 4.0})["promoted"] == "mlp"
+    assert failed_gates(evaluate.decide(None, **{limit: np.nextafter(4.0, 0)})) == {figure}
+
+
+def test_a_category_that_drops_by_just_the_limit_passes(evaluate: Evaluated) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", list(range(30)))
+    drop = next(gate["value"] for gate in evaluate.decide("champion")["gates"] if gate["name"] == "category_drop")
+    assert evaluate.decide("champion", max_category_drop=drop)["promoted"] == "mlp"
+    assert failed_gates(evaluate.decide("champion", max_category_drop=np.nextafter(drop, 0))) == {"category_drop"}
 
 
 def test_a_gain_by_chance_is_not_enough(evaluate: Evaluated) -> None:
@@ -157,10 +183,10 @@ def test_a_candidate_that_fails_a_gate_does_not_block_the_next_best(evaluate: Ev
     evaluate.model("mlp", FEW)
     decision = evaluate.decide("champion")
     assert decision["promoted"] == "mlp"
-    assert [case["label"] for case in decision["examined"]] == ["ensemble", "mlp"]
+    assert [candidate["label"] for candidate in decision["examined"]] == ["ensemble", "mlp"]
 
 
-def test_mode_never_measures_and_promotes_nobody(evaluate: Evaluated) -> None:
+def test_mode_never_evaluates_and_promotes_no_model(evaluate: Evaluated) -> None:
     evaluate.model("champion", SOME)
     evaluate.model("mlp", FEW)
     decision = evaluate.decide("champion", mode="never")
@@ -176,7 +202,7 @@ def test_nobody_becomes_first_champion_past_a_gate(evaluate: Evaluated) -> None:
     assert "80 milliseconds are above 50" in decision["reason"]
 
 
-def test_a_champion_that_was_not_measured_is_bad_data(evaluate: Evaluated) -> None:
+def test_a_champion_that_was_not_evaluated_is_bad_data(evaluate: Evaluated) -> None:
     evaluate.model("mlp", FEW)
-    with pytest.raises(BadData, match="'cnn' was not measured; evaluate saw mlp"):
+    with pytest.raises(BadData, match="'cnn' was not evaluated; evaluated are mlp"):
         evaluate.decide("cnn")

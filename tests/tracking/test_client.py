@@ -15,7 +15,8 @@ from mlflow import artifacts
 from mlflow.tracking import MlflowClient
 
 from meli_tasks.core.errors import TrackingRejected, TrackingUnavailable
-from meli_tasks.tracking.client import MlflowServer, without_credentials
+from meli_tasks.tracking.client import MlflowRun, MlflowServer, without_credentials
+from meli_tasks.tracking.fields import Metric
 from meli_tasks.tracking.outbox import Tracking
 from tests.past_run import PastRun
 from tests.servers import NOWHERE
@@ -59,7 +60,7 @@ def test_tasks_that_log_the_same_at_once_are_all_answered(
         server = MlflowServer(mlflow_server.url)
         server.get("runs/get", run_id=run_id)  # opens the connection
         start.wait()
-        server.log(run_id, params=params, metrics=[{"key": "loss", "value": 0.5, "timestamp": 1, "step": 1}])
+        server.log(run_id, params=params, metrics=[Metric("loss", 0.5, 1, 1)])
         server.add("runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset}])
 
     with ThreadPoolExecutor(8) as pool:
@@ -84,7 +85,7 @@ def test_storage_that_the_server_does_not_hand_on_to_is_written_by_mlflows_clien
     url = tracking.training(run.plan, "mlp", run.trainings["mlp"])
     assert url is not None
     run_id = url.partition("?")[0].rpartition("/")[2]
-    elsewhere = {"info": {"run_id": run_id, "artifact_uri": "s3://bucket/1/run/artifacts"}}
+    elsewhere = MlflowRun(run_id, "1", 0, active=True, artifacts="s3://bucket/1/run/artifacts", tags={})
     MlflowServer(tracking.uri).upload(elsewhere, "tables/a.json", b"{}")
     assert artifacts.load_text(f"runs:/{run_id}/tables/a.json") == "{}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import pytest
@@ -14,23 +13,23 @@ from mlflow.tracking import MlflowClient
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.ledger import Champion, Ledger
-from meli_tasks.pages import Pages, Wanted
+from meli_tasks.ledger import Champion, Evidence, Ledger
+from meli_tasks.pages import RunFilter
+from meli_tasks.planning.evaluation import EnsembleResult, EvaluationReport
 from meli_tasks.planning.plan import ensemble_step
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registered_model import MODEL
 from meli_tasks.tracking.registry import Registry
+from tests.pages.served import ServedPages
 from tests.past_run import PastRun
 
 
-def evaluate(run: PastRun, ensemble: Manifest, told: dict[str, Any] | None) -> dict[str, Any]:
-    """What the task evaluate leaves beside the plan; `told` is what it says of the ensemble."""
-    measured = run.evaluation(ensemble=(ensemble.key, 0.96))
+def evaluate(run: PastRun, ensemble: Manifest, result: EnsembleResult | None) -> None:
+    """Leave beside the plan what the task evaluate does."""
+    evaluated = run.evaluation(ensemble=(ensemble.key, 0.96)).model_copy(update={"ensemble": result})
     scores = {label: run._scores(accuracy) for label, accuracy in {**run.accuracies, "ensemble": 0.96}.items()}
-    report = {**measured, "scores": scores, "run_id": run.run_id, "ensemble": told}
-    run.store.write(f"{run.plan.folder}/evaluated.json", json.dumps(report).encode())
-    return measured
+    EvaluationReport.model_validate({**dict(evaluated), "scores": scores}).save(run.store, run.plan.name)
 
 
 @pytest.mark.integration
@@ -60,9 +59,9 @@ def test_an_ensemble_is_registered_as_one_model_with_its_members(
 ) -> None:
     registry = Registry(file_store, tracking)
     ensemble = run.ensemble(tmp_path)
-    measured = run.evaluation(ensemble=(ensemble.key, 0.96))
+    evaluated = run.evaluation(ensemble=(ensemble.key, 0.96))
     run.accuracies["ensemble"] = 0.96
-    registry.apply(run.plan, measured, run.promotion(measured, "ensemble"))
+    registry.apply(run.plan, evaluated, run.promotion(evaluated, "ensemble"))
     champion = registry.champion()
     assert champion is not None
     version = client.get_registered_model(MODEL).aliases["champion"]
@@ -81,15 +80,15 @@ def test_an_ensemble_is_registered_as_one_model_with_its_members(
 def test_an_ensemble_is_a_row_with_its_members_and_compares_by_its_weights(run: PastRun, file_store: Store) -> None:
     ensemble = run.ensemble()
     weights = ensemble.summary["weights"]
-    evaluate(run, ensemble, {"key": ensemble.key, "weights": weights})
+    evaluate(run, ensemble, EnsembleResult(key=ensemble.key, weights=weights))
     champion = Champion(train=ensemble.key, set_name="ensemble", balanced_accuracy=0.96, interval=(0.95, 0.97))
-    evidence = {"plan": run.plan.name}
+    evidence = Evidence(plan=run.plan.name)
     Ledger(file_store).append(0, action="promote", champion=champion, reason="better", by="run", evidence=evidence)
-    pages = Pages(file_store)
-    page = pages.models(Wanted())
+    pages = ServedPages(file_store)
+    page = pages.models(RunFilter())
     rows = {row["set"]: row for row in page["rows"]}
     assert (rows["ensemble"]["members"], rows["mlp"]["members"]) == (weights, {})
-    assert rows["ensemble"]["champion"] and not rows["ensemble"]["guest"]
+    assert rows["ensemble"]["champion"] and not rows["ensemble"]["external"]
     assert (page["champion"]["set"], page["champion"]["members"]) == ("ensemble", weights)
     found = pages.comparison(rows["mlp"]["id"], rows["ensemble"]["id"])
     lines = {line["name"]: line["right"] for line in found["parameters"]}
@@ -102,11 +101,13 @@ def test_the_step_of_an_ensemble_is_the_one_that_was_made_of_what_succeeded(run:
     file_store.write(f"{run.plan.folder}/preview.json", json.dumps({"steps": [foreseen]}).encode())
 
     def steps() -> list[tuple[str, str, str]]:
-        return [(step["stage"], step["key"], step["state"]) for step in Pages(file_store).run(run.plan.name)["steps"]]
+        return [
+            (step["stage"], step["key"], step["state"]) for step in ServedPages(file_store).run(run.plan.name)["steps"]
+        ]
 
     assert steps() == [("ensemble", "0" * 32, "to compute")]
     ensemble = run.ensemble()
-    evaluate(run, ensemble, {"key": ensemble.key, "weights": {}})
+    evaluate(run, ensemble, EnsembleResult(key=ensemble.key))
     assert steps()[0] == ("ensemble", ensemble.key, "already there")
     evaluate(run, ensemble, None)
     assert [stage for stage, *_ in steps()] == ["evaluate"]
@@ -115,17 +116,17 @@ def test_the_step_of_an_ensemble_is_the_one_that_was_made_of_what_succeeded(run:
 def test_an_ensemble_that_was_never_made_stays_in_the_run_s_steps_as_failed(run: PastRun, file_store: Store) -> None:
     foreseen = {"stage": "ensemble", "name": "cnn, mlp", "key": "0" * 32}
     file_store.write(f"{run.plan.folder}/preview.json", json.dumps({"steps": [foreseen]}).encode())
-    run.plan.request["ensemble"] = True
+    request = run.plan.request.model_copy(update={"ensemble": True})
+    run.plan = run.plan.model_copy(update={"request": request})
     run.plan.save(file_store)
-    measured = run.evaluation()
+    evaluated = run.evaluation().model_copy(update={"ensemble_failed": True})
     scores = {label: run._scores(accuracy) for label, accuracy in run.accuracies.items()}
-    told = {**measured, "scores": scores, "run_id": run.run_id, "ensemble": None, "ensemble_failed": True}
-    file_store.write(f"{run.plan.folder}/evaluated.json", json.dumps(told).encode())
-    found = Pages(file_store).run(run.plan.name)["steps"][0]
+    EvaluationReport.model_validate({**dict(evaluated), "scores": scores}).save(file_store, run.plan.name)
+    found = ServedPages(file_store).run(run.plan.name)["steps"][0]
     wanted = ensemble_step(run.plan, ["mlp", "cnn"])
     assert wanted is not None
     assert (found["stage"], found["key"], found["state"], found["progress"]) == ("ensemble", wanted.key, "failed", {})
     file_store.write(
         paths.progress_log("ensemble", wanted.key), json.dumps({"run_id": "another", "state": "running"}).encode()
     )
-    assert Pages(file_store).run(run.plan.name)["steps"][0]["state"] == "failed"
+    assert ServedPages(file_store).run(run.plan.name)["steps"][0]["state"] == "failed"

@@ -119,10 +119,10 @@ def test_an_evaluation_reaches_the_trainings_and_the_dag_run(
     client: MlflowClient, run: PastRun, tracking: Tracking
 ) -> None:
     told(run, tracking, "mlp")  # the cnn's run is missing: the evaluation tells it too
-    measured = run.evaluation(champion="mlp")
-    url = tracking.evaluation(run.plan, measured)
+    evaluated = run.evaluation(champion="mlp")
+    url = tracking.evaluation(run.plan, evaluated)
     assert url is not None
-    tracking.evaluation(run.plan, measured)
+    tracking.evaluation(run.plan, evaluated)
 
     parent = client.get_run(run_of(url))
     assert (parent.info.run_name, parent.info.status) == (run.run_id, "FINISHED")
@@ -161,11 +161,11 @@ def test_an_outage_costs_seconds_and_is_made_good(
     client: MlflowClient, run: PastRun, tracking: Tracking, caplog: pytest.LogCaptureFixture
 ) -> None:
     away = Tracking(NOWHERE, run.store)
-    measured = run.evaluation()
+    evaluated = run.evaluation()
     start = time.monotonic()
     assert away.training(run.plan, "mlp", run.trainings["mlp"]) is None
     assert away.training(run.plan, "mlp", run.trainings["mlp"]) is None
-    assert away.evaluation(run.plan, measured) is None
+    assert away.evaluation(run.plan, evaluated) is None
     assert away.replay() == 0
     assert time.monotonic() - start < 5
     assert len(away.pending()) == 2  # the same training is noted once

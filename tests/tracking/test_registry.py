@@ -54,8 +54,8 @@ def past_run(store: Store, folder: Path, accuracies: dict[str, float] | None = N
 def promote(registry: Registry, run: PastRun, label: str | None) -> str | None:
     """Let the run promote; the version that the alias is at afterwards."""
     last = registry.ledger.last()
-    measured = {**run.evaluation(), "ledger": last.number if last else 0}
-    registry.apply(run.plan, measured, run.promotion(measured, label))
+    evaluated = run.evaluation().model_copy(update={"ledger": last.number if last else 0})
+    registry.apply(run.plan, evaluated, run.promotion(evaluated, label))
     return aliased(registry)
 
 
@@ -82,8 +82,8 @@ def test_a_promotion_reaches_ledger_registry_and_alias(
     assert (champion.balanced_accuracy, champion.as_of, champion.fingerprint) == (0.94, "2026-11-20", "f" * 64)
     decision = registry.ledger.last()
     assert decision is not None
-    assert decision.evidence["models"] == run.models
-    assert decision.evidence["gates"]
+    assert decision.evidence.models == run.models
+    assert decision.evidence.gates
     assert registry.champion_on(datetime.now(UTC)) == champion
     assert registry.champion_on(datetime(2020, 1, 1, tzinfo=UTC)) is None
     # Only the promoted one has a version, in the training's own run.
@@ -100,9 +100,9 @@ def test_a_retried_task_decides_once(
     client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
 ) -> None:
     run = past_run(file_store, tmp_path)
-    measured = run.evaluation()
-    first = registry.apply(run.plan, measured, run.promotion(measured, "mlp"))
-    again = Registry(file_store, registry.tracking).apply(run.plan, measured, run.promotion(measured, "mlp"))
+    evaluated = run.evaluation()
+    first = registry.apply(run.plan, evaluated, run.promotion(evaluated, "mlp"))
+    again = Registry(file_store, registry.tracking).apply(run.plan, evaluated, run.promotion(evaluated, "mlp"))
     assert again == first
     assert len(registry.ledger.decisions()) == 1
     assert len(versions(client, run)) == 1
@@ -112,9 +112,9 @@ def test_a_retried_task_decides_once(
 def test_a_task_retried_after_a_conflict_finds_what_it_decided(file_store: Store, tmp_path: Path) -> None:
     quick, slow = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
     registry = Registry(file_store, Tracking("", file_store))
-    stale, measured = slow.evaluation(), quick.evaluation()
-    registry.apply(quick.plan, measured, quick.promotion(measured, "mlp"))
-    fresh = {**slow.evaluation("champion", champion_model=(quick.models["mlp"], 0.94)), "ledger": 1}
+    stale, evaluated = slow.evaluation(), quick.evaluation()
+    registry.apply(quick.plan, evaluated, quick.promotion(evaluated, "mlp"))
+    fresh = slow.evaluation("champion", champion_model=(quick.models["mlp"], 0.94)).model_copy(update={"ledger": 1})
     decided = registry.apply(slow.plan, fresh, slow.promotion(fresh, "mlp"))
     # It died before it could say so: Airflow gives its next try the evaluation from before the conflict.
     assert registry.apply(slow.plan, stale, slow.promotion(stale, "mlp")) == decided
@@ -126,8 +126,8 @@ def test_a_champion_of_an_older_version_of_the_stages_is_registered(
 ) -> None:
     run = past_run(file_store, tmp_path)
     away = Registry(file_store, Tracking(NOWHERE, file_store))
-    measured = run.evaluation()
-    away.apply(run.plan, measured, run.promotion(measured, "mlp"))
+    evaluated = run.evaluation()
+    away.apply(run.plan, evaluated, run.promotion(evaluated, "mlp"))
     monkeypatch.setitem(STAGES, "train", replace(STAGES["train"], version=STAGES["train"].version + 1))
     assert registry.sync().version == aliased(registry)
 
@@ -146,10 +146,10 @@ def test_a_ledger_that_moved_is_a_conflict_and_changes_nothing(
     client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
 ) -> None:
     slow, quick = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
-    measured = slow.evaluation()
+    evaluated = slow.evaluation()
     version = promote(registry, quick, "cnn")
     with pytest.raises(Conflict, match="has moved on"):
-        registry.apply(slow.plan, measured, slow.promotion(measured, "mlp"))
+        registry.apply(slow.plan, evaluated, slow.promotion(evaluated, "mlp"))
     assert aliased(registry) == version
     champion = registry.champion()
     assert champion is not None
@@ -173,8 +173,8 @@ def test_an_outage_delays_the_alias_and_nothing_else(
 ) -> None:
     run = past_run(file_store, tmp_path)
     away = Registry(file_store, Tracking(NOWHERE, file_store))
-    measured = run.evaluation()
-    assert away.apply(run.plan, measured, run.promotion(measured, "mlp")).action == "promote"
+    evaluated = run.evaluation()
+    assert away.apply(run.plan, evaluated, run.promotion(evaluated, "mlp")).action == "promote"
     assert "does not follow the ledger yet" in (away.sync().warning or "")
 
     synced = registry.sync()
@@ -230,8 +230,8 @@ def test_a_promotion_while_the_alias_moves_wins(
 def test_without_mlflow_the_ledger_works_alone(file_store: Store, tmp_path: Path) -> None:
     run = past_run(file_store, tmp_path)
     registry = Registry(file_store, Tracking("", file_store))
-    measured = run.evaluation()
-    assert registry.apply(run.plan, measured, run.promotion(measured, "cnn")).action == "promote"
+    evaluated = run.evaluation()
+    assert registry.apply(run.plan, evaluated, run.promotion(evaluated, "cnn")).action == "promote"
     assert registry.sync() == registry.sync()
     champion = registry.champion()
     assert champion is not None

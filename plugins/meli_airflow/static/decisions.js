@@ -23,7 +23,7 @@ export const Gates = ({ gates }) =>
     rowKey: (gate) => gate.name,
     columns: [
       { key: "name", title: "Gate", cell: (gate) => gate.name.replaceAll("_", " ") },
-      { key: "value", title: "Value", numeric: true, cell: (gate) => formatQuantity(gate.seen) },
+      { key: "value", title: "Value", numeric: true, cell: (gate) => formatQuantity(gate.value) },
       { key: "limit", title: "Limit", numeric: true, cell: (gate) => formatQuantity(gate.limit) },
       {
         key: "passed",

@@ -59,9 +59,9 @@ const set = (row) =>
   h(
     Flex,
     { align: "center", gap: 2 },
-    h(Box, { as: "span", fontWeight: "semibold" }, row.guest ? row.set.replace(/ \(champion\)$/, "") : row.set),
+    h(Box, { as: "span", fontWeight: "semibold" }, row.external ? row.set.replace(/ \(champion\)$/, "") : row.set),
     row.champion ? h(StateBadge, { of: "champion" }) : null,
-    row.guest && !row.champion ? h(Muted, { fontSize: "xs" }, "champion at that time") : null,
+    row.external && !row.champion ? h(Muted, { fontSize: "xs" }, "champion at that time") : null,
     Object.keys(row.members).length ? h(Muted, { fontSize: "xs" }, formatMembers(row.members)) : null,
   );
 

@@ -117,14 +117,14 @@ export function LoadError({ error, reload }) {
 /** @type {Record<string, string>} */
 const PALETTES = {
   champion: "success",
-  measured: "gray",
+  evaluated: "gray",
   computed: "success",
   "already there": "info",
   running: "running",
   failed: "failed",
   queued: "queued",
   "to compute": "queued",
-  "not measured": "queued",
+  "not evaluated": "queued",
   "not run": "queued",
   promote: "success",
   keep: "gray",

@@ -144,7 +144,7 @@ function Decision({ data: { decision } }) {
 
 /** @param {Props} props */
 function Results({ data }) {
-  if (!data.measured) {
+  if (!data.evaluated) {
     const failed = data.state === "failed";
     return h(
       Section,

@@ -18,7 +18,7 @@ export interface ModelRow {
   state: string;
   champion: boolean;
   /** The champion at that time, evaluated beside the run's own models. */
-  guest: boolean;
+  external: boolean;
   balanced_accuracy: number | null;
   interval: Interval | null;
   accuracy: number | null;
@@ -71,7 +71,7 @@ export interface MlflowChampion {
 
 export interface Gate {
   name: string;
-  seen: number | Missing;
+  value: number | Missing;
   limit: number | Missing;
   passed: boolean;
   detail: string;
@@ -166,7 +166,7 @@ export interface Run {
   estimate_seconds: number | Missing;
   steps: Step[];
   rows: ModelRow[];
-  measured: boolean;
+  evaluated: boolean;
   decision: Decision | null;
 }
 

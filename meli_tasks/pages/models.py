@@ -1,0 +1,281 @@
+"""What the pages display: the JSON that the web application serves, one frozen type a response.
+
+`plugins/meli_airflow/types/responses.d.ts` declares the same fields for the pages' JavaScript.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from meli_tasks.artifacts.manifest import Output
+from meli_tasks.backfill.preview import BackfillPreview
+from meli_tasks.backfill.report import BackfillReport
+from meli_tasks.ledger import Action
+from meli_tasks.planning.request import Request
+from meli_tasks.stages.evaluation import Epoch
+from meli_tasks.stages.summaries import Gate
+
+Interval = tuple[float, float]
+
+
+class PageModel(BaseModel):
+    """Base of what is served."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ChampionCard(PageModel):
+    """The current champion: on which data, since when and why."""
+
+    set: str
+    train: str
+    balanced_accuracy: float
+    interval: Interval
+    since: str
+    decision: int
+    action: Action
+    by: str
+    reason: str
+    kept: int = Field(description="decisions since then that kept it")
+    run_id: str
+    dag_run_url: str
+    as_of: str | None
+    fingerprint: str
+    source: str
+    rows: int | None = Field(None, description="of the listings it was trained on; None if an artifact is missing")
+    categories: int | None = None
+    members: dict[str, float] = Field(default_factory=dict, description="an ensemble's weights")
+
+
+class MlflowChampion(PageModel):
+    """The version that MLflow's alias points at, or a note on why there is none to show."""
+
+    version: str = ""
+    url: str = ""
+    train: str = ""
+    note: str = ""
+
+
+class ModelRow(PageModel):
+    """A row of the leaderboard: a model that a run evaluated, or was to evaluate."""
+
+    id: str
+    run_id: str
+    at: str
+    as_of: str
+    source: str
+    dag_run_url: str
+    set: str
+    train: str
+    architecture: str
+    members: dict[str, float]
+    state: str
+    champion: bool
+    external: bool = Field(description="the champion at that time, evaluated beside the run's own models")
+    balanced_accuracy: float | None = None
+    interval: Interval | None = None
+    accuracy: float | None = None
+    top5: float | None = None
+    macro_f1: float | None = None
+    milliseconds_p95: float | None = None
+    megabytes: float | None = None
+
+
+class RunCounts(PageModel):
+    """How many runs there are, match and are shown; `most` can be shown."""
+
+    all: int
+    matching: int
+    shown: int
+    most: int
+
+
+class Leaderboard(PageModel):
+    """The rows of the newest matching runs, and the names of all sets."""
+
+    rows: list[ModelRow]
+    runs: RunCounts
+    sets: list[str]
+
+
+class ModelsPage(Leaderboard):
+    """The champion and the leaderboard."""
+
+    champion: ChampionCard | None
+
+
+class DecisionRow(PageModel):
+    """A line of the promotion history."""
+
+    number: int
+    at: str
+    action: Action
+    set: str
+    train: str
+    balanced_accuracy: float | None
+    challenger: str | None
+    gain: float | None
+    gain_interval: Interval | None
+    probability: float | None
+    gates: tuple[Gate, ...]
+    reason: str
+    by: str
+    run_id: str
+    dag_run_url: str
+
+
+class DecisionsPage(PageModel):
+    """The newest decisions, and how many there are."""
+
+    all: int
+    decisions: list[DecisionRow]
+
+
+class Parameter(PageModel):
+    """A parameter of two models, by its dotted name."""
+
+    name: str
+    left: Any = None
+    right: Any = None
+    differs: bool
+
+
+class Curves(PageModel):
+    """The epochs of two training runs."""
+
+    left: tuple[Epoch, ...]
+    right: tuple[Epoch, ...]
+
+
+class CategoryRow(PageModel):
+    """A category's recall with two models; a side that was not evaluated on it is None."""
+
+    category: str
+    left: float | None
+    right: float | None
+    left_titles: int
+    right_titles: int
+    difference: float | None
+
+
+class ComparisonPage(PageModel):
+    """Two models side by side."""
+
+    left: ModelRow
+    right: ModelRow
+    parameters: list[Parameter]
+    curves: Curves
+    same_titles: bool
+    categories: list[CategoryRow]
+
+
+class Progress(PageModel):
+    """What a running step last reported; what it did not report is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    epoch: int | None = None
+    epochs: int | None = None
+    step: int | None = None
+    steps: int | None = None
+    loss: float | None = None
+    titles_per_second: float | None = None
+    seconds_left: float | None = None
+    error: str | None = None
+    at: str | None = None
+    model: str | None = None
+    titles: int | None = None
+    of_titles: int | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_missing(self, handler: SerializerFunctionWrapHandler) -> dict[str, float | int | str]:
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
+class LiveNote(Progress):
+    """The progress log of a step in the store: the last report, and the curves so far."""
+
+    run_id: str = ""
+    state: str = ""
+    history: tuple[Epoch, ...] = ()
+    losses: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def progress(self) -> Progress:
+        """What is displayed of the report."""
+        return Progress(**{name: getattr(self, name) for name in Progress.model_fields})
+
+
+class StepRow(PageModel):
+    """A step of a run and its state: already there, computed, running, failed or to compute."""
+
+    stage: str
+    name: str
+    key: str
+    state: str
+    seconds: float | None = None
+    estimate: float | None = None
+    at: str = ""
+    by: str = ""
+    progress: Progress = Progress()
+
+
+class RunPage(PageModel):
+    """One run: its steps, its leaderboard and its decision."""
+
+    plan: str
+    run_id: str
+    at: str
+    as_of: str
+    source: str
+    sets: list[str]
+    request: Request
+    nothing_new: str
+    estimate_seconds: float | None
+    steps: list[StepRow]
+    rows: list[ModelRow]
+    evaluated: bool
+    decision: DecisionRow | None
+
+
+class TrainingPage(PageModel):
+    """One training run: its curves, live while it trains. `state` is waiting, running, failed or done."""
+
+    set: str
+    key: str
+    run_id: str
+    architecture: str
+    epochs_total: int | None
+    state: str = "waiting"
+    epochs: tuple[Epoch, ...] = ()
+    losses: tuple[tuple[int, float], ...] = Field((), description="pairs of step and loss")
+    kept_epoch: int | None = None
+    seconds: float | None = None
+    at: str = ""
+    made_by: str = ""
+    hit: bool = Field(False, description="whether the model comes from an earlier run")
+    progress: Progress = Progress()
+    error: str = ""
+
+
+class ArtifactPage(PageModel):
+    """An artifact's manifest, and the URL of its files. Parameters and summary are displayed whatever their fields."""
+
+    stage: str
+    key: str
+    params: dict[str, Any]
+    inputs: dict[str, str]
+    outputs: dict[str, Output]
+    summary: dict[str, Any]
+    attempt: str
+    about: dict[str, Any]
+    url: str
+
+
+class BackfillPage(PageModel):
+    """A backfill's preview, and its report once it has ended; each None before it exists."""
+
+    preview: BackfillPreview | None
+    report: BackfillReport | None

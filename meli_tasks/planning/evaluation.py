@@ -1,0 +1,52 @@
+"""What the task evaluate passes on to promote, and the report that it keeps beside the plan as evaluated.json."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from meli_tasks.artifacts import paths
+from meli_tasks.stages.evaluation import Evaluation, Stored
+from meli_tasks.store import Store
+
+
+class EnsembleResult(Stored):
+    """The ensemble of a run, whether or not it is offered as a candidate."""
+
+    key: str
+    offered: bool = True
+    reason: str = ""
+    weights: dict[str, float] = Field(default_factory=dict, description="by member")
+
+
+class Evaluated(Stored):
+    """Which models a run has evaluated, and against which state of the ledger."""
+
+    key: str = Field(description="content key of the evaluate artifact")
+    hit: bool = Field(False, description="whether it was there already")
+    trained: tuple[str, ...] = Field((), description="names of the sets whose training run succeeded")
+    models: dict[str, str] = Field(default_factory=dict, description="content key of each evaluated model, by label")
+    ensemble: EnsembleResult | None = None
+    ensemble_failed: bool = False
+    champion: str | None = Field(None, description="label of the current champion among the models")
+    ledger: int = Field(0, description="number of the ledger's last decision; 0 if there was none")
+    failed: tuple[str, ...] = Field((), description="names of the sets whose training run failed")
+    mlflow: str | None = Field(None, description="page of the run in MLflow; None if it could not be reached")
+
+
+class EvaluationReport(Evaluated):
+    """evaluated.json: the same with every model's evaluation. 0.1.0 wrote it without `version`."""
+
+    version: int = 2
+    scores: dict[str, Evaluation] = Field(default_factory=dict, description="by label")
+    run_id: str = ""
+    as_of: str = ""
+
+    def save(self, store: Store, plan_name: str) -> None:
+        """Keep it beside a plan."""
+        store.write(paths.evaluated(plan_name), self.model_dump_json().encode())
+
+    @classmethod
+    def load(cls, store: Store, plan_name: str) -> EvaluationReport | None:
+        """The report beside a plan; None if its run has evaluated nothing yet."""
+        blob = store.read(paths.evaluated(plan_name))
+        return cls.model_validate_json(blob.data) if blob else None

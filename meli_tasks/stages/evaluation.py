@@ -1,0 +1,141 @@
+"""What an evaluation found: the figures of each model on the test titles, and the candidates examined for promotion.
+
+These types are stored as scores.json and decision.json. A file without `version` was written by 0.1.0, and is read too.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationError,
+    WrapValidator,
+    model_serializer,
+    model_validator,
+)
+from pydantic.functional_validators import ModelWrapValidatorHandler
+
+from meli_tasks.core.hyperparameters import Promote
+from meli_tasks.core.metrics import Comparison
+from meli_tasks.stages.summaries import EnsembleSummary, Gate, PromoteSummary
+
+
+class Stored(BaseModel):
+    """Base of what is stored. Fields that a later version adds do not stop an earlier one from reading."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class CategoryRecall(Stored):
+    """The recall of one category over its test titles."""
+
+    recall: float
+    titles: int
+
+
+class SliceAccuracy(Stored):
+    """Balanced accuracy on a slice of the test titles, e.g. of one language."""
+
+    balanced_accuracy: float
+    titles: int
+
+
+class Figures(Stored):
+    """The figures that a decision is made from. Fractions are of the test titles."""
+
+    balanced_accuracy: float = Field(description="mean recall over the test categories")
+    interval: tuple[float, float] = Field(description="95 % bootstrap interval of that")
+    top5: float | None = Field(None, description="fraction with the true category among the five most probable")
+    milliseconds_p95: float | None = Field(
+        None, description="95th percentile of the wall time of classifying one title, in milliseconds"
+    )
+    megabytes: float | None = Field(None, description="size of the model's files")
+
+
+class Evaluation(Figures):
+    """All figures of one model on the test titles."""
+
+    accuracy: float | None = None
+    macro_f1: float | None = None
+    by_language: dict[str, SliceAccuracy] = Field(default_factory=dict)
+    by_label_quality: dict[str, SliceAccuracy] = Field(default_factory=dict)
+    categories: dict[str, CategoryRecall] = Field(default_factory=dict)
+
+    def figures(self) -> Figures:
+        """Those that a decision is made from."""
+        return Figures.model_validate(self.model_dump(include=set(Figures.model_fields)))
+
+
+class Scores(Stored):
+    """scores.json: the evaluation of every model by its label."""
+
+    version: int
+    models: dict[str, Evaluation]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_0_1_0(cls, stored: Any) -> Any:
+        """0.1.0 wrote the models at the top level."""
+        return stored if isinstance(stored.get("version"), int) else {"version": 1, "models": stored}
+
+
+class Choice(EnsembleSummary):
+    """choice.json: the stage ensemble's summary as a file."""
+
+    version: int = 2
+
+
+class Candidate(Stored):
+    """A challenger: how it compares with the champion (None if there is none), and which gates it passes."""
+
+    label: str
+    comparison: Comparison | None = None
+    gates: tuple[Gate, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate is passed."""
+        return all(gate.passed for gate in self.gates)
+
+
+def _or_none(value: Any, handler: ModelWrapValidatorHandler[Promote | None]) -> Promote | None:
+    """Limits of another version are not those of this one: they read as none."""
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+class PromotionDecision(PromoteSummary):
+    """decision.json: what the stage promote decided, and from what."""
+
+    version: int = 2
+    test_titles: int = 0
+    limits: Annotated[Promote | None, WrapValidator(_or_none)] = None
+    scores: dict[str, Figures] = Field(default_factory=dict, description="by label")
+    examined: tuple[Candidate, ...] = Field((), description="the challengers, the most accurate first")
+
+
+class Epoch(Stored):
+    """One epoch of a training run, as in history.json and in the progress log. What is missing is not written."""
+
+    epoch: int
+    train_loss: float | None = None
+    validation_loss: float | None = None
+    validation_balanced_accuracy: float | None = None
+    learning_rate: float | None = None
+    seconds: float | None = None
+    best: bool | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_missing(self, handler: SerializerFunctionWrapHandler) -> dict[str, float | int | bool]:
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
+EPOCHS = TypeAdapter(tuple[Epoch, ...])
+"""Parser of history.json."""
