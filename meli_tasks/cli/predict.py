@@ -108,9 +108,9 @@ def _check_options(titles: list[str], source: Path | None, target: Path | None, 
 
 
 def _check_title(title: str) -> None:
-    from meli_tasks.prediction.titles import cleaned, problem_of
+    from meli_tasks.prediction.titles import cleaned, problems_of
 
-    if problem := problem_of(cleaned([title])[0]):
+    if problem := problems_of(cleaned([title]))[0]:
         given = f"{title[:60]!r} and {count(len(title) - 60, 'more character')}" if len(title) > 60 else repr(title)
         raise BadData(f"This title cannot be classified: {problem}. It was {given}.")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.prediction.titles import cleaned, problem_of
+from meli_tasks.prediction.titles import cleaned, problems_of
 from meli_tasks.rowfiles.columns import TITLE, find_column, missing_column, refuse_twins, renamed_twins
 from meli_tasks.rowfiles.kinds import kind_of
 from meli_tasks.rowfiles.reading import RowFile
@@ -160,7 +160,9 @@ def predict_file(
             progress.renamed.update({**twins, **given})
             place = find_column(rows.names, TITLE, exact_first=file.keyed)
             titles = cleaned([None] * len(rows) if place is None else rows.texts(place))
-            reasons = [batch.problems.get(row) or problem_of(title) for row, title in enumerate(titles)]
+            reasons = problems_of(titles)
+            for row, reason in batch.problems.items():
+                reasons[row] = reason
             progress.add_bad(batch.lines, reasons)
             writer.write(rows, predict_titles(classifier, titles, reasons, top).columns(), given)
             progress.rows += len(rows)

@@ -16,12 +16,14 @@ def cleaned(titles: Sequence[str | None]) -> list[str]:
     return collapse([title or "" for title in titles])
 
 
-def problem_of(title: str) -> str:
-    """Why a cleaned title cannot be classified, "" if it can."""
+def problems_of(titles: Sequence[str]) -> list[str]:
+    """Why each cleaned title cannot be classified, "" if it can."""
+    if has_foreign_bytes("\n".join(titles)):
+        return [_problem_of(title) or ("bad encoding" if has_foreign_bytes(title) else "") for title in titles]
+    return list(map(_problem_of, titles))
+
+
+def _problem_of(title: str) -> str:
     if not title:
         return "no title"
-    if len(title) > LONGEST_TITLE:
-        return "title too long"
-    if has_foreign_bytes(title):
-        return "bad encoding"
-    return ""
+    return "title too long" if len(title) > LONGEST_TITLE else ""

@@ -130,6 +130,13 @@ class ParquetRows(Rows):
 
 
 def _texts(values: pa.Array) -> list[str | None]:
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        try:
+            texts: list[str | None] = values.to_pylist()
+        except UnicodeDecodeError:
+            pass
+        else:
+            return texts  # in half the time
     raw: list[bytes | None] = values.cast(pa.string(), safe=False).cast(pa.binary()).to_pylist()
     # Arrow trusts its writers to write UTF-8; some should not have been trusted.
     return [None if value is None else value.decode("utf-8", "surrogateescape") for value in raw]
