@@ -1,8 +1,8 @@
-"""Hyperparameter sets by name: YAML files of the package or of the store, checked by the one schema.
+"""Sets (named hyperparameter configurations): YAML files in the package or in the store, validated by one schema.
 
-The package's own come first: no set in the store can take the name of one of them. A file may say `extends: <set>` and
-write only what differs. Overrides are dotted keys, {"train.epochs": 5}.
-Every mistake becomes a BadHyperparameters that names the set, what was seen, and the nearest right thing.
+The package's sets take precedence: no set in the store can replace one of them. A file may say `extends: <set>` and
+contain only what differs. Overrides have dotted keys, {"train.epochs": 5}. Every mistake becomes a BadHyperparameters
+that names the set, the value, and the closest valid alternative.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ SECTIONS = tuple(
 """The stages with hyperparameters. Read from the schema: the list of stages would load all their summaries, 30 ms."""
 _ORDER = ("default", "quick", "faithful", "corrected")
 _BOUNDS = ("ge", "gt", "le", "lt")
-_KEYS_HINT = "keys begin with preprocess., embed. or train., e.g. train.epochs"
+_KEYS_HINT = "keys start with preprocess., embed. or train., for example train.epochs"
 
 
 @cache
 def names() -> tuple[str, ...]:
-    """The package's sets: the defaults, the quick ones, then the lab's, each faithful one before its corrected one."""
+    """The package's sets: the default and quick ones, then the lab's, each faithful one before its corrected one."""
     rank = {variant: min(place, 2) for place, variant in enumerate(_ORDER)}
     variants = {name: str(_values(name).get("variant", "default")) for name in _shipped_names()}
     return tuple(sorted(variants, key=lambda name: (rank.get(variants[name], 2), name)))
@@ -47,16 +47,24 @@ def names() -> tuple[str, ...]:
 
 @cache
 def load(name: str) -> HyperparameterSet:
-    """The package's set of that name. BadHyperparameters when there is none, or its file is wrong."""
+    """Load a set of the package.
+
+    Raises:
+        BadHyperparameters: there is no such set, or its file is not valid.
+    """
     return checked(_values(name), f"Set '{name}'")
 
 
 def resolve(name: str, overrides: Mapping[str, Any], settings: Settings | None = None) -> HyperparameterSet:
-    """The set with overrides, e.g. {"train.epochs": 5, "train.hidden": "512,256", "embed.method": "word2vec"}.
+    """Load a set and apply overrides to it.
 
-    With `settings` the sets in their store count too; it is opened only for a name that the package does not know.
+    Args:
+        name: The name of the set.
+        overrides: Values by dotted key, for example {"train.epochs": 5, "train.hidden": "512,256"}.
+        settings: Where to find the store with further sets. It is opened only if the package has no set of that name.
 
-    BadHyperparameters for an unknown set or key, a name that no set may have, or a value the schema refuses.
+    Raises:
+        BadHyperparameters: the set or a key does not exist, no set may have that name, or a value is not valid.
     """
     shipped = is_shipped(name)
     if shipped and not overrides:
@@ -68,20 +76,20 @@ def resolve(name: str, overrides: Mapping[str, Any], settings: Settings | None =
     for key, value in _with_current_keys(overrides).items():
         field = parameter(key)
         section, _, name_inside = key.partition(".")
-        if isinstance(value, bool) and field.annotation is not bool:  # Python would take true for 1
+        if isinstance(value, bool) and field.annotation is not bool:  # Python would accept true as 1
             raise BadHyperparameters(f"Overrides: {key} = {str(value).lower()}, expected {expected(field)}")
         inside = values.setdefault(section, {})
-        if isinstance(inside, dict):  # a stored document may have anything there: `checked` says so
+        if isinstance(inside, dict):  # a stored document may contain anything here; `checked` rejects it
             inside[name_inside] = _listed(value) if is_list(field) else value
     return checked(values, f"Set '{name}' with the overrides" if overrides else f"Set '{name}'")
 
 
 def made_by(name: str, settings: Settings) -> dict[str, Any]:
-    """Who made a set in the store, and how; empty for the package's own."""
+    """Who created a set in the store, and how; empty for the package's sets."""
     store = None if is_shipped(name) else stored_sets.store_of(settings)
     text = stored_sets.read(store, name) if store else None
-    told = stored_sets.parsed(text, name).get("made_by") if text else None
-    return told if isinstance(told, dict) else {}
+    made_by = stored_sets.parsed(text, name).get("made_by") if text else None
+    return made_by if isinstance(made_by, dict) else {}
 
 
 def is_shipped(name: str) -> bool:
@@ -106,7 +114,7 @@ def _shipped_names() -> list[str]:
 
 
 def _values(name: str, store: Store | None = None, children: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The file's values laid over those of the set it extends."""
+    """The values of a file, merged over those of the set it extends."""
     if name in children:
         raise BadHyperparameters(f"Set '{children[0]}' extends itself: {' -> '.join((*children, name))}")
     text = _shipped_text(name)
@@ -118,11 +126,11 @@ def _values(name: str, store: Store | None = None, children: tuple[str, ...] = (
         values.pop("made_by", None)
     parent = values.pop("extends", None)
     values = _with_current_names(values, name)
-    return _laid_over(_values(str(parent), store, (*children, name)), values) if parent is not None else values
+    return _merged(_values(str(parent), store, (*children, name)), values) if parent is not None else values
 
 
-def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """`above` wins; sections are merged key by key, everything else is replaced."""
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`above` takes precedence; sections are merged key by key, everything else is replaced."""
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -133,14 +141,18 @@ def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def _unknown_set(name: str, store: Store | None, children: tuple[str, ...]) -> str:
     known = _shipped_names() + (stored_sets.names(store) if store else [])
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    said = f"There is no set '{name[: stored_sets.LONGEST_NAME]}'"
+    message = f"There is no set '{name[: stored_sets.MAX_NAME_LENGTH]}'"
     if children:
-        said = f"Set '{children[-1]}' extends '{name}', but there is no such set"
-    return f"{said}. " + (f"The nearest: {', '.join(near)}." if near else f"There are: {', '.join(known)}.")
+        message = f"Set '{children[-1]}' extends '{name}', but there is no such set"
+    return f"{message}. " + (f"Did you mean {' or '.join(near)}?" if near else f"Sets: {', '.join(known)}.")
 
 
 def checked(values: dict[str, Any], where: str) -> HyperparameterSet:
-    """The values as a set. BadHyperparameters, beginning with `where`, names everything the schema refuses."""
+    """Validate values as a set.
+
+    Raises:
+        BadHyperparameters: they are not valid. The message starts with `where` and lists every problem.
+    """
     try:
         return HyperparameterSet.model_validate(values)
     except ValidationError as error:
@@ -149,10 +161,10 @@ def checked(values: dict[str, Any], where: str) -> HyperparameterSet:
 
 
 def _problem(details: ErrorDetails) -> str:
-    """One short sentence on one thing the schema refused."""
+    """Describe one validation error in a short sentence."""
     path = tuple(str(part) for part in details["loc"])
     key = ".".join(part for part in path if not part.isdigit())
-    seen = details["input"]
+    value = details["input"]
     match details["type"]:
         case "extra_forbidden":
             return _unknown_key(key)
@@ -162,14 +174,14 @@ def _problem(details: ErrorDetails) -> str:
             reason = str(details.get("ctx", {}).get("error", details["msg"]))
             return f"{key}: {reason}" if key and key not in reason else reason
         case "model_type" | "model_attributes_type" | "dict_type":
-            return f"{key} = {seen!r}, expected a section of keys"
+            return f"{key} = {value!r}, expected a section of keys"
     field = parameters().get(key)
-    return f"{key} = {seen!r}, expected {expected(field)}" if field else f"{key} = {seen!r}: {details['msg']}"
+    return f"{key} = {value!r}, expected {expected(field)}" if field else f"{key} = {value!r}: {details['msg']}"
 
 
 @cache
 def parameters() -> dict[str, FieldInfo]:
-    """Every parameter by its dotted key, e.g. train.epochs."""
+    """Every parameter by its dotted key, for example train.epochs."""
     found: dict[str, FieldInfo] = {}
     for section in SECTIONS:
         found |= {f"{section}.{name}": field for name, field in _section(section).model_fields.items()}
@@ -219,11 +231,11 @@ def _with_current_keys(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unknown_key(key: str) -> str:
-    """What is wrong with a key, and the nearest right ones."""
+    """Say what is wrong with a key, and name the closest valid ones."""
     known = list(parameters())
     if key in SECTIONS:
         inside = [name for name in known if name.startswith(f"{key}.")]
-        return f"'{key}' is a section: override its keys one by one, e.g. {inside[0]}"
+        return f"'{key}' is a section: override its keys one by one, for example {inside[0]}"
     section, _, last = key.rpartition(".")
     near = [name for name in known if name.endswith(f".{last}")]
     near = near or difflib.get_close_matches(key, known, n=1, cutoff=0.75)
@@ -231,17 +243,23 @@ def _unknown_key(key: str) -> str:
         close = difflib.get_close_matches(last, [name.partition(".")[2] for name in known], n=1)
         near = [name for name in known if close and name.endswith(f".{close[0]}")]
     inside = [name for name in known if section and name.startswith(f"{section}.")]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(inside)}" if inside else _KEYS_HINT
+    hint = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else f"valid keys are {', '.join(inside)}"
+        if inside
+        else _KEYS_HINT
+    )
     return f"there is no parameter '{key}'; {hint}"
 
 
 def is_list(field: FieldInfo) -> bool:
-    """Whether a field takes several numbers."""
+    """Whether a field is a list of numbers."""
     return get_origin(field.annotation) is tuple
 
 
 def _listed(value: Any) -> Any:
-    """A list written as text ("512,256", "[512, 256]", "512", "") as a list; anything else as it is."""
+    """Convert a list written as text ("512,256", "[512, 256]", "512", "") to a list; keep any other value."""
     if isinstance(value, int) and not isinstance(value, bool):
         return [value]
     if isinstance(value, str):
@@ -250,7 +268,7 @@ def _listed(value: Any) -> Any:
 
 
 def expected(field: FieldInfo) -> str:
-    """What a field takes, with its range: "a whole number from 1 to 10000"; empty for a kind that needs no words."""
+    """What values a field accepts, for example "a whole number from 1 to 10000"; empty if its type says it all."""
     choices = get_args(field.annotation)
     if choices and all(isinstance(choice, str) for choice in choices):
         return "one of " + ", ".join(map(repr, choices))

@@ -1,7 +1,7 @@
-"""Hyperparameter sets that live in the store, `sets/NAME.yaml` each: raw documents, as the package's own files are.
+"""Sets in the store, each a YAML document `sets/NAME.yaml` like the files of the package.
 
-`named_sets` checks them by the one schema. Beside the parameters a document says who made it (`made_by`). One that
-stands is never overwritten: a name means the same set until somebody removes it.
+`catalog` validates them. Besides the parameters, a document says who created it (`made_by`). It is never overwritten:
+a name means the same set until somebody removes it.
 """
 
 from __future__ import annotations
@@ -18,83 +18,104 @@ if TYPE_CHECKING:
     from meli_tasks.settings import Settings
     from meli_tasks.store import Store
 
-LONGEST_NAME = 200
-# An evaluation has a column for each model, called like it, beside those of the titles.
+MAX_NAME_LENGTH = 200
+# An evaluation has a column for each model, named after it, besides the columns of the titles.
 RESERVED = {
-    "ensemble": "so are the models that a run makes of its others",
-    "row": "so is a column of every evaluation",
-    "category": "so is a column of every evaluation",
+    "ensemble": "it is the name of the ensembles that runs make",
+    "row": "it is the name of a column of every evaluation",
+    "category": "it is the name of a column of every evaluation",
 }
 RESERVED_ENDING = "_probability"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def store_of(settings: Settings | None) -> Store | None:
-    """The store of the settings, or None where none is set: then there are only the package's own sets."""
+    """The store of the settings, or None if none is set; then only the package's sets exist."""
     return settings.open_store() if settings and settings.store else None
 
 
 def names(store: Store) -> list[str]:
-    """Every set in the store, sorted."""
+    """The names of the sets in the store, sorted."""
     found = (paths.set_name(name) for name in store.names(paths.SETS))
     return [name for name in found if name is not None and is_name(name)]
 
 
 def read(store: Store, name: str) -> str | None:
-    """The text of a set's document; None when there is none of that name."""
+    """Read a set's document; None if it does not exist."""
     blob = store.read(paths.hyperparameter_set(name)) if is_name(name) else None
     return blob.data.decode("utf-8", errors="replace") if blob else None
 
 
 def write(store: Store, name: str, values: Mapping[str, Any], made_by: Mapping[str, Any]) -> None:
-    """Keep a new set. Errors: Conflict when the name is taken, BadHyperparameters when no set may have it."""
+    """Write a new set.
+
+    Raises:
+        Conflict: the name is taken.
+        BadHyperparameters: no set may have this name.
+    """
     check_name(name)
     text = yaml.safe_dump({**values, "made_by": dict(made_by)}, sort_keys=False, allow_unicode=True)
     try:
         store.write(paths.hyperparameter_set(name), text.encode(), if_absent=True)
     except Conflict:
-        # After a lost answer the client writes again and meets its own document.
+        # If a response is lost, the client retries and finds its own document.
         if read(store, name) != text:
-            raise Conflict(f"There is a set {name!r} in {store.url} already: choose another name.") from None
+            raise Conflict(f"{store.url} already has a set {name!r}: choose another name.") from None
 
 
 def remove(store: Store, name: str) -> None:
-    """Take a set away. What was trained with it stays, and names it. Errors: BadHyperparameters when there is none."""
+    """Remove a set. Models trained with it stay, and keep its name.
+
+    Raises:
+        BadHyperparameters: there is no such set.
+    """
     if read(store, name) is None:
-        raise BadHyperparameters(f"There is no set '{name[:LONGEST_NAME]}' in {store.url}, so none was removed.")
+        raise BadHyperparameters(f"There is no set '{name[:MAX_NAME_LENGTH]}' in {store.url}: nothing was removed.")
     store.delete(paths.hyperparameter_set(name))
 
 
 def parsed(text: str, name: str) -> dict[str, Any]:
-    """A set's document as keys and values. Errors: BadHyperparameters when it is none."""
+    """Parse a set's document.
+
+    Raises:
+        BadHyperparameters: it is not a YAML mapping.
+    """
     try:
         values = yaml.load(text, _LOADER)
     except yaml.YAMLError as error:
-        raise BadHyperparameters(f"Set '{name}' is not YAML: {error}") from error
+        raise BadHyperparameters(f"Set '{name}' is not valid YAML: {error}") from error
     if not isinstance(values, dict):
-        raise BadHyperparameters(f"Set '{name}' must hold keys and values, seen {type(values).__name__}")
+        raise BadHyperparameters(f"Set '{name}' must be a mapping of keys to values, not {type(values).__name__}")
     return values
 
 
 def is_name(name: str) -> bool:
-    """Whether a text can name a set."""
-    return len(name) <= LONGEST_NAME and name.isascii() and name.replace("_", "").replace("-", "").isalnum()
+    """Whether a text is a valid name of a set."""
+    return len(name) <= MAX_NAME_LENGTH and name.isascii() and name.replace("_", "").replace("-", "").isalnum()
 
 
 def check_name(name: str) -> None:
-    """Errors: BadHyperparameters when no new set may have that name."""
+    """Check the name of a new set.
+
+    Raises:
+        BadHyperparameters: no set may have this name.
+    """
     if not is_name(name):
         raise BadHyperparameters(
-            f"{name[:LONGEST_NAME]!r} cannot name a set: a name has letters of the English alphabet, digits, '_' and "
-            f"'-', at most {LONGEST_NAME} of them."
+            f"{name[:MAX_NAME_LENGTH]!r} is not a valid name of a set: use letters of the English alphabet, digits, "
+            f"'_' and '-', at most {MAX_NAME_LENGTH} characters."
         )
     check_not_reserved(name)
 
 
 def check_not_reserved(name: str) -> None:
-    """Errors: BadHyperparameters when a run calls something else so; what stands under that name can be removed."""
+    """Check that runs use a name for nothing else. A set that already has the name can still be removed.
+
+    Raises:
+        BadHyperparameters: the name is reserved.
+    """
     reason = RESERVED.get(name)
     if name.endswith(RESERVED_ENDING):
-        reason = f"the columns of an evaluation with each model's probabilities end in {RESERVED_ENDING}"
+        reason = f"the columns with the probabilities of each model end in {RESERVED_ENDING}"
     if reason:
-        raise BadHyperparameters(f"No set can be named {name!r}: {reason}. Choose another name.")
+        raise BadHyperparameters(f"A set cannot be named {name!r}: {reason}. Choose another name.")

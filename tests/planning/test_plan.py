@@ -135,7 +135,7 @@ def test_an_ensemble_is_of_the_sets_that_were_trained(settings: Settings) -> Non
         "ingest": plan.ingest.key, "model:mlp": plan.sets["mlp"].key, "model:quick_cnn": plan.sets["quick_cnn"].key,
     }  # fmt: skip
     assert ensemble_step(plan, ["mlp"]) is None and "two different models" in no_ensemble(plan, ["mlp"])
-    with pytest.raises(BadHyperparameters, match="No set can be named 'ensemble'"):
+    with pytest.raises(BadHyperparameters, match="A set cannot be named 'ensemble'"):
         plan_of(settings, sets=["ensemble"])
 
 

@@ -52,9 +52,9 @@ def test_a_run_takes_it_beside_the_packages_own(settings: Settings, store: Store
 
 def test_an_unknown_name_is_told_with_the_nearest_of_both(settings: Settings, store: Store) -> None:
     kept(store, "search_mlp_20261122")
-    with pytest.raises(BadHyperparameters, match="The nearest: search_mlp_20261122"):
+    with pytest.raises(BadHyperparameters, match="Did you mean search_mlp_20261122"):
         named_sets.resolve("serch_mlp_20261122", {}, settings)
-    with pytest.raises(BadHyperparameters, match="The nearest: mlp"):
+    with pytest.raises(BadHyperparameters, match="Did you mean mlp"):
         named_sets.resolve("mpl", {}, settings)
     with pytest.raises(BadHyperparameters, match="There is no set 'found'"):
         named_sets.resolve("found", {}, Settings())
@@ -63,7 +63,7 @@ def test_an_unknown_name_is_told_with_the_nearest_of_both(settings: Settings, st
 def test_a_name_is_taken_once(settings: Settings, store: Store) -> None:
     values = kept(store, "found")
     stored_sets.write(store, "found", values, {"run_id": "somebody"})  # the same again: a write repeated
-    with pytest.raises(Conflict, match="There is a set 'found'"):
+    with pytest.raises(Conflict, match="already has a set 'found'"):
         kept(store, "found", epochs=9)
     stored_sets.remove(store, "found")
     with pytest.raises(BadHyperparameters, match="no set 'found'"):
@@ -79,18 +79,18 @@ def test_the_packages_own_cannot_be_replaced(settings: Settings, store: Store) -
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", "x" * 300, "two words", "ñandú", "ñ" * 150])
 def test_what_is_no_name_is_refused(store: Store, name: str) -> None:
-    with pytest.raises(BadHyperparameters, match="cannot name a set"):
+    with pytest.raises(BadHyperparameters, match="is not a valid name of a set"):
         stored_sets.write(store, name, {}, {})
     assert stored_sets.read(store, name) is None
 
 
 @pytest.mark.parametrize("name", ["row", "category", ENSEMBLE, "mlp_probability"])
 def test_what_a_run_calls_something_else_names_no_set(settings: Settings, store: Store, name: str) -> None:
-    with pytest.raises(BadHyperparameters, match=f"No set can be named '{name}'"):
+    with pytest.raises(BadHyperparameters, match=f"A set cannot be named '{name}'"):
         kept(store, name)
     store.write(f"sets/{name}.yaml", b"extends: mlp\ntitle: put there by hand\n")
     request = Request.check({"source": "sample:rows=50", "stored_sets": name}, settings)
-    with pytest.raises(BadHyperparameters, match=f"No set can be named '{name}'"):
+    with pytest.raises(BadHyperparameters, match=f"A set cannot be named '{name}'"):
         make_plan(request, settings, "run", None)
     stored_sets.remove(store, name)
     assert stored_sets.names(store) == []
@@ -109,10 +109,10 @@ def test_an_override_is_laid_over_no_section_that_is_none(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("title: [", "Set 'odd' is not YAML"),
-        ("words", "Set 'odd' must hold keys and values"),
+        ("title: [", "Set 'odd' is not valid YAML"),
+        ("words", "Set 'odd' must be a mapping of keys to values"),
         ("title: x\ntrain: {architecture: mlp, epoch: 3}", "did you mean train.epochs?"),
-        ("title: !!python/object/apply:os.getcwd []\ntrain: {architecture: mlp}", "Set 'odd' is not YAML"),
+        ("title: !!python/object/apply:os.getcwd []\ntrain: {architecture: mlp}", "Set 'odd' is not valid YAML"),
         ("extends: nothing\ntitle: x", "extends 'nothing', but there is no such set"),
     ],
 )
