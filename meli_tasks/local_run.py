@@ -1,4 +1,4 @@
-"""A run of the pipeline in this process: step after step, a failing set apart from the others."""
+"""A run of the pipeline in this process, step by step; a set that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from meli_tasks.core.errors import MeliError
 from meli_tasks.settings import Settings
+from meli_tasks.stages import STAGES
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.wording import unused_rows
 
 if TYPE_CHECKING:
     from meli_tasks.artifacts.manifest import Manifest
     from meli_tasks.execution.runner import Result, Step
-    from meli_tasks.pipeline import Pipeline
+    from meli_tasks.pipeline import Pipeline, PromotionOutcome
     from meli_tasks.planning.evaluation import Evaluated
     from meli_tasks.planning.plan import Plan
+    from meli_tasks.stages.evaluation import Evaluation
 
 logger = logging.getLogger("meli_tasks.cli")
 
 QUARANTINE = "quarantine.jsonl.gz"
-STAGES = ("ingest", "preprocess", "embed", "train", "ensemble", "evaluate", "promote")
 
 
 def unused_by(ingested: Manifest, store_url: str) -> str:
@@ -40,44 +42,104 @@ def unused_by(ingested: Manifest, store_url: str) -> str:
 
 
 def new_run_id() -> str:
-    """The id of a run in this process: its time, and enough chance that no other of that second has it."""
+    """Return the id of a run in this process: its time, and random digits that tell it from others of that second."""
     return f"local__{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(3)}"
 
 
-class Watcher(Protocol):
-    """Who is told of the steps."""
+@dataclass(frozen=True)
+class StepReport:
+    """A step that was computed, reused (`hit`) or failed (`error`)."""
 
-    def began(self, stage: str, name: str) -> None:
-        """A step begins."""
+    stage: str
+    name: str
+    seconds: float
+    hit: bool = False
+    seconds_saved: float = 0.0
+    """Seconds that the step took when it was computed, if it was reused."""
+    key: str = ""
+    summary: Mapping[str, object] = field(default_factory=dict)
+    """The summary in its manifest."""
+    unused: str = ""
+    """The rows that ingest did not use, if there are any."""
+    error: str = ""
 
-    def ended(self, line: dict[str, Any]) -> None:
-        """A step has ended: computed, found, or failed (`error`)."""
+    def to_json(self) -> dict[str, object]:
+        """Return plain values, without the fields that do not apply to the step."""
+        optional = ("key", "summary", "unused", "error")
+        return {name: value for name, value in asdict(self).items() if value or name not in optional}
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """The outcome of a run, for people and programs. `failed` has the reason for each set that failed."""
+
+    run_id: str
+    plan: str
+    source: str
+    sets: list[str]
+    steps: list[StepReport]
+    failed: dict[str, str]
+    scores: Mapping[str, Evaluation]
+    decision: PromotionOutcome | None
+    seconds: float
+
+    @property
+    def seconds_saved(self) -> float:
+        """Seconds that the reused steps took when they were computed."""
+        return round(sum(step.seconds_saved for step in self.steps), 3)
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain values, as `meli run --json` prints them."""
+        return {
+            "run_id": self.run_id,
+            "plan": self.plan,
+            "source": self.source,
+            "sets": self.sets,
+            "steps": [step.to_json() for step in self.steps],
+            "failed": self.failed,
+            "scores": {label: score.model_dump(mode="json") for label, score in self.scores.items()},
+            "decision": self.decision.model_dump(mode="json") if self.decision else {},
+            "seconds": round(self.seconds, 3),
+            "seconds_saved": self.seconds_saved,
+        }
+
+
+class StepReporter(Protocol):
+    """Receives the steps of a run."""
+
+    def started(self, stage: str, name: str) -> None:
+        """A step has started."""
+
+    def finished(self, step: StepReport) -> None:
+        """A step has finished or failed."""
 
 
 class LocalRun:
-    """One run; `go` it, then ask for the outcome."""
+    """One run in this process."""
 
-    def __init__(self, watcher: Watcher, run_id: str, settings: Settings | None = None) -> None:
+    def __init__(self, reporter: StepReporter, run_id: str, settings: Settings | None = None) -> None:
         from meli_tasks.pipeline import Pipeline
 
-        self.watcher = watcher
+        self.reporter = reporter
         self.run_id = run_id
         self.pipeline: Pipeline = Pipeline(settings or Settings.from_environment(), run_id=run_id)
-        self.lines: list[dict[str, Any]] = []
+        self.steps: list[StepReport] = []
         self.failed: dict[str, str] = {}
         self.plan: Plan | None = None
-        self.scores: dict[str, Any] = {}
-        self.decision: dict[str, Any] = {}
+        self.scores: Mapping[str, Evaluation] = {}
+        self.decision: PromotionOutcome | None = None
 
     def go(self, params: Mapping[str, object], as_of: date, until: str) -> None:
-        """Run up to and including a stage.
+        """Run the stages up to and including `until`.
 
         Raises:
-            MeliError: what concerns all sets: the request, the source, ingest, evaluate, promote.
+            MeliError: Something that every set depends on failed: the request, the source, or one of the stages ingest,
+                evaluate and promote.
         """
         plan, _ = self.pipeline.plan(params, as_of)
         self.plan = plan
-        stages = STAGES[: STAGES.index(until) + 1]
+        order = list(STAGES)
+        stages = order[: order.index(until) + 1]
         self._step("ingest", plan.ingest.name, lambda: self.pipeline.ingest(plan))
         for number, recipe in enumerate(plan.recipes):
             if "preprocess" in stages:
@@ -92,34 +154,33 @@ class LocalRun:
         if "evaluate" in stages and trained:
             self._evaluate(plan, trained, decide="promote" in stages)
 
-    def outcome(self, seconds: float) -> dict[str, Any]:
-        """What the run came to, for people and programs."""
+    def outcome(self, seconds: float) -> RunOutcome:
+        """Return the outcome of the run, which took `seconds`."""
         assert self.plan is not None
-        return {
-            "run_id": self.run_id,
-            "plan": self.plan.name,
-            "source": self.plan.ingest.name,
-            "sets": list(self.plan.sets),
-            "steps": self.lines,
-            "failed": self.failed,
-            "scores": self.scores,
-            "decision": self.decision,
-            "seconds": round(seconds, 3),
-            "seconds_saved": round(sum(line["seconds_saved"] for line in self.lines), 3),
-        }
+        return RunOutcome(
+            run_id=self.run_id,
+            plan=self.plan.name,
+            source=self.plan.ingest.name,
+            sets=list(self.plan.sets),
+            steps=self.steps,
+            failed=self.failed,
+            scores=self.scores,
+            decision=self.decision,
+            seconds=seconds,
+        )
 
     def _shared(self, plan: Plan, step: Step, work: Callable[[], Result]) -> None:
-        """A step that several sets stand on: when it fails, they do, and the others go on."""
-        standing = [
+        """Run a step that several sets need. If it fails, these sets fail and the others continue."""
+        needing = [
             name for name, train in plan.sets.items() if step.key in train.inputs.values() and name not in self.failed
         ]
-        if not standing:
+        if not needing:
             return
         try:
             self._step(step.stage, step.name, work)
-        except Exception as error:  # whatever it was, the sets that do not stand on this step can go on
+        except Exception as error:  # whatever it was, the sets that do not need this step can continue
             logger.info("%s %s failed", step.stage, step.name, exc_info=error)
-            self.failed.update(dict.fromkeys(standing, f"{step.stage}: {_reason(error)}"))
+            self.failed.update(dict.fromkeys(needing, f"{step.stage}: {_reason(error)}"))
 
     def _train(self, plan: Plan) -> None:
         for name in plan.sets:
@@ -127,7 +188,7 @@ class LocalRun:
                 continue
             try:
                 self._step("train", name, lambda name=name: self.pipeline.train(plan, name)[0])  # type: ignore[misc]
-            except Exception as error:  # one failing set does not sink the others
+            except Exception as error:  # a set that fails does not stop the others
                 logger.info("train %s failed", name, exc_info=error)
                 self.failed[name] = f"train: {_reason(error)}"
 
@@ -139,72 +200,69 @@ class LocalRun:
             return
         try:
             self._step(ENSEMBLE, ", ".join(trained), lambda: _present(self.pipeline.ensemble(plan, trained)))
-        except Exception as error:  # the models it would be made of are measured all the same
+        except Exception as error:  # its members are evaluated all the same
             logger.info("the ensemble failed", exc_info=error)
             self.failed[ENSEMBLE] = _reason(error)
 
     def _evaluate(self, plan: Plan, trained: list[str], decide: bool) -> None:
         failed = sorted(name for name in plan.sets if name not in trained)
-        evaluated: list[Evaluated] = []
+        results: list[Evaluated] = []
 
         def evaluate() -> Result:
             from meli_tasks.artifacts.manifest import need
             from meli_tasks.execution.runner import Result
 
             started = time.monotonic()
-            evaluated.append(self.pipeline.evaluate(plan, trained, failed))
-            manifest = need(self.pipeline.store, "evaluate", evaluated[0].key)
-            return Result(manifest, evaluated[0].hit, time.monotonic() - started)
+            evaluated = self.pipeline.evaluate(plan, trained, failed)
+            results.append(evaluated)
+            manifest = need(self.pipeline.store, "evaluate", evaluated.key)
+            return Result(manifest, evaluated.hit, time.monotonic() - started)
 
         self._step("evaluate", ", ".join(trained), evaluate)
-        scores = self.pipeline.scores(evaluated[0].key)
-        self.scores = {label: found.model_dump(mode="json") for label, found in scores.items()}
+        [evaluated] = results
+        self.scores = self.pipeline.scores(evaluated.key)
         if decide:
-            self.watcher.began("promote", "")
+            self.reporter.started("promote", "")
             started = time.monotonic()
-            decided = self.pipeline.promote(plan, evaluated[0])
-            self.decision = decided.model_dump(mode="json")
-            name = f"{decided.action}: {decided.champion.set_name if decided.champion else 'no champion'}"
-            self._tell({"stage": "promote", "name": name, "hit": False, "seconds": time.monotonic() - started})
+            self.decision = self.pipeline.promote(plan, evaluated)
+            champion = self.decision.champion.set_name if self.decision.champion else "no champion"
+            name = f"{self.decision.action}: {champion}"
+            self._report(StepReport("promote", name, round(time.monotonic() - started, 3)))
 
     def _step(self, stage: str, name: str, work: Callable[[], Result]) -> None:
-        self.watcher.began(stage, name)
+        self.reporter.started(stage, name)
         started = time.monotonic()
         try:
             result = work()
         except Exception as error:
-            spent = time.monotonic() - started
-            self._tell({"stage": stage, "name": name, "hit": False, "seconds": spent, "error": _reason(error)})
+            self._report(StepReport(stage, name, round(time.monotonic() - started, 3), error=_reason(error)))
             raise
-        saved = result.manifest.seconds if result.hit else 0.0
-        unused = unused_by(result.manifest, self.pipeline.store.url) if stage == "ingest" else ""
-        self._tell(
-            {
-                "stage": stage,
-                "name": name,
-                "key": result.manifest.key,
-                "hit": result.hit,
-                "seconds": result.seconds,
-                "seconds_saved": saved,
-                "summary": result.manifest.summary,
-                **({"unused": unused} if unused else {}),
-            }
+        manifest = result.manifest
+        self._report(
+            StepReport(
+                stage=stage,
+                name=name,
+                seconds=round(result.seconds, 3),
+                hit=result.hit,
+                seconds_saved=manifest.seconds if result.hit else 0.0,
+                key=manifest.key,
+                summary=manifest.summary,
+                unused=unused_by(manifest, self.pipeline.store.url) if stage == "ingest" else "",
+            )
         )
 
-    def _tell(self, line: dict[str, Any]) -> None:
-        line.setdefault("seconds_saved", 0.0)
-        line["seconds"] = round(line["seconds"], 3)
-        self.lines.append(line)
-        self.watcher.ended(line)
+    def _report(self, step: StepReport) -> None:
+        self.steps.append(step)
+        self.reporter.finished(step)
 
 
 def _present(result: Result | None) -> Result:
-    assert result is not None  # the plan was asked whether there is one
+    assert result is not None  # `no_ensemble` has said that there is one
     return result
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, MeliError):
         return str(error)
-    first_line = next(iter(str(error).strip().splitlines()), "no message")  # PyTorch's go on with its own stack
+    first_line = next(iter(str(error).strip().splitlines()), "no message")  # PyTorch appends its own stack trace
     return f"unexpected {type(error).__name__}: {first_line}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, complain, out, print_json, warn
+from meli_tasks.cli.console import Json, complain, out, print_json, table, warn
 from meli_tasks.cli.options import Ensemble, Override, Sets, TitleOptions, Yes, joined, overrides, takes_titles
 from meli_tasks.wording import count
 
@@ -168,33 +168,31 @@ def _confirm(question: str) -> None:
 
 
 def _show(preview: BackfillPreview) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    listing = table()
     for column in ("date", "to do", "cached", "run"):
-        table.add_column(column, overflow="fold", justify="right" if column == "cached" else "left")
+        listing.add_column(column, overflow="fold", justify="right" if column == "cached" else "left")
     for day in preview.dates:
         style = "red" if day.problem else "dim" if day.done else ""
-        table.add_row(Text(day.date, style="bold"), Text(day.action, style=style), str(day.cached), Text(day.run_id))
+        listing.add_row(Text(day.date, style="bold"), Text(day.action, style=style), str(day.cached), Text(day.run_id))
     console = out()
-    console.print(table)
+    console.print(listing)
     for warning in preview.warnings:
         warn(warning)
     console.print(f"{preview.summary()}.", markup=False)
 
 
 def _conclude(found: BackfillReport) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     # The failure of a whole date has no model name. A model that failed on every date still gets a column.
     models = list(dict.fromkeys(name for day in found.dates for name in [*day.scores, *day.failed] if name))
-    table = Table(title="balanced accuracy", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("date", style="bold")
-    table.add_column("state")
+    listing = table("balanced accuracy")
+    listing.add_column("date", style="bold")
+    listing.add_column("state")
     for name in models:
-        table.add_column(name, justify="right")
+        listing.add_column(name, justify="right")
     for day in found.dates:
         best = max((score.balanced_accuracy for score in day.scores.values()), default=None)
         cells = []
@@ -204,9 +202,9 @@ def _conclude(found: BackfillReport) -> None:
                 cells.append(Text(f"{accuracy:.4f}", style="bold green" if accuracy == best else ""))
             else:
                 cells.append(Text("failed", style="red") if name in day.failed else Text("-", style="dim"))
-        table.add_row(day.date, day.state, *cells)
+        listing.add_row(day.date, day.state, *cells)
     console = out()
-    console.print(table)
+    console.print(listing)
     console.print(f"{found.summary()}. Backfill {found.id}", markup=False)
 
 
@@ -234,17 +232,16 @@ def _list(as_json: bool) -> None:
     if not rows:
         out().print(f"There are no backfills in {store.url} yet.", markup=False)
         return
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="backfills, newest first", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
+    listing = table("backfills, newest first")
     for column in ("at", "id", "dates", "sets", "state"):
-        table.add_column(column, overflow="fold")
+        listing.add_column(column, overflow="fold")
     for row in rows:
         dates = f"{row.from_date} to {row.to_date} ({row.dates})"
         cells = (row.at[:16].replace("T", " "), row.id, dates, ", ".join(row.sets), row.state)
-        table.add_row(*(Text(cell) for cell in cells))
-    out().print(table)
+        listing.add_row(*(Text(cell) for cell in cells))
+    out().print(listing)
 
 
 def _row(store: Store, preview: BackfillPreview) -> BackfillRow:

@@ -91,8 +91,8 @@ def in_this_process(preview: BackfillPreview, settings: Settings, store: Store, 
         if not quiet:
             out().print(f"\n[bold]{day.date}[/bold] {day.run_id}")
         try:
-            with Report(quiet=quiet) as watcher:
-                local = LocalRun(watcher, run_id=day.run_id, settings=settings)
+            with Report(quiet=quiet) as reporter:
+                local = LocalRun(reporter, run_id=day.run_id, settings=settings)
                 local.go(day.conf or {}, date.fromisoformat(day.date), "promote")
         except MeliError as error:
             complain(f"{day.date}: {error}")

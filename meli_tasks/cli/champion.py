@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, out, print_json
+from meli_tasks.cli.console import Json, out, print_json, table
 from meli_tasks.cli.options import Yes
 from meli_tasks.core.errors import NotFound
 from meli_tasks.wording import duration
@@ -155,7 +155,6 @@ def _describe(store: Store, ledger: Ledger, champion: Champion) -> Description:
 
 
 def _show(found: Description) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     from meli_tasks.tracking.fields import members_text
@@ -180,10 +179,10 @@ def _show(found: Description) -> None:
     if decision:
         about = f"{decision.action} on {decision.at:%Y-%m-%d %H:%M} by {decision.by}: {decision.reason}"
         lines.append((f"decision {decision.number}", about))
-    table = Table(title="champion", title_justify="left", box=None, show_header=False, pad_edge=False, padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    listing = table("champion", header=False)
+    listing.add_column(style="bold", no_wrap=True)
+    listing.add_column(overflow="fold")
     for name, value in lines:
         if value:
-            table.add_row(name, Text(str(value)))
-    out().print(table)
+            listing.add_row(name, Text(str(value)))
+    out().print(listing)

@@ -12,6 +12,8 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 # Columns. A program that reads our lines needs them whole.
 PIPE_WIDTH = 2_000
@@ -35,6 +37,15 @@ def err() -> Console:
 
 def _width(terminal: bool) -> int | None:
     return None if terminal else PIPE_WIDTH
+
+
+def table(title: str | Text = "", *, header: bool = True) -> Table:
+    """Return an empty table in the style of all commands. Its gaps are narrow, so that 80 columns hold the names."""
+    from rich.table import Table
+
+    return Table(
+        title=title or None, title_justify="left", box=None, show_header=header, pad_edge=False, padding=(0, 2, 0, 0)
+    )
 
 
 def print_json(value: object) -> None:

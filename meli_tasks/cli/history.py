@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, out, print_json
+from meli_tasks.cli.console import Json, out, print_json, table
 from meli_tasks.cli.leaderboard import leaderboard, ranking
 
 if TYPE_CHECKING:
     from meli_tasks.ledger import Decision
     from meli_tasks.planning.plan import Plan
+    from meli_tasks.stages.evaluation import Evaluation
     from meli_tasks.store import Store
 
 EXAMPLES = ("meli runs", "meli runs --limit 3", "meli runs --json | jq '.runs[0].scores'")
@@ -35,7 +38,12 @@ def runs(
     found = [_run(store, plan) for plan in plans(store)[:limit]]
     decisions = list(reversed(Ledger(store).decisions()))[:limit]
     if as_json:
-        print_json({"runs": found, "decisions": [decision.model_dump(mode="json") for decision in decisions]})
+        print_json(
+            {
+                "runs": [run.to_json() for run in found],
+                "decisions": [decision.model_dump(mode="json") for decision in decisions],
+            }
+        )
         return
     if not found:
         out().print(
@@ -47,69 +55,87 @@ def runs(
         _show_decisions(decisions)
 
 
-def _run(store: Store, plan: Plan) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RunRow:
+    """A past run in the list. `models` has the key of each model by its label, `best` is the label of the best one."""
+
+    run_id: str
+    plan: str
+    at: str
+    as_of: str
+    source: str
+    sets: list[str]
+    models: dict[str, str]
+    failed: list[str]
+    best: str | None
+    scores: Mapping[str, Evaluation]
+    dag_run_url: str
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain values, as `meli runs --json` prints them."""
+        fields: dict[str, object] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return fields | {"scores": {label: score.model_dump(mode="json") for label, score in self.scores.items()}}
+
+
+def _run(store: Store, plan: Plan) -> RunRow:
     from meli_tasks.artifacts.manifest import find
     from meli_tasks.planning.history import evaluated
     from meli_tasks.planning.plan import ENSEMBLE
 
     report = evaluated(store, plan)
-    scores = report.model_dump(mode="json", include={"scores"})["scores"] if report else {}
+    scores = report.scores if report else {}
     # The keys of that time: a new version of a stage changes the keys of the plan's steps.
     evaluated_models = report.models if report else {}
     trained = {name: evaluated_models.get(name, step.key) for name, step in plan.sets.items()}
     if ENSEMBLE in evaluated_models:
         trained[ENSEMBLE] = evaluated_models[ENSEMBLE]
     trained = {name: key for name, key in trained.items() if name in evaluated_models or find(store, "train", key)}
-    return {
-        "run_id": plan.run_id,
-        "plan": plan.name,
-        "at": plan.at,
-        "as_of": plan.as_of,
-        "source": plan.ingest.name,
-        "sets": list(plan.sets),
-        "models": trained,
-        "failed": list(report.failed) if report else [],
-        "best": ranking(scores)[0][0] if scores else None,
-        "scores": scores,
-        "dag_run_url": plan.dag_run_url,
-    }
+    return RunRow(
+        run_id=plan.run_id,
+        plan=plan.name,
+        at=plan.at,
+        as_of=plan.as_of,
+        source=plan.ingest.name,
+        sets=list(plan.sets),
+        models=trained,
+        failed=list(report.failed) if report else [],
+        best=ranking(scores)[0][0] if scores else None,
+        scores=scores,
+        dag_run_url=plan.dag_run_url,
+    )
 
 
-def _show_runs(runs: list[dict[str, Any]]) -> None:
-    from rich.table import Table
+def _show_runs(runs: list[RunRow]) -> None:
     from rich.text import Text
 
     console = out()
-    table = Table(title="runs, newest first", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
+    listing = table("runs, newest first")
     for column in ("at", "run", "source", "trained sets", "best", "balanced accuracy"):
-        table.add_column(column, overflow="fold", justify="right" if column == "balanced accuracy" else "left")
+        listing.add_column(column, overflow="fold", justify="right" if column == "balanced accuracy" else "left")
     for run in runs:
-        best, failed = run["best"], run["failed"]
         trained = ", ".join(
-            f"{name} {run['models'][name][:8]}" if name in run["models"] else name
-            for name in dict.fromkeys([*run["sets"], *run["models"]])
+            f"{name} {run.models[name][:8]}" if name in run.models else name
+            for name in dict.fromkeys([*run.sets, *run.models])
         )
-        sets = Text(trained) + Text(f" failed: {', '.join(failed)}" if failed else "", style="red")
-        score = f"{run['scores'][best]['balanced_accuracy']:.4f}" if best else "not evaluated"
-        table.add_row(
-            run["at"][:16].replace("T", " "), Text(run["run_id"]), Text(run["source"]), sets, best or "", score
-        )
-    console.print(table)
-    newest = next((run for run in runs if run["scores"]), None)
+        sets = Text(trained) + Text(f" failed: {', '.join(run.failed)}" if run.failed else "", style="red")
+        score = f"{run.scores[run.best].balanced_accuracy:.4f}" if run.best else "not evaluated"
+        at = run.at[:16].replace("T", " ")
+        listing.add_row(at, Text(run.run_id), Text(run.source), sets, run.best or "", score)
+    console.print(listing)
+    newest = next((run for run in runs if run.scores), None)
     if newest:
         console.print()
-        console.print(leaderboard(newest["scores"], title=f"leaderboard of {newest['run_id']}"))
+        console.print(leaderboard(newest.scores, title=f"leaderboard of {newest.run_id}"))
 
 
 def _show_decisions(decisions: list[Decision]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="\ndecisions, newest first", title_justify="left", box=None, pad_edge=False, padding=(0, 2))
+    listing = table("\ndecisions, newest first")
     for column in ("number", "at", "decision", "champion", "by", "reason"):
-        table.add_column(column, overflow="fold", justify="right" if column == "number" else "left")
+        listing.add_column(column, overflow="fold", justify="right" if column == "number" else "left")
     for decision in decisions:
         champion = decision.champion.set_name if decision.champion else "none"
         cells = (decision.action, champion, decision.by, decision.reason)
-        table.add_row(str(decision.number), f"{decision.at:%Y-%m-%d %H:%M}", *(Text(cell) for cell in cells))
-    out().print(table)
+        listing.add_row(str(decision.number), f"{decision.at:%Y-%m-%d %H:%M}", *(Text(cell) for cell in cells))
+    out().print(listing)

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from meli_tasks.cli.console import table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from meli_tasks.stages.evaluation import Evaluation
 
-def ranking(scores: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+INTERVAL, INTERVAL_WIDTH = "95 % interval", len("0.1234-0.5678")
+
+
+def ranking(scores: Mapping[str, Evaluation]) -> list[tuple[str, Evaluation]]:
     """Return the models with their scores, ordered by balanced accuracy, best first."""
-    return sorted(scores.items(), key=lambda item: float(item[1]["balanced_accuracy"]), reverse=True)
+    return sorted(scores.items(), key=lambda item: item[1].balanced_accuracy, reverse=True)
 
 
-def leaderboard(scores: Mapping[str, Mapping[str, Any]], title: str = "") -> Table:
+def leaderboard(scores: Mapping[str, Evaluation], title: str = "") -> Table:
     """Return a table of scores on the test split, with milliseconds per title and megabytes on disk."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2))
-    for name in ("model", "balanced accuracy", "95 % interval", "accuracy", "top 5", "macro F1", "ms/title", "MB"):
-        table.add_column(name, justify="left" if name == "model" else "right")
-    for label, score in ranking(scores):
-        low, high = score["interval"]
-        table.add_row(
-            Text(label, style="bold"),
-            f"{score['balanced_accuracy']:.4f}",
-            f"{low:.4f} to {high:.4f}",
-            f"{score['accuracy']:.4f}",
-            f"{score['top5']:.4f}",
-            f"{score['macro_f1']:.4f}",
-            f"{score['milliseconds_p95']:.1f}",
-            f"{score['megabytes']:.1f}",
+    listing = table(title)
+    # At 80 columns the headings wrap, and the names of the models are folded rather than cut.
+    for name in ("model", "balanced accuracy", INTERVAL, "accuracy", "top 5", "macro F1", "ms/title", "MB"):
+        listing.add_column(
+            name,
+            justify="left" if name == "model" else "right",
+            overflow="fold",
+            min_width=INTERVAL_WIDTH if name == INTERVAL else None,
         )
-    return table
+    for label, score in ranking(scores):
+        low, high = score.interval
+        listing.add_row(
+            Text(label, style="bold"),
+            f"{score.balanced_accuracy:.4f}",
+            f"{low:.4f}-{high:.4f}",
+            _figure(score.accuracy, 4),
+            _figure(score.top5, 4),
+            _figure(score.macro_f1, 4),
+            _figure(score.milliseconds_p95, 1),
+            _figure(score.megabytes, 1),
+        )
+    return listing
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meli_tasks.cli.console import Json, err, out, print_json, warn
+from meli_tasks.cli.console import Json, err, out, print_json, table, warn
 from meli_tasks.core.errors import BadData
 from meli_tasks.wording import count, duration
 
@@ -147,20 +147,19 @@ def _predict_titles(classifier: Any, name: str, titles: Sequence[str], top: int,
 
 
 def _print_tables(predictions: list[Prediction], name: str) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     console = out()
     for prediction in predictions:
         title = Text(prediction.title, style="bold")
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2))
-        table.add_column("category", overflow="fold")
-        table.add_column("probability", justify="right")
-        table.add_column("", width=20)
+        listing = table(title)
+        listing.add_column("category", overflow="fold")
+        listing.add_column("probability", justify="right")
+        listing.add_column("", width=20)
         for ranked in prediction.categories:
             bar = Text("█" * round(20 * ranked.probability), style="cyan")
-            table.add_row(Text(ranked.category), f"{ranked.probability:.1%}", bar)
-        console.print(table)
+            listing.add_row(Text(ranked.category), f"{ranked.probability:.1%}", bar)
+        console.print(listing)
         console.print()
     console.print(Text(f"by {name}", style="dim"))
 

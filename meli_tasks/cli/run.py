@@ -100,10 +100,10 @@ def _run(params: Mapping[str, object], as_of: date, until: str, as_json: bool) -
         local.go(params, as_of, until)
     outcome = local.outcome(time.monotonic() - started)
     if as_json:
-        print_json(outcome)
+        print_json(outcome.to_json())
     else:
         report.conclude(outcome)
-    if outcome["failed"]:
-        for name, reason in outcome["failed"].items():
+    if outcome.failed:
+        for name, reason in outcome.failed.items():
             complain(f"the {'ensemble' if name == 'ensemble' else f'set {name}'} failed: {reason}")
         raise typer.Exit(1)

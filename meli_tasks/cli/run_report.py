@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from meli_tasks.cli.console import err, out, warn
 from meli_tasks.cli.leaderboard import leaderboard
@@ -13,6 +14,8 @@ from meli_tasks.wording import count, duration
 
 if TYPE_CHECKING:
     from rich.status import Status
+
+    from meli_tasks.local_run import RunOutcome, StepReport
 
 
 # The figures of a stage's summary that its line shows.
@@ -62,49 +65,49 @@ class Report(logging.Handler):
         if self._status:
             self._status.update(f"{self._running}  [dim]{progress}[/dim]")
 
-    def began(self, stage: str, name: str) -> None:
-        """Show that a step starts."""
+    def started(self, stage: str, name: str) -> None:
+        """Show that a step has started."""
         self._running = f"{stage} {name}".strip()
         if self._status:
             self._status.update(self._running)
 
-    def ended(self, line: dict[str, Any]) -> None:
+    def finished(self, step: StepReport) -> None:
         """Print a step that was computed, reused or failed."""
         if self.quiet:
             return
         from rich.text import Text
 
-        if "error" in line:
-            state, colour = f"failed after {duration(line['seconds'])}", "red"
-        elif line["hit"]:
-            state, colour = f"already there, {duration(line['seconds_saved'])} saved", "green"
+        if step.error:
+            state, colour = f"failed after {duration(step.seconds)}", "red"
+        elif step.hit:
+            state, colour = f"already there, {duration(step.seconds_saved)} saved", "green"
         else:
-            state, colour = f"done in {duration(line['seconds'])}", ""
-        figures = figures_of(line["stage"], line.get("summary", {}))
+            state, colour = f"done in {duration(step.seconds)}", ""
+        figures = figures_of(step.stage, step.summary)
         text = Text.assemble(
-            (f"{line['stage']:<10} ", "bold"), f"{line['name']:<34} ", (f"{state:<30}", colour), (figures, "dim")
+            (f"{step.stage:<10} ", "bold"), f"{step.name:<34} ", (f"{state:<30}", colour), (figures, "dim")
         )
         text.rstrip()
-        out().print(text, no_wrap=True, overflow="ellipsis")
-        if unused := line.get("unused"):
-            warn(unused)
+        out().print(text)
+        if step.unused:
+            warn(step.unused)
 
-    def conclude(self, outcome: dict[str, Any]) -> None:
+    def conclude(self, outcome: RunOutcome) -> None:
         """Print the leaderboard, the decision, and the time that reused results saved."""
         console = out()
-        if outcome["scores"]:
-            console.print(leaderboard(outcome["scores"]))
-        if decision := outcome["decision"]:
-            console.print(f"{decision['action']}: {decision['reason']}", markup=False)
-        hits = sum(line["hit"] for line in outcome["steps"])
+        if outcome.scores:
+            console.print(leaderboard(outcome.scores))
+        if outcome.decision:
+            console.print(f"{outcome.decision.action}: {outcome.decision.reason}", markup=False)
+        hits = sum(step.hit for step in outcome.steps)
         console.print(
-            f"{count(len(outcome['steps']), 'step')} in {duration(outcome['seconds'])}; {hits} already there, "
-            f"{duration(outcome['seconds_saved'])} saved. Run {outcome['run_id']}",
+            f"{count(len(outcome.steps), 'step')} in {duration(outcome.seconds)}; {hits} already there, "
+            f"{duration(outcome.seconds_saved)} saved. Run {outcome.run_id}",
             markup=False,
         )
 
 
-def describe(progress: dict[str, float | int | str]) -> str:
+def describe(progress: Mapping[str, float | int | str]) -> str:
     """Describe the progress of a running stage in one short line."""
     parts = []
     for key, value in progress.items():
@@ -126,7 +129,7 @@ def describe(progress: dict[str, float | int | str]) -> str:
     return ", ".join(parts)
 
 
-def figures_of(stage: str, summary: dict[str, Any]) -> str:
+def figures_of(stage: str, summary: Mapping[str, object]) -> str:
     """Return the figures of a stage's summary that are worth a look."""
     figures = []
     for key in FIGURES.get(stage, ()):

@@ -20,20 +20,15 @@ class SearchReport(Report):
 
     def preparing(self, step: Step) -> None:
         """Show that a step before the trials starts."""
-        self.began(step.stage, step.name)
+        self.started(step.stage, step.name)
 
     def prepared(self, step: Step, result: Result) -> None:
         """Print the step that finished."""
-        self.ended(
-            {
-                "stage": step.stage,
-                "name": step.name,
-                "hit": result.hit,
-                "seconds": result.seconds,
-                "seconds_saved": result.manifest.seconds if result.hit else 0.0,
-                "summary": result.manifest.summary,
-            }
-        )
+        from meli_tasks.local_run import StepReport
+
+        saved = result.manifest.seconds if result.hit else 0.0
+        summary = result.manifest.summary
+        self.finished(StepReport(step.stage, step.name, result.seconds, result.hit, saved, summary=summary))
 
     def progress(self, values: dict[str, float | int | str]) -> None:
         """Show the progress of the running trial."""
@@ -53,7 +48,7 @@ class SearchReport(Report):
             (leading, "green"),
         )
         text.rstrip()
-        out().print(text, no_wrap=True, overflow="ellipsis")
+        out().print(text)
 
     def found(self, outcome: Outcome) -> None:
         """Print the outcome of the search, and the command that uses the new set."""

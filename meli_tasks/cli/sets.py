@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, out, print_json, warn
+from meli_tasks.cli.console import Json, out, print_json, table, warn
 from meli_tasks.core.errors import BadHyperparameters, MeliError
 
 if TYPE_CHECKING:
@@ -130,15 +130,14 @@ def _list(shipped: dict[str, HyperparameterSet], stored: dict[str, Hyperparamete
     if as_json:
         print_json(rows)
         return
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    listing = table()
     for column in ("name", "family", "variant", "where", "title"):
-        table.add_column(column, overflow="fold", no_wrap=column != "title")
+        listing.add_column(column, overflow="fold", no_wrap=column != "title")
     for row in rows:
-        table.add_row(Text(row.name, style="bold"), row.family, row.variant, row.where, Text(row.title))
-    out().print(table)
+        listing.add_row(Text(row.name, style="bold"), row.family, row.variant, row.where, Text(row.title))
+    out().print(listing)
 
 
 def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: bool) -> None:
@@ -153,7 +152,6 @@ def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: 
             | {"parameters": {parameter.name: parameter.to_json() for parameter in parameters}}
         )
         return
-    from rich.table import Table
     from rich.text import Text
 
     console = out()
@@ -161,14 +159,14 @@ def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: 
     if values.description:
         console.print(Text(values.description.strip()))
     console.print()
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    listing = table()
     for column in ("parameter", "value", "from", "meaning"):
-        table.add_column(column, overflow="fold", no_wrap=column == "parameter")
+        listing.add_column(column, overflow="fold", no_wrap=column == "parameter")
     for parameter in parameters:
         style = "dim" if parameter.origin == DEFAULT else ""
         cells = (parameter.name, _as_text(parameter.value), parameter.origin, parameter.description)
-        table.add_row(*(Text(cell, style=style) for cell in cells))
-    console.print(table)
+        listing.add_row(*(Text(cell, style=style) for cell in cells))
+    console.print(listing)
 
 
 def _parameters(name: str, values: HyperparameterSet) -> Iterator[Parameter]:
