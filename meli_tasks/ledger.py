@@ -1,8 +1,8 @@
-"""The promotion ledger: who is champion, who was, and why. One object a decision, never changed, in the store.
+"""The promotion ledger: the current champion, the earlier ones, and why. One immutable object per decision.
 
 `ledger/00000001.json`, `ledger/00000002.json`, … Each decision is written by a conditional create at the number after
-the last one, so of two made at once one is refused (Conflict) and must look again. Each holds the champion that is in
-force after it, so the last one alone tells who is champion.
+the last one, so if two are made at the same time, one is refused (Conflict) and must be made again. Each holds the
+champion after it, so the last one alone says who is the current champion.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from meli_tasks.stages.evaluation import PromotionDecision
 from meli_tasks.store import Store
 
 READERS = 8  # objects read at once
-AGAIN = "Look at it, and decide again."
+AGAIN = "Read it again, and decide again."
 
 Action = Literal["promote", "keep", "rollback"]
 
@@ -33,7 +33,7 @@ class _Entry(BaseModel):
 
 
 class Champion(_Entry):
-    """A promoted model, and what it was promoted for."""
+    """A promoted model, with the result that it was promoted for."""
 
     train: str = Field(description="key of its train artifact")
     set_name: str = Field(description="the hyperparameter set it was trained with")
@@ -63,15 +63,17 @@ class Decision(_Entry):
     version: int = 2
 
     number: int = Field(ge=1, description="1, 2, 3, …")
-    at: datetime = Field(description="when, UTC; never before the decision before it")
+    at: datetime = Field(description="when, in UTC; never earlier than the previous decision")
     action: Action
-    champion: Champion | None = Field(description="the champion in force after this decision")
+    champion: Champion | None = Field(description="the champion after this decision")
     promotion: int | None = Field(None, description="the decision that promoted that champion: this one, or an earlier")
-    previous: int | None = Field(None, description="the decision that had promoted the champion in force before")
+    previous: int | None = Field(None, description="the decision that promoted the champion before this decision")
     reason: str = Field(description="a sentence for people")
     evidence: Evidence = Field(default_factory=Evidence, description="empty if a person decided")
     by: str = Field(description="who or what decided: a person, or a DAG run")
-    id: str = Field(default_factory=lambda: uuid4().hex, description="tells two decisions apart that read the same")
+    id: str = Field(
+        default_factory=lambda: uuid4().hex, description="distinguishes two decisions with the same content"
+    )
 
 
 def _json(decision: Decision) -> bytes:
@@ -80,35 +82,38 @@ def _json(decision: Decision) -> bytes:
 
 
 def now() -> datetime:
-    """The moment, in UTC."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 class Ledger:
-    """The ledger in `store`. Decisions never change, so each is read once."""
+    """The ledger in `store`. Decisions never change, so each is read a single time."""
 
     def __init__(self, store: Store) -> None:
-        """Reads nothing yet."""
         self.store = store
         self._known: dict[int, Decision] = {}
 
     def decisions(self) -> list[Decision]:
-        """All decisions, oldest first. Errors: BadData for an object that is none, and the store's."""
+        """All decisions, oldest first.
+
+        Raises:
+            BadData: an object in the ledger is not a decision.
+        """
         with ThreadPoolExecutor(READERS) as readers:
             return list(readers.map(self._decision, self._numbers()))
 
     def last(self) -> Decision | None:
-        """The latest decision; None before the first. Its number is what `append` wants as `expected_last`."""
+        """The latest decision; None before the first. `append` takes its number as `expected_last`."""
         numbers = self._numbers()
         return self._decision(numbers[-1]) if numbers else None
 
     def champion(self) -> Champion | None:
-        """The champion in force; None before the first promotion."""
+        """The current champion; None before the first promotion."""
         last = self.last()
         return last.champion if last else None
 
     def champion_on(self, moment: date) -> Champion | None:
-        """The champion in force at the end of a date in UTC, or at a `datetime` (UTC when it names no zone).
+        """The champion at the end of a date in UTC, or at a `datetime` (in UTC if it has no time zone).
 
         The time of the decision counts, not the date of the titles (`as_of`).
         """
@@ -130,17 +135,19 @@ class Ledger:
         by: str,
         evidence: Evidence | None = None,
     ) -> Decision:
-        """Adds a decision after the one numbered `expected_last` (0: the ledger was empty), on which it was based.
+        """Add a decision after the one numbered `expected_last` (0 for an empty ledger), on which it was based.
 
-        `promote` needs the new `champion`; `keep` carries on the one in force. Errors: Conflict when somebody else
-        decided in between: look at `last` again, and decide again.
+        `promote` needs the new `champion`; `keep` keeps the current one.
+
+        Raises:
+            Conflict: somebody else decided in between: read `last` again, and decide again.
         """
         if (action == "promote") != (champion is not None):
-            raise ValueError(f"promote needs a champion and keep takes none, seen {action} with {champion}")
+            raise ValueError(f"promote needs a champion and keep takes none, but got {action} with {champion}")
         last = self.last()
         number = last.number if last else 0
         if number != expected_last:
-            raise Conflict(f"{self._place} has moved on: its last decision is {number}, not {expected_last}. {AGAIN}")
+            raise Conflict(f"{self._place} has changed: its last decision is {number}, not {expected_last}. {AGAIN}")
         if champion is None:
             champion, promotion = (last.champion, last.promotion) if last else (None, None)
         else:
@@ -152,21 +159,25 @@ class Ledger:
         )
 
     def rollback(self, by: str, to: int | None = None, reason: str = "") -> Decision:
-        """Puts an earlier champion back in force: the one before the current, or the one in force after decision `to`.
+        """Make an earlier champion the current one: the previous one, or the champion after decision `to`.
 
-        A second rollback goes one further back; a champion that was rolled back is not met again on the way. Errors:
-        NotFound when there is no such champion; Conflict when it is the current one or a decision came between.
+        A second rollback goes one further back, and skips champions that were rolled back.
+
+        Raises:
+            NotFound: there is no such champion.
+            Conflict: it is the current champion, or somebody else decided in between.
         """
         last = self.last()
         if last is None or last.champion is None or last.promotion is None:
-            raise NotFound(f"There is no champion in {self._place} yet, so there is none to go back to.")
-        target = self._before(last.promotion) if to is None else self._in_force_after(to, last)
+            raise NotFound(f"There is no champion in {self._place} yet, so there is none to roll back to.")
+        target = self._before(last.promotion) if to is None else self._promotion_after(to, last)
         champion = self._decision(target).champion
         if champion is None or champion.train == last.champion.train:
-            raise Conflict(f"The champion after decision {to} is in force already: {last.champion.train}.")
-        said = reason or f"back from {last.champion.set_name} ({last.promotion}) to {champion.set_name} ({target})"
+            raise Conflict(f"The champion after decision {to} is already the current one: {last.champion.train}.")
+        default = f"back from {last.champion.set_name} ({last.promotion}) to {champion.set_name} ({target})"
         return self._write(
-            last, {"action": "rollback", "champion": champion, "promotion": target, "reason": said, "by": by}
+            last,
+            {"action": "rollback", "champion": champion, "promotion": target, "reason": reason or default, "by": by},
         )
 
     def _numbers(self) -> list[int]:
@@ -200,21 +211,19 @@ class Ledger:
 
     def _write(self, last: Decision | None, fields: Mapping[str, object]) -> Decision:
         number = last.number + 1 if last else 1
-        # Clocks of two machines differ. The order is the numbers', and `champion_on` relies on times in that order.
+        # The clocks of two machines differ. The numbers give the order, and `champion_on` needs times in that order.
         at = max(now(), last.at) if last else now()
         before = last.promotion if last else None
         decision = Decision.model_validate({"number": number, "at": at, "previous": before, **fields})
         try:
             self.store.write(paths.decision(number), _json(decision), if_absent=True)
         except Conflict as error:
-            raise Conflict(
-                f"{self._place} has moved on: somebody else made decision {number} first. {AGAIN}"
-            ) from error
+            raise Conflict(f"{self._place} has changed: somebody else made decision {number} first. {AGAIN}") from error
         self._known[number] = decision
         return decision
 
     def _before(self, promotion: int) -> int:
-        """The promotion of the champion before the one that `promotion` promoted; not of the same model once more."""
+        """The promotion of the previous champion, skipping repeated promotions of the same model."""
         champion = self._decision(promotion).champion
         earlier = self._decision(promotion).previous
         while earlier is not None:
@@ -223,14 +232,16 @@ class Ledger:
                 return earlier
             earlier = decision.previous
         name = champion.set_name if champion else "?"
-        raise NotFound(f"Champion {name} (decision {promotion}) is the first of {self._place}: none was before it.")
+        raise NotFound(
+            f"Champion {name} (decision {promotion}) is the first of {self._place}, so there is no earlier one."
+        )
 
-    def _in_force_after(self, number: int, last: Decision) -> int:
+    def _promotion_after(self, number: int, last: Decision) -> int:
         if not 1 <= number <= last.number:
-            raise NotFound(f"There is no decision {number} in {self._place}: they go from 1 to {last.number}.")
+            raise NotFound(f"There is no decision {number} in {self._place}: its decisions are 1 to {last.number}.")
         promotion = self._decision(number).promotion
         if promotion is None:
-            raise NotFound(f"No champion was in force after decision {number} in {self._place}.")
+            raise NotFound(f"There was no champion after decision {number} in {self._place}.")
         return promotion
 
     @property

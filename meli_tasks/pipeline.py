@@ -1,7 +1,7 @@
-"""The tasks of `meli_training`, one function each: what Airflow and `meli run` call.
+"""The tasks of `meli_training`, one function each; Airflow and `meli run` call them.
 
-Between tasks travel names of objects in the store and small facts, never data. Every function may be called again:
-what is already there is found, not computed.
+Only names of objects in the store and small results are passed between tasks, never data. Every function may be called
+again: results that exist are found, not computed.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Pipeline:
 
     @classmethod
     def of(cls, plan_name: str, settings: Settings | None = None) -> tuple[Pipeline, Plan]:
-        """The pipeline of a plan that stands in the store, and the plan.
+        """The pipeline of a plan in the store, and the plan.
 
         Raises:
             NotFound: there is no such plan.
@@ -85,24 +85,26 @@ class Pipeline:
     def plan(
         self, params: Mapping[str, Any], as_of: date | None, dag_run_url: str = "", *, backfill: bool = False
     ) -> tuple[Plan, Preview]:
-        """Check what was asked, work out every step, keep the plan in the store, and say what will be computed.
+        """Check a request, work out every step, keep the plan in the store, and log what will be computed.
 
-        A backfill's models are measured only, unless promotion "always" was asked for.
+        A backfill only evaluates its models, unless it requests promotion "always".
         """
         request = Request.check(params, self.settings)
         if backfill and request.promotion == "auto":
             request = request.model_copy(update={"promotion": "never"})
         plan = make_plan(request, self.settings, self.runner.run_id, as_of, dag_run_url)
-        seen = preview(plan, self.store, self.settings.slots)
+        found = preview(plan, self.store, self.settings.slots)
         for name, values in plan.resolved.items():
             logger.info("set %s: %s", name, canonical_json(values.model_dump(mode="json", include=set(SECTIONS))))
-        for line in seen.lines():
+        for line in found.lines():
             logger.info("%s", line)
         if request.search_minutes:
-            logger.info("besides, a search of the %s for %g minutes", request.search_family, request.search_minutes)
+            logger.info(
+                "The run also searches the family %s for %g minutes.", request.search_family, request.search_minutes
+            )
         plan.save(self.store)
-        seen.save(plan, self.store)
-        return plan, seen
+        found.save(plan, self.store)
+        return plan, found
 
     def ingest(self, plan: Plan) -> Result:
         """Run the plan's ingest step."""
@@ -117,14 +119,14 @@ class Pipeline:
         return [self.runner.run(step, force=plan.force) for step in plan.recipes[recipe].embeds]
 
     def train(self, plan: Plan, set_name: str) -> tuple[Result, str | None]:
-        """Train one set; also the URL of its MLflow run, or None while the server is away (it is told later)."""
+        """Train one set. Also the URL of its MLflow run, or None while the server is down (it is sent later)."""
         result = self.runner.run(plan.sets[set_name], force=plan.force)
         return result, self.tracking.training(plan, set_name, result.manifest)
 
     def search(self, plan: Plan) -> tuple[Outcome, str | None]:
-        """Search as the plan says, and add what was found to the plan's sets; also the URL of its MLflow run.
+        """Search as the plan requests, and add the found set to the plan. Also the URL of its MLflow run.
 
-        A retry goes on with what is left of the minutes, and knows the trials that ended.
+        A retry continues with the minutes that are left, and knows the trials that ended.
         """
         from meli_tasks.search import LogReporter, Search, SearchOptions  # brings Optuna, which no other task needs
 
@@ -138,7 +140,7 @@ class Pipeline:
         return found, self.tracking.training(plan, found.name, found.manifest)
 
     def ensemble(self, plan: Plan, trained: Sequence[str]) -> Result | None:
-        """Weigh the trained sets into one model; None when there is to be none, and the log says why."""
+        """Weigh the trained models into one; None if the run makes no ensemble, and the log says why."""
         step = ensemble_step(plan, trained)
         if step is None:
             logger.info("no ensemble: %s", no_ensemble(plan, trained))
@@ -146,14 +148,13 @@ class Pipeline:
         return self.runner.run(step, force=plan.force)
 
     def evaluate(self, plan: Plan, trained: Sequence[str], failed: Sequence[str]) -> Evaluated:
-        """Measure every trained set, the ensemble made of them, and the champion, on the run's test split.
+        """Evaluate every trained model, their ensemble, and the champion, on the run's test split.
 
         Returns:
-            The evaluate artifact's key, the models behind its labels and the champion's label, for `promote`; and the
-            URL of the run's page in MLflow, or None while the server is away.
+            What `promote` needs, and the URL of the run's page in MLflow, or None while the server is down.
 
         Raises:
-            BadData: no training succeeded, so there is nothing to measure.
+            BadData: no training run succeeded, so there is nothing to evaluate.
         """
         if not trained:
             raise BadData(
@@ -172,7 +173,7 @@ class Pipeline:
     def promote(self, plan: Plan, evaluated: Evaluated) -> PromotionOutcome:
         """Decide on the champion and write the decision into the ledger; the MLflow alias follows.
 
-        If somebody promoted meanwhile, the candidates are measured against the new champion and decided again.
+        If somebody else decided meanwhile, the candidates are evaluated against the new champion and decided on again.
 
         Raises:
             Conflict: the ledger moved at every try.
@@ -226,7 +227,7 @@ class Pipeline:
         )
         result = self.runner.run(step)
         if limits.mode == "never":
-            # Only measured: no decision was asked for, so none goes into the ledger, and none can come in between.
+            # The run only evaluates, so no decision goes into the ledger, and none can come in between.
             reason = result.manifest.read_summary(PromoteSummary).reason
             return PromotionOutcome(action="keep", champion=registry.champion(), reason=reason)
         decision = registry.apply(plan, evaluated, result.manifest)

@@ -49,8 +49,8 @@ def test_a_rollback_to_a_decision_also_undoes_a_rollback(ledger: Ledger) -> None
     for number, kind, message in (
         (0, NotFound, "no decision 0"),
         (99, NotFound, "no decision 99"),
-        (1, NotFound, "No champion was in force"),
-        (3, Conflict, "in force already"),
+        (1, NotFound, "There was no champion"),
+        (3, Conflict, "is already the current one"),
     ):
         with pytest.raises(kind, match=message):
             ledger.rollback("ana", to=number)

@@ -171,7 +171,9 @@ def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: 
 
 def _parameters(name: str, values: HyperparameterSet) -> Iterator[Parameter]:
     written = _written(name)
-    for section in ("preprocess", "embed", "train"):
+    from meli_tasks.sets.catalog import SECTIONS
+
+    for section in SECTIONS:
         part = getattr(values, section)
         plain = part.model_dump(mode="json")
         for field, info in type(part).model_fields.items():

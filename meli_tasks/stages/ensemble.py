@@ -1,8 +1,8 @@
-"""ensemble: the run's best models as one, their mean with weights chosen on the validation titles.
+"""ensemble: combine the run's best models into their weighted mean, with weights chosen on the validation titles.
 
-In: `ingest` (listings.parquet, of which only the validation split is read) and one `model:LABEL` folder a training.
-Out: choice.json (every model's figures and weight) and, unless the validation titles speak against the mean,
-model.safetensors and model.json as a training writes them. Where they do there is no candidate: `offered` is false and
+In: `ingest` (listings.parquet, of which only the validation split is read) and one `model:LABEL` folder per trained
+model. Out: choice.json (every model's figures and weight) and, unless the best member is better on the validation
+titles, model.safetensors and model.json as train writes them. Otherwise there is no candidate: `offered` is false and
 `reason` says why.
 """
 
@@ -47,7 +47,7 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class Validation:
-    """The n titles that the choice is made on: `labels` (n,) are positions in `categories`, `weights` (n,) add to 1."""
+    """The n validation titles: `labels` (n,) are positions in `categories`, `weights` (n,) add up to 1."""
 
     titles: list[str]
     labels: NDArray[np.int64]
@@ -57,8 +57,8 @@ class Validation:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One model on the n validation titles: which it gets right, its balanced accuracy, its inverse temperature, and
+class ValidatedModel:
+    """One model on the n validation titles: where it is right, its balanced accuracy, its inverse temperature, and
     the calibrated probability of each true category.
     """
 
@@ -73,33 +73,33 @@ def run(inputs: Inputs, out: Path, params: Params, hooks: Hooks) -> EnsembleSumm
     """Choose members and weights, and write the ensemble unless the titles show that its best member is better.
 
     Raises:
-        BadData: fewer than two models, or no validation title of a category that one of them knows.
+        BadData: there are fewer than two models, or no validation title has a category that one of them knows.
     """
     folders = {name.removeprefix("model:"): path for name, path in sorted(inputs.items()) if name.startswith("model:")}
     if len(folders) < 2:
-        raise BadData(f"An ensemble needs two models or more, seen {', '.join(folders) or 'none'}.")
+        raise BadData(f"An ensemble needs at least two models; found: {', '.join(folders) or 'none'}.")
     known = sorted({name for folder in folders.values() for name in _categories(folder)})
     validation = _read_validation(inputs["ingest"] / "listings.parquet", known, params.max_titles)
     if validation.unknown:
-        hooks.log.info(f"{validation.unknown:,} validation titles of categories that no model knows are left out")
-    judged = []
+        hooks.log.info(f"{count(validation.unknown, 'validation title')} excluded: no model knows the category")
+    validated = []
     for name, folder in folders.items():
-        judged.append(_judge(name, _loaded(folder), validation))
-        hooks.log.progress(model=name, models=len(judged), of_models=len(folders))
+        validated.append(_validate(name, _loaded(folder), validation))
+        hooks.log.progress(model=name, models=len(validated), of_models=len(folders))
         hooks.log.info(
-            f"{name}: balanced accuracy {judged[-1].balanced_accuracy:.4f}, "
-            f"inverse temperature {judged[-1].inverse_temperature:.3f}"
+            f"{name}: balanced accuracy {validated[-1].balanced_accuracy:.4f}, "
+            f"inverse temperature {validated[-1].inverse_temperature:.3f}"
         )
-    likelihoods = np.stack([one.likelihoods for one in judged], axis=1)
+    likelihoods = np.stack([one.likelihoods for one in validated], axis=1)
     likeliest = fit_mixture_weights(likelihoods, validation.weights, params.max_members)
     weights = shrink_towards_even(likeliest, likelihoods, validation.weights)
-    # Rounded before they are used, so that what is measured is what is stored.
+    # Rounded before they are used, so that the validated ensemble is the stored one.
     members = [
         MemberFiles(one.name, folders[one.name], round(float(weight), DIGITS), round(one.inverse_temperature, DIGITS))
-        for one, weight in sorted(zip(judged, weights, strict=True), key=lambda pair: (-pair[1], pair[0].name))
+        for one, weight in sorted(zip(validated, weights, strict=True), key=lambda pair: (-pair[1], pair[0].name))
         if weight > 0
     ]
-    summary = _verdict(judged, members, validation, params)
+    summary = _decide(validated, members, validation, params)
     (out / "choice.json").write_text(
         Choice.model_validate(summary.model_dump()).model_dump_json(indent=1), encoding="utf-8"
     )
@@ -109,10 +109,10 @@ def run(inputs: Inputs, out: Path, params: Params, hooks: Hooks) -> EnsembleSumm
     return summary
 
 
-def _verdict(
-    judged: list[Judged], members: list[MemberFiles], validation: Validation, settings: Params
+def _decide(
+    validated: list[ValidatedModel], members: list[MemberFiles], validation: Validation, settings: Params
 ) -> EnsembleSummary:
-    best = max(judged, key=lambda one: (one.balanced_accuracy, one.name))
+    best = max(validated, key=lambda one: (one.balanced_accuracy, one.name))
     found, worse, differs = best.balanced_accuracy, 1.0, False
     if len(members) > 1:
         ensemble = Ensemble([Member(m.name, _loaded(m.folder), m.weight, m.inverse_temperature) for m in members])
@@ -120,21 +120,21 @@ def _verdict(
         compared = probability_better(validation.labels, right, best.right, samples=samples, seed=settings.seed)
         found, worse = best.balanced_accuracy - compared.gain, compared.probability
         differs = bool((right != best.right).any())
-    # The weights were chosen by likelihood, a quieter measure: a few titles must not overrule it by chance. Whether the
-    # ensemble is the run's best is for the test titles to say.
+    # The weights were chosen by likelihood, a less noisy measure: a few titles must not overrule it by chance. Whether
+    # the ensemble is the run's best model is decided on the test titles.
     offered = differs and worse <= settings.max_probability_worse
-    said = ", ".join(f"{member.weight:.3f} {member.name}" for member in members)
-    measured = f"balanced accuracy {found:.4f} on validation, {found - best.balanced_accuracy:+.4f} against {best.name}"
+    mean = ", ".join(f"{member.weight:.3f} {member.name}" for member in members)
+    result = f"balanced accuracy {found:.4f} on validation, {found - best.balanced_accuracy:+.4f} against {best.name}"
     if len(members) == 1:
-        reason = f"no ensemble: {members[0].name} alone is the best mean of {count(len(judged), 'model')}"
+        reason = f"no ensemble: {members[0].name} alone is the best mean of {count(len(validated), 'model')}"
     elif not differs:
-        reason = f"no ensemble: the mean of {said} is right where {best.name} is, and nowhere else"
+        reason = f"no ensemble: the mean of {mean} is right on the same titles as {best.name}"
     elif offered:
-        reason = f"ensemble of {said}: {measured}, which is the better one with probability {worse:.2f}"
+        reason = f"ensemble of {mean}: {result}, which is better with probability {worse:.2f}"
     else:
         reason = (
-            f"no ensemble: the mean of {said} has {measured}, which is the better one with probability {worse:.2f} "
-            f"(at most {settings.max_probability_worse:g} is let through)"
+            f"no ensemble: the mean of {mean} has {result}, which is better with probability {worse:.2f} "
+            f"(the limit is {settings.max_probability_worse:g})"
         )
     return EnsembleSummary(
         offered=offered,
@@ -145,7 +145,7 @@ def _verdict(
         gain=found - best.balanced_accuracy,
         probability_worse=worse,
         best_member=best.name,
-        models={one.name: one.balanced_accuracy for one in judged},
+        models={one.name: one.balanced_accuracy for one in validated},
         validation_titles=len(validation.titles),
         unknown_titles=validation.unknown,
     )
@@ -159,7 +159,7 @@ def _categories(folder: Path) -> list[str]:
 def _loaded(folder: Path) -> TitleClassifier:
     model = load_model(folder)
     if not isinstance(model, TitleClassifier):
-        raise BadData(f"{folder} holds an ensemble, and an ensemble is made of single models")
+        raise BadData(f"{folder} holds an ensemble; members must be single models")
     return model
 
 
@@ -170,7 +170,7 @@ def _read_validation(path: Path, known: list[str], most: int) -> Validation:
     if not len(rows):
         raise BadData(
             f"{path}: none of {table.num_rows:,} validation titles has a category that a model of this run knows, so "
-            "no weights can be chosen."
+            "the weights cannot be chosen."
         )
     unknown = table.num_rows - len(rows)
     most = max(1, min(most, PROBABILITIES_AT_ONCE // len(known)))
@@ -180,7 +180,7 @@ def _read_validation(path: Path, known: list[str], most: int) -> Validation:
     return Validation(table["title"].take(rows).to_pylist(), labels, known, balanced_title_weights(labels), unknown)
 
 
-def _judge(name: str, model: TitleClassifier, validation: Validation) -> Judged:
+def _validate(name: str, model: TitleClassifier, validation: Validation) -> ValidatedModel:
     position = {category: place for place, category in enumerate(model.categories)}
     own = np.array([position.get(category, -1) for category in validation.categories], dtype=np.int64)
     labels = own[validation.labels]
@@ -189,16 +189,16 @@ def _judge(name: str, model: TitleClassifier, validation: Validation) -> Judged:
     likelihoods = np.zeros(len(labels))
     for low in range(0, len(labels), CHUNK_TITLES):
         part = slice(low, low + CHUNK_TITLES)
-        shares = apply_inverse_temperature(torch.from_numpy(probabilities[part]), power).numpy()
+        calibrated = apply_inverse_temperature(torch.from_numpy(probabilities[part]), power).numpy()
         rows = np.flatnonzero(labels[part] >= 0)
-        likelihoods[low + rows] = shares[rows, labels[part][rows]]
+        likelihoods[low + rows] = calibrated[rows, labels[part][rows]]
     right: NDArray[np.bool_] = probabilities.argmax(axis=1) == labels
     accuracy = float(recalls(validation.labels, right).values.mean())
-    return Judged(name, right, accuracy, power, likelihoods)
+    return ValidatedModel(name, right, accuracy, power, likelihoods)
 
 
 def _right(ensemble: Ensemble, validation: Validation) -> NDArray[np.bool_]:
-    """Which titles the ensemble answers right: (n,)."""
+    """Where the ensemble is right: (n,)."""
     position = {category: place for place, category in enumerate(validation.categories)}
     own = np.array([position[category] for category in ensemble.categories], dtype=np.int64)
     ranked, _ = ensemble.rank(validation.titles, top=1)

@@ -1,8 +1,8 @@
 """The registered model: raw titles in, ranked categories with probabilities out.
 
 MLflow copies this file into the model and runs it on loading (models from code: no pickle); `mlflow.pyfunc.load_model`
-then calls `load_context` with the folder of a training's artifact. It runs where this project is not installed, because
-the package travels with the model.
+then calls `load_context` with the folder of a model artifact. It runs where this project is not installed, because the
+package is stored with the model.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from meli_tasks.stages.files.model_files import load_model
 
-# What a chunk's probabilities take is bounded: 4,096 titles x 1,588 categories x 4 bytes = 26 MB.
+# Bounds the memory of a chunk's probabilities: 4,096 titles x 1,588 categories x 4 bytes = 26 MB.
 CHUNK_TITLES = 4_096
 DEFAULT_TOP = 5
 
@@ -28,7 +28,7 @@ class RegisteredTitleClassifier(PythonModel):
         """Read model.safetensors and model.json from the artifact `model`."""
         self._classifier = load_model(Path(context.artifacts["model"]))
 
-    # MLflow takes the annotation of `model_input` for a schema, unless it is a DataFrame; a list comes in as it is.
+    # MLflow reads the annotation of `model_input` as a schema unless it is a DataFrame; a list is passed unchanged.
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
@@ -48,7 +48,7 @@ class RegisteredTitleClassifier(PythonModel):
         titles = _titles(model_input)
         top = int((params or {}).get("top", DEFAULT_TOP))
         if top < 1:
-            raise ValueError(f"top = {top}: at least one category must be asked for")
+            raise ValueError(f"top must be at least 1, but is {top}")
         names = self._classifier.categories
         rows: dict[str, list[Any]] = {"category": [], "probability": [], "categories": [], "probabilities": []}
         for start in range(0, len(titles), CHUNK_TITLES):
@@ -65,7 +65,9 @@ def _titles(model_input: Any) -> list[str]:
     """The titles, a missing one as an empty string."""
     if isinstance(model_input, pd.DataFrame):
         if "title" not in model_input.columns:
-            raise ValueError(f"a column `title` is needed, seen {', '.join(map(str, model_input.columns))}")
+            raise ValueError(
+                f"a column `title` is required, but the columns are {', '.join(map(str, model_input.columns))}"
+            )
         model_input = model_input["title"]
     return ["" if pd.isna(title) else str(title) for title in model_input]
 

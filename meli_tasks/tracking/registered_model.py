@@ -17,21 +17,21 @@ DESCRIPTION = (
     "Classifies marketplace listing titles: raw titles in, ranked categories with probabilities out. "
     "The alias `champion` follows the promotion ledger; move it with `meli rollback`, not here."
 )
-# What loading the model imports, beside the package itself, which travels with it.
+# What loading the model imports besides the package itself, which is stored with the model.
 REQUIRED = ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "torch")
 
 
 def register(folder: Path, *, uri: str, experiment: str, run_id: str | None, tags: Mapping[str, str], note: str) -> str:
-    """Log the model in `folder` (model.safetensors, model.json) with its training's run; the new version's number.
+    """Log the model in `folder` (model.safetensors, model.json) with its MLflow run; the new version's number.
 
     Raises:
         TrackingUnavailable: the server did not answer, or refused.
     """
-    # Read by MLflow when it is first asked. Uploads take longer than the short patience of a projection.
+    # MLflow reads these at its first request. Uploads take longer than a projection waits.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")
     with warnings.catch_warnings():
-        # On import MLflow warns of a type hint of its own; and it wants an example, which it would run the model on.
+        # On import MLflow warns about its own type hint; and it warns that there is no example to run the model on.
         for beginning in ("Any type hint is inferred as AnyType", "An input example was not provided"):
             warnings.filterwarnings("ignore", message=f".*{beginning}", category=UserWarning)
         import mlflow.pyfunc
@@ -52,7 +52,7 @@ def _register(experiment: str, run_id: str | None, folder: Path, tags: dict[str,
     package = Path(__file__).parents[1]
     # Else the model would belong to MLflow's default experiment, where a server with a sign-in lets nobody write.
     mlflow.set_experiment(experiment_id=experiment)
-    # Not mlflow.pyfunc.log_model: that needs an active run, and would open the training's finished one again.
+    # Not mlflow.pyfunc.log_model: it needs an active run, and would reopen the finished one.
     logged = Model.log(
         None,
         flavor=mlflow.pyfunc,
@@ -78,12 +78,12 @@ def _register(experiment: str, run_id: str | None, folder: Path, tags: dict[str,
 
 
 def pip_requirements() -> list[str]:
-    """Names with the versions that are installed here, without a build's local part such as +cpu."""
+    """The installed versions, without a local part such as +cpu."""
     return [f"{name}=={version(name).partition('+')[0]}" for name in REQUIRED]
 
 
 def _signature() -> Any:
-    """What comes out, and `top`. No schema of what goes in: it would refuse either a list or a wider DataFrame."""
+    """The outputs and the parameter `top`. A schema of the inputs would refuse either a list or a wider DataFrame."""
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 

@@ -111,7 +111,7 @@ def test_a_mean_that_is_right_where_its_best_member_is_needs_no_place(listings: 
     models = {"one": model(tmp_path / "one", everything), "other": model(tmp_path / "other", everything)}
     summary, out = run(listings, models)
     assert summary.gain == 0
-    assert not summary.offered and "is right where other is, and nowhere else" in summary.reason
+    assert not summary.offered and "is right on the same titles as other" in summary.reason
     assert not (out / "model.json").exists()
 
 
@@ -120,7 +120,7 @@ def test_few_titles_do_not_say_by_how_much_one_is_better(listings: Path, tmp_pat
     weights = run(listings, models)[0].weights
     classifiers = {name: load_model(folder) for name, folder in models.items()}
     seen = ensemble._read_validation(listings / "listings.parquet", sorted(CATEGORIES), 1_000)
-    judged = [ensemble._judge(name, one, seen) for name, one in classifiers.items()]
+    judged = [ensemble._validate(name, one, seen) for name, one in classifiers.items()]
     likeliest = fit_mixture_weights(np.stack([one.likelihoods for one in judged], axis=1), seen.weights, 4)
     assert 0.5 <= weights["most"] < likeliest[0] - 0.02
 
@@ -186,7 +186,7 @@ def test_many_titles_are_judged_by_some_taken_evenly(listings: Path, tmp_path: P
 
 def test_what_cannot_be_weighed_says_why(listings: Path, tmp_path: Path) -> None:
     one = model(tmp_path / "one", "funda")
-    with pytest.raises(BadData, match="two models or more, seen one"):
+    with pytest.raises(BadData, match="at least two models; found: one"):
         run(listings, {"one": one})
     stranger = {name: model(tmp_path / name, "", ["X", "Y"]) for name in ("x", "y")}
     (tmp_path / "out").rmdir()

@@ -148,7 +148,7 @@ def test_a_ledger_that_moved_is_a_conflict_and_changes_nothing(
     slow, quick = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
     evaluated = slow.evaluation()
     version = promote(registry, quick, "cnn")
-    with pytest.raises(Conflict, match="has moved on"):
+    with pytest.raises(Conflict, match="has changed"):
         registry.apply(slow.plan, evaluated, slow.promotion(evaluated, "mlp"))
     assert aliased(registry) == version
     champion = registry.champion()
@@ -280,7 +280,7 @@ def test_the_champion_loads_by_alias_where_the_project_is_not_installed(
     assert found["texts"]["category"][:2] == ["PERFUMES", "PERFUMES"]
     assert [len(ranked) for ranked in found["texts"]["probabilities"]] == [2, 2, 2]
     assert found["texts"]["probability"][0] == found["texts"]["probabilities"][0][0] > 0.9
-    assert found["refusal"] == "a column `title` is needed, seen titulo"
+    assert found["refusal"] == "a column `title` is required, but the columns are titulo"
 
 
 def test_requirements_name_what_pip_can_find() -> None:
