@@ -8,9 +8,8 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -19,38 +18,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.prediction.files import predict_file
-from meli_tasks.rowfiles.columns import find_column, unique_names
 from meli_tasks.rowfiles.reading import RowFile
-from tests.stages.listings.listing_files import LENIENT, as_json_lines, csv_of, listings, run
+from tests.rowfiles.row_files import ingested, predicted
+from tests.stages.listings.listing_files import as_json_lines, csv_of
 
 Rows = list[dict[str, Any]]
-
-
-class Recorder:
-    """A classifier that keeps the titles it gets."""
-
-    categories: ClassVar = ["A"]
-
-    def __init__(self) -> None:
-        self.titles: list[str] = []
-
-    def rank(self, titles: Sequence[str], top: int = 5) -> tuple[Any, Any]:
-        self.titles += titles
-        return np.zeros((len(titles), 1), np.int64), np.ones((len(titles), 1), np.float32)
-
-
-def predicted(path: Path, folder: Path) -> list[str]:
-    recorder = Recorder()
-    predict_file(recorder, path, folder / "predicted.jsonl")
-    return recorder.titles
-
-
-def ingested(path: Path, folder: Path) -> list[str]:
-    out = folder / "out"
-    out.mkdir(exist_ok=True)
-    run(path, out, LENIENT)
-    return [str(row["title"]) for row in listings(out)]
 
 
 def read(path: Path) -> tuple[list[str], list[list[str | None]]]:
@@ -123,44 +95,6 @@ def test_numbers_are_titles(tmp_path: Path) -> None:
         assert predicted(tmp_path / name, tmp_path) == ingested(tmp_path / name, tmp_path) == ["501", "502"]
 
 
-QUOTES = [
-    ('"Samsung" funda 40', "Samsung funda 40"),
-    ('Monitor 24" led', 'Monitor 24" led'),
-    ('"libro" ', "libro"),
-    ('"Tv 32"" usada"', 'Tv 32" usada'),
-]
-
-
-def test_stray_quotes_are_read_as_training_reads_them(tmp_path: Path) -> None:
-    lines = "".join(f"{written},{'AB'[at % 2]}\n" for at, (written, _) in enumerate(QUOTES))
-    (tmp_path / "a.csv").write_text("title,category\n" + lines)
-    expected = [title for _, title in QUOTES]
-    assert predicted(tmp_path / "a.csv", tmp_path) == ingested(tmp_path / "a.csv", tmp_path) == expected
-
-
-def test_a_title_of_several_lines_with_commas_is_one_title(tmp_path: Path) -> None:
-    text = "title,category,price\nSilla,A,1\n" + '"Zapatilla\nmodelo, 42, azul\nnueva",B,55\n' * 3 + "Mesa,A,2\n"
-    (tmp_path / "a.csv").write_text(text)
-    titles = ["Silla", *["Zapatilla modelo, 42, azul nueva"] * 3, "Mesa"]
-    assert predicted(tmp_path / "a.csv", tmp_path) == ingested(tmp_path / "a.csv", tmp_path) == titles
-
-
-def test_a_quote_opened_by_mistake_does_not_swallow_the_rows_below(tmp_path: Path) -> None:
-    """The quote behind the last title closes the first one's, so the quotes pair; but each line looks like a row."""
-    (tmp_path / "a.csv").write_text('title,category,price\n"Silla,A,1\nMesa,B,2\nSofá,A,3\nMonitor 24",B,4\nTv,A,5\n')
-    titles = ["Mesa", "Sofá", 'Monitor 24"', "Tv"]
-    assert predicted(tmp_path / "a.csv", tmp_path) == ingested(tmp_path / "a.csv", tmp_path) == titles
-    with RowFile(tmp_path / "a.csv") as file:
-        [bad] = [bad for chunk in file.chunks() for bad in chunk.bad]
-    assert (bad.line, bad.reason, bad.cells) == (2, "quote never closed", ('"Silla,A,1', "", ""))
-
-
-def test_a_ragged_record_of_several_lines_is_torn_apart_if_a_line_of_it_looks_like_a_row(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text('title,category,price\n"Silla\nMesa,B,2\nMonitor 24",B,4,x\nSofá,A,3\n')
-    titles = ["Mesa", "Sofá"]
-    assert predicted(tmp_path / "a.csv", tmp_path) == ingested(tmp_path / "a.csv", tmp_path) == titles
-
-
 def test_nan_is_a_missing_value(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"title": NaN}\n{"title": "NaN"}\n{"title": null}\n{"title": 1.5}\n')
     floats = pa.array([float("nan"), 2.5, None]).cast(pa.float32())
@@ -173,18 +107,6 @@ def test_json_lines_whose_first_line_is_damaged_are_json_lines_by_name(tmp_path:
     text = 'cut off", "category": "A"}\n{"title": "Silla", "category": "A"}\n{"title": "Mesa", "category": "B"}\n'
     (tmp_path / "a.jsonl").write_text(text)
     assert predicted(tmp_path / "a.jsonl", tmp_path) == ingested(tmp_path / "a.jsonl", tmp_path) == ["Silla", "Mesa"]
-
-
-def test_repeated_and_nameless_columns_get_names_of_their_own() -> None:
-    assert unique_names(["title", "", ""]) == ["title", "column_2", "column_3"]
-    assert unique_names(["", "title"]) == ["", "title"]
-    assert unique_names(["x", "x", "x_2"]) == ["x_1", "x_2_", "x_2"]
-
-
-def test_columns_are_found_whatever_their_case() -> None:
-    assert find_column(["id", " Título"], "título ") == 1
-    assert find_column(["Title", "title"], "title", exact_first=True) == 1
-    assert find_column(["name"], "title") is None
 
 
 # What follows compares with Python's and Arrow's own readers.

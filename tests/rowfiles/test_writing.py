@@ -13,10 +13,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from meli_tasks.core.errors import BadData
-from meli_tasks.rowfiles.kinds import kind_of, named_json_lines
 from meli_tasks.rowfiles.reading import RowFile
-from meli_tasks.rowfiles.rows import TextRows, as_cell, json_text
+from meli_tasks.rowfiles.rows import TextRows
 from meli_tasks.rowfiles.writing import RowTarget
 
 NAN = float("nan")
@@ -107,21 +105,3 @@ def test_no_rows_leave_a_file_with_columns(tmp_path: Path) -> None:
             target.write(TextRows(["title"], [[]]), {"n": []})
         with RowFile(tmp_path / name) as file:
             assert list(file.names) == ["title", "n"]
-
-
-def test_values_as_cells() -> None:
-    values = ["a", None, NAN, b"a\xf1", ("x", "y"), [1, NAN], {"k": "é"}, True, 1.5]
-    assert list(map(as_cell, values)) == ["a", "", "", "a\\xf1", "x | y", "[1, null]", '{"k": "é"}', "true", "1.5"]
-    assert json_text({"a": b"x", "b": (1, NAN)}) == '{"a": "x", "b": [1, null]}'
-
-
-def test_kinds_by_name() -> None:
-    assert kind_of(Path("a.b.CSV.gz")) == ("csv", True)
-    assert kind_of(Path("a.ndjson")) == ("jsonl", False)
-    assert kind_of(Path("a.pq")) == ("parquet", False)
-    for name in ("a.txt", "csv", "a.gz"):
-        with pytest.raises(BadData, match="does not say what kind"):
-            kind_of(Path(name))
-    with pytest.raises(BadData, match=r"leave out the \.gz"):
-        kind_of(Path("a.parquet.gz"))
-    assert named_json_lines("a.jsonl.gz") and not named_json_lines("a.csv")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import compress
 from operator import itemgetter
-from typing import Any
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,11 +61,11 @@ def rows_in_window(
 
 def days_of(values: Sequence[str | None]) -> Days:
     """The day of each date as it is written."""
-    days = _days_written_alike(values) if values and None not in values else None
+    days = _days_written_alike(cast("Sequence[str]", values)) if values and None not in values else None
     return np.fromiter(map(_day, values), dtype=np.int64, count=len(values)) if days is None else days
 
 
-def _days_written_alike(values: Sequence[Any]) -> Days | None:
+def _days_written_alike(values: Sequence[str]) -> Days | None:
     """The same as `_day`, but faster, if all are ISO 8601 with dashes, or all whole seconds or milliseconds."""
     try:
         if set(map(itemgetter(4), values)) == {"-"}:
