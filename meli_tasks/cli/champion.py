@@ -45,8 +45,9 @@ class Description:
     @property
     def members(self) -> Mapping[str, float]:
         """Weights of the members of an ensemble; empty for a single model."""
-        weights: Mapping[str, float] = self.model.summary.get("weights", {}) if self.model else {}
-        return weights
+        from meli_tasks.stages.summaries import EnsembleSummary
+
+        return self.model.read_summary(EnsembleSummary).weights if self.model else {}
 
     def to_json(self) -> dict[str, object]:
         """Return plain values, as `meli champion --json` prints them."""

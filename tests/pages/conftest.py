@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages.told import Counting
+from tests.pages.published import Counting
 
 
 @pytest.fixture

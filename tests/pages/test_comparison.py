@@ -8,8 +8,8 @@ from meli_tasks.core.errors import NotFound
 from meli_tasks.execution.runner import Step
 from meli_tasks.pages import RunFilter
 from meli_tasks.sets import catalog as named_sets
+from tests.pages.published import Counting, evaluate, promote
 from tests.pages.served import ServedPages
-from tests.pages.told import Counting, evaluate, promote
 from tests.past_run import PastRun
 
 

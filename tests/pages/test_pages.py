@@ -11,8 +11,8 @@ import pytest
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import RunFilter
 from meli_tasks.store import Store
+from tests.pages.published import Counting, evaluate, promote
 from tests.pages.served import ServedPages
-from tests.pages.told import Counting, evaluate, promote
 from tests.past_run import PastRun
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from meli_tasks.pages.read_cache import ReadCache
-from tests.pages.told import Counting
+from tests.pages.published import Counting
 
 
 def test_the_cache_stays_within_its_room_and_drops_the_oldest(store: Counting) -> None:

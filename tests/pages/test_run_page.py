@@ -11,8 +11,8 @@ import pytest
 from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Evidence, Ledger
+from tests.pages.published import Counting, evaluate, promote
 from tests.pages.served import ServedPages
-from tests.pages.told import Counting, evaluate, promote
 from tests.past_run import PastRun
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -145,3 +146,23 @@ def test_the_preview_says_what_is_to_be_computed(settings: Settings, file_store:
     assert (seen.computed, seen.cached, seen.estimate_seconds, seen.nothing_new) == (4, 0, None, "")
     assert [line.split()[0] for line in lines[:-1]] == ["ingest", "preprocess", "embed", "train"]
     assert all("to compute" in line for line in lines[:-1])
+
+
+def test_a_plan_with_fields_of_another_version_is_read(settings: Settings, file_store: Store) -> None:
+    plan = plan_of(settings, sets=["quick_mlp"])
+    stored = json.loads(plan.model_dump_json())
+    del stored["version"], stored["request"]["ensemble"]
+    stored["request"]["a_field_of_another_version"] = 1
+    stored["resolved"]["quick_mlp"]["train"]["another"] = 1
+    file_store.write(plan.name, json.dumps(stored).encode())
+    read = Plan.load(file_store, plan.name)
+    assert (read.sets, read.resolved) == (plan.sets, plan.resolved)
+    assert not read.request.ensemble  # a plan from before there were ensembles makes none
+    with pytest.raises(Conflict, match="planned by an older version"):
+        Plan.load(file_store, plan.name, to_run=True)
+
+
+def test_what_is_not_a_plan_is_named(file_store: Store) -> None:
+    file_store.write("plans/run/0123456789ab.json", b'{"run_id": 1}')
+    with pytest.raises(BadData, match=r"plans/run/0123456789ab\.json in .* is not a plan"):
+        Plan.load(file_store, "plans/run/0123456789ab.json")

@@ -20,8 +20,8 @@ from meli_tasks.backfill.report import BackfillReport, DateReport
 from meli_tasks.pages import RunFilter
 from meli_tasks.stages.summaries import Gate
 from meli_tasks.store.file import FileStore
+from tests.pages.published import evaluate, promote
 from tests.pages.served import ServedPages
-from tests.pages.told import evaluate, promote
 from tests.past_run import PastRun
 
 TYPES = Path(__file__).parents[2] / "plugins/meli_airflow/types/responses.d.ts"

@@ -17,7 +17,7 @@ from meli_tasks.core.errors import BadSettings, TrackingRejected, TrackingUnavai
 from meli_tasks.planning.plan import Plan
 from meli_tasks.store import Store
 from meli_tasks.tracking.client import MlflowServer
-from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.outbox import PendingNote, Tracking
 from meli_tasks.tracking.runs import Projection
 from tests.past_run import EPOCHS, PastRun
 from tests.servers import NOWHERE
@@ -234,3 +234,13 @@ def test_the_experiment_opens_on_its_training_runs(tracking: Tracking) -> None:
     assert server.experiment("made before") == old
     tags = server.get("experiments/get", experiment_id=old)["experiment"]["tags"]
     assert "mlflow.experimentKind" in {tag["key"] for tag in tags}
+
+
+def test_a_pending_note_of_0_1_0_is_read() -> None:
+    training = {"kind": "training", "plan": "plans/run/0.json", "set": "mlp", "key": "k"}
+    assert PendingNote.model_validate(training).set_name == "mlp"
+    evaluated = {"key": "e", "models": {"mlp": "k"}, "champion": None, "failed": ["cnn"]}
+    note = PendingNote.model_validate({"kind": "evaluation", "plan": "plans/run/0.json", "measured": evaluated})
+    assert note.evaluated is not None
+    assert (note.evaluated.models, note.evaluated.failed) == ({"mlp": "k"}, ("cnn",))
+    assert PendingNote.model_validate_json(note.model_dump_json()).name == note.name

@@ -1,4 +1,4 @@
-"""What runs leave for the pages, and a store that tells what they read."""
+"""What runs leave for the pages, and a store that records which names are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.past_run import PastRun
 
 
 class Counting(FileStore):
-    """A store that tells which names were read."""
+    """A store that records which names were read."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)

@@ -1,0 +1,53 @@
+"""Stored evaluations and decisions: those of version 0.1.0 are read like those of today."""
+
+from __future__ import annotations
+
+import json
+
+from meli_tasks.core.hyperparameters import Promote
+from meli_tasks.core.metrics import Comparison
+from meli_tasks.stages.evaluation import EPOCHS, Candidate, Evaluation, PromotionDecision, Scores
+from meli_tasks.stages.summaries import EnsembleSummary, Gate
+
+FIGURES = {"balanced_accuracy": 0.9, "interval": [0.8, 0.95], "top5": 0.99, "milliseconds_p95": 1.5, "megabytes": 12.0}
+
+
+def test_scores_without_a_version_hold_the_models_at_the_top_level() -> None:
+    old = Scores.model_validate_json(json.dumps({"mlp": FIGURES, "version": FIGURES}))  # a set may have any name
+    assert old.version == 1
+    assert old.models["version"] == Evaluation.model_validate(FIGURES)
+    new = Scores(version=2, models=old.models)
+    assert Scores.model_validate_json(new.model_dump_json()) == new
+
+
+def test_a_decision_survives_being_stored() -> None:
+    gate = Gate(name="gain", passed=True, value=0.01, limit=0.001)
+    candidate = Candidate(label="mlp", comparison=Comparison(0.01, (0.0, 0.02), 0.97), gates=(gate,))
+    decision = PromotionDecision(promoted="mlp", limits=Promote(), gates=(gate,), examined=(candidate,))
+    assert PromotionDecision.model_validate_json(decision.model_dump_json()) == decision
+
+
+def test_a_decision_of_0_1_0_is_read() -> None:
+    gate = {"name": "category_drop", "passed": False, "seen": 0.6, "limit": 0.5, "detail": "SHOES"}
+    comparison = {"gain": 0.01, "interval": [0.0, 0.02], "probability": 0.97}
+    old = {
+        "promoted": None, "champion": "cnn", "gain_interval": [0.0, 0.02], "gates": [gate],
+        "limits": {**Promote().model_dump(), "a_limit_of_another_version": 1},
+        "scores": {"mlp": FIGURES}, "examined": [{"label": "mlp", "comparison": comparison, "gates": [gate]}],
+    }  # fmt: skip
+    decision = PromotionDecision.model_validate_json(json.dumps(old))
+    assert decision.gates[0].value == 0.6
+    assert decision.limits is None  # they are not the limits of this version, so no decision is taken to be under them
+    assert decision.scores["mlp"].megabytes == 12.0
+    assert decision.examined[0].comparison == Comparison(0.01, (0.0, 0.02), 0.97)
+    assert not decision.examined[0].passed
+
+
+def test_the_summary_of_an_ensemble_of_0_1_0_has_its_inverse_temperatures() -> None:
+    summary = EnsembleSummary.model_validate({"offered": True, "weights": {"mlp": 1.0}, "sharpness": {"mlp": 1.2}})
+    assert summary.inverse_temperatures == {"mlp": 1.2}
+
+
+def test_an_epoch_is_served_without_what_it_lacks() -> None:
+    (epoch,) = EPOCHS.validate_json('[{"epoch": 1, "train_loss": 0.5}]')
+    assert epoch.model_dump() == {"epoch": 1, "train_loss": 0.5}
