@@ -62,7 +62,7 @@ def test_interval_lies_within_zero_and_one_and_repeats(data: tuple[np.ndarray, .
 
 
 @given(answers(models=2))
-def test_comparison_is_antisymmetric_in_gain_and_ties_help_nobody(data: tuple[np.ndarray, ...]) -> None:
+def test_the_gain_is_antisymmetric_and_ties_count_for_nobody(data: tuple[np.ndarray, ...]) -> None:
     labels, first, second = data
     a, b = labels == first, labels == second
     forth = probability_better(labels, a, b, samples=200, seed=1)
@@ -74,7 +74,7 @@ def test_comparison_is_antisymmetric_in_gain_and_ties_help_nobody(data: tuple[np
 
 
 @given(answers(), st.integers(1, 5))
-def test_right_everywhere_is_never_worse(data: tuple[np.ndarray, ...], min_titles: int) -> None:
+def test_a_perfect_challenger_is_never_worse(data: tuple[np.ndarray, ...], min_titles: int) -> None:
     labels, predictions = data
     correct = labels == predictions
     perfect = np.ones(len(labels), bool)
@@ -114,7 +114,7 @@ def test_probability_grows_with_evidence() -> None:
     assert many.interval[0] > 0
 
 
-def test_largest_drop_names_the_category_and_leaves_small_ones_out() -> None:
+def test_the_largest_drop_names_the_category_and_ignores_small_ones() -> None:
     labels = np.array([0] * 10 + [1] * 10 + [2])
     champion = np.ones(21, bool)
     challenger = champion.copy()

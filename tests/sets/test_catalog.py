@@ -65,7 +65,7 @@ def test_corrected_differs_from_faithful_only_in_the_mistakes(name: str) -> None
     assert faithful.train.model_copy(update=dict.fromkeys(MISTAKES, False)) == corrected.train
 
 
-def test_lab_sets_hold_what_was_recorded() -> None:
+def test_lab_sets_contain_what_was_recorded() -> None:
     def train(name: str) -> Any:
         return named_sets.load(name).train
 
@@ -133,7 +133,7 @@ def test_wrong_overrides_are_explained(name: str, overrides: dict[str, Any], mes
     assert "pydantic" not in str(caught.value)
 
 
-def test_a_set_is_laid_over_the_one_it_extends(folder: Path) -> None:
+def test_a_set_is_merged_over_the_one_it_extends(folder: Path) -> None:
     (folder / "base.yaml").write_text("title: Base\ntrain: {architecture: mlp, epochs: 3, hidden: [8, 4]}\n")
     (folder / "child.yaml").write_text("extends: base\ntrain: {hidden: [2]}\nembed: {dimensions: 7}\n")
     child = named_sets.load("child")

@@ -42,7 +42,7 @@ def test_a_stored_set_is_resolved_by_name_and_overridden_like_any_other(settings
     assert stored_sets.names(store) == ["found"]
 
 
-def test_a_run_takes_it_beside_the_packages_own(settings: Settings, store: Store) -> None:
+def test_a_run_uses_stored_sets_and_those_of_the_package(settings: Settings, store: Store) -> None:
     kept(store, "found", epochs=3)
     request = Request.check({"source": "sample:rows=50", "sets": ["quick_mlp"], "stored_sets": "found"}, settings)
     plan = make_plan(request, settings, "run", None)
@@ -50,7 +50,7 @@ def test_a_run_takes_it_beside_the_packages_own(settings: Settings, store: Store
     assert plan.sets["found"].inputs == plan.sets["quick_mlp"].inputs
 
 
-def test_an_unknown_name_is_told_with_the_nearest_of_both(settings: Settings, store: Store) -> None:
+def test_an_unknown_name_suggests_the_closest_of_both(settings: Settings, store: Store) -> None:
     kept(store, "search_mlp_20261122")
     with pytest.raises(BadHyperparameters, match="Did you mean search_mlp_20261122"):
         named_sets.resolve("serch_mlp_20261122", {}, settings)
@@ -60,7 +60,7 @@ def test_an_unknown_name_is_told_with_the_nearest_of_both(settings: Settings, st
         named_sets.resolve("found", {}, Settings())
 
 
-def test_a_name_is_taken_once(settings: Settings, store: Store) -> None:
+def test_a_name_can_be_used_a_single_time(settings: Settings, store: Store) -> None:
     values = kept(store, "found")
     stored_sets.write(store, "found", values, {"run_id": "somebody"})  # the same again: a write repeated
     with pytest.raises(Conflict, match="already has a set 'found'"):
@@ -72,20 +72,20 @@ def test_a_name_is_taken_once(settings: Settings, store: Store) -> None:
     assert named_sets.resolve("found", {}, settings).train.epochs == 9
 
 
-def test_the_packages_own_cannot_be_replaced(settings: Settings, store: Store) -> None:
+def test_the_sets_of_the_package_cannot_be_replaced(settings: Settings, store: Store) -> None:
     store.write("sets/mlp.yaml", b"title: not this one\ntrain: {architecture: cnn}\n")
     assert named_sets.resolve("mlp", {}, settings) == named_sets.load("mlp")
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", "x" * 300, "two words", "ñandú", "ñ" * 150])
-def test_what_is_no_name_is_refused(store: Store, name: str) -> None:
+def test_invalid_names_are_rejected(store: Store, name: str) -> None:
     with pytest.raises(BadHyperparameters, match="is not a valid name of a set"):
         stored_sets.write(store, name, {}, {})
     assert stored_sets.read(store, name) is None
 
 
 @pytest.mark.parametrize("name", ["row", "category", ENSEMBLE, "mlp_probability"])
-def test_what_a_run_calls_something_else_names_no_set(settings: Settings, store: Store, name: str) -> None:
+def test_reserved_names_are_rejected(settings: Settings, store: Store, name: str) -> None:
     with pytest.raises(BadHyperparameters, match=f"A set cannot be named '{name}'"):
         kept(store, name)
     store.write(f"sets/{name}.yaml", b"extends: mlp\ntitle: put there by hand\n")
@@ -97,7 +97,7 @@ def test_what_a_run_calls_something_else_names_no_set(settings: Settings, store:
 
 
 @pytest.mark.parametrize(("train", "seen"), [("train: 5", "5"), ("train:", "None"), ("train: [1]", r"\[1\]")])
-def test_an_override_is_laid_over_no_section_that_is_none(
+def test_an_override_of_a_section_that_is_not_a_mapping_is_rejected(
     settings: Settings, store: Store, train: str, seen: str
 ) -> None:
     store.write("sets/odd.yaml", f"title: x\n{train}".encode())
@@ -116,7 +116,7 @@ def test_an_override_is_laid_over_no_section_that_is_none(
         ("extends: nothing\ntitle: x", "extends 'nothing', but there is no such set"),
     ],
 )
-def test_a_document_that_somebody_put_there_is_checked(
+def test_a_document_that_somebody_wrote_by_hand_is_validated(
     settings: Settings, store: Store, text: str, message: str
 ) -> None:
     store.write("sets/odd.yaml", text.encode())

@@ -19,7 +19,7 @@ OTHERS = ["silicona", "11", "hombre", "roja", "madera", "promo", "x3", "nueva", 
 
 
 class Recorded(SilentLog):
-    """Keeps what a stage told."""
+    """Keeps the lines that a stage logged."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

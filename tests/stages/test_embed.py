@@ -72,7 +72,9 @@ def kept(tmp_path: Path, content: bytes = as_text(KNOWN)) -> Path:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_a_pretrained_file_gives_the_same_vectors(preprocessed: Path, tmp_path: Path, form: str) -> None:
+def test_every_format_of_a_pretrained_file_gives_the_same_vectors(
+    preprocessed: Path, tmp_path: Path, form: str
+) -> None:
     vectors, summary = run(preprocessed, kept(tmp_path, FORMS[form](KNOWN)))
     rows = words_of(preprocessed)
     assert vectors.dtype == np.float32
@@ -99,12 +101,12 @@ def test_unknown_words_get_zeros_or_the_labs_normal_draw(preprocessed: Path, tmp
     assert np.array_equal(drawn[rows["funda"]], other[rows["funda"]])
 
 
-def test_vectors_of_another_length_are_refused(preprocessed: Path, tmp_path: Path) -> None:
+def test_vectors_of_other_dimensions_are_rejected(preprocessed: Path, tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"of 3 dimensions, but embed.dimensions is 300: set embed.dimensions=3"):
         run(preprocessed, kept(tmp_path), dimensions=300)
 
 
-def test_a_number_that_is_not_finite_matters_where_its_word_is_wanted(preprocessed: Path, tmp_path: Path) -> None:
+def test_a_number_that_is_not_finite_matters_only_if_its_word_is_used(preprocessed: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     vectors, _ = run(preprocessed, kept(tmp_path, b"2 3\notra 1 nan 3\nmesa 1 2 3\n"))
     assert vectors[words_of(preprocessed)["mesa"]].tolist() == [1, 2, 3]
@@ -113,14 +115,14 @@ def test_a_number_that_is_not_finite_matters_where_its_word_is_wanted(preprocess
 
 
 @pytest.mark.parametrize("given", ["absent", "no entry", "no input at all"])
-def test_vectors_that_are_not_there_are_missed(preprocessed: Path, tmp_path: Path, given: str) -> None:
+def test_missing_vectors_are_an_error(preprocessed: Path, tmp_path: Path, given: str) -> None:
     (tmp_path / "empty").mkdir()
     path = {"absent": tmp_path / "absent", "no entry": tmp_path / "empty"}.get(given)
     with pytest.raises(NotFound, match=r"the vector cache has no entry for nowhere\.txt\.gz"):
         run(preprocessed, path, method="pretrained", path="nowhere.txt.gz", dimensions=3)
 
 
-def test_too_little_coverage_fails_with_the_figures(preprocessed: Path, tmp_path: Path) -> None:
+def test_too_little_coverage_fails_with_its_value(preprocessed: Path, tmp_path: Path) -> None:
     with pytest.raises(
         BadData, match=r"only \d\d\.\d% of the training titles' words .* embed\.min_coverage is 90\.0%.*mesa \(10\)"
     ):
@@ -128,7 +130,7 @@ def test_too_little_coverage_fails_with_the_figures(preprocessed: Path, tmp_path
 
 
 @pytest.mark.parametrize("method", ["pretrained", "word2vec"])
-def test_words_beyond_the_vocabulary_count_as_unknown(preprocessed: Path, tmp_path: Path, method: str) -> None:
+def test_words_outside_the_vocabulary_count_as_unknown(preprocessed: Path, tmp_path: Path, method: str) -> None:
     tokens = np.load(preprocessed / "train.tokens.npy")
     entry = kept(tmp_path) if method == "pretrained" else None
     params: dict[str, Any] = {} if entry else {"method": method, "dimensions": 3}
@@ -180,7 +182,7 @@ def test_training_does_not_depend_on_the_process(preprocessed: Path) -> None:
     assert len(hashes) == 1
 
 
-def test_titles_are_given_again_and_again_in_order(preprocessed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_titles_can_be_iterated_repeatedly_in_order(preprocessed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trained_vectors, "TITLES_AT_ONCE", 4)
     tokens, offsets = (np.load(preprocessed / f"train.{name}.npy") for name in ("tokens", "offsets"))
     words = embed.read_vocabulary(preprocessed)
@@ -190,7 +192,7 @@ def test_titles_are_given_again_and_again_in_order(preprocessed: Path, monkeypat
     assert list(titles) == expected
 
 
-def test_vectors_of_neighbours_in_titles_are_near(preprocessed: Path) -> None:
+def test_words_that_occur_together_have_similar_vectors(preprocessed: Path) -> None:
     titles = ["funda iphone", "funda samsung", "mesa ratona", "mesa luz"] * 100
     encoder = encoder_of([title.split() for title in titles], 99)
     encoded = encoder.encode(titles)
@@ -202,7 +204,7 @@ def test_vectors_of_neighbours_in_titles_are_near(preprocessed: Path) -> None:
     assert near["iphone"] @ near["samsung"] > near["iphone"] @ near["ratona"]
 
 
-def test_the_marks_of_a_titles_ends_get_no_vector(tmp_path: Path) -> None:
+def test_boundary_tokens_get_no_vector(tmp_path: Path) -> None:
     marked = [["<BEGIN>", *title.split(), "<END>"] for title in TITLES if title]
     encoder = encoder_of(marked, 10)
     tokens, offsets = encoder.encode_words(marked).tokens, encoder.encode_words(marked).offsets

@@ -139,7 +139,7 @@ def test_writing_in_chunks_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     ],
     ids=["default", "lab", "n-grams", "boundaries"],
 )
-def test_tokens_are_those_of_an_encoder_learned_from_all_titles_at_once(
+def test_tokens_equal_those_of_an_encoder_learned_from_all_titles_together(
     tmp_path: Path, params: Preprocess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(title_arrays, "ROWS_A_BATCH", 700)
@@ -166,7 +166,7 @@ def sample_of(folder: Path, rows: int) -> Path:
     return folder / "sample.parquet"
 
 
-def test_the_marks_of_a_titles_ends_are_not_counted_as_words(tmp_path: Path) -> None:
+def test_boundary_tokens_are_not_counted_as_words(tmp_path: Path) -> None:
     ingest.run({"source": sample_of(tmp_path, 500)}, tmp_path, Ingest(), Hooks())
     summaries = []
     for boundaries in (False, True):
@@ -188,7 +188,7 @@ def test_a_word_count_that_no_word_reaches_is_an_error(tmp_path: Path, boundarie
         run(tmp_path, min_word_count=9, boundaries=boundaries)
 
 
-def test_same_listings_give_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_listings_give_the_same_bytes(tmp_path: Path) -> None:
     inputs = ingested(tmp_path / "ingest")
     written = []
     for name in ("a", "b"):
@@ -212,7 +212,7 @@ def test_listings_that_cannot_train_are_bad_data(tmp_path: Path, rows: list[Row]
         run(tmp_path, rows)
 
 
-def test_ngrams_that_are_asked_for_and_cannot_be_learned_are_bad_data(tmp_path: Path) -> None:
+def test_requested_ngrams_that_cannot_be_learned_are_bad_data(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="no n-gram occurs min_ngram_count = 1,000 times"):
         run(tmp_path, max_ngrams=10, min_ngram_count=1_000)
 

@@ -35,9 +35,7 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
         {"architecture": "cnn", "filters": 8, "filter_lengths": (2, 9), "word_vectors": "trained"},
     ],
 )
-def test_a_model_learns_is_written_and_answers_raw_titles(
-    inputs: dict[str, Path], tmp_path: Path, values: dict[str, Any]
-) -> None:
+def test_a_trained_model_classifies_raw_titles(inputs: dict[str, Path], tmp_path: Path, values: dict[str, Any]) -> None:
     out, log = tmp_path / "out", Recorded()
     out.mkdir()
     summary = train.run(inputs, out, params_of(**values), Hooks(log))
@@ -69,7 +67,7 @@ def test_the_same_inputs_give_the_same_files(inputs: dict[str, Path], tmp_path: 
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
 
 
-def test_a_model_without_ngrams_does_not_carry_them(inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_a_model_without_ngrams_does_not_store_them(inputs: dict[str, Path], tmp_path: Path) -> None:
     for name, values in (("with", {"ngram_dimensions": 4}), ("without", {})):
         (tmp_path / name).mkdir()
         train.run(inputs, tmp_path / name, params_of(epochs=1, **values), Hooks())
@@ -77,7 +75,7 @@ def test_a_model_without_ngrams_does_not_carry_them(inputs: dict[str, Path], tmp
     assert len(with_ngrams["encoder"]["ngrams"]) > 50 and without["encoder"]["ngrams"] == []
 
 
-def test_vectors_of_another_vocabulary_are_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_vectors_of_another_vocabulary_are_rejected(inputs: dict[str, Path], tmp_path: Path) -> None:
     np.save(inputs["embed"] / "vectors.npy", np.zeros((3, 8), np.float32))
     with pytest.raises(BadData, match="has 3 rows, but the vocabulary needs"):
         train.run(inputs, tmp_path, params_of(), Hooks())
@@ -109,7 +107,7 @@ class Kept:
 
 
 @pytest.mark.parametrize("values", [{"ngram_dimensions": 8, "dropout": 0.2}, {"word_vectors": "trained"}])
-def test_a_killed_training_goes_on_and_ends_with_the_same_model(
+def test_a_killed_run_resumes_to_the_same_model(
     inputs: dict[str, Path], tmp_path: Path, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "SECONDS_BETWEEN_EPOCH_CHECKPOINTS", 0.0)
@@ -137,22 +135,20 @@ def test_without_a_gpu_training_falls_back_to_the_cpu_only_if_allowed(inputs: di
         train.run(inputs, tmp_path, params_of(epochs=1), Hooks(device="cuda"))
 
 
-class Asked:
-    """Somebody asks a training to stop at its n-th look."""
+class StopAtCheck:
+    """A stop that is requested at the n-th check."""
 
-    def __init__(self, at_look: int) -> None:
-        self.left = at_look
+    def __init__(self, at_check: int) -> None:
+        self.left = at_check
 
     def requested_by(self) -> str | None:
         self.left -= 1
         return None if self.left > 0 else "ana at 2026-11-22T03:00:00"
 
 
-def test_a_training_that_is_asked_to_stop_keeps_its_kept_epoch_and_says_who_asked(
-    inputs: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_stopped_run_keeps_the_best_epoch_and_says_who_requested_it(inputs: dict[str, Path], tmp_path: Path) -> None:
     log = Recorded()
-    summary = train.run(inputs, tmp_path, params_of(epochs=500), Hooks(log, stop_requests=Asked(at_look=3)))
+    summary = train.run(inputs, tmp_path, params_of(epochs=500), Hooks(log, stop_requests=StopAtCheck(at_check=3)))
     assert (summary.epochs_run, summary.stopped_by) == (3, "ana at 2026-11-22T03:00:00")
     history = json.loads((tmp_path / "history.json").read_text())
     best = max(epoch["validation_balanced_accuracy"] for epoch in history)
@@ -161,27 +157,27 @@ def test_a_training_that_is_asked_to_stop_keeps_its_kept_epoch_and_says_who_aske
     load_model(tmp_path)
 
 
-def test_a_stop_that_comes_when_all_is_done_is_not_told_of(inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_a_stop_after_the_last_epoch_is_not_reported(inputs: dict[str, Path], tmp_path: Path) -> None:
     log = Recorded()
-    summary = train.run(inputs, tmp_path, params_of(epochs=2, keep="last"), Hooks(log, stop_requests=Asked(at_look=2)))
+    summary = train.run(
+        inputs, tmp_path, params_of(epochs=2, keep="last"), Hooks(log, stop_requests=StopAtCheck(at_check=2))
+    )
     assert (summary.kept_epoch, summary.stopped_by) == (2, "")
     assert not any("stop requested" in line for line in log.lines)
 
 
-def test_within_an_epoch_it_looks_every_few_seconds(
+def test_stop_requests_are_checked_every_few_seconds_within_an_epoch(
     inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "SECONDS_BETWEEN_STOP_CHECKS", 0.0)
     clock = iter(range(1_000_000))
-    monkeypatch.setattr("time.monotonic", lambda: next(clock))  # every step is told of
-    summary = train.run(inputs, tmp_path, params_of(epochs=500), Hooks(stop_requests=Asked(at_look=3)))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))  # every step is reported
+    summary = train.run(inputs, tmp_path, params_of(epochs=500), Hooks(stop_requests=StopAtCheck(at_check=3)))
     assert summary.epochs_run == 1
 
 
-def test_a_card_that_was_full_is_told_of(
-    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # No card is here: the network says that it is full.
+def test_a_full_gpu_is_reported(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # There is no GPU here: the network reports that the memory is full.
     real = MLP.pooled
 
     def full(network: MLP, batch: Batch | PooledBatch, words: torch.Tensor | None) -> torch.Tensor:

@@ -157,7 +157,7 @@ def number_titles(out: Path, titles: Iterator[Titles], numbers: WordNumbers, row
             seconds = time.monotonic() - started
             if seconds - reported >= _SECONDS_BETWEEN_REPORTS:
                 reported, done = seconds, sum(file.titles for file in files.values())
-                log.progress(rows=done, share=round(done / rows, 3), rows_per_second=round(done / seconds))
+                log.progress(rows=done, fraction=round(done / rows, 3), rows_per_second=round(done / seconds))
     return Numbered(
         numbers.words,
         _added(counts, np.zeros(len(numbers), np.int64)),

@@ -1,1 +1,1 @@
-"""What the stage train is made of: setup, and the worker processes of a training on several GPUs."""
+"""The parts of the stage train: its set-up, and the worker processes that train on several GPUs."""

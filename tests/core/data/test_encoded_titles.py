@@ -1,4 +1,4 @@
-"""Batches of encoded titles: the words and n-grams of each title, in the order asked for."""
+"""Batches of encoded titles: the words and n-grams of each title, in the requested order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TITLES = titles_of(200, 2)
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1_000), size=st.integers(1, 50))
-def test_batches_are_the_titles_in_that_order(seed: int, size: int) -> None:
+def test_batches_hold_the_titles_in_the_given_order(seed: int, size: int) -> None:
     order = torch.randperm(len(TITLES), generator=torch.Generator().manual_seed(seed))
     seen: list[list[int]] = []
     word_ngrams: list[list[int]] = []
@@ -41,7 +41,7 @@ def test_batches_are_the_titles_in_that_order(seed: int, size: int) -> None:
         assert word_ngrams[position] == known.ids[known.offsets[row] : known.offsets[row + 1]].tolist()
 
 
-def test_a_titles_ngrams_have_length_1_were_they_all_different() -> None:
+def test_the_distinct_ngrams_of_a_title_have_norm_1() -> None:
     ngrams, words = TITLES.ngrams, TITLES.words
     assert ngrams is not None
     for row, scale in enumerate(ngrams.scales.tolist()):
@@ -51,7 +51,7 @@ def test_a_titles_ngrams_have_length_1_were_they_all_different() -> None:
         assert (ngrams.weights[own] * scale).square().sum().item() == pytest.approx(1, rel=1e-4)
 
 
-def test_words_outside_the_vocabulary_are_unknown_but_keep_their_ngrams() -> None:
+def test_words_outside_the_vocabulary_are_unknown_but_have_their_ngrams() -> None:
     char_ngrams = (np.array([0, 1, 2], np.int32), np.array([0, 0, 0, 1, 3]))
     nothing = (np.zeros(0, np.int32), np.zeros(2, np.int64))
     weights = np.ones(3, np.float32)

@@ -31,7 +31,7 @@ def test_probabilities_sum_to_1_whatever_the_title(classifier: TitleClassifier) 
     np.testing.assert_allclose(answer.sum(1), 1, rtol=1e-5)
 
 
-def test_many_titles_get_the_same_answers_as_one_by_one(classifier: TitleClassifier) -> None:
+def test_a_batch_gets_the_same_probabilities_as_single_titles(classifier: TitleClassifier) -> None:
     many = (TITLES * (BATCH_SIZE // len(TITLES) + 1))[: BATCH_SIZE + 3]
     answer = classifier.probabilities(many)
     alone = np.concatenate([classifier.probabilities([title]) for title in TITLES])
@@ -39,7 +39,7 @@ def test_many_titles_get_the_same_answers_as_one_by_one(classifier: TitleClassif
     np.testing.assert_allclose(answer[:4], alone, rtol=1e-4)
 
 
-def test_rank_is_the_probabilities_in_order(classifier: TitleClassifier) -> None:
+def test_rank_sorts_the_probabilities(classifier: TitleClassifier) -> None:
     indices, probabilities = classifier.rank(TITLES, top=2)
     everything = classifier.probabilities(TITLES)
     assert indices.shape == (4, 2) and indices.dtype == np.int64 and probabilities.dtype == np.float32
@@ -47,12 +47,12 @@ def test_rank_is_the_probabilities_in_order(classifier: TitleClassifier) -> None
     np.testing.assert_array_equal(probabilities, np.take_along_axis(everything, indices, axis=1))
 
 
-def test_rank_of_more_than_there_are_and_of_nothing(classifier: TitleClassifier) -> None:
+def test_rank_of_more_categories_than_exist_and_of_no_titles(classifier: TitleClassifier) -> None:
     assert classifier.rank(TITLES, top=50)[0].shape == (4, 3)
     assert classifier.rank([])[0].shape == (0, 3)
     assert classifier.probabilities([]).shape == (0, 3)
 
 
-def test_the_outputs_must_have_names(classifier: TitleClassifier) -> None:
+def test_every_output_needs_a_category_name(classifier: TitleClassifier) -> None:
     with pytest.raises(ValueError, match="3 outputs, but 2 categories"):
         TitleClassifier(classifier.encoder, classifier.network, CATEGORIES[:2])

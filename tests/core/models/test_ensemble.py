@@ -46,7 +46,7 @@ def classifier(
     return TitleClassifier(encoder, network, categories)
 
 
-def test_it_is_the_weighted_mean_of_its_members(encoder: Encoder) -> None:
+def test_an_ensemble_is_the_weighted_mean_of_its_members(encoder: Encoder) -> None:
     one, other = classifier(encoder, "mlp", CATEGORIES, 1), classifier(encoder, "cnn", CATEGORIES, 2)
     ensemble = Ensemble([Member("a", one, 0.75, 1.0), Member("b", other, 0.25, 2.0)])
     squared = other.probabilities(TITLES) ** 2
@@ -60,7 +60,7 @@ def test_it_is_the_weighted_mean_of_its_members(encoder: Encoder) -> None:
     assert ensemble.knows("taza") and not ensemble.knows("")
 
 
-def test_members_with_other_categories_are_aligned_by_name(encoder: Encoder) -> None:
+def test_members_with_different_categories_are_aligned_by_name(encoder: Encoder) -> None:
     one = classifier(encoder, "mlp", CATEGORIES, 1)
     shuffled, fewer = ["TABLES", "SHOES", "MUGS", "COVERS"], ["MUGS", "LAMPS"]
     others = [classifier(encoder, "mlp", shuffled, 2), classifier(encoder, "cnn", fewer, 3)]
@@ -88,22 +88,24 @@ def test_a_member_without_ngrams_may_share_an_encoder_that_has_them(
     np.testing.assert_allclose(ensemble.probabilities(TITLES), expected, atol=1e-6)
 
 
-def test_many_titles_are_answered_as_one_by_one(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_is_classified_like_single_titles(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meli_tasks.core.models.classifier.BATCH_SIZE", 2)
     one = classifier(encoder, "cnn", CATEGORIES, 1)
-    for asked in (one, Ensemble([Member("a", one, 1.0, 1.0)])):
-        single = np.concatenate([asked.probabilities([title]) for title in TITLES])
-        np.testing.assert_allclose(asked.probabilities(TITLES), single, atol=1e-6)
-        assert asked.rank(TITLES, top=1)[0].ravel().tolist() == single.argmax(axis=1).tolist()
+    for either in (one, Ensemble([Member("a", one, 1.0, 1.0)])):
+        single = np.concatenate([either.probabilities([title]) for title in TITLES])
+        np.testing.assert_allclose(either.probabilities(TITLES), single, atol=1e-6)
+        assert either.rank(TITLES, top=1)[0].ravel().tolist() == single.argmax(axis=1).tolist()
 
 
-def test_members_that_share_an_encoder_encode_a_title_once(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_that_share_an_encoder_encode_a_title_a_single_time(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     members = [Member(str(seed), classifier(encoder, "mlp", CATEGORIES, seed), 0.5, 1.0) for seed in (1, 2)]
-    asked: list[int] = []
+    encoded: list[int] = []
     encode = encoder.encode
-    monkeypatch.setattr(encoder, "encode", lambda titles: asked.append(len(titles)) or encode(titles))
+    monkeypatch.setattr(encoder, "encode", lambda titles: encoded.append(len(titles)) or encode(titles))
     Ensemble(members).probabilities(TITLES)
-    assert asked == [5]
+    assert encoded == [5]
 
 
 def test_weights_that_do_not_sum_to_1_are_rejected(encoder: Encoder) -> None:
@@ -112,7 +114,7 @@ def test_weights_that_do_not_sum_to_1_are_rejected(encoder: Encoder) -> None:
         Ensemble([Member("a", one, 0.5, 1.0)])
 
 
-def test_the_weights_are_those_by_which_the_titles_were_made() -> None:
+def test_fitting_recovers_the_weights_that_generated_the_titles() -> None:
     """Each title is one of three experts' by these weights; each gives its own titles 0.9 and the others' 0.1."""
     random = np.random.default_rng(1)
     whose = random.choice(3, 60_000, p=[0.55, 0.3, 0.15])
@@ -136,7 +138,7 @@ def losses(weights: Floats, best: Floats, likelihoods: Floats) -> tuple[float, f
 
 
 @pytest.mark.parametrize("titles", [200, 2_000])
-def test_of_two_equally_good_ones_each_counts_half(titles: int) -> None:
+def test_two_equally_good_classifiers_get_equal_weights(titles: int) -> None:
     likelihoods = np.random.default_rng(4).beta(2.0, 1.0, (titles, 2))
     share = np.full(titles, 1 / titles)
     likeliest = fit_mixture_weights(likelihoods, share, 2)
@@ -144,7 +146,7 @@ def test_of_two_equally_good_ones_each_counts_half(titles: int) -> None:
     np.testing.assert_allclose(shrink_towards_even(likeliest, likelihoods, share), [0.5, 0.5])
 
 
-def test_a_weaker_one_counts_as_much_as_the_titles_cannot_rule_out() -> None:
+def test_a_weaker_classifier_gets_the_largest_weight_that_the_titles_allow() -> None:
     random, found = np.random.default_rng(4), {}
     for titles in (200, 20_000):
         likelihoods = np.where(random.random((titles, 1)) < 0.8, [0.9, 0.4], [0.1, 0.7])
@@ -160,18 +162,18 @@ def test_a_weaker_one_counts_as_much_as_the_titles_cannot_rule_out() -> None:
     assert found[200] > 2 * found[20_000] > 0
 
 
-def test_who_was_left_out_stays_out() -> None:
+def test_a_weight_of_0_stays_0() -> None:
     likelihoods = np.random.default_rng(4).beta(2.0, 1.0, (300, 3))
     weights = shrink_towards_even(np.array([0.7, 0.0, 0.3]), likelihoods, np.full(300, 1 / 300))
     assert weights[1] == 0 and weights.sum() == pytest.approx(1)
 
 
-def test_one_who_is_never_better_gets_no_weight() -> None:
+def test_a_classifier_that_is_never_better_gets_no_weight() -> None:
     likelihoods = np.stack([np.full(100, 0.8), np.full(100, 0.4), np.full(100, 0.2)], axis=1)
     np.testing.assert_array_equal(fit_mixture_weights(likelihoods, np.full(100, 0.01), 3), [1, 0, 0])
 
 
-def test_rare_titles_count_as_much_as_they_are_weighed() -> None:
+def test_title_weights_balance_rare_categories() -> None:
     labels = np.array([0] * 99 + [1])
     likelihoods = np.stack([np.where(labels == 0, 0.9, 0.1), np.where(labels == 0, 0.1, 0.9)], axis=1)
     np.testing.assert_array_equal(fit_mixture_weights(likelihoods, np.full(100, 0.01), 2), [1, 0])
@@ -182,7 +184,7 @@ def test_rare_titles_count_as_much_as_they_are_weighed() -> None:
 
 
 @pytest.mark.parametrize("true", [0.4, 1.0, 2.5])
-def test_the_sharpness_is_that_of_the_titles(true: float) -> None:
+def test_fitting_recovers_the_inverse_temperature_of_the_titles(true: float) -> None:
     random = np.random.default_rng(2)
     logits = random.normal(0, 1.5, (20_000, 5))
     said = torch.softmax(torch.from_numpy(logits).float(), 1)
@@ -193,7 +195,7 @@ def test_the_sharpness_is_that_of_the_titles(true: float) -> None:
     assert fit_inverse_temperature(said.numpy(), labels, even) == pytest.approx(true, rel=0.05)
 
 
-def test_nothing_to_judge_by_changes_nothing() -> None:
+def test_without_known_titles_the_inverse_temperature_is_1() -> None:
     said = np.full((3, 2), 0.5, dtype=np.float32)
     assert fit_inverse_temperature(said, np.array([-1, -1, -1]), np.full(3, 1 / 3)) == 1.0
     assert fit_inverse_temperature(said, np.array([0, 1, 0]), np.full(3, 1 / 3)) == 1.0

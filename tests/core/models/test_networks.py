@@ -66,7 +66,7 @@ def test_mlp_is_a_mean_then_dense_layers(titles: list[list[int]]) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(titles=titles_of_any_length)
-def test_cnn_takes_the_maximum_over_real_windows(titles: list[list[int]]) -> None:
+def test_the_cnn_pools_over_existing_windows_only(titles: list[list[int]]) -> None:
     network = network_of(architecture="cnn", filters=3, filter_lengths=(2, 3)).eval()
     pooled = []
     for title in titles:
@@ -83,7 +83,7 @@ def test_cnn_takes_the_maximum_over_real_windows(titles: list[list[int]]) -> Non
 
 @pytest.mark.parametrize("word_vectors", ["frozen", "trained", "semi_frozen"])
 @pytest.mark.parametrize("optimizer", ["adamw", "adam"])
-def test_projecting_each_distinct_word_once_gives_the_same_answers_and_gradients(
+def test_projecting_distinct_words_gives_the_same_logits_and_gradients(
     word_vectors: str, optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = torch.Generator().manual_seed(4)
@@ -106,7 +106,7 @@ def test_projecting_each_distinct_word_once_gives_the_same_answers_and_gradients
     torch.testing.assert_close(seen[1], seen[0])
 
 
-def test_words_that_repeat_are_projected_where_that_is_less_work() -> None:
+def test_repeated_words_are_projected_if_that_is_less_work() -> None:
     network = network_of(architecture="cnn", filters=3, filter_lengths=(2, 3))
     assert isinstance(network, CNN)
     calls = []
@@ -119,14 +119,14 @@ def test_words_that_repeat_are_projected_where_that_is_less_work() -> None:
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "cnn"])
-def test_a_titles_answer_does_not_depend_on_its_neighbours(architecture: str) -> None:
+def test_the_logits_of_a_title_do_not_depend_on_its_batch(architecture: str) -> None:
     network = network_of(architecture=architecture, ngram_dimensions=6).eval()
     alone = network(batch_of([[3, 4, 5]], [[1, 2]]))
     together = network(batch_of([[3, 4, 5], [], [9] * 12], [[1, 2], [], [7]]))
     torch.testing.assert_close(alone[0], together[0])
 
 
-def test_the_labs_mean_counts_the_batchs_padding() -> None:
+def test_the_labs_mean_includes_the_padding_of_the_batch() -> None:
     network = network_of(mean_over_padding=True).eval()
     pooled = network.pooled(batch_of([[3], [4, 5]]))
     torch.testing.assert_close(pooled[0], network.words.weight[3] / 2)
@@ -139,7 +139,7 @@ def test_the_labs_sigmoid_keeps_logits_between_0_and_1_and_the_order() -> None:
     torch.testing.assert_close(squashed(batch), torch.sigmoid(plain(batch)))
 
 
-def test_dropout_stops_at_evaluation_unless_told_as_in_the_lab() -> None:
+def test_dropout_is_off_at_evaluation_except_in_the_labs_way() -> None:
     batch = batch_of([[3, 4], [5]])
     network = network_of(dropout=0.5).eval()
     assert torch.equal(network(batch), network(batch))
@@ -169,7 +169,7 @@ def test_ngram_bag_is_a_weighted_sum() -> None:
     torch.testing.assert_close(bag[1], torch.zeros(6))
 
 
-def test_the_cnns_filters_see_each_words_vector_and_its_ngrams_at_length_1() -> None:
+def test_the_filters_see_each_words_vector_and_its_normalised_ngrams() -> None:
     network = network_of(architecture="cnn", filters=3, filter_lengths=(2,), ngram_dimensions=6, filter_ngrams=True)
     batch = batch_of([[3, 4, 3], [7]], [[9], []])
     network.eval()
@@ -188,7 +188,7 @@ def test_the_cnns_filters_see_each_words_vector_and_its_ngrams_at_length_1() -> 
 
 
 @pytest.mark.parametrize("lengths", [(1,), (2, 3)])
-def test_a_baked_cnn_answers_the_same(lengths: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_precomputed_cnn_gives_the_same_logits(lengths: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     network = network_of(architecture="cnn", filters=3, filter_lengths=lengths).eval()
     batch = batch_of([[3, 4, 3], [], [7], [19, 1, 2, 2, 5]])
     expected = network(batch)
@@ -202,7 +202,7 @@ def test_a_baked_cnn_answers_the_same(lengths: tuple[int, ...], monkeypatch: pyt
     assert large.precomputed is None
 
 
-def test_baked_words_give_the_same_bag() -> None:
+def test_precomputed_words_give_the_same_bag() -> None:
     network = network_of(ngram_dimensions=6).eval()
     bag = network.ngrams
     assert bag is not None
@@ -217,7 +217,7 @@ def test_baked_words_give_the_same_bag() -> None:
     )  # fmt: skip
     batch = Batch(torch.tensor([1, 3, 1, 1, 2]), torch.tensor([0, 3, 5]), 3, ngrams)
     torch.testing.assert_close(bag(batch)[0], expected)
-    torch.testing.assert_close(bag(batch)[0], expected)  # the table behind it is written anew each time
+    torch.testing.assert_close(bag(batch)[0], expected)  # the table behind it is overwritten each time
 
 
 @pytest.mark.parametrize("dropped", [{"ngram_dropout": 0.4}, {"word_dropout": 0.4}])
@@ -234,7 +234,7 @@ def test_dropped_ngrams_and_words_keep_the_mean(dropped: dict[str, float]) -> No
     torch.testing.assert_close(network.eval().ngrams(batch)[0], torch.tensor([[15.0]]))
 
 
-def test_ngrams_that_were_left_out_do_not_move() -> None:
+def test_dropped_ngrams_are_not_updated() -> None:
     network = network_of(ngram_dimensions=1, ngram_dropout=0.5).train()
     assert network.ngrams is not None
     network.ngrams.table.weight.fill_(1.0)
@@ -247,7 +247,7 @@ def test_ngrams_that_were_left_out_do_not_move() -> None:
     assert (gradient != 0).all()
 
 
-def test_semi_frozen_words_sleep_until_their_epoch() -> None:
+def test_semi_frozen_words_train_from_their_epoch_on() -> None:
     network = network_of(word_vectors="semi_frozen", trained_words=3, unfreeze_epoch=2).train()
     batch = batch_of([[2, 4, 5, 19]])
     network.set_epoch(1)
@@ -278,7 +278,7 @@ def test_weights_come_from_the_seed_alone() -> None:
 
 @pytest.mark.parametrize("projects", [False, True])
 @pytest.mark.parametrize("word_vectors", ["frozen", "trained"])
-def test_in_bfloat16_the_cnn_answers_the_same_to_its_precision(
+def test_bfloat16_gives_the_same_logits_within_its_precision(
     projects: bool, word_vectors: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(CNN, "_projects", lambda *_: projects)

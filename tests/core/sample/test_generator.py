@@ -31,14 +31,14 @@ def twenty_thousand() -> Columns:
     return whole(20_000)
 
 
-def test_the_rows_are_the_same_for_ever() -> None:
+def test_the_rows_of_a_seed_never_change() -> None:
     """When this fails, the same seed gives other titles: raise SAMPLE_VERSION, then take the new values over."""
     rows = list(zip(*whole(1_000).values(), strict=True))
     assert rows[0] == ("Mamadeira Anticólica Lillo Divina 3 Unidades", "BABY_BOTTLES", "portuguese", "unreliable")
     assert sha256("\n".join(map("\t".join, rows)).encode()).hexdigest()[:16] == "8c74b6ec850ae9e8"
 
 
-def test_fewer_rows_are_the_first_of_more() -> None:
+def test_fewer_rows_are_a_prefix_of_more_rows() -> None:
     more = whole(CHUNK_ROWS + 500)
     for rows in (0, 1, CHUNK_ROWS, CHUNK_ROWS + 3):
         assert whole(rows) == {name: values[:rows] for name, values in more.items()}
@@ -50,7 +50,7 @@ def test_seeds_and_chunks_differ() -> None:
     assert len({tuple(chunk["title"][:50]) for chunk in (first, second, other)}) == 3
 
 
-def test_every_day_has_titles_of_its_own() -> None:
+def test_every_day_has_different_titles() -> None:
     days = [whole(1_000, day=date(2026, 11, number)) for number in (20, 21)]
     assert whole(1_000, day=date(2026, 11, 21)) == days[1]
     assert {name: values[:10] for name, values in days[1].items()} == whole(10, day=date(2026, 11, 21))
@@ -73,7 +73,7 @@ def test_a_small_sample_has_ten_rows_of_most_categories() -> None:
     assert sum(rows >= 10 for rows in sizes.values()) > 0.6 * len(category_names())
 
 
-def test_both_languages_and_label_qualities_are_there(twenty_thousand: Columns) -> None:
+def test_both_languages_and_label_qualities_occur(twenty_thousand: Columns) -> None:
     languages = Counter(twenty_thousand["language"])
     assert set(languages) == {"spanish", "portuguese"}
     assert min(languages.values()) > 0.4 * 20_000
@@ -94,7 +94,7 @@ def test_titles_look_like_titles(twenty_thousand: Columns) -> None:
     assert any("Sillon" in title for title in titles)
 
 
-def test_wrong_labels_are_as_many_as_asked_for_and_all_unreliable() -> None:
+def test_the_requested_fraction_of_labels_is_wrong_and_all_of_them_are_unreliable() -> None:
     right, wrong = whole(20_000, wrong_fraction=0.0), whole(20_000, wrong_fraction=0.1)
     assert right["title"] == wrong["title"]
     changed = np.array(right["category"]) != np.array(wrong["category"])
@@ -111,7 +111,7 @@ def test_wrong_labels_are_as_many_as_asked_for_and_all_unreliable() -> None:
 
 
 @pytest.mark.parametrize(("rows", "wrong_fraction"), [(-1, 0.0), (1, -0.1), (1, 0.5)])
-def test_impossible_wishes_are_refused(rows: int, wrong_fraction: float) -> None:
+def test_arguments_out_of_range_are_rejected(rows: int, wrong_fraction: float) -> None:
     with pytest.raises(BadData, match=r"rows with a fraction of wrong labels"):
         next(sample(rows, wrong_fraction=wrong_fraction))
 
@@ -123,7 +123,7 @@ def test_no_notation_is_left_in_the_words() -> None:
         assert phrase.strip() == " ".join(phrase.split())
 
 
-def test_every_phrase_has_every_writing() -> None:
+def test_every_phrase_has_every_spelling() -> None:
     words = vocabulary()
     number = list(words._numbers).index("Sábanas ")
     written = {words.table[way * words.phrases + number] for way in range(6)}

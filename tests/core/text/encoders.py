@@ -22,8 +22,9 @@ def encoder_of(titles: Sequence[Sequence[str]], params: Preprocess) -> Encoder:
     words = sorted(counted, key=lambda word: (-counted[word], word))
     if params.boundaries:
         words = [*BOUNDARIES, *(word for word in words if word not in BOUNDARIES)]
-    marks = len(BOUNDARIES) * params.boundaries
-    vocabulary = marks + min(params.max_words, sum(counted[word] >= params.min_word_count for word in words[marks:]))
+    boundary_tokens = len(BOUNDARIES) * params.boundaries
+    frequent = sum(counted[word] >= params.min_word_count for word in words[boundary_tokens:])
+    vocabulary = boundary_tokens + min(params.max_words, frequent)
     ids = {word: index for index, word in enumerate(words, FIRST_WORD)}
     tokens = np.array([ids[word] for word in chain.from_iterable(titles)], dtype=np.int32)
     offsets = np.cumsum([0, *map(len, titles)])

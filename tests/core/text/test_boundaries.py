@@ -1,4 +1,4 @@
-"""Marks at both ends of a title."""
+"""Boundary tokens at both ends of a title."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_boundary_tokens_form_word_ngrams() -> None:
     assert encoder.words[:2] == ["<BEGIN>", "<END>"]
     assert "<BEGIN> funda" in encoder.ngrams
     of_words = {ngram for word in ("begin", "end") for ngram in ngrams_of_word(word, (1, 1), (2, 5))}
-    assert not of_words & {ngram for mark in BOUNDARIES for ngram in ngrams_of_word(mark, (1, 1), (2, 5))}
+    assert not of_words & {ngram for token in BOUNDARIES for ngram in ngrams_of_word(token, (1, 1), (2, 5))}
     encoded = Encoder.from_json(encoder.to_json()).encode(["Funda samsung cara", "", "samsung funda"])
     words = [encoder.words[token - FIRST_WORD] for token in encoded.tokens.tolist()]
     assert words == ["<BEGIN>", "funda", "samsung", "<END>", "<BEGIN>", "samsung", "funda", "<END>"]
@@ -26,7 +26,7 @@ def test_boundary_tokens_form_word_ngrams() -> None:
     assert [encoder.ngrams[number] for number in encoded.word_ngrams.tolist()] == ["<BEGIN> funda"]
 
 
-def test_an_encoder_stored_before_there_were_marks_has_none() -> None:
+def test_an_encoder_stored_before_boundary_tokens_existed_has_none() -> None:
     stored = encoder_of([["funda", "iphone"]], Preprocess()).to_json()
     del stored["boundaries"]
     assert Encoder.from_json(stored).encode(["funda"]).tokens.tolist() == [2]

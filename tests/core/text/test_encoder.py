@@ -51,11 +51,11 @@ def lab_words(title: str) -> list[str]:
 
 @given(st.lists(raw_titles, max_size=5))
 @example(["I cannot", "wanna", "¡gimme¡", "lemme", "a<b c>d gonna", "43'' LED", "x<y", "Σ ΑΣ", "gımme sofá"])
-def test_lab_words_are_the_notebooks(titles: list[str]) -> None:
+def test_lab_words_equal_the_notebooks(titles: list[str]) -> None:
     assert tokenize(titles, "lab") == [lab_words(title) for title in titles]
 
 
-def test_lab_words_are_the_notebooks_on_every_real_title() -> None:
+def test_lab_words_equal_the_notebooks_on_every_real_title() -> None:
     file = REAL_TITLES / "meli_spanish.csv.gz"
     if not file.exists():
         pytest.skip(f"no real titles at {file}; MELI_REAL_DATA says where they are")
@@ -64,7 +64,7 @@ def test_lab_words_are_the_notebooks_on_every_real_title() -> None:
     assert tokenize(titles, "lab") == [lab_words(title) for title in titles]
 
 
-def test_lab_drops_digits_stop_words_and_short_words_and_keeps_accents() -> None:
+def test_lab_removes_digits_stop_words_and_short_words_and_keeps_accents() -> None:
     assert tokenize(["Funda <b>Silicona</b> p/ iPhone 11 PRO, Más Algodón!"], "lab") == [
         ["funda", "silicona", "iphone", "pro", "algodón"]
     ]
@@ -89,14 +89,14 @@ def test_default_words(title: str, expected: list[str]) -> None:
 
 
 @given(raw_titles)
-def test_default_words_of_default_words_are_themselves(title: str) -> None:
+def test_the_default_tokenizer_is_idempotent(title: str) -> None:
     (found,) = tokenize([title], "default")
     assert tokenize([" ".join(found)], "default") == [found]
     assert not set("".join(found)) & set("#<> ")
 
 
 @pytest.mark.parametrize("tokenizer", ["lab", "default"])
-def test_forgetting_pieces_changes_nothing(tokenizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emptying_the_cache_changes_no_words(tokenizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     titles = ["Funda iPhone 11", "Funda Samsung S10", "Mesa ratona 1/2 uso"] * 3
     expected = tokenize(titles, tokenizer)
     monkeypatch.setattr(tokenizers, "CACHED_PIECES", 2)
@@ -117,14 +117,16 @@ def ngrams_of(words: list[str], word_range: tuple[int, int], character_range: tu
 
 
 @given(words, st.sampled_from([(1, 1), (1, 2), (2, 3)]), st.sampled_from([(1, 1), (2, 5), (3, 4), (8, 8)]))
-def test_ngrams_are_sklearns(words: list[str], word_range: tuple[int, int], character_range: tuple[int, int]) -> None:
+def test_ngrams_equal_scikit_learns(
+    words: list[str], word_range: tuple[int, int], character_range: tuple[int, int]
+) -> None:
     found = Counter(ngrams_of(words, word_range, character_range))
     title = " ".join(words)
     by_word = CountVectorizer(analyzer="word", ngram_range=word_range, token_pattern=r"\S+").build_analyzer()(title)
     by_letter = CountVectorizer(analyzer="char_wb", ngram_range=character_range).build_analyzer()(title)
     marked = Counter(re.sub(" $", ">", re.sub("^ ", "<", ngram)) for ngram in by_letter if ngram != " ")
     ours = Counter({ngram[1:]: count for ngram, count in found.items() if ngram.startswith("#")})
-    lone = [mark for mark in ours if mark in "<>"]  # sklearn's lone space is either mark, told apart by neither
+    lone = [mark for mark in ours if mark in "<>"]  # a lone space of sklearn's may be either end of the word
     assert {ngram: count for ngram, count in found.items() if not ngram.startswith("#")} == Counter(by_word)
     assert {ngram: ours[ngram] for ngram in ours if ngram not in lone} == marked
 
@@ -137,7 +139,7 @@ def numbered(titles: list[list[str]]) -> tuple[list[str], np.ndarray[Any, Any], 
 
 
 @given(titles_of_words, st.sampled_from([(1, 1), (1, 3), (2, 2), (2, 3)]), st.integers(1, 3), st.integers(1, 30))
-def test_frequent_ngrams_are_those_of_plain_counting(
+def test_frequent_ngrams_equal_a_plain_count(
     titles: list[list[str]], word_range: tuple[int, int], min_count: int, most: int
 ) -> None:
     counted = Counter(ngram for words in titles for ngram in ngrams_of(words, word_range, (2, 3)))
@@ -196,7 +198,7 @@ def test_words_are_numbered_by_frequency_then_alphabet() -> None:
     assert encoded.word_ngram_offsets.tolist() == [0, 0, 0, 0]
 
 
-def test_rare_words_and_the_rest_of_long_titles_are_left_out() -> None:
+def test_rare_words_and_the_end_of_long_titles_are_excluded() -> None:
     titles = [["a", "b", "long"], ["a", "b"], ["a", "long"]]
     encoder = encoder_of(titles, Preprocess(min_word_count=2, max_title_words=2))
     assert encoder.words == ["a", "b"]
@@ -245,7 +247,7 @@ def test_char_and_word_ngrams_hold_every_known_ngram(learned: list[list[str]], t
         )
 
 
-def test_word_ngrams_weigh_what_sklearn_gives_them() -> None:
+def test_the_weights_of_word_ngrams_equal_scikit_learns() -> None:
     titles = ["funda iphone", "mesa de luz", "mesa funda", "luz"]  # no title has an n-gram twice
     theirs = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+").fit(titles)
     encoder = encoder_of(tokenize(titles, "default"), WITH_NGRAMS)
@@ -255,7 +257,7 @@ def test_word_ngrams_weigh_what_sklearn_gives_them() -> None:
         assert ours[ngram] == pytest.approx(theirs.idf_[column], rel=1e-6)
 
 
-def test_new_words_have_ids_of_their_own_behind_the_vocabulary() -> None:
+def test_new_words_have_ids_after_the_vocabulary() -> None:
     encoder = encoder_of([["mesa", "mesas"], ["silla"]], WITH_NGRAMS)
     encoded = encoder.encode(["mesita silla", "mesita xyzzy mesa"])
     new = FIRST_WORD + len(encoder.words)
@@ -282,7 +284,7 @@ def test_json_round_trip_encodes_the_same(learned: list[str], titles: list[str])
         assert getattr(before, field).dtype == getattr(after, field).dtype
 
 
-def test_forgetting_new_words_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emptying_the_cache_of_new_words_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     titles = ["funda iphone 11", "", "mesa ratona", "funda mesa funda", "silla"]
     encoder = encoder_of(tokenize(titles[:1], "default"), WITH_NGRAMS)
     expected = encoder.encode(titles)
@@ -292,6 +294,6 @@ def test_forgetting_new_words_changes_nothing(monkeypatch: pytest.MonkeyPatch) -
         assert np.array_equal(getattr(found, field), getattr(expected, field)), field
 
 
-def test_ngrams_and_weights_must_be_as_many() -> None:
+def test_every_ngram_needs_a_weight() -> None:
     with pytest.raises(ValueError, match="1 n-grams, but 0 weights"):
         Encoder("default", [], ["a"], np.zeros(0, np.float32), (1, 1), (2, 2), 10)

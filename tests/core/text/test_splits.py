@@ -33,7 +33,7 @@ def test_golden_counts() -> None:
     assert counts.tolist() == [17937, 1014, 1049]
 
 
-def test_case_accents_and_spaces_do_not_move_a_title() -> None:
+def test_case_accents_and_spaces_do_not_change_the_split() -> None:
     forms = [
         "Sillón Ñandú Infantil",
         "SILLÓN ÑANDÚ INFANTIL",
@@ -45,7 +45,7 @@ def test_case_accents_and_spaces_do_not_move_a_title() -> None:
 
 
 @given(titles)
-def test_the_split_is_that_of_the_definition(some: list[str]) -> None:
+def test_the_split_follows_its_definition(some: list[str]) -> None:
     digests = [blake2b(title.encode("utf-8", "surrogatepass"), digest_size=8).digest() for title in normalise(some)]
     shares = [int.from_bytes(digest, "little") % 100 for digest in digests]
     assert [SPLITS[split] for split in split_of(some)] == [
@@ -59,13 +59,13 @@ def test_no_titles() -> None:
 
 
 @given(titles)
-def test_neighbours_in_a_chunk_do_not_matter(some: list[str]) -> None:
+def test_the_split_does_not_depend_on_other_titles(some: list[str]) -> None:
     assert normalise(some) == [normalise([title])[0] for title in some]
     assert split_of(some).tolist() == [split_of([title])[0] for title in some]
 
 
 @given(titles)
-def test_normalising_again_changes_nothing(some: list[str]) -> None:
+def test_normalising_is_idempotent(some: list[str]) -> None:
     assert normalise(normalise(some)) == normalise(some)
 
 

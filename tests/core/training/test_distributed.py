@@ -1,4 +1,4 @@
-"""A network trained by two processes (gloo, on the CPU: no card is here) is the one that a single process trains."""
+"""Two processes (gloo on the CPU, for want of GPUs) train the same network as a single process."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def trained_by_two(folder: Path, values: dict[str, Any]) -> list[dict[str, Any]]
         | {"unfreeze_epoch": 2, "keep": "last"},
     ],
 )
-def test_two_processes_train_what_one_does(values: dict[str, Any], tmp_path: Path) -> None:
+def test_two_processes_train_the_same_network_as_one(values: dict[str, Any], tmp_path: Path) -> None:
     values = VALUES | values
     both = trained_by_two(tmp_path, values)
     params = params_of(**values)
@@ -59,7 +59,7 @@ def test_two_processes_train_what_one_does(values: dict[str, Any], tmp_path: Pat
         assert ours == pytest.approx([theirs.train_loss, theirs.validation_loss], rel=1e-4)
 
 
-def test_all_stop_at_the_same_step(tmp_path: Path) -> None:
+def test_all_processes_stop_at_the_same_step(tmp_path: Path) -> None:
     both = trained_by_two(tmp_path, VALUES | {"stop_after": 215})  # in the second epoch, of 13 steps each
     assert both[0]["step"] == both[1]["step"] == 17
     assert len(both[0]["losses"]) == 2

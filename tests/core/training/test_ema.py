@@ -37,15 +37,15 @@ def test_the_model_is_the_average_of_the_weights_after_every_step(decay: float, 
         torch.testing.assert_close(value.double(), average[name], atol=1e-5, rtol=1e-4, msg=name)
 
 
-def test_the_average_is_what_is_measured_and_kept_while_the_weights_train_on() -> None:
+def test_the_average_is_validated_and_kept_while_the_weights_continue_to_train() -> None:
     params = params_of(epochs=4, ema_decay=0.9, word_vectors="trained", ngram_dimensions=6)
     plain = params.model_copy(update={"ema_decay": 0.0})
     validation = titles_of(60, 2)
     losses = {}
-    for asked in (params, plain):
-        network = network_for(asked)
-        training = Training(network, titles_of(150, 1), validation, asked)
-        losses[asked.ema_decay] = [event.train_loss for event in training.run() if isinstance(event, Epoch)]
+    for wanted in (params, plain):
+        network = network_for(wanted)
+        training = Training(network, titles_of(150, 1), validation, wanted)
+        losses[wanted.ema_decay] = [event.train_loss for event in training.run() if isinstance(event, Epoch)]
         best = max(training.epochs, key=lambda epoch: epoch.validation_balanced_accuracy)
         assert validate(network, validation) == (best.validation_loss, best.validation_balanced_accuracy)
     assert losses[0.9] == losses[0.0]

@@ -1,4 +1,4 @@
-"""The guard as a card has it, played on the CPU: it looks only now and then, and no bad step is taken all the same."""
+"""The guard as on a GPU, simulated on the CPU: it checks only every few steps, and still no bad step is taken."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def begun(every: int, **values: Any) -> Training:
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
-def test_looking_seldom_trains_the_same(optimizer: str) -> None:
+def test_rare_checks_train_the_same_weights(optimizer: str) -> None:
     networks = []
     for every in (1, 8):
         training = begun(every, optimizer=optimizer, gradient_clip=0.5)
@@ -34,7 +34,7 @@ def test_looking_seldom_trains_the_same(optimizer: str) -> None:
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
 @pytest.mark.parametrize("what", ["loss", "gradient"])
-def test_the_bad_step_and_those_after_it_move_nothing_until_the_host_looks(optimizer: str, what: str) -> None:
+def test_the_bad_step_and_those_after_it_change_nothing_until_the_host_checks(optimizer: str, what: str) -> None:
     training = begun(8, optimizer=optimizer)
     network = training.network
     before: dict[str, torch.Tensor] = {}
@@ -62,7 +62,7 @@ def test_the_bad_step_and_those_after_it_move_nothing_until_the_host_looks(optim
         assert torch.equal(value, before[name]), name
 
 
-def test_a_first_step_that_is_bad_has_no_good_loss_before_it() -> None:
+def test_a_bad_first_step_has_no_good_loss_before_it() -> None:
     training = begun(8)
     training.network.out.bias.data[0] = math.inf
     with pytest.raises(Diverged, match=r"step 1 of 26 \(last good loss: none, it was the first step\)"):

@@ -42,7 +42,7 @@ def test_the_loss_is_a_weighted_mean_over_adjusted_logits(values: dict[str, Any]
     torch.testing.assert_close(weight, weights.sum())
 
 
-def test_a_margin_makes_the_true_category_lead_by_more() -> None:
+def test_a_margin_makes_the_true_category_win_by_more() -> None:
     leads = []
     for margin in (0.0, 4.0):
         params = params_of(epochs=20, word_vectors="trained", label_smoothing=0.1, margin=margin)
@@ -57,7 +57,7 @@ def test_a_margin_makes_the_true_category_lead_by_more() -> None:
     assert leads[1] > leads[0] + 1
 
 
-def test_a_category_without_titles_is_not_answered() -> None:
+def test_a_category_without_titles_is_not_predicted() -> None:
     params = params_of(word_vectors="trained", logit_adjustment=1.0, label_smoothing=0.1, class_weights="balanced")
     titles = titles_of(600, 1)
     titles.labels.clamp_(max=CATEGORIES - 2)

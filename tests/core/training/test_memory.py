@@ -1,5 +1,5 @@
-"""A full memory: smaller batches, tried again (no card is here, so a patched network says that it is full); and a
-training's process uses memory again that it freed, instead of asking the system for new pages at each step.
+"""A full memory leads to smaller batches (there is no GPU here, so a patched network reports that it is full), and a
+training process reuses the memory that it freed instead of requesting new pages at each step.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 
 
 def begun(room: int, full_from_step: int = 0, **values: Any) -> Training:
-    """A training on a card with room for so many titles at once, from some step on."""
+    """A training run on a GPU that can hold `room` titles at the same time, from some step on."""
     params = params_of(epochs=2, batch_size=128, ngram_dimensions=4, word_vectors="trained", **values)
     training = Training(network_for(params), titles_of(400, 1), titles_of(60, 2), params)
     real = training.network.forward
@@ -48,7 +48,7 @@ def begun(room: int, full_from_step: int = 0, **values: Any) -> Training:
     return training
 
 
-def test_batches_are_halved_until_they_fit_and_every_title_is_seen_once() -> None:
+def test_batches_are_halved_until_they_fit_and_every_title_is_used_a_single_time() -> None:
     training = begun(ROOM)
     seen: list[int] = []
     real = training.loss.of
@@ -68,7 +68,7 @@ def test_batches_are_halved_until_they_fit_and_every_title_is_seen_once() -> Non
     assert validate(training.network, training.validation, 32)[1] == best.validation_balanced_accuracy
 
 
-def test_in_mid_epoch_no_title_is_seen_twice_and_the_schedule_goes_on_where_it_was() -> None:
+def test_halving_in_mid_epoch_repeats_no_title_and_continues_the_schedule() -> None:
     training = begun(ROOM, full_from_step=2)
     rates: list[float] = []
     real = training.optimizer.step
@@ -85,7 +85,7 @@ def test_in_mid_epoch_no_title_is_seen_twice_and_the_schedule_goes_on_where_it_w
     assert rates[2] < undisturbed.learning_rate and training.step == 13
 
 
-def test_a_state_of_smaller_batches_goes_on_with_them() -> None:
+def test_a_state_with_smaller_batches_continues_with_them() -> None:
     training = begun(ROOM)
     next(training.run(progress_seconds=0))
     state = training.state()
@@ -113,5 +113,5 @@ def faults(first: str) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep its memory")
-def test_freed_memory_is_used_again() -> None:
+def test_freed_memory_is_reused() -> None:
     assert faults("keep_freed_memory()") + 10 * 2**26 // 4096 < faults("")

@@ -20,7 +20,7 @@ def words_batch() -> Batch:
     return next(everything.batches(torch.tensor([0]), 1))[1]
 
 
-def test_the_labs_adam_moves_every_trained_row_as_torchs_does() -> None:
+def test_the_labs_adam_updates_every_trained_row_like_torchs() -> None:
     params = params_of(word_vectors="semi_frozen", trained_words=20, optimizer="adam", weight_decay=0.01, hidden=())
     network = network_for(params).train()
     reference = network.words.weight.detach().clone()[1:22].requires_grad_()
@@ -40,7 +40,7 @@ def test_the_labs_adam_moves_every_trained_row_as_torchs_does() -> None:
     assert not torch.equal(network.words.weight[1:22], before[1:22])
 
 
-def test_row_adam_divides_by_each_rows_running_size() -> None:
+def test_row_adam_divides_by_the_second_moment_of_each_row() -> None:
     def step(optimizer: RowAdam, rows: list[int], gradient: list[list[float]]) -> None:
         by_row = torch.tensor(gradient)
         optimizer.apply(optimizer.prepare(torch.tensor(rows), by_row, by_row.norm(dim=1)), 0.1)

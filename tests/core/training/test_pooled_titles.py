@@ -15,7 +15,7 @@ TITLES, VALIDATION = titles_of(300, 1), titles_of(90, 2)
 
 
 @pytest.mark.parametrize("mean_over_padding", [False, True])
-def test_the_training_is_the_same_to_the_bit(mean_over_padding: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pooled_titles_train_bit_identical_weights(mean_over_padding: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     params = params_of(dropout=0.2, mean_over_padding=mean_over_padding)
     weights, losses = [], []
     for most in (pooled_titles.MAX_BYTES["cpu"], 0):
@@ -36,6 +36,6 @@ def test_the_training_is_the_same_to_the_bit(mean_over_padding: bool, monkeypatc
     "values",
     [{"word_vectors": "trained"}, {"ngram_dimensions": 4}, {"architecture": "cnn"}, {"word_vectors": "semi_frozen"}],
 )
-def test_whatever_looks_at_the_words_again_gets_them(values: dict[str, str | int]) -> None:
+def test_networks_that_need_the_words_get_them(values: dict[str, str | int]) -> None:
     network = network_for(params_of(**values))
     assert pool_if_frozen(network, TITLES) is TITLES

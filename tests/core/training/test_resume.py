@@ -1,4 +1,4 @@
-"""A training that was killed goes on from its state and ends as if nothing had happened."""
+"""A run that was killed resumes from its state and ends as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def saved(state: State) -> State:
     ],
 )
 @pytest.mark.parametrize("events", [1, 4, 9, 14])
-def test_a_training_that_was_killed_ends_with_the_weights_of_an_undisturbed_one(
-    values: dict[str, Any], events: int
-) -> None:
+def test_a_killed_run_resumes_to_the_weights_of_an_undisturbed_one(values: dict[str, Any], events: int) -> None:
     params = params_of(epochs=4, **values)
     titles, validation = titles_of(150, 1), titles_of(60, 2)
 
@@ -46,14 +44,14 @@ def test_a_training_that_was_killed_ends_with_the_weights_of_an_undisturbed_one(
         return Training(network_for(params), titles, validation, params)
 
     undisturbed = begun()
-    told = list(undisturbed.run(progress_seconds=0))
+    events_in_all = list(undisturbed.run(progress_seconds=0))
     killed = begun()
     for _, _ in zip(range(events), killed.run(progress_seconds=0), strict=False):
         state = saved(killed.state())
     resumed = begun()
     resumed.resume(state)
     rest = list(resumed.run(progress_seconds=0))
-    assert len(rest) == len(told) - events
+    assert len(rest) == len(events_in_all) - events
     for name, value in undisturbed.network.state_dict().items():
         assert torch.equal(value, resumed.network.state_dict()[name]), name
     without_clock = [replace(epoch, seconds=0.0) for epoch in resumed.epochs]
@@ -71,9 +69,9 @@ def saved_in_the_first_epoch() -> State:
     return saved(killed.state())
 
 
-def test_a_state_from_another_kind_of_device_goes_on_with_a_dropout_of_its_own() -> None:
+def test_a_state_from_another_kind_of_device_resumes_with_its_own_dropout() -> None:
     state = saved_in_the_first_epoch()
-    # No card is here: a card's generator has a state of 16 bytes.
+    # There is no GPU here: the state of a GPU's generator has 16 bytes.
     elsewhere = State(
         replace(state.metadata, device="cuda"), {**state.tensors, "dropout": torch.zeros(16, dtype=torch.uint8)}
     )
@@ -94,7 +92,7 @@ def test_gpus_that_resume_draw_different_dropout() -> None:
     assert not torch.equal(drawn[0], drawn[1])
 
 
-def test_a_state_of_other_titles_is_refused() -> None:
+def test_a_state_of_other_titles_is_rejected() -> None:
     params = params_of()
     state = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params).state()
     with pytest.raises(BadData, match="150 training titles, but there are 90"):
@@ -102,7 +100,7 @@ def test_a_state_of_other_titles_is_refused() -> None:
 
 
 @pytest.mark.parametrize("values", [{}, {"keep": "last"}, {"keep": "last", "ema_decay": 0.9}], ids=str)
-def test_a_training_that_is_stopped_keeps_the_best_and_counts_the_epoch_it_was_in(values: dict[str, Any]) -> None:
+def test_a_stopped_run_keeps_the_best_epoch_and_counts_the_current_one(values: dict[str, Any]) -> None:
     params = params_of(epochs=50, learning_rate=10, schedule="constant", **values)  # the third epoch is worse
     training = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
     for count, event in enumerate(training.run(progress_seconds=0)):
@@ -115,7 +113,7 @@ def test_a_training_that_is_stopped_keeps_the_best_and_counts_the_epoch_it_was_i
     assert validate(training.network, titles_of(60, 2)) == (best.validation_loss, best.validation_balanced_accuracy)
 
 
-def test_a_training_that_is_stopped_between_epochs_ends_there() -> None:
+def test_a_run_that_is_stopped_between_epochs_ends_there() -> None:
     params = params_of(epochs=50)
     training = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
     for _ in training.run(progress_seconds=1e9):
@@ -123,7 +121,7 @@ def test_a_training_that_is_stopped_between_epochs_ends_there() -> None:
     assert len(training.epochs) == 1
 
 
-def test_a_stop_that_comes_when_all_is_done_changes_nothing() -> None:
+def test_a_stop_after_the_last_epoch_changes_nothing() -> None:
     params = params_of(epochs=3, learning_rate=10, schedule="constant", keep="last")
     training = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
     for _ in training.run(progress_seconds=1e9):
@@ -133,7 +131,7 @@ def test_a_stop_that_comes_when_all_is_done_changes_nothing() -> None:
     assert training.kept_epoch.epoch == 3
 
 
-def test_a_training_that_was_stopped_and_then_killed_is_still_stopped() -> None:
+def test_a_run_that_was_stopped_and_then_killed_is_still_stopped() -> None:
     params = params_of(epochs=50, learning_rate=10, schedule="constant", keep="last")
     training = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
     states = []

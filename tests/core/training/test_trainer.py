@@ -57,7 +57,7 @@ SHAPES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("values", SHAPES)
-def test_same_seed_same_weights_to_the_bit(values: dict[str, Any]) -> None:
+def test_the_same_seed_gives_bit_identical_weights(values: dict[str, Any]) -> None:
     params = params_of(dropout=0.2, **values)
     first, first_epochs = trained(params, TITLES, VALIDATION)
     torch.manual_seed(1234)  # the caller's own random numbers must not matter
@@ -70,7 +70,7 @@ def test_same_seed_same_weights_to_the_bit(values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("values", SHAPES)
-def test_every_shape_learns(values: dict[str, Any]) -> None:
+def test_every_architecture_learns(values: dict[str, Any]) -> None:
     params = params_of(**values).model_copy(update={"epochs": 12, "word_vectors": "trained"})
     network, epochs = trained(params, TITLES, VALIDATION)
     assert epochs[-1].train_loss < epochs[0].train_loss
@@ -78,7 +78,7 @@ def test_every_shape_learns(values: dict[str, Any]) -> None:
     assert not network.training
 
 
-def test_frozen_words_stand_still_and_semi_frozen_ones_only_where_told() -> None:
+def test_frozen_words_do_not_change_and_semi_frozen_ones_only_as_configured() -> None:
     frozen, _ = trained(params_of(), TITLES, VALIDATION)
     start = network_for(params_of()).words.weight
     assert torch.equal(frozen.words.weight, start)
@@ -105,7 +105,7 @@ def test_patience_stops_and_ties_go_to_the_earlier_epoch() -> None:
 
 
 @pytest.mark.parametrize("poison", ["loss", "gradient"])
-def test_non_finite_stops_before_the_step(poison: str) -> None:
+def test_a_loss_that_is_not_finite_stops_before_the_step(poison: str) -> None:
     params = params_of(epochs=2, word_vectors="trained")
     network = network_for(params)
     calls = 0
@@ -131,41 +131,41 @@ def test_non_finite_stops_before_the_step(poison: str) -> None:
             list(train(network, TITLES, VALIDATION, params))
 
 
-def test_nothing_to_train_on_is_bad_data() -> None:
+def test_no_titles_to_train_on_are_bad_data() -> None:
     params = params_of()
     with pytest.raises(BadData, match="0 validation titles"):
         list(train(network_for(params), TITLES, titles_of(0, 3), params))
 
 
-def test_progress_tells_where_it_is() -> None:
+def test_progress_reports_every_step() -> None:
     params = params_of(epochs=1)
     events = list(train(network_for(params), TITLES, VALIDATION, params, progress_seconds=0.0))
-    told = [event for event in events if isinstance(event, Progress)]
-    assert [event.step for event in told] == list(range(1, 14))
-    assert told[-1].steps == 13 and told[-1].seconds_left == 0
-    assert all(event.titles_per_second > 0 and math.isfinite(event.loss) for event in told)
+    reports = [event for event in events if isinstance(event, Progress)]
+    assert [event.step for event in reports] == list(range(1, 14))
+    assert reports[-1].steps == 13 and reports[-1].seconds_left == 0
+    assert all(event.titles_per_second > 0 and math.isfinite(event.loss) for event in reports)
     silent = list(train(network_for(params), TITLES, VALIDATION, params, progress_seconds=1e9))
     assert [type(event) for event in silent] == [Epoch]
 
 
-def test_epochs_shorter_than_the_pause_between_two_reports_are_told_of_all_the_same(
+def test_progress_is_reported_even_if_epochs_are_shorter_than_its_interval(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = iter(range(1_000_000))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock) / 10)
     params = params_of(epochs=50, batch_size=len(TITLES))
-    told = [event for event in train(network_for(params), TITLES, VALIDATION, params) if isinstance(event, Progress)]
-    assert len(told) >= 20
-    assert [event.epoch for event in told] == sorted({event.epoch for event in told})
+    reports = [event for event in train(network_for(params), TITLES, VALIDATION, params) if isinstance(event, Progress)]
+    assert len(reports) >= 20
+    assert [event.epoch for event in reports] == sorted({event.epoch for event in reports})
 
 
 @given(step=st.integers(0, 99), warmup=st.floats(0, 0.9), schedule=st.sampled_from(["constant", "cosine", "one_cycle"]))
-def test_learning_rate_stays_under_its_peak(step: int, warmup: float, schedule: str) -> None:
+def test_the_learning_rate_stays_below_its_peak(step: int, warmup: float, schedule: str) -> None:
     params = params_of(schedule=schedule, warmup_fraction=warmup)
     assert 0 < learning_rate_at(step, 100, params) <= params.learning_rate
 
 
-def test_one_cycle_climbs_then_falls() -> None:
+def test_one_cycle_rises_then_falls() -> None:
     params = params_of(schedule="one_cycle", warmup_fraction=0.2)
     rates = [learning_rate_at(step, 100, params) for step in range(100)]
     assert rates[0] == pytest.approx(params.learning_rate / 25)
@@ -174,7 +174,7 @@ def test_one_cycle_climbs_then_falls() -> None:
 
 
 @given(counts=st.lists(st.integers(0, 30), min_size=2, max_size=6).filter(any))
-def test_category_weights_are_by_rarity_and_of_mean_1(counts: list[int]) -> None:
+def test_category_weights_grow_with_rarity_and_have_mean_1(counts: list[int]) -> None:
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
     for kind in ("none", "sqrt", "balanced"):
         weights = category_weights(labels, len(counts), kind)
@@ -184,7 +184,7 @@ def test_category_weights_are_by_rarity_and_of_mean_1(counts: list[int]) -> None
     assert float(totals[totals > 0].std(unbiased=False)) == pytest.approx(0, abs=1e-3)
 
 
-def test_unreliable_titles_of_weight_0_teach_nothing() -> None:
+def test_unreliable_titles_of_weight_0_change_nothing() -> None:
     params = params_of(unreliable_weight=0.0, class_weights="none")
     network, _ = trained(params, TITLES, VALIDATION)
     labels = torch.where(TITLES.reliable, TITLES.labels, 0)
@@ -207,7 +207,7 @@ def test_validate_returns_the_mean_recall_of_the_categories_present() -> None:
     assert loss == pytest.approx(float(expected))
 
 
-def test_a_training_does_not_wait_for_torchs_compiler() -> None:
+def test_training_does_not_import_torchs_compiler() -> None:
     code = (
         "import sys; from tests.core.training.small_trainings import *;"
         "from meli_tasks.core.training.trainer import Training;"

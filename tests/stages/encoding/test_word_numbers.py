@@ -35,7 +35,7 @@ def words_by_title(numbers: WordNumbers, batch: list[str], tokenizer: str) -> li
 @example([["a<b c>d gonna", "x<y", "<<b>c>"], ["ΑΣ<b>x ΟΔΟΣ", "gımme G\u0130MME"]], "lab", 4, False)
 @example([["TV 43'' Led-Smart!", "a\tb\nc"], ["funda funda funda funda funda"]], "default", 3, True)
 @example([["<BEGIN> <END>", "", "-"], [""]], "default", 3, True)
-def test_batches_of_titles_have_the_words_of_each_title(
+def test_batches_hold_the_words_of_each_title(
     many: list[list[str]], tokenizer: str, longest: int, boundaries: bool
 ) -> None:
     numbers = WordNumbers(tokenizer, longest, boundaries)
@@ -47,7 +47,7 @@ def test_batches_of_titles_have_the_words_of_each_title(
     assert len(numbers) == len(set(numbers.words))
 
 
-def test_forgetting_pieces_changes_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emptying_the_cache_changes_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = [f"Funda número {number} para S{number}" for number in range(50)]
     remembering, forgetting = WordNumbers("default", 40), WordNumbers("default", 40)
     expected = [words_by_title(remembering, batch, "default") for _ in range(3)]
@@ -63,7 +63,7 @@ def test_an_unknown_tokenizer_is_named() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdefgh"), max_size=40), st.integers(1, 3), st.integers(1, 9))
-def test_the_most_frequent_words_are_those_of_a_plain_sort(words: list[str], least: int, most: int) -> None:
+def test_the_most_frequent_words_equal_a_plain_sort(words: list[str], least: int, most: int) -> None:
     counted = Counter(words)
     names = sorted("abcdefgh", reverse=True)
     counts = np.array([counted[name] for name in names])

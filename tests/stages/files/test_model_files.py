@@ -19,12 +19,12 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
     return prepared(tmp_path)
 
 
-def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
+def test_an_empty_folder_is_not_a_model(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"model\.json is missing"):
         load_model(tmp_path)
 
 
-def test_weights_of_another_model_are_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_weights_of_another_model_are_rejected(inputs: dict[str, Path], tmp_path: Path) -> None:
     folders = [tmp_path / "narrow", tmp_path / "wide"]
     for folder, width in zip(folders, (4, 8), strict=True):
         folder.mkdir()

@@ -8,12 +8,12 @@ import pytest
 from meli_tasks.stages.files.prefetch import prefetch
 
 
-def test_items_come_in_their_order() -> None:
+def test_items_keep_their_order() -> None:
     assert list(prefetch(iter(range(100)))) == list(range(100))
     assert list(prefetch([])) == []
 
 
-def test_the_next_item_is_made_while_this_one_is_used_and_no_more() -> None:
+def test_exactly_one_item_is_prefetched() -> None:
     made, begun = list[int](), threading.Event()
 
     def items() -> Iterator[int]:
@@ -25,12 +25,12 @@ def test_the_next_item_is_made_while_this_one_is_used_and_no_more() -> None:
 
     found = prefetch(items())
     assert next(found) == 0
-    assert begun.wait(10)  # made by another thread: nobody has asked for it here
+    assert begun.wait(10)  # produced by another thread: nothing here has requested it
     assert made == [0, 1]
     assert list(found) == [1, 2, 3, 4]
 
 
-def test_an_error_is_raised_in_its_turn() -> None:
+def test_an_error_is_raised_when_its_turn_comes() -> None:
     def items() -> Iterator[int]:
         yield 1
         raise OSError(28, "No space left on device")
@@ -41,7 +41,7 @@ def test_an_error_is_raised_in_its_turn() -> None:
         next(found)
 
 
-def test_no_thread_is_left_behind_when_the_rest_is_not_wanted() -> None:
+def test_no_thread_remains_if_the_rest_is_not_consumed() -> None:
     before = threading.active_count()
     found = prefetch(iter(range(10)))
     assert next(found) == 0

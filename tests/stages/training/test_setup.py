@@ -1,4 +1,4 @@
-"""What the version before wrote is still read: the arrays of preprocess, and the checkpoints of a training run."""
+"""What the previous version wrote is still read: the arrays of preprocess and the checkpoints of training runs."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_numbers_are_the_nearest_float32_whatever_the_pieces(
     assert np.array_equal(vectors, np.array(lines, dtype=np.float64).astype(np.float32))
 
 
-def test_lines_read_one_by_one_give_what_columns_give(tmp_path: Path) -> None:
+def test_reading_line_by_line_equals_reading_columns(tmp_path: Path) -> None:
     lines = b"".join(f"w{row} {' '.join(line)}\n".encode() for row, line in enumerate(random_numbers(50, 7)))
     columns, one_by_one = text._by_column(lines, 7), text._by_line(lines, 7, tmp_path, 2)
     assert columns is not None
@@ -75,7 +75,7 @@ LINES = st.lists(st.lists(FIELDS, min_size=1, max_size=5).map(b" ".join), min_si
 
 @settings(max_examples=400, deadline=None)
 @given(lines=LINES, end=st.sampled_from([b"\n", b"\r\n", b" \n", b" \r\n"]), dimensions=st.integers(1, 4))
-def test_columns_never_accept_what_lines_refuse(lines: list[bytes], end: bytes, dimensions: int) -> None:
+def test_columns_never_accept_what_lines_reject(lines: list[bytes], end: bytes, dimensions: int) -> None:
     content = b"".join(line + end for line in lines)
     columns = text._by_column(content, dimensions)
     if columns is not None:
@@ -99,7 +99,7 @@ def test_files_that_gensim_writes_are_read(folder: Path, tmp_path: Path, binary:
 
 
 @pytest.mark.parametrize("form", [as_text, as_binary])
-def test_of_a_word_that_comes_again_the_first_counts(folder: Path, form: object) -> None:
+def test_the_first_vector_of_a_repeated_word_counts(folder: Path, form: object) -> None:
     content = (as_text if form is as_text else as_binary)({"a": [1, 1, 1], "b": [2, 2, 2], "c": [3, 3, 3]})
     assert write(folder, content.replace(b"c ", b"a ")).repeated == 1
     vectors, has = take(folder, ["c", "b", "a"])
@@ -107,7 +107,7 @@ def test_of_a_word_that_comes_again_the_first_counts(folder: Path, form: object)
     assert vectors.tolist() == [[0, 0, 0], [2, 2, 2], [1, 1, 1]]
 
 
-def test_any_bytes_but_a_space_make_a_word(folder: Path) -> None:
+def test_a_word_may_contain_any_bytes_except_a_space(folder: Path) -> None:
     words = ["\u00a0", '"', "#", "ñandú", "a\tb", "\ufeffx", "emoji🙂", ""]
     lines = b"".join(word.encode() + b" 1 2 3\n" for word in words) + b"cut\xc3 1 2 3\n"
     assert write(folder, b"9 3\n" + lines) == Entry(9, 3, True, 0)
@@ -115,7 +115,7 @@ def test_any_bytes_but_a_space_make_a_word(folder: Path) -> None:
     assert take(folder, ["nada", "Ñandú", "ñandu", "ñandú "])[1] == [False] * 4
 
 
-def test_a_file_of_no_words_is_an_entry_of_none(folder: Path) -> None:
+def test_a_file_without_words_is_an_empty_entry(folder: Path) -> None:
     assert write(folder, b"0 3\n") == read_entry(folder) == Entry(0, 3, True, 0)
     assert take(folder, ["a"])[1] == [False]
 
@@ -154,7 +154,7 @@ def test_a_broken_file_is_explained(folder: Path, content: bytes, message: str) 
     assert read_entry(folder) is None
 
 
-def test_a_line_is_named_by_its_number_in_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_have_the_line_number_in_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text, "pieces", lambda path: pieces(path, 64))
     lines = [b"w%d 1 2 3\n" % row for row in range(300)]
     lines[249] = b"w249 1 2 tres\n"
@@ -189,7 +189,7 @@ def test_a_long_file_takes_the_memory_of_a_few_pieces(folder: Path, form: str) -
     assert peak < 40_000_000
 
 
-def test_progress_is_told_in_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_reported_in_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text, "pieces", lambda path: pieces(path, 1_000))
     (folder.parent / "v").write_bytes(b"500 3\n" + b"".join(b"w%d 1 2 3\n" % row for row in range(500)))
     seen: list[tuple[int, int]] = []
@@ -199,7 +199,7 @@ def test_progress_is_told_in_words(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert seen[-1] == (500, 500)
 
 
-def test_an_array_on_disk_is_mapped_as_the_file_has_it(folder: Path) -> None:
+def test_the_array_on_disk_has_the_order_of_the_file(folder: Path) -> None:
     write(folder, as_text(KNOWN))
     mapped = np.load(folder / "vectors.npy", mmap_mode="r")
     assert isinstance(mapped, np.memmap)
@@ -207,7 +207,7 @@ def test_an_array_on_disk_is_mapped_as_the_file_has_it(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut", "words changed", "no words", "no description", "half a description", "format"])
-def test_a_damaged_entry_is_none(folder: Path, how: str) -> None:
+def test_a_damaged_entry_is_not_read(folder: Path, how: str) -> None:
     entry = write(folder, as_text(KNOWN))
     assert read_entry(folder) == entry
     about = folder / "entry.json"
@@ -227,7 +227,7 @@ def test_a_damaged_entry_is_none(folder: Path, how: str) -> None:
     assert read_entry(folder) is None
 
 
-def test_a_row_that_the_disk_lost_is_noticed_and_the_entry_given_up(folder: Path) -> None:
+def test_a_row_that_the_disk_lost_is_detected_and_the_entry_discarded(folder: Path) -> None:
     write(folder, as_text(KNOWN))
     with (folder / "vectors.npy").open("r+b") as file:
         file.seek(-2 * 12, os.SEEK_END)  # luz
