@@ -111,9 +111,9 @@ class BackfillPreview:
         table += [f"| {day.date} | {_cell(day.action)} | {day.cached} | `{day.run_id or '-'}` |" for day in self.dates]
         return "\n\n".join(head) + "\n\n" + "\n".join(table)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """Return plain values, as stored and as `meli backfill --json` prints them."""
-        fields: dict[str, Any] = _adapter().dump_python(self, mode="json")
+        fields: dict[str, JsonValue] = _adapter().dump_python(self, mode="json")
         return fields
 
     def save(self, store: Store) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, find
@@ -98,9 +98,9 @@ class BackfillReport:
             lines.append(f"{day.date}  {day.state:<8}  {scores}{f'  failed: {_reasons(day)}' if day.failed else ''}")
         return [*lines, self.summary()]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """Return plain values, as stored and as `meli backfill --json` prints them."""
-        fields: dict[str, Any] = _adapter().dump_python(self, mode="json")
+        fields: dict[str, JsonValue] = _adapter().dump_python(self, mode="json")
         return fields
 
     def save(self, store: Store) -> None:

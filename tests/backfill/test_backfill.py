@@ -23,7 +23,7 @@ from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 
-ASKED: dict[str, Any] = {
+REQUEST: dict[str, Any] = {
     "from_date": "2026-11-01",
     "to_date": "2026-11-03",
     "sets": ["quick_mlp", "quick_cnn"],
@@ -42,7 +42,7 @@ def store(settings: Settings) -> Store:
 
 
 def previewed(settings: Settings, store: Store, **more: Any) -> BackfillPreview:
-    return preview_backfill(Backfill.check({**ASKED, **more}, settings), settings, store, "manual__1")
+    return preview_backfill(Backfill.check({**REQUEST, **more}, settings), settings, store, "manual__1")
 
 
 def compute(store: Store, step: Step, run_id: str) -> None:
@@ -52,9 +52,9 @@ def compute(store: Store, step: Step, run_id: str) -> None:
     store.write(manifest.name, manifest.to_bytes())
 
 
-def run(settings: Settings, store: Store, seen: BackfillPreview, number: int, failed: tuple[str, ...] = ()) -> Plan:
+def run(settings: Settings, store: Store, preview: BackfillPreview, number: int, failed: tuple[str, ...] = ()) -> Plan:
     """What a date's run of meli_training leaves in the store, its plan made as the DAG makes it."""
-    day = seen.dates[number]
+    day = preview.dates[number]
     plan, _ = Pipeline(settings, run_id=day.run_id).plan(day.conf or {}, None)
     for step in plan.steps():
         if not set(step.name.split(", ")) & set(failed):  # an ensemble is named by its members
@@ -88,21 +88,21 @@ def evaluated_again(store: Store, plan: Plan, scores: dict[str, Any] | None = No
         ({"at_once": 0}, "at_once = 0"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_by_name(settings: Settings, wrong: dict[str, Any], said: str) -> None:
+def test_invalid_parameters_are_refused_by_name(settings: Settings, wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(BadHyperparameters) as refused:
-        Backfill.check({**ASKED, **wrong}, settings)
+        Backfill.check({**REQUEST, **wrong}, settings)
     assert said in str(refused.value)
 
 
 def test_a_date_in_the_future_is_refused(settings: Settings) -> None:
     coming = date.today() + timedelta(days=2)
     with pytest.raises(BadHyperparameters, match=f"{coming} is in the future"):
-        Backfill.check({**ASKED, "from_date": str(coming), "to_date": str(coming)}, settings)
+        Backfill.check({**REQUEST, "from_date": str(coming), "to_date": str(coming)}, settings)
 
 
 def test_the_last_date_is_included_and_some_may_be_left_out(settings: Settings) -> None:
-    asked = Backfill.check({**ASKED, "to_date": "2026-11-10", "every_days": 3}, settings)
-    assert [day.day for day in asked.dates()] == [1, 4, 7, 10]
+    request = Backfill.check({**REQUEST, "to_date": "2026-11-10", "every_days": 3}, settings)
+    assert [day.day for day in request.dates()] == [1, 4, 7, 10]
 
 
 def test_the_form_has_the_runs_fields_but_those_a_date_decides(settings: Settings) -> None:
@@ -114,72 +114,72 @@ def test_the_form_has_the_runs_fields_but_those_a_date_decides(settings: Setting
     assert fields["at_once"]["type"] == ["integer", "null"]
 
 
-def test_a_runs_conf_asks_for_its_date_and_promotes_nothing(settings: Settings, store: Store) -> None:
-    seen = previewed(settings, store, **{"train.epochs": 2})
-    requests = [Request.check(day.conf or {}, settings) for day in seen.dates]
+def test_the_conf_of_a_run_has_its_date_and_promotes_nothing(settings: Settings, store: Store) -> None:
+    preview = previewed(settings, store, **{"train.epochs": 2})
+    requests = [Request.check(day.conf or {}, settings) for day in preview.dates]
     assert [str(request.as_of) for request in requests] == ["2026-11-01", "2026-11-02", "2026-11-03"]
     assert {request.promotion for request in requests} == {"never"}
     assert {request.overrides["train.epochs"] for request in requests} == {2}
 
 
-def test_a_runs_id_names_the_very_plan_that_the_run_will_make(settings: Settings, store: Store) -> None:
-    seen = previewed(settings, store)
-    for day in seen.dates:
+def test_the_id_of_a_run_identifies_the_plan_that_it_will_make(settings: Settings, store: Store) -> None:
+    preview = previewed(settings, store)
+    for day in preview.dates:
         plan, _ = Pipeline(settings, run_id=day.run_id).plan(json.loads(json.dumps(day.conf)), date(1999, 1, 1))
         assert plan.name == day.plan
         assert day.run_id == f"meli_backfill__{day.date}__{Path(plan.name).stem}"
 
 
-def test_the_same_asked_again_means_the_same_runs_and_anything_else_other_runs(
+def test_the_same_request_addresses_the_same_runs_and_any_other_request_other_runs(
     settings: Settings, store: Store
 ) -> None:
-    asked = [
+    requests = [
         {},
         {"sets": ["quick_mlp"]},
         {"train.epochs": 2},
         {"promotion": "always"},
         {"source": "sample:rows=50,seed=2,day={ds}"},
     ]
-    ids = [{day.run_id for day in previewed(settings, store, **more).dates} for more in asked]
-    assert len(set.union(*ids)) == 3 * len(asked)
+    ids = [{day.run_id for day in previewed(settings, store, **more).dates} for more in requests]
+    assert len(set.union(*ids)) == 3 * len(requests)
     wider = {day.run_id for day in previewed(settings, store, from_date="2026-10-30", at_once=1, ask=False).dates}
     assert ids[0] < wider
 
 
-def test_what_dates_share_is_computed_once_and_a_source_without_dates_is_noted(
+def test_shared_steps_are_computed_a_single_time_and_a_source_without_dates_is_noted(
     settings: Settings, store: Store
 ) -> None:
-    seen = previewed(settings, store, source="sample:rows=50,seed=1")
-    assert [day.computed for day in seen.dates] == [6, 0, 0]
-    assert seen.warnings == (
+    preview = previewed(settings, store, source="sample:rows=50,seed=1")
+    assert [day.computed for day in preview.dates] == [6, 0, 0]
+    assert preview.warnings == (
         "Every date has the same titles of sample:rows=50,seed=1: it has neither {ds} nor a date_column",
     )
     own = previewed(settings, store)
     assert [day.computed for day in own.dates] == [6, 6, 6]
     assert own.warnings == ()
-    assert len({day.run_id for day in seen.dates}) == 3
+    assert len({day.run_id for day in preview.dates}) == 3
 
 
 def test_a_date_without_titles_is_left_out_by_name_and_none_at_all_is_refused(
     settings: Settings, store: Store, tmp_path: Path
 ) -> None:
     (tmp_path / "titles-2026-11-02.csv").write_text("title,category\nfunda,CASES\n", encoding="utf-8")
-    seen = previewed(settings, store, source=f"{tmp_path}/titles-{{ds}}.csv")
-    assert [bool(day.problem) for day in seen.dates] == [True, False, True]
-    assert "titles-2026-11-01.csv" in seen.dates[0].problem
-    assert [day.date for day in seen.runs] == ["2026-11-02"]
-    assert "2 dates cannot be run and will be left out" in seen.warnings
-    found = report(seen, store, {seen.dates[1].run_id})
+    preview = previewed(settings, store, source=f"{tmp_path}/titles-{{ds}}.csv")
+    assert [bool(day.problem) for day in preview.dates] == [True, False, True]
+    assert "titles-2026-11-01.csv" in preview.dates[0].problem
+    assert [day.date for day in preview.runs] == ["2026-11-02"]
+    assert "2 dates cannot be run and will be left out" in preview.warnings
+    found = report(preview, store, {preview.dates[1].run_id})
     assert found.state == "failed"
     assert found.failures[0].startswith("2026-11-01: The source")
     with pytest.raises(BadData, match="None of the 3 dates can be run"):
         previewed(settings, store, source=f"{tmp_path}/nothing-{{ds}}.csv")
 
 
-def test_a_date_is_done_once_all_its_sets_are_measured(settings: Settings, store: Store) -> None:
-    seen = previewed(settings, store)
-    run(settings, store, seen, 0)
-    run(settings, store, seen, 1, failed=("quick_cnn",))
+def test_a_date_is_done_when_all_its_sets_are_evaluated(settings: Settings, store: Store) -> None:
+    preview = previewed(settings, store)
+    run(settings, store, preview, 0)
+    run(settings, store, preview, 1, failed=("quick_cnn",))
     again = previewed(settings, store)
     assert [day.done for day in again.dates] == [True, False, False]
     assert [day.date for day in again.runs] == ["2026-11-02", "2026-11-03"]
@@ -187,47 +187,47 @@ def test_a_date_is_done_once_all_its_sets_are_measured(settings: Settings, store
     assert again.estimate_seconds is not None
 
 
-def test_another_set_asked_later_is_all_that_is_left_to_compute(settings: Settings, store: Store) -> None:
-    seen = previewed(settings, store, sets=["quick_mlp"])
+def test_a_set_added_later_is_all_that_is_left_to_compute(settings: Settings, store: Store) -> None:
+    preview = previewed(settings, store, sets=["quick_mlp"])
     for number in range(3):
-        run(settings, store, seen, number)
+        run(settings, store, preview, number)
     more = previewed(settings, store)
     assert [(day.computed, day.cached, day.done) for day in more.dates] == [(2, 4, False)] * 3
 
 
-def test_the_report_tells_what_was_computed_what_was_found_and_why_a_set_failed(
+def test_the_report_says_what_was_computed_what_was_reused_and_why_a_set_failed(
     settings: Settings, store: Store
 ) -> None:
-    seen = previewed(settings, store)
-    run(settings, store, seen, 0)
-    broken = run(settings, store, seen, 1, failed=("quick_cnn",))
+    preview = previewed(settings, store)
+    run(settings, store, preview, 0)
+    broken = run(settings, store, preview, 1, failed=("quick_cnn",))
     note = {"error": "The loss is not finite at step 12.", "run_id": broken.run_id}
     store.write(paths.progress_log("train", broken.sets["quick_cnn"].key), json.dumps(note).encode())
-    found = report(previewed(settings, store), store, {seen.dates[1].run_id})
+    found = report(previewed(settings, store), store, {preview.dates[1].run_id})
     assert [day.state for day in found.dates] == ["reused", "computed", "failed"]
     assert (found.dates[1].computed, found.dates[1].seconds) == (4, 8.0)
     assert set(found.dates[0].scores) == {"quick_mlp", "quick_cnn"}
     assert found.state == "failed"
     assert found.dates[1].failed == {"quick_cnn": "train quick_cnn: The loss is not finite at step 12."}
     assert found.dates[2].failed == {"": "its run made no plan; its log in Airflow says why"}
-    assert seen.dates[2].run_id in found.failures[1]
+    assert preview.dates[2].run_id in found.failures[1]
 
 
-def test_a_set_whose_vectors_failed_is_told_with_their_reason(settings: Settings, store: Store) -> None:
-    seen = previewed(settings, store)
-    broken = run(settings, store, seen, 0, failed=("quick_cnn",))
+def test_a_set_whose_vectors_failed_has_their_error(settings: Settings, store: Store) -> None:
+    preview = previewed(settings, store)
+    broken = run(settings, store, preview, 0, failed=("quick_cnn",))
     step = next(step for step in broken.steps() if step.key == broken.sets["quick_cnn"].inputs["embed"])
     note = {"error": "The disk is full.", "run_id": broken.run_id}
     store.write(paths.progress_log("embed", step.key), json.dumps(note).encode())
-    found = report(seen, store, {seen.dates[0].run_id})
+    found = report(preview, store, {preview.dates[0].run_id})
     assert found.dates[0].failed == {"quick_cnn": f"embed {step.name}: The disk is full."}
 
 
 def test_an_ensemble_has_its_score_in_the_report_and_one_that_failed_is_made_again(
     settings: Settings, store: Store
 ) -> None:
-    seen = previewed(settings, store)
-    whole, broken = run(settings, store, seen, 0), run(settings, store, seen, 1)
+    preview = previewed(settings, store)
+    whole, broken = run(settings, store, preview, 0), run(settings, store, preview, 1)
     score = {"balanced_accuracy": 0.95, "interval": [0.9, 1.0], "top5": 1.0}
     evaluated_again(store, whole, scores={"ensemble": score, "mlp (champion)": score})
     evaluated_again(store, broken, ensemble_failed=True, trained=list(broken.sets))
@@ -235,7 +235,7 @@ def test_an_ensemble_has_its_score_in_the_report_and_one_that_failed_is_made_aga
     store.delete(f"ensemble/{step.key}/manifest.json")
     assert [day.done for day in previewed(settings, store).dates] == [True, False, False]
     assert not is_done(store, broken)
-    succeeded = {day.run_id for day in seen.dates}
+    succeeded = {day.run_id for day in preview.dates}
     found = report(previewed(settings, store), store, succeeded)
     assert found.dates[0].scores.keys() == {"quick_mlp", "quick_cnn", "ensemble"}
     assert found.dates[0].scores["ensemble"] == Score(0.95, (0.9, 1.0))
@@ -244,17 +244,17 @@ def test_an_ensemble_has_its_score_in_the_report_and_one_that_failed_is_made_aga
     assert found.dates[1].failed == {"ensemble": "it could not be made"}
     note = {"error": "The disk is full.", "run_id": broken.run_id}
     store.write(paths.progress_log("ensemble", step.key), json.dumps(note).encode())
-    found = report(seen, store, succeeded)
+    found = report(preview, store, succeeded)
     assert found.dates[1].failed == {"ensemble": f"ensemble {step.name}: The disk is full."}
 
 
 def test_a_report_names_the_step_that_all_sets_wait_for(settings: Settings, store: Store) -> None:
-    seen = previewed(settings, store)
-    day = seen.dates[0]
+    preview = previewed(settings, store)
+    day = preview.dates[0]
     plan, _ = Pipeline(settings, run_id=day.run_id).plan(day.conf or {}, None)
     note = {"error": "too many bad rows", "run_id": plan.run_id}
     store.write(paths.progress_log("ingest", plan.ingest.key), json.dumps(note).encode())
-    found = report(seen, store, set())
+    found = report(preview, store, set())
     assert found.dates[0].failed == {"": f"ingest {plan.ingest.name}: too many bad rows"}
 
 
@@ -266,14 +266,14 @@ def test_nothing_has_failed_of_a_rejected_backfill(settings: Settings, store: St
 
 
 def test_previews_and_reports_survive_the_store(settings: Settings, store: Store) -> None:
-    seen = replace(previewed(settings, store), id="manual__2026-11-20T09:00:00+00:00")
-    seen.save(store)
-    assert BackfillPreview.load(store, seen.id) == seen
-    assert backfills(store) == [seen]
-    assert BackfillReport.load(store, seen.id) is None
-    found = report(seen, store, set())
+    preview = replace(previewed(settings, store), id="manual__2026-11-20T09:00:00+00:00")
+    preview.save(store)
+    assert BackfillPreview.load(store, preview.id) == preview
+    assert backfills(store) == [preview]
+    assert BackfillReport.load(store, preview.id) is None
+    found = report(preview, store, set())
     found.save(store)
-    assert BackfillReport.load(store, seen.id) == found
+    assert BackfillReport.load(store, preview.id) == found
     with pytest.raises(NotFound, match="There is no backfill elsewhere"):
         BackfillPreview.load(store, "elsewhere")
 
@@ -307,8 +307,8 @@ def test_what_version_0_1_0_stored_of_a_backfill_is_still_read(settings: Setting
 
 
 def test_the_preview_for_airflow_is_a_table_whatever_the_source_is_called(settings: Settings, store: Store) -> None:
-    seen = previewed(settings, store)
-    broken = replace(seen, dates=(replace(seen.dates[0], problem="a | b\nc"), *seen.dates[1:]))
+    preview = previewed(settings, store)
+    broken = replace(preview, dates=(replace(preview.dates[0], problem="a | b\nc"), *preview.dates[1:]))
     table = [line for line in broken.markdown().splitlines() if line.startswith("|")]
     assert len(table) == 2 + 3
     assert table[2].startswith("| 2026-11-01 | cannot be run: a \\| b c |")

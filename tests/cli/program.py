@@ -35,7 +35,7 @@ def here(*arguments: str) -> Result:
 
 
 def document(*arguments: str) -> Any:
-    """What a command run in this process prints with --json; nothing else may stand on stdout."""
+    """The JSON document that a command in this process prints with --json; stdout must hold nothing else."""
     result = here(*arguments, "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)

@@ -17,7 +17,7 @@ QUICK = ("--override", "train.epochs=2", "--override", "embed.dimensions=8", "--
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the titles of two days; the store and the cache will stand there too."""
+    """A folder with the titles of two days; the store and the cache go there too."""
     folder = tmp_path_factory.mktemp("backfill")
     for day in (1, 2):
         file = str(folder / f"titles-2026-11-0{day}.csv")
@@ -43,32 +43,32 @@ def outcome(settings: None, place: Path) -> Any:
     return backfill()
 
 
-def test_every_date_is_trained_on_its_own_titles_and_nothing_is_promoted(outcome: Any, place: Path) -> None:
-    told = outcome["report"]
-    assert told["state"] == "success"
-    assert [day["date"] for day in told["dates"]] == ["2026-11-01", "2026-11-02"]
-    accuracies = [day["scores"]["quick_mlp"]["balanced_accuracy"] for day in told["dates"]]
+def test_each_date_trains_on_its_own_titles_and_promotes_nothing(outcome: Any, place: Path) -> None:
+    found = outcome["report"]
+    assert found["state"] == "success"
+    assert [day["date"] for day in found["dates"]] == ["2026-11-01", "2026-11-02"]
+    accuracies = [day["scores"]["quick_mlp"]["balanced_accuracy"] for day in found["dates"]]
     assert accuracies[0] != accuracies[1]
     assert not (place / "store" / "ledger").exists()
 
 
-def test_what_ingest_takes_and_whether_there_is_an_ensemble_can_be_told(settings: None) -> None:
+def test_title_and_ensemble_options_reach_every_run(settings: None) -> None:
     options = ("--reliable-only", "--max-bad-share", "0.2", "--min-category-rows", "1000000", "--no-ensemble")
-    told = backfill(*options)
+    found = backfill(*options)
     wanted = {"reliable_only": True, "max_bad_fraction": 0.2, "min_category_rows": 1_000_000, "ensemble": False}
-    for day in told["preview"]["dates"]:
+    for day in found["preview"]["dates"]:
         assert wanted.items() <= day["conf"].items()
-    assert [day["state"] for day in told["report"]["dates"]] == ["failed", "failed"]  # no category is so large
+    assert [day["state"] for day in found["report"]["dates"]] == ["failed", "failed"]  # no category is so large
 
 
-def test_asked_again_nothing_is_computed_and_the_same_scores_are_told(outcome: Any) -> None:
+def test_a_second_backfill_computes_nothing_and_reports_the_same_scores(outcome: Any) -> None:
     again = backfill()
     assert [day["done"] for day in again["preview"]["dates"]] == [True, True]
     assert (again["report"]["computed"], again["report"]["reused"]) == (0, 8)
     assert [day["scores"] for day in again["report"]["dates"]] == [day["scores"] for day in outcome["report"]["dates"]]
 
 
-def test_with_another_set_only_its_trainings_are_computed(outcome: Any, place: Path) -> None:
+def test_another_set_only_computes_its_own_training_runs(outcome: Any, place: Path) -> None:
     plans = {path: path.read_bytes() for path in (place / "store" / "plans").rglob("*.json")}
     more = backfill(sets="quick_mlp,quick_cnn")
     assert [(day["computed"], day["reused"]) for day in more["report"]["dates"]] == [(2, 4), (2, 4)]
@@ -77,7 +77,7 @@ def test_with_another_set_only_its_trainings_are_computed(outcome: Any, place: P
     assert {path: path.read_bytes() for path in plans} == plans
 
 
-def test_a_failed_set_is_named_and_tried_again_alone(outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_failed_set_is_named_and_tried_again(outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from meli_tasks.pipeline import Pipeline
 
     def diverges(self: Pipeline, plan: Any, set_name: str) -> Any:
@@ -98,7 +98,7 @@ def test_a_failed_set_is_named_and_tried_again_alone(outcome: Any, monkeypatch: 
     assert again["report"]["state"] == "success"
 
 
-def test_a_cell_says_failed_of_what_failed_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_model_that_failed_itself_has_a_failed_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     from meli_tasks.backfill.report import BackfillReport, DateReport, Score
     from meli_tasks.cli import backfill_runs
 
@@ -107,13 +107,13 @@ def test_a_cell_says_failed_of_what_failed_itself(monkeypatch: pytest.MonkeyPatc
         DateReport("2026-11-01", "", "", "computed", scores=dict.fromkeys(["quick_mlp", "ensemble"], score)),
         # One model failed, so there is nothing to weigh: no ensemble was tried.
         DateReport("2026-11-02", "", "", "computed", scores={"quick_mlp": score}, failed={"quick_cnn": "diverged"}),
-        # What all stand on failed: no model of it was tried.
+        # A step that every set needs failed, so no model was tried.
         DateReport("2026-11-03", "", "", "failed", failed={"": "ingest titles.csv: no titles"}),
     )
     found = BackfillReport("local__1", "", "failed", dates, computed=3, reused=0, seconds=1.0)
     monkeypatch.setattr(backfill_runs, "in_this_process", lambda *_, **__: found)
-    shown = here("backfill", *DATES, *QUICK, "--override", "train.dropout=0.3", "--here", "--yes").stdout
-    table = shown[shown.index("balanced accuracy") :].splitlines()
+    result = here("backfill", *DATES, *QUICK, "--override", "train.dropout=0.3", "--here", "--yes").stdout
+    table = result[result.index("balanced accuracy") :].splitlines()
     assert [line.split() for line in table[1:5]] == [
         ["date", "state", "quick_mlp", "ensemble", "quick_cnn"],
         ["2026-11-01", "computed", "0.9000", "0.9000", "-"],
@@ -122,29 +122,29 @@ def test_a_cell_says_failed_of_what_failed_itself(monkeypatch: pytest.MonkeyPatc
     ]
 
 
-def test_two_backfills_begun_in_one_second_are_two(outcome: Any) -> None:
+def test_backfills_started_in_the_same_second_have_different_ids(outcome: Any) -> None:
     # Nothing is to be computed, so they begin at once.
     assert len({backfill()["preview"]["id"] for _ in range(4)}) == 4
 
 
-def test_backfills_are_listed_with_what_came_of_them(outcome: Any) -> None:
-    told = document("backfill", "--list")["backfills"]
-    assert {line["state"] for line in told} == {"success", "failed"}
-    assert told == sorted(told, key=lambda line: line["at"], reverse=True)
-    shown = here("backfill", "--list")
-    assert told[0]["id"] in shown.stdout
+def test_backfills_are_listed_with_their_outcome(outcome: Any) -> None:
+    found = document("backfill", "--list")["backfills"]
+    assert {line["state"] for line in found} == {"success", "failed"}
+    assert found == sorted(found, key=lambda line: line["at"], reverse=True)
+    result = here("backfill", "--list")
+    assert found[0]["id"] in result.stdout
 
 
-def test_the_preview_is_shown_and_without_a_terminal_nothing_runs_unasked(place: Path) -> None:
+def test_without_a_terminal_the_preview_is_printed_and_nothing_runs(place: Path) -> None:
     before = sorted((place / "store").rglob("*.json"))
-    shown = here("backfill", *DATES, "--sets", "quick_cnn", "--override", "train.epochs=3", "--here")
-    assert shown.exit_code == 2
-    assert "2 of 2 dates to run" in shown.stdout
-    assert "add --yes" in shown.stderr
+    result = here("backfill", *DATES, "--sets", "quick_cnn", "--override", "train.epochs=3", "--here")
+    assert result.exit_code == 2
+    assert "2 of 2 dates to run" in result.stdout
+    assert "add --yes" in result.stderr
     assert sorted((place / "store").rglob("*.json")) == before
 
 
-def test_what_is_wrong_is_said_before_anything_runs() -> None:
+def test_wrong_dates_are_refused_before_anything_runs() -> None:
     refused = here("backfill", "--from", "2026-11-02", "--to", "2026-11-01", "--here")
     assert isinstance(refused.exception, BadHyperparameters)
     refused = here("backfill", *DATES, "--override", "train.epoch=2", "--here")

@@ -93,7 +93,7 @@ def test_a_missing_pool_or_one_of_another_size_comes_with_the_command_that_fixes
     assert missing.state == "failed" and "--include-deferred" in missing.advice
 
 
-def test_a_sick_scheduler_wrong_keys_and_no_user() -> None:
+def test_an_unhealthy_scheduler_wrong_credentials_and_no_user() -> None:
     for part in ({"scheduler": {"status": "unhealthy"}}, {"triggerer": {"status": None}}):
         sick = airflow({**AIRFLOW, "GET /api/v2/monitor/health": (200, {**HEALTHY, **part})})[0]
         assert sick.state == "failed" and next(iter(part)) in sick.observed
@@ -155,7 +155,7 @@ def test_the_whole_doctor_on_a_store_in_a_folder(tmp_path: Path, monkeypatch: py
     assert "store: write and read" in here("doctor").stdout
 
 
-def test_a_failed_check_is_exit_code_one_and_keeps_no_other_from_being_made(
+def test_a_failed_check_exits_with_one_and_the_others_still_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

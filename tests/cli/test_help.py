@@ -30,9 +30,9 @@ def test_every_command_and_option_has_help_and_examples(name: str) -> None:
     assert len(command.help) > 30
     assert len(reference.examples_of(command)) >= 2
     assert [param.name for param in command.params if not param.help] == []
-    shown = here(name, "--help")
-    assert shown.exit_code == 0
-    assert "Examples" in shown.output and f"meli {name}" in shown.output
+    result = here(name, "--help")
+    assert result.exit_code == 0
+    assert "Examples" in result.output and f"meli {name}" in result.output
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -102,6 +102,6 @@ def test_wrong_usage_is_exit_code_two(arguments: list[str], message: str) -> Non
 
 
 def test_no_command_shows_the_help() -> None:
-    shown = meli()
-    assert shown.returncode == 2
-    assert "Commands" in shown.stdout + shown.stderr
+    result = meli()
+    assert result.returncode == 2
+    assert "Commands" in result.stdout + result.stderr

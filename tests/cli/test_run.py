@@ -21,7 +21,7 @@ SETS = ("--sets", "quick_mlp,quick_cnn")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with titles; the store and the cache will stand there too."""
+    """A folder with titles; the store and the cache go there too."""
     folder = tmp_path_factory.mktemp("run")
     assert here("sample", "--rows", "1200", "--output", str(folder / "titles.csv")).exit_code == 0
     return folder
@@ -59,18 +59,18 @@ def test_a_second_run_computes_nothing_and_says_what_it_saved(outcome: Any) -> N
         True
     ] * 5
     assert again["seconds_saved"] > again["seconds"] - 5
-    shown = here("run", "train", *SETS, *QUICK)
-    assert shown.exit_code == 0
-    assert shown.stdout.count("already there") == 6  # five steps and the sum
-    assert "saved" in shown.stdout
+    result = here("run", "train", *SETS, *QUICK)
+    assert result.exit_code == 0
+    assert result.stdout.count("already there") == 6  # five steps and the sum
+    assert "saved" in result.stdout
 
 
-def test_a_run_stops_after_the_stage_that_was_named(outcome: Any) -> None:
+def test_a_run_stops_after_the_requested_stage(outcome: Any) -> None:
     steps = json.loads(run("preprocess").stdout)["steps"]
     assert [step["stage"] for step in steps] == ["ingest", "preprocess"]
 
 
-def test_one_failing_set_does_not_sink_the_others(outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_set_does_not_stop_the_others(outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from meli_tasks.pipeline import Pipeline
 
     train = Pipeline.train
@@ -102,13 +102,13 @@ def test_when_every_set_fails_each_is_named(outcome: Any, monkeypatch: pytest.Mo
     assert reasons == dict.fromkeys(["quick_mlp", "quick_cnn"], "preprocess: unexpected RuntimeError: out of memory")
 
 
-def test_what_concerns_all_sets_ends_the_run() -> None:
+def test_a_failure_that_affects_all_sets_ends_the_run() -> None:
     assert isinstance(here("run", "all", "--sets", "quick_mpl").exception, BadHyperparameters)
     assert isinstance(here("run", "all", *SETS, "--override", "train.epochs=0").exception, BadHyperparameters)
     assert isinstance(here("run", "ingest", "--source", "absent.csv").exception, BadData)
 
 
-def test_what_is_bad_can_be_allowed_and_is_told_with_its_place(place: Path) -> None:
+def test_bad_rows_can_be_allowed_and_are_reported_with_their_file(place: Path) -> None:
     from meli_tasks.core.hyperparameters import Ingest
 
     lines = (place / "titles.csv").read_text(encoding="utf-8").splitlines()
@@ -118,15 +118,15 @@ def test_what_is_bad_can_be_allowed_and_is_told_with_its_place(place: Path) -> N
     assert isinstance(refused, BadData) and "raise max_bad_fraction" in str(refused)
     allowed = here("run", "ingest", "--source", "bad.csv", "--max-bad-share", "0.1", "--min-category-rows", "20")
     assert allowed.exit_code == 0
-    [told] = [line for line in allowed.stderr.splitlines() if "Not used" in line]
-    assert "100 bad rows (no title 100)" in told and "with fewer than 20 rows" in told
-    assert Path(told.rpartition("file://")[2]).is_file()
+    [note] = [line for line in allowed.stderr.splitlines() if "Not used" in line]
+    assert "100 bad rows (no title 100)" in note and "with fewer than 20 rows" in note
+    assert Path(note.rpartition("file://")[2]).is_file()
     options = here("run", "--help").output
     for name in ("max_bad_fraction", "min_category_rows"):
         assert f"Default: {Ingest.model_fields[name].default}." in " ".join(options.replace("│", " ").split())
 
 
-def test_a_window_takes_the_titles_of_its_days_from_files_a_day_and_from_one_table(place: Path) -> None:
+def test_a_window_reads_its_days_from_daily_files_and_from_a_single_table(place: Path) -> None:
     dates = ("2026-11-18", "2026-11-19", "2026-11-20")
     days = {day: "".join(f"Mesa {day} {n},{'AB'[n % 2]},{day}\n" for n in range(20)) for day in dates}
     for name, lines in [*days.items(), ("all", "".join(days.values()))]:
@@ -143,7 +143,7 @@ def test_a_window_takes_the_titles_of_its_days_from_files_a_day_and_from_one_tab
     assert isinstance(here("run", "ingest", *table, *window).exception, BadData)  # nothing tells its days apart
 
 
-def test_overrides_are_yaml_with_a_persons_numbers() -> None:
+def test_overrides_are_yaml_and_accept_numbers_in_scientific_notation() -> None:
     given = ["train.epochs=5", "train.hidden=[256, 128]", "train.learning_rate=1e-3", "train.keep=last", "embed.path="]
     assert overrides(given) == {
         "train.epochs": 5,
@@ -157,14 +157,14 @@ def test_overrides_are_yaml_with_a_persons_numbers() -> None:
             overrides([wrong])
 
 
-def test_progress_is_told_in_a_line() -> None:
+def test_progress_is_described_in_one_line() -> None:
     progress = {"epoch": 3, "epochs": 10, "loss": 0.51234, "titles_per_second": 54321.0, "seconds_left": 75.0}
     assert describe(progress) == "epoch 3/10, loss 0.5123, 54,321 titles/s, 1 min 15 s left"
     assert describe({"model": "champion", "titles": 4, "of_titles": 9}) == "model champion, titles 4/9"
     assert figures_of("ingest", {"rows": 12_000, "bad_rows": 2, "fingerprint": "ab"}) == "rows 12,000, bad rows 2"
 
 
-def test_predict_by_the_champion_by_set_and_by_key(outcome: Any) -> None:
+def test_predict_uses_the_champion_a_set_or_a_key(outcome: Any) -> None:
     champion = outcome["decision"]["champion"]
     answer = document("predict", "Funda Silicona Iphone 11", "Zapatillas Running 42")
     assert answer["model"] == f"champion {champion['set_name']}"
@@ -216,7 +216,7 @@ def test_predict_a_file_without_a_usable_title_fails(outcome: Any, place: Path) 
     assert len((place / "nothing.csv").read_text().splitlines()) == 3
 
 
-def test_the_champions_card_now_and_on_a_date(outcome: Any) -> None:
+def test_the_champion_is_described_now_and_on_a_date(outcome: Any) -> None:
     card = document("champion")
     assert card["set_name"] == outcome["decision"]["champion"]["set_name"]
     assert card["decision"]["action"] == "promote"
@@ -232,16 +232,16 @@ def test_runs_lists_runs_leaderboard_and_decisions(outcome: Any) -> None:
     mine = next(item for item in history["runs"] if item["run_id"] == outcome["run_id"])
     assert mine["best"] in mine["models"] and mine["source"] == "titles.csv"
     assert history["decisions"][-1]["action"] == "promote"
-    shown = here("runs", "--limit", "1").stdout
-    assert "leaderboard of" in shown and "decisions, newest first" in shown
+    result = here("runs", "--limit", "1").stdout
+    assert "leaderboard of" in result and "decisions, newest first" in result
 
 
-def test_rollback_asks_and_says_when_there_is_none_before(outcome: Any) -> None:
+def test_rollback_asks_for_confirmation_and_reports_a_missing_predecessor(outcome: Any) -> None:
     assert here("rollback").exit_code == 2  # no terminal to ask on
     assert isinstance(here("rollback", "--yes").exception, NotFound)
 
 
-def test_rollback_puts_the_one_before_back(outcome: Any, place: Path) -> None:
+def test_rollback_restores_the_previous_champion(outcome: Any, place: Path) -> None:
     from meli_tasks.ledger import Ledger
     from meli_tasks.settings import Settings
 

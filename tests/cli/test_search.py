@@ -28,9 +28,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_a_search_from_its_first_trial_to_a_run_of_what_it_found(store: str) -> None:
     search = ("search", "--minutes", "5", "--from", "quick_mlp", "--trials", "3", "--name", "found", *SMALL)
-    told = here(*search)
-    assert told.exit_code == 0, told.output
-    lines = told.stdout.splitlines()
+    result = here(*search)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
     assert [line.split()[0] for line in lines[:3]] == ["ingest", "preprocess", "embed"]
     assert [line.split()[:2] for line in lines[3:6]] == [["trial", "1"], ["trial", "2"], ["trial", "3"]]
     assert lines[6].startswith("found: balanced accuracy 0.")
@@ -62,7 +62,7 @@ def test_the_family_follows_the_set_to_start_from(store: str) -> None:
     assert "belongs to the family cnn" in str(refused)
 
 
-def test_it_searches_on_exactly_the_titles_that_a_run_asked_alike_takes(store: str, tmp_path: Path) -> None:
+def test_a_search_uses_exactly_the_titles_of_a_run_with_the_same_options(store: str, tmp_path: Path) -> None:
     words = ("funda", "silicona", "iphone", "mesa", "silla", "roja")
     rows = [
         f"{words[n % 3 + 3 * (n % 2)]} modelo {n},{'CASES' if n % 2 else 'CHAIRS'},2026-11-{1 + n % 20:02}"
@@ -70,22 +70,22 @@ def test_it_searches_on_exactly_the_titles_that_a_run_asked_alike_takes(store: s
     ]
     source = tmp_path / "titles.csv"
     source.write_text("title,category,day\n" + "\n".join([*rows, *[",CASES,2026-11-09"] * 60]) + "\n")
-    asked = {"source": str(source), "window_days": 10, "date_column": "day", "max_bad_fraction": 0.5}
-    options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    fields = {"source": str(source), "window_days": 10, "date_column": "day", "max_bad_fraction": 0.5}
+    options = [part for name, value in fields.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     small = ("--from", "quick_mlp", "--trials", "1", *SMALL)
     outcome = document("search", "--minutes", "5", *small, "--as-of", "2026-11-12", *options)
 
     settings = Settings.from_environment()
     held = {"train.epochs": 2, "embed.epochs": 1, "preprocess.max_ngrams": 500}
-    request = Request.check({**asked, "sets": "quick_mlp", "overrides": held}, settings)
+    request = Request.check({**fields, "sets": "quick_mlp", "overrides": held}, settings)
     plan = make_plan(request, settings, "run", date(2026, 11, 12))
     assert outcome["train"] == plan.sets["quick_mlp"].key
 
 
-def test_the_packages_own_sets_are_not_removed_and_all_are_listed_beside_a_broken_one(store: str) -> None:
+def test_sets_of_the_package_cannot_be_removed_and_a_broken_set_hides_no_other(store: str) -> None:
     assert "part of the package" in str(here("sets", "mlp", "--remove").exception)
     Settings.from_environment().open_store().write("sets/odd.yaml", b"title: x\ntrain: {architecture: rnn}\n")
-    shown = here("sets")
-    assert "odd" not in shown.stdout and "mlp" in shown.stdout
-    assert "Set 'odd': train.architecture = 'rnn'" in shown.stderr
+    result = here("sets")
+    assert "odd" not in result.stdout and "mlp" in result.stdout
+    assert "Set 'odd': train.architecture = 'rnn'" in result.stderr
     assert here("sets", "odd", "--remove").exit_code == 0

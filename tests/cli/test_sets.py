@@ -17,8 +17,8 @@ def test_every_set_is_listed() -> None:
     rows = document("sets")
     assert [row["name"] for row in rows] == list(named_sets.names())
     assert {row["family"] for row in rows} == {"mlp", "cnn"}
-    shown = here("sets").stdout
-    assert all(name in shown for name in named_sets.names())
+    output = here("sets").stdout
+    assert all(name in output for name in named_sets.names())
 
 
 def test_a_set_is_explained_field_by_field() -> None:
@@ -36,8 +36,8 @@ def test_every_field_of_the_trigger_form_s_overrides_is_explained_by_its_name() 
 
 
 @pytest.mark.parametrize("name", named_sets.names())
-def test_where_a_value_comes_from_is_true_of_every_set(name: str) -> None:
-    """What is said to be a default is the schema's default; what is said to be written stands in that file."""
+def test_the_origin_of_every_value_is_correct(name: str) -> None:
+    """A `default` is the default of the schema; any other origin is the file that sets the value."""
     for path, field in document("sets", name)["parameters"].items():
         section, _, key = path.partition(".")
         if field["from"] == "default":
@@ -53,7 +53,7 @@ def test_a_set_as_yaml_is_the_whole_set() -> None:
     assert HyperparameterSet.model_validate(values) == named_sets.load("cnn")
 
 
-def test_an_unknown_set_is_told_with_the_nearest() -> None:
+def test_an_unknown_set_is_refused_with_the_nearest_name() -> None:
     error = here("sets", "quick_mpl").exception
     assert isinstance(error, BadHyperparameters)
     assert "quick_mlp" in str(error)

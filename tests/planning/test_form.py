@@ -16,14 +16,14 @@ SETTINGS = Settings(sets="mlp,quick_cnn")
 FIELDS = form_fields(SETTINGS)
 
 
-def test_the_sections_stand_in_order_and_hold_every_parameter() -> None:
+def test_the_sections_are_in_order_and_hold_every_parameter() -> None:
     assert list(dict.fromkeys(field["section"] for field in FIELDS.values())) == [
         "Data", "Sets", "Overrides", "Search", "Promotion",
     ]  # fmt: skip
     assert set(FIELDS) == (set(Request.model_fields) - {"overrides"}) | set(named_sets.parameters())
 
 
-def test_an_override_is_empty_and_says_its_range_and_what_the_sets_say() -> None:
+def test_an_override_is_empty_and_describes_its_range_and_the_values_of_the_sets() -> None:
     field = FIELDS["train.epochs"]
     assert (field["default"], field["type"], field["minimum"]) == (None, ["integer", "null"], 1)
     assert "a whole number from 1 to 10000" in field["description"]
@@ -40,7 +40,7 @@ def test_no_field_needs_a_choice_between_schemas_which_airflow_cannot_draw() -> 
     assert [name for name, field in FIELDS.items() if "anyOf" in field or "type" not in field] == []
 
 
-def test_what_may_stay_empty_may_be_null_or_airflow_would_ask_for_it() -> None:
+def test_optional_fields_allow_null_or_airflow_would_require_them() -> None:
     empty = [name for name, field in FIELDS.items() if field["default"] in (None, "")]
     assert {"date_column", "as_of", "train.epochs"} <= set(empty)
     assert [name for name in empty if "null" not in FIELDS[name]["type"]] == []

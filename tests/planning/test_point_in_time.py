@@ -30,8 +30,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def plan(settings: Settings) -> Callable[..., Plan]:
     def plan(source: object, as_of: date | None = LAST, **params: Any) -> Plan:
-        asked = {"source": str(source), "sets": ["quick_mlp"], "min_category_rows": 1, **params}
-        return make_plan(Request.check(asked, settings), settings, "run", as_of)
+        fields = {"source": str(source), "sets": ["quick_mlp"], "min_category_rows": 1, **params}
+        return make_plan(Request.check(fields, settings), settings, "run", as_of)
 
     return plan
 
@@ -68,7 +68,7 @@ def table(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_run_as_of_a_day_sees_nothing_newer(
+def test_a_run_as_of_a_day_reads_nothing_newer(
     partitions: str, table: Path, plan: Callable[..., Plan], days: Callable[[Plan], list[str]]
 ) -> None:
     up_to = [str(day) for day in DAYS[:5]]
@@ -92,14 +92,14 @@ def test_every_day_of_a_backfill_has_keys_of_its_own(
         assert len({plan.sets["quick_mlp"].key for plan in plans}) == len(DAYS)
 
 
-def test_a_night_on_the_same_titles_finds_everything(table: Path, plan: Callable[..., Plan]) -> None:
+def test_a_nightly_run_on_the_same_titles_reuses_everything(table: Path, plan: Callable[..., Plan]) -> None:
     nights = [plan(table, day) for day in (*DAYS, None)]
     assert len({night.ingest.key for night in nights}) == 1
     assert {night.ingest.params["until"] for night in nights} == {None}
     assert plan(table, **TABLE).ingest.params["until"] == str(LAST)
 
 
-def test_a_date_column_needs_a_date_and_a_window_what_tells_its_days_apart(
+def test_a_date_column_needs_a_date_and_a_window_needs_distinguishable_days(
     table: Path, plan: Callable[..., Plan]
 ) -> None:
     with pytest.raises(BadHyperparameters, match=r"date_column is 'created_at'.*this run has no date. Set `as_of`"):

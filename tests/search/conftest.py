@@ -1,4 +1,4 @@
-"""A store in which the small sample's words and vectors stand, and a stage `train` that costs nothing."""
+"""A store that holds the words and vectors of the small sample, and a stage `train` that costs nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def settings(prepared: Settings) -> Settings:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[[Accuracy], FakeTraining]:
-    """Puts a stage `train` in place whose accuracy is told."""
+    """Installs a stage `train` with a given accuracy."""
 
     def install(accuracy: Accuracy) -> FakeTraining:
         training = FakeTraining(accuracy)

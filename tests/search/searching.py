@@ -1,4 +1,4 @@
-"""A search as the tests here make it, and who watches it."""
+"""A search as the tests here run it, and a reporter that records it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOURCE = "sample:rows=400,seed=1"
 SMALL = {"preprocess.max_ngrams": 50, "embed.dimensions": 4, "embed.epochs": 1, "preprocess.max_words": 100}
 
 
-class Watching:
+class RecordingReporter:
     """Counts the trials; `after` is called with each, and may raise."""
 
     def __init__(self, after: Callable[[Trial], None] = lambda trial: None) -> None:
@@ -49,12 +49,14 @@ def request(settings: Settings, **params: Any) -> Request:
 
 def searched(
     settings: Settings,
-    watching: Watching | None = None,
+    reporter: RecordingReporter | None = None,
     run_id: str = "run",
     params: Any = None,
     clock: Callable[[], float] = time.monotonic,
-    **asked: Any,
+    **options: Any,
 ) -> Outcome:
-    wanted = SearchOptions(**{"minutes": 60, "start": "quick_mlp", "max_trials": 6, **asked})
+    chosen = SearchOptions(**{"minutes": 60, "start": "quick_mlp", "max_trials": 6, **options})
     runner = Runner(settings, run_id=run_id)
-    return Search(wanted, request(settings, **(params or {})), runner, watching or Watching(), clock=clock).run()
+    return Search(
+        chosen, request(settings, **(params or {})), runner, reporter or RecordingReporter(), clock=clock
+    ).run()

@@ -18,7 +18,7 @@ from meli_tasks.store.file import FileStore
 from tests.search.searching import SMALL, SOURCE, good, searched
 
 
-def test_a_run_answers_with_its_own_set_also_when_another_found_better_since(settings: Settings, fake: Any) -> None:
+def test_a_run_returns_its_own_set_even_if_another_has_found_a_better_one(settings: Settings, fake: Any) -> None:
     fake(lambda params: 0.5 + params.dropout / 10)
     first = searched(settings, run_id="a", max_trials=2)
     second = searched(settings, run_id="b", max_trials=12)
@@ -41,7 +41,7 @@ def test_a_search_of_failures_only_tries_again_when_it_is_cleared(settings: Sett
 
 
 @pytest.mark.parametrize("replaced", [False, True])
-def test_a_winner_that_was_removed_is_kept_again(settings: Settings, fake: Any, replaced: bool) -> None:
+def test_a_winner_that_was_removed_is_stored_again(settings: Settings, fake: Any, replaced: bool) -> None:
     training = fake(good)
     first = searched(settings, max_trials=3)
     store = settings.open_store()
@@ -54,17 +54,17 @@ def test_a_winner_that_was_removed_is_kept_again(settings: Settings, fake: Any, 
     assert named_sets.resolve(again.name, {}, settings).train == first.values.train
 
 
-def test_a_start_that_was_removed_is_chosen_anew(settings: Settings, fake: Any) -> None:
+def test_a_removed_starting_set_is_replaced(settings: Settings, fake: Any) -> None:
     fake(lambda params: 0.5 + params.dropout / 10)
     found = searched(settings, params={"overrides": SMALL}, name="found")
-    asked: dict[str, Any] = {"run_id": "two", "start": "", "max_trials": 1, "params": {"overrides": SMALL}}
-    assert searched(settings, **asked).start == found.name
+    options: dict[str, Any] = {"run_id": "two", "start": "", "max_trials": 1, "params": {"overrides": SMALL}}
+    assert searched(settings, **options).start == found.name
     for name in stored_sets.names(settings.open_store()):
         stored_sets.remove(settings.open_store(), name)
-    assert searched(settings, **asked).start == "mlp"
+    assert searched(settings, **options).start == "mlp"
 
 
-def test_a_run_id_that_is_asked_differently_searches_anew(settings: Settings, fake: Any) -> None:
+def test_a_run_id_with_other_options_starts_a_new_search(settings: Settings, fake: Any) -> None:
     """Airflow's backfill processes a date again under the same run id, with another conf."""
 
     def three_a_search(params: Train) -> float:
@@ -74,11 +74,11 @@ def test_a_run_id_that_is_asked_differently_searches_anew(settings: Settings, fa
 
     training, before = fake(three_a_search), 0
 
-    def search(**asked: Any) -> Any:
+    def search(**options: Any) -> Any:
         nonlocal before
         before = len(training.trained)
-        overrides = {**SMALL, "train.epochs": 2, **asked.pop("overrides", {})}
-        params = {"source": SOURCE, "sets": ["quick_cnn"], "search_minutes": 60, "overrides": overrides, **asked}
+        overrides = {**SMALL, "train.epochs": 2, **options.pop("overrides", {})}
+        params = {"source": SOURCE, "sets": ["quick_cnn"], "search_minutes": 60, "overrides": overrides, **options}
         plan, _ = Pipeline(settings, "backfill__1").plan(params, None)
         return Pipeline.of(plan.name, settings)[0].search(plan)[0]
 
@@ -91,20 +91,20 @@ def test_a_run_id_that_is_asked_differently_searches_anew(settings: Settings, fa
     assert (search().name, len(training.trained)) == (first.name, count)
 
 
-def test_a_winner_that_cannot_be_noted_is_no_success(
+def test_a_search_that_cannot_record_its_winner_fails(
     settings: Settings, fake: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake(good)
     write = FileStore.write
-    away = [True]
+    unavailable = [True]
 
     def unreachable(self: FileStore, name: str, data: bytes, **options: Any) -> Any:
-        if away[0] and name.startswith("searches/"):
-            raise Unreachable("the store is away")
+        if unavailable[0] and name.startswith("searches/"):
+            raise Unreachable("the store is unavailable")
         return write(self, name, data, **options)
 
     monkeypatch.setattr(FileStore, "write", unreachable)
-    with pytest.raises(Unreachable, match="the store is away"):
+    with pytest.raises(Unreachable, match="the store is unavailable"):
         searched(settings, max_trials=2)
-    away[0] = False
+    unavailable[0] = False
     assert searched(settings, max_trials=2).count("finished") == 2

@@ -16,12 +16,12 @@ from meli_tasks.search import Trial
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets import stored as stored_sets
 from meli_tasks.settings import Settings
-from tests.search.searching import SMALL, Watching, good, request, searched
+from tests.search.searching import SMALL, RecordingReporter, good, request, searched
 
 HELD = {"train.epochs": 6}
 
 
-def test_the_minutes_hold(settings: Settings, fake: Any) -> None:
+def test_the_time_budget_is_kept(settings: Settings, fake: Any) -> None:
     """By a clock of ours the start takes 60 s, each trial after it 12 s: of the fourth in 100 s, two epochs at most."""
     now = [0.0]
     training = fake(good)
@@ -36,7 +36,7 @@ def test_the_minutes_hold(settings: Settings, fake: Any) -> None:
     assert (outcome.seconds, outcome.beyond) == (100, 0)
 
 
-def test_a_trial_that_cannot_end_in_time_is_stopped_as_soon_as_that_shows(settings: Settings, fake: Any) -> None:
+def test_a_trial_that_cannot_finish_in_time_is_stopped_early(settings: Settings, fake: Any) -> None:
     now = [0.0]
     training = fake(good)
 
@@ -50,7 +50,7 @@ def test_a_trial_that_cannot_end_in_time_is_stopped_as_soon_as_that_shows(settin
     assert (outcome.trials[1].epochs_run, now) == (1, [70.0])
 
 
-def test_a_trial_that_would_take_more_than_a_quarter_of_the_minutes_is_stopped(settings: Settings, fake: Any) -> None:
+def test_a_trial_that_would_use_more_than_a_quarter_of_the_budget_is_stopped(settings: Settings, fake: Any) -> None:
     now = [0.0]
     training = fake(good)
 
@@ -65,7 +65,7 @@ def test_a_trial_that_would_take_more_than_a_quarter_of_the_minutes_is_stopped(s
     assert "too much of the time budget" in outcome.trials[1].reason
 
 
-def test_no_trial_begins_that_could_not_end_its_first_epoch(settings: Settings, fake: Any) -> None:
+def test_no_trial_starts_that_could_not_finish_its_first_epoch(settings: Settings, fake: Any) -> None:
     now = [0.0]
 
     def takes_long(params: Train) -> float:
@@ -78,7 +78,7 @@ def test_no_trial_begins_that_could_not_end_its_first_epoch(settings: Settings, 
     assert len(training.trained) == 1
 
 
-def test_minutes_that_preparing_used_up_are_told(settings: Settings, fake: Any) -> None:
+def test_a_budget_used_up_by_the_preparation_is_reported(settings: Settings, fake: Any) -> None:
     training = fake(good)
     with pytest.raises(BadHyperparameters, match=r"Preparing the titles took .* The prepared titles are kept"):
         searched(settings, minutes=1e-9)
@@ -92,7 +92,7 @@ def test_an_interrupted_search_keeps_the_best_so_far(settings: Settings, fake: A
         if trial.number == 3:
             raise KeyboardInterrupt
 
-    outcome = searched(settings, Watching(interrupt))
+    outcome = searched(settings, RecordingReporter(interrupt))
     assert outcome.interrupted
     assert named_sets.resolve(outcome.name, {}, settings).train == max(training.trained, key=good)
     assert find(settings.open_store(), "train", outcome.manifest.key)
@@ -108,7 +108,7 @@ def test_a_search_interrupted_before_anything_finished_keeps_nothing(settings: S
     assert stored_sets.names(settings.open_store()) == []
 
 
-def test_after_a_crash_the_same_run_goes_on_with_what_is_left_of_its_minutes(settings: Settings, fake: Any) -> None:
+def test_after_a_crash_the_same_run_continues_with_the_rest_of_its_budget(settings: Settings, fake: Any) -> None:
     now = [0.0]
 
     def takes_ten_seconds(params: Train) -> float:
@@ -121,19 +121,19 @@ def test_after_a_crash_the_same_run_goes_on_with_what_is_left_of_its_minutes(set
 
     training = fake(takes_ten_seconds)
     with pytest.raises(OSError, match="killed"):
-        searched(settings, Watching(crash), minutes=1, max_trials=0, clock=lambda: now[0])
+        searched(settings, RecordingReporter(crash), minutes=1, max_trials=0, clock=lambda: now[0])
     before = list(training.trained)
-    again = Watching()
+    again = RecordingReporter()
     outcome = searched(settings, again, minutes=1, max_trials=0, clock=lambda: now[0])
     assert again.trials[0].number == 4
     assert outcome.seconds <= 70
     assert [Train.model_validate(trial.params) for trial in outcome.trials][:3] == before
     assert not set(map(repr, before)) & set(map(repr, training.trained[3:-1]))
-    # The best may be a trial of the process that crashed: then its model is trained again, and stands.
+    # The best may be a trial of the process that crashed: then its model is trained again.
     assert find(settings.open_store(), "train", outcome.manifest.key)
 
 
-def test_a_crash_within_a_trial_gives_no_minutes_back_and_the_start_stays(settings: Settings, fake: Any) -> None:
+def test_a_crash_within_a_trial_gives_no_time_back_and_keeps_the_start(settings: Settings, fake: Any) -> None:
     now = [0.0]
     training = fake(lambda params: 0.95 if params.seed == 9 else 0.5)
 
@@ -143,24 +143,24 @@ def test_a_crash_within_a_trial_gives_no_minutes_back_and_the_start_stays(settin
             raise OSError("killed")
 
     training.before_each_epoch = an_epoch_later
-    asked: dict[str, Any] = {"minutes": 20, "start": "", "max_trials": 2, "clock": lambda: now[0]}
+    options: dict[str, Any] = {"minutes": 20, "start": "", "max_trials": 2, "clock": lambda: now[0]}
     held = {"overrides": {**SMALL, "train.epochs": 12}}
     with pytest.raises(OSError, match="killed"):
-        searched(settings, params=held, **asked)
+        searched(settings, params=held, **options)
     journal = next(iter(settings.open_store().names("searches/")))
-    told = json.loads(settings.open_store().read(journal).data)  # type: ignore[union-attr]
-    assert (told["start"], len(told["trials"]), told["spent"]) == ("mlp", 1, 160.0)
+    stored = json.loads(settings.open_store().read(journal).data)  # type: ignore[union-attr]
+    assert (stored["start"], len(stored["trials"]), stored["spent"]) == ("mlp", 1, 160.0)
     training.before_each_epoch = lambda: None
     values = named_sets.load("mlp").model_dump(mode="json")
     values["train"]["seed"] = 9
     stored_sets.write(settings.open_store(), "better", values, {})  # trained meanwhile: others start from it
     plan = make_plan(request(settings, sets=["better"], **held), settings, "", None)
     Runner(settings).run(plan.sets["better"])
-    assert searched(settings, params=held, **asked).start == "mlp"
-    assert searched(settings, params=held, **asked, run_id="two").start == "better"
+    assert searched(settings, params=held, **options).start == "mlp"
+    assert searched(settings, params=held, **options, run_id="two").start == "better"
 
 
-def test_asked_again_after_its_end_the_same_run_answers_without_a_trial(settings: Settings, fake: Any) -> None:
+def test_the_same_run_returns_its_result_again_without_a_trial(settings: Settings, fake: Any) -> None:
     training = fake(good)
     first = searched(settings)
     count = len(training.trained)
@@ -168,7 +168,7 @@ def test_asked_again_after_its_end_the_same_run_answers_without_a_trial(settings
     assert (again.name, again.manifest, len(training.trained)) == (first.name, first.manifest, count)
 
 
-def test_another_search_on_the_same_titles_knows_the_trials(settings: Settings, fake: Any) -> None:
+def test_another_search_on_the_same_titles_reuses_the_trials(settings: Settings, fake: Any) -> None:
     training = fake(good)
     first = searched(settings, run_id="one")
     tried = list(training.trained)

@@ -17,7 +17,7 @@ SPACE = Space.around(START, unreliable=False)
 
 
 def accuracy(params: Train) -> float:
-    """Highest at a learning rate of 0.01 with little dropout, away from where the set `mlp` is."""
+    """Highest at a learning rate of 0.01 with little dropout, far from the set `mlp`."""
     return 0.9 - 0.1 * abs(math.log10(params.learning_rate) + 2) - 0.1 * params.dropout
 
 
@@ -46,7 +46,7 @@ def test_it_finds_better_than_where_it_started(seed: int) -> None:
     assert max(trial.accuracy or 0 for trial in trials) > (trials[0].accuracy or 0) + 0.02
 
 
-def test_what_is_known_is_not_tried_again_and_counts() -> None:
+def test_known_trials_are_not_repeated_and_count() -> None:
     first = search(1, 8)
     again = search(1, 8, tuple(first))
     assert again[0].params != START.model_dump(mode="json")
@@ -59,13 +59,13 @@ def test_a_known_trial_that_this_space_cannot_hold_is_left_out() -> None:
     assert search(1, 3, (odd, other))[0].params == START.model_dump(mode="json")
 
 
-def test_a_trial_is_poor_when_it_is_behind_half_of_the_others_at_the_same_share_of_its_epochs() -> None:
+def test_a_trial_is_poor_if_it_is_behind_half_of_the_others_at_the_same_quarter() -> None:
     proposals = Proposals(SPACE, 1)
     for number in range(5):
         SPACE.train(proposals.next())
         proposals.record(Trial(number, {}, "finished", 0.9, 1.0, 8, proposals.accuracy_by_quarter))
     proposals.next()
-    assert not proposals.is_poor(2, 8, 0.1)  # nobody had been measured at that share
+    assert not proposals.is_poor(2, 8, 0.1)  # no trial had an accuracy at that quarter
 
     proposals = Proposals(SPACE, 1)
     for number in range(5):
@@ -80,7 +80,7 @@ def test_a_trial_is_poor_when_it_is_behind_half_of_the_others_at_the_same_share_
     assert proposals.accuracy_by_quarter == {1: 0.6, 2: 0.5}
 
 
-def test_importance_names_what_mattered() -> None:
+def test_importance_ranks_the_parameters_that_mattered() -> None:
     proposals = Proposals(SPACE, 3)
     for number in range(60):
         assert proposals.importance() == {}  # what so few trials say is chance

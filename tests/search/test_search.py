@@ -21,10 +21,10 @@ from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets import stored as stored_sets
 from meli_tasks.settings import Settings
 from tests.pages.served import ServedPages
-from tests.search.searching import SMALL, SOURCE, Watching, good, request, searched
+from tests.search.searching import SMALL, SOURCE, RecordingReporter, good, request, searched
 
 
-def test_the_best_trial_becomes_a_set_whose_model_stands(settings: Settings, fake: Any) -> None:
+def test_the_best_trial_becomes_a_set_whose_model_is_stored(settings: Settings, fake: Any) -> None:
     training = fake(good)
     outcome = searched(settings, name="found")
     best = max(training.trained, key=good)
@@ -49,7 +49,7 @@ def test_the_best_trial_becomes_a_set_whose_model_stands(settings: Settings, fak
     assert Train.model_validate(json.loads((folder / "model.json").read_text())) == best
 
 
-def test_where_nothing_is_better_the_set_says_so(settings: Settings, fake: Any) -> None:
+def test_a_set_says_if_nothing_better_was_found(settings: Settings, fake: Any) -> None:
     start = named_sets.load("quick_mlp").train
     fake(lambda params: 0.8 if params == start else 0.5)
     outcome = searched(settings)
@@ -59,9 +59,7 @@ def test_where_nothing_is_better_the_set_says_so(settings: Settings, fake: Any) 
     assert "nothing better" in outcome.lines()[0]
 
 
-def test_names_are_numbered_and_those_that_stand_are_refused_before_anything_is_tried(
-    settings: Settings, fake: Any
-) -> None:
+def test_names_are_numbered_and_taken_ones_are_refused_before_any_trial(settings: Settings, fake: Any) -> None:
     training = fake(good)
     first, second = (searched(settings, run_id=f"run{number}", max_trials=1).name for number in (1, 2))
     assert second == f"{first}_2"
@@ -72,7 +70,7 @@ def test_names_are_numbered_and_those_that_stand_are_refused_before_anything_is_
     assert training.trained == []
 
 
-def test_a_trial_that_fails_is_named_and_the_others_go_on(settings: Settings, fake: Any) -> None:
+def test_a_failed_trial_is_named_and_the_others_continue(settings: Settings, fake: Any) -> None:
     start = named_sets.load("quick_mlp").train
 
     def odd(params: Train) -> float:
@@ -90,7 +88,7 @@ def test_a_trial_that_fails_is_named_and_the_others_go_on(settings: Settings, fa
     assert f"trial {failed[0].number} failed: {failed[0].reason}" in outcome.lines()
 
 
-def test_a_trial_too_large_for_the_card_fails_alone_and_a_store_that_is_away_ends_the_search(
+def test_a_trial_too_large_for_the_gpu_fails_alone_and_an_unavailable_store_ends_the_search(
     settings: Settings, fake: Any
 ) -> None:
     def full(params: Train) -> float:
@@ -104,10 +102,10 @@ def test_a_trial_too_large_for_the_card_fails_alone_and_a_store_that_is_away_end
     assert (outcome.trials[1].state, outcome.trials[1].reason[:32]) == ("failed", "The memory of cuda:0 is full eve")
     assert len(outcome.trials) == 4
 
-    def away(params: Train) -> float:
-        raise Unreachable("away")
+    def unavailable(params: Train) -> float:
+        raise Unreachable("unavailable")
 
-    fake(away)
+    fake(unavailable)
     with pytest.raises(Unreachable):
         searched(settings, run_id="two", params={"overrides": {"train.seed": 5}})
 
@@ -129,7 +127,7 @@ def test_a_search_with_nothing_to_vary_ends_after_its_start(settings: Settings, 
     assert any("every parameter that a search varies is fixed" in line for line in outcome.lines())
 
 
-def test_a_search_that_proposes_only_what_is_known_ends(settings: Settings, fake: Any) -> None:
+def test_a_search_that_only_repeats_known_trials_ends(settings: Settings, fake: Any) -> None:
     fake(lambda params: 0.9 if params.class_weights == "none" else 0.5)
     start = named_sets.load("quick_mlp").train.model_dump(mode="json")
     held = {f"train.{name}": start[name] for name in SPACE if name != "class_weights"}
@@ -139,7 +137,7 @@ def test_a_search_that_proposes_only_what_is_known_ends(settings: Settings, fake
     assert searched(settings, run_id="two").ended == ""
 
 
-def test_what_somebody_put_among_the_sets_breaks_no_search(settings: Settings, fake: Any) -> None:
+def test_an_invalid_set_in_the_store_breaks_no_search(settings: Settings, fake: Any) -> None:
     fake(good)
     store = settings.open_store()
     store.write("sets/ensemble.yaml", b"extends: mlp\ntitle: hand-made\n")
@@ -186,7 +184,7 @@ def test_it_starts_from_the_best_set_that_was_trained_on_these_titles(settings: 
     assert (third.start, training.trained[0].architecture) == ("mlp", "mlp")
 
 
-def test_what_is_overridden_is_held(settings: Settings, fake: Any) -> None:
+def test_overridden_parameters_are_fixed(settings: Settings, fake: Any) -> None:
     training = fake(good)
     outcome = searched(settings, params={"overrides": {"train.epochs": 3, "train.dropout": 0.3}})
     assert {(train.epochs, train.dropout) for train in training.trained} == {(3, 0.3)}
@@ -200,13 +198,13 @@ def test_a_start_of_the_other_family_is_refused(settings: Settings, fake: Any) -
         searched(settings, start="quick_cnn")
 
 
-def test_progress_tells_the_trial_the_best_and_the_time_left(settings: Settings, fake: Any) -> None:
+def test_progress_has_the_trial_the_best_accuracy_and_the_time_left(settings: Settings, fake: Any) -> None:
     fake(good)
-    watching = Watching()
-    searched(settings, watching, max_trials=2)
-    assert set(watching.progressed[-1]) == {"trial", "epoch", "epochs", "best", "seconds_left"}
-    assert watching.progressed[-1]["trial"] == 2
-    assert watching.hits == [True, True, True]
+    reporter = RecordingReporter()
+    searched(settings, reporter, max_trials=2)
+    assert set(reporter.progressed[-1]) == {"trial", "epoch", "epochs", "best", "seconds_left"}
+    assert reporter.progressed[-1]["trial"] == 2
+    assert reporter.hits == [True, True, True]
 
 
 def test_the_model_is_the_one_that_the_runner_would_train_and_the_test_titles_are_not_needed(tmp_path: Path) -> None:
@@ -241,8 +239,8 @@ def test_the_plan_of_a_run_gains_the_set_that_its_search_found(settings: Setting
 
     training = fake(ends_after_three)
     pipeline = Pipeline(settings, "manual__1")
-    asked = {"source": SOURCE, "sets": ["quick_cnn"], "overrides": SMALL, "search_minutes": 60}
-    plan, _ = pipeline.plan(asked, None)
+    fields = {"source": SOURCE, "sets": ["quick_cnn"], "overrides": SMALL, "search_minutes": 60}
+    plan, _ = pipeline.plan(fields, None)
     pages = ServedPages(pipeline.store)
     assert {row["set"] for row in pages.models(RunFilter())["rows"]} == {"quick_cnn"}
 
@@ -262,7 +260,7 @@ def test_the_plan_of_a_run_gains_the_set_that_its_search_found(settings: Setting
     assert (again.name, len(training.trained)) == (found.name, 4)
 
 
-def test_pages_that_knew_the_plan_before_show_what_was_found(settings: Settings) -> None:
+def test_pages_that_cached_the_plan_show_the_set_that_was_found(settings: Settings) -> None:
     pipeline = Pipeline(settings, "manual__1")
     plan, _ = pipeline.plan({"source": SOURCE, "sets": ["quick_cnn"], "search_minutes": 60}, None)
     pages = ServedPages(pipeline.store)

@@ -30,7 +30,7 @@ def test_the_starting_set_is_exactly_one_of_what_can_be_proposed(name: str) -> N
     assert Proposals(space, 1).next() == space.own_values()
 
 
-def test_what_would_change_nothing_is_not_searched() -> None:
+def test_parameters_without_an_effect_are_not_searched() -> None:
     plain = Train(architecture="mlp", schedule="cosine")
     searched = set(Space.around(plain, unreliable=False).distributions)
     assert not searched & {"ngram_dropout", "ngram_dimensions", "filters", "warmup_fraction", "unreliable_weight"}
@@ -41,28 +41,28 @@ def test_what_would_change_nothing_is_not_searched() -> None:
     assert "weight_decay" not in Space.around(Train(architecture="mlp", weight_decay=0), unreliable=True).distributions
 
 
-@pytest.mark.parametrize("cards", [1, 2, 3, 16])
-def test_batches_are_such_that_the_cards_can_share_them(cards: int) -> None:
-    start = Train(architecture="mlp", batch_size=48 * cards)
-    space = Space.around(start, unreliable=False, gpus=cards)
+@pytest.mark.parametrize("gpus", [1, 2, 3, 16])
+def test_batch_sizes_are_divisible_by_the_number_of_gpus(gpus: int) -> None:
+    start = Train(architecture="mlp", batch_size=48 * gpus)
+    space = Space.around(start, unreliable=False, gpus=gpus)
     proposals = Proposals(space, 1)
-    seen = set()
+    proposed = set()
     for number in range(30):
         params = space.train(proposals.next())
-        seen.add(params["batch_size"])
+        proposed.add(params["batch_size"])
         proposals.record(Trial(number, params, "finished", 0.5 + number % 3 / 10, 1.0, 1))
-    assert start.batch_size in seen
-    assert {size for size in seen if size % cards} == set()
-    assert seen - {start.batch_size} <= {64, 128, 256, 512, 1_024, 2_048, 4_096}
-    assert (len(seen) > 1) == (cards != 3)
+    assert start.batch_size in proposed
+    assert {size for size in proposed if size % gpus} == set()
+    assert proposed - {start.batch_size} <= {64, 128, 256, 512, 1_024, 2_048, 4_096}
+    assert (len(proposed) > 1) == (gpus != 3)
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
-def test_what_is_proposed_passes_the_schema_and_can_be_read(name: str) -> None:
+def test_proposed_values_pass_the_schema_and_are_readable(name: str) -> None:
     start = named_sets.load(name)
     space = Space.around(start.train, unreliable=True)
     proposals = Proposals(space, 7)
-    seen = []
+    proposed = []
     for number in range(30):
         params = space.train(proposals.next())
         try:
@@ -71,6 +71,6 @@ def test_what_is_proposed_passes_the_schema_and_can_be_read(name: str) -> None:
             pytest.fail(f"{error}: {params}")
         assert space.varies_only_this(checked.train)
         assert len(repr(checked.train.learning_rate)) <= 8
-        seen.append(params)
+        proposed.append(params)
         proposals.record(Trial(number, params, "finished", 0.5 + checked.train.dropout / 10, 1.0, 1))
-    assert len({str(params) for params in seen}) == 30
+    assert len({str(params) for params in proposed}) == 30
