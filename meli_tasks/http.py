@@ -1,4 +1,4 @@
-"""HTTP for everything that asks a server: time-outs, proxies, TLS, retries, and addresses without their secrets.
+"""HTTP for every request to a server: time-outs, proxies, TLS, retries, and addresses without their secrets.
 
 Every other module leaves the HTTP libraries alone; an import contract enforces it. requests is imported by the first
 request, since it takes 0.1 CPU-s that `meli --help` need not pay.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 BUSY = (429, 502, 503, 504)
-"""The statuses of a server that did not do what it was asked, and may a little later."""
+"""The statuses of a server that did not handle the request, and may a little later."""
 PIECE_BYTES = 1 << 20
 
 _USER = re.compile(r"(://)[^/\s'\"]*@")
@@ -59,7 +59,7 @@ class NoAnswer(Unreachable):
 
 
 class BadStatus(Rejected):
-    """An answer that is not a success, where `status` says what to do about it."""
+    """An answer that is not a success, whose `status` decides what to advise."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -122,7 +122,7 @@ class Client:
     Args:
         connect_seconds: To connect, and for the TLS handshake.
         read_seconds: Between two pieces of the answer.
-        sign_in: User and password, where the server asks for them.
+        sign_in: User and password, if the server requires them.
         token: Bearer token, instead of them.
         verify: Whether certificates are checked, or a file of authorities to check them against.
         retries: When a request is sent again; None for never.

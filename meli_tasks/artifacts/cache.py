@@ -1,6 +1,6 @@
-"""The local cache of artifacts, and of what else is costly to make: each is fetched, or made, once per machine.
+"""The local cache of artifacts and of other costly files: each is fetched or computed a single time per machine.
 
-A folder appears under its final name only when it is whole, by one rename; a folder that is there is complete.
+A folder gets its final name by one rename once it is whole, so a folder that exists is complete.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from meli_tasks.core.errors import BadData, BadSettings, MeliError
 from meli_tasks.disk import full_disk
 from meli_tasks.store import Store
 
-# An artifact used within this time may still be about to be opened by a task that was just told where it is.
+# A task that has just received an artifact's path may still be about to open it within this time.
 SECONDS_IN_USE = 3600.0
-# No stage runs longer; what stands in a work folder of that age belongs to nobody.
+# No stage runs longer, so a work folder of that age is abandoned.
 SECONDS_ABANDONED = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
 class Cache:
-    """Folders below `folder`, the least recently used removed beyond `gigabytes`."""
+    """Folders below `folder`; beyond `gigabytes`, the least recently used are removed."""
 
     folder: Path
     gigabytes: float
 
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
-        """A folder of one's own, gone afterwards."""
+        """A scratch folder, removed afterwards."""
         folder = self.folder / "work" / uuid.uuid4().hex
         try:
             self._make(folder)
@@ -56,15 +56,15 @@ class Cache:
             if full_disk(error, folder):
                 raise
             raise BadSettings(
-                f"MELI_CACHE={self.folder}: no folder can be made there ({os.strerror(error.errno or 0).lower()}). "
+                f"MELI_CACHE={self.folder}: no folder can be created there ({os.strerror(error.errno or 0).lower()}). "
                 "Point it at one that this user may write."
             ) from error
 
     def fetch(self, store: Store, manifest: Manifest) -> Path:
-        """The local folder of an artifact, downloaded and checked against its manifest if it is not there yet.
+        """The local folder of an artifact, downloaded and checked against its manifest if it is not cached yet.
 
         Raises:
-            BadData: a file in the store is not the one the manifest describes.
+            BadData: a file in the store is not the one that the manifest describes.
         """
         name = _name_of(manifest)
         if folder := self.find(name):
@@ -73,21 +73,21 @@ class Cache:
             for file, output in manifest.outputs.items():
                 (work / file).parent.mkdir(parents=True, exist_ok=True)
                 store.download(manifest.file_name(file), work / file)
-                seen = describe_file(work / file)
-                if seen != output:
+                found = describe_file(work / file)
+                if found != output:
                     raise BadData(
-                        f"{store.url}/{manifest.file_name(file)} is not what its manifest says: {seen.bytes} bytes, "
-                        f"sha256 {seen.sha256[:12]}, expected {output.bytes} bytes, {output.sha256[:12]}. "
+                        f"{store.url}/{manifest.file_name(file)} differs from its manifest: {found.bytes} bytes, "
+                        f"sha256 {found.sha256[:12]}, expected {output.bytes} bytes, {output.sha256[:12]}. "
                         f"Compute it again: run with `force`."
                     )
             return self.adopt(manifest, work)
 
     def adopt(self, manifest: Manifest, folder: Path) -> Path:
-        """Move an artifact's complete folder into the cache; if somebody was quicker, theirs is kept."""
+        """Move an artifact's complete folder into the cache; if another task was faster, its folder is kept."""
         return self.keep(_name_of(manifest), folder)
 
     def find(self, name: str) -> Path | None:
-        """The folder kept under a name, from now on the most recently used; None if there is none."""
+        """The folder of this name, which becomes the most recently used; None if there is none."""
         folder = self.folder / name
         with contextlib.suppress(FileNotFoundError):
             os.utime(folder)
@@ -95,7 +95,7 @@ class Cache:
         return None
 
     def keep(self, name: str, folder: Path) -> Path:
-        """Move a complete folder into the cache, as KIND/IDENTITY-VERSION; if somebody was quicker, theirs is kept."""
+        """Move a complete folder into the cache, as KIND/IDENTITY-VERSION; a folder that exists already is kept."""
         target = self.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -107,7 +107,7 @@ class Cache:
         return target
 
     def _tidy(self) -> None:
-        """Remove the work folders of runs that were killed, and so could not."""
+        """Remove the work folders of runs that were killed."""
         for folder in self.folder.glob("work/*"):
             try:
                 abandoned = time.time() - folder.stat().st_mtime > SECONDS_ABANDONED
@@ -133,10 +133,10 @@ class Cache:
             excess -= size
 
     def remove(self, folder: Path) -> None:
-        """Take its name away at once, then its files: a folder under its name is whole, also if we are killed here."""
+        """Rename the folder, then delete its files: a folder under its own name is whole even if we are killed here."""
         leaving = self.folder / "work" / uuid.uuid4().hex
         leaving.parent.mkdir(exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # another task was quicker
+        with contextlib.suppress(FileNotFoundError):  # another task was faster
             folder.rename(leaving)
         shutil.rmtree(leaving, ignore_errors=True)
 

@@ -1,8 +1,8 @@
 """Artifacts: files under a content key in the store, and the manifest that makes them exist.
 
-A key is a hash of what an artifact was made from: stage, the stage's version, parameters, the keys of its inputs. It
-can be computed before anything ran, so a plan knows what is already there. The manifest is written last and only if
-absent.
+A key is a hash of what an artifact was made from: the stage and its version, the parameters and the keys of the
+inputs. It can be computed before anything has run, so a plan knows what exists already. The manifest is written last,
+and only if absent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from meli_tasks.store import Store
 S = TypeVar("S", bound=Summary)
 
 MODEL_STAGES = ("train", "ensemble")
-"""The stages whose artifacts classify titles. A model's key alone says which it is: keys hold the stage."""
+"""The stages whose artifacts classify titles. A key alone identifies a model, since the stage is part of it."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an artifact is; `about` says how it came to be and is no part of its identity."""
+    """What an artifact is; `about` records how it was computed and is not part of its identity."""
 
     stage: str
     key: str
@@ -63,7 +63,7 @@ class Manifest:
 
     @property
     def seconds(self) -> float:
-        """Seconds that the stage took when it was computed."""
+        """Seconds that the stage took."""
         return float(self.about.get("seconds", 0.0))
 
     def read_summary(self, kind: type[S]) -> S:
@@ -87,12 +87,12 @@ class Manifest:
 
 
 def canonical_json(value: Any) -> str:
-    """JSON that is the same for the same value, whatever the order it was built in."""
+    """JSON that is the same for equal values, whatever the order of their keys."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def content_key(stage: str, version: int, params: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
-    """32 hexadecimal digits: the identity of what a stage makes from these parameters and inputs."""
+    """32 hexadecimal digits: the identity of what a stage computes from these parameters and inputs."""
     made_from = canonical_json([stage, version, dict(params), dict(inputs)])
     return hashlib.sha256(made_from.encode()).hexdigest()[:32]
 
@@ -119,7 +119,7 @@ def need(store: Store, stage: str, key: str) -> Manifest:
 
 
 def find_model(store: Store, key: str) -> Manifest | None:
-    """The manifest of a model, be it a training's or an ensemble's; None if nobody has computed it."""
+    """The manifest of a model, of train or of ensemble; None if nobody has computed it."""
     return next(filter(None, (find(store, stage, key) for stage in MODEL_STAGES)), None)
 
 

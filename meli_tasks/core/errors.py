@@ -6,7 +6,7 @@ MeliError
 ├── BadData                 a source or its rows
 ├── NotFound                nothing has that name: an artifact, a plan, a run, a model, a decision, a file
 ├── Rejected                the other side answered no: keys, rights, a full disk, an unsupported operation
-│   └── TrackingRejected    MLflow said no; `code` is its own word for why
+│   └── TrackingRejected    MLflow refused; `code` is its error code
 ├── Conflict                it is not in the state that this needs: somebody else wrote first, a run has ended
 ├── Diverged                a loss that is not finite
 └── Unreachable             not available now: a store, Airflow, MLflow, a device, a worker, a whole local copy

@@ -1,4 +1,4 @@
-"""Objects of an S3 bucket: one key, a prefix that ends in '/', or a glob. ETags tell their content apart."""
+"""Objects of an S3 bucket: one key, a prefix that ends in '/', or a glob. Their identity is the ETag."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meli_tasks.store.s3 import S3Store
 
 
 class Objects:
-    """Buckets reached with the settings' keys; one client for each, however many days are looked at."""
+    """Buckets opened with the settings' keys, with one client for each, however many days a window has."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -34,7 +34,7 @@ class Objects:
         ]
         if not found:
             raise NothingThere(
-                f"The source {spec} matches no object with anything in it. Check the key and the run's date."
+                f"The source {spec} matches no object that is not empty. Check the key and the run's date."
             )
         return tuple(found)
 

@@ -1,6 +1,6 @@
-"""The run's date in a source: `{ds}`, filled in with one day or with the last days of a window.
+"""The run's date in a source: `{ds}`, replaced by one day or by a window of days.
 
-A window stands in the place of the date, `{2026-11-15..2026-11-21}`: so it is shown, and so a plan keeps it.
+A window is written `{2026-11-15..2026-11-21}` in the place of the date, both when displayed and in a plan.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _WINDOW = re.compile(r"\{(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})\}")
 
 @dataclass(frozen=True)
 class Day:
-    """What a source is on one day; `day` is empty for a source without a window."""
+    """A source on one day; `day` is empty for a source without a window."""
 
     spec: str
     day: str = ""
@@ -29,7 +29,7 @@ def with_days(spec: str, as_of: date | None, window_days: int, dated_rows: bool)
     """The source with the last `window_days` days up to `as_of` in the place of `{ds}`.
 
     Raises:
-        BadData: `{ds}` without a date, or several days without `{ds}` and without rows that tell their own date.
+        BadData: `{ds}` without a date, or several days without `{ds}` and without rows that hold their own date.
     """
     if DATE not in spec:
         if window_days > 1 and not dated_rows:
@@ -41,7 +41,7 @@ def with_days(spec: str, as_of: date | None, window_days: int, dated_rows: bool)
         return spec
     if as_of is None:
         raise BadData(
-            f"The source {redact_source(spec)} needs the run's date for {DATE}, and this run has none: fill in `as_of`."
+            f"The source {redact_source(spec)} needs the run's date for {DATE}, and this run has none: set `as_of`."
         )
     if window_days == 1:
         return spec.replace(DATE, as_of.isoformat())
@@ -54,10 +54,10 @@ def first_day(as_of: date, window_days: int) -> date:
 
 
 def each_day(spec: str) -> list[Day]:
-    """A source with a window as what it is on each of its days, oldest first; any other source as it stands.
+    """A source on each day of its window, oldest first; a source without a window is returned as it is.
 
     Raises:
-        BadData: the window is none, too long, or another one in another place of the source.
+        BadData: the window cannot be read, is too long, or differs between two places of the source.
     """
     windows = set(_WINDOW.findall(spec))
     if not windows:

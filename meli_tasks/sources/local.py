@@ -1,4 +1,4 @@
-"""Files of this machine: a path, a folder or a glob. They are linked to, not copied."""
+"""Local files: a path, a folder or a glob. They are linked, not copied."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from meli_tasks.sources.place import NothingThere, Part
 
 
 class Files:
-    """This machine's disk."""
+    """The local disk."""
 
     def parts(self, spec: str) -> tuple[Part, ...]:
-        """The files, by name; what tells them apart is a hash of their content."""
+        """The files, by name; their identity is a hash of their content."""
         try:
             files = _files(spec)
         except (OSError, ValueError) as error:  # a name too long, a folder that may not be read, a zero byte
             why = error.strerror if isinstance(error, OSError) else error
             raise BadData(
-                f"The source {spec[:200]} cannot be looked for: {why}. Give a path, or a glob in quotes."
+                f"The source {spec[:200]} cannot be searched for: {why}. Give a path, or a glob in quotes."
             ) from None
         if not files:
             near = next((folder for folder in Path(_path(spec)).absolute().parents if folder.is_dir()), Path("/"))
             raise NothingThere(
                 f"The source {spec} matches no file (the nearest folder that exists is {near}). Give a path, a glob in "
-                "quotes, s3://, https:// or sample:rows=20000,seed=1; relative paths start where the run starts."
+                "quotes, s3://, https:// or sample:rows=20000,seed=1; relative paths start in the run's working folder."
             )
         found = []
         for file in files:
@@ -39,7 +39,7 @@ class Files:
         return tuple(found)
 
     def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
-        """Link to files."""
+        """Create links to the files."""
         for part, target in wanted:
             target.symlink_to(Path(part.name).absolute())
 

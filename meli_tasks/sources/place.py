@@ -1,4 +1,4 @@
-"""What every kind of place gives: the parts of a source, and their bytes."""
+"""The interface of every kind of place: the parts of a source, and their bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meli_tasks.http import without_secrets
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a source: its name, what tells its content from another, and its bytes (None where unknown)."""
+    """One file of a source: its name, an identity that changes with its content, and its bytes (None if unknown)."""
 
     name: str
     identity: str
@@ -21,20 +21,22 @@ class Part:
 
 
 class NothingThere(BadData):
-    """The place answered, and holds no such file. Within a window of days, a day may be without any."""
+    """The place answered, but has no such file. Within a window of days, a day may have none."""
 
 
 class Place(Protocol):
     """One kind of place: files, objects of a bucket, an address, the sample."""
 
     def parts(self, spec: str) -> tuple[Part, ...]:
-        """The parts that a source has now, in a stable order; at least one.
+        """The current parts of a source, at least one, in a stable order. Called from several threads.
 
-        Called from several threads at once. Errors: NothingThere when there is none, BadData when there cannot be any.
+        Raises:
+            NothingThere: there is none.
+            BadData: there cannot be any.
         """
 
     def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
-        """Bring parts of the source to the paths beside them, each whole or not at all."""
+        """Copy parts of the source to their paths, each whole or not at all."""
 
 
 def redact_source(spec: str) -> str:

@@ -44,7 +44,7 @@ def demo(console: Console, environment: Mapping[str, str]) -> int:
     Raises:
         Unreachable: the stack did not start, or broke; what was started is stopped again.
     """
-    asked = requested_settings(environment, Path.cwd())
+    requested = requested_settings(environment, Path.cwd())
     interrupts = Interrupts()
     interrupts.listen()
     home = Home.here()
@@ -53,8 +53,8 @@ def demo(console: Console, environment: Mapping[str, str]) -> int:
         start = StackStart(home, lambda line: console.print(line, markup=False, highlight=False), interrupts)
         run: list[tuple[Stack, str]] = []
         try:
-            stack = start.run(asked)
-            return train(console, stack, asked, interrupts, run)
+            stack = start.run(requested)
+            return train(console, stack, requested, interrupts, run)
         except KeyboardInterrupt:
             with interrupts.ignored():
                 console.print("\nInterrupted: stopping what this demo started. You can run `make demo` again.")
@@ -104,7 +104,9 @@ def absolute(source: str, here: Path) -> str:
     return path
 
 
-def train(console: Console, stack: Stack, asked: Settings, interrupts: Interrupts, run: list[tuple[Stack, str]]) -> int:
+def train(
+    console: Console, stack: Stack, requested: Settings, interrupts: Interrupts, run: list[tuple[Stack, str]]
+) -> int:
     """Trigger a run and display it until it ends, and its result. The run's id is added to `run` once there is one."""
     os.environ.update(stack.settings)
     settings = Settings.from_environment()
@@ -113,14 +115,14 @@ def train(console: Console, stack: Stack, asked: Settings, interrupts: Interrupt
     stack.api.keep_pool("gpu", settings.slots, "training runs at the same time")
     stack.api.keep_pool("backfill", POOL_SLOTS, "backfilled runs at the same time", include_deferred=True)
     stack.api.unpause(DAG)
-    conf: dict[str, Any] = {"source": asked.source, "sets": list(Request.check({}, asked).sets)}
+    conf: dict[str, Any] = {"source": requested.source, "sets": list(Request.check({}, requested).sets)}
     for set_name in conf["sets"]:
         named_sets.resolve(set_name, {}, settings)
     with interrupts.held():
         began = time.monotonic()
         run.append((stack, stack.api.trigger(DAG, conf, "started by make demo")))
     name = run[0][1]
-    console.print(f"\nTraining {', '.join(conf['sets'])} on {escape(asked.source)}: run {name}\n", soft_wrap=True)
+    console.print(f"\nTraining {', '.join(conf['sets'])} on {escape(requested.source)}: run {name}\n", soft_wrap=True)
     watch = Watch(stack.api, store, name, stack.home.airflow / "logs")
     tasks, state = follow(console, stack, watch)
     run.clear()

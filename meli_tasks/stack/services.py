@@ -70,10 +70,10 @@ class Stack:
     api: AirflowApi
 
     @classmethod
-    def of(cls, home: Home, asked: Settings, ports: Ports) -> Stack:
+    def of(cls, home: Home, requested: Settings, ports: Ports) -> Stack:
         """The stack for the requested source, sets and schedule."""
         secrets = home.secrets()
-        settings = work_settings(home, asked, ports, secrets)
+        settings = work_settings(home, requested, ports, secrets)
         return cls(
             home, ports, secrets, settings, AirflowApi(f"http://{HOST}:{ports.airflow}", USER, secrets.airflow_password)
         )
@@ -137,7 +137,7 @@ class Stack:
         ]  # fmt: skip
 
 
-def work_settings(home: Home, asked: Settings, ports: Ports, secrets: Secrets) -> dict[str, str]:
+def work_settings(home: Home, requested: Settings, ports: Ports, secrets: Secrets) -> dict[str, str]:
     """The settings of everything in this stack; `meli` reads them from `.meli/environment`."""
     slots = min(2, cores())
     return {
@@ -151,16 +151,16 @@ def work_settings(home: Home, asked: Settings, ports: Ports, secrets: Secrets) -
         "MELI_AIRFLOW_PASSWORD": secrets.airflow_password,
         "MELI_CACHE": str(home.root / "cache"),
         "MELI_SLOTS": str(slots),
-        "MELI_THREADS": str(asked.threads or max(1, cores() // slots)),
-        "MELI_SCHEDULE": asked.schedule,
-        "MELI_SOURCE": asked.source,
-        "MELI_SETS": asked.sets,
-        "MELI_WEBHOOK": asked.webhook,
-        "MELI_EMAIL": asked.email,
-        "MELI_SMTP": asked.smtp,
-        "MELI_EMAIL_FROM": asked.email_from,
-        "MELI_NOTIFY": asked.notify,
-        "MELI_DEADLINE_MINUTES": str(asked.deadline_minutes),
+        "MELI_THREADS": str(requested.threads or max(1, cores() // slots)),
+        "MELI_SCHEDULE": requested.schedule,
+        "MELI_SOURCE": requested.source,
+        "MELI_SETS": requested.sets,
+        "MELI_WEBHOOK": requested.webhook,
+        "MELI_EMAIL": requested.email,
+        "MELI_SMTP": requested.smtp,
+        "MELI_EMAIL_FROM": requested.email_from,
+        "MELI_NOTIFY": requested.notify,
+        "MELI_DEADLINE_MINUTES": str(requested.deadline_minutes),
     }
 
 

@@ -40,7 +40,7 @@ class StackStart:
     _migration: subprocess.Popen[bytes] | None = None
     _began: float = field(default_factory=time.monotonic)
 
-    def run(self, asked: Settings) -> Stack:
+    def run(self, requested: Settings) -> Stack:
         """Start what is not running yet, and return once everything answers.
 
         Raises:
@@ -48,7 +48,7 @@ class StackStart:
         """
         remove_variables_of_others()
         self.home.make()
-        stack = Stack.of(self.home, asked, Ports.choose(self.home))
+        stack = Stack.of(self.home, requested, Ports.choose(self.home))
         self.home.remember({name: value for name, value in stack.settings.items() if name not in PASSING})
         prepare_airflow(self.home, stack.secrets)
         reused = [service.title for service in (*stack.storage(), *stack.airflow()) if self._is_good(service)]

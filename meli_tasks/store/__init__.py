@@ -1,4 +1,4 @@
-"""The store: everything this project keeps, under one URL, `s3://bucket/prefix` or `file:///folder`."""
+"""The store: everything that this project keeps, under one URL, `s3://bucket/prefix` or `file:///folder`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ EXAMPLES = "Write it like s3://bucket/prefix or file:///srv/meli (three slashes:
 
 
 def open_store(url: str, *, s3_endpoint: str | None = None, s3_client: Callable[[str | None], Any] = client) -> Store:
-    """The store at `url`. Nothing is touched before its first call.
+    """The store at `url`. It connects to nothing before its first call.
 
-    `s3_endpoint` is the address of an S3 server other than AWS, else MELI_S3_ENDPOINT or AWS_ENDPOINT_URL_S3 count;
-    `s3_client` makes the boto3 client for it. Errors: BadSettings for a URL that cannot be understood.
+    Args:
+        url: s3://bucket/prefix or file:///folder.
+        s3_endpoint: The address of an S3 server other than AWS; by default MELI_S3_ENDPOINT or AWS_ENDPOINT_URL_S3.
+        s3_client: Returns the boto3 client for an endpoint.
+
+    Raises:
+        BadSettings: the URL cannot be understood.
     """
     parts = urlsplit(url)
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise BadSettings(
-            f"The store's URL {parts.scheme}://… has a '?', '#' or '@' in it, which means nothing here. {EXAMPLES}"
+            f"The store's URL {parts.scheme}://… contains a '?', '#' or '@', which has no meaning here. {EXAMPLES}"
         )
     if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
         return FileStore(Path(unquote(parts.path)))

@@ -15,7 +15,7 @@ from meli_tasks.http import transport_errors
 CHECKSUMS = "MELI_S3_CHECKSUMS"
 WRONG_KEYS = "The keys are wrong: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a pair that this server knows."
 EXPIRED = "The keys have expired: get new ones, with AWS_SESSION_TOKEN if they are temporary."
-FULL = "The store is full: make room there."
+FULL = "The store is full: free some space there."
 LATER = "Try again later."
 ELSEWHERE = "The bucket lives in another region or at another address: set AWS_REGION or MELI_S3_ENDPOINT."
 NO_CONDITIONS = (
@@ -69,17 +69,17 @@ def refused(error: Any, place: Place) -> MeliError:
     """A botocore ClientError as one of our errors."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    said = str(error.response.get("Error", {}).get("Message", "")) or "no reason given"
-    kind, advice = MEANINGS.get(code) or _meaning_of_status(status, code, said, error.operation_name)
-    return kind(f"S3 answered {status} {code} to {error.operation_name} ({said.rstrip('.')}) for {place}. {advice}")
+    message = str(error.response.get("Error", {}).get("Message", "")) or "no reason given"
+    kind, advice = MEANINGS.get(code) or _meaning_of_status(status, code, message, error.operation_name)
+    return kind(f"S3 answered {status} {code} to {error.operation_name} ({message.rstrip('.')}) for {place}. {advice}")
 
 
-def _meaning_of_status(status: int, code: str, said: str, operation: str) -> tuple[type[MeliError], str]:
+def _meaning_of_status(status: int, code: str, message: str, operation: str) -> tuple[type[MeliError], str]:
     if status == 507:
         return Rejected, FULL
     if status in (408, 429) or (status >= 500 and status != 501):
         return Unreachable, LATER
-    if "checksum" in f"{code} {said}".lower():
+    if "checksum" in f"{code} {message}".lower():
         return Rejected, OLDER
     if status == 403:
         writes = operation.startswith(("Put", "Create", "Upload", "Complete", "Delete"))
@@ -114,7 +114,7 @@ def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator
     except (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError, boto.ReadTimeoutError) as error:
         raise Unreachable(
             f"Nothing usable came from {place()}: {error}. "
-            "Is it running, is MELI_S3_ENDPOINT right, does a proxy stand between?"
+            "Is it running, is MELI_S3_ENDPOINT right, is there a proxy in between?"
         ) from error
     except (boto.BotoCoreError, Boto3Error) as error:
         raise Rejected(f"boto3 cannot use {place()}: {error}.") from error

@@ -42,7 +42,7 @@ def test_a_file_changed_in_the_store_is_refused(runner: Runner, toy: Callable[..
     manifest = runner.run(Step("toy", "made", {"value": 7})).manifest
     runner.store.write(manifest.file_name("folder/result.txt"), b"8")
     elsewhere = Runner(runner.settings.model_copy(update={"cache": tmp_path / "other"}), runner.store)
-    with pytest.raises(BadData, match="not what its manifest says"):
+    with pytest.raises(BadData, match="differs from its manifest"):
         elsewhere.folder(manifest)
 
 

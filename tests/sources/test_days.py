@@ -93,10 +93,12 @@ def test_a_day_that_comes_late_or_goes_is_a_change(tmp_path: Path) -> None:
 def test_a_window_needs_what_tells_its_days_apart(tmp_path: Path) -> None:
     write_days(tmp_path, LAST)
     spec = str(tmp_path / f"{LAST}.csv")
-    with pytest.raises(BadData, match=r"last 7 days. Write \{ds\} where.*date_column, or set window_days to 1"):
+    with pytest.raises(
+        BadData, match=r"window_days is 7\. Write \{ds\} in .*set date_column .*, or set window_days to 1"
+    ):
         sources.identify(spec, LAST, NO_SETTINGS, 7)
     assert sources.identify(spec, LAST, NO_SETTINGS, 7, dated_rows=True) == sources.identify(spec, LAST, NO_SETTINGS)
-    with pytest.raises(BadData, match="this run has none: fill in `as_of`"):
+    with pytest.raises(BadData, match="this run has none: set `as_of`"):
         sources.identify(f"{tmp_path}/{{ds}}.csv", None, NO_SETTINGS, 7)
 
 
@@ -158,5 +160,5 @@ def test_a_day_is_part_of_a_sample_s_identity_and_none_is_as_before() -> None:
 
 @pytest.mark.parametrize("day", ["today", "2026-02-30", ""])
 def test_a_day_that_is_none_is_refused(day: str) -> None:
-    with pytest.raises(BadData, match=r"a date like 2026-11-21, or \{ds\} for the run's, is needed"):
+    with pytest.raises(BadData, match=r"it must be a date like 2026-11-21, or \{ds\} for the run's date, as in"):
         sources.identify(f"sample:day={day}", None, NO_SETTINGS)

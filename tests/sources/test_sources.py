@@ -88,7 +88,7 @@ def test_no_local_file_names_the_nearest_folder(tmp_path: Path, spec: str) -> No
 
 @pytest.mark.parametrize("spec", ["x" * 100_000, "zero\0byte.csv"])
 def test_a_path_that_the_system_refuses_is_told(spec: str) -> None:
-    with pytest.raises(BadData, match=r"cannot be looked for|matches no file") as told:
+    with pytest.raises(BadData, match=r"cannot be searched for|matches no file") as told:
         identity(spec)
     assert len(str(told.value)) < 1000
 
@@ -131,17 +131,18 @@ def test_a_sample_s_identity_is_what_it_is_made_from() -> None:
         == identity("sample")
         == identity("sample: seed = 1")
     )
-    assert len({identity(f"sample:{what}") for what in ("", "rows=10", "seed=2", "wrong_share=0.2")}) == 4
+    assert len({identity(f"sample:{what}") for what in ("", "rows=10", "seed=2", "wrong_fraction=0.2")}) == 4
+    assert identity("sample:wrong_share=0.2") == identity("sample:wrong_fraction=0.2")
 
 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
         ("sample:row=5", "Did you mean 'rows'"),
-        ("sample:colour=5", "Known are rows, seed, wrong_share, day"),
-        ("sample:rows=many", "a number is needed"),
+        ("sample:colour=5", "Known are rows, seed, wrong_fraction, day"),
+        ("sample:rows=many", "it must be a number"),
         ("sample:rows=0", "out of range"),
-        ("sample:wrong_share=0.9", "out of range"),
+        ("sample:wrong_fraction=0.9", "out of range"),
     ],
 )
 def test_a_sample_that_cannot_be_made_says_why(spec: str, message: str) -> None:

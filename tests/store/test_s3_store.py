@@ -169,7 +169,7 @@ def stand_in(status: int, code: str, said: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("status", "code", "said", "kind", "advice"),
     [
-        (507, "XMinioStorageFull", "Storage backend has reached its limit", Rejected, "make room there"),
+        (507, "XMinioStorageFull", "Storage backend has reached its limit", Rejected, "free some space there"),
         (503, "SlowDown", "Please reduce your request rate", Unreachable, "Try again later"),
         (500, "InternalError", "We encountered an internal error", Unreachable, "Try again later"),
         (501, "NotImplemented", "If-None-Match is not implemented", Rejected, "does not support conditional writes"),
