@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -83,12 +83,18 @@ def run_isolated(function: str, arguments: Mapping[str, Any], threads: int) -> t
         result_file, log_file = Path(folder) / "result.json", Path(folder) / "output"
         command = [sys.executable, "-m", "benchmarks.isolated", function, json.dumps(dict(arguments)), str(result_file)]
         start = time.perf_counter()
-        with log_file.open("wb") as output:
-            # A process group of its own: Ctrl-C reaches only the caller, who then sends a single request to end.
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=output, stderr=output, process_group=0
-            )
+        process = None
+        try:
+            with log_file.open("wb") as output, _interrupts_deferred():
+                # A process group of its own: Ctrl-C reaches only the caller, who then sends a single request to end.
+                process = subprocess.Popen(
+                    command, cwd=ROOT, env=environment, stdout=output, stderr=output, process_group=0
+                )
             status, usage, peak = _wait(process)
+        except BaseException:
+            if process is not None:
+                _end(process)
+            raise
         seconds = time.perf_counter() - start
         if status != 0 or not result_file.exists():
             lines = log_file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -98,8 +104,25 @@ def run_isolated(function: str, arguments: Mapping[str, Any], threads: int) -> t
     return stored["result"], cost
 
 
+@contextlib.contextmanager
+def _interrupts_deferred() -> Iterator[None]:
+    """Handles SIGINT and SIGTERM only at the end: one that arrives inside Popen would leave its process behind."""
+    received: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, frame: received.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for caught in received:
+        signal.raise_signal(caught)
+
+
 def _wait(process: subprocess.Popen[bytes]) -> tuple[int, resource.struct_rusage, float]:
-    """Waits for the process: (exit status, resource usage, peak memory of its tree in MB). Ends it on an interrupt."""
+    """Waits for the process: (exit status, resource usage, peak memory of its tree in MB)."""
     peak, ended = 0.0, threading.Event()
 
     def sample_memory() -> None:
@@ -111,9 +134,6 @@ def _wait(process: subprocess.Popen[bytes]) -> tuple[int, resource.struct_rusage
     sampler.start()
     try:
         _, status, usage = os.wait4(process.pid, 0)
-    except BaseException:
-        _end(process)
-        raise
     finally:
         ended.set()
         sampler.join()

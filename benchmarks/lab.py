@@ -10,7 +10,6 @@ keeps finished steps, which do not run again.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -23,6 +22,7 @@ from benchmarks.figures import Figure, Options
 from benchmarks.page import markdown_table, write_between
 from benchmarks.steps import Overrides, Step, Steps, titles_file, titles_note
 from meli_tasks.sets import catalog
+from meli_tasks.stages.evaluation import EPOCHS
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.wording import duration
 
@@ -54,25 +54,25 @@ NOT_OF = {"mlp": "no sigmoid before the loss", "cnn": "mean over the words only"
 class Scores:
     """What one training run reached, at its last epoch and on the test titles."""
 
-    train_loss: float
-    validation_loss: float
-    validation_balanced_accuracy: float
+    train_loss: float | None
+    validation_loss: float | None
+    validation_balanced_accuracy: float | None
     test_balanced_accuracy: float
 
     def cells(self) -> list[str]:
         """The figures with three decimals."""
-        return [f"{value:.3f}" for value in astuple(self)]
+        return ["" if value is None else f"{value:.3f}" for value in astuple(self)]
 
 
 def measure(steps: Steps, name: str, overrides: Overrides) -> Scores:
     """Trains and tests one set with overrides."""
     start = time.monotonic()
     model = steps.train(catalog.resolve(name, {**ON_TITLES, **overrides}))
-    last = json.loads((model / "history.json").read_text(encoding="utf-8"))[-1]
+    last = EPOCHS.validate_json((model / "history.json").read_text(encoding="utf-8"))[-1]
     scores = Scores(
-        last["train_loss"],
-        last["validation_loss"],
-        last["validation_balanced_accuracy"],
+        last.train_loss,
+        last.validation_loss,
+        last.validation_balanced_accuracy,
         steps.test_accuracies({name: model})[name],
     )
     print(f"{name} {overrides or ''}: {scores}, {duration(time.monotonic() - start)}", flush=True)

@@ -14,6 +14,7 @@ from benchmarks.figures import Options
 from benchmarks.isolated import Clock
 from meli_tasks.core.hyperparameters import Evaluate, HyperparameterSet, Ingest, Section
 from meli_tasks.stages import STAGES
+from meli_tasks.stages.evaluation import Scores
 from meli_tasks.stages.files.sample_file import write_sample
 from meli_tasks.stages.hooks import Hooks, SilentLog
 
@@ -109,8 +110,8 @@ class Steps:
         """Balanced accuracy of each model on the test titles, by label."""
         inputs = {"ingest": self.listings, **{f"model:{label}": folder for label, folder in models.items()}}
         tested = self.run("evaluate", inputs, Evaluate())
-        scores = json.loads((tested / "scores.json").read_text(encoding="utf-8"))
-        return {label: score["balanced_accuracy"] for label, score in scores.items()}
+        scores = Scores.model_validate_json((tested / "scores.json").read_text(encoding="utf-8"))
+        return {label: model.balanced_accuracy for label, model in scores.models.items()}
 
 
 def titles_file(options: Options) -> Path:
