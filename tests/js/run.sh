@@ -37,7 +37,7 @@ biome=node_modules/@biomejs/biome/bin/biome
 tsc=node_modules/typescript/bin/tsc
 
 case $task in
-  test) exec "$node" --test --test-reporter=dot 'tests/js/*.test.js' ;;
+  test) exec "$node" --test --test-reporter=dot --test-timeout=30000 'tests/js/*.test.js' ;;
   lint)
     install
     "$node" "$biome" check --error-on-warnings

@@ -211,7 +211,7 @@ function dayState(day, { runs, report }) {
   if (day.problem) return "failed";
   const reported = report?.dates.find(({ date }) => date === day.date);
   if (reported) return reported.state;
-  if (day.done) return "already there";
+  if (day.done) return "reused";
   const state = runs[day.run_id] ?? "";
   return { success: "done", failed: "failed", running: "running", queued: "queued" }[state] ?? "to compute";
 }

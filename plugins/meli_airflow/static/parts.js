@@ -120,6 +120,7 @@ const PALETTES = {
   evaluated: "gray",
   computed: "success",
   "already there": "info",
+  reused: "info",
   running: "running",
   failed: "failed",
   queued: "queued",

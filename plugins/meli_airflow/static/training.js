@@ -128,14 +128,16 @@ function Status({ data }) {
   );
 }
 
+/** @param {Epoch} epoch a score that is not finite is stored as none */
+const scoreOf = (epoch) => epoch.validation_balanced_accuracy ?? Number.NEGATIVE_INFINITY;
+
 /**
  * The epoch with the best validation score, the earlier one of two.
  * @param {Epoch[]} epochs
  */
 const bestOf = (epochs) =>
   epochs.reduce(
-    (/** @type {Epoch | undefined} */ best, epoch) =>
-      best && best.validation_balanced_accuracy >= epoch.validation_balanced_accuracy ? best : epoch,
+    (/** @type {Epoch | undefined} */ best, epoch) => (best && scoreOf(best) >= scoreOf(epoch) ? best : epoch),
     undefined,
   );
 
@@ -249,7 +251,7 @@ function Epochs({ data: { epochs } }) {
         key: "learning_rate",
         title: "Learning rate",
         numeric: true,
-        cell: ({ learning_rate: rate }) => (rate === undefined ? "" : Number(rate).toPrecision(3)),
+        cell: ({ learning_rate: rate }) => (typeof rate === "number" ? rate.toPrecision(3) : ""),
       },
       column("seconds", "Seconds", 1),
     ],

@@ -47,7 +47,7 @@ export interface Champion {
   reason: string;
   kept: number;
   run_id: string;
-  as_of: string;
+  as_of: string | null;
   fingerprint: string;
   source: string;
   rows: number | Missing;
@@ -99,11 +99,11 @@ export interface Decisions {
 
 export interface Epoch {
   epoch: number;
-  validation_balanced_accuracy: number;
+  validation_balanced_accuracy?: number | null;
   validation_loss?: number | null;
   train_loss?: number | null;
-  learning_rate?: number;
-  seconds?: number;
+  learning_rate?: number | null;
+  seconds?: number | null;
 }
 
 export interface CategoryRow {
@@ -177,7 +177,7 @@ export interface Training {
   state: string;
   key: string;
   architecture: string;
-  epochs_total: number;
+  epochs_total: number | null;
   epochs: Epoch[];
   losses: [step: number, loss: number][];
   kept_epoch: number | null;

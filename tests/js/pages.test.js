@@ -1,0 +1,402 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { address, mount, requests } from "./browser.js";
+
+/** @typedef {import("../../plugins/meli_airflow/types/responses").Backfill} Backfill */
+/** @typedef {import("../../plugins/meli_airflow/types/responses").Models} Models */
+/** @typedef {import("../../plugins/meli_airflow/types/responses").ModelRow} ModelRow */
+/** @typedef {import("../../plugins/meli_airflow/types/responses").Run} Run */
+/** @typedef {import("../../plugins/meli_airflow/types/responses").Training} Training */
+/** @typedef {import("./browser.js").Mounted} Mounted */
+
+/** @type {Mounted | undefined} */
+let page;
+beforeEach(() => {
+  address.search = "";
+});
+afterEach(() => page?.unmount());
+
+/** @type {(set: string, accuracy: number | null) => ModelRow} */
+const row = (set, accuracy) => ({
+  id: `run_1/plan/${set}`,
+  run_id: "run_1",
+  at: "2026-11-21T03:00:00+00:00",
+  as_of: "2026-11-20",
+  source: "titles.csv",
+  set,
+  train: "0123456789abcdef",
+  architecture: "mlp",
+  members: {},
+  state: accuracy === null ? "failed" : "evaluated",
+  champion: set === "mlp",
+  external: false,
+  balanced_accuracy: accuracy,
+  interval: accuracy === null ? null : [accuracy - 0.01, accuracy + 0.01],
+  accuracy,
+  top5: accuracy,
+  macro_f1: accuracy,
+  milliseconds_p95: 1.5,
+  megabytes: 2,
+});
+
+/** @type {Models} */
+const MODELS = {
+  champion: {
+    set: "mlp",
+    train: "0123456789abcdef",
+    balanced_accuracy: 0.9,
+    interval: [0.89, 0.91],
+    since: "2026-11-21T04:00:00+00:00",
+    decision: 3,
+    action: "promote",
+    by: "run_1",
+    reason: "it is better",
+    kept: 2,
+    run_id: "run_1",
+    as_of: "2026-11-20",
+    fingerprint: "f".repeat(64),
+    source: "titles.csv",
+    rows: 3000,
+    categories: 96,
+    members: {},
+  },
+  rows: [row("mlp", 0.9), row("cnn", 0.95), row("broken", null)],
+  runs: { all: 1, matching: 1, shown: 1, most: 1000 },
+  sets: ["broken", "cnn", "mlp"],
+  in_airflow: ["run_1"],
+};
+const OVERVIEW = {
+  "GET models?limit=100": { body: MODELS },
+  "GET mlflow": { body: { version: "7", url: "http://mlflow/7", note: "" } },
+  "GET decisions?limit=20": { body: { all: 0, decisions: [], in_airflow: [] } },
+};
+
+test("Models displays the champion with its data, its decision and its MLflow version", async () => {
+  page = await mount("Models", {}, OVERVIEW);
+  for (const text of ["as of 2026-11-20, 3,000 titles, 96 categories", "kept by 2 later decisions", "version 7 ↗"]) {
+    assert.ok(page.text.includes(text), `${text} is not in:\n${page.text}`);
+  }
+  assert.match(page.text, /No decision yet/);
+});
+
+test("the leaderboard sorts by a click on a header, first down, then up, with the failed model last", async () => {
+  page = await mount("Models", {}, OVERVIEW);
+  /** @type {(direction: string) => Promise<void>} */
+  const sorted = async (direction) => {
+    await page?.click("Balanced accuracy");
+    assert.equal(address.search, `?sort=balanced_accuracy.${direction}`);
+  };
+  const rows = () =>
+    page
+      ?.all("Table.Row")
+      .slice(1, 4)
+      .map((line) => JSON.stringify(line).match(/"(mlp|cnn|broken)"/)?.[1]);
+  await sorted("down");
+  assert.deepEqual(rows(), ["cnn", "mlp", "broken"]);
+  await sorted("up");
+  assert.deepEqual(rows(), ["mlp", "cnn", "broken"]);
+});
+
+test("two models can be selected and compared, a third selection replaces the first", async () => {
+  page = await mount("Models", {}, OVERVIEW);
+  const select = async (/** @type {number} */ position) => {
+    const onCheckedChange = page?.all("Checkbox.Root")[position]?.props.onCheckedChange;
+    assert.ok(typeof onCheckedChange === "function");
+    onCheckedChange();
+    await page?.settle();
+  };
+  await select(0);
+  assert.match(page.text, /with … select one more/);
+  await select(1);
+  await page.click("Compare");
+  const query = new URLSearchParams(address.search);
+  assert.deepEqual(new Set(query.values()), new Set(["run_1/plan/mlp", "run_1/plan/cnn"]));
+});
+
+test("a store without runs says how to get one", async () => {
+  const empty = { ...MODELS, champion: null, rows: [], runs: { all: 0, matching: 0, shown: 0, most: 1000 }, sets: [] };
+  page = await mount("Models", {}, { ...OVERVIEW, "GET models?limit=100": { body: empty } });
+  assert.match(page.text, /There is no champion yet\nTrigger a run of meli_training: its best model/);
+  assert.match(page.text, /No run yet/);
+  assert.ok(!requests.some(([, path]) => path === "mlflow"));
+});
+
+test("a refused request says why and what to do", async () => {
+  page = await mount("Models", {}, { "GET models?limit=100": { status: 403, body: { detail: "Forbidden" } } });
+  assert.match(page.text, /You do not have permission to see this\nForbidden\nAsk an administrator/);
+});
+
+/** @type {Run} */
+const RUN = {
+  state: "success",
+  plan: "plans/run_1/plan.json",
+  as_of: "2026-11-20",
+  source: "titles.csv",
+  sets: ["mlp", "cnn"],
+  nothing_new: "",
+  estimate_seconds: 3599.7,
+  steps: [
+    {
+      stage: "ingest",
+      name: "titles",
+      key: "a".repeat(32),
+      state: "already there",
+      seconds: 59.6,
+      at: "2026-11-20T03:00:00Z",
+      by: "run_0",
+      progress: {},
+    },
+    {
+      stage: "train",
+      name: "mlp",
+      key: "b".repeat(32),
+      state: "computed",
+      seconds: 3.2,
+      estimate: 65,
+      at: "2026-11-21T03:00:00Z",
+      by: "run_1",
+      progress: {},
+    },
+    {
+      stage: "train",
+      name: "cnn",
+      key: "c".repeat(32),
+      state: "running",
+      seconds: null,
+      at: "",
+      by: "",
+      progress: { epoch: 2, epochs: 5, titles_per_second: 1234.4, seconds_left: 61 },
+    },
+  ],
+  rows: [row("mlp", 0.9), row("cnn", 0.95), row("broken", null)],
+  evaluated: true,
+  decision: {
+    number: 4,
+    at: "2026-11-21T03:05:00Z",
+    action: "keep",
+    set: "mlp",
+    balanced_accuracy: 0.9,
+    gain: 0.001,
+    probability: 0.6,
+    gates: [{ name: "min_gain", value: 0.001, limit: 0.005, passed: false, detail: "" }],
+    reason: "the gain is too small",
+    by: "run_1",
+    run_id: "run_1",
+  },
+};
+
+test("a run's tab counts its steps and reports progress, the decision and its gates", async () => {
+  page = await mount("Leaderboard", { dagId: "meli_training", runId: "run_1" }, { "GET runs/run_1": { body: RUN } });
+  for (const text of [
+    "Computed\n1 step\n3.2 s",
+    "Reused\n1 step\n1 min saved",
+    "To do\n1 step\n1 h estimated in total",
+    "epoch 2 of 5, 1,234 titles/s, 1 min 1 s left",
+    "on 2026-11-20 03:00 by run_0",
+    "the gain is too small",
+    "min gain\n0.0010\n0.0050\nfailed",
+  ]) {
+    assert.ok(page.text.includes(text), `${text} is not in:\n${page.text}`);
+  }
+  const compare = page.all("Router.Link").find(({ children }) => children.includes("Compare the best two"));
+  assert.deepEqual(
+    [...new URL(String(compare?.props.to), "http://airflow").searchParams.values()],
+    ["run_1/plan/mlp", "run_1/plan/cnn"],
+  );
+});
+
+test("a run without a plan says whether one is to come", async () => {
+  for (const [state, text] of [
+    ["running", /appears here without a reload/],
+    ["failed", /Its log has the reason/],
+  ]) {
+    page = await mount(
+      "Leaderboard",
+      { dagId: "meli_training", runId: "a/b" },
+      { "GET runs/a%2Fb": { body: { state, plan: "" } } },
+    );
+    assert.match(page.text, /** @type {RegExp} */ (text));
+    page.unmount();
+  }
+});
+
+/** @type {Training} */
+const TRAINING = {
+  task: { state: "running" },
+  set: "mlp",
+  state: "running",
+  key: "b".repeat(32),
+  architecture: "mlp",
+  epochs_total: 10,
+  epochs: [1, 2, 3].map((epoch) => ({
+    epoch,
+    validation_balanced_accuracy: [0.5, 0.75, 0.75][epoch - 1] ?? 0,
+    validation_loss: 1 / epoch,
+    train_loss: 2 / epoch,
+  })),
+  losses: [
+    [1, 3],
+    [2, Number.NaN],
+    [3, 2],
+  ],
+  kept_epoch: null,
+  seconds: null,
+  at: "",
+  made_by: "",
+  hit: false,
+  progress: { epoch: 4, step: 30, steps: 100, titles_per_second: 1000, seconds_left: 119.7 },
+  error: "",
+};
+const TASK = { dagId: "meli_training", runId: "r", taskId: "train_mlp", mapIndex: "0" };
+const TRAINING_PATH = "GET training?run_id=r&task_id=train_mlp&map_index=0";
+
+test("a running training task displays its progress, its best epoch and its curves", async () => {
+  page = await mount("Curves", TASK, { [TRAINING_PATH]: { body: TRAINING } });
+  for (const text of [
+    "Epoch\n4 of 10",
+    "0.7500\nvalidation, epoch 2",
+    "Time left\n2 min",
+    "Titles per second\n1,000",
+  ]) {
+    assert.ok(page.text.includes(text), `${text} is not in:\n${page.text}`);
+  }
+  const bar = page.all("Box").find(({ props }) => props.role === "progressbar");
+  assert.equal(bar?.props["aria-valuenow"], 30);
+  const charts = page.all("Box").filter(({ props }) => props.role === "img");
+  assert.deepEqual(
+    charts.map(({ props }) => [props["aria-label"], props["data-points"]]),
+    [
+      ["Balanced accuracy: validation ends at 0.7500", 3],
+      ["Loss: validation ends at 0.3333, training ends at 0.6667", 6],
+      ["Training loss: current ends at 2.0000", 2],
+    ],
+  );
+});
+
+test("a task that has not started says what it waits for, and one that ended says so", async () => {
+  for (const [state, text] of [
+    ["queued", /queued for a worker/],
+    ["upstream_failed", /ended in state upstream_failed/],
+    ["", /Earlier tasks/],
+  ]) {
+    const body = { task: { state }, set: "", state: "waiting", epochs: [], losses: [] };
+    page = await mount("Curves", TASK, { [TRAINING_PATH]: { body } });
+    assert.match(page.text, /** @type {RegExp} */ (text));
+    page.unmount();
+  }
+});
+
+test("other tasks have no curves", async () => {
+  page = await mount("Curves", { ...TASK, taskId: "ingest" }, {});
+  assert.match(page.text, /This task has no training curves/);
+  assert.deepEqual(requests, []);
+});
+
+/** @type {Backfill} */
+const BACKFILL = {
+  state: "running",
+  approval: "awaiting_input",
+  runs: { day_1: "running" },
+  preview: {
+    at: "2026-11-21T03:00:00Z",
+    request: { sets: ["mlp", "cnn"], source: "{ds}.csv", promotion: "never", overrides: { "train.epochs": 3 } },
+    dates: [
+      { date: "2026-11-01", run_id: "day_1", done: false, computed: 1, cached: 2, estimate_seconds: 59.6, problem: "" },
+      { date: "2026-11-02", run_id: "day_2", done: true, computed: 0, cached: 3, estimate_seconds: null, problem: "" },
+      {
+        date: "2026-11-03",
+        run_id: "",
+        done: false,
+        computed: 0,
+        cached: 0,
+        estimate_seconds: null,
+        problem: "there are no titles",
+      },
+    ],
+    warnings: ["2026-11-02 has few titles"],
+    computed: 1,
+    cached: 5,
+    estimate_seconds: 3599.7,
+    saved_seconds: 65,
+  },
+  report: null,
+};
+const BACKFILL_TAB = { dagId: "meli_backfill", runId: "backfill_1" };
+const BACKFILL_PATH = "GET backfills/backfill_1";
+const CANCEL_PATH = "PATCH v2/dags/meli_backfill/dagRuns/backfill_1";
+
+test("a backfill's tab displays the preview and where to approve it", async () => {
+  page = await mount("Leaderboard", BACKFILL_TAB, { [BACKFILL_PATH]: { body: BACKFILL } });
+  for (const text of [
+    "Waiting for approval",
+    "Approve or reject it",
+    "2026-11-02 has few titles",
+    "mlp, cnn\ntrain.epochs = 3",
+    "3, 1 to run\npromotion: never",
+    "1 to compute\n5 reused, 1 min 5 s saved",
+    "Estimate\n1 h",
+    "2 of 3 dates done",
+    "running\n2\n1 step, about 1 min",
+    "there are no titles",
+  ]) {
+    assert.ok(page.text.includes(text), `${text} is not in:\n${page.text}`);
+  }
+});
+
+test("a reported backfill displays each date's scores, the best first", async () => {
+  const report = {
+    state: "failed",
+    dates: [
+      {
+        date: "2026-11-01",
+        state: "computed",
+        scores: { mlp: { balanced_accuracy: 0.8 }, cnn: { balanced_accuracy: 0.9 } },
+        failed: { rnn: "it diverged" },
+      },
+    ],
+    computed: 1,
+    reused: 5,
+    seconds: 59.6,
+    rejected_by: "",
+  };
+  page = await mount("Leaderboard", BACKFILL_TAB, {
+    [BACKFILL_PATH]: { body: { ...BACKFILL, state: "failed", approval: "success", report } },
+  });
+  assert.match(page.text, /cnn 0\.9000\s+mlp 0\.8000\s+rnn: it diverged/);
+  assert.match(page.text, /1 computed, 5 reused\n1 min of computation/);
+  assert.doesNotMatch(page.text, /Waiting for approval|Cancel the backfill/);
+});
+
+test("cancelling asks first, marks the run as failed, and tries again when the server is busy", async (t) => {
+  const answers = {
+    [BACKFILL_PATH]: { body: BACKFILL },
+    [CANCEL_PATH]: { status: 500, body: { detail: "database is locked" } },
+  };
+  page = await mount("Leaderboard", BACKFILL_TAB, answers);
+  await page.click("Cancel the backfill");
+  assert.match(page.text, /This also stops 1 run of meli_training\. Results that are already computed are kept\./);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  await page.click("Cancel it");
+  answers[CANCEL_PATH] = { status: 200, body: { detail: "" } };
+  t.mock.timers.tick(1000);
+  await page.settle();
+  const patches = requests.filter(([method]) => method === "PATCH");
+  assert.deepEqual(
+    patches.map(([, , body]) => body),
+    [{ state: "failed" }, { state: "failed" }],
+  );
+  assert.match(page.text, /Cancel the backfill/);
+});
+
+test("a user who may not cancel reads why", async () => {
+  page = await mount("Leaderboard", BACKFILL_TAB, {
+    [BACKFILL_PATH]: { body: BACKFILL },
+    [CANCEL_PATH]: { status: 403, body: { detail: "Forbidden" } },
+  });
+  await page.click("Cancel the backfill");
+  await page.click("Cancel it");
+  assert.match(page.text, /You do not have permission to change runs of meli_backfill/);
+  assert.equal(requests.filter(([method]) => method === "PATCH").length, 1);
+  await page.click("Keep it running");
+  assert.match(page.text, /Cancel the backfill/);
+});
