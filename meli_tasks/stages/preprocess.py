@@ -74,8 +74,8 @@ def run(inputs: Inputs, out: Path, params: Preprocess, hooks: Hooks) -> Preproce
         words=len(encoder.words),
         ngrams=len(encoder.ngrams),
         words_per_title=numbered.word_totals["train"] / sizes["train"],
-        empty_share=numbered.empty_fraction,
-        unknown_share=unknown,
+        empty_fraction=numbered.empty_fraction,
+        unknown_fraction=unknown,
         unseen_categories=UnseenCategories(
             titles=unseen.total(), categories=len(unseen), first=tuple(sorted(unseen)[:MAX_UNSEEN_LISTED])
         ),

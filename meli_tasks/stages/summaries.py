@@ -62,9 +62,15 @@ class PreprocessSummary(Summary):
     words: int = Field(0, description="words in the vocabulary")
     ngrams: int = 0
     words_per_title: float = 0.0
-    empty_share: dict[str, float] = Field(default_factory=dict, description="fraction of titles without any word")
-    unknown_share: dict[str, float] = Field(
-        default_factory=dict, description="fraction of words that are not in the vocabulary"
+    empty_fraction: dict[str, float] = Field(
+        default_factory=dict,
+        description="fraction of titles without any word",
+        validation_alias=AliasChoices("empty_fraction", "empty_share"),
+    )
+    unknown_fraction: dict[str, float] = Field(
+        default_factory=dict,
+        description="fraction of words that are not in the vocabulary",
+        validation_alias=AliasChoices("unknown_fraction", "unknown_share"),
     )
     unseen_categories: UnseenCategories = UnseenCategories()
 

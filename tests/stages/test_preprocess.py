@@ -75,8 +75,8 @@ def test_arrays_hold_the_encoded_titles_of_each_split(tmp_path: Path) -> None:
     funda, mesa = (words.index(word) + 2 for word in ("funda", "mesa"))
     assert np.load(out / "validation.tokens.npy").tolist() == [mesa, 1, 1, funda, 1]
     assert summary.titles == {"train": 4, "validation": 2}
-    assert summary.empty_share == {"train": 0.25, "validation": 0.0}
-    assert summary.unknown_share == {"train": 0.0, "validation": 0.6}
+    assert summary.empty_fraction == {"train": 0.25, "validation": 0.0}
+    assert summary.unknown_fraction == {"train": 0.0, "validation": 0.6}
     assert PreprocessSummary.model_validate_json(summary.model_dump_json()) == summary
 
 
@@ -174,9 +174,9 @@ def test_boundary_tokens_are_not_counted_as_words(tmp_path: Path) -> None:
         out.mkdir()
         params = Preprocess(max_words=200, boundaries=boundaries)
         summaries.append(preprocess.run({"ingest": tmp_path}, out, params, Hooks()))
-    for name in ("words_per_title", "empty_share"):
+    for name in ("words_per_title", "empty_fraction"):
         assert getattr(summaries[0], name) == getattr(summaries[1], name)
-    assert summaries[0].unknown_share == summaries[1].unknown_share
+    assert summaries[0].unknown_fraction == summaries[1].unknown_fraction
     assert summaries[1].words == summaries[0].words + 2
 
 

@@ -127,21 +127,13 @@ class Training:
     def state(self) -> State:
         """The current state. Call it only while `run` is suspended between two of its events."""
         metadata = Metadata(
-            step=self.step,
-            epoch=self.epoch,
-            titles_done=self.titles_done,
-            batch_size=self.batch_size,
-            epochs=tuple(self.epochs),
-            best_accuracy=self.best_accuracy,
-            epochs_without_improvement=self.epochs_without_improvement,
-            last_good_loss=self.guard.last_good_loss,
-            titles=len(self.titles),
-            row_steps=tuple(self.optimizer.row_steps()),
-            ema_steps=self.ema.steps if self.ema else 0,
-            device=self.device.type,
-            stopped=self.stopped,
-            cut_short=self.cut_short,
-        )
+            step=self.step, epoch=self.epoch, titles_done=self.titles_done, batch_size=self.batch_size,
+            epochs=tuple(self.epochs), best_accuracy=self.best_accuracy,
+            epochs_without_improvement=self.epochs_without_improvement, last_good_loss=self.guard.last_good_loss,
+            titles=len(self.titles), row_steps=tuple(self.optimizer.row_steps()),
+            ema_steps=self.ema.steps if self.ema else 0, device=self.device.type,
+            stopped=self.stopped, cut_short=self.cut_short,
+        )  # fmt: skip
         tensors = {
             "order": self.order_at_epoch_start,
             "dropout": self.network.generator.get_state(),
