@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from typing_extensions import override
 
 from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
+from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
     import requests
@@ -313,9 +314,9 @@ def _reason(error: requests.RequestException, timeout: tuple[float, float]) -> t
     from urllib3.exceptions import NameResolutionError, NewConnectionError
 
     if isinstance(error, requests.ConnectTimeout):
-        return f"no connection within {timeout[0]:g} s", False
+        return f"no connection within {duration(timeout[0])}", False
     if isinstance(error, requests.ReadTimeout):
-        return f"no answer within {timeout[1]:g} s", True
+        return f"no answer within {duration(timeout[1])}", True
     inner: BaseException = error
     sent = not isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
     while True:

@@ -11,7 +11,6 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typing_extensions import override
 
 from meli_tasks.cli.console import warn
 
@@ -47,8 +46,8 @@ class Group(PlainFlags, TyperGroup):
 class Command(PlainFlags, TyperCommand):
     """A command that refuses a second value for an option that takes one."""
 
-    @override
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments as click does, after the check for repeated options."""
         args = _with_new_names(args)
         first: dict[str, Given] = {}
         for given in occurrences(self.params, args):
