@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from meli_tasks.core.data.batch import Batch
 from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.models.sparse_embedding import SparseEmbedding
-from meli_tasks.core.training.optimizers import Optimizer, RowAdam
+from meli_tasks.core.training.optimizers import DenseAdam, Optimizer, RowAdam
 from tests.core.training.small_trainings import WORDS, network_for, params_of, titles_of
 
 
@@ -79,3 +80,21 @@ def test_gradient_clip_bounds_the_norm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RowAdam, "prepare", noted)
     optimizer.step(0.01, norm)
     assert clipped == [pytest.approx(0.01, rel=1e-3)]
+
+
+@pytest.mark.parametrize(("kind", "decoupled"), [(torch.optim.Adam, False), (torch.optim.AdamW, True)])
+def test_dense_adam_takes_the_step_of_torchs_class_to_the_bit(kind: type[torch.optim.Adam], decoupled: bool) -> None:
+    random = torch.Generator().manual_seed(1)
+    start = [torch.randn(size, generator=random) for size in ((7, 5), (5,))]
+    ours, theirs = ([nn.Parameter(value.clone()) for value in start] for _ in range(2))
+    adam = DenseAdam(ours, 0.1, decoupled=decoupled)
+    reference = kind(theirs, lr=1.0, weight_decay=0.1, fused=True)
+    for rate in (0.03, 0.01, 0.003):
+        for own, other in zip(ours, theirs, strict=True):
+            own.grad = torch.randn(own.shape, generator=random)
+            other.grad = own.grad.clone()
+        reference.param_groups[0]["lr"] = rate
+        adam.step(rate, None)
+        reference.step()
+    for own, other in zip(ours, theirs, strict=True):
+        assert torch.equal(own, other)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.stages import train
-from meli_tasks.stages.files.model_files import load_model
+from meli_tasks.stages.files.model_files import MemberFiles, load_model, write_ensemble
 from meli_tasks.stages.hooks import Hooks
 from tests.stages.small_titles import params_of, prepared
 
@@ -46,3 +47,20 @@ def test_files_that_do_not_belong_together_are_bad_data(inputs: dict[str, Path],
         described.write_text(json.dumps(model))
     with pytest.raises(BadData, match=r"does not fit model\.json"):
         load_model(tmp_path)
+
+
+def test_an_ensemble_with_the_former_key_of_its_temperatures_is_read(inputs: dict[str, Path], tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "both")]
+    for seed, folder in enumerate(folders):
+        folder.mkdir()
+        if folder.name != "both":
+            train.run(inputs, folder, params_of(epochs=1, seed=seed), Hooks())
+    members = [MemberFiles("a", folders[0], 0.25, 0.5), MemberFiles("b", folders[1], 0.75, 2.0)]
+    write_ensemble(folders[2], members)
+    titles = ["funda silicona", "taza roja"]
+    expected = load_model(folders[2]).probabilities(titles)
+    described = folders[2] / "model.json"
+    model = json.loads(described.read_text())
+    model["ensemble"]["sharpness"] = model["ensemble"].pop("inverse_temperatures")
+    described.write_text(json.dumps(model))
+    assert np.array_equal(load_model(folders[2]).probabilities(titles), expected)
