@@ -49,7 +49,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Toy]]:
 
 @pytest.fixture
 def client(mlflow_server: servers.MlflowServer, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    """MLflow's own client of the real server, to read back what was told."""
+    """MLflow's own client of the real server, to read back what was sent."""
     from mlflow.tracking import MlflowClient
 
     for name, value in mlflow_server.environment.items():
@@ -64,7 +64,7 @@ def tracking(mlflow_server: servers.MlflowServer, file_store: Store) -> Tracking
 
 @pytest.fixture
 def run(file_store: Store) -> PastRun:
-    """A finished run that nobody has told MLflow of: the server is shared, so its id and its keys are its own."""
+    """A finished run that was not sent to MLflow. The server is shared, so the run has an id and keys of its own."""
     unique = uuid4().int % 10**9
     return PastRun(file_store, run_id=f"manual__{unique}", seed=unique)
 

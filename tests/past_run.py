@@ -1,4 +1,4 @@
-"""A finished run as it stands in a store: its plan, its trainings' artifacts, its evaluation. No stage is run."""
+"""A finished run in a store: its plan, the artifacts of its training runs, its evaluation. No stage is run."""
 
 from __future__ import annotations
 

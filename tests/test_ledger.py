@@ -73,9 +73,9 @@ def test_of_two_that_looked_at_once_the_later_writer_is_refused(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promote(ledger, "mlp")
-    seen = ledger.last()
+    stale = ledger.last()
     promote(Ledger(ledger.store), "cnn")
-    monkeypatch.setattr(ledger, "last", lambda: seen)  # a look that was right a moment ago
+    monkeypatch.setattr(ledger, "last", lambda: stale)  # it was right a moment ago
     with pytest.raises(Conflict, match="somebody else made decision 2 first"):
         ledger.append(1, action="promote", champion=champion("late"), reason="", by="test")
     assert [one.champion.set_name for one in Ledger(ledger.store).decisions() if one.champion] == ["mlp", "cnn"]

@@ -61,9 +61,9 @@ def test_the_first_run_ends_with_its_best_set_as_champion(first: Any) -> None:
 
 def test_a_second_run_computes_nothing_and_keeps_the_champion(settings: Settings, first: Any) -> None:
     pipeline = Pipeline(settings, "second")
-    again, seen = pipeline.plan(SMALL, None)
-    assert seen.computed == 0
-    assert "The same titles, sets and champion as before; decision 1" in seen.nothing_new
+    again, found = pipeline.plan(SMALL, None)
+    assert found.computed == 0
+    assert "The same titles, sets and champion as before; decision 1" in found.nothing_new
     results = [pipeline.ingest(again), pipeline.preprocess(again, 0), *pipeline.embed(again, 0)]
     results += [pipeline.train(again, name)[0] for name in again.sets]
     results.append(pipeline.ensemble(again, list(again.sets)))
@@ -90,11 +90,12 @@ def test_the_others_are_evaluated_without_a_failed_set(settings: Settings, first
 
 def test_the_ensemble_is_evaluated_beside_its_members_as_long_as_they_are_the_same(first: Any) -> None:
     pipeline, plan, evaluated, _ = first
-    told = evaluated.ensemble
-    assert told.offered and sum(told.weights.values()) == pytest.approx(1)
-    assert need(pipeline.store, "ensemble", told.key).inputs["ingest"] == plan.ingest.key
+    ensemble = evaluated.ensemble
+    assert ensemble is not None
+    assert ensemble.offered and sum(ensemble.weights.values()) == pytest.approx(1)
+    assert need(pipeline.store, "ensemble", ensemble.key).inputs["ingest"] == plan.ingest.key
     scores = pipeline.scores(evaluated.key)
-    assert evaluated.models["ensemble"] == told.key
+    assert evaluated.models["ensemble"] == ensemble.key
     assert scores["ensemble"].balanced_accuracy > min(scores[name].balanced_accuracy for name in plan.sets)
     assert pipeline.ensemble(plan, ["quick_mlp"]) is None
     assert evaluated.ensemble_failed is False
@@ -103,7 +104,7 @@ def test_the_ensemble_is_evaluated_beside_its_members_as_long_as_they_are_the_sa
     assert "quick_mlp" in alone.models
 
 
-def test_a_run_that_wants_no_ensemble_has_none(settings: Settings, first: Any) -> None:
+def test_a_run_that_requests_no_ensemble_has_none(settings: Settings, first: Any) -> None:
     pipeline = Pipeline(settings, "alone")
     plan, _ = pipeline.plan({**SMALL, "ensemble": False}, None)
     assert "ensemble" not in {step.stage for step in plan.steps()}
@@ -112,7 +113,7 @@ def test_a_run_that_wants_no_ensemble_has_none(settings: Settings, first: Any) -
     assert (evaluated.ensemble, evaluated.ensemble_failed) == (None, False)
 
 
-def test_an_ensemble_that_could_not_be_made_is_told_of_and_is_made_again(
+def test_an_ensemble_that_could_not_be_made_is_reported_and_is_made_again(
     settings: Settings, first: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def breaks(*_: Any) -> dict[str, Any]:
@@ -126,8 +127,8 @@ def test_an_ensemble_that_could_not_be_made_is_told_of_and_is_made_again(
             pipeline.ensemble(plan, list(plan.sets))
     evaluated = pipeline.evaluate(plan, list(plan.sets), [])
     assert (evaluated.ensemble, evaluated.ensemble_failed, evaluated.failed) == (None, True, ())
-    told = past_runs.evaluated(pipeline.store, plan)
-    assert told is not None and told.ensemble_failed
+    report = past_runs.evaluated(pipeline.store, plan)
+    assert report is not None and report.ensemble_failed
     assert not is_done(pipeline.store, plan)
     steps = {step["stage"]: step for step in ServedPages(pipeline.store).run(plan.name)["steps"]}
     assert (steps["ensemble"]["state"], steps["ensemble"]["progress"]["error"]) == (
@@ -167,37 +168,37 @@ def test_promotion_never_only_reports(settings: Settings, first: Any) -> None:
     assert decision.champion is not None
     assert (decision.action, decision.champion.train) == ("keep", evaluated.models[evaluated.champion])
     assert len(Ledger(pipeline.store).decisions()) == before
-    _, seen = pipeline.plan({**SMALL, "promotion": "never"}, None)
-    assert seen.nothing_new
+    _, found = pipeline.plan({**SMALL, "promotion": "never"}, None)
+    assert found.nothing_new
 
 
-def test_a_backfill_promotes_only_when_told_to(settings: Settings, first: Any) -> None:
-    for asked, kept in (("auto", "never"), ("always", "always"), ("never", "never")):
-        plan, _ = Pipeline(settings, "back").plan({**SMALL, "promotion": asked}, None, backfill=True)
+def test_a_backfill_promotes_only_on_request(settings: Settings, first: Any) -> None:
+    for requested, kept in (("auto", "never"), ("always", "always"), ("never", "never")):
+        plan, _ = Pipeline(settings, "back").plan({**SMALL, "promotion": requested}, None, backfill=True)
         assert plan.request.promotion == kept
     assert Pipeline(settings, "night").plan(SMALL, None)[0].request.promotion == "auto"
 
 
 def test_other_limits_or_a_forced_run_are_something_new(settings: Settings, first: Any) -> None:
-    for asked in ({"min_gain": 0.2}, {"force": True}, {"sets": ["quick_mlp"], "overrides": {"train.epochs": 1}}):
-        assert not Pipeline(settings, "new").plan({**SMALL, **asked}, None)[1].nothing_new
+    for changes in ({"min_gain": 0.2}, {"force": True}, {"sets": ["quick_mlp"], "overrides": {"train.epochs": 1}}):
+        assert not Pipeline(settings, "new").plan({**SMALL, **changes}, None)[1].nothing_new
 
 
-def test_fewer_sets_than_were_judged_are_nothing_new(settings: Settings, first: Any) -> None:
+def test_fewer_sets_than_were_decided_on_are_nothing_new(settings: Settings, first: Any) -> None:
     assert Pipeline(settings, "fewer").plan({**SMALL, "sets": ["quick_mlp"]}, None)[1].nothing_new
 
 
-def test_the_preview_stands_beside_the_plan_with_an_estimate_from_past_runs(settings: Settings, first: Any) -> None:
+def test_the_preview_is_kept_beside_the_plan_with_an_estimate_from_past_runs(settings: Settings, first: Any) -> None:
     pipeline = Pipeline(settings, "preview")
-    plan, seen = pipeline.plan({**SMALL, "overrides": {"train.seed": 5}}, None)
+    plan, found = pipeline.plan({**SMALL, "overrides": {"train.seed": 5}}, None)
     blob = pipeline.store.read(f"{plan.folder}/preview.json")
     assert blob is not None
     kept = json.loads(blob.data)
-    assert (kept["computed"], kept["cached"]) == (3, seen.cached) == (3, len(kept["steps"]) - 3)
+    assert (kept["computed"], kept["cached"]) == (3, found.cached) == (3, len(kept["steps"]) - 3)
     trainings = [need(pipeline.store, "train", step.key).seconds for step in first[1].sets.values()]
-    told = {line["name"]: line["estimate"] for line in kept["steps"] if not line["cached"]}
-    assert all(min(trainings) <= told[name] <= max(trainings) for name in plan.sets)
-    assert kept["estimate_seconds"] == pytest.approx(sum(told.values()))
+    estimates = {line["name"]: line["estimate"] for line in kept["steps"] if not line["cached"]}
+    assert all(min(trainings) <= estimates[name] <= max(trainings) for name in plan.sets)
+    assert kept["estimate_seconds"] == pytest.approx(sum(estimates.values()))
 
 
 def test_a_ledger_that_moved_meanwhile_is_decided_again(settings: Settings, first: Any) -> None:

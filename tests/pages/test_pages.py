@@ -27,7 +27,7 @@ def test_an_empty_store_has_no_champion_and_no_rows(file_store: Store) -> None:
     assert ServedPages(file_store).decisions(10) == {"all": 0, "decisions": []}
 
 
-def test_the_champion_card_tells_data_since_when_and_why(store: Counting) -> None:
+def test_the_champion_card_has_the_data_the_date_and_the_reason(store: Counting) -> None:
     run = PastRun(store)
     evaluate(run)
     champion = promote(run, "mlp")
@@ -38,7 +38,7 @@ def test_the_champion_card_tells_data_since_when_and_why(store: Counting) -> Non
     assert (card["source"], card["as_of"]) == ("s3://titles/2026-11-20.csv.gz", "2026-11-20")
 
 
-def test_after_a_rollback_the_card_tells_of_the_rollback(store: Counting) -> None:
+def test_after_a_rollback_the_card_shows_the_rollback(store: Counting) -> None:
     first = PastRun(store)
     promote(first, "cnn")
     promote(first, "mlp", expected_last=1)
@@ -56,8 +56,8 @@ def test_rows_distinguish_evaluated_failed_and_not_evaluated_models(store: Count
     assert {row["state"] for row in pages.models(RunFilter())["rows"]} == {"not evaluated"}
     report = run.evaluation()
     scores = {"mlp": run._scores(0.94)}
-    told = {**report.model_dump(), "models": {"mlp": run.models["mlp"]}, "failed": ["cnn"], "scores": scores}
-    store.write(f"{run.plan.folder}/evaluated.json", json.dumps(told).encode())
+    report_json = {**report.model_dump(), "models": {"mlp": run.models["mlp"]}, "failed": ["cnn"], "scores": scores}
+    store.write(f"{run.plan.folder}/evaluated.json", json.dumps(report_json).encode())
     rows = {row["set"]: row for row in ServedPages(store).models(RunFilter())["rows"]}
     assert (rows["mlp"]["state"], rows["mlp"]["balanced_accuracy"]) == ("evaluated", 0.94)
     assert (rows["cnn"]["state"], rows["cnn"]["balanced_accuracy"]) == ("failed", None)
@@ -92,8 +92,8 @@ def test_filters_choose_among_all_runs(wanted: RunFilter, found: list[str], stor
         run = PastRun(store, run_id=name, accuracies=sets)
         plan = json.loads(store.read(run.plan.name).data)
         at = datetime(2026, 11, 19 + day, tzinfo=UTC)
-        told = {**plan, "at": at.isoformat(), "as_of": str(at.date()), "name": run.plan.name}
-        store.write(run.plan.name, json.dumps(told).encode())
+        report_json = {**plan, "at": at.isoformat(), "as_of": str(at.date()), "name": run.plan.name}
+        store.write(run.plan.name, json.dumps(report_json).encode())
     page = ServedPages(store).models(wanted)
     assert list(dict.fromkeys(row["run_id"] for row in page["rows"])) == found
     assert page["runs"]["all"] == 2

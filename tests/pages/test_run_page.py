@@ -16,7 +16,7 @@ from tests.pages.served import ServedPages
 from tests.past_run import PastRun
 
 
-def test_a_run_tells_what_it_computed_found_and_still_has_to_do(store: Counting) -> None:
+def test_a_run_shows_what_it_computed_reused_and_still_has_to_compute(store: Counting) -> None:
     run = PastRun(store, accuracies={"mlp": 0.94, "cnn": 0.92, "cnn_2": 0.9})
     for name, made_by in {"mlp": run.run_id, "cnn": "another run"}.items():
         manifest = json.loads(store.read(paths.manifest("train", run.models[name])).data)
@@ -56,11 +56,11 @@ class TestTraining:
         note = {"run_id": run.run_id, "at": datetime.now(UTC).isoformat(), **values}
         store.write(paths.progress_log("train", run.models["mlp"]), json.dumps(note).encode())
 
-    def gone(self, run: PastRun, store: Counting) -> None:
+    def delete_manifest(self, run: PastRun, store: Counting) -> None:
         store.delete(paths.manifest("train", run.models["mlp"]))
 
     def test_before_it_starts_it_waits(self, run: PastRun, store: Counting) -> None:
-        self.gone(run, store)
+        self.delete_manifest(run, store)
         page = ServedPages(store).training(run.plan.name, "mlp")
         assert (page["state"], page["epochs"]) == ("waiting", [])
 
@@ -68,7 +68,7 @@ class TestTraining:
         self, run: PastRun, store: Counting, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("meli_tasks.pages.run_page.LIVE_SECONDS", -1.0)
-        self.gone(run, store)
+        self.delete_manifest(run, store)
         pages = ServedPages(store)
         self.note(run, store, state="running", epoch=1, history=[], losses=[[1, 2.5]], seconds_left=9.0)
         first = pages.training(run.plan.name, "mlp")
@@ -78,7 +78,7 @@ class TestTraining:
         assert (second["epochs"], second["losses"]) == ([{"epoch": 1}], [[1, 2.5], [2, 2.0]])
 
     def test_a_failed_one_says_why(self, run: PastRun, store: Counting) -> None:
-        self.gone(run, store)
+        self.delete_manifest(run, store)
         self.note(run, store, state="failed", error="the loss is not finite at step 7", history=[{"epoch": 1}])
         page = ServedPages(store).training(run.plan.name, "mlp")
         assert (page["state"], page["error"]) == ("failed", "the loss is not finite at step 7")
@@ -90,7 +90,7 @@ class TestTraining:
         assert [epoch["train_loss"] for epoch in page["epochs"]] == [1, 1 / 2, 1 / 3]
 
     def test_another_runs_failure_is_not_this_ones(self, run: PastRun, store: Counting) -> None:
-        self.gone(run, store)
+        self.delete_manifest(run, store)
         self.note(run, store, state="failed", error="no")
         note = json.loads(store.read(paths.progress_log("train", run.models["mlp"])).data)
         store.write(paths.progress_log("train", run.models["mlp"]), json.dumps({**note, "run_id": "another"}).encode())

@@ -141,9 +141,9 @@ def test_an_ensemble_is_of_the_sets_that_were_trained(settings: Settings) -> Non
 
 
 def test_the_preview_says_what_is_to_be_computed(settings: Settings, file_store: Store) -> None:
-    seen = preview(plan_of(settings, sets=["quick_mlp"]), file_store)
-    lines = seen.lines()
-    assert (seen.computed, seen.cached, seen.estimate_seconds, seen.nothing_new) == (4, 0, None, "")
+    found = preview(plan_of(settings, sets=["quick_mlp"]), file_store)
+    lines = found.lines()
+    assert (found.computed, found.cached, found.estimate_seconds, found.nothing_new) == (4, 0, None, "")
     assert [line.split()[0] for line in lines[:-1]] == ["ingest", "preprocess", "embed", "train"]
     assert all("to compute" in line for line in lines[:-1])
 

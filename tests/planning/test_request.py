@@ -12,7 +12,7 @@ from meli_tasks.settings import Settings
 SETTINGS = Settings(source="titles.csv", sets="mlp, cnn,mlp")
 
 
-def test_what_is_not_asked_comes_from_the_settings() -> None:
+def test_what_is_not_requested_comes_from_the_settings() -> None:
     request = Request.check({"source": None, "as_of": ""}, SETTINGS)
     assert (request.source, request.sets) == ("titles.csv", ("mlp", "cnn"))
 
@@ -25,7 +25,7 @@ def test_an_unknown_key_is_refused_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     "params", [{"min_gain": 7}, {"sets": []}, {"language": "klingon"}, {"as_of": "soon"}, {"overrides": 3}]
 )
-def test_a_value_out_of_range_is_refused_with_what_was_seen(params: dict[str, Any]) -> None:
+def test_a_value_out_of_range_is_refused_and_named(params: dict[str, Any]) -> None:
     with pytest.raises(BadHyperparameters) as caught:
         Request.check(params, SETTINGS)
     assert next(iter(params)) in str(caught.value)

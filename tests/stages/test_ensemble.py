@@ -82,8 +82,8 @@ def test_two_that_know_different_things_are_better_together(listings: Path, tmp_
     assert isinstance(made, Ensemble)
     assert made.categories == CATEGORIES
     assert [made.categories[place] for place in made.rank(WORDS, top=1)[0][:, 0]] == CATEGORIES
-    told = json.loads((out / "model.json").read_text())["ensemble"]
-    assert dict(zip(told["members"], told["weights"], strict=True)) == summary.weights
+    stored = json.loads((out / "model.json").read_text())["ensemble"]
+    assert dict(zip(stored["members"], stored["weights"], strict=True)) == summary.weights
 
 
 def test_what_is_stored_answers_as_the_members_do(listings: Path, tmp_path: Path) -> None:
@@ -119,9 +119,9 @@ def test_few_titles_do_not_say_by_how_much_one_is_better(listings: Path, tmp_pat
     models = {"most": model(tmp_path / "most", "funda taza mesa"), "some": model(tmp_path / "some", "zapatilla taza")}
     weights = run(listings, models)[0].weights
     classifiers = {name: load_model(folder) for name, folder in models.items()}
-    seen = ensemble._read_validation(listings / "listings.parquet", sorted(CATEGORIES), 1_000)
-    judged = [ensemble._validate(name, one, seen) for name, one in classifiers.items()]
-    likeliest = fit_mixture_weights(np.stack([one.likelihoods for one in judged], axis=1), seen.weights, 4)
+    validation = ensemble._read_validation(listings / "listings.parquet", sorted(CATEGORIES), 1_000)
+    validated = [ensemble._validate(name, one, validation) for name, one in classifiers.items()]
+    likeliest = fit_mixture_weights(np.stack([one.likelihoods for one in validated], axis=1), validation.weights, 4)
     assert 0.5 <= weights["most"] < likeliest[0] - 0.02
 
 
@@ -151,7 +151,7 @@ def test_a_mean_that_loses_a_title_by_chance_is_a_candidate_all_the_same(
     assert summary.offered is offered, summary.reason
 
 
-def test_no_more_members_than_asked_for_and_the_same_each_time(listings: Path, tmp_path: Path) -> None:
+def test_no_more_members_than_requested_and_the_same_each_time(listings: Path, tmp_path: Path) -> None:
     models = {word: model(tmp_path / word, word) for word in WORDS}
     summary, _ = run(listings, models, members=2)
     assert len(summary.weights) == 2
@@ -178,7 +178,7 @@ def test_an_encoder_that_members_share_is_stored_once(tmp_path: Path) -> None:
     assert made.members[0].classifier.encoder is made.members[1].classifier.encoder
 
 
-def test_many_titles_are_judged_by_some_taken_evenly(listings: Path, tmp_path: Path) -> None:
+def test_of_many_titles_an_even_sample_is_used(listings: Path, tmp_path: Path) -> None:
     models = {"left": model(tmp_path / "left", "funda taza"), "right": model(tmp_path / "right", "mesa zapatilla")}
     summary, _ = run(listings, models, max_titles=40)
     assert summary.validation_titles == 40 and summary.offered

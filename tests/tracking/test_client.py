@@ -93,10 +93,10 @@ def test_storage_that_the_server_does_not_hand_on_to_is_written_by_mlflows_clien
 def test_credentials_come_from_the_variables_of_mlflows_client(
     mlflow_server: servers.MlflowServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[object] = []
+    credentials: list[object] = []
 
     def request(session: requests.Session, *_: object, **__: object) -> requests.Response:
-        seen.append((session.auth, session.headers.get("Authorization")))
+        credentials.append((session.auth, session.headers.get("Authorization")))
         answer = requests.Response()
         answer.status_code = 401
         return answer
@@ -109,7 +109,7 @@ def test_credentials_come_from_the_variables_of_mlflows_client(
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
     with pytest.raises(TrackingRejected):
         MlflowServer(mlflow_server.url).get("runs/get")
-    assert seen == [(("ana", "secret"), None), (None, "Bearer t0ken")]
+    assert credentials == [(("ana", "secret"), None), (None, "Bearer t0ken")]
 
 
 def test_telling_needs_no_heavy_import(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is told of a run's ensemble: in MLflow, in the registry as one model, on the pages."""
+"""Where a run's ensemble appears: in MLflow, in the registry as one model, on the pages."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def runs_with(client: MlflowClient, tag: str, value: str, view: int = ViewType.A
     return client.search_runs([experiment.experiment_id], f"tags.`{tag}` = '{value}'", run_view_type=view)
 
 
-def told(run: PastRun, tracking: Tracking, name: str = "mlp") -> str:
+def send(run: PastRun, tracking: Tracking, name: str = "mlp") -> str:
     url = tracking.training(run.plan, name, run.trainings[name])
     assert url is not None
     return url
@@ -47,7 +47,7 @@ def table(client: MlflowClient, run_id: str, name: str) -> dict[str, Any]:
 def test_a_training_becomes_one_run_with_everything_of_it(
     client: MlflowClient, run: PastRun, tracking: Tracking
 ) -> None:
-    url = told(run, tracking)
+    url = send(run, tracking)
 
     [found] = runs_with(client, "meli.artifact_key", run.models["mlp"])
     page = f"{tracking.uri}/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}"
@@ -73,13 +73,13 @@ def test_a_training_becomes_one_run_with_everything_of_it(
 
 
 def test_a_retry_adds_nothing(client: MlflowClient, run: PastRun, tracking: Tracking) -> None:
-    first = told(run, tracking)
-    assert told(run, Tracking(tracking.uri, run.store)) == first
+    first = send(run, tracking)
+    assert send(run, Tracking(tracking.uri, run.store)) == first
     [found] = runs_with(client, "meli.artifact_key", run.models["mlp"])
     assert len(client.get_metric_history(found.info.run_id, "train_loss")) == EPOCHS
 
 
-def test_a_run_left_half_told_is_completed(
+def test_an_incomplete_run_is_completed(
     client: MlflowClient, run: PastRun, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def goes_away(*_: object) -> None:
@@ -102,10 +102,10 @@ def test_a_run_left_half_told_is_completed(
 def test_a_cached_training_is_linked_to_the_new_dag_run_not_repeated(
     client: MlflowClient, run: PastRun, tracking: Tracking
 ) -> None:
-    url = told(run, tracking)
+    url = send(run, tracking)
     later = PastRun(run.store, run_id=f"{run.run_id}_later", seed=run.seed)
     assert later.models == run.models
-    assert told(later, tracking) == url
+    assert send(later, tracking) == url
     [found] = runs_with(client, "meli.artifact_key", run.models["mlp"])
     [first, second] = (
         next(r for r in runs_with(client, "meli.dag_run", past.run_id) if r.data.tags.get("meli.kind") == "dag_run")
@@ -118,7 +118,7 @@ def test_a_cached_training_is_linked_to_the_new_dag_run_not_repeated(
 def test_an_evaluation_reaches_the_trainings_and_the_dag_run(
     client: MlflowClient, run: PastRun, tracking: Tracking
 ) -> None:
-    told(run, tracking, "mlp")  # the cnn's run is missing: the evaluation tells it too
+    send(run, tracking, "mlp")  # the cnn's run is missing: the evaluation sends it too
     evaluated = run.evaluation(champion="mlp")
     url = tracking.evaluation(run.plan, evaluated)
     assert url is not None
@@ -145,30 +145,30 @@ def test_an_evaluation_reaches_the_trainings_and_the_dag_run(
 
 def test_two_tasks_at_once_make_one_run_and_one_parent(client: MlflowClient, run: PastRun, tracking: Tracking) -> None:
     with ThreadPoolExecutor(6) as pool:
-        urls = list(pool.map(lambda _: told(run, Tracking(tracking.uri, run.store)), range(6)))
+        urls = list(pool.map(lambda _: send(run, Tracking(tracking.uri, run.store)), range(6)))
     assert len(set(urls)) == 1
     assert len(runs_with(client, "meli.artifact_key", run.models["mlp"])) == 1
     assert len(runs_with(client, "meli.dag_run", run.run_id)) == 2  # the parent and its training
 
 
 def test_a_run_deleted_in_mlflow_is_made_again(client: MlflowClient, run: PastRun, tracking: Tracking) -> None:
-    client.delete_run(run_of(told(run, tracking)))
-    again = told(run, tracking)
+    client.delete_run(run_of(send(run, tracking)))
+    again = send(run, tracking)
     assert client.get_run(run_of(again)).info.lifecycle_stage == "active"
 
 
 def test_an_outage_costs_seconds_and_is_made_good(
     client: MlflowClient, run: PastRun, tracking: Tracking, caplog: pytest.LogCaptureFixture
 ) -> None:
-    away = Tracking(NOWHERE, run.store)
+    offline = Tracking(NOWHERE, run.store)
     evaluated = run.evaluation()
     start = time.monotonic()
-    assert away.training(run.plan, "mlp", run.trainings["mlp"]) is None
-    assert away.training(run.plan, "mlp", run.trainings["mlp"]) is None
-    assert away.evaluation(run.plan, evaluated) is None
-    assert away.replay() == 0
+    assert offline.training(run.plan, "mlp", run.trainings["mlp"]) is None
+    assert offline.training(run.plan, "mlp", run.trainings["mlp"]) is None
+    assert offline.evaluation(run.plan, evaluated) is None
+    assert offline.replay() == 0
     assert time.monotonic() - start < 5
-    assert len(away.pending()) == 2  # the same training is noted once
+    assert len(offline.pending()) == 2  # the same training has one note
     assert "MLflow at http://127.0.0.1:9 does not answer" in caplog.text
 
     assert tracking.replay() == 2
@@ -177,7 +177,7 @@ def test_an_outage_costs_seconds_and_is_made_good(
     assert found.data.metrics["test_balanced_accuracy"] == 0.94
 
 
-def test_the_next_evaluation_tells_what_an_outage_left(client: MlflowClient, run: PastRun, tracking: Tracking) -> None:
+def test_the_next_evaluation_sends_what_is_pending(client: MlflowClient, run: PastRun, tracking: Tracking) -> None:
     earlier = PastRun(run.store, run_id=f"{run.run_id}_earlier", seed=run.seed + 1, accuracies={"lab": 0.6})
     assert Tracking(NOWHERE, run.store).training(earlier.plan, "lab", earlier.trainings["lab"]) is None
     assert tracking.evaluation(run.plan, run.evaluation()) is not None
@@ -185,7 +185,7 @@ def test_the_next_evaluation_tells_what_an_outage_left(client: MlflowClient, run
     assert tracking.pending() == []
 
 
-def test_a_note_whose_artifact_is_gone_is_dropped(client: MlflowClient, run: PastRun, tracking: Tracking) -> None:
+def test_a_note_whose_artifact_is_missing_is_dropped(client: MlflowClient, run: PastRun, tracking: Tracking) -> None:
     assert Tracking(NOWHERE, run.store).training(run.plan, "mlp", run.trainings["mlp"]) is None
     run.store.delete(run.trainings["mlp"].name)
     assert tracking.replay() == 0
@@ -196,23 +196,23 @@ def test_a_note_that_mlflow_refuses_does_not_hold_up_the_others(run: PastRun, mo
     tracking = Tracking(NOWHERE, run.store)
     for name in run.trainings:
         assert tracking.training(run.plan, name, run.trainings[name]) is None
-    told: list[str] = []
+    sent: list[str] = []
 
     def refuses_one(self: Projection, plan: Plan, set_name: str, manifest: Manifest) -> str:
-        if not told:
-            told.append("refused")
+        if not sent:
+            sent.append("refused")
             raise TrackingRejected("Changing param values is not allowed", code="INVALID_PARAMETER_VALUE")
-        told.append(set_name)
+        sent.append(set_name)
         return "http://mlflow/run"
 
     monkeypatch.setattr(Projection, "training", refuses_one)
     tracking._projection = Projection(MlflowServer(NOWHERE), run.store, "1")
     assert tracking.replay() == 1
-    assert len(told) == 2
+    assert len(sent) == 2
     assert len(tracking.pending()) == 1
 
 
-def test_without_a_server_nothing_is_told_or_noted(run: PastRun) -> None:
+def test_without_a_server_nothing_is_sent_and_no_note_is_left(run: PastRun) -> None:
     off = Tracking("", run.store)
     assert off.training(run.plan, "mlp", run.trainings["mlp"]) is None
     assert off.replay() == 0

@@ -125,9 +125,9 @@ def test_a_champion_of_an_older_version_of_the_stages_is_registered(
     client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = past_run(file_store, tmp_path)
-    away = Registry(file_store, Tracking(NOWHERE, file_store))
+    offline = Registry(file_store, Tracking(NOWHERE, file_store))
     evaluated = run.evaluation()
-    away.apply(run.plan, evaluated, run.promotion(evaluated, "mlp"))
+    offline.apply(run.plan, evaluated, run.promotion(evaluated, "mlp"))
     monkeypatch.setitem(STAGES, "train", replace(STAGES["train"], version=STAGES["train"].version + 1))
     assert registry.sync().version == aliased(registry)
 
@@ -172,10 +172,10 @@ def test_an_outage_delays_the_alias_and_nothing_else(
     client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
 ) -> None:
     run = past_run(file_store, tmp_path)
-    away = Registry(file_store, Tracking(NOWHERE, file_store))
+    offline = Registry(file_store, Tracking(NOWHERE, file_store))
     evaluated = run.evaluation()
-    assert away.apply(run.plan, evaluated, run.promotion(evaluated, "mlp")).action == "promote"
-    assert "does not follow the ledger yet" in (away.sync().warning or "")
+    assert offline.apply(run.plan, evaluated, run.promotion(evaluated, "mlp")).action == "promote"
+    assert "does not follow the ledger yet" in (offline.sync().warning or "")
 
     synced = registry.sync()
     assert (synced.changed, synced.warning) == (True, None)
@@ -194,7 +194,7 @@ def test_an_alias_moved_by_hand_is_put_back(
     assert aliased(registry) == new
 
 
-def test_an_alias_without_a_champion_is_taken_away(
+def test_an_alias_without_a_champion_is_removed(
     client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
 ) -> None:
     assert registry.sync().version is None
