@@ -27,7 +27,7 @@ OVERRIDES = {
     "embed.epochs": 1,
     "train.epochs": 1,
 }
-ASKED = {
+CONF = {
     "source": "sample:rows=2000,seed=1,day={ds}",
     "from_date": DATES[0],
     "to_date": DATES[-1],
@@ -43,7 +43,7 @@ def test_a_grid_computes_each_thing_once_and_asked_again_nothing(cluster: Cluste
     earlier = {run["dag_run_id"]: run["conf"] for run in cluster.api.runs(TRAINING)}
     before = {stage: keys(store, stage) for stage in STAGES}
 
-    first = cluster.api.trigger(BACKFILL, ASKED, "")
+    first = cluster.api.trigger(BACKFILL, CONF, "")
     assert cluster.api.wait(first, BACKFILL) == "success", cluster.api.states(first, BACKFILL)
     computed = {stage: keys(store, stage) - before[stage] for stage in STAGES}
     once = len(DATES)
@@ -57,7 +57,7 @@ def test_a_grid_computes_each_thing_once_and_asked_again_nothing(cluster: Cluste
     assert {runs[name]["state"] for name in started} == {"success"}
     assert attempts(store, started) == {stage: len(computed[stage]) for stage in STAGES}
 
-    again = cluster.api.trigger(BACKFILL, ASKED, "")
+    again = cluster.api.trigger(BACKFILL, CONF, "")
     assert cluster.api.wait(again, BACKFILL) == "success", cluster.api.states(again, BACKFILL)
     assert {stage: keys(store, stage) - before[stage] for stage in STAGES} == computed
     report = cluster.api.returned(BACKFILL, again, "report")

@@ -15,7 +15,7 @@ from tests.cluster.runs import SOURCE, returned, trainings
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(7200)]
 
 SETS = ["quick_mlp", "mlp", "quick_cnn", "cnn"]
-ASKED = {"source": SOURCE, "sets": SETS, "overrides": {"train.epochs": 2}}
+CONF = {"source": SOURCE, "sets": SETS, "overrides": {"train.epochs": 2}}
 TRIES = 3  # what a run costs is printed for each: somebody else's work on the machine is no cost of ours
 
 
@@ -25,7 +25,7 @@ def test_the_pools_are_made_and_sized(cluster: Cluster) -> None:
 
 
 def test_four_sets_train_under_their_names_on_two_workers_at_once(cluster: Cluster) -> None:
-    run = cluster.api.trigger(TRAINING, ASKED, "")
+    run = cluster.api.trigger(TRAINING, CONF, "")
     assert cluster.api.wait(run) == "success"
     trained = trainings(cluster, run)
     assert sorted(task.name for task in trained) == sorted(SETS)
@@ -42,11 +42,11 @@ def test_four_sets_train_under_their_names_on_two_workers_at_once(cluster: Clust
 
 
 def test_a_run_of_what_is_all_there_computes_nothing(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    first = cluster.api.trigger(TRAINING, ASKED, "")
+    first = cluster.api.trigger(TRAINING, CONF, "")
     assert cluster.api.wait(first) == "success"
     for _ in range(TRIES):
         began = datetime.now(UTC)
-        run = cluster.api.trigger(TRAINING, ASKED, "")
+        run = cluster.api.trigger(TRAINING, CONF, "")
         assert cluster.api.wait(run) == "success"
         ended = datetime.fromisoformat(cluster.api.run(TRAINING, run)["end_date"])
         tasks = [task for task in cluster.api.instances(run) if task.state != "skipped"]  # no search was requested

@@ -107,7 +107,7 @@ class Stack:
         name = api.trigger(DAG, conf, "test-compose")
 
         def states() -> list[tuple[str, str]]:
-            return [(task.task_id, task.state) for task in api.tasks(DAG, name)]
+            return [(task.task_id, str(task.state)) for task in api.tasks(DAG, name)]
 
         def ended() -> str:
             state = api.run_state(DAG, name)

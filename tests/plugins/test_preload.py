@@ -32,6 +32,6 @@ def test_a_worker_loads_a_single_time_what_each_task_would(in_airflow: InAirflow
     seen = json.loads(ran.stdout.splitlines()[-1])
     assert seen["boto3"]
     assert seen["new"] == 0, seen
-    assert seen["again"] < 0.25, seen  # 0.5 s or more where everything is read anew
+    assert seen["again"] < 0.25, seen  # 0.5 s or more where everything is read again
     assert seen["threads"] == 1, "a thread does not outlive the fork that a task is"
     assert seen["heavy"] == [], "memory that most tasks never use"
