@@ -203,10 +203,11 @@ def ensemble() -> Ensembled:
         raise AirflowSkipException("There is no plan, so there are no models to weigh.")
     with plain_failures():
         pipeline, plan = opened(name)
-        result = pipeline.ensemble(plan, trained_sets(plan))
-        if result is None:
+        combined = pipeline.ensemble(plan, trained_sets(plan))
+        if combined is None:
             raise AirflowSkipException("There is no ensemble: the line above says why.")
-        return {**computed(result, pipeline.store.url), "reason": result.manifest.summary["reason"]}
+        result, summary = combined
+        return {**computed(result, pipeline.store.url), "reason": summary.reason}
 
 
 # ALL_DONE, so that the models are evaluated without an ensemble that failed or was skipped.

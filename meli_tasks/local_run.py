@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from meli_tasks.core.errors import MeliError
+from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.summaries import IngestSummary
@@ -36,7 +37,7 @@ def unused_by(ingested: Manifest, store_url: str) -> str:
         summary.bad_by_reason,
         summary.rare.rows,
         summary.rare.categories,
-        ingested.params.get("min_category_rows", 0),
+        ingested.read_params(Ingest).min_category_rows,
     )
     return f"Not used: {unused}, listed in {store_url}/{ingested.file_name(QUARANTINE)}" if unused else ""
 
@@ -199,10 +200,15 @@ class LocalRun:
             logger.info("no ensemble: %s", reason)
             return
         try:
-            self._step(ENSEMBLE, ", ".join(trained), lambda: _present(self.pipeline.ensemble(plan, trained)))
+            self._step(ENSEMBLE, ", ".join(trained), lambda: self._combine(plan, trained))
         except Exception as error:  # its members are evaluated all the same
             logger.info("the ensemble failed", exc_info=error)
             self.failed[ENSEMBLE] = _reason(error)
+
+    def _combine(self, plan: Plan, trained: list[str]) -> Result:
+        combined = self.pipeline.ensemble(plan, trained)
+        assert combined is not None  # the caller has checked `no_ensemble`
+        return combined[0]
 
     def _evaluate(self, plan: Plan, trained: list[str], decide: bool) -> None:
         failed = sorted(name for name in plan.sets if name not in trained)
@@ -254,11 +260,6 @@ class LocalRun:
     def _report(self, step: StepReport) -> None:
         self.steps.append(step)
         self.reporter.finished(step)
-
-
-def _present(result: Result | None) -> Result:
-    assert result is not None  # `no_ensemble` has said that there is one
-    return result
 
 
 def _reason(error: Exception) -> str:

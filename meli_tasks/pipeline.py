@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
 from meli_tasks.core.errors import BadData, Conflict
@@ -83,7 +83,7 @@ class Pipeline:
         return pipeline, plan
 
     def plan(
-        self, params: Mapping[str, Any], as_of: date | None, dag_run_url: str = "", *, backfill: bool = False
+        self, params: Mapping[str, object], as_of: date | None, dag_run_url: str = "", *, backfill: bool = False
     ) -> tuple[Plan, Preview]:
         """Check a request, work out every step, keep the plan in the store, and log what will be computed.
 
@@ -139,13 +139,14 @@ class Pipeline:
         plan = plan.add_searched(found.name, found.step, found.values, self.store)
         return found, self.tracking.training(plan, found.name, found.manifest)
 
-    def ensemble(self, plan: Plan, trained: Sequence[str]) -> Result | None:
-        """Weigh the trained models into one; None if the run makes no ensemble, and the log says why."""
+    def ensemble(self, plan: Plan, trained: Sequence[str]) -> tuple[Result, EnsembleSummary] | None:
+        """Combine the trained models into an ensemble; None if the run makes no ensemble, and the log says why."""
         step = ensemble_step(plan, trained)
         if step is None:
             logger.info("no ensemble: %s", no_ensemble(plan, trained))
             return None
-        return self.runner.run(step, force=plan.force)
+        result = self.runner.run(step, force=plan.force)
+        return result, result.manifest.read_summary(EnsembleSummary)
 
     def evaluate(self, plan: Plan, trained: Sequence[str], failed: Sequence[str]) -> Evaluated:
         """Evaluate every trained model, their ensemble, and the champion, on the run's test split.

@@ -66,7 +66,9 @@ def test_a_second_run_computes_nothing_and_keeps_the_champion(settings: Settings
     assert "The same titles, sets and champion as before; decision 1" in found.nothing_new
     results = [pipeline.ingest(again), pipeline.preprocess(again, 0), *pipeline.embed(again, 0)]
     results += [pipeline.train(again, name)[0] for name in again.sets]
-    results.append(pipeline.ensemble(again, list(again.sets)))
+    combined = pipeline.ensemble(again, list(again.sets))
+    assert combined is not None
+    results.append(combined[0])
     assert [result.hit for result in results] == [True] * len(results)
     evaluated = pipeline.evaluate(again, list(again.sets), [])
     assert evaluated.hit

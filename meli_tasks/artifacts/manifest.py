@@ -14,12 +14,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import JsonValue
+
 from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import NotFound
+from meli_tasks.core.hyperparameters import Section
 from meli_tasks.stages.summaries import Summary
 from meli_tasks.store import Store
 
 S = TypeVar("S", bound=Summary)
+P = TypeVar("P", bound=Section)
 
 MODEL_STAGES = ("train", "ensemble")
 """The stages whose artifacts classify titles. A key alone identifies a model, since the stage is part of it."""
@@ -39,12 +43,12 @@ class Manifest:
 
     stage: str
     key: str
-    params: dict[str, Any]
+    params: dict[str, JsonValue]
     inputs: dict[str, str]
     outputs: dict[str, Output]
-    summary: dict[str, Any]
+    summary: dict[str, JsonValue]
     attempt: str
-    about: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, JsonValue] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -64,7 +68,12 @@ class Manifest:
     @property
     def seconds(self) -> float:
         """Seconds that the stage took."""
-        return float(self.about.get("seconds", 0.0))
+        seconds = self.about.get("seconds")
+        return float(seconds) if isinstance(seconds, int | float) else 0.0
+
+    def read_params(self, section: type[P]) -> P:
+        """The parameters as the stage received them; `section` is the stage's section of the hyperparameters."""
+        return section.model_validate(self.params)
 
     def read_summary(self, kind: type[S]) -> S:
         """The summary as the type that the stage returned; `kind` is one of `stages.summaries`."""
@@ -91,7 +100,7 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def content_key(stage: str, version: int, params: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+def content_key(stage: str, version: int, params: Mapping[str, object], inputs: Mapping[str, str]) -> str:
     """32 hexadecimal digits: the identity of what a stage computes from these parameters and inputs."""
     made_from = canonical_json([stage, version, dict(params), dict(inputs)])
     return hashlib.sha256(made_from.encode()).hexdigest()[:32]

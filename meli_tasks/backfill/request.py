@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -53,7 +53,7 @@ class Backfill(Request):
     ask: bool = Field(True, description="Show a preview and wait for approval before anything runs.")
 
     @classmethod
-    def check(cls, params: Mapping[str, Any], settings: Settings) -> Backfill:
+    def check(cls, params: Mapping[str, object], settings: Settings) -> Backfill:
         """Validate parameters, with defaults from the settings.
 
         Raises:

@@ -28,7 +28,7 @@ class Section(BaseModel):
     """Former names of renamed fields -> current names."""
 
     @classmethod
-    def with_current_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+    def with_current_names(cls, values: Mapping[str, object]) -> dict[str, object]:
         """The values with former names replaced by current ones.
 
         Raises:
@@ -40,7 +40,7 @@ class Section(BaseModel):
         return {cls.former_names.get(name, name): value for name, value in values.items()}
 
     @classmethod
-    def with_former_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+    def with_former_names(cls, values: Mapping[str, object]) -> dict[str, object]:
         """The values with current names replaced by former ones, as content keys are computed from them."""
         former = {current: name for name, current in cls.former_names.items()}
         return {former.get(name, name): value for name, value in values.items()}

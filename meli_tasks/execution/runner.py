@@ -18,15 +18,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from meli_tasks import sources
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import Manifest, content_key, describe_file, find, need, need_model
 from meli_tasks.core.errors import BadData, Conflict, MeliError, Rejected
+from meli_tasks.core.hyperparameters import Section
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.progress_log import ProgressLog
 from meli_tasks.execution.stop_requests import StoredStopRequests
@@ -37,6 +38,8 @@ from meli_tasks.stages.hooks import Hooks
 from meli_tasks.stages.summaries import Summary
 from meli_tasks.store import Store
 from meli_tasks.wording import duration
+
+P = TypeVar("P", bound=Section)
 
 logger = logging.getLogger("meli_tasks")
 
@@ -63,7 +66,7 @@ class Step:
 
     stage: str
     name: str
-    params: dict[str, Any]
+    params: dict[str, JsonValue]
     inputs: dict[str, str] = field(default_factory=dict)
     fetch: dict[str, str] = field(default_factory=dict)
 
@@ -71,6 +74,10 @@ class Step:
     def outline(self) -> TrainOutline:
         """What pages and lists show of a train step's parameters, also of those that an older version wrote."""
         return TrainOutline.model_validate(self.params)
+
+    def read_params(self, section: type[P]) -> P:
+        """The parameters as the stage receives them; `section` is the stage's section of the hyperparameters."""
+        return section.model_validate(self.params)
 
     @property
     def key(self) -> str:
@@ -264,7 +271,7 @@ class Runner:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
-def about_this_process() -> dict[str, Any]:
+def about_this_process() -> dict[str, JsonValue]:
     """Where and with which versions an artifact was made; recorded in the manifest, but not part of its key."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
@@ -32,7 +31,7 @@ class Side:
     """One of the two models. `parameters` are values by dotted name, `ingest` the key of its test titles' listings."""
 
     row: ModelRow
-    parameters: dict[str, Any]
+    parameters: dict[str, object]
     history: tuple[Epoch, ...]
     categories: dict[str, CategoryRecall]
     ingest: str
@@ -116,7 +115,7 @@ def _side(cache: ReadCache, runs: Runs, decisions: list[Decision], model: str, c
     )
 
 
-def _parameters(cache: ReadCache, decisions: list[Decision], plan: Plan, row: ModelRow) -> dict[str, Any]:
+def _parameters(cache: ReadCache, decisions: list[Decision], plan: Plan, row: ModelRow) -> dict[str, object]:
     """Every parameter by its dotted name. Those of an external model are in the plan of the run that promoted it."""
     label = row.set
     manifest, _ = model_history(cache, row.train)
@@ -142,9 +141,9 @@ def _ensemble_parameters(manifest: Manifest) -> dict[str, dict[str, float]]:
     return manifest.read_summary(EnsembleSummary).model_dump(include={"weights", "inverse_temperatures"})
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Nested values by their dotted names; a list is one value."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
             found |= flat(value, f"{prefix}{name}.")

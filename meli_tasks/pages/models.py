@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from meli_tasks.artifacts.manifest import Output
 from meli_tasks.backfill.preview import BackfillPreview
@@ -265,12 +265,12 @@ class ArtifactPage(PageModel):
 
     stage: str
     key: str
-    params: dict[str, Any]
+    params: dict[str, JsonValue]
     inputs: dict[str, str]
     outputs: dict[str, Output]
-    summary: dict[str, Any]
+    summary: dict[str, JsonValue]
     attempt: str
-    about: dict[str, Any]
+    about: dict[str, JsonValue]
     url: str
 
 

@@ -54,7 +54,7 @@ class Request(Section):
     sets: tuple[str, ...] = Field(
         description="Hyperparameter sets to train. A set is a named hyperparameter configuration."
     )
-    overrides: dict[str, Any] = Field(
+    overrides: dict[str, object] = Field(
         default_factory=dict,
         description='Hyperparameters to change in every set, e.g. {"train.epochs": 5}; each key may also be a '
         "parameter.",
@@ -95,7 +95,7 @@ class Request(Section):
         return tuple(dict.fromkeys(names))
 
     @classmethod
-    def check(cls, params: Mapping[str, Any], settings: Settings) -> Request:
+    def check(cls, params: Mapping[str, object], settings: Settings) -> Request:
         """Validate parameters, with defaults from the settings.
 
         Raises:
@@ -156,7 +156,7 @@ class Request(Section):
         return Promote(mode=mode, min_gain=self.min_gain, min_probability=self.min_probability)
 
 
-def with_overrides(params: Mapping[str, Any]) -> dict[str, Any]:
+def with_overrides(params: Mapping[str, object]) -> dict[str, object]:
     """Move parameters that are named like a hyperparameter ("train.epochs") into `overrides`, unless they are empty.
 
     Raises:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, field_va
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import canonical_json, content_key
 from meli_tasks.core.errors import MeliError
+from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Step
 from meli_tasks.search.trial import SearchOptions, Trial
 from meli_tasks.stages import STAGES
@@ -72,7 +73,7 @@ class Journal:
     @classmethod
     def open(cls, store: Store, train: Step, run_id: str, part: str) -> Journal:
         """Open the journal of a run whose trials have the inputs of `train`, with what earlier attempts wrote."""
-        architecture = {"architecture": train.params["architecture"]}
+        architecture = {"architecture": train.read_params(Train).architecture}
         key = content_key("search", STAGES["train"].version, architecture, train.inputs)
         journal = cls(store, paths.searches_of(key), run_id, part, train.name)
         for name in store.names(journal.folder):

@@ -18,6 +18,7 @@ from statistics import median
 
 from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.core.errors import BadHyperparameters
+from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Runner, Step
 from meli_tasks.planning.request import Request
 from meli_tasks.search.outcome import Outcome
@@ -163,11 +164,12 @@ class Search:
                 prepared.journal.save(self.spent)
             self._reporter.progress({"trial": number, **position, **best_so_far, **left})
 
+        params = step.read_params(Train)
         is_start = step.params == prepared.step.params
         log = TrialLog(
             proposals=prepared.proposals,
-            epochs=step.params["epochs"],
-            patience=step.params["patience"],
+            epochs=params.epochs,
+            patience=params.patience,
             is_start=is_start,
             max_seconds=self._options.seconds * MAX_BUDGET_FRACTION,
             seconds_left=self.seconds_left,

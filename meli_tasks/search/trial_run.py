@@ -124,7 +124,7 @@ def train(
 def trial_of_stored_model(store: Store, manifest: Manifest, proposals: Proposals, number: int) -> Trial:
     """Return the trial that a training whose model is already in the store amounts to."""
     blob = store.read(manifest.file_name("history.json"))
-    epochs = int(manifest.params["epochs"])
+    epochs = manifest.read_params(Train).epochs
     for epoch in json.loads(blob.data) if blob else []:
         proposals.is_poor(int(epoch["epoch"]), epochs, epoch["validation_balanced_accuracy"])
     summary = manifest.read_summary(TrainSummary)

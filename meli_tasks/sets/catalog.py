@@ -55,7 +55,7 @@ def load(name: str) -> HyperparameterSet:
     return checked(_values(name), f"Set '{name}'")
 
 
-def resolve(name: str, overrides: Mapping[str, Any], settings: Settings | None = None) -> HyperparameterSet:
+def resolve(name: str, overrides: Mapping[str, object], settings: Settings | None = None) -> HyperparameterSet:
     """Load a set and apply overrides to it.
 
     Args:
@@ -84,7 +84,7 @@ def resolve(name: str, overrides: Mapping[str, Any], settings: Settings | None =
     return checked(values, f"Set '{name}' with the overrides" if overrides else f"Set '{name}'")
 
 
-def made_by(name: str, settings: Settings) -> dict[str, Any]:
+def made_by(name: str, settings: Settings) -> dict[str, object]:
     """Who created a set in the store, and how; empty for the package's sets."""
     store = None if is_shipped(name) else stored_sets.store_of(settings)
     text = stored_sets.read(store, name) if store else None
@@ -103,7 +103,7 @@ def _shipped_text(name: str) -> str | None:
 
 
 @cache
-def _parsed(text: str, name: str) -> dict[str, Any]:
+def _parsed(text: str, name: str) -> dict[str, object]:
     """A file of the package, parsed a single time: listing all sets would parse their common ancestors 144 times."""
     return stored_sets.parsed(text, name)
 
@@ -113,7 +113,7 @@ def _shipped_names() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def _values(name: str, store: Store | None = None, children: tuple[str, ...] = ()) -> dict[str, Any]:
+def _values(name: str, store: Store | None = None, children: tuple[str, ...] = ()) -> dict[str, object]:
     """The values of a file, merged over those of the set it extends."""
     if name in children:
         raise BadHyperparameters(f"Set '{children[0]}' extends itself: {' -> '.join((*children, name))}")
@@ -129,12 +129,12 @@ def _values(name: str, store: Store | None = None, children: tuple[str, ...] = (
     return _merged(_values(str(parent), store, (*children, name)), values) if parent is not None else values
 
 
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def _merged(below: dict[str, object], above: dict[str, object]) -> dict[str, object]:
     """`above` takes precedence; sections are merged key by key, everything else is replaced."""
     merged = dict(below)
     for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = {**merged[key], **value} if both else value
+        base = below.get(key)
+        merged[key] = {**base, **value} if isinstance(base, dict) and isinstance(value, dict) else value
     return merged
 
 
@@ -147,7 +147,7 @@ def _unknown_set(name: str, store: Store | None, children: tuple[str, ...]) -> s
     return f"{message}. " + (f"Did you mean {' or '.join(near)}?" if near else f"Sets: {', '.join(known)}.")
 
 
-def checked(values: dict[str, Any], where: str) -> HyperparameterSet:
+def checked(values: dict[str, object], where: str) -> HyperparameterSet:
     """Validate values as a set.
 
     Raises:
@@ -212,7 +212,7 @@ def _section(name: str) -> type[Section]:
     return model
 
 
-def _with_current_names(values: dict[str, Any], name: str) -> dict[str, Any]:
+def _with_current_names(values: dict[str, object], name: str) -> dict[str, object]:
     """A document's values with former names of parameters replaced, so that laying one over another compares them."""
     try:
         return {
@@ -223,7 +223,7 @@ def _with_current_names(values: dict[str, Any], name: str) -> dict[str, Any]:
         raise BadHyperparameters(f"Set '{name}': {error}") from None
 
 
-def _with_current_keys(overrides: Mapping[str, Any]) -> dict[str, Any]:
+def _with_current_keys(overrides: Mapping[str, object]) -> dict[str, object]:
     for key in overrides:
         if current_key(key) != key and current_key(key) in overrides:
             raise BadHyperparameters(f"Overrides: {key} is the former name of {current_key(key)}: give only the latter")

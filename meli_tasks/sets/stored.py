@@ -7,7 +7,7 @@ a name means the same set until somebody removes it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -46,7 +46,7 @@ def read(store: Store, name: str) -> str | None:
     return blob.data.decode("utf-8", errors="replace") if blob else None
 
 
-def write(store: Store, name: str, values: Mapping[str, Any], made_by: Mapping[str, Any]) -> None:
+def write(store: Store, name: str, values: Mapping[str, object], made_by: Mapping[str, object]) -> None:
     """Write a new set.
 
     Raises:
@@ -74,7 +74,7 @@ def remove(store: Store, name: str) -> None:
     store.delete(paths.hyperparameter_set(name))
 
 
-def parsed(text: str, name: str) -> dict[str, Any]:
+def parsed(text: str, name: str) -> dict[str, object]:
     """Parse a set's document.
 
     Raises:

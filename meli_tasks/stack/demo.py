@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -115,14 +114,15 @@ def train(
     stack.api.keep_pool("gpu", settings.slots, "training runs at the same time")
     stack.api.keep_pool("backfill", POOL_SLOTS, "backfilled runs at the same time", include_deferred=True)
     stack.api.unpause(DAG)
-    conf: dict[str, Any] = {"source": requested.source, "sets": list(Request.check({}, requested).sets)}
-    for set_name in conf["sets"]:
+    sets = list(Request.check({}, requested).sets)
+    for set_name in sets:
         named_sets.resolve(set_name, {}, settings)
     with interrupts.held():
         began = time.monotonic()
+        conf = {"source": requested.source, "sets": sets}
         run.append((stack, stack.api.trigger(DAG, conf, "started by make demo")))
     name = run[0][1]
-    console.print(f"\nTraining {', '.join(conf['sets'])} on {escape(requested.source)}: run {name}\n", soft_wrap=True)
+    console.print(f"\nTraining {', '.join(sets)} on {escape(requested.source)}: run {name}\n", soft_wrap=True)
     watch = Watch(stack.api, store, name, stack.home.airflow / "logs")
     tasks, state = follow(console, stack, watch)
     run.clear()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find, find_model
 from meli_tasks.ledger import Ledger
 from meli_tasks.local_run import unused_by
-from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.stack.services import USER, Stack
 from meli_tasks.stack.watch import DAG, Task, Watch
 from meli_tasks.store import Store
@@ -23,23 +19,24 @@ from meli_tasks.wording import duration
 def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[Task]) -> None:
     """Print the trained sets of the run, the best first, and then those that failed."""
     plan = watch.plan()
-    measured = watch.returned("evaluate") or {}
-    if plan is None or not measured:
+    evaluated = watch.evaluated()
+    report = EvaluationReport.load(store, plan.name) if plan else None
+    if evaluated is None or report is None:
         return
-    scores = _scores(store, plan, measured)
+    evaluations = [(label, found) for label, found in report.scores.items() if label in evaluated.models]
     hits = {task.name: task.hit for task in tasks if task.task.startswith("train_")}
     title = "Leaderboard: balanced accuracy on the test titles"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in ("set", "balanced accuracy", "95 % interval", "top-5", "training time", ""):
         table.add_column(column, justify="left" if column in ("set", "") else "right", no_wrap=column != "set")
-    for label, score in sorted(scores.items(), key=lambda item: -float(item[1]["balanced_accuracy"])):
-        low, high = score["interval"]
-        manifest = find_model(store, measured["models"][label])
+    for label, evaluation in sorted(evaluations, key=lambda item: -item[1].balanced_accuracy):
+        low, high = evaluation.interval
+        manifest = find_model(store, evaluated.models[label])
         seconds = duration(manifest.seconds) if manifest else ""
-        about = "previous champion" if label == measured["champion"] else ""
+        about = "previous champion" if label == evaluated.champion else ""
         about = "reused" if hits.get(label) else about
         table.add_row(
-            escape(label), f"{score['balanced_accuracy']:.4f}", f"{low:.4f}-{high:.4f}", f"{score['top5']:.4f}",
+            escape(label), f"{evaluation.balanced_accuracy:.4f}", f"{low:.4f}-{high:.4f}", f"{evaluation.top5:.4f}",
             seconds, f"[dim]{about}[/]",
         )  # fmt: skip
     console.print()
@@ -71,12 +68,12 @@ def show_unused_rows(console: Console, watch: Watch, store: Store) -> None:
 
 def show_links(console: Console, stack: Stack, watch: Watch, run: str) -> None:
     """Print the addresses, how to sign in, and how to stop the stack."""
-    measured = watch.returned("evaluate") or {}
+    evaluated = watch.evaluated()
     for line in (
         "",
         f"Airflow  {stack.airflow_url}/dags/{DAG}/runs/{run}",
         f"         sign in as {USER} with the password {stack.secrets.airflow_password}",
-        f"MLflow   {measured.get('mlflow') or stack.mlflow_url}",
+        f"MLflow   {(evaluated and evaluated.mlflow) or stack.mlflow_url}",
         "         needs no sign-in; only this machine can reach it",
         "",
         'Try it:   .venv/bin/meli predict "Funda Silicona Iphone 11"',
@@ -96,10 +93,3 @@ def show_failure(console: Console, watch: Watch, tasks: list[Task]) -> None:
     console.print(f"Its log: {watch.log_file(first)}", markup=False, highlight=False, soft_wrap=True)
     for task in failed[1:]:
         console.print(f"then {task.label} failed: {task.message}", markup=False, highlight=False)
-
-
-def _scores(store: Store, plan: Plan, measured: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    blob = store.read(paths.evaluated(plan.name))
-    report: dict[str, Any] = json.loads(blob.data) if blob else {}
-    scores: dict[str, dict[str, Any]] = report.get("scores", {})
-    return {label: score for label, score in scores.items() if label in measured["models"]}

@@ -10,6 +10,7 @@ from typing import Any
 from meli_tasks.airflow_client import AirflowApi, TaskInstance
 from meli_tasks.execution.progress_log import ProgressNote, read_progress
 from meli_tasks.execution.runner import Step
+from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.store import Store
 
@@ -102,6 +103,11 @@ class Watch:
     def returned(self, task: str, index: int = -1) -> Any:
         """What a task returned."""
         return self._api.returned(DAG, self.run, task, index)
+
+    def evaluated(self) -> Evaluated | None:
+        """What the task evaluate returned; None until it has ended."""
+        returned = self.returned("evaluate")
+        return Evaluated.model_validate(returned) if returned else None
 
     def _task(self, instance: TaskInstance) -> Task:
         task = Task(

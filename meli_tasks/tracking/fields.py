@@ -38,8 +38,7 @@ class Table(NamedTuple):
 
 def finished_at(manifest: Manifest) -> int:
     """When an artifact was finished, in ms since 1970."""
-    at = manifest.about.get("at")
-    return round(datetime.fromisoformat(at).timestamp() * 1e3) if at else 0
+    return round(datetime.fromisoformat(manifest.at).timestamp() * 1e3) if manifest.at else 0
 
 
 def run_links(plan: Plan) -> dict[str, str]:

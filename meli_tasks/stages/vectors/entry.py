@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,9 +80,9 @@ def row_sums(vectors: NDArray[np.float32]) -> NDArray[np.uint32]:
     return sums
 
 
-def describe_files(folder: Path) -> dict[str, Any]:
+def describe_files(folder: Path) -> dict[str, int | str]:
     """The files of an entry: the size of the array and the hashes of the others."""
-    found: dict[str, Any] = {VECTORS: (folder / VECTORS).stat().st_size}
+    found: dict[str, int | str] = {VECTORS: (folder / VECTORS).stat().st_size}
     for name in (SUMS, WORDS, ENDS):
         with (folder / name).open("rb") as file:
             found[name] = hashlib.file_digest(file, "sha256").hexdigest()
