@@ -9,7 +9,7 @@ REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop status test test-browser test-cluster test-compose lint format lock docs-lab bench secrets clean
+.PHONY: help setup demo stop status test test-browser test-cluster test-compose mutants lint format lock docs-lab bench secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,10 @@ test-compose: $(VENV)/.dev ## test docker-compose.yaml on a Docker engine: build
 	@sh tests/docker/install.sh
 	@$(BIN)/python -m pytest -m compose -x --log-cli-level=INFO tests/docker
 
+mutants: $(VENV)/.dev ## change the code a little at a time and list the changes that no test notices (an hour; MODULE=ledger)
+	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/mutmut run --max-children 1 $(if $(MODULE),"meli_tasks.$(MODULE)*")
+	@$(BIN)/mutmut results
+
 lint: $(VENV)/.dev ## check style, types and import rules, of the JavaScript too
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -68,8 +72,8 @@ lock: $(VENV)/.uv ## resolve the exact package versions again
 secrets: $(VENV)/.python ## write .env with random secrets for docker-compose.yaml
 	@$(BIN)/python docker/write_secrets.py
 
-clean: stop ## remove .venv/, .meli/ and node_modules/
-	@rm -rf $(VENV) .meli node_modules
+clean: stop ## remove .venv/, .meli/, mutants/ and node_modules/
+	@rm -rf $(VENV) .meli mutants node_modules
 
 $(VENV)/.python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11, or name an interpreter with make PYTHON=..."; exit 1; }

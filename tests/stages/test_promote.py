@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typing_extensions import override
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Promote, Promotion
 from meli_tasks.core.metrics import recalls
 from meli_tasks.stages import promote
-from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.hooks import Hooks, SilentLog
 from meli_tasks.stages.summaries import PromoteSummary
 
 CATEGORIES = 10
@@ -44,7 +45,7 @@ class Evaluated:
             "megabytes": megabytes,
         }
 
-    def decide(self, champion: str | None, **params: Any) -> dict[str, Any]:
+    def decide(self, champion: str | None, hooks: Hooks | None = None, **params: Any) -> dict[str, Any]:
         columns = {label: [f"C{p}" for p in positions] for label, positions in self.predictions.items()}
         table = pa.table({"category": [f"C{label}" for label in self.labels], **columns})
         pq.write_table(table, self.folder / "predictions.parquet")
@@ -52,7 +53,7 @@ class Evaluated:
         out = self.folder.parent / "out"
         out.mkdir(exist_ok=True)
         all_params = {**Promote().model_dump(), "run_id": "manual__1", "champion": champion, **params}
-        summary = promote.run({"evaluate": self.folder}, out, Promotion.model_validate(all_params), Hooks())
+        summary = promote.run({"evaluate": self.folder}, out, Promotion.model_validate(all_params), hooks or Hooks())
         decision = json.loads((out / "decision.json").read_text())
         assert PromoteSummary.model_validate(decision) == summary
         return decision
@@ -77,7 +78,7 @@ def test_first_champion_is_the_most_accurate(evaluate: Evaluated) -> None:
     decision = evaluate.decide(None)
     assert decision["promoted"] == "mlp"
     assert decision["gain"] is None
-    assert "no champion yet" in decision["reason"]
+    assert decision["reason"] == ("mlp becomes champion with balanced accuracy 0.9500, since there is no champion yet.")
 
 
 def test_equal_candidates_go_by_name(evaluate: Evaluated) -> None:
@@ -97,8 +98,48 @@ def test_better_challenger_replaces_the_champion(evaluate: Evaluated) -> None:
     assert [gate["name"] for gate in decision["gates"]] == [
         "gain", "probability", "category_drop", "milliseconds", "megabytes",
     ]  # fmt: skip
-    assert "mlp becomes champion" in decision["reason"]
-    assert "+0.1500" in decision["reason"]
+    assert decision["reason"] == (
+        "mlp becomes champion with balanced accuracy 0.9500, +0.1500 against champion (better with probability 1.000)."
+    )
+
+
+def test_the_decision_holds_what_it_was_made_from(evaluate: Evaluated) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", FEW, milliseconds=2.0, megabytes=20.0)
+    decision = evaluate.decide("champion")
+    evidence = {gate["name"]: (gate["value"], gate["limit"]) for gate in decision["gates"]}
+    limits = Promote()
+    assert evidence == {
+        "gain": (pytest.approx(0.15), limits.min_gain),
+        "probability": (1.0, limits.min_probability),
+        "category_drop": (pytest.approx(-0.15), limits.max_category_drop),
+        "milliseconds": (2.0, limits.max_milliseconds),
+        "megabytes": (20.0, limits.max_megabytes),
+    }
+    assert decision["test_titles"] == CATEGORIES * TITLES
+    assert decision["limits"] == limits.model_dump()
+    assert (decision["champion"], decision["challenger"]) == ("champion", "mlp")
+    assert {label: score["balanced_accuracy"] for label, score in decision["scores"].items()} == {
+        "champion": pytest.approx(0.8), "mlp": pytest.approx(0.95),
+    }  # fmt: skip
+
+
+def test_the_same_evaluation_gives_the_same_decision(evaluate: Evaluated) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", SOME[1:])
+    assert evaluate.decide("champion") == evaluate.decide("champion")
+
+
+def test_the_reason_is_logged(evaluate: Evaluated) -> None:
+    logged: list[str] = []
+
+    class Log(SilentLog):
+        @override
+        def info(self, message: str) -> None:
+            logged.append(message)
+
+    evaluate.model("mlp", FEW)
+    assert [evaluate.decide(None, hooks=Hooks(Log()))["reason"]] == logged
 
 
 def test_champion_already_best_stays(evaluate: Evaluated) -> None:
@@ -108,29 +149,50 @@ def test_champion_already_best_stays(evaluate: Evaluated) -> None:
     decision = evaluate.decide("mlp")
     assert decision["promoted"] is None
     assert decision["challenger"] is None
-    assert decision["reason"].startswith("mlp stays champion: no other model is more accurate")
+    assert decision["reason"] == (
+        "mlp stays champion: no other model is more accurate on the same test titles (balanced accuracy 0.9500)."
+    )
+
+
+def test_a_model_that_classifies_nothing_right_can_be_the_first_champion(evaluate: Evaluated) -> None:
+    evaluate.model("mlp", list(range(CATEGORIES * TITLES)))
+    assert evaluate.decide(None)["promoted"] == "mlp"
 
 
 def test_champion_alone_stays(evaluate: Evaluated) -> None:
     evaluate.model("mlp", FEW)
-    assert "no other model was evaluated" in evaluate.decide("mlp")["reason"]
+    reason = evaluate.decide("mlp")["reason"]
+    assert reason == "mlp stays champion: no other model was evaluated (balanced accuracy 0.9500)."
 
 
 @pytest.mark.parametrize(
-    ("params", "gate"),
+    ("params", "gate", "failure"),
     [
-        ({"min_gain": 0.2}, "gain"),
-        ({"max_milliseconds": 0.5}, "milliseconds"),
-        ({"max_megabytes": 5}, "megabytes"),
+        ({"min_gain": 0.2}, "gain", "a gain of 0.1500 is below 0.2"),
+        ({"max_milliseconds": 0.5}, "milliseconds", "1 milliseconds are above 0.5"),
+        ({"max_megabytes": 5}, "megabytes", "10 megabytes are above 5"),
     ],
 )
-def test_each_gate_alone_holds_the_champion(evaluate: Evaluated, params: dict[str, float], gate: str) -> None:
+def test_each_gate_alone_holds_the_champion(
+    evaluate: Evaluated, params: dict[str, float], gate: str, failure: str
+) -> None:
     evaluate.model("champion", SOME)
     evaluate.model("mlp", FEW)
     decision = evaluate.decide("champion", **params)
     assert decision["promoted"] is None
     assert failed_gates(decision) == {gate}
-    assert decision["reason"].startswith("champion stays champion: mlp")
+    assert decision["reason"] == (
+        f"champion stays champion: mlp (balanced accuracy 0.9500) does not pass every gate: {failure}."
+    )
+
+
+def test_a_model_whose_cost_was_not_evaluated_fails_the_gate(evaluate: Evaluated) -> None:
+    evaluate.model("mlp", FEW)
+    evaluate.scores["mlp"]["milliseconds_p95"] = None
+    decision = evaluate.decide(None, max_megabytes=5)
+    assert failed_gates(decision) == {"milliseconds", "megabytes"}
+    assert decision["reason"].startswith("No model becomes champion: mlp")
+    assert decision["reason"].endswith(": milliseconds was not evaluated; 10 megabytes are above 5.")
 
 
 @pytest.mark.parametrize(("limit", "figure"), [("min_gain", "gain"), ("min_probability", "probability")])
@@ -165,6 +227,7 @@ def test_a_gain_by_chance_is_not_enough(evaluate: Evaluated) -> None:
     decision = evaluate.decide("champion")
     assert failed_gates(decision) == {"probability"}
     assert 0.5 < decision["probability"] < 0.75
+    assert f"a probability of {decision['probability']:.3f} that it is better is below 0.9" in decision["reason"]
 
 
 def test_a_collapsing_category_holds_the_champion_however_good_the_rest(evaluate: Evaluated) -> None:
@@ -173,8 +236,19 @@ def test_a_collapsing_category_holds_the_champion_however_good_the_rest(evaluate
     decision = evaluate.decide("champion")
     assert decision["gain"] > 0.1
     assert failed_gates(decision) == {"category_drop"}
+    assert "a category loses more than" in decision["reason"]
     assert "C0: recall 0.800 to 0.250 over 40 test titles" in decision["reason"]
-    assert evaluate.decide("champion", min_category_titles=41)["promoted"] == "mlp"
+
+
+def test_a_drop_counts_only_in_categories_of_enough_titles(evaluate: Evaluated) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", list(range(30)))
+    assert failed_gates(evaluate.decide("champion", min_category_titles=40)) == {"category_drop"}
+    decision = evaluate.decide("champion", min_category_titles=41)
+    assert decision["promoted"] == "mlp"
+    gate = next(gate for gate in decision["gates"] if gate["name"] == "category_drop")
+    assert (gate["value"], gate["limit"]) == (None, Promote().max_category_drop)
+    assert gate["detail"] == "no category has 41 test titles"
 
 
 def test_a_candidate_that_fails_a_gate_does_not_block_the_next_best(evaluate: Evaluated) -> None:
@@ -192,7 +266,8 @@ def test_mode_never_evaluates_and_promotes_no_model(evaluate: Evaluated) -> None
     decision = evaluate.decide("champion", mode="never")
     assert decision["promoted"] is None
     assert decision["probability"] == 1
-    assert "would become champion" in decision["reason"]
+    assert decision["reason"].startswith("mlp would become champion with balanced accuracy 0.9500, +0.1500 against")
+    assert decision["reason"].endswith(", but this run does not promote (mode 'never').")
 
 
 def test_nobody_becomes_first_champion_past_a_gate(evaluate: Evaluated) -> None:
