@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import balanced_accuracy_score
 
+from meli_tasks.core import metrics
 from meli_tasks.core.metrics import (
     bootstrap_interval,
     largest_drop,
@@ -130,6 +131,74 @@ def test_the_largest_drop_names_the_category_and_ignores_small_ones() -> None:
 def test_no_titles_is_an_error() -> None:
     with pytest.raises(ValueError, match="0 labels"):
         recalls(np.array([], np.int64), np.array([], bool))
+
+
+def test_a_prediction_too_few_is_an_error() -> None:
+    with pytest.raises(ValueError, match="3 labels and 2 predictions"):
+        recalls(np.array([0, 1, 1]), np.array([True, False]))
+
+
+def test_recalls_count_titles_as_integers_also_where_none_is_correct() -> None:
+    found = recalls(np.array([7, 3, 7, 9, 9], np.int32), np.array([True, True, False, False, False]))
+    assert (found.categories.tolist(), found.titles.tolist(), found.correct.tolist()) == (
+        [3, 7, 9],
+        [1, 2, 2],
+        [1, 1, 0],
+    )
+    assert {array.dtype for array in (found.categories, found.titles, found.correct)} == {np.dtype(np.int64)}
+    assert found.values.tolist() == [1, 0.5, 0]
+
+
+def test_the_interval_is_the_middle_95_percent() -> None:
+    # Right on 50 of 100 titles of one category: a sample's accuracy is binomial, and 40 and 60 are the quantiles.
+    half = np.arange(100) < 50
+    one_category = np.zeros(100, np.int64)
+    assert bootstrap_interval(one_category, half, samples=4_000, seed=1) == pytest.approx((0.40, 0.60))
+    # Every title changes hands with one of the other model: a sample's gain is twice as wide, around 0.
+    comparison = probability_better(one_category, half, ~half, samples=4_000, seed=1)
+    assert comparison.interval == pytest.approx((-0.20, 0.20))
+    assert comparison.probability == pytest.approx(0.46, abs=0.02)  # 8 % of the samples tie
+
+
+def test_a_sample_counts_only_the_categories_that_it_draws() -> None:
+    # Of two titles, a sample draws the first twice (gain 1), the second twice (gain 0) or both (gain 1/2).
+    labels, none, first = np.array([0, 1]), np.array([False, False]), np.array([True, False])
+    comparison = probability_better(labels, none, first, samples=4_000, seed=1)
+    assert comparison.gain == 0.5
+    assert comparison.interval == (0.0, 1.0)
+    assert comparison.probability == pytest.approx(0.75, abs=0.02)
+    assert bootstrap_interval(labels, first, samples=4_000, seed=1) == (0.0, 1.0)
+
+
+def test_a_title_that_one_model_loses_weighs_as_much_as_one_that_it_wins() -> None:
+    # One title of four lost, two won: the odds of more wins than losses among four draws, counted one by one.
+    champion = np.array([True, False, False, True])
+    challenger = np.array([False, True, True, True])
+    draws = np.stack(np.meshgrid(*[[-1, 1, 1, 0]] * 4), axis=-1).reshape(-1, 4)
+    comparison = probability_better(np.zeros(4, np.int64), champion, challenger, samples=8_000, seed=1)
+    assert comparison.gain == 0.25
+    assert comparison.probability == pytest.approx((draws.sum(axis=1) > 0).mean(), abs=0.015)
+
+
+def test_samples_drawn_in_small_parts_are_the_same_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    labels, first, second = random.integers(0, 5, 50), random.random(50) < 0.6, random.random(50) < 0.7
+    interval = bootstrap_interval(labels, first, samples=105, seed=1)
+    comparison = probability_better(labels, first, second, samples=105, seed=1)
+    for counts in (1, 40, 150):  # fewer than one sample has, a few samples, a number that leaves a part
+        monkeypatch.setattr(metrics, "_COUNTS_AT_ONCE", counts)
+        assert bootstrap_interval(labels, first, samples=105, seed=1) == interval
+        assert probability_better(labels, first, second, samples=105, seed=1) == comparison
+
+
+def test_another_seed_draws_other_samples() -> None:
+    labels, correct = np.repeat(np.arange(5), 20), np.arange(100) % 3 > 0
+    intervals = {bootstrap_interval(labels, correct, samples=101, seed=seed) for seed in range(5)}
+    assert len(intervals) > 1
+
+
+def test_macro_f1_of_a_category_never_predicted_is_zero_without_a_warning() -> None:
+    assert macro_f1(np.array([0, 0, 1]), np.array([0, 0, 0])) == pytest.approx(0.4)
 
 
 def test_real_size_takes_under_a_second() -> None:

@@ -278,6 +278,7 @@ def test_nobody_becomes_first_champion_past_a_gate(evaluate: Evaluated) -> None:
 
 
 def test_a_champion_that_was_not_evaluated_is_bad_data(evaluate: Evaluated) -> None:
-    evaluate.model("mlp", FEW)
-    with pytest.raises(BadData, match="'cnn' was not evaluated; evaluated are mlp"):
+    evaluate.model("mlp_b", FEW)
+    evaluate.model("mlp_a", FEW)
+    with pytest.raises(BadData, match=r"'cnn' was not evaluated; evaluated are mlp_a, mlp_b\.$"):
         evaluate.decide("cnn")
