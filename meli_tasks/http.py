@@ -11,19 +11,17 @@ request, since it takes 0.1 CPU-s that `meli --help` need not pay.
 from __future__ import annotations
 
 import json
-import logging
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from typing_extensions import override
 
 from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
+from meli_tasks.redaction import hide_addresses_in_logs, redact, without_secrets
 from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
@@ -34,10 +32,6 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 BUSY = (429, 502, 503, 504)
 """The statuses of a server that did not handle the request, and may a little later."""
 PIECE_BYTES = 1 << 20
-
-_USER = re.compile(r"(://)[^/\s'\"]*@")
-_PATH = re.compile(r"^(\w+://[^/\s]*)?/\S*$")
-_QUERY = re.compile(r"\?[^\s'\")]+")
 
 
 class BadAddress(BadSettings):
@@ -227,7 +221,7 @@ class Client:
             import requests
             from requests.adapters import HTTPAdapter
 
-            _hide_addresses_in_logs()
+            hide_addresses_in_logs()
             session = requests.Session()
             for scheme in ("http://", "https://"):
                 session.mount(scheme, HTTPAdapter(max_retries=_urllib3_retry(self.retries)))
@@ -257,23 +251,6 @@ def proxy_of(url: str) -> str:
     from requests.utils import get_environ_proxies, select_proxy
 
     return select_proxy(url, get_environ_proxies(url, no_proxy=_no_proxy())) or ""
-
-
-def without_credentials(url: str) -> str:
-    """An address without the user and password that it may carry."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def without_secrets(url: str) -> str:
-    """An address without user, password, and the query that may sign it."""
-    parts = urlsplit(without_credentials(url))
-    return parts._replace(query="..." if parts.query else "").geturl()
-
-
-def redact(text: str) -> str:
-    """A text without the secrets of the addresses in it; one may come from a redirect to a signed address."""
-    return _QUERY.sub("?...", _USER.sub(r"\1", text))
 
 
 def _no_proxy() -> str:
@@ -328,16 +305,3 @@ def _reason(error: requests.RequestException, timeout: tuple[float, float]) -> t
         inner = deeper
     words = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner) or type(inner).__name__
     return redact(words), sent
-
-
-@cache
-def _hide_addresses_in_logs() -> None:
-    """Have urllib3 log requests without their paths: a webhook's path and an address's query are secrets."""
-
-    def hide(record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(_PATH.sub(r"\1/...", arg) if isinstance(arg, str) else arg for arg in record.args)
-        return True
-
-    for logger in ("urllib3.connectionpool", "urllib3.util.retry"):
-        logging.getLogger(logger).addFilter(hide)

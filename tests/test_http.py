@@ -8,7 +8,8 @@ from threading import Thread
 import pytest
 
 from meli_tasks import http
-from meli_tasks.http import BadAddress, BadStatus, Client, NoAnswer, Retries, redact, without_credentials
+from meli_tasks.http import BadAddress, BadStatus, Client, NoAnswer, Retries
+from meli_tasks.redaction import redact, without_credentials
 from tests.servers import NOWHERE
 
 SIGNED = "/a?X-Amz-Signature=SECRET"

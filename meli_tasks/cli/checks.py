@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING, Any, Literal
 
 from meli_tasks.core.errors import MeliError
-from meli_tasks.http import BadStatus, Client, NoAnswer, without_secrets
+from meli_tasks.http import BadStatus, Client, NoAnswer
+from meli_tasks.redaction import without_secrets
 from meli_tasks.wording import count
 
 if TYPE_CHECKING:

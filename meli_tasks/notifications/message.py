@@ -18,13 +18,13 @@ from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings
 from meli_tasks.execution.progress_log import ProgressNote, read_progress
 from meli_tasks.execution.runner import Step
-from meli_tasks.http import without_credentials
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.notifications.failures import LONGEST_MESSAGE, Failure, of_run
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import Preview
+from meli_tasks.redaction import without_credentials
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking

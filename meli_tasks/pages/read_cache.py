@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Any, TypeVar
+
+from cachetools import LRUCache, TTLCache
 
 from meli_tasks.store import Store
 
@@ -20,6 +21,7 @@ READERS = 16  # objects read at once, which hides the store's latency
 ROOM = 32_000_000  # bytes of JSON; parsed it takes about five times that
 FOREVER = inf
 LISTED_SECONDS = 3.0
+LISTINGS = 1_000  # prefixes whose names are kept
 
 T = TypeVar("T")
 Parse = Callable[[bytes], T]
@@ -39,10 +41,8 @@ class ReadCache:
 
     def __init__(self, store: Store, room: int = ROOM) -> None:
         self.store = store
-        self._room = room
-        self._kept: OrderedDict[tuple[str, Parse[Any]], Kept] = OrderedDict()
-        self._bytes = 0
-        self._listed: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._kept: LRUCache[tuple[str, Parse[Any]], Kept] = LRUCache(room, getsizeof=lambda kept: kept.bytes)
+        self._listed: TTLCache[str, tuple[str, ...]] = TTLCache(LISTINGS, LISTED_SECONDS)
         self._lock = threading.Lock()
 
     def read(self, name: str, parse: Parse[T], seconds: float = FOREVER) -> T | None:
@@ -50,7 +50,6 @@ class ReadCache:
         with self._lock:
             kept = self._kept.get((name, parse))
             if kept and time.monotonic() - kept.at <= seconds:
-                self._kept.move_to_end((name, parse))
                 found: T = kept.value
                 return found
         blob = self.store.read(name)
@@ -63,21 +62,15 @@ class ReadCache:
     def names(self, prefix: str) -> tuple[str, ...]:
         """Every name that begins with `prefix`, listed at most three seconds ago."""
         with self._lock:
-            at, names = self._listed.get(prefix, (-inf, ()))
-        if time.monotonic() - at > LISTED_SECONDS:
-            names = tuple(self.store.names(prefix))
+            listed = self._listed.get(prefix)
+        if listed is None:
+            listed = tuple(self.store.names(prefix))
             with self._lock:
-                self._listed[prefix] = (time.monotonic(), names)
-        return names
+                self._listed[prefix] = listed
+        return listed
 
     def _keep(self, key: tuple[str, Parse[Any]], kept: Kept) -> None:
         with self._lock:
-            if before := self._kept.pop(key, None):
-                self._bytes -= before.bytes
-            if kept.bytes > self._room:
-                return
-            self._kept[key] = kept
-            self._bytes += kept.bytes
-            while self._bytes > self._room:
-                _, dropped = self._kept.popitem(last=False)
-                self._bytes -= dropped.bytes
+            self._kept.pop(key, None)
+            if kept.bytes <= self._kept.maxsize:
+                self._kept[key] = kept

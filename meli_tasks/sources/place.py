@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.http import without_secrets
+from meli_tasks.redaction import without_secrets
 
 
 @dataclass(frozen=True)

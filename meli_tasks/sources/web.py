@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from meli_tasks.core.errors import BadData, Rejected, Unreachable
 from meli_tasks.disk import atomic_write
-from meli_tasks.http import BUSY, BadAddress, Client, NoAnswer, Retries, Stream, without_secrets
+from meli_tasks.http import BUSY, BadAddress, Client, NoAnswer, Retries, Stream
+from meli_tasks.redaction import without_secrets
 from meli_tasks.sources.place import NothingThere, Part
 
 READ_SECONDS = 60.0

@@ -15,7 +15,8 @@ from typing_extensions import override
 
 from meli_tasks.core.errors import BadSettings, Conflict, NotFound, Unreachable
 from meli_tasks.disk import atomic_write, must_be_file
-from meli_tasks.http import is_loopback, without_credentials
+from meli_tasks.http import is_loopback
+from meli_tasks.redaction import without_credentials
 from meli_tasks.store.protocol import Blob, Store, checked_name, checked_prefix
 from meli_tasks.store.s3_errors import CHECKSUMS, Place, masked, s3_errors
 

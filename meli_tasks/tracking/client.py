@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from meli_tasks.core.errors import BadSettings, TrackingRejected, TrackingUnavailable
-from meli_tasks.http import Client, NoAnswer, without_credentials
+from meli_tasks.http import Client, NoAnswer
+from meli_tasks.redaction import without_credentials
 
 if TYPE_CHECKING:
     from meli_tasks.tracking.fields import Metric

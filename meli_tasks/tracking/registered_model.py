@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from meli_tasks.core.errors import TrackingUnavailable
-from meli_tasks.http import redact
+from meli_tasks.redaction import redact
 
 MODEL = "meli-title-classifier"
 DESCRIPTION = (

@@ -124,7 +124,7 @@ def test_a_failing_run_shows_its_message_first_and_where_the_log_is(
     failure = output[output.index("ingest failed: ") :]
     assert "titles.csv" in failure.splitlines()[0]
     assert "Traceback" not in output
-    log = re.search(r"Its log is (\S+)", failure)
+    log = re.search(r"Its log: (\S+)", failure)
     assert log
     assert [json.loads(line) for line in Path(log[1]).read_text(encoding="utf-8").splitlines() if line.startswith("{")]
 
