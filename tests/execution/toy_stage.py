@@ -28,14 +28,16 @@ class ToySummary(Summary):
 
 
 class Toy:
-    """A stage whose body a test gives, and that counts how often it ran."""
+    """A stage whose body a test gives. It counts how often it ran, and keeps the hooks of the last time."""
 
     def __init__(self, body: Body) -> None:
         self.body = body
         self.calls = 0
+        self.hooks = Hooks()
 
     def run(self, inputs: Inputs, out: Path, params: ToyParams, hooks: Hooks) -> ToySummary:
         self.calls += 1
+        self.hooks = hooks
         hooks.log.progress(step=1, steps=1)
         return ToySummary.model_validate(self.body(inputs, out, params.model_dump()))
 
