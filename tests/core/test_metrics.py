@@ -191,6 +191,11 @@ def test_samples_drawn_in_small_parts_are_the_same_samples(monkeypatch: pytest.M
         assert probability_better(labels, first, second, samples=105, seed=1) == comparison
 
 
+def test_a_single_sample_is_drawn() -> None:
+    low, high = bootstrap_interval(np.arange(10), np.arange(10) < 5, samples=1, seed=1)
+    assert low == high
+
+
 def test_another_seed_draws_other_samples() -> None:
     labels, correct = np.repeat(np.arange(5), 20), np.arange(100) % 3 > 0
     intervals = {bootstrap_interval(labels, correct, samples=101, seed=seed) for seed in range(5)}

@@ -2,19 +2,31 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
-from meli_tasks.planning.plan import Plan, ensemble_step, evaluate_step, make_plan, no_ensemble
+from meli_tasks.ledger import Champion
+from meli_tasks.planning.plan import (
+    Plan,
+    ensemble_step,
+    evaluate_step,
+    evaluated_models,
+    made_ensemble,
+    make_plan,
+    no_ensemble,
+)
 from meli_tasks.planning.preview import preview
 from meli_tasks.planning.request import Request
 from meli_tasks.sets.catalog import load as load_set
 from meli_tasks.settings import Settings
+from meli_tasks.sources import identify_vectors
 from meli_tasks.stages import STAGES
+from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.store import Store
 
 
@@ -166,3 +178,171 @@ def test_what_is_not_a_plan_is_named(file_store: Store) -> None:
     file_store.write("plans/run/0123456789ab.json", b'{"run_id": 1}')
     with pytest.raises(BadData, match=r"plans/run/0123456789ab\.json in .* is not a plan"):
         Plan.load(file_store, "plans/run/0123456789ab.json")
+
+
+def test_a_plan_records_its_run(settings: Settings) -> None:
+    request = Request.check({"source": "sample:rows=50,seed=1", "sets": ["quick_cnn", "quick_mlp"]}, settings)
+    before = datetime.now(UTC).replace(microsecond=0)
+    plan = make_plan(request, settings, "manual__1", date(2026, 11, 1), "https://airflow/runs/1")
+    assert (plan.run_id, plan.as_of, plan.dag_run_url) == ("manual__1", "2026-11-01", "https://airflow/runs/1")
+    assert before <= datetime.fromisoformat(plan.at) <= datetime.now(UTC)
+    assert "." not in plan.at
+    assert plan.request == request
+    assert list(plan.sets) == list(plan.resolved) == ["quick_cnn", "quick_mlp"]
+    assert plan.resolved["quick_mlp"] == load_set("quick_mlp")
+    assert plan.sets["quick_mlp"].params == load_set("quick_mlp").train.model_dump(mode="json")
+    assert plan_of(settings, sets=["quick_mlp"]).as_of == plan_of(settings, sets=["quick_mlp"]).dag_run_url == ""
+
+
+def test_the_date_of_the_request_comes_before_that_of_the_schedule(settings: Settings, tmp_path: Path) -> None:
+    for day in (1, 2):
+        (tmp_path / f"2026-11-0{day}.csv").write_text("title,category,created_at\na,b,2026-11-01\n")
+    fields: dict[str, Any] = {"source": f"{tmp_path}/{{ds}}.csv", "sets": ["quick_mlp"], "date_column": "created_at"}
+    request = Request.check({**fields, "as_of": "2026-11-01"}, settings)
+    plan = make_plan(request, settings, "run", date(2026, 11, 2))
+    assert plan.as_of == plan.ingest.params["until"] == "2026-11-01"
+    assert plan.ingest.fetch == {"source": f"{tmp_path}/2026-11-01.csv"}
+    assert plan.ingest.name == f"{tmp_path}/2026-11-01.csv"
+
+
+def test_steps_are_named_after_what_they_make(settings: Settings) -> None:
+    plan = plan_of(settings, sets=["quick_mlp"], overrides={"preprocess.max_ngrams": 1500, "embed.dimensions": 16})
+    values = plan.resolved["quick_mlp"]
+    (recipe,) = plan.recipes
+    assert recipe.name == recipe.preprocess.name == f"{values.preprocess.tokenizer} words, 1.5k n-grams"
+    assert [step.name for step in recipe.embeds] == [f"{values.embed.method} 16"]
+    assert recipe.preprocess.params == values.preprocess.model_dump(mode="json")
+    assert recipe.embeds[0].params == values.embed.model_dump(mode="json")
+    assert recipe.embeds[0].inputs == {"preprocess": recipe.preprocess.key}
+    without = plan_of(settings, sets=["quick_mlp"], overrides={"preprocess.max_ngrams": 0, "train.ngram_dimensions": 0})
+    assert without.recipes[0].name == f"{values.preprocess.tokenizer} words"
+
+
+def test_pretrained_vectors_are_an_input_of_embed(settings: Settings, tmp_path: Path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("2 2\nmesa 1 0\nluz 0 1\n")
+    overrides = {"embed.method": "pretrained", "embed.path": str(vectors), "embed.dimensions": 2}
+    (recipe,) = plan_of(settings, sets=["quick_mlp"], overrides=overrides).recipes
+    (embed,) = recipe.embeds
+    assert embed.fetch == {"vectors": str(vectors)}
+    assert embed.inputs == {
+        "preprocess": recipe.preprocess.key, "vectors": identify_vectors(str(vectors), settings).identity,
+    }  # fmt: skip
+
+
+def test_sets_with_the_same_words_and_other_vectors_are_one_recipe(settings: Settings) -> None:
+    same_words = {"preprocess.max_words": 300, "preprocess.max_ngrams": 500, "preprocess.boundaries": True}
+    plan = plan_of(settings, sets=["quick_mlp", "mlp", "quick_cnn"], overrides=same_words)
+    (recipe,) = plan.recipes
+    assert [step.name for step in recipe.embeds] == ["fasttext 16", "fasttext 100"]
+    assert [(step.stage, step.name) for step in plan.steps()] == [
+        ("ingest", plan.ingest.name),
+        ("preprocess", recipe.name),
+        ("embed", "fasttext 16"),
+        ("embed", "fasttext 100"),
+        ("train", "quick_mlp"),
+        ("train", "mlp"),
+        ("train", "quick_cnn"),
+        ("ensemble", "mlp, quick_cnn, quick_mlp"),
+    ]
+
+
+def test_a_family_is_the_sets_of_one_architecture(settings: Settings) -> None:
+    plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
+    assert (plan.family("mlp"), plan.family("cnn")) == (["quick_mlp"], ["quick_cnn"])
+
+
+def test_a_plan_for_another_run_has_a_name_of_its_own(settings: Settings) -> None:
+    plan = plan_of(settings, sets=["quick_mlp"])
+    other = plan.for_run("another")
+    assert other.run_id == "another"
+    assert other.name.startswith("plans/another/")
+    assert other.name.rpartition("/")[2] == plan.name.rpartition("/")[2]
+    assert (other.request, other.sets, other.at) == (plan.request, plan.sets, plan.at)
+    assert (plan.folder, other.folder) == (plan.name.removesuffix(".json"), other.name.removesuffix(".json"))
+
+
+def test_a_plan_that_does_not_exist_is_named(file_store: Store) -> None:
+    with pytest.raises(NotFound) as caught:
+        Plan.load(file_store, "plans/run/0123456789ab.json")
+    assert str(caught.value) == (f"No plan plans/run/0123456789ab.json in {file_store.url}: run the task `plan` first.")
+
+
+def test_a_searched_set_joins_a_plan_that_searches_and_no_other(settings: Settings, file_store: Store) -> None:
+    values = load_set("quick_cnn")
+    searching, plain = (plan_of(settings, sets=["quick_mlp"], search_minutes=minutes) for minutes in (5, 0))
+    for plan in (searching, plain):
+        plan.save(file_store)
+        plan.add_searched("found", plan.sets["quick_mlp"], values, file_store)
+    loaded = Plan.load(file_store, searching.name)
+    assert (loaded.sets["found"], loaded.resolved["found"]) == (searching.sets["quick_mlp"], values)
+    assert loaded.name == searching.name
+    assert "found" not in Plan.load(file_store, plain.name).sets
+
+
+def test_why_a_run_makes_no_ensemble(settings: Settings) -> None:
+    plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
+    assert no_ensemble(plan, ["quick_mlp", "quick_cnn"]) == ""
+    assert no_ensemble(plan, ["quick_mlp"]) == "it takes two different models, and 1 was trained"
+    assert no_ensemble(plan, []) == "it takes two different models, and 0 were trained"
+    without = plan_of(settings, sets=["quick_mlp", "quick_cnn"], ensemble=False)
+    assert no_ensemble(without, ["quick_mlp", "quick_cnn"]) == "this run does not request one"
+    assert without.steps()[-1].stage == "train"
+
+
+def test_a_model_under_two_names_is_one_member_under_the_first(settings: Settings) -> None:
+    plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"], ensemble_members=7)
+    plan.sets["a_copy"] = plan.sets["quick_mlp"]
+    step = ensemble_step(plan, ["quick_mlp", "quick_cnn", "a_copy"])
+    assert step is not None
+    assert (step.stage, step.name) == ("ensemble", "a_copy, quick_cnn")
+    assert step.params == plan.request.ensembling().model_dump()
+    assert set(step.inputs) == {"ingest", "model:a_copy", "model:quick_cnn"}
+    assert ensemble_step(plan, ["quick_mlp", "a_copy"]) is None
+
+
+def test_evaluate_has_the_test_titles_and_every_model_as_input(settings: Settings) -> None:
+    plan = plan_of(settings, sets=["quick_mlp"])
+    step = evaluate_step(plan, {"b": "2", "a": "1"})
+    assert (step.stage, step.name, step.params) == ("evaluate", "a, b", plan.request.evaluate().model_dump())
+    assert step.inputs == {"ingest": plan.ingest.key, "model:a": "1", "model:b": "2"}
+
+
+def ensemble_of(plan: Plan, offered: bool) -> Manifest:
+    step = ensemble_step(plan, list(plan.sets))
+    assert step is not None
+    summary = {**EnsembleSummary().model_dump(mode="json"), "offered": offered}
+    return Manifest("ensemble", step.key, step.params, step.inputs, {}, summary, "attempt")
+
+
+def test_an_ensemble_is_found_once_it_was_computed(settings: Settings, file_store: Store) -> None:
+    plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
+    manifest = ensemble_of(plan, offered=True)
+    assert made_ensemble(plan, list(plan.sets), file_store) is None
+    file_store.write(manifest.name, manifest.to_bytes())
+    assert made_ensemble(plan, list(plan.sets), file_store) == manifest
+    assert made_ensemble(plan, ["quick_mlp"], file_store) is None
+
+
+def champion_with(key: str) -> Champion:
+    return Champion(train=key, set_name="mlp", balanced_accuracy=0.9, interval=(0.8, 0.95))
+
+
+def test_a_run_evaluates_what_it_trained_with_the_champion(settings: Settings) -> None:
+    plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
+    own = {name: step.key for name, step in plan.sets.items()}
+    trained = ["quick_mlp", "quick_cnn"]
+    assert evaluated_models(plan, trained, None, None) == (own, None)
+    assert evaluated_models(plan, ["quick_cnn"], None, None) == ({"quick_cnn": own["quick_cnn"]}, None)
+    models, label = evaluated_models(plan, trained, None, champion_with("elsewhere"))
+    assert (models, label) == ({**own, "mlp (champion)": "elsewhere"}, "mlp (champion)")
+    assert list(models) == ["quick_cnn", "quick_mlp", "mlp (champion)"]
+    assert evaluated_models(plan, trained, None, champion_with(own["quick_cnn"])) == (own, "quick_cnn")
+
+
+def test_an_ensemble_is_evaluated_if_it_is_offered(settings: Settings) -> None:
+    plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
+    own = {name: step.key for name, step in plan.sets.items()}
+    offered = ensemble_of(plan, offered=True)
+    assert evaluated_models(plan, list(own), offered, None)[0] == {**own, "ensemble": offered.key}
+    assert evaluated_models(plan, list(own), ensemble_of(plan, offered=False), None)[0] == own

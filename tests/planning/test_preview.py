@@ -1,24 +1,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import pytest
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.execution.runner import Step
-from meli_tasks.planning.plan import Plan, make_plan
-from meli_tasks.planning.preview import preview
+from meli_tasks.ledger import Champion, Evidence, Ledger
+from meli_tasks.planning.plan import Plan, evaluate_step, make_plan
+from meli_tasks.planning.preview import Line, Preview, nothing_new, preview
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
 from meli_tasks.store import FileStore, Store
 
 
+def plan_of(**params: Any) -> Plan:
+    settings = Settings(store="file:///nowhere")
+    fields = {"source": "sample:rows=50,seed=1", "sets": ["quick_mlp", "quick_cnn"], "ensemble": False, **params}
+    return make_plan(Request.check(fields, settings), settings, "run", None)
+
+
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
-    settings = Settings(store=f"file://{tmp_path}/store")
-    params = {"source": "sample:rows=50,seed=1", "sets": ["quick_mlp", "quick_cnn"], "ensemble": False}
-    return make_plan(Request.check(params, settings), settings, "run", None)
+def plan() -> Plan:
+    return plan_of()
 
 
 def publish(store: Store, step: Step, seconds: float) -> None:
@@ -73,3 +79,140 @@ def test_without_past_runs_there_is_no_estimate(plan: Plan, file_store: FileStor
     found = preview(plan, file_store)
     assert found.estimate_seconds is None
     assert found.summary() == f"{len(found.steps)} steps to compute"
+
+
+def test_the_log_lists_each_step_with_its_state_and_time() -> None:
+    found = Preview(
+        steps=(
+            Line(stage="ingest", name="titles.csv", key="a", cached=True, seconds=61.0),
+            Line(stage="embed", name="word2vec 64", key="b", estimate=5.0),
+            Line(stage="train", name="quick_mlp", key="c"),
+        ),
+        computed=2,
+        cached=1,
+        saved_seconds=61.0,
+    )
+    assert found.lines() == [
+        "ingest     titles.csv                               cached (1 min 1 s saved)",
+        "embed      word2vec 64                              to compute, about 5 s",
+        "train      quick_mlp                                to compute",
+        "2 steps to compute; 1 step cached, 1 min 1 s saved",
+    ]
+
+
+def test_the_summary_says_how_long_the_run_takes_or_that_there_is_nothing_to_compute() -> None:
+    estimated = Preview(computed=2, estimate_seconds=90.0)
+    assert estimated.summary() == "2 steps to compute, about 1 min 30 s by past runs"
+    cached = Preview(cached=5, saved_seconds=30.0)
+    assert cached.summary() == "Nothing to compute: 5 steps cached, 30 s saved"
+
+
+def test_a_preview_is_kept_beside_its_plan(plan: Plan, file_store: FileStore) -> None:
+    assert Preview.load(file_store, plan) is None
+    publish(file_store, plan.ingest, 50.0)
+    found = preview(plan, file_store)
+    found.save(plan, file_store)
+    assert list(file_store.names("plans/")) == [paths.preview(plan.name)]
+    assert Preview.load(file_store, plan) == found
+
+
+def test_the_lines_name_the_steps_of_the_plan_once_each(plan: Plan, file_store: FileStore) -> None:
+    publish(file_store, plan.ingest, 50.0)
+    lines = preview(plan, file_store).steps
+    assert {(line.stage, line.name, line.key) for line in lines} == {
+        (step.stage, step.name, step.key) for step in plan.steps()
+    }
+    assert len({line.key for line in lines}) == len(lines)
+    assert [(line.stage, line.seconds, line.estimate) for line in lines if line.cached] == [("ingest", 50.0, None)]
+    assert {line.seconds for line in lines if not line.cached} == {None}
+
+
+def test_a_forced_run_computes_everything_and_estimates_it(file_store: FileStore) -> None:
+    publish_past_run(file_store, plan_of())
+    forced = plan_of(force=True)
+    for step in forced.steps():
+        publish(file_store, step, 5.0)
+    found = preview(forced, file_store)
+    assert (found.computed, found.cached, found.saved_seconds) == (len(found.steps), 0, 0.0)
+    assert all(line.estimate for line in found.steps)
+    assert found.nothing_new == ""
+
+
+def complete(store: Store, plan: Plan) -> Plan:
+    """Publish every step of a plan, as if it had run."""
+    for step in plan.steps():
+        publish(store, step, 5.0)
+    return plan
+
+
+def decide(store: Store, plan: Plan, champion: str = "quick_mlp", models: dict[str, str] | None = None) -> None:
+    """Promote one of the plan's models, after comparing `models` (by default all of the plan's)."""
+    compared = models if models is not None else {name: step.key for name, step in plan.sets.items()}
+    ledger = Ledger(store)
+    last = ledger.last()
+    ledger.append(
+        last.number if last else 0,
+        action="promote",
+        champion=Champion(
+            train=plan.sets[champion].key, set_name=champion, balanced_accuracy=0.9, interval=(0.8, 0.95)
+        ),
+        reason=f"{champion} is better.",
+        by="a run",
+        evidence=Evidence(models=compared, limits=plan.request.promote()),
+    )
+
+
+def test_models_that_nobody_decided_on_are_something_new(plan: Plan, file_store: FileStore) -> None:
+    assert nothing_new(complete(file_store, plan), file_store) == ""
+    decide(file_store, plan, models={"quick_mlp": plan.sets["quick_mlp"].key})
+    assert nothing_new(plan, file_store) == ""
+
+
+def test_models_that_were_decided_on_are_nothing_new(plan: Plan, file_store: FileStore) -> None:
+    decide(file_store, complete(file_store, plan))
+    decision = Ledger(file_store).last()
+    assert decision is not None
+    found = preview(plan, file_store)
+    assert (found.computed, found.estimate_seconds) == (0, None)
+    assert found.nothing_new == nothing_new(plan, file_store)
+    assert found.nothing_new == (
+        f"The same titles, sets and champion as before; decision 1 of {decision.at.date()} was: quick_mlp is better."
+    )
+
+
+def test_while_a_step_is_missing_a_run_may_find_something_new(plan: Plan, file_store: FileStore) -> None:
+    decide(file_store, plan)
+    assert preview(plan, file_store).nothing_new == ""
+
+
+def test_the_latest_decision_on_these_models_counts(plan: Plan, file_store: FileStore) -> None:
+    decide(file_store, complete(file_store, plan))
+    decide(file_store, plan, "quick_cnn")
+    Ledger(file_store).append(2, action="keep", reason="nothing was compared", by="ana")
+    assert "decision 2 of" in nothing_new(plan, file_store)
+
+
+def test_other_limits_are_something_new(plan: Plan, file_store: FileStore) -> None:
+    decide(file_store, complete(file_store, plan))
+    assert nothing_new(plan_of(min_gain=0.2), file_store) == ""
+
+
+def test_a_forced_run_may_find_something_new(plan: Plan, file_store: FileStore) -> None:
+    decide(file_store, complete(file_store, plan))
+    assert nothing_new(plan_of(force=True), file_store) == ""
+
+
+def test_a_champion_that_these_models_were_not_compared_with_is_something_new(
+    plan: Plan, file_store: FileStore
+) -> None:
+    decide(file_store, complete(file_store, plan))
+    other = plan_of(overrides={"train.epochs": 1})
+    decide(file_store, other)
+    assert nothing_new(plan, file_store) == ""
+
+
+def test_a_run_that_never_promotes_finds_nothing_new_once_its_models_were_evaluated(file_store: FileStore) -> None:
+    plan = complete(file_store, plan_of(promotion="never"))
+    assert nothing_new(plan, file_store) == ""
+    publish(file_store, evaluate_step(plan, {name: step.key for name, step in plan.sets.items()}), 5.0)
+    assert nothing_new(plan, file_store) == "The same titles, sets and champion were evaluated before"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -62,3 +63,59 @@ def test_the_form_and_the_stages_agree_on_their_defaults() -> None:
     assert request.ingest() == Ingest()
     assert request.promote() == Promote()
     assert request.ensembling() == Ensemble()
+
+
+def test_an_unknown_key_that_resembles_none_lists_them() -> None:
+    with pytest.raises(BadHyperparameters) as caught:
+        Request.check({"zzz": 1, "min_gian": 1}, SETTINGS)
+    first, second = str(caught.value).split("; ")
+    assert first == "There is no parameter 'min_gian': did you mean 'min_gain'?"
+    assert second.startswith("There is no parameter 'zzz': the parameters are source, as_of, window_days, ")
+
+
+def test_every_wrong_value_is_named_with_its_reason() -> None:
+    with pytest.raises(BadHyperparameters) as caught:
+        Request.check({"min_gain": 7, "sets": []}, SETTINGS)
+    assert str(caught.value) == (
+        "The parameters of the run are not valid: sets = []: choose at least one set; `meli sets` lists them; "
+        "min_gain = 7: Input should be less than or equal to 1"
+    )
+
+
+def test_a_parameter_with_its_former_name_is_read_and_cannot_be_given_twice() -> None:
+    assert Request.check({"max_bad_share": 0.2}, SETTINGS).max_bad_fraction == 0.2
+    with pytest.raises(BadHyperparameters, match="The run's parameters cannot be used: "):
+        Request.check({"max_bad_share": 0.2, "max_bad_fraction": 0.3}, SETTINGS)
+
+
+def test_the_same_value_twice_is_no_contradiction() -> None:
+    request = Request.check({"train.epochs": 5, "overrides": {"train.epochs": 5}}, SETTINGS)
+    assert request.overrides == {"train.epochs": 5}
+    assert Request.check({"train.epochs": "", "overrides": None}, SETTINGS).overrides == {}
+
+
+def test_ingest_receives_the_fields_about_titles() -> None:
+    fields = {"language": "spanish", "reliable_only": True, "max_bad_fraction": 0.2, "min_category_rows": 3}
+    assert Request.check(fields, SETTINGS).ingest() == Ingest.model_validate(fields)
+
+
+@pytest.mark.parametrize(("window_days", "since"), [(1, None), (2, date(2026, 10, 31)), (3, date(2026, 10, 30))])
+def test_a_window_of_a_growing_table_begins_as_many_days_earlier(window_days: int, since: date | None) -> None:
+    request = Request.check({"date_column": "created_at", "window_days": window_days}, SETTINGS)
+    found = request.ingest(date(2026, 11, 1))
+    assert (found.date_column, found.since, found.until) == ("created_at", since, date(2026, 11, 1))
+
+
+def test_without_a_date_column_ingest_does_not_depend_on_the_date() -> None:
+    found = Request.check({"window_days": 3}, SETTINGS).ingest(date(2026, 11, 1))
+    assert (found.since, found.until) == (None, None)
+
+
+@pytest.mark.parametrize(("promotion", "mode"), [("auto", "auto"), ("always", "auto"), ("never", "never")])
+def test_promote_receives_the_limits(promotion: str, mode: str) -> None:
+    request = Request.check({"promotion": promotion, "min_gain": 0.2, "min_probability": 0.7}, SETTINGS)
+    assert request.promote() == Promote.model_validate({"mode": mode, "min_gain": 0.2, "min_probability": 0.7})
+
+
+def test_ensemble_receives_its_maximum_of_members() -> None:
+    assert Request.check({"ensemble_members": 7}, SETTINGS).ensembling() == Ensemble(max_members=7)
