@@ -45,7 +45,7 @@ mutants: $(VENV)/.dev ## change the code a little at a time and list the changes
 	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/mutmut run --max-children 1 $(if $(MODULE),"meli_tasks.$(MODULE)*")
 	@$(BIN)/mutmut results
 
-lint: $(VENV)/.dev ## check style, types and import rules, of the JavaScript too
+lint: $(VENV)/.dev ## check style, types and import rules, and the JavaScript
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -63,7 +63,7 @@ docs-lab: $(VENV)/.demo ## run the lab's experiments and write the tables of doc
 bench: $(VENV)/.dev ## run the benchmarks: a table, and files in .meli/bench/ (PARTS="peers growth", ROWS=5000000, SEEDS=1,2,3, THREADS=2)
 	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m benchmarks $(PARTS) $(if $(ROWS),--rows $(ROWS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(THREADS),--threads $(THREADS))
 
-lock: $(VENV)/.uv ## resolve the exact package versions again
+lock: $(VENV)/.uv ## resolve the package versions again and write locks/
 	@for lock in "dev --extra cluster" demo cluster; do set -- $$lock; name=$$1; \
 	  $(BIN)/uv pip compile pyproject.toml locks/torch-needs.in --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-header --override locks/without-torch.txt \

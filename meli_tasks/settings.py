@@ -45,18 +45,24 @@ class Settings(BaseSettings):
 
     store: str = Field("", alias="MELI_STORE", description="where artifacts live: s3://bucket/prefix or file:///folder")
     s3_endpoint: str = Field("", alias="MELI_S3_ENDPOINT", description="URL of an S3 server other than AWS")
-    access_key: str = Field("", alias="AWS_ACCESS_KEY_ID", repr=False, description="S3 key; empty lets boto3 search")
+    access_key: str = Field(
+        "", alias="AWS_ACCESS_KEY_ID", repr=False, description="S3 key; if empty, boto3 looks for one"
+    )
     secret_key: str = Field("", alias="AWS_SECRET_ACCESS_KEY", repr=False, description="S3 secret")
     mlflow_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow server; empty or none for no tracking")
     mlflow_pages: str = Field(
-        "", alias="MELI_MLFLOW_URL", description="MLflow's address for browsers, if MLFLOW_TRACKING_URI is another"
+        "", alias="MELI_MLFLOW_URL", description="MLflow's address for browsers, if not MLFLOW_TRACKING_URI"
     )
     source: str = Field(DEFAULT_SOURCE, alias="MELI_SOURCE", description="titles to train on if a run names none")
     sets: str = Field("mlp,cnn", alias="MELI_SETS", description="sets to train if a run names none, comma-separated")
     cache: Path = Field(Path(".meli/cache"), alias="MELI_CACHE", description="folder of fetched artifacts")
-    cache_gigabytes: float = Field(20.0, gt=0, alias="MELI_CACHE_GB", description="size the cache is pruned to")
-    airflow_url: str = Field("", alias="MELI_AIRFLOW_URL", description="Airflow's address, for links and the doctor")
-    airflow_user: str = Field("", alias="MELI_AIRFLOW_USER", description="Airflow user, for the doctor")
+    cache_gigabytes: float = Field(
+        20.0, gt=0, alias="MELI_CACHE_GB", description="size in GB above which the cache is pruned"
+    )
+    airflow_url: str = Field("", alias="MELI_AIRFLOW_URL", description="Airflow's address, for links and the commands")
+    airflow_user: str = Field(
+        "", alias="MELI_AIRFLOW_USER", description="Airflow user of `meli doctor` and `meli backfill`"
+    )
     airflow_password: str = Field("", alias="MELI_AIRFLOW_PASSWORD", repr=False, description="that user's password")
     schedule: str = Field(
         "0 3 * * * America/Argentina/Buenos_Aires",
@@ -64,10 +70,10 @@ class Settings(BaseSettings):
         description="cron expression of the nightly retraining and its time zone (default UTC); none disables it",
     )
     slots: int = Field(
-        1, ge=1, le=64, alias="MELI_SLOTS", description="training runs at the same time: the size of the pool gpu"
+        1, ge=1, le=64, alias="MELI_SLOTS", description="concurrent training runs: the slots of the Airflow pool gpu"
     )
     threads: int = Field(
-        0, ge=0, le=1024, alias="MELI_THREADS", description="threads of one training run; 0 for cores / slots"
+        0, ge=0, le=1024, alias="MELI_THREADS", description="threads per training run; 0 for cores / MELI_SLOTS"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="MELI_DEVICE", description="where models are trained")
     gpus: int = Field(1, ge=1, le=64, alias="MELI_GPUS", description="GPUs that train one set together")
@@ -83,7 +89,7 @@ class Settings(BaseSettings):
     )
     email_from: str = Field("", alias="MELI_EMAIL_FROM", description="sender of e-mails; empty for MELI_SMTP's user")
     notify: Literal["always", "changes", "failures"] = Field(
-        "changes", alias="MELI_NOTIFY", description="which runs notify: `changes` leaves out those that changed nothing"
+        "changes", alias="MELI_NOTIFY", description="which runs are reported: `changes` means promoted, failed or late"
     )
     deadline_minutes: float = Field(
         240.0,
@@ -174,14 +180,14 @@ class Settings(BaseSettings):
 
         if not self.store:
             raise BadSettings(
-                "MELI_STORE is not set: it says where artifacts live, e.g. s3://bucket/prefix or file:///data/meli. "
-                "`make demo` starts a store of its own, or after `make stop` starts it again with its data, and "
-                "remembers it in .meli/environment."
+                "MELI_STORE is not set. It is the address of the store, e.g. s3://bucket/prefix or file:///data/meli. "
+                "`make demo` starts a store of its own, keeps its data from one start to the next, and writes its "
+                "address to .meli/environment."
             )
         return open_store(self.store, s3_endpoint=self.s3_endpoint or None, s3_client=self.s3_client)
 
     def s3_client(self, endpoint: str | None) -> Any:
-        """A boto3 client for an S3 endpoint (None for AWS) with these settings' keys."""
+        """Return a boto3 client for an S3 endpoint (None for AWS) with the keys of these settings."""
         from meli_tasks.store.s3 import client
 
         return client(endpoint, access_key=self.access_key or None, secret_key=self.secret_key or None)

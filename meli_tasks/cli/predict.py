@@ -52,7 +52,7 @@ def predict(  # noqa: PLR0917 options, all given by name
             "--input",
             "-i",
             metavar="FILE",
-            help="File with a column [bold]title[/bold]: CSV, JSON Lines or Parquet, gzipped or not, of any name.",
+            help="CSV, JSON Lines or Parquet file with a column [bold]title[/bold], gzipped or not.",
         ),
     ] = None,
     output: Annotated[

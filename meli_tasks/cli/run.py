@@ -55,9 +55,9 @@ Stage = Annotated[
     ),
 ]
 Promote = Annotated[
-    bool, typer.Option("--promote/--no-promote", help="Promote a better model to champion, or only evaluate.")
+    bool, typer.Option("--promote/--no-promote", help="Promote a better model to champion, or only evaluate it.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Compute everything again, including results that exist.")]
+Force = Annotated[bool, typer.Option("--force", help="Recompute everything, even results that already exist.")]
 
 
 @takes_titles

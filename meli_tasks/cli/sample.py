@@ -46,8 +46,8 @@ def sample(
 ) -> None:
     """Generate Spanish and Portuguese listing titles with their categories, for demos and benchmarks.
 
-    The columns are those of a source: title, category, language and label_quality. The first rows of a seed are the
-    same for any number of rows.
+    The columns are those of a source: title, category, language and label_quality. With the same seed, a larger
+    sample begins with the rows of a smaller one.
     """
     from meli_tasks.core.sample.generator import category_names
     from meli_tasks.core.sample.generator import sample as chunks_of

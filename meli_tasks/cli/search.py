@@ -59,7 +59,7 @@ Fixed = Annotated[
     typer.Option(
         "--override",
         metavar="KEY=VALUE",
-        help="Hyperparameter to fix instead of searching it, e.g. train.epochs=5. Repeatable.",
+        help="Hyperparameter to hold fixed in the search, e.g. train.epochs=5. Repeatable.",
         show_default=False,
     ),
 ]

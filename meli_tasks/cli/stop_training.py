@@ -1,4 +1,4 @@
-"""`meli stop-training`: stop a running training early and keep its best epoch."""
+"""`meli stop-training`: stop training a set early and keep its best epoch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ EXAMPLES = (
 
 
 def stop_training(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="ID of the run; `meli runs` lists them.")],
-    set_name: Annotated[str, typer.Argument(metavar="SET", help="Hyperparameter set whose training is to stop.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="ID of the run; `meli runs` lists the runs.")],
+    set_name: Annotated[str, typer.Argument(metavar="SET", help="Hyperparameter set to stop training.")],
     as_json: Json = False,
 ) -> None:
-    """Stop a running training as early stopping would: the best epoch so far becomes the model, and the run continues.
+    """Stop training a set early: its best epoch so far becomes the model, and the run continues.
 
-    The training stops within seconds. The epoch in progress is cut short and validated, and may be the best one.
+    Training stops within seconds. The epoch in progress is cut short and evaluated, and it may turn out to be the best.
     """
     from meli_tasks.execution.stop_requests import request_stop
     from meli_tasks.planning.history import plans

@@ -29,7 +29,7 @@ class Section(BaseModel):
 
     @classmethod
     def with_current_names(cls, values: Mapping[str, object]) -> dict[str, object]:
-        """The values with former names replaced by current ones.
+        """Return the values with former names replaced by current ones.
 
         Raises:
             ValueError: a field is given under both names.
@@ -41,7 +41,7 @@ class Section(BaseModel):
 
     @classmethod
     def with_former_names(cls, values: Mapping[str, object]) -> dict[str, object]:
-        """The values with current names replaced by former ones, as content keys are computed from them."""
+        """Return the values with current names replaced by former ones, from which content keys are computed."""
         former = {current: name for name, current in cls.former_names.items()}
         return {former.get(name, name): value for name, value in values.items()}
 
@@ -103,7 +103,7 @@ class Embed(Section):
     window: int = Field(5, ge=1, le=100, description="Context window: words on each side.")
     path: str = Field(
         "",
-        description="Only for 'pretrained': path or s3:// URL of a word2vec file, text or binary, optionally gzipped.",
+        description="Only for 'pretrained': word2vec file (path, s3://, https://); text, binary or compressed.",
     )
     unknown: Literal["zeros", "random"] = Field(
         "zeros", description="Vector of a word that the pretrained file does not contain; the lab drew it at random."
@@ -112,7 +112,7 @@ class Embed(Section):
         0.0,
         ge=0,
         le=1,
-        description="Minimum fraction of the words in the training titles with a vector; below it the stage fails.",
+        description="Minimum fraction of the words in the training titles that have a vector; below it, embed fails.",
     )
     seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed for training the vectors and for random vectors.")
 
@@ -133,16 +133,17 @@ class Train(Section):
     dropout: float = Field(0.2, ge=0, le=0.95, description="Dropout probability.")
     word_vectors: Literal["frozen", "trained", "semi_frozen"] = Field(
         "frozen",
-        description="'semi_frozen' trains only the `trained_words` most frequent words, from `unfreeze_epoch` on.",
+        description="Which word vectors are trained: none ('frozen'), all ('trained'), or those of the `trained_words` "
+        "most frequent words from `unfreeze_epoch` on ('semi_frozen').",
     )
     trained_words: int = Field(
         5_000,
         ge=1,
         le=5_000_000,
-        description="Only for 'semi_frozen': number of most frequent words whose vectors train.",
+        description="Only for 'semi_frozen': number of most frequent words whose vectors are trained.",
     )
     unfreeze_epoch: int = Field(
-        1, ge=1, le=10_000, description="Only for 'semi_frozen': first epoch in which they train."
+        1, ge=1, le=10_000, description="Only for 'semi_frozen': first epoch in which those vectors are trained."
     )
     ngram_dimensions: int = Field(
         0, ge=0, le=4_096, description="Dimensions of an n-gram vector; 0 for a network without n-grams."
@@ -154,7 +155,7 @@ class Train(Section):
     filters: int = Field(100, ge=1, le=8_192, description="Only for 'cnn': number of filters of each length.")
     filter_lengths: tuple[int, ...] = Field((2, 3, 4), description="Only for 'cnn': filter lengths in words.")
     filter_ngrams: bool = Field(
-        False, description="Only for 'cnn': the filters also see the sum of each word's n-gram vectors."
+        False, description="Only for 'cnn': the filters also read the sum of each word's n-gram vectors."
     )
     epochs: int = Field(10, ge=1, le=10_000, description="Passes over the training titles.")
     batch_size: int = Field(512, ge=1, le=1_048_576, description="Titles per step.")
@@ -173,10 +174,10 @@ class Train(Section):
         0.0,
         ge=0,
         le=100,
-        description="Subtracted from the true category's logit in the loss, so that the network learns to separate it.",
+        description="Margin subtracted from the true category's logit in the loss, which widens its lead; 0 for none.",
     )
     class_weights: Literal["none", "sqrt", "balanced"] = Field(
-        "none", description="How much more rare categories weigh in the loss."
+        "none", description="How strongly the loss emphasises rare categories."
     )
     unreliable_weight: float = Field(
         1.0, ge=0, le=1, description="Weight of titles whose label is marked as unreliable."
@@ -188,7 +189,7 @@ class Train(Section):
         description="Epochs without a better balanced accuracy before training stops; 0 disables early stopping.",
     )
     keep: Literal["best", "last"] = Field(
-        "best", description="Epoch whose weights become the model; a run that is stopped early always keeps the best."
+        "best", description="Epoch whose weights become the model; if training is stopped early, it is always the best."
     )
     seed: int = Field(
         1, ge=0, le=2**31 - 1, description="Seed for the initial weights, the order of the titles and dropout."

@@ -25,15 +25,15 @@ class Request(Section):
     )
     as_of: date | None = Field(
         None,
-        description="Date of the run. It replaces {ds} in the source, and no newer title is used. By default, the "
-        "date of the schedule.",
+        description="Date of the run. It replaces {ds} in the source; with date_column, no newer title is used. By "
+        "default, the day on which the run is due, in the time zone of the schedule.",
     )
     window_days: int = Field(
         1,
         ge=1,
         le=3_660,
-        description="Number of days of titles, up to and including the date of the run. Each day replaces {ds}. With "
-        "date_column, 1 means every title up to the date of the run.",
+        description="Number of days of titles, up to and including the date of the run. {ds} is each of them in turn. "
+        "With date_column, 1 means every title up to the date of the run.",
     )
     date_column: str = Field(
         "",
@@ -56,8 +56,8 @@ class Request(Section):
     )
     overrides: dict[str, object] = Field(
         default_factory=dict,
-        description='Hyperparameters to change in every set, e.g. {"train.epochs": 5}; each key may also be a '
-        "parameter.",
+        description='Hyperparameters to change in every set, e.g. {"train.epochs": 5}. A key such as '
+        '"train.epochs" may also be a parameter of its own.',
     )
     ensemble: bool = Field(
         True,
@@ -66,20 +66,20 @@ class Request(Section):
     ensemble_members: int = Field(4, ge=2, le=16, description="Maximum number of models in the ensemble.")
     promotion: Literal["auto", "always", "never"] = Field(
         "auto",
-        description="auto: promote a better model, except in a backfill. always: in a backfill too. never: only "
-        "evaluate.",
+        description="auto: promote a better model, except in a backfill. always: promote it in a backfill too. never: "
+        "only evaluate.",
     )
     min_gain: float = Field(0.001, ge=0, le=1, description="Minimum gain in balanced accuracy over the champion.")
     min_probability: float = Field(
         0.9, ge=0.5, le=1, description="Minimum bootstrap probability that the challenger is better than the champion."
     )
-    force: bool = Field(False, description="Compute everything again, including results that exist.")
+    force: bool = Field(False, description="Recompute everything, even results that already exist.")
     search_minutes: float = Field(
         0.0,
         ge=0,
         le=1_200,
-        description="Minutes to search for better hyperparameters on these titles. The result is trained, evaluated "
-        "and stored as a new set; 0 disables the search.",
+        description="Minutes to search for better hyperparameters on these titles; 0 disables the search. The best set "
+        "found is stored, and its model is evaluated with the others.",
     )
     search_family: Literal["mlp", "cnn"] = Field("mlp", description="Model family to search.")
 
