@@ -72,7 +72,7 @@ def make_bucket(settings: Settings) -> None:
             time.sleep(0.5)
     failed = [check for check in probe(settings.open_store()) if not check.ok]
     if failed:
-        sys.exit("\n".join(f"{settings.store}, {check.name}: {check.seen} {check.advice}" for check in failed))
+        sys.exit("\n".join(f"{settings.store}, {check.name}: {check.observed} {check.advice}" for check in failed))
     print(f"store {settings.store}: all checks passed")
 
 

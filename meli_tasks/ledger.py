@@ -1,8 +1,8 @@
 """The promotion ledger: the current champion, the earlier ones, and why. One immutable object per decision.
 
 `ledger/00000001.json`, `ledger/00000002.json`, … Each decision is written by a conditional create at the number after
-the last one, so if two are made at the same time, one is refused (Conflict) and must be made again. Each holds the
-champion after it, so the last one alone says who is the current champion.
+the last one, so if two are made at the same time, one is refused (Conflict) and must be made again. Each contains
+the champion after it, so the last one alone determines the current champion.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from meli_tasks.core.errors import BadData, Conflict, NotFound
 from meli_tasks.stages.evaluation import PromotionDecision
 from meli_tasks.store import Store
 
-READERS = 8  # objects read at once
-AGAIN = "Read it again, and decide again."
+READERS = 8  # concurrent reads
+RETRY_ADVICE = "Read it again, and decide again."
 
 Action = Literal["promote", "keep", "rollback"]
 
@@ -87,7 +87,7 @@ def now() -> datetime:
 
 
 class Ledger:
-    """The ledger in `store`. Decisions never change, so each is read a single time."""
+    """The ledger in `store`. Decisions never change, so each is read only once."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -140,14 +140,16 @@ class Ledger:
         `promote` needs the new `champion`; `keep` keeps the current one.
 
         Raises:
-            Conflict: somebody else decided in between: read `last` again, and decide again.
+            Conflict: another decision was written in the meantime. Read `last` again, and decide again.
         """
         if (action == "promote") != (champion is not None):
             raise ValueError(f"promote needs a champion and keep takes none, but got {action} with {champion}")
         last = self.last()
         number = last.number if last else 0
         if number != expected_last:
-            raise Conflict(f"{self._place} has changed: its last decision is {number}, not {expected_last}. {AGAIN}")
+            raise Conflict(
+                f"{self._place} has changed: its last decision is {number}, not {expected_last}. {RETRY_ADVICE}"
+            )
         if champion is None:
             champion, promotion = (last.champion, last.promotion) if last else (None, None)
         else:
@@ -165,7 +167,7 @@ class Ledger:
 
         Raises:
             NotFound: there is no such champion.
-            Conflict: it is the current champion, or somebody else decided in between.
+            Conflict: it is already the current champion, or another decision was written in the meantime.
         """
         last = self.last()
         if last is None or last.champion is None or last.promotion is None:
@@ -218,7 +220,9 @@ class Ledger:
         try:
             self.store.write(paths.decision(number), _json(decision), if_absent=True)
         except Conflict as error:
-            raise Conflict(f"{self._place} has changed: somebody else made decision {number} first. {AGAIN}") from error
+            raise Conflict(
+                f"{self._place} has changed: another writer made decision {number} first. {RETRY_ADVICE}"
+            ) from error
         self._known[number] = decision
         return decision
 

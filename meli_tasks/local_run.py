@@ -194,20 +194,20 @@ class LocalRun:
                 self.failed[name] = f"train: {_reason(error)}"
 
     def _ensemble(self, plan: Plan, trained: list[str]) -> None:
-        from meli_tasks.planning.plan import ENSEMBLE, no_ensemble
+        from meli_tasks.planning.plan import ENSEMBLE, why_no_ensemble
 
-        if reason := no_ensemble(plan, trained):
+        if reason := why_no_ensemble(plan, trained):
             logger.info("no ensemble: %s", reason)
             return
         try:
             self._step(ENSEMBLE, ", ".join(trained), lambda: self._combine(plan, trained))
-        except Exception as error:  # its members are evaluated all the same
+        except Exception as error:  # its members are evaluated anyway
             logger.info("the ensemble failed", exc_info=error)
             self.failed[ENSEMBLE] = _reason(error)
 
     def _combine(self, plan: Plan, trained: list[str]) -> Result:
         combined = self.pipeline.ensemble(plan, trained)
-        assert combined is not None  # the caller has checked `no_ensemble`
+        assert combined is not None  # the caller has checked `why_no_ensemble`
         return combined[0]
 
     def _evaluate(self, plan: Plan, trained: list[str], decide: bool) -> None:

@@ -1,7 +1,7 @@
 """The tasks of `meli_training`, one function each; Airflow and `meli run` call them.
 
 Only names of objects in the store and small results are passed between tasks, never data. Every function may be called
-again: results that exist are found, not computed.
+again: existing results are reused.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from meli_tasks.planning.plan import (
     ensemble_step,
     evaluate_step,
     evaluated_models,
-    made_ensemble,
+    find_ensemble,
     make_plan,
-    no_ensemble,
+    why_no_ensemble,
 )
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.planning.request import Request
@@ -85,7 +85,7 @@ class Pipeline:
     def plan(
         self, params: Mapping[str, object], as_of: date | None, dag_run_url: str = "", *, backfill: bool = False
     ) -> tuple[Plan, Preview]:
-        """Check a request, work out every step, keep the plan in the store, and log what will be computed.
+        """Check a request, work out every step, store the plan, and log what will be computed.
 
         A backfill only evaluates its models, unless it requests promotion "always".
         """
@@ -119,16 +119,16 @@ class Pipeline:
         return [self.runner.run(step, force=plan.force) for step in plan.recipes[recipe].embeds]
 
     def train(self, plan: Plan, set_name: str) -> tuple[Result, str | None]:
-        """Train one set. Also the URL of its MLflow run, or None while the server is down (it is sent later)."""
+        """Train one set. Also return the URL of its MLflow run, or None while MLflow is unavailable (sent later)."""
         result = self.runner.run(plan.sets[set_name], force=plan.force)
         return result, self.tracking.training(plan, set_name, result.manifest)
 
     def search(self, plan: Plan) -> tuple[Outcome, str | None]:
-        """Search as the plan requests, and add the found set to the plan. Also the URL of its MLflow run.
+        """Search as the plan requests, and add the best set to the plan. Also return the URL of its MLflow run.
 
-        A retry continues with the minutes that are left, and knows the trials that ended.
+        A retry continues with the remaining minutes and reuses the finished trials.
         """
-        from meli_tasks.search import LogReporter, Search, SearchOptions  # brings Optuna, which no other task needs
+        from meli_tasks.search import LogReporter, Search, SearchOptions  # imports Optuna, which no other task needs
 
         request = plan.request
         options = SearchOptions(request.search_minutes, request.search_family, titles=plan.ingest.key)
@@ -143,7 +143,7 @@ class Pipeline:
         """Combine the trained models into an ensemble; None if the run makes no ensemble, and the log says why."""
         step = ensemble_step(plan, trained)
         if step is None:
-            logger.info("no ensemble: %s", no_ensemble(plan, trained))
+            logger.info("no ensemble: %s", why_no_ensemble(plan, trained))
             return None
         result = self.runner.run(step, force=plan.force)
         return result, result.manifest.read_summary(EnsembleSummary)
@@ -159,7 +159,8 @@ class Pipeline:
         """
         if not trained:
             raise BadData(
-                f"No training succeeded (failed: {', '.join(failed) or 'none ran'}): nothing can be evaluated."
+                f"No training run succeeded (failed: {', '.join(failed) or 'none started'}), so there is nothing to "
+                "evaluate."
             )
         evaluated = self._evaluate(plan, trained).model_copy(update={"failed": tuple(failed)})
         report = EvaluationReport(
@@ -174,10 +175,11 @@ class Pipeline:
     def promote(self, plan: Plan, evaluated: Evaluated) -> PromotionOutcome:
         """Decide on the champion and write the decision into the ledger; the MLflow alias follows.
 
-        If somebody else decided meanwhile, the candidates are evaluated against the new champion and decided on again.
+        If another decision was made in the meantime, the candidates are evaluated against the new champion, and the
+        decision is made again.
 
         Raises:
-            Conflict: the ledger moved at every try.
+            Conflict: the ledger changed during every attempt.
         """
         registry = Registry(self.store, self.tracking)
         for _ in range(PROMOTION_TRIES):
@@ -188,7 +190,7 @@ class Pipeline:
                 again = self._evaluate(plan, evaluated.trained)
                 evaluated = again.model_copy(update={"failed": evaluated.failed, "mlflow": evaluated.mlflow})
         raise Conflict(
-            f"The promotion ledger moved {PROMOTION_TRIES} times while this run decided. Clear the task promote."
+            f"The promotion ledger changed {PROMOTION_TRIES} times while this run decided. Clear the task promote."
         )
 
     def scores(self, evaluate_key: str) -> dict[str, Evaluation]:
@@ -200,7 +202,7 @@ class Pipeline:
 
     def _evaluate(self, plan: Plan, trained: Sequence[str]) -> Evaluated:
         last = Ledger(self.store).last()
-        ensemble = made_ensemble(plan, trained, self.store)
+        ensemble = find_ensemble(plan, trained, self.store)
         models, label = evaluated_models(plan, trained, ensemble, last.champion if last else None)
         step: Step = evaluate_step(plan, models)
         result = self.runner.run(step, force=plan.force)
@@ -210,7 +212,7 @@ class Pipeline:
             trained=tuple(sorted(trained)),
             models=models,
             ensemble=_ensemble_result(ensemble) if ensemble else None,
-            ensemble_failed=ensemble is None and not no_ensemble(plan, trained),
+            ensemble_failed=ensemble is None and not why_no_ensemble(plan, trained),
             champion=label,
             ledger=last.number if last else 0,
         )
@@ -228,7 +230,7 @@ class Pipeline:
         )
         result = self.runner.run(step)
         if limits.mode == "never":
-            # The run only evaluates, so no decision goes into the ledger, and none can come in between.
+            # The run only evaluates: it writes no decision, so it cannot conflict with another one.
             reason = result.manifest.read_summary(PromoteSummary).reason
             return PromotionOutcome(action="keep", champion=registry.champion(), reason=reason)
         decision = registry.apply(plan, evaluated, result.manifest)

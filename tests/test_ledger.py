@@ -69,14 +69,12 @@ def test_a_decision_based_on_an_old_look_is_refused(ledger: Ledger) -> None:
     assert in_force(ledger) == "cnn"
 
 
-def test_of_two_that_looked_at_once_the_later_writer_is_refused(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_later_of_two_concurrent_writers_gets_a_conflict(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     promote(ledger, "mlp")
     stale = ledger.last()
     promote(Ledger(ledger.store), "cnn")
     monkeypatch.setattr(ledger, "last", lambda: stale)  # it was right a moment ago
-    with pytest.raises(Conflict, match="somebody else made decision 2 first"):
+    with pytest.raises(Conflict, match="another writer made decision 2 first"):
         ledger.append(1, action="promote", champion=champion("late"), reason="", by="test")
     assert [one.champion.set_name for one in Ledger(ledger.store).decisions() if one.champion] == ["mlp", "cnn"]
 

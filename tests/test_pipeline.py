@@ -144,7 +144,7 @@ def test_an_ensemble_that_could_not_be_made_is_reported_and_is_made_again(
 
 def test_nothing_trained_is_nothing_to_evaluate(first: Any) -> None:
     pipeline, plan, *_ = first
-    with pytest.raises(BadData, match="No training succeeded"):
+    with pytest.raises(BadData, match="No training run succeeded"):
         pipeline.evaluate(plan, [], ["quick_mlp", "quick_cnn"])
 
 
@@ -223,7 +223,7 @@ def test_a_ledger_that_never_rests_ends_in_a_conflict(
         raise Conflict("somebody was quicker.")
 
     monkeypatch.setattr("meli_tasks.tracking.registry.Registry.apply", loses)
-    with pytest.raises(Conflict, match="moved 8 times"):
+    with pytest.raises(Conflict, match="changed 8 times"):
         pipeline.promote(plan, evaluated)
 
 

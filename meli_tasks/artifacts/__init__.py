@@ -1,1 +1,1 @@
-"""Artifacts: manifests, the names of everything in the store, and the local cache of fetched files."""
+"""Artifacts: manifests, the names of all objects in the store, and the local cache of fetched files."""

@@ -1,6 +1,6 @@
-"""The local cache of artifacts and of other costly files: each is fetched or computed a single time per machine.
+"""The local cache of artifacts and other expensive files: each is fetched or computed only once per machine.
 
-A folder gets its final name by one rename once it is whole, so a folder that exists is complete.
+A folder is renamed to its final name only when it is complete, so any folder that exists is complete.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from meli_tasks.core.errors import BadData, BadSettings, MeliError
 from meli_tasks.disk import full_disk
 from meli_tasks.store import Store
 
-# A task that has just received an artifact's path may still be about to open it within this time.
-SECONDS_IN_USE = 3600.0
-# No stage runs longer, so a work folder of that age is abandoned.
-SECONDS_ABANDONED = 7 * 24 * 3600.0
+# Folders used this recently are never removed: a task that received the path may not have opened the files yet.
+MIN_IDLE_SECONDS = 3600.0
+# No stage runs this long, so the run that owned such an old work folder was killed.
+ABANDONED_AFTER_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
 class Cache:
-    """Folders below `folder`; beyond `gigabytes`, the least recently used are removed."""
+    """The cached folders below `folder`; above `gigabytes`, the least recently used ones are removed."""
 
     folder: Path
     gigabytes: float
@@ -56,8 +56,8 @@ class Cache:
             if full_disk(error, folder):
                 raise
             raise BadSettings(
-                f"MELI_CACHE={self.folder}: no folder can be created there ({os.strerror(error.errno or 0).lower()}). "
-                "Point it at one that this user may write."
+                f"MELI_CACHE={self.folder}: cannot create a folder there ({os.strerror(error.errno or 0).lower()}). "
+                "Set it to a folder that this user can write to."
             ) from error
 
     def fetch(self, store: Store, manifest: Manifest) -> Path:
@@ -78,12 +78,12 @@ class Cache:
                     raise BadData(
                         f"{store.url}/{manifest.file_name(file)} differs from its manifest: {found.bytes} bytes, "
                         f"sha256 {found.sha256[:12]}, expected {output.bytes} bytes, {output.sha256[:12]}. "
-                        f"Compute it again: run with `force`."
+                        f"Run again with `force` to recompute it."
                     )
             return self.adopt(manifest, work)
 
     def adopt(self, manifest: Manifest, folder: Path) -> Path:
-        """Move an artifact's complete folder into the cache; if another task was faster, its folder is kept."""
+        """Move an artifact's complete folder into the cache; if another task was first, its folder is kept."""
         return self.keep(_name_of(manifest), folder)
 
     def find(self, name: str) -> Path | None:
@@ -106,18 +106,18 @@ class Cache:
         self._prune()
         return target
 
-    def _tidy(self) -> None:
+    def _remove_abandoned_work(self) -> None:
         """Remove the work folders of runs that were killed."""
         for folder in self.folder.glob("work/*"):
             try:
-                abandoned = time.time() - folder.stat().st_mtime > SECONDS_ABANDONED
-            except FileNotFoundError:  # its run has just ended
+                abandoned = time.time() - folder.stat().st_mtime > ABANDONED_AFTER_SECONDS
+            except FileNotFoundError:  # its run has just removed it
                 continue
             if abandoned:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _prune(self) -> None:
-        self._tidy()
+        self._remove_abandoned_work()
         entries = []
         for folder in self.folder.glob("*/*-*"):
             try:
@@ -127,18 +127,18 @@ class Cache:
                 continue
         excess = sum(size for _, size, _ in entries) - self.gigabytes * 1e9
         for used, size, folder in sorted(entries):
-            if excess <= 0 or time.time() - used < SECONDS_IN_USE:
+            if excess <= 0 or time.time() - used < MIN_IDLE_SECONDS:
                 return
             self.remove(folder)
             excess -= size
 
     def remove(self, folder: Path) -> None:
-        """Rename the folder, then delete its files: a folder under its own name is whole even if we are killed here."""
-        leaving = self.folder / "work" / uuid.uuid4().hex
-        leaving.parent.mkdir(exist_ok=True)
+        """Rename the folder before deleting its files, so that a killed process leaves no incomplete entry."""
+        doomed = self.folder / "work" / uuid.uuid4().hex
+        doomed.parent.mkdir(exist_ok=True)
         with contextlib.suppress(FileNotFoundError):  # another task was faster
-            folder.rename(leaving)
-        shutil.rmtree(leaving, ignore_errors=True)
+            folder.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _name_of(manifest: Manifest) -> str:

@@ -1,8 +1,8 @@
 """Artifacts: files under a content key in the store, and the manifest that makes them exist.
 
-A key is a hash of what an artifact was made from: the stage and its version, the parameters and the keys of the
-inputs. It can be computed before anything has run, so a plan knows what exists already. The manifest is written last,
-and only if absent.
+A content key is a hash of all that an artifact is made from: the stage and its version, the parameters and the keys
+of the inputs. It can be computed before anything has run, so a plan knows what exists already. The manifest is
+written last, and only if absent.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ S = TypeVar("S", bound=Summary)
 P = TypeVar("P", bound=Section)
 
 MODEL_STAGES = ("train", "ensemble")
-"""The stages whose artifacts classify titles. A key alone identifies a model, since the stage is part of it."""
+"""The stages whose artifacts are models. The key identifies a model without the stage, which is hashed into it."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an artifact is; `about` records how it was computed and is not part of its identity."""
+    """The description of an artifact; `about` records how it was computed and is not part of the content key."""
 
     stage: str
     key: str
@@ -96,7 +96,7 @@ class Manifest:
 
 
 def canonical_json(value: Any) -> str:
-    """JSON that is the same for equal values, whatever the order of their keys."""
+    """JSON with sorted keys, so that equal values always give the same text."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -107,7 +107,7 @@ def content_key(stage: str, version: int, params: Mapping[str, object], inputs: 
 
 
 def find(store: Store, stage: str, key: str) -> Manifest | None:
-    """The manifest at a key, or None if nobody has computed it."""
+    """The manifest at a key, or None if it has not been computed."""
     blob = store.read(paths.manifest(stage, key))
     return Manifest.from_bytes(blob.data) if blob else None
 
@@ -116,7 +116,7 @@ def need(store: Store, stage: str, key: str) -> Manifest:
     """The manifest at a key.
 
     Raises:
-        NotFound: nobody has computed it.
+        NotFound: it has not been computed.
     """
     manifest = find(store, stage, key)
     if manifest is None:
@@ -128,15 +128,15 @@ def need(store: Store, stage: str, key: str) -> Manifest:
 
 
 def find_model(store: Store, key: str) -> Manifest | None:
-    """The manifest of a model, of train or of ensemble; None if nobody has computed it."""
+    """The manifest of a trained model or an ensemble by its key; None if it has not been computed."""
     return next(filter(None, (find(store, stage, key) for stage in MODEL_STAGES)), None)
 
 
 def need_model(store: Store, key: str) -> Manifest:
-    """The same.
+    """The manifest of a trained model or an ensemble by its key.
 
     Raises:
-        NotFound: nobody has computed it.
+        NotFound: it has not been computed.
     """
     return find_model(store, key) or need(store, MODEL_STAGES[0], key)
 

@@ -1,9 +1,9 @@
-"""The name of everything in the store, written and parsed here and nowhere else.
+"""The names of all objects in the store; no other module builds or parses them.
 
     STAGE/KEY/manifest.json                  an artifact's manifest
     STAGE/KEY/ATTEMPT/FILE                   its files
     plans/RUN/HASH.json                      a run's plan, and beside it
-    plans/RUN/HASH/preview.json              what the run will compute
+    plans/RUN/HASH/preview.json              what the run is going to compute
     plans/RUN/HASH/searched.json             the set that its search found
     plans/RUN/HASH/evaluated.json            what its evaluation found
     ledger/NUMBER.json                       a promotion decision
@@ -16,8 +16,8 @@
     failed/STAGE/KEY/FILE                    the quarantine of a failed step
     notices/RUN/VERDICT.json                 a notification that was sent
     notices/RUN/failures/TASK.json           why a task failed
-    tracking/runs/CLAIM.json                 the MLflow run that represents something
-    tracking/pending/KIND-HASH.json          what MLflow has not recorded yet
+    tracking/runs/CLAIM.json                 the MLflow run of a training run or a DAG run
+    tracking/pending/KIND-HASH.json          what is still to be sent to MLflow
     probe/ID/                                what `meli doctor` writes and removes
 
 Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it.
@@ -51,7 +51,7 @@ def artifact_file(stage: str, key: str, attempt: str, file: str) -> str:
 
 
 def artifact_folder(stage: str, beginning: str) -> str:
-    """The prefix of the artifacts whose keys begin so."""
+    """The prefix of a stage's artifacts whose keys start with `beginning`."""
     return f"{stage}/{beginning}"
 
 
@@ -72,7 +72,7 @@ def plans_of_run(run_id: str) -> str:
 
 
 def is_plan(name: str) -> bool:
-    """Whether a name is that of a plan, and not of something beside one."""
+    """Whether a name is that of a plan itself, not of a file that belongs to one."""
     return name.startswith(PLANS) and name.count("/") == 2 and name.endswith(".json")
 
 
@@ -87,12 +87,12 @@ def plan_folder(plan_name: str) -> str:
 
 
 def preview(plan_name: str) -> str:
-    """What a plan's run will compute."""
+    """The preview of a plan's run."""
     return f"{plan_folder(plan_name)}/{_PREVIEW}"
 
 
 def evaluated(plan_name: str) -> str:
-    """What the evaluation of a plan's run found."""
+    """The evaluation report of a plan's run."""
     return f"{plan_folder(plan_name)}/{_EVALUATED}"
 
 
@@ -102,7 +102,7 @@ def searched(plan_name: str) -> str:
 
 
 def plan_of_searched(name: str) -> str | None:
-    """The plan that a found set belongs to; None for a name of anything else."""
+    """The plan that a searched set belongs to; None for any other name."""
     return f"{name.removesuffix(f'/{_SEARCHED}')}.json" if name.endswith(f"/{_SEARCHED}") else None
 
 
@@ -117,7 +117,7 @@ def model_id(plan_name: str, label: str) -> str:
 
 
 def plan_and_label(model: str) -> tuple[str, str]:
-    """The plan and the label in a model's id; two empty texts for anything else."""
+    """The plan and the label in a model's id; two empty strings for anything else."""
     run, _, rest = model.partition("/")
     digest, _, label = rest.partition("/")
     return (f"{PLANS}{run}/{digest}.json", label) if label else ("", "")
@@ -156,7 +156,7 @@ def search(folder: str, part: str) -> str:
 
 
 def search_part(run_id: str, digest: str) -> str:
-    """What distinguishes a run's search from others on the same arrays."""
+    """The part of the name that distinguishes a run's search from others on the same arrays."""
     return f"{name_part(run_id)}-{digest}"
 
 
@@ -166,12 +166,12 @@ def is_search(name: str, part: str) -> bool:
 
 
 def backfill_preview(backfill_id: str) -> str:
-    """What a backfill will run."""
+    """The preview of a backfill."""
     return f"{BACKFILLS}{name_part(backfill_id)}/{_PREVIEW}"
 
 
 def backfill_report(backfill_id: str) -> str:
-    """What a backfill ran."""
+    """The report of a backfill."""
     return f"{BACKFILLS}{name_part(backfill_id)}/{_REPORT}"
 
 
@@ -212,7 +212,7 @@ def notification(run_id: str, verdict: str, clears: int) -> str:
 
 
 def failures(run_id: str) -> str:
-    """The prefix of what failed in a run."""
+    """The prefix of a run's task failures."""
     return f"notices/{name_part(run_id)}/failures/"
 
 
@@ -222,10 +222,10 @@ def failure(run_id: str, task: str, map_index: int) -> str:
 
 
 def tracking_claim(claim: str) -> str:
-    """Which MLflow run represents something."""
+    """The record of which MLflow run represents a training run, an ensemble or a DAG run."""
     return f"tracking/runs/{claim}.json"
 
 
 def pending(kind: str, digest: str) -> str:
-    """What MLflow has not recorded yet."""
+    """A note on something that is still to be sent to MLflow."""
     return f"{PENDING}{kind}-{digest}.json"

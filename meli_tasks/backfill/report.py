@@ -24,7 +24,7 @@ from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated
-from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, evaluated_models, made_ensemble
+from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, evaluated_models, find_ensemble
 from meli_tasks.stages.evaluation import Scores
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
@@ -196,7 +196,7 @@ def _scores(store: Store, plan: Plan) -> tuple[dict[str, Score], dict[str, str]]
     found = evaluated(store, plan)
     if found is None:  # a run with nothing new to evaluate writes no report of its own
         names = list(plan.sets)
-        models, _ = evaluated_models(plan, names, made_ensemble(plan, names, store), Ledger(store).champion())
+        models, _ = evaluated_models(plan, names, find_ensemble(plan, names, store), Ledger(store).champion())
         manifest = find(store, "evaluate", evaluate_step(plan, models).key)
         blob = store.read(manifest.file_name("scores.json")) if manifest else None
         found = EvaluationReport(key="", scores=Scores.model_validate_json(blob.data).models if blob else {})

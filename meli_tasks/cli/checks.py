@@ -106,7 +106,9 @@ def store(settings: Settings) -> Iterator[Line]:
     from meli_tasks.store import probe
 
     for check in probe(settings.open_store()):
-        yield Line(f"store: {check.name}", "ok" if check.ok else "failed", check.seen, "" if check.ok else check.advice)
+        yield Line(
+            f"store: {check.name}", "ok" if check.ok else "failed", check.observed, "" if check.ok else check.advice
+        )
 
 
 def sets(settings: Settings) -> Iterator[Line]:

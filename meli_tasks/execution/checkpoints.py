@@ -1,8 +1,8 @@
 """Checkpoints in the store, under `checkpoints/STAGE/KEY/`: the saved states of a step that is still running.
 
 `newest.json` names the current file and its hash. It is written after that file, so a worker that is killed at any
-moment leaves a whole checkpoint. Once the step's artifact exists, all of them are deleted. Two workers on the same step
-do not disturb each other: each deletes only its own files, and both compute the same.
+moment leaves a complete checkpoint. Once the step's artifact exists, all of them are deleted. Two workers on the same
+step do not interfere: each deletes only its own files, and both compute the same result.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class StoredCheckpoints(Checkpoints):
 
     @override
     def newest(self) -> Path | None:
-        """The newest checkpoint, downloaded; None if there is none or it is damaged: the step then starts over."""
+        """The newest checkpoint, downloaded; None if there is none or it is damaged: the step then restarts."""
         try:
             blob = self._store.read(self._newest)
             if blob is None:
@@ -63,16 +63,18 @@ class StoredCheckpoints(Checkpoints):
             path = self._folder / "checkpoint"
             self._store.download(self._prefix + newest.file, path)
         except MeliError as error:
-            logger.warning("The checkpoint cannot be read, so the work starts over: %s", error)
+            logger.warning("Could not read the checkpoint, so the step starts from the beginning: %s", error)
             return None
         if describe_file(path).sha256 != newest.sha256:
-            logger.warning("The checkpoint %s%s is damaged, so the work starts over.", self._prefix, newest.file)
+            logger.warning(
+                "The checkpoint %s%s is damaged, so the step starts from the beginning.", self._prefix, newest.file
+            )
             return None
         return path
 
     @override
     def save(self, write: Callable[[Path], None]) -> None:
-        """Keep a state. While the store is down none is kept, and the work goes on."""
+        """Save a state. If the store is unavailable, log a warning and continue without it."""
         self._count += 1
         name = f"{self._attempt}-{self._count}"
         path = self._folder / name
@@ -86,7 +88,7 @@ class StoredCheckpoints(Checkpoints):
                 self._older.pop()
             self._older.append(name)
         except (MeliError, OSError) as error:
-            logger.warning("Could not save a checkpoint; the work goes on: %s", error)
+            logger.warning("Could not save a checkpoint; the step continues: %s", error)
         finally:
             path.unlink(missing_ok=True)
 

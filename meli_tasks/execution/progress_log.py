@@ -1,7 +1,7 @@
 """The progress of a running stage, in the log and, at most once a second, in the store.
 
-The terminal, the Airflow pages and notifications read it from `live/STAGE/KEY.json`. A note that is lost costs nothing:
-the next one replaces it, and a store that is down never stops the work.
+The terminal, the Airflow pages and notifications read it from `live/STAGE/KEY.json`. Losing a note is harmless,
+because the next one replaces it. An unavailable store never stops the work.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ logger = logging.getLogger("meli_tasks")
 
 SECONDS_BETWEEN_NOTES = 1.0
 SECONDS_AFTER_A_FAILURE = 60.0
-MAX_POINTS = 300  # of a curve; beyond, every second one is dropped
+MAX_POINTS = 300  # of a curve; if there are more, every second one is dropped
 
 
 class ProgressNote(BaseModel):
-    """What the store holds about the progress of a step, but for its curves, which only the pages display."""
+    """The last reported progress of a step, as stored, without the curves, which only the pages display."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -76,7 +76,7 @@ class ProgressLog(Log):
     @override
     def progress(self, **values: float | int | str) -> None:
         self._values.update(values)
-        # A terminal in this process listens to the log (`meli run`); everybody else reads the store.
+        # `meli run` displays these log records in its own terminal; everything else reads the store.
         logger.debug("%s %s: %s", self._step["stage"], self._step["name"], values, extra={"progress": self._values})
         if "step" in values and "loss" in values:
             self._losses.append((int(values["step"]), float(values["loss"])))
@@ -106,7 +106,7 @@ class ProgressLog(Log):
             self._store.write(self._stored_as, json.dumps(note).encode())
         except MeliError as error:
             pause = SECONDS_AFTER_A_FAILURE
-            logger.warning("Could not write the progress to the store; the work goes on: %s", error)
+            logger.warning("Could not write the progress to the store; the step continues: %s", error)
         self._next_note = time.monotonic() + pause
 
 

@@ -1,8 +1,8 @@
 """The runner: computes the artifact of a step, unless it exists.
 
 It fetches the inputs, runs the stage in a scratch folder, uploads the files under an attempt's name, and writes the
-manifest last and only if absent. So a retry is safe, a second run is free, half a result is invisible, and two racing
-workers produce one artifact.
+manifest last and only if absent. So a retry is safe, a second run is free, a partial result is never visible, and two
+racing workers produce one artifact.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ P = TypeVar("P", bound=Section)
 logger = logging.getLogger("meli_tasks")
 
 TRAIN = "train"
-MODEL = "model:"  # begins the name of an input that is a trained model, whatever stage made it
+MODEL = "model:"  # prefix of the name of an input that is a model, whichever stage made it
 VECTORS = "vectors"  # the input that is a file of pretrained word vectors
 QUARANTINE = "quarantine.jsonl.gz"
 
@@ -58,10 +58,11 @@ class TrainOutline(BaseModel):
 
 @dataclass(frozen=True)
 class Step:
-    """A stage with its parameters and inputs: everything its key is made from, known before anything has run.
+    """A stage with its parameters and inputs: all that its content key depends on, known before anything runs.
 
-    `inputs` maps an input's name to an artifact's key, or to a source's identity if `fetch` says where to get it. The
-    artifact of an input named after a stage was made by that stage; `model:LABEL` was made by train or ensemble.
+    `inputs` maps an input's name to an artifact's key, or, for an input in `fetch`, to the identity of the source
+    that it is fetched from. The artifact of an input named after a stage was made by that stage; `model:LABEL` was made
+    by train or ensemble.
     """
 
     stage: str
@@ -125,12 +126,12 @@ class Runner:
             )
             return Result(existing, True, time.monotonic() - started)
         logger.info("%s %s: computing %s", step.stage, step.name, step.key)
-        if force and step.stage == TRAIN:  # an old stop request meant a training run that has ended
+        if force and step.stage == TRAIN:  # an old stop request was meant for an earlier training run
             self._stop_requests(step).clear()
         progress = ProgressLog(self.store, step.stage, step.name, step.key, self.run_id)
         try:
             manifest = self._compute(step, progress, existing, started)
-        except BaseException as error:  # also Ctrl-C: a note that stays "running" would accept stop requests
+        except BaseException as error:  # including Ctrl-C: a note left at "running" would accept stop requests
             progress.failed(str(error) if isinstance(error, MeliError) else f"{type(error).__name__}: {error}")
             raise
         progress.finished()
@@ -142,7 +143,7 @@ class Runner:
         return self.cache.fetch(self.store, manifest)
 
     def _compute(self, step: Step, progress: ProgressLog, existing: Manifest | None, started: float) -> Manifest:
-        self.share_the_cores()
+        self.limit_threads()
         spec = STAGES[step.stage]
         stage, params = spec.load(), spec.params.model_validate(step.params)
         with self.cache.work_folder() as work:
@@ -152,22 +153,24 @@ class Runner:
             try:
                 summary = stage.run(inputs, out, params, self._hooks(step, work, progress))
             except BadData as error:
-                raise self._with_quarantine(error, step, out) from None
+                raise self._with_quarantine_address(error, step, out) from None
             for name, source in step.fetch.items():
                 if name != VECTORS:  # the vector cache has confirmed its source
                     sources.confirm(source, self.settings, step.inputs[name])
-            return self._keep(step, out, summary, time.monotonic() - started, existing)
+            return self._store_artifact(step, out, summary, time.monotonic() - started, existing)
 
     def publish(self, step: Step, out: Path, summary: Summary, seconds: float) -> Manifest:
-        """Publish what a stage has already computed into `out`, which moves into the cache.
+        """Publish the files that a stage has already written into `out`; the folder moves into the cache.
 
-        A search runs the stage itself, to stop a poor trial early, and publishes only the best. If the artifact exists
-        already, that one counts.
+        A search runs the stage itself, to stop a poor trial early, and publishes only the best. If the artifact already
+        exists, it is kept.
         """
         existing = find(self.store, step.stage, step.key)
-        return existing or self._keep(step, out, summary, seconds, None)
+        return existing or self._store_artifact(step, out, summary, seconds, None)
 
-    def _keep(self, step: Step, out: Path, summary: Summary, seconds: float, existing: Manifest | None) -> Manifest:
+    def _store_artifact(
+        self, step: Step, out: Path, summary: Summary, seconds: float, existing: Manifest | None
+    ) -> Manifest:
         """Upload what a stage wrote, publish its manifest, and keep its folder in the cache."""
         files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
         manifest = Manifest(
@@ -211,13 +214,13 @@ class Runner:
             raise
 
     def _delete_files(self, manifest: Manifest) -> None:
-        """Delete the files of an attempt without a manifest. Nobody reads them, so an error does not matter."""
+        """Delete the files of an attempt without a manifest. Nothing refers to them, so an error is ignored."""
         with contextlib.suppress(MeliError):
             for file in manifest.outputs:
                 self.store.delete(manifest.file_name(file))
 
-    def _with_quarantine(self, error: BadData, step: Step, out: Path) -> BadData:
-        """The error, with the address of the list of all bad rows: it is needed most when there are too many."""
+    def _with_quarantine_address(self, error: BadData, step: Step, out: Path) -> BadData:
+        """Upload the quarantine file, if there is one, and add its address to the error."""
         listed = out / QUARANTINE
         if not listed.exists():
             return error
@@ -226,7 +229,7 @@ class Runner:
         return BadData(f"{error}\nAll bad and excluded rows are listed in {self.store.url}/{name}")
 
     def _publish(self, manifest: Manifest, existing: Manifest | None) -> Manifest:
-        """Write the manifest last. If another worker was first, its artifact counts and ours is removed."""
+        """Write the manifest last. If another worker was first, its artifact is used and ours is deleted."""
         if existing:  # forced: the new attempt replaces the old one
             self.store.write(manifest.name, manifest.to_bytes())
             return manifest
@@ -234,13 +237,13 @@ class Runner:
             self.store.write(manifest.name, manifest.to_bytes(), if_absent=True)
         except Conflict:
             first = need(self.store, manifest.stage, manifest.key)
-            if first.attempt == manifest.attempt:  # our own write, which the client repeated after a lost answer
+            if first.attempt == manifest.attempt:  # our own write: the response was lost and the client retried
                 return manifest
             self._delete_files(manifest)
             logger.info("%s: another worker computed %s first; its result is used", manifest.stage, manifest.key)
             self.cache.fetch(self.store, first)
             return first
-        except Rejected:  # surely not written; after any other error it may have been
+        except Rejected:  # certainly not written; after any other error it may have been
             self._delete_files(manifest)
             raise
         return manifest
@@ -259,8 +262,8 @@ class Runner:
                 folders[name] = self.cache.fetch(self.store, found)
         return folders
 
-    def share_the_cores(self) -> None:
-        """Set the thread counts that numeric libraries read on import, so that parallel runs share the cores."""
+    def limit_threads(self) -> None:
+        """Limit the threads of numeric libraries, which read these variables on import, for parallel runs."""
         threads = str(self.settings.training_threads())
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
             os.environ.setdefault(variable, threads)

@@ -24,7 +24,7 @@ logger = logging.getLogger("meli_tasks")
 
 
 class _Request(BaseModel):
-    """The stored request. The first ones named no run, and mean no run that exists now."""
+    """The stored request. Requests of the first version named no run, and apply to none that exists now."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,7 +34,7 @@ class _Request(BaseModel):
 
 
 class StoredStopRequests(StopRequests):
-    """The request to stop one step, as the run `run_id` sees it."""
+    """The stop request for one step, from the point of view of the run `run_id`."""
 
     def __init__(self, store: Store, stage: str, key: str, run_id: str) -> None:
         self._store = store
@@ -43,22 +43,22 @@ class StoredStopRequests(StopRequests):
 
     @override
     def requested_by(self) -> str | None:
-        """Who requested that this run stops the step, and when; None if nobody did or the store is down."""
+        """Who asked this run to stop the step, and when; None without a request or while the store is unavailable."""
         try:
             blob = self._store.read(self._name)
         except MeliError as error:
-            logger.warning("Could not look for a stop request, so the training run goes on: %s", error)
+            logger.warning("Could not check for a stop request, so the training run continues: %s", error)
             return None
         request = _Request.model_validate_json(blob.data) if blob else None
         return f"{request.by} at {request.at[:19]}" if request and request.run_id == self._run_id else None
 
     def request(self, by: str) -> None:
-        """Leave a request for this run."""
+        """Write a stop request for this run."""
         request = _Request(by=by, at=datetime.now(UTC).isoformat(), run_id=self._run_id)
         self._store.write(self._name, request.model_dump_json().encode())
 
     def clear(self) -> None:
-        """Delete the request: the artifact exists, or is to be computed again."""
+        """Delete the request, because the artifact exists or is about to be computed again."""
         try:
             self._store.delete(self._name)
         except MeliError as error:

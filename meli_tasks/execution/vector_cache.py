@@ -1,4 +1,4 @@
-"""The vector cache: pretrained word vectors as arrays on this machine's disk, each file parsed a single time.
+"""The vector cache: pretrained word vectors as arrays on this machine's disk, each file parsed only once.
 
 An entry is kept in the artifact cache under the identity of the file it was made from, and is pruned by that cache's
 rules. The identity is a hash of the content for a local file (or an address without an ETag), and the ETag for an
@@ -26,9 +26,9 @@ class VectorCache:
         self._cache, self._settings = cache, settings
 
     def entry(self, spec: str, identity: str, log: Log) -> Path:
-        """The folder of the arrays of the file at `spec`, created if there is none or it is damaged.
+        """The folder with the arrays of the file at `spec`, created if it does not exist or is damaged.
 
-        Two workers that create it at the same time both do the work; the first to finish is kept.
+        If two workers create it at the same time, both do the work and the first result is kept.
 
         Raises:
             BadData: the file is not a word2vec file, or has changed since it was identified.
@@ -41,7 +41,7 @@ class VectorCache:
         if folder := self._cache.find(name):
             if read_entry(folder):
                 return folder
-            log.info(f"the cached arrays of {redact_source(spec)} are damaged and are created again")
+            log.info(f"the cached arrays of {redact_source(spec)} are damaged; creating them again")
             self._cache.remove(folder)
         from meli_tasks.stages.vectors.writing import write_entry
 

@@ -21,7 +21,7 @@ class Estimate:
     def __init__(self, manifests: Sequence[Manifest]) -> None:
         self._seconds: dict[str, list[float]] = {}
         for manifest in manifests:
-            for kind in (_same_parameters(manifest.stage, manifest.params), manifest.stage):
+            for kind in (_parameters_id(manifest.stage, manifest.params), manifest.stage):
                 self._seconds.setdefault(kind, []).append(manifest.seconds)
 
     @classmethod
@@ -33,25 +33,25 @@ class Estimate:
         return cls([manifest for manifest in found if manifest])
 
     def seconds(self, step: Step) -> float | None:
-        """Return the median of the nearest kind of past steps; None if there is none."""
-        for kind in (_same_parameters(step.stage, step.params), step.stage):
+        """Return the median of past steps with the same parameters, else of the same stage; None without any."""
+        for kind in (_parameters_id(step.stage, step.params), step.stage):
             if kind in self._seconds:
                 return median(self._seconds[kind])
         return None
 
 
 def seconds_with_slots(steps: Sequence[tuple[str, float | None]], slots: int) -> float | None:
-    """Estimate the seconds of steps, given as stage and seconds, of which `slots` trainings run at the same time.
+    """Estimate the seconds of steps, given as stage and seconds, of which `slots` training runs run concurrently.
 
-    The steps before the trainings run one after another. The trainings take as long as an even split over the slots,
-    and no less than the longest of them. The result is None if a step has no estimate.
+    The steps before training run one after another. The training runs take as long as an even split over the slots,
+    and at least as long as the longest of them. The result is None if any step has no estimate.
     """
     if any(seconds is None for _, seconds in steps):
         return None
-    trainings = [seconds or 0.0 for stage, seconds in steps if stage == "train"]
+    training = [seconds or 0.0 for stage, seconds in steps if stage == "train"]
     others = sum(seconds or 0.0 for stage, seconds in steps if stage != "train")
-    return others + max(sum(trainings) / slots, max(trainings, default=0.0))
+    return others + max(sum(training) / slots, max(training, default=0.0))
 
 
-def _same_parameters(stage: str, params: Mapping[str, object]) -> str:
+def _parameters_id(stage: str, params: Mapping[str, object]) -> str:
     return f"{stage} {canonical_json(params)}"

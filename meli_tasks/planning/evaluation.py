@@ -1,4 +1,4 @@
-"""What the task evaluate passes on to promote, and the report that it keeps beside the plan as evaluated.json."""
+"""The result of the task evaluate: what promote receives, and the report stored next to the plan (evaluated.json)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Evaluated(Stored):
     """Which models a run has evaluated, and against which state of the ledger."""
 
     key: str = Field(description="content key of the evaluate artifact")
-    hit: bool = Field(False, description="whether it was there already")
+    hit: bool = Field(False, description="whether the artifact existed already")
     trained: tuple[str, ...] = Field((), description="names of the sets whose training run succeeded")
     models: dict[str, str] = Field(default_factory=dict, description="content key of each evaluated model, by label")
     ensemble: EnsembleResult | None = None
@@ -34,7 +34,7 @@ class Evaluated(Stored):
 
 
 class EvaluationReport(Evaluated):
-    """evaluated.json: the same with every model's evaluation. 0.1.0 wrote it without `version`."""
+    """evaluated.json: the fields of `Evaluated` and every model's evaluation. 0.1.0 wrote it without `version`."""
 
     version: int = 2
     scores: dict[str, Evaluation] = Field(default_factory=dict, description="by label")
@@ -42,11 +42,11 @@ class EvaluationReport(Evaluated):
     as_of: str = ""
 
     def save(self, store: Store, plan_name: str) -> None:
-        """Keep it beside a plan."""
+        """Write the report next to a plan."""
         store.write(paths.evaluated(plan_name), self.model_dump_json().encode())
 
     @classmethod
     def load(cls, store: Store, plan_name: str) -> EvaluationReport | None:
-        """The report beside a plan; None if its run has evaluated nothing yet."""
+        """Read the report of a plan; None if its run has not evaluated anything yet."""
         blob = store.read(paths.evaluated(plan_name))
         return cls.model_validate_json(blob.data) if blob else None

@@ -9,7 +9,8 @@ from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
 from meli_tasks.store import Store
 
-# Plans are small and their names hold no time, so all of them are read; parallel reads hide the latency of the store.
+# The names of plans do not contain a time, so all of them must be read. They are small, and parallel reads hide the
+# latency.
 READERS = 8
 
 

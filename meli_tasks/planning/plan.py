@@ -30,7 +30,7 @@ from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.store import Store
 
 ENSEMBLE = "ensemble"
-"""The stage that weighs a run's models into one, and that model's label among them. No set may have this name."""
+"""The stage that combines a run's models, and the label of the resulting model. No set may have this name."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -54,7 +54,7 @@ def _without(value: Any, name: str, unknown: list[tuple[int | str, ...]]) -> Any
 
 
 def _stored_request(stored: Any) -> Any:
-    """A plan made before there were ensembles has no field for them, and its run makes none."""
+    """Plans written before ensembles existed have no field for them; their runs make none."""
     return _read_lenient(Request, {"ensemble": False, **stored}) if isinstance(stored, Mapping) else stored
 
 
@@ -150,9 +150,9 @@ class Plan(Stored):
         store.write(self.name, self.model_dump_json().encode())
 
     def add_searched(self, name: str, step: Step, values: HyperparameterSet, store: Store) -> Plan:
-        """Keep the set that the run's search found beside the plan, and return the plan with it.
+        """Store the set that the run's search found next to the plan, and return the plan with that set.
 
-        The plan itself stays as requested.
+        The stored plan itself does not change.
         """
         added = SearchedSet(name=name, step=step, values=values)
         store.write(paths.searched(self.name), added.model_dump_json().encode())
@@ -181,8 +181,8 @@ class Plan(Stored):
             raise BadData(f"{name} in {store.url} is not a plan: {where}: {first['msg']}.") from error
         if to_run and not plan._is_current(stored.request):
             raise Conflict(
-                f"{name} was planned by an older version, whose results have other keys: clear the task plan and all "
-                "behind it, so that the run is planned again."
+                f"{name} was planned by an older version, whose results have other keys: clear the task plan and its "
+                "downstream tasks, so that the run is planned again."
             )
         if added:
             plan.sets[added.name] = added.step
@@ -190,7 +190,7 @@ class Plan(Stored):
         return plan
 
     def _is_current(self, request: dict[str, JsonValue]) -> bool:
-        """Whether every step builds on the keys that the steps before it have now.
+        """Whether the input keys of every step are those that its upstream steps have in this version.
 
         The plan's name was made from the request as it was then and the keys of ingest and train; the steps between
         are compared one by one.
@@ -212,7 +212,7 @@ class StoredRequest(Stored):
 
 
 def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | None, dag_run_url: str = "") -> Plan:
-    """Resolve a request into steps with keys. Looks at the source, computes nothing.
+    """Resolve a request into steps with content keys. Lists the files of the source, but computes nothing.
 
     Raises:
         BadHyperparameters: an unknown set or override, or a value out of range.
@@ -264,21 +264,21 @@ def evaluate_step(plan: Plan, models: Mapping[str, str]) -> Step:
     return Step("evaluate", ", ".join(sorted(models)), plan.request.evaluate().model_dump(), inputs)
 
 
-def no_ensemble(plan: Plan, trained: Sequence[str]) -> str:
-    """Why a run that has trained these sets makes no ensemble; empty if it makes one."""
+def why_no_ensemble(plan: Plan, trained: Sequence[str]) -> str:
+    """The reason why a run that trained these sets makes no ensemble; empty if it makes one."""
     if not plan.request.ensemble:
         return "this run does not request one"
     different = len({plan.sets[name].key for name in trained})
     return (
         ""
         if different > 1
-        else f"it takes two different models, and {different} {'was' if different == 1 else 'were'} trained"
+        else f"it needs two different models, but {different} {'was' if different == 1 else 'were'} trained"
     )
 
 
 def ensemble_step(plan: Plan, trained: Sequence[str]) -> Step | None:
-    """The step that weighs the models of trained sets into one; None if the run makes no ensemble."""
-    if no_ensemble(plan, trained):
+    """The step that combines the models of trained sets; None if the run makes no ensemble."""
+    if why_no_ensemble(plan, trained):
         return None
     models = {plan.sets[name].key: name for name in sorted(trained, reverse=True)}
     names = sorted(models.values())
@@ -287,7 +287,7 @@ def ensemble_step(plan: Plan, trained: Sequence[str]) -> Step | None:
     return Step(ENSEMBLE, ", ".join(names), params, inputs)
 
 
-def made_ensemble(plan: Plan, trained: Sequence[str], store: Store) -> Manifest | None:
+def find_ensemble(plan: Plan, trained: Sequence[str], store: Store) -> Manifest | None:
     """The ensemble of these sets, if it was computed; its summary says whether it is offered as a candidate."""
     step = ensemble_step(plan, trained)
     return find(store, step.stage, step.key) if step else None

@@ -13,13 +13,13 @@ from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.hyperparameters import Promote
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.planning.estimate import Estimate, seconds_with_slots
-from meli_tasks.planning.plan import Plan, evaluate_step, evaluated_models, made_ensemble
+from meli_tasks.planning.plan import Plan, evaluate_step, evaluated_models, find_ensemble
 from meli_tasks.stages.evaluation import Stored
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 
 
-class Line(Stored):
+class PreviewStep(Stored):
     """One step of a plan."""
 
     stage: str
@@ -29,18 +29,18 @@ class Line(Stored):
     seconds: float | None = None
     """Seconds that the step took, if it is cached."""
     estimate: float | None = None
-    """Seconds that it will take, judging by past runs; None if it is cached or nothing like it ever ran."""
+    """Seconds that it will take, judging by past runs; None if it is cached or no similar step has ever run."""
 
 
 class Preview(Stored):
     """The steps of a plan, each listed a single time."""
 
     version: int = 2
-    steps: tuple[Line, ...] = ()
+    steps: tuple[PreviewStep, ...] = ()
     computed: int = 0
     cached: int = 0
     estimate_seconds: float | None = None
-    """Seconds of the run, with as many trainings at the same time as there are slots; None without an estimate."""
+    """Seconds of the run, with as many concurrent training runs as there are slots; None without an estimate."""
     saved_seconds: float = 0.0
     """Seconds that the cached steps took."""
     nothing_new: str = ""
@@ -76,12 +76,12 @@ class Preview(Stored):
 
 
 def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None = None) -> Preview:
-    """Compare a plan with the store.
+    """Look up which steps of a plan exist in the store, and estimate the others.
 
     Args:
         plan: The plan.
         store: The store with its results, and with past runs.
-        slots: Number of trainings that run at the same time.
+        slots: Number of concurrent training runs.
         estimate: The estimate from past runs; by default it is read from the store if a step is to be computed.
     """
     steps = list({step.key: step for step in plan.steps()}.values())
@@ -89,7 +89,7 @@ def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None 
     if not all(manifests):
         estimate = estimate or Estimate.of(store)
     lines = tuple(
-        Line(
+        PreviewStep(
             stage=step.stage,
             name=step.name,
             key=step.key,
@@ -111,16 +111,16 @@ def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None 
 
 
 def nothing_new(plan: Plan, store: Store) -> str:
-    """Return why a run of this plan, whose trainings all exist, would find nothing new; empty if it may.
+    """Return why running this plan, all of whose models exist, could not change anything; empty if it could.
 
     There is nothing new if these models and the current champion were decided on before, under the same limits. A
     champion that somebody restored since then counts too, so that a nightly run does not undo a rollback. (The key of a
-    training includes the key of its titles.)
+    training run includes the key of its titles.)
     """
     decisions = Ledger(store).decisions()
     champion = decisions[-1].champion if decisions else None
     names = list(plan.sets)
-    models, _ = evaluated_models(plan, names, made_ensemble(plan, names, store), champion)
+    models, _ = evaluated_models(plan, names, find_ensemble(plan, names, store), champion)
     limits = plan.request.promote()
     if plan.force:
         return ""

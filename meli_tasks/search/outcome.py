@@ -36,7 +36,7 @@ class Outcome:
     accuracy: float
     changed: dict[str, Change]
     step: Step
-    """The training of the new set."""
+    """The train step of the new set."""
     values: HyperparameterSet
     manifest: Manifest
     """The model of the new set, in the store."""

@@ -26,7 +26,7 @@ from meli_tasks.sets import catalog as named_sets
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the trials of a search need. `step` is the training of the starting set, `inputs` the folders it reads."""
+    """What the trials of a search need. `step` is the train step of the starting set, `inputs` the folders it reads."""
 
     plan: Plan
     start_name: str
@@ -52,7 +52,7 @@ class Prepared:
 def prepare(
     options: SearchOptions, request: Request, runner: Runner, reporter: Reporter, as_of: date | None
 ) -> Prepared:
-    """Choose the starting set, compute the inputs of its training if they are missing, and read the earlier trials.
+    """Choose the starting set, compute the missing inputs of its training run, and read the earlier trials.
 
     Raises:
         BadHyperparameters: The set to start from does not exist.
@@ -81,7 +81,7 @@ def prepare(
         reporter.prepared(step, result)
         if step.stage in train.inputs:
             inputs[step.stage] = runner.folder(result.manifest)
-    runner.share_the_cores()
+    runner.limit_threads()
     importlib.import_module("meli_tasks.stages.train")  # imports torch, whose seconds belong to no trial
     fixed = {key.partition(".")[2] for key in request.overrides if key.startswith("train.")}
     reliable = np.load(inputs["preprocess"] / "train.reliable.npy", mmap_mode="r")

@@ -2,7 +2,7 @@
 
 The starting set is the first proposal. From then on, TPE proposes values near those that did well. There is no random
 phase, as a budget of minutes holds a dozen trials. Trials are compared at equal fractions of their epochs, not at equal
-epochs: the learning rate of a long training is still high when a short training has nearly finished.
+epochs: the learning rate of a long training run is still high when a short one has nearly finished.
 """
 
 from __future__ import annotations

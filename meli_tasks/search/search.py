@@ -1,7 +1,7 @@
 """Runs a search: prepares the titles, runs trials within a time budget, and stores the best one as a named set.
 
 Trials read the arrays that `preprocess` made of the training and validation titles; the test titles are in none of
-them. A finished trial is a complete training, so the model of the winner becomes an artifact as it is, and a run with
+them. A finished trial is a complete training run, so the winner's model becomes an artifact unchanged, and a run with
 the new set does not train it again.
 """
 
@@ -31,13 +31,13 @@ from meli_tasks.sets import catalog as named_sets
 from meli_tasks.stages.summaries import TrainSummary
 from meli_tasks.wording import count, duration
 
-# This many failures in a row are not due to a few bad parameters.
+# So many failures in a row have another cause than a few bad parameters.
 MAX_FAILURES_IN_A_ROW = 10
 # This many repeats in a row mean that everything that can be proposed was tried.
 MAX_REPEATS_IN_A_ROW = 20
-# The part of the budget that a crash in the middle of a trial may give back.
+# A crash in the middle of a trial may return at most this much of the spent budget.
 SECONDS_BETWEEN_SAVES = 30.0
-# What a single trial may use, except the first: a few slow trials find less than many of the size of the start.
+# The limit of a single trial, except the first: a few slow trials find less than many like the starting one.
 MAX_BUDGET_FRACTION = 0.25
 
 

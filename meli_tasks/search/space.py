@@ -1,8 +1,8 @@
 """The search space: which parameters of the schema `Train` a search varies, and over which ranges.
 
 It holds parameters of the stage train only: another tokenizer or other word vectors would cost each trial a preprocess
-and an embed step of its own, which take longer than most trainings. Parameters that are not in the table keep the value
-of the starting set, and so do those without any effect: the n-gram parameters of a set without n-grams.
+and an embed step of its own, which take longer than most training runs. Parameters that are not in the table keep the
+value of the starting set, and so do those without any effect: the n-gram parameters of a set without n-grams.
 """
 
 from __future__ import annotations
@@ -101,16 +101,16 @@ class Space:
         return self.values_of(self.start)
 
     def values_of(self, params: Train) -> dict[str, Plain]:
-        """Return the values of the searched parameters in a training."""
+        """Return the values of the searched parameters of a training run."""
         return {name: plain(getattr(params, name)) for name in self.distributions}
 
     def varies_only_this(self, params: Train) -> bool:
-        """Return whether a training differs from the starting set in searched parameters only."""
+        """Return whether a training run differs from the starting set in searched parameters only."""
         rest = set(Train.model_fields) - set(self.distributions)
         return all(getattr(params, name) == getattr(self.start, name) for name in rest)
 
     def train(self, proposed: Mapping[str, Plain]) -> Params:
-        """Return the parameters of a training with these values, which `Train` has yet to validate."""
+        """Return the parameters of a training run with these values, which `Train` has yet to validate."""
         params: Params = self.start.model_dump(mode="json")
         own = self.own_values()
         for name, value in proposed.items():

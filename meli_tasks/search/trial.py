@@ -13,7 +13,7 @@ from meli_tasks.core.hyperparameters import Train
 Family = Literal["mlp", "cnn"]
 State = Literal["finished", "pruned", "stopped", "failed"]
 Params: TypeAlias = dict[str, JsonValue]
-"""The parameters of a training as plain values, as a step's key and the store hold them."""
+"""The parameters of a training run as plain values, as a step's key and the store hold them."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of a search. `seconds` is wall time."""
+    """One training run of a search. `seconds` is wall time."""
 
     number: int
     params: Params

@@ -122,7 +122,7 @@ def train(
 
 
 def trial_of_stored_model(store: Store, manifest: Manifest, proposals: Proposals, number: int) -> Trial:
-    """Return the trial that a training whose model is already in the store amounts to."""
+    """Return an already trained model in the store as a trial."""
     blob = store.read(manifest.file_name("history.json"))
     epochs = manifest.read_params(Train).epochs
     for epoch in json.loads(blob.data) if blob else []:

@@ -49,7 +49,7 @@ def check_name_is_free(name: str, store: Store) -> None:
 
 
 def changes(start: Params, params: Params) -> dict[str, Change]:
-    """Return the differences between the parameters of two trainings."""
+    """Return the differences between the parameters of two training runs."""
     return {name: Change(start[name], params[name]) for name in start if start[name] != params[name]}
 
 
@@ -58,15 +58,15 @@ def store_set(best: Trial, start: HyperparameterSet, options: SearchOptions, mad
     values = start.model_dump(mode="json") | {"train": best.params, "variant": "searched"}
     values |= {"title": _title(best, start, made_by), "description": _description(best, made_by)}
     named_sets.checked(values, "What the search found")
-    wanted = options.name or f"search_{options.family}_{datetime.now(UTC):%Y%m%d}"
+    first_choice = options.name or f"search_{options.family}_{datetime.now(UTC):%Y%m%d}"
     for number in range(1, 2 if options.name else MAX_NAMES):
-        name = wanted if number == 1 else f"{wanted}_{number}"
+        name = first_choice if number == 1 else f"{first_choice}_{number}"
         try:
             stored_sets.write(store, name, values, asdict(made_by))
         except Conflict:
             continue
         return name
-    raise Conflict(f"There is now a set '{wanted}' in {store.url}. Search again with another name.")
+    raise Conflict(f"There is now a set '{first_choice}' in {store.url}. Search again with another name.")
 
 
 def _title(best: Trial, start: HyperparameterSet, made_by: MadeBy) -> str:

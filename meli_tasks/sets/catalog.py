@@ -85,7 +85,7 @@ def resolve(name: str, overrides: Mapping[str, object], settings: Settings | Non
 
 
 def made_by(name: str, settings: Settings) -> dict[str, object]:
-    """Who created a set in the store, and how; empty for the package's sets."""
+    """The record of who created a set in the store, and how; empty for the package's sets."""
     store = None if is_shipped(name) else stored_sets.store_of(settings)
     text = stored_sets.read(store, name) if store else None
     made_by = stored_sets.parsed(text, name).get("made_by") if text else None
@@ -104,7 +104,7 @@ def _shipped_text(name: str) -> str | None:
 
 @cache
 def _parsed(text: str, name: str) -> dict[str, object]:
-    """A file of the package, parsed a single time: listing all sets would parse their common ancestors 144 times."""
+    """A file of the package, parsed only once: otherwise, listing all sets would parse common ancestors 144 times."""
     return stored_sets.parsed(text, name)
 
 
@@ -129,12 +129,12 @@ def _values(name: str, store: Store | None = None, children: tuple[str, ...] = (
     return _merged(_values(str(parent), store, (*children, name)), values) if parent is not None else values
 
 
-def _merged(below: dict[str, object], above: dict[str, object]) -> dict[str, object]:
-    """`above` takes precedence; sections are merged key by key, everything else is replaced."""
-    merged = dict(below)
-    for key, value in above.items():
-        base = below.get(key)
-        merged[key] = {**base, **value} if isinstance(base, dict) and isinstance(value, dict) else value
+def _merged(base: dict[str, object], override: dict[str, object]) -> dict[str, object]:
+    """Merge two documents: `override` takes precedence; sections are merged key by key, anything else is replaced."""
+    merged = dict(base)
+    for key, value in override.items():
+        section = base.get(key)
+        merged[key] = {**section, **value} if isinstance(section, dict) and isinstance(value, dict) else value
     return merged
 
 
@@ -213,7 +213,7 @@ def _section(name: str) -> type[Section]:
 
 
 def _with_current_names(values: dict[str, object], name: str) -> dict[str, object]:
-    """A document's values with former names of parameters replaced, so that laying one over another compares them."""
+    """A document's values with former names of parameters replaced, so that documents can be merged by name."""
     try:
         return {
             key: _section(key).with_current_names(value) if key in SECTIONS and isinstance(value, dict) else value

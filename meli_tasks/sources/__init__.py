@@ -1,16 +1,16 @@
-"""Sources: where titles come from, and what they hold at this moment.
+"""Sources: where titles come from, and which files they currently consist of.
 
 A source is written as a path, a glob, `s3://bucket/key`, `https://...` or `sample:rows=20000,seed=1`; `{ds}` in it is
 the run's date, or each of the last days of a window. `identify` finds its parts and an identity that changes when they
-do, as cheaply as the place allows (an ETag, else a hash of the content); `fetch` brings the parts into a folder and
-makes sure that they are still the ones identified.
+do, as cheaply as the place allows (an ETag, else a hash of the content); `fetch` downloads the parts into a folder
+and checks that they have not changed since.
 """
 
-from meli_tasks.sources.find import WHERE_THE_LAB_VECTORS_ARE, confirm, fetch, identify, identify_vectors
+from meli_tasks.sources.find import LAB_VECTORS_HINT, confirm, fetch, identify, identify_vectors
 from meli_tasks.sources.source import Source, file_names
 
 __all__ = [
-    "WHERE_THE_LAB_VECTORS_ARE",
+    "LAB_VECTORS_HINT",
     "Source",
     "confirm",
     "fetch",

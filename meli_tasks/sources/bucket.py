@@ -1,4 +1,4 @@
-"""Objects of an S3 bucket: one key, a prefix that ends in '/', or a glob. Their identity is the ETag."""
+"""Bucket of an S3 bucket: one key, a prefix that ends in '/', or a glob. Their identity is the ETag."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import NothingThere, Part
+from meli_tasks.sources.place import NoFiles, Part
 from meli_tasks.store.s3 import S3Store
 
 
-class Objects:
+class Bucket:
     """Buckets opened with the settings' keys, with one client for each, however many days a window has."""
 
     def __init__(self, settings: Settings) -> None:
@@ -30,18 +30,16 @@ class Objects:
         found = [
             Part(listed.name, f"etag:{listed.version}:{listed.size}", listed.size)
             for listed in self._open(bucket).objects(literal)
-            if _wanted(listed.name, pattern) and listed.size
+            if _matches(listed.name, pattern) and listed.size
         ]
         if not found:
-            raise NothingThere(
-                f"The source {spec} matches no object that is not empty. Check the key and the run's date."
-            )
+            raise NoFiles(f"The source {spec} matches no object with content. Check the key and the run's date.")
         return tuple(found)
 
-    def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
+    def fetch(self, spec: str, targets: Sequence[tuple[Part, Path]]) -> None:
         """Download objects."""
         store = self._open(_split(spec)[0])
-        for part, target in wanted:
+        for part, target in targets:
             store.download(part.name, target)
 
     def _open(self, bucket: str) -> S3Store:
@@ -62,5 +60,5 @@ def _split(spec: str) -> tuple[str, str]:
     return bucket, pattern
 
 
-def _wanted(key: str, pattern: str) -> bool:
+def _matches(key: str, pattern: str) -> bool:
     return key == pattern or (pattern.endswith("/") and key.startswith(pattern)) or fnmatch.fnmatchcase(key, pattern)

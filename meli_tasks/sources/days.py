@@ -13,7 +13,7 @@ from meli_tasks.core.errors import BadData
 from meli_tasks.sources.place import redact_source
 
 DATE = "{ds}"
-MOST_DAYS = 3_660
+MAX_DAYS = 3_660
 _WINDOW = re.compile(r"\{(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})\}")
 
 
@@ -54,7 +54,7 @@ def first_day(as_of: date, window_days: int) -> date:
 
 
 def each_day(spec: str) -> list[Day]:
-    """A source on each day of its window, oldest first; a source without a window is returned as it is.
+    """A source on each day of its window, oldest first; a source without a window is returned unchanged.
 
     Raises:
         BadData: the window cannot be read, is too long, or differs between two places of the source.
@@ -67,10 +67,10 @@ def each_day(spec: str) -> list[Day]:
         days = (last - first).days + 1
     except ValueError:
         days = 0
-    if not 1 <= days <= MOST_DAYS:
+    if not 1 <= days <= MAX_DAYS:
         raise BadData(
             f"The source {redact_source(spec)} has a window of days that cannot be read. Write a single window, from "
-            f"an earlier day to a later one, of at most {MOST_DAYS:,} days, as in {{2026-11-15..2026-11-21}}; or write "
+            f"an earlier day to a later one, of at most {MAX_DAYS:,} days, as in {{2026-11-15..2026-11-21}}; or write "
             f"{DATE} and set as_of and window_days."
         )
     dates = [str(first + timedelta(days=number)) for number in range(days)]

@@ -9,24 +9,24 @@ from pathlib import Path
 
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.settings import Settings
-from meli_tasks.sources.bucket import Objects
+from meli_tasks.sources.bucket import Bucket
 from meli_tasks.sources.days import Day, each_day, with_days
 from meli_tasks.sources.generated import EXAMPLE, Sample
 from meli_tasks.sources.local import Files
-from meli_tasks.sources.place import NothingThere, Part, Place, redact_source
+from meli_tasks.sources.place import NoFiles, Part, Place, redact_source
 from meli_tasks.sources.source import Source, file_names
 from meli_tasks.sources.web import Address
 
 logger = logging.getLogger("meli_tasks")
 
-WHERE_THE_LAB_VECTORS_ARE = (
+LAB_VECTORS_HINT = (
     "The lab's vectors are SBW-vectors-300-min5 (Spanish Billion Words Corpus and Embeddings, by Cristian Cardellino, "
     "https://crscardellino.github.io/SBWCE/): download SBW-vectors-300-min5.txt.gz and name it with the override "
     "embed.path, or train vectors from the titles with the override embed.method=word2vec."
 )
 
-_LOOKS_AT_ONCE = 8
-_NAMED_DAYS = 14
+_CONCURRENT_LISTINGS = 8
+_MAX_DAYS_LISTED = 14
 
 
 def identify(
@@ -44,37 +44,37 @@ def identify(
 
     Raises:
         BadData: there are no parts, `{ds}` is used without a date, or nothing distinguishes the days of a window.
-        Rejected: the place refused.
-        Unreachable: the place did not answer.
+        Rejected: the server refused the request.
+        Unreachable: the server did not answer.
     """
     filled = with_days(spec, as_of, window_days, dated_rows)
-    source = _look(filled, _place(filled, settings))
-    if absent := source.days_without:
-        more = f" and {len(absent) - _NAMED_DAYS:,} more" if len(absent) > _NAMED_DAYS else ""
+    source = _identify(filled, _place(filled, settings))
+    if absent := source.empty_days:
+        more = f" and {len(absent) - _MAX_DAYS_LISTED:,} more" if len(absent) > _MAX_DAYS_LISTED else ""
         logger.warning(
-            "The source %s has nothing for %d of its %d days; the others are used: %s%s",
+            "The source %s has no files for %d of its %d days; the other days are used: %s%s",
             source.redacted,
             len(absent),
-            len(source.found),
-            ", ".join(absent[:_NAMED_DAYS]),
+            len(source.parts_by_day),
+            ", ".join(absent[:_MAX_DAYS_LISTED]),
             more,
         )
     return source
 
 
 def fetch(spec: str, folder: Path, settings: Settings, identity: str) -> Path:
-    """Bring the parts of a source, with its days filled in, into the empty `folder`, and return it.
+    """Download the parts of a source (its days already filled in) into the empty `folder`, and return the folder.
 
     Raises:
         BadData: the source is no longer the one that was identified.
     """
     place = _place(spec, settings)
-    source = _look(spec, place)
-    _must_be(source, identity)
+    source = _identify(spec, place)
+    _check_identity(source, identity)
     names = iter(file_names(source))
-    for day, parts in source.found:
+    for day, parts in source.parts_by_day:
         place.fetch(day.spec, [(part, folder / next(names)) for part in parts])
-    _must_be(_look(spec, place), identity)
+    _check_identity(_identify(spec, place), identity)
     return folder
 
 
@@ -82,11 +82,11 @@ def confirm(spec: str, settings: Settings, identity: str) -> None:
     """Check that a source that a stage has read in place is unchanged; a downloaded one cannot have changed.
 
     Raises:
-        BadData: somebody wrote to it meanwhile, so the stage may have read neither the old content nor the new.
+        BadData: it changed while the stage read it, so the stage may have read a mixture of old and new content.
     """
     place = _place(spec, settings)
     if isinstance(place, Files):
-        _must_be(_look(spec, place), identity)
+        _check_identity(_identify(spec, place), identity)
 
 
 def identify_vectors(path: str, settings: Settings) -> Source:
@@ -98,38 +98,38 @@ def identify_vectors(path: str, settings: Settings) -> Source:
     try:
         return identify(path, None, settings)
     except BadData as error:
-        raise NotFound(f"The word vectors {path} do not exist. {WHERE_THE_LAB_VECTORS_ARE}") from error
+        raise NotFound(f"The word vectors {path} do not exist. {LAB_VECTORS_HINT}") from error
 
 
-def _look(spec: str, place: Place) -> Source:
+def _identify(spec: str, place: Place) -> Source:
     days = each_day(spec)
     if len(days) == 1:
         return Source(spec, ((days[0], place.parts(days[0].spec)),))
-    nothing: dict[str, NothingThere] = {}
+    missing: dict[str, NoFiles] = {}
 
     def look(day: Day) -> tuple[Day, tuple[Part, ...]]:
         try:
             return day, place.parts(day.spec)
-        except NothingThere as error:
-            nothing[day.day] = error
+        except NoFiles as error:
+            missing[day.day] = error
             return day, ()
 
-    with ThreadPoolExecutor(min(_LOOKS_AT_ONCE, len(days))) as pool:
+    with ThreadPoolExecutor(min(_CONCURRENT_LISTINGS, len(days))) as pool:
         source = Source(spec, tuple(pool.map(look, days)))
     if not source.parts:
         first, last = days[0].day, days[-1].day
-        raise NothingThere(
-            f"The source {source.redacted} has nothing for any of the {len(days):,} days from {first} to {last}. The "
-            f"last error: {nothing[last]}"
+        raise NoFiles(
+            f"The source {source.redacted} has no files for any of the {len(days):,} days from {first} to {last}. The "
+            f"last error: {missing[last]}"
         ) from None
     return source
 
 
-def _must_be(source: Source, identity: str) -> None:
+def _check_identity(source: Source, identity: str) -> None:
     if source.identity != identity:
         raise BadData(
-            f"The source {source.redacted} changed after this run was planned. Trigger the run again when nobody "
-            "writes to it."
+            f"The source {source.redacted} changed after this run was planned. Trigger the run again when nothing "
+            "is writing to it."
         )
 
 
@@ -140,7 +140,7 @@ def _place(spec: str, settings: Settings) -> Place:
     if spec == "sample" or scheme == "sample":
         return Sample()
     if separator and scheme == "s3":
-        return Objects(settings)
+        return Bucket(settings)
     if separator and scheme in ("http", "https"):
         return Address()
     if "://" in spec and scheme != "file":

@@ -15,8 +15,8 @@ from meli_tasks.core.errors import BadData
 from meli_tasks.disk import atomic_write
 from meli_tasks.sources.place import Part
 
-MOST_ROWS = 1_000_000_000
-MOST_WRONG = 0.35
+MAX_ROWS = 1_000_000_000
+MAX_WRONG_FRACTION = 0.35
 EXAMPLE = "sample:rows=20000,seed=1"
 
 
@@ -52,12 +52,12 @@ class Sample:
             identity, name = f"{identity}:{settings.day}", f"{name}-{settings.day}"
         return (Part(f"{name}.parquet", identity),)
 
-    def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
+    def fetch(self, spec: str, targets: Sequence[tuple[Part, Path]]) -> None:
         """Generate the titles into a Parquet file."""
         from meli_tasks.stages.files.sample_file import write_sample
 
         settings = _parsed(spec)
-        for _, target in wanted:
+        for _, target in targets:
             with atomic_write(target) as incoming:
                 write_sample(incoming, settings.rows, settings.seed, settings.wrong_fraction, settings.day)
 
@@ -76,9 +76,13 @@ def _parsed(spec: str) -> _Settings:
         except ValueError:
             needed = "a date like 2026-11-21, or {ds} for the run's date" if name == "day" else "a number"
             raise BadData(f"The source {spec} has {setting!r}: it must be {needed}, as in {EXAMPLE}.") from None
-    if not 1 <= settings.rows <= MOST_ROWS or settings.seed < 0 or not 0 <= settings.wrong_fraction <= MOST_WRONG:
+    if (
+        not 1 <= settings.rows <= MAX_ROWS
+        or settings.seed < 0
+        or not 0 <= settings.wrong_fraction <= MAX_WRONG_FRACTION
+    ):
         raise BadData(
-            f"The source {spec} is out of range: rows must be 1 to {MOST_ROWS:,}, seed 0 or more, "
-            f"wrong_fraction 0 to {MOST_WRONG}."
+            f"The source {spec} is out of range: rows must be 1 to {MAX_ROWS:,}, seed 0 or more, "
+            f"wrong_fraction 0 to {MAX_WRONG_FRACTION}."
         )
     return settings

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.disk import disk_errors
-from meli_tasks.sources.place import NothingThere, Part
+from meli_tasks.sources.place import NoFiles, Part
 
 
 class Files:
@@ -27,7 +27,7 @@ class Files:
             ) from None
         if not files:
             near = next((folder for folder in Path(_path(spec)).absolute().parents if folder.is_dir()), Path("/"))
-            raise NothingThere(
+            raise NoFiles(
                 f"The source {spec} matches no file (the nearest folder that exists is {near}). Give a path, a glob in "
                 "quotes, s3://, https:// or sample:rows=20000,seed=1; relative paths start in the run's working folder."
             )
@@ -38,9 +38,9 @@ class Files:
                 found.append(Part(str(file), _content(str(file), about.st_size, about.st_mtime_ns), about.st_size))
         return tuple(found)
 
-    def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
+    def fetch(self, spec: str, targets: Sequence[tuple[Part, Path]]) -> None:
         """Create links to the files."""
-        for part, target in wanted:
+        for part, target in targets:
             target.symlink_to(Path(part.name).absolute())
 
 

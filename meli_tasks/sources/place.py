@@ -20,8 +20,8 @@ class Part:
     size: int | None = None
 
 
-class NothingThere(BadData):
-    """The place answered, but has no such file. Within a window of days, a day may have none."""
+class NoFiles(BadData):
+    """The source matches no file or object. Within a window, single days may have none."""
 
 
 class Place(Protocol):
@@ -31,11 +31,11 @@ class Place(Protocol):
         """The current parts of a source, at least one, in a stable order. Called from several threads.
 
         Raises:
-            NothingThere: there is none.
+            NoFiles: there are none.
             BadData: there cannot be any.
         """
 
-    def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
+    def fetch(self, spec: str, targets: Sequence[tuple[Part, Path]]) -> None:
         """Copy parts of the source to their paths, each whole or not at all."""
 
 

@@ -13,20 +13,20 @@ from meli_tasks.sources.place import Part, redact_source
 
 @dataclass(frozen=True)
 class Source:
-    """A source as it is now: `found` holds its parts by day. `spec` has its days filled in."""
+    """The current state of a source: `parts_by_day`, and the `spec` with its days filled in."""
 
     spec: str
-    found: tuple[tuple[Day, tuple[Part, ...]], ...]
+    parts_by_day: tuple[tuple[Day, tuple[Part, ...]], ...]
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The parts of all days, in the order of the days."""
-        return tuple(part for _, parts in self.found for part in parts)
+        return tuple(part for _, parts in self.parts_by_day for part in parts)
 
     @property
-    def days_without(self) -> list[str]:
-        """The days of the window on which there is nothing."""
-        return [day.day for day, parts in self.found if not parts]
+    def empty_days(self) -> list[str]:
+        """The days of the window that have no files."""
+        return [day.day for day, parts in self.parts_by_day if not parts]
 
     @property
     def redacted(self) -> str:
@@ -35,15 +35,15 @@ class Source:
 
     @property
     def identity(self) -> str:
-        """32 hexadecimal digits: the same as long as the parts hold the same, wherever they lie."""
+        """32 hexadecimal digits: unchanged as long as the content of the parts is the same, wherever they are."""
         parts = canonical_json([part.identity for part in self.parts])
         return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
 def file_names(source: Source) -> list[str]:
-    """What each part's file is called once fetched: by its own name and day; numbered where that loses their order."""
+    """The file name of each fetched part: its own name and its day, numbered if those would not sort in order."""
     names = []
-    for day, parts in source.found:
+    for day, parts in source.parts_by_day:
         for name in (PurePosixPath(part.name).name for part in parts):
             names.append(name if day.day in name else f"{day.day}-{name}")
     if names == sorted(set(names)):

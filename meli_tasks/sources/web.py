@@ -15,7 +15,7 @@ from meli_tasks.core.errors import BadData, Rejected, Unreachable
 from meli_tasks.disk import atomic_write
 from meli_tasks.http import BUSY, BadAddress, Client, NoAnswer, Retries, Stream
 from meli_tasks.redaction import without_secrets
-from meli_tasks.sources.place import NothingThere, Part
+from meli_tasks.sources.place import NoFiles, Part
 
 READ_SECONDS = 60.0
 RETRIES = Retries(again=2, seconds=1.0)
@@ -41,9 +41,9 @@ class Address:
                 content.update(piece)
         return (Part(name, f"sha256:{content.hexdigest()}", size),)
 
-    def fetch(self, spec: str, wanted: Sequence[tuple[Part, Path]]) -> None:
+    def fetch(self, spec: str, targets: Sequence[tuple[Part, Path]]) -> None:
         """Download the file."""
-        for part, target in wanted:
+        for part, target in targets:
             with atomic_write(target) as incoming, _open(spec) as answer:
                 received = 0
                 with incoming.open("wb") as file:
@@ -51,7 +51,7 @@ class Address:
                         received += file.write(piece)
                 if part.size is not None and received != part.size:
                     raise Unreachable(
-                        f"{without_secrets(spec)} broke off after {received} of {part.size} bytes. Run again."
+                        f"{without_secrets(spec)} ended after {received} of {part.size} bytes. Run again."
                     )
 
 
@@ -68,13 +68,14 @@ def _open(spec: str) -> Iterator[Stream]:
         raise BadData(f"The source's address cannot be used: {error}") from None
     except NoAnswer as error:
         raise Unreachable(
-            f"Nothing usable came from {place}: {error.reason}. Is the address right, is a proxy needed?"
+            f"{place} did not return a usable response: {error.reason}. Check the address, and whether "
+            "a proxy is needed."
         ) from None
 
 
 def _check(answer: Stream, place: str) -> None:
     if answer.status in (404, 410):
-        raise NothingThere(f"{place} does not exist ({answer.status}). Check the address and the run's date.")
+        raise NoFiles(f"{place} does not exist ({answer.status}). Check the address and the run's date.")
     if answer.status >= 500 or answer.status in BUSY:
         raise Unreachable(f"{place} answered {answer.status}. Try again later.")
     if answer.status >= 400:

@@ -58,7 +58,7 @@ class FileStore(Store):
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._locked():
                 if if_version is not None:
-                    self._must_be(name, if_version)
+                    self._check_version(name, if_version)
                 if if_absent:
                     self._create(part, path)
                 else:
@@ -85,7 +85,9 @@ class FileStore(Store):
         with atomic_write(path) as part:
             shutil.copyfile(source, part)
             if part.stat().st_size != size:
-                raise Unreachable(f"{name} of {self.url} came short: {part.stat().st_size} of {size} bytes. Run again.")
+                raise Unreachable(
+                    f"{name} of {self.url} was truncated to {part.stat().st_size} of {size} bytes. Run again."
+                )
 
     @override
     def names(self, prefix: str) -> Iterator[str]:
@@ -123,16 +125,16 @@ class FileStore(Store):
     def _locked(self) -> Iterator[None]:
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("ab") as lock:
-            # Not filelock: it polls every 50 ms, where flock wakes the next writer at once. Released when the file is
-            # closed, also if the process dies.
+            # Not filelock: it polls every 50 ms, whereas flock wakes the next writer immediately. The lock is released
+            # when the file is closed, even if the process dies.
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _must_be(self, name: str, version: str) -> None:
+    def _check_version(self, name: str, version: str) -> None:
         blob = self.read(name)
         if blob is None or blob.version != version:
             now = "it does not exist" if blob is None else f"it is at version {blob.version[:12]}"
-            raise Conflict(f"{name} of {self.url} is not at version {version[:12]} any more: {now}.")
+            raise Conflict(f"{name} of {self.url} is no longer at version {version[:12]}: {now}.")
 
     def _create(self, part: Path, path: Path) -> None:
         try:

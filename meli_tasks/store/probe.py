@@ -1,4 +1,4 @@
-"""Finds out what a store can do by doing it: the store's part of `meli doctor`."""
+"""Checks by experiment which operations a store supports, for `meli doctor`."""
 
 from __future__ import annotations
 
@@ -29,42 +29,42 @@ REPLACE_ADVICE = (
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one check: whether it passed, what was found, and what to do if it failed."""
+    """The result of one check: whether it passed, what was observed, and what to do if it failed."""
 
     name: str
     ok: bool
-    seen: str
+    observed: str
     advice: str = ""
 
 
 def probe(store: Store) -> list[Check]:
-    """Try what the project needs of `store`, under names of its own that it deletes afterwards.
+    """Try every operation that the project needs, on temporary objects that are deleted afterwards.
 
     The later checks are left out if the store cannot be written and read at all. Raises no MeliError.
     """
     folder = f"probe/{uuid4().hex}"
-    checks = [_tried("write and read", lambda: _round_trip(store, f"{folder}/small"), READ_ADVICE)]
+    checks = [_run_check("write and read", lambda: _round_trip(store, f"{folder}/small"), READ_ADVICE)]
     if checks[0].ok:
         checks += [
-            _tried("list", lambda: _listing(store, folder), "The key needs s3:ListBucket."),
-            _tried("conditional create", lambda: _create_once(store, f"{folder}/created"), CREATE_ADVICE),
-            _tried("conditional replace", lambda: _replace_once(store, f"{folder}/replaced"), REPLACE_ADVICE),
-            _tried(
+            _run_check("list", lambda: _listing(store, folder), "The key needs s3:ListBucket."),
+            _run_check("conditional create", lambda: _create_once(store, f"{folder}/created"), CREATE_ADVICE),
+            _run_check("conditional replace", lambda: _replace_once(store, f"{folder}/replaced"), REPLACE_ADVICE),
+            _run_check(
                 "large file", lambda: _large_file(store, f"{folder}/large"), "The server must take multipart uploads."
             ),
         ]
-        checks.append(_tried("delete", lambda: _clean(store, folder), "The key needs s3:DeleteObject."))
+        checks.append(_run_check("delete", lambda: _clean(store, folder), "The key needs s3:DeleteObject."))
     return checks
 
 
-class _WrongError(Exception):
+class _UnexpectedBehaviour(Exception):
     """The store did something other than requested; the text says what."""
 
 
-def _tried(name: str, attempt: Callable[[], str], advice: str) -> Check:
+def _run_check(name: str, attempt: Callable[[], str], advice: str) -> Check:
     try:
         return Check(name, True, attempt())
-    except _WrongError as wrong:
+    except _UnexpectedBehaviour as wrong:
         return Check(name, False, str(wrong), advice)
     except MeliError as error:  # its message says what to do
         return Check(name, False, str(error), advice)
@@ -72,19 +72,19 @@ def _tried(name: str, attempt: Callable[[], str], advice: str) -> Check:
 
 def _round_trip(store: Store, name: str) -> str:
     if store.read(name) is not None:
-        raise _WrongError("a name that was never written exists")
+        raise _UnexpectedBehaviour("a name that was never written exists")
     data = os.urandom(1_000)
     store.write(name, data)
     blob = store.read(name)
     if blob is None or blob.data != data:
-        raise _WrongError("the bytes read are not those written")
+        raise _UnexpectedBehaviour("the bytes read are not those written")
     return f"1,000 bytes were written to {store.url} and read back"
 
 
 def _listing(store: Store, folder: str) -> str:
     names = list(store.names(f"{folder}/"))
     if names != [f"{folder}/small"]:
-        raise _WrongError(f"one object was written, but {len(names)} are listed")
+        raise _UnexpectedBehaviour(f"one object was written, but {len(names)} are listed")
     return "the object just written is listed"
 
 
@@ -95,9 +95,9 @@ def _create_once(store: Store, name: str) -> str:
     except Conflict:
         blob = store.read(name)
         if blob is None or blob.data != b"first":
-            raise _WrongError("the second create was refused, but the bytes of the first are gone") from None
+            raise _UnexpectedBehaviour("the second create was refused, but the bytes of the first are lost") from None
         return "the second create of one name was refused"
-    raise _WrongError("the second create of one name was accepted")
+    raise _UnexpectedBehaviour("the second create of one name was accepted")
 
 
 def _replace_once(store: Store, name: str) -> str:
@@ -108,11 +108,11 @@ def _replace_once(store: Store, name: str) -> str:
     except Conflict:
         blob = store.read(name)
         if blob is None or blob.data != b"second":
-            raise _WrongError(
+            raise _UnexpectedBehaviour(
                 "a replace of an old version was refused, but the bytes are not the last accepted ones"
             ) from None
         return "a replace of an old version was refused"
-    raise _WrongError("a replace of an old version was accepted")
+    raise _UnexpectedBehaviour("a replace of an old version was accepted")
 
 
 def _large_file(store: Store, name: str) -> str:
@@ -123,7 +123,7 @@ def _large_file(store: Store, name: str) -> str:
         store.upload(there, name)
         store.download(name, back)
         if sha256(back.read_bytes()).digest() != sha256(data).digest():
-            raise _WrongError("the downloaded file differs from the uploaded one")
+            raise _UnexpectedBehaviour("the downloaded file differs from the uploaded one")
     return f"{LARGE_BYTES / 1e6:.0f} MB were uploaded in parts and downloaded"
 
 
@@ -132,5 +132,5 @@ def _clean(store: Store, folder: str) -> str:
         store.delete(name)
     left = list(store.names(f"{folder}/"))
     if left:
-        raise _WrongError(f"{len(left)} of the probe's objects are still listed, under {folder}/")
-    return "the probe's objects are gone"
+        raise _UnexpectedBehaviour(f"{len(left)} of the probe's objects are still listed, under {folder}/")
+    return "the probe's objects were deleted"

@@ -1,7 +1,7 @@
-"""The interface of a store: named bytes under one URL, with conditional writes, which make locks and ledgers possible.
+"""The interface of a store: named objects under one URL, with conditional writes, on which locks and ledgers build.
 
 A name is relative and '/'-separated, like `train/3f2a/manifest.json`, and never also the folder of other names. A
-reader sees all of what one writer wrote, or nothing of it.
+reader sees a write completely or not at all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_PART_BYTES = 255  # what file systems allow between two slashes
 
 @dataclass(frozen=True)
 class Blob:
-    """The bytes of a name at one moment, and their version, for `if_version`. Versions are opaque."""
+    """The bytes of an object and their version, for `if_version`. Versions are opaque."""
 
     data: bytes = field(repr=False)
     version: str
@@ -34,7 +34,7 @@ class Store(Protocol):
 
     @property
     def url(self) -> str:
-        """As given to `open_store`, without a slash at the end."""
+        """The URL that was given to `open_store`, without a trailing slash."""
 
     def read(self, name: str) -> Blob | None:
         """The bytes at `name` and their version; None if there are none."""

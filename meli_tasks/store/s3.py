@@ -21,9 +21,11 @@ from meli_tasks.store.protocol import Blob, Store, checked_name, checked_prefix
 from meli_tasks.store.s3_errors import CHECKSUMS, Place, masked, s3_errors
 
 CONNECT_SECONDS = 5
-READ_SECONDS = 15  # seaweedfs lets a racing loser wait 3 s, busy servers longer
+READ_SECONDS = 15  # seaweedfs delays the loser of a race by 3 s; busy servers take longer
 TRIES = 2
-PART_BYTES = 8 << 20  # a file from this size on travels in parts of it; boto3 enlarges them beyond 10,000 parts
+PART_BYTES = (
+    8 << 20
+)  # larger files are uploaded in parts of this size; boto3 enlarges the parts if there are over 10,000
 _SIGNED_BY = re.compile(r"Credential=([^/,]+)/")
 CHECKSUM_CHOICES = ("when_supported", "when_required")
 
@@ -152,10 +154,10 @@ class S3Store(Store):
                 undecided = error.response["ResponseMetadata"]["HTTPStatusCode"] == 409
                 if retried or undecided:
                     blob = self.read(name)
-                    # The first try may have won and only its answer got lost: then our own second try has lost to it.
+                    # The first attempt may have succeeded and its response got lost; then the retry conflicts with it.
                     if retried and blob is not None and blob.data == data:
                         return blob.version
-                    # Another write is in progress: it has changed nothing so far, and may still fail.
+                    # Another write is still in progress: it has not changed anything yet, and may fail.
                     if undecided and (blob.version if blob else None) == if_version:
                         raise Unreachable(
                             f"Another write of {name} of {self.url} is in progress. Run again."
@@ -178,9 +180,9 @@ class S3Store(Store):
         with atomic_write(path) as part:
             with s3_errors(self._place, path), part.open("wb") as stream:
                 self._client.download_fileobj(self.bucket, self._key(name), stream, Config=_transfer())
-            came = part.stat().st_size
-            if came != size:
-                raise Unreachable(f"{name} of {self.url} came as {came} bytes instead of {size}. Run again.")
+            received = part.stat().st_size
+            if received != size:
+                raise Unreachable(f"{name} of {self.url} was truncated to {received} of {size} bytes. Run again.")
 
     @override
     def names(self, prefix: str) -> Iterator[str]:

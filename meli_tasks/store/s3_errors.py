@@ -1,4 +1,4 @@
-"""Errors of an S3 server or of boto3 as ours: what happened, where, and which setting to change."""
+"""Translates errors of S3 servers and boto3 into our own: what happened, where, and which setting to change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WRONG_KEYS = "The keys are wrong: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KE
 EXPIRED = "The keys have expired: get new ones, with AWS_SESSION_TOKEN if they are temporary."
 FULL = "The store is full: free some space there."
 LATER = "Try again later."
-ELSEWHERE = "The bucket lives in another region or at another address: set AWS_REGION or MELI_S3_ENDPOINT."
+ELSEWHERE = "The bucket is in another region or at another address: set AWS_REGION or MELI_S3_ENDPOINT."
 NO_CONDITIONS = (
     "It does not support conditional writes, without which two workers overwrite each other: see `meli doctor`."
 )
@@ -65,7 +65,7 @@ class Place:
         return f"bucket {self.bucket!r} at {self.endpoint} with key {self.access_key}"
 
 
-def refused(error: Any, place: Place) -> MeliError:
+def translated(error: Any, place: Place) -> MeliError:
     """A botocore ClientError as one of our errors."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -99,28 +99,28 @@ def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator
     try:
         yield
     except boto.ClientError as error:
-        raise refused(error, place()) from error
+        raise translated(error, place()) from error
     except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError) as error:
         raise BadSettings(
             f"No keys for {place()}: {error}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
         ) from error
     except boto.SSLError as error:
         raise Rejected(
-            f"No safe connection to {place()}: {error}. Does it speak http:// rather than https://? "
-            "For a certificate of your own set AWS_CA_BUNDLE to its authority's file."
+            f"No secure connection to {place()}: {error}. Check whether it expects http:// instead of https://. "
+            "For a private certificate authority, set AWS_CA_BUNDLE to its certificate file."
         ) from error
     except (boto.ChecksumError, boto.FlexibleChecksumError) as error:
-        raise Unreachable(f"What came from {place()} is not what was stored: {error}. Run again.") from error
+        raise Unreachable(f"{place()} returned data that fails its checksum: {error}. Run again.") from error
     except (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError, boto.ReadTimeoutError) as error:
         raise Unreachable(
-            f"Nothing usable came from {place()}: {error}. "
-            "Is it running, is MELI_S3_ENDPOINT right, is there a proxy in between?"
+            f"{place()} did not return a usable response: {error}. "
+            "Check that it is running, that MELI_S3_ENDPOINT is right, and whether a proxy is in between."
         ) from error
     except (boto.BotoCoreError, Boto3Error) as error:
         raise Rejected(f"boto3 cannot use {place()}: {error}.") from error
     except transport_errors() as error:  # botocore wraps most of them, but not all that reading a body can raise
-        raise Unreachable(f"The connection to {place()} broke: {error}. Run again.") from error
+        raise Unreachable(f"The connection to {place()} was lost: {error}. Run again.") from error
     except OSError as error:
         if local is None:
-            raise Unreachable(f"The connection to {place()} broke: {error}. Run again.") from error
+            raise Unreachable(f"The connection to {place()} was lost: {error}. Run again.") from error
         raise explained(error, local) from error

@@ -1,7 +1,8 @@
-"""The few calls of MLflow's REST interface that a projection needs.
+"""A client for the few calls of MLflow's REST API that tracking needs.
 
-Why not MLflow's own client: importing it takes 2 s of CPU time in every task (it brings pandas, pyarrow and fastapi),
-and it repeats a failed call for minutes. This one answers or fails within seconds. Logging a model still uses MLflow's.
+MLflow's own client is not used, because importing it takes 2 s of CPU time in every task (it imports pandas, pyarrow
+and fastapi) and because it retries a failed call for minutes. This one succeeds or fails within seconds. Only logging
+a model still uses MLflow's.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ UPLOAD_SECONDS = 60.0
 METRICS_A_CALL = 1_000
 PARAMS_A_CALL = 100
 PROXIED = "mlflow-artifacts"
-ABSENT = "RESOURCE_DOES_NOT_EXIST"
-PRESENT = "RESOURCE_ALREADY_EXISTS"
-# What MLflow answers when its database refuses rows, such as those that another task inserted a moment before.
+NOT_FOUND_CODE = "RESOURCE_DOES_NOT_EXIST"
+EXISTS_CODE = "RESOURCE_ALREADY_EXISTS"
+# MLflow's error code when its database rejects rows, e.g. because another task has just inserted them.
 ROWS_REFUSED = "BAD_REQUEST"
 ADDING_TRIES = 4
-# Without it MLflow's pages take an experiment for one of language-model traces, and open on empty charts.
-# A link has to say it by itself.
-PAGES = "?workflowType=machine_learning"
+# Without it, MLflow takes an experiment for one of language-model traces and opens on empty charts. A link does not
+# inherit it from the experiment, so every link contains it.
+PAGE_QUERY = "?workflowType=machine_learning"
 EXPERIMENT_KIND = {"key": "mlflow.experimentKind", "value": "custom_model_development"}
 
 
@@ -50,7 +51,7 @@ class MlflowRun:
 
     @classmethod
     def parse(cls, run: Mapping[str, Any]) -> MlflowRun:
-        """Read a run of MLflow's REST interface."""
+        """Parse a run from MLflow's REST API."""
         info = run["info"]
         return cls(
             id=str(info["run_id"]),
@@ -72,7 +73,7 @@ class ModelVersion:
 
     @classmethod
     def parse(cls, version: Mapping[str, Any]) -> ModelVersion:
-        """Read a version of MLflow's REST interface."""
+        """Parse a model version from MLflow's REST API."""
         tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
         return cls(str(version["version"]), version.get("status") == "READY", tags)
 
@@ -80,7 +81,7 @@ class ModelVersion:
 class MlflowServer:
     """One MLflow server, by its URL. Credentials come from the variables that MLflow's own client reads.
 
-    `pages` is the address under which a browser reaches it, if that is another one.
+    `pages` is the address at which a browser reaches it, if it differs.
     """
 
     def __init__(self, uri: str, pages: str = "") -> None:
@@ -97,12 +98,12 @@ class MlflowServer:
         try:
             found = self.get("experiments/get-by-name", experiment_name=name)["experiment"]
         except TrackingRejected as error:
-            if error.code != ABSENT:
+            if error.code != NOT_FOUND_CODE:
                 raise
             try:
                 return str(self.post("experiments/create", name=name, tags=[EXPERIMENT_KIND])["experiment_id"])
             except TrackingRejected as second:
-                if second.code != PRESENT:  # another task made it in between
+                if second.code != EXISTS_CODE:  # another task made it in between
                     raise
             found = self.get("experiments/get-by-name", experiment_name=name)["experiment"]
         if found["lifecycle_stage"] != "active":
@@ -122,7 +123,7 @@ class MlflowServer:
         try:
             return MlflowRun.parse(self.get("runs/get", run_id=run_id)["run"])
         except TrackingRejected as error:
-            if error.code != ABSENT:
+            if error.code != NOT_FOUND_CODE:
                 raise
             return None
 
@@ -132,12 +133,12 @@ class MlflowServer:
         answer = self.post("runs/create", experiment_id=experiment, run_name=name, start_time=start, tags=pairs)
         return MlflowRun.parse(answer["run"])
 
-    def aliased(self, model: str, alias: str) -> str | None:
+    def version_number_by_alias(self, model: str, alias: str) -> str | None:
         """The version of a registered model that an alias points at; None if there is no such model or alias."""
         try:
             found = self.get("registered-models/get", name=model)["registered_model"]
         except TrackingRejected as error:
-            if error.code != ABSENT:
+            if error.code != NOT_FOUND_CODE:
                 raise
             return None
         return next((str(each["version"]) for each in found.get("aliases", []) if each["alias"] == alias), None)
@@ -186,7 +187,7 @@ class MlflowServer:
         """GET an endpoint below /api/2.0/mlflow/.
 
         Raises:
-            TrackingUnavailable: no answer in time, or a server that is going down.
+            TrackingUnavailable: no response in time, or the server is shutting down.
             TrackingRejected: MLflow refused; `code` is its own code for the reason.
         """
         return self._call("GET", f"mlflow/{path}", query=query)
@@ -196,10 +197,10 @@ class MlflowServer:
         return self._call("POST", f"mlflow/{path}", body=fields)
 
     def add(self, path: str, **fields: Any) -> None:
-        """POST what MLflow keeps a single time however often it is sent; raises like `get`.
+        """POST something that MLflow stores only once, however often it is sent; raises like `get`.
 
-        MLflow looks up what is there and inserts the rest, so when two tasks add the same at the same moment, the
-        slower one is refused. By then the quicker one's rows are there, and a repeated request finds them.
+        MLflow looks up the existing rows and inserts the missing ones, so if two tasks add the same rows at the same
+        moment, the slower request is rejected. A retry then finds the rows of the faster one.
         """
         for attempt in range(1, ADDING_TRIES + 1):
             try:
@@ -215,7 +216,7 @@ class MlflowServer:
 
     def run_url(self, experiment: str, run_id: str) -> str:
         """The page of a run, for a person's browser."""
-        return f"{self.pages}/#/experiments/{experiment}/runs/{run_id}{PAGES}"
+        return f"{self.pages}/#/experiments/{experiment}/runs/{run_id}{PAGE_QUERY}"
 
     def version_url(self, model: str, version: str) -> str:
         """The page of a registered model's version, for a person's browser."""
@@ -227,15 +228,16 @@ class MlflowServer:
             answer = self._http().request(method, f"{self.uri}/api/2.0/{path}", **options)
         except NoAnswer as error:
             raise TrackingUnavailable(
-                f"MLflow at {server} does not answer ({error.reason}). Is it running, and is MLFLOW_TRACKING_URI right?"
+                f"MLflow at {server} does not answer ({error.reason}). Check that it is running and that "
+                "MLFLOW_TRACKING_URI is right."
             ) from error
         try:
             body = answer.json() or {}
         except ValueError:
             if answer.ok:  # a proxy's sign-in page, or another server altogether
                 raise TrackingUnavailable(
-                    f"What answers {method} {path} at {server} is not MLflow: {answer.text[:60]!r}… "
-                    "Is MLFLOW_TRACKING_URI right?"
+                    f"The server at {server} is not MLflow: it answered {method} {path} with {answer.text[:60]!r}… "
+                    "Check MLFLOW_TRACKING_URI."
                 ) from None
             body = {"message": answer.text[:300]}
         if answer.ok:
@@ -277,12 +279,12 @@ class MlflowServer:
 
 
 def quoted(value: str) -> str:
-    """A string of MLflow's filter language."""
+    """Quote a string for MLflow's filter language."""
     mark = '"' if "'" in value else "'"
     return f"{mark}{value.replace(mark, '')}{mark}"
 
 
 def sign_in() -> tuple[str, str] | None:
-    """User and password of the server, from the variables that MLflow's own client reads; None where none are set."""
+    """User and password of the server, from the variables that MLflow's own client reads; None if they are not set."""
     user = os.environ.get("MLFLOW_TRACKING_USERNAME")
     return (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None

@@ -1,7 +1,7 @@
-"""Tracking is a projection: MLflow is written from what the store already holds, so an outage loses nothing but time.
+"""Tracking is a projection: MLflow's content is derived from the store, so an outage delays it but loses nothing.
 
-What could not be sent leaves a note in the store, `tracking/pending/...`; the next run's evaluation, or `replay`, sends
-it.
+If something cannot be sent, a note is left in the store under `tracking/pending/`; the next run's evaluation, or
+`replay`, sends it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Tracking:
     """The tracking server of a run. With an empty `uri` nothing is sent and no note is left."""
 
     def __init__(self, uri: str, store: Store, pages: str = "") -> None:
-        """Open nothing yet. `pages` is the address under which a browser reaches the server, if it is not `uri`.
+        """Does not connect yet. `pages` is the address at which a browser reaches the server, if it is not `uri`.
 
         Raises:
             BadSettings: the URI is not a server address.
@@ -74,7 +74,7 @@ class Tracking:
         return self._projection
 
     def training(self, plan: Plan, set_name: str, manifest: Manifest) -> str | None:
-        """Send a training run. The URL of its MLflow run; None while the server is down (then it is sent later)."""
+        """Send a training run. Return the URL of its MLflow run; None while MLflow is unavailable (sent later)."""
         note = PendingNote(kind="training", plan=plan.name, set_name=set_name, key=manifest.key)
         return self._send(note, lambda: self.projection().training(plan, set_name, manifest))
 
@@ -91,9 +91,9 @@ class Tracking:
         return list(self.store.names(paths.PENDING))
 
     def replay(self) -> int:
-        """Send what an outage kept back, and return how many notes were sent.
+        """Send what could not be sent during an outage, and return the number of notes sent.
 
-        It stops when the server does not answer, as the rest would fail too.
+        It stops as soon as the server does not answer, because the remaining notes would fail too.
         """
         sent = 0
         for name in self.pending() if self.uri else []:
@@ -101,21 +101,21 @@ class Tracking:
             if blob is None:  # another task has sent it
                 continue
             try:
-                self._again(PendingNote.model_validate_json(blob.data))
+                self._resend(PendingNote.model_validate_json(blob.data))
                 sent += 1
             except TRACKING_ERRORS as error:
                 logger.warning("%s is still pending: %s", name, error)
                 if isinstance(error, TrackingUnavailable):
                     break
-                continue  # it was refused, which says nothing about the notes behind it
+                continue  # MLflow rejected this note; the next ones may succeed
             except NotFound as error:
                 logger.warning("%s can no longer be sent to MLflow: %s", name, error)
             self.store.delete(name)
         if sent:
-            logger.info("%s of an outage sent to MLflow", count(sent, "note"))
+            logger.info("%s sent to MLflow after an outage", count(sent, "note"))
         return sent
 
-    def _again(self, note: PendingNote) -> None:
+    def _resend(self, note: PendingNote) -> None:
         plan = Plan.load(self.store, note.plan)
         if note.evaluated:
             self.projection().evaluation(plan, note.evaluated)
@@ -128,7 +128,7 @@ class Tracking:
         try:
             url = send()
         except TRACKING_ERRORS as error:
-            logger.warning("%s It is sent later; nothing is lost.", error)
+            logger.warning("%s It will be sent later; nothing is lost.", error)
             self.store.write(note.name, note.model_dump_json().encode())
             return None
         self.store.delete(note.name)

@@ -40,7 +40,8 @@ class RegisteredTitleClassifier(PythonModel):
             params: `top`: how many categories to rank, 5 unless given.
 
         Returns:
-            A row a title, in order: `category` and `probability` of the best, `categories` and `probabilities` ranked.
+            One row per title, in order: the best `category` and `probability`, and all `categories` and
+            `probabilities`, ranked.
 
         Raises:
             ValueError: there is no column `title`, or `top` is below 1.

@@ -22,7 +22,7 @@ REQUIRED = ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "torch")
 
 
 def register(folder: Path, *, uri: str, experiment: str, run_id: str | None, tags: Mapping[str, str], note: str) -> str:
-    """Log the model in `folder` (model.safetensors, model.json) with its MLflow run; the new version's number.
+    """Log the model in `folder` (model.safetensors, model.json) with its MLflow run; return the new version number.
 
     Raises:
         TrackingUnavailable: the server did not answer, or refused.
@@ -50,7 +50,7 @@ def _register(experiment: str, run_id: str | None, folder: Path, tags: dict[str,
     from mlflow.models import Model
 
     package = Path(__file__).parents[1]
-    # Else the model would belong to MLflow's default experiment, where a server with a sign-in lets nobody write.
+    # Otherwise the model would belong to MLflow's default experiment, which is read-only on a server with a sign-in.
     mlflow.set_experiment(experiment_id=experiment)
     # Not mlflow.pyfunc.log_model: it needs an active run, and would reopen the finished one.
     logged = Model.log(

@@ -29,13 +29,13 @@ logger = logging.getLogger("meli_tasks")
 
 ALIAS = "champion"
 MODEL_FILES = ("model.safetensors", "model.json")
-# A decision made while the alias moves sends it round again; more than this many in a row is a fault, not chance.
-ROUNDS = 5
+# A decision made while the alias moves requires another round; more rounds than this indicate a fault, not chance.
+MAX_SYNC_ROUNDS = 5
 
 
 @dataclass(frozen=True)
-class Synced:
-    """The champion's version in MLflow and its page, or why MLflow does not follow at the moment."""
+class SyncResult:
+    """The champion's model version in MLflow and its page, or a warning if MLflow could not be updated."""
 
     version: str | None = None
     url: str | None = None
@@ -52,7 +52,7 @@ class Registry:
         self.ledger = Ledger(store)
 
     def apply(self, plan: Plan, evaluated: Evaluated, promotion: Manifest) -> Decision:
-        """Write what the stage promote decided into the ledger, and let MLflow follow.
+        """Write what the stage promote decided into the ledger, and update MLflow.
 
         A retried task gets the decision that it has already written.
 
@@ -60,7 +60,7 @@ class Registry:
             Conflict: the ledger moved since the models were evaluated; evaluate against the new champion and decide
                 again.
         """
-        decision = self._written(plan, evaluated)
+        decision = self._existing_decision(plan, evaluated)
         if decision is None:
             decided = PromotionDecision.model_validate_json(read_file(self.store, promotion, "decision.json"))
             label = decided.promoted
@@ -97,19 +97,19 @@ class Registry:
         self.sync()
         return decision
 
-    def sync(self) -> Synced:
+    def sync(self) -> SyncResult:
         """Make MLflow follow the ledger: register the champion if no version holds it, and point the alias at it.
 
-        May be called at any time and by several at once. An outage is a warning here, never an error.
+        May be called at any time, also concurrently. An outage causes a warning, never an error.
         """
         if not self.tracking.uri:
-            return Synced()
+            return SyncResult()
         try:
-            synced = Synced()
-            for _ in range(ROUNDS):
+            synced = SyncResult()
+            for _ in range(MAX_SYNC_ROUNDS):
                 decision = self.ledger.last()
                 synced = self._follow(decision, synced.changed)
-                # Two tasks may move the alias at once, and MLflow keeps the last: check that it was the right one.
+                # Two tasks may move the alias at the same time; the last one wins, so check that it was the right one.
                 last = self.ledger.last()
                 if last is None or (decision and last.number == decision.number):
                     break
@@ -117,16 +117,16 @@ class Registry:
         except (*TRACKING_ERRORS, NotFound) as error:
             warning = f"The alias {ALIAS!r} of {MODEL} in MLflow does not follow the ledger yet: {error}"
             logger.warning("%s", warning)
-            return Synced(warning=warning)
+            return SyncResult(warning=warning)
 
-    def _follow(self, decision: Decision | None, changed: bool) -> Synced:
+    def _follow(self, decision: Decision | None, changed: bool) -> SyncResult:
         projection = self.tracking.projection()
         server, champion = projection.server, decision.champion if decision else None
-        current = server.aliased(MODEL, ALIAS)
+        current = server.version_number_by_alias(MODEL, ALIAS)
         if decision is None or champion is None:
             if current is not None:
                 server.delete("registered-models/alias", name=MODEL, alias=ALIAS)
-            return Synced(changed=changed or current is not None)
+            return SyncResult(changed=changed or current is not None)
         version = self._version_of(champion) or self._register(champion)
         if current != version:
             server.post("registered-models/alias", name=MODEL, alias=ALIAS, version=version)
@@ -134,7 +134,7 @@ class Registry:
                 "model-versions/set-tag", name=MODEL, version=version, key="meli.decision", value=str(decision.number)
             )
             logger.info("MLflow: %s version %s is now %s", MODEL, version, ALIAS)
-        return Synced(version, server.version_url(MODEL, version), changed or current != version)
+        return SyncResult(version, server.version_url(MODEL, version), changed or current != version)
 
     def _version_of(self, champion: Champion) -> str | None:
         """The version that holds this champion's model; the first, if two tasks have made one at the same time."""
@@ -185,8 +185,8 @@ class Registry:
         sent = projection.training_run(manifest.key)
         return sent.id if sent else None
 
-    def _written(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
-        """This plan's decision since the models were evaluated, if a task that died after writing it left one.
+    def _existing_decision(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
+        """The decision that an earlier attempt of this task wrote for this plan before it died, if there is one.
 
         It is found by plan, not by evaluation: a conflict makes a run evaluate again, and its retried task knows only
         the first evaluation.

@@ -1,6 +1,6 @@
 """MLflow's runs of training runs, ensembles and evaluations, made from the store's artifacts alone.
 
-Everything here may be repeated: runs are found by the content key or the DAG run that they stand for, and metrics carry
+Every operation is idempotent: runs are found by the content key or the DAG run that they represent, and metrics carry
 the times of the artifact, so logging them again writes the same rows.
 """
 
@@ -30,7 +30,7 @@ COMPLETE = "meli.complete"
 
 
 class Claim(Stored):
-    """Which MLflow run stands for a training run, an ensemble or a DAG run."""
+    """Which MLflow run represents a training run, an ensemble or a DAG run."""
 
     version: int = 2
     run_id: str
@@ -45,7 +45,7 @@ class Projection:
     experiment: str
 
     def training(self, plan: Plan, set_name: str, manifest: Manifest) -> str:
-        """Send one training run, or link a complete one to this DAG run. The URL of its MLflow run."""
+        """Send one training run, or link a complete one to this DAG run. Returns the URL of its MLflow run."""
         return self._model(plan, set_name, manifest, self._fill)
 
     def ensemble(self, plan: Plan, manifest: Manifest) -> str:
@@ -70,7 +70,7 @@ class Projection:
         return url
 
     def evaluation(self, plan: Plan, evaluated: Evaluated) -> str:
-        """Send an evaluation: figures to each model's run, tables to the DAG run's. The URL of the latter."""
+        """Send an evaluation: figures to each model's run, tables to the DAG run's. Returns the URL of the latter."""
         manifest = need(self.store, "evaluate", evaluated.key)
         scores = Scores.model_validate_json(read_file(self.store, manifest, "scores.json")).models
         urls: dict[str, str] = {}
@@ -93,7 +93,7 @@ class Projection:
         return self.url(parent)
 
     def parent(self, plan: Plan) -> MlflowRun:
-        """The MLflow run that stands for a DAG run."""
+        """The MLflow run that represents a DAG run."""
         return self._run(
             f"dag-run-{sha256(plan.run_id.encode()).hexdigest()[:32]}",
             {DAG_RUN: plan.run_id, "meli.kind": "dag_run"},
@@ -114,9 +114,9 @@ class Projection:
     def _run(
         self, claim: str, identity: Mapping[str, str], *, name: str, start: int, tags: Mapping[str, str]
     ) -> MlflowRun:
-        """Find the run that stands for something, or create it.
+        """Find the MLflow run that represents something, or create it.
 
-        Two tasks may be about to create the same one, and MLflow cannot refuse the second: the store can.
+        Two tasks may try to create the same run. MLflow cannot prevent that, but a conditional write to the store can.
         """
         claim = paths.tracking_claim(claim)
         claimed = self.store.read(claim)
@@ -211,7 +211,7 @@ def read_file(store: Store, manifest: Manifest, file: str) -> bytes:
     """One small file of an artifact.
 
     Raises:
-        NotFound: the manifest exists, the file is missing.
+        NotFound: the manifest exists, but the file is missing.
     """
     blob = store.read(manifest.file_name(file))
     if blob is None:

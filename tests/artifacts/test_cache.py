@@ -49,7 +49,7 @@ def test_a_file_changed_in_the_store_is_refused(runner: Runner, toy: Callable[..
 def test_the_least_recently_used_artifacts_leave_the_cache(
     runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("meli_tasks.artifacts.cache.SECONDS_IN_USE", -1.0)
+    monkeypatch.setattr("meli_tasks.artifacts.cache.MIN_IDLE_SECONDS", -1.0)
     toy(writes_its_params)
     small = Runner(runner.settings.model_copy(update={"cache_gigabytes": 1.5e-9}), runner.store)
     manifests = [small.run(Step("toy", "n", {"value": value})).manifest for value in (1, 2, 3)]
@@ -61,7 +61,7 @@ def test_the_least_recently_used_artifacts_leave_the_cache(
 def test_a_folder_leaves_the_cache_at_once_even_if_its_files_do_not(
     runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meli_tasks.artifacts.cache.SECONDS_IN_USE", -1.0)
+    monkeypatch.setattr("meli_tasks.artifacts.cache.MIN_IDLE_SECONDS", -1.0)
     toy(writes_its_params)
     first = runner.run(Step("toy", "n", {"value": 1})).manifest
     small = Runner(runner.settings.model_copy(update={"cache_gigabytes": 1.5e-9}), runner.store)

@@ -15,7 +15,7 @@ RETRYABLE = {
     "BadSettings": False,
     "BadHyperparameters": False,
     "BadData": False,
-    "NothingThere": False,  # sources: one day of a window has no file
+    "NoFiles": False,  # sources: one day of a window has no file
     "NotFound": False,
     "Rejected": False,
     "TrackingRejected": False,

@@ -48,7 +48,7 @@ def test_a_worker_thought_dead_takes_nothing_away_from_the_one_after_it(other_wo
     assert other_worker().newest().read_text() == "retry 2"
 
 
-def test_a_damaged_or_missing_file_means_to_begin_anew(
+def test_a_damaged_or_missing_checkpoint_is_ignored(
     other_worker: Any, file_store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     other_worker().save(writes("whole"))
@@ -59,10 +59,10 @@ def test_a_damaged_or_missing_file_means_to_begin_anew(
         file_store.delete(name)
         assert other_worker().newest() is None
     assert "damaged" in caplog.messages[0]
-    assert "cannot be read" in caplog.messages[1]
+    assert "Could not read the checkpoint" in caplog.messages[1]
 
 
-def test_a_store_that_is_away_costs_a_checkpoint_and_nothing_else(
+def test_an_unavailable_store_loses_only_a_checkpoint(
     other_worker: Any, monkeypatch: pytest.MonkeyPatch, file_store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     checkpoints = other_worker()

@@ -329,7 +329,7 @@ def test_numeric_libraries_get_a_part_of_the_cores(runner: Runner, monkeypatch: 
     environment = {"MKL_NUM_THREADS": "7", "CUDA_VISIBLE_DEVICES": "0"}
     monkeypatch.setattr(os, "environ", environment)
     runner.settings = runner.settings.model_copy(update={"threads": 3, "device": "auto"})
-    runner.share_the_cores()
+    runner.limit_threads()
     # What somebody has set himself stays.
     assert environment == {name: "3" for name in THREADS} | {
         "MKL_NUM_THREADS": "7", "OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": "0",
@@ -340,7 +340,7 @@ def test_a_runner_for_the_cpu_hides_the_gpus(runner: Runner, monkeypatch: pytest
     environment = {"CUDA_VISIBLE_DEVICES": "0", "OMP_WAIT_POLICY": "ACTIVE"}
     monkeypatch.setattr(os, "environ", environment)
     runner.settings = runner.settings.model_copy(update={"device": "cpu"})
-    runner.share_the_cores()
+    runner.limit_threads()
     assert (environment["CUDA_VISIBLE_DEVICES"], environment["OMP_WAIT_POLICY"]) == ("", "ACTIVE")
 
 

@@ -38,21 +38,21 @@ def test_only_a_training_that_runs_can_be_stopped(file_store: Store) -> None:
         request_stop(file_store, "train", "abcdefghij", "mlp", "ana")
 
 
-def test_a_store_that_is_away_stops_nothing(
+def test_an_unavailable_store_stops_no_training(
     file_store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def away(*_: Any) -> None:
+    def unavailable(*_: Any) -> None:
         raise Unreachable("The store did not answer.")
 
     stops = StoredStopRequests(file_store, "train", "abc", "night")
     stops.request("ana")
-    monkeypatch.setattr(file_store, "read", away)
+    monkeypatch.setattr(file_store, "read", unavailable)
     with caplog.at_level(logging.WARNING):
         assert stops.requested_by() is None
-    assert "so the training run goes on" in caplog.text
+    assert "so the training run continues" in caplog.text
 
 
-def test_a_marker_is_seen_by_its_training_and_gone_when_the_result_stands(
+def test_a_training_run_obeys_a_stop_request_and_deletes_it_with_its_result(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str | None] = []

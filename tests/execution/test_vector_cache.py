@@ -157,14 +157,14 @@ def test_several_files_are_refused(runner: Runner, preprocess: str, file: Path) 
         runner.run(embed(runner, preprocess, f"{file.parent}/vectors*"))
 
 
-def test_a_damaged_entry_is_made_again(
+def test_a_damaged_entry_is_created_again(
     runner: Runner, preprocess: str, file: Path, read: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     rows(runner, embed(runner, preprocess, str(file)))
     os.truncate(entry_of(runner) / "vectors.npy", 140)
     with caplog.at_level(logging.INFO, "meli_tasks"):
         assert rows(runner, embed(runner, preprocess, str(file), seed=2))[0] == KNOWN["funda"]
-    assert "are damaged and are created again" in caplog.text
+    assert "are damaged; creating them again" in caplog.text
     assert len(read) == 2
 
 

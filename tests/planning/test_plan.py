@@ -16,9 +16,9 @@ from meli_tasks.planning.plan import (
     ensemble_step,
     evaluate_step,
     evaluated_models,
-    made_ensemble,
+    find_ensemble,
     make_plan,
-    no_ensemble,
+    why_no_ensemble,
 )
 from meli_tasks.planning.preview import preview
 from meli_tasks.planning.request import Request
@@ -147,7 +147,7 @@ def test_an_ensemble_is_of_the_sets_that_were_trained(settings: Settings) -> Non
     assert smaller.inputs == {
         "ingest": plan.ingest.key, "model:mlp": plan.sets["mlp"].key, "model:quick_cnn": plan.sets["quick_cnn"].key,
     }  # fmt: skip
-    assert ensemble_step(plan, ["mlp"]) is None and "two different models" in no_ensemble(plan, ["mlp"])
+    assert ensemble_step(plan, ["mlp"]) is None and "two different models" in why_no_ensemble(plan, ["mlp"])
     with pytest.raises(BadHyperparameters, match="A set cannot be named 'ensemble'"):
         plan_of(settings, sets=["ensemble"])
 
@@ -282,11 +282,11 @@ def test_a_searched_set_joins_a_plan_that_searches_and_no_other(settings: Settin
 
 def test_why_a_run_makes_no_ensemble(settings: Settings) -> None:
     plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
-    assert no_ensemble(plan, ["quick_mlp", "quick_cnn"]) == ""
-    assert no_ensemble(plan, ["quick_mlp"]) == "it takes two different models, and 1 was trained"
-    assert no_ensemble(plan, []) == "it takes two different models, and 0 were trained"
+    assert why_no_ensemble(plan, ["quick_mlp", "quick_cnn"]) == ""
+    assert why_no_ensemble(plan, ["quick_mlp"]) == "it takes two different models, and 1 was trained"
+    assert why_no_ensemble(plan, []) == "it takes two different models, and 0 were trained"
     without = plan_of(settings, sets=["quick_mlp", "quick_cnn"], ensemble=False)
-    assert no_ensemble(without, ["quick_mlp", "quick_cnn"]) == "this run does not request one"
+    assert why_no_ensemble(without, ["quick_mlp", "quick_cnn"]) == "this run does not request one"
     assert without.steps()[-1].stage == "train"
 
 
@@ -318,10 +318,10 @@ def ensemble_of(plan: Plan, offered: bool) -> Manifest:
 def test_an_ensemble_is_found_once_it_was_computed(settings: Settings, file_store: Store) -> None:
     plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
     manifest = ensemble_of(plan, offered=True)
-    assert made_ensemble(plan, list(plan.sets), file_store) is None
+    assert find_ensemble(plan, list(plan.sets), file_store) is None
     file_store.write(manifest.name, manifest.to_bytes())
-    assert made_ensemble(plan, list(plan.sets), file_store) == manifest
-    assert made_ensemble(plan, ["quick_mlp"], file_store) is None
+    assert find_ensemble(plan, list(plan.sets), file_store) == manifest
+    assert find_ensemble(plan, ["quick_mlp"], file_store) is None
 
 
 def champion_with(key: str) -> Champion:

@@ -69,7 +69,7 @@ def test_days_without_files_are_named(tmp_path: Path, caplog: pytest.LogCaptureF
     with caplog.at_level(logging.WARNING):
         assert len(window(f"{tmp_path}/{{ds}}.csv", tmp_path / "fetched", 4)) == 2
     (told,) = caplog.messages
-    assert "{2026-11-18..2026-11-21}.csv has nothing for 2 of its 4 days" in told
+    assert "{2026-11-18..2026-11-21}.csv has no files for 2 of its 4 days" in told
     assert told.endswith(": 2026-11-19, 2026-11-21")
 
 

@@ -197,7 +197,7 @@ def test_an_object_that_changes_has_another_identity(bucket: tuple[str, Settings
 @pytest.mark.integration
 def test_objects_that_cannot_be_read_say_why(bucket: tuple[str, Settings], s3_server: S3Server) -> None:
     url, settings = bucket
-    with pytest.raises(BadData, match="matches no object"):
+    with pytest.raises(BadData, match="matches no object with content"):
         identity(f"{url}/day/none.csv", settings)
     with pytest.raises(BadData, match="must be written like s3://"):
         identity("s3://bucket", settings)
@@ -207,7 +207,7 @@ def test_objects_that_cannot_be_read_say_why(bucket: tuple[str, Settings], s3_se
     with pytest.raises(Rejected, match="keys are wrong"):
         identity(f"{url}/day/a.csv", wrong_keys)
     nobody = Settings.from_environment({**s3_server.environment, "MELI_S3_ENDPOINT": "http://127.0.0.1:9"})
-    with pytest.raises(Unreachable, match="Nothing usable came"):
+    with pytest.raises(Unreachable, match="did not return a usable response"):
         identity(f"{url}/day/a.csv", nobody)
 
 
@@ -224,12 +224,12 @@ def test_a_window_of_objects(
     source = sources.identify(f"{url}/table/{{ds}}/", last, settings, 30)
     assert [part.name.split("/")[-2] for part in source.parts] == ["2026-11-18", "2026-11-20", "2026-11-20"]
     assert made.call_count == 1  # a client costs more than a listing
-    assert "nothing for 28 of its 30 days" in caplog.text and "and 14 more" in caplog.text
+    assert "no files for 28 of its 30 days" in caplog.text and "and 14 more" in caplog.text
     found = fetched(f"{url}/table/{{ds}}/*.csv", tmp_path / "fetched", settings, last, window_days=30)
     assert found == {
         "2026-11-18-a.csv": b"2026-11-18/a.csv",
         "2026-11-20-a.csv": b"2026-11-20/a.csv",
         "2026-11-20-b.csv": b"2026-11-20/b.csv",
     }
-    with pytest.raises(BadData, match="nothing for any of the 2 days"):
+    with pytest.raises(BadData, match="no files for any of the 2 days"):
         sources.identify(f"{url}/none/{{ds}}/", last, settings, 2)

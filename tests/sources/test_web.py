@@ -125,7 +125,7 @@ def test_a_window_of_addresses(site: Site, tmp_path: Path, caplog: pytest.LogCap
     address = f"{site.url.replace('://', '://user:secret@')}/{{ds}}/titles.csv?signature=secret"
     found = fetched(address, tmp_path / "fetched", as_of=date(2026, 11, 21), window_days=3)
     assert found == {"2026-11-19-titles.csv": DATA, "2026-11-21-titles.csv": OTHER}
-    assert "nothing for 1 of its 3 days" in caplog.text
+    assert "no files for 1 of its 3 days" in caplog.text
     assert "secret" not in caplog.text
 
 
@@ -137,7 +137,7 @@ def test_an_address_that_refuses_is_not_a_day_without_a_file(site: Site, target:
 
 
 def test_an_unreachable_server_may_be_retried() -> None:
-    with pytest.raises(Unreachable, match="Nothing usable came from") as caught:
+    with pytest.raises(Unreachable, match="did not return a usable response") as caught:
         identity("http://user:secret@127.0.0.1:9/titles.csv?signature=secret")
     assert caught.value.retryable
     assert "secret" not in str(caught.value)

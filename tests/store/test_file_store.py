@@ -99,7 +99,7 @@ def test_a_folder_that_may_not_be_written_is_refused() -> None:
         with nobody():
             (check,) = probe(store)
         assert not check.ok
-        assert "permission denied" in check.seen
+        assert "permission denied" in check.observed
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_store_that_ignores_conditions_is_found_out(file_store: Store) -> None
     assert isinstance(file_store, FileStore)
     checks = {check.name: check for check in probe(ForgetfulStore(file_store.folder))}
     assert [name for name, check in checks.items() if not check.ok] == ["conditional create", "conditional replace"]
-    assert checks["conditional create"].seen == "the second create of one name was accepted"
+    assert checks["conditional create"].observed == "the second create of one name was accepted"
     assert "If-None-Match" in checks["conditional create"].advice
     assert "If-Match" in checks["conditional replace"].advice
 
@@ -46,11 +46,11 @@ def test_a_read_only_key_fails_the_first_check_and_no_more_is_tried(
         monkeypatch.setenv(name, value)
     (check,) = probe(open_store(s3_store.url))
     assert (check.name, check.ok) == ("write and read", False)
-    assert "may not write to the bucket" in check.seen
+    assert "may not write to the bucket" in check.observed
     assert check.advice
 
 
 @pytest.mark.integration
 def test_a_bucket_that_is_not_there_fails_the_first_check(s3_store: Store) -> None:
     (check,) = probe(open_store("s3://nowhere"))
-    assert "There is no such bucket" in check.seen
+    assert "There is no such bucket" in check.observed

@@ -116,7 +116,7 @@ def test_a_port_where_nothing_listens_is_unreachable(monkeypatch: pytest.MonkeyP
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refuses every connection
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(Unreachable, match=rf"{endpoint}.*Is it running") as caught:
+        with pytest.raises(Unreachable, match=rf"{endpoint}.*Check that it is running") as caught:
             keyed_store(monkeypatch, endpoint).read("a")
     assert caught.value.retryable
     assert "some-secret" not in str(caught.value)
@@ -189,7 +189,7 @@ def test_other_answers_say_what_to_do(
 
 
 def test_https_to_a_plain_server_says_so(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Rejected, match="http:// rather than https://"):
+    with pytest.raises(Rejected, match="http:// instead of https://"):
         keyed_store(monkeypatch, s3_server.endpoint.replace("http:", "https:")).read("a")
 
 
@@ -240,7 +240,7 @@ def test_a_download_cut_short_leaves_nothing(s3_store: Store, tmp_path: Path, mo
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a").write_bytes(b"old")
     monkeypatch.setattr(type(s3_store), "size", lambda *_: 5)
-    with pytest.raises(Unreachable, match="4 bytes instead of 5"):
+    with pytest.raises(Unreachable, match="truncated to 4 of 5 bytes"):
         s3_store.download("a", tmp_path / "out" / "a")
     assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [b"old"]
 

@@ -31,7 +31,7 @@ def test_a_page_that_is_no_json_is_not_mlflow(monkeypatch: pytest.MonkeyPatch, r
     answer = requests.Response()
     answer.status_code, answer._content = 200, b"<html>Please sign in</html>"
     monkeypatch.setattr(requests.Session, "request", lambda *_, **__: answer)
-    with pytest.raises(TrackingUnavailable, match="is not MLflow: '<html>"):
+    with pytest.raises(TrackingUnavailable, match=r"is not MLflow: it answered GET mlflow/runs/get with '<html>"):
         MlflowServer(NOWHERE).get("runs/get")
     assert Tracking(NOWHERE, run.store).training(run.plan, "mlp", run.trainings["mlp"]) is None
 

@@ -56,10 +56,10 @@ def promote(registry: Registry, run: PastRun, label: str | None) -> str | None:
     last = registry.ledger.last()
     evaluated = run.evaluation().model_copy(update={"ledger": last.number if last else 0})
     registry.apply(run.plan, evaluated, run.promotion(evaluated, label))
-    return aliased(registry)
+    return aliased_version(registry)
 
 
-def aliased(registry: Registry) -> str | None:
+def aliased_version(registry: Registry) -> str | None:
     client = MlflowClient(registry.tracking.uri)
     return client.get_registered_model(MODEL).aliases.get("champion")
 
@@ -129,7 +129,7 @@ def test_a_champion_of_an_older_version_of_the_stages_is_registered(
     evaluated = run.evaluation()
     offline.apply(run.plan, evaluated, run.promotion(evaluated, "mlp"))
     monkeypatch.setitem(STAGES, "train", replace(STAGES["train"], version=STAGES["train"].version + 1))
-    assert registry.sync().version == aliased(registry)
+    assert registry.sync().version == aliased_version(registry)
 
 
 def test_a_kept_champion_is_a_decision_and_no_new_version(
@@ -150,7 +150,7 @@ def test_a_ledger_that_moved_is_a_conflict_and_changes_nothing(
     version = promote(registry, quick, "cnn")
     with pytest.raises(Conflict, match="has changed"):
         registry.apply(slow.plan, evaluated, slow.promotion(evaluated, "mlp"))
-    assert aliased(registry) == version
+    assert aliased_version(registry) == version
     champion = registry.champion()
     assert champion is not None
     assert champion.train == quick.models["cnn"]
@@ -165,7 +165,7 @@ def test_rollback_moves_the_alias_back(
     decision = registry.rollback(by="somebody", reason="complaints about perfumes")
     assert decision.champion is not None
     assert decision.champion.train == first.models["mlp"]
-    assert aliased(registry) == old
+    assert aliased_version(registry) == old
 
 
 def test_an_outage_delays_the_alias_and_nothing_else(
@@ -179,7 +179,7 @@ def test_an_outage_delays_the_alias_and_nothing_else(
 
     synced = registry.sync()
     assert (synced.changed, synced.warning) == (True, None)
-    assert synced.version == aliased(registry)
+    assert synced.version == aliased_version(registry)
     assert synced.url == f"{registry.tracking.uri}/#/models/{MODEL}/versions/{synced.version}"
 
 
@@ -191,7 +191,7 @@ def test_an_alias_moved_by_hand_is_put_back(
     assert old is not None
     client.set_registered_model_alias(MODEL, "champion", old)
     assert registry.sync().version == new
-    assert aliased(registry) == new
+    assert aliased_version(registry) == new
 
 
 def test_an_alias_without_a_champion_is_removed(
@@ -202,7 +202,7 @@ def test_an_alias_without_a_champion_is_removed(
     for name in list(file_store.names("ledger/")):
         file_store.delete(name)
     assert Registry(file_store, registry.tracking).sync().changed is True
-    assert aliased(registry) is None
+    assert aliased_version(registry) is None
 
 
 def test_a_promotion_while_the_alias_moves_wins(
@@ -224,7 +224,7 @@ def test_a_promotion_while_the_alias_moves_wins(
 
     monkeypatch.setattr(Registry, "_follow", slowly)
     synced = registry.sync()
-    assert synced.version == versions(client, second)[0] == aliased(registry)
+    assert synced.version == versions(client, second)[0] == aliased_version(registry)
 
 
 def test_without_mlflow_the_ledger_works_alone(file_store: Store, tmp_path: Path) -> None:
