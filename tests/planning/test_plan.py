@@ -283,8 +283,8 @@ def test_a_searched_set_joins_a_plan_that_searches_and_no_other(settings: Settin
 def test_why_a_run_makes_no_ensemble(settings: Settings) -> None:
     plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
     assert why_no_ensemble(plan, ["quick_mlp", "quick_cnn"]) == ""
-    assert why_no_ensemble(plan, ["quick_mlp"]) == "it takes two different models, and 1 was trained"
-    assert why_no_ensemble(plan, []) == "it takes two different models, and 0 were trained"
+    assert why_no_ensemble(plan, ["quick_mlp"]) == "it needs two different models, but 1 was trained"
+    assert why_no_ensemble(plan, []) == "it needs two different models, but 0 were trained"
     without = plan_of(settings, sets=["quick_mlp", "quick_cnn"], ensemble=False)
     assert why_no_ensemble(without, ["quick_mlp", "quick_cnn"]) == "this run does not request one"
     assert without.steps()[-1].stage == "train"

@@ -10,7 +10,7 @@ from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Champion, Evidence, Ledger
 from meli_tasks.planning.plan import Plan, evaluate_step, make_plan
-from meli_tasks.planning.preview import Line, Preview, nothing_new, preview
+from meli_tasks.planning.preview import Preview, PreviewStep, nothing_new, preview
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
 from meli_tasks.store import FileStore, Store
@@ -84,9 +84,9 @@ def test_without_past_runs_there_is_no_estimate(plan: Plan, file_store: FileStor
 def test_the_log_lists_each_step_with_its_state_and_time() -> None:
     found = Preview(
         steps=(
-            Line(stage="ingest", name="titles.csv", key="a", cached=True, seconds=61.0),
-            Line(stage="embed", name="word2vec 64", key="b", estimate=5.0),
-            Line(stage="train", name="quick_mlp", key="c"),
+            PreviewStep(stage="ingest", name="titles.csv", key="a", cached=True, seconds=61.0),
+            PreviewStep(stage="embed", name="word2vec 64", key="b", estimate=5.0),
+            PreviewStep(stage="train", name="quick_mlp", key="c"),
         ),
         computed=2,
         cached=1,
