@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from meli_tasks.store import Store, open_store
 from tests import servers
@@ -16,6 +17,10 @@ pytest_plugins = ["tests.airflow_process", "tests.fixtures"]
 
 # Two cores are shared by the tests' own processes and the servers.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A busy machine makes an example slow: Hypothesis's limit of 200 ms fails the test of a function that takes 20.
+hypothesis_settings.register_profile("without_deadline", deadline=None)
+hypothesis_settings.load_profile("without_deadline")
 
 SETTINGS = ("AWS_", "MELI_", "MLFLOW_")
 KEPT = {"MELI_REAL_DATA"}

@@ -81,7 +81,7 @@ def recalls(labels: Integers, correct: Booleans) -> Recalls:
         raise ValueError(f"{len(labels)} labels and {len(correct)} predictions: need the same number, at least one")
     categories, positions = np.unique(labels, return_inverse=True)
     titles = np.bincount(positions)
-    hits = np.bincount(positions[np.asarray(correct, bool)], minlength=len(categories))
+    hits = np.bincount(positions[correct], minlength=len(categories))
     return Recalls(categories.astype(np.int64), titles.astype(np.int64), hits.astype(np.int64))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -73,3 +73,86 @@ def test_the_form_allows_what_the_sets_allow(name: str, value: Any, allowed: boo
     assert validator.is_valid(value) is allowed
     if allowed:
         named_sets.resolve("mlp", {name: value})
+
+
+def test_an_override_is_titled_by_section_and_name_in_its_own_section() -> None:
+    field = FIELDS["train.batch_size"]
+    assert (field["title"], field["section"]) == ("Train: batch size", "Overrides")
+    assert field["description"].endswith(").")
+    assert " Empty: the value of each set (mlp: " in field["description"]
+
+
+def test_a_parameter_of_the_run_is_titled_and_described_with_its_range() -> None:
+    field = FIELDS["window_days"]
+    assert (field["title"], field["section"], field["default"]) == ("Window days", "Data", 1)
+    assert (field["type"], field["minimum"], field["maximum"]) == ("integer", 1, 3660)
+    description = str(Request.model_fields["window_days"].description).removesuffix(".")
+    assert field["description"] == f"{description} (a whole number from 1 to 3660)."
+    choice = FIELDS["language"]
+    assert choice["enum"] == ["any", "spanish", "portuguese"]
+    assert choice["description"] == "Keep only titles in this language."
+
+
+def test_overrides_of_training_come_before_the_others() -> None:
+    sections = [name.partition(".")[0] for name in FIELDS if "." in name]
+    assert list(dict.fromkeys(sections)) == ["train", "preprocess", "embed"]
+
+
+def test_the_source_is_that_of_the_settings_and_must_not_be_empty() -> None:
+    fields = form_fields(Settings(source="titles.csv"))
+    assert (fields["source"]["default"], fields["source"]["minLength"]) == ("titles.csv", 1)
+
+
+def test_the_list_of_sets_can_be_cleared_and_holds_each_once() -> None:
+    field = FIELDS["sets"]
+    assert (field["type"], field["uniqueItems"]) == (["array", "null"], True)
+    assert field["values_display"]["mlp"] == f"mlp: {named_sets.load('mlp').title}"
+
+
+def test_a_choice_can_be_left_to_each_set() -> None:
+    field = FIELDS["train.optimizer"]
+    assert (field["type"], field["enum"][-1]) == (["string", "null"], None)
+    assert field["enum"][:-1] == list(get_args(named_sets.parameter("train.optimizer").annotation))
+    assert field["values_display"] == {"null": "value of each set"}
+    field = FIELDS["preprocess.boundaries"]
+    assert (field["type"], field["enum"]) == (["boolean", "null"], [True, False, None])
+    assert field["values_display"] == {"true": "yes", "false": "no", "null": "value of each set"}
+
+
+def test_values_of_the_sets_are_written_as_the_form_takes_them() -> None:
+    fields = form_fields(Settings(sets="mlp, none_such,quick_cnn"))
+    hidden = ",".join(map(str, named_sets.load("mlp").train.hidden))
+    assert f"(mlp: {hidden or 'none'}, quick_cnn: " in fields["train.hidden"]["description"]
+    assert fields["preprocess.boundaries"]["description"].endswith("(mlp: true, quick_cnn: false).")
+    assert fields["embed.path"]["description"].endswith("(mlp: empty, quick_cnn: empty).")
+    assert form_fields(Settings(sets="none_such"))["embed.path"]["description"].endswith(
+        " Empty: the value of each set."
+    )
+
+
+def test_an_empty_list_of_a_set_is_written_as_none() -> None:
+    empty = [name for name in named_sets.names() if not named_sets.load(name).train.hidden]
+    assert empty
+    field = form_fields(Settings(sets=empty[0]))["train.hidden"]
+    assert field["description"].endswith(f"({empty[0]}: none).")
+    assert "(a list of whole numbers). Empty: " in field["description"]
+
+
+@pytest.mark.parametrize(("name", "limits"), [
+    ("train.dropout", {"minimum": 0, "maximum": 0.95}),
+    ("train.learning_rate", {"exclusiveMinimum": 0, "maximum": 10}),
+])  # fmt: skip
+def test_an_override_has_the_limits_of_its_hyperparameter(name: str, limits: dict[str, float]) -> None:
+    assert FIELDS[name]["type"] == ["number", "null"]
+    keywords = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+    assert {keyword: FIELDS[name][keyword] for keyword in keywords if keyword in FIELDS[name]} == limits
+
+
+def test_an_optional_date_is_one_schema() -> None:
+    field = FIELDS["as_of"]
+    assert (field["type"], field["format"], field["default"]) == (["string", "null"], "date", None)
+
+
+def test_a_text_that_may_stay_empty_is_null() -> None:
+    for name in ("date_column", "stored_sets"):
+        assert (FIELDS[name]["type"], FIELDS[name]["default"]) == (["string", "null"], None)
