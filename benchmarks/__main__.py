@@ -54,7 +54,7 @@ PARTS = {
     "training": Part("bench_training", "titles per second of the training loop, compared with the lab's"),
     "default": Part("bench_default", "the default set and the fast one, CSV to model, stage by stage"),
     "predict": Part("bench_predict", "titles per second of prediction, and the latency of a single title"),
-    "peers": Part("bench_peers", "accuracy, time and memory beside fastText and linear SVMs"),
+    "peers": Part("bench_peers", "accuracy, time and memory compared with fastText and linear SVMs"),
     "growth": Part("bench_growth", "time and memory as the number of rows grows"),
     "accuracy": Part("accuracy", "test accuracy of the default sets and their ensemble over seeds", by_default=False),
     "lab": Part("lab", "the lab's sets as they were run and without their mistakes", by_default=False),

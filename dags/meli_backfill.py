@@ -1,10 +1,10 @@
 """Train sets on many dates: each date gets its own run of `meli_training`, which trains all the sets.
 
 `preview` checks the request and says what each date will compute. `approve` waits for a person to approve or reject it,
-unless `ask` is off. `run` starts one run for each date, as many at once as the pool `backfill` has slots. `report`
-gathers the scores of every date and set.
+unless `ask` is off. `run` starts one run for each date; the slots of the pool `backfill` limit how many run at
+once. `report` gathers the scores of every date and set.
 
-The same backfill started again computes nothing again. To resume a failed `run`, clear it or start the same backfill
+Starting the same backfill again recomputes nothing. To resume a failed `run`, clear it or start the same backfill
 again. To cancel the backfill, mark its run as failed: the runs that it started end too. A model is promoted only if the
 promotion is `always`.
 """

@@ -2,8 +2,8 @@
 
 `plan` checks the request and works out every step with its content key; what is already in the store is not computed
 again. `preprocess` and `embed` run once for each recipe, the words and vectors that several sets may share. `train_mlp`
-and `train_cnn` run once for each set of their family; `search` runs only when the request gives it minutes. A failed
-training does not stop the others: they are evaluated, and the report names the one that failed.
+and `train_cnn` run once for each set of their family; `search` runs only if the request sets `search_minutes`. If one
+set fails to train, the others continue and are evaluated, and the report names the failed one.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def ingest(planned: PlanName) -> list[RecipeOf]:
 
 @task(map_index_template="{{ task.op_kwargs['recipe']['name'] }}", multiple_outputs=False)
 def preprocess(recipe: RecipeOf) -> Computed:
-    """Turn titles into arrays of word numbers, and words into a vocabulary."""
+    """Turn titles into arrays of word ids, and build the vocabulary."""
     with plain_failures():
         pipeline, plan = opened(recipe["plan"])
         return computed(pipeline.preprocess(plan, recipe["index"]), pipeline.store.url)
@@ -197,10 +197,10 @@ def search() -> Found:
 # ALL_DONE, because a family without sets is skipped and the rest of the run goes on; no narrower rule allows that.
 @task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
 def ensemble() -> Ensembled:
-    """Weigh the trained models into one."""
+    """Combine the trained models into a weighted ensemble."""
     name = plan_name()
     if not name:
-        raise AirflowSkipException("There is no plan, so there are no models to weigh.")
+        raise AirflowSkipException("There is no plan, so there are no models to combine.")
     with plain_failures():
         pipeline, plan = opened(name)
         combined = pipeline.ensemble(plan, trained_sets(plan))

@@ -103,7 +103,7 @@ class Embed(Section):
     window: int = Field(5, ge=1, le=100, description="Context window: words on each side.")
     path: str = Field(
         "",
-        description="Only for 'pretrained': word2vec file (path, s3://, https://); text, binary or compressed.",
+        description="Only for 'pretrained': path or URL (s3://, https://) of a word2vec file, text or binary.",
     )
     unknown: Literal["zeros", "random"] = Field(
         "zeros", description="Vector of a word that the pretrained file does not contain; the lab drew it at random."
