@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from pydantic import ValidationError
@@ -101,6 +101,22 @@ def test_who_was_champion_on_a_date(ledger: Ledger, clock: Callable[[datetime], 
     assert [found.set_name if found else None for found in days.values()] == [None, "a", "a", "b", "b", "a", "a"]
     before, after = datetime(2026, 11, 12, 23, 59, 58), datetime(2026, 11, 13, 1, 0, tzinfo=UTC)
     assert [found.set_name for found in (ledger.champion_on(before), ledger.champion_on(after)) if found] == ["a", "b"]
+
+
+def test_a_moment_in_another_time_zone_is_that_moment(ledger: Ledger, clock: Callable[[datetime], None]) -> None:
+    clock(datetime(2026, 11, 12, 12, tzinfo=UTC))
+    promote(ledger, "a")
+    buenos_aires = timezone(timedelta(hours=-3))
+    assert ledger.champion_on(datetime(2026, 11, 12, 8, 59, tzinfo=buenos_aires)) is None
+    assert ledger.champion_on(datetime(2026, 11, 12, 9, tzinfo=buenos_aires)) == champion("a")
+
+
+def test_a_date_lasts_until_its_last_microsecond(ledger: Ledger, clock: Callable[[datetime], None]) -> None:
+    for number, moment in enumerate((datetime(2026, 11, 12, 23, 59, 59, 999_999), datetime(2026, 11, 13))):
+        clock(moment.replace(tzinfo=UTC))
+        promote(ledger, "ab"[number])
+    assert ledger.champion_on(date(2026, 11, 12)) == champion("a")
+    assert ledger.champion_on(date(2026, 11, 13)) == champion("b")
 
 
 def test_a_clock_that_runs_behind_does_not_turn_the_order(ledger: Ledger, clock: Callable[[datetime], None]) -> None:

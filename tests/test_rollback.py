@@ -51,6 +51,8 @@ def test_a_rollback_to_a_decision_also_undoes_a_rollback(ledger: Ledger) -> None
         (99, NotFound, "no decision 99"),
         (1, NotFound, "There was no champion"),
         (3, Conflict, "is already the current one"),
+        (7, Conflict, "is already the current one"),
+        (8, NotFound, "no decision 8 in the ledger file:.*: its decisions are 1 to 7"),
     ):
         with pytest.raises(kind, match=message):
             ledger.rollback("ana", to=number)
