@@ -134,9 +134,34 @@ def test_a_spoilt_decision_is_named(ledger: Ledger) -> None:
     ledger.store.write(paths.decision(2), b'{"number": 2}')
     with pytest.raises(BadData, match=r"ledger/00000002\.json .*is not a decision: at: Field required"):
         ledger.champion()
+    ledger.store.write(paths.decision(2), b'{"number": 2, "champion": {}}')
+    with pytest.raises(BadData, match=r"is not a decision: at: .*Restore it from a backup\."):
+        ledger.champion()
+    at = '"number": 2, "at": "2026-11-12T00:00:00Z", "action": "promote", "reason": "", "by": ""'
+    ledger.store.write(paths.decision(2), f'{{{at}, "champion": {{}}}}'.encode())
+    with pytest.raises(BadData, match=r"is not a decision: champion\.train: Field required\."):
+        ledger.champion()
+    ledger.store.write(paths.decision(2), b"half a deci")
+    with pytest.raises(BadData, match="is not a decision: the whole: Invalid JSON"):
+        ledger.champion()
     ledger.store.write("ledger/notes.txt", b"")
     with pytest.raises(BadData, match=r"ledger/notes\.txt .*remove it"):
         ledger.decisions()
+
+
+def test_a_lost_decision_is_named(ledger: Ledger) -> None:
+    for label in "abc":
+        promote(ledger, label)
+    ledger.store.delete(paths.decision(2))
+    with pytest.raises(NotFound, match=r"^There is no decision 2 in the ledger file:.*/ledger\.$"):
+        Ledger(ledger.store).rollback("ana")
+
+
+def test_a_decision_of_a_person_has_no_evidence_in_the_store(ledger: Ledger) -> None:
+    promote(ledger, "a")
+    keep(ledger)
+    stored = [ledger.store.read(paths.decision(number)) for number in (1, 2)]
+    assert ["evidence" in json.loads(blob.data) for blob in stored if blob] == [True, False]
 
 
 def test_fields_of_a_later_version_do_not_stop_this_one(ledger: Ledger) -> None:
