@@ -21,7 +21,7 @@ from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 from meli_airflow.failures import plain_failures
 from meli_airflow.operators import TRAINING, ApproveBackfill, RunOfDate
-from meli_airflow.xcom import Approval, BackfillSummary, DateOf, DateRun
+from meli_airflow.xcom import Approval, BackfillSummary, DateRun, PlannedDate
 
 from meli_tasks.backfill.request import Backfill, backfill_form_fields
 from meli_tasks.settings import Settings
@@ -32,8 +32,8 @@ settings = Settings.from_environment()
 
 
 @task(task_id="preview")
-def preview_dates() -> list[DateOf]:
-    """Check the request, and say what each date will compute."""
+def preview_dates() -> list[PlannedDate]:
+    """Check the request, and report what each date will compute."""
     from meli_tasks.backfill.preview import preview_backfill
 
     context = get_current_context()
@@ -64,7 +64,7 @@ def preview_dates() -> list[DateOf]:
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
-def report(previewed: list[DateOf] | None, ran: Iterable[DateRun] | None) -> BackfillSummary:
+def report(previewed: list[PlannedDate] | None, ran: Iterable[DateRun] | None) -> BackfillSummary:
     """Gather the scores of every date and set, and what failed."""
     if previewed is None:
         raise AirflowFailException("There is no preview, so nothing ran: see the task preview.")

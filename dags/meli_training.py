@@ -18,7 +18,16 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import run_callbacks, task_callbacks
-from meli_airflow.xcom import Computed, Ensembled, Found, PlanName, RecipeOf, SetOf, StepResult, Trained
+from meli_airflow.xcom import (
+    EnsembleResult,
+    PlanName,
+    PlannedRecipe,
+    PlannedSet,
+    SearchResult,
+    StepOutcome,
+    StepResult,
+    TrainResult,
+)
 
 from meli_tasks.planning.form import form_fields
 from meli_tasks.settings import Settings
@@ -38,7 +47,7 @@ FAMILIES = ("mlp", "cnn")
 TRAINS = ("train_mlp", "train_cnn", "search")
 """The tasks whose results are evaluated."""
 
-# With workers that run for long, the queue chooses one with a GPU; where each task gets a pod of its own, the template.
+# The queue selects a GPU worker under Celery; the pod template does so under Kubernetes, with one pod per task.
 GPU_POD = Path(__file__).parents[1] / "kubernetes" / "gpu-pod.yaml"
 ON_A_GPU: dict[str, Any] = {
     "queue": "gpu",
@@ -50,7 +59,7 @@ ON_A_GPU: dict[str, Any] = {
 ANY_RECIPE = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
 
 NOTHING_NEW = "nothing_new"
-"""The XCom key under which `plan` leaves for `evaluate` why it ended a night early."""
+"""The XCom key under which `plan` tells `evaluate` why it ended the scheduled run early."""
 
 
 def run_date(dag_run: DagRunProtocol) -> date:
@@ -64,8 +73,8 @@ def run_kind(dag_run: DagRunProtocol) -> str:
     return str(dag_run.run_type.value)
 
 
-def computed(result: StepResult, store_url: str) -> Computed:
-    """What the next tasks, the links and the terminal need to know of a result."""
+def computed(result: StepResult, store_url: str) -> StepOutcome:
+    """The part of a result that later tasks, links and the terminal need."""
     manifest = result.manifest
     return {
         "key": manifest.key,
@@ -85,9 +94,9 @@ def plan_name() -> str:
 
 
 def trained_sets(plan: Plan) -> list[str]:
-    """The sets whose training succeeded, by what the training tasks returned."""
+    """The sets whose training run succeeded, according to the training tasks' results."""
     pulled = get_current_context()["ti"].xcom_pull(task_ids=TRAINS)
-    returned = [cast(Trained | Found, result) for result in pulled if result]
+    returned = [cast(TrainResult | SearchResult, result) for result in pulled if result]
     # A run that is reprocessed with other sets still has the results of its removed task instances.
     keys = {(name, step.key) for name, step in plan.sets.items()}
     # The search adds its set to the plan, so a family that is cleared afterwards trains it too: count it once.
@@ -130,7 +139,7 @@ def plan_run() -> PlanName:
 
 
 @task
-def ingest(planned: PlanName) -> list[RecipeOf]:
+def ingest(planned: PlanName) -> list[PlannedRecipe]:
     """Read, check and split the titles."""
     with plain_failures():
         pipeline, plan = opened(planned["plan"])
@@ -142,7 +151,7 @@ def ingest(planned: PlanName) -> list[RecipeOf]:
 
 
 @task(map_index_template="{{ task.op_kwargs['recipe']['name'] }}", multiple_outputs=False)
-def preprocess(recipe: RecipeOf) -> Computed:
+def preprocess(recipe: PlannedRecipe) -> StepOutcome:
     """Turn titles into arrays of word ids, and build the vocabulary."""
     with plain_failures():
         pipeline, plan = opened(recipe["plan"])
@@ -150,7 +159,7 @@ def preprocess(recipe: RecipeOf) -> Computed:
 
 
 @task(map_index_template="{{ task.op_kwargs['recipe']['name'] }}")
-def embed(recipe: RecipeOf) -> list[Computed]:
+def embed(recipe: PlannedRecipe) -> list[StepOutcome]:
     """Train or load the word vectors of one recipe."""
     with plain_failures():
         pipeline, plan = opened(recipe["plan"])
@@ -158,7 +167,7 @@ def embed(recipe: RecipeOf) -> list[Computed]:
 
 
 @task(trigger_rule=ANY_RECIPE)
-def sets_of(architecture: str) -> list[SetOf]:
+def sets_of(architecture: str) -> list[PlannedSet]:
     """List the plan's sets of one family: Airflow maps a task only over everything that another returned."""
     with plain_failures():
         _, plan = opened(plan_name())
@@ -166,7 +175,7 @@ def sets_of(architecture: str) -> list[SetOf]:
 
 
 @task(map_index_template="{{ task.op_kwargs['choice']['set'] }}", multiple_outputs=False, **ON_A_GPU)
-def train(choice: SetOf) -> Trained:
+def train(choice: PlannedSet) -> TrainResult:
     """Train one set, and track it in MLflow."""
     with plain_failures():
         pipeline, plan = opened(choice["plan"])
@@ -175,11 +184,11 @@ def train(choice: SetOf) -> Trained:
 
 
 @task(multiple_outputs=False, trigger_rule=ANY_RECIPE, **ON_A_GPU)
-def search() -> Found:
+def search() -> SearchResult:
     """Search for better hyperparameters around the best set trained on these titles."""
     with plain_failures():
         pipeline, plan = opened(plan_name())
-        if not plan.request.search_minutes:  # somebody cleared the task that plan had skipped
+        if not plan.request.search_minutes:  # a user cleared the task that plan had skipped
             raise AirflowSkipException("This run requested no search.")
         found, url = pipeline.search(plan)
         return {
@@ -196,7 +205,7 @@ def search() -> Found:
 
 # ALL_DONE, because a family without sets is skipped and the rest of the run goes on; no narrower rule allows that.
 @task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
-def ensemble() -> Ensembled:
+def ensemble() -> EnsembleResult:
     """Combine the trained models into a weighted ensemble."""
     name = plan_name()
     if not name:
@@ -205,7 +214,7 @@ def ensemble() -> Ensembled:
         pipeline, plan = opened(name)
         combined = pipeline.ensemble(plan, trained_sets(plan))
         if combined is None:
-            raise AirflowSkipException("There is no ensemble: the line above says why.")
+            raise AirflowSkipException("There is no ensemble; the log line above has the reason.")
         result, summary = combined
         return {**computed(result, pipeline.store.url), "reason": summary.reason}
 
@@ -260,12 +269,12 @@ with DAG(
     # The graph is one line, so each task depends only on the stage before it: see docs/adr/0004-graph-of-the-dag.md.
 
     @task_group(prefix_group_id=False, group_display_name="preprocess, embed")
-    def recipe(recipe: RecipeOf) -> None:
+    def recipe(recipe: PlannedRecipe) -> None:
         """One way from titles to vectors, shared by the sets that use it. A failed recipe does not stop the others."""
         preprocess(recipe=recipe) >> embed(recipe=recipe)
 
     def family(architecture: str) -> XComArg:
-        """The trainings of one family: a box in the graph that opens to the list of its sets and their trainings."""
+        """The training tasks of one family: a task group that expands to its sets and their training runs."""
         tooltip = f"Trains the {architecture.upper()} sets of the plan"
         name = f"train_{architecture}"
         with TaskGroup(architecture, prefix_group_id=False, group_display_name=name, tooltip=tooltip):
@@ -277,8 +286,8 @@ with DAG(
     vectors = recipe.expand(recipe=ingest(planned))
     searched = search()
     vectors >> searched
-    weighed = ensemble()
-    [*(family(architecture) for architecture in FAMILIES), searched] >> weighed
+    combined = ensemble()
+    [*(family(architecture) for architecture in FAMILIES), searched] >> combined
     evaluated: Any = evaluate()
-    weighed >> evaluated
+    combined >> evaluated
     promote(evaluated)

@@ -33,7 +33,7 @@ def make_accounts() -> None:
 
 
 def make_pools(settings: Settings) -> None:
-    """Creates the pools of the tasks and checks them: a task whose pool is missing would wait for ever."""
+    """Creates the pools of the tasks and checks them: a task whose pool is missing would wait forever."""
     from airflow.models.pool import Pool
 
     pools = {
@@ -66,7 +66,7 @@ def make_bucket(settings: Settings) -> None:
         except (BotoCoreError, ClientError) as error:
             code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
             if code.startswith("Bucket") or code == "AccessDenied":
-                break  # somebody was faster, or the key may only use the bucket: the probe below will show
+                break  # another process created it, or the key may not create buckets: the probe below decides
             if time.monotonic() > deadline:
                 sys.exit(f"The S3 server at {settings.s3_endpoint or 'AWS'} does not answer properly: {error}")
             time.sleep(0.5)

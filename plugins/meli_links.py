@@ -1,7 +1,7 @@
 """Links from a task's Details tab to its MLflow run and to its artifacts.
 
-Every task process imports this file, so it loads nothing but Airflow's base classes. A link that raises would take all
-links of a task with it, so a link that cannot be made is empty, and Airflow displays it greyed out.
+Every task process imports this file, so it loads nothing but Airflow's base classes. If one link
+raised, the task would have no links at all, so a link that cannot be made is empty and Airflow greys it out.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ReturnedLink(BaseOperatorLink):
 
 
 class MlflowRunLink(ReturnedLink):
-    """The MLflow run of a training."""
+    """The MLflow run of a training run."""
 
     name = "MLflow run"
 
@@ -58,7 +58,7 @@ class MlflowRunLink(ReturnedLink):
 
 
 class ArtifactsLink(ReturnedLink):
-    """The files of a result: on the MLflow run of a training, else on the page of the artifact."""
+    """The files of a result: in MLflow for a training run, otherwise on the artifact's page."""
 
     name = "Artifacts"
 

@@ -1,7 +1,7 @@
 """The pages inside Airflow: Models in the navigation, a tab on each run, the learning curves of a training.
 
-Every task process imports this file, so it loads nothing. The api-server makes the web application behind the pages at
-its first request.
+Every task process imports this file, so it loads nothing. The api-server creates the web application behind the pages
+at the first request.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 Message = MutableMapping[str, Any]
 PREFIX = "/meli"
-# Relative to the page's base address, so it also holds where Airflow lives under a path.
+# Relative to the page's base address, so it also works if Airflow is served under a path.
 BUNDLE = f"{PREFIX.lstrip('/')}/static/pages.js"
 
 
@@ -29,11 +29,11 @@ class LazyApplication:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        """Hand the request on."""
+        """Pass the request on to the application, loading it first if necessary."""
         if self._loaded is None:
             import asyncio
 
-            # Loading takes a second, and other requests go on meanwhile. Two first requests get the same application.
+            # In a thread: loading takes a second, and other requests must not wait for it.
             self._loaded = await asyncio.to_thread(_load)
         await self._loaded(scope, receive, send)
 

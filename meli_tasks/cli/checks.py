@@ -35,7 +35,7 @@ POOLS = {
 
 
 @dataclass(frozen=True)
-class Line:
+class CheckResult:
     """The outcome of one check: what was observed and, if it failed, what to do about it."""
 
     name: str
@@ -44,9 +44,9 @@ class Line:
     advice: str = ""
 
 
-def every_check(settings: Settings) -> Iterator[Line]:
+def every_check(settings: Settings) -> Iterator[CheckResult]:
     """Run every check, in the order in which one would fix the problems."""
-    checks: tuple[Callable[[Settings], Iterator[Line]], ...] = (
+    checks: tuple[Callable[[Settings], Iterator[CheckResult]], ...] = (
         python, disk, store, sets, source, mlflow, airflow, webhook, email,
     )  # fmt: skip
     for check in checks:
@@ -54,12 +54,12 @@ def every_check(settings: Settings) -> Iterator[Line]:
         try:
             yield from check(settings)
         except (MeliError, OSError) as error:
-            yield Line(name, "failed", str(error))
+            yield CheckResult(name, "failed", str(error))
         except Exception as error:  # noqa: BLE001 the next check runs, whatever this one raised
-            yield Line(name, "failed", f"unexpected {type(error).__name__}: {error}")
+            yield CheckResult(name, "failed", f"unexpected {type(error).__name__}: {error}")
 
 
-def python(settings: Settings) -> Iterator[Line]:
+def python(settings: Settings) -> Iterator[CheckResult]:
     """Check the interpreter and the packages against the requirements of the installed project."""
     installed, wrong = [], []
     for package in PACKAGES:
@@ -70,77 +70,77 @@ def python(settings: Settings) -> Iterator[Line]:
     wrong += [text for text in _unmet() if text.split()[0] not in " ".join(wrong)]
     observed = f"Python {sys.version.split()[0]}; {', '.join(installed)}"
     if wrong:
-        yield Line(
+        yield CheckResult(
             "python",
             "failed",
             "; ".join(wrong),
             "Install the locked packages: `make setup`, or pip install -r locks/demo.txt.",
         )
     else:
-        yield Line("python", "ok", observed)
+        yield CheckResult("python", "ok", observed)
 
 
-def disk(settings: Settings) -> Iterator[Line]:
+def disk(settings: Settings) -> Iterator[CheckResult]:
     """Check that the cache has enough free space and can be written to."""
     folder = settings.cache.absolute()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free / 1e9
     if not os.access(existing, os.W_OK | os.X_OK):
-        yield Line(
+        yield CheckResult(
             "disk",
             "failed",
             f"this user cannot write to {existing}",
             "Set MELI_CACHE to a folder that can be written to.",
         )
     elif free < NEEDED_GIGABYTES:
-        yield Line(
+        yield CheckResult(
             "disk", "failed", f"{free:.1f} GB free at {folder}; a run needs {NEEDED_GIGABYTES:.0f} GB",
             "Free some space, or set MELI_CACHE to a folder on a larger disk.",
         )  # fmt: skip
     else:
-        yield Line("disk", "ok", f"{free:.1f} GB free at {folder}")
+        yield CheckResult("disk", "ok", f"{free:.1f} GB free at {folder}")
 
 
-def store(settings: Settings) -> Iterator[Line]:
+def store(settings: Settings) -> Iterator[CheckResult]:
     """Write, read, list and delete objects in the store, with conditional writes and large files."""
     from meli_tasks.store import probe
 
     for check in probe(settings.open_store()):
-        yield Line(
+        yield CheckResult(
             f"store: {check.name}", "ok" if check.ok else "failed", check.observed, "" if check.ok else check.advice
         )
 
 
-def sets(settings: Settings) -> Iterator[Line]:
+def sets(settings: Settings) -> Iterator[CheckResult]:
     """Check the sets that a run uses by default."""
     from meli_tasks.sets import catalog as named_sets
 
     names = [name.strip() for name in settings.sets.split(",") if name.strip()]
     for name in names:
         named_sets.resolve(name, {}, settings)
-    yield Line("sets", "ok", f"MELI_SETS={', '.join(names)}")
+    yield CheckResult("sets", "ok", f"MELI_SETS={', '.join(names)}")
 
 
-def source(settings: Settings) -> Iterator[Line]:
+def source(settings: Settings) -> Iterator[CheckResult]:
     """Check the source that a run uses by default."""
     from datetime import UTC, datetime
 
     from meli_tasks import sources
 
     found = sources.identify(settings.source, datetime.now(UTC).date(), settings)
-    yield Line("source", "ok", f"MELI_SOURCE={found.redacted}, {count(len(found.parts), 'part')}")
+    yield CheckResult("source", "ok", f"MELI_SOURCE={found.redacted}, {count(len(found.parts), 'part')}")
 
 
-def mlflow(settings: Settings) -> Iterator[Line]:
+def mlflow(settings: Settings) -> Iterator[CheckResult]:
     """Check that the tracking server is running and that its API answers."""
     from meli_tasks.tracking.client import sign_in
 
     url = settings.mlflow_uri.rstrip("/")
     if not url:
-        yield Line("mlflow", "skipped", "MLFLOW_TRACKING_URI is not set, so nothing is tracked")
+        yield CheckResult("mlflow", "skipped", "MLFLOW_TRACKING_URI is not set, so nothing is tracked")
         return
     if not url.startswith(("http://", "https://")):
-        yield Line(
+        yield CheckResult(
             "mlflow",
             "failed",
             f"{without_secrets(url)} is not a server address",
@@ -160,22 +160,22 @@ def mlflow(settings: Settings) -> Iterator[Line]:
             401: "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: the server requires them.",
             403: "Start the server with --allowed-hosts and the host name in MLFLOW_TRACKING_URI.",
         }.get(_status(error), advice)
-        yield Line("mlflow", "failed", str(error), hint)
+        yield CheckResult("mlflow", "failed", str(error), hint)
         return
     experiments = len(found.get("experiments", [])) if isinstance(found, dict) else 0
-    yield Line("mlflow", "ok", f"{without_secrets(url)} answers; {count(experiments, 'experiment')}")
+    yield CheckResult("mlflow", "ok", f"{without_secrets(url)} answers; {count(experiments, 'experiment')}")
 
 
-def airflow(settings: Settings) -> Iterator[Line]:
+def airflow(settings: Settings) -> Iterator[CheckResult]:
     """Check the components of Airflow, and the pools without which its tasks would wait forever."""
     url = settings.airflow_url.rstrip("/")
     if not url:
-        yield Line("airflow", "skipped", "MELI_AIRFLOW_URL is not set")
+        yield CheckResult("airflow", "skipped", "MELI_AIRFLOW_URL is not set")
         return
     try:
         yield _airflow_health(_client().json(f"{url}/api/v2/monitor/health"), url)
     except (NoAnswer, BadStatus) as error:
-        yield Line(
+        yield CheckResult(
             "airflow",
             "failed",
             str(error),
@@ -183,14 +183,14 @@ def airflow(settings: Settings) -> Iterator[Line]:
         )
         return
     if not settings.airflow_user:
-        yield Line("airflow: pools", "skipped", "MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD are not set")
+        yield CheckResult("airflow: pools", "skipped", "MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD are not set")
         return
     try:
         sign_in = {"username": settings.airflow_user, "password": settings.airflow_password}
         answer = _client().json(f"{url}/auth/token", sign_in)
     except (NoAnswer, BadStatus) as error:
         advice = "Check MELI_AIRFLOW_USER and MELI_AIRFLOW_PASSWORD."
-        yield Line("airflow: pools", "failed", str(error), advice)
+        yield CheckResult("airflow: pools", "failed", str(error), advice)
         return
     for pool, command in POOLS.items():
         yield _pool(settings, url, answer["access_token"], pool, command)
@@ -204,62 +204,64 @@ def _status(error: NoAnswer | BadStatus) -> int:
     return error.status if isinstance(error, BadStatus) else 0
 
 
-def _pool(settings: Settings, url: str, token: str, name: str, command: str) -> Line:
+def _pool(settings: Settings, url: str, token: str, name: str, command: str) -> CheckResult:
     try:
         pool = _client(token=token).json(f"{url}/api/v2/pools/{name}")
     except (NoAnswer, BadStatus) as error:
         advice = "Check that this user may read pools."
         if _status(error) == 404:
             advice = f"Without the pool, its tasks wait forever. Create it: {command}"
-        return Line(f"airflow: pool {name}", "failed", str(error), advice)
+        return CheckResult(f"airflow: pool {name}", "failed", str(error), advice)
     slots = int(pool["slots"])
     if name != TRAINING_POOL or slots == settings.slots:
-        return Line(f"airflow: pool {name}", "ok", f"{count(slots, 'slot')}, {pool.get('occupied_slots', 0)} in use")
-    return Line(
+        return CheckResult(
+            f"airflow: pool {name}", "ok", f"{count(slots, 'slot')}, {pool.get('occupied_slots', 0)} in use"
+        )
+    return CheckResult(
         f"airflow: pool {name}", "failed",
         f"{count(slots, 'slot')}, but MELI_SLOTS={settings.slots}, and training runs rely on that number",
         f"Run: airflow pools set {name} {settings.slots} 'training runs'. Or set MELI_SLOTS={slots}.",
     )  # fmt: skip
 
 
-def webhook(settings: Settings) -> Iterator[Line]:
+def webhook(settings: Settings) -> Iterator[CheckResult]:
     """Check that the webhook can be reached. Nothing is sent, so this does not show whether it is still valid."""
     from meli_tasks.notifications.webhook import reach
 
     if not settings.webhook:
-        yield Line("webhook", "skipped", "MELI_WEBHOOK is not set, so no notifications are posted")
+        yield CheckResult("webhook", "skipped", "MELI_WEBHOOK is not set, so no notifications are posted")
         return
-    yield Line("webhook", "ok", f"{reach(settings.webhook)}; MELI_NOTIFY={settings.notify}")
+    yield CheckResult("webhook", "ok", f"{reach(settings.webhook)}; MELI_NOTIFY={settings.notify}")
 
 
-def email(settings: Settings) -> Iterator[Line]:
+def email(settings: Settings) -> Iterator[CheckResult]:
     """Check that the mail server answers and accepts the password. Nothing is sent."""
     from meli_tasks.notifications.mail import MailServer, recipients
 
     if not settings.email:
-        yield Line("email", "skipped", "MELI_EMAIL is not set, so no notifications are e-mailed")
+        yield CheckResult("email", "skipped", "MELI_EMAIL is not set, so no notifications are e-mailed")
         return
     addresses, server = len(recipients(settings)), MailServer.of(settings.smtp)
     with server.opened():
         signed_in = f", signed in as {server.user}" if server.user else ""
-    yield Line(
+    yield CheckResult(
         "email",
         "ok",
         f"{server.address} answers{signed_in}; {count(addresses, 'address')}, MELI_NOTIFY={settings.notify}",
     )
 
 
-def _airflow_health(parts: dict[str, dict[str, str | None]], url: str) -> Line:
+def _airflow_health(parts: dict[str, dict[str, str | None]], url: str) -> CheckResult:
     statuses = {name: part.get("status") for name, part in parts.items() if isinstance(part, dict)}
     unhealthy = [name for name, status in statuses.items() if status != "healthy"]
     if unhealthy:
-        return Line(
+        return CheckResult(
             "airflow",
             "failed",
             f"{without_secrets(url)}: not healthy: {', '.join(unhealthy)}",
             "Start it, or read its log.",
         )
-    return Line(
+    return CheckResult(
         "airflow",
         "ok",
         f"{without_secrets(url)}: {', '.join(name for name, status in statuses.items() if status)} healthy",

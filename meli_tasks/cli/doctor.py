@@ -12,7 +12,7 @@ from meli_tasks.cli.console import Json, out, print_json
 from meli_tasks.core.errors import BadSettings
 
 if TYPE_CHECKING:
-    from meli_tasks.cli.checks import Line
+    from meli_tasks.cli.checks import CheckResult
 
 EXAMPLES = (
     "meli doctor",
@@ -43,22 +43,22 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _lines() -> Iterator[Line]:
-    from meli_tasks.cli.checks import Line, every_check
+def _lines() -> Iterator[CheckResult]:
+    from meli_tasks.cli.checks import CheckResult, every_check
     from meli_tasks.settings import Settings, home
 
     try:
         settings = Settings.from_environment()
     except BadSettings as error:
-        yield Line("settings", "failed", str(error))
+        yield CheckResult("settings", "failed", str(error))
         return
     file = home() / "environment"
     origin = f"the environment and {file}" if file.exists() else f"the environment (there is no {file})"
-    yield Line("settings", "ok", f"from {origin}; store {settings.store or 'not set'}")
+    yield CheckResult("settings", "ok", f"from {origin}; store {settings.store or 'not set'}")
     yield from every_check(settings)
 
 
-def _show(line: Line) -> None:
+def _show(line: CheckResult) -> None:
     from rich.text import Text
 
     console = out()

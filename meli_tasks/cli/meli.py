@@ -139,5 +139,5 @@ def _debug_trace() -> None:
 
 
 def _discard_stdout() -> None:
-    """Keep Python from flushing into the closed pipe on exit, after the reader of our output went away."""
+    """Keep Python from flushing into the closed pipe on exit, after the reader of our output closed it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -205,7 +205,7 @@ def overrides(given: Sequence[str] | None) -> dict[str, object]:
 
 
 def _number(value: object) -> object:
-    """Read 1e-3 as a number: YAML 1.1 takes it for text, which nobody who writes it means."""
+    """Read 1e-3 as a number: YAML 1.1 reads it as text, which is never intended."""
     if not isinstance(value, str):
         return value
     try:

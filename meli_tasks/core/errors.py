@@ -5,17 +5,17 @@ MeliError
 ├── BadHyperparameters      a set, an override or a request: unknown key, value out of range, ambiguous
 ├── BadData                 a source or its rows
 ├── NotFound                nothing has that name: an artifact, a plan, a run, a model, a decision, a file
-├── Rejected                the other side answered no: keys, rights, a full disk, an unsupported operation
+├── Rejected                a server or disk refused: keys, permissions, no space, an unsupported operation
 │   └── TrackingRejected    MLflow refused; `code` is its error code
-├── Conflict                it is not in the state that this needs: somebody else wrote first, a run has ended
+├── Conflict                the object is in another state: another writer was first, a run has ended
 ├── Diverged                a loss that is not finite
 └── Unreachable             not available now: a store, Airflow, MLflow, a device, a worker, a whole local copy
     ├── TrackingUnavailable MLflow did not answer; its records are kept and sent later
     └── OutOfMemory         the device's memory is full even with the smallest batch
 
 What a retry may fix follows from the class. The same input gives the same error, so a task that raises one of these
-fails at once, except for `Unreachable` and its subclasses: by the next try the server may be back, or another worker
-may have the device, or the memory. An error that is not a MeliError is unexpected and may be retried too.
+fails without a retry, except for `Unreachable` and its subclasses: when it is retried, the server may be back, or
+another worker may have the device or the memory. An error that is not a MeliError is unexpected and may be retried too.
 
 A subclass exists only where a caller catches it apart from its parent: tracking must never fail a training, and a
 search goes on after a trial that does not fit into memory.
@@ -66,7 +66,7 @@ class TrackingRejected(Rejected):
 
 
 class Conflict(MeliError):
-    """A compare-and-swap lost because somebody else wrote first, or the object is in another state than needed."""
+    """A compare-and-swap lost because another writer was first, or the object is in another state than required."""
 
 
 class Diverged(MeliError):
@@ -84,7 +84,7 @@ class TrackingUnavailable(Unreachable):
 
 
 class OutOfMemory(Unreachable):
-    """The device's memory is full even with the smallest batch; a retry may meet a worker that has more of it."""
+    """The device's memory is full even with the smallest batch; a retry may run on a worker that has more memory."""
 
 
 TRACKING_ERRORS = (TrackingUnavailable, TrackingRejected)

@@ -5,7 +5,7 @@ Unknown keys are rejected and every number has a range, so code behind the schem
 A field that is renamed keeps its former name in `former_names` of its section: files, plans and requests that use it
 stay valid, and content keys are computed from it, so that a renamed field changes no key.
 
-All sections are in this one file, although it is long, because they are one document for whoever writes a set.
+All sections are in this one file, although it is long, because authors of sets read them as one document.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def send(notification: Notification, settings: Settings, store: Store | None) ->
     """Send a notification through every channel that has not sent it yet.
 
     The store records what was sent, by run and verdict. While the store is unavailable, the notification is sent
-    without a record: when the store is what failed, twice is better than not at all.
+    without a record: if the store itself failed, sending twice is better than not sending at all.
 
     Returns:
         The outcome of each channel that was used: "sent", or "failed: " with the reason. A failure raises nothing.
@@ -97,7 +97,7 @@ def _claim(store: Store, notification: Notification, names: Sequence[str]) -> li
                 continue
             return due
     except MeliError as error:
-        logger.warning("the notification is sent without a record, because the store does not take one: %s", error)
+        logger.warning("sending the notification without a record, because the store is unavailable: %s", error)
         return list(names)
     logger.info("%s is being sent by another process", notification.name)
     return []
@@ -113,7 +113,7 @@ def _record_outcomes(store: Store, notification: Notification, outcomes: Mapping
             if_version=blob.version if blob else None,
         )
     except MeliError as error:
-        logger.warning("cannot record whether the notification was sent: %s", error)
+        logger.warning("could not record whether the notification was sent: %s", error)
 
 
 def _record_of(notification: Notification, states: Mapping[str, str]) -> bytes:

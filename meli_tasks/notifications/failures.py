@@ -9,7 +9,7 @@ from datetime import datetime
 from meli_tasks.artifacts import paths
 from meli_tasks.store import Store
 
-LONGEST_MESSAGE = 400  # characters of an error's message; the log has all of it
+MAX_MESSAGE_CHARACTERS = 400  # characters of an error's message; the log has all of it
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a notification says of a run: how it ended, or that it is late. It is read from the store, by the run's id.
+"""The content of a notification about a run: how it ended, or that it is late. It is read from the store by run id.
 
 The verdict comes first, then the leaderboard, what failed and why, the time saved, links, and how to roll back.
 `meli_tasks.notifications.render` writes it as text, `meli_tasks.notifications.delivery` sends it.
@@ -19,7 +19,7 @@ from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings
 from meli_tasks.execution.progress_log import ProgressNote, read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Decision, Ledger
-from meli_tasks.notifications.failures import LONGEST_MESSAGE, Failure, of_run
+from meli_tasks.notifications.failures import MAX_MESSAGE_CHARACTERS, Failure, of_run
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan
@@ -43,7 +43,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class DagRun:
-    """What Airflow knows of a run. `clears`: how often it was cleared to run again; `reason`: a key of `REASONS`."""
+    """What Airflow knows about a run. `clears`: how often it was cleared to run again; `reason`: a key of `REASONS`."""
 
     dag_id: str
     run_id: str
@@ -93,7 +93,7 @@ def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool
     """The notification of how a run ended.
 
     Raises:
-        Unreachable, Rejected: the store does not answer, or says no.
+        Unreachable, Rejected: the store does not answer, or rejects the request.
     """
     plan = _plan(store, dag_run.run_id)
     report = evaluated(store, plan) if plan else None
@@ -139,7 +139,7 @@ def run_page(settings: Settings, dag_run: DagRun) -> str:
 
 
 def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why: str) -> Notification:
-    """The notification for when the store, which knows everything else, cannot be read."""
+    """The notification without any details, for when the store cannot be read."""
     lines = (*_reason(verdict, dag_run, None, None), f"Nothing more is known, because the store cannot be read: {why}")
     title = "The run is late" if verdict == "late" else f"The run {'failed' if verdict == 'failed' else 'ended'}"
     return Notification(verdict, dag_run, title, lines, links=_links(settings, None, dag_run, None))
@@ -165,7 +165,7 @@ def _decision(store: Store, plan: Plan) -> Decision | None:
 def _verdict(succeeded: bool, saved: Preview | None, decision: Decision | None) -> Verdict:
     if not succeeded:
         return "failed"
-    if saved and saved.nothing_new:  # a run started by hand evaluates all the same
+    if saved and saved.nothing_new:  # a manually started run evaluates anyway
         return "nothing new"
     return "promoted" if decision and decision.action == "promote" else "kept"
 
@@ -228,7 +228,7 @@ def _failures(store: Store, dag_run: DagRun, plan: Plan | None, report: Evaluati
     for name in report.failed if report else ():
         if plan and name in plan.sets and name not in known:
             note = _note(store, plan.sets[name])
-            found.append(Failure("train", name, note.error[:LONGEST_MESSAGE], note.at))
+            found.append(Failure("train", name, note.error[:MAX_MESSAGE_CHARACTERS], note.at))
     return tuple(sorted(found, key=lambda failure: failure.at))
 
 

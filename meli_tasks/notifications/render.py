@@ -12,7 +12,7 @@ from html import escape
 from meli_tasks.notifications.failures import Failure
 from meli_tasks.notifications.message import Notification
 
-SIGNS = {"promoted": "🏆", "kept": "✅", "nothing new": "💤", "failed": "❌", "late": "⏰"}
+EMOJI = {"promoted": "🏆", "kept": "✅", "nothing new": "💤", "failed": "❌", "late": "⏰"}
 COLOURS = {"promoted": "#1a7f37", "kept": "#57606a", "nothing new": "#57606a", "failed": "#cf222e", "late": "#bf8700"}
 HEADS = ("model", "balanced accuracy", "95 % interval", "top 5", "")
 SILENT = "it left no message; see its log"
@@ -46,7 +46,7 @@ def plain(notification: Notification) -> str:
 
 def slack(notification: Notification) -> str:
     """Slack's mrkdwn."""
-    head = f"{SIGNS[notification.verdict]} *{_escaped(notification.title)}*"
+    head = f"{EMOJI[notification.verdict]} *{_escaped(notification.title)}*"
     parts = ["\n".join([head, *map(_escaped, (_run(notification), *notification.lines))])]
     if notification.models:
         parts.append(f"```\n{_escaped(_table(notification))}\n```")
@@ -76,7 +76,7 @@ def html(notification: Notification) -> str:
     return PAGE.format(
         title=escape(notification.title),
         colour=COLOURS[notification.verdict],
-        sign=SIGNS[notification.verdict],
+        sign=EMOJI[notification.verdict],
         run=escape(_run(notification)),
         parts="\n".join(parts),
     )

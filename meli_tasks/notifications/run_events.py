@@ -1,6 +1,6 @@
 """What to do when a run ends, when it is late, and when one of its tasks fails: the entry points of this package.
 
-None of them raises: whoever calls them has a run to end, and no notification may stop that.
+None of them raises: the caller is about to end a run, and a notification must not prevent that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ logger = logging.getLogger("meli_tasks")
 
 def run_ended(dag_run: DagRun, *, succeeded: bool) -> None:
     """Send the notification of a run that ended."""
-    # A run that succeeded may have promoted a model or had nothing new; without the store nobody knows which.
+    # A run that succeeded may have promoted a model or had nothing new; only the store knows which.
     verdict: Verdict = "kept" if succeeded else "failed"
     _send(dag_run, verdict, lambda settings, store: message.of_end(settings, store, dag_run, succeeded=succeeded))
 
@@ -50,5 +50,5 @@ def _send(dag_run: DagRun, verdict: Verdict, compose: Callable[[Settings, Store]
             logger.error("composing the notification of %s without the store: %s", dag_run.run_id, error)
             store, notification = None, message.without_the_store(settings, dag_run, verdict, str(error))
         delivery.send(notification, settings, store)
-    except Exception:  # whatever it is, it is logged, and the run ends all the same
+    except Exception:  # any error is logged, because the run must still end
         logger.exception("Could not send the notification of %s (%s)", dag_run.run_id, verdict)

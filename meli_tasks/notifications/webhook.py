@@ -64,7 +64,7 @@ def place(webhook: str) -> str:
 
 
 def reach(webhook: str) -> str:
-    """Connect to a webhook's host, or to the proxy that the environment names for it, hang up, and say what answered.
+    """Check that a webhook's host, or the proxy that the environment names for it, accepts connections.
 
     Raises:
         BadSettings: it is not a web address.

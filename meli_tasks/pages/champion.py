@@ -18,7 +18,7 @@ from meli_tasks.tracking.registered_model import MODEL
 from meli_tasks.tracking.registry import ALIAS
 from meli_tasks.tracking.runs import ARTIFACT_KEY
 
-MANIFEST_SECONDS = 900.0  # `force` replaces a manifest, and nothing else does
+MANIFEST_SECONDS = 900.0  # only `force` replaces a manifest
 MLFLOW_SECONDS = 30.0
 
 
@@ -98,7 +98,7 @@ def decision_row(decision: Decision) -> DecisionRow:
 
 
 class MlflowAlias:
-    """The model that MLflow's alias points at, requested at most every 30 s. An outage is a note, never an error."""
+    """The model that MLflow's alias points at, queried at most every 30 s. An outage becomes a note, never an error."""
 
     def __init__(self, uri: str, pages: str = "") -> None:
         self._uri = uri

@@ -1,4 +1,4 @@
-"""Two models side by side: parameters, learning curves, and what each category gains and loses."""
+"""Two models side by side: parameters, learning curves, and the gain or loss of each category."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from meli_tasks.ledger import Decision
 from meli_tasks.pages.champion import MANIFEST_SECONDS, model_manifest, read_manifest
 from meli_tasks.pages.models import CategoryRow, ComparisonPage, Curves, ModelRow, Parameter
 from meli_tasks.pages.read_cache import ReadCache
-from meli_tasks.pages.runs import Runs, model_rows, read_report, summarized
+from meli_tasks.pages.runs import Runs, model_rows, read_report, summarize
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.stages.evaluation import EPOCHS, CategoryRecall, Epoch
 from meli_tasks.stages.summaries import EnsembleSummary
 
 EVALUATED_SECONDS = 30.0
-# What of the request is about the data; the rest says how to work.
+# The fields of the request that describe the data; the others control the run.
 DATA_FIELDS = {
     "source", "as_of", "window_days", "date_column", "language", "reliable_only", "max_bad_fraction",
     "min_category_rows",
@@ -100,7 +100,7 @@ def _side(cache: ReadCache, runs: Runs, decisions: list[Decision], model: str, c
     if run is None:
         raise NotFound(f"There is no run {model!r} in {cache.store.url}: choose two models of the leaderboard.")
     report = read_report(cache, name, EVALUATED_SECONDS)
-    rows = model_rows(run, summarized(report) if report else None, champion)
+    rows = model_rows(run, summarize(report) if report else None, champion)
     row = next((row for row in rows if row.set == label), None)
     if row is None:
         raise NotFound(f"The run {run.run_id} has no model {label!r}; it has {', '.join(r.set for r in rows)}.")

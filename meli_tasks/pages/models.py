@@ -50,7 +50,7 @@ class ChampionCard(PageModel):
 
 
 class MlflowChampion(PageModel):
-    """The version that MLflow's alias points at, or a note on why there is none to show."""
+    """The version that MLflow's alias points at, or a note on why there is none."""
 
     version: str = ""
     url: str = ""
@@ -84,7 +84,7 @@ class ModelRow(PageModel):
 
 
 class RunCounts(PageModel):
-    """How many runs there are, match and are shown; `most` can be shown."""
+    """Numbers of runs: all, matching the filter, displayed, and the most that can be displayed."""
 
     all: int
     matching: int
@@ -172,7 +172,7 @@ class ComparisonPage(PageModel):
 
 
 class Progress(PageModel):
-    """What a running step last reported; what it did not report is left out."""
+    """What a running step last reported; fields that were not reported are left out."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -209,7 +209,7 @@ class LiveNote(Progress):
 
 
 class StepRow(PageModel):
-    """A step of a run and its state: already there, computed, running, failed or to compute."""
+    """A step of a run with its state: already there, computed, running, failed or to compute."""
 
     stage: str
     name: str
@@ -261,7 +261,7 @@ class TrainingPage(PageModel):
 
 
 class ArtifactPage(PageModel):
-    """An artifact's manifest, and the URL of its files. Parameters and summary are displayed whatever their fields."""
+    """An artifact's manifest, and the URL of its files. All parameters and summary fields are displayed."""
 
     stage: str
     key: str
@@ -275,7 +275,7 @@ class ArtifactPage(PageModel):
 
 
 class BackfillPage(PageModel):
-    """A backfill's preview, and its report once it has ended; each None before it exists."""
+    """A backfill's preview, and its report once it has ended; each is None until it exists."""
 
     preview: BackfillPreview | None
     report: BackfillReport | None

@@ -1,4 +1,4 @@
-"""The pages of one store, with what they keep in memory between requests."""
+"""The pages of one store, with the caches that live between requests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from meli_tasks.store import Store
 
 
 class Pages:
-    """The content of every page. Make one and keep it: each call reads only what is new. Threads may share it."""
+    """The content of every page. Keep one instance, because each call reads only what is new. It is thread-safe."""
 
     def __init__(self, store: Store, mlflow_uri: str = "", mlflow_pages: str = "") -> None:
         self.store = store
@@ -50,14 +50,14 @@ class Pages:
         """
         return cls(settings.open_store(), settings.mlflow_uri, settings.mlflow_pages)
 
-    def models(self, wanted: RunFilter) -> ModelsPage:
+    def models(self, run_filter: RunFilter) -> ModelsPage:
         """The champion, and the leaderboard over runs and sets."""
         card = champion_card(self._cache, self._decisions())
-        board = self._runs.leaderboard(wanted, card.train if card else "")
+        board = self._runs.leaderboard(run_filter, card.train if card else "")
         return ModelsPage(champion=card, **dict(board))
 
     def mlflow(self) -> MlflowChampion:
-        """The model that MLflow calls champion; apart from `models`, since a server that is down answers late."""
+        """The model that MLflow calls champion; separate from `models`, as an unavailable server is slow."""
         champion = self._ledger.champion()
         return self._mlflow.champion(champion.train) if champion else MlflowChampion(note="There is no champion yet.")
 
@@ -98,20 +98,20 @@ class Pages:
         """An artifact's manifest, and the URL of its files.
 
         Raises:
-            NotFound: nobody has computed it.
+            NotFound: it has not been computed.
         """
         manifest = need(self.store, stage, key)
         return ArtifactPage(**vars(manifest), url=f"{self.store.url}/{manifest.file_name('')}")
 
     def backfill(self, backfill_id: str) -> BackfillPage:
-        """A backfill's preview, and its report once it has ended; each None before it exists."""
+        """A backfill's preview, and its report once it has ended; each is None until it exists."""
         return BackfillPage(
             preview=self._cache.read(paths.backfill_preview(backfill_id), BackfillPreview.from_bytes, LIVE_SECONDS),
             report=self._cache.read(paths.backfill_report(backfill_id), BackfillReport.from_bytes, LIVE_SECONDS),
         )
 
     def _decisions(self) -> list[Decision]:
-        """All decisions, oldest first, listed at most three seconds ago; each is read a single time."""
+        """All decisions, oldest first, listed at most three seconds ago; each is read only once."""
         at, decided = self._decided
         if monotonic() - at > LISTED_SECONDS:
             decided = self._ledger.decisions()

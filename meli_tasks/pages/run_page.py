@@ -1,4 +1,4 @@
-"""One run: what it computed and what was there already, its leaderboard, its decision; and one training run, live."""
+"""One run: the steps it computed and reused, its leaderboard, its decision; and one training run, live."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meli_tasks.pages.champion import decision_row, read_manifest
 from meli_tasks.pages.comparison import model_history
 from meli_tasks.pages.models import LiveNote, Progress, RunPage, StepRow, TrainingPage
 from meli_tasks.pages.read_cache import ReadCache
-from meli_tasks.pages.runs import Run, model_rows, read_preview, read_report, summarized
+from meli_tasks.pages.runs import Run, model_rows, read_preview, read_report, summarize
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.planning.preview import Preview
@@ -24,8 +24,8 @@ LIVE_SECONDS = 1.0  # a stage writes its progress at most this often
 
 
 @dataclass(frozen=True)
-class Line:
-    """A step of the page, before its state is known. `failed` if it failed and left nothing in the store."""
+class PageStep:
+    """A step of the page before its state is looked up. `failed`: it failed and left nothing in the store."""
 
     stage: str
     name: str
@@ -51,7 +51,7 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision]) -> Run
         nothing_new=preview.nothing_new if preview else "",
         estimate_seconds=preview.estimate_seconds if preview else None,
         steps=[_step(cache, plan, line) for line in _lines(plan, preview, report, decision)],
-        rows=model_rows(Run.of(plan), summarized(report) if report else None, champion.train if champion else ""),
+        rows=model_rows(Run.of(plan), summarize(report) if report else None, champion.train if champion else ""),
         evaluated=report is not None,
         decision=decision_row(decision) if decision else None,
     )
@@ -59,21 +59,21 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision]) -> Run
 
 def _lines(
     plan: Plan, preview: Preview | None, report: EvaluationReport | None, decision: Decision | None
-) -> list[Line]:
+) -> list[PageStep]:
     """The run's steps as planned, with the estimates of its preview; then evaluate and promote."""
     if preview:
-        lines = [Line(step.stage, step.name, step.key, step.estimate) for step in preview.steps]
+        lines = [PageStep(step.stage, step.name, step.key, step.estimate) for step in preview.steps]
     else:  # two recipes may share a step
-        lines = list({step.key: Line(step.stage, step.name, step.key) for step in plan.steps()}.values())
+        lines = list({step.key: PageStep(step.stage, step.name, step.key) for step in plan.steps()}.values())
     if report:
-        lines = [made for line in lines if (made := _as_made(plan, line, report))]
-        lines.append(Line("evaluate", ", ".join(report.scores), report.key))
+        lines = [made for line in lines if (made := _with_actual_key(plan, line, report))]
+        lines.append(PageStep("evaluate", ", ".join(report.scores), report.key))
     if decision and decision.evidence.promote:
-        lines.append(Line("promote", decision.action, decision.evidence.promote))
+        lines.append(PageStep("promote", decision.action, decision.evidence.promote))
     return lines
 
 
-def _as_made(plan: Plan, line: Line, report: EvaluationReport) -> Line | None:
+def _with_actual_key(plan: Plan, line: PageStep, report: EvaluationReport) -> PageStep | None:
     """A planned step; the ensemble with the key that it got, which depends on the training runs that succeeded.
 
     None for an ensemble that was not made because too few training runs succeeded.
@@ -86,7 +86,7 @@ def _as_made(plan: Plan, line: Line, report: EvaluationReport) -> Line | None:
     return replace(line, name=step.name, key=step.key, failed=True) if step else None
 
 
-def _step(cache: ReadCache, plan: Plan, line: Line) -> StepRow:
+def _step(cache: ReadCache, plan: Plan, line: PageStep) -> StepRow:
     """A step with its current state: already there, computed, running, failed or to compute."""
     row = StepRow(stage=line.stage, name=line.name, key=line.key, estimate=line.estimate, state="to compute")
     manifest = read_manifest(cache, line.stage, line.key, LIVE_SECONDS)
@@ -95,7 +95,7 @@ def _step(cache: ReadCache, plan: Plan, line: Line) -> StepRow:
         done = {"state": state, "seconds": manifest.seconds, "at": manifest.at, "by": manifest.run_id}
         return row.model_copy(update=done)
     note = read_note(cache, line.stage, line.key)
-    # A note of another run, or of a result that was deleted, says nothing about this one.
+    # A note of another run, or of a deleted result, does not describe this run.
     if note and note.run_id == plan.run_id and note.state in ("running", "failed"):
         return row.model_copy(update={"state": note.state, "progress": note.progress})
     return row.model_copy(update={"state": "failed"}) if line.failed else row

@@ -1,6 +1,6 @@
 """The leaderboard over runs and sets: one row per model that a run evaluated, or was to evaluate.
 
-Of each run only a few fields are kept in memory, so thousands fit; its figures are read when it is among those shown.
+Only a few fields of each run are kept in memory, so thousands fit; its figures are read when it is displayed.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.planning.preview import Preview
 from meli_tasks.stages.evaluation import Evaluation
 
-# A run's figures change only when its task evaluate runs again: likely today, hardly ever later.
-YOUNG = timedelta(hours=24)
-YOUNG_SECONDS = 10.0
-OLD_SECONDS = 900.0
+# A run's figures change only when its task evaluate runs again, which is likely on the same day and rare later.
+RECENT = timedelta(hours=24)
+RECENT_RUN_SECONDS = 10.0
+OLD_RUN_SECONDS = 900.0
 MAX_RUNS = 1_000
 
 
 @dataclass(frozen=True)
 class Run:
-    """What is kept of a plan; `sets` maps a set's name to its training run's key."""
+    """The fields of a plan that the leaderboard needs; `sets` maps a set's name to its training run's key."""
 
     plan: str
     run_id: str
@@ -42,7 +42,7 @@ class Run:
 
     @classmethod
     def of(cls, plan: Plan) -> Run:
-        """The part of a plan that is kept."""
+        """Take these fields from a plan."""
         return cls(
             plan=plan.name,
             run_id=plan.run_id,
@@ -60,14 +60,14 @@ class Run:
         known = " ".join((self.run_id, self.source, self.as_of, *self.sets)).lower()
         return all(word in known for word in text.lower().split())
 
-    def young(self) -> bool:
+    def is_recent(self) -> bool:
         """Whether its figures may still change."""
-        return datetime.now(UTC) - datetime.fromisoformat(self.at) < YOUNG
+        return datetime.now(UTC) - datetime.fromisoformat(self.at) < RECENT
 
 
 @dataclass(frozen=True)
 class RunFilter:
-    """Which runs are requested. Dates are those of the titles (`as_of`), or the run's own if it has none."""
+    """Which runs to display. Dates are those of the titles (`as_of`), or the run's own if it has none."""
 
     text: str = ""
     set_name: str = ""
@@ -87,7 +87,7 @@ class RunFilter:
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class EvaluatedRun:
     """A run's report without the categories, and when it was read."""
 
     read_at: float
@@ -109,12 +109,12 @@ def read_preview(cache: ReadCache, plan: str) -> Preview | None:
 
 
 class Runs:
-    """Every run of a store. Plans never change, so each is read a single time."""
+    """Every run of a store. Plans never change, so each is read only once."""
 
     def __init__(self, cache: ReadCache) -> None:
         self._cache = cache
         self._known: dict[str, Run] = {}
-        self._evaluated: dict[str, Evaluated] = {}
+        self._evaluated: dict[str, EvaluatedRun] = {}
         self._lock = threading.Lock()
 
     def newest_first(self) -> list[Run]:
@@ -122,7 +122,7 @@ class Runs:
         listed = self._cache.names(paths.PLANS)
         names = [name for name in listed if paths.is_plan(name)]
         found_a_set = {plan for name in listed if (plan := paths.plan_of_searched(name))}
-        with self._lock:  # one thread reads what is new, and the others wait for it
+        with self._lock:  # one thread reads the new plans while the others wait
             new = [name for name in names if name not in self._known]
             # A plan never changes, except for the set that its run's search adds.
             new += [name for name in found_a_set & self._known.keys() if not self._known[name].searched]
@@ -139,15 +139,15 @@ class Runs:
         """The newest plan of a run, by the run's id; an empty string if there is none."""
         return next((run.plan for run in self.newest_first() if run.run_id == run_id), "")
 
-    def leaderboard(self, wanted: RunFilter, champion: str) -> Leaderboard:
+    def leaderboard(self, run_filter: RunFilter, champion: str) -> Leaderboard:
         """The newest matching runs, a row per model. `champion` is the key of the current champion."""
         runs = self.newest_first()
-        matching = [run for run in runs if wanted.accepts(run)]
-        shown = matching[: min(wanted.limit, MAX_RUNS)]
+        matching = [run for run in runs if run_filter.accepts(run)]
+        shown = matching[: min(run_filter.limit, MAX_RUNS)]
         names = {name for name in self._cache.names(paths.PLANS) if paths.is_evaluated(name)}
         evaluated = [run for run in shown if paths.evaluated(run.plan) in names]
         with ThreadPoolExecutor(READERS) as readers:
-            found = dict(zip((run.plan for run in evaluated), readers.map(self._of, evaluated), strict=True))
+            found = dict(zip((run.plan for run in evaluated), readers.map(self._evaluation_of, evaluated), strict=True))
         rows = [
             row
             for run in shown
@@ -155,7 +155,7 @@ class Runs:
             for row in model_rows(run, found.get(run.plan), champion)
         ]
         return Leaderboard(
-            rows=[row for row in rows if wanted.set_name in ("", row.set)],
+            rows=[row for row in rows if run_filter.set_name in ("", row.set)],
             runs=RunCounts(all=len(runs), matching=len(matching), shown=len(shown), most=MAX_RUNS),
             sets=sorted({name for run in runs for name in run.sets}),
         )
@@ -167,15 +167,15 @@ class Runs:
         return known or (self._read(plan) if self._cache.read(plan, Plan.model_validate_json) else None)
 
     def _nothing_new(self, run: Run) -> bool:
-        """Whether the run ended at once, since everything that it requests had been evaluated before."""
+        """Whether the run ended immediately, because everything that it requested had been evaluated before."""
         preview = read_preview(self._cache, run.plan)
         return bool(preview and preview.nothing_new)
 
     def _read(self, name: str) -> Run:
         return Run.of(Plan.load(self._cache.store, name))
 
-    def _of(self, run: Run) -> Evaluated | None:
-        seconds = YOUNG_SECONDS if run.young() else OLD_SECONDS
+    def _evaluation_of(self, run: Run) -> EvaluatedRun | None:
+        seconds = RECENT_RUN_SECONDS if run.is_recent() else OLD_RUN_SECONDS
         known = self._evaluated.get(run.plan)
         if known and time.monotonic() - known.read_at <= seconds:
             return known
@@ -183,14 +183,14 @@ class Runs:
         report = EvaluationReport.load(self._cache.store, run.plan)
         if report is None:
             return None
-        evaluated = self._evaluated[run.plan] = summarized(report)
+        evaluated = self._evaluated[run.plan] = summarize(report)
         return evaluated
 
 
-def summarized(report: EvaluationReport) -> Evaluated:
+def summarize(report: EvaluationReport) -> EvaluatedRun:
     """A run's report without the categories."""
     without: dict[str, dict[str, object]] = {"categories": {}, "by_language": {}, "by_label_quality": {}}
-    return Evaluated(
+    return EvaluatedRun(
         read_at=time.monotonic(),
         models=report.models,
         champion=report.champion,
@@ -200,7 +200,7 @@ def summarized(report: EvaluationReport) -> Evaluated:
     )
 
 
-def model_rows(run: Run, evaluated: Evaluated | None, champion: str) -> list[ModelRow]:
+def model_rows(run: Run, evaluated: EvaluatedRun | None, champion: str) -> list[ModelRow]:
     """A row for each model of a run: the evaluated ones, then those that failed or were not evaluated."""
     figures = evaluated.figures if evaluated else {}
     return [
@@ -209,7 +209,7 @@ def model_rows(run: Run, evaluated: Evaluated | None, champion: str) -> list[Mod
     ]
 
 
-def _row(run: Run, evaluated: Evaluated | None, label: str, champion: str) -> ModelRow:
+def _row(run: Run, evaluated: EvaluatedRun | None, label: str, champion: str) -> ModelRow:
     train = run.sets.get(label, "")
     if evaluated:
         train = evaluated.models.get(label, train)

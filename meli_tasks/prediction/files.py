@@ -43,7 +43,7 @@ class Ranker(Protocol):
 
 @dataclass
 class Progress:
-    """How far a prediction has got."""
+    """The progress of a prediction."""
 
     rows: int = 0
     fraction: float = 0.0
@@ -110,7 +110,7 @@ def check_files(source: Path, target: Path) -> None:
     """Check whether both files can be used, reading no further than the input's first block.
 
     Raises:
-        BadData: what `predict_file` would find wrong at once.
+        BadData: `predict_file` would fail immediately.
     """
     refuse_same_file(source, target)
     with RowFile(source) as file:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from meli_tasks.store import Store
 
 KEY_LENGTH = 32
-SHORTEST_PREFIX = 6
-"""Characters of a key that must be given at least."""
+MIN_PREFIX_LENGTH = 6
+"""Minimum number of characters of a key prefix."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ def _by_key(store: Store, key: str) -> Model:
     from meli_tasks.artifacts.manifest import MODEL_STAGES, need_model
 
     if len(key) < KEY_LENGTH:
-        if len(key) < SHORTEST_PREFIX:
+        if len(key) < MIN_PREFIX_LENGTH:
             raise BadHyperparameters(
-                f"{key!r} is too short for a model's key: give at least {SHORTEST_PREFIX} characters."
+                f"{key!r} is too short for a model's key: give at least {MIN_PREFIX_LENGTH} characters."
             )
         names = (name for stage in MODEL_STAGES for name in store.names(paths.artifact_folder(stage, key)))
         keys = sorted({found for name in names if (found := paths.key_of_manifest(name))})

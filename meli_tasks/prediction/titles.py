@@ -1,4 +1,4 @@
-"""Which titles can be classified: the same that training accepts."""
+"""Which titles can be classified: those that training accepts, too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.whitespace import collapse
 from meli_tasks.rowfiles.text import has_foreign_bytes
 
-LONGEST_TITLE: int = Ingest.model_fields["max_title_characters"].default
+MAX_TITLE_CHARACTERS: int = Ingest.model_fields["max_title_characters"].default
 
 
 def cleaned(titles: Sequence[str | None]) -> list[str]:
@@ -26,4 +26,4 @@ def problems_of(titles: Sequence[str]) -> list[str]:
 def _problem_of(title: str) -> str:
     if not title:
         return "no title"
-    return "title too long" if len(title) > LONGEST_TITLE else ""
+    return "title too long" if len(title) > MAX_TITLE_CHARACTERS else ""

@@ -28,10 +28,10 @@ from meli_tasks.stack.summary import show_champion, show_failure, show_leaderboa
 from meli_tasks.stack.watch import DAG, Task, Watch
 from meli_tasks.wording import duration
 
-SECONDS_BETWEEN_LOOKS = 0.7
+POLL_SECONDS = 0.7
 INTERRUPTED = 130
 # Sources that only a task can look up: it has the keys and the network.
-ELSEWHERE = ("s3", "http", "https")
+REMOTE_SCHEMES = ("s3", "http", "https")
 
 
 def demo(console: Console, environment: Mapping[str, str]) -> int:
@@ -41,14 +41,14 @@ def demo(console: Console, environment: Mapping[str, str]) -> int:
         0 if the run succeeded, 1 if it failed (the stack keeps running, so that you can look), 130 if interrupted.
 
     Raises:
-        Unreachable: the stack did not start, or broke; what was started is stopped again.
+        Unreachable: the stack did not start, or failed later; everything that was started is stopped again.
     """
     requested = requested_settings(environment, Path.cwd())
     interrupts = Interrupts()
     interrupts.listen()
     home = Home.here()
     home.make()
-    with home.alone():
+    with home.locked():
         start = StackStart(home, lambda line: console.print(line, markup=False, highlight=False), interrupts)
         run: list[tuple[Stack, str]] = []
         try:
@@ -81,7 +81,7 @@ def requested_settings(environment: Mapping[str, str], here: Path) -> Settings:
     for name in Request.check({}, settings).sets:
         if not settings.store:  # sets in a store are checked once it runs
             named_sets.load(name)
-    if settings.source.split(":")[0] not in ELSEWHERE and not Path(settings.source).is_absolute():
+    if settings.source.split(":")[0] not in REMOTE_SCHEMES and not Path(settings.source).is_absolute():
         sources.identify(settings.source, date.today(), settings)  # catches a bad sample and an unknown scheme
     return settings
 
@@ -156,7 +156,7 @@ def follow(console: Console, stack: Stack, watch: Watch) -> tuple[list[Task], st
             for name in services:
                 if name not in alive:
                     raise Unreachable(f"{name} ended during the run. {processes.log_end(stack.home, name)}")
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(POLL_SECONDS)
 
 
 def wait_for_dag(stack: Stack, seconds: float = 240.0) -> None:

@@ -37,7 +37,7 @@ class Secrets:
     airflow_jwt_secret: str
 
     @classmethod
-    def draw(cls) -> Secrets:
+    def generate(cls) -> Secrets:
         """Generate new ones."""
         return cls(
             s3_access_key=secrets.token_hex(10),
@@ -102,7 +102,7 @@ class Home:
         file = self.root / "secrets.json"
         if file.exists():
             return Secrets(**json.loads(file.read_text(encoding="utf-8")))
-        drawn = Secrets.draw()
+        drawn = Secrets.generate()
         self.write_private(file, json.dumps(asdict(drawn), indent=1))
         return drawn
 
@@ -112,18 +112,18 @@ class Home:
             part.touch(mode=0o600)
             part.write_text(text, encoding="utf-8")
 
-    def remember(self, environment: Mapping[str, str]) -> None:
+    def write_environment(self, environment: Mapping[str, str]) -> None:
         """Write the stack's settings where `meli` reads its defaults."""
         head = "# written by `make demo`; environment variables override it"
         lines = [head, *(f"{name}={value}" for name, value in environment.items())]
         self.write_private(self.root / "environment", "\n".join(lines) + "\n")
 
-    def forget(self) -> None:
+    def remove_environment(self) -> None:
         """Delete the settings of a stack that has stopped."""
         (self.root / "environment").unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Lock the stack: one demo at a time.
 
         Raises:

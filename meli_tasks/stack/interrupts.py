@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-SIGNS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
@@ -15,12 +15,12 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._held = 0
-        self._waiting = False
+        self._pending = False
 
     def listen(self) -> None:
         """Handle the signals from now on."""
-        for sign in SIGNS:
-            signal.signal(sign, self._came)
+        for number in SIGNALS:
+            signal.signal(number, self._on_signal)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -30,8 +30,8 @@ class Interrupts:
             yield
         finally:
             self._held -= 1
-        if self._waiting and not self._held:
-            self._waiting = False
+        if self._pending and not self._held:
+            self._pending = False
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
@@ -42,10 +42,10 @@ class Interrupts:
             yield
         finally:
             self._held -= 1
-            self._waiting = False
+            self._pending = False
 
-    def _came(self, _sign: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, _sign: int, _frame: FrameType | None) -> None:
         if self._held:
-            self._waiting = True
+            self._pending = True
         else:
             raise KeyboardInterrupt

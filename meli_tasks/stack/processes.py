@@ -2,7 +2,7 @@
 
 Each service leads a session of its own, so it outlives the demo's terminal, and whatever it starts can be found again,
 including the tasks that Airflow moves into process groups of their own. A file records its pid and when that process
-began, because a pid alone may be another process by then.
+began, because the system may reuse a pid for another process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from meli_tasks.stack.servers import POLL_SECONDS, Server, birth
 from meli_tasks.wording import duration
 
 PATIENCE_SECONDS = 4.0
-# Servers outlive the demo on purpose; keeping them here stops Python from warning that nobody waited for them.
+# Servers outlive the demo on purpose; keeping them here stops Python from warning about unreaped child processes.
 _children: list[Server] = []
 
 
@@ -60,8 +60,8 @@ class Record:
     fingerprint: str
     boot: str
 
-    def lives(self) -> bool:
-        """Whether that very process is still running."""
+    def is_alive(self) -> bool:
+        """Whether this process is still running."""
         return bool(self.birth) and self.boot == boot() and birth(self.pid) == self.birth
 
     def owns_its_session(self) -> bool:
@@ -69,7 +69,7 @@ class Record:
 
         The system does not reuse a pid while a session of that number has members, until the machine restarts.
         """
-        return self.lives() or (self.boot == boot() and not birth(self.pid))
+        return self.is_alive() or (self.boot == boot() and not birth(self.pid))
 
 
 def boot() -> str:
@@ -91,7 +91,7 @@ def read(home: Home, name: str) -> Record | None:
 def running(home: Home) -> list[Record]:
     """The services that are running, in no particular order."""
     records = (read(home, path.stem) for path in sorted(home.run.glob("*.json")))
-    return [record for record in records if record and record.lives()]
+    return [record for record in records if record and record.is_alive()]
 
 
 def start(home: Home, service: Service) -> Record:
@@ -118,7 +118,7 @@ def wait(
         Unreachable: one ended or no longer progresses; the message shows the end of its log.
     """
     waiting = list(services)
-    logged = {service.name: (0, time.monotonic()) for service in waiting}  # bytes, and since when so many
+    logged = {service.name: (0, time.monotonic()) for service in waiting}  # size of the log, and when it last grew
     while waiting:
         for service in list(waiting):
             size, since = _log_size(home, service.name), logged[service.name]
@@ -127,7 +127,7 @@ def wait(
             if service.ready():
                 waiting.remove(service)
                 report(service)
-            elif not started[service.name].lives():
+            elif not started[service.name].is_alive():
                 _reap()
                 raise Unreachable(f"{service.title} ended while it started. {log_end(home, service.name)}")
             elif time.monotonic() - since[1] > service.seconds:
@@ -161,7 +161,7 @@ def stop(home: Home, records: Iterable[Record], seconds: float = PATIENCE_SECOND
         Unreachable: a process does not end.
     """
     known = list(records)
-    lived = [record for record in known if record.lives()]
+    were_alive = [record for record in known if record.is_alive()]
     sessions = {record.pid for record in known if record.owns_its_session()}
     for sign, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
         for pid in members(sessions):
@@ -175,12 +175,12 @@ def stop(home: Home, records: Iterable[Record], seconds: float = PATIENCE_SECOND
     for record in known:
         (home.run / f"{record.name}.json").unlink(missing_ok=True)
     _reap()
-    return lived
+    return were_alive
 
 
 def _reap() -> None:
-    """Drop our servers that have ended; `lives` also collects their exit status."""
-    _children[:] = [child for child in _children if child.lives()]
+    """Drop our servers that have ended; `is_alive` also collects their exit status."""
+    _children[:] = [child for child in _children if child.is_alive()]
 
 
 def members(sessions: set[int]) -> set[int]:

@@ -15,7 +15,7 @@ from meli_tasks.execution.progress_log import ProgressNote
 from meli_tasks.stack.watch import ENDED, Task
 from meli_tasks.wording import duration
 
-SIGNS = {
+STATE_LABELS = {
     "success": "[green]done[/]",
     "running": "[cyan]running[/]",
     "failed": "[red]failed[/]",
@@ -81,7 +81,7 @@ class Progress:
             table.add_column(column, justify="right" if column == "time" else "left", no_wrap=column != "")
         for task in tasks:
             seconds = duration(task.seconds) if task.seconds else ""
-            sign = SIGNS.get(task.state, "[dim]waiting[/]")
+            sign = STATE_LABELS.get(task.state, "[dim]waiting[/]")
             table.add_row(escape(task.label), sign, seconds, f"[dim]{escape(details(task))}[/]")
         table.caption = f"{duration(time.monotonic() - self._began)} elapsed"
         table.caption_justify = "left"
@@ -93,7 +93,7 @@ class Progress:
             return f"{task.label}: {details(task)}" if task.note and self._new_epoch(task) else ""
         if task.state not in ENDED and task.state != "up_for_retry":
             return ""
-        words = SIGNS[task.state].split("]")[1].split("[")[0] if task.state in SIGNS else task.state
+        words = STATE_LABELS[task.state].split("]")[1].split("[")[0] if task.state in STATE_LABELS else task.state
         more = f" ({details(task)})" if details(task) else ""
         took = f" in {duration(task.seconds)}" if task.state in ("success", "failed") else ""
         return f"{task.label}: {words}{took}{more}"

@@ -1,4 +1,4 @@
-"""The servers that the demo and the tests start: command lines, free ports, and processes that are surely stopped.
+"""The servers that the demo and the tests start: command lines, free ports, and processes that are reliably stopped.
 
 Each server leads a process group of its own, so stopping it also stops whatever it started. All listen on 127.0.0.1.
 """
@@ -165,7 +165,7 @@ def mlflow_ready(port: int) -> Callable[[], bool]:
 
 
 def birth(pid: int) -> str:
-    """When the process `pid` began, as text; empty if it has ended. A pid with another birth is another process."""
+    """The start time of the process `pid` as text; empty if it has ended. If it differs, the pid was reused."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -179,7 +179,7 @@ def birth(pid: int) -> str:
         return ""
 
 
-def _group_lives(group: int) -> bool:
+def _group_is_alive(group: int) -> bool:
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -208,7 +208,7 @@ def stop_group(group: int, seconds: float = 10.0, reap: Callable[[], object] = l
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             reap()
-            if not _group_lives(group):
+            if not _group_is_alive(group):
                 return sign == signal.SIGTERM
             time.sleep(POLL_SECONDS)
     return False
@@ -263,7 +263,7 @@ class Server:
             time.sleep(POLL_SECONDS)
         return self
 
-    def lives(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
@@ -285,7 +285,7 @@ class Server:
         return gently
 
     def __enter__(self) -> Server:
-        return self if self.lives() else self.start()
+        return self if self.is_alive() else self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()

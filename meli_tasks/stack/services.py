@@ -30,9 +30,9 @@ from meli_tasks.stack.servers import (
 
 BUCKET = "meli"
 USER = "admin"
-USUAL_PORTS = {"s3": 8333, "mlflow": 5000, "airflow-api-server": 8080}
-# A run has these in its own configuration: a running stack need not restart if the next demo has other titles.
-PASSING = frozenset({"MELI_SOURCE", "MELI_SETS"})
+DEFAULT_PORTS = {"s3": 8333, "mlflow": 5000, "airflow-api-server": 8080}
+# Every run receives these in its own configuration, so the stack is not restarted when they change.
+PER_RUN_VARIABLES = frozenset({"MELI_SOURCE", "MELI_SETS"})
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Ports:
         """The ports of running servers; for others the last ones, the usual ones or free ones, in this order."""
         remembered = _remembered(home)
         s3 = read(home, "s3")
-        if s3 and s3.lives() and "s3" in remembered:
+        if s3 and s3.is_alive() and "s3" in remembered:
             seaweed = {name.removeprefix("s3-"): port for name, port in remembered.items() if name.startswith("s3")}
         else:
-            seaweed = seaweed_ports({"s3": remembered.get("s3", USUAL_PORTS["s3"])})
+            seaweed = seaweed_ports({"s3": remembered.get("s3", DEFAULT_PORTS["s3"])})
         ports = cls(seaweed, _port(home, "mlflow", remembered), _port(home, "airflow-api-server", remembered))
         listed = {"s3": seaweed["s3"], **{f"s3-{name}": port for name, port in seaweed.items()}}
         listed |= {"mlflow": ports.mlflow, "airflow-api-server": ports.airflow}
@@ -73,7 +73,7 @@ class Stack:
     def of(cls, home: Home, requested: Settings, ports: Ports) -> Stack:
         """The stack for the requested source, sets and schedule."""
         secrets = home.secrets()
-        settings = work_settings(home, requested, ports, secrets)
+        settings = stack_settings(home, requested, ports, secrets)
         return cls(
             home, ports, secrets, settings, AirflowApi(f"http://{HOST}:{ports.airflow}", USER, secrets.airflow_password)
         )
@@ -116,7 +116,7 @@ class Stack:
         port = self.ports.airflow
 
         def service(name: str, title: str, arguments: list[str], ready: Callable[[], bool], port: int = 0) -> Service:
-            return Service(name, title, [*command, *arguments], environment, ready, port, passing=PASSING)
+            return Service(name, title, [*command, *arguments], environment, ready, port, passing=PER_RUN_VARIABLES)
 
         return [
             service(
@@ -137,7 +137,7 @@ class Stack:
         ]  # fmt: skip
 
 
-def work_settings(home: Home, requested: Settings, ports: Ports, secrets: Secrets) -> dict[str, str]:
+def stack_settings(home: Home, requested: Settings, ports: Ports, secrets: Secrets) -> dict[str, str]:
     """The settings of everything in this stack; `meli` reads them from `.meli/environment`."""
     slots = min(2, cores())
     return {
@@ -216,9 +216,9 @@ def prepare_airflow(home: Home, secrets: Secrets) -> None:
 
 def _port(home: Home, name: str, remembered: Mapping[str, int]) -> int:
     record: Record | None = read(home, name)
-    if record and record.lives():
+    if record and record.is_alive():
         return record.port
-    return free_port(remembered.get(name, USUAL_PORTS[name]))
+    return free_port(remembered.get(name, DEFAULT_PORTS[name]))
 
 
 def _remembered(home: Home) -> dict[str, int]:

@@ -17,16 +17,16 @@ from meli_tasks.stack.home import Home
 from meli_tasks.stack.interrupts import Interrupts
 from meli_tasks.stack.processes import Record, Service
 from meli_tasks.stack.servers import POLL_SECONDS
-from meli_tasks.stack.services import PASSING, Ports, Stack, prepare_airflow
+from meli_tasks.stack.services import PER_RUN_VARIABLES, Ports, Stack, prepare_airflow
 from meli_tasks.wording import duration
 
 SECONDS_TO_PROVE_HEALTH = 10.0
-# In this order nothing is left that writes to a store that has stopped.
+# In this order no process is left that would write to a stopped store.
 STOP_ORDER = (
     ("airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-api-server", "mlflow"),
     ("s3",),
 )
-OF_OTHERS = ("AIRFLOW", "_AIRFLOW", "MLFLOW_", "AWS_")
+FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "MLFLOW_", "AWS_")
 
 
 @dataclass
@@ -46,12 +46,14 @@ class StackStart:
         Raises:
             Unreachable: a server ended or did not get ready; the message has the end of its log.
         """
-        remove_variables_of_others()
+        remove_foreign_variables()
         self.home.make()
         stack = Stack.of(self.home, requested, Ports.choose(self.home))
-        self.home.remember({name: value for name, value in stack.settings.items() if name not in PASSING})
+        self.home.write_environment(
+            {name: value for name, value in stack.settings.items() if name not in PER_RUN_VARIABLES}
+        )
         prepare_airflow(self.home, stack.secrets)
-        reused = [service.title for service in (*stack.storage(), *stack.airflow()) if self._is_good(service)]
+        reused = [service.title for service in (*stack.storage(), *stack.airflow()) if self._is_reusable(service)]
         if reused:
             self.say(f"Already running: {', '.join(reused)}")
         storage = [service for service in stack.storage() if service.title not in reused]
@@ -76,14 +78,14 @@ class StackStart:
             with self.interrupts.held():
                 self.started[service.name] = processes.start(self.home, service)
 
-    def _is_good(self, service: Service) -> bool:
+    def _is_reusable(self, service: Service) -> bool:
         """Whether it is running with these settings and answers. If it is running but does not, it is stopped."""
         record = processes.read(self.home, service.name)
         if not record:
             return False
-        if record.lives() and record.fingerprint == service.fingerprint:
+        if record.is_alive() and record.fingerprint == service.fingerprint:
             deadline = time.monotonic() + SECONDS_TO_PROVE_HEALTH
-            while time.monotonic() < deadline and record.lives():
+            while time.monotonic() < deadline and record.is_alive():
                 if service.ready():
                     return True
                 time.sleep(2 * POLL_SECONDS)
@@ -120,7 +122,7 @@ class StackStart:
 
 
 def stop_all(home: Home, records: Sequence[Record], say: Callable[[str], None]) -> list[Record]:
-    """Stop processes of the stack in an order that loses nothing."""
+    """Stop processes of the stack, those that write to the store first."""
     stopped: list[Record] = []
     for names in STOP_ORDER:
         group = [record for record in records if record.name in names]
@@ -129,11 +131,11 @@ def stop_all(home: Home, records: Sequence[Record], say: Callable[[str], None]) 
     for record in stopped:
         say(f"Stopped {record.name} (process {record.pid})")
     if not processes.running(home):
-        home.forget()
+        home.remove_environment()
     return stopped
 
 
-def remove_variables_of_others() -> None:
+def remove_foreign_variables() -> None:
     """Remove the caller's variables for another Airflow, MLflow or S3, which our servers must not read."""
-    for name in [name for name in os.environ if name.startswith(OF_OTHERS)]:
+    for name in [name for name in os.environ if name.startswith(FOREIGN_PREFIXES)]:
         del os.environ[name]

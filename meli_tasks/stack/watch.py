@@ -128,7 +128,7 @@ class Watch:
         return task
 
     def _hit(self, task: Task) -> bool:
-        """Whether a task reused its result instead of computing it; requested once, as it has ended."""
+        """Whether a task reused its result instead of computing it; requested only once, as it no longer changes."""
         at = (task.task, task.index)
         if at not in self._hits:
             answer = self.returned(*at)

@@ -1,6 +1,6 @@
 """The seven stages: each a module that turns local folders into local folders.
 
-`STAGES` is the one list of them. Importing it loads neither torch nor pandas, so that a plan can compute content keys
+`STAGES` is the only list of them. Importing it loads neither torch nor pandas, so that a plan can compute content keys
 cheaply; `StageSpec.load` imports a stage's module when it is about to run.
 """
 

@@ -1,6 +1,6 @@
 """evaluate: evaluate every model of the run, and the champion, on the same test titles.
 
-In: `ingest` (listings.parquet) and one `model:LABEL` folder a model. Out: scores.json, predictions.parquet,
+In: `ingest` (listings.parquet) and one `model:LABEL` folder per model. Out: scores.json, predictions.parquet,
 leaderboard.png. A title whose category a model does not know counts as an error of that model.
 """
 
@@ -52,10 +52,10 @@ class TestTitles:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """One model's answers for the n test titles; `predictions` (n,) are positions in the shared list of categories."""
+class Predictions:
+    """One model's predictions for the n test titles; `categories` (n,) are positions in the shared list."""
 
-    predictions: NDArray[np.int32]
+    categories: NDArray[np.int32]
     probabilities: NDArray[np.float32]
     in_top: NDArray[np.bool_]
 
@@ -68,20 +68,22 @@ def run(inputs: Inputs, out: Path, params: Evaluate, hooks: Hooks) -> EvaluateSu
     """
     models = {name.removeprefix("model:"): path for name, path in sorted(inputs.items()) if name.startswith("model:")}
     if not models:
-        raise BadData("No model to evaluate: every training run of this DAG run failed. Their task logs say why.")
+        raise BadData(
+            "No model to evaluate: every training run of this DAG run failed. Their task logs have the reasons."
+        )
     test = _read_test(inputs["ingest"] / "listings.parquet")
     # Shared by all models; categories that only a model knows are appended, so a test category keeps its position.
     categories = list(test.categories)
     evaluations: dict[str, Evaluation] = {}
-    answers: dict[str, Answers] = {}
+    predicted: dict[str, Predictions] = {}
     for label, folder in models.items():
         model = load_model(folder)
-        answers[label] = _answer(model, test, categories, label, hooks.log)
+        predicted[label] = _predict(model, test, categories, label, hooks.log)
         megabytes = round(sum(file.stat().st_size for file in folder.glob("model.*")) / 1e6, 3)
-        evaluations[label] = _evaluate(test, answers[label], params, _milliseconds(model, test.titles), megabytes)
+        evaluations[label] = _evaluate(test, predicted[label], params, _milliseconds(model, test.titles), megabytes)
         accuracy = evaluations[label].balanced_accuracy
         hooks.log.info(f"{label}: balanced accuracy {accuracy:.4f} on {count(len(test.titles), 'test title')}")
-    _write_predictions(out / "predictions.parquet", test, categories, answers)
+    _write_predictions(out / "predictions.parquet", test, categories, predicted)
     (out / "scores.json").write_text(Scores(version=2, models=evaluations).model_dump_json(indent=1), encoding="utf-8")
     bars = [Bar(label, found.balanced_accuracy, *found.interval) for label, found in evaluations.items()]
     draw_leaderboard(
@@ -111,7 +113,7 @@ def _read_test(path: Path) -> TestTitles:
     return TestTitles(table["row"], table["title"].to_pylist(), labels, names, languages, qualities)
 
 
-def _answer(model: Classifier, test: TestTitles, categories: list[str], label: str, log: Log) -> Answers:
+def _predict(model: Classifier, test: TestTitles, categories: list[str], label: str, log: Log) -> Predictions:
     """Rank the categories of every test title; those that only this model knows are appended to `categories`."""
     known = {name: position for position, name in enumerate(categories)}
     for name in model.categories:
@@ -119,32 +121,32 @@ def _answer(model: Classifier, test: TestTitles, categories: list[str], label: s
             categories.append(name)
     position_of = np.array([known[name] for name in model.categories], np.int32)
     n, started = len(test.titles), time.monotonic()
-    answers = Answers(np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.bool_))
+    predicted = Predictions(np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.bool_))
     for start in range(0, n, CHUNK_TITLES):
         part = slice(start, start + CHUNK_TITLES)
         ranked, probabilities = model.rank(test.titles[part], top=min(TOP, len(model.categories)))
         positions = position_of[ranked]
-        answers.predictions[part] = positions[:, 0]
-        answers.probabilities[part] = probabilities[:, 0]
-        answers.in_top[part] = (positions == test.labels[part, None]).any(axis=1)
+        predicted.categories[part] = positions[:, 0]
+        predicted.probabilities[part] = probabilities[:, 0]
+        predicted.in_top[part] = (positions == test.labels[part, None]).any(axis=1)
         done = min(start + CHUNK_TITLES, n)
         speed = done / max(time.monotonic() - started, 1e-9)
         log.progress(model=label, titles=done, of_titles=n, titles_per_second=round(speed))
-    return answers
+    return predicted
 
 
 def _evaluate(
-    test: TestTitles, answers: Answers, params: Evaluate, milliseconds: float, megabytes: float
+    test: TestTitles, predicted: Predictions, params: Evaluate, milliseconds: float, megabytes: float
 ) -> Evaluation:
-    correct = answers.predictions == test.labels
+    correct = predicted.categories == test.labels
     recalls = metrics.recalls(test.labels, correct)
     interval = metrics.bootstrap_interval(test.labels, correct, samples=params.bootstrap_samples, seed=params.seed)
     return Evaluation(
         balanced_accuracy=float(recalls.values.mean()),
         interval=interval,
         accuracy=float(correct.mean()),
-        top5=float(answers.in_top.mean()),
-        macro_f1=metrics.macro_f1(test.labels, answers.predictions),
+        top5=float(predicted.in_top.mean()),
+        macro_f1=metrics.macro_f1(test.labels, predicted.categories),
         milliseconds_p95=milliseconds,
         megabytes=megabytes,
         by_language=_by_slice(test.languages, test.labels, correct),
@@ -170,7 +172,7 @@ def _by_slice(values: list[str], labels: NDArray[np.int32], correct: NDArray[np.
 def _milliseconds(model: Classifier, titles: list[str]) -> float:
     """95th percentile of the wall time of classifying one title at a time, in milliseconds, after a warm-up.
 
-    The best of a few rounds counts: what other training runs on the same machine take is no property of the model.
+    The best of a few rounds counts, because load from other processes is not a property of the model.
     """
     for title in titles[:UNTIMED_TITLES]:
         model.rank([title], top=1)
@@ -185,15 +187,15 @@ def _milliseconds(model: Classifier, titles: list[str]) -> float:
     return round(min(percentiles) * 1e3, 3)
 
 
-def _write_predictions(path: Path, test: TestTitles, categories: list[str], answers: dict[str, Answers]) -> None:
-    """Write a row a test title: its number in the listings, its category, and each model's answer and probability."""
+def _write_predictions(path: Path, test: TestTitles, categories: list[str], predicted: dict[str, Predictions]) -> None:
+    """Write one row per test title: its row in the listings, its category, each model's prediction and probability."""
     names = pa.array(categories)
 
     def as_names(positions: NDArray[np.int32]) -> pa.DictionaryArray:
         return pa.DictionaryArray.from_arrays(pa.array(positions), names)
 
     columns = {"row": test.rows, "category": as_names(test.labels)}
-    for label, answer in answers.items():
-        columns[label] = as_names(answer.predictions)
-        columns[f"{label}_probability"] = pa.array(answer.probabilities)
+    for label, prediction in predicted.items():
+        columns[label] = as_names(prediction.categories)
+        columns[f"{label}_probability"] = pa.array(prediction.probabilities)
     pq.write_table(pa.table(columns), path, compression="zstd")

@@ -1,6 +1,6 @@
 """What an evaluation found: the figures of each model on the test titles, and the candidates examined for promotion.
 
-These types are stored as scores.json and decision.json. A file without `version` was written by 0.1.0, and is read too.
+These types are stored as scores.json and decision.json. Files without `version` were written by 0.1.0 and can be read.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Candidate(Stored):
 
 
 def _or_none(value: Any, handler: ModelWrapValidatorHandler[Promote | None]) -> Promote | None:
-    """Limits of another version are not those of this one: they read as none."""
+    """Limits of another version that are not valid in this one are read as None."""
     try:
         return handler(value)
     except ValidationError:
@@ -122,7 +122,7 @@ class PromotionDecision(PromoteSummary):
 
 
 class Epoch(Stored):
-    """One epoch of a training run, as in history.json and in the progress log. What is missing is not written."""
+    """One epoch of a training run, as in history.json and in the progress log. Missing fields are not written."""
 
     epoch: int
     train_loss: float | None = None

@@ -1,4 +1,4 @@
-"""What a stage receives besides its inputs and parameters: where it reports, saves its state and learns of a stop.
+"""What a stage receives besides its inputs and parameters: a log, checkpoints, and requests to stop.
 
 A stage knows only these protocols. The caller decides what is behind them: a terminal, the store, or nothing.
 """
@@ -39,14 +39,14 @@ class Checkpoints(Protocol):
         """A file with the last saved state, whichever process saved it; None if there is none."""
 
     def save(self, write: Callable[[Path], None]) -> None:
-        """Keep the file that `write` writes. May keep nothing: a lost checkpoint costs time, not results."""
+        """Store the file that `write` writes. This may fail silently: a lost checkpoint costs time, not results."""
 
 
 class StopRequests(Protocol):
     """Requests that a step stops early and keeps the best it has."""
 
     def requested_by(self) -> str | None:
-        """Who requested a stop, and when; None if nobody did. May ask a server, so do not call it at every step."""
+        """Who requested a stop, and when; None if nobody did. It may query a server: do not call it at every step."""
 
 
 class SilentLog(Log):

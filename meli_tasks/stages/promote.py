@@ -28,7 +28,9 @@ BOOTSTRAP_SEED = 1
 
 @dataclass(frozen=True)
 class TestResults:
-    """The evaluations by label. `labels` (n,) number the true categories, `correct[label]` (n,) says who was right."""
+    """The evaluations by label. `labels` (n,) are the true categories, as positions in `categories`; `correct[label]`
+    (n,) says which titles that model classified correctly.
+    """
 
     evaluations: dict[str, Evaluation]
     labels: NDArray[np.int64]

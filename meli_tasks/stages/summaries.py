@@ -1,4 +1,4 @@
-"""What each stage returns: the numbers of its manifest's `summary`, one frozen type a stage.
+"""What each stage returns: the content of its manifest's `summary`, with one frozen type per stage.
 
 The runner writes them as JSON and `Manifest.read_summary` reads them back. Fields that a later version adds are
 ignored, and a field that an earlier version did not write has a default, so every stored manifest stays readable.
@@ -102,8 +102,8 @@ class TrainSummary(Summary):
     validation_loss: float = 0.0
     train_loss: float = 0.0
     epochs_run: int = 0
-    parameters: int = Field(0, description="numbers that the network holds")
-    trained_parameters: int = Field(0, description="numbers that training may change")
+    parameters: int = Field(0, description="number of weights of the network")
+    trained_parameters: int = Field(0, description="number of weights that are trained")
     batch_size_used: int = Field(0, description="smaller than the parameter if a GPU ran out of memory")
     stopped_by: str = Field("", description="who requested the stop, and when; empty if nobody did")
 

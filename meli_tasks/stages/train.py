@@ -116,7 +116,8 @@ def _train(training: Training, hooks: Hooks) -> str:
             if stopped_by and not training.stop_requested:
                 log.info(f"stop requested by {stopped_by}: keeping the best epoch")
                 training.stop()
-    if training.cut_short:  # a run that was stopped and then killed has nothing left to train, but it was stopped
+    if training.cut_short:
+        # If it was killed after the stop, the resumed run has nothing left to train, but still counts as stopped.
         return stopped_by or stops.requested_by() or ""
     return ""
 

@@ -1,4 +1,4 @@
-"""The application behind the pages, mounted in the api-server under /meli: JSON for the pages, and their program."""
+"""The application behind the pages, mounted in the api-server under /meli: JSON for the pages, and their JavaScript."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from meli_tasks.settings import Settings
 
 router = APIRouter(prefix="/api")
 
-Answer = dict[str, Any]
-"""The JSON object that a route answers and the pages' program reads."""
+JsonBody = dict[str, Any]
+"""The JSON object that a route returns to the pages' JavaScript."""
 
 
-class Program(StaticFiles):
-    """The pages' program: a browser asks each time whether it has changed, and receives nothing when it has not."""
+class PageBundle(StaticFiles):
+    """The pages' JavaScript and icons. Browsers revalidate them on every load, so an update is visible immediately."""
 
     @override
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -37,7 +37,7 @@ class Program(StaticFiles):
         return answer
 
 
-class Opened:
+class StorePages:
     """The pages of the store, opened at the first request and kept because they cache what they read."""
 
     def __init__(self) -> None:
@@ -51,10 +51,10 @@ class Opened:
             return self._pages
 
 
-ThePages = Annotated[Pages, Depends(Opened())]
+PagesOfStore = Annotated[Pages, Depends(StorePages())]
 
 
-def wanted(
+def run_filter(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     text: Annotated[str, Query(max_length=200)] = "",
     set_name: Annotated[str, Query(alias="set", max_length=200)] = "",
@@ -66,7 +66,7 @@ def wanted(
 
 
 @router.get("/models")
-def models(pages: ThePages, runs: Annotated[RunFilter, Depends(wanted)]) -> Answer:
+def models(pages: PagesOfStore, runs: Annotated[RunFilter, Depends(run_filter)]) -> JsonBody:
     """The champion, and the leaderboard of the newest runs that match."""
     found = pages.models(runs)
     champion = [found.champion.run_id] if found.champion else []
@@ -75,13 +75,13 @@ def models(pages: ThePages, runs: Annotated[RunFilter, Depends(wanted)]) -> Answ
 
 
 @router.get("/mlflow")
-def mlflow(pages: ThePages) -> Answer:
+def mlflow(pages: PagesOfStore) -> JsonBody:
     """The model that MLflow's alias `champion` points at."""
     return pages.mlflow().model_dump(mode="json")
 
 
 @router.get("/decisions")
-def decisions(pages: ThePages, limit: Annotated[int, Query(ge=1, le=1_000)] = 20) -> Answer:
+def decisions(pages: PagesOfStore, limit: Annotated[int, Query(ge=1, le=1_000)] = 20) -> JsonBody:
     """The newest decisions on the champion."""
     found = pages.decisions(limit)
     in_airflow = metadata_db.states_of(row.run_id for row in found.decisions)
@@ -90,24 +90,24 @@ def decisions(pages: ThePages, limit: Annotated[int, Query(ge=1, le=1_000)] = 20
 
 @router.get("/comparison")
 def comparison(
-    pages: ThePages, left: Annotated[str, Query(max_length=900)], right: Annotated[str, Query(max_length=900)]
-) -> Answer:
+    pages: PagesOfStore, left: Annotated[str, Query(max_length=900)], right: Annotated[str, Query(max_length=900)]
+) -> JsonBody:
     """Two rows of the leaderboard side by side."""
     return pages.comparison(left, right).model_dump(mode="json")
 
 
 @router.get("/artifacts/{stage}/{key}")
 def artifact(
-    pages: ThePages,
+    pages: PagesOfStore,
     stage: Annotated[str, Path(pattern="^[a-z]{1,20}$")],
     key: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
-) -> Answer:
+) -> JsonBody:
     """An artifact: its files, what they were made from, and what was made from them."""
     return pages.artifact(stage, key).model_dump(mode="json")
 
 
 @router.get("/runs/{run_id:path}")
-def run(pages: ThePages, run_id: str) -> Answer:
+def run(pages: PagesOfStore, run_id: str) -> JsonBody:
     """A run of meli_training: its steps, its leaderboard, its decision; before it has a plan, only its state."""
     state = metadata_db.state_of(run_id)
     plan = metadata_db.plan_of(run_id) or pages.plan_of(run_id)
@@ -116,15 +116,15 @@ def run(pages: ThePages, run_id: str) -> Answer:
 
 @router.get("/training")
 def training(
-    pages: ThePages,
+    pages: PagesOfStore,
     run_id: Annotated[str, Query(max_length=900)],
     task_id: Annotated[str, Query(max_length=250)],
     map_index: Annotated[int, Query(ge=-1)] = -1,
-) -> Answer:
+) -> JsonBody:
     """A training task: its curves, live while it trains; before its set is known, only its state."""
-    if task_id not in metadata_db.LISTED_BY:
+    if task_id not in metadata_db.SETS_TASK_OF:
         raise HTTPException(
-            404, f"The task {task_id} has no training curves; {' and '.join(metadata_db.LISTED_BY)} have."
+            404, f"The task {task_id} has no training curves; {' and '.join(metadata_db.SETS_TASK_OF)} have."
         )
     plan, set_name = metadata_db.choice_of(run_id, task_id, map_index)
     task = metadata_db.task_status(run_id, task_id, map_index)
@@ -137,7 +137,7 @@ def training(
 @router.get(
     "/backfills/{run_id:path}", dependencies=[Depends(requires_access_dag("GET", None, metadata_db.BACKFILL_DAG))]
 )
-def backfill(pages: ThePages, run_id: str) -> Answer:
+def backfill(pages: PagesOfStore, run_id: str) -> JsonBody:
     """A run of meli_backfill: its preview, the state of each date's run, its report once it has ended."""
     found = pages.backfill(run_id)
     started = [day.run_id for day in found.preview.dates] if found.preview else []
@@ -149,17 +149,17 @@ def backfill(pages: ThePages, run_id: str) -> Answer:
     }
 
 
-def explained(_: Request, error: MeliError) -> JSONResponse:
-    """Answer with an error's message: it says what was found, where, and what to do."""
+def error_response(_: Request, error: MeliError) -> JSONResponse:
+    """Return the error's message, which says what happened, where, and what to do."""
     status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Conflict) else 503
     return JSONResponse({"detail": str(error)}, status)
 
 
 def application() -> FastAPI:
-    """The application. It has no documentation pages, because FastAPI's load programs from other servers."""
+    """The application. It has no documentation pages, because FastAPI's pages load scripts from other servers."""
     app = FastAPI(title="meli-tasks in Airflow", docs_url=None, redoc_url=None)
     app.add_middleware(Authorization)
-    app.add_exception_handler(MeliError, explained)  # type: ignore[arg-type]
+    app.add_exception_handler(MeliError, error_response)  # type: ignore[arg-type]
     app.include_router(router)
-    app.mount("/static", Program(directory=pathlib.Path(__file__).parent / "static"))
+    app.mount("/static", PageBundle(directory=pathlib.Path(__file__).parent / "static"))
     return app

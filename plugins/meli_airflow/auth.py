@@ -1,7 +1,7 @@
-"""Who may see the pages: without signing in nobody sees anything, not even whether a path exists.
+"""Authorization for the pages: without signing in, a request learns nothing, not even whether a path exists.
 
 Airflow leaves a plugin's application open. A dependency on each route would leave open whatever is not a route: static
-files, the OpenAPI document, unknown paths. So the authorization comes before the whole application.
+files, the OpenAPI document, unknown paths. So the authorization wraps the whole application.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-# The pages' program holds no data, and tells a user without the right to read the DAG that this is the reason.
+# The pages' JavaScript contains no data, and it explains to users why they are not allowed to read the DAG.
 FOR_ALL_SIGNED_IN = "/static/"
 
 

@@ -15,7 +15,7 @@ logger = logging.getLogger("meli_tasks")
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """Log the message of a `MeliError`; if no retry can fix it, fail the task at once."""
+    """Log the message of a `MeliError`; if no retry can fix it, fail the task without retrying."""
     try:
         yield
     except MeliError as error:

@@ -1,8 +1,8 @@
 """Ends the runs that a backfill started when the backfill itself is ended.
 
-Whoever marks a run of `meli_backfill` as failed (Airflow's button, its REST API, the Models page, `meli backfill
---cancel`) wants its training runs to end too; Airflow lets them go on. The api-server calls this listener before it
-commits the change: the training runs end in the same transaction, or nothing does.
+A user who marks a run of `meli_backfill` as failed (Airflow's button, its REST API, the run's tab, `meli backfill
+--cancel`) wants its training runs to end too, but Airflow would let them continue. The api-server calls this listener
+before it commits the change: the training runs end in the same transaction, or nothing does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from sqlalchemy.orm import Session
 
-    from meli_airflow.xcom import DateOf
+    from meli_airflow.xcom import PlannedDate
 
 logger = logging.getLogger("meli_tasks")
 
@@ -50,7 +50,7 @@ def children(dag_run: DagRun, session: Session) -> list[DagRun]:
     row = session.scalar(select(XComModel).where(*of_preview, XComModel.key == "return_value"))
     if row is None:
         return []
-    dates: list[DateOf] = XComModel.deserialize_value(row)
+    dates: list[PlannedDate] = XComModel.deserialize_value(row)
     runs = [date["trigger_run_id"] for date in dates]
     of_ours = (DagRun.dag_id == TRAINING, DagRun.run_id.in_(runs), DagRun.state.in_(["queued", "running"]))
     return list(session.scalars(select(DagRun).where(*of_ours)))

@@ -1,4 +1,4 @@
-"""What Airflow's database knows of runs and tasks, read inside the api-server."""
+"""Queries of Airflow's metadata database about runs and tasks, for the api-server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypedDict
 TRAINING_DAG = "meli_training"
 BACKFILL_DAG = "meli_backfill"
 # The task that lists the sets which a mapped training task trains.
-LISTED_BY = {"train_mlp": "mlp_sets", "train_cnn": "cnn_sets"}
+SETS_TASK_OF = {"train_mlp": "mlp_sets", "train_cnn": "cnn_sets"}
 
 
 class TaskStatus(TypedDict, total=False):
@@ -36,14 +36,14 @@ def returned(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> obj
 
 
 def plan_of(run_id: str) -> str:
-    """The name of a run's plan; an empty string before it has one, and for a run of a version before this."""
+    """The name of a run's plan; an empty string if it has none yet or was made by an earlier version."""
     planned = returned(TRAINING_DAG, run_id, "plan")
     return str(planned["plan"]) if isinstance(planned, dict) else ""
 
 
 def choice_of(run_id: str, task_id: str, map_index: int) -> tuple[str, str]:
     """The plan and the set of a mapped training task; empty strings before the sets are listed."""
-    sets = returned(TRAINING_DAG, run_id, LISTED_BY[task_id])
+    sets = returned(TRAINING_DAG, run_id, SETS_TASK_OF[task_id])
     if not isinstance(sets, list) or not 0 <= map_index < len(sets):
         return "", ""
     return str(sets[map_index]["plan"]), str(sets[map_index]["set"])
@@ -76,10 +76,10 @@ def states_of(run_ids: Iterable[str], dag_id: str = TRAINING_DAG) -> dict[str, s
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    wanted = sorted(set(run_ids))
-    if not wanted:
+    requested = sorted(set(run_ids))
+    if not requested:
         return {}
-    query = select(DagRun.run_id, DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(wanted))
+    query = select(DagRun.run_id, DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(requested))
     with create_session() as session:
         return {run_id: str(state) for run_id, state in session.execute(query)}
 

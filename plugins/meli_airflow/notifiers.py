@@ -1,8 +1,8 @@
 """Airflow's notifiers for a run of `meli_training`: how it ended, that it is late, why one of its tasks failed.
 
 `RunEnded` runs in the dag-processor, `RunLate` in the triggerer, `TaskFailed` in the task's own process (in the
-dag-processor if that process was killed). Each of these needs the settings in its environment. They translate what
-Airflow knows; `meli_tasks.notifications` composes and sends, and raises nothing.
+dag-processor if that process was killed). Each of these needs the settings in its environment. They only
+convert Airflow's context; `meli_tasks.notifications` composes and sends, and never raises.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def task_callbacks(settings: Settings) -> TaskCallbacks:
 
 
 def has_channel(settings: Settings) -> bool:
-    """Whether a notification would reach anybody."""
+    """Whether any notification channel is configured."""
     return bool(settings.webhook or settings.email)
 
 
@@ -103,7 +103,7 @@ class RunLate(PlainNotifier):
 
     @override
     async def async_notify(self, context: Context) -> None:
-        # In a thread, because the triggerer's loop serves others meanwhile.
+        # In a thread, because a blocking call would stop the triggerer's event loop.
         await asyncio.to_thread(self.notify, context)
 
     @override
@@ -144,7 +144,7 @@ def run_of(context: Context) -> DagRun:
 
 
 def run_of_deadline(context: Mapping[str, Any]) -> DagRun:
-    """The run from a deadline's context, which holds what the REST API says of it."""
+    """The run from a deadline's context, which contains the run as the REST API returns it."""
     from meli_tasks.notifications.message import DagRun
 
     known = context["dag_run"]
@@ -164,7 +164,7 @@ def moment(text: str | None) -> datetime | None:
 
 def failure_of(context: Context, dag_run: DagRun, settings: Settings) -> Failure:
     """A failed task's error message, and the page with its log."""
-    from meli_tasks.notifications.failures import LONGEST_MESSAGE, Failure
+    from meli_tasks.notifications.failures import MAX_MESSAGE_CHARACTERS, Failure
     from meli_tasks.notifications.message import run_page
 
     task = context["ti"]
@@ -177,7 +177,7 @@ def failure_of(context: Context, dag_run: DagRun, settings: Settings) -> Failure
     return Failure(
         task=task.task_id,
         of=str(getattr(task, "rendered_map_index", None) or (index if index >= 0 else "")),
-        message=" ".join(message.split())[:LONGEST_MESSAGE],
+        message=" ".join(message.split())[:MAX_MESSAGE_CHARACTERS],
         at=datetime.now(UTC).isoformat(),
         url=f"{page}/tasks/{task.task_id}{f'/mapped/{index}' * (index >= 0)}" if page else "",
     )

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 TRAINING = "meli_training"
 SECONDS_BETWEEN_POLLS = 2
-SECONDS_BETWEEN_TURNS = 15
+SECONDS_PER_TURN = 15
 ENDED = ("success", "failed")
 TASK_ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
 class ApproveBackfill(ApprovalOperator):
-    """Displays the preview and waits for Approve or Reject; passes at once if no approval is needed."""
+    """Displays the preview and waits for Approve or Reject; continues immediately if no approval is needed."""
 
     @override
     def execute(self, context: Context) -> Any:
@@ -40,7 +40,7 @@ class ApproveBackfill(ApprovalOperator):
 
     @override
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        # Airflow drops what a task that skips others returns, so the name of whoever rejected is pushed.
+        # Airflow drops what a task that skips others returns, so the name of the person who rejected it is pushed.
         if self.REJECT in event.get("chosen_options", ()):
             user = event.get("responded_by_user") or {}
             context["ti"].xcom_push(key="rejected_by", value=str(user.get("name") or user.get("id") or "somebody"))
@@ -50,12 +50,11 @@ class ApproveBackfill(ApprovalOperator):
 class RunOfDate(TriggerDagRunOperator):
     """Starts one date's run of `meli_training` and waits for it without occupying a worker.
 
-    A run that exists is not started again. If it has not ended, this task waits for it. If it failed, left a set
-    untrained or its ensemble unmade, it is resumed, and what is in the store is not computed again. If it is done, it
-    is left alone.
+    A run that exists is not started again. If it has not ended, this task waits for it. If it failed, did not
+    train every set or make its ensemble, it is resumed and reuses existing results. If it is complete, nothing happens.
     """
 
-    # What a person typed must not be rendered as a template.
+    # User input must not be rendered as a template.
     template_fields: Sequence[str] = ()
 
     def __init__(self, *, date: str, plan: str, position: int, at_once: int | None, **kwargs: Any) -> None:
@@ -107,7 +106,7 @@ class RunOfDate(TriggerDagRunOperator):
 
     @override
     def execute_complete(self, context: Context, event: tuple[str, dict[str, Any]]) -> DateRun:
-        # A failed run is not tried again from here: its own tasks were.
+        # A failed run is not retried here, because its own tasks have been retried.
         _, states = event
         run = states["run_ids"][0]
         if states.get(run) != "success":
@@ -117,10 +116,10 @@ class RunOfDate(TriggerDagRunOperator):
         return {"date": self.date, "run_id": run}
 
     def _wait_for_turn(self, ti: RuntimeTaskInstanceProtocol) -> None:
-        """Come back later while `at_once` dates before this one have not ended.
+        """Reschedule this task while `at_once` earlier dates have not ended.
 
-        The dates go in order, so that no two of them can take the same turn. A waiting date gives its slot of the pool
-        back, so that an earlier date that is tried again gets it.
+        Dates run in order, so two of them never take the same turn. A waiting date releases its pool slot, so that the
+        retry of an earlier date can use it.
         """
         if self.at_once is None or self.position < self.at_once:
             return
@@ -128,9 +127,11 @@ class RunOfDate(TriggerDagRunOperator):
         ended = {name for name, state in states.items() if state in TASK_ENDED}
         before = sum(f"{ti.task_id}_{index}" not in ended for index in range(self.position))
         if before >= self.at_once:
-            self.log.info("%d dates before this one have not ended, and %d may run at once", before, self.at_once)
+            self.log.info(
+                "%d dates before this one have not ended, and at most %d run concurrently", before, self.at_once
+            )
             rounds = before // self.at_once
-            later = timezone.utcnow() + timedelta(seconds=SECONDS_BETWEEN_TURNS * rounds)
+            later = timezone.utcnow() + timedelta(seconds=SECONDS_PER_TURN * rounds)
             raise AirflowRescheduleException(later)  # type: ignore[no-untyped-call]
 
     def _is_done(self) -> bool:

@@ -1,4 +1,4 @@
-"""What every task needs, loaded a single time by a Celery worker: its tasks are forks, and would each load it again.
+"""Imports that every task needs, done once in the Celery worker, because its forked tasks would each repeat them.
 
 docker-compose.yaml names this module to Celery. Nothing here opens a connection or starts a thread: neither survives a
 fork.

@@ -1,7 +1,7 @@
-"""What the tasks of `meli_training` and `meli_backfill` hand to each other by XCom: names of things in the store.
+"""The values that the tasks of `meli_training` and `meli_backfill` pass to each other by XCom: names of stored objects.
 
-XCom holds JSON, so these are `TypedDict`s: a value is what it says, on both sides, without a conversion. None holds
-data: a plan, a model or a report is read from the store by its name.
+XCom holds JSON, so these are `TypedDict`s, which need no conversion on either side. They never contain data: plans,
+models and reports are read from the store by name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypedDict
 
 
 class StepManifest(Protocol):
-    """What of an artifact's manifest travels: the `Manifest` of `meli_tasks.artifacts` has it."""
+    """The part of a manifest that is passed on; `meli_tasks.artifacts.manifest.Manifest` implements it."""
 
     @property
     def key(self) -> str:
@@ -22,7 +22,7 @@ class StepManifest(Protocol):
 
 
 class StepResult(Protocol):
-    """What a stage's run gives back: the `Result` of `meli_tasks.execution` has it."""
+    """The result of a step; `meli_tasks.execution.runner.Result` implements it."""
 
     @property
     def manifest(self) -> StepManifest:
@@ -30,11 +30,11 @@ class StepResult(Protocol):
 
     @property
     def hit(self) -> bool:
-        """Whether the store had it already."""
+        """Whether the artifact existed already."""
 
     @property
     def seconds(self) -> float:
-        """How long the task worked on it."""
+        """Seconds that the task spent on it."""
 
 
 class PlanName(TypedDict):
@@ -43,8 +43,8 @@ class PlanName(TypedDict):
     plan: str
 
 
-class Computed(TypedDict):
-    """A step's result: its content key, its manifest's address, whether it was in the store already, and its cost."""
+class StepOutcome(TypedDict):
+    """A step's result: its content key, its manifest's address, whether it existed already, and the seconds it took."""
 
     key: str
     manifest: str
@@ -52,7 +52,7 @@ class Computed(TypedDict):
     seconds: float
 
 
-class RecipeOf(Computed):
+class PlannedRecipe(StepOutcome):
     """One recipe of a plan, with the listings it starts from: `ingest` returns one for each recipe."""
 
     plan: str
@@ -60,21 +60,21 @@ class RecipeOf(Computed):
     name: str
 
 
-class SetOf(TypedDict):
+class PlannedSet(TypedDict):
     """One set of a plan: what `train_mlp` and `train_cnn` are mapped over."""
 
     plan: str
     set: str
 
 
-class Trained(Computed):
+class TrainResult(StepOutcome):
     """A trained set, and the address of its MLflow run (None while MLflow is unavailable)."""
 
     set: str
     mlflow: str | None
 
 
-class Found(TypedDict):
+class SearchResult(TypedDict):
     """The set that a search found and trained, and the set it started from."""
 
     set: str
@@ -87,13 +87,13 @@ class Found(TypedDict):
     start_accuracy: float | None
 
 
-class Ensembled(Computed):
+class EnsembleResult(StepOutcome):
     """The ensemble, and why it is offered as a model or is not."""
 
     reason: str
 
 
-class DateOf(TypedDict):
+class PlannedDate(TypedDict):
     """One date of a backfill, as the arguments of the task that runs it: `preview` returns one for each date."""
 
     date: str

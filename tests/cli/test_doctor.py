@@ -71,7 +71,7 @@ def settings(**values: Any) -> Settings:
     return Settings.from_environment({"MELI_HOME": "/nowhere", **{name: str(value) for name, value in values.items()}})
 
 
-def airflow(answers: Answers, **values: Any) -> list[checks.Line]:
+def airflow(answers: Answers, **values: Any) -> list[checks.CheckResult]:
     with server(answers) as url:
         sign_in = {"MELI_AIRFLOW_USER": "admin", "MELI_AIRFLOW_PASSWORD": "secret"}
         return list(checks.airflow(settings(MELI_AIRFLOW_URL=url, **{**sign_in, **values})))

@@ -53,12 +53,12 @@ class Member:
     def keep(self) -> None:
         """Start it again if it has ended and nobody holds it down."""
         with self._changing:
-            if not self.held and not self.lives():
+            if not self.held and not self.is_alive():
                 self.start()
 
-    def lives(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether its first process runs."""
-        return self._server.lives()
+        return self._server.is_alive()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float = SECONDS_TO_START) -> None:
         """Return when `ready`. Errors: MeliError when it ends first, or is late."""
@@ -68,14 +68,14 @@ class Member:
         """Tell its first process to end, which ends the others; it stays down."""
         with self._changing:
             self.held = True
-            if self._server.lives():
+            if self._server.is_alive():
                 os.kill(self._server.pid, self._end)
 
     def stop(self, seconds: float = 20.0) -> None:
         """Ask it to end and see to it that all of its processes do; it stays down."""
         self.ask_to_end()
         deadline = time.monotonic() + seconds
-        while self._server.lives() and time.monotonic() < deadline:
+        while self._server.is_alive() and time.monotonic() < deadline:
             time.sleep(servers.POLL_SECONDS)
         self.kill()
 
@@ -86,7 +86,7 @@ class Member:
             if not self._session:
                 return
             deadline = time.monotonic() + 10
-            while ((left := members({self._session})) or self._server.lives()) and time.monotonic() < deadline:
+            while ((left := members({self._session})) or self._server.is_alive()) and time.monotonic() < deadline:
                 for pid in left:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)

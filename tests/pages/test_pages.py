@@ -113,7 +113,7 @@ def test_a_second_look_reads_only_what_may_have_changed(store: Counting) -> None
 
 def test_a_new_run_appears_and_its_figures_follow(store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meli_tasks.pages.read_cache.LISTED_SECONDS", -1.0)
-    monkeypatch.setattr("meli_tasks.pages.runs.OLD_SECONDS", -1.0)
+    monkeypatch.setattr("meli_tasks.pages.runs.OLD_RUN_SECONDS", -1.0)
     pages = ServedPages(store)
     assert pages.models(RunFilter())["rows"] == []
     run = PastRun(store)
@@ -130,12 +130,12 @@ def test_a_night_with_nothing_new_adds_no_rows(store: Counting) -> None:
     assert ServedPages(store).run(run.plan.name)["nothing_new"] == "all is known"
 
 
-def test_a_young_run_is_looked_at_again_soon() -> None:
+def test_a_recent_run_is_read_again_soon() -> None:
     from meli_tasks.pages.runs import Run
 
     def at(hours: float) -> Run:
         moment = datetime.now(UTC) - timedelta(hours=hours)
         return Run("", "", moment.isoformat(), "", "", "", {}, {})
 
-    assert at(1).young()
-    assert not at(30).young()
+    assert at(1).is_recent()
+    assert not at(30).is_recent()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from meli_tasks.prediction.titles import LONGEST_TITLE, cleaned, problems_of
+from meli_tasks.prediction.titles import MAX_TITLE_CHARACTERS, cleaned, problems_of
 
 
 def test_what_counts_as_a_title() -> None:
     problems = {
         "📱": "",
         "0": "",
-        "x" * LONGEST_TITLE: "",
+        "x" * MAX_TITLE_CHARACTERS: "",
         "": "no title",
-        "x" * (LONGEST_TITLE + 1): "title too long",
+        "x" * (MAX_TITLE_CHARACTERS + 1): "title too long",
     }
     foreign = {b"Sill\xf3n".decode("utf-8", "surrogateescape"): "bad encoding"}
     assert problems_of(list(problems)) == list(problems.values())

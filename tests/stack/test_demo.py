@@ -8,7 +8,7 @@ from meli_tasks.core.errors import BadData, BadHyperparameters, BadSettings
 from meli_tasks.settings import Settings
 from meli_tasks.stack import demo
 from meli_tasks.stack.home import Home
-from meli_tasks.stack.services import Ports, airflow_environment, work_settings
+from meli_tasks.stack.services import Ports, airflow_environment, stack_settings
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_parallel_trainings_share_the_cores(tmp_path: Path, monkeypatch: pytest.
     home = Home(tmp_path)
     home.make()
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
-    settings = work_settings(home, Settings.from_environment({}), Ports({"s3": 1}, 2, 3), home.secrets())
+    settings = stack_settings(home, Settings.from_environment({}), Ports({"s3": 1}, 2, 3), home.secrets())
     assert (settings["MELI_SLOTS"], settings["MELI_THREADS"]) == ("2", "4")
 
 

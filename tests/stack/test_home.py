@@ -35,17 +35,17 @@ def test_two_homes_share_no_secret(tmp_path: Path) -> None:
 
 
 def test_what_is_remembered_is_what_the_command_line_reads(home: Home) -> None:
-    home.remember({"MELI_STORE": "s3://meli/store", "AWS_SECRET_ACCESS_KEY": "a=b=c"})
+    home.write_environment({"MELI_STORE": "s3://meli/store", "AWS_SECRET_ACCESS_KEY": "a=b=c"})
     settings = Settings.from_environment({"MELI_HOME": str(home.root)})
     assert (settings.store, settings.secret_key) == ("s3://meli/store", "a=b=c")
-    home.forget()
+    home.remove_environment()
     assert Settings.from_environment({"MELI_HOME": str(home.root)}).store == ""
 
 
 def test_one_demo_at_a_time(home: Home) -> None:
-    with home.alone(), pytest.raises(Conflict, match="Another demo is running"), home.alone():
+    with home.locked(), pytest.raises(Conflict, match="Another demo is running"), home.locked():
         pass
-    with home.alone():
+    with home.locked():
         pass
 
 

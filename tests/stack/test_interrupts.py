@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from meli_tasks.stack.interrupts import SIGNS, Interrupts
+from meli_tasks.stack.interrupts import SIGNALS, Interrupts
 
 
 @pytest.fixture
 def interrupts() -> Iterator[Interrupts]:
-    before = {sign: signal.getsignal(sign) for sign in SIGNS}
+    before = {sign: signal.getsignal(sign) for sign in SIGNALS}
     listening = Interrupts()
     listening.listen()
     yield listening
@@ -19,7 +19,7 @@ def interrupts() -> Iterator[Interrupts]:
         signal.signal(sign, handler)
 
 
-@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("sign", SIGNALS)
 def test_every_sign_interrupts(interrupts: Interrupts, sign: signal.Signals) -> None:
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), sign)

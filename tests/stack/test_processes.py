@@ -68,7 +68,7 @@ def test_stopping_also_ends_children_that_left_the_group_and_ignore_sigterm(home
 def test_children_of_a_server_that_crashed_are_ended_too(home: Home) -> None:
     script = "import os, time\nif os.fork():\n    print('ready', flush=True); time.sleep(0.5); os._exit(1)\n" + PLAIN
     record = up(home, service(home, script))
-    waiting.until(lambda: not record.lives(), poll_seconds=0.02)
+    waiting.until(lambda: not record.is_alive(), poll_seconds=0.02)
     assert len(processes.members({record.pid})) == 1
     assert processes.stop(home, [record]) == []
     assert processes.members({record.pid}) == set()

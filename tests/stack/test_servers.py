@@ -38,11 +38,11 @@ def started(folder: Path, manner: str) -> tuple[Server, int]:
 def test_stopping_ends_the_server_and_its_child(tmp_path: Path, manner: str, gently: bool) -> None:
     server, child = started(tmp_path, manner)
     pid = server.pid
-    assert server.lives()
+    assert server.is_alive()
     assert servers.birth(pid)
     assert os.getpgid(child) == pid
     assert server.stop(seconds=1) is gently
-    assert not server.lives()
+    assert not server.is_alive()
     assert (servers.birth(pid), servers.birth(child)) == ("", "")
     assert server.stop() is True
 
@@ -51,7 +51,7 @@ def test_another_process_can_stop_it_by_its_number(tmp_path: Path) -> None:
     server, child = started(tmp_path, "polite")
     assert servers.stop_group(server.pid, 5) is True
     assert servers.birth(child) == ""
-    assert not server.lives()
+    assert not server.is_alive()
 
 
 def test_a_server_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:

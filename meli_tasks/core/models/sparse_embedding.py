@@ -56,7 +56,7 @@ class SparseEmbedding(nn.Module):
         return self._rounded
 
     def weight_changed(self) -> None:
-        """Discard the rounded copy. Whoever changes `weight`, other than a lookup or load_state_dict, calls this."""
+        """Discard the rounded copy. Call this after changing `weight` other than by a lookup or load_state_dict."""
         self._rounded = None
 
     def trained_part(self) -> Tensor:

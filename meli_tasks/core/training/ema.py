@@ -21,7 +21,7 @@ class EMA:
     """average = decay * average + (1 - decay) * weights after every step, for every weight that trains.
 
     The rows of a sparse embedding are averaged lazily, just before a step changes them: until then their weights were
-    constant, so the steps in between can be applied at once.
+    constant, so the steps in between can be applied together.
     """
 
     def __init__(self, optimizer: Optimizer, decay: float) -> None:
@@ -40,7 +40,7 @@ class EMA:
 
     @torch.no_grad()
     def update_rows(self, table: int, rows: Tensor) -> None:
-        """Bring the averages of these distinct rows of a table up to date, before a step changes the rows."""
+        """Update the averages of these distinct rows of a table, before a step changes the rows."""
         average, weight = self.row_averages[table], self.tables[table].weight
         kept = self._decay_since(self.row_steps[table][rows])[:, None]
         constant = weight.index_select(0, rows)

@@ -14,9 +14,9 @@ from meli_tasks.core.hyperparameters import Train
 class FiniteGuard:
     """Checks that the loss and the gradient of every step are finite.
 
-    On the CPU it checks at once. On a GPU a check would make the host wait for the device, so the host checks only
-    every `interval` steps; until then the device itself skips the bad step and all after it, and remembers the first
-    bad step and the last good loss.
+    On the CPU it checks every step immediately. On a GPU a check would make the host wait for the device, so the host
+    checks only every `interval` steps; until then the device itself skips the bad step and all after it, and remembers
+    the first bad step and the last good loss.
     """
 
     def __init__(self, device: torch.device, params: Train, interval: int) -> None:
@@ -34,7 +34,7 @@ class FiniteGuard:
             None if the step may be taken, otherwise a number on the device that is 1 if the optimizer must skip it.
 
         Raises:
-            Diverged: the loss or the gradient is not finite. At once on the CPU, at the next check on a GPU.
+            Diverged: the loss or the gradient is not finite. Raised immediately on the CPU, at the next check on a GPU.
         """
         if self.interval == 1:
             if not bool(torch.isfinite(loss + norm)):

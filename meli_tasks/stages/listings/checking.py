@@ -71,7 +71,7 @@ def check(rows: ListingRows, params: Ingest) -> Checked:
     """Clean a chunk's rows, and separate those that are bad and those that `params` excludes.
 
     Titles get single spaces and nothing else; languages and label qualities become lower case. A row outside the window
-    of days is excluded before it is checked: on the day of the run it was not there to be bad.
+    of days is excluded before it is checked: it may not have existed on the day of the run.
     """
     excluded: Counter[str] = Counter()
     positions, undated = np.arange(len(rows.lines)), dict[int, str]()

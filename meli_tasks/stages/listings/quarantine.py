@@ -76,7 +76,7 @@ class Quarantine:
         if not rows or bad / rows <= limit:
             return
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.rows.most_common())
-        advice = f"Correct the source, or raise max_bad_fraction (now {limit:.1%}) to go on without them."
+        advice = f"Correct the source, or raise max_bad_fraction (now {limit:.1%}) to continue without them."
         if undecodable:
             advice = f"{self._encoding_advice(likely_encoding(undecodable), some_utf8)} {advice}"
         examples = "\n  ".join(self._some_examples())

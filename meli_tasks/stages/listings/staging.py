@@ -100,7 +100,7 @@ def stage_rows(files: list[Path], target: Path, params: Ingest, quarantine: Quar
                         reported = seconds
                         fraction = (number + file.fraction_read()) / len(files)
                         log.progress(
-                            rows=staged.rows, share=round(fraction, 3), rows_per_second=round(staged.rows / seconds)
+                            rows=staged.rows, fraction=round(fraction, 3), rows_per_second=round(staged.rows / seconds)
                         )
             if staged.rows == before:
                 raise BadData(
