@@ -18,6 +18,7 @@ import meli_tasks.pipeline
 from meli_tasks.core.errors import BadHyperparameters, Diverged, NotFound, Unreachable
 from meli_tasks.pipeline import PromotionOutcome
 from meli_tasks.planning.evaluation import Evaluated
+from meli_tasks.stages.summaries import EnsembleSummary
 
 SCENARIO: dict[str, Any] = {}
 SEEN: dict[str, Any] = {}
@@ -86,14 +87,12 @@ class FakePipeline:
         SEEN["members"] = sorted(trained)
         if len(trained) < 2:
             return None
-        result = self._result("ensemble", "")
-        result.manifest.summary = {"reason": "because"}
-        return result
+        return self._result("ensemble", ""), EnsembleSummary(offered=True, reason="because")
 
     def evaluate(self, plan: Any, trained: list[str], failed: list[str]) -> Any:
         SEEN.update(trained=trained, failed=failed)
         if not trained:
-            raise NotFound("No training succeeded.")
+            raise NotFound("No training run succeeded.")
         return Evaluated(key="evaluated", trained=tuple(trained), failed=tuple(failed))
 
     def promote(self, plan: Any, evaluated: Evaluated) -> Any:
