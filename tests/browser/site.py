@@ -71,7 +71,7 @@ def shoot(page: Page, name: str, *, height: int = 0) -> None:
     if height:
         page.set_viewport_size({**WIDE, "height": height})
         page.wait_for_function(f"innerHeight === {height}")
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 
 def run_path(run_id: str, dag: str = "meli_training") -> str:
