@@ -39,5 +39,9 @@ def test_trainings_share_the_slots_and_other_steps_run_one_after_another(slots: 
     assert seconds_with_slots(steps, slots) == pytest.approx(seconds)
 
 
+def test_a_step_that_takes_no_time_adds_none() -> None:
+    assert seconds_with_slots([("ingest", 0.0), ("train", 0.0), ("train", 8.0)], 1) == 8.0
+
+
 def test_a_run_has_no_estimate_if_one_of_its_steps_has_none() -> None:
     assert seconds_with_slots([("ingest", 5.0), ("train", None)], 1) is None
