@@ -43,5 +43,9 @@ def test_a_step_that_takes_no_time_adds_none() -> None:
     assert seconds_with_slots([("ingest", 0.0), ("train", 0.0), ("train", 8.0)], 1) == 8.0
 
 
+def test_a_run_without_trainings_takes_as_long_as_its_other_steps() -> None:
+    assert seconds_with_slots([("ingest", 0.25), ("embed", 0.5)], 2) == 0.75
+
+
 def test_a_run_has_no_estimate_if_one_of_its_steps_has_none() -> None:
     assert seconds_with_slots([("ingest", 5.0), ("train", None)], 1) is None

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
@@ -28,7 +29,9 @@ def plan() -> Plan:
 
 
 def publish(store: Store, step: Step, seconds: float) -> None:
-    manifest = Manifest(step.stage, step.key, step.params, step.inputs, {}, {}, "attempt", {"seconds": seconds})
+    summary: dict[str, JsonValue] = {"offered": True} if step.stage == "ensemble" else {}
+    about: dict[str, JsonValue] = {"seconds": seconds}
+    manifest = Manifest(step.stage, step.key, step.params, dict(step.inputs), {}, summary, "attempt", about)
     store.write(manifest.name, manifest.to_bytes())
 
 
@@ -60,6 +63,11 @@ def test_the_estimate_of_a_run_lets_its_trainings_share_the_slots(
     before = sum(line.estimate or 0.0 for line in found.steps if line.stage != "train")
     assert before >= 7.0
     assert found.estimate_seconds == pytest.approx(before + trainings)
+
+
+def test_by_default_trainings_run_one_after_another(plan: Plan, file_store: FileStore) -> None:
+    publish_past_run(file_store, plan)
+    assert preview(plan, file_store) == preview(plan, file_store, slots=1) != preview(plan, file_store, slots=2)
 
 
 def test_cached_steps_save_their_seconds_and_are_not_part_of_the_estimate(plan: Plan, file_store: FileStore) -> None:
@@ -178,6 +186,15 @@ def test_models_that_were_decided_on_are_nothing_new(plan: Plan, file_store: Fil
     assert found.nothing_new == (
         f"The same titles, sets and champion as before; decision 1 of {decision.at.date()} was: quick_mlp is better."
     )
+
+
+def test_an_ensemble_that_nobody_decided_on_is_something_new(file_store: FileStore) -> None:
+    plan = complete(file_store, plan_of(ensemble=True))
+    decide(file_store, plan)
+    assert nothing_new(plan, file_store) == ""
+    models = {step.name: step.key for step in plan.steps() if step.stage in ("train", "ensemble")}
+    decide(file_store, plan, models=models)
+    assert "decision 2 of" in nothing_new(plan, file_store)
 
 
 def test_while_a_step_is_missing_a_run_may_find_something_new(plan: Plan, file_store: FileStore) -> None:
