@@ -77,6 +77,7 @@ def test_cached_steps_save_their_seconds_and_are_not_part_of_the_estimate(plan: 
     found = preview(plan, file_store)
     assert (found.cached, found.saved_seconds) == (2, 120.0)
     assert found.computed == len(found.steps) - 2
+    assert {line.estimate for line in found.steps if line.cached} == {None}
     missing = [line.estimate or 0.0 for line in found.steps if not line.cached]
     assert found.estimate_seconds == pytest.approx(sum(missing))
     assert found.lines()[-1] == found.summary()
