@@ -41,7 +41,7 @@ test-compose: $(VENV)/.dev ## test docker-compose.yaml on a Docker engine: build
 	@sh tests/docker/install.sh
 	@$(BIN)/python -m pytest -m compose -x --log-cli-level=INFO tests/docker
 
-mutants: $(VENV)/.dev ## change the code a little at a time and list the changes that no test notices (an hour; MODULE=ledger)
+mutants: $(VENV)/.dev ## change the code a little at a time and list the changes that no test notices (an hour or more; MODULE=ledger)
 	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/mutmut run --max-children 1 $(if $(MODULE),"meli_tasks.$(MODULE)*")
 	@$(BIN)/mutmut results
 
