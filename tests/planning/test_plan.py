@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -256,7 +257,7 @@ def test_a_plan_for_another_run_has_a_name_of_its_own(settings: Settings) -> Non
     plan = plan_of(settings, sets=["quick_mlp"])
     other = plan.for_run("another")
     assert other.run_id == "another"
-    assert other.name.startswith("plans/another/")
+    assert re.fullmatch(r"plans/another/[0-9a-f]{12}\.json", other.name)
     assert other.name.rpartition("/")[2] == plan.name.rpartition("/")[2]
     assert (other.request, other.sets, other.at) == (plan.request, plan.sets, plan.at)
     assert (plan.folder, other.folder) == (plan.name.removesuffix(".json"), other.name.removesuffix(".json"))
