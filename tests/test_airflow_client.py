@@ -16,12 +16,12 @@ def airflow(runs: list[str]) -> Iterator[int]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.path == "/auth/token":
                 return self._answer(201, {"access_token": "t"})
-            if asked["dag_run_id"] in runs:
+            if body["dag_run_id"] in runs:
                 return self._answer(409, {"detail": "exists"})
-            runs.append(asked["dag_run_id"])
+            runs.append(body["dag_run_id"])
             return self.connection.close()
 
         def _answer(self, status: int, body: dict[str, str]) -> None:

@@ -73,12 +73,12 @@ def test_json_names_the_status_of_a_refusal(site: Site) -> None:
     assert caught.value.status == 403 and "SECRET" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("statuses", "asked", "last"), [([503, 200], 2, 200), ([503], 3, 503), ([500], 1, 500)])
-def test_a_busy_server_is_asked_again(site: Site, statuses: list[int], asked: int, last: int) -> None:
+@pytest.mark.parametrize(("statuses", "num_requests", "last"), [([503, 200], 2, 200), ([503], 3, 503), ([500], 1, 500)])
+def test_a_busy_server_gets_the_request_again(site: Site, statuses: list[int], num_requests: int, last: int) -> None:
     site.statuses = statuses
     with Client(retries=Retries(again=2, seconds=0)) as client:
         assert client.request("POST", site.url).status == last
-    assert len(site.requests) == asked
+    assert len(site.requests) == num_requests
 
 
 def test_a_request_that_may_have_arrived_is_not_repeated(site: Site) -> None:

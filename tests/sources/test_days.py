@@ -68,9 +68,9 @@ def test_days_without_files_are_named(tmp_path: Path, caplog: pytest.LogCaptureF
     write_days(tmp_path, LAST - timedelta(days=3), LAST - timedelta(days=1))
     with caplog.at_level(logging.WARNING):
         assert len(window(f"{tmp_path}/{{ds}}.csv", tmp_path / "fetched", 4)) == 2
-    (told,) = caplog.messages
-    assert "{2026-11-18..2026-11-21}.csv has no files for 2 of its 4 days" in told
-    assert told.endswith(": 2026-11-19, 2026-11-21")
+    (message,) = caplog.messages
+    assert "{2026-11-18..2026-11-21}.csv has no files for 2 of its 4 days" in message
+    assert message.endswith(": 2026-11-19, 2026-11-21")
 
 
 def test_a_window_without_any_file_is_refused(tmp_path: Path) -> None:

@@ -88,9 +88,9 @@ def test_no_local_file_names_the_nearest_folder(tmp_path: Path, spec: str) -> No
 
 @pytest.mark.parametrize("spec", ["x" * 100_000, "zero\0byte.csv"])
 def test_a_path_that_the_system_refuses_is_told(spec: str) -> None:
-    with pytest.raises(BadData, match=r"cannot be searched for|matches no file") as told:
+    with pytest.raises(BadData, match=r"cannot be searched for|matches no file") as caught:
         identity(spec)
-    assert len(str(told.value)) < 1000
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_source_that_changed_after_planning_is_refused(tmp_path: Path, target: Path) -> None:

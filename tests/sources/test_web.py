@@ -29,7 +29,7 @@ class Site:
         self.headers: dict[str, str] = {}
         self.status: dict[str, int] = {}
         self.cut = 0
-        self.asked: list[str] = []
+        self.received: list[str] = []
         site = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -41,7 +41,7 @@ class Site:
 
             def answer(self, body: bool) -> None:
                 path = self.path.partition("?")[0]
-                site.asked.append(f"{self.command} {path}")
+                site.received.append(f"{self.command} {path}")
                 data = site.files.get(path)
                 status = site.status.get(self.command) or (200 if data is not None else 404)
                 self.send_response(status)
@@ -79,7 +79,7 @@ def test_a_file_on_the_web(site: Site, target: Path) -> None:
 def test_headers_that_tell_the_content_save_the_download(site: Site, headers: dict[str, str]) -> None:
     site.headers = headers
     before = identity(f"{site.url}/titles.csv")
-    assert site.asked == ["GET /titles.csv"]
+    assert site.received == ["GET /titles.csv"]
     site.headers = {name: value.replace("abc", "def").replace("20:00", "20:01") for name, value in headers.items()}
     assert identity(f"{site.url}/titles.csv") != before
 

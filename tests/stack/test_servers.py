@@ -28,10 +28,10 @@ time.sleep(600)
 
 def started(folder: Path, manner: str) -> tuple[Server, int]:
     """A server that has a child, and that child's pid."""
-    told = folder / "child"
-    server = Server("stub", [sys.executable, "-c", PROGRAM, str(told), manner], folder / "log")
-    server.start().wait_until(told.exists, seconds=30)
-    return server, int(told.read_text())
+    pid_file = folder / "child"
+    server = Server("stub", [sys.executable, "-c", PROGRAM, str(pid_file), manner], folder / "log")
+    server.start().wait_until(pid_file.exists, seconds=30)
+    return server, int(pid_file.read_text())
 
 
 @pytest.mark.parametrize(("manner", "gently"), [("polite", True), ("deaf", False)])

@@ -24,13 +24,13 @@ class Airflow:
     def __init__(self, instances: list[dict[str, Any]], returned: dict[tuple[str, int], Any]) -> None:
         self.instances = instances
         self.values = returned
-        self.asked = 0
+        self.num_requests = 0
 
     def tasks(self, dag: str, run: str) -> list[TaskInstance]:
         return [TaskInstance.model_validate(instance) for instance in self.instances]
 
     def returned(self, dag: str, run: str, task: str, index: int = -1) -> Any:
-        self.asked += 1
+        self.num_requests += 1
         return self.values.get((task, index))
 
 
@@ -80,9 +80,9 @@ def test_tasks_come_in_the_order_they_run_and_bookkeeping_only_when_it_fails(tmp
 def test_a_cache_hit_is_asked_for_once(tmp_path: Path, plan: Plan) -> None:
     watch, airflow = watching(tmp_path, plan, [instance("ingest", "success")], ingest={"hit": True})
     assert [task.hit for task in watch.tasks()] == [True]
-    asked = airflow.asked
+    num_requests = airflow.num_requests
     assert [task.hit for task in watch.tasks()] == [True]
-    assert airflow.asked == asked
+    assert airflow.num_requests == num_requests
 
 
 @pytest.mark.parametrize(("run_id", "seen"), [(RUN, 3), ("another run", None)])

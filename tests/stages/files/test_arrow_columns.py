@@ -42,16 +42,16 @@ def test_texts_are_numbered_by_value_wherever_a_column_was_cut(
 ) -> None:
     column = texts(some).slice(at)
     column = column.dictionary_encode() if is_dictionary else column
-    asked = list[str | None]()
+    numbered = list[str | None]()
 
     def length(text: str | None) -> int:
-        asked.append(text)
+        numbered.append(text)
         return -1 if text is None else len(text)
 
     found = numbers_by_value(column, length)
     assert found.dtype == np.int32
     assert found.tolist() == [-1 if text is None else len(text) for text in some[at:]]
-    assert len(asked) == len(set(asked))
+    assert len(numbered) == len(set(numbered))
 
 
 def test_integers_go_and_come() -> None:
