@@ -65,7 +65,7 @@ class StageSpec(Generic[P, S]):
 
 
 _ALL: tuple[StageSpec[Any, Any], ...] = (
-    StageSpec("ingest", 2, Ingest, IngestSummary),
+    StageSpec("ingest", 3, Ingest, IngestSummary),
     StageSpec("preprocess", 2, Preprocess, PreprocessSummary),
     StageSpec("embed", 2, Embed, EmbedSummary),
     StageSpec("train", 2, Train, TrainSummary),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import tarfile
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meli_tasks.core.errors import Conflict
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages, RunFilter
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning.plan import Plan, evaluate_step, make_plan
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
+from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
 from tests.cli.program import document, here
 
@@ -26,6 +29,8 @@ CHAMPION = "ecc70931537b85de73f5c369424af52d"
 BEFORE = "333e3483dab046061259426288f87743"
 ENSEMBLE = "48704542f99b93c70c0a73bc228c7313"
 EVALUATED = {FIRST: "61d0fdfdffb6a79defb9326d5373b430", SECOND: "72090701070c16056586bf67508112e8"}
+# The stages' versions in 0.1.0. A raised one changes the keys of its stage and of those after it: they are recomputed.
+VERSIONS = {"ingest": 2, "preprocess": 2, "embed": 2, "train": 2, "ensemble": 1, "evaluate": 1, "promote": 1}
 # What the second run was started with; the sets, the source and the date are its own.
 OVERRIDES = (
     "preprocess.max_words=300", "preprocess.max_ngrams=500", "train.ngram_dimensions=8", "embed.dimensions=8",
@@ -47,6 +52,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 @pytest.fixture
 def store(settings: Settings) -> Store:
     return settings.open_store()
+
+
+@pytest.fixture
+def old_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stages whose results did not change since 0.1.0, so that nothing but the way keys are made can change a key."""
+    for name, version in VERSIONS.items():
+        monkeypatch.setitem(STAGES, name, replace(STAGES[name], version=version))
 
 
 def as_json(model: Any) -> Any:
@@ -88,6 +100,7 @@ def test_a_rollback_goes_back_to_the_champion_before(settings: Settings, store: 
     assert (champion.train, champion.set_name) == (BEFORE, "quick_mlp")
 
 
+@pytest.mark.usefixtures("old_versions")
 def test_every_step_of_a_stored_plan_keeps_its_key(settings: Settings, store: Store) -> None:
     for name in (FIRST, SECOND):
         old = Plan.load(store, name, to_run=True)
@@ -97,6 +110,7 @@ def test_every_step_of_a_stored_plan_keeps_its_key(settings: Settings, store: St
         assert new.name == name
 
 
+@pytest.mark.usefixtures("old_versions")
 def test_an_old_run_is_evaluated_again_without_computing_anything(settings: Settings) -> None:
     pipeline, plan = Pipeline.of(FIRST, settings)
     models = {name: step.key for name, step in plan.sets.items()}
@@ -104,6 +118,7 @@ def test_an_old_run_is_evaluated_again_without_computing_anything(settings: Sett
     assert pipeline.runner.run(evaluate_step(plan, models)).hit
 
 
+@pytest.mark.usefixtures("old_versions")
 def test_the_same_request_computes_nothing_up_to_the_ensemble(settings: Settings) -> None:
     found = document(
         "run", "ensemble", "--source", "sample:rows=1500,seed=1", "--sets", "quick_mlp,quick_cnn",
@@ -114,12 +129,24 @@ def test_the_same_request_computes_nothing_up_to_the_ensemble(settings: Settings
     ]
 
 
+def test_an_old_plan_is_not_continued_with_stages_of_raised_versions(settings: Settings) -> None:
+    assert STAGES["ingest"].version > VERSIONS["ingest"]
+    with pytest.raises(Conflict, match="planned by an older version"):
+        Pipeline.of(FIRST, settings)
+
+
+def test_the_same_request_computes_again_from_the_first_raised_version(settings: Settings) -> None:
+    found = document("run", "ingest", "--source", "sample:rows=1500,seed=1", "--as-of", "2026-11-20")
+    assert [(step["stage"], step["hit"]) for step in found["steps"]] == [("ingest", False)]
+
+
 def test_the_same_request_goes_on_to_a_decision(settings: Settings, store: Store) -> None:
     found = document(
         "run", "all", "--source", "sample:rows=1500,seed=1", "--sets", "quick_mlp,quick_cnn",
         "--as-of", "2026-11-20", *(part for override in OVERRIDES for part in ("--override", override)),
     )  # fmt: skip
-    assert set(found["scores"]) == {"quick_mlp", "quick_cnn", "ensemble"}
+    # The models are trained again, from the listings of the raised version; the champion is the one of the old store.
+    assert set(found["scores"]) == {"quick_mlp", "quick_cnn", "ensemble", "quick_cnn (champion)"}
     assert found["decision"]["action"] == "keep"
     assert Ledger(store).last().number == 3  # type: ignore[union-attr]
 
