@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tarfile
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
 from tests.cli.program import document, here
+from tests.old_versions import VERSIONS, use_old_versions
 
 ARCHIVE = Path(__file__).with_name("store_0.1.0.tar.gz")
 FIRST = "plans/local__2026-11-28T08-30-30_73c9ea/d27c395c7554.json"
@@ -29,8 +29,6 @@ CHAMPION = "ecc70931537b85de73f5c369424af52d"
 BEFORE = "333e3483dab046061259426288f87743"
 ENSEMBLE = "48704542f99b93c70c0a73bc228c7313"
 EVALUATED = {FIRST: "61d0fdfdffb6a79defb9326d5373b430", SECOND: "72090701070c16056586bf67508112e8"}
-# The stages' versions in 0.1.0. A raised one changes the keys of its stage and of those after it: they are recomputed.
-VERSIONS = {"ingest": 2, "preprocess": 2, "embed": 2, "train": 2, "ensemble": 1, "evaluate": 1, "promote": 1}
 # What the second run was started with; the sets, the source and the date are its own.
 OVERRIDES = (
     "preprocess.max_words=300", "preprocess.max_ngrams=500", "train.ngram_dimensions=8", "embed.dimensions=8",
@@ -56,9 +54,8 @@ def store(settings: Settings) -> Store:
 
 @pytest.fixture
 def old_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stages whose results did not change since 0.1.0, so that nothing but the way keys are made can change a key."""
-    for name, version in VERSIONS.items():
-        monkeypatch.setitem(STAGES, name, replace(STAGES[name], version=version))
+    """Stages whose results did not change since 0.1.0."""
+    use_old_versions(monkeypatch)
 
 
 def as_json(model: Any) -> Any:

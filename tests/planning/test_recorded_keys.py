@@ -1,12 +1,15 @@
-"""Content keys as the version before recorded them (commit 468b5c0): its artifacts are found, not computed again."""
+"""Content keys as 0.1.0 recorded them (commit 468b5c0): artifacts of stages that did not change since are found."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from meli_tasks.planning.plan import ensemble_step, make_plan
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
+from tests.old_versions import use_old_versions
 
 OVERRIDES = {
     "preprocess.max_words": 300,
@@ -25,7 +28,8 @@ RECORDED = {
 }
 
 
-def test_the_keys_of_every_stage_stay_the_same(tmp_path: Path) -> None:
+def test_the_keys_of_every_stage_stay_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_old_versions(monkeypatch)
     settings = Settings(store=f"file://{tmp_path}/store", cache=tmp_path / "cache")
     request = Request.check(
         {"source": "sample:rows=1500,seed=1", "sets": ["quick_mlp", "quick_cnn"], "overrides": OVERRIDES}, settings
