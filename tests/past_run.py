@@ -174,8 +174,9 @@ class PastRun:
         history = [
             {
                 "epoch": epoch,
-                "train_loss": 1 / epoch,
-                "validation_loss": 1.1 / epoch,
+                "train_loss": 1 / epoch,  # with margin and smoothing
+                "train_cross_entropy": 0.1 / epoch,
+                "validation_loss": 0.11 / epoch,
                 "validation_balanced_accuracy": 1 - 0.5 / epoch,
                 "learning_rate": 0.001,
                 "seconds": 10.0,

@@ -37,7 +37,7 @@ def details(task: Task) -> str:
     if note.titles_per_second is not None:
         parts.append(f"{note.titles_per_second:,.0f} titles/s")
     if note.loss is not None:
-        parts.append(f"loss {note.loss:.3f}")
+        parts.append(f"training loss {note.loss:.3f}")
     if note.seconds_left is not None:
         parts.append(f"{duration(note.seconds_left)} left")
     return ", ".join(parts)

@@ -122,10 +122,15 @@ class PromotionDecision(PromoteSummary):
 
 
 class Epoch(Stored):
-    """One epoch of a training run, as in history.json and in the progress log. Missing fields are not written."""
+    """One epoch of a training run, as in history.json and in the progress log. Missing fields are not written.
+
+    The fields are those of `core.training.progress.Epoch`. Histories of 0.1.0 have no `train_cross_entropy`, and their
+    `train_loss` (with margin, smoothing and weights) must not be drawn on one axis with `validation_loss` (without).
+    """
 
     epoch: int
     train_loss: float | None = None
+    train_cross_entropy: float | None = None
     validation_loss: float | None = None
     validation_balanced_accuracy: float | None = None
     learning_rate: float | None = None

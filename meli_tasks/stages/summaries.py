@@ -99,8 +99,9 @@ class TrainSummary(Summary):
 
     kept_epoch: int = 0
     validation_balanced_accuracy: float = 0.0
-    validation_loss: float = 0.0
-    train_loss: float = 0.0
+    validation_loss: float = Field(0.0, description="mean cross-entropy on the validation titles")
+    train_loss: float = Field(0.0, description="mean of the loss that is minimized, with margin, smoothing and weights")
+    train_cross_entropy: float | None = Field(None, description="the quantity of `validation_loss`, on training titles")
     epochs_run: int = 0
     parameters: int = Field(0, description="number of weights of the network")
     trained_parameters: int = Field(0, description="number of weights that are trained")

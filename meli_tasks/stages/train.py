@@ -77,6 +77,7 @@ def run(inputs: Inputs, out: Path, params: Train, hooks: Hooks) -> TrainSummary:
         validation_balanced_accuracy=kept.validation_balanced_accuracy,
         validation_loss=kept.validation_loss,
         train_loss=kept.train_loss,
+        train_cross_entropy=kept.train_cross_entropy,
         epochs_run=len(epochs),
         parameters=size["all"],
         trained_parameters=size["trained"],
@@ -127,10 +128,11 @@ def _log_event(event: Progress | Epoch, epochs: int, log: Log) -> None:
         log.progress(**asdict(event))
         return
     log.epoch(asdict(event))
+    train = "not recorded" if event.train_cross_entropy is None else f"{event.train_cross_entropy:.4f}"
     log.info(
-        f"epoch {event.epoch}/{epochs}: train loss {event.train_loss:.4f}, validation loss "
-        f"{event.validation_loss:.4f}, balanced accuracy {event.validation_balanced_accuracy:.4f}"
-        f"{' (best)' if event.best else ''}, {duration(event.seconds)}"
+        f"epoch {event.epoch}/{epochs}: cross-entropy {train} in training, {event.validation_loss:.4f} on validation; "
+        f"balanced accuracy {event.validation_balanced_accuracy:.4f}{' (best)' if event.best else ''}, "
+        f"{duration(event.seconds)}"
     )
 
 

@@ -84,13 +84,18 @@ def members_text(weights: Mapping[str, float]) -> str:
 
 
 def epoch_metrics(history: Sequence[Epoch], manifest: Manifest) -> list[Metric]:
-    """Each epoch's figures at the time it ended, counted back from the end of the training run."""
+    """Each epoch's figures at the time it ended, counted back from the end of the training run.
+
+    The two cross-entropies are the same quantity; the objective is what was minimized, with margin, weights and
+    smoothing. Runs of 0.1.0 have `train_loss` and `validation_loss`.
+    """
     metrics: list[Metric] = []
     end = finished_at(manifest)
     for epoch in reversed(history):
         values = {
-            "train_loss": epoch.train_loss,
-            "validation_loss": epoch.validation_loss,
+            "train_objective": epoch.train_loss,
+            "train_cross_entropy": epoch.train_cross_entropy,
+            "validation_cross_entropy": epoch.validation_loss,
             "validation_balanced_accuracy": epoch.validation_balanced_accuracy,
             "learning_rate": epoch.learning_rate,
         }

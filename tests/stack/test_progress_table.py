@@ -19,7 +19,7 @@ def note(epoch: int, rate: float = 54_321.0) -> ProgressNote:
 
 
 def test_a_training_tells_epoch_speed_loss_and_time_left() -> None:
-    assert details(task("running", note=note(3))) == "epoch 3/10, 54,321 titles/s, loss 1.235, 1 min 5 s left"
+    assert details(task("running", note=note(3))) == "epoch 3/10, 54,321 titles/s, training loss 1.235, 1 min 5 s left"
 
 
 def test_a_result_that_was_there_says_so() -> None:
@@ -43,8 +43,8 @@ def test_plain_lines_tell_each_change_once() -> None:
         progress.show(tasks)
     lines = [line.split("  ", 1)[1].strip() for line in out.getvalue().splitlines()]
     assert lines == [
-        "train mlp: epoch 1/10, 54,321 titles/s, loss 1.235, 1 min 5 s left",
-        "train mlp: epoch 2/10, 54,321 titles/s, loss 1.235, 1 min 5 s left",
+        "train mlp: epoch 1/10, 54,321 titles/s, training loss 1.235, 1 min 5 s left",
+        "train mlp: epoch 2/10, 54,321 titles/s, training loss 1.235, 1 min 5 s left",
         "train mlp: retrying (The store did not answer.)",
         "train mlp: done in 2.5 s",
     ]

@@ -60,6 +60,14 @@ def test_a_training_becomes_one_run_with_everything_of_it(
     history = client.get_metric_history(found.info.run_id, "validation_balanced_accuracy")
     assert [(metric.step, metric.value) for metric in history] == [(1, 0.5), (2, 0.75), (3, pytest.approx(1 - 0.5 / 3))]
     assert history[2].timestamp - history[0].timestamp == 20_000
+    # What can be drawn on one axis has one name; the loss with margin and smoothing has another.
+    last = found.data.metrics
+    assert (last["train_cross_entropy"], last["validation_cross_entropy"]) == (
+        pytest.approx(0.1 / 3),
+        pytest.approx(0.11 / 3),
+    )
+    assert last["train_objective"] == pytest.approx(1 / 3)
+    assert not {"train_loss", "validation_loss"} & last.keys()
     assert {file.path for file in client.list_artifacts(found.info.run_id)} == {"curves.png", "history.json"}
     [dataset] = found.inputs.dataset_inputs
     assert dataset.dataset.digest == "f" * 36
@@ -76,7 +84,7 @@ def test_a_retry_adds_nothing(client: MlflowClient, run: PastRun, tracking: Trac
     first = send(run, tracking)
     assert send(run, Tracking(tracking.uri, run.store)) == first
     [found] = runs_with(client, "meli.artifact_key", run.models["mlp"])
-    assert len(client.get_metric_history(found.info.run_id, "train_loss")) == EPOCHS
+    assert len(client.get_metric_history(found.info.run_id, "train_objective")) == EPOCHS
 
 
 def test_an_incomplete_run_is_completed(
@@ -95,7 +103,7 @@ def test_an_incomplete_run_is_completed(
     assert tracking.replay() == 1
     [whole] = runs_with(client, "meli.artifact_key", run.models["mlp"])
     assert (whole.info.run_id, whole.info.status) == (half.info.run_id, "FINISHED")
-    assert len(client.get_metric_history(whole.info.run_id, "train_loss")) == EPOCHS
+    assert len(client.get_metric_history(whole.info.run_id, "train_objective")) == EPOCHS
     assert tracking.pending() == []
 
 

@@ -44,6 +44,7 @@ class TitleLoss:
         self.unreliable_weight = params.unreliable_weight
         self.reliable = titles.reliable
         self.uniform = params.class_weights == "none" and params.unreliable_weight == 1
+        self.plain = self.uniform and not (params.label_smoothing or params.margin or params.logit_adjustment)
         self.logit_shift: Tensor | None = None
         if params.logit_adjustment:
             self.logit_shift = params.logit_adjustment * log_priors(titles.labels, categories)
@@ -68,3 +69,11 @@ class TitleLoss:
         losses = functional.cross_entropy(logits, labels, reduction="none", label_smoothing=self.smoothing)
         weights = self.weights(rows)
         return (losses * weights).sum(), weights.sum()
+
+    @torch.no_grad()
+    def cross_entropy(self, logits: Tensor, rows: Tensor) -> Tensor:
+        """The sum of the cross-entropies of these titles, without adjustments or weights: what validation reports.
+
+        If the loss is `plain`, it is the same as the loss.
+        """
+        return functional.cross_entropy(logits, self.labels[rows], reduction="sum")

@@ -20,7 +20,20 @@ class Progress:
 
 @dataclass(frozen=True)
 class Epoch:
-    """The results of one epoch. `best`: better than all before. Only `seconds` differs between repeated runs."""
+    """The results of one epoch. Only `seconds` differs between repeated runs.
+
+    Args:
+        epoch: Its number, from 1.
+        train_loss: The mean of the loss that is minimized, with margin, smoothing, logit adjustment and weights.
+        validation_loss: The mean cross-entropy on the validation titles, without any of these.
+        validation_balanced_accuracy: The mean recall of the categories.
+        learning_rate: Of the last step.
+        seconds: With validation.
+        best: Whether it is better than all before.
+        train_cross_entropy: The mean cross-entropy on the training titles, the same quantity as `validation_loss`,
+            but with dropout and while the weights changed. None if part of the epoch was trained by a version that did
+            not record it.
+    """
 
     epoch: int
     train_loss: float
@@ -29,3 +42,4 @@ class Epoch:
     learning_rate: float
     seconds: float
     best: bool
+    train_cross_entropy: float | None = None

@@ -19,6 +19,7 @@ from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.networks import TitleNetwork
 from meli_tasks.core.training.distributed import ProcessGroup, SingleProcess
 from meli_tasks.core.training.ema import EMA
+from meli_tasks.core.training.epoch_totals import EpochTotals
 from meli_tasks.core.training.finite_guard import FiniteGuard
 from meli_tasks.core.training.loss import TitleLoss
 from meli_tasks.core.training.memory import free_memory, halved, out_of_memory_in_group
@@ -74,8 +75,7 @@ class Training:
         self.best_accuracy, self.epochs_without_improvement = -1.0, 0
         self.stop_requested = self.stopped = self.cut_short = False
         self.best_state: dict[str, Tensor] | None = None
-        self.loss_total = torch.zeros((), dtype=torch.float64, device=device)
-        self.weight_total = torch.zeros((), dtype=torch.float64, device=device)
+        self.totals = EpochTotals(device)
         network.seed(params.seed + self.group.rank, device)
 
     @property
@@ -137,8 +137,7 @@ class Training:
         tensors = {
             "order": self.order_at_epoch_start,
             "dropout": self.network.generator.get_state(),
-            "loss_total": self.loss_total,
-            "weight_total": self.weight_total,
+            **self.totals.tensors(),
             **{f"network.{name}": value for name, value in self.network.state_dict().items()},
             **{f"optimizer.{name}": value for name, value in self.optimizer.tensors().items()},
             **{f"ema.{name}": value for name, value in (self.ema.tensors() if self.ema else {}).items()},
@@ -169,8 +168,7 @@ class Training:
             self.network.seed(seed, self.device)
         self.order.set_state(tensors["order"].cpu())
         self.order_at_epoch_start = self.order.get_state()
-        self.loss_total.copy_(tensors["loss_total"])
-        self.weight_total.copy_(tensors["weight_total"])
+        self.totals.load(tensors)
         self.step, self.epoch, self.titles_done = metadata.step, metadata.epoch, metadata.titles_done
         self.batch_size = metadata.batch_size
         self.epochs = list(metadata.epochs)
@@ -189,9 +187,9 @@ class Training:
 
     def _close_epoch(self, loss: float, accuracy: float, seconds: float) -> Epoch:
         better = accuracy > self.best_accuracy
-        mean_loss = float(self.loss_total / self.weight_total)
         rate = learning_rate_at(self.step - 1, self.steps, self.params)
-        closed = Epoch(self.epoch, mean_loss, loss, accuracy, rate, seconds, better)
+        totals = self.totals
+        closed = Epoch(self.epoch, totals.loss, loss, accuracy, rate, seconds, better, totals.cross_entropy)
         self.epochs.append(closed)
         self.epochs_without_improvement = 0 if better else self.epochs_without_improvement + 1
         if better:
@@ -225,8 +223,7 @@ class Training:
         self.network.train()
         self.network.set_epoch(self.epoch)
         if self.titles_done == 0:
-            self.loss_total.zero_()
-            self.weight_total.zero_()
+            self.totals.reset()
         order = torch.randperm(len(self.titles), generator=self.order).to(self.device)
         while self.titles_done < len(order) and not self.stopped:
             try:
@@ -274,8 +271,10 @@ class Training:
             logits = self.network(batch).float()
         own_total, weight = self.loss.of(logits, rows)
         total = own_total.detach()
+        cross_entropy = total if self.loss.plain else self.loss.cross_entropy(logits, rows)
+        titles = torch.full_like(total, len(rows))
         if self.group.world_size > 1:
-            total, weight = self._sum_of_group(total, weight)
+            total, weight, cross_entropy, titles = self._sum_of_group(total, weight, cross_entropy, titles)
         # A batch of weight 0 (only unreliable titles, weighted 0) changes nothing and must not divide by 0.
         weight = weight.clamp(min=1e-12)
         self.optimizer.zero_grad()
@@ -287,14 +286,12 @@ class Training:
         if self.ema:
             self.ema.after_step()
         self.step += 1
-        self.loss_total += total
-        self.weight_total += weight
+        self.totals.add(total, weight, cross_entropy, titles)
         return total / weight
 
-    def _sum_of_group(self, total: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss and weight of the whole batch, from the part of each process; and whether a stop was requested."""
-        parts = torch.stack([total, weight, torch.full_like(total, float(self.stop_requested))])
-        total, weight, requested = self.group.sum(parts)
-        if (self.step + 1) % self.guard.interval == 0 and bool(requested):
+    def _sum_of_group(self, *sums: Tensor) -> Tensor:
+        """These sums over the whole batch, from the part of each process. Also learns whether a stop was requested."""
+        parts = self.group.sum(torch.stack([*sums, torch.full_like(sums[0], float(self.stop_requested))]))
+        if (self.step + 1) % self.guard.interval == 0 and bool(parts[-1]):
             self.stopped = True
-        return total, weight
+        return parts[:-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,14 +27,18 @@ class Bar(NamedTuple):
 
 
 def draw_curves(epochs: Sequence[Epoch], kept: int, path: Path) -> None:
-    """Draw loss and balanced accuracy by epoch, with the kept epoch marked, as a PNG of 1,000 x 400 pixels."""
+    """Draw cross-entropy and balanced accuracy by epoch, with the kept epoch marked, as a PNG of 1,000 x 400 pixels.
+
+    The loss that is minimized is not drawn: with a margin or smoothing it is another quantity than validation's.
+    """
     numbers = [epoch.epoch for epoch in epochs]
     figure = Figure(figsize=(10, 4), layout="constrained")
     FigureCanvasAgg(figure)
     loss, accuracy = figure.subplots(1, 2)
-    loss.plot(numbers, [epoch.train_loss for epoch in epochs], marker="o", label="training")
+    training = [math.nan if epoch.train_cross_entropy is None else epoch.train_cross_entropy for epoch in epochs]
+    loss.plot(numbers, training, marker="o", label="training, with dropout")
     loss.plot(numbers, [epoch.validation_loss for epoch in epochs], marker="o", label="validation")
-    loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy, nats")
+    loss.set(title="Cross-entropy", xlabel="epoch", ylabel="mean over the titles, nats")
     validated = [epoch.validation_balanced_accuracy for epoch in epochs]
     accuracy.plot(numbers, validated, marker="o", color="tab:orange", label="validation")
     accuracy.set(title="Balanced accuracy", xlabel="epoch", ylabel="mean recall of the categories")

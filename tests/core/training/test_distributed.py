@@ -56,7 +56,7 @@ def test_two_processes_train_the_same_network_as_one(values: dict[str, Any], tmp
         # Sums in another order, three epochs long.
         torch.testing.assert_close(both[0]["weights"][name], value, atol=1e-4, rtol=1e-3, msg=name)
     for ours, theirs in zip(both[0]["losses"], training.epochs, strict=True):
-        assert ours == pytest.approx([theirs.train_loss, theirs.validation_loss], rel=1e-4)
+        assert ours == pytest.approx([theirs.train_loss, theirs.train_cross_entropy, theirs.validation_loss], rel=1e-4)
 
 
 def test_all_processes_stop_at_the_same_step(tmp_path: Path) -> None:

@@ -58,6 +58,22 @@ def test_a_killed_run_resumes_to_the_weights_of_an_undisturbed_one(values: dict[
     assert without_clock == [replace(epoch, seconds=0.0) for epoch in undisturbed.epochs]
 
 
+def test_an_epoch_begun_by_a_version_without_cross_entropy_says_so() -> None:
+    params = params_of(epochs=2, margin=5.0)
+    killed = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
+    next(killed.run(progress_seconds=0))
+    state = saved(killed.state())
+    former = {
+        name: value for name, value in state.tensors.items() if name not in ("cross_entropy_total", "title_total")
+    }
+    resumed = Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)
+    resumed.resume(State(state.metadata, former))
+    list(resumed.run())
+    first, second = resumed.epochs
+    assert first.train_cross_entropy is None and first.train_loss > 0
+    assert second.train_cross_entropy is not None and second.train_cross_entropy < second.train_loss
+
+
 def begun_with_dropout() -> Training:
     params = params_of(dropout=0.3)
     return Training(network_for(params), titles_of(150, 1), titles_of(60, 2), params)

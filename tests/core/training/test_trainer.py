@@ -97,6 +97,23 @@ def test_the_network_ends_with_the_kept_epoch() -> None:
     assert validate(last, VALIDATION)[0] == epochs[-1].validation_loss
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"margin": 5.0, "label_smoothing": 0.1},
+        {"class_weights": "balanced", "unreliable_weight": 0.3, "logit_adjustment": 1.0},
+    ],
+)
+def test_training_and_validation_record_the_same_quantity(values: dict[str, Any]) -> None:
+    # Without dropout, and with steps too small to change an answer, the training titles are validated as they pass.
+    params = params_of(epochs=2, learning_rate=1e-12, schedule="constant", dropout=0.0, **values)
+    network, epochs = trained(params, TITLES, VALIDATION)
+    wanted, _ = validate(network, TITLES)
+    assert [epoch.train_cross_entropy for epoch in epochs] == [pytest.approx(wanted, rel=1e-5)] * 2
+    assert (epochs[0].train_loss == pytest.approx(wanted, rel=1e-5)) is (not values)
+
+
 def test_patience_stops_and_ties_go_to_the_earlier_epoch() -> None:
     # A step too small to change any answer: every epoch ties with the first.
     params = params_of(epochs=9, patience=2, learning_rate=1e-12, schedule="constant")

@@ -31,7 +31,7 @@ def main() -> None:
     for event in training.run(progress_seconds=0 if number == 0 else 1e9):
         if number == 0 and stop_after and event.epoch * 100 + training.step > stop_after:
             training.stop()
-    losses = [[epoch.train_loss, epoch.validation_loss] for epoch in training.epochs]
+    losses = [[epoch.train_loss, epoch.train_cross_entropy, epoch.validation_loss] for epoch in training.epochs]
     torch.save({"weights": network.state_dict(), "losses": losses, "step": training.step}, folder / f"{number}.pt")
     distributed.destroy_process_group()
 
