@@ -66,7 +66,7 @@ class StageSpec(Generic[P, S]):
 
 _ALL: tuple[StageSpec[Any, Any], ...] = (
     StageSpec("ingest", 3, Ingest, IngestSummary),
-    StageSpec("preprocess", 2, Preprocess, PreprocessSummary),
+    StageSpec("preprocess", 3, Preprocess, PreprocessSummary),
     StageSpec("embed", 2, Embed, EmbedSummary),
     StageSpec("train", 2, Train, TrainSummary),
     StageSpec("ensemble", 1, Ensemble, EnsembleSummary),

@@ -33,6 +33,14 @@ Words = tuple[list[str], NDArray[np.int64]]
 
 _NUMBER_OR_WORD = re.compile(r"[0-9]+(?:[.,/][0-9]+)+|[^\W_]+")
 _DASHES = {0x2044: "/", 0x2215: "/"}  # the fraction slashes that NFKD makes of "½"
+# NFKD writes these with plain digits, which must not run into the digits beside them: "1½" is 1 1/2, and "10²" no 102.
+_FRACTION = "[\u00bc-\u00be\u2150-\u215e\u2189]"
+_SMALL_DIGIT = "[\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089]"
+_RUN_INTO_EACH_OTHER = re.compile(
+    rf"(?<={_FRACTION})(?=\d|{_FRACTION}|{_SMALL_DIGIT}|\u215f)"  # "½5", and the "⅟" of "½⅟8"
+    rf"|(?<=\d)(?={_FRACTION}|\u215f)|(?<={_SMALL_DIGIT})(?={_FRACTION}|\u215f)"
+    rf"|(?<=[0-9])(?={_SMALL_DIGIT})|(?<={_SMALL_DIGIT})(?=[0-9])"
+)
 
 
 def _default_words(pieces: Sequence[str]) -> Words:
@@ -42,6 +50,7 @@ def _default_words(pieces: Sequence[str]) -> Words:
 
 def _words_within(piece: str) -> tuple[str, ...]:
     if not piece.isascii():
+        piece = _RUN_INTO_EACH_OTHER.sub(" ", piece)
         # Twice: decomposing can produce capitals again ("™" is "TM"), and folding can produce composed letters again.
         for _ in range(2):
             piece = unicodedata.normalize("NFKD", piece).casefold()
