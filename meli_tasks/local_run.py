@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -62,11 +62,13 @@ class StepReport:
     """The summary in its manifest."""
     unused: str = ""
     """The rows that ingest did not use, if there are any."""
+    notes: Sequence[str] = ()
+    """What else a person should know about the result."""
     error: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return plain values, without the fields that do not apply to the step."""
-        optional = ("key", "summary", "unused", "error")
+        optional = ("key", "summary", "unused", "notes", "error")
         return {name: value for name, value in asdict(self).items() if value or name not in optional}
 
 
@@ -254,6 +256,7 @@ class LocalRun:
                 key=manifest.key,
                 summary=manifest.summary,
                 unused=unused_by(manifest, self.pipeline.store.url) if stage == "ingest" else "",
+                notes=manifest.read_summary(STAGES[stage].summary).notes(),
             )
         )
 

@@ -7,7 +7,7 @@ It imports nothing of the package, so every ring can use it. `static/format.js` 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
@@ -43,6 +43,12 @@ def plural(noun: str) -> str:
         return f"{noun[:-1]}ies"
     hissing = noun.endswith(("s", "x", "z", "ch", "sh")) and not noun.endswith("epoch")
     return f"{noun}es" if hissing else f"{noun}s"
+
+
+def enumeration(items: Sequence[str], limit: int) -> str:
+    """Write at most `limit` items, and how many more there are: a, b and 3 more."""
+    more = f" and {len(items) - limit:,} more" if len(items) > limit else ""
+    return ", ".join(items[:limit]) + more
 
 
 def unused_rows(bad_by_reason: Mapping[str, int], rare_rows: int, rare_categories: int, min_category_rows: int) -> str:

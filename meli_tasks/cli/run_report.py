@@ -91,6 +91,8 @@ class Report(logging.Handler):
         out().print(text)
         if step.unused:
             warn(step.unused)
+        for note in step.notes:
+            warn(note)
 
     def conclude(self, outcome: RunOutcome) -> None:
         """Print the leaderboard, the decision, and the time that reused results saved."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.columns import KNOWN, fold, unique_names
-from meli_tasks.rowfiles.opening import lines_of
+from meli_tasks.rowfiles.opening import NoRows, lines_of
 from meli_tasks.rowfiles.plain_csv import read_plain
 from meli_tasks.rowfiles.rows import BadRow, Chunk, TextRows
 from meli_tasks.rowfiles.text import excerpt, has_foreign_bytes
@@ -79,7 +79,7 @@ def _first_line(file: str, blocks: Iterator[bytes]) -> tuple[str, int, bytes]:
             if line.strip():
                 return line, above, block[end:]
             start, above = end, above + 1
-    raise BadData(f"{file}: the file contains nothing but blank lines. A header and rows were expected.")
+    raise NoRows(f"{file}: the file contains nothing but blank lines. A header and rows were expected.")
 
 
 def _header(file: str, line: str) -> tuple[str, list[str]]:

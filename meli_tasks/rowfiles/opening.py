@@ -31,6 +31,10 @@ _NOT_TEXT = (
 )
 
 
+class NoRows(BadData):
+    """The file holds nothing, not even a header. Among other files, a part without rows is no reason to stop."""
+
+
 @dataclass
 class ByteSource:
     """An open file: `read` returns its bytes, decompressed."""
@@ -115,7 +119,7 @@ def open_bytes(path: Path) -> ByteSource:
         raise BadData(f"{path} cannot be read: {error.strerror}. {advice}") from None
     if size == 0:
         raw.close()
-        raise BadData(f"{path.name}: the file is empty (0 bytes). A header and rows were expected.")
+        raise NoRows(f"{path.name}: the file is empty (0 bytes). A header and rows were expected.")
     zipped = raw.read(2) == _GZIP
     raw.seek(0)
     stream: BinaryIO = raw

@@ -1,8 +1,9 @@
-"""Bucket of an S3 bucket: one key, a prefix that ends in '/', or a glob. Their identity is the ETag."""
+"""Objects of an S3 bucket: one key, a folder, or a glob. Their identity is their address and their ETag."""
 
 from __future__ import annotations
 
 import fnmatch
+import glob
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +11,11 @@ from threading import Lock
 from urllib.parse import urlsplit
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.rowfiles.folders import hive_folders, is_skipped
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import NoFiles, Part
-from meli_tasks.store.s3 import S3Store
+from meli_tasks.sources.place import NAMED, Found, NoFiles, Part
+from meli_tasks.store.s3 import Listed, S3Store
+from meli_tasks.wording import enumeration
 
 
 class Bucket:
@@ -23,18 +26,26 @@ class Bucket:
         self._stores: dict[str, S3Store] = {}
         self._opening = Lock()
 
-    def parts(self, spec: str) -> tuple[Part, ...]:
-        """The objects, by key."""
+    def find(self, spec: str) -> Found:
+        """The objects, by key. An ETag only compares versions of one key, so the address is part of the identity."""
         bucket, pattern = _split(spec)
         literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
-        found = [
-            Part(listed.name, f"etag:{listed.version}:{listed.size}", listed.size)
-            for listed in self._open(bucket).objects(literal)
-            if _matches(listed.name, pattern) and listed.size
-        ]
-        if not found:
-            raise NoFiles(f"The source {spec} matches no object with content. Check the key and the run's date.")
-        return tuple(found)
+        matched = _matched(self._open(bucket).objects(literal), pattern)
+        below = pattern.rstrip("/").split("/")
+        start = next((at for at, name in enumerate(below) if glob.has_magic(name)), len(below))
+        found: list[Part] = []
+        skipped: list[str] = []
+        for listed in matched:
+            names = listed.name.split("/")
+            if listed.name != pattern and is_skipped(names[start:], below[start:]):
+                skipped.append(names[-1])
+                continue
+            identity = f"s3://{bucket}/{listed.name} etag:{listed.version}:{listed.size}"
+            found.append(Part(listed.name, identity, listed.size, hive_folders(names[:-1])))
+        if not any(part.size for part in found):
+            only = f" but those that are skipped ({enumeration(skipped, NAMED)})" if skipped else ""
+            raise NoFiles(f"The source {spec} matches no object with content{only}. Check the key and the run's date.")
+        return Found(tuple(found), tuple(skipped))
 
     def fetch(self, spec: str, targets: Sequence[tuple[Part, Path]]) -> None:
         """Download objects."""
@@ -60,5 +71,18 @@ def _split(spec: str) -> tuple[str, str]:
     return bucket, pattern
 
 
-def _matches(key: str, pattern: str) -> bool:
-    return key == pattern or (pattern.endswith("/") and key.startswith(pattern)) or fnmatch.fnmatchcase(key, pattern)
+def _matched(objects: Sequence[Listed], pattern: str) -> list[Listed]:
+    """The object of exactly this key, else those whose key, or one of the folders in it, matches."""
+    if exact := [listed for listed in objects if listed.name == pattern]:
+        return exact
+    folder = pattern.rstrip("/")
+    return [
+        listed
+        for listed in objects
+        if listed.name.startswith(f"{folder}/") or _matches(listed.name, folder, only_folders=pattern.endswith("/"))
+    ]
+
+
+def _matches(key: str, pattern: str, only_folders: bool) -> bool:
+    folders = [key[: slash.start()] for slash in re.finditer("/", key)]
+    return any(fnmatch.fnmatchcase(name, pattern) for name in (folders if only_folders else [*folders, key]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.settings import Settings
@@ -13,9 +13,10 @@ from meli_tasks.sources.bucket import Bucket
 from meli_tasks.sources.days import Day, each_day, with_days
 from meli_tasks.sources.generated import EXAMPLE, Sample
 from meli_tasks.sources.local import Files
-from meli_tasks.sources.place import NoFiles, Part, Place, redact_source
+from meli_tasks.sources.place import NAMED, Found, NoFiles, Place, redact_source
 from meli_tasks.sources.source import Source, file_names
 from meli_tasks.sources.web import Address
+from meli_tasks.wording import count, enumeration
 
 logger = logging.getLogger("meli_tasks")
 
@@ -49,15 +50,14 @@ def identify(
     """
     filled = with_days(spec, as_of, window_days, dated_rows)
     source = _identify(filled, _place(filled, settings))
+    _report(source)
     if absent := source.empty_days:
-        more = f" and {len(absent) - _MAX_DAYS_LISTED:,} more" if len(absent) > _MAX_DAYS_LISTED else ""
         logger.warning(
-            "The source %s has no files for %d of its %d days; the other days are used: %s%s",
+            "The source %s has no files for %d of its %d days; the other days are used: %s",
             source.redacted,
             len(absent),
             len(source.parts_by_day),
-            ", ".join(absent[:_MAX_DAYS_LISTED]),
-            more,
+            enumeration(absent, _MAX_DAYS_LISTED),
         )
     return source
 
@@ -73,7 +73,10 @@ def fetch(spec: str, folder: Path, settings: Settings, identity: str) -> Path:
     _check_identity(source, identity)
     names = iter(file_names(source))
     for day, parts in source.parts_by_day:
-        place.fetch(day.spec, [(part, folder / next(names)) for part in parts])
+        targets = [(part, folder / next(names)) for part in parts]
+        for _, target in targets:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        place.fetch(day.spec, targets)
     _check_identity(_identify(spec, place), identity)
     return folder
 
@@ -104,18 +107,24 @@ def identify_vectors(path: str, settings: Settings) -> Source:
 def _identify(spec: str, place: Place) -> Source:
     days = each_day(spec)
     if len(days) == 1:
-        return Source(spec, ((days[0], place.parts(days[0].spec)),))
+        found = place.find(days[0].spec)
+        return Source(spec, ((days[0], found.parts),), found.skipped)
     missing: dict[str, NoFiles] = {}
 
-    def look(day: Day) -> tuple[Day, tuple[Part, ...]]:
+    def look(day: Day) -> Found:
         try:
-            return day, place.parts(day.spec)
+            return place.find(day.spec)
         except NoFiles as error:
             missing[day.day] = error
-            return day, ()
+            return Found(())
 
     with ThreadPoolExecutor(min(_CONCURRENT_LISTINGS, len(days))) as pool:
-        source = Source(spec, tuple(pool.map(look, days)))
+        listings = list(pool.map(look, days))
+    source = Source(
+        spec,
+        tuple((day, found.parts) for day, found in zip(days, listings, strict=True)),
+        tuple(name for found in listings for name in found.skipped),
+    )
     if not source.parts:
         first, last = days[0].day, days[-1].day
         raise NoFiles(
@@ -125,11 +134,30 @@ def _identify(spec: str, place: Place) -> Source:
     return source
 
 
+def _report(source: Source) -> None:
+    """Log which files are not read, and that those in subfolders are."""
+    if source.skipped:
+        logger.info(
+            "The source %s: %s skipped, because their names begin with _ or .: %s",
+            source.redacted,
+            count(len(source.skipped), "name"),
+            enumeration(source.skipped, NAMED),
+        )
+    folders = {PurePosixPath(part.name).parent for part in source.parts}
+    if len(folders) > 1:
+        logger.info(
+            "The source %s has %s in %s",
+            source.redacted,
+            count(len(source.parts), "file"),
+            count(len(folders), "folder"),
+        )
+
+
 def _check_identity(source: Source, identity: str) -> None:
     if source.identity != identity:
         raise BadData(
-            f"The source {source.redacted} changed after this run was planned. Trigger the run again when nothing "
-            "is writing to it."
+            f"The source {source.redacted} changed after this run was planned, or an earlier version of this program "
+            "planned the run and identified it otherwise. Trigger the run again when nothing is writing to the source."
         )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.disk import atomic_write
-from meli_tasks.sources.place import Part
+from meli_tasks.sources.place import Found, Part
 
 MAX_ROWS = 1_000_000_000
 MAX_WRONG_FRACTION = 0.35
@@ -41,7 +41,7 @@ _KINDS: dict[str, Callable[[str], int | float | date]] = {
 class Sample:
     """The generated titles."""
 
-    def parts(self, spec: str) -> tuple[Part, ...]:
+    def find(self, spec: str) -> Found:
         """The single table; its identity is what it is generated from."""
         from meli_tasks.core.sample.generator import SAMPLE_VERSION
 
@@ -50,7 +50,7 @@ class Sample:
         name = f"sample-{settings.rows}-{settings.seed}"
         if settings.day:
             identity, name = f"{identity}:{settings.day}", f"{name}-{settings.day}"
-        return (Part(f"{name}.parquet", identity),)
+        return Found((Part(f"{name}.parquet", identity),))
 
     def fetch(self, spec: str, targets: Sequence[tuple[Part, Path]]) -> None:
         """Generate the titles into a Parquet file."""

@@ -6,37 +6,38 @@ import glob
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.disk import disk_errors
-from meli_tasks.sources.place import NoFiles, Part
+from meli_tasks.rowfiles.folders import FolderFiles, files_below, hive_folders, is_skipped
+from meli_tasks.sources.place import NAMED, Found, NoFiles, Part
+from meli_tasks.wording import enumeration
 
 
 class Files:
     """The local disk."""
 
-    def parts(self, spec: str) -> tuple[Part, ...]:
-        """The files, by name; their identity is a hash of their content."""
+    def find(self, spec: str) -> Found:
+        """The files, by name; their identity is a hash of their content, and so the same wherever they are."""
         try:
-            files = _files(spec)
+            found = _files(spec)
         except (OSError, ValueError) as error:  # a name too long, a folder that may not be read, a zero byte
             why = error.strerror if isinstance(error, OSError) else error
             raise BadData(
                 f"The source {spec[:200]} cannot be searched for: {why}. Give a path, or a glob in quotes."
             ) from None
-        if not files:
-            near = next((folder for folder in Path(_path(spec)).absolute().parents if folder.is_dir()), Path("/"))
-            raise NoFiles(
-                f"The source {spec} matches no file (the nearest folder that exists is {near}). Give a path, a glob in "
-                "quotes, s3://, https:// or sample:rows=20000,seed=1; relative paths start in the run's working folder."
-            )
-        found = []
-        for file in files:
+        skipped = tuple(path.name for path in found.skipped)
+        if not found.files:
+            raise _no_files(spec, skipped)
+        parts = []
+        for file in found.files:
             with disk_errors(file):
                 about = file.stat()
-                found.append(Part(str(file), _content(str(file), about.st_size, about.st_mtime_ns), about.st_size))
-        return tuple(found)
+                content = _content(str(file), about.st_size, about.st_mtime_ns)
+            parts.append(Part(str(file), content, about.st_size, hive_folders(file.absolute().parent.parts)))
+        return Found(tuple(parts), skipped)
 
     def fetch(self, spec: str, targets: Sequence[tuple[Part, Path]]) -> None:
         """Create links to the files."""
@@ -48,14 +49,41 @@ def _path(spec: str) -> str:
     return spec.removeprefix("file://")
 
 
-def _files(spec: str) -> list[Path]:
+def _files(spec: str) -> FolderFiles:
     path = Path(_path(spec)).expanduser()
     if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        return files_below(path)
     if path.is_file():
-        return [path]
-    matches = glob.glob(str(path), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns
-    return sorted(match for match in map(Path, matches) if match.is_file())
+        return FolderFiles([path], [])
+    literal = list(takewhile(lambda name: not glob.has_magic(name), path.parts))
+    patterns = path.parts[len(literal) :]
+    files: set[Path] = set()
+    skipped: set[Path] = set()
+    for match in map(Path, glob.glob(str(path), recursive=True)):  # noqa: PTH207 - Path.glob takes no absolute patterns
+        if is_skipped(match.parts[len(literal) :], patterns):
+            skipped.add(match)
+        elif match.is_dir():
+            below = files_below(match)
+            files.update(below.files)
+            skipped.update(below.skipped)
+        elif match.is_file():
+            files.add(match)
+    return FolderFiles(sorted(files), sorted(skipped))
+
+
+def _no_files(spec: str, skipped: Sequence[str]) -> NoFiles:
+    if skipped:
+        return NoFiles(
+            f"The source {spec} holds only files that are skipped because their names begin with _ or . "
+            f"({enumeration(skipped, NAMED)}). Rename those that hold titles, or give the path of one."
+        )
+    path = Path(_path(spec)).expanduser().absolute()
+    near = next((folder for folder in (path, *path.parents) if folder.is_dir()), Path("/"))
+    empty = ", in which and below which there is none" if near == path else ""
+    return NoFiles(
+        f"The source {spec} matches no file (the nearest folder that exists is {near}{empty}). Give a path, a glob in "
+        "quotes, s3://, https:// or sample:rows=20000,seed=1; relative paths start in the run's working folder."
+    )
 
 
 @lru_cache(maxsize=16_384)  # a window of years, a file or a few each day

@@ -10,6 +10,9 @@ from typing import Protocol
 from meli_tasks.core.errors import BadData
 from meli_tasks.redaction import without_secrets
 
+NAMED = 5
+"""How many of the skipped files a message names."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -18,6 +21,16 @@ class Part:
     name: str
     identity: str
     size: int | None = None
+    folders: tuple[str, ...] = ()
+    """The hive folders (`split=train`) that it is in, which stand for columns of its rows."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a place found: the parts, and the names that are skipped because they begin with `_` or `.`."""
+
+    parts: tuple[Part, ...]
+    skipped: tuple[str, ...] = ()
 
 
 class NoFiles(BadData):
@@ -27,7 +40,7 @@ class NoFiles(BadData):
 class Place(Protocol):
     """One kind of place: files, objects of a bucket, an address, the sample."""
 
-    def parts(self, spec: str) -> tuple[Part, ...]:
+    def find(self, spec: str) -> Found:
         """The current parts of a source, at least one, in a stable order. Called from several threads.
 
         Raises:

@@ -17,6 +17,8 @@ class Source:
 
     spec: str
     parts_by_day: tuple[tuple[Day, tuple[Part, ...]], ...]
+    skipped: tuple[str, ...] = ()
+    """Names that begin with `_` or `.`: markers and metadata, which hold no titles."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -35,17 +37,27 @@ class Source:
 
     @property
     def identity(self) -> str:
-        """32 hexadecimal digits: unchanged as long as the content of the parts is the same, wherever they are."""
-        parts = canonical_json([part.identity for part in self.parts])
+        """32 hexadecimal digits: unchanged as long as the parts are, whatever signs their address.
+
+        Parts whose content was hashed are the same wherever they are; other parts are identified by their address and
+        their server's validator (ADR 22). Hive folders count, because they stand for columns.
+        """
+        parts = canonical_json(
+            [[part.identity, *part.folders] if part.folders else part.identity for part in self.parts]
+        )
         return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
 def file_names(source: Source) -> list[str]:
-    """The file name of each fetched part: its own name and its day, numbered if those would not sort in order."""
+    """The path of each fetched part: its hive folders, then its own name and its day.
+
+    Numbered if these paths would not sort in the order of the parts.
+    """
     names = []
     for day, parts in source.parts_by_day:
-        for name in (PurePosixPath(part.name).name for part in parts):
-            names.append(name if day.day in name else f"{day.day}-{name}")
+        for part in parts:
+            name = PurePosixPath(part.name).name
+            names.append(PurePosixPath(*part.folders, name if day.day in name else f"{day.day}-{name}"))
     if names == sorted(set(names)):
-        return names
-    return [f"{number:05}-{name}" for number, name in enumerate(names)]
+        return [str(name) for name in names]
+    return [f"{number:05}/{name}" if name.parent.name else f"{number:05}-{name}" for number, name in enumerate(names)]

@@ -1,6 +1,6 @@
 """A source of one file behind http:// or https://.
 
-Its ETag identifies its content, else its date and size, else a hash of the downloaded content.
+Its address and ETag identify its content, else its address, date and size, else a hash of the downloaded content.
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from meli_tasks.core.errors import BadData, Rejected, Unreachable
 from meli_tasks.disk import atomic_write
 from meli_tasks.http import BUSY, BadAddress, Client, NoAnswer, Retries, Stream
 from meli_tasks.redaction import without_secrets
-from meli_tasks.sources.place import NoFiles, Part
+from meli_tasks.rowfiles.folders import hive_folders
+from meli_tasks.sources.address import resource_of
+from meli_tasks.sources.place import Found, NoFiles, Part
 
 READ_SECONDS = 60.0
 RETRIES = Retries(again=2, seconds=1.0)
@@ -24,22 +26,11 @@ RETRIES = Retries(again=2, seconds=1.0)
 class Address:
     """A file on a web server."""
 
-    def parts(self, spec: str) -> tuple[Part, ...]:
+    def find(self, spec: str) -> Found:
         """The single file."""
-        name = Path(unquote(urlsplit(spec).path)).name or "source"
-        # By GET, not HEAD: addresses signed for GET and many servers refuse HEAD. A GET closed early costs no more.
-        with _open(spec) as answer:
-            headers = answer.headers
-            size = int(headers["Content-Length"]) if headers.get("Content-Length", "").isdigit() else None
-            if etag := headers.get("ETag"):
-                return (Part(name, f"etag:{etag}", size),)
-            if (modified := headers.get("Last-Modified")) and size is not None:
-                return (Part(name, f"modified:{modified}:{size}", size),)
-        content = hashlib.sha256()
-        with _open(spec) as answer:
-            for piece in answer.pieces:
-                content.update(piece)
-        return (Part(name, f"sha256:{content.hexdigest()}", size),)
+        path = PurePosixPath(unquote(urlsplit(spec).path))
+        identity, size = _identify(spec)
+        return Found((Part(path.name or "source", identity, size, hive_folders(path.parts[:-1])),))
 
     def fetch(self, spec: str, targets: Sequence[tuple[Part, Path]]) -> None:
         """Download the file."""
@@ -53,6 +44,23 @@ class Address:
                     raise Unreachable(
                         f"{without_secrets(spec)} ended after {received} of {part.size} bytes. Run again."
                     )
+
+
+def _identify(spec: str) -> tuple[str, int | None]:
+    """The identity of the file at an address, and its bytes."""
+    # By GET, not HEAD: addresses signed for GET and many servers refuse HEAD. A GET closed early costs no more.
+    with _open(spec) as answer:
+        headers = answer.headers
+        size = int(headers["Content-Length"]) if headers.get("Content-Length", "").isdigit() else None
+        if etag := headers.get("ETag"):
+            return f"{resource_of(spec)} etag:{etag}", size
+        if (modified := headers.get("Last-Modified")) and size is not None:
+            return f"{resource_of(spec)} modified:{modified}:{size}", size
+    content = hashlib.sha256()
+    with _open(spec) as answer:
+        for piece in answer.pieces:
+            content.update(piece)
+    return f"sha256:{content.hexdigest()}", size
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from meli_tasks.local_run import unused_by
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.stack.services import USER, Stack
 from meli_tasks.stack.watch import DAG, Task, Watch
+from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.wording import duration
 
@@ -59,11 +60,13 @@ def show_champion(console: Console, store: Store) -> None:
 
 
 def show_unused_rows(console: Console, watch: Watch, store: Store) -> None:
-    """Print how many rows of the source were not used, why, and where they are listed."""
+    """Print how many rows of the source were not used, why, where they are listed, and what else is worth a note."""
     plan = watch.plan()
     ingested = find(store, "ingest", plan.ingest.key) if plan else None
-    if ingested and (unused := unused_by(ingested, store.url)):
-        console.print(unused, markup=False, highlight=False, soft_wrap=True)
+    if ingested is None:
+        return
+    for line in filter(None, (unused_by(ingested, store.url), *ingested.read_summary(IngestSummary).notes())):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_links(console: Console, stack: Stack, watch: Watch, run: str) -> None:

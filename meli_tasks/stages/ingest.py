@@ -12,7 +12,9 @@ from pathlib import Path
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.disk import full_disk
+from meli_tasks.rowfiles.folders import SourceFile, source_files
 from meli_tasks.stages.hooks import Hooks, Inputs, Log
+from meli_tasks.stages.listings.cleaning import similar_categories
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.split_assignment import ListingTotals, write_listings
 from meli_tasks.stages.listings.staging import StagedRows, stage_rows
@@ -25,7 +27,9 @@ _NAMED_CATEGORIES = 20
 
 
 def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummary:
-    """Read `inputs["source"]`, a file or a folder of files, and write listings.parquet and quarantine.jsonl.gz.
+    """Read `inputs["source"]`, a file or a folder, and write listings.parquet and quarantine.jsonl.gz.
+
+    Files in subfolders are read too; those in hive folders (`split=train/`) get their columns (`rowfiles.folders`).
 
     Listings: row (ascending in the source's order), title, category, language, label_quality, split. Quarantine: file,
     line, reason, seen (the beginning of the row). With `date_column`, only rows from `since` to `until` count, by the
@@ -60,8 +64,8 @@ def _check_bad_rate(staged: StagedRows, params: Ingest, quarantine: Quarantine) 
     quarantine.check_rate(staged.rows_in_window, params.max_bad_fraction, staged.undecodable, staged.some_utf8)
 
 
-def _files(source: Path) -> list[Path]:
-    files = sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
+def _files(source: Path) -> list[SourceFile]:
+    files = source_files(source)
     if not files:
         raise BadData(f"{source}: the folder holds no files. CSV, JSON Lines or Parquet files were expected.")
     return files
@@ -91,10 +95,12 @@ def _summary(staged: StagedRows, totals: ListingTotals, bad: Counter[str], rare:
     return IngestSummary(
         rows=totals.rows,
         source_rows=staged.rows,
+        empty_files=tuple(staged.empty),
         bad_rows=bad.total(),
         bad_by_reason=dict(sorted(bad.items())),
         excluded=dict(sorted(staged.excluded.items())),
         categories=len(sizes),
+        similar_categories=tuple(similar_categories(staged.categories())),
         smallest_category=min(sizes),
         largest_category=max(sizes),
         rare=RareCategories(
@@ -119,3 +125,5 @@ def _log_summary(summary: IngestSummary, log: Log) -> None:
     rare = summary.rare
     if rare.rows:
         log.info(f"{count(rare.rows, 'row')} of {count(rare.categories, 'rare category')} excluded: {rare.largest}")
+    for note in summary.notes():
+        log.info(f"Note: {note}")

@@ -7,12 +7,22 @@ ignored, and a field that an earlier version did not write has a default, so eve
 from __future__ import annotations
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from typing_extensions import override
+
+from meli_tasks.wording import count, enumeration
+
+NAMED = 10
+"""How many files or categories a note names."""
 
 
 class Summary(BaseModel):
     """Base of the summaries."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    def notes(self) -> list[str]:
+        """What a person should know about the result though the stage succeeded; a sentence each."""
+        return []
 
 
 class RareCategories(Summary):
@@ -28,6 +38,7 @@ class IngestSummary(Summary):
 
     rows: int = Field(0, description="listings written")
     source_rows: int = Field(0, description="rows read from the source")
+    empty_files: tuple[str, ...] = Field((), description="files of the source that hold no row")
     bad_rows: int = Field(0, description="rows in quarantine")
     bad_by_reason: dict[str, int] = Field(default_factory=dict)
     excluded: dict[str, int] = Field(
@@ -36,6 +47,9 @@ class IngestSummary(Summary):
         description="rows excluded, by the parameter that did it",
     )
     categories: int = 0
+    similar_categories: tuple[tuple[str, ...], ...] = Field(
+        (), description="groups of categories that differ only in case or in characters that are not displayed"
+    )
     smallest_category: int = Field(0, description="rows of the smallest category")
     largest_category: int = Field(0, description="rows of the largest category")
     rare: RareCategories = Field(RareCategories(), validation_alias=AliasChoices("rare", "set_aside"))
@@ -44,6 +58,20 @@ class IngestSummary(Summary):
     splits: dict[str, int] = Field(default_factory=dict, description="rows by split")
     splits_from: str = Field("", description="where the splits come from")
     fingerprint: str = Field("", description="SHA-256 of the listings, whatever files they came in")
+
+    @override
+    def notes(self) -> list[str]:
+        notes = []
+        if self.empty_files:
+            listed = enumeration(self.empty_files, NAMED)
+            notes.append(f"{count(len(self.empty_files), 'file')} of the source without any row: {listed}.")
+        if self.similar_categories:
+            listed = enumeration([" and ".join(map(repr, group)) for group in self.similar_categories], NAMED)
+            notes.append(
+                "These categories differ only in case or in characters that are not displayed; if they are one, write "
+                f"it in one way: {listed}."
+            )
+        return notes
 
 
 class UnseenCategories(Summary):

@@ -195,6 +195,15 @@ def test_an_object_that_changes_has_another_identity(bucket: tuple[str, Settings
 
 
 @pytest.mark.integration
+def test_two_keys_with_one_etag_are_two_sources(bucket: tuple[str, Settings]) -> None:
+    url, settings = bucket
+    store = open_store(url, s3_endpoint=settings.s3_endpoint, s3_client=settings.s3_client)
+    store.write("other/a.csv", DATA)  # the same bytes: the same ETag
+    assert identity(f"{url}/day/a.csv", settings) != identity(f"{url}/other/a.csv", settings)
+    assert sources.identify_vectors(f"{url}/day/a.csv", settings).identity == identity(f"{url}/day/a.csv", settings)
+
+
+@pytest.mark.integration
 def test_objects_that_cannot_be_read_say_why(bucket: tuple[str, Settings], s3_server: S3Server) -> None:
     url, settings = bucket
     with pytest.raises(BadData, match="matches no object with content"):

@@ -13,6 +13,7 @@ import pytest
 from meli_tasks.core.errors import BadData, MeliError, Rejected, Unreachable
 from meli_tasks.settings import Settings
 from meli_tasks.sources import fetch
+from meli_tasks.sources.address import resource_of
 from tests.sources.test_sources import DATA, OTHER, fetched, identity
 
 
@@ -159,3 +160,39 @@ def failing(ask: Callable[[], object]) -> str:
         ask()
     assert caught.value.__cause__ is None  # a log would show its words too
     return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"ETag": '"abc"'}, {"ETag": 'W/"abc"'}, {"Last-Modified": "Sat, 21 Nov 2026 20:00:00 GMT"}]
+)
+def test_two_addresses_with_one_validator_are_two_sources(site: Site, headers: dict[str, str]) -> None:
+    site.files = {"/1.csv": DATA, "/2.csv": OTHER[: len(DATA)].ljust(len(DATA), b"\n")}
+    site.headers = headers
+    assert identity(f"{site.url}/1.csv") != identity(f"{site.url}/2.csv")
+    assert identity(f"{site.url}/1.csv?day=1") != identity(f"{site.url}/1.csv?day=2")
+
+
+def test_what_signs_an_address_does_not_change_what_it_identifies(site: Site) -> None:
+    site.headers = {"ETag": '"abc"'}
+    plain = identity(f"{site.url}/titles.csv")
+    for query in (
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F20261121&X-Amz-Date=2&X-Amz-Expires=9&X-Amz-Signature=a",
+        "AWSAccessKeyId=AK&Expires=1795000000&Signature=a%2Fb%3D",
+        "sv=2024-08-04&se=2026-11-22T00%3A00Z&sr=b&sp=r&sig=a%3D",
+        "Expires=1795000000&Policy=abc&Signature=abc&Key-Pair-Id=K1",
+        "token=secret",
+    ):
+        assert identity(f"{site.url}/titles.csv?{query}") == plain
+    assert identity(f"{site.url.replace('://', '://user:secret@')}/titles.csv") == plain
+
+
+@pytest.mark.parametrize(
+    ("address", "resource"),
+    [
+        ("HTTPS://User:pw@Host.example:443/a%20b.csv?x=1&sig=2&se=3#part", "https://host.example/a%20b.csv?x=1"),
+        ("http://host:8080?se=3&day=", "http://host:8080/?se=3&day="),
+        ("https://host/f?id=7&X-Goog-Date=1&x-goog-signature=2", "https://host/f?id=7"),
+    ],
+)
+def test_the_resource_of_an_address(address: str, resource: str) -> None:
+    assert resource_of(address) == resource

@@ -12,23 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.text.invisible import INVISIBLE, is_blank
 from meli_tasks.core.text.whitespace import collapse
 from meli_tasks.rowfiles.rows import BadRow
 from meli_tasks.rowfiles.text import excerpt, has_foreign_bytes
+from meli_tasks.stages.listings.cleaning import UNKNOWN_SPLIT, category_of, language_of, source_split_of
 from meli_tasks.stages.listings.dates import rows_in_window
-from meli_tasks.stages.listings.rows import DATE, ListingRows
-
-_LANGUAGES = {"es": "spanish", "spa": "spanish", "español": "spanish", "pt": "portuguese", "por": "portuguese"}
-_LANGUAGES |= {"pt-br": "portuguese", "português": "portuguese", "espanol": "spanish", "portugues": "portuguese"}
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-}
-_SPLITS |= {"dev": "validation", "test": "test", "testing": "test"}
-_UNKNOWN_SPLIT = "?"
+from meli_tasks.stages.listings.rows import DATE, ListingRows, contradiction
 
 
 @dataclass
@@ -62,16 +52,24 @@ class _Cleaned(dict[str | None, str | None]):
         return cleaned
 
 
-def _column(rows: ListingRows, name: str, clean: Callable[[str], str | None]) -> list[str | None]:
-    values = rows.columns.get(name)
-    return list(map(_Cleaned(clean).__getitem__, values)) if values else [None] * len(rows.lines)
+def _column(
+    rows: ListingRows, name: str, clean: Callable[[str], str | None], contradictions: dict[int, str]
+) -> list[str | None]:
+    """A column's cleaned values; where a row has none, that of the file's folder. Adds the rows that contradict it."""
+    values, cleaned = rows.columns.get(name), _Cleaned(clean)
+    column: list[str | None] = list(map(cleaned.__getitem__, values)) if values else [None] * len(rows.lines)
+    folder = cleaned[rows.folders.get(name)]
+    if folder is None:
+        return column
+    contradictions |= {index: contradiction(name) for index, own in enumerate(column) if own not in {None, folder}}
+    return [folder if own is None else own for own in column]
 
 
 def check(rows: ListingRows, params: Ingest) -> Checked:
     """Clean a chunk's rows, and separate those that are bad and those that `params` excludes.
 
-    Titles get single spaces and nothing else; languages and label qualities become lower case. A row outside the window
-    of days is excluded before it is checked: it may not have existed on the day of the run.
+    Titles get single spaces and nothing else; languages and label qualities become lower case, and categories NFC. A
+    row outside the window of days is excluded before it is checked: it may not have existed on the day of the run.
     """
     excluded: Counter[str] = Counter()
     positions, undated = np.arange(len(rows.lines)), dict[int, str]()
@@ -80,13 +78,14 @@ def check(rows: ListingRows, params: Ingest) -> Checked:
         rows, positions, undated = rows_in_window(rows, params.since, params.until)
         excluded += Counter({DATE: before - len(positions)})
     titles = collapse([title or "" for title in rows.columns["title"]])
-    categories = _column(rows, "category", str)
-    languages = _column(rows, "language", lambda text: _LANGUAGES.get(text.lower(), text.lower()))
-    qualities = _column(rows, "label_quality", str.lower)
-    splits = _column(rows, "split", lambda text: _SPLITS.get(text.lower(), _UNKNOWN_SPLIT))
-    reasons = undated | _reasons(titles, categories, splits, (languages, qualities), params.max_title_characters)
+    wrong = dict[int, str]()
+    categories = _column(rows, "category", category_of, wrong)
+    languages = _column(rows, "language", language_of, wrong)
+    qualities = _column(rows, "label_quality", str.lower, wrong)
+    splits = _column(rows, "split", source_split_of, wrong)
+    wrong |= undated | _reasons(titles, categories, splits, (languages, qualities), params.max_title_characters)
     usable = [True] * len(titles)
-    for index in reasons:
+    for index in wrong:
         usable[index] = False
     for reason, exclude in (
         ("language", params.language != "any" and [language != params.language for language in languages]),
@@ -96,7 +95,7 @@ def check(rows: ListingRows, params: Ingest) -> Checked:
             excluded[reason] += usable[index]
             usable[index] = False
     bad = [*rows.bad] + [
-        BadRow(int(rows.lines[index]), reason, _row_excerpt(rows, index)) for index, reason in reasons.items()
+        BadRow(int(rows.lines[index]), reason, _row_excerpt(rows, index)) for index, reason in wrong.items()
     ]
     bad.sort(key=lambda row: row.line)
     lines = rows.lines
@@ -121,14 +120,14 @@ def _reasons(
     """Why rows are bad, by position. Each rule first looks at the chunk as a whole, which is cheap if no row is bad."""
     found: dict[int, str] = {}
     lengths = list(map(len, titles))
-    if _UNKNOWN_SPLIT in splits:
-        found |= {index: "unknown split" for index, split in enumerate(splits) if split == _UNKNOWN_SPLIT}
+    if UNKNOWN_SPLIT in splits:
+        found |= {index: "unknown split" for index, split in enumerate(splits) if split == UNKNOWN_SPLIT}
     if None in categories:
         found |= {index: "no category" for index, category in enumerate(categories) if category is None}
     if max(lengths, default=0) > max_characters:
         found |= {index: "title too long" for index, length in enumerate(lengths) if length > max_characters}
-    if min(lengths, default=1) == 0:
-        found |= {index: "no title" for index, length in enumerate(lengths) if length == 0}
+    if not {title[:1] for title in titles}.isdisjoint({"", *INVISIBLE}):
+        found |= {index: "no title" for index, title in enumerate(titles) if is_blank(title)}
     if has_foreign_bytes("\n".join(titles)):
         found |= {index: "bad encoding" for index, title in enumerate(titles) if has_foreign_bytes(title)}
     for column in (categories, *others):

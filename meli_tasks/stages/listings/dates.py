@@ -16,13 +16,13 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.stages.listings.rows import DATE, ListingRows
+from meli_tasks.stages.listings.rows import DATE, ListingRows, contradiction
 
 Days = NDArray[np.int64]
 """Days counted as `date.toordinal` does, shape (rows,); NO_DATE and UNREADABLE for rows without one."""
 
-NO_DATE, UNREADABLE = 0, -1
-_REASONS = {NO_DATE: "no date", UNREADABLE: "unreadable date"}
+NO_DATE, UNREADABLE, CONTRADICTED = 0, -1, -2
+_REASONS = {NO_DATE: "no date", UNREADABLE: "unreadable date", CONTRADICTED: contradiction(DATE)}
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY_SECONDS = 86_400
@@ -45,7 +45,7 @@ def rows_in_window(
     Returns:
         The rows, the position of each among all of them, and why some are bad, by their new positions.
     """
-    days = days_of(rows.columns[DATE])
+    days = _days_with_folder(rows)
     first, last = (since or date.min).toordinal(), (until or date.max).toordinal()
     kept = (days <= 0) | ((days >= first) & (days <= last))
     positions = np.flatnonzero(kept)
@@ -54,9 +54,19 @@ def rows_in_window(
         columns: dict[str, Sequence[str | None]] = {
             name: list(compress(values, selected)) for name, values in rows.columns.items()
         }
-        rows = ListingRows(columns, rows.lines[positions], rows.bad)
+        rows = ListingRows(columns, rows.lines[positions], rows.bad, rows.folders)
         days = days[positions]
     return rows, positions, {index: _REASONS[int(days[index])] for index in np.flatnonzero(days <= 0).tolist()}
+
+
+def _days_with_folder(rows: ListingRows) -> Days:
+    """The day of each row: its own, else that of its folder, which must not be another one."""
+    folder = rows.folders.get(DATE)
+    if folder is None:
+        return days_of(rows.columns[DATE])
+    days = days_of([text if text and text.strip() else folder for text in rows.columns[DATE]])
+    days[(days > 0) & (days != _day(folder))] = CONTRADICTED
+    return days
 
 
 def days_of(values: Sequence[str | None]) -> Days:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.rowfiles.columns import CATEGORY, KNOWN, TITLE, find_column, missing_column, refuse_twins
+from meli_tasks.rowfiles.columns import CATEGORY, KNOWN, TITLE, find_column, fold, missing_column, refuse_twins
 from meli_tasks.rowfiles.reading import RowFile
 from meli_tasks.rowfiles.rows import BadRow
 
 NEEDED = (TITLE, CATEGORY)
+FolderColumns = Mapping[str, str | None]
+"""Values that hive folders give to all rows of a file, by column; None is a missing value."""
 DATE = "date"
 """What the column that `date_column` names is called here."""
+
+
+def contradiction(column: str) -> str:
+    """Why a row is bad whose own value is not the one that its folder stands for."""
+    return f"{column} contradicts its folder"
 
 
 @dataclass
@@ -27,31 +34,35 @@ class ListingRows:
     lines: NDArray[np.int64]
     """The line each row starts on, shape (rows,)."""
     bad: Sequence[BadRow] = field(default_factory=list)
+    folders: FolderColumns = field(default_factory=dict)
+    """The columns that the file's folders stand for, by the names of `columns`."""
 
 
-def read_listings(file: RowFile, date_column: str = "") -> Iterator[ListingRows]:
+def read_listings(file: RowFile, date_column: str = "", folders: FolderColumns | None = None) -> Iterator[ListingRows]:
     """The rows of a file of listings.
 
     Args:
         file: the file.
         date_column: the column that is read as DATE; "" for none.
+        folders: the columns that the file's folders stand for, by folded name.
 
     Raises:
         BadData: a column that is needed is missing or occurs twice, or the file is damaged.
     """
     wanted = {name: name for name in KNOWN} | ({DATE: date_column} if date_column else {})
-    for chunk in file.chunks(_places(file, wanted)):
+    given = {column: folders[fold(name)] for column, name in wanted.items() if folders and fold(name) in folders}
+    for chunk in file.chunks(_places(file, wanted, given)):
         columns: dict[str, Sequence[str | None]] = {}
         for column, name in wanted.items():
             place = find_column(chunk.rows.names, name, exact_first=file.keyed)
             if place is not None:
                 columns[column] = chunk.rows.dates(place) if column == DATE else chunk.rows.texts(place)
-            elif column in {*NEEDED, DATE}:  # among later objects of JSON Lines, none may have it
+            elif column in {*NEEDED, DATE, *given}:  # among later objects of JSON Lines, none may have it
                 columns[column] = [None] * len(chunk.lines)
-        yield ListingRows(columns, chunk.lines, chunk.bad)
+        yield ListingRows(columns, chunk.lines, chunk.bad, given)
 
 
-def _places(file: RowFile, wanted: dict[str, str]) -> list[int]:
+def _places(file: RowFile, wanted: dict[str, str], given: FolderColumns) -> list[int]:
     """Where the columns are that are read.
 
     Raises:
@@ -67,7 +78,7 @@ def _places(file: RowFile, wanted: dict[str, str]) -> list[int]:
         place = find_column(file.names, name, exact_first=file.keyed)
         if place is not None:
             places.append(place)
-        elif column in {*NEEDED, DATE}:
+        elif column in {*NEEDED, DATE} - given.keys():
             setting = "date_column" if column == DATE else ""
             raise BadData(missing_column(file.name, name, file.names, setting))
     return places

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.text.splits import SPLITS
+from meli_tasks.rowfiles.folders import SourceFile
 from meli_tasks.rowfiles.rows import BadRow
 from meli_tasks.rowfiles.text import excerpt
 from meli_tasks.stages.files.arrow_columns import bytes_of, integers, numbers_of, texts
@@ -152,14 +153,14 @@ def _listings(
         yield table.select(LISTINGS.names[:-1]).append_column("split", split.cast(pa.string()))
 
 
-def _without_unmarked(files: list[Path], table: pa.Table, quarantine: Quarantine) -> pa.Table:
+def _without_unmarked(files: list[SourceFile], table: pa.Table, quarantine: Quarantine) -> pa.Table:
     is_unmarked = pc.equal(table["own_split"], NO_SPLIT)
     for row in table.filter(is_unmarked).select(["title", "file", "line"]).to_pylist():
         quarantine.add(files[row["file"]].name, [BadRow(row["line"], "no split", excerpt(f"title={row['title']}"))])
     return table.filter(pc.invert(is_unmarked))
 
 
-def _without_rare(files: list[Path], table: pa.Table, rare: set[str], quarantine: Quarantine) -> pa.Table:
+def _without_rare(files: list[SourceFile], table: pa.Table, rare: set[str], quarantine: Quarantine) -> pa.Table:
     if not rare:
         return table
     is_rare = pc.is_in(table["category"], value_set=texts(sorted(rare)))

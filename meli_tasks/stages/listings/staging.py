@@ -14,6 +14,8 @@ import pyarrow as pa
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.splits import SPLITS, split_of
+from meli_tasks.rowfiles.folders import SourceFile
+from meli_tasks.rowfiles.opening import NoRows
 from meli_tasks.rowfiles.reading import RowFile
 from meli_tasks.rowfiles.text import has_foreign_bytes
 from meli_tasks.stages.files.arrow_columns import integers, texts
@@ -39,9 +41,11 @@ _UNDECODABLE_TEXTS = 1_000
 class StagedRows:
     """What the first pass found."""
 
-    files: list[Path]
+    files: list[SourceFile]
     rows: int = 0
     """All rows of the source, bad ones too."""
+    empty: list[str] = field(default_factory=list)
+    """The names of the files without any row."""
     groups: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     """Usable rows by category and by the split that the source gives them."""
     excluded: Counter[str] = field(default_factory=Counter)
@@ -78,35 +82,59 @@ class StagedRows:
             ]
 
 
-def stage_rows(files: list[Path], target: Path, params: Ingest, quarantine: Quarantine, log: Log) -> StagedRows:
+def stage_rows(files: list[SourceFile], target: Path, params: Ingest, quarantine: Quarantine, log: Log) -> StagedRows:
     """Write the usable rows of all files to `target`, an Arrow stream, with their origin; the bad ones to quarantine.
 
     Raises:
-        BadData: a file as a whole cannot be read, or holds no rows.
+        BadData: a file as a whole cannot be read, or none of them holds a row.
     """
-    staged, started, reported = StagedRows(files), time.monotonic(), 0.0
+    staged, reports = StagedRows(files), _Reports(log, len(files))
+    why_empty: BadData | None = None
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_stream(sink, _STAGED, options=options) as writer:
-        for number, path in enumerate(files):
+        for number, file in enumerate(files):
             before = staged.rows
-            with RowFile(path) as file:
-                chunks = prefetch(read_listings(file, params.date_column))
-                for rows, checked, table in prefetch(_tables(chunks, params, number, before)):
-                    quarantine.add(path.name, checked.bad)
+            try:
+                for table in _stage_file(file, number, staged, params, quarantine, reports):
                     writer.write_table(table)
-                    staged.add(rows, checked)
-                    seconds = time.monotonic() - started
-                    if seconds - reported >= _SECONDS_BETWEEN_REPORTS:
-                        reported = seconds
-                        fraction = (number + file.fraction_read()) / len(files)
-                        log.progress(
-                            rows=staged.rows, fraction=round(fraction, 3), rows_per_second=round(staged.rows / seconds)
-                        )
-            if staged.rows == before:
-                raise BadData(
-                    f"{path.name}: there is a header, but no row below it. At least one listing was expected."
-                )
+                if staged.rows == before:
+                    raise NoRows(
+                        f"{file.name}: there is a header, but no row below it. At least one listing was expected."
+                    )
+            except NoRows as error:
+                why_empty = why_empty or error
+                staged.empty.append(file.name)
+    if why_empty and not staged.rows:
+        raise why_empty
     return staged
+
+
+class _Reports:
+    """Reports progress from time to time."""
+
+    def __init__(self, log: Log, files: int) -> None:
+        self._log, self._files = log, files
+        self._started, self._last_report = time.monotonic(), 0.0
+
+    def progress(self, staged: StagedRows, files_read: float) -> None:
+        seconds = time.monotonic() - self._started
+        if seconds - self._last_report >= _SECONDS_BETWEEN_REPORTS:
+            self._last_report = seconds
+            fraction = round(files_read / self._files, 3)
+            self._log.progress(rows=staged.rows, fraction=fraction, rows_per_second=round(staged.rows / seconds))
+
+
+def _stage_file(  # noqa: PLR0917 - the file, and where its rows go
+    file: SourceFile, number: int, staged: StagedRows, params: Ingest, quarantine: Quarantine, reports: _Reports
+) -> Iterator[pa.Table]:
+    """The usable rows of a file as tables to write, after they and the bad ones are counted."""
+    with RowFile(file.path) as rows_file:
+        chunks = prefetch(read_listings(rows_file, params.date_column, file.columns))
+        for rows, checked, table in prefetch(_tables(chunks, params, number, staged.rows)):
+            quarantine.add(file.name, checked.bad)
+            yield table
+            staged.add(rows, checked)
+            reports.progress(staged, number + rows_file.fraction_read())
 
 
 def _tables(
