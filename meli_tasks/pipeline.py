@@ -28,7 +28,6 @@ from meli_tasks.planning.plan import (
 )
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.planning.request import Request
-from meli_tasks.sets.catalog import SECTIONS
 from meli_tasks.settings import Settings
 from meli_tasks.stages.evaluation import Evaluation, Scores, Stored
 from meli_tasks.stages.summaries import EnsembleSummary, PromoteSummary
@@ -94,8 +93,8 @@ class Pipeline:
             request = request.model_copy(update={"promotion": "never"})
         plan = make_plan(request, self.settings, self.runner.run_id, as_of, dag_run_url)
         found = preview(plan, self.store, self.settings.slots)
-        for name, values in plan.resolved.items():
-            logger.info("set %s: %s", name, canonical_json(values.model_dump(mode="json", include=set(SECTIONS))))
+        for name in plan.resolved:
+            logger.info("set %s: %s", name, canonical_json(plan.displayed_set(name)))
         for line in found.lines():
             logger.info("%s", line)
         if request.search_minutes:

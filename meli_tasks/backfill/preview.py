@@ -20,6 +20,7 @@ from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.settings import Settings
+from meli_tasks.sources.place import redact_source
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 
@@ -100,10 +101,13 @@ class BackfillPreview:
     def markdown(self) -> str:
         """Return the preview for the person who approves it in Airflow."""
         request = self.request
-        overrides = json.dumps(request.overrides, ensure_ascii=False) if request.overrides else "none"
+        displayed = {
+            name: redact_source(value) if isinstance(value, str) else value for name, value in request.overrides.items()
+        }
+        overrides = json.dumps(displayed, ensure_ascii=False) if displayed else "none"
         head = [
             f"**{self.summary()}.**",
-            f"Sets: {', '.join(request.sets)}. Overrides: {overrides}. Source: `{request.source}`. "
+            f"Sets: {', '.join(request.sets)}. Overrides: {overrides}. Source: `{redact_source(request.source)}`. "
             f"Promotion: {request.promotion}.",
             *(f"> {warning}" for warning in self.warnings),
         ]

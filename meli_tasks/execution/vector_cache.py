@@ -1,8 +1,8 @@
 """The vector cache: pretrained word vectors as arrays on this machine's disk, each file parsed only once.
 
 An entry is kept in the artifact cache under the identity of the file it was made from, and is pruned by that cache's
-rules. The identity is a hash of the content for a local file (or an address without an ETag), and the ETag for an
-object. A plan determines it, so an existing entry is used without opening or downloading the file again.
+rules. The identity is a hash of the content for a local file, and the address with its ETag for an object. A plan
+determines it, so an existing entry is used without opening or downloading the file again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from meli_tasks import sources
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.core.errors import BadHyperparameters
+from meli_tasks.rowfiles.folders import files_below
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.hooks import Log
@@ -59,7 +60,7 @@ class VectorCache:
 
 
 def _only_file(folder: Path, spec: str) -> Path:
-    files = sorted(folder.iterdir())
+    files = files_below(folder).files
     if len(files) != 1:
         raise BadHyperparameters(
             f"embed.path matches {len(files)} files, but must match one: {redact_source(spec)} "

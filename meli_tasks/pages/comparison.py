@@ -14,6 +14,7 @@ from meli_tasks.pages.models import CategoryRow, ComparisonPage, Curves, ModelRo
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.pages.runs import Runs, model_rows, read_report, summarize
 from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.evaluation import EPOCHS, CategoryRecall, Epoch
 from meli_tasks.stages.summaries import EnsembleSummary
 
@@ -23,7 +24,6 @@ DATA_FIELDS = {
     "source", "as_of", "window_days", "date_column", "language", "reliable_only", "max_bad_fraction",
     "min_category_rows",
 }  # fmt: skip
-TEXT_FIELDS = {"title", "description", "variant"}
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,10 @@ def _parameters(cache: ReadCache, decisions: list[Decision], plan: Plan, row: Mo
         if promotion is None or promotion.champion is None or found is None:
             return ensemble or (flat({"train": manifest.params}) if manifest else {})
         plan, label = Plan.load(cache.store, origin), promotion.champion.set_name
-    resolved = plan.resolved.get(label)
-    sections = flat(resolved.model_dump(mode="json", exclude=TEXT_FIELDS)) if resolved else {}
-    return {**sections, **ensemble, **flat({"data": plan.request.model_dump(mode="json", include=DATA_FIELDS)})}
+    sections = flat(plan.displayed_set(label)) if label in plan.resolved else {}
+    data = plan.request.model_dump(mode="json", include=DATA_FIELDS)
+    data["source"] = redact_source(plan.request.source)
+    return {**sections, **ensemble, **flat({"data": data})}
 
 
 def _promotion_of(decisions: list[Decision], train: str) -> Decision | None:

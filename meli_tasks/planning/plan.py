@@ -24,7 +24,9 @@ from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Champion
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
+from meli_tasks.sets.catalog import SECTIONS
 from meli_tasks.settings import Settings
+from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.evaluation import Stored
 from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.store import Store
@@ -131,6 +133,12 @@ class Plan(Stored):
     def family(self, architecture: str) -> list[str]:
         """Names of the sets of one architecture."""
         return [name for name, step in self.sets.items() if step.outline.architecture == architecture]
+
+    def displayed_set(self, name: str) -> dict[str, Any]:
+        """The hyperparameters of a set, by section, as logs, pages and MLflow may display them: without secrets."""
+        values = self.resolved[name]
+        path = redact_source(values.embed.path)
+        return _with_path(values, path).model_dump(mode="json", include=set(SECTIONS))
 
     def steps(self) -> list[Step]:
         """Every step known in advance, in the order they run; evaluate and promote depend on how training ends.
@@ -317,8 +325,14 @@ def _preprocess(values: HyperparameterSet, ingest: Step) -> Step:
 
 
 def _embed(values: HyperparameterSet, prepared: Step, settings: Settings) -> Step:
-    params, inputs, fetch = values.embed, {"preprocess": prepared.key}, {}
+    # What grants access to the vectors belongs neither to the key nor to the manifest.
+    params = _with_path(values, redact_source(values.embed.path)).embed
+    inputs, fetch = {"preprocess": prepared.key}, {}
     if params.method == "pretrained":
-        inputs["vectors"] = sources.identify_vectors(params.path, settings).identity
-        fetch["vectors"] = params.path
+        inputs["vectors"] = sources.identify_vectors(values.embed.path, settings).identity
+        fetch["vectors"] = values.embed.path
     return Step("embed", f"{params.method} {params.dimensions}", params.model_dump(mode="json"), inputs, fetch)
+
+
+def _with_path(values: HyperparameterSet, path: str) -> HyperparameterSet:
+    return values.model_copy(update={"embed": values.embed.model_copy(update={"path": path})})

@@ -101,7 +101,7 @@ def identify_vectors(path: str, settings: Settings) -> Source:
     try:
         return identify(path, None, settings)
     except BadData as error:
-        raise NotFound(f"The word vectors {path} do not exist. {LAB_VECTORS_HINT}") from error
+        raise NotFound(f"There are no word vectors at {redact_source(path)}. {error} {LAB_VECTORS_HINT}") from None
 
 
 def _identify(spec: str, place: Place) -> Source:

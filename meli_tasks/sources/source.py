@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from meli_tasks.artifacts.manifest import canonical_json
+from meli_tasks.rowfiles.folders import is_marker
 from meli_tasks.sources.days import Day
 from meli_tasks.sources.place import Part, redact_source
 
@@ -56,8 +57,13 @@ def file_names(source: Source) -> list[str]:
     names = []
     for day, parts in source.parts_by_day:
         for part in parts:
-            name = PurePosixPath(part.name).name
+            name = _unmarked(PurePosixPath(part.name).name)
             names.append(PurePosixPath(*part.folders, name if day.day in name else f"{day.day}-{name}"))
     if names == sorted(set(names)):
         return [str(name) for name in names]
     return [f"{number:05}/{name}" if name.parent.name else f"{number:05}-{name}" for number, name in enumerate(names)]
+
+
+def _unmarked(name: str) -> str:
+    """A name that no reader of the folder takes for a marker: the source named this file, so it holds rows."""
+    return f"file{name}" if is_marker(name) else name

@@ -12,7 +12,6 @@ from pydantic import JsonValue
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
-from meli_tasks.sets.catalog import SECTIONS
 from meli_tasks.stages.evaluation import Epoch, Evaluation
 from meli_tasks.stages.summaries import EnsembleSummary
 
@@ -49,8 +48,7 @@ def run_links(plan: Plan) -> dict[str, str]:
 
 def training_params(plan: Plan, set_name: str) -> dict[str, str]:
     """Every hyperparameter as `stage.name`; only what the key depends on, since MLflow's params can never change."""
-    resolved = plan.resolved[set_name].model_dump(mode="json", include=set(SECTIONS))
-    stages = {"ingest": plan.ingest.params, **resolved}
+    stages = {"ingest": plan.ingest.params, **plan.displayed_set(set_name)}
     return {f"{stage}.{name}": _text(value) for stage, params in stages.items() for name, value in params.items()}
 
 

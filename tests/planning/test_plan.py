@@ -11,6 +11,7 @@ import pytest
 
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
+from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Champion
 from meli_tasks.planning.plan import (
     Plan,
@@ -25,7 +26,9 @@ from meli_tasks.planning.preview import preview
 from meli_tasks.planning.request import Request
 from meli_tasks.sets.catalog import load as load_set
 from meli_tasks.settings import Settings
-from meli_tasks.sources import identify_vectors
+from meli_tasks.sources import Source, identify_vectors
+from meli_tasks.sources.days import Day
+from meli_tasks.sources.place import Part
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.store import Store
@@ -229,6 +232,24 @@ def test_pretrained_vectors_are_an_input_of_embed(settings: Settings, tmp_path: 
     assert embed.inputs == {
         "preprocess": recipe.preprocess.key, "vectors": identify_vectors(str(vectors), settings).identity,
     }  # fmt: skip
+
+
+def test_what_grants_access_to_vectors_is_in_no_key_and_no_manifest(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Source("any", ((Day("any"), (Part("v.txt", "etag"),)),))
+    monkeypatch.setattr("meli_tasks.sources.identify_vectors", lambda path, settings: found)
+
+    def embedded(path: str) -> Step:
+        overrides = {"embed.method": "pretrained", "embed.path": path, "embed.dimensions": 2}
+        plan = plan_of(settings, sets=["quick_mlp"], overrides=overrides)
+        assert "secret" not in json.dumps(plan.displayed_set("quick_mlp"))
+        return plan.recipes[0].embeds[0]
+
+    one, other = (embedded(f"https://user:secret{n}@host/v.txt?sig=secret{n}") for n in (1, 2))
+    assert one.key == other.key
+    assert one.params["path"] == "https://host/v.txt?..."
+    assert one.fetch == {"vectors": "https://user:secret1@host/v.txt?sig=secret1"}
 
 
 def test_sets_with_the_same_words_and_other_vectors_are_one_recipe(settings: Settings) -> None:

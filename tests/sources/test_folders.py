@@ -86,6 +86,11 @@ def test_a_marker_that_is_named_is_read(kept: Kept) -> None:
     assert kept.names("_day") == kept.names("_day/*.csv") == ["_day/part-2.csv"]
 
 
+def test_a_file_that_is_named_like_a_marker_is_ingested(kept: Kept, tmp_path: Path) -> None:
+    kept.put("_day/_part.csv", csv_of(some_rows()))
+    assert kept.ingest("_day/_part.csv", tmp_path).rows == 60
+
+
 def test_only_markers_are_no_titles(kept: Kept) -> None:
     kept.put("day/_SUCCESS", b"x")
     with pytest.raises(BadData, match=r"skipped.*_SUCCESS"):
