@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.text.invisible import is_blank
 from meli_tasks.core.text.whitespace import collapse
 from meli_tasks.rowfiles.text import has_foreign_bytes
 
@@ -24,6 +25,6 @@ def problems_of(titles: Sequence[str]) -> list[str]:
 
 
 def _problem_of(title: str) -> str:
-    if not title:
+    if is_blank(title):
         return "no title"
     return "title too long" if len(title) > MAX_TITLE_CHARACTERS else ""

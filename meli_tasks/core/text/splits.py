@@ -15,6 +15,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from meli_tasks.core.text.invisible import INVISIBLE
 from meli_tasks.core.text.whitespace import collapsed, joined
 
 SPLITS = ("train", "validation", "test")
@@ -23,14 +24,19 @@ SPLITS = ("train", "validation", "test")
 _BOUNDS = np.array([90, 95], dtype=np.uint64)
 
 # A fixed range, not unicodedata's category of marks: that grows with Unicode versions, and splits must not change.
-_ACCENTS = re.compile("[\u0300-\u036f]+")
+_ACCENTS = "\u0300-\u036f"
+# A soft hyphen or a zero-width space separates no words, so a title and its twin without it must not be told apart.
+_IGNORED = re.compile(f"[{_ACCENTS}{''.join(sorted(INVISIBLE))}]+")
 
 
 @lru_cache(maxsize=65_536)
 def _plain(character: str) -> str:
-    """A non-ASCII letter in lower case without accents; a fixed point, so replacements can happen in any order."""
+    """A non-ASCII letter in lower case without accents; "" for one that is not displayed.
+
+    A fixed point, so replacements can happen in any order.
+    """
     while True:
-        plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold()))
+        plain = _IGNORED.sub("", unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold()))
         plain = "".join(" " if letter.isspace() else letter for letter in plain)
         if plain == character:
             return plain
@@ -52,7 +58,10 @@ def _normalised(titles: Sequence[str]) -> list[bytes]:
 
 
 def normalise(titles: Sequence[str]) -> list[str]:
-    """Each title in lower case, without accents, white space collapsed. Titles equal in this form share a split."""
+    """Each title in lower case, without accents and what is not displayed, white space collapsed.
+
+    Titles equal in this form share a split.
+    """
     return [title.decode("utf-8", "surrogatepass") for title in _normalised(titles)] if titles else []
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadHyperparameters
+from meli_tasks.core.text.invisible import without_invisible
 from meli_tasks.core.text.stop_words import SPANISH
 from meli_tasks.core.text.whitespace import collapsed, joined, words_per_line
 
@@ -50,7 +51,7 @@ def _default_words(pieces: Sequence[str]) -> Words:
 
 def _words_within(piece: str) -> tuple[str, ...]:
     if not piece.isascii():
-        piece = _RUN_INTO_EACH_OTHER.sub(" ", piece)
+        piece = _RUN_INTO_EACH_OTHER.sub(" ", without_invisible(piece))
         # Twice: decomposing can produce capitals again ("™" is "TM"), and folding can produce composed letters again.
         for _ in range(2):
             piece = unicodedata.normalize("NFKD", piece).casefold()

@@ -23,7 +23,9 @@ from meli_tasks.core.text import encoder as text_module
 from meli_tasks.core.text import tokenizers
 from meli_tasks.core.text import word_ngrams as word_ngrams_module
 from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, tokenize
+from meli_tasks.core.text.invisible import INVISIBLE
 from meli_tasks.core.text.ngrams import frequent_ngrams, ngrams_of_word
+from meli_tasks.core.text.splits import split_of
 from meli_tasks.core.text.stop_words import SPANISH
 from meli_tasks.core.text.word_ngrams import WordNgramIndex
 from tests.core.text.encoders import encoder_of
@@ -81,6 +83,8 @@ def test_lab_removes_digits_stop_words_and_short_words_and_keeps_accents() -> No
         ("Caño 1½ 2¼'' ⅜x1⅛ ½½", ["cano", "1", "1/2", "2", "1/4", "3/8", "x1", "1/8", "1/2", "1/2"]),
         ("⅟8 1⅟8 5²⁄₃", ["1/8", "1", "1/8", "5", "2/3"]),
         ("10² m³ H₂O 2³2 5m²", ["10", "2", "m3", "h2o", "2", "3", "2", "5m2"]),
+        ("Fun\u00adda Si\u200bli\u200dco\u2060na\ufeff", ["funda", "silicona"]),
+        ("\u200eTV\u200f 4\u200b3\u00ad\ufe0f, ni\u034f\u0303a \u200b", ["tv", "43", "nia"]),
         ("S10+ (3d) Nº2", ["s10", "3d", "no2"]),
         ("Marca™ x²", ["marcatm", "x2"]),
         ("¡¿ - _ .,", []),
@@ -89,6 +93,18 @@ def test_lab_removes_digits_stop_words_and_short_words_and_keeps_accents() -> No
 )
 def test_default_words(title: str, expected: list[str]) -> None:
     assert tokenize([title], "default") == [expected]
+
+
+@given(raw_titles, st.sampled_from(sorted(INVISIBLE)), st.integers(0, 30))
+def test_what_is_not_displayed_separates_no_words(title: str, invisible: str, at: int) -> None:
+    twin = title[:at] + invisible + title[at:]
+    assert tokenize([twin], "default") == tokenize([title], "default")
+    assert split_of([twin]).tolist() == split_of([title]).tolist()
+
+
+def test_the_lab_s_words_keep_what_is_not_displayed() -> None:
+    """As NLTK does: the word is not cut, and stays another word than its twin."""
+    assert tokenize(["Fun\u00adda de sili\u200bcona"], "lab") == [["fun\u00adda", "sili\u200bcona"]]
 
 
 @given(raw_titles)
