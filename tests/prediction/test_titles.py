@@ -11,6 +11,7 @@ def test_what_counts_as_a_title() -> None:
         "0": "",
         "x" * MAX_TITLE_CHARACTERS: "",
         "": "no title",
+        "\u200b \u00ad": "no title",
         "x" * (MAX_TITLE_CHARACTERS + 1): "title too long",
     }
     foreign = {b"Sill\xf3n".decode("utf-8", "surrogateescape"): "bad encoding"}

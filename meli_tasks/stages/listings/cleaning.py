@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
@@ -29,7 +30,7 @@ def language_of(text: str) -> str | None:
     A code may name a country or script, as in `es-AR`, `pt_BR`, `es-419` and `pt_BR.UTF-8` (BCP 47 and POSIX).
     """
     written = unicodedata.normalize("NFC", without_invisible(text)).strip().lower()
-    code = written.replace("_", "-").partition("-")[0]
+    code = re.split(r"[-_.@]", written, maxsplit=1)[0]
     return _LANGUAGE_OF.get(written) or _LANGUAGE_OF.get(code, written) or None
 
 

@@ -18,7 +18,10 @@ from tests.stages.listings.listing_files import FEW, LENIENT, csv_of, listings, 
             (text, "spanish")
             for text in ("es", "ES", "es-AR", "es_MX", "es-419", "spa", "Spanish", "ESPAÑOL", "espanol")
         ),
-        *((text, "spanish") for text in (normalize("NFD", "español"), "es_ES.UTF-8", "es-Latn-AR", "Castellano")),
+        *(
+            (text, "spanish")
+            for text in (normalize("NFD", "español"), "es_ES.UTF-8", "es-Latn-AR", "Castellano", "es.utf8")
+        ),
         *(
             (text, "portuguese")
             for text in ("pt", "pt_BR", "PT-br", "pt-PT", "por", "Português", "portugues", "pt_BR@x")
