@@ -13,22 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.rowfiles.formats import is_web_page, other_format
 from meli_tasks.rowfiles.text import decode
 
 _GZIP = b"\x1f\x8b"
 _BLOCK_BYTES = 4 << 20
 # A longer line is no row of a table, and not worth the memory of finding its end.
 _LONGEST_LINE_BYTES = 256 << 20
-
-_NOT_TEXT = (
-    (b"PK\x03\x04", "a zip archive or a spreadsheet", "unpack it, or save the sheet as CSV in UTF-8"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it with unzstd, or compress it with gzip"),
-    (b"BZh", "compressed with bzip2", "unpack it with bunzip2, or compress it with gzip"),
-    (b"\xfd7zXZ", "compressed with xz", "unpack it with unxz, or compress it with gzip"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV in UTF-8"),
-    (b"\xff\xfe", "text in UTF-16", "convert it with iconv -f UTF-16 -t UTF-8"),
-    (b"\xfe\xff", "text in UTF-16", "convert it with iconv -f UTF-16 -t UTF-8"),
-)
 
 
 class NoRows(BadData):
@@ -134,15 +125,14 @@ def refuse_other_formats(name: str, start: bytes) -> None:
     Raises:
         BadData: says what the file is instead, and what to do about it.
     """
-    for magic, what, advice in _NOT_TEXT:
-        if start.startswith(magic):
-            raise BadData(f"{name}: this is {what}, not CSV, JSON Lines or Parquet: {advice}.")
+    if other := other_format(start):
+        raise BadData(f"{name}: this is {other.what}, not CSV, JSON Lines or Parquet: {other.for_rows}.")
     if b"\0" in start[:1_000]:
         raise BadData(
             f"{name}: this is not text: it contains zero bytes, {start[:16]!r}... "
             "CSV, JSON Lines (both in UTF-8) and Parquet can be read, plain or gzipped."
         )
-    if start.lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+    if is_web_page(start):
         raise BadData(f"{name}: this is a web page or XML, not a table. Does its address lead to a sign-in page?")
 
 

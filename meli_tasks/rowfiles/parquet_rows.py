@@ -161,4 +161,9 @@ def _damage_explained(name: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno:
             raise
         reason = str(error).splitlines()[0]
+        if "crypt" in reason:  # encrypted columns under a footer that is not
+            raise BadData(
+                f"{name}: columns of this Parquet file are encrypted ({reason}). Decrypt it with pyarrow and its "
+                "keys, and save it again."
+            ) from None
         raise BadData(f"{name}: this Parquet file is damaged ({reason}). Write or fetch it again.") from None

@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.rowfiles.formats import OtherFormat, is_web_page, other_format
 
 PIECE = 4 << 20  # bytes
 LONGEST_HEADER = 1_000  # bytes
@@ -50,6 +51,7 @@ def read_header(path: Path) -> Header:
     """
     with _decompressed(path) as file:
         start = file.read(LONGEST_HEADER + SNIFFED)
+    _refuse_other_formats(path, start)
     line, end, rest = start.partition(b"\n")
     try:
         words, dimensions = (int(field) for field in line.removeprefix(codecs.BOM_UTF8).split())
@@ -61,6 +63,16 @@ def read_header(path: Path) -> Header:
             f"{MAX_DIMENSIONS:,}), not {excerpt(line)}"
         )
     return Header(words, dimensions, _is_text(rest[:SNIFFED]))
+
+
+def _refuse_other_formats(path: Path, start: bytes) -> None:
+    other = other_format(start)
+    if other is None and start.startswith(b"PAR1"):
+        other = OtherFormat("a Parquet file", "", "save the vectors in word2vec format")
+    if other:
+        raise BadData(f"{path}: this is {other.what}, not a file in word2vec format: {other.for_vectors}.")
+    if is_web_page(start):
+        raise BadData(f"{path}: this is a web page or XML, not word vectors. Does its address lead to a sign-in page?")
 
 
 def pieces(path: Path, size: int = PIECE) -> Iterator[bytes]:
