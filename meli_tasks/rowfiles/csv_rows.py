@@ -10,17 +10,23 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.core.errors import BadData
-from meli_tasks.rowfiles.columns import KNOWN, fold, unique_names
-from meli_tasks.rowfiles.opening import NoRows, lines_of
+from meli_tasks.rowfiles.columns import unique_names
+from meli_tasks.rowfiles.csv_header import read_header
+from meli_tasks.rowfiles.csv_quotes import (
+    END,
+    has_unruly_quotes,
+    has_unruly_rows,
+    is_several_rows,
+    line_is_unruly,
+    stays_open,
+)
+from meli_tasks.rowfiles.opening import LineEnd, lines_of
 from meli_tasks.rowfiles.plain_csv import read_plain
 from meli_tasks.rowfiles.rows import BadRow, Chunk, TextRows
-from meli_tasks.rowfiles.text import excerpt, has_foreign_bytes
+from meli_tasks.rowfiles.text import excerpt
 
-# Fed to the parser after a chunk's last line: a record that swallows it has an open quote.
-_END = "\x00end of chunk\x00"
-_DELIMITERS = ",;\t|"
-_NEEDED_TO_TRAIN = 2
+# Lines that are searched for quotes which RFC 4180 does not allow, below a record that could be several rows.
+_ROWS_SEARCHED = 10_000
 
 
 class CsvReader:
@@ -35,66 +41,47 @@ class CsvReader:
 
     keyed = False
 
-    def __init__(self, file: str, blocks: Iterator[bytes], longest_field: int) -> None:
+    def __init__(self, file: str, blocks: Iterator[bytes], longest_field: int, line_end: LineEnd = "\n") -> None:
         # The parser's only limit is a global one; it is only ever raised, so parsers side by side do no harm.
         csv.field_size_limit(max(csv.field_size_limit(), longest_field))
-        self._blocks, self._longest_field = blocks, longest_field
-        line, self._blank_lines_above, self._rest = _first_line(file, blocks)
-        self.names: Sequence[str]
-        self._delimiter, self.names = _header(file, line)
+        self._blocks, self._longest_field, self._line_end = blocks, longest_field, line_end
+        self._header = read_header(file, blocks, line_end)
+        self.names: Sequence[str] = self._header.names
+        self._unruly = False
+        """Whether a row has quotes that RFC 4180 does not allow; see `csv_quotes`."""
 
     def chunks(self, places: Sequence[int] | None) -> Iterator[Chunk]:
         """Its rows; only the columns in `places`, in this order, or all of them."""
-        width, delimiter = len(self.names), self._delimiter
+        width, delimiter = len(self.names), self._header.delimiter
         places = range(width) if places is None else places
         unique = unique_names(self.names)
         names = [unique[place] for place in places]
         # Blank lines above the header count as lines, but are no rows: rare, so they are parsed like lines below it.
-        done, carried, lost = 1, ["\n"] * self._blank_lines_above, False
-        block: bytes | None = self._rest
+        carried: list[str] = [self._line_end] * self._header.blank_lines_above
+        done, lost = self._header.lines, False
+        block: bytes | None = self._header.rest
         while block is not None:
             if not (carried or lost) and (plain := read_plain(block, delimiter, width, places, self._longest_field)):
+                self._unruly = self._unruly or has_unruly_quotes(block, delimiter)
                 rows = len(plain[0])
                 yield Chunk(TextRows(names, plain), np.arange(done + 1, done + 1 + rows))
                 done, block = done + rows, next(self._blocks, None)
                 continue
-            lines = carried + lines_of(block)
+            lines = carried + lines_of(block, self._line_end)
             block = next(self._blocks, None)
             if lost:
                 skipped = _next_row(lines, 0, delimiter, width)
                 done, lines = done + skipped, lines[skipped:]
-            records = _parse(lines, delimiter, width, last=block is None)
+            records = self._parse(lines, last=block is None)
             yield _chunk(records, names, places, width, done + 1)
             done, carried = done + records.used, lines[records.used :]
             lost = records.lost or (lost and not lines)
 
-
-def _first_line(file: str, blocks: Iterator[bytes]) -> tuple[str, int, bytes]:
-    """The first line that is not blank, how many blank ones precede it in its block, and what follows it there."""
-    for block in blocks:
-        start = above = 0
-        while start < len(block):
-            end = block.find(b"\n", start) + 1 or len(block)
-            (line,) = lines_of(block[start:end])
-            if line.strip():
-                return line, above, block[end:]
-            start, above = end, above + 1
-    raise NoRows(f"{file}: the file contains nothing but blank lines. A header and rows were expected.")
-
-
-def _header(file: str, line: str) -> tuple[str, list[str]]:
-    """The delimiter and the column names: of the usual delimiters, the one that finds most of the known columns."""
-    if "\r" in line.rstrip("\r\n"):
-        raise BadData(f"{file}: its lines end with carriage returns alone. Convert them: tr '\\r' '\\n' < old > new.")
-    best: tuple[int, str, list[str]] = (-1, ",", [])
-    for delimiter in _DELIMITERS:
-        names = next(csv.reader([line], delimiter=delimiter), [])
-        known = sum(fold(name) in KNOWN for name in names)
-        if known > best[0]:
-            best = (known, delimiter, names)
-    if has_foreign_bytes(line) and best[0] < _NEEDED_TO_TRAIN:
-        raise BadData(f"{file}: the header is not UTF-8: {excerpt(line)!r}. Convert the file with iconv -t UTF-8.")
-    return best[1], best[2]
+    def _parse(self, lines: list[str], last: bool) -> _Records:
+        width, delimiter = len(self.names), self._header.delimiter
+        records = _parse_alike(lines, delimiter, width) or _parse_warily(lines, delimiter, width, last, self._unruly)
+        self._unruly = self._unruly or records.unruly
+        return records
 
 
 @dataclass
@@ -108,62 +95,73 @@ class _Records:
     """How many lines were taken; an open quote leaves the rest for the next chunk."""
     lost: bool = False
     """Whether the chunk ends within a field that is given up."""
+    unruly: bool = False
+    """Whether a row was found to have quotes that RFC 4180 does not allow."""
 
 
-def _parse(lines: list[str], delimiter: str, width: int, last: bool) -> _Records:
+def _parse_alike(lines: list[str], delimiter: str, width: int) -> _Records | None:
+    """Lines of which each is a row; None if they are not."""
     fields: list[str] = []
-    reader = csv.reader(lines, delimiter=delimiter)
     try:
         # One list of fields, not of rows: tens of thousands of lists cost the garbage collector more than the parsing.
-        for row in reader:
+        for row in csv.reader(lines, delimiter=delimiter):
             if len(row) != width:
-                return _parse_warily(lines, delimiter, width, last)
+                return None
             fields += row
     except csv.Error:
-        return _parse_warily(lines, delimiter, width, last)
-    if len(fields) != width * len(lines) or _stays_open(lines, delimiter):
-        return _parse_warily(lines, delimiter, width, last)
+        return None
+    if len(fields) != width * len(lines) or (lines and stays_open(lines[-1], delimiter)):
+        return None
     return _Records(fields, np.arange(len(lines)), [], len(lines))
 
 
-def _stays_open(lines: list[str], delimiter: str) -> bool:
-    """Whether the last line ends within a quote, given that every line before is a record."""
-    return bool(lines) and next(csv.reader([lines[-1], _END], delimiter=delimiter))[-1].endswith(_END)
-
-
-def _parse_warily(lines: list[str], delimiter: str, width: int, last: bool) -> _Records:
+def _parse_warily(lines: list[str], delimiter: str, width: int, last: bool, unruly: bool) -> _Records:
     """Record by record, for chunks in which records span lines, are ragged or blank, or in which quotes stay open."""
-    found = _Records([], starts := [], [], 0)
+    found = _Records([], starts := [], [], 0, unruly=unruly)
     while found.used < len(lines):
         base = found.used
-        reader = csv.reader(chain(map(lines.__getitem__, range(base, len(lines))), (_END,)), delimiter=delimiter)
+        reader = csv.reader(chain(map(lines.__getitem__, range(base, len(lines))), (END,)), delimiter=delimiter)
         try:
             for row in reader:
                 end = base + reader.line_num
                 if end > len(lines) and (found.used == len(lines) or not last):
                     return found
-                several = end - found.used > 1
-                ragged = len(row) != width
+                fields = row or [""] if width == 1 else row  # in a file of one column, a blank line is a row
                 if end > len(lines) or (
-                    several and _is_several_rows(lines[found.used : end], delimiter, width, ragged)
+                    end - found.used > 1 and _is_several_rows(found, lines, end, delimiter, width, fields)
                 ):
                     found.bad.append(_bad_line(found.used, "quote never closed", lines[found.used], width))
                     found.used += 1
                     break
-                if not ragged or (not row and width == 1):
-                    # In a file of one column, a blank line is a row.
-                    found.fields += row or [""]
+                if len(fields) == width:
+                    found.fields += fields
                     starts.append(found.used)
-                elif row:
+                elif len(row) > 1 or "".join(row).strip():
                     found.bad.append(_ragged_row(found.used, row, delimiter, width))
+                if end - found.used == 1:
+                    found.unruly = found.unruly or line_is_unruly(lines[found.used], delimiter)
                 found.used = end
         except csv.Error as error:
             if "field limit" in str(error):
                 _give_up_field(found, lines, delimiter, width)
             else:
-                found.bad.append(_bad_line(found.used, "ragged row", lines[found.used], width))
+                reason = "carriage return outside quotes" if "new-line" in str(error) else "ragged row"
+                found.bad.append(_bad_line(found.used, reason, lines[found.used], width))
                 found.used += 1
     return found
+
+
+def _is_several_rows(  # noqa: PLR0917 - a record, and where it is
+    found: _Records, lines: list[str], end: int, delimiter: str, width: int, fields: list[str]
+) -> bool:
+    """See `csv_quotes.is_several_rows`; looks for unruly quotes below only if they would make a difference."""
+    record, ragged = lines[found.used : end], len(fields) != width
+    if is_several_rows(record, delimiter, width, ragged=ragged, unruly=False):
+        return True
+    if not is_several_rows(record, delimiter, width, ragged=ragged, unruly=True):
+        return False
+    found.unruly = found.unruly or has_unruly_rows(lines[end : end + _ROWS_SEARCHED], delimiter)
+    return found.unruly
 
 
 def _bad_line(line: int, reason: str, text: str, width: int) -> BadRow:
@@ -203,24 +201,6 @@ def _next_row(lines: list[str], start: int, delimiter: str, width: int) -> int:
             except csv.Error:
                 continue
     return len(lines)
-
-
-def _is_several_rows(lines: list[str], delimiter: str, width: int, ragged: bool) -> bool:
-    """Whether a record of several lines is really several rows, the first of which opens a quote by mistake.
-
-    It is if the quotes do not pair by RFC 4180. If they do, by coincidence, the lines give it away: the first, the last
-    and most of those between have exactly the delimiters of a row. Text with line breaks hardly ever has. In a record
-    that is `ragged`, a single such line between is enough.
-    """
-    try:
-        list(csv.reader(lines, delimiter=delimiter, strict=True))
-    except csv.Error:
-        return True
-    between = lines[1:-1]
-    alike = sum(line.count(delimiter) == width - 1 and '"' not in line for line in between)
-    if width <= 2 or ragged:
-        return width > 2 and alike > 0
-    return 2 * alike > len(between) and all(line.count(delimiter) == width - 1 for line in (lines[0], lines[-1]))
 
 
 def _chunk(records: _Records, names: list[str], places: Sequence[int], width: int, first_line: int) -> Chunk:

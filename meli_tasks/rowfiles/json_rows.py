@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from meli_tasks.rowfiles.opening import lines_of
+from meli_tasks.rowfiles.opening import LineEnd, lines_of
 from meli_tasks.rowfiles.rows import BadRow, Chunk, JsonObject, JsonRows
 from meli_tasks.rowfiles.text import excerpt
 
@@ -17,8 +17,8 @@ class JsonReader:
 
     keyed = True
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
+    def __init__(self, blocks: Iterator[bytes], line_end: LineEnd = "\n") -> None:
+        self._blocks, self._line_end = blocks, line_end
         self._lines = 0
         self._first = self._chunk(next(blocks, b""))
         self.names: Sequence[str] = self._first.rows.names
@@ -29,7 +29,7 @@ class JsonReader:
         yield from map(self._chunk, self._blocks)
 
     def _chunk(self, block: bytes) -> Chunk:
-        lines = lines_of(block)
+        lines = lines_of(block, self._line_end)
         objects, numbers, bad = _objects(lines, self._lines + 1)
         self._lines += len(lines)
         return Chunk(JsonRows.of(objects), np.asarray(numbers, dtype=np.int64), bad)

@@ -10,14 +10,19 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.formats import is_web_page, other_format
 from meli_tasks.rowfiles.text import decode
 
+LineEnd = Literal["\n", "\r"]
+"""What ends a line; a carriage return before a line feed is part of the line."""
+
 _GZIP = b"\x1f\x8b"
 _BLOCK_BYTES = 4 << 20
+_QUOTED = re.compile(rb'"(?:[^"]|"")*+(?:"|\Z)')
+_LINE_BEFORE_CARRIAGE_RETURN = re.compile(rb'\s*+(?:"(?:[^"]|"")*+"|[^"\r\n])*+\r(?!\n|\Z)')
 # A longer line is no row of a table, and not worth the memory of finding its end.
 _LONGEST_LINE_BYTES = 256 << 20
 
@@ -136,16 +141,25 @@ def refuse_other_formats(name: str, start: bytes) -> None:
         raise BadData(f"{name}: this is a web page or XML, not a table. Does its address lead to a sign-in page?")
 
 
-def line_blocks(start: bytes, source: ByteSource) -> Iterator[bytes]:
+def line_end_of(start: bytes) -> LineEnd:
+    """What ends the lines of a file that begins with `start`: carriage returns alone, as on old Macs, or line feeds."""
+    if not _LINE_BEFORE_CARRIAGE_RETURN.match(start):
+        return "\n"
+    unquoted = _QUOTED.sub(b"", start)
+    return "\r" if unquoted.count(b"\r") > 2 * unquoted.count(b"\n") else "\n"
+
+
+def line_blocks(start: bytes, source: ByteSource, line_end: LineEnd = "\n") -> Iterator[bytes]:
     """The file in blocks of whole lines, some ten thousand each; `start` are the bytes read of it already.
 
     Raises:
         BadData: a line is too long for a table, or the gzip file is damaged.
     """
+    mark = line_end.encode()
     rest = [start.removeprefix(b"\xef\xbb\xbf")]
     length = len(start)
     while block := source.read(_BLOCK_BYTES):
-        end = block.rfind(b"\n") + 1
+        end = block.rfind(mark) + 1
         if end:
             yield b"".join([*rest, block[:end]])
             rest, length = [], 0
@@ -159,6 +173,10 @@ def line_blocks(start: bytes, source: ByteSource) -> Iterator[bytes]:
         yield last
 
 
-def lines_of(block: bytes) -> list[str]:
+def lines_of(block: bytes, line_end: LineEnd = "\n") -> list[str]:
     """The lines of a block with their ends."""
-    return list(io.StringIO(decode(block), newline="\n"))
+    text = decode(block)
+    if line_end == "\n":
+        return list(io.StringIO(text, newline="\n"))
+    *lines, last = text.split(line_end)  # StringIO would change line feeds, too
+    return [line + line_end for line in lines] + [last] * bool(last)

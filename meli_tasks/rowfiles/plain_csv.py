@@ -6,7 +6,6 @@ plain: `csv_rows` reads it.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +13,9 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
+from meli_tasks.rowfiles.csv_quotes import stays_open
+
 _LINE_END = ord("\n")
-# Parsed after the last line: a record that swallows it has an open quote.
-_END = "\x00end of block\x00"
 
 
 def read_plain(
@@ -37,7 +36,8 @@ def read_plain(
         return None
     if b"\0" in block or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
         return None
-    if b'"' in block and _stays_open(block[ends[-2] + 1 if len(ends) > 1 else 0 :], delimiter):
+    last = block[ends[-2] + 1 if len(ends) > 1 else 0 :]
+    if b'"' in block and (not last.strip() or stays_open(last.decode("utf-8", "replace"), delimiter)):
         return None
     names = [str(place) for place in range(width)]
     wanted = [names[place] for place in places]
@@ -53,9 +53,3 @@ def read_plain(
     if len(table) != len(ends):
         return None
     return [column.to_pylist() for column in table.columns]
-
-
-def _stays_open(line: bytes, delimiter: str) -> bool:
-    """Whether a line is blank or ends within a quote."""
-    fields = next(csv.reader([line.decode("utf-8", "replace"), _END], delimiter=delimiter))
-    return not fields or fields[-1].endswith(_END)

@@ -11,7 +11,7 @@ from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.csv_rows import CsvReader
 from meli_tasks.rowfiles.json_rows import JsonReader
 from meli_tasks.rowfiles.kinds import named_json_lines
-from meli_tasks.rowfiles.opening import ByteSource, line_blocks, open_bytes, refuse_other_formats
+from meli_tasks.rowfiles.opening import ByteSource, line_blocks, line_end_of, open_bytes, refuse_other_formats
 from meli_tasks.rowfiles.parquet_rows import ParquetReader
 from meli_tasks.rowfiles.rows import Chunk
 
@@ -87,8 +87,9 @@ class RowFile:
         text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
         if text.startswith(b"["):
             raise BadData(f"{source.name}: this is one JSON array. Write one object per line: jq -c '.[]' old > new.")
-        blocks = line_blocks(start, source)
+        line_end = line_end_of(start)
+        blocks = line_blocks(start, source, line_end)
         # A first line that is no object does not make JSON Lines a CSV file.
-        if text.startswith(b"{") or (named_json_lines(source.name) and b"\n{" in text):
-            return JsonReader(blocks)
-        return CsvReader(source.name, blocks, LONGEST_FIELD)
+        if text.startswith(b"{") or (named_json_lines(source.name) and f"{line_end}{{".encode() in text):
+            return JsonReader(blocks, line_end)
+        return CsvReader(source.name, blocks, LONGEST_FIELD, line_end)

@@ -6,15 +6,14 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meli_tasks.core.errors import BadData
@@ -56,6 +55,8 @@ WRITERS = {
     "csv, all quoted": lambda rows: csv_of(rows, quoting=csv.QUOTE_ALL),
     "csv, byte order mark": lambda rows: b"\xef\xbb\xbf" + csv_of(rows),
     "csv, windows line ends": lambda rows: csv_of(rows).replace(b"\n", b"\r\n"),
+    "csv, old mac line ends": lambda rows: csv_of(rows).replace(b"\n", b"\r"),
+    "json lines, old mac line ends": lambda rows: as_json_lines(rows).replace(b"\n", b"\r"),
     "csv, blank lines above": lambda rows: b"\n \n" + csv_of(rows),
     "csv, names in another case": lambda rows: csv_of(renamed(rows, title=" Title ", category="CATEGORY")),
     "json lines": as_json_lines,
@@ -109,18 +110,10 @@ def test_json_lines_whose_first_line_is_damaged_are_json_lines_by_name(tmp_path:
     assert predicted(tmp_path / "a.jsonl", tmp_path) == ingested(tmp_path / "a.jsonl", tmp_path) == ["Silla", "Mesa"]
 
 
-# What follows compares with Python's and Arrow's own readers.
+# What follows compares with Python's and Arrow's own readers; `test_csv_like_others` does so for CSV.
 
 cell = st.text(st.sampled_from('ab1é,;"\n '), max_size=6) | st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=8
-)
-tables = st.integers(1, 4).flatmap(lambda width: st.lists(st.tuples(*[cell] * width), min_size=1, max_size=12))
-dialects = st.fixed_dictionaries(
-    {
-        "delimiter": st.sampled_from(",;\t"),
-        "quoting": st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
-        "lineterminator": st.sampled_from(["\n", "\r\n"]),
-    }
 )
 
 
@@ -129,40 +122,6 @@ def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr("meli_tasks.rowfiles.opening._BLOCK_BYTES", request.param)
     monkeypatch.setattr("meli_tasks.rowfiles.reading._START_BYTES", min(request.param, 1 << 16))
     return
-
-
-def looks_like_rows(record: Sequence[str], dialect: dict[str, Any]) -> bool:
-    """Whether the lines of a record look like rows themselves, so that it is taken for several rows."""
-    text = io.StringIO()
-    csv.writer(text, **dialect).writerow(record)
-    lines = text.getvalue().splitlines()
-    return len(lines) > 2 and all(line.count(dialect["delimiter"]) == len(record) - 1 for line in (lines[0], lines[-1]))
-
-
-@pytest.mark.usefixtures("blocks")
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(table=tables, dialect=dialects)
-def test_csv_reads_like_the_csv_module_and_like_arrow(
-    tmp_path: Path, table: list[tuple[str, ...]], dialect: dict[str, Any]
-) -> None:
-    width = len(table[0])
-    assume(width > 1 or dialect["delimiter"] == ",")  # the header of one column does not show the delimiter
-    assume(width < 3 or not any(looks_like_rows(record, dialect) for record in table))
-    header = ["title", "category", "x", "y"][:width]
-    text = io.StringIO(newline="")
-    csv.writer(text, **dialect).writerows([header, *table])
-    path = tmp_path / "a.csv"
-    path.write_bytes(text.getvalue().encode())
-    expected = [
-        list(row) for row in csv.reader(io.StringIO(text.getvalue(), newline=""), delimiter=dialect["delimiter"])
-    ]
-    assert read(path) == (header, expected[1:])
-    by_arrow = pyarrow.csv.read_csv(
-        path,
-        parse_options=pyarrow.csv.ParseOptions(delimiter=dialect["delimiter"], newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string())),
-    )
-    assert read(path)[1] == [list(row.values()) for row in by_arrow.to_pylist()]
 
 
 json_value = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.integers() | st.booleans()

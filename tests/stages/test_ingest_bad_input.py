@@ -172,7 +172,6 @@ BAD_FILES = {
     "utf-16": ("title,category\nSilla,CHAIRS\n".encode("utf-16"), "UTF-16"),
     "picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "this is not text"),
     "web page": (b"<!DOCTYPE html><html></html>", "a web page"),
-    "old mac line ends": (b"title,category\rSilla,CHAIRS\r", "carriage returns alone"),
     "latin-1 header": ("título,categoría\nSilla,CHAIRS\n".encode("latin-1"), "the header is not UTF-8"),
     "damaged parquet": (b"PAR1" + b"x" * 100, "this Parquet file is damaged"),
     "truncated gzip": (gzip.compress(csv_of(some_rows(3_000)))[:-3_000], "the gzip file is incomplete"),
