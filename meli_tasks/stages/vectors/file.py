@@ -7,6 +7,7 @@ decompresses the next: gzip uses one core only.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ PIECE = 4 << 20  # bytes
 LONGEST_HEADER = 1_000  # bytes
 SNIFFED = 4_096  # bytes after the header that tell text from floats
 MAX_DIMENSIONS = 10_000
+
+
+_NUMBER = re.compile(rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf(?:inity)?)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,17 @@ def read_header(path: Path) -> Header:
     except ValueError:
         words, dimensions = -1, -1
     if words < 0 or not 1 <= dimensions <= MAX_DIMENSIONS or not end or len(line) > LONGEST_HEADER:
+        numbers = line.rstrip(b" \r").split(b" ")[1:]
+        hint = (
+            f". If this is a file of GloVe, which has no such line, put the line `WORDS {len(numbers)}` above it"
+            if len(numbers) > 1 and all(map(_NUMBER.fullmatch, numbers))
+            else ""
+        )
         raise BadData(
             f"{path}, line 1: a word2vec file starts with two whole numbers, words and dimensions (at most "
-            f"{MAX_DIMENSIONS:,}), not {excerpt(line)}"
+            f"{MAX_DIMENSIONS:,}), not {excerpt(line)}{hint}"
         )
-    return Header(words, dimensions, _is_text(rest[:SNIFFED]))
+    return Header(words, dimensions, _is_text(rest[:SNIFFED], dimensions))
 
 
 def _refuse_other_formats(path: Path, start: bytes) -> None:
@@ -113,21 +123,23 @@ def _decompressed(path: Path) -> Iterator[pa.NativeFile]:
             raise BadData(f"{path} cannot be decompressed to its end ({error}). Download it again.") from error
 
 
-def _is_text(data: bytes) -> bool:
-    """Whether these bytes are text. float32 numbers almost always contain control bytes, or are not valid UTF-8.
+def _is_text(data: bytes, dimensions: int) -> bool:
+    """Whether these bytes, which follow the first line, are text: numbers in digits stand behind the first word.
 
-    A word that its tool truncated within a letter is not valid UTF-8 either; then a number in digits after the first
-    word decides.
+    The word itself may hold anything, a zero byte or half a letter too. If other things than numbers follow it, the
+    line is malformed or the word holds a space; then text has no control bytes and is UTF-8, which float32 numbers
+    hardly ever are.
     """
+    line, end, _ = data.partition(b"\n")
+    numbers = line.rstrip(b" \r").split(b" ")[1:]
+    if not end:
+        numbers = numbers[:-1]  # it may be incomplete
+    if numbers and (not end or len(numbers) == dimensions) and all(map(_NUMBER.fullmatch, numbers)):
+        return True
     if any(byte < 32 and byte not in b"\t\r\n" for byte in data):
         return False
     try:
         codecs.getincrementaldecoder("utf-8")().decode(data)  # incremental, because the last letter may be incomplete
         return True
     except UnicodeDecodeError:
-        pass
-    try:
-        float(data.partition(b" ")[2].split(b" ", 1)[0])
-        return True
-    except ValueError:
         return False

@@ -36,11 +36,13 @@ def text_blocks(path: Path, header: Header) -> Iterator[Block]:
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
-    """Yield the pieces of the file, each extended to the end of a line."""
+    """Yield the pieces of the file, each extended to the end of a line; without the blank lines at its end."""
     incomplete = b""
     for piece in pieces(path):
         lines = incomplete + piece
-        cut = lines.rfind(b"\n") + 1
+        # Blank lines wait for the next piece: whether they are at the end of the file is not known yet.
+        last = len(lines[: lines.rfind(b"\n") + 1].rstrip())
+        cut = lines.find(b"\n", last) + 1 if last else 0
         incomplete = lines[cut:]
         if len(incomplete) > MAX_LINE_LENGTH:
             raise BadData(
@@ -48,7 +50,7 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
             )
         if cut:
             yield lines[:cut]
-    if incomplete:
+    if incomplete.strip():
         yield incomplete + b"\n"
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gensim.models import KeyedVectors
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meli_tasks.core.errors import BadData, Unreachable
@@ -115,6 +116,70 @@ def test_a_word_may_contain_any_bytes_except_a_space(folder: Path) -> None:
     assert take(folder, ["nada", "Ñandú", "ñandu", "ñandú "])[1] == [False] * 4
 
 
+@pytest.mark.parametrize("size", [8, 4 << 20])
+@pytest.mark.parametrize("word", [b"\0", b"a\0b", b"\x01", b"\xc3", b"\x1b[0m"])
+def test_a_control_byte_in_a_word_does_not_make_a_text_file_binary(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, word: bytes, size: int
+) -> None:
+    monkeypatch.setattr(text, "pieces", lambda path: pieces(path, size))
+    content = b"3 3\n" + word + b" 1 2 3\nmesa 4 5 6\n" + word + b"x 7 8 9\n"
+    assert write(folder, content) == Entry(3, 3, True, 0)
+    assert take(folder, ["mesa"])[0].tolist() == [[4, 5, 6]]
+
+
+WORDS = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Z", "Cc"]), min_size=1, max_size=6),
+    min_size=1,
+    max_size=6,
+)
+FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+def as_word2vec(words: list[str], vectors: np.ndarray, binary: bool, head: str) -> bytes:
+    """A file as the C tool writes it: repeated words too, which gensim does not write."""
+    records = (
+        word.encode() + b" " + (row.tobytes() if binary else " ".join(map(repr, row.tolist())).encode() + b" ") + b"\n"
+        for word, row in zip(words, vectors, strict=True)
+    )
+    return head.format(len(words), vectors.shape[1]).encode() + b"".join(records)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    words=WORDS,
+    dimensions=st.integers(1, 5),
+    data=st.data(),
+    binary=st.booleans(),
+    head=st.sampled_from(["{} {}\n", "{}  {} \n", "{} {}\r\n", "0{}\t{}\n"]),
+    end=st.sampled_from([b"", b"\n"]),
+)
+def test_gensim_reads_the_same_vectors(
+    tmp_path: Path, words: list[str], dimensions: int, data: st.DataObject, binary: bool, head: str, end: bytes
+) -> None:
+    rows = data.draw(st.lists(st.lists(FLOATS, min_size=dimensions, max_size=dimensions),
+                              min_size=len(words), max_size=len(words)))  # fmt: skip
+    file, folder = tmp_path / "v", tmp_path / "drawn"
+    file.write_bytes(as_word2vec(words, np.array(rows, "<f4"), binary, head) + end)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    entry = write_entry(file, folder, lambda words, of: None)
+    theirs = KeyedVectors.load_word2vec_format(str(file), binary=binary)
+    assert entry == Entry(len(words), dimensions, not binary, len(words) - len(set(words)))
+    distinct = list(dict.fromkeys(words))
+    vectors, has = take(folder, distinct, dimensions)
+    assert all(has)
+    assert np.array_equal(vectors, [theirs[word] for word in distinct])
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_count_that_is_too_large_is_refused_as_by_gensim(folder: Path, binary: bool) -> None:
+    content = as_word2vec(["a", "b"], np.ones((2, 3), "<f4"), binary, "3 {1}\n")
+    with pytest.raises(BadData, match=r"announces 3 words, but it contains 2|word 3 of 3: the file ends within"):
+        write(folder, content)
+    with pytest.raises(EOFError):
+        KeyedVectors.load_word2vec_format(str(folder.parent / "v"), binary=binary)
+
+
 def test_a_file_without_words_is_an_empty_entry(folder: Path) -> None:
     assert write(folder, b"0 3\n") == read_entry(folder) == Entry(0, 3, True, 0)
     assert take(folder, ["a"])[1] == [False]
@@ -139,6 +204,8 @@ def test_a_file_without_words_is_an_empty_entry(folder: Path) -> None:
         (b"2 3\notra 1 2 3\nmesa 1,5 2 3\n", "line 3: could not convert string to float: b'1,5'"),
         (b"3 3\notra 1 2 3\n\nmesa 1 2 3\n", "line 3: the word has 0 numbers, .* ''"),
         (b"2 3\notra\t1\t2\t3\nmesa\t1\t2\t3\n", "line 2: the word has 0 numbers"),
+        (b"2 3\n\notra 1 2 3\nmesa 1 2 3\n", "line 2: the word has 0 numbers, .* ''"),
+        (b"funda 1 2 3\nmesa 1 2 3\n", "If this is a file of GloVe, .* put the line `WORDS 3` above it"),
         (b"9 3\notra 1 2 3\n", "announces 9 words, but it contains 1"),
         (b"1 3\notra 1 2 3\nmesa 1 2 3\n", "announces 1 word, but it contains 2"),
         (as_binary(KNOWN)[:-6], "word 4 of 4: the file ends within this word"),

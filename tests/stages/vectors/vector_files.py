@@ -40,4 +40,8 @@ FORMS: dict[str, Callable[[Known], bytes]] = {
     "windows line ends behind a space": lambda known: as_text(known, " \r\n"),
     "a byte order mark": lambda known: b"\xef\xbb\xbf" + as_text(known),
     "no end of the last line": lambda known: as_text(known)[:-1],
+    "a blank line at the end": lambda known: as_text(known) + b"\n",
+    "blank lines at the end": lambda known: as_text(known, "\r\n") + b"\r\n \n\n",
+    "spaces at the end": lambda known: as_text(known) + b"  ",
+    "a blank line at the end, binary": lambda known: as_binary(known) + b"\n",
 }
