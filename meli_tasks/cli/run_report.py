@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FIGURES = {
     "ingest": ("rows", "categories", "bad_rows"),
     "preprocess": ("categories", "words", "ngrams"),
-    "embed": ("words", "dimensions"),
+    "embed": ("words", "dimensions", "coverage"),
     "train": ("validation_balanced_accuracy", "kept_epoch"),
     "ensemble": ("validation_balanced_accuracy", "gain"),
     "evaluate": ("test_titles", "test_categories"),
@@ -136,6 +136,8 @@ def figures_of(stage: str, summary: Mapping[str, object]) -> str:
     figures = []
     for key in FIGURES.get(stage, ()):
         value = summary.get(key)
+        if isinstance(value, Mapping) and isinstance(covered := value.get("words"), float):
+            figures.append(f"{key} {covered:.1%}")
         if isinstance(value, int | float):
             figures.append(
                 f"{key.replace('_', ' ')} {value:.4f}"

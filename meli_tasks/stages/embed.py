@@ -18,7 +18,7 @@ from meli_tasks.core.text.coverage import blank_vectors, coverage_of
 from meli_tasks.core.text.encoder import FIRST_WORD
 from meli_tasks.stages.hooks import Hooks, Inputs, Log
 from meli_tasks.stages.summaries import Coverage, EmbedSummary
-from meli_tasks.stages.vectors.entry import read_entry, take_vectors
+from meli_tasks.stages.vectors.entry import has_similar_word, read_entry, take_vectors
 
 OUTPUTS = ("vectors.npy",)
 
@@ -55,13 +55,20 @@ def run(inputs: Inputs, out: Path, params: Embed, hooks: Hooks) -> EmbedSummary:
             "accents match the lab's file best (preprocess.tokenizer=lab)."
         )
     np.save(out / "vectors.npy", vectors)
-    return EmbedSummary(
+    summary = EmbedSummary(
         method=params.method,
         words=len(words),
         dimensions=params.dimensions,
         coverage=Coverage(words=coverage.words, vocabulary=coverage.vocabulary),
         uncovered=dict(coverage.uncovered),
     )
+    if summary.is_poorly_covered:
+        alike = has_similar_word(inputs["vectors"], words)
+        similar = coverage_of(tokens, words, np.concatenate((has_vector[:FIRST_WORD], alike)), 0)
+        summary = summary.model_copy(update={"spelled_otherwise": similar.words})
+    for note in summary.notes():
+        hooks.log.info(f"Note: {note}")
+    return summary
 
 
 def read_vocabulary(folder: Path) -> list[str]:

@@ -11,6 +11,8 @@ from typing_extensions import override
 
 from meli_tasks.wording import count, enumeration
 
+POOR_COVERAGE = 0.1
+"""Fraction of the corpus tokens. Vectors of the right language cover 80 % and more."""
 NAMED = 10
 """How many files or categories a note names."""
 
@@ -120,6 +122,34 @@ class EmbedSummary(Summary):
     uncovered: dict[str, int] = Field(
         default_factory=dict, description="the most frequent words without a vector, with their occurrences"
     )
+    spelled_otherwise: float | None = Field(
+        None,
+        description="fraction of the corpus tokens with a vector if case and accents are ignored; only if few have one",
+    )
+
+    @property
+    def is_poorly_covered(self) -> bool:
+        """Whether so few words have a vector that the file is probably the wrong one."""
+        return self.method == "pretrained" and self.coverage.words < POOR_COVERAGE
+
+    @override
+    def notes(self) -> list[str]:
+        if not self.is_poorly_covered:
+            return []
+        found = (
+            f"Only {self.coverage.words:.1%} of the words of the training titles have"
+            if self.coverage.vocabulary
+            else "No word of the training titles has"
+        )
+        found += " a vector in the file of embed.path; words without one start as embed.unknown says."
+        if (self.spelled_otherwise or 0) >= 2 * self.coverage.words + 0.01:
+            advice = (
+                f"If case and accents are ignored, {self.spelled_otherwise:.1%} have one: write the words in the file "
+                "in lower case, with accents for preprocess.tokenizer=lab and without them for default."
+            )
+        else:
+            advice = "Is it the right file, and in the right language?"
+        return [f"{found} {advice}"]
 
 
 class TrainSummary(Summary):

@@ -161,6 +161,10 @@ def test_progress_is_described_in_one_line() -> None:
     progress = {"epoch": 3, "epochs": 10, "loss": 0.51234, "titles_per_second": 54321.0, "seconds_left": 75.0}
     assert describe(progress) == "epoch 3/10, loss 0.5123, 54,321 titles/s, 1 min 15 s left"
     assert describe({"model": "champion", "titles": 4, "of_titles": 9}) == "model champion, titles 4/9"
+    coverage = {"words": 0.0004, "vocabulary": 0.5}
+    assert figures_of("embed", {"words": 9, "dimensions": 3, "coverage": coverage}) == (
+        "words 9, dimensions 3, coverage 0.0%"
+    )
     assert figures_of("ingest", {"rows": 12_000, "bad_rows": 2, "fingerprint": "ab"}) == "rows 12,000, bad rows 2"
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -127,6 +128,36 @@ def test_too_little_coverage_fails_with_its_value(preprocessed: Path, tmp_path: 
         BadData, match=r"only \d\d\.\d% of the training titles' words .* embed\.min_coverage is 90\.0%.*mesa \(10\)"
     ):
         run(preprocessed, kept(tmp_path), min_coverage=0.9)
+
+
+class Lines(SilentLog):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.lines.append(message)
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        (("FUNDA", "MESA", "CAMION"), "No word .* If case and accents are ignored, 38.5% have one"),
+        (("xx", "yy"), "No word of the training titles has a vector in the file.* Is it the right file"),
+        (("luz", "FUNDA"), "Only 7.7% of the words .* If case and accents are ignored, 23.1% have one"),
+        (("funda",), None),
+    ],
+)
+def test_vectors_that_match_few_words_are_a_note(
+    preprocessed: Path, tmp_path: Path, words: tuple[str, ...], note: str | None
+) -> None:
+    log = Lines()
+    _, summary = run(preprocessed, kept(tmp_path, as_text({word: [1.0, 2.0, 3.0] for word in words})), log)
+    if note is None:
+        assert summary.notes() == []
+    else:
+        (found,) = summary.notes()
+        assert re.search(note, found)
+        assert f"Note: {found}" in log.lines
 
 
 @pytest.mark.parametrize("method", ["pretrained", "word2vec"])

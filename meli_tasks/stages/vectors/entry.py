@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData, Unreachable
+from meli_tasks.core.text.splits import normalise
 
 FORMAT = 1  # raise it when the files of an entry change
 VECTORS, SUMS, WORDS, ENDS, ENTRY = "vectors.npy", "row_sums.npy", "words.bin", "word_ends.npy", "entry.json"
@@ -72,6 +73,17 @@ def take_vectors(folder: Path, wanted: Sequence[str], into: NDArray[np.float32])
         bad = next(wanted[place] for place in places if not np.isfinite(into[place]).all())
         raise BadData(f"the vector of '{bad}' contains a number that is not finite")
     return has_vector
+
+
+def has_similar_word(folder: Path, wanted: Sequence[str]) -> NDArray[np.bool_]:
+    """Which wanted words the entry contains if case and accents are ignored, (len(wanted),).
+
+    It takes a second per million words, so it only explains why few words were found.
+    """
+    words, ends = (folder / WORDS).read_bytes(), np.load(folder / ENDS).tolist()
+    plain = normalise([words[begin:end].decode("utf-8", "replace") for begin, end in pairwise([0, *ends])])
+    known = set(plain)
+    return np.fromiter((word in known for word in normalise(wanted)), np.bool_, len(wanted))
 
 
 def row_sums(vectors: NDArray[np.float32]) -> NDArray[np.uint32]:
