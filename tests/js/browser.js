@@ -87,13 +87,11 @@ Object.assign(globalThis, {
     ],
   },
   localStorage: { getItem: () => '"UTC"' },
-  document: {
+  document: Object.assign(new EventTarget(), {
     hidden: false,
     head: { append: () => undefined },
     createElement: () => ({}),
-    addEventListener: () => undefined,
-    removeEventListener: () => undefined,
-  },
+  }),
   fetch: async (/** @type {URL} */ url, /** @type {{method: string, body?: string, signal?: AbortSignal}} */ init) => {
     const { method, body, signal } = init;
     const path = url.href.replace(/^.*?\/(api\/)/, "");
@@ -113,6 +111,14 @@ Object.assign(globalThis, {
     };
   },
 });
+
+/** Switch to another tab of the browser, and back. */
+export function switchTabs() {
+  for (const hidden of [true, false]) {
+    Object.assign(document, { hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }
+}
 
 /** @param {Node} node @returns {string} */
 function textOf(node) {

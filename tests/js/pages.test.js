@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { address, mount, requests } from "./browser.js";
+import { address, mount, requests, switchTabs } from "./browser.js";
 
 /** @typedef {import("../../plugins/meli_airflow/types/responses").Backfill} Backfill */
 /** @typedef {import("../../plugins/meli_airflow/types/responses").Models} Models */
@@ -203,6 +203,21 @@ test("a run's tab counts its steps and reports progress, the decision and its ga
     [...new URL(String(compare?.props.to), "http://airflow").searchParams.values()],
     ["run_1/plan/mlp", "run_1/plan/cnn"],
   );
+});
+
+test("switching tabs does not multiply the requests of a page", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const body = { ...RUN, state: "running" };
+  page = await mount("Leaderboard", { dagId: "meli_training", runId: "run_1" }, { "GET runs/run_1": { body } });
+  for (let turn = 0; turn < 10; turn += 1) switchTabs();
+  await page.settle();
+  requests.length = 0;
+  for (let interval = 0; interval < 4; interval += 1) {
+    t.mock.timers.tick(3_000);
+    await page.settle();
+  }
+  assert.equal(requests.length, 4);
+  page.unmount();
 });
 
 test("a run without a plan says whether one is to come", async () => {

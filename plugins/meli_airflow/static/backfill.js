@@ -16,7 +16,7 @@ import {
   Tab,
   table,
 } from "./parts.js";
-import { AIRFLOW, RequestError, request, useServer } from "./server.js";
+import { AIRFLOW, RequestError, request, SECONDS_AFTER_THE_END, useServer } from "./server.js";
 
 /** @typedef {import("../types/responses").Backfill} BackfillResponse */
 /** @typedef {import("../types/responses").BackfillDate} BackfillDate */
@@ -36,7 +36,7 @@ const UNFINISHED = new Set(["running", "queued", "to compute"]);
 export function Backfill({ runId }) {
   /** @type {import("./server.js").Loaded<BackfillResponse>} */
   const { data, error, reload } = useServer(`backfills/${encodeURIComponent(runId)}`, ({ state }) =>
-    state && !FINISHED.has(state) ? SECONDS : 0,
+    state && !FINISHED.has(state) ? SECONDS : SECONDS_AFTER_THE_END,
   );
   if (data === undefined) return h(Tab, null, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
   const { preview } = data;

@@ -18,7 +18,7 @@ import {
   Tab,
   table,
 } from "./parts.js";
-import { useServer } from "./server.js";
+import { SECONDS_AFTER_THE_END, useServer } from "./server.js";
 
 /** @typedef {import("../types/responses").Run} RunResponse */
 /** @typedef {import("../types/responses").Step} Step */
@@ -48,7 +48,7 @@ export function RunTab({ dagId, runId }) {
 function Run({ runId }) {
   /** @type {import("./server.js").Loaded<RunResponse>} */
   const { data, error, reload } = useServer(`runs/${encodeURIComponent(runId)}`, ({ state }) =>
-    state && !FINISHED.has(state) ? SECONDS : 0,
+    state && !FINISHED.has(state) ? SECONDS : SECONDS_AFTER_THE_END,
   );
   if (data === undefined) return h(Tab, null, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
   if (!data.plan) {

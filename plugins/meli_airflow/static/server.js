@@ -1,10 +1,10 @@
 // Requests to our own server and to Airflow's REST API.
 import { useEffect, useRef, useState } from "./airflow.js";
+import { poll } from "./polling.js";
 
 const API = new URL("../api/", import.meta.url);
 /** Airflow's own REST API, also where Airflow is served under a path. */
 export const AIRFLOW = new URL("../../api/v2/", import.meta.url);
-const SECONDS_WHILE_HIDDEN = 15;
 const SECONDS_AFTER_FAILURE = 5;
 
 /** The server did not do what was requested; `status` is 0 if it could not be reached. */
@@ -50,8 +50,17 @@ export async function request(path, { base = API, method = "GET", body, signal }
   }
   const json = await response.json().catch(() => ({}));
   if (response.ok) return json;
-  const detail = typeof json.detail === "string" ? json.detail : JSON.stringify(json.detail ?? response.statusText);
-  throw new RequestError(response.status, detail);
+  throw new RequestError(response.status, sentence(json.detail) || response.statusText);
+}
+
+/**
+ * What an error says, as text: Airflow's own API lists one message for each field that it refuses.
+ * @param {unknown} detail
+ */
+function sentence(detail) {
+  if (typeof detail === "string") return detail;
+  const found = Array.isArray(detail) ? detail.map((one) => `${one?.loc?.at(-1) ?? ""}: ${one?.msg ?? ""}`) : [];
+  return found.join("; ");
 }
 
 /**
@@ -60,8 +69,11 @@ export async function request(path, { base = API, method = "GET", body, signal }
  * @typedef {{data: T | undefined, error: RequestError | undefined, loading: boolean, reload: () => void}} Loaded
  */
 
+/** How often what has ended is requested again: it can be cleared or computed anew. */
+export const SECONDS_AFTER_THE_END = 30;
+
 /**
- * The JSON at `path`, requested again every `interval(data)` seconds (0: never). While a new path is loading, the old
+ * The JSON at `path`, requested again every `interval(data)` seconds (0: never) while the page is visible. While a new path is loading, the old
  * data stays and `loading` is true. An empty path requests nothing.
  * @template T
  * @param {string} path
@@ -82,46 +94,19 @@ export function useServer(path, interval = () => 0) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new round requests the same path again
   useEffect(() => {
     if (!path) return undefined;
-    const control = new AbortController();
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
-    /** @param {number} seconds */
-    const schedule = (seconds) => {
-      if (seconds > 0) timer = setTimeout(load, seconds * 1000);
-    };
-    /** @param {unknown} error */
-    const onFailure = (error) => {
-      if (control.signal.aborted) return;
-      const failure = error instanceof RequestError ? error : new RequestError(0, String(error));
-      setResult((before) => ({ ...before, error: failure, loading: false }));
-      if (failure.retryable) schedule(SECONDS_AFTER_FAILURE);
-    };
-    const load = async () => {
-      if (document.hidden) {
-        schedule(SECONDS_WHILE_HIDDEN);
-        return;
-      }
-      try {
-        const data = /** @type {T} */ (await request(path, { signal: control.signal }));
-        setResult({ data, error: undefined, loading: false });
-        schedule(latestInterval.current(data));
-      } catch (error) {
-        onFailure(error);
-      }
-    };
-    const onVisible = () => {
-      if (document.hidden) return;
-      clearTimeout(timer);
-      load();
-    };
     setResult((before) => ({ ...before, loading: true }));
-    load();
-    document.addEventListener("visibilitychange", onVisible);
-    return () => {
-      control.abort();
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", onVisible);
-    };
+    return poll({
+      load: (signal) => /** @type {Promise<T>} */ (request(path, { signal })),
+      onData: (data) => {
+        setResult({ data, error: undefined, loading: false });
+        return latestInterval.current(data);
+      },
+      onFailure: (error) => {
+        const failure = error instanceof RequestError ? error : new RequestError(0, String(error));
+        setResult((before) => ({ ...before, error: failure, loading: false }));
+        return failure.retryable ? SECONDS_AFTER_FAILURE : 0;
+      },
+    });
   }, [path, round]);
   return { ...result, reload: () => setRound((before) => before + 1) };
 }

@@ -16,7 +16,7 @@ import {
   Tab,
   table,
 } from "./parts.js";
-import { useServer } from "./server.js";
+import { SECONDS_AFTER_THE_END, useServer } from "./server.js";
 
 /** @typedef {import("../types/responses").Training} TrainingResponse */
 /** @typedef {import("../types/responses").Epoch} Epoch */
@@ -64,7 +64,7 @@ function Training({ runId, taskId, mapIndex }) {
   const query = new URLSearchParams({ run_id: runId, task_id: taskId, map_index: mapIndex });
   /** @type {import("./server.js").Loaded<TrainingResponse>} */
   const { data, error, reload } = useServer(`training?${query}`, ({ task, state }) =>
-    FINISHED_TASK.has(task.state ?? "") && state !== "running" ? 0 : SECONDS,
+    FINISHED_TASK.has(task.state ?? "") && state !== "running" ? SECONDS_AFTER_THE_END : SECONDS,
   );
   if (data === undefined) return h(Tab, null, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
   return h(
