@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pathlib
 import threading
-from datetime import date
 from typing import Annotated, Any
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
@@ -17,6 +17,20 @@ from typing_extensions import override
 
 from meli_airflow import metadata_db
 from meli_airflow.auth import Authorization
+from meli_airflow.parameters import (
+    Day,
+    Key,
+    Limit,
+    MapIndex,
+    ModelId,
+    RunId,
+    RunIdParameter,
+    SetName,
+    Stage,
+    TaskId,
+    Text,
+    refusal,
+)
 from meli_tasks.core.errors import Conflict, MeliError, NotFound
 from meli_tasks.pages import Pages, RunFilter
 from meli_tasks.settings import Settings
@@ -55,11 +69,7 @@ PagesOfStore = Annotated[Pages, Depends(StorePages())]
 
 
 def run_filter(
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    text: Annotated[str, Query(max_length=200)] = "",
-    set_name: Annotated[str, Query(alias="set", max_length=200)] = "",
-    since: date | None = None,
-    until: date | None = None,
+    limit: Limit = 100, text: Text = "", set_name: SetName = "", since: Day = None, until: Day = None
 ) -> RunFilter:
     """Which runs the leaderboard displays."""
     return RunFilter(text, set_name, since, until, limit)
@@ -81,7 +91,7 @@ def mlflow(pages: PagesOfStore) -> JsonBody:
 
 
 @router.get("/decisions")
-def decisions(pages: PagesOfStore, limit: Annotated[int, Query(ge=1, le=1_000)] = 20) -> JsonBody:
+def decisions(pages: PagesOfStore, limit: Limit = 20) -> JsonBody:
     """The newest decisions on the champion."""
     found = pages.decisions(limit)
     in_airflow = metadata_db.states_of(row.run_id for row in found.decisions)
@@ -89,25 +99,19 @@ def decisions(pages: PagesOfStore, limit: Annotated[int, Query(ge=1, le=1_000)] 
 
 
 @router.get("/comparison")
-def comparison(
-    pages: PagesOfStore, left: Annotated[str, Query(max_length=900)], right: Annotated[str, Query(max_length=900)]
-) -> JsonBody:
+def comparison(pages: PagesOfStore, left: ModelId, right: ModelId) -> JsonBody:
     """Two rows of the leaderboard side by side."""
     return pages.comparison(left, right).model_dump(mode="json")
 
 
 @router.get("/artifacts/{stage}/{key}")
-def artifact(
-    pages: PagesOfStore,
-    stage: Annotated[str, Path(pattern="^[a-z]{1,20}$")],
-    key: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
-) -> JsonBody:
+def artifact(pages: PagesOfStore, stage: Stage, key: Key) -> JsonBody:
     """An artifact: its files, what they were made from, and what was made from them."""
     return pages.artifact(stage, key).model_dump(mode="json")
 
 
 @router.get("/runs/{run_id:path}")
-def run(pages: PagesOfStore, run_id: str) -> JsonBody:
+def run(pages: PagesOfStore, run_id: RunId) -> JsonBody:
     """A run of meli_training: its steps, its leaderboard, its decision; before it has a plan, only its state."""
     state = metadata_db.state_of(run_id)
     plan = metadata_db.plan_of(run_id) or pages.plan_of(run_id)
@@ -115,12 +119,7 @@ def run(pages: PagesOfStore, run_id: str) -> JsonBody:
 
 
 @router.get("/training")
-def training(
-    pages: PagesOfStore,
-    run_id: Annotated[str, Query(max_length=900)],
-    task_id: Annotated[str, Query(max_length=250)],
-    map_index: Annotated[int, Query(ge=-1)] = -1,
-) -> JsonBody:
+def training(pages: PagesOfStore, run_id: RunIdParameter, task_id: TaskId, map_index: MapIndex = -1) -> JsonBody:
     """A training task: its curves, live while it trains; before its set is known, only its state."""
     if task_id not in metadata_db.SETS_TASK_OF:
         raise HTTPException(
@@ -137,7 +136,7 @@ def training(
 @router.get(
     "/backfills/{run_id:path}", dependencies=[Depends(requires_access_dag("GET", None, metadata_db.BACKFILL_DAG))]
 )
-def backfill(pages: PagesOfStore, run_id: str) -> JsonBody:
+def backfill(pages: PagesOfStore, run_id: RunId) -> JsonBody:
     """A run of meli_backfill: its preview, the state of each date's run, its report once it has ended."""
     found = pages.backfill(run_id)
     started = [day.run_id for day in found.preview.dates] if found.preview else []
@@ -160,6 +159,7 @@ def application() -> FastAPI:
     app = FastAPI(title="meli-tasks in Airflow", docs_url=None, redoc_url=None)
     app.add_middleware(Authorization)
     app.add_exception_handler(MeliError, error_response)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, refusal)  # type: ignore[arg-type]
     app.include_router(router)
     app.mount("/static", PageBundle(directory=pathlib.Path(__file__).parent / "static"))
     return app

@@ -1,0 +1,61 @@
+"""The parameters of the pages' requests: what each must be, in words, which the refusal of another value repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+EXPECTED = {
+    "limit": "a whole number from 1 to 1,000",
+    "text": "at most 200 characters",
+    "set": "the name of a set",
+    "since": "a date such as 2026-11-28",
+    "until": "a date such as 2026-11-28",
+    "left": "the id of a model, as the leaderboard has it",
+    "right": "the id of a model, as the leaderboard has it",
+    "stage": "the name of a stage, such as train",
+    "key": "an artifact's key, 32 digits from 0 to f",
+    "run_id": "the id of a run",
+    "task_id": "the id of a task",
+    "map_index": "a whole number, -1 or more",
+}
+SHOWN_CHARACTERS = 60
+# PostgreSQL refuses a text with a NUL character in it.
+TEXT = r"^[^\x00]*$"
+
+Limit = Annotated[int, Query(ge=1, le=1_000, description=EXPECTED["limit"])]
+Text = Annotated[str, Query(max_length=200, pattern=TEXT, description=EXPECTED["text"])]
+SetName = Annotated[str, Query(alias="set", max_length=200, pattern=TEXT, description=EXPECTED["set"])]
+Day = Annotated[date | None, Query(description=EXPECTED["since"])]
+ModelId = Annotated[str, Query(max_length=900, pattern=TEXT, description=EXPECTED["left"])]
+Stage = Annotated[str, Path(pattern="^[a-z]{1,20}$", description=EXPECTED["stage"])]
+Key = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description=EXPECTED["key"])]
+RunId = Annotated[str, Path(max_length=900, pattern=TEXT, description=EXPECTED["run_id"])]
+RunIdParameter = Annotated[str, Query(max_length=900, pattern=TEXT, description=EXPECTED["run_id"])]
+TaskId = Annotated[str, Query(max_length=250, pattern=TEXT, description=EXPECTED["task_id"])]
+MapIndex = Annotated[int, Query(ge=-1, le=1_000_000, description=EXPECTED["map_index"])]
+
+
+def refusal(_: Request, error: RequestValidationError) -> JSONResponse:
+    """Answer with a sentence, as for every other error, and not with the validator's own report."""
+    return JSONResponse({"detail": " ".join(_sentence(one) for one in _first_of_each(error.errors()))}, 422)
+
+
+def _first_of_each(errors: Sequence[Any]) -> list[Any]:
+    """One error for each parameter."""
+    return list({error["loc"]: error for error in reversed(errors)}.values())[::-1]
+
+
+def _sentence(error: Any) -> str:
+    name = str(error["loc"][-1])
+    expected = EXPECTED.get(name, "something else")
+    if error["type"] == "missing":
+        return f"The parameter {name} is missing: it must be {expected}."
+    value = str(error["input"])
+    shown = value if len(value) <= SHOWN_CHARACTERS else f"{value[:SHOWN_CHARACTERS]}…"
+    return f"The parameter {name} is {shown!r}, but it must be {expected}."

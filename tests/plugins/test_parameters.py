@@ -1,0 +1,59 @@
+"""Every parameter of the pages' API: a value that cannot be used is refused in a sentence that says what can."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.airflow_process import ROOT, InAirflow
+
+pytestmark = pytest.mark.airflow
+
+SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+
+
+@pytest.fixture(scope="module")
+def answers(in_airflow: InAirflow, airflow_database: None) -> dict[str, tuple[int, str]]:
+    more = {
+        "AIRFLOW__CORE__AUTH_MANAGER": SIMPLE,
+        "AIRFLOW__API_AUTH__JWT_SECRET": "only-for-this-test-" * 4,
+        "AIRFLOW__API__SECRET_KEY": "another-one-for-this-test",
+    }
+    done = in_airflow(str(ROOT / "tests" / "plugins" / "wrong_parameters.py"), **more)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("REFUSED ")]
+    assert lines, done.stderr[-3000:]
+    found: dict[str, tuple[int, str]] = json.loads(lines[-1].removeprefix("REFUSED "))
+    return found
+
+
+def test_a_value_that_cannot_be_used_is_refused_in_a_sentence(answers: dict[str, tuple[int, str]]) -> None:
+    assert len(answers) > 25
+    for path, (status, body) in answers.items():
+        assert status == 422, (path, body)
+        detail = json.loads(body)["detail"]
+        assert isinstance(detail, str), path
+        assert detail.startswith("The parameter ") and detail.endswith("."), path
+        assert "must be" in detail and len(detail) < 400, path
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/api/models?limit=abc", "The parameter limit is 'abc', but it must be a whole number from 1 to 1,000."),
+        (
+            "/api/models?limit=abc&since=x",
+            "The parameter limit is 'abc', but it must be a whole number from 1 to 1,000. "
+            "The parameter since is 'x', but it must be a date such as 2026-11-28.",
+        ),
+        (
+            "/api/comparison?left=a",
+            "The parameter right is missing: it must be the id of a model, as the leaderboard has it.",
+        ),
+        ("/api/runs/a%00b", r"The parameter run_id is 'a\x00b', but it must be the id of a run."),
+    ],
+)
+def test_the_sentence_names_the_parameter_its_value_and_what_it_must_be(
+    path: str, sentence: str, answers: dict[str, tuple[int, str]]
+) -> None:
+    assert json.loads(answers[path][1])["detail"] == sentence

@@ -1,0 +1,40 @@
+"""Runs inside an Airflow: requests the plugin's application with parameters that it cannot use, as admin.
+
+Prints {path: [status, body]}.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+from airflow.api_fastapi.app import create_app, get_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from starlette.testclient import TestClient
+
+LONG = "x" * 901
+PATHS = (
+    *(f"/api/models?limit={limit}" for limit in ("abc", "0", "1001", "1.5", "", "-1", "1e3")),
+    "/api/models?since=yesterday", "/api/models?until=2026-13-01", "/api/models?limit=abc&since=x",
+    f"/api/models?text={LONG}", f"/api/models?set={LONG}", "/api/models?text=%00", "/api/models?set=%00",
+    "/api/decisions?limit=abc",
+    "/api/comparison", "/api/comparison?left=a", f"/api/comparison?left=a&right={LONG}",
+    "/api/comparison?left=%00&right=b",
+    "/api/artifacts/Train/x", f"/api/artifacts/train/{'z' * 32}",
+    "/api/training", "/api/training?run_id=a", "/api/training?run_id=%00&task_id=train_mlp",
+    *(f"/api/training?run_id=a&task_id=train_mlp&map_index={index}" for index in ("first", "-2", "99999999999")),
+    "/api/runs/a%00b", f"/api/runs/{LONG}", "/api/backfills/a%00b",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Request each."""
+    warnings.simplefilter("ignore")
+    client = TestClient(create_app(apps="core"), raise_server_exceptions=False)
+    token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="a", role="admin"))
+    answers = {path: client.get(f"/meli{path}", headers={"Authorization": f"Bearer {token}"}) for path in PATHS}
+    print("REFUSED", json.dumps({path: [one.status_code, one.text] for path, one in answers.items()}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
