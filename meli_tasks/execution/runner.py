@@ -54,6 +54,7 @@ class TrainOutline(BaseModel):
 
     architecture: str = ""
     epochs: int | None = None
+    keep: str = ""
 
 
 @dataclass(frozen=True)

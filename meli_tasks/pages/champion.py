@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest
+from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import TRACKING_ERRORS
 from meli_tasks.ledger import Decision
-from meli_tasks.pages.models import ChampionCard, DecisionRow, MlflowChampion
+from meli_tasks.pages.manifests import model_manifest, read_manifest
+from meli_tasks.pages.models import ChampionCard, CurrentFigure, DecisionRow, MlflowChampion
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
@@ -18,12 +18,19 @@ from meli_tasks.tracking.registered_model import MODEL
 from meli_tasks.tracking.registry import ALIAS
 from meli_tasks.tracking.runs import ARTIFACT_KEY
 
-MANIFEST_SECONDS = 900.0  # only `force` replaces a manifest
 MLFLOW_SECONDS = 30.0
 
 
-def champion_card(cache: ReadCache, decisions: Sequence[Decision]) -> ChampionCard | None:
-    """Who is champion, on which data, since when and why. `decisions` are all of the ledger, oldest first."""
+def champion_card(
+    cache: ReadCache, decisions: Sequence[Decision], current: CurrentFigure | None
+) -> ChampionCard | None:
+    """Who is champion, on which data, since when and why.
+
+    Args:
+        cache: Reads the plan and the artifacts behind the decision.
+        decisions: All of the ledger, oldest first.
+        current: The champion's newest evaluation.
+    """
     last = decisions[-1] if decisions else None
     if last is None or last.champion is None or last.promotion is None:
         return None
@@ -37,6 +44,7 @@ def champion_card(cache: ReadCache, decisions: Sequence[Decision]) -> ChampionCa
         train=champion.train,
         balanced_accuracy=champion.balanced_accuracy,
         interval=champion.interval,
+        current=current,
         since=since.at.isoformat(),
         decision=since.number,
         action=since.action,
@@ -62,17 +70,6 @@ def _listings_of(cache: ReadCache, model: Manifest) -> IngestSummary | None:
         inputs = prepared.inputs if prepared else {}
     listings = read_manifest(cache, "ingest", inputs["ingest"]) if "ingest" in inputs else None
     return listings.read_summary(IngestSummary) if listings else None
-
-
-def read_manifest(cache: ReadCache, stage: str, key: str, seconds: float = MANIFEST_SECONDS) -> Manifest | None:
-    """An artifact's manifest, read at most `seconds` ago; None if there is none."""
-    return cache.read(paths.manifest(stage, key), Manifest.from_bytes, seconds)
-
-
-def model_manifest(cache: ReadCache, key: str, seconds: float = MANIFEST_SECONDS) -> Manifest | None:
-    """The manifest of a trained model or an ensemble, read at most `seconds` ago; None if there is none."""
-    found = (read_manifest(cache, stage, key, seconds) for stage in MODEL_STAGES)
-    return next(filter(None, found), None)
 
 
 def decision_row(decision: Decision) -> DecisionRow:

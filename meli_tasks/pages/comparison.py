@@ -9,16 +9,17 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Decision
-from meli_tasks.pages.champion import MANIFEST_SECONDS, model_manifest, read_manifest
-from meli_tasks.pages.models import CategoryRow, ComparisonPage, Curves, ModelRow, Parameter
-from meli_tasks.pages.read_cache import ReadCache
-from meli_tasks.pages.runs import Runs, model_rows, read_report, summarize
+from meli_tasks.pages.evaluated import EvaluatedRun, model_rows, read_report
+from meli_tasks.pages.manifests import model_manifest, read_manifest
+from meli_tasks.pages.models import CategoryRow, ComparisonPage, Curves, MemberRow, ModelRow, Parameter
+from meli_tasks.pages.paired import PairedGains, Tested
+from meli_tasks.pages.read_cache import FOREVER, LISTED_SECONDS, ReadCache
+from meli_tasks.pages.runs import Runs
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.evaluation import EPOCHS, CategoryRecall, Epoch
 from meli_tasks.stages.summaries import EnsembleSummary
 
-EVALUATED_SECONDS = 30.0
 # The fields of the request that describe the data; the others control the run.
 DATA_FIELDS = {
     "source", "as_of", "window_days", "date_column", "language", "reliable_only", "max_bad_fraction",
@@ -28,34 +29,59 @@ DATA_FIELDS = {
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two models. `parameters` are values by dotted name, `ingest` the key of its test titles' listings."""
+    """One of the two models.
+
+    `parameters` are values by dotted name. `members` are the weights of an ensemble's members by set and key; they are
+    empty for another model. `tested` is None if the evaluation is no longer in the store.
+    """
 
     row: ModelRow
     parameters: dict[str, object]
+    members: dict[tuple[str, str], float]
     history: tuple[Epoch, ...]
     categories: dict[str, CategoryRecall]
-    ingest: str
+    tested: Tested | None
 
 
-def compare(cache: ReadCache, runs: Runs, decisions: list[Decision], left: str, right: str) -> ComparisonPage:
-    """Compare two models, by the ids of their rows.
+def compare(
+    cache: ReadCache, runs: Runs, decisions: list[Decision], gains: PairedGains, models: tuple[str, str]
+) -> ComparisonPage:
+    """Compare the left and the right model, by the ids of their rows.
 
     Raises:
         NotFound: there is no such run, or no such model in it.
     """
-    champion = decisions[-1].champion if decisions else None
-    key = champion.train if champion else ""
-    one, other = (_side(cache, runs, decisions, model, key) for model in (left, right))
-    names = dict.fromkeys([*one.parameters, *other.parameters])
-    values = {name: (one.parameters.get(name), other.parameters.get(name)) for name in names}
+    one, other = (_side(cache, runs, decisions, model) for model in models)
+    same_titles = bool(one.row.test_set) and one.row.test_set == other.row.test_set
     return ComparisonPage(
         left=one.row,
         right=other.row,
-        parameters=[Parameter(name=name, left=a, right=b, differs=a != b) for name, (a, b) in values.items()],
+        parameters=_parameter_rows(one, other),
+        members=_member_rows(one, other),
         curves=Curves(left=one.history, right=other.history),
-        same_titles=bool(one.ingest) and one.ingest == other.ingest,
+        same_titles=same_titles,
+        gain=gains.gain(one.tested, other.tested) if same_titles and one.tested and other.tested else None,
         categories=category_rows(one.categories, other.categories),
     )
+
+
+def _parameter_rows(one: Side, other: Side) -> list[Parameter]:
+    names = dict.fromkeys([*one.parameters, *other.parameters])
+    if bool(one.members) != bool(other.members):  # what only a single model has would stand against nothing
+        names = {name: None for name in names if name in one.parameters and name in other.parameters}
+    values = {name: (one.parameters.get(name), other.parameters.get(name)) for name in names}
+    return [Parameter(name=name, left=a, right=b, differs=a != b) for name, (a, b) in values.items()]
+
+
+def _member_rows(one: Side, other: Side) -> list[MemberRow]:
+    if not one.members and not other.members:
+        return []
+    left, right = (side.members or {(side.row.set, side.row.train): 1.0} for side in (one, other))
+    rows = [
+        MemberRow(set=name, train=train, left=left.get((name, train)), right=right.get((name, train)))
+        for name, train in dict.fromkeys([*left, *right])
+    ]
+    return sorted(rows, key=lambda row: (-max(row.left or 0.0, row.right or 0.0), row.set))
 
 
 def category_rows(left: Mapping[str, CategoryRecall], right: Mapping[str, CategoryRecall]) -> list[CategoryRow]:
@@ -80,7 +106,7 @@ def category_rows(left: Mapping[str, CategoryRecall], right: Mapping[str, Catego
 
 
 def model_history(
-    cache: ReadCache, train: str, seconds: float = MANIFEST_SECONDS
+    cache: ReadCache, train: str, seconds: float = LISTED_SECONDS
 ) -> tuple[Manifest | None, tuple[Epoch, ...]]:
     """A model's manifest, read at most `seconds` ago (None if it was not computed), and its epochs.
 
@@ -90,35 +116,44 @@ def model_history(
     if manifest is None or manifest.stage == ENSEMBLE:
         return manifest, ()
     # An attempt's files are written a single time, so this one never changes.
-    return manifest, cache.read(manifest.file_name("history.json"), EPOCHS.validate_json) or ()
+    return manifest, cache.read(manifest.file_name("history.json"), EPOCHS.validate_json, FOREVER) or ()
 
 
-def _side(cache: ReadCache, runs: Runs, decisions: list[Decision], model: str, champion: str) -> Side:
+def _side(cache: ReadCache, runs: Runs, decisions: list[Decision], model: str) -> Side:
     name, label = paths.plan_and_label(model)
     # Only a name that the store lists is read: this one comes from a URL.
-    run = runs.run(name) if name in cache.names(paths.PLANS) else None
+    run = runs.run(name)
     if run is None:
         raise NotFound(f"There is no run {model!r} in {cache.store.url}: choose two models of the leaderboard.")
-    report = read_report(cache, name, EVALUATED_SECONDS)
-    rows = model_rows(run, summarize(report) if report else None, champion)
+    report = read_report(cache, name, LISTED_SECONDS)
+    rows = model_rows(run, EvaluatedRun.of(cache, name, report) if report else None, "")
     row = next((row for row in rows if row.set == label), None)
     if row is None:
         raise NotFound(f"The run {run.run_id} has no model {label!r}; it has {', '.join(r.set for r in rows)}.")
     evaluation = report.scores.get(label) if report else None
     evaluate = read_manifest(cache, "evaluate", report.key) if report else None
+    manifest, history = model_history(cache, row.train)
     return Side(
         row=row,
-        parameters=_parameters(cache, decisions, Plan.load(cache.store, name), row),
-        history=model_history(cache, row.train)[1],
+        parameters=_parameters(cache, decisions, Plan.load(cache.store, name), row, manifest),
+        members=_members(manifest) if manifest and manifest.stage == ENSEMBLE else {},
+        history=history,
         categories=evaluation.categories if evaluation else {},
-        ingest=evaluate.inputs.get("ingest", "") if evaluate else "",
+        tested=Tested(evaluate, label) if evaluate and evaluation else None,
     )
 
 
-def _parameters(cache: ReadCache, decisions: list[Decision], plan: Plan, row: ModelRow) -> dict[str, object]:
+def _members(manifest: Manifest) -> dict[tuple[str, str], float]:
+    """The weight of each member of an ensemble, by its set and the key of its model."""
+    weights = manifest.read_summary(EnsembleSummary).weights
+    return {(name, manifest.inputs.get(f"model:{name}", "")): weight for name, weight in weights.items()}
+
+
+def _parameters(
+    cache: ReadCache, decisions: list[Decision], plan: Plan, row: ModelRow, manifest: Manifest | None
+) -> dict[str, object]:
     """Every parameter by its dotted name. Those of an external model are in the plan of the run that promoted it."""
     label = row.set
-    manifest, _ = model_history(cache, row.train)
     ensemble = flat({ENSEMBLE: _ensemble_parameters(manifest)}) if manifest and manifest.stage == ENSEMBLE else {}
     if row.external:
         promotion = _promotion_of(decisions, row.train)
@@ -139,7 +174,7 @@ def _promotion_of(decisions: list[Decision], train: str) -> Decision | None:
 
 
 def _ensemble_parameters(manifest: Manifest) -> dict[str, dict[str, float]]:
-    return manifest.read_summary(EnsembleSummary).model_dump(include={"weights", "inverse_temperatures"})
+    return manifest.read_summary(EnsembleSummary).model_dump(include={"inverse_temperatures"})
 
 
 def flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
@@ -26,13 +26,34 @@ class PageModel(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class TestSet(PageModel):
+    """The test titles of some runs. Only scores on the same titles can be ranked or drawn on one scale."""
+
+    id: str
+    titles: int
+    source: str = Field(description="of the newest run on these titles")
+    first_day: str = Field(description="day of the titles of the first run on them, as a date")
+    last_day: str
+
+
+class CurrentFigure(PageModel):
+    """The champion's score on the newest titles that it was evaluated on. `id` is that of its leaderboard row."""
+
+    id: str
+    run_id: str
+    balanced_accuracy: float
+    interval: Interval
+    test_set: TestSet
+
+
 class ChampionCard(PageModel):
     """The current champion: on which data, since when and why."""
 
     set: str
     train: str
-    balanced_accuracy: float
+    balanced_accuracy: float = Field(description="on the test titles of the run that promoted it")
     interval: Interval
+    current: CurrentFigure | None = Field(None, description="None if no run in the store has evaluated it")
     since: str
     decision: int
     action: Action
@@ -72,8 +93,9 @@ class ModelRow(PageModel):
     architecture: str
     members: dict[str, float]
     state: str
-    champion: bool
+    champion: bool = Field(description="whether this is the current champion's current figure; true of one row at most")
     external: bool = Field(description="the champion at that time, evaluated beside the run's own models")
+    test_set: str = Field("", description="id of the test titles; empty if the run evaluated nothing")
     balanced_accuracy: float | None = None
     interval: Interval | None = None
     accuracy: float | None = None
@@ -92,10 +114,32 @@ class RunCounts(PageModel):
     most: int
 
 
+class NightWithNothingNew(PageModel):
+    """A scheduled run that ended early, because the same titles, sets and champion had been evaluated before."""
+
+    run_id: str
+    at: str
+    as_of: str
+    reason: str
+    saved_seconds: float
+
+
+class NothingNew(PageModel):
+    """How many of the displayed runs found nothing new, the time that this saved, and the newest of them."""
+
+    LISTED: ClassVar[int] = 20
+
+    runs: int
+    saved_seconds: float
+    newest: list[NightWithNothingNew]
+
+
 class Leaderboard(PageModel):
-    """The rows of the newest matching runs, and the names of all sets."""
+    """The rows of the newest matching runs: by test titles, the newest first, then by accuracy."""
 
     rows: list[ModelRow]
+    test_sets: list[TestSet]
+    nothing_new: NothingNew
     runs: RunCounts
     sets: list[str]
 
@@ -142,6 +186,18 @@ class Parameter(PageModel):
     differs: bool
 
 
+class MemberRow(PageModel):
+    """A model with its weight on each side; a model that is no ensemble is its own only member.
+
+    `train` is the model's key: two runs may have trained different models from sets of one name.
+    """
+
+    set: str
+    train: str
+    left: float | None = Field(description="weight; None if it is not a member")
+    right: float | None
+
+
 class Curves(PageModel):
     """The epochs of two training runs."""
 
@@ -160,14 +216,29 @@ class CategoryRow(PageModel):
     difference: float | None
 
 
+class Gain(PageModel):
+    """The gain in balanced accuracy of the right model over the left one, from their predictions for the same titles.
+
+    It says something only if the 95 % `interval` of the paired bootstrap does not contain 0.
+    """
+
+    value: float
+    interval: Interval
+    probability: float = Field(description="that the right model is better")
+
+
 class ComparisonPage(PageModel):
     """Two models side by side."""
 
     left: ModelRow
     right: ModelRow
-    parameters: list[Parameter]
+    parameters: list[Parameter] = Field(
+        description="those that both sides have, if only one of them is an ensemble, which has no hyperparameters"
+    )
+    members: list[MemberRow] = Field(description="the heaviest first; empty if neither side is an ensemble")
     curves: Curves
     same_titles: bool
+    gain: Gain | None = Field(None, description="None if the titles differ or the predictions are gone")
     categories: list[CategoryRow]
 
 
@@ -232,7 +303,9 @@ class RunPage(PageModel):
     source: str
     sets: list[str]
     request: Request
-    nothing_new: str
+    nothing_new: str = Field(description="why the run ended early; empty if it did not")
+    saved_seconds: float = Field(description="time that the steps took which were reused")
+    test_titles: int | None = Field(description="number of test titles; None if nothing was evaluated")
     estimate_seconds: float | None
     steps: list[StepRow]
     rows: list[ModelRow]
@@ -251,7 +324,9 @@ class TrainingPage(PageModel):
     state: str = "waiting"
     epochs: tuple[Epoch, ...] = ()
     losses: tuple[tuple[int, float], ...] = Field((), description="pairs of step and loss")
-    kept_epoch: int | None = None
+    kept_epoch: int | None = Field(None, description="the epoch whose weights became the model")
+    keep: str = Field("", description="which epoch the set keeps: best, or last")
+    stopped_by: str = Field("", description="who stopped it early, and when: then the best epoch is kept")
     seconds: float | None = None
     at: str = ""
     made_by: str = ""

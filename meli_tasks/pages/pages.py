@@ -16,12 +16,14 @@ from meli_tasks.pages.models import (
     ArtifactPage,
     BackfillPage,
     ComparisonPage,
+    CurrentFigure,
     DecisionsPage,
     MlflowChampion,
     ModelsPage,
     RunPage,
     TrainingPage,
 )
+from meli_tasks.pages.paired import PairedGains
 from meli_tasks.pages.read_cache import LISTED_SECONDS, ReadCache
 from meli_tasks.pages.run_page import LIVE_SECONDS, run_page, training_page
 from meli_tasks.pages.runs import RunFilter, Runs
@@ -38,6 +40,7 @@ class Pages:
         self._cache = ReadCache(store)
         self._runs = Runs(self._cache)
         self._ledger = Ledger(store)
+        self._gains = PairedGains(store)
         self._decided: tuple[float, list[Decision]] = (-inf, [])
         self._mlflow = MlflowAlias(mlflow_uri, mlflow_pages)
 
@@ -52,8 +55,9 @@ class Pages:
 
     def models(self, run_filter: RunFilter) -> ModelsPage:
         """The champion, and the leaderboard over runs and sets."""
-        card = champion_card(self._cache, self._decisions())
-        board = self._runs.leaderboard(run_filter, card.train if card else "")
+        current = self._current_figure()
+        card = champion_card(self._cache, self._decisions(), current)
+        board = self._runs.leaderboard(run_filter, current.id if current else "")
         return ModelsPage(champion=card, **dict(board))
 
     def mlflow(self) -> MlflowChampion:
@@ -72,7 +76,7 @@ class Pages:
         Raises:
             NotFound: no such run, or no such model in it.
         """
-        return compare(self._cache, self._runs, self._decisions(), left, right)
+        return compare(self._cache, self._runs, self._decisions(), self._gains, (left, right))
 
     def plan_of(self, run_id: str) -> str:
         """The name of a run's newest plan; an empty string if it has none yet."""
@@ -84,7 +88,8 @@ class Pages:
         Raises:
             NotFound: no such plan.
         """
-        return run_page(self._cache, self._plan(plan), self._decisions())
+        current = self._current_figure()
+        return run_page(self._cache, self._plan(plan), self._decisions(), current.id if current else "")
 
     def training(self, plan: str, set_name: str) -> TrainingPage:
         """One training run of a DAG run, live.
@@ -109,6 +114,12 @@ class Pages:
             preview=self._cache.read(paths.backfill_preview(backfill_id), BackfillPreview.from_bytes, LIVE_SECONDS),
             report=self._cache.read(paths.backfill_report(backfill_id), BackfillReport.from_bytes, LIVE_SECONDS),
         )
+
+    def _current_figure(self) -> CurrentFigure | None:
+        """The current champion's score on the newest titles that it was evaluated on."""
+        decisions = self._decisions()
+        champion = decisions[-1].champion if decisions else None
+        return self._runs.current_figure(champion.train) if champion else None
 
     def _decisions(self) -> list[Decision]:
         """All decisions, oldest first, listed at most three seconds ago; each is read only once."""

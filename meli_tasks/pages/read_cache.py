@@ -1,16 +1,18 @@
 """Objects of the store, parsed and kept in memory, so that pages that poll do not read the whole store each time.
 
-What never changes (plans, decisions, histories) is kept as long as there is room; what may change, for as many seconds
-as its reader allows. That there is no object at a name is never kept: it may come at any moment.
+A kept object is used only while it is valid: for as many seconds as its reader allows, or as long as the listing of the
+store has the version that it was read for. Only files under an attempt's name are valid for ever: they are written a
+single time. That there is no object at a name is never kept: it may come at any moment.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from cachetools import LRUCache, TTLCache
@@ -29,11 +31,12 @@ Parse = Callable[[bytes], T]
 
 @dataclass(frozen=True)
 class Kept:
-    """A parsed object, the bytes it was read from, and when it was read, by the monotonic clock."""
+    """A parsed object, the bytes it was read from, when it was read, and for which version in the listing, if any."""
 
     value: Any
     bytes: int
     at: float
+    version: str
 
 
 class ReadCache:
@@ -42,35 +45,45 @@ class ReadCache:
     def __init__(self, store: Store, room: int = ROOM) -> None:
         self.store = store
         self._kept: LRUCache[tuple[str, Parse[Any]], Kept] = LRUCache(room, getsizeof=lambda kept: kept.bytes)
-        self._listed: TTLCache[str, tuple[str, ...]] = TTLCache(LISTINGS, LISTED_SECONDS)
+        self._listed: TTLCache[str, Mapping[str, str]] = TTLCache(LISTINGS, LISTED_SECONDS)
         self._lock = threading.Lock()
 
-    def read(self, name: str, parse: Parse[T], seconds: float = FOREVER) -> T | None:
+    def read(self, name: str, parse: Parse[T], seconds: float = LISTED_SECONDS) -> T | None:
         """The object at `name`, read at most `seconds` ago; None if there is none. Do not change it."""
         with self._lock:
             kept = self._kept.get((name, parse))
-            if kept and time.monotonic() - kept.at <= seconds:
-                found: T = kept.value
-                return found
-        blob = self.store.read(name)
-        if blob is None:
-            return None
-        value = parse(blob.data)
-        self._keep((name, parse), Kept(value, len(blob.data), time.monotonic()))
-        return value
+        if kept and time.monotonic() - kept.at <= seconds:
+            found: T = kept.value
+            return found
+        return self._read(name, parse, "")
 
-    def names(self, prefix: str) -> tuple[str, ...]:
-        """Every name that begins with `prefix`, listed at most three seconds ago."""
+    def read_version(self, name: str, parse: Parse[T], version: str) -> T | None:
+        """The object at `name`, which has this version in `listing`; None if there is none. Do not change it."""
+        with self._lock:
+            kept = self._kept.get((name, parse))
+        if kept and kept.version == version:
+            found: T = kept.value
+            return found
+        return self._read(name, parse, version)
+
+    def listing(self, prefix: str) -> Mapping[str, str]:
+        """The version of each object whose name begins with `prefix`, listed at most three seconds ago."""
         with self._lock:
             listed = self._listed.get(prefix)
         if listed is None:
-            listed = tuple(self.store.names(prefix))
+            listed = MappingProxyType({found.name: found.version for found in self.store.objects(prefix)})
             with self._lock:
                 self._listed[prefix] = listed
         return listed
 
-    def _keep(self, key: tuple[str, Parse[Any]], kept: Kept) -> None:
+    def _read(self, name: str, parse: Parse[T], version: str) -> T | None:
+        blob = self.store.read(name)
+        if blob is None:
+            return None
+        value = parse(blob.data)
+        kept = Kept(value, len(blob.data), time.monotonic(), version)
         with self._lock:
-            self._kept.pop(key, None)
+            self._kept.pop((name, parse), None)
             if kept.bytes <= self._kept.maxsize:
-                self._kept[key] = kept
+                self._kept[name, parse] = kept
+        return value

@@ -9,11 +9,12 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Decision
-from meli_tasks.pages.champion import decision_row, read_manifest
+from meli_tasks.pages.champion import decision_row
 from meli_tasks.pages.comparison import model_history
+from meli_tasks.pages.evaluated import EvaluatedRun, Run, model_rows, read_report
+from meli_tasks.pages.manifests import read_manifest
 from meli_tasks.pages.models import LiveNote, Progress, RunPage, StepRow, TrainingPage
 from meli_tasks.pages.read_cache import ReadCache
-from meli_tasks.pages.runs import Run, model_rows, read_preview, read_report, summarize
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.planning.preview import Preview
@@ -34,12 +35,13 @@ class PageStep:
     failed: bool = False
 
 
-def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision]) -> RunPage:
-    """The content of a DAG run's tab."""
+def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision], champion: str) -> RunPage:
+    """The content of a DAG run's tab. `champion` is the id of the row with the current champion's current figure."""
     report = read_report(cache, plan.name, LIVE_SECONDS)
-    preview = read_preview(cache, plan.name)
+    evaluated = EvaluatedRun.of(cache, plan.name, report) if report else None
+    preview = cache.read(paths.preview(plan.name), Preview.model_validate_json, LIVE_SECONDS)
     decision = next((found for found in reversed(decisions) if found.evidence.plan == plan.name), None)
-    champion = decisions[-1].champion if decisions else None
+    nothing_new = preview.nothing_new if preview else ""
     return RunPage(
         plan=plan.name,
         run_id=plan.run_id,
@@ -48,10 +50,12 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision]) -> Run
         source=plan.ingest.name,
         sets=list(plan.sets),
         request=plan.request,
-        nothing_new=preview.nothing_new if preview else "",
+        nothing_new=nothing_new,
+        saved_seconds=preview.saved_seconds if preview else 0.0,
         estimate_seconds=preview.estimate_seconds if preview else None,
         steps=[_step(cache, plan, line) for line in _lines(plan, preview, report, decision)],
-        rows=model_rows(Run.of(plan), summarize(report) if report else None, champion.train if champion else ""),
+        rows=model_rows(Run.of(plan), evaluated, champion, bool(nothing_new)),
+        test_titles=evaluated.test_titles if evaluated else None,
         evaluated=report is not None,
         decision=decision_row(decision) if decision else None,
     )
@@ -129,6 +133,7 @@ def training_page(cache: ReadCache, plan: Plan, set_name: str) -> TrainingPage:
         run_id=plan.run_id,
         architecture=step.outline.architecture,
         epochs_total=step.outline.epochs,
+        keep=step.outline.keep,
     )
     # With `force` a model is trained again although its artifact exists.
     if manifest is not None and not (live and plan.force):
@@ -137,12 +142,14 @@ def training_page(cache: ReadCache, plan: Plan, set_name: str) -> TrainingPage:
 
 
 def _done(page: TrainingPage, manifest: Manifest, history: tuple[Epoch, ...], note: LiveNote | None) -> TrainingPage:
+    summary = manifest.read_summary(TrainSummary)
     return page.model_copy(
         update={
             "state": "done",
             "epochs": history,
             "losses": note.losses if note else (),
-            "kept_epoch": manifest.read_summary(TrainSummary).kept_epoch or None,
+            "kept_epoch": summary.kept_epoch or None,
+            "stopped_by": summary.stopped_by,
             "seconds": manifest.seconds,
             "at": manifest.at,
             "made_by": manifest.run_id,

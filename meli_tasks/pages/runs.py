@@ -1,68 +1,35 @@
 """The leaderboard over runs and sets: one row per model that a run evaluated, or was to evaluate.
 
-Only a few fields of each run are kept in memory, so thousands fit; its figures are read when it is displayed.
+Only a few fields of each run are kept in memory, so thousands fit. What is kept is read again when the listing of the
+store has another version of it: a run that is cleared writes its plan, its preview and its evaluation again.
 """
 
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
+from itertools import islice
 
 from meli_tasks.artifacts import paths
-from meli_tasks.pages.models import Leaderboard, ModelRow, RunCounts
-from meli_tasks.pages.read_cache import FOREVER, READERS, ReadCache
+from meli_tasks.pages.evaluated import EvaluatedRun, Run, model_rows
+from meli_tasks.pages.models import (
+    CurrentFigure,
+    Leaderboard,
+    ModelRow,
+    NightWithNothingNew,
+    NothingNew,
+    RunCounts,
+    TestSet,
+)
+from meli_tasks.pages.read_cache import READERS, ReadCache
 from meli_tasks.planning.evaluation import EvaluationReport
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import Preview
-from meli_tasks.stages.evaluation import Evaluation
 
-# A run's figures change only when its task evaluate runs again, which is likely on the same day and rare later.
-RECENT = timedelta(hours=24)
-RECENT_RUN_SECONDS = 10.0
-OLD_RUN_SECONDS = 900.0
 MAX_RUNS = 1_000
-
-
-@dataclass(frozen=True)
-class Run:
-    """The fields of a plan that the leaderboard needs; `sets` maps a set's name to its training run's key."""
-
-    plan: str
-    run_id: str
-    at: str
-    as_of: str
-    source: str
-    dag_run_url: str
-    sets: dict[str, str]
-    architectures: dict[str, str]
-    searched: bool = False
-
-    @classmethod
-    def of(cls, plan: Plan) -> Run:
-        """Take these fields from a plan."""
-        return cls(
-            plan=plan.name,
-            run_id=plan.run_id,
-            at=plan.at,
-            as_of=plan.as_of,
-            source=plan.ingest.name,
-            dag_run_url=plan.dag_run_url,
-            sets={name: step.key for name, step in plan.sets.items()},
-            architectures={name: step.outline.architecture for name, step in plan.sets.items()},
-            searched=bool(plan.sets.keys() - set(plan.request.sets)),
-        )
-
-    def matches(self, text: str) -> bool:
-        """Whether every word of `text` occurs in the run's id, source, date or sets."""
-        known = " ".join((self.run_id, self.source, self.as_of, *self.sets)).lower()
-        return all(word in known for word in text.lower().split())
-
-    def is_recent(self) -> bool:
-        """Whether its figures may still change."""
-        return datetime.now(UTC) - datetime.fromisoformat(self.at) < RECENT
 
 
 @dataclass(frozen=True)
@@ -77,163 +44,162 @@ class RunFilter:
 
     def accepts(self, run: Run) -> bool:
         """Whether a run is one of them."""
-        day = run.as_of or run.at[:10]
         return (
             (not self.set_name or self.set_name in run.sets)
-            and (self.since is None or day >= self.since.isoformat())
-            and (self.until is None or day <= self.until.isoformat())
+            and (self.since is None or run.day >= self.since.isoformat())
+            and (self.until is None or run.day <= self.until.isoformat())
             and run.matches(self.text)
         )
 
 
-@dataclass(frozen=True)
-class EvaluatedRun:
-    """A run's report without the categories, and when it was read."""
-
-    read_at: float
-    models: dict[str, str]
-    champion: str | None
-    failed: tuple[str, ...]
-    figures: dict[str, Evaluation]
-    members: dict[str, float]
-
-
-def read_report(cache: ReadCache, plan: str, seconds: float) -> EvaluationReport | None:
-    """The evaluation of a plan's run, read at most `seconds` ago; None if there is none yet."""
-    return cache.read(paths.evaluated(plan), EvaluationReport.model_validate_json, seconds)
-
-
-def read_preview(cache: ReadCache, plan: str) -> Preview | None:
-    """The preview of a plan; it never changes."""
-    return cache.read(paths.preview(plan), Preview.model_validate_json, FOREVER)
-
-
 class Runs:
-    """Every run of a store. Plans never change, so each is read only once."""
+    """Every run of a store. What is read of a run is kept until the store lists another version of it."""
 
     def __init__(self, cache: ReadCache) -> None:
         self._cache = cache
-        self._known: dict[str, Run] = {}
-        self._evaluated: dict[str, EvaluatedRun] = {}
+        self._known: dict[str, tuple[str, Run]] = {}
+        self._evaluated: dict[str, tuple[str, EvaluatedRun]] = {}
         self._lock = threading.Lock()
 
     def newest_first(self) -> list[Run]:
         """All runs."""
-        listed = self._cache.names(paths.PLANS)
-        names = [name for name in listed if paths.is_plan(name)]
-        found_a_set = {plan for name in listed if (plan := paths.plan_of_searched(name))}
+        listing = self._cache.listing(paths.PLANS)
+        # A run's search adds a set to its plan.
+        versions = {
+            name: f"{version} {listing.get(paths.searched(name), '')}"
+            for name, version in listing.items()
+            if paths.is_plan(name)
+        }
         with self._lock:  # one thread reads the new plans while the others wait
-            new = [name for name in names if name not in self._known]
-            # A plan never changes, except for the set that its run's search adds.
-            new += [name for name in found_a_set & self._known.keys() if not self._known[name].searched]
+            known = self._known
+            new = [name for name, version in versions.items() if known.get(name, ("",))[0] != version]
             with ThreadPoolExecutor(READERS) as readers:
                 for run in readers.map(self._read, new):
-                    self._known[run.plan] = run
-            for deleted in set(self._known) - set(names):
-                del self._known[deleted]
+                    known[run.plan] = (versions[run.plan], run)
+            for deleted in known.keys() - versions.keys():
+                del known[deleted]
                 self._evaluated.pop(deleted, None)
-            found = list(self._known.values())
+            found = [run for _, run in known.values()]
         return sorted(found, key=lambda run: (run.at, run.run_id), reverse=True)
 
     def plan_of(self, run_id: str) -> str:
         """The newest plan of a run, by the run's id; an empty string if there is none."""
         return next((run.plan for run in self.newest_first() if run.run_id == run_id), "")
 
+    def run(self, plan: str) -> Run | None:
+        """One run by its plan; None if the store lists no such plan."""
+        return next((run for run in self.newest_first() if run.plan == plan), None)
+
     def leaderboard(self, run_filter: RunFilter, champion: str) -> Leaderboard:
-        """The newest matching runs, a row per model. `champion` is the key of the current champion."""
+        """The newest matching runs, a row per model: by test titles, the newest first, then by accuracy.
+
+        Args:
+            run_filter: Which runs to display.
+            champion: The id of the row that has the current champion's current figure.
+        """
         runs = self.newest_first()
         matching = [run for run in runs if run_filter.accepts(run)]
         shown = matching[: min(run_filter.limit, MAX_RUNS)]
-        names = {name for name in self._cache.names(paths.PLANS) if paths.is_evaluated(name)}
-        evaluated = [run for run in shown if paths.evaluated(run.plan) in names]
-        with ThreadPoolExecutor(READERS) as readers:
-            found = dict(zip((run.plan for run in evaluated), readers.map(self._evaluation_of, evaluated), strict=True))
+        found = self._evaluations(shown)
+        nights = {run.plan: night for run in shown if run.plan not in found and (night := self._nothing_new(run))}
+        test_sets = _test_sets(shown, found)
+        position = {test_set.id: place for place, test_set in enumerate(test_sets)}
         rows = [
             row
             for run in shown
-            if found.get(run.plan) or not self._nothing_new(run)
+            if run.plan not in nights
             for row in model_rows(run, found.get(run.plan), champion)
+            if run_filter.set_name in ("", row.set)
         ]
         return Leaderboard(
-            rows=[row for row in rows if run_filter.set_name in ("", row.set)],
+            rows=sorted(rows, key=lambda row: _rank(row, position)),
+            test_sets=test_sets,
+            nothing_new=NothingNew(
+                runs=len(nights),
+                saved_seconds=sum(night.saved_seconds for night in nights.values()),
+                newest=list(islice(nights.values(), NothingNew.LISTED)),
+            ),
             runs=RunCounts(all=len(runs), matching=len(matching), shown=len(shown), most=MAX_RUNS),
             sets=sorted({name for run in runs for name in run.sets}),
         )
 
-    def run(self, plan: str) -> Run | None:
-        """One run by its plan, read if it is new."""
-        with self._lock:
-            known = self._known.get(plan)
-        return known or (self._read(plan) if self._cache.read(plan, Plan.model_validate_json) else None)
-
-    def _nothing_new(self, run: Run) -> bool:
-        """Whether the run ended immediately, because everything that it requested had been evaluated before."""
-        preview = read_preview(self._cache, run.plan)
-        return bool(preview and preview.nothing_new)
+    def current_figure(self, champion: str) -> CurrentFigure | None:
+        """The champion's evaluation on the newest titles, by its key; None if no run in the store evaluated it."""
+        for run in sorted(self.newest_first(), key=lambda run: (run.day, run.at), reverse=True):
+            evaluated = self._evaluations([run]).get(run.plan)
+            models = evaluated.models.items() if evaluated else ()
+            label = next((label for label, key in models if key == champion), None)
+            if evaluated and label in evaluated.figures:
+                figures = evaluated.figures[label]
+                [test_set] = _test_sets([run], {run.plan: evaluated})
+                return CurrentFigure(
+                    id=paths.model_id(run.plan, label),
+                    run_id=run.run_id,
+                    balanced_accuracy=figures.balanced_accuracy,
+                    interval=figures.interval,
+                    test_set=test_set,
+                )
+        return None
 
     def _read(self, name: str) -> Run:
         return Run.of(Plan.load(self._cache.store, name))
 
-    def _evaluation_of(self, run: Run) -> EvaluatedRun | None:
-        seconds = RECENT_RUN_SECONDS if run.is_recent() else OLD_RUN_SECONDS
-        known = self._evaluated.get(run.plan)
-        if known and time.monotonic() - known.read_at <= seconds:
-            return known
+    def _evaluations(self, runs: list[Run]) -> dict[str, EvaluatedRun]:
+        """What the evaluations of these runs found, by plan. A run without one is left out."""
+        listing = self._cache.listing(paths.PLANS)
+        evaluated = [run for run in runs if paths.evaluated(run.plan) in listing]
+        new = [run for run in evaluated if self._kept_evaluation(run, listing) is None]
+        with ThreadPoolExecutor(READERS) as readers:
+            for run, read in zip(new, readers.map(self._read_evaluation, new), strict=True):
+                if read:
+                    self._evaluated[run.plan] = (listing[paths.evaluated(run.plan)], read)
+        return {run.plan: kept for run in evaluated if (kept := self._kept_evaluation(run, listing))}
+
+    def _kept_evaluation(self, run: Run, listing: Mapping[str, str]) -> EvaluatedRun | None:
+        version, kept = self._evaluated.get(run.plan, ("", None))
+        return kept if version == listing[paths.evaluated(run.plan)] else None
+
+    def _read_evaluation(self, run: Run) -> EvaluatedRun | None:
         # Not through the cache: of a report, which holds every category of every model, only the figures are kept.
         report = EvaluationReport.load(self._cache.store, run.plan)
-        if report is None:
+        return EvaluatedRun.of(self._cache, run.plan, report) if report else None
+
+    def _nothing_new(self, run: Run) -> NightWithNothingNew | None:
+        """The run, if it ended early because everything that it requested had been evaluated before."""
+        name = paths.preview(run.plan)
+        version = self._cache.listing(paths.PLANS).get(name)
+        preview = self._cache.read_version(name, Preview.model_validate_json, version) if version else None
+        if not preview or not preview.nothing_new:
             return None
-        evaluated = self._evaluated[run.plan] = summarize(report)
-        return evaluated
+        return NightWithNothingNew(
+            run_id=run.run_id,
+            at=run.at,
+            as_of=run.as_of,
+            reason=preview.nothing_new,
+            saved_seconds=preview.saved_seconds,
+        )
 
 
-def summarize(report: EvaluationReport) -> EvaluatedRun:
-    """A run's report without the categories."""
-    without: dict[str, dict[str, object]] = {"categories": {}, "by_language": {}, "by_label_quality": {}}
-    return EvaluatedRun(
-        read_at=time.monotonic(),
-        models=report.models,
-        champion=report.champion,
-        failed=report.failed,
-        figures={label: evaluation.model_copy(update=without) for label, evaluation in report.scores.items()},
-        members=report.ensemble.weights if report.ensemble else {},
-    )
-
-
-def model_rows(run: Run, evaluated: EvaluatedRun | None, champion: str) -> list[ModelRow]:
-    """A row for each model of a run: the evaluated ones, then those that failed or were not evaluated."""
-    figures = evaluated.figures if evaluated else {}
+def _test_sets(runs: list[Run], evaluated: Mapping[str, EvaluatedRun]) -> list[TestSet]:
+    """The test titles that these runs used, the newest first."""
+    runs_on: dict[str, list[Run]] = {}
+    for run in runs:
+        if found := evaluated.get(run.plan):
+            runs_on.setdefault(found.test_set, []).append(run)
+    newest = sorted(runs_on.items(), key=lambda item: max((run.day, run.at) for run in item[1]), reverse=True)
     return [
-        _row(run, evaluated, label, champion)
-        for label in [*figures, *(name for name in run.sets if name not in figures)]
+        TestSet(
+            id=test_set,
+            titles=evaluated[runs[0].plan].test_titles,
+            source=runs[0].source,
+            first_day=min(run.day for run in runs),
+            last_day=max(run.day for run in runs),
+        )
+        for test_set, runs in newest
     ]
 
 
-def _row(run: Run, evaluated: EvaluatedRun | None, label: str, champion: str) -> ModelRow:
-    train = run.sets.get(label, "")
-    if evaluated:
-        train = evaluated.models.get(label, train)
-    found = evaluated.figures.get(label) if evaluated else None
-    failed = evaluated is not None and label in evaluated.failed
-    return ModelRow(
-        id=paths.model_id(run.plan, label),
-        run_id=run.run_id,
-        at=run.at,
-        as_of=run.as_of,
-        source=run.source,
-        dag_run_url=run.dag_run_url,
-        set=label,
-        train=train,
-        architecture=run.architectures.get(label, ""),
-        members=evaluated.members if evaluated and label == ENSEMBLE else {},
-        state="evaluated" if found else "failed" if failed else "not evaluated",
-        champion=bool(champion) and train == champion,
-        external=label not in run.sets and label != ENSEMBLE,
-        balanced_accuracy=found.balanced_accuracy if found else None,
-        interval=found.interval if found else None,
-        accuracy=found.accuracy if found else None,
-        top5=found.top5 if found else None,
-        macro_f1=found.macro_f1 if found else None,
-        milliseconds_p95=found.milliseconds_p95 if found else None,
-        megabytes=found.megabytes if found else None,
-    )
+def _rank(row: ModelRow, position: Mapping[str, int]) -> tuple[int, float]:
+    """The newest test titles first, the best model first; what has no score last."""
+    accuracy = -1.0 if row.balanced_accuracy is None else row.balanced_accuracy
+    return position.get(row.test_set, len(position)), -accuracy

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from meli_tasks.core.errors import Conflict, NotFound, Unreachable
 from meli_tasks.disk import atomic_write, disk_errors, flush, must_be_file, part_file
-from meli_tasks.store.protocol import RESERVED, Blob, Store, checked_name, checked_prefix
+from meli_tasks.store.protocol import RESERVED, Blob, Listed, Store, checked_name, checked_prefix
 
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
@@ -100,6 +100,20 @@ class FileStore(Store):
                 relative = Path(parent).relative_to(self.folder).as_posix()
                 found += (file if relative == "." else f"{relative}/{file}" for file in files)
         yield from sorted(name for name in found if name.startswith(prefix))
+
+    @override
+    def objects(self, prefix: str) -> list[Listed]:
+        found = []
+        for name in self.names(prefix):
+            path = self._path(name)
+            with disk_errors(path):
+                try:
+                    status = path.stat()
+                except FileNotFoundError:  # deleted since it was listed
+                    continue
+            # Every write replaces the file, so its inode and time are new; hashing all files would take too long.
+            found.append(Listed(name, f"{status.st_mtime_ns}-{status.st_ino}-{status.st_size}", status.st_size))
+        return found
 
     @override
     def delete(self, name: str) -> None:

@@ -26,6 +26,18 @@ class Blob:
     version: str
 
 
+@dataclass(frozen=True, order=True)
+class Listed:
+    """An object in a listing; `size` in bytes.
+
+    `version` is another one after each write of other bytes. It need not be the version that `read` returns.
+    """
+
+    name: str
+    version: str
+    size: int
+
+
 class Store(Protocol):
     """Where artifacts, their manifests and the ledger are kept. Safe to use from several threads.
 
@@ -61,6 +73,9 @@ class Store(Protocol):
 
     def names(self, prefix: str) -> Iterator[str]:
         """Every name that begins with the characters of `prefix`, sorted by code point."""
+
+    def objects(self, prefix: str) -> list[Listed]:
+        """Every object whose name begins with the characters of `prefix`, sorted by name."""
 
     def delete(self, name: str) -> None:
         """Delete `name`; it need not exist."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -17,7 +16,7 @@ from meli_tasks.core.errors import BadSettings, Conflict, NotFound, Unreachable
 from meli_tasks.disk import atomic_write, must_be_file
 from meli_tasks.http import is_loopback
 from meli_tasks.redaction import without_credentials
-from meli_tasks.store.protocol import Blob, Store, checked_name, checked_prefix
+from meli_tasks.store.protocol import Blob, Listed, Store, checked_name, checked_prefix
 from meli_tasks.store.s3_errors import CHECKSUMS, Place, masked, s3_errors
 
 CONNECT_SECONDS = 5
@@ -96,15 +95,6 @@ def _loader() -> Any:
     from botocore.loaders import create_loader
 
     return create_loader(os.environ.get("AWS_DATA_PATH"))
-
-
-@dataclass(frozen=True, order=True)
-class Listed:
-    """An object in a listing; `size` in bytes."""
-
-    name: str
-    version: str
-    size: int
 
 
 class S3Store(Store):
@@ -188,8 +178,8 @@ class S3Store(Store):
     def names(self, prefix: str) -> Iterator[str]:
         yield from (listed.name for listed in self.objects(prefix))
 
+    @override
     def objects(self, prefix: str) -> list[Listed]:
-        """Every object whose name begins with `prefix`, sorted by name."""
         with s3_errors(self._place):
             pages = self._client.get_paginator("list_objects_v2")
             found = [

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from meli_tasks.artifacts.manifest import Output, need
 from meli_tasks.ledger import Champion, Evidence, Ledger
 from meli_tasks.planning.evaluation import Evaluated, EvaluationReport
 from meli_tasks.store.file import FileStore
@@ -44,3 +51,27 @@ def promote(run: PastRun, label: str, expected_last: int = 0) -> Champion:
         expected_last, action="promote", champion=champion, reason="it is better", by=run.run_id, evidence=evidence
     )
     return champion
+
+
+def predict(run: PastRun, evaluated: Evaluated, wrong: dict[str, set[int]], rows: int = 200) -> None:
+    """The predictions of an evaluation: each model is wrong at these rows, and right at all others.
+
+    They are stored in an order of their own, with the names of the categories in another order for each model.
+    """
+    names = ["CELLPHONES", "PERFUMES"]
+    order = np.random.default_rng(len(wrong)).permutation(rows)
+    columns: dict[str, Any] = {"row": order, "category": _categories(order % 2, names)}
+    for label, missed in wrong.items():
+        answers = np.array([(row + (row in missed)) % 2 for row in order])
+        columns[label] = _categories(1 - answers, names[::-1])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "predictions.parquet"
+        pq.write_table(pa.table(columns), path)
+        manifest = need(run.store, "evaluate", evaluated.key)
+        run.store.upload(path, manifest.file_name(path.name))
+        outputs = {**manifest.outputs, path.name: Output("0" * 64, path.stat().st_size)}
+    run.store.write(manifest.name, replace(manifest, outputs=outputs).to_bytes())
+
+
+def _categories(positions: Any, names: list[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(positions, pa.int32()), pa.array(names))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from meli_tasks.core.errors import NotFound
 from meli_tasks.execution.runner import Step
 from meli_tasks.pages import RunFilter
+from meli_tasks.planning.evaluation import EnsembleResult, EvaluationReport
 from meli_tasks.sets import catalog as named_sets
-from tests.pages.published import Counting, evaluate, promote
+from tests.pages.published import Counting, evaluate, predict, promote
 from tests.pages.served import ServedPages
 from tests.past_run import PastRun
 
@@ -73,3 +76,78 @@ def test_comparing_what_is_not_there_says_so(model: str, store: Counting) -> Non
         ServedPages(store).comparison(model, f"{base}/mlp")
     with pytest.raises(NotFound, match="no model 'rnn'; it has mlp, cnn"):
         ServedPages(store).comparison(f"{base}/mlp", f"{base}/rnn")
+
+
+def compared(store: Counting, left: str, right: str) -> dict[str, Any]:
+    """The comparison of two models by their sets, or by "run set"."""
+    pages = ServedPages(store)
+    rows = pages.models(RunFilter())["rows"]
+    ids = {row["set"]: row["id"] for row in rows} | {f"{row['run_id']} {row['set']}": row["id"] for row in rows}
+    return dict(pages.comparison(ids[left], ids[right]))
+
+
+def test_a_gain_has_the_interval_of_its_paired_comparison(store: Counting) -> None:
+    run = PastRun(store, accuracies={"mlp": 0.90, "cnn": 0.94, "bow": 0.5})
+    predict(run, evaluate(run), {"mlp": {1, 2, 3, 4}, "cnn": {1, 2, 3, 5, 6}, "bow": set(range(0, 200, 3))})
+    close = compared(store, "mlp", "cnn")["gain"]
+    assert close["value"] == pytest.approx(-0.005)
+    assert close["interval"][0] < 0 < close["interval"][1]
+    clear = compared(store, "bow", "mlp")["gain"]
+    assert clear["value"] == pytest.approx(67 / 200 - 4 / 200)
+    assert 0 < clear["interval"][0] < clear["value"] < clear["interval"][1]
+    assert clear["probability"] == 1
+
+
+def test_models_of_two_runs_on_the_same_titles_are_paired_by_title(store: Counting) -> None:
+    first, other = PastRun(store, run_id="a", accuracies={"mlp": 0.9}), PastRun(store, run_id="b")
+    predict(first, evaluate(first), {"mlp": {1, 2}})
+    predict(other, evaluate(other), {"cnn": {2, 3, 4}, "mlp": {0}})  # in another order
+    assert compared(store, "a mlp", "b cnn")["gain"]["value"] == pytest.approx(-1 / 200)
+
+
+def test_without_predictions_for_the_same_titles_there_is_no_gain(store: Counting) -> None:
+    first, other = (PastRun(store, run_id=name, accuracies={"mlp": 0.9}, seed=seed) for seed, name in enumerate("ab"))
+    predict(first, evaluate(first), {"mlp": {1}})
+    predict(other, evaluate(other), {"mlp": {2}})
+    found = compared(store, "a mlp", "b mlp")
+    assert (found["same_titles"], found["gain"]) == (False, None)
+    gone = PastRun(store, run_id="c", accuracies={"mlp": 0.9, "cnn": 0.8}, seed=3)
+    evaluate(gone)
+    found = compared(store, "c mlp", "c cnn")
+    assert (found["same_titles"], found["gain"]) == (True, None)
+
+
+def with_ensemble(store: Counting, run_id: str = "run", **more: Any) -> PastRun:
+    """A run of two sets with an ensemble that was evaluated too."""
+    run = PastRun(store, run_id=run_id, **more)
+    ensemble = run.ensemble()
+    evaluated = run.evaluation(ensemble=(ensemble.key, 0.96))
+    scores = {label: run._scores(accuracy) for label, accuracy in {**run.accuracies, "ensemble": 0.96}.items()}
+    result = EnsembleResult(key=ensemble.key, weights=dict.fromkeys(run.models, 0.5))
+    EvaluationReport(**{**dict(evaluated), "ensemble": result, "scores": scores}).save(store, run.plan.name)
+    return run
+
+
+def test_a_set_is_compared_with_an_ensemble_by_its_members(store: Counting) -> None:
+    run = with_ensemble(store)
+    found = compared(store, "mlp", "ensemble")
+    assert found["members"] == [
+        {"set": "mlp", "train": run.models["mlp"], "left": 1.0, "right": 0.5},
+        {"set": "cnn", "train": run.models["cnn"], "left": None, "right": 0.5},
+    ]
+    assert {line["name"].split(".")[0] for line in found["parameters"]} == {"data"}
+    assert all(line["left"] is not None or line["right"] is None for line in found["parameters"])
+    assert compared(store, "mlp", "cnn")["members"] == []
+
+
+def test_two_ensembles_are_compared_by_their_members_and_weights(store: Counting) -> None:
+    one = with_ensemble(store, "one", seed=1)
+    other = with_ensemble(store, "other", accuracies={"mlp": 0.9, "bow": 0.8}, seed=1)
+    found = compared(store, "one ensemble", "other ensemble")
+    assert one.models["mlp"] == other.models["mlp"]
+    assert [(row["set"], row["left"], row["right"]) for row in found["members"]] == [
+        ("bow", None, 0.5), ("cnn", 0.5, None), ("mlp", 0.5, 0.5),
+    ]  # fmt: skip
+    names = [line["name"] for line in found["parameters"]]
+    assert "ensemble.inverse_temperatures.mlp" in names
+    assert not [name for name in names if "weights" in name]

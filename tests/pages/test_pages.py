@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import RunFilter
+from meli_tasks.planning.preview import Preview
 from meli_tasks.store import Store
 from tests.pages.published import Counting, evaluate, promote
 from tests.pages.served import ServedPages
@@ -113,7 +114,6 @@ def test_a_second_look_reads_only_what_may_have_changed(store: Counting) -> None
 
 def test_a_new_run_appears_and_its_figures_follow(store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meli_tasks.pages.read_cache.LISTED_SECONDS", -1.0)
-    monkeypatch.setattr("meli_tasks.pages.runs.OLD_RUN_SECONDS", -1.0)
     pages = ServedPages(store)
     assert pages.models(RunFilter())["rows"] == []
     run = PastRun(store)
@@ -122,20 +122,112 @@ def test_a_new_run_appears_and_its_figures_follow(store: Counting, monkeypatch: 
     assert {row["state"] for row in pages.models(RunFilter())["rows"]} == {"evaluated"}
 
 
-def test_a_night_with_nothing_new_adds_no_rows(store: Counting) -> None:
+def test_a_run_that_is_planned_again_has_its_new_preview_and_link(
+    store: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meli_tasks.pages.read_cache.LISTED_SECONDS", -1.0)
+    monkeypatch.setattr("meli_tasks.pages.run_page.LIVE_SECONDS", -1.0)
     run = PastRun(store)
-    store.write(f"{run.plan.folder}/preview.json", json.dumps({"steps": [], "nothing_new": "all is known"}).encode())
+    Preview(computed=2, estimate_seconds=60.0).save(run.plan, store)
+    pages = ServedPages(store)
+    assert pages.run(run.plan.name)["estimate_seconds"] == 60.0
+    assert pages.models(RunFilter())["rows"][0]["dag_run_url"] == run.plan.dag_run_url
+    # The run's task plan is cleared: it writes the same objects again, with what is true now.
+    run.plan.model_copy(update={"dag_run_url": "https://airflow.example.org/runs/1"}).save(store)
+    Preview(cached=2, saved_seconds=120.0, nothing_new="all is known").save(run.plan, store)
+    page = pages.run(run.plan.name)
+    assert (page["estimate_seconds"], page["nothing_new"], page["saved_seconds"]) == (None, "all is known", 120.0)
+    found = pages.models(RunFilter())
+    assert (found["rows"], found["nothing_new"]["runs"]) == ([], 1)
+    evaluate(run)
+    assert {row["dag_run_url"] for row in pages.models(RunFilter())["rows"]} == {"https://airflow.example.org/runs/1"}
+
+
+def test_an_evaluation_of_long_ago_that_is_made_again_is_displayed(
+    store: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meli_tasks.pages.read_cache.LISTED_SECONDS", -1.0)
+    run = PastRun(store, accuracies={"mlp": 0.9})
+    evaluate(run)
+    pages = ServedPages(store)
+    assert [row["balanced_accuracy"] for row in pages.models(RunFilter())["rows"]] == [0.9]
+    run.accuracies["mlp"] = 0.8
+    evaluate(run)
+    assert [row["balanced_accuracy"] for row in pages.models(RunFilter())["rows"]] == [0.8]
+
+
+def test_nights_with_nothing_new_are_counted_apart_from_the_models(store: Counting) -> None:
+    evaluate(PastRun(store, run_id="first"))
+    for night in ("second", "third"):
+        run = PastRun(store, run_id=night)
+        Preview(cached=4, saved_seconds=61.0, nothing_new="all is known").save(run.plan, store)
     page = ServedPages(store).models(RunFilter())
-    assert (page["rows"], page["runs"]["all"]) == ([], 1)
-    assert ServedPages(store).run(run.plan.name)["nothing_new"] == "all is known"
+    assert {row["run_id"] for row in page["rows"]} == {"first"}
+    assert (page["nothing_new"]["runs"], page["nothing_new"]["saved_seconds"]) == (2, 122.0)
+    assert page["runs"]["all"] == 3
+    newest = page["nothing_new"]["newest"][0]
+    assert (newest["run_id"], newest["reason"], newest["saved_seconds"]) == ("third", "all is known", 61.0)
+    tab = ServedPages(store).run(run.plan.name)
+    assert (tab["nothing_new"], {row["state"] for row in tab["rows"]}) == ("all is known", {"nothing new"})
 
 
-def test_a_recent_run_is_read_again_soon() -> None:
-    from meli_tasks.pages.runs import Run
+def test_only_models_tested_on_the_same_titles_share_a_ranking(store: Counting) -> None:
+    nights = {
+        "a": PastRun(store, run_id="a", accuracies={"mlp": 0.99, "cnn": 0.9}, seed=1),
+        "b": PastRun(store, run_id="b", accuracies={"mlp": 0.94, "cnn": 0.95}, seed=2),
+        "c": PastRun(store, run_id="c", accuracies={"bow": 0.96}, seed=2),  # the titles of b
+    }
+    for day, run in enumerate(nights.values()):
+        run.plan = run.plan.model_copy(update={"as_of": f"2026-11-2{day}"})
+        run.plan.save(store)
+        evaluate(run, failed=("rnn",))
+    page = ServedPages(store).models(RunFilter())
+    [newest, oldest] = page["test_sets"]
+    assert (newest["titles"], newest["first_day"], newest["last_day"]) == (33, "2026-11-21", "2026-11-22")
+    assert (oldest["titles"], oldest["first_day"], oldest["last_day"]) == (33, "2026-11-20", "2026-11-20")
+    assert [(row["test_set"], row["set"]) for row in page["rows"]] == [
+        *((newest["id"], name) for name in ("bow", "cnn", "mlp")),
+        *((oldest["id"], name) for name in ("mlp", "cnn")),
+    ]
 
-    def at(hours: float) -> Run:
-        moment = datetime.now(UTC) - timedelta(hours=hours)
-        return Run("", "", moment.isoformat(), "", "", "", {}, {})
 
-    assert at(1).is_recent()
-    assert not at(30).is_recent()
+def test_titles_that_were_left_out_make_another_test_set(store: Counting) -> None:
+    for number, name in enumerate(("a", "b")):
+        run = PastRun(store, run_id=name, accuracies={"mlp": 0.9})
+        evaluate(run)
+        report = json.loads(store.read(f"{run.plan.folder}/evaluated.json").data)
+        report["scores"]["mlp"]["categories"]["PERFUMES"]["titles"] -= number
+        store.write(f"{run.plan.folder}/evaluated.json", json.dumps(report).encode())
+    assert [found["titles"] for found in ServedPages(store).models(RunFilter())["test_sets"]] in ([33, 32], [32, 33])
+
+
+def test_a_run_whose_evaluation_is_gone_shares_no_ranking(store: Counting) -> None:
+    for name in ("a", "b"):
+        run = PastRun(store, run_id=name, accuracies={"mlp": 0.9})
+        store.delete(f"evaluate/{evaluate(run).key}/manifest.json")
+    assert len(ServedPages(store).models(RunFilter())["test_sets"]) == 2
+
+
+def test_one_row_has_the_champions_mark_its_newest_figure(store: Counting) -> None:
+    first = PastRun(store, run_id="first", accuracies={"mlp": 0.95}, seed=1)
+    evaluate(first)
+    champion = promote(first, "mlp")
+    for day, accuracy in ((21, 0.93), (22, 0.91)):
+        run = PastRun(store, run_id=f"night_{day}", accuracies={"cnn": 0.9}, seed=day)
+        run.plan = run.plan.model_copy(update={"as_of": f"2026-11-{day}"})
+        run.plan.save(store)
+        evaluate(run, **{"mlp (champion)": (champion.train, accuracy)})
+    pages = ServedPages(store)
+    page = pages.models(RunFilter())
+    marked = [(row["run_id"], row["balanced_accuracy"]) for row in page["rows"] if row["champion"]]
+    assert marked == [("night_22", 0.91)]
+    card = page["champion"]
+    assert (card["balanced_accuracy"], card["current"]["balanced_accuracy"]) == (0.95, 0.91)
+    assert card["current"]["test_set"]["last_day"] == "2026-11-22"
+    assert not any(row["champion"] for row in pages.run(first.plan.name)["rows"])
+    assert [row["set"] for row in pages.run(run.plan.name)["rows"] if row["champion"]] == ["mlp (champion)"]
+
+
+def test_a_champion_that_no_run_evaluated_has_no_current_figure(store: Counting) -> None:
+    promote(PastRun(store), "mlp")
+    assert ServedPages(store).models(RunFilter())["champion"]["current"] is None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from meli_tasks.pages.read_cache import ReadCache
+import pytest
+
+from meli_tasks.pages.read_cache import FOREVER, ReadCache
 from tests.pages.published import Counting
 
 
@@ -13,11 +15,11 @@ def test_the_cache_stays_within_its_room_and_drops_the_oldest(store: Counting) -
         store.write(f"x/{name}", json.dumps("1234567").encode())  # 9 bytes
     cache = ReadCache(store, room=20)
     for name in ("x/a", "x/b", "x/a", "x/c"):
-        cache.read(name, json.loads)
+        cache.read(name, json.loads, FOREVER)
     store.reads.clear()
-    assert [cache.read(name, json.loads) for name in ("x/a", "x/c")] == ["1234567"] * 2
+    assert [cache.read(name, json.loads, FOREVER) for name in ("x/a", "x/c")] == ["1234567"] * 2
     assert store.reads == []
-    cache.read("x/b", json.loads)
+    cache.read("x/b", json.loads, FOREVER)
     assert store.reads == ["x/b"]
 
 
@@ -29,3 +31,16 @@ def test_what_may_change_is_read_again_after_its_time(store: Counting) -> None:
     store.write("y", b"3")
     assert (cache.read("x", json.loads, 60), cache.read("x", json.loads, -1)) == (1, 2)
     assert cache.read("y", json.loads, 60) == 3
+
+
+def test_an_object_is_kept_while_the_listing_has_its_version(store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meli_tasks.pages.read_cache.LISTED_SECONDS", -1.0)
+    cache = ReadCache(store)
+    store.write("x/a", b"1")
+
+    def read() -> object:
+        return cache.read_version("x/a", json.loads, cache.listing("x/")["x/a"])
+
+    assert (read(), read(), store.reads) == (1, 1, ["x/a"])
+    store.write("x/a", b"2")
+    assert (read(), store.reads) == (2, ["x/a", "x/a"])

@@ -138,6 +138,17 @@ class StoreContract:
         assert list(store.names("a/b/")) == ["a/b/c"]
         assert list(store.names("c/d")) == []
 
+    def test_a_listing_has_the_size_of_each_object_and_another_version_after_each_write(self, store: Store) -> None:
+        store.write("a/b", b"123")
+        store.write("a/c", b"456")
+        [first, other] = store.objects("a/")
+        assert [(listed.name, listed.size) for listed in (first, other)] == [("a/b", 3), ("a/c", 3)]
+        assert store.objects("a/") == [first, other]
+        store.write("a/b", b"789")
+        [again, unchanged] = store.objects("a/")
+        assert (again.version != first.version, unchanged) == (True, other)
+        assert store.objects("b/") == []
+
     def test_more_names_than_fit_one_page(self, store: Store) -> None:
         expected = [f"many/{number:05}" for number in range(1_003)]
         with ThreadPoolExecutor(8) as threads:
