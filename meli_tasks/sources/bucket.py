@@ -14,7 +14,8 @@ from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.folders import hive_folders, is_skipped
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import NAMED, Found, NoFiles, Part
-from meli_tasks.store.s3 import Listed, S3Store
+from meli_tasks.store.protocol import Listed
+from meli_tasks.store.s3 import S3Store
 from meli_tasks.wording import enumeration
 
 
