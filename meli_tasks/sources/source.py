@@ -61,7 +61,9 @@ def file_names(source: Source) -> list[str]:
             names.append(PurePosixPath(*part.folders, name if day.day in name else f"{day.day}-{name}"))
     if names == sorted(set(names)):
         return [str(name) for name in names]
-    return [f"{number:05}/{name}" if name.parent.name else f"{number:05}-{name}" for number, name in enumerate(names)]
+    digits = max(5, len(str(len(names))))
+    numbered = ((f"{number:0{digits}}", name) for number, name in enumerate(names))
+    return [f"{number}/{name}" if name.parent.name else f"{number}-{name}" for number, name in numbered]
 
 
 def _unmarked(name: str) -> str:
