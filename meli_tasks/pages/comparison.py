@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
@@ -27,17 +28,24 @@ DATA_FIELDS = {
 }  # fmt: skip
 
 
+class Member(NamedTuple):
+    """A member of an ensemble."""
+
+    set: str
+    weight: float
+
+
 @dataclass(frozen=True)
 class Side:
     """One of the two models.
 
-    `parameters` are values by dotted name. `members` are the weights of an ensemble's members by set and key; they are
-    empty for another model. `tested` is None if the evaluation is no longer in the store.
+    `parameters` are values by dotted name. `members` are the set and the weight of an ensemble's members by the key of
+    their model; they are empty for another model. `tested` is None if the evaluation is no longer in the store.
     """
 
     row: ModelRow
     parameters: dict[str, object]
-    members: dict[tuple[str, str], float]
+    members: dict[str, Member]
     history: tuple[Epoch, ...]
     categories: dict[str, CategoryRecall]
     tested: Tested | None
@@ -76,10 +84,16 @@ def _parameter_rows(one: Side, other: Side) -> list[Parameter]:
 def _member_rows(one: Side, other: Side) -> list[MemberRow]:
     if not one.members and not other.members:
         return []
-    left, right = (side.members or {(side.row.set, side.row.train): 1.0} for side in (one, other))
+    left, right = (side.members or {side.row.train: Member(side.row.set, 1.0)} for side in (one, other))
+    ensembles = {**one.members, **other.members}  # a champion's label is not the name of its set
     rows = [
-        MemberRow(set=name, train=train, left=left.get((name, train)), right=right.get((name, train)))
-        for name, train in dict.fromkeys([*left, *right])
+        MemberRow(
+            set=ensembles.get(key, left.get(key) or right[key]).set,
+            train=key,
+            left=left[key].weight if key in left else None,
+            right=right[key].weight if key in right else None,
+        )
+        for key in {**left, **right}
     ]
     return sorted(rows, key=lambda row: (-max(row.left or 0.0, row.right or 0.0), row.set))
 
@@ -143,10 +157,10 @@ def _side(cache: ReadCache, runs: Runs, decisions: list[Decision], model: str) -
     )
 
 
-def _members(manifest: Manifest) -> dict[tuple[str, str], float]:
-    """The weight of each member of an ensemble, by its set and the key of its model."""
+def _members(manifest: Manifest) -> dict[str, Member]:
+    """The members of an ensemble, by the key of their model."""
     weights = manifest.read_summary(EnsembleSummary).weights
-    return {(name, manifest.inputs.get(f"model:{name}", "")): weight for name, weight in weights.items()}
+    return {manifest.inputs.get(f"model:{name}", name): Member(name, weight) for name, weight in weights.items()}
 
 
 def _parameters(

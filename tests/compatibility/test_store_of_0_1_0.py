@@ -184,10 +184,14 @@ def test_two_models_are_compared(store: Store, plan: str, label: str) -> None:
     assert (page["left"]["set"], page["right"]["set"]) == (label, "ensemble")
     assert page["same_titles"]
     assert len(page["categories"]) == 41
-    by_name = {line["name"]: line for line in page["parameters"]}
-    assert by_name["train.epochs"]["left"] == 1
-    assert by_name["ensemble.weights.quick_cnn"]["right"] == 0.5
+    assert {row["set"]: row["right"] for row in page["members"] if row["right"]} == {"quick_cnn": 0.5, "quick_mlp": 0.5}
+    assert [row["train"] for row in page["members"] if row["left"] == 1.0] == [page["left"]["train"]]
     assert [epoch["epoch"] for epoch in page["curves"]["left"]] == [1]
+    by_name = {
+        line["name"]: line
+        for line in as_json(Pages(store).comparison(row_id(plan, label), row_id(SECOND, "quick_cnn")))["parameters"]
+    }
+    assert by_name["train.epochs"]["left"] == 1
 
 
 def test_a_run_shows_its_steps_and_its_decision(store: Store) -> None:

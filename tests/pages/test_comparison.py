@@ -151,3 +151,14 @@ def test_two_ensembles_are_compared_by_their_members_and_weights(store: Counting
     names = [line["name"] for line in found["parameters"]]
     assert "ensemble.inverse_temperatures.mlp" in names
     assert not [name for name in names if "weights" in name]
+
+
+def test_a_champion_that_is_a_member_of_the_ensemble_is_one_line(store: Counting) -> None:
+    run = PastRun(store)
+    ensemble = run.ensemble()
+    evaluate(run, **{"mlp (champion)": (run.models["mlp"], 0.9), "ensemble": (ensemble.key, 0.96)})
+    found = compared(store, "mlp (champion)", "ensemble")
+    assert [(row["set"], row["left"], row["right"]) for row in found["members"]] == [
+        ("mlp", 1.0, 0.5),
+        ("cnn", None, 0.5),
+    ]
