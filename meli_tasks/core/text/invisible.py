@@ -25,7 +25,10 @@ _RANGES = (
 
 INVISIBLE = frozenset(chr(point) for first, last in _RANGES for point in range(first, last + 1))
 
-_RUNS = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in _RANGES) + "]+")
+RANGES = "".join(f"{chr(first)}-{chr(last)}" for first, last in _RANGES)
+"""The same for a set of characters in a regular expression."""
+
+_RUNS = re.compile(f"[{RANGES}]+")
 
 
 def without_invisible(text: str) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.core.text.invisible import without_invisible
+from meli_tasks.core.text.invisible import RANGES, without_invisible
 from meli_tasks.core.text.stop_words import SPANISH
 from meli_tasks.core.text.whitespace import collapsed, joined, words_per_line
 
@@ -42,6 +42,8 @@ _RUN_INTO_EACH_OTHER = re.compile(
     rf"|(?<=\d)(?={_FRACTION}|\u215f)|(?<={_SMALL_DIGIT})(?={_FRACTION}|\u215f)"
     rf"|(?<=[0-9])(?={_SMALL_DIGIT})|(?<={_SMALL_DIGIT})(?=[0-9])"
 )
+# Looked for first: accents alone need neither rule, and hardly a word has any of these.
+_RARE = re.compile(f"[{RANGES}\u215f{_FRACTION[1:-1]}{_SMALL_DIGIT[1:-1]}]")
 
 
 def _default_words(pieces: Sequence[str]) -> Words:
@@ -51,7 +53,8 @@ def _default_words(pieces: Sequence[str]) -> Words:
 
 def _words_within(piece: str) -> tuple[str, ...]:
     if not piece.isascii():
-        piece = _RUN_INTO_EACH_OTHER.sub(" ", without_invisible(piece))
+        if _RARE.search(piece):
+            piece = _RUN_INTO_EACH_OTHER.sub(" ", without_invisible(piece))
         # Twice: decomposing can produce capitals again ("™" is "TM"), and folding can produce composed letters again.
         for _ in range(2):
             piece = unicodedata.normalize("NFKD", piece).casefold()
