@@ -254,7 +254,7 @@ def _warnings(request: Backfill, planned: Sequence[_PlannedDate]) -> list[str]:
         dates_by_titles.setdefault(day.plan.ingest.key, []).append(day.plan.as_of)
     if len(planned) > 1 and len(dates_by_titles) == 1:
         reason = "" if "{ds}" in request.source or request.date_column else ": it has neither {ds} nor a date_column"
-        warnings.append(f"Every date has the same titles of {request.source}{reason}")
+        warnings.append(f"Every date has the same titles of {redact_source(request.source)}{reason}")
     else:
         same = [dates for dates in dates_by_titles.values() if len(dates) > 1]
         warnings += [f"{', '.join(dates)} have the same titles" for dates in same]

@@ -18,6 +18,7 @@ from meli_tasks.core.errors import BadData, MeliError, Unreachable
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
+from meli_tasks.sources.place import redact_source
 from meli_tasks.stack import processes
 from meli_tasks.stack.home import Home
 from meli_tasks.stack.interrupts import Interrupts
@@ -122,7 +123,9 @@ def train(
         conf = {"source": requested.source, "sets": sets}
         run.append((stack, stack.api.trigger(DAG, conf, "started by make demo")))
     name = run[0][1]
-    console.print(f"\nTraining {', '.join(sets)} on {escape(requested.source)}: run {name}\n", soft_wrap=True)
+    console.print(
+        f"\nTraining {', '.join(sets)} on {escape(redact_source(requested.source))}: run {name}\n", soft_wrap=True
+    )
     watch = Watch(stack.api, store, name, stack.home.airflow / "logs")
     tasks, state = follow(console, stack, watch)
     run.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -18,7 +19,7 @@ from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import open_store
 from tests.servers import S3Server
 from tests.sources.test_sources import NO_SETTINGS
-from tests.stages.listings.listing_files import FEW, csv_of, listings, quarantine, run, some_rows
+from tests.stages.listings.listing_files import FEW, as_parquet, csv_of, listings, quarantine, run, some_rows
 
 TITLES_ONLY = [{"title": row["title"]} for row in some_rows(20)]
 
@@ -179,10 +180,21 @@ def test_an_empty_part_among_full_ones_is_a_note(kept: Kept, tmp_path: Path) -> 
     kept.put("day/part-2.csv", b"title,category\n")
     kept.put("day/part-3.csv", b"\n\n")
     kept.put("day/part-4.csv", csv_of(some_rows(20)))
+    kept.put("day/part-5.gz", gzip.compress(b""))
+    kept.put("day/part-6.parquet", as_parquet([]))
+    kept.put("day/part-7.jsonl", b"\xef\xbb\xbf\n")
     summary = kept.ingest("day/", tmp_path)
     assert summary.rows == 40
-    assert summary.empty_files == ("part-1.csv", "part-2.csv", "part-3.csv")
-    assert summary.notes() == ["3 files of the source without any row: part-1.csv, part-2.csv, part-3.csv."]
+    empty = ("part-1.csv", "part-2.csv", "part-3.csv", "part-5.gz", "part-6.parquet", "part-7.jsonl")
+    assert summary.empty_files == empty
+    assert summary.notes() == [f"6 files of the source without any row: {', '.join(empty)}."]
+
+
+def test_only_empty_parts_are_an_error(kept: Kept, tmp_path: Path) -> None:
+    kept.put("day/part-0.csv", b"title,category\n")
+    kept.put("day/part-1.csv", b"")
+    with pytest.raises(BadData, match=r"part-0\.csv: there is a header, but no row below it"):
+        kept.ingest("day/", tmp_path)
 
 
 def test_the_same_titles_in_other_folders_are_another_source(kept: Kept) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.columns import CATEGORY, KNOWN, TITLE, find_column, fold, missing_column, refuse_twins
+from meli_tasks.rowfiles.opening import NoRows
 from meli_tasks.rowfiles.reading import RowFile
 from meli_tasks.rowfiles.rows import BadRow
 
@@ -70,6 +71,8 @@ def _places(file: RowFile, wanted: dict[str, str], given: FolderColumns) -> list
     """
     if file.keyed and not file.names:  # its first lines are no objects: each of them becomes a bad row
         return []
+    if not file.names:  # only Parquet can be without columns: a table of nothing, as pandas writes it
+        raise NoRows(f"{file.name}: this file has neither columns nor rows. At least one listing was expected.")
     places = []
     for name in wanted.values():
         if not file.keyed:
