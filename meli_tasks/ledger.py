@@ -17,8 +17,9 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.reading import LenientReader, NotReadable
 from meli_tasks.core.errors import BadData, Conflict, NotFound
-from meli_tasks.stages.evaluation import PromotionDecision
+from meli_tasks.stages.evaluation import PromotionDecision, Versioned
 from meli_tasks.store import Store
 
 READERS = 8  # concurrent reads
@@ -57,7 +58,7 @@ class Evidence(PromotionDecision):
     models: dict[str, str] = Field(default_factory=dict, description="content key of each evaluated model, by label")
 
 
-class Decision(_Entry):
+class Decision(_Entry, Versioned):
     """One entry of the ledger."""
 
     version: int = 2
@@ -101,6 +102,23 @@ class Ledger:
         """
         with ThreadPoolExecutor(READERS) as readers:
             return list(readers.map(self._decision, self._numbers()))
+
+    def readable(self, reader: LenientReader) -> list[Decision]:
+        """The decisions that can be read, oldest first, for display; the reader keeps what it skipped.
+
+        Whoever decides uses `decisions`: one that is missing here may be the one that counts.
+        """
+        numbers: dict[int, str] = {}
+        for name in self.store.names(paths.LEDGER):
+            number = paths.decision_number(name)
+            if number is None:
+                reader.skip(name, f"it is not a decision: their names look like {paths.decision(1)}")
+            else:
+                numbers[number] = name
+        return reader.read_all(
+            (numbers[number] for number in sorted(numbers)),
+            lambda name: self._decision(paths.decision_number(name) or 0),
+        )
 
     def last(self) -> Decision | None:
         """The latest decision; None before the first. `append` takes its number as `expected_last`."""
@@ -202,12 +220,7 @@ class Ledger:
             try:
                 decision = Decision.model_validate_json(blob.data)
             except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(map(str, first["loc"])) or "the whole"
-                raise BadData(
-                    f"{paths.decision(number)} in {self.store.url} is not a decision: {where}: {first['msg']}. "
-                    "Restore it from a backup."
-                ) from error
+                raise _not_a_decision(f"{paths.decision(number)} in {self.store.url}", error) from error
             self._known[number] = decision
         return self._known[number]
 
@@ -251,3 +264,13 @@ class Ledger:
     @property
     def _place(self) -> str:
         return f"the ledger {self.store.url}/{paths.LEDGER.rstrip('/')}"
+
+
+def _not_a_decision(place: str, error: ValidationError) -> NotReadable:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error" and "later version" in message:
+        return NotReadable(f"{place} cannot be judged: {message}. Upgrade meli-tasks.", message)
+    reason = f"{where or 'the whole'}: {message}"
+    return NotReadable(f"{place} is not a decision: {reason}. Restore it from a backup.", reason)

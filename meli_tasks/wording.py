@@ -7,9 +7,17 @@ It imports nothing of the package, so every ring can use it. `static/format.js` 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+# What a terminal obeys instead of displaying it, or does not display at all: C0 and C1 controls without the line feed,
+# line and paragraph separators, marks and overrides of the direction of writing, invisible characters, tags, halves of
+# surrogate pairs. The joiners U+200C and U+200D stay: scripts and emoji need them, and they move nothing.
+UNPRINTABLE = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def duration(seconds: float) -> str:
@@ -49,6 +57,20 @@ def enumeration(items: Sequence[str], limit: int) -> str:
     """Write at most `limit` items, and how many more there are: a, b and 3 more."""
     more = f" and {len(items) - limit:,} more" if len(items) > limit else ""
     return ", ".join(items[:limit]) + more
+
+
+def printable(text: str) -> str:
+    r"""Write what a terminal would obey or hide as an escape sequence: \\x1b, \\u202e. Line feeds and words stay.
+
+    Titles, categories, names of sets and paths come from other people's files. Unescaped, one could clear the screen,
+    forge a line of ours, or hide what it says.
+    """
+    return UNPRINTABLE.sub(lambda found: escaped(found[0]), text)
+
+
+def escaped(character: str) -> str:
+    r"""Write a character as Python writes it in a literal: \\t, \\x1b, \\u202e."""
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 def unused_rows(bad_by_reason: Mapping[str, int], rare_rows: int, rare_categories: int, min_category_rows: int) -> str:

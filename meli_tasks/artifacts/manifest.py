@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.core.errors import NotFound
 from meli_tasks.core.hyperparameters import Section
 from meli_tasks.stages.summaries import Summary
@@ -107,9 +107,12 @@ def content_key(stage: str, version: int, params: Mapping[str, object], inputs: 
 
 
 def find(store: Store, stage: str, key: str) -> Manifest | None:
-    """The manifest at a key, or None if it has not been computed."""
-    blob = store.read(paths.manifest(stage, key))
-    return Manifest.from_bytes(blob.data) if blob else None
+    """The manifest at a key, or None if it has not been computed.
+
+    Raises:
+        BadData: the object at its name is not a manifest.
+    """
+    return reading.read(store, paths.manifest(stage, key), Manifest.from_bytes)
 
 
 def need(store: Store, stage: str, key: str) -> Manifest:

@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
+from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.backfill.request import POOL_SLOTS, Backfill
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.planning.estimate import Estimate, seconds_with_slots
@@ -21,6 +22,7 @@ from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import redact_source
+from meli_tasks.stages.evaluation import refuse_later_version
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 
@@ -131,10 +133,10 @@ class BackfillPreview:
         Raises:
             NotFound: There is no such backfill.
         """
-        blob = store.read(paths.backfill_preview(backfill_id))
-        if blob is None:
+        found = reading.read(store, paths.backfill_preview(backfill_id), cls.from_bytes)
+        if found is None:
             raise NotFound(f"There is no backfill {backfill_id} in {store.url}. `meli backfill --list` lists them.")
-        return cls.from_json(json.loads(blob.data))
+        return found
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BackfillPreview:
@@ -143,7 +145,8 @@ class BackfillPreview:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> BackfillPreview:
-        """Parse a stored preview, of this version or an earlier one."""
+        """Parse a stored preview, of this version or an earlier one; raises ValueError for a later one."""
+        refuse_later_version(fields, cls.version)
         return _adapter().validate_python({RENAMED.get(name, name): value for name, value in fields.items()})
 
 
@@ -152,11 +155,13 @@ def _adapter() -> TypeAdapter[BackfillPreview]:
     return TypeAdapter(BackfillPreview)
 
 
-def backfills(store: Store) -> list[BackfillPreview]:
-    """Return every backfill in the store, newest first."""
-    ids = [each for name in store.names(paths.BACKFILLS) if (each := paths.backfill_of_preview(name))]
-    with ThreadPoolExecutor(READERS) as readers:
-        found = list(readers.map(lambda backfill_id: BackfillPreview.load(store, backfill_id), ids))
+def backfills(store: Store, reader: LenientReader | None = None) -> list[BackfillPreview]:
+    """Return every readable backfill in the store, newest first; `reader` keeps what was skipped, or it is logged."""
+    lenient = reader or LenientReader(store)
+    names = [name for name in store.names(paths.BACKFILLS) if paths.backfill_of_preview(name)]
+    found = lenient.read_all(names, lambda name: BackfillPreview.load(store, paths.backfill_of_preview(name) or ""))
+    if reader is None:
+        lenient.warn()
     return sorted(found, key=lambda preview: preview.at, reverse=True)
 
 

@@ -15,17 +15,17 @@ from typing import Any, Literal
 
 from pydantic import JsonValue, TypeAdapter
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.backfill.preview import READERS, BackfillPreview, DateRun
-from meli_tasks.core.errors import NotFound
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.execution.progress_log import read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, evaluated_models, find_ensemble
-from meli_tasks.stages.evaluation import Scores
+from meli_tasks.stages.evaluation import Scores, refuse_later_version
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 
@@ -109,9 +109,12 @@ class BackfillReport:
 
     @classmethod
     def load(cls, store: Store, backfill_id: str) -> BackfillReport | None:
-        """Read the report of a backfill; None if it has not finished, or was cancelled."""
-        blob = store.read(paths.backfill_report(backfill_id))
-        return cls.from_json(json.loads(blob.data)) if blob else None
+        """Read the report of a backfill; None if it has not finished, or was cancelled.
+
+        Raises:
+            BadData: the object is not a report.
+        """
+        return reading.read(store, paths.backfill_report(backfill_id), cls.from_bytes)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BackfillReport:
@@ -120,7 +123,8 @@ class BackfillReport:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> BackfillReport:
-        """Parse a stored report, of this version or an earlier one."""
+        """Parse a stored report, of this version or an earlier one; raises ValueError for a later one."""
+        refuse_later_version(stored, cls.version)
         fields = _with_new_names(stored)
         return _adapter().validate_python({**fields, "dates": [_with_new_names(day) for day in fields["dates"]]})
 
@@ -161,6 +165,8 @@ def _date_report(day: DateRun, store: Store, succeeded: bool, rejected: bool) ->
         return DateReport(day.date, "", "", "failed", failed={"": day.problem})
     try:
         plan = Plan.load(store, day.plan)
+    except BadData as error:
+        return DateReport(day.date, day.run_id, day.plan, "failed", failed={"": str(error)})
     except NotFound:  # another run did it, or its own ended before it had a plan
         return _date_without_plan(day, succeeded, rejected)
     manifests = {step.key: find(store, step.stage, step.key) for step in plan.steps()}

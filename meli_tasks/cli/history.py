@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, out, print_json, table
+from meli_tasks.cli.console import Json, out, print_json, table, warn
 from meli_tasks.cli.leaderboard import leaderboard, ranking
+from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
+    from meli_tasks.artifacts.reading import LenientReader
     from meli_tasks.ledger import Decision
     from meli_tasks.planning.plan import Plan
     from meli_tasks.stages.evaluation import Evaluation
@@ -30,18 +32,23 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List past runs with their sets and best model, the latest leaderboard, and the decisions on the champion."""
+    from meli_tasks.artifacts.reading import LenientReader, warning
     from meli_tasks.ledger import Ledger
     from meli_tasks.planning.history import plans
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
-    found = [_run(store, plan) for plan in plans(store)[:limit]]
-    decisions = list(reversed(Ledger(store).decisions()))[:limit]
+    reader = LenientReader(store)
+    found = [_run(store, plan, reader) for plan in plans(store, reader)[:limit]]
+    decisions = list(reversed(Ledger(store).readable(reader)))[:limit]
+    if message := warning(store, reader.skipped):
+        warn(message)
     if as_json:
         print_json(
             {
                 "runs": [run.to_json() for run in found],
                 "decisions": [decision.model_dump(mode="json") for decision in decisions],
+                "skipped": reader.skipped,
             }
         )
         return
@@ -57,7 +64,11 @@ def runs(
 
 @dataclass(frozen=True)
 class RunRow:
-    """A past run in the list. `models` has the key of each model by its label, `best` is the label of the best one."""
+    """A past run in the list. `models` has the key of each model by its label, `best` is the label of the best one.
+
+    `nothing_new` is the reason why a run computed nothing: everything had been evaluated before. `saved_seconds` is
+    what the reused results took.
+    """
 
     run_id: str
     plan: str
@@ -70,6 +81,15 @@ class RunRow:
     best: str | None
     scores: Mapping[str, Evaluation]
     dag_run_url: str
+    nothing_new: str = ""
+    saved_seconds: float = 0.0
+
+    @property
+    def result(self) -> str:
+        """The best score, or why there is none."""
+        if self.best:
+            return f"{self.scores[self.best].balanced_accuracy:.4f}"
+        return f"nothing new, saved {duration(self.saved_seconds)}" if self.nothing_new else "not evaluated"
 
     def to_json(self) -> dict[str, object]:
         """Return plain values, as `meli runs --json` prints them."""
@@ -77,19 +97,25 @@ class RunRow:
         return fields | {"scores": {label: score.model_dump(mode="json") for label, score in self.scores.items()}}
 
 
-def _run(store: Store, plan: Plan) -> RunRow:
+def _run(store: Store, plan: Plan, reader: LenientReader) -> RunRow:
+    from meli_tasks.artifacts import paths
     from meli_tasks.artifacts.manifest import find
     from meli_tasks.planning.history import evaluated
     from meli_tasks.planning.plan import ENSEMBLE
+    from meli_tasks.planning.preview import Preview
 
-    report = evaluated(store, plan)
+    def exists(key: str) -> bool:
+        return reader.attempt(paths.manifest("train", key), lambda: find(store, "train", key)) is not None
+
+    report = evaluated(store, plan, reader)
+    saved = None if report else reader.attempt(paths.preview(plan.name), lambda: Preview.load(store, plan))
     scores = report.scores if report else {}
     # The keys of that time: a new version of a stage changes the keys of the plan's steps.
     evaluated_models = report.models if report else {}
     trained = {name: evaluated_models.get(name, step.key) for name, step in plan.sets.items()}
     if ENSEMBLE in evaluated_models:
         trained[ENSEMBLE] = evaluated_models[ENSEMBLE]
-    trained = {name: key for name, key in trained.items() if name in evaluated_models or find(store, "train", key)}
+    trained = {name: key for name, key in trained.items() if name in evaluated_models or exists(key)}
     return RunRow(
         run_id=plan.run_id,
         plan=plan.name,
@@ -102,6 +128,8 @@ def _run(store: Store, plan: Plan) -> RunRow:
         best=ranking(scores)[0][0] if scores else None,
         scores=scores,
         dag_run_url=plan.dag_run_url,
+        nothing_new=saved.nothing_new if saved else "",
+        saved_seconds=saved.saved_seconds if saved else 0.0,
     )
 
 
@@ -118,9 +146,8 @@ def _show_runs(runs: list[RunRow]) -> None:
             for name in dict.fromkeys([*run.sets, *run.models])
         )
         sets = Text(trained) + Text(f" failed: {', '.join(run.failed)}" if run.failed else "", style="red")
-        score = f"{run.scores[run.best].balanced_accuracy:.4f}" if run.best else "not evaluated"
         at = run.at[:16].replace("T", " ")
-        listing.add_row(at, Text(run.run_id), Text(run.source), sets, run.best or "", score)
+        listing.add_row(at, Text(run.run_id), Text(run.source), sets, run.best or "", run.result)
     console.print(listing)
     newest = next((run for run in runs if run.scores), None)
     if newest:

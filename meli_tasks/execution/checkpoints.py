@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import override
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import describe_file
 from meli_tasks.core.errors import MeliError
 from meli_tasks.stages.hooks import Checkpoints
@@ -56,10 +56,9 @@ class StoredCheckpoints(Checkpoints):
     def newest(self) -> Path | None:
         """The newest checkpoint, downloaded; None if there is none or it is damaged: the step then restarts."""
         try:
-            blob = self._store.read(self._newest)
-            if blob is None:
+            newest = reading.read(self._store, self._newest, _Newest.model_validate_json)
+            if newest is None:
                 return None
-            newest = _Newest.model_validate_json(blob.data)
             path = self._folder / "checkpoint"
             self._store.download(self._prefix + newest.file, path)
         except MeliError as error:

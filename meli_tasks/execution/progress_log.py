@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import override
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import MeliError
 from meli_tasks.stages.hooks import Log
 from meli_tasks.store import Store
@@ -52,9 +53,12 @@ class ProgressNote(BaseModel):
 
 
 def read_progress(store: Store, stage: str, key: str) -> ProgressNote:
-    """The last note of a step; its state is "not started" if there is none."""
-    blob = store.read(paths.progress_log(stage, key))
-    return ProgressNote.model_validate_json(blob.data) if blob else ProgressNote()
+    """The last note of a step; its state is "not started" if there is none, and "unknown" if it cannot be read."""
+    name = paths.progress_log(stage, key)
+    reader = LenientReader(store)
+    note = reader.read(name, ProgressNote.model_validate_json)
+    reader.warn()
+    return note or ProgressNote(state="unknown" if reader.skipped else "not started")
 
 
 class ProgressLog(Log):

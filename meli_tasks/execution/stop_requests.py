@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import override
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.core.errors import Conflict, MeliError
 from meli_tasks.execution.progress_log import read_progress
 from meli_tasks.stages.hooks import StopRequests
@@ -45,11 +45,10 @@ class StoredStopRequests(StopRequests):
     def requested_by(self) -> str | None:
         """Who asked this run to stop the step, and when; None without a request or while the store is unavailable."""
         try:
-            blob = self._store.read(self._name)
+            request = reading.read(self._store, self._name, _Request.model_validate_json)
         except MeliError as error:
             logger.warning("Could not check for a stop request, so the training run continues: %s", error)
             return None
-        request = _Request.model_validate_json(blob.data) if blob else None
         return f"{request.by} at {request.at[:19]}" if request and request.run_id == self._run_id else None
 
     def request(self, by: str) -> None:

@@ -11,12 +11,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from meli_tasks.artifacts.reading import PARSE_ERRORS, reason_of
 from meli_tasks.core.errors import Conflict, MeliError
 from meli_tasks.notifications.mail import mail
 from meli_tasks.notifications.message import Notification
 from meli_tasks.notifications.webhook import post
 from meli_tasks.settings import Settings
-from meli_tasks.store import Store
+from meli_tasks.store import Blob, Store
 
 logger = logging.getLogger("meli_tasks")
 
@@ -83,7 +84,7 @@ def _claim(store: Store, notification: Notification, names: Sequence[str]) -> li
     try:
         for _ in range(CLAIM_TRIES):
             blob = store.read(notification.name)
-            known: dict[str, str] = json.loads(blob.data)["channels"] if blob else {}
+            known = _channels_of(blob, notification.name)
             due = [name for name in names if known.get(name, "failed").startswith("failed")]
             if not due:
                 logger.info("%s was sent before: %s", notification.name, known)
@@ -106,7 +107,7 @@ def _claim(store: Store, notification: Notification, names: Sequence[str]) -> li
 def _record_outcomes(store: Store, notification: Notification, outcomes: Mapping[str, str]) -> None:
     try:
         blob = store.read(notification.name)
-        known: dict[str, str] = json.loads(blob.data)["channels"] if blob else {}
+        known = _channels_of(blob, notification.name)
         store.write(
             notification.name,
             _record_of(notification, {**known, **outcomes}),
@@ -114,6 +115,18 @@ def _record_outcomes(store: Store, notification: Notification, outcomes: Mapping
         )
     except MeliError as error:
         logger.warning("could not record whether the notification was sent: %s", error)
+
+
+def _channels_of(blob: Blob | None, name: str) -> dict[str, str]:
+    """What was recorded of each channel; nothing if the record cannot be read: sending twice is better than never."""
+    if blob is None:
+        return {}
+    try:
+        return {str(channel): str(state) for channel, state in json.loads(blob.data)["channels"].items()}
+    except PARSE_ERRORS as error:
+        reason = reason_of(error, blob.data)
+        logger.warning("%s cannot be read (%s), so the notification counts as not sent", name, reason)
+        return {}
 
 
 def _record_of(notification: Notification, states: Mapping[str, str]) -> bytes:

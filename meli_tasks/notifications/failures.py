@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.store import Store
 
 MAX_MESSAGE_CHARACTERS = 400  # characters of an error's message; the log has all of it
@@ -22,6 +23,12 @@ class Failure:
     at: str
     url: str = ""
 
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Failure:
+        """Parse a stored failure; fields that a later version added are ignored."""
+        stored = json.loads(data)
+        return cls(**{name: str(stored[name]) for name in cls.__dataclass_fields__ if name in stored})
+
     @property
     def label(self) -> str:
         """The task's name for people."""
@@ -35,6 +42,8 @@ def keep(store: Store, run_id: str, failure: Failure, map_index: int = -1) -> No
 
 def of_run(store: Store, run_id: str, since: datetime | None = None) -> list[Failure]:
     """The failed tasks of a run; with `since`, without those that failed before the run was cleared to run again."""
-    blobs = [store.read(name) for name in store.names(paths.failures(run_id))]
-    failures = [Failure(**json.loads(blob.data)) for blob in blobs if blob]
+    reader = LenientReader(store)
+    found = (reader.read(name, Failure.from_bytes) for name in store.names(paths.failures(run_id)))
+    failures = [failure for failure in found if failure]
+    reader.warn()
     return [failure for failure in failures if since is None or datetime.fromisoformat(failure.at) >= since]

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find
+from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings
 from meli_tasks.execution.progress_log import ProgressNote, read_progress
 from meli_tasks.execution.runner import Step
@@ -148,17 +149,24 @@ def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why
 def _plan(store: Store, run_id: str) -> Plan | None:
     """The newest plan of a run; a run that was cleared with other parameters has several."""
     names = [name for name in store.names(paths.plans_of_run(run_id)) if paths.is_plan(name)]
-    plans = [plan for name in names if (plan := Plan.load(store, name)).run_id == run_id]
+    reader = LenientReader(store)
+    plans = [plan for plan in reader.read_all(names, lambda name: Plan.load(store, name)) if plan.run_id == run_id]
+    reader.warn()
     return max(plans, key=lambda plan: plan.at, default=None)
 
 
 def _saved(store: Store, plan: Plan | None) -> Preview | None:
     """The preview stored beside the plan: `nothing_new` and `saved_seconds`."""
-    return Preview.load(store, plan) if plan else None
+    reader = LenientReader(store)
+    found = reader.attempt(paths.preview(plan.name), lambda: Preview.load(store, plan)) if plan else None
+    reader.warn()
+    return found
 
 
 def _decision(store: Store, plan: Plan) -> Decision | None:
-    decisions = reversed(Ledger(store).decisions())
+    reader = LenientReader(store)
+    decisions = reversed(Ledger(store).readable(reader))
+    reader.warn()
     return next((decision for decision in decisions if decision.evidence.plan == plan.name), None)
 
 

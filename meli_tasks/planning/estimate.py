@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
-from meli_tasks.artifacts.manifest import Manifest, canonical_json, find
+from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.manifest import Manifest, canonical_json
+from meli_tasks.artifacts.reading import LenientReader, read
 from meli_tasks.execution.runner import Step
-from meli_tasks.planning.history import READERS, plans
+from meli_tasks.planning.history import plans
 from meli_tasks.store import Store
 
 # Enough to cover every set in use; each plan costs a handful of small reads.
@@ -27,10 +28,12 @@ class Estimate:
     @classmethod
     def of(cls, store: Store) -> Estimate:
         """Read the newest runs in the store."""
-        steps = {(step.stage, step.key) for plan in plans(store)[:PAST_PLANS] for step in plan.steps()}
-        with ThreadPoolExecutor(READERS) as readers:
-            found = readers.map(lambda step: find(store, *step), sorted(steps))
-        return cls([manifest for manifest in found if manifest])
+        reader = LenientReader(store)
+        newest = plans(store, reader)[:PAST_PLANS]
+        names = sorted({paths.manifest(step.stage, step.key) for plan in newest for step in plan.steps()})
+        manifests = reader.read_all(names, lambda name: read(store, name, Manifest.from_bytes))
+        reader.warn()
+        return cls([manifest for manifest in manifests if manifest])
 
     def seconds(self, step: Step) -> float | None:
         """Return the median of past steps with the same parameters, else of the same stage; None without any."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.stages.evaluation import Evaluation, Stored
 from meli_tasks.store import Store
 
@@ -47,6 +47,9 @@ class EvaluationReport(Evaluated):
 
     @classmethod
     def load(cls, store: Store, plan_name: str) -> EvaluationReport | None:
-        """Read the report of a plan; None if its run has not evaluated anything yet."""
-        blob = store.read(paths.evaluated(plan_name))
-        return cls.model_validate_json(blob.data) if blob else None
+        """Read the report of a plan; None if its run has not evaluated anything yet.
+
+        Raises:
+            BadData: the object is not a report, or a later version wrote it.
+        """
+        return reading.read(store, paths.evaluated(plan_name), cls.model_validate_json)

@@ -16,9 +16,9 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import BaseModel, BeforeValidator, Field, JsonValue, ValidationError, model_validator
 
 from meli_tasks import sources
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, find
-from meli_tasks.core.errors import BadData, Conflict, NotFound
+from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Champion
@@ -42,17 +42,21 @@ def _read_lenient(kind: type[M], stored: Any) -> M:
     try:
         return kind.model_validate(stored)
     except ValidationError as error:
-        unknown = [found["loc"] for found in error.errors() if found["type"] == "extra_forbidden"]
-        if not unknown:
+        unknown = {found["loc"] for found in error.errors() if found["type"] == "extra_forbidden"}
+        known = _without(stored, unknown)
+        if known == stored:
             raise
-        return _read_lenient(
-            kind, {name: _without(value, name, unknown) for name, value in stored.items() if (name,) not in unknown}
-        )
+        return _read_lenient(kind, known)
 
 
-def _without(value: Any, name: str, unknown: list[tuple[int | str, ...]]) -> Any:
-    inside = {location[1] for location in unknown if len(location) == 2 and location[0] == name}
-    return {key: one for key, one in value.items() if key not in inside} if inside else value
+def _without(value: Any, unknown: set[tuple[int | str, ...]], location: tuple[int | str, ...] = ()) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: _without(inside, unknown, (*location, name))
+        for name, inside in value.items()
+        if (*location, name) not in unknown
+    }
 
 
 def _stored_request(stored: Any) -> Any:
@@ -178,15 +182,10 @@ class Plan(Stored):
         blob = store.read(name)
         if blob is None:
             raise NotFound(f"No plan {name} in {store.url}: run the task `plan` first.")
-        try:
-            stored = StoredRequest.model_validate_json(blob.data)
-            plan = cls.model_validate_json(blob.data).model_copy(update={"name": name})
-            found = store.read(paths.searched(name)) if plan.request.search_minutes else None
-            added = SearchedSet.model_validate_json(found.data) if found else None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise BadData(f"{name} in {store.url} is not a plan: {where}: {first['msg']}.") from error
+        stored = reading.parsed(store, name, blob.data, StoredRequest.model_validate_json)
+        plan = reading.parsed(store, name, blob.data, cls.model_validate_json).model_copy(update={"name": name})
+        searched = paths.searched(name)
+        added = reading.read(store, searched, SearchedSet.model_validate_json) if plan.request.search_minutes else None
         if to_run and not plan._is_current(stored.request):
             raise Conflict(
                 f"{name} was planned by an older version, whose results have other keys: clear the task plan and its "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.hyperparameters import Promote
 from meli_tasks.ledger import Decision, Ledger
@@ -70,9 +70,12 @@ class Preview(Stored):
 
     @classmethod
     def load(cls, store: Store, plan: Plan) -> Preview | None:
-        """Read the preview beside a plan; None if there is none."""
-        blob = store.read(paths.preview(plan.name))
-        return cls.model_validate_json(blob.data) if blob else None
+        """Read the preview beside a plan; None if there is none.
+
+        Raises:
+            BadData: the object is not a preview, or a later version wrote it.
+        """
+        return reading.read(store, paths.preview(plan.name), cls.model_validate_json)
 
 
 def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None = None) -> Preview:

@@ -12,15 +12,17 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, field_validator
+from pydantic import JsonValue, ValidationError, field_validator
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import canonical_json, content_key
+from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import MeliError
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Step
 from meli_tasks.search.trial import SearchOptions, Trial
 from meli_tasks.stages import STAGES
+from meli_tasks.stages.evaluation import Stored
 from meli_tasks.store import Store
 
 # Fields of a stored trial that had other names in the first version.
@@ -29,10 +31,8 @@ RENAMED = {"shares": "accuracy_by_quarter"}
 logger = logging.getLogger("meli_tasks")
 
 
-class JournalFile(BaseModel):
+class JournalFile(Stored):
     """A journal as stored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: int = 2
     run_id: str = ""
@@ -43,7 +43,9 @@ class JournalFile(BaseModel):
 
     @field_validator("trials", mode="before")
     @classmethod
-    def _with_new_names(cls, trials: list[JsonValue]) -> list[JsonValue]:
+    def _with_new_names(cls, trials: JsonValue) -> JsonValue:
+        if not isinstance(trials, list):
+            return trials
         return [
             {RENAMED.get(name, name): value for name, value in trial.items()} if isinstance(trial, dict) else trial
             for trial in trials
@@ -72,19 +74,25 @@ class Journal:
 
     @classmethod
     def open(cls, store: Store, train: Step, run_id: str, part: str) -> Journal:
-        """Open the journal of a run whose trials have the inputs of `train`, with what earlier attempts wrote."""
+        """Open the journal of a run whose trials have the inputs of `train`, with what earlier attempts wrote.
+
+        Journals of other runs that cannot be read are skipped with a warning.
+
+        Raises:
+            BadData: the run's own journal cannot be read; it is not written over.
+        """
         architecture = {"architecture": train.read_params(Train).architecture}
         key = content_key("search", STAGES["train"].version, architecture, train.inputs)
         journal = cls(store, paths.searches_of(key), run_id, part, train.name)
+        own = _read(store, journal.name)
+        if own:
+            journal.spent, journal.winner, journal.trials = own.spent, own.winner, list(own.trials)
+            journal.earlier = len(own.trials)
+        others = LenientReader(store)
         for name in store.names(journal.folder):
-            stored = _read(store, name)
-            if stored is None:
-                continue
-            if name == journal.name:
-                journal.spent, journal.winner, journal.trials = stored.spent, stored.winner, list(stored.trials)
-                journal.earlier = len(stored.trials)
-            else:
-                journal.before += _usable(stored.trials)
+            other = others.read(name, JournalFile.model_validate_json) if name != journal.name else None
+            journal.before += _usable(other.trials) if other else []
+        others.warn()
         return journal
 
     @property
@@ -131,8 +139,7 @@ def start_of(store: Store, part: str) -> str:
 
 
 def _read(store: Store, name: str) -> JournalFile | None:
-    blob = store.read(name)
-    return JournalFile.model_validate_json(blob.data) if blob else None
+    return reading.read(store, name, JournalFile.model_validate_json)
 
 
 def _usable(trials: tuple[Trial, ...]) -> list[Trial]:

@@ -5,6 +5,7 @@ These types are stored as scores.json and decision.json. Files without `version`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import (
@@ -25,7 +26,29 @@ from meli_tasks.core.metrics import Comparison
 from meli_tasks.stages.summaries import EnsembleSummary, Gate, PromoteSummary
 
 
-class Stored(BaseModel):
+class Versioned(BaseModel):
+    """Base of what is stored with a `version`, whose default is the newest version that this code can read.
+
+    A field that a later version adds is ignored and needs no new number. The number is raised only when an earlier
+    version would misread what is stored, so an object with a higher one is refused.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_later_versions(cls, stored: Any) -> Any:
+        if "version" in cls.model_fields:
+            refuse_later_version(stored, cls.model_fields["version"].default)
+        return stored
+
+
+def refuse_later_version(stored: Any, known: int) -> None:
+    """Raise ValueError if what was stored has a higher version than the newest one that is known."""
+    version = stored.get("version") if isinstance(stored, Mapping) else None
+    if isinstance(version, int) and version > known:
+        raise ValueError(f"a later version of meli-tasks wrote it: version {version}, known up to {known}")
+
+
+class Stored(Versioned):
     """Base of what is stored. Fields that a later version adds do not stop an earlier one from reading."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -74,17 +97,18 @@ class Evaluation(Figures):
 class Scores(Stored):
     """scores.json: the evaluation of every model by its label."""
 
-    version: int
+    version: int = 2
     models: dict[str, Evaluation]
 
     @model_validator(mode="before")
     @classmethod
     def _of_0_1_0(cls, stored: Any) -> Any:
         """0.1.0 wrote the models at the top level."""
-        return stored if isinstance(stored.get("version"), int) else {"version": 1, "models": stored}
+        wrapped = not isinstance(stored, Mapping) or isinstance(stored.get("version"), int)
+        return stored if wrapped else {"version": 1, "models": stored}
 
 
-class Choice(EnsembleSummary):
+class Choice(EnsembleSummary, Versioned):
     """choice.json: the stage ensemble's summary as a file."""
 
     version: int = 2
@@ -111,7 +135,7 @@ def _or_none(value: Any, handler: ModelWrapValidatorHandler[Promote | None]) -> 
         return None
 
 
-class PromotionDecision(PromoteSummary):
+class PromotionDecision(PromoteSummary, Versioned):
     """decision.json: what the stage promote decided, and from what."""
 
     version: int = 2

@@ -13,9 +13,9 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, need
-from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings, NotFound, TrackingUnavailable
+from meli_tasks.core.errors import TRACKING_ERRORS, BadData, BadSettings, NotFound, TrackingUnavailable
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import Stored
@@ -97,17 +97,20 @@ class Tracking:
         """
         sent = 0
         for name in self.pending() if self.uri else []:
-            blob = self.store.read(name)
-            if blob is None:  # another task has sent it
-                continue
             try:
-                self._resend(PendingNote.model_validate_json(blob.data))
+                note = reading.read(self.store, name, PendingNote.model_validate_json)
+                if note is None:  # another task has sent it
+                    continue
+                self._resend(note)
                 sent += 1
             except TRACKING_ERRORS as error:
                 logger.warning("%s is still pending: %s", name, error)
                 if isinstance(error, TrackingUnavailable):
                     break
                 continue  # MLflow rejected this note; the next ones may succeed
+            except BadData as error:  # perhaps another version can read it, or the plan that it names
+                logger.warning("%s is still pending: %s", name, error)
+                continue
             except NotFound as error:
                 logger.warning("%s can no longer be sent to MLflow: %s", name, error)
             self.store.delete(name)

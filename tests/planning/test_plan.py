@@ -180,7 +180,7 @@ def test_a_plan_with_fields_of_another_version_is_read(settings: Settings, file_
 
 def test_what_is_not_a_plan_is_named(file_store: Store) -> None:
     file_store.write("plans/run/0123456789ab.json", b'{"run_id": 1}')
-    with pytest.raises(BadData, match=r"plans/run/0123456789ab\.json in .* is not a plan"):
+    with pytest.raises(BadData, match=r"plans/run/0123456789ab\.json in .* cannot be read: request: Field required"):
         Plan.load(file_store, "plans/run/0123456789ab.json")
 
 
