@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.planning.form import OVERRIDES, Form, Sections, fields_of
+from meli_tasks.planning.form import OPEN, OVERRIDES, Form, Sections, fields_of
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
 from meli_tasks.wording import count
@@ -26,12 +26,10 @@ UNSUPPORTED = {
     "search_minutes": "search on the titles of one date with `meli search`, then use the set that it found",
 }
 SECTIONS: Sections = {
-    "Dates": ("from_date", "to_date", "every_days"),
-    "Data": (
-        "source", "window_days", "date_column", "language", "reliable_only", "max_bad_fraction", "min_category_rows",
-    ),
-    "Sets": ("sets", "stored_sets", "ensemble", "ensemble_members"),
+    OPEN: ("from_date", "to_date", "every_days", "source", "sets", "stored_sets"),
+    "Data": ("window_days", "date_column", "language", "reliable_only", "max_bad_fraction", "min_category_rows"),
     OVERRIDES: (),
+    "Models": ("ensemble", "ensemble_members"),
     "Promotion": ("promotion", "min_gain", "min_probability"),
     "Run": ("at_once", "ask"),
 }  # fmt: skip

@@ -22,18 +22,18 @@ Field: TypeAlias = dict[str, Any]
 Form: TypeAlias = dict[str, Field]
 """The fields of a form by name, in display order."""
 
+OPEN = "Run Parameters"
+"""Airflow's own name for the one section of a form that is open at first. It opens no section of another name."""
 OVERRIDES = "Overrides"
 AS_EACH_SET = "value of each set"
 LIMITS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 SECTIONS: Sections = {
-    "Data": (
-        "source", "as_of", "window_days", "date_column", "language", "reliable_only", "max_bad_fraction",
-        "min_category_rows",
-    ),
-    "Sets": ("sets", "stored_sets", "ensemble", "ensemble_members", "force"),
+    OPEN: ("source", "as_of", "sets", "stored_sets", "promotion"),
+    "Data": ("window_days", "date_column", "language", "reliable_only", "max_bad_fraction", "min_category_rows"),
     OVERRIDES: (),
+    "Models": ("ensemble", "ensemble_members", "force"),
     "Search": ("search_minutes", "search_family"),
-    "Promotion": ("promotion", "min_gain", "min_probability"),
+    "Promotion": ("min_gain", "min_probability"),
 }  # fmt: skip
 
 
@@ -48,12 +48,18 @@ def fields_of(model: type[BaseModel], sections: Sections, settings: Settings) ->
     fields: Form = {}
     for section, names in sections.items():
         for name in names:
+            info = model.model_fields[name]
             field = {**_flat(schema[name]), "title": _title(name), "section": section}
-            field["description"] = _description(model.model_fields[name])
+            field["description"] = _description(info)
+            if info.is_required() and field["type"] == "string":
+                # Airflow marks an empty required field as an error before anybody has seen the form. The first task
+                # refuses an empty one, and the description says so.
+                field.update(type=["string", "null"], description=f"Required. {field['description']}")
             fields[name] = field
         if section == OVERRIDES:
             fields |= override_fields(settings)
-    fields["source"].update(default=settings.source, minLength=1)
+    source = _description(model.model_fields["source"])
+    fields["source"].update(type="string", default=settings.source, minLength=1, description=source)
     titles = {name: f"{name}: {named_sets.load(name).title}" for name in named_sets.names()}
     chosen = chosen_sets(settings)
     # A cleared list becomes null: a run may use sets from the store only.

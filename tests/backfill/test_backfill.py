@@ -17,6 +17,7 @@ from meli_tasks.core.errors import BadData, BadHyperparameters, NotFound
 from meli_tasks.execution.runner import Step
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning.evaluation import EvaluationReport
+from meli_tasks.planning.form import OPEN
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.request import Request
@@ -109,9 +110,22 @@ def test_the_form_has_the_runs_fields_but_those_a_date_decides(settings: Setting
     fields = backfill_form_fields(settings)
     assert {"from_date", "to_date", "every_days", "at_once", "ask", "train.epochs", "source"} <= set(fields)
     assert not {"as_of", "force"} & set(fields)
-    assert (fields["from_date"]["type"], fields["from_date"]["format"]) == ("string", "date")
+    assert (fields["from_date"]["type"], fields["from_date"]["format"]) == (["string", "null"], "date")
     assert (fields["promotion"]["enum"], fields["promotion"]["default"]) == (["never", "always"], "never")
     assert fields["at_once"]["type"] == ["integer", "null"]
+
+
+def test_the_form_opens_with_the_dates_and_without_an_error(settings: Settings) -> None:
+    fields = backfill_form_fields(settings)
+    assert next(iter(fields.values()))["section"] == OPEN
+    assert {name for name, field in fields.items() if field["section"] == OPEN} >= {"from_date", "to_date", "sets"}
+    # Airflow marks an empty field whose type does not allow null.
+    assert [
+        name for name, field in fields.items() if field["default"] in (None, "") and "null" not in field["type"]
+    ] == []
+    assert fields["from_date"]["description"].startswith("Required. First date")
+    with pytest.raises(BadHyperparameters, match="from_date and to_date must be given as a date such as"):
+        Backfill.check({name: field["default"] for name, field in fields.items()}, settings)
 
 
 def test_the_conf_of_a_run_has_its_date_and_promotes_nothing(settings: Settings, store: Store) -> None:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Locator, Page, expect
 
+from meli_tasks.planning.form import OPEN
+
 
 class Form:
     """The trigger form on the page of a DAG, opened."""
@@ -19,17 +21,16 @@ class Form:
 
     @contextmanager
     def section(self, name: str) -> Iterator[Locator]:
-        """One section, opened for the time of the block."""
-        head = self.page.get_by_role("button", name=name, exact=True)
-        head.click()
+        """One section, which stays open until another one is opened."""
         content = self.page.locator(f"[id$=':content:{name}']")
+        if not content.is_visible():
+            self.page.get_by_role("button", name=name, exact=True).click()
         expect(content).to_be_visible()
         yield content
-        head.click()
 
     def choose_sets(self, *names: str) -> None:
         """Choose these sets and no others."""
-        with self.section("Sets") as sets:
+        with self.section(OPEN) as sets:
             sets.get_by_label("Clear selected options").first.click(force=True)
             for name in names:
                 box = sets.locator("input[aria-autocomplete=list]").first

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from meli_tasks.planning.form import OPEN
 from tests.browser.forms import Form
 from tests.browser.site import Site, run_path, shoot
 
@@ -20,11 +21,12 @@ def started(site: Site, first: str, last: str, source: str) -> str:
     before = {found["dag_run_id"] for found in site.get(RUNS)["dag_runs"]}
     with site.page("/dags/meli_backfill") as page:
         form = Form(page)
-        form.fill("Dates", from_date=first, to_date=last)
-        form.fill("Data", source=source)
+        shoot(page, "backfill_form_opened")
+        # Nobody has done anything wrong yet: no section is marked, and the run could be started.
+        expect(form.submit).to_be_enabled()
+        form.fill(OPEN, from_date=first, to_date=last, source=source)
         form.choose_sets("quick_mlp")
-        with form.section("Dates"):
-            shoot(page, "backfill_form")
+        shoot(page, "backfill_form")
         form.send()
     found = site.wait(RUNS, lambda answer: [r for r in answer["dag_runs"] if r["dag_run_id"] not in before], seconds=30)
     return str(found[0]["dag_run_id"])

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 
-from meli_tasks.planning.form import form_fields
+from meli_tasks.planning.form import OPEN, form_fields
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
@@ -18,9 +18,14 @@ FIELDS = form_fields(SETTINGS)
 
 def test_the_sections_are_in_order_and_hold_every_parameter() -> None:
     assert list(dict.fromkeys(field["section"] for field in FIELDS.values())) == [
-        "Data", "Sets", "Overrides", "Search", "Promotion",
+        "Run Parameters", "Data", "Overrides", "Models", "Search", "Promotion",
     ]  # fmt: skip
     assert set(FIELDS) == (set(Request.model_fields) - {"overrides"}) | set(named_sets.parameters())
+
+
+def test_what_is_chosen_most_often_is_in_the_section_that_airflow_opens() -> None:
+    opened = [name for name, field in FIELDS.items() if field["section"] == OPEN]
+    assert opened == ["source", "as_of", "sets", "stored_sets", "promotion"]
 
 
 def test_an_override_is_empty_and_describes_its_range_and_the_values_of_the_sets() -> None:
