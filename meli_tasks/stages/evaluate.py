@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -116,10 +117,12 @@ def _read_test(path: Path) -> TestTitles:
 def _predict(model: Classifier, test: TestTitles, categories: list[str], label: str, log: Log) -> Predictions:
     """Rank the categories of every test title; those that only this model knows are appended to `categories`."""
     known = {name: position for position, name in enumerate(categories)}
-    for name in model.categories:
+    # As listings have them since ingest composes accents; older models know a category as it was written.
+    own = [normalize("NFC", name) for name in model.categories]
+    for name in own:
         if known.setdefault(name, len(categories)) == len(categories):
             categories.append(name)
-    position_of = np.array([known[name] for name in model.categories], np.int32)
+    position_of = np.array([known[name] for name in own], np.int32)
     n, started = len(test.titles), time.monotonic()
     predicted = Predictions(np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.bool_))
     for start in range(0, n, CHUNK_TITLES):

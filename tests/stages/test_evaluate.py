@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -122,6 +123,19 @@ def test_the_latency_is_in_milliseconds_and_that_of_the_quietest_round(
 def test_one_category_that_is_not_in_the_test_split(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:
     summary, _ = evaluated(monkeypatch, listings, {"lost": AnswersByTitle(["Z"], {})})
     assert summary.balanced_accuracy == {"lost": 0.0}
+
+
+def test_a_category_of_an_older_model_is_the_one_whose_accents_are_composed(
+    monkeypatch: pytest.MonkeyPatch, listings: Path
+) -> None:
+    table = pq.read_table(listings / "listings.parquet")
+    names = pa.array([{"A": "CAMIÓN"}.get(name, name) for name in table["category"].to_pylist()])
+    place = table.column_names.index("category")
+    pq.write_table(table.set_column(place, "category", names), listings / "listings.parquet")
+    old = [normalize("NFD", "CAMIÓN"), "B", "CAMIÓN", "C"]
+    answers = {"a1": old[0], "a2": old[0], "a3": "CAMIÓN", "b1": "B", "b2": "B", "c1": "C"}
+    summary, _ = evaluated(monkeypatch, listings, {"old": AnswersByTitle(old, answers)})
+    assert summary.balanced_accuracy == {"old": 1.0}
 
 
 def test_no_test_titles_is_bad_data(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:
