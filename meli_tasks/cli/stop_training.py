@@ -25,18 +25,23 @@ def stop_training(
 
     Training stops within seconds. The epoch in progress is cut short and evaluated, and it may turn out to be the best.
     """
+    from meli_tasks.execution.progress_log import read_progress
     from meli_tasks.execution.stop_requests import request_stop
     from meli_tasks.planning.history import plans
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
-    plan = next((plan for plan in plans(store) if plan.run_id == run), None)
-    if plan is None:
+    planned = [plan.sets for plan in plans(store) if plan.run_id == run]  # a run that was cleared may have several
+    if not planned:
         raise NotFound(f"There is no run {run!r} in {store.url}. `meli runs` lists the runs.")
-    if set_name not in plan.sets:
-        raise NotFound(f"The run {run} does not train {set_name!r}. It trains {', '.join(plan.sets)}.")
-    key, by = plan.sets[set_name].key, getpass.getuser()
-    request_stop(store, "train", key, set_name, by)
+    keys = [sets[set_name].key for sets in planned if set_name in sets]
+    if not keys:
+        trained = dict.fromkeys(name for sets in planned for name in sets)
+        raise NotFound(f"The run {run} does not train {set_name!r}. It trains {', '.join(trained)}.")
+    notes = {key: read_progress(store, "train", key) for key in keys}
+    own = (key for key, note in notes.items() if note.running and note.run_id == run)
+    key, by = next(own, keys[0]), getpass.getuser()
+    request_stop(store, "train", key, run, name=set_name, by=by)
     if as_json:
         print_json({"run_id": run, "set": set_name, "key": key, "by": by})
         return

@@ -64,15 +64,22 @@ class StoredStopRequests(StopRequests):
             logger.warning("Could not delete the stop request %s: %s", self._name, error)
 
 
-def request_stop(store: Store, stage: str, key: str, name: str, by: str) -> None:
-    """Request that the run which computes a step now stops early and keeps the best it has.
+def request_stop(store: Store, stage: str, key: str, run_id: str, *, name: str, by: str) -> None:
+    """Request that the run `run_id`, which computes a step now, stops early and keeps the best it has.
+
+    `name` is the set, and `by` who requests it.
 
     Raises:
-        Conflict: the step is not running.
+        Conflict: the step is not running, or it is another run that computes it.
     """
     note = read_progress(store, stage, key)
     if not note.running:
         raise Conflict(
             f"The training run of {name} ({key[:8]}) is not running (state: {note.state}): there is nothing to stop."
+        )
+    if note.run_id != run_id:
+        raise Conflict(
+            f"{run_id} is not training {name} ({key[:8]}): the run {note.run_id} is, and this run will use its model. "
+            f"To stop that one: meli stop-training {note.run_id} {name}"
         )
     StoredStopRequests(store, stage, key, note.run_id).request(by)

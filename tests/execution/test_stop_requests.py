@@ -25,17 +25,17 @@ STEP = Step("train", "mlp", {"architecture": "mlp"})
 
 def test_only_a_training_that_runs_can_be_stopped(file_store: Store) -> None:
     with pytest.raises(Conflict, match=r"training run of mlp \(abcdefgh\) is not running \(state: not started\)"):
-        request_stop(file_store, "train", "abcdefghij", "mlp", "ana")
+        request_stop(file_store, "train", "abcdefghij", "night", name="mlp", by="ana")
     log = ProgressLog(file_store, "train", "mlp", "abcdefghij", "night")
     log.progress(step=1)
-    request_stop(file_store, "train", "abcdefghij", "mlp", "ana")
+    request_stop(file_store, "train", "abcdefghij", "night", name="mlp", by="ana")
     asked = StoredStopRequests(file_store, "train", "abcdefghij", "night").requested_by()
     assert asked is not None
     assert asked.startswith("ana at 20")
     assert StoredStopRequests(file_store, "train", "another", "night").requested_by() is None
     log.finished()
     with pytest.raises(Conflict, match=r"\(state: done\): there is nothing to stop"):
-        request_stop(file_store, "train", "abcdefghij", "mlp", "ana")
+        request_stop(file_store, "train", "abcdefghij", "night", name="mlp", by="ana")
 
 
 def test_an_unavailable_store_stops_no_training(
@@ -59,7 +59,7 @@ def test_a_training_run_obeys_a_stop_request_and_deletes_it_with_its_result(
 
     def stage(inputs: Mapping[str, Path], out: Path, params: Train, hooks: Hooks) -> TrainSummary:
         hooks.log.progress(step=1)
-        request_stop(runner.store, "train", STEP.key, "mlp", "ana")
+        request_stop(runner.store, "train", STEP.key, runner.run_id, name="mlp", by="ana")
         seen.append(hooks.stop_requests.requested_by())
         (out / "model.json").write_text("{}")
         return TrainSummary()
@@ -95,7 +95,7 @@ def test_a_marker_that_a_dead_training_left_stops_its_retry_and_no_other_run(
 
     def dies(inputs: Mapping[str, Path], out: Path, params: Train, hooks: Hooks) -> TrainSummary:
         hooks.log.progress(step=1)
-        request_stop(runner.store, "train", STEP.key, "mlp", "ana")
+        request_stop(runner.store, "train", STEP.key, runner.run_id, name="mlp", by="ana")
         raise ended_by
 
     def trains(inputs: Mapping[str, Path], out: Path, params: Train, hooks: Hooks) -> TrainSummary:
@@ -106,7 +106,7 @@ def test_a_marker_that_a_dead_training_left_stops_its_retry_and_no_other_run(
     with pytest.raises(type(ended_by)):
         runner.run(STEP)
     with pytest.raises(Conflict, match=r"\(state: failed\): there is nothing to stop"):
-        request_stop(runner.store, "train", STEP.key, "mlp", "ana")
+        request_stop(runner.store, "train", STEP.key, runner.run_id, name="mlp", by="ana")
     monkeypatch.setattr(train, "run", trains)
     for run_id in ("another", runner.run_id):
         with pytest.raises(ValueError, match="not yet"):
