@@ -8,7 +8,7 @@ the champion after it, so the last one alone determines the current champion.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -17,9 +17,10 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.artifacts.reading import LenientReader, NotReadable
 from meli_tasks.core.errors import BadData, Conflict, NotFound
-from meli_tasks.stages.evaluation import PromotionDecision, Versioned
+from meli_tasks.stages.evaluation import JudgedWith, PromotionDecision, Versioned
 from meli_tasks.store import Store
 
 READERS = 8  # concurrent reads
@@ -45,6 +46,12 @@ class Champion(_Entry):
     run_id: str = Field("", description="the DAG run that promoted it")
     as_of: str | None = Field(None, description="the date its titles were taken at")
     fingerprint: str = Field("", description="fingerprint of the listings it was trained on")
+    sha256: str = Field("", description="digest of its model's files, which names the attempt; empty in 0.1.0")
+
+    @property
+    def ref(self) -> ModelRef:
+        """The attempt that was promoted."""
+        return ModelRef(self.train, self.sha256)
 
 
 class Evidence(PromotionDecision):
@@ -56,6 +63,13 @@ class Evidence(PromotionDecision):
     evaluate: str = Field("", description="content key of the evaluation")
     promote: str = Field("", description="content key of the stage's decision")
     models: dict[str, str] = Field(default_factory=dict, description="content key of each evaluated model, by label")
+    attempts: dict[str, str] = Field(default_factory=dict, description="digest of each evaluated model, by label")
+    judged_with: JudgedWith | None = Field(None, description="how the models were evaluated and decided on")
+
+    @property
+    def refs(self) -> set[ModelRef]:
+        """The attempts that were evaluated."""
+        return {ModelRef(key, self.attempts.get(label, "")) for label, key in self.models.items()}
 
 
 class Decision(_Entry, Versioned):
@@ -130,10 +144,19 @@ class Ledger:
         last = self.last()
         return last.champion if last else None
 
-    def champion_on(self, moment: date) -> Champion | None:
-        """The champion at the end of a date in UTC, or at a `datetime` (in UTC if it has no time zone).
+    def decision(self, number: int) -> Decision:
+        """A decision by its number; raises NotFound if there is none."""
+        return self._decision(number)
 
-        The time of the decision counts, not the date of the titles (`as_of`).
+    def champion_on(self, moment: date) -> Champion | None:
+        """The champion at the end of a date, or at a time: that after `decision_on`."""
+        last = self.decision_on(moment)
+        return last.champion if last else None
+
+    def decision_on(self, moment: date) -> Decision | None:
+        """The last decision by the end of a date in UTC, or by a `datetime` (in UTC if it has no time zone).
+
+        The time of the decision counts, not the date of the titles (`as_of`). None if there was none yet.
         """
         if isinstance(moment, datetime):
             limit = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -141,7 +164,13 @@ class Ledger:
             limit = datetime.combine(moment + timedelta(days=1), time(), UTC) - timedelta(microseconds=1)
         numbers = self._numbers()
         after = bisect_right(numbers, limit, key=lambda number: self._decision(number).at)
-        return self._decision(numbers[after - 1]).champion if after else None
+        return self._decision(numbers[after - 1]) if after else None
+
+    def made_champion(self, decision: Decision) -> Decision:
+        """The decision that made the champion after `decision`: a promotion or a rollback, with keeps after it."""
+        while decision.action == "keep" and decision.number > 1:
+            decision = self._decision(decision.number - 1)
+        return decision
 
     def append(
         self,
@@ -152,10 +181,12 @@ class Ledger:
         reason: str,
         by: str,
         evidence: Evidence | None = None,
+        sha256: str = "",
     ) -> Decision:
         """Add a decision after the one numbered `expected_last` (0 for an empty ledger), on which it was based.
 
-        `promote` needs the new `champion`; `keep` keeps the current one.
+        `promote` needs the new `champion`; `keep` keeps the current one. A champion of 0.1.0, which has no digest, gets
+        `sha256` as its digest.
 
         Raises:
             Conflict: another decision was written in the meantime. Read `last` again, and decide again.
@@ -170,6 +201,8 @@ class Ledger:
             )
         if champion is None:
             champion, promotion = (last.champion, last.promotion) if last else (None, None)
+            if champion and not champion.sha256:
+                champion = champion.model_copy(update={"sha256": sha256})
         else:
             promotion = number + 1
         return self._write(
@@ -178,10 +211,22 @@ class Ledger:
             | {"evidence": evidence or Evidence()},
         )
 
-    def rollback(self, by: str, to: int | None = None, reason: str = "") -> Decision:
+    def rollback(
+        self,
+        by: str,
+        to: int | None = None,
+        reason: str = "",
+        prepare: Callable[[Decision], Champion | None] = lambda promotion: promotion.champion,
+    ) -> Decision:
         """Make an earlier champion the current one: the previous one, or the champion after decision `to`.
 
         A second rollback goes one further back, and skips champions that were rolled back.
+
+        Args:
+            by: Who requests it.
+            to: A decision; by default, the previous champion's.
+            reason: A sentence for people.
+            prepare: Gets the decision that promoted the earlier champion, makes sure of its model, and returns it.
 
         Raises:
             NotFound: there is no such champion.
@@ -191,8 +236,8 @@ class Ledger:
         if last is None or last.champion is None or last.promotion is None:
             raise NotFound(f"There is no champion in {self._place} yet, so there is none to roll back to.")
         target = self._before(last.promotion) if to is None else self._promotion_after(to, last)
-        champion = self._decision(target).champion
-        if champion is None or champion.train == last.champion.train:
+        champion = prepare(self._decision(target))
+        if champion is None or champion.ref == last.champion.ref:
             raise Conflict(f"The champion after decision {to} is already the current one: {last.champion.train}.")
         default = f"back from {last.champion.set_name} ({last.promotion}) to {champion.set_name} ({target})"
         return self._write(
@@ -245,7 +290,7 @@ class Ledger:
         earlier = self._decision(promotion).previous
         while earlier is not None:
             decision = self._decision(earlier)
-            if decision.champion is not None and champion is not None and decision.champion.train != champion.train:
+            if decision.champion is not None and champion is not None and decision.champion.ref != champion.ref:
                 return earlier
             earlier = decision.previous
         name = champion.set_name if champion else "?"

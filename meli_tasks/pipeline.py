@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
+from meli_tasks.champion import champion_model
 from meli_tasks.core.errors import BadData, Conflict
 from meli_tasks.core.hyperparameters import Promotion
 from meli_tasks.execution.runner import Result, Runner, Step
@@ -200,16 +201,21 @@ class Pipeline:
         return Scores.model_validate_json(blob.data).models
 
     def _evaluate(self, plan: Plan, trained: Sequence[str]) -> Evaluated:
-        last = Ledger(self.store).last()
+        ledger = Ledger(self.store)
+        last = ledger.last()
+        champion = champion_model(ledger, last)
+        if champion and champion.problem:
+            logger.warning("%s", champion.problem)
         ensemble = find_ensemble(plan, trained, self.store)
-        models, label = evaluated_models(plan, trained, ensemble, last.champion if last else None)
+        models, label = evaluated_models(plan, trained, self.store, champion)
         step: Step = evaluate_step(plan, models)
         result = self.runner.run(step, force=plan.force)
         return Evaluated(
             key=step.key,
             hit=result.hit,
             trained=tuple(sorted(trained)),
-            models=models,
+            models={name: ref.key for name, ref in models.items()},
+            attempts={name: ref.sha256 for name, ref in models.items()},
             ensemble=_ensemble_result(ensemble) if ensemble else None,
             ensemble_failed=ensemble is None and not why_no_ensemble(plan, trained),
             champion=label,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from meli_tasks.artifacts.manifest import Manifest, Output
+from meli_tasks.artifacts.manifest import Manifest, Output, find_model
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.evaluation import Evaluated
@@ -70,7 +71,7 @@ class PastRun:
             key=step.key,
             params=step.params,
             inputs=step.inputs,
-            outputs={name: Output(sha256="0" * 64, bytes=len(data)) for name, data in files.items()},
+            outputs={name: Output(sha256(data).hexdigest(), len(data)) for name, data in files.items()},
             summary=summary,
             attempt="attempt1",
             about={
@@ -94,7 +95,14 @@ class PastRun:
         step = Step("evaluate", ", ".join(models), {"seed": 1}, inputs)
         files = {"scores.json": json.dumps(scores).encode(), "leaderboard.png": b"\x89PNG leaderboard"}
         self.publish(step, files, {"balanced_accuracy": accuracies}, minutes=6)
-        return Evaluated(key=step.key, trained=tuple(sorted(self.accuracies)), models=models, champion=champion)
+        found = {label: find_model(self.store, key) for label, key in models.items()}
+        return Evaluated(
+            key=step.key,
+            trained=tuple(sorted(self.accuracies)),
+            models=models,
+            attempts={label: model.model_sha256 for label, model in found.items() if model},
+            champion=champion,
+        )
 
     def ensemble(self, folder: Path | None = None) -> Manifest:
         """Publish an ensemble of all sets, equal parts of each; with a folder, one of real models."""
@@ -183,7 +191,13 @@ class PastRun:
             }
             for epoch in range(1, EPOCHS + 1)
         ]
-        written = {"history.json": json.dumps(history).encode(), "curves.png": b"\x89PNG curves", **(files or {})}
+        model = {"model.safetensors": f"weights of {name}".encode(), "model.json": b"{}"}
+        written = {
+            "history.json": json.dumps(history).encode(),
+            "curves.png": b"\x89PNG curves",
+            **model,
+            **(files or {}),
+        }
         return self.publish(self.plan.sets[name], written, {"kept_epoch": EPOCHS})
 
     def _scores(self, accuracy: float) -> dict[str, Any]:

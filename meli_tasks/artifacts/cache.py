@@ -26,6 +26,22 @@ MIN_IDLE_SECONDS = 3600.0
 ABANDONED_AFTER_SECONDS = 7 * 24 * 3600.0
 
 
+def download(store: Store, manifest: Manifest, file: str, path: Path) -> None:
+    """Download a file of an artifact, and check it against the manifest.
+
+    Raises:
+        BadData: the file in the store is not the one that the manifest describes.
+    """
+    store.download(manifest.file_name(file), path)
+    found, expected = describe_file(path), manifest.outputs[file]
+    if found != expected:
+        raise BadData(
+            f"{store.url}/{manifest.file_name(file)} differs from its manifest: {found.bytes} bytes, "
+            f"sha256 {found.sha256[:12]}, expected {expected.bytes} bytes, {expected.sha256[:12]}. "
+            f"Run again with `force` to recompute it."
+        )
+
+
 @dataclass(frozen=True)
 class Cache:
     """The cached folders below `folder`; above `gigabytes`, the least recently used ones are removed."""
@@ -70,16 +86,9 @@ class Cache:
         if folder := self.find(name):
             return folder
         with self.work_folder() as work:
-            for file, output in manifest.outputs.items():
+            for file in manifest.outputs:
                 (work / file).parent.mkdir(parents=True, exist_ok=True)
-                store.download(manifest.file_name(file), work / file)
-                found = describe_file(work / file)
-                if found != output:
-                    raise BadData(
-                        f"{store.url}/{manifest.file_name(file)} differs from its manifest: {found.bytes} bytes, "
-                        f"sha256 {found.sha256[:12]}, expected {output.bytes} bytes, {output.sha256[:12]}. "
-                        f"Run again with `force` to recompute it."
-                    )
+                download(store, manifest, file, work / file)
             return self.adopt(manifest, work)
 
     def adopt(self, manifest: Manifest, folder: Path) -> Path:

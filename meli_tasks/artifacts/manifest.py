@@ -3,6 +3,10 @@
 A content key is a hash of all that an artifact is made from: the stage and its version, the parameters and the keys
 of the inputs. It can be computed before anything has run, so a plan knows what exists already. The manifest is
 written last, and only if absent.
+
+`force` computes a key again, and what it gives may differ: on another device, with another version of torch, when a
+training run was stopped early. Each result is an attempt. The manifest at the key is that of the newest one; a replaced
+one moves to its attempt's folder, so that a model that was promoted stays readable under its digest.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from pydantic import JsonValue
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.core.errors import NotFound
 from meli_tasks.core.hyperparameters import Section
-from meli_tasks.stages.summaries import Summary
+from meli_tasks.stages.summaries import Conditions, Summary
 from meli_tasks.store import Store
 
 S = TypeVar("S", bound=Summary)
@@ -27,6 +31,35 @@ P = TypeVar("P", bound=Section)
 
 MODEL_STAGES = ("train", "ensemble")
 """The stages whose artifacts are models. The key identifies a model without the stage, which is hashed into it."""
+
+
+MODEL_FILES = ("model.safetensors", "model.json")
+"""The files of a model: together all that classifying a title needs, and all that its digest is made from."""
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """One attempt of a model: its content key, and the digest of its files (`Manifest.model_sha256`).
+
+    Without a digest, as in what 0.1.0 wrote, it is whatever attempt the key has now.
+    """
+
+    key: str
+    sha256: str = ""
+
+    def __str__(self) -> str:
+        """KEY@SHA256, as among the inputs of evaluate."""
+        return f"{self.key}@{self.sha256}" if self.sha256 else self.key
+
+    @classmethod
+    def parse(cls, text: str) -> ModelRef:
+        """Read what `str` wrote."""
+        key, _, sha256 = text.partition("@")
+        return cls(key, sha256)
+
+    def is_same(self, other: ModelRef) -> bool:
+        """Whether both may be the same attempt: a missing digest, of 0.1.0, matches any."""
+        return self.key == other.key and (not self.sha256 or not other.sha256 or self.sha256 == other.sha256)
 
 
 @dataclass(frozen=True)
@@ -39,7 +72,11 @@ class Output:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The description of an artifact; `about` records how it was computed and is not part of the content key."""
+    """The description of an artifact. The fields after `attempt` are not part of the content key.
+
+    `about` records how it was computed, `conditions` what of that may change the result, and `input_attempts` which
+    attempt of each input it was made from. What 0.1.0 wrote has only the first.
+    """
 
     stage: str
     key: str
@@ -49,6 +86,24 @@ class Manifest:
     summary: dict[str, JsonValue]
     attempt: str
     about: dict[str, JsonValue] = field(default_factory=dict)
+    conditions: Conditions = field(default_factory=Conditions)
+    input_attempts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def model_sha256(self) -> str:
+        """The digest of the model's files, which tells this attempt from others; empty if it is not a model."""
+        files = {file: self.outputs[file].sha256 for file in MODEL_FILES if file in self.outputs}
+        return hashlib.sha256(canonical_json(files).encode()).hexdigest() if len(files) == len(MODEL_FILES) else ""
+
+    @property
+    def ref(self) -> ModelRef:
+        """This attempt of a model."""
+        return ModelRef(self.key, self.model_sha256)
+
+    @property
+    def own_name(self) -> str:
+        """The manifest's name in the store after another attempt has replaced it at the key."""
+        return paths.replaced_manifest(self.stage, self.key, self.attempt)
 
     @property
     def name(self) -> str:
@@ -85,14 +140,16 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """JSON, keys sorted."""
-        return canonical_json(asdict(self)).encode()
+        fields = {**asdict(self), "conditions": self.conditions.model_dump(mode="json", exclude_defaults=True)}
+        return canonical_json(fields).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
         """Read what `to_bytes` wrote."""
         fields = json.loads(data)
         fields["outputs"] = {name: Output(**output) for name, output in fields["outputs"].items()}
-        return cls(**fields)
+        fields["conditions"] = Conditions.model_validate(fields.get("conditions", {}))
+        return cls(**{name: value for name, value in fields.items() if name in cls.__dataclass_fields__})
 
 
 def canonical_json(value: Any) -> str:
@@ -130,18 +187,46 @@ def need(store: Store, stage: str, key: str) -> Manifest:
     return manifest
 
 
-def find_model(store: Store, key: str) -> Manifest | None:
-    """The manifest of a trained model or an ensemble by its key; None if it has not been computed."""
-    return next(filter(None, (find(store, stage, key) for stage in MODEL_STAGES)), None)
+def find_model(store: Store, key: str, sha256: str = "") -> Manifest | None:
+    """The manifest of a trained model or an ensemble by its key, and by its digest if one is given.
+
+    Returns:
+        The attempt with that digest, also if another one has replaced it at the key; without a digest, the newest
+        attempt. None if it is not there.
+    """
+    newest = next(filter(None, (find(store, stage, key) for stage in MODEL_STAGES)), None)
+    if not sha256 or (newest and newest.model_sha256 == sha256):
+        return newest
+    return next((found for found in replaced_models(store, key) if found.model_sha256 == sha256), None)
 
 
-def need_model(store: Store, key: str) -> Manifest:
-    """The manifest of a trained model or an ensemble by its key.
+def need_model(store: Store, key: str, sha256: str = "") -> Manifest:
+    """The manifest of a trained model or an ensemble by its key, and by its digest if one is given.
 
     Raises:
-        NotFound: it has not been computed.
+        NotFound: it has not been computed, or this attempt of it is no longer in the store.
     """
-    return find_model(store, key) or need(store, MODEL_STAGES[0], key)
+    if found := find_model(store, key, sha256):
+        return found
+    newest = find_model(store, key) if sha256 else None
+    if newest is None:
+        return need(store, MODEL_STAGES[0], key)
+    raise NotFound(
+        f"The model {key} in {store.url} was computed again, and the attempt with sha256 {sha256[:12]} is no longer "
+        f"there; the key now has {newest.model_sha256[:12]}, of {newest.at[:16] or 'an unknown time'}. Restore the "
+        f"store's {newest.stage}/{key}/ from a backup, or choose another model: `meli rollback`."
+    )
+
+
+def replaced_models(store: Store, key: str) -> list[Manifest]:
+    """The attempts of a model that others have replaced at its key, the newest first."""
+    found = []
+    for stage in MODEL_STAGES:
+        for name in store.names(paths.artifact_folder(stage, f"{key}/")):
+            blob = store.read(name) if paths.is_replaced_manifest(name) else None
+            if blob:
+                found.append(Manifest.from_bytes(blob.data))
+    return sorted(found, key=lambda manifest: manifest.at, reverse=True)
 
 
 def describe_file(path: Path) -> Output:

@@ -2,6 +2,7 @@
 
     STAGE/KEY/manifest.json                  an artifact's manifest
     STAGE/KEY/ATTEMPT/FILE                   its files
+    STAGE/KEY/ATTEMPT/manifest.json          the manifest of an attempt that `force` has replaced at the key
     plans/RUN/HASH.json                      a run's plan, and beside it
     plans/RUN/HASH/preview.json              what the run is going to compute
     plans/RUN/HASH/searched.json             the set that its search found
@@ -43,6 +44,22 @@ def name_part(text: str) -> str:
 def manifest(stage: str, key: str) -> str:
     """The manifest of an artifact."""
     return f"{stage}/{key}/{_MANIFEST}"
+
+
+def replaced_manifest(stage: str, key: str, attempt: str) -> str:
+    """The manifest of an attempt that another one has replaced."""
+    return artifact_file(stage, key, attempt, _MANIFEST)
+
+
+def is_replaced_manifest(name: str) -> bool:
+    """Whether a name is that of a replaced attempt's manifest."""
+    return name.count("/") == 3 and name.endswith(f"/{_MANIFEST}")
+
+
+def attempt_of_file(name: str) -> str | None:
+    """The attempt in the name of an artifact's file; None for the manifest at the key."""
+    parts = name.split("/", 3)
+    return parts[2] if len(parts) == 4 else None
 
 
 def artifact_file(stage: str, key: str, attempt: str, file: str) -> str:

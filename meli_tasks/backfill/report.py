@@ -18,14 +18,15 @@ from pydantic import JsonValue, TypeAdapter
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.backfill.preview import READERS, BackfillPreview, DateRun
+from meli_tasks.champion import champion_model
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.execution.progress_log import read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated
-from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, evaluated_models, find_ensemble
-from meli_tasks.stages.evaluation import Scores, refuse_later_version
+from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, evaluated_models
+from meli_tasks.stages.evaluation import Evaluation, Scores, refuse_later_version
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 
@@ -201,11 +202,7 @@ def _scores(store: Store, plan: Plan) -> tuple[dict[str, Score], dict[str, str]]
     """Return the scores by set and of the ensemble, and by the same names why the others failed."""
     found = evaluated(store, plan)
     if found is None:  # a run with nothing new to evaluate writes no report of its own
-        names = list(plan.sets)
-        models, _ = evaluated_models(plan, names, find_ensemble(plan, names, store), Ledger(store).champion())
-        manifest = find(store, "evaluate", evaluate_step(plan, models).key)
-        blob = store.read(manifest.file_name("scores.json")) if manifest else None
-        found = EvaluationReport(key="", scores=Scores.model_validate_json(blob.data).models if blob else {})
+        found = EvaluationReport(key="", scores=_earlier_scores(store, plan))
     scores = {
         name: Score(found.scores[name].balanced_accuracy, found.scores[name].interval)
         for name in [*plan.sets, ENSEMBLE]  # without the champion, which is evaluated too but is no model of the date
@@ -216,6 +213,17 @@ def _scores(store: Store, plan: Plan) -> tuple[dict[str, Score], dict[str, str]]
         step = ensemble_step(plan, found.trained)
         failed[ENSEMBLE] = (_error(store, step, plan.run_id) if step else "") or "it could not be made"
     return scores, failed
+
+
+def _earlier_scores(store: Store, plan: Plan) -> Mapping[str, Evaluation]:
+    """Return the scores of an earlier run that evaluated the same models; empty if none did."""
+    if not all(find(store, step.stage, step.key) for step in plan.sets.values()):
+        return {}
+    ledger = Ledger(store)
+    models, _ = evaluated_models(plan, list(plan.sets), store, champion_model(ledger, ledger.last()))
+    manifest = find(store, "evaluate", evaluate_step(plan, models).key)
+    blob = store.read(manifest.file_name("scores.json")) if manifest else None
+    return Scores.model_validate_json(blob.data).models if blob else {}
 
 
 def _error_of_set(store: Store, plan: Plan, training: Step) -> str:

@@ -6,20 +6,20 @@ import getpass
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, out, print_json, table
+from meli_tasks.cli.console import Json, out, print_json, table, warn
 from meli_tasks.cli.options import Yes
+from meli_tasks.cli.parsing import date_or_time
 from meli_tasks.core.errors import NotFound
 from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
     from meli_tasks.artifacts.manifest import Manifest
-    from meli_tasks.ledger import Champion, Decision, Ledger
-    from meli_tasks.store import Store
+    from meli_tasks.ledger import Champion, Decision
 
 EXAMPLES = ("meli champion", "meli champion --on 2026-11-01", "meli champion --json")
 ROLLBACK_EXAMPLES = (
@@ -34,7 +34,7 @@ class Description:
     """A champion with the decision that promoted or restored it, and its model if the store still has it."""
 
     champion: Champion
-    decision: Decision | None
+    decision: Decision
     model: Manifest | None
 
     @property
@@ -53,7 +53,7 @@ class Description:
         """Return plain values, as `meli champion --json` prints them."""
         fields: dict[str, object] = self.champion.model_dump(mode="json")
         shown = {"number", "at", "action", "reason", "by"}
-        fields["decision"] = self.decision.model_dump(mode="json", include=shown) if self.decision else None
+        fields["decision"] = self.decision.model_dump(mode="json", include=shown)
         model = self.model
         trained = (
             {"at": model.about.get("at"), "seconds": model.seconds, "git": model.about.get("git")} if model else None
@@ -68,27 +68,31 @@ class Description:
 
 def champion(
     on: Annotated[
-        datetime | None,
+        date | None,
         typer.Option(
             metavar="DATE",
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"],
-            help="Show the champion at the end of this day, or at this time (2026-11-20T14:30), in UTC.",
+            parser=date_or_time,
+            help="Show the champion at the end of this day, or at this time (2026-11-20T14:30), in UTC. A time may "
+            "have an offset: 2026-11-20T14:30-03:00.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the champion: its hyperparameter set, its scores, the run that promoted it, and the reason."""
+    from meli_tasks.champion import champion_model
     from meli_tasks.ledger import Ledger
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
     ledger = Ledger(store)
-    whole_day = on is not None and (on.hour, on.minute) == (0, 0)
-    found = ledger.champion() if on is None else ledger.champion_on(on.date() if whole_day else on)
-    if found is None:
-        when = f"on {on:%Y-%m-%d}" if on else "yet"
+    decision = ledger.last() if on is None else ledger.decision_on(on)
+    found = champion_model(ledger, decision)
+    if decision is None or found is None:
+        when = f"on {on.isoformat()}" if on else "yet"
         raise NotFound(f"There was no champion {when} in {store.url}. `meli run all` trains and promotes one.")
-    description = _describe(store, ledger, found)
+    if found.problem:
+        warn(found.problem)
+    description = Description(found.champion, ledger.made_champion(decision), found.model)
     if as_json:
         print_json(description.to_json())
     else:
@@ -148,13 +152,6 @@ def _confirm(question: str) -> None:
         raise typer.Exit(1)
 
 
-def _describe(store: Store, ledger: Ledger, champion: Champion) -> Description:
-    from meli_tasks.artifacts.manifest import find_model
-
-    decision = next((d for d in reversed(ledger.decisions()) if d.champion == champion and d.action != "keep"), None)
-    return Description(champion, decision, find_model(store, champion.train))
-
-
 def _show(found: Description) -> None:
     from rich.text import Text
 
@@ -165,6 +162,7 @@ def _show(found: Description) -> None:
     lines = [
         ("set", champion.set_name),
         ("model", champion.train),
+        ("sha256", champion.sha256),
         (
             "balanced accuracy",
             f"{champion.balanced_accuracy:.4f} ({low:.4f} to {high:.4f}) on the test split of its run",
@@ -177,9 +175,8 @@ def _show(found: Description) -> None:
         at, git = model.about.get("at"), model.about.get("git") or "-"
         lines.append(("trained", f"{at} in {duration(model.seconds)}, {found.megabytes} MB; git {git}"))
         lines.append(("members", members_text(found.members)))
-    if decision:
-        about = f"{decision.action} on {decision.at:%Y-%m-%d %H:%M} by {decision.by}: {decision.reason}"
-        lines.append((f"decision {decision.number}", about))
+    about = f"{decision.action} on {decision.at:%Y-%m-%d %H:%M} by {decision.by}: {decision.reason}"
+    lines.append((f"decision {decision.number}", about))
     listing = table("champion", header=False)
     listing.add_column(style="bold", no_wrap=True)
     listing.add_column(overflow="fold")

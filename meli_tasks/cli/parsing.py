@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import typer
@@ -16,6 +17,20 @@ from meli_tasks.cli.console import warn
 
 # Former spellings that scripts may still use; the help shows the new ones only.
 RENAMED = {"--max-bad-share": "--max-bad-fraction"}
+
+
+def date_or_time(text: str) -> date:
+    """Parse a date, or a time by ISO 8601: midnight is a time like any other. Without an offset it has no time zone."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is neither a date (2026-11-20) nor a time (2026-11-20T14:30, 2026-11-20T14:30-03:00)."
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,8 @@ def _classifier(key: str, set_name: str) -> tuple[str, Any]:
     settings = Settings.from_environment()
     store = settings.open_store()
     model = models.find_model(store, key, set_name)
+    if model.warning:
+        warn(model.warning)
     return model.name, models.load(settings, store, model)
 
 

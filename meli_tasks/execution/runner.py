@@ -7,14 +7,14 @@ racing workers produce one artifact.
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import logging
 import os
 import platform
 import subprocess
 import time
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,9 +25,10 @@ from pydantic import BaseModel, JsonValue
 from meli_tasks import sources
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.cache import Cache
-from meli_tasks.artifacts.manifest import Manifest, content_key, describe_file, find, need, need_model
-from meli_tasks.core.errors import BadData, Conflict, MeliError, Rejected
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, content_key, describe_file, find, need, need_model
+from meli_tasks.core.errors import BadData, MeliError
 from meli_tasks.core.hyperparameters import Section
+from meli_tasks.execution.attempts import conditions, publish, replace, upload
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.progress_log import ProgressLog
 from meli_tasks.execution.stop_requests import StoredStopRequests
@@ -63,7 +64,7 @@ class Step:
 
     `inputs` maps an input's name to an artifact's key, or, for an input in `fetch`, to the identity of the source
     that it is fetched from. The artifact of an input named after a stage was made by that stage; `model:LABEL` was made
-    by train or ensemble.
+    by train or ensemble, and for evaluate it names the attempt too (`ModelRef`).
     """
 
     stage: str
@@ -148,7 +149,7 @@ class Runner:
         spec = STAGES[step.stage]
         stage, params = spec.load(), spec.params.model_validate(step.params)
         with self.cache.work_folder() as work:
-            inputs = self._inputs(step, work, progress)
+            inputs, attempts = self._inputs(step, work, progress)
             out = work / "out"
             out.mkdir()
             try:
@@ -158,7 +159,8 @@ class Runner:
             for name, source in step.fetch.items():
                 if name != VECTORS:  # the vector cache has confirmed its source
                     sources.confirm(source, self.settings, step.inputs[name])
-            return self._store_artifact(step, out, summary, time.monotonic() - started, existing)
+            seconds = time.monotonic() - started
+            return self._store_artifact(step, out, summary, seconds, attempts, forced=existing is not None)
 
     def publish(self, step: Step, out: Path, summary: Summary, seconds: float) -> Manifest:
         """Publish the files that a stage has already written into `out`; the folder moves into the cache.
@@ -167,14 +169,14 @@ class Runner:
         exists, it is kept.
         """
         existing = find(self.store, step.stage, step.key)
-        return existing or self._store_artifact(step, out, summary, seconds, None)
+        return existing or self._store_artifact(step, out, summary, seconds, {})
 
     def _store_artifact(
-        self, step: Step, out: Path, summary: Summary, seconds: float, existing: Manifest | None
+        self, step: Step, out: Path, summary: Summary, seconds: float, attempts: dict[str, str], *, forced: bool = False
     ) -> Manifest:
         """Upload what a stage wrote, publish its manifest, and keep its folder in the cache."""
         files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-        manifest = Manifest(
+        made = Manifest(
             stage=step.stage,
             key=step.key,
             params=step.params,
@@ -183,10 +185,15 @@ class Runner:
             summary=summary.model_dump(mode="json"),
             attempt=uuid.uuid4().hex[:8],
             about={**about_this_process(), "run_id": self.run_id, "seconds": round(seconds, 3)},
+            conditions=conditions(step.stage, summary, _version("torch") or ""),
+            input_attempts=attempts,
         )
-        self._upload(manifest, out)
-        manifest = self._publish(manifest, existing)
-        self.cache.adopt(manifest, out)
+        upload(self.store, made, out)
+        manifest = (replace if forced else publish)(self.store, made)
+        if manifest.attempt == made.attempt:
+            self.cache.adopt(manifest, out)
+        else:
+            self.cache.fetch(self.store, manifest)
         if step.stage == TRAIN:
             self._checkpoints(step, out).clear()
             self._stop_requests(step).clear()
@@ -197,28 +204,15 @@ class Runner:
         hooks = Hooks(progress, device=self.settings.device, gpus=self.settings.gpus)
         if step.stage != TRAIN:
             return hooks
-        return replace(hooks, checkpoints=self._checkpoints(step, work), stop_requests=self._stop_requests(step))
+        return dataclasses.replace(
+            hooks, checkpoints=self._checkpoints(step, work), stop_requests=self._stop_requests(step)
+        )
 
     def _checkpoints(self, step: Step, work: Path) -> StoredCheckpoints:
         return StoredCheckpoints(self.store, step.stage, step.key, work)
 
     def _stop_requests(self, step: Step) -> StoredStopRequests:
         return StoredStopRequests(self.store, step.stage, step.key, self.run_id)
-
-    def _upload(self, manifest: Manifest, out: Path) -> None:
-        """Upload an artifact's files. If one fails, those before it are deleted."""
-        try:
-            for file in manifest.outputs:
-                self.store.upload(out / file, manifest.file_name(file))
-        except (MeliError, KeyboardInterrupt, SystemExit):
-            self._delete_files(manifest)
-            raise
-
-    def _delete_files(self, manifest: Manifest) -> None:
-        """Delete the files of an attempt without a manifest. Nothing refers to them, so an error is ignored."""
-        with contextlib.suppress(MeliError):
-            for file in manifest.outputs:
-                self.store.delete(manifest.file_name(file))
 
     def _with_quarantine_address(self, error: BadData, step: Step, out: Path) -> BadData:
         """Upload the quarantine file, if there is one, and add its address to the error."""
@@ -229,28 +223,9 @@ class Runner:
         self.store.upload(listed, name)
         return BadData(f"{error}\nAll bad and excluded rows are listed in {self.store.url}/{name}")
 
-    def _publish(self, manifest: Manifest, existing: Manifest | None) -> Manifest:
-        """Write the manifest last. If another worker was first, its artifact is used and ours is deleted."""
-        if existing:  # forced: the new attempt replaces the old one
-            self.store.write(manifest.name, manifest.to_bytes())
-            return manifest
-        try:
-            self.store.write(manifest.name, manifest.to_bytes(), if_absent=True)
-        except Conflict:
-            first = need(self.store, manifest.stage, manifest.key)
-            if first.attempt == manifest.attempt:  # our own write: the response was lost and the client retried
-                return manifest
-            self._delete_files(manifest)
-            logger.info("%s: another worker computed %s first; its result is used", manifest.stage, manifest.key)
-            self.cache.fetch(self.store, first)
-            return first
-        except Rejected:  # certainly not written; after any other error it may have been
-            self._delete_files(manifest)
-            raise
-        return manifest
-
-    def _inputs(self, step: Step, work: Path, progress: ProgressLog) -> dict[str, Path]:
-        folders = {}
+    def _inputs(self, step: Step, work: Path, progress: ProgressLog) -> tuple[dict[str, Path], dict[str, str]]:
+        """The folders of a step's inputs, and the attempts of those that are artifacts."""
+        folders, attempts = {}, {}
         for name, key in step.inputs.items():
             if name == VECTORS:
                 folders[name] = VectorCache(self.cache, self.settings).entry(step.fetch[name], key, progress)
@@ -259,9 +234,15 @@ class Runner:
                 folder.mkdir(parents=True)
                 folders[name] = sources.fetch(step.fetch[name], folder, self.settings, identity=key)
             else:
-                found = need_model(self.store, key) if name.startswith(MODEL) else need(self.store, name, key)
-                folders[name] = self.cache.fetch(self.store, found)
-        return folders
+                found = self._input(name, key)
+                folders[name], attempts[name] = self.cache.fetch(self.store, found), found.attempt
+        return folders, attempts
+
+    def _input(self, name: str, key: str) -> Manifest:
+        if not name.startswith(MODEL):
+            return need(self.store, name, key)
+        ref = ModelRef.parse(key)
+        return need_model(self.store, ref.key, ref.sha256)
 
     def limit_threads(self) -> None:
         """Limit the threads of numeric libraries, which read these variables on import, for parallel runs."""
@@ -278,7 +259,7 @@ class Runner:
 def about_this_process() -> dict[str, JsonValue]:
     """Where and with which versions an artifact was made; recorded in the manifest, but not part of its key."""
     return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "host": platform.node(),
         "python": platform.python_version(),
         "git": _git_commit(),

@@ -220,11 +220,12 @@ def _took(dag_run: DagRun, saved: Preview | None) -> str:
 
 def _models(report: EvaluationReport, decision: Decision | None) -> tuple[Model, ...]:
     """The leaderboard: the most accurate model first, equally accurate ones by name."""
-    now = decision.champion.train if decision and decision.champion else None
+    now = decision.champion.ref if decision and decision.champion else None
     found = []
     for label, score in report.scores.items():
-        key = report.models.get(label)
-        note = "champion" if key and key == now else "previous champion" if label == report.champion else ""
+        evaluated = report.ref(label) if label in report.models else None
+        is_champion = now is not None and evaluated is not None and evaluated.is_same(now)
+        note = "champion" if is_champion else "previous champion" if label == report.champion else ""
         found.append(Model(label, score.balanced_accuracy, score.interval, score.top5 or 0.0, note))
     return tuple(sorted(found, key=lambda model: (-model.balanced_accuracy, model.name)))
 

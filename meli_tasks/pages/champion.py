@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import TRACKING_ERRORS
 from meli_tasks.ledger import Decision
 from meli_tasks.pages.manifests import model_manifest, read_manifest
@@ -16,7 +16,7 @@ from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
 from meli_tasks.tracking.client import MlflowServer
 from meli_tasks.tracking.registered_model import MODEL
 from meli_tasks.tracking.registry import ALIAS
-from meli_tasks.tracking.runs import ARTIFACT_KEY
+from meli_tasks.tracking.runs import ARTIFACT_KEY, SHA256
 
 MLFLOW_SECONDS = 30.0
 
@@ -37,11 +37,12 @@ def champion_card(
     champion, promotion = last.champion, decisions[last.promotion - 1]
     since = next(decision for decision in reversed(decisions) if decision.action != "keep")
     plan = cache.read(promotion.evidence.plan, Plan.model_validate_json) if promotion.evidence.plan else None
-    model = model_manifest(cache, champion.train)
+    model = model_manifest(cache, champion.ref)
     listings = _listings_of(cache, model) if model else None
     return ChampionCard(
         set=champion.set_name,
         train=champion.train,
+        sha256=model.model_sha256 if model else champion.sha256,
         balanced_accuracy=champion.balanced_accuracy,
         interval=champion.interval,
         current=current,
@@ -103,15 +104,15 @@ class MlflowAlias:
         self._at = 0.0
         self._found: MlflowChampion | None = None
 
-    def champion(self, train: str) -> MlflowChampion:
-        """The version that the alias points at, with a note if it is not the model with the key `train`."""
+    def champion(self, champion: ModelRef) -> MlflowChampion:
+        """The version that the alias points at, with a note if it is not this attempt of the model."""
         if not self._uri:
             return MlflowChampion(note="No tracking server is configured: MLFLOW_TRACKING_URI is empty.")
         found = self._found
         if found is None or time.monotonic() - self._at > MLFLOW_SECONDS:
             found = self._found = self._request()
             self._at = time.monotonic()
-        if found.version and found.train != train:
+        if found.version and not champion.is_same(ModelRef(found.train, found.sha256)):
             note = "MLflow's alias has not followed yet: `meli champion` brings it up to date."
             return found.model_copy(update={"note": note})
         return found
@@ -123,4 +124,9 @@ class MlflowAlias:
         except TRACKING_ERRORS as error:
             return MlflowChampion(note=str(error))
         page = server.version_url(MODEL, version.number)
-        return MlflowChampion(version=version.number, url=page, train=version.tags.get(ARTIFACT_KEY, ""))
+        return MlflowChampion(
+            version=version.number,
+            url=page,
+            train=version.tags.get(ARTIFACT_KEY, ""),
+            sha256=version.tags.get(SHA256, ""),
+        )

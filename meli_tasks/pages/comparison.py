@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Decision
 from meli_tasks.pages.evaluated import EvaluatedRun, model_rows, read_report
@@ -120,13 +120,13 @@ def category_rows(left: Mapping[str, CategoryRecall], right: Mapping[str, Catego
 
 
 def model_history(
-    cache: ReadCache, train: str, seconds: float = LISTED_SECONDS
+    cache: ReadCache, ref: ModelRef, seconds: float = LISTED_SECONDS
 ) -> tuple[Manifest | None, tuple[Epoch, ...]]:
     """A model's manifest, read at most `seconds` ago (None if it was not computed), and its epochs.
 
     An ensemble has no epochs.
     """
-    manifest = model_manifest(cache, train, seconds)
+    manifest = model_manifest(cache, ref, seconds)
     if manifest is None or manifest.stage == ENSEMBLE:
         return manifest, ()
     # An attempt's files are written a single time, so this one never changes.
@@ -146,7 +146,7 @@ def _side(cache: ReadCache, runs: Runs, decisions: list[Decision], model: str) -
         raise NotFound(f"The run {run.run_id} has no model {label!r}; it has {', '.join(r.set for r in rows)}.")
     evaluation = report.scores.get(label) if report else None
     evaluate = read_manifest(cache, "evaluate", report.key) if report else None
-    manifest, history = model_history(cache, row.train)
+    manifest, history = model_history(cache, ModelRef(row.train, row.sha256))
     return Side(
         row=row,
         parameters=_parameters(cache, decisions, Plan.load(cache.store, name), row, manifest),

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import canonical_json
+from meli_tasks.artifacts.manifest import ModelRef, canonical_json
 from meli_tasks.pages.manifests import read_manifest
 from meli_tasks.pages.models import ModelRow
 from meli_tasks.pages.read_cache import FOREVER, ReadCache
@@ -61,7 +61,7 @@ class EvaluatedRun:
 
     test_set: str
     test_titles: int
-    models: dict[str, str]
+    models: dict[str, ModelRef]
     champion: str | None
     failed: tuple[str, ...]
     figures: dict[str, Evaluation]
@@ -75,7 +75,7 @@ class EvaluatedRun:
         return cls(
             test_set=_test_set(cache, plan, report, titles),
             test_titles=sum(titles.values()),
-            models=report.models,
+            models={label: report.ref(label) for label in report.models},
             champion=report.champion,
             failed=report.failed,
             figures={label: evaluation.model_copy(update=without) for label, evaluation in report.scores.items()},
@@ -131,9 +131,9 @@ def model_rows(run: Run, evaluated: EvaluatedRun | None, champion: str, nothing_
 
 
 def _row(run: Run, evaluated: EvaluatedRun | None, label: str, champion: str, missing: str) -> ModelRow:
-    train, model = run.sets.get(label, ""), paths.model_id(run.plan, label)
+    ref, model = ModelRef(run.sets.get(label, "")), paths.model_id(run.plan, label)
     if evaluated:
-        train = evaluated.models.get(label, train)
+        ref = evaluated.models.get(label, ref)
     found = evaluated.figures.get(label) if evaluated else None
     failed = evaluated is not None and label in evaluated.failed
     return ModelRow(
@@ -144,7 +144,8 @@ def _row(run: Run, evaluated: EvaluatedRun | None, label: str, champion: str, mi
         source=run.source,
         dag_run_url=run.dag_run_url,
         set=label,
-        train=train,
+        train=ref.key,
+        sha256=ref.sha256,
         architecture=run.architectures.get(label, ""),
         members=evaluated.members if evaluated and label == ENSEMBLE else {},
         state="evaluated" if found else "failed" if failed else missing,

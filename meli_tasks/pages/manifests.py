@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest
+from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest, ModelRef, find_model
 from meli_tasks.pages.read_cache import LISTED_SECONDS, ReadCache
 
 
@@ -12,7 +12,13 @@ def read_manifest(cache: ReadCache, stage: str, key: str, seconds: float = LISTE
     return cache.read(paths.manifest(stage, key), Manifest.from_bytes, seconds)
 
 
-def model_manifest(cache: ReadCache, key: str, seconds: float = LISTED_SECONDS) -> Manifest | None:
-    """The manifest of a trained model or an ensemble, read at most `seconds` ago; None if there is none."""
-    found = (read_manifest(cache, stage, key, seconds) for stage in MODEL_STAGES)
-    return next(filter(None, found), None)
+def model_manifest(cache: ReadCache, ref: ModelRef, seconds: float = LISTED_SECONDS) -> Manifest | None:
+    """The manifest of one attempt of a trained model or an ensemble; None if there is none.
+
+    Without a digest it is the newest attempt, read at most `seconds` ago.
+    """
+    found = (read_manifest(cache, stage, ref.key, seconds) for stage in MODEL_STAGES)
+    newest = next(filter(None, found), None)
+    if not ref.sha256 or (newest and newest.model_sha256 == ref.sha256):
+        return newest
+    return find_model(cache.store, ref.key, ref.sha256)  # another attempt has replaced it, or what was kept is old

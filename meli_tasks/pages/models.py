@@ -51,6 +51,7 @@ class ChampionCard(PageModel):
 
     set: str
     train: str
+    sha256: str = Field(description="digest of the model's files, which tells this attempt from others with its key")
     balanced_accuracy: float = Field(description="on the test titles of the run that promoted it")
     interval: Interval
     current: CurrentFigure | None = Field(None, description="None if no run in the store has evaluated it")
@@ -76,6 +77,7 @@ class MlflowChampion(PageModel):
     version: str = ""
     url: str = ""
     train: str = ""
+    sha256: str = ""
     note: str = ""
 
 
@@ -90,6 +92,7 @@ class ModelRow(PageModel):
     dag_run_url: str
     set: str
     train: str
+    sha256: str = Field("", description="digest of the model's files; empty if 0.1.0 evaluated it")
     architecture: str
     members: dict[str, float]
     state: str

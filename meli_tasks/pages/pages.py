@@ -63,7 +63,7 @@ class Pages:
     def mlflow(self) -> MlflowChampion:
         """The model that MLflow calls champion; separate from `models`, as an unavailable server is slow."""
         champion = self._ledger.champion()
-        return self._mlflow.champion(champion.train) if champion else MlflowChampion(note="There is no champion yet.")
+        return self._mlflow.champion(champion.ref) if champion else MlflowChampion(note="There is no champion yet.")
 
     def decisions(self, limit: int) -> DecisionsPage:
         """The newest decisions on the champion, and how many there are."""
@@ -119,7 +119,7 @@ class Pages:
         """The current champion's score on the newest titles that it was evaluated on."""
         decisions = self._decisions()
         champion = decisions[-1].champion if decisions else None
-        return self._runs.current_figure(champion.train) if champion else None
+        return self._runs.current_figure(champion.ref) if champion else None
 
     def _decisions(self) -> list[Decision]:
         """All decisions, oldest first, listed at most three seconds ago; each is read only once."""

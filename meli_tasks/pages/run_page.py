@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Decision
 from meli_tasks.pages.champion import decision_row
@@ -121,15 +121,14 @@ def training_page(cache: ReadCache, plan: Plan, set_name: str) -> TrainingPage:
         raise NotFound(f"The run {plan.run_id} has no set {set_name!r}; it has {', '.join(plan.sets)}.")
     note = read_note(cache, "train", step.key)
     live = note if note and note.state in ("running", "failed") and note.run_id == plan.run_id else None
-    key, (manifest, history) = step.key, model_history(cache, step.key, LIVE_SECONDS)
-    if manifest is None and not live:
-        # A stage's new version gives the plan's steps other keys: the run's report has them as they were then.
-        report = read_report(cache, plan.name, LIVE_SECONDS)
-        key = report.models.get(set_name, key) if report else key
-        manifest, history = model_history(cache, key, LIVE_SECONDS) if key != step.key else (None, ())
+    # A stage's new version gives the plan's steps other keys, and `force` another attempt: the run's report has them as
+    # they were then.
+    report = None if live else read_report(cache, plan.name, LIVE_SECONDS)
+    ref = report.ref(set_name) if report and set_name in report.models else ModelRef(step.key)
+    manifest, history = model_history(cache, ref, LIVE_SECONDS)
     page = TrainingPage(
         set=set_name,
-        key=key,
+        key=ref.key,
         run_id=plan.run_id,
         architecture=step.outline.architecture,
         epochs_total=step.outline.epochs,

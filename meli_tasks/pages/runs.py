@@ -14,6 +14,7 @@ from datetime import date
 from itertools import islice
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.pages.evaluated import EvaluatedRun, Run, model_rows
 from meli_tasks.pages.models import (
     CurrentFigure,
@@ -123,12 +124,12 @@ class Runs:
             sets=sorted({name for run in runs for name in run.sets}),
         )
 
-    def current_figure(self, champion: str) -> CurrentFigure | None:
-        """The champion's evaluation on the newest titles, by its key; None if no run in the store evaluated it."""
+    def current_figure(self, champion: ModelRef) -> CurrentFigure | None:
+        """The champion's evaluation on the newest titles; None if no run in the store evaluated this attempt."""
         for run in sorted(self.newest_first(), key=lambda run: (run.day, run.at), reverse=True):
             evaluated = self._evaluations([run]).get(run.plan)
             models = evaluated.models.items() if evaluated else ()
-            label = next((label for label, key in models if key == champion), None)
+            label = next((label for label, ref in models if ref.is_same(champion)), None)
             if evaluated and label in evaluated.figures:
                 figures = evaluated.figures[label]
                 [test_set] = _test_sets([run], {run.plan: evaluated})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from meli_tasks.artifacts import paths, reading
+from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.stages.evaluation import Evaluation, Stored
 from meli_tasks.store import Store
 
@@ -25,12 +26,17 @@ class Evaluated(Stored):
     hit: bool = Field(False, description="whether the artifact existed already")
     trained: tuple[str, ...] = Field((), description="names of the sets whose training run succeeded")
     models: dict[str, str] = Field(default_factory=dict, description="content key of each evaluated model, by label")
+    attempts: dict[str, str] = Field(default_factory=dict, description="digest of each evaluated model, by label")
     ensemble: EnsembleResult | None = None
     ensemble_failed: bool = False
     champion: str | None = Field(None, description="label of the current champion among the models")
     ledger: int = Field(0, description="number of the ledger's last decision; 0 if there was none")
     failed: tuple[str, ...] = Field((), description="names of the sets whose training run failed")
     mlflow: str | None = Field(None, description="page of the run in MLflow; None if it could not be reached")
+
+    def ref(self, label: str) -> ModelRef:
+        """The attempt that was evaluated under a label."""
+        return ModelRef(self.models[label], self.attempts.get(label, ""))
 
 
 class EvaluationReport(Evaluated):

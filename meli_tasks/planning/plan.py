@@ -17,17 +17,18 @@ from pydantic import BaseModel, BeforeValidator, Field, JsonValue, ValidationErr
 
 from meli_tasks import sources
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.artifacts.manifest import Manifest, canonical_json, find
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, canonical_json, find, need
+from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.execution.runner import Step
-from meli_tasks.ledger import Champion
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets.catalog import SECTIONS
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import redact_source
-from meli_tasks.stages.evaluation import Stored
+from meli_tasks.stages import STAGES
+from meli_tasks.stages.evaluation import JudgedWith, Stored
 from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.store import Store
 
@@ -265,9 +266,15 @@ def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | N
     )
 
 
-def evaluate_step(plan: Plan, models: Mapping[str, str]) -> Step:
-    """The step that evaluates models, label -> key, on the run's test split."""
-    inputs = {"ingest": plan.ingest.key, **{f"model:{label}": key for label, key in sorted(models.items())}}
+def judged_with(plan: Plan) -> JudgedWith:
+    """How this plan's models are evaluated and decided on, apart from the limits."""
+    params = plan.request.evaluate().model_dump(mode="json")
+    return JudgedWith(evaluate=STAGES["evaluate"].version, promote=STAGES["promote"].version, params=params)
+
+
+def evaluate_step(plan: Plan, models: Mapping[str, ModelRef]) -> Step:
+    """The step that evaluates models, by label, on the run's test split."""
+    inputs = {"ingest": plan.ingest.key, **{f"model:{label}": str(ref) for label, ref in sorted(models.items())}}
     return Step("evaluate", ", ".join(sorted(models)), plan.request.evaluate().model_dump(), inputs)
 
 
@@ -301,17 +308,21 @@ def find_ensemble(plan: Plan, trained: Sequence[str], store: Store) -> Manifest 
 
 
 def evaluated_models(
-    plan: Plan, trained: Sequence[str], ensemble: Manifest | None, champion: Champion | None
-) -> tuple[dict[str, str], str | None]:
-    """What a run evaluates: label -> key of trained sets, ensemble and champion; and the champion's label."""
-    models = {name: plan.sets[name].key for name in sorted(trained)}
+    plan: Plan, trained: Sequence[str], store: Store, champion: ChampionModel | None
+) -> tuple[dict[str, ModelRef], str | None]:
+    """What a run evaluates: the newest attempts of trained sets and ensemble, and the champion; the champion's label.
+
+    A champion whose key was computed again with another result is evaluated beside the new attempt.
+    """
+    models = {name: need(store, "train", plan.sets[name].key).ref for name in sorted(trained)}
+    ensemble = find_ensemble(plan, trained, store)
     if ensemble and ensemble.read_summary(EnsembleSummary).offered:
-        models[ENSEMBLE] = ensemble.key
+        models[ENSEMBLE] = ensemble.ref
     if champion is None:
         return models, None
-    own = (name for name, key in models.items() if key == champion.train)
-    label = next(own, f"{champion.set_name} (champion)")
-    models.setdefault(label, champion.train)
+    own = (name for name, ref in models.items() if ref == champion.ref)
+    label = next(own, f"{champion.champion.set_name} (champion)")
+    models.setdefault(label, champion.ref)
     return models, label
 
 

@@ -6,14 +6,12 @@ a nightly run cannot find anything new.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.artifacts.manifest import find
-from meli_tasks.core.hyperparameters import Promote
+from meli_tasks.artifacts.manifest import ModelRef, find
+from meli_tasks.champion import champion_model
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.planning.estimate import Estimate, seconds_with_slots
-from meli_tasks.planning.plan import Plan, evaluate_step, evaluated_models, find_ensemble
+from meli_tasks.planning.plan import Plan, evaluate_step, evaluated_models, judged_with
 from meli_tasks.stages.evaluation import Stored
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
@@ -116,21 +114,23 @@ def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None 
 def nothing_new(plan: Plan, store: Store) -> str:
     """Return why running this plan, all of whose models exist, could not change anything; empty if it could.
 
-    There is nothing new if these models and the current champion were decided on before, under the same limits. A
-    champion that somebody restored since then counts too, so that a nightly run does not undo a rollback. (The key of a
-    training run includes the key of its titles.)
+    There is nothing new if these models and the current champion were decided on before, by the same versions of the
+    stages and under the same limits. A champion that somebody restored since then counts too, so that a nightly run
+    does not undo a rollback. (The key of a training run includes the key of its titles.)
     """
-    decisions = Ledger(store).decisions()
-    champion = decisions[-1].champion if decisions else None
-    names = list(plan.sets)
-    models, _ = evaluated_models(plan, names, find_ensemble(plan, names, store), champion)
-    limits = plan.request.promote()
     if plan.force:
         return ""
+    ledger = Ledger(store)
+    decisions = ledger.decisions()
+    champion = champion_model(ledger, decisions[-1] if decisions else None)
+    if champion and champion.model is None:
+        return ""  # the run fails, and says why
+    models, _ = evaluated_models(plan, list(plan.sets), store, champion)
+    limits = plan.request.promote()
     if limits.mode == "never":
         manifest = find(store, "evaluate", evaluate_step(plan, models).key)
         return "The same titles, sets and champion were evaluated before" if manifest else ""
-    decision = next((decision for decision in reversed(decisions) if _covers(decision, models, limits)), None)
+    decision = next((each for each in reversed(decisions) if covers(each, set(models.values()), plan)), None)
     if decision is None:
         return ""
     return (
@@ -139,7 +139,11 @@ def nothing_new(plan: Plan, store: Store) -> str:
     )
 
 
-def _covers(decision: Decision, models: Mapping[str, str], limits: Promote) -> bool:
-    """Return whether a decision compared all of these models under these limits."""
+def covers(decision: Decision, models: set[ModelRef], plan: Plan) -> bool:
+    """Return whether a decision compared all of these models as this plan would: same stages, parameters and limits."""
     evidence = decision.evidence
-    return set(models.values()) <= set(evidence.models.values()) and evidence.limits == limits
+    return (
+        models <= evidence.refs
+        and evidence.limits == plan.request.promote()
+        and evidence.judged_with == judged_with(plan)
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from meli_tasks.core.errors import BadHyperparameters, NotFound
 
 if TYPE_CHECKING:
-    from meli_tasks.artifacts.manifest import Manifest
+    from meli_tasks.artifacts.manifest import Manifest, ModelRef
     from meli_tasks.core.models.ensemble import Classifier
     from meli_tasks.settings import Settings
     from meli_tasks.store import Store
@@ -21,10 +21,11 @@ MIN_PREFIX_LENGTH = 6
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model: its name in messages, and its manifest."""
+    """A trained model: its name in messages, its manifest, and what the user should know about it, if anything."""
 
     name: str
     manifest: Manifest
+    warning: str = ""
 
 
 def find_model(store: Store, key: str = "", set_name: str = "") -> Model:
@@ -32,7 +33,7 @@ def find_model(store: Store, key: str = "", set_name: str = "") -> Model:
 
     Args:
         store: where the models are.
-        key: a model's key or the beginning of one.
+        key: a model's key or the beginning of one; KEY@SHA256 names one attempt, also one that was replaced since.
         set_name: a hyperparameter set, or "ensemble".
 
     Raises:
@@ -57,22 +58,27 @@ def load(settings: Settings, store: Store, model: Model) -> Classifier:
 
 
 def _champion(store: Store) -> Model:
-    from meli_tasks.artifacts.manifest import need_model
+    from meli_tasks.champion import champion_model
     from meli_tasks.ledger import Ledger
 
-    champion = Ledger(store).champion()
-    if champion is None:
+    ledger = Ledger(store)
+    found = champion_model(ledger, ledger.last())
+    if found is None:
         raise NotFound(
             f"There is no champion in {store.url} yet. `meli run all` trains and promotes one; "
             f"`--set NAME` or `--model KEY` predict with a model that was not promoted."
         )
-    return Model(f"champion {champion.set_name}", need_model(store, champion.train))
+    if found.model is None:
+        raise NotFound(found.problem)
+    return Model(f"champion {found.champion.set_name}", found.model, found.problem)
 
 
 def _by_key(store: Store, key: str) -> Model:
     from meli_tasks.artifacts import paths
-    from meli_tasks.artifacts.manifest import MODEL_STAGES, need_model
+    from meli_tasks.artifacts.manifest import MODEL_STAGES, ModelRef, need_model
 
+    ref = ModelRef.parse(key)
+    key = ref.key
     if len(key) < KEY_LENGTH:
         if len(key) < MIN_PREFIX_LENGTH:
             raise BadHyperparameters(
@@ -87,7 +93,24 @@ def _by_key(store: Store, key: str) -> Model:
         if not keys:
             raise NotFound(f"No model in {store.url} has a key that begins with {key}. `meli runs` lists the models.")
         key = keys[0]
+    if ref.sha256:
+        return Model(f"model {key[:8]}@{ref.sha256[:8]}", _attempt(store, ModelRef(key, ref.sha256)))
     return Model(f"model {key[:8]}", need_model(store, key))
+
+
+def _attempt(store: Store, ref: ModelRef) -> Manifest:
+    """The attempt of a model whose digest begins with that of `ref`."""
+    from meli_tasks.artifacts.manifest import need_model, replaced_models
+
+    newest = need_model(store, ref.key)
+    attempts = {found.model_sha256: found for found in [*reversed(replaced_models(store, ref.key)), newest]}
+    matching = [sha256 for sha256 in attempts if sha256.startswith(ref.sha256)]
+    if len(matching) == 1:
+        return attempts[matching[0]]
+    known = ", ".join(f"{ref.key[:8]}@{sha256[:12]}" for sha256 in attempts)
+    if matching:
+        raise BadHyperparameters(f"Several attempts of the model {ref.key} begin with {ref.sha256}: {known}.")
+    raise NotFound(f"The model {ref.key} in {store.url} has no attempt {ref.sha256[:12]}. It has {known}.")
 
 
 def _newest_of_set(store: Store, set_name: str) -> Model:

@@ -32,7 +32,8 @@ def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[T
         table.add_column(column, justify="left" if column in ("set", "") else "right", no_wrap=column != "set")
     for label, evaluation in sorted(evaluations, key=lambda item: -item[1].balanced_accuracy):
         low, high = evaluation.interval
-        manifest = find_model(store, evaluated.models[label])
+        ref = evaluated.ref(label)
+        manifest = find_model(store, ref.key, ref.sha256)
         seconds = duration(manifest.seconds) if manifest else ""
         about = "previous champion" if label == evaluated.champion else ""
         about = "reused" if hits.get(label) else about

@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     SerializerFunctionWrapHandler,
     TypeAdapter,
     ValidationError,
@@ -112,6 +113,14 @@ class Choice(EnsembleSummary, Versioned):
     """choice.json: the stage ensemble's summary as a file."""
 
     version: int = 2
+
+
+class JudgedWith(Stored):
+    """How models were evaluated and decided on: if any of it changes, they have to be judged again."""
+
+    evaluate: int = Field(description="version of the stage evaluate")
+    promote: int = Field(description="version of the stage promote")
+    params: dict[str, JsonValue] = Field(default_factory=dict, description="parameters of the stage evaluate")
 
 
 class Candidate(Stored):

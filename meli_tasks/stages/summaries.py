@@ -27,6 +27,17 @@ class Summary(BaseModel):
         return []
 
 
+class Conditions(Summary):
+    """What may change the result of a step without changing its key. Fields that are not known are empty."""
+
+    device: str = Field("", description="cpu or cuda")
+    precision: str = Field("", description="of the training steps on that device: float32 or bfloat16")
+    world_size: int = Field(0, description="processes that trained one model together")
+    batch_size: int = Field(0, description="titles per step; smaller than the parameter if a GPU ran out of memory")
+    stopped_by: str = Field("", description="who stopped the training run early, and when")
+    torch: str = Field("", description="version of torch")
+
+
 class RareCategories(Summary):
     """The categories with fewer rows than `min_category_rows`, whose rows are excluded."""
 
@@ -163,6 +174,9 @@ class TrainSummary(Summary):
     epochs_run: int = 0
     parameters: int = Field(0, description="number of weights of the network")
     trained_parameters: int = Field(0, description="number of weights that are trained")
+    device: str = Field("", description="cpu or cuda")
+    precision: str = Field("", description="of the training steps: float32 or bfloat16")
+    world_size: int = Field(0, description="processes that trained together")
     batch_size_used: int = Field(0, description="smaller than the parameter if a GPU ran out of memory")
     stopped_by: str = Field("", description="who requested the stop, and when; empty if nobody did")
 

@@ -81,6 +81,9 @@ def run(inputs: Inputs, out: Path, params: Train, hooks: Hooks) -> TrainSummary:
         epochs_run=len(epochs),
         parameters=size["all"],
         trained_parameters=size["trained"],
+        device=training.device.type,
+        precision="bfloat16" if training.reduced else "float32",
+        world_size=gpus,
         batch_size_used=training.batch_size,
         stopped_by=stopped_by,
     )

@@ -40,7 +40,7 @@ EXPERIMENT_KIND = {"key": "mlflow.experimentKind", "value": "custom_model_develo
 
 @dataclass(frozen=True)
 class MlflowRun:
-    """A run as MLflow describes it; `started` in ms since 1970."""
+    """A run as MLflow describes it; `started` in ms since 1970, `metrics` by name."""
 
     id: str
     experiment: str
@@ -48,6 +48,7 @@ class MlflowRun:
     active: bool
     artifacts: str
     tags: dict[str, str]
+    metrics: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, run: Mapping[str, Any]) -> MlflowRun:
@@ -60,6 +61,7 @@ class MlflowRun:
             active=info["lifecycle_stage"] == "active",
             artifacts=str(info["artifact_uri"]),
             tags={tag["key"]: tag["value"] for tag in run["data"].get("tags", [])},
+            metrics=frozenset(metric["key"] for metric in run["data"].get("metrics", [])),
         )
 
 

@@ -12,23 +12,25 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from meli_tasks.artifacts.manifest import Manifest, find, need_model
-from meli_tasks.core.errors import TRACKING_ERRORS, NotFound
+from meli_tasks.artifacts.cache import download
+from meli_tasks.artifacts.manifest import MODEL_FILES, Manifest, find
+from meli_tasks.champion import champion_model, need_champion_model
+from meli_tasks.core.errors import TRACKING_ERRORS, BadData, NotFound
 from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
 from meli_tasks.planning.evaluation import Evaluated
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import ENSEMBLE, Plan, judged_with
+from meli_tasks.planning.preview import covers
 from meli_tasks.stages.evaluation import Figures, PromotionDecision
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.tracking.fields import members_text, weights_of
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registered_model import MODEL, register
-from meli_tasks.tracking.runs import ARTIFACT_KEY, read_file
+from meli_tasks.tracking.runs import ARTIFACT_KEY, DAG_RUN, SHA256, read_file
 
 logger = logging.getLogger("meli_tasks")
 
 ALIAS = "champion"
-MODEL_FILES = ("model.safetensors", "model.json")
 # A decision made while the alias moves requires another round; more rounds than this indicate a fault, not chance.
 MAX_SYNC_ROUNDS = 5
 
@@ -54,7 +56,8 @@ class Registry:
     def apply(self, plan: Plan, evaluated: Evaluated, promotion: Manifest) -> Decision:
         """Write what the stage promote decided into the ledger, and update MLflow.
 
-        A retried task gets the decision that it has already written.
+        A retried task gets the decision that it has already written, and so does a run that was cleared and finds the
+        same: to keep the champion that it decided on before is no news.
 
         Raises:
             Conflict: the ledger moved since the models were evaluated; evaluate against the new champion and decide
@@ -64,6 +67,10 @@ class Registry:
         if decision is None:
             decided = PromotionDecision.model_validate_json(read_file(self.store, promotion, "decision.json"))
             label = decided.promoted
+            decision = None if label else self._repeated_decision(plan, evaluated)
+        if decision is None:
+            last = self.ledger.last()
+            current = champion_model(self.ledger, last)
             decision = self.ledger.append(
                 evaluated.ledger,
                 action="promote" if label else "keep",
@@ -78,7 +85,10 @@ class Registry:
                     evaluate=evaluated.key,
                     promote=promotion.key,
                     models=evaluated.models,
+                    attempts=evaluated.attempts,
+                    judged_with=judged_with(plan),
                 ),
+                sha256=current.champion.sha256 if current else "",
             )
         self.sync()
         return decision
@@ -92,8 +102,12 @@ class Registry:
         return self.ledger.champion_on(moment)
 
     def rollback(self, by: str, to: int | None = None, reason: str = "") -> Decision:
-        """Make an earlier champion the current one, in the ledger and then in MLflow; see `Ledger.rollback`."""
-        decision = self.ledger.rollback(by, to, reason)
+        """Make an earlier champion the current one, in the ledger and then in MLflow; see `Ledger.rollback`.
+
+        Raises:
+            NotFound: there is no such champion, or its model is no longer in the store.
+        """
+        decision = self.ledger.rollback(by, to, reason, prepare=self._loadable)
         self.sync()
         return decision
 
@@ -114,7 +128,7 @@ class Registry:
                 if last is None or (decision and last.number == decision.number):
                     break
             return synced
-        except (*TRACKING_ERRORS, NotFound) as error:
+        except (*TRACKING_ERRORS, NotFound, BadData) as error:
             warning = f"The alias {ALIAS!r} of {MODEL} in MLflow does not follow the ledger yet: {error}"
             logger.warning("%s", warning)
             return SyncResult(warning=warning)
@@ -127,7 +141,8 @@ class Registry:
             if current is not None:
                 server.delete("registered-models/alias", name=MODEL, alias=ALIAS)
             return SyncResult(changed=changed or current is not None)
-        version = self._version_of(champion) or self._register(champion)
+        champion, model = need_champion_model(self.ledger, decision)
+        version = self._version_of(champion) or self._register(champion, model, decision)
         if current != version:
             server.post("registered-models/alias", name=MODEL, alias=ALIAS, version=version)
             server.post(
@@ -137,38 +152,66 @@ class Registry:
         return SyncResult(version, server.version_url(MODEL, version), changed or current != version)
 
     def _version_of(self, champion: Champion) -> str | None:
-        """The version that holds this champion's model; the first, if two tasks have made one at the same time."""
-        found = self.tracking.projection().server.versions(MODEL, ARTIFACT_KEY, champion.train)
-        return min((version.number for version in found if version.ready), key=int, default=None)
+        """The version that holds this champion's model; the first, if two tasks have made one at the same time.
 
-    def _register(self, champion: Champion) -> str:
-        manifest = need_model(self.store, champion.train)
-        decisions = reversed(self.ledger.decisions())
-        promotion = next(d for d in decisions if d.action == "promote" and d.champion == champion)
+        An earlier version of this project did not tag the digest. Its version of the model belongs to the champion if
+        the same run promoted both, and then gets the tag.
+        """
+        server = self.tracking.projection().server
+        ready = [version for version in server.versions(MODEL, ARTIFACT_KEY, champion.train) if version.ready]
+        exact = [version.number for version in ready if champion.sha256 and version.tags.get(SHA256) == champion.sha256]
+        if exact:
+            return min(exact, key=int)
+        untagged = [
+            version.number
+            for version in ready
+            if SHA256 not in version.tags and version.tags.get(DAG_RUN) == champion.run_id
+        ]
+        found = min(untagged, key=int, default=None)
+        if found and champion.sha256:
+            server.post("model-versions/set-tag", name=MODEL, version=found, key=SHA256, value=champion.sha256)
+        return found
+
+    def _register(self, champion: Champion, model: Manifest, decision: Decision) -> str:
+        promotion = self.ledger.decision(decision.promotion or decision.number)
         tags = {
             ARTIFACT_KEY: champion.train,
+            SHA256: model.model_sha256,
             "meli.set": champion.set_name,
-            "meli.dag_run": champion.run_id,
+            DAG_RUN: champion.run_id,
             "meli.fingerprint": champion.fingerprint,
             "meli.test_balanced_accuracy": f"{champion.balanced_accuracy:.6f}",
         }
-        if members := members_text(weights_of(manifest)):
+        if members := members_text(weights_of(model)):
             tags["meli.members"] = members
-        run = self._training_run(manifest, promotion)
+        run = self._training_run(model, promotion)
         experiment = self.tracking.projection().experiment
         with tempfile.TemporaryDirectory(prefix="meli-model-") as work:
             folder = Path(work, "model")
             folder.mkdir()
             for file in MODEL_FILES:
-                self.store.download(manifest.file_name(file), folder / file)
+                download(self.store, model, file, folder / file)
             return register(
                 folder, uri=self.tracking.uri, experiment=experiment, run_id=run, tags=tags, note=promotion.reason
             )
 
+    def _loadable(self, promotion: Decision) -> Champion:
+        """The champion that a decision promoted, after making sure that its files are in the store."""
+        champion, model = need_champion_model(self.ledger, promotion)
+        sizes = {file: output.bytes for file, output in model.outputs.items()}
+        missing = [file for file in MODEL_FILES if self.store.size(model.file_name(file)) != sizes.get(file, -1)]
+        if missing:
+            raise NotFound(
+                f"{champion.set_name} ({champion.train[:8]}) cannot become champion again: {self.store.url}/"
+                f"{model.file_name(missing[0])} is missing or damaged. Nothing was changed. `meli runs` lists the "
+                "decisions; `meli rollback --to NUMBER` restores another one."
+            )
+        return champion
+
     def _training_run(self, manifest: Manifest, promotion: Decision) -> str | None:
         """The id of the MLflow run of a promoted model, which is sent if it was not, as long as its plan exists."""
         projection = self.tracking.projection()
-        if found := projection.training_run(manifest.key):
+        if found := projection.training_run(manifest):
             return found.id
         try:
             plan = Plan.load(self.store, promotion.evidence.plan)
@@ -182,7 +225,7 @@ class Registry:
             projection.training(plan, set_name, manifest)
         else:
             return None
-        sent = projection.training_run(manifest.key)
+        sent = projection.training_run(manifest)
         return sent.id if sent else None
 
     def _existing_decision(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
@@ -197,6 +240,16 @@ class Registry:
         since = [decision for decision in self.ledger.decisions() if decision.number > evaluated.ledger]
         return next((decision for decision in since if decision.evidence.plan == plan.name), None)
 
+    def _repeated_decision(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
+        """The decision by which this run judged the same models before, if the champion is still the one it left."""
+        models = {evaluated.ref(label) for label in evaluated.models}
+        for decision in reversed(self.ledger.decisions()):
+            if decision.evidence.plan == plan.name and covers(decision, models, plan):
+                return decision
+            if decision.action != "keep":
+                return None
+        return None
+
     def _champion(self, plan: Plan, evaluated: Evaluated, label: str, figures: Figures) -> Champion:
         ingest = find(self.store, "ingest", plan.ingest.key)
         return Champion(
@@ -207,4 +260,5 @@ class Registry:
             run_id=plan.run_id,
             as_of=plan.as_of or None,
             fingerprint=ingest.read_summary(IngestSummary).fingerprint if ingest else "",
+            sha256=evaluated.attempts.get(label, ""),
         )

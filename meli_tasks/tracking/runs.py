@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import Manifest, find, need
+from meli_tasks.artifacts.manifest import Manifest, find, find_model, need, need_model
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import ENSEMBLE, Plan
@@ -25,12 +25,17 @@ from meli_tasks.tracking.client import MlflowRun, MlflowServer
 
 EXPERIMENT = "meli_training"
 ARTIFACT_KEY = "meli.artifact_key"
+SHA256 = "meli.sha256"
 DAG_RUN = "meli.dag_run"
+PLAN = "meli.plan"
+EVALUATED = "meli.evaluate_key"
+OWN_FIGURE = "test_balanced_accuracy"
+DIGEST_LENGTH = 12  # in names
 COMPLETE = "meli.complete"
 
 
 class Claim(Stored):
-    """Which MLflow run represents a training run, an ensemble or a DAG run."""
+    """Which MLflow run represents an attempt of a model, or a plan of a DAG run."""
 
     version: int = 2
     run_id: str
@@ -55,64 +60,105 @@ class Projection:
     def _model(
         self, plan: Plan, label: str, manifest: Manifest, fill: Callable[[MlflowRun, Plan, str, Manifest], None]
     ) -> str:
-        parent = self.parent(plan)
+        parent, sha256 = self.parent(plan), manifest.model_sha256
         run = self._run(
-            f"{manifest.stage}-{manifest.key}",
-            {ARTIFACT_KEY: manifest.key},
+            f"{manifest.stage}-{manifest.key}{f'-{sha256[:DIGEST_LENGTH]}' if sha256 else ''}",
+            lambda: self.training_run(manifest),
             name=label,
-            start=mlflow_fields.finished_at(manifest) - round(manifest.seconds * 1e3),
-            tags={"mlflow.parentRunId": parent.id, DAG_RUN: plan.run_id},
+            start=_started_at(manifest),
+            tags={**_identity(manifest), "mlflow.parentRunId": parent.id, DAG_RUN: plan.run_id},
         )
         if run.tags.get(COMPLETE) != "yes":
             fill(run, plan, label, manifest)
+        if sha256 and SHA256 not in run.tags:
+            self.server.log(run.id, tags={SHA256: sha256})
         url = self.url(run)
         self.server.log(parent.id, tags={f"meli.training.{label}": url})
         return url
 
     def evaluation(self, plan: Plan, evaluated: Evaluated) -> str:
-        """Send an evaluation: figures to each model's run, tables to the DAG run's. Returns the URL of the latter."""
+        """Send an evaluation. Returns the URL of the MLflow run of the plan, which gets its figures and tables.
+
+        A model's own MLflow run gets its figures once, on the titles that it was made from.
+        """
         manifest = need(self.store, "evaluate", evaluated.key)
         scores = Scores.model_validate_json(read_file(self.store, manifest, "scores.json")).models
         urls: dict[str, str] = {}
-        for label, key in evaluated.models.items():
-            if label in plan.sets:
-                urls[label] = self.training(plan, label, need(self.store, "train", key))
-            elif label == ENSEMBLE:
-                urls[label] = self.ensemble(plan, need(self.store, ENSEMBLE, key))
-            if runs := self.server.runs(self.experiment, {ARTIFACT_KEY: key}):
-                urls[label] = self.url(runs[0])
-                self.server.log(runs[0].id, metrics=mlflow_fields.test_metrics(scores[label], manifest))
+        for label in evaluated.models:
+            ref = evaluated.ref(label)
+            model = find_model(self.store, ref.key, ref.sha256)
+            if label in plan.sets or label == ENSEMBLE:
+                model = model or need_model(self.store, ref.key, ref.sha256)
+                send = self._fill_ensemble if label == ENSEMBLE else self._fill
+                urls[label] = self._model(plan, label, model, send)
+                self._log_own_figures(model, scores[label], manifest)
+            elif model and (run := self.training_run(model)):
+                urls[label] = self.url(run)
         parent = self.parent(plan)
         self._report(parent, plan, evaluated, scores, urls)
         own = [scores[label] for label in scores if label in plan.sets or label == ENSEMBLE]
         best = max(own, key=lambda evaluation: evaluation.balanced_accuracy)
-        self.server.log(parent.id, metrics=mlflow_fields.test_metrics(best, manifest))
+        metrics = mlflow_fields.test_metrics(best, manifest)
+        if evaluated.champion in scores:
+            metrics += mlflow_fields.champion_metrics(scores[evaluated.champion], manifest)
+        self._log_listings(parent.id, plan, "testing")
+        self.server.log(parent.id, metrics=metrics)
         for file in ("scores.json", "leaderboard.png"):
             self.server.upload(parent, file, read_file(self.store, manifest, file))
         self._finish(parent, manifest)
         return self.url(parent)
 
     def parent(self, plan: Plan) -> MlflowRun:
-        """The MLflow run that represents a DAG run."""
+        """The MLflow run that represents a plan of a DAG run; a run that is reprocessed with other sets has several."""
+        start = round(datetime.fromisoformat(plan.at).timestamp() * 1e3)
         return self._run(
-            f"dag-run-{sha256(plan.run_id.encode()).hexdigest()[:32]}",
-            {DAG_RUN: plan.run_id, "meli.kind": "dag_run"},
+            f"plan-{sha256(plan.name.encode()).hexdigest()[:32]}",
+            lambda: self._find_parent(plan, start),
             name=plan.run_id or plan.at,
-            start=round(datetime.fromisoformat(plan.at).timestamp() * 1e3),
-            tags={**mlflow_fields.run_links(plan), "mlflow.source.name": "meli_training", "mlflow.source.type": "JOB"},
+            start=start,
+            tags={
+                DAG_RUN: plan.run_id,
+                PLAN: plan.name,
+                "meli.kind": "dag_run",
+                **mlflow_fields.run_links(plan),
+                "mlflow.source.name": "meli_training",
+                "mlflow.source.type": "JOB",
+            },
         )
 
-    def training_run(self, key: str) -> MlflowRun | None:
-        """The MLflow run of a model artifact, if it was sent."""
-        found = self.server.runs(self.experiment, {ARTIFACT_KEY: key})
-        return found[0] if found else None
+    def _find_parent(self, plan: Plan, start: int) -> MlflowRun | None:
+        """0.1.0 had one for all plans of a DAG run: it is that of the plan from which it was created."""
+        found = self.server.runs(self.experiment, {DAG_RUN: plan.run_id, "meli.kind": "dag_run"})
+        own = [run for run in found if run.tags.get(PLAN) == plan.name]
+        former = [run for run in found if PLAN not in run.tags and run.started == start]
+        return next(iter(own + former), None)
+
+    def training_run(self, model: Manifest) -> MlflowRun | None:
+        """The MLflow run of a model, if it was sent: that of this attempt, not of another one with its key.
+
+        0.1.0 did not record the attempt; its run is this attempt's if both began at the same moment.
+        """
+        found = self.server.runs(self.experiment, {ARTIFACT_KEY: model.key})
+        own = [run for run in found if run.tags.get(SHA256, "") == model.model_sha256]
+        former = [run for run in found if SHA256 not in run.tags and run.started == _started_at(model)]
+        return next(iter(own + former), None)
 
     def url(self, run: MlflowRun) -> str:
         """A run's page."""
         return self.server.run_url(self.experiment, run.id)
 
+    def _log_own_figures(self, model: Manifest, evaluation: Evaluation, manifest: Manifest) -> None:
+        """Log a model's figures on its own titles to its own run, unless another evaluation has done so."""
+        run = self.training_run(model)
+        if run is None or run.tags.get(EVALUATED, manifest.key) != manifest.key:
+            return
+        if EVALUATED not in run.tags and OWN_FIGURE in run.metrics:  # by 0.1.0
+            return
+        self.server.log(run.id, tags={EVALUATED: manifest.key})
+        self.server.log(run.id, metrics=mlflow_fields.test_metrics(evaluation, manifest))
+
     def _run(
-        self, claim: str, identity: Mapping[str, str], *, name: str, start: int, tags: Mapping[str, str]
+        self, claim: str, find_sent: Callable[[], MlflowRun | None], *, name: str, start: int, tags: Mapping[str, str]
     ) -> MlflowRun:
         """Find the MLflow run that represents something, or create it.
 
@@ -122,8 +168,8 @@ class Projection:
         claimed = self.store.read(claim)
         if claimed and (run := self._existing(Claim.model_validate_json(claimed.data).run_id)):
             return run
-        found = self.server.runs(self.experiment, identity)
-        run = found[0] if found else self.server.create_run(self.experiment, name, start, {**identity, **tags})
+        found = find_sent()
+        run = found or self.server.create_run(self.experiment, name, start, tags)
         data = Claim(run_id=run.id).model_dump_json().encode()
         try:
             if claimed:  # by a run that has been deleted, or on another server
@@ -169,13 +215,19 @@ class Projection:
     def _complete(self, run: MlflowRun, plan: Plan, label: str, manifest: Manifest) -> None:
         """Log the listings, the end and the tags of a complete run."""
         run_id = run.id
-        ingest = find(self.store, "ingest", plan.ingest.key)
-        fingerprint = ingest.read_summary(IngestSummary).fingerprint if ingest else ""
-        if fingerprint:
-            self.server.add("runs/log-inputs", run_id=run_id, datasets=[mlflow_fields.dataset_input(plan, fingerprint)])
+        fingerprint = self._log_listings(run_id, plan, "training")
         self._finish(run, manifest)
         # Last: without this tag the run counts as incomplete, and is sent again from the start.
         self.server.log(run_id, tags={**mlflow_fields.model_tags(plan, label, manifest, fingerprint), COMPLETE: "yes"})
+
+    def _log_listings(self, run_id: str, plan: Plan, context: str) -> str:
+        """Log a plan's listings as the dataset of an MLflow run; return their fingerprint, empty if it is unknown."""
+        ingest = find(self.store, "ingest", plan.ingest.key)
+        fingerprint = ingest.read_summary(IngestSummary).fingerprint if ingest else ""
+        if fingerprint:
+            datasets = [mlflow_fields.dataset_input(plan, fingerprint, context)]
+            self.server.add("runs/log-inputs", run_id=run_id, datasets=datasets)
+        return fingerprint
 
     def _finish(self, run: MlflowRun, manifest: Manifest) -> None:
         end = max(mlflow_fields.finished_at(manifest), run.started)
@@ -205,6 +257,16 @@ class Projection:
                 **({"meli.failed": ", ".join(evaluated.failed)} if evaluated.failed else {}),
             },
         )
+
+
+def _identity(model: Manifest) -> dict[str, str]:
+    """The tags that tell a model's MLflow run from all others."""
+    return {ARTIFACT_KEY: model.key} | ({SHA256: model.model_sha256} if model.model_sha256 else {})
+
+
+def _started_at(manifest: Manifest) -> int:
+    """When the step of an artifact began, in ms since 1970."""
+    return mlflow_fields.finished_at(manifest) - round(manifest.seconds * 1e3)
 
 
 def read_file(store: Store, manifest: Manifest, file: str) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.core.errors import Conflict
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages, RunFilter
@@ -110,7 +111,7 @@ def test_every_step_of_a_stored_plan_keeps_its_key(settings: Settings, store: St
 @pytest.mark.usefixtures("old_versions")
 def test_an_old_run_is_evaluated_again_without_computing_anything(settings: Settings) -> None:
     pipeline, plan = Pipeline.of(FIRST, settings)
-    models = {name: step.key for name, step in plan.sets.items()}
+    models = {name: ModelRef(step.key) for name, step in plan.sets.items()}
     assert evaluate_step(plan, models).key == EVALUATED[FIRST]
     assert pipeline.runner.run(evaluate_step(plan, models)).hit
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.manifest import MODEL_FILES, Manifest, ModelRef, Output
+from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Champion
@@ -32,6 +33,8 @@ from meli_tasks.sources.place import Part
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.store import Store
+
+A, B = ModelRef("1", "f00d"), ModelRef("2")
 
 
 def plan_of(settings: Settings, as_of: date | None = None, **params: Any) -> Plan:
@@ -140,7 +143,7 @@ def test_what_does_not_exist_or_fit_is_refused(settings: Settings, params: dict[
 
 def test_evaluation_does_not_depend_on_the_order_of_the_models(settings: Settings) -> None:
     plan = plan_of(settings, sets=["quick_mlp"])
-    assert evaluate_step(plan, {"a": "1", "b": "2"}).key == evaluate_step(plan, {"b": "2", "a": "1"}).key
+    assert evaluate_step(plan, {"a": A, "b": B}).key == evaluate_step(plan, {"b": B, "a": A}).key
 
 
 def test_an_ensemble_is_of_the_sets_that_were_trained(settings: Settings) -> None:
@@ -325,9 +328,9 @@ def test_a_model_under_two_names_is_one_member_under_the_first(settings: Setting
 
 def test_evaluate_has_the_test_titles_and_every_model_as_input(settings: Settings) -> None:
     plan = plan_of(settings, sets=["quick_mlp"])
-    step = evaluate_step(plan, {"b": "2", "a": "1"})
+    step = evaluate_step(plan, {"b": B, "a": A})
     assert (step.stage, step.name, step.params) == ("evaluate", "a, b", plan.request.evaluate().model_dump())
-    assert step.inputs == {"ingest": plan.ingest.key, "model:a": "1", "model:b": "2"}
+    assert step.inputs == {"ingest": plan.ingest.key, "model:a": "1@f00d", "model:b": "2"}
 
 
 def ensemble_of(plan: Plan, offered: bool) -> Manifest:
@@ -346,25 +349,50 @@ def test_an_ensemble_is_found_once_it_was_computed(settings: Settings, file_stor
     assert find_ensemble(plan, ["quick_mlp"], file_store) is None
 
 
-def champion_with(key: str) -> Champion:
-    return Champion(train=key, set_name="mlp", balanced_accuracy=0.9, interval=(0.8, 0.95))
+def champion_with(ref: ModelRef) -> ChampionModel:
+    champion = Champion(train=ref.key, sha256=ref.sha256, set_name="mlp", balanced_accuracy=0.9, interval=(0.8, 0.95))
+    return ChampionModel(champion, None)
 
 
-def test_a_run_evaluates_what_it_trained_with_the_champion(settings: Settings) -> None:
+def train_all(plan: Plan, store: Store) -> dict[str, ModelRef]:
+    """Publish a model for every set; the attempts by set."""
+    found = {}
+    for name, step in plan.sets.items():
+        outputs = {file: Output(sha256=f"{name} {file}", bytes=1) for file in MODEL_FILES}
+        manifest = Manifest("train", step.key, step.params, step.inputs, outputs, {}, "attempt")
+        store.write(manifest.name, manifest.to_bytes())
+        found[name] = manifest.ref
+    return found
+
+
+def test_a_run_evaluates_what_it_trained_with_the_champion(settings: Settings, file_store: Store) -> None:
     plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
-    own = {name: step.key for name, step in plan.sets.items()}
+    own = train_all(plan, file_store)
     trained = ["quick_mlp", "quick_cnn"]
-    assert evaluated_models(plan, trained, None, None) == (own, None)
-    assert evaluated_models(plan, ["quick_cnn"], None, None) == ({"quick_cnn": own["quick_cnn"]}, None)
-    models, label = evaluated_models(plan, trained, None, champion_with("elsewhere"))
-    assert (models, label) == ({**own, "mlp (champion)": "elsewhere"}, "mlp (champion)")
+    assert evaluated_models(plan, trained, file_store, None) == (own, None)
+    assert evaluated_models(plan, ["quick_cnn"], file_store, None) == ({"quick_cnn": own["quick_cnn"]}, None)
+    elsewhere = ModelRef("elsewhere", "f00d")
+    models, label = evaluated_models(plan, trained, file_store, champion_with(elsewhere))
+    assert (models, label) == ({**own, "mlp (champion)": elsewhere}, "mlp (champion)")
     assert list(models) == ["quick_cnn", "quick_mlp", "mlp (champion)"]
-    assert evaluated_models(plan, trained, None, champion_with(own["quick_cnn"])) == (own, "quick_cnn")
+    assert evaluated_models(plan, trained, file_store, champion_with(own["quick_cnn"])) == (own, "quick_cnn")
 
 
-def test_an_ensemble_is_evaluated_if_it_is_offered(settings: Settings) -> None:
+def test_another_attempt_of_the_champion_is_evaluated_beside_it(settings: Settings, file_store: Store) -> None:
     plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
-    own = {name: step.key for name, step in plan.sets.items()}
-    offered = ensemble_of(plan, offered=True)
-    assert evaluated_models(plan, list(own), offered, None)[0] == {**own, "ensemble": offered.key}
-    assert evaluated_models(plan, list(own), ensemble_of(plan, offered=False), None)[0] == own
+    own = train_all(plan, file_store)
+    promoted = ModelRef(own["quick_cnn"].key, "of the attempt before")
+    models, label = evaluated_models(plan, list(own), file_store, champion_with(promoted))
+    assert (models, label) == ({**own, "mlp (champion)": promoted}, "mlp (champion)")
+    inputs = evaluate_step(plan, models).inputs
+    assert inputs["model:mlp (champion)"] == f"{promoted.key}@of the attempt before"
+    assert inputs["model:quick_cnn"] == str(own["quick_cnn"]) != inputs["model:mlp (champion)"]
+
+
+def test_an_ensemble_is_evaluated_if_it_is_offered(settings: Settings, file_store: Store) -> None:
+    plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
+    own = train_all(plan, file_store)
+    for offered, models in ((True, {**own, "ensemble": ensemble_of(plan, True).ref}), (False, own)):
+        manifest = ensemble_of(plan, offered)
+        file_store.write(manifest.name, manifest.to_bytes())
+        assert evaluated_models(plan, list(own), file_store, None)[0] == models

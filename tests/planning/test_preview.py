@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -7,13 +8,14 @@ import pytest
 from pydantic import JsonValue
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.manifest import MODEL_FILES, MODEL_STAGES, Manifest, Output, find_model
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Champion, Evidence, Ledger
-from meli_tasks.planning.plan import Plan, evaluate_step, make_plan
+from meli_tasks.planning.plan import Plan, evaluate_step, evaluated_models, judged_with, make_plan
 from meli_tasks.planning.preview import Preview, PreviewStep, nothing_new, preview
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
+from meli_tasks.stages import STAGES
 from meli_tasks.store import FileStore, Store
 
 
@@ -28,10 +30,12 @@ def plan() -> Plan:
     return plan_of()
 
 
-def publish(store: Store, step: Step, seconds: float) -> None:
+def publish(store: Store, step: Step, seconds: float, weights: str = "of the first attempt") -> None:
     summary: dict[str, JsonValue] = {"offered": True} if step.stage == "ensemble" else {}
     about: dict[str, JsonValue] = {"seconds": seconds}
-    manifest = Manifest(step.stage, step.key, step.params, dict(step.inputs), {}, summary, "attempt", about)
+    files = MODEL_FILES if step.stage in MODEL_STAGES else ()
+    outputs = {file: Output(sha256=weights, bytes=1) for file in files}
+    manifest = Manifest(step.stage, step.key, step.params, dict(step.inputs), outputs, summary, "attempt", about)
     store.write(manifest.name, manifest.to_bytes())
 
 
@@ -157,17 +161,27 @@ def complete(store: Store, plan: Plan) -> Plan:
 def decide(store: Store, plan: Plan, champion: str = "quick_mlp", models: dict[str, str] | None = None) -> None:
     """Promote one of the plan's models, after comparing `models` (by default all of the plan's)."""
     compared = models if models is not None else {name: step.key for name, step in plan.sets.items()}
+    digests = {key: found.model_sha256 for key in compared.values() if (found := find_model(store, key))}
     ledger = Ledger(store)
     last = ledger.last()
     ledger.append(
         last.number if last else 0,
         action="promote",
         champion=Champion(
-            train=plan.sets[champion].key, set_name=champion, balanced_accuracy=0.9, interval=(0.8, 0.95)
+            train=plan.sets[champion].key,
+            set_name=champion,
+            balanced_accuracy=0.9,
+            interval=(0.8, 0.95),
+            sha256=digests.get(plan.sets[champion].key, ""),
         ),
         reason=f"{champion} is better.",
         by="a run",
-        evidence=Evidence(models=compared, limits=plan.request.promote()),
+        evidence=Evidence(
+            models=compared,
+            attempts={label: digests.get(key, "") for label, key in compared.items()},
+            limits=plan.request.promote(),
+            judged_with=judged_with(plan),
+        ),
     )
 
 
@@ -215,6 +229,46 @@ def test_other_limits_are_something_new(plan: Plan, file_store: FileStore) -> No
     assert nothing_new(plan_of(min_gain=0.2), file_store) == ""
 
 
+@pytest.mark.parametrize("stage", ["evaluate", "promote"])
+def test_a_release_that_evaluates_or_decides_otherwise_is_something_new(
+    plan: Plan, file_store: FileStore, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide(file_store, complete(file_store, plan))
+    assert preview(plan, file_store).nothing_new
+    monkeypatch.setitem(STAGES, stage, replace(STAGES[stage], version=STAGES[stage].version + 1))
+    assert preview(plan, file_store).computed == 0
+    assert preview(plan, file_store).nothing_new == ""
+    decide(file_store, plan)
+    assert "decision 2 of" in preview(plan, file_store).nothing_new
+
+
+def test_other_parameters_of_the_evaluation_are_something_new(
+    plan: Plan, file_store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide(file_store, complete(file_store, plan))
+    params = plan.request.evaluate()
+    other = params.model_copy(update={"seed": params.seed + 1})
+    monkeypatch.setattr(Request, "evaluate", lambda _: other)
+    assert nothing_new(plan, file_store) == ""
+
+
+def test_a_decision_that_does_not_say_how_it_judged_does_not_end_a_night(plan: Plan, file_store: FileStore) -> None:
+    decide(file_store, complete(file_store, plan))
+    name = paths.decision(1)
+    blob = file_store.read(name)
+    assert blob is not None
+    stored = json.loads(blob.data)
+    del stored["evidence"]["judged_with"], stored["evidence"]["attempts"], stored["champion"]["sha256"]
+    file_store.write(name, json.dumps(stored).encode())  # as 0.1.0 wrote it
+    assert nothing_new(plan, file_store) == ""
+
+
+def test_another_attempt_of_a_model_is_something_new(plan: Plan, file_store: FileStore) -> None:
+    decide(file_store, complete(file_store, plan))
+    publish(file_store, plan.sets["quick_cnn"], 5.0, weights="of a forced attempt")
+    assert nothing_new(plan, file_store) == ""
+
+
 def test_a_forced_run_may_find_something_new(plan: Plan, file_store: FileStore) -> None:
     decide(file_store, complete(file_store, plan))
     assert nothing_new(plan_of(force=True), file_store) == ""
@@ -232,5 +286,5 @@ def test_a_champion_that_these_models_were_not_compared_with_is_something_new(
 def test_a_run_that_never_promotes_finds_nothing_new_once_its_models_were_evaluated(file_store: FileStore) -> None:
     plan = complete(file_store, plan_of(promotion="never"))
     assert nothing_new(plan, file_store) == ""
-    publish(file_store, evaluate_step(plan, {name: step.key for name, step in plan.sets.items()}), 5.0)
+    publish(file_store, evaluate_step(plan, evaluated_models(plan, list(plan.sets), file_store, None)[0]), 5.0)
     assert nothing_new(plan, file_store) == "The same titles, sets and champion were evaluated before"

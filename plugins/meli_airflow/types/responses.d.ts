@@ -13,6 +13,7 @@ export interface ModelRow {
   source: string;
   set: string;
   train: string;
+  sha256: string;
   architecture: string;
   members: Members;
   state: string;
@@ -38,6 +39,7 @@ export interface RunCounts {
 export interface Champion {
   set: string;
   train: string;
+  sha256: string;
   balanced_accuracy: number;
   interval: Interval;
   since: string;

@@ -1,0 +1,89 @@
+"""The model behind a champion: the exact attempt that was promoted, also after its key was computed again.
+
+Decisions of 0.1.0 name a key only. The attempt is then the one that the key had when the model was promoted. It is
+certain if there has been only one, or if its manifest is older than the promotion; the next decision records its
+digest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_model, need_model, replaced_models
+from meli_tasks.core.errors import NotFound
+from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.store import Store
+
+
+@dataclass(frozen=True)
+class ChampionModel:
+    """A champion, with its digest if it is certain, and its model.
+
+    `problem` says why the model is missing or may not be the promoted one; empty if all is well.
+    """
+
+    champion: Champion
+    model: Manifest | None
+    problem: str = ""
+
+    @property
+    def ref(self) -> ModelRef:
+        """The attempt to load."""
+        return self.model.ref if self.model else self.champion.ref
+
+
+def champion_model(ledger: Ledger, decision: Decision | None) -> ChampionModel | None:
+    """The champion after a decision, with its model; None if there was no champion."""
+    champion, store = decision.champion if decision else None, ledger.store
+    if decision is None or champion is None:
+        return None
+    if champion.sha256:
+        try:
+            return ChampionModel(champion, need_model(store, champion.train, champion.sha256))
+        except NotFound as error:
+            return ChampionModel(champion, None, f"The model of champion {champion.set_name} is not there. {error}")
+    newest = find_model(store, champion.train)
+    if newest is None:
+        return ChampionModel(
+            champion, None, f"The model of champion {champion.set_name} ({champion.train}) is not in {store.url}."
+        )
+    promoted = ledger.decision(decision.promotion or decision.number)
+    attempts = [newest, *replaced_models(store, champion.train)]
+    before = [attempt for attempt in attempts if _finished_by(attempt, promoted.at)]
+    if len(_attempts(store, newest)) == 1:
+        before = [newest]
+    if before:
+        model = max(before, key=lambda attempt: attempt.at)
+        return ChampionModel(champion.model_copy(update={"sha256": model.model_sha256}), model)
+    again = newest.at[:16].replace("T", " ") or "an unknown date"
+    return ChampionModel(
+        champion,
+        newest,
+        f"Champion {champion.set_name} ({champion.train[:8]}) was promoted on {promoted.at:%Y-%m-%d %H:%M} without a "
+        f"digest, and its model was computed again on {again}: what was promoted cannot be told. The newest attempt is "
+        "used. Restore an earlier champion with `meli rollback`, or promote a model anew.",
+    )
+
+
+def need_champion_model(ledger: Ledger, decision: Decision) -> tuple[Champion, Manifest]:
+    """The champion after a decision, with its digest if it is certain, and its model.
+
+    Raises:
+        NotFound: there was no champion, or its model is no longer in the store.
+    """
+    found = champion_model(ledger, decision)
+    if found is None or found.model is None:
+        raise NotFound(found.problem if found else f"There was no champion after decision {decision.number}.")
+    return found.champion, found.model
+
+
+def _finished_by(attempt: Manifest, moment: datetime) -> bool:
+    return bool(attempt.at) and datetime.fromisoformat(attempt.at) <= moment
+
+
+def _attempts(store: Store, model: Manifest) -> set[str]:
+    """The attempts whose files are in the store: an old version kept those of a replaced one, without its manifest."""
+    names = store.names(paths.artifact_folder(model.stage, f"{model.key}/"))
+    return {attempt for name in names if (attempt := paths.attempt_of_file(name))}

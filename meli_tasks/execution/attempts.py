@@ -1,0 +1,106 @@
+"""From a stage's files to a published attempt: the files under the attempt's name, then the manifest at the key.
+
+The manifest is written last and only if absent. A forced attempt replaces the manifest at the key, after the replaced
+one has been written to its own attempt's folder: a model that was promoted stays readable, whoever forces it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from pathlib import Path
+
+from meli_tasks.artifacts.manifest import Manifest, need
+from meli_tasks.core.errors import Conflict, MeliError, Rejected
+from meli_tasks.stages.summaries import Conditions, Summary, TrainSummary
+from meli_tasks.store import Store
+
+logger = logging.getLogger("meli_tasks")
+
+WITH_TORCH = {"train", "ensemble", "evaluate"}
+
+
+def conditions(stage: str, summary: Summary, torch: str) -> Conditions:
+    """What may have changed a step's result without changing its key; empty for a stage that does not use torch."""
+    if stage not in WITH_TORCH:
+        return Conditions()
+    if not isinstance(summary, TrainSummary):
+        return Conditions(torch=torch)
+    return Conditions(
+        device=summary.device,
+        precision=summary.precision,
+        world_size=summary.world_size,
+        batch_size=summary.batch_size_used,
+        stopped_by=summary.stopped_by,
+        torch=torch,
+    )
+
+
+def upload(store: Store, manifest: Manifest, out: Path) -> None:
+    """Upload an attempt's files from the folder `out`. If one fails, those before it are deleted."""
+    try:
+        for file in manifest.outputs:
+            store.upload(out / file, manifest.file_name(file))
+    except (MeliError, KeyboardInterrupt, SystemExit):
+        _delete_files(store, manifest)
+        raise
+
+
+def publish(store: Store, manifest: Manifest) -> Manifest:
+    """Write the manifest of an uploaded attempt if the key has none yet.
+
+    Returns:
+        The manifest at the key. If another worker was first, it is that one's, and this attempt's files are deleted.
+    """
+    try:
+        store.write(manifest.name, manifest.to_bytes(), if_absent=True)
+    except Conflict:
+        first = need(store, manifest.stage, manifest.key)
+        if first.attempt == manifest.attempt:  # our own write: the response was lost and the client retried
+            return manifest
+        _delete_files(store, manifest)
+        logger.info("%s: another worker computed %s first; its result is used", manifest.stage, manifest.key)
+        return first
+    except Rejected:  # certainly not written; after any other error it may have been
+        _delete_files(store, manifest)
+        raise
+    return manifest
+
+
+def replace(store: Store, manifest: Manifest) -> Manifest:
+    """Write the manifest of a forced attempt at its key; the replaced manifest moves to its attempt's folder.
+
+    Two forced attempts at the same time replace each other in turn, so that neither is lost.
+    """
+    while True:
+        newest = store.read(manifest.name)
+        if newest is None:  # deleted by hand while it was computed again
+            return publish(store, manifest)
+        replaced = Manifest.from_bytes(newest.data)
+        if replaced.attempt == manifest.attempt:  # our own write: the response was lost and the client retried
+            return manifest
+        store.write(replaced.own_name, newest.data)
+        with contextlib.suppress(Conflict):  # another forced attempt was faster: it is replaced in its turn
+            store.write(manifest.name, manifest.to_bytes(), if_version=newest.version)
+            _log_replacement(manifest, replaced)
+            return manifest
+
+
+def _log_replacement(manifest: Manifest, replaced: Manifest) -> None:
+    if not manifest.model_sha256:
+        return
+    if manifest.model_sha256 == replaced.model_sha256:
+        logger.info("%s %s: computed again with the same result", manifest.stage, manifest.key)
+        return
+    logger.warning(
+        "%s %s: computed again with another result (sha256 %s, before %s). A champion stays what was promoted; this "
+        "attempt is a candidate like any other.",
+        manifest.stage, manifest.key, manifest.model_sha256[:12], replaced.model_sha256[:12],
+    )  # fmt: skip
+
+
+def _delete_files(store: Store, manifest: Manifest) -> None:
+    """Delete the files of an attempt without a manifest. Nothing refers to them, so an error is ignored."""
+    with contextlib.suppress(MeliError):
+        for file in manifest.outputs:
+            store.delete(manifest.file_name(file))
