@@ -108,7 +108,7 @@ def _check_options(titles: list[str], source: Path | None, target: Path | None, 
 
 
 def _check_title(title: str) -> None:
-    from meli_tasks.prediction.titles import cleaned, problems_of
+    from meli_tasks.rowfiles.titles import cleaned, problems_of
 
     if problem := problems_of(cleaned([title]))[0]:
         given = f"{title[:60]!r} and {count(len(title) - 60, 'more character')}" if len(title) > 60 else repr(title)
@@ -128,7 +128,9 @@ def _classifier(key: str, set_name: str) -> tuple[str, Any]:
 
 
 def _predict_titles(classifier: Any, name: str, titles: Sequence[str], top: int, as_json: bool) -> None:
-    indices, probabilities = classifier.rank(list(titles), min(top, len(classifier.categories)))
+    from meli_tasks.rowfiles.titles import cleaned
+
+    indices, probabilities = classifier.rank(cleaned(titles), min(top, len(classifier.categories)))
     predictions = [
         Prediction(
             title,
@@ -191,6 +193,9 @@ def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> N
                 "bad_by_reason": dict(done.bad),
                 "bad_lines": done.bad_lines,
                 "renamed": done.renamed,
+                "base64_values": dict(done.base64),
+                "lists_as_json": done.lists_as_json,
+                "encoding": done.encoding_advice,
                 "seconds": round(done.seconds, 3),
                 "rows_per_second": round(done.rows_per_second, 1),
             }
@@ -201,6 +206,13 @@ def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> N
     )
     if done.bad and not done.failed:
         warn(f"{count(done.bad_rows, 'row')} got an empty category ({_reasons(done)}).")
+    if done.encoding_advice:
+        warn(done.encoding_advice)
+    if done.base64:
+        columns = ", ".join(f"{name} ({count(values, 'value')})" for name, values in sorted(done.base64.items()))
+        warn(f"bytes that are no text were written in base64: {columns}.")
+    if done.lists_as_json:
+        warn("a category's name contains ' | ', so categories and probabilities are JSON lists.")
     if done.renamed:
         warn(
             "columns of the input with the same names were kept as "

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.prediction.titles import cleaned, problems_of
-from meli_tasks.rowfiles.columns import TITLE, find_column, missing_column, refuse_twins, renamed_twins
+from meli_tasks.rowfiles.columns import KNOWN, TITLE, find_column, fold, missing_column, refuse_twins, renamed_twins
+from meli_tasks.rowfiles.encodings import BAD_ENCODING, FileEncoding
 from meli_tasks.rowfiles.kinds import kind_of
 from meli_tasks.rowfiles.reading import RowFile
-from meli_tasks.rowfiles.rows import WholeRows
+from meli_tasks.rowfiles.rows import Rows, WholeRows
+from meli_tasks.rowfiles.titles import cleaned, problems_of
+from meli_tasks.rowfiles.values import can_be_joined
 from meli_tasks.rowfiles.writing import AddedKind, RowTarget
 
 if TYPE_CHECKING:
@@ -55,6 +57,12 @@ class Progress:
     """The lines of the first of them, by reason; in a Parquet file, the rows' numbers."""
     renamed: dict[str, str] = field(default_factory=dict)
     """The output's names of columns that could not keep theirs, by the name in the input."""
+    base64: Counter[str] = field(default_factory=Counter)
+    """Values that were bytes and no text, and were written in base64, by column."""
+    lists_as_json: bool = False
+    """Whether ranked categories are JSON lists in CSV, because a category's name contains what joins them."""
+    encoding_advice: str = ""
+    """What to do about rows that are not UTF-8; "" if all are."""
 
     @property
     def bad_rows(self) -> int:
@@ -96,13 +104,14 @@ class Predictions:
         """For rows of which none is classified."""
         return cls([""] * rows, [None] * rows, [()] * rows, [()] * rows)
 
-    def columns(self) -> dict[str, Sequence[object]]:
-        """The columns by the names of `ADDED`."""
+    def columns(self, lists_as_json: bool) -> dict[str, Sequence[object]]:
+        """The columns by the names of `ADDED`; CSV writes tuples joined by ` | `, and lists as JSON."""
+        kind = list if lists_as_json else tuple
         return {
             "category": self.category,
             "probability": self.probability,
-            "categories": self.categories,
-            "probabilities": self.probabilities,
+            "categories": list(map(kind, self.categories)),
+            "probabilities": list(map(kind, self.probabilities)),
         }
 
 
@@ -154,22 +163,49 @@ def predict_file(
     with RowFile(source) as file, RowTarget(target, ADDED) as writer:
         _require_titles(file)
         twins = {} if file.keyed else renamed_twins(file.names)
+        encoding = FileEncoding(file.name, file.typed)
+        progress.lists_as_json = writer.kind == "csv" and not all(map(can_be_joined, classifier.categories))
         for batch in _batches(file, batch_rows):
             rows = batch.rows
             given = given_names(rows.names)
             progress.renamed.update({**twins, **given})
-            place = find_column(rows.names, TITLE, exact_first=file.keyed)
-            titles = cleaned([None] * len(rows) if place is None else rows.texts(place))
-            reasons = problems_of(titles)
-            for row, reason in batch.problems.items():
-                reasons[row] = reason
+            titles, reasons = _titles(batch, file.keyed)
             progress.add_bad(batch.lines, reasons)
-            writer.write(rows, predict_titles(classifier, titles, reasons, top).columns(), given)
+            encoding.add(_texts(rows, titles, file.typed), _lines_of(BAD_ENCODING, batch, reasons))
+            predictions = predict_titles(classifier, titles, reasons, top)
+            writer.write(rows, predictions.columns(progress.lists_as_json), given)
+            progress.base64.update({} if writer.kind == "parquet" else rows.base64_values())
             progress.rows += len(rows)
             progress.fraction, progress.seconds = file.fraction_read(), time.monotonic() - started
             report(progress)
+        progress.encoding_advice = encoding.advice()
     progress.fraction, progress.seconds = 1.0, time.monotonic() - started
     return progress
+
+
+def _titles(batch: WholeRows, keyed: bool) -> tuple[list[str], list[str]]:
+    """The titles of some rows, and why they cannot be classified, "" if they can."""
+    rows = batch.rows
+    place = find_column(rows.names, TITLE, exact_first=keyed)
+    titles = cleaned([None] * len(rows) if place is None else rows.texts(place))
+    reasons = problems_of(titles)
+    kinds = {} if place is None else rows.no_texts(place)
+    for row, reason in {**{row: f"{TITLE} is {kind}" for row, kind in kinds.items()}, **batch.problems}.items():
+        reasons[row] = reason
+    return titles, reasons
+
+
+def _texts(rows: Rows, titles: Sequence[str], typed: bool) -> list[Sequence[str | None]]:
+    """The texts that show a file's encoding: those of the columns that training reads."""
+    if typed:
+        return [titles]
+    return [rows.texts(place) for place, name in enumerate(rows.names) if fold(name) in KNOWN]
+
+
+def _lines_of(reason: str, batch: WholeRows, reasons: Sequence[str]) -> list[int]:
+    if reason not in reasons:
+        return []
+    return [line for line, found in zip(batch.lines.tolist(), reasons, strict=True) if found == reason]
 
 
 def predict_titles(classifier: Ranker, titles: Sequence[str], reasons: Sequence[str], top: int) -> Predictions:

@@ -23,6 +23,10 @@ _GZIP = b"\x1f\x8b"
 _BLOCK_BYTES = 4 << 20
 _QUOTED = re.compile(rb'"(?:[^"]|"")*+(?:"|\Z)')
 _LINE_BEFORE_CARRIAGE_RETURN = re.compile(rb'\s*+(?:"(?:[^"]|"")*+"|[^"\r\n])*+\r(?!\n|\Z)')
+_BYTES_JUDGED = 1_000
+# Bytes at random are control characters in 10 of 100 cases.
+_MOST_CONTROLS, _MOST_CONTROLS_FRACTION = 2, 0.05
+_NO_CONTROLS = bytes(byte for byte in range(256) if byte >= 0x20 or byte in b"\t\n\v\f\r\x1b")
 # A longer line is no row of a table, and not worth the memory of finding its end.
 _LONGEST_LINE_BYTES = 256 << 20
 
@@ -132,13 +136,29 @@ def refuse_other_formats(name: str, start: bytes) -> None:
     """
     if other := other_format(start):
         raise BadData(f"{name}: this is {other.what}, not CSV, JSON Lines or Parquet: {other.for_rows}.")
-    if b"\0" in start[:1_000]:
+    if utf16 := _utf16_without_mark(start[:_BYTES_JUDGED]):
+        raise BadData(f"{name}: this is text in UTF-16: convert it with iconv -f {utf16} -t UTF-8.")
+    if _is_binary(start[:_BYTES_JUDGED]):
         raise BadData(
             f"{name}: this is not text: it contains zero bytes, {start[:16]!r}... "
             "CSV, JSON Lines (both in UTF-8) and Parquet can be read, plain or gzipped."
         )
     if is_web_page(start):
         raise BadData(f"{name}: this is a web page or XML, not a table. Does its address lead to a sign-in page?")
+
+
+def _utf16_without_mark(start: bytes) -> str:
+    """The encoding, by the zero bytes in every other place; "" if there are not as many."""
+    halves = {"UTF-16LE": start[1::2], "UTF-16BE": start[0::2]}
+    return next((name for name, high in halves.items() if len(high) > 1 and 2 * high.count(0) > len(high)), "")
+
+
+def _is_binary(start: bytes) -> bool:
+    """Whether there are zero bytes and many other control characters: a few of them may be in any text."""
+    if b"\0" not in start:
+        return False
+    controls = len(start.translate(None, _NO_CONTROLS))
+    return controls > _MOST_CONTROLS and controls > len(start) * _MOST_CONTROLS_FRACTION
 
 
 def line_end_of(start: bytes) -> LineEnd:

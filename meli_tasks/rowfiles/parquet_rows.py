@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,9 @@ from typing_extensions import override
 from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.columns import unique_names
 from meli_tasks.rowfiles.opening import ByteSource
-from meli_tasks.rowfiles.rows import Chunk, JsonObject, Rows, as_cell, is_missing
+from meli_tasks.rowfiles.parquet_values import is_text, texts_of, values_of
+from meli_tasks.rowfiles.rows import Chunk, JsonObject, Rows
+from meli_tasks.rowfiles.values import as_cell
 
 _BATCH_ROWS = 16_384
 # With a small buffer and without pre_buffer, a row group of any size is read page by page.
@@ -79,16 +81,20 @@ class ParquetRows(Rows):
         """A column as text.
 
         Raises:
-            BadData: it holds lists or structures.
+            BadData: it holds lists, structures or booleans.
         """
         values = self.batch.column(place)
-        if pa.types.is_nested(values.type):
+        if not is_text(values.type):
             raise BadData(f"{self.file}: the column {self.names[place]!r} holds {values.type}, not text.")
-        texts = _texts(values)
-        plain = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
-        if pa.types.is_floating(plain):
-            return [None if is_missing(value) else text for value, text in zip(values.to_pylist(), texts, strict=True)]
-        return texts
+        return texts_of(values)
+
+    @override
+    def no_texts(self, place: int) -> Mapping[int, str]:
+        return {}
+
+    @override
+    def base64_values(self) -> Mapping[str, int]:
+        return {name: count for name, (_, count) in zip(self.names, self._values, strict=True) if count}
 
     @override
     def dates(self, place: int) -> Sequence[str | None]:
@@ -101,7 +107,7 @@ class ParquetRows(Rows):
         if not pa.types.is_timestamp(values.type):
             return self.texts(place)
         try:
-            return _texts(values.cast(pa.date32(), safe=False))
+            return texts_of(values.cast(pa.date32(), safe=False))
         except pa.ArrowInvalid as error:
             raise BadData(
                 f"{self.file}: the column {self.names[place]!r} is in the time zone {values.type.tz!r}, which this "
@@ -110,11 +116,13 @@ class ParquetRows(Rows):
 
     @override
     def cells(self) -> list[Sequence[str]]:
-        return [list(map(as_cell, column)) for column in self._values]
+        return [list(map(as_cell, column)) for column, _ in self._values]
 
     @override
     def objects(self) -> Iterator[JsonObject]:
-        return (dict(zip(self.names, row, strict=True)) for row in zip(*self._values, strict=True))
+        return (
+            dict(zip(self.names, row, strict=True)) for row in zip(*(column for column, _ in self._values), strict=True)
+        )
 
     @override
     def table(self, names: Sequence[str]) -> pa.Table:
@@ -125,32 +133,8 @@ class ParquetRows(Rows):
         return ParquetRows(self.file, self.names, self.batch.slice(start, stop - start))
 
     @cached_property
-    def _values(self) -> list[Sequence[object]]:
-        return [_values(column) for column in self.batch.columns]
-
-
-def _texts(values: pa.Array) -> list[str | None]:
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        try:
-            texts: list[str | None] = values.to_pylist()
-        except UnicodeDecodeError:
-            pass
-        else:
-            return texts  # in half the time
-    raw: list[bytes | None] = values.cast(pa.string(), safe=False).cast(pa.binary()).to_pylist()
-    # Arrow trusts its writers to write UTF-8; some should not have been trusted.
-    return [None if value is None else value.decode("utf-8", "surrogateescape") for value in raw]
-
-
-def _values(column: pa.Array) -> Sequence[object]:
-    plain = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if pa.types.is_binary(plain) or pa.types.is_large_binary(plain):
-        return _texts(column)
-    try:
-        values: list[object] = column.to_pylist()
-    except UnicodeDecodeError:
-        return _texts(column)
-    return values
+    def _values(self) -> list[tuple[Sequence[object], int]]:
+        return list(map(values_of, self.batch.columns))
 
 
 @contextmanager

@@ -55,6 +55,11 @@ class RowFile:
         """Whether each row brings its own columns, as in JSON Lines."""
         return self._reader.keyed
 
+    @property
+    def typed(self) -> bool:
+        """Whether its columns have types, as in Parquet, and its rows no lines."""
+        return isinstance(self._reader, ParquetReader)
+
     def chunks(self, places: Sequence[int] | None = None) -> Iterator[Chunk]:
         """The rows; at least one chunk, which is empty if there are none.
 

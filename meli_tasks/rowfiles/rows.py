@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -13,16 +12,17 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from meli_tasks.rowfiles.text import printable
+from meli_tasks.rowfiles.values import as_cell, is_missing, kind_if_no_text, text_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 JsonObject = Mapping[str, object]
 
+_NO_TEXTS = {list, dict, bool}
+
 UNREADABLE = "unreadable"
 """The column that holds a line of JSON Lines which is no object."""
-JOIN = " | "
-"""Between the items of a list of predictions in a CSV field."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,14 @@ class Rows(Protocol):
 
     def texts(self, place: int) -> Sequence[str | None]:
         """A column as text, as titles and categories are read: numbers written out, None for null and NaN."""
+        ...
+
+    def no_texts(self, place: int) -> Mapping[int, str]:
+        """What the values of a column are that are neither text nor numbers, such as "a list", by row."""
+        ...
+
+    def base64_values(self) -> Mapping[str, int]:
+        """How many values of a column were bytes that are not UTF-8; `cells` and `objects` have them in base64."""
         ...
 
     def dates(self, place: int) -> Sequence[str | None]:
@@ -87,6 +95,14 @@ class TextRows(Rows):
     @override
     def texts(self, place: int) -> Sequence[str | None]:
         return self.columns[place]
+
+    @override
+    def no_texts(self, place: int) -> Mapping[int, str]:
+        return {}
+
+    @override
+    def base64_values(self) -> Mapping[str, int]:
+        return {}
 
     @override
     def dates(self, place: int) -> Sequence[str | None]:
@@ -141,8 +157,18 @@ class JsonRows(Rows):
         values = self.values(place)
         if set(map(type, values)) <= {str, type(None)}:
             return cast("list[str | None]", values)
-        # Numbers are titles too ("501"); lists and objects are read as they are written.
-        return [_json_text(value) for value in values]
+        return list(map(text_of, values))  # numbers are titles too ("501")
+
+    @override
+    def no_texts(self, place: int) -> Mapping[int, str]:
+        values = self.values(place)
+        if _NO_TEXTS.isdisjoint(map(type, values)):
+            return {}
+        return {row: kind for row, value in enumerate(values) if (kind := kind_if_no_text(value))}
+
+    @override
+    def base64_values(self) -> Mapping[str, int]:
+        return {}
 
     @override
     def dates(self, place: int) -> Sequence[str | None]:
@@ -210,34 +236,6 @@ class Chunk:
         return WholeRows(self.rows.with_bad_rows(order, self.bad), lines[order], reasons)
 
 
-def is_missing(value: object) -> bool:
-    """Whether a value is null: NaN, which is how pandas writes it, is too."""
-    return value is None or value != value  # noqa: PLR0124 only NaN differs from itself
-
-
-def as_cell(value: object) -> str:
-    """A value as a field of a CSV file: tuples joined, other structures as JSON, nothing for null."""
-    if isinstance(value, str):
-        return value
-    if is_missing(value):
-        return ""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, tuple):
-        return JOIN.join(map(str, value))
-    if isinstance(value, dict | list | bool):
-        return json_text(value)
-    return str(value)
-
-
-def json_text(value: object) -> str:
-    """A value as standard JSON: NaN and infinity as null, bytes as text, dates and decimals as they print."""
-    try:
-        return _encode(value)
-    except ValueError:  # NaN or infinity, which only Python's JSON knows
-        return _encode(_without_nan(value))
-
-
 def text_table(names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> pa.Table:
     """A table of text columns; foreign bytes are written as `printable` does."""
     import pyarrow as pa
@@ -252,26 +250,3 @@ def _text_array(values: Sequence[str | None]) -> pa.Array:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:
         return pa.array([None if value is None else printable(value) for value in values], pa.string())
-
-
-def _plain(value: object) -> str:
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain).encode
-
-
-def _without_nan(value: object) -> object:
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return value
-
-
-def _json_text(value: object) -> str | None:
-    if isinstance(value, str):
-        return value
-    return None if is_missing(value) else json.dumps(value)

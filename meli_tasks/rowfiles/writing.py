@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, Self
 from meli_tasks.core.errors import BadData, MeliError
 from meli_tasks.disk import disk_errors, part_file
 from meli_tasks.rowfiles.kinds import kind_of
-from meli_tasks.rowfiles.rows import Rows, as_cell, json_text
+from meli_tasks.rowfiles.rows import UNREADABLE, Rows
 from meli_tasks.rowfiles.text import has_foreign_bytes, printable
+from meli_tasks.rowfiles.values import as_cell, json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -198,7 +199,8 @@ def refuse_new_columns(path: Path, rows: Rows, columns: Sequence[str]) -> None:
     Raises:
         BadData: there is one; JSON Lines can take it.
     """
-    new = [] if rows.fixed_columns else [name for name in rows.names if name not in columns]
+    # A line that is no JSON cannot stop the others; its text is left out, but not its place.
+    new = [] if rows.fixed_columns else [name for name in rows.names if name not in columns and name != UNREADABLE]
     if new:
         raise BadData(
             f"{path} lists its columns at its beginning ({', '.join(columns)}), and a later row brings "

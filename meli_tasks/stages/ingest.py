@@ -12,6 +12,7 @@ from pathlib import Path
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.disk import full_disk
+from meli_tasks.rowfiles.encodings import encoding_advice
 from meli_tasks.rowfiles.folders import SourceFile, source_files
 from meli_tasks.stages.hooks import Hooks, Inputs, Log
 from meli_tasks.stages.listings.cleaning import similar_categories
@@ -57,11 +58,13 @@ def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummar
         staging.unlink(missing_ok=True)
     summary = _summary(staged, totals, quarantine.rows, rare)
     _log_summary(summary, hooks.log)
+    if advice := encoding_advice(staged.encodings):
+        hooks.log.info(f"Warning: {advice}")
     return summary
 
 
 def _check_bad_rate(staged: StagedRows, params: Ingest, quarantine: Quarantine) -> None:
-    quarantine.check_rate(staged.rows_in_window, params.max_bad_fraction, staged.undecodable, staged.some_utf8)
+    quarantine.check_rate(staged.rows_in_window, params.max_bad_fraction, encoding_advice(staged.encodings))
 
 
 def _files(source: Path) -> list[SourceFile]:

@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+from meli_tasks.rowfiles.columns import TITLE, find_column
+from meli_tasks.rowfiles.text import decode
+from meli_tasks.rowfiles.titles import cleaned
+from meli_tasks.rowfiles.values import kind_if_no_text, text_of
 from meli_tasks.stages.files.model_files import load_model
 
 # Bounds the memory of a chunk's probabilities: 4,096 titles x 1,588 categories x 4 bytes = 26 MB.
@@ -36,7 +41,8 @@ class RegisteredTitleClassifier(PythonModel):
 
         Args:
             context: unused; MLflow passes it.
-            model_input: a DataFrame with a column `title`, or a list of titles.
+            model_input: a DataFrame with a column `title`, or a list of titles. A missing title is ranked as an
+                unknown one.
             params: `top`: how many categories to rank, 5 unless given.
 
         Returns:
@@ -44,7 +50,7 @@ class RegisteredTitleClassifier(PythonModel):
             `probabilities`, ranked.
 
         Raises:
-            ValueError: there is no column `title`, or `top` is below 1.
+            ValueError: there is no column `title`, a title is a list, an object or a boolean, or `top` is below 1.
         """
         titles = _titles(model_input)
         top = int((params or {}).get("top", DEFAULT_TOP))
@@ -63,14 +69,26 @@ class RegisteredTitleClassifier(PythonModel):
 
 
 def _titles(model_input: Any) -> list[str]:
-    """The titles, a missing one as an empty string."""
+    """The titles as the project's own readers see them: in any spelling of the column, numbers and bytes as text."""
     if isinstance(model_input, pd.DataFrame):
-        if "title" not in model_input.columns:
-            raise ValueError(
-                f"a column `title` is required, but the columns are {', '.join(map(str, model_input.columns))}"
-            )
-        model_input = model_input["title"]
-    return ["" if pd.isna(title) else str(title) for title in model_input]
+        names = list(map(str, model_input.columns))
+        place = find_column(names, TITLE, exact_first=True)
+        if place is None:
+            raise ValueError(f"a column `title` is required, but the columns are {', '.join(names)}")
+        model_input = model_input.iloc[:, place]
+    return cleaned([_text(position, title) for position, title in enumerate(model_input)])
+
+
+def _text(position: int, value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return decode(value)
+    if isinstance(value, np.floating):
+        value = float(str(value))  # the float32 0.1 is 0.1, and not 0.10000000149011612
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if kind := kind_if_no_text(value):
+        raise ValueError(f"titles are text, but the one at position {position} is {kind}: {value!r:.100}")
+    return None if value is pd.NA or value is pd.NaT else text_of(value)
 
 
 mlflow.models.set_model(RegisteredTitleClassifier())

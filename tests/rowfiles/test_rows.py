@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from meli_tasks.rowfiles.rows import BadRow, Chunk, JsonRows, TextRows, as_cell, json_text
-
-NAN = float("nan")
-
-
-def test_values_as_cells() -> None:
-    values = ["a", None, NAN, b"a\xf1", ("x", "y"), [1, NAN], {"k": "é"}, True, 1.5]
-    assert list(map(as_cell, values)) == ["a", "", "", "a\\xf1", "x | y", "[1, null]", '{"k": "é"}', "true", "1.5"]
-    assert json_text({"a": b"x", "b": (1, NAN)}) == '{"a": "x", "b": [1, null]}'
+from meli_tasks.rowfiles.rows import BadRow, Chunk, JsonRows, TextRows
 
 
 def test_bad_rows_of_text_go_to_their_places() -> None:

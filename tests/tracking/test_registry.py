@@ -240,7 +240,7 @@ def test_without_mlflow_the_ledger_works_alone(file_store: Store, tmp_path: Path
 
 LOAD = """
 import json, sys
-import mlflow, pandas as pd
+import mlflow, numpy as np, pandas as pd
 try:
     import meli_tasks
 except ImportError:
@@ -250,11 +250,18 @@ else:
 model = mlflow.pyfunc.load_model("models:/meli-title-classifier@champion")
 wide = model.predict(pd.DataFrame({"id": [1, 2], "title": ["celular barato", "zapatillas"]}))
 texts = model.predict(["perfume", "PERFUME", ""], params={"top": 2})
+kinds = model.predict(pd.DataFrame({" Title": [b"zapatillas", np.float32(0.1), "  perfume\\n", np.nan, 501, 1.0]}))
+kinds_as_text = model.predict(["zapatillas", "0.1", "perfume", "", "501", "1.0"])
 try:
     model.predict(pd.DataFrame({"titulo": ["x"]}))
 except ValueError as error:
     refusal = str(error)
-print(json.dumps({"wide": wide.to_dict("list"), "texts": texts.to_dict("list"), "refusal": refusal}))
+try:
+    model.predict([["zapatillas"]])
+except ValueError as error:
+    refused_list = str(error)
+print(json.dumps({"wide": wide.to_dict("list"), "texts": texts.to_dict("list"), "refusal": refusal,
+    "refused_list": refused_list, "same": kinds.equals(kinds_as_text)}))
 """
 
 
@@ -281,6 +288,8 @@ def test_the_champion_loads_by_alias_where_the_project_is_not_installed(
     assert [len(ranked) for ranked in found["texts"]["probabilities"]] == [2, 2, 2]
     assert found["texts"]["probability"][0] == found["texts"]["probabilities"][0][0] > 0.9
     assert found["refusal"] == "a column `title` is required, but the columns are titulo"
+    assert found["refused_list"] == "titles are text, but the one at position 0 is a list: ['zapatillas']"
+    assert found["same"]
 
 
 def test_requirements_name_what_pip_can_find() -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.invisible import INVISIBLE, is_blank
 from meli_tasks.core.text.whitespace import collapse
+from meli_tasks.rowfiles.encodings import BAD_ENCODING
 from meli_tasks.rowfiles.rows import BadRow
 from meli_tasks.rowfiles.text import excerpt, has_foreign_bytes
 from meli_tasks.stages.listings.cleaning import UNKNOWN_SPLIT, category_of, language_of, source_split_of
@@ -84,6 +85,7 @@ def check(rows: ListingRows, params: Ingest) -> Checked:
     qualities = _column(rows, "label_quality", str.lower, wrong)
     splits = _column(rows, "split", source_split_of, wrong)
     wrong |= undated | _reasons(titles, categories, splits, (languages, qualities), params.max_title_characters)
+    wrong |= rows.no_texts
     usable = [True] * len(titles)
     for index in wrong:
         usable[index] = False
@@ -129,10 +131,10 @@ def _reasons(
     if not {title[:1] for title in titles}.isdisjoint({"", *INVISIBLE}):
         found |= {index: "no title" for index, title in enumerate(titles) if is_blank(title)}
     if has_foreign_bytes("\n".join(titles)):
-        found |= {index: "bad encoding" for index, title in enumerate(titles) if has_foreign_bytes(title)}
+        found |= {index: BAD_ENCODING for index, title in enumerate(titles) if has_foreign_bytes(title)}
     for column in (categories, *others):
         if any(text and has_foreign_bytes(text) for text in set(column)):
-            found |= {index: "bad encoding" for index, text in enumerate(column) if text and has_foreign_bytes(text)}
+            found |= {index: BAD_ENCODING for index, text in enumerate(column) if text and has_foreign_bytes(text)}
     return dict(sorted(found.items()))
 
 

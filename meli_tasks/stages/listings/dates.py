@@ -54,7 +54,8 @@ def rows_in_window(
         columns: dict[str, Sequence[str | None]] = {
             name: list(compress(values, selected)) for name, values in rows.columns.items()
         }
-        rows = ListingRows(columns, rows.lines[positions], rows.bad, rows.folders)
+        no_texts = {new: rows.no_texts[old] for new, old in enumerate(positions.tolist()) if old in rows.no_texts}
+        rows = ListingRows(columns, rows.lines[positions], rows.bad, rows.folders, no_texts)
         days = days[positions]
     return rows, positions, {index: _REASONS[int(days[index])] for index in np.flatnonzero(days <= 0).tolist()}
 

@@ -12,12 +12,8 @@ from typing import Self
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.rows import BadRow
-from meli_tasks.rowfiles.text import likely_encoding
-
-BAD_ENCODING = "bad encoding"
 
 _EXAMPLES = 3
-_NAMED_LINES = 20
 
 
 class Quarantine:
@@ -27,7 +23,6 @@ class Quarantine:
         self.rows: Counter[str] = Counter()
         """Bad rows by reason."""
         self._examples: dict[str, list[str]] = {}
-        self._undecodable: dict[str, list[int]] = {}
         self._raw = path.open("wb")
         # No name and no time in the gzip header: the same source gives the same bytes.
         self._zip = gzip.GzipFile("", "wb", compresslevel=3, fileobj=self._raw, mtime=0)
@@ -50,8 +45,6 @@ class Quarantine:
             examples = self._examples.setdefault(row.reason, [])
             if len(examples) < _EXAMPLES:
                 examples.append(f"{file} line {row.line}: {row.reason}: {row.excerpt}")
-            if row.reason == BAD_ENCODING and sum(map(len, self._undecodable.values())) < _NAMED_LINES:
-                self._undecodable.setdefault(file, []).append(row.line)
         self.record(file, bad)
 
     def record(self, file: str, rows: Sequence[BadRow]) -> None:
@@ -60,14 +53,13 @@ class Quarantine:
             record = {"file": file, "line": row.line, "reason": row.reason, "seen": row.excerpt}
             self._zip.write((json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
 
-    def check_rate(self, rows: int, limit: float, undecodable: Sequence[str], some_utf8: bool) -> None:
+    def check_rate(self, rows: int, limit: float, encoding_advice: str) -> None:
         """Refuse a source with too many bad rows.
 
         Args:
             rows: how many rows could be bad.
             limit: the largest fraction of bad rows that is accepted.
-            undecodable: some texts with bytes that are not UTF-8, as they were decoded.
-            some_utf8: whether other texts hold letters in UTF-8, so that converting whole files would damage them.
+            encoding_advice: what to do about files that are not UTF-8; "" if all are.
 
         Raises:
             BadData: more than `limit` of the rows are bad.
@@ -77,21 +69,10 @@ class Quarantine:
             return
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.rows.most_common())
         advice = f"Correct the source, or raise max_bad_fraction (now {limit:.1%}) to continue without them."
-        if undecodable:
-            advice = f"{self._encoding_advice(likely_encoding(undecodable), some_utf8)} {advice}"
+        if encoding_advice:
+            advice = f"{encoding_advice} {advice}"
         examples = "\n  ".join(self._some_examples())
         raise BadData(f"{bad:,} of {rows:,} rows ({bad / rows:.1%}) cannot be used: {reasons}.\n  {examples}\n{advice}")
-
-    def _encoding_advice(self, encoding: str, some_utf8: bool) -> str:
-        if not some_utf8:
-            return f"The encoding looks like {encoding}; convert it: iconv -f {encoding} -t UTF-8 old > new."
-        lines = "; ".join(f"{file}: {', '.join(map(str, numbers))}" for file, numbers in self._undecodable.items())
-        named = sum(map(len, self._undecodable.values()))
-        more = f" and {self.rows[BAD_ENCODING] - named:,} more" if self.rows[BAD_ENCODING] > named else ""
-        return (
-            f"Some lines look like {encoding} in a source that is otherwise UTF-8: {lines}{more}. "
-            "Correct those lines only; converting a whole file would damage the others."
-        )
 
     def _some_examples(self) -> list[str]:
         """Three examples: one of each frequent reason first, then more of the most frequent."""

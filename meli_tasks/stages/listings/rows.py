@@ -37,6 +37,8 @@ class ListingRows:
     bad: Sequence[BadRow] = field(default_factory=list)
     folders: FolderColumns = field(default_factory=dict)
     """The columns that the file's folders stand for, by the names of `columns`."""
+    no_texts: Mapping[int, str] = field(default_factory=dict)
+    """Rows with a value that is no text, such as a list, and what it is: "category is a list"."""
 
 
 def read_listings(file: RowFile, date_column: str = "", folders: FolderColumns | None = None) -> Iterator[ListingRows]:
@@ -54,13 +56,15 @@ def read_listings(file: RowFile, date_column: str = "", folders: FolderColumns |
     given = {column: folders[fold(name)] for column, name in wanted.items() if folders and fold(name) in folders}
     for chunk in file.chunks(_places(file, wanted, given)):
         columns: dict[str, Sequence[str | None]] = {}
+        no_texts: dict[int, str] = {}
         for column, name in wanted.items():
             place = find_column(chunk.rows.names, name, exact_first=file.keyed)
             if place is not None:
                 columns[column] = chunk.rows.dates(place) if column == DATE else chunk.rows.texts(place)
+                no_texts |= {row: f"{name} is {kind}" for row, kind in chunk.rows.no_texts(place).items()}
             elif column in {*NEEDED, DATE, *given}:  # among later objects of JSON Lines, none may have it
                 columns[column] = [None] * len(chunk.lines)
-        yield ListingRows(columns, chunk.lines, chunk.bad, given)
+        yield ListingRows(columns, chunk.lines, chunk.bad, given, no_texts)
 
 
 def _places(file: RowFile, wanted: dict[str, str], given: FolderColumns) -> list[int]:

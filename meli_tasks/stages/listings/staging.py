@@ -14,15 +14,15 @@ import pyarrow as pa
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.splits import SPLITS, split_of
+from meli_tasks.rowfiles.encodings import BAD_ENCODING, FileEncoding
 from meli_tasks.rowfiles.folders import SourceFile
 from meli_tasks.rowfiles.opening import NoRows
 from meli_tasks.rowfiles.reading import RowFile
-from meli_tasks.rowfiles.text import has_foreign_bytes
 from meli_tasks.stages.files.arrow_columns import integers, texts
 from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.hooks import Log
 from meli_tasks.stages.listings.checking import Checked, check
-from meli_tasks.stages.listings.quarantine import BAD_ENCODING, Quarantine
+from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.rows import DATE, ListingRows, read_listings
 
 _TEXTS = ("title", "category", "language", "label_quality", "split")
@@ -34,7 +34,6 @@ _SPLITS = [("own_split", pa.uint8()), ("hashed_split", pa.uint8())]
 _STAGED = pa.schema([*[field for field in LISTINGS if field.name != "split"], *_ORIGIN, *_SPLITS])
 
 _SECONDS_BETWEEN_REPORTS = 0.5
-_UNDECODABLE_TEXTS = 1_000
 
 
 @dataclass
@@ -50,10 +49,8 @@ class StagedRows:
     """Usable rows by category and by the split that the source gives them."""
     excluded: Counter[str] = field(default_factory=Counter)
     """Rows that a parameter excludes, by parameter."""
-    undecodable: list[str] = field(default_factory=list)
-    """Some texts with bytes that are not UTF-8; they show which encoding it is instead."""
-    some_utf8: bool = False
-    """Whether a title holds letters beyond ASCII, in UTF-8."""
+    encodings: list[FileEncoding] = field(default_factory=list)
+    """Of the files that were read."""
 
     @property
     def rows_in_window(self) -> int:
@@ -75,11 +72,8 @@ class StagedRows:
             self.groups.update(zip(checked.categories, checked.splits, strict=True))
         else:
             self.groups.update({(category, None): count for category, count in Counter(checked.categories).items()})
-        self.some_utf8 = self.some_utf8 or not "".join(checked.titles).isascii()
-        if len(self.undecodable) < _UNDECODABLE_TEXTS and any(row.reason == BAD_ENCODING for row in checked.bad):
-            self.undecodable += [
-                text for column in rows.columns.values() for text in column if text and has_foreign_bytes(text)
-            ]
+        foreign = [row.line for row in checked.bad if row.reason == BAD_ENCODING]
+        self.encodings[-1].add([column for name, column in rows.columns.items() if name != DATE], foreign)
 
 
 def stage_rows(files: list[SourceFile], target: Path, params: Ingest, quarantine: Quarantine, log: Log) -> StagedRows:
@@ -129,6 +123,7 @@ def _stage_file(  # noqa: PLR0917 - the file, and where its rows go
 ) -> Iterator[pa.Table]:
     """The usable rows of a file as tables to write, after they and the bad ones are counted."""
     with RowFile(file.path) as rows_file:
+        staged.encodings.append(FileEncoding(file.name, rows_file.typed))
         chunks = prefetch(read_listings(rows_file, params.date_column, file.columns))
         for rows, checked, table in prefetch(_tables(chunks, params, number, staged.rows)):
             quarantine.add(file.name, checked.bad)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meli_tasks.prediction.titles import MAX_TITLE_CHARACTERS, cleaned, problems_of
+from meli_tasks.rowfiles.titles import MAX_TITLE_CHARACTERS, cleaned, problems_of
 
 
 def test_what_counts_as_a_title() -> None:

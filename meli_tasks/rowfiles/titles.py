@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.invisible import is_blank
 from meli_tasks.core.text.whitespace import collapse
+from meli_tasks.rowfiles.encodings import BAD_ENCODING
 from meli_tasks.rowfiles.text import has_foreign_bytes
 
 MAX_TITLE_CHARACTERS: int = Ingest.model_fields["max_title_characters"].default
@@ -20,7 +21,7 @@ def cleaned(titles: Sequence[str | None]) -> list[str]:
 def problems_of(titles: Sequence[str]) -> list[str]:
     """Why each cleaned title cannot be classified, "" if it can."""
     if has_foreign_bytes("\n".join(titles)):
-        return [_problem_of(title) or ("bad encoding" if has_foreign_bytes(title) else "") for title in titles]
+        return [_problem_of(title) or (BAD_ENCODING if has_foreign_bytes(title) else "") for title in titles]
     return list(map(_problem_of, titles))
 
 
