@@ -40,10 +40,10 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class FolderFiles:
-    """The files below a folder, in order, and those that are skipped because of their names."""
+    """The files below a folder, in order, and the names because of which others are skipped."""
 
     files: list[Path]
-    skipped: list[Path]
+    skipped: tuple[str, ...] = ()
 
 
 def is_marker(name: str) -> bool:
@@ -51,13 +51,15 @@ def is_marker(name: str) -> bool:
     return name.startswith(_MARKER_BEGINS) or name.endswith(_FOLDER_MARKER)
 
 
-def is_skipped(names: Iterable[str], patterns: Sequence[str] = ()) -> bool:
-    """Whether a file is skipped, by the names of its folders and its own, below the folder that was requested.
+def marker_among(names: Iterable[str], patterns: Sequence[str] = ()) -> str:
+    """The name that makes a file a marker, among those of its folders and its own, below the folder requested; or "".
 
     A glob that spells out the beginning, as in `_part*.csv`, requests such names: it is among the `patterns`.
     """
     requested = [pattern for pattern in patterns if is_marker(pattern)]
-    return any(is_marker(name) and not any(fnmatchcase(name, pattern) for pattern in requested) for name in names)
+    return next(
+        (name for name in names if is_marker(name) and not any(fnmatchcase(name, pattern) for pattern in requested)), ""
+    )
 
 
 def files_below(folder: Path) -> FolderFiles:
@@ -67,10 +69,13 @@ def files_below(folder: Path) -> FolderFiles:
         OSError: a folder may not be read.
     """
     files: list[Path] = []
-    skipped: list[Path] = []
+    skipped: list[str] = []
     for path in _walk(folder, {folder.resolve()}):
-        (skipped if is_skipped(path.relative_to(folder).parts) else files).append(path)
-    return FolderFiles(sorted(files), sorted(skipped))
+        if is_marker(path.name):
+            skipped.append(path.name)
+        else:
+            files.append(path)
+    return FolderFiles(sorted(files), tuple(sorted(set(skipped))))
 
 
 def _walk(folder: Path, entered: set[Path]) -> Iterator[Path]:

@@ -64,6 +64,7 @@ _BY_FIRST_BYTES = (
     (b"Rar!\x1a\x07", _packed("RAR", "unrar x")),
     (b"ORC", _table("an ORC file")),
     (b"ARROW1", _table("an Arrow or Feather file")),
+    (b"\xff\xff\xff\xff", _table("an Arrow stream")),
     (b"FEA1", _table("a Feather file of version 1")),
     (b"Obj\x01", _table("an Avro file", "fastavro")),
     (b"\x89HDF\r\n", _table("an HDF5 file", "pandas")),

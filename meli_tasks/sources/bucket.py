@@ -11,7 +11,7 @@ from threading import Lock
 from urllib.parse import urlsplit
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.rowfiles.folders import hive_folders, is_skipped
+from meli_tasks.rowfiles.folders import hive_folders, marker_among
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import NAMED, Found, NoFiles, Part
 from meli_tasks.store.protocol import Listed
@@ -35,16 +35,16 @@ class Bucket:
         below = pattern.rstrip("/").split("/")
         start = next((at for at, name in enumerate(below) if glob.has_magic(name)), len(below))
         found: list[Part] = []
-        skipped: list[str] = []
+        skipped: dict[str, None] = {}
         for listed in matched:
             names = listed.name.split("/")
-            if listed.name != pattern and is_skipped(names[start:], below[start:]):
-                skipped.append(names[-1])
+            if listed.name != pattern and (marker := marker_among(names[start:], below[start:])):
+                skipped[marker] = None
                 continue
             identity = f"s3://{bucket}/{listed.name} etag:{listed.version}:{listed.size}"
             found.append(Part(listed.name, identity, listed.size, hive_folders(names[:-1])))
         if not any(part.size for part in found):
-            only = f" but those that are skipped ({enumeration(skipped, NAMED)})" if skipped else ""
+            only = f" but those that are skipped ({enumeration(list(skipped), NAMED)})" if skipped else ""
             raise NoFiles(f"The source {spec} matches no object with content{only}. Check the key and the run's date.")
         return Found(tuple(found), tuple(skipped))
 

@@ -28,6 +28,7 @@ LAB_VECTORS_HINT = (
 
 _CONCURRENT_LISTINGS = 8
 _MAX_DAYS_LISTED = 14
+_DELTA_LOG = "_delta_log"
 
 
 def identify(
@@ -123,7 +124,7 @@ def _identify(spec: str, place: Place) -> Source:
     source = Source(
         spec,
         tuple((day, found.parts) for day, found in zip(days, listings, strict=True)),
-        tuple(name for found in listings for name in found.skipped),
+        tuple(dict.fromkeys(name for found in listings for name in found.skipped)),
     )
     if not source.parts:
         first, last = days[0].day, days[-1].day
@@ -138,10 +139,15 @@ def _report(source: Source) -> None:
     """Log which files are not read, and that those in subfolders are."""
     if source.skipped:
         logger.info(
-            "The source %s: %s skipped, because their names begin with _ or .: %s",
+            "The source %s: files and folders are skipped, because their names begin with _ or .: %s",
             source.redacted,
-            count(len(source.skipped), "name"),
             enumeration(source.skipped, NAMED),
+        )
+    if _DELTA_LOG in source.skipped:
+        logger.warning(
+            "The source %s is a Delta table, whose log is not read: rows that it has deleted or replaced are read too. "
+            "Export its current version to another folder, and use that.",
+            source.redacted,
         )
     folders = {PurePosixPath(part.name).parent for part in source.parts}
     if len(folders) > 1:

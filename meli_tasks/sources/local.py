@@ -11,7 +11,7 @@ from pathlib import Path
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.disk import disk_errors
-from meli_tasks.rowfiles.folders import FolderFiles, files_below, hive_folders, is_skipped
+from meli_tasks.rowfiles.folders import FolderFiles, files_below, hive_folders, marker_among
 from meli_tasks.sources.place import NAMED, Found, NoFiles, Part
 from meli_tasks.wording import enumeration
 
@@ -28,16 +28,15 @@ class Files:
             raise BadData(
                 f"The source {spec[:200]} cannot be searched for: {why}. Give a path, or a glob in quotes."
             ) from None
-        skipped = tuple(path.name for path in found.skipped)
         if not found.files:
-            raise _no_files(spec, skipped)
+            raise _no_files(spec, found.skipped)
         parts = []
         for file in found.files:
             with disk_errors(file):
                 about = file.stat()
                 content = _content(str(file), about.st_size, about.st_mtime_ns)
             parts.append(Part(str(file), content, about.st_size, hive_folders(file.absolute().parent.parts)))
-        return Found(tuple(parts), skipped)
+        return Found(tuple(parts), found.skipped)
 
     def fetch(self, spec: str, targets: Sequence[tuple[Part, Path]]) -> None:
         """Create links to the files."""
@@ -54,21 +53,21 @@ def _files(spec: str) -> FolderFiles:
     if path.is_dir():
         return files_below(path)
     if path.is_file():
-        return FolderFiles([path], [])
+        return FolderFiles([path])
     literal = list(takewhile(lambda name: not glob.has_magic(name), path.parts))
     patterns = path.parts[len(literal) :]
     files: set[Path] = set()
-    skipped: set[Path] = set()
+    skipped: set[str] = set()
     for match in map(Path, glob.glob(str(path), recursive=True)):  # noqa: PTH207 - Path.glob takes no absolute patterns
-        if is_skipped(match.parts[len(literal) :], patterns):
-            skipped.add(match)
+        if marker := marker_among(match.parts[len(literal) :], patterns):
+            skipped.add(marker)
         elif match.is_dir():
             below = files_below(match)
             files.update(below.files)
             skipped.update(below.skipped)
         elif match.is_file():
             files.add(match)
-    return FolderFiles(sorted(files), sorted(skipped))
+    return FolderFiles(sorted(files), tuple(sorted(skipped)))
 
 
 def _no_files(spec: str, skipped: Sequence[str]) -> NoFiles:

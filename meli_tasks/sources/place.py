@@ -27,7 +27,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Found:
-    """What a place found: the parts, and the names that are skipped because they begin with `_` or `.`."""
+    """What a place found: the parts, and the names that begin with `_` or `.`, because of which others are skipped."""
 
     parts: tuple[Part, ...]
     skipped: tuple[str, ...] = ()

@@ -84,6 +84,7 @@ OTHERS: dict[str, tuple[bytes, str]] = {
     "lzma": (lzma.compress(CSV, lzma.FORMAT_ALONE), "compressed with lzma"),
     "orc": (written(lambda sink: orc.write_table(TABLE, sink)), "an ORC file"),
     "feather": (written(lambda sink: feather.write_feather(TABLE, sink)), "an Arrow or Feather file"),
+    "arrow": (written(lambda sink: pa.ipc.new_stream(sink, TABLE.schema).write_table(TABLE)), "an Arrow stream"),
     "tar": (tarred("", tarfile.USTAR_FORMAT), "a tar archive"),
     "tar.gz": (tarred("gz", tarfile.GNU_FORMAT), "a tar archive"),
     "tar.gz, pax": (tarred("gz", tarfile.PAX_FORMAT), "a tar archive"),

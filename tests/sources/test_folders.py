@@ -75,7 +75,7 @@ def test_markers_are_skipped_and_reported(kept: Kept, spec: str, caplog: pytest.
     with caplog.at_level(logging.INFO):
         assert kept.names(spec) == ["day/part-0.csv", "day/part-1.csv"]
     # Python's globs leave out names with a dot by themselves.
-    assert "skipped, because their names begin with _ or .: " in caplog.text
+    assert "are skipped, because their names begin with _ or .: " in caplog.text
     assert "_SUCCESS" in caplog.text
 
 
@@ -96,6 +96,13 @@ def test_only_markers_are_no_titles(kept: Kept) -> None:
     kept.put("day/_SUCCESS", b"x")
     with pytest.raises(BadData, match=r"skipped.*_SUCCESS"):
         kept.names("day/")
+
+
+def test_a_delta_table_is_warned_of(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
+    kept.put("table/part-0.csv", csv_of(some_rows(2)))
+    kept.put("table/_delta_log/00000.json", b"{}")
+    assert kept.names("table") == ["table/part-0.csv"]
+    assert "is a Delta table" in caplog.text
 
 
 def test_subfolders_are_read_and_reported(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:

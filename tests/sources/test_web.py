@@ -12,7 +12,7 @@ import pytest
 
 from meli_tasks.core.errors import BadData, MeliError, Rejected, Unreachable
 from meli_tasks.settings import Settings
-from meli_tasks.sources import fetch
+from meli_tasks.sources import fetch, identify_vectors
 from meli_tasks.sources.address import resource_of
 from tests.sources.test_sources import DATA, OTHER, fetched, identity
 
@@ -151,6 +151,7 @@ def test_secrets_of_an_address_stay_out_of_every_message(site: Site, tmp_path: P
         failing(lambda: identity("ftp://user:secret@host/titles.csv")),
         failing(lambda: identity("https://user:secret@host/{ds}.csv?signature=secret")),
         failing(lambda: identity("http://user:secret@/titles.csv?signature=secret")),
+        failing(lambda: identify_vectors(signed.replace("titles", "missing"), Settings())),
     ]
     assert [message for message in messages if "secret" in message] == []
 
@@ -169,6 +170,8 @@ def test_two_addresses_with_one_validator_are_two_sources(site: Site, headers: d
     site.files = {"/1.csv": DATA, "/2.csv": OTHER[: len(DATA)].ljust(len(DATA), b"\n")}
     site.headers = headers
     assert identity(f"{site.url}/1.csv") != identity(f"{site.url}/2.csv")
+    one, other = (identify_vectors(f"{site.url}/{n}.csv", Settings()).identity for n in (1, 2))
+    assert one != other
     assert identity(f"{site.url}/1.csv?day=1") != identity(f"{site.url}/1.csv?day=2")
 
 
