@@ -6,15 +6,15 @@ If something cannot be sent, a note is left in the store under `tracking/pending
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Literal
 
 from pydantic import AliasChoices, Field
 
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.artifacts.manifest import Manifest, need
+from meli_tasks.artifacts.manifest import Manifest, need_model
 from meli_tasks.core.errors import TRACKING_ERRORS, BadData, BadSettings, NotFound, TrackingUnavailable
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
@@ -35,6 +35,7 @@ class PendingNote(Stored):
     plan: str
     set_name: str = Field("", validation_alias=AliasChoices("set_name", "set"))  # `set` in 0.1.0
     key: str = ""
+    sha256: str = Field("", description="digest of the trained model: its key may have another attempt when it is sent")
     evaluated: Evaluated | None = Field(
         None,
         validation_alias=AliasChoices("evaluated", "measured"),  # `measured` in 0.1.0
@@ -43,7 +44,7 @@ class PendingNote(Stored):
     @property
     def name(self) -> str:
         """Where the note is kept; the same note has the same name."""
-        return paths.pending(self.kind, sha256(self.model_dump_json().encode()).hexdigest()[:24])
+        return paths.pending(self.kind, hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:24])
 
 
 class Tracking:
@@ -75,7 +76,9 @@ class Tracking:
 
     def training(self, plan: Plan, set_name: str, manifest: Manifest) -> str | None:
         """Send a training run. Return the URL of its MLflow run; None while MLflow is unavailable (sent later)."""
-        note = PendingNote(kind="training", plan=plan.name, set_name=set_name, key=manifest.key)
+        note = PendingNote(
+            kind="training", plan=plan.name, set_name=set_name, key=manifest.key, sha256=manifest.model_sha256
+        )
         return self._send(note, lambda: self.projection().training(plan, set_name, manifest))
 
     def evaluation(self, plan: Plan, evaluated: Evaluated) -> str | None:
@@ -123,7 +126,7 @@ class Tracking:
         if note.evaluated:
             self.projection().evaluation(plan, note.evaluated)
         else:
-            self.projection().training(plan, note.set_name, need(self.store, "train", note.key))
+            self.projection().training(plan, note.set_name, need_model(self.store, note.key, note.sha256))
 
     def _send(self, note: PendingNote, send: Callable[[], str]) -> str | None:
         if not self.uri:
