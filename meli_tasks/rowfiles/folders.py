@@ -121,7 +121,7 @@ def folder_columns(folders: Iterable[str]) -> dict[str, str | None]:
     """
     columns: dict[str, str | None] = {}
     for folder in folders:
-        column, value = _column_of(folder), unquote(folder.partition("=")[2])
+        column, value = _column_of(folder), unquote(folder.partition("=")[2], errors="surrogateescape")
         found = None if value in {MISSING, ""} else value
         if columns.setdefault(column, found) != found:
             raise BadData(

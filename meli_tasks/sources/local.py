@@ -34,7 +34,8 @@ class Files:
         for file in found.files:
             with disk_errors(file):
                 about = file.stat()
-                content = _content(str(file), about.st_size, about.st_mtime_ns)
+                # A copy with its date kept (cp -p, rsync, tar) has another inode or time of change.
+                content = _content(str(file), about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino)
             parts.append(Part(str(file), content, about.st_size, hive_folders(file.absolute().parent.parts)))
         return Found(tuple(parts), found.skipped)
 
@@ -86,6 +87,7 @@ def _no_files(spec: str, skipped: Sequence[str]) -> NoFiles:
 
 
 @lru_cache(maxsize=16_384)  # a window of years, a file or a few each day
-def _content(path: str, size: int, modified: int) -> str:
+def _content(path: str, *_state: int) -> str:
+    """The hash of a file's content; its state is part of the cache's key."""
     with Path(path).open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

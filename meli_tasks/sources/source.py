@@ -46,7 +46,7 @@ class Source:
         parts = canonical_json(
             [[part.identity, *part.folders] if part.folders else part.identity for part in self.parts]
         )
-        return hashlib.sha256(parts.encode()).hexdigest()[:32]
+        return hashlib.sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def file_names(source: Source) -> list[str]:

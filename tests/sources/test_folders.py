@@ -175,6 +175,21 @@ def test_a_value_that_contradicts_its_folder_is_a_bad_row(kept: Kept, tmp_path: 
     assert summary.languages == {"spanish": 37}
 
 
+def test_a_folder_that_is_not_utf_8_makes_bad_rows(kept: Kept, tmp_path: Path) -> None:
+    kept.put("titles/category=SOF%C1S/a.csv", csv_of(TITLES_ONLY))
+    kept.put("titles/category=SOFAS/a.csv", csv_of(TITLES_ONLY))
+    kept.put("titles/category=TABLES/a.csv", csv_of(TITLES_ONLY))
+    summary = kept.ingest("titles/", tmp_path, {**FEW, "max_bad_fraction": 0.5})
+    assert (summary.rows, summary.bad_by_reason) == (40, {"bad encoding": 20})
+
+
+def test_a_name_in_another_encoding_has_an_identity(tmp_path: Path) -> None:
+    folder = tmp_path / b"category=SOF\xc1S".decode("utf-8", "surrogateescape")
+    folder.mkdir()
+    (folder / "a.csv").write_bytes(csv_of(TITLES_ONLY))
+    assert sources.identify(str(tmp_path), None, NO_SETTINGS).identity
+
+
 def test_folders_that_contradict_each_other_are_refused(kept: Kept, tmp_path: Path) -> None:
     kept.put("titles/split=train/split=test/a.csv", csv_of(some_rows()))
     with pytest.raises(BadData, match=r"split=train/split=test gives the column 'split' two values"):

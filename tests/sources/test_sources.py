@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -55,6 +56,15 @@ def test_a_local_identity_is_that_of_the_content(tmp_path: Path) -> None:
     assert identity(first) == identity(copy)
     copy.write_bytes(OTHER)
     assert identity(first) != identity(copy)
+
+
+def test_another_content_of_one_length_and_date_has_another_identity(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(DATA)
+    about, before = file.stat(), identity(file)
+    file.write_bytes(DATA.replace(b"Silla", b"Sillo"))
+    os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert identity(file) != before
 
 
 def test_globs_and_folders_come_in_order(tmp_path: Path, target: Path) -> None:
