@@ -208,7 +208,7 @@ class Pipeline:
             logger.warning("%s", champion.problem)
         ensemble = find_ensemble(plan, trained, self.store)
         models, label = evaluated_models(plan, trained, self.store, champion)
-        step: Step = evaluate_step(plan, models)
+        step: Step = evaluate_step(plan, models, self.store)
         result = self.runner.run(step, force=plan.force)
         return Evaluated(
             key=step.key,

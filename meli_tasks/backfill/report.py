@@ -221,7 +221,7 @@ def _earlier_scores(store: Store, plan: Plan) -> Mapping[str, Evaluation]:
         return {}
     ledger = Ledger(store)
     models, _ = evaluated_models(plan, list(plan.sets), store, champion_model(ledger, ledger.last()))
-    manifest = find(store, "evaluate", evaluate_step(plan, models).key)
+    manifest = find(store, "evaluate", evaluate_step(plan, models, store).key)
     blob = store.read(manifest.file_name("scores.json")) if manifest else None
     return Scores.model_validate_json(blob.data).models if blob else {}
 

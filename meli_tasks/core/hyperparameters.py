@@ -323,6 +323,14 @@ class Evaluate(Section):
     seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of the bootstrap.")
 
 
+class ModelEvaluation(Evaluate):
+    """Parameters of the stage evaluate: how, and what is not known of the compared models."""
+
+    unread: dict[str, str] = Field(
+        default_factory=dict, description="By label, why it is unknown which listings a model was fitted on."
+    )
+
+
 class Promote(Section):
     """When a challenger replaces the champion."""
 
@@ -341,7 +349,9 @@ class Promote(Section):
         20, ge=1, description="Minimum number of test titles of a category that max_category_drop applies to."
     )
     max_milliseconds: float = Field(
-        50.0, gt=0, description="Maximum milliseconds to classify one title, 95th percentile."
+        50.0,
+        gt=0,
+        description="Maximum CPU milliseconds to classify one title, 95th percentile.",
     )
     max_megabytes: float = Field(2_000.0, gt=0, description="Maximum size of the model on disk, in megabytes.")
 

@@ -3,16 +3,21 @@
 Everything is computed from arrays of length n with one entry per test title: the true category as an integer, and the
 predicted category (or only whether it is correct).
 
-The paired bootstrap is our own, because scikit-learn has none, and scipy's draws titles one by one. It draws n titles
-with replacement; since balanced accuracy depends only on how many titles of each category have which outcome, it draws
-these counts (a multinomial) instead of the titles, so that its cost depends on the number of categories but not on n.
+The paired bootstrap is our own, because scikit-learn has none, and scipy's draws titles one by one. Balanced accuracy
+is a mean over a fixed list of categories, so titles are drawn within each category; since it depends only on how many
+of them have which outcome, these counts (a multinomial) are drawn instead of the titles. From n titles of a category
+n - 1 are drawn: their mean then has the variance s^2 / n, with s^2 the unbiased estimate, where n draws would give the
+fraction (n - 1) / n of it, which is half with two titles (J. N. K. Rao and C. F. J. Wu, "Resampling inference with
+complex survey data", 1988). A category of a single title shows no variance of its own: all of these are drawn from
+together, the collapsed strata of survey sampling. A bootstrap over all titles at the same time, which may miss a
+category, gives intervals that are 22 % too narrow if every category has one title, and some that exclude their own
+estimate.
 The counts come from `recalls`, which scikit-learn's `recall_score` does not return (and it takes 34 ms instead of 4 for
 100,000 titles of 632 categories). The mean of these recalls is scikit-learn's balanced accuracy, as the tests check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,8 +101,7 @@ def bootstrap_interval(labels: Integers, correct: Booleans, *, samples: int, see
     """The middle 95 % of the balanced accuracy over `samples` bootstrap samples of the titles."""
     observed = recalls(labels, correct)
     outcomes = np.stack([observed.titles - observed.correct, observed.correct], axis=1)
-    drawn = np.concatenate([_mean_rate(c[:, :, 1], c.sum(axis=2)) for c in _resampled(outcomes, samples, seed)])
-    return _middle(drawn)
+    return _middle(_drawn_means(outcomes, np.array([0, 1]), samples, seed))
 
 
 def probability_better(
@@ -112,9 +116,7 @@ def probability_better(
     both = recalls(labels, champion & challenger).correct
     lost, won = before.correct - both, after.correct - both
     outcomes = np.stack([before.titles - lost - won, lost, won], axis=1)
-    drawn = np.concatenate(
-        [_mean_rate(c[:, :, 2] - c[:, :, 1], c.sum(axis=2)) for c in _resampled(outcomes, samples, seed)]
-    )
+    drawn = _drawn_means(outcomes, np.array([0, -1, 1]), samples, seed)
     gain = float((after.values - before.values).mean())
     return Comparison(gain=gain, interval=_middle(drawn), probability=float((drawn > _ROUNDING).mean()))
 
@@ -135,25 +137,51 @@ def largest_drop(labels: Integers, champion: Booleans, challenger: Booleans, *, 
     )
 
 
-def _resampled(outcomes: NDArray[np.int64], samples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Bootstrap samples of `outcomes` (categories, outcomes) as counts (some samples, categories, outcomes)."""
-    random = np.random.default_rng(seed)
-    titles = int(outcomes.sum())
-    # Empty cells are never drawn: skipping them halves the work if most predictions agree.
-    cells = np.flatnonzero(outcomes)
-    probabilities = outcomes.ravel()[cells] / titles
-    at_once = max(1, _COUNTS_AT_ONCE // outcomes.size)
-    for start in range(0, samples, at_once):
-        size = min(at_once, samples - start)
-        counts = np.zeros((size, outcomes.size), np.int64)
-        counts[:, cells] = random.multinomial(titles, probabilities, size=size)
-        yield counts.reshape(size, *outcomes.shape)
+def _drawn_means(outcomes: NDArray[np.int64], values: NDArray[np.int64], samples: int, seed: int) -> Floats:
+    """Bootstrap samples of the mean over the categories of their titles' mean value, shape (samples,).
+
+    `outcomes` (categories, outcomes) counts the titles, `values` (outcomes,) says what each outcome is worth.
+    """
+    within, between = np.random.default_rng(seed).spawn(2)
+    titles = outcomes.sum(axis=1)
+    alone = outcomes[titles == 1]
+    # A category whose titles all have one outcome has the same mean in every sample: most of them, if models agree.
+    mixed = outcomes[(outcomes > 0).sum(axis=1) > 1]
+    constant = (outcomes @ values / titles).sum() - (mixed @ values / mixed.sum(axis=1)).sum()
+    drawn = np.full(samples, constant, np.float64)
+    at_once = max(1, _COUNTS_AT_ONCE // max(1, mixed.size))
+    for start in range(0, samples if len(mixed) else 0, at_once):
+        part = drawn[start : start + at_once]
+        draws = mixed.sum(axis=1) - 1
+        counts = within.multinomial(draws, mixed / (draws + 1)[:, None], size=(len(part), len(mixed)))
+        part += (counts @ values / draws).sum(axis=1)
+    if len(alone) > 1:
+        drawn += _drawn_between(alone.sum(axis=0), values, samples, between) * len(alone)
+    elif len(alone):
+        drawn += _drawn_alone(outcomes.sum(axis=0), values, samples, between)
+    occurring = values[outcomes.any(axis=0)]
+    return np.clip(drawn / len(outcomes), occurring.min(), occurring.max())
 
 
-def _mean_rate(hits: NDArray[np.int64], titles: NDArray[np.int64]) -> Floats:
-    """The mean of hits / titles over the categories that were drawn: (samples, categories) -> (samples,)."""
-    rates = np.divide(hits, titles, out=np.zeros(hits.shape), where=titles > 0)
-    return np.asarray(rates.sum(axis=1) / (titles > 0).sum(axis=1), np.float64)
+def _drawn_between(
+    counts: NDArray[np.int64], values: NDArray[np.int64], samples: int, random: np.random.Generator
+) -> Floats:
+    """By how much the mean value of several categories of one title differs from the observed one, shape (samples,)."""
+    titles = int(counts.sum())
+    drawn = random.multinomial(titles - 1, counts / titles, size=samples)
+    return np.asarray(drawn @ values / (titles - 1) - counts @ values / titles, np.float64)
+
+
+def _drawn_alone(
+    counts: NDArray[np.int64], values: NDArray[np.int64], samples: int, random: np.random.Generator
+) -> Floats:
+    """By how much the value of the only category of one title differs from the observed one, shape (samples,).
+
+    It has nothing to be compared with, so it varies as all titles do: the difference of two of them has twice the
+    variance of one.
+    """
+    first, second = (random.multinomial(1, counts / counts.sum(), size=samples) @ values for _ in range(2))
+    return np.asarray((first - second) / np.sqrt(2), np.float64)
 
 
 def _middle(drawn: Floats) -> tuple[float, float]:

@@ -46,6 +46,7 @@ logger = logging.getLogger("meli_tasks")
 
 TRAIN = "train"
 MODEL = "model:"  # prefix of the name of an input that is a model, whichever stage made it
+LISTINGS = "listings:"  # prefix of the name of an input that is the listings that a model was fitted on
 VECTORS = "vectors"  # the input that is a file of pretrained word vectors
 QUARANTINE = "quarantine.jsonl.gz"
 
@@ -240,7 +241,7 @@ class Runner:
 
     def _input(self, name: str, key: str) -> Manifest:
         if not name.startswith(MODEL):
-            return need(self.store, name, key)
+            return need(self.store, "ingest" if name.startswith(LISTINGS) else name, key)
         ref = ModelRef.parse(key)
         return need_model(self.store, ref.key, ref.sha256)
 

@@ -20,8 +20,9 @@ from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, canonical_json, find, need
 from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import Conflict, NotFound
-from meli_tasks.core.hyperparameters import HyperparameterSet
-from meli_tasks.execution.runner import Step
+from meli_tasks.core.hyperparameters import HyperparameterSet, ModelEvaluation
+from meli_tasks.execution.runner import LISTINGS, MODEL, Step
+from meli_tasks.planning.lineage import fitted_on
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets.catalog import SECTIONS
@@ -272,10 +273,19 @@ def judged_with(plan: Plan) -> JudgedWith:
     return JudgedWith(evaluate=STAGES["evaluate"].version, promote=STAGES["promote"].version, params=params)
 
 
-def evaluate_step(plan: Plan, models: Mapping[str, ModelRef]) -> Step:
+def evaluate_step(plan: Plan, models: Mapping[str, ModelRef], store: Store) -> Step:
     """The step that evaluates models, by label, on the run's test split."""
-    inputs = {"ingest": plan.ingest.key, **{f"model:{label}": str(ref) for label, ref in sorted(models.items())}}
-    return Step("evaluate", ", ".join(sorted(models)), plan.request.evaluate().model_dump(), inputs)
+    trained_here = {step.key for step in plan.sets.values()}
+    own = {label: ref for label, ref in models.items() if ref.key in trained_here or label == ENSEMBLE}
+    others = {label: ref for label, ref in models.items() if label not in own}
+    fitted = fitted_on(store, plan.ingest.key, own, others)
+    params = ModelEvaluation(**plan.request.evaluate().model_dump(), unread=fitted.unread)
+    inputs = {
+        "ingest": plan.ingest.key,
+        **{f"{MODEL}{label}": str(ref) for label, ref in sorted(models.items())},
+        **{f"{LISTINGS}{label}": key for label, key in sorted(fitted.listings.items())},
+    }
+    return Step("evaluate", ", ".join(sorted(models)), params.model_dump(mode="json"), inputs)
 
 
 def why_no_ensemble(plan: Plan, trained: Sequence[str]) -> str:

@@ -14,8 +14,8 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from meli_tasks.core.hyperparameters import (
     Embed,
     Ensemble,
-    Evaluate,
     Ingest,
+    ModelEvaluation,
     Preprocess,
     Promotion,
     Section,
@@ -69,9 +69,9 @@ _ALL: tuple[StageSpec[Any, Any], ...] = (
     StageSpec("preprocess", 3, Preprocess, PreprocessSummary),
     StageSpec("embed", 2, Embed, EmbedSummary),
     StageSpec("train", 2, Train, TrainSummary),
-    StageSpec("ensemble", 1, Ensemble, EnsembleSummary),
-    StageSpec("evaluate", 1, Evaluate, EvaluateSummary),
-    StageSpec("promote", 1, Promotion, PromoteSummary),
+    StageSpec("ensemble", 2, Ensemble, EnsembleSummary),
+    StageSpec("evaluate", 2, ModelEvaluation, EvaluateSummary),
+    StageSpec("promote", 2, Promotion, PromoteSummary),
 )
 
 STAGES: dict[str, StageSpec[Any, Any]] = {stage.name: stage for stage in _ALL}

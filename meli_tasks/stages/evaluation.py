@@ -76,7 +76,7 @@ class Figures(Stored):
     interval: tuple[float, float] = Field(description="95 % bootstrap interval of that")
     top5: float | None = Field(None, description="fraction with the true category among the five most probable")
     milliseconds_p95: float | None = Field(
-        None, description="95th percentile of the wall time of classifying one title, in milliseconds"
+        None, description="95th percentile of the CPU time of classifying one title, in milliseconds"
     )
     megabytes: float | None = Field(None, description="size of the model's files")
 
@@ -95,11 +95,63 @@ class Evaluation(Figures):
         return Figures.model_validate(self.model_dump(include=set(Figures.model_fields)))
 
 
+class FittedTitles(Stored):
+    """How many titles of the test split a model was fitted on: by training on them, or by validating on them.
+
+    Validation titles decide which epoch of a training run is kept, and the weights of an ensemble.
+    """
+
+    train: int = 0
+    validation: int = 0
+
+    def __str__(self) -> str:
+        """As part of a sentence."""
+        parts = {"train": self.train, "validation": self.validation}
+        return " and ".join(f"{titles:,} of its {split} split" for split, titles in parts.items() if titles)
+
+
+class TestSet(Stored):
+    """The titles that the models were evaluated on: those of the test split that no compared model was fitted on."""
+
+    __test__ = False  # no class of tests
+
+    split_titles: int = Field(description="titles of the test split")
+    titles: int = Field(description="titles evaluated on")
+    required: int = Field(description="titles that must be left for a comparison, if any are left out")
+    fitted: dict[str, FittedTitles] = Field(
+        default_factory=dict, description="by label, for models that were fitted on some"
+    )
+    unread: dict[str, str] = Field(
+        default_factory=dict, description="by label, why it is unknown what a model was fitted on"
+    )
+    not_scored: dict[str, str] = Field(default_factory=dict, description="by label, why a model was left out")
+
+    @property
+    def left_out(self) -> int:
+        """Titles of the test split that were left out."""
+        return self.split_titles - self.titles
+
+    def notes(self) -> list[str]:
+        """What a person should know about the titles, a sentence each; empty if all were used."""
+        notes = list(self.not_scored.values())
+        compared = {label: found for label, found in self.fitted.items() if label not in self.not_scored}
+        if self.left_out:
+            found = "; ".join(f"{label}: {titles}" for label, titles in compared.items())
+            notes.append(
+                f"{self.left_out:,} of {self.split_titles:,} test titles were left out, because a compared model was "
+                f"fitted on them ({found})."
+            )
+        for label, why in self.unread.items():
+            notes.append(f"Whether {label} was fitted on test titles was not checked: {why}")
+        return notes
+
+
 class Scores(Stored):
-    """scores.json: the evaluation of every model by its label."""
+    """scores.json: the evaluation of every model by its label. Without `test` it is of a version up to 0.1.0."""
 
     version: int = 2
     models: dict[str, Evaluation]
+    test: TestSet | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -132,8 +184,13 @@ class Candidate(Stored):
 
     @property
     def passed(self) -> bool:
-        """Whether every gate is passed."""
-        return all(gate.passed for gate in self.gates)
+        """Whether no gate failed. Gates that could not be checked are in `unchecked`."""
+        return all(gate.passed is not False for gate in self.gates)
+
+    @property
+    def unchecked(self) -> tuple[Gate, ...]:
+        """The gates that could not be checked."""
+        return tuple(gate for gate in self.gates if gate.passed is None)
 
 
 def _or_none(value: Any, handler: ModelWrapValidatorHandler[Promote | None]) -> Promote | None:
@@ -149,6 +206,7 @@ class PromotionDecision(PromoteSummary, Versioned):
 
     version: int = 2
     test_titles: int = 0
+    test: TestSet | None = Field(None, description="which test titles; None in decisions of 0.1.0")
     limits: Annotated[Promote | None, WrapValidator(_or_none)] = None
     scores: dict[str, Figures] = Field(default_factory=dict, description="by label")
     examined: tuple[Candidate, ...] = Field((), description="the challengers, the most accurate first")

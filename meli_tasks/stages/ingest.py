@@ -115,6 +115,7 @@ def _summary(staged: StagedRows, totals: ListingTotals, bad: Counter[str], rare:
         label_qualities=dict(sorted(totals.label_qualities.items())),
         splits=dict(sorted(totals.splits.items())),
         splits_from=totals.splits_from,
+        split_rule=totals.split_rule,
         fingerprint=totals.fingerprint,
     )
 

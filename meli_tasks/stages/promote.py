@@ -18,20 +18,25 @@ from numpy.typing import NDArray
 from meli_tasks.core import metrics
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Promote, Promotion
-from meli_tasks.stages.evaluation import Candidate, Evaluation, PromotionDecision, Scores
+from meli_tasks.stages.evaluation import Candidate, Evaluation, PromotionDecision, Scores, TestSet
 from meli_tasks.stages.hooks import Hooks, Inputs
 from meli_tasks.stages.summaries import Gate, PromoteSummary
 
 BOOTSTRAP_SAMPLES = 4_000
 BOOTSTRAP_SEED = 1
+WHAT_TO_DO = (
+    "The comparison is possible again when the source brings enough new titles, or when its splits are as they were "
+    "when that model was trained."
+)
 
 
 @dataclass(frozen=True)
 class TestResults:
     """The evaluations by label. `labels` (n,) are the true categories, as positions in `categories`; `correct[label]`
-    (n,) says which titles that model classified correctly.
+    (n,) says which titles that model classified correctly. `test` says which titles these are.
     """
 
+    test: TestSet
     evaluations: dict[str, Evaluation]
     labels: NDArray[np.int64]
     categories: list[str]
@@ -47,21 +52,22 @@ def run(inputs: Inputs, out: Path, params: Promotion, hooks: Hooks) -> PromoteSu
     limits, champion = Promote.model_validate(params.model_dump(include=set(Promote.model_fields))), params.champion
     results = _read(inputs["evaluate"])
     evaluations = results.evaluations
-    if champion is not None and champion not in evaluations:
-        raise BadData(f"The champion {champion!r} was not evaluated; evaluated are {', '.join(sorted(evaluations))}.")
-    candidates = [_examine(label, champion, results, limits) for label in _challengers(champion, evaluations)]
+    refused = _refused(champion, results)
+    challengers = [] if refused else _challengers(champion, evaluations)
+    candidates = [_examine(label, champion, results, limits) for label in challengers]
     chosen = next((candidate for candidate in candidates if candidate.passed), candidates[0] if candidates else None)
     comparison = chosen.comparison if chosen else None
     decision = PromotionDecision(
         promoted=chosen.label if chosen and chosen.passed and limits.mode != "never" else None,
         champion=champion,
         challenger=chosen.label if chosen else None,
-        reason=_reason(chosen, champion, evaluations, limits),
+        reason=refused or " ".join([_reason(chosen, champion, evaluations, limits), *_notes(chosen, results)]),
         gain=comparison.gain if comparison else None,
         gain_interval=comparison.interval if comparison else None,
         probability=comparison.probability if comparison else None,
         gates=chosen.gates if chosen else (),
         test_titles=len(results.labels),
+        test=results.test,
         limits=limits,
         scores={label: evaluation.figures() for label, evaluation in evaluations.items()},
         examined=tuple(candidates),
@@ -72,13 +78,31 @@ def run(inputs: Inputs, out: Path, params: Promotion, hooks: Hooks) -> PromoteSu
 
 
 def _read(folder: Path) -> TestResults:
-    evaluations = Scores.model_validate_json((folder / "scores.json").read_bytes()).models
+    scores = Scores.model_validate_json((folder / "scores.json").read_bytes())
+    evaluations = scores.models
     table = pq.read_table(folder / "predictions.parquet", columns=["category", *evaluations])
+    test = scores.test or TestSet(split_titles=len(table), titles=len(table), required=0)
     true = table["category"].cast(pa.string())
     names = pc.unique(true)
     labels = pc.index_in(true, value_set=names).to_numpy().astype(np.int64)
     correct = {label: pc.equal(table[label].cast(pa.string()), true).to_numpy() for label in evaluations}
-    return TestResults(evaluations, labels, names.to_pylist(), correct)
+    return TestResults(test, evaluations, labels, names.to_pylist(), correct)
+
+
+def _refused(champion: str | None, results: TestResults) -> str:
+    """Why no model can be compared with the champion; empty if one can.
+
+    Raises:
+        BadData: the champion was not evaluated, and the evaluation does not say why.
+    """
+    if champion is None or champion in results.evaluations:
+        return ""
+    if champion in results.test.not_scored:
+        why = results.test.not_scored[champion]
+        return f"{champion} stays champion, because the comparison is refused: {why} {WHAT_TO_DO}"
+    raise BadData(
+        f"The champion {champion!r} was not evaluated; evaluated are {', '.join(sorted(results.evaluations))}."
+    )
 
 
 def _challengers(champion: str | None, evaluations: dict[str, Evaluation]) -> list[str]:
@@ -90,22 +114,34 @@ def _challengers(champion: str | None, evaluations: dict[str, Evaluation]) -> li
 
 def _examine(label: str, champion: str | None, results: TestResults, limits: Promote) -> Candidate:
     evaluation = results.evaluations[label]
+    unseen = _unseen_gate(results.test)
     costs = (
         _at_most("milliseconds", evaluation.milliseconds_p95, limits.max_milliseconds),
         _at_most("megabytes", evaluation.megabytes, limits.max_megabytes),
     )
     if champion is None:
-        return Candidate(label=label, gates=costs)
+        return Candidate(label=label, gates=(*unseen, *costs))
     before, after = results.correct[champion], results.correct[label]
     found = metrics.probability_better(results.labels, before, after, samples=BOOTSTRAP_SAMPLES, seed=BOOTSTRAP_SEED)
     drop = metrics.largest_drop(results.labels, before, after, min_titles=limits.min_category_titles)
     gates = (
+        *unseen,
         _at_least("gain", found.gain, limits.min_gain),
         _at_least("probability", found.probability, limits.min_probability),
         _category_gate(drop, results.categories, limits),
         *costs,
     )
     return Candidate(label=label, comparison=found, gates=gates)
+
+
+def _unseen_gate(test: TestSet) -> tuple[Gate, ...]:
+    """Whether the titles are new to every compared model. No gate if there is nothing to say of them."""
+    if test.unread:
+        return (Gate(name="unseen_titles", passed=None, limit=test.required, detail="; ".join(test.unread.values())),)
+    if not test.left_out:
+        return ()
+    passed, detail = test.titles >= test.required, f"{test.left_out:,} test titles left out"
+    return (Gate(name="unseen_titles", passed=passed, value=test.titles, limit=test.required, detail=detail),)
 
 
 def _at_least(name: str, value: float, limit: float) -> Gate:
@@ -120,7 +156,7 @@ def _category_gate(drop: metrics.Drop | None, categories: list[str], limits: Pro
     limit = limits.max_category_drop
     if drop is None:
         detail = f"no category has {limits.min_category_titles} test titles"
-        return Gate(name="category_drop", passed=True, limit=limit, detail=detail)
+        return Gate(name="category_drop", passed=None, limit=limit, detail=detail)
     detail = f"{categories[drop.category]}: recall {drop.before:.3f} to {drop.after:.3f} over {drop.titles} test titles"
     return Gate(name="category_drop", passed=drop.size <= limit, value=drop.size, limit=limit, detail=detail)
 
@@ -128,7 +164,7 @@ def _category_gate(drop: metrics.Drop | None, categories: list[str], limits: Pro
 def _reason(
     candidate: Candidate | None, champion: str | None, evaluations: dict[str, Evaluation], limits: Promote
 ) -> str:
-    """One sentence for the ledger, the approval and the log."""
+    """One sentence for the ledger, the approval and the log: what was decided, and why."""
     if candidate is None:
         assert champion is not None  # without a champion every model is a challenger
         rest = (
@@ -140,7 +176,7 @@ def _reason(
         return f"{champion} stays champion: {rest} (balanced accuracy {accuracy:.4f})."
     accuracy = evaluations[candidate.label].balanced_accuracy
     if not candidate.passed:
-        failed = "; ".join(_failure(gate) for gate in candidate.gates if not gate.passed)
+        failed = "; ".join(_failure(gate) for gate in candidate.gates if gate.passed is False)
         stays = f"{champion} stays champion" if champion else "No model becomes champion"
         return f"{stays}: {candidate.label} (balanced accuracy {accuracy:.4f}) does not pass every gate: {failed}."
     comparison = candidate.comparison
@@ -154,6 +190,13 @@ def _reason(
     if limits.mode == "never":
         return f"{candidate.label} would become champion {why}, but this run does not promote (mode 'never')."
     return f"{candidate.label} becomes champion {why}."
+
+
+def _notes(candidate: Candidate | None, results: TestResults) -> list[str]:
+    """What was left out, and what was not checked, a sentence each."""
+    notes = results.test.notes()
+    unchecked = [gate for gate in (candidate.unchecked if candidate else ()) if gate.name != "unseen_titles"]
+    return notes + [f"Not checked: {gate.name} ({gate.detail})." for gate in unchecked]
 
 
 def _failure(gate: Gate) -> str:

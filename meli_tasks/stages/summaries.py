@@ -6,7 +6,10 @@ ignored, and a field that an earlier version did not write has a default, so eve
 
 from __future__ import annotations
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import override
 
 from meli_tasks.wording import count, enumeration
@@ -70,6 +73,9 @@ class IngestSummary(Summary):
     label_qualities: dict[str, int] = Field(default_factory=dict, description="rows by label quality")
     splits: dict[str, int] = Field(default_factory=dict, description="rows by split")
     splits_from: str = Field("", description="where the splits come from")
+    split_rule: str = Field(
+        "", description="the rule that assigned every split (SPLIT_RULE); empty if the source did, or if unknown"
+    )
     fingerprint: str = Field("", description="SHA-256 of the listings, whatever files they came in")
 
     @override
@@ -204,19 +210,38 @@ class EnsembleSummary(Summary):
 class EvaluateSummary(Summary):
     """The balanced accuracy of every model on the test titles, by label."""
 
-    test_titles: int = 0
+    test_titles: int = Field(0, description="titles on which the models were evaluated")
+    left_out: int = Field(0, description="titles of the test split that a compared model was fitted on")
+    not_scored: dict[str, str] = Field(default_factory=dict, description="why a model has no figures, by label")
     test_categories: int = 0
     balanced_accuracy: dict[str, float] = Field(default_factory=dict)
 
 
 class Gate(Summary):
-    """One condition that a challenger must meet: the observed value, and the limit that it is compared with."""
+    """One condition that a challenger must meet: the observed value, and the limit that it is compared with.
+
+    `passed` is None if the condition could not be checked; `detail` says why.
+    """
 
     name: str
-    passed: bool
+    passed: bool | None
     value: float | None = Field(None, validation_alias=AliasChoices("value", "seen"))  # `seen` in 0.1.0
     limit: float
     detail: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_0_1_0(cls, stored: Any) -> Any:
+        """0.1.0 wrote that a gate without any category to look at was passed."""
+        if not isinstance(stored, Mapping) or stored.get("name") != "category_drop":
+            return stored
+        unseen = stored.get("value", stored.get("seen")) is None
+        return {**stored, "passed": None} if unseen and stored.get("passed") else stored
+
+    @property
+    def state(self) -> Literal["passed", "failed", "not checked"]:
+        """The outcome in words."""
+        return "not checked" if self.passed is None else "passed" if self.passed else "failed"
 
 
 class PromoteSummary(Summary):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import binom
 from sklearn.metrics import balanced_accuracy_score
 
 from meli_tasks.core import metrics
@@ -150,31 +151,79 @@ def test_recalls_count_titles_as_integers_also_where_none_is_correct() -> None:
 
 
 def test_the_interval_is_the_middle_95_percent() -> None:
-    # Right on 50 of 100 titles of one category: a sample's accuracy is binomial, and 40 and 60 are the quantiles.
+    # Right on 50 of 100 titles of one category: a sample's accuracy is binomial, of 99 draws.
     half = np.arange(100) < 50
     one_category = np.zeros(100, np.int64)
-    assert bootstrap_interval(one_category, half, samples=4_000, seed=1) == pytest.approx((0.40, 0.60))
+    expected = tuple(binom.ppf([0.025, 0.975], 99, 0.5) / 99)
+    assert bootstrap_interval(one_category, half, samples=4_000, seed=1) == pytest.approx(expected)
     # Every title changes hands with one of the other model: a sample's gain is twice as wide, around 0.
     comparison = probability_better(one_category, half, ~half, samples=4_000, seed=1)
-    assert comparison.interval == pytest.approx((-0.20, 0.20))
-    assert comparison.probability == pytest.approx(0.46, abs=0.02)  # 8 % of the samples tie
+    assert comparison.interval == pytest.approx(tuple(2 * quantile - 1 for quantile in expected), abs=0.021)
+    assert comparison.probability == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_sample_counts_only_the_categories_that_it_draws() -> None:
-    # Of two titles, a sample draws the first twice (gain 1), the second twice (gain 0) or both (gain 1/2).
+def test_categories_of_one_title_are_drawn_from_together() -> None:
+    # Of two titles, a sample draws the first (gain 1) or the second (gain 0), which stands for both.
     labels, none, first = np.array([0, 1]), np.array([False, False]), np.array([True, False])
-    comparison = probability_better(labels, none, first, samples=4_000, seed=1)
+    comparison = probability_better(labels, none, first, samples=20_000, seed=1)
     assert comparison.gain == 0.5
     assert comparison.interval == (0.0, 1.0)
-    assert comparison.probability == pytest.approx(0.75, abs=0.02)
+    assert comparison.probability == pytest.approx(0.5, abs=0.02)
     assert bootstrap_interval(labels, first, samples=4_000, seed=1) == (0.0, 1.0)
 
 
+def test_the_only_category_of_one_title_is_as_uncertain_as_a_title_of_the_others() -> None:
+    labels = np.array([0, 0, 0, 0, 1])
+    correct = np.array([True, True, False, False, True])
+    # The others: three draws of which half are right; none is, in one of 8 samples. The single title: it differs by -1,
+    # 0 or 1 times the root of 1/2, by -1 in a quarter of the samples.
+    low, high = bootstrap_interval(labels, correct, samples=40_000, seed=1)
+    assert (low, high) == (pytest.approx((1 - 0.5**0.5) / 2), 1.0)
+    assert bootstrap_interval(labels[4:], correct[4:], samples=100, seed=1) == (1.0, 1.0)
+
+
+SIZES = {
+    "one title each": [1] * 2_000,
+    "two titles each": [2] * 500,
+    "one to five": [1, 2, 3, 4, 5] * 30,
+    "twenty each": [20] * 15,
+}
+
+
+@pytest.mark.parametrize("rate", [0.95, 0.5, 0.05])
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+def test_the_interval_is_as_wide_as_the_accuracy_varies(sizes: list[int], rate: float) -> None:
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    variance = (rate * (1 - rate) / np.array(sizes)).sum() / len(sizes) ** 2
+    widths = []
+    for seed in range(30):
+        correct = np.random.default_rng(seed).random(len(labels)) < rate
+        low, high = bootstrap_interval(labels, correct, samples=1_000, seed=1)
+        assert low <= recalls(labels, correct).values.mean() <= high
+        widths.append(high - low)
+    assert np.mean(widths) == pytest.approx(2 * 1.96 * np.sqrt(variance), rel=0.08)
+
+
+@given(answers())
+def test_no_interval_excludes_its_own_estimate(data: tuple[np.ndarray, ...]) -> None:
+    labels, predictions = data
+    low, high = bootstrap_interval(labels, labels == predictions, samples=400, seed=1)
+    assert low - 1e-12 <= accuracy(labels, predictions) <= high + 1e-12
+
+
+def test_few_right_titles_in_small_categories_stay_inside_their_interval() -> None:
+    # One title right, in the smallest of sixty categories: a bootstrap that misses categories gave 0.0200 to 0.0256.
+    labels = np.concatenate([np.repeat(np.arange(59), 8), [59]])
+    correct = labels == 59
+    low, high = bootstrap_interval(labels, correct, samples=4_000, seed=1)
+    assert low <= 1 / 60 <= high
+
+
 def test_a_title_that_one_model_loses_weighs_as_much_as_one_that_it_wins() -> None:
-    # One title of four lost, two won: the odds of more wins than losses among four draws, counted one by one.
+    # One title of four lost, two won: the odds of more wins than losses among three draws, counted one by one.
     champion = np.array([True, False, False, True])
     challenger = np.array([False, True, True, True])
-    draws = np.stack(np.meshgrid(*[[-1, 1, 1, 0]] * 4), axis=-1).reshape(-1, 4)
+    draws = np.stack(np.meshgrid(*[[-1, 1, 1, 0]] * 3), axis=-1).reshape(-1, 3)
     comparison = probability_better(np.zeros(4, np.int64), champion, challenger, samples=8_000, seed=1)
     assert comparison.gain == 0.25
     assert comparison.probability == pytest.approx((draws.sum(axis=1) > 0).mean(), abs=0.015)

@@ -141,9 +141,10 @@ def test_what_does_not_exist_or_fit_is_refused(settings: Settings, params: dict[
         plan_of(settings, **{"sets": ["quick_mlp"], **params})
 
 
-def test_evaluation_does_not_depend_on_the_order_of_the_models(settings: Settings) -> None:
+def test_evaluation_does_not_depend_on_the_order_of_the_models(settings: Settings, file_store: Store) -> None:
     plan = plan_of(settings, sets=["quick_mlp"])
-    assert evaluate_step(plan, {"a": A, "b": B}).key == evaluate_step(plan, {"b": B, "a": A}).key
+    forth, back = (evaluate_step(plan, models, file_store) for models in ({"a": A, "b": B}, {"b": B, "a": A}))
+    assert forth.key == back.key
 
 
 def test_an_ensemble_is_of_the_sets_that_were_trained(settings: Settings) -> None:
@@ -326,9 +327,13 @@ def test_a_model_under_two_names_is_one_member_under_the_first(settings: Setting
     assert ensemble_step(plan, ["quick_mlp", "a_copy"]) is None
 
 
-def test_evaluate_has_the_test_titles_and_every_model_as_input(settings: Settings) -> None:
+def test_evaluate_has_the_test_titles_and_every_model_as_input(settings: Settings, file_store: Store) -> None:
     plan = plan_of(settings, sets=["quick_mlp"])
-    step = evaluate_step(plan, {"b": B, "a": A})
+    step = evaluate_step(plan, {"b": B, "a": A}, file_store)
+    why = {label: f"its listings cannot be found. No train artifact {ref.key}" for label, ref in (("a", A), ("b", B))}
+    unread = step.params.pop("unread")
+    assert isinstance(unread, dict) and unread.keys() == why.keys()
+    assert all(str(unread[label]).startswith(text) for label, text in why.items())
     assert (step.stage, step.name, step.params) == ("evaluate", "a, b", plan.request.evaluate().model_dump())
     assert step.inputs == {"ingest": plan.ingest.key, "model:a": "1@f00d", "model:b": "2"}
 
@@ -384,7 +389,7 @@ def test_another_attempt_of_the_champion_is_evaluated_beside_it(settings: Settin
     promoted = ModelRef(own["quick_cnn"].key, "of the attempt before")
     models, label = evaluated_models(plan, list(own), file_store, champion_with(promoted))
     assert (models, label) == ({**own, "mlp (champion)": promoted}, "mlp (champion)")
-    inputs = evaluate_step(plan, models).inputs
+    inputs = evaluate_step(plan, models, file_store).inputs
     assert inputs["model:mlp (champion)"] == f"{promoted.key}@of the attempt before"
     assert inputs["model:quick_cnn"] == str(own["quick_cnn"]) != inputs["model:mlp (champion)"]
 

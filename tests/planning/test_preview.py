@@ -286,5 +286,6 @@ def test_a_champion_that_these_models_were_not_compared_with_is_something_new(
 def test_a_run_that_never_promotes_finds_nothing_new_once_its_models_were_evaluated(file_store: FileStore) -> None:
     plan = complete(file_store, plan_of(promotion="never"))
     assert nothing_new(plan, file_store) == ""
-    publish(file_store, evaluate_step(plan, evaluated_models(plan, list(plan.sets), file_store, None)[0]), 5.0)
+    models, _ = evaluated_models(plan, list(plan.sets), file_store, None)
+    publish(file_store, evaluate_step(plan, models, file_store), 5.0)
     assert nothing_new(plan, file_store) == "The same titles, sets and champion were evaluated before"

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Evaluate
+from meli_tasks.core.hyperparameters import ModelEvaluation
 from meli_tasks.stages import evaluate
 from meli_tasks.stages.evaluation import CategoryRecall, Scores, SliceAccuracy
 from meli_tasks.stages.hooks import Hooks
 from meli_tasks.stages.summaries import EvaluateSummary
 
-PARAMS = Evaluate(bootstrap_samples=100, seed=1)
+PARAMS = ModelEvaluation(bootstrap_samples=100, seed=1)
 
 
 @dataclass
@@ -97,7 +97,7 @@ def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path,
 
 
 class Slow(AnswersByTitle):
-    """Takes its time by a clock that only it moves: seconds by title."""
+    """Takes its time by a clock of CPU time that only it moves: seconds by title."""
 
     clock = 0.0
 
@@ -109,10 +109,10 @@ class Slow(AnswersByTitle):
 SECONDS = {"a1": 0.002, "a2": 0.003, "a3": 0.004, "b1": 0.005, "b2": 0.006, "c1": 0.004}
 
 
-def test_the_latency_is_in_milliseconds_and_that_of_the_quietest_round(
+def test_the_cpu_time_of_a_title_is_in_milliseconds_and_that_of_the_quietest_round(
     monkeypatch: pytest.MonkeyPatch, listings: Path
 ) -> None:
-    monkeypatch.setattr(time, "perf_counter", lambda: Slow.clock)
+    monkeypatch.setattr(time, "process_time", lambda: Slow.clock)
     monkeypatch.setattr(evaluate, "TIMED_ROUNDS", 2)
     _, out = evaluated(monkeypatch, listings, {"slow": Slow(["A", "B", "C"], {})})
     found = Scores.model_validate_json((out / "scores.json").read_bytes()).models["slow"]

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.text.splits import SPLITS
+from meli_tasks.core.text.splits import SPLIT_RULE, SPLITS
 from meli_tasks.rowfiles.folders import SourceFile
 from meli_tasks.rowfiles.rows import BadRow
 from meli_tasks.rowfiles.text import excerpt
@@ -38,6 +38,8 @@ class ListingTotals:
     label_qualities: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
     splits_from: str = ""
+    split_rule: str = ""
+    """The rule that assigned every split; empty if the source assigned any."""
     fingerprint: str = ""
     """SHA-256 over the columns' texts, in order; the same however the source is cut into files and formats."""
 
@@ -133,6 +135,7 @@ def write_listings(
                 counter.update({item["values"] or "unknown": item["counts"] for item in found})
             fingerprint.update(table)
     totals.splits_from, totals.fingerprint = splits.origin, fingerprint.hexdigest()
+    totals.split_rule = "" if splits.marked else SPLIT_RULE
     return totals
 
 

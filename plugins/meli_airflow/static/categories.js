@@ -26,8 +26,7 @@ function DifferenceBar({ value, largest }) {
       width: length,
       height: 8,
       rx: 2,
-      // In one colour: a category has few titles, and its difference no interval, so it may be chance.
-      fill: "var(--chakra-colors-fg-muted)",
+      fill: `var(--chakra-colors-${value < 0 ? "red" : "green"}-solid)`,
     }),
   );
 }

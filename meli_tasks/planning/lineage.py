@@ -1,0 +1,57 @@
+"""Which listings a model was fitted on, as far as an evaluation has to look at them.
+
+Listings whose splits follow one rule never hold a title in two splits, so most nights need no look. A champion of
+another rule, or listings whose source assigns the splits, may hold test titles of this run in another split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need, need_model
+from meli_tasks.core.errors import NotFound
+from meli_tasks.stages.summaries import IngestSummary
+from meli_tasks.store import Store
+
+
+@dataclass(frozen=True)
+class FittedOn:
+    """By label: `listings`, the keys of the ingest artifacts to look at, and `unread`, why one cannot be found."""
+
+    listings: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+
+
+def fitted_on(store: Store, ingest_key: str, own: Mapping[str, ModelRef], others: Mapping[str, ModelRef]) -> FittedOn:
+    """Find the listings that have to be compared with the test titles of `ingest_key`.
+
+    Args:
+        store: where the manifests are.
+        ingest_key: key of the run's ingest artifact.
+        own: the models of this run, by label: they were fitted on the run's own listings.
+        others: models of other runs, by label.
+    """
+    tonight = find(store, "ingest", ingest_key)
+    rule = _rule(tonight) if tonight else ""
+    listings = {} if rule else dict.fromkeys(own, ingest_key)
+    unread: dict[str, str] = {}
+    for label, ref in others.items():
+        try:
+            found = _listings(store, need_model(store, ref.key, ref.sha256))
+        except NotFound as error:
+            unread[label] = f"its listings cannot be found. {error}"
+            continue
+        if not rule or _rule(found) != rule:
+            listings[label] = found.key
+    return FittedOn(listings, unread)
+
+
+def _listings(store: Store, model: Manifest) -> Manifest:
+    """The manifest of the listings that a model was fitted on: an ensemble names them, a trained model's arrays do."""
+    key = model.inputs.get("ingest") or need(store, "preprocess", model.inputs["preprocess"]).inputs["ingest"]
+    return need(store, "ingest", key)
+
+
+def _rule(ingest: Manifest) -> str:
+    return ingest.read_summary(IngestSummary).split_rule
