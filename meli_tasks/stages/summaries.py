@@ -154,7 +154,7 @@ class EmbedSummary(Summary):
         if not self.is_poorly_covered:
             return []
         found = (
-            f"Only {self.coverage.words:.1%} of the words of the training titles have"
+            f"Only {self.coverage.words:.2%} of the words of the training titles have"
             if self.coverage.vocabulary
             else "No word of the training titles has"
         )

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pyarrow as pa
 import pytest
+from pyarrow import dataset
 
 from meli_tasks import sources
 from meli_tasks.core.errors import BadData
@@ -239,3 +241,16 @@ def test_a_link_back_to_the_folder_is_followed_once(tmp_path: Path) -> None:
     assert [part.name for part in sources.identify(f"{tmp_path}/day", None, NO_SETTINGS).parts] == [
         f"{tmp_path}/day/a.csv"
     ]
+
+
+def test_what_arrow_writes_as_hive_folders_is_read_back(tmp_path: Path) -> None:
+    categories = ["TV & Vídeo", "a/b", "x=y", "100%", "a+b", "_x", ".y", "%41", 'quo"te', "ñandú", "a:b*c?", None]
+    rows = [{"title": f"Título {number}", "category": name} for number, name in enumerate(categories * 3)]
+    table = pa.Table.from_pylist(rows)
+    hive = dataset.partitioning(pa.schema([("category", pa.string())]), flavor="hive")
+    dataset.write_dataset(table, tmp_path / "titles", format="parquet", partitioning=hive)
+    kept = Kept(str(tmp_path), NO_SETTINGS, lambda name, data: None)
+    summary = kept.ingest("titles", tmp_path / "work", {**FEW, "max_bad_fraction": 0.5})
+    found = {(row["title"], row["category"]) for row in listings(tmp_path / "work" / "out")}
+    assert found == {(row["title"], row["category"]) for row in rows if row["category"]}
+    assert summary.bad_by_reason == {"no category": 3}

@@ -143,7 +143,7 @@ class Lines(SilentLog):
     [
         (("FUNDA", "MESA", "CAMION"), "No word .* If case and accents are ignored, 38.5% have one"),
         (("xx", "yy"), "No word of the training titles has a vector in the file.* Is it the right file"),
-        (("luz", "FUNDA"), "Only 7.7% of the words .* If case and accents are ignored, 23.1% have one"),
+        (("luz", "FUNDA"), "Only 7.69% of the words .* If case and accents are ignored, 23.1% have one"),
         (("funda",), None),
     ],
 )
