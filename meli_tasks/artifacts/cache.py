@@ -6,6 +6,7 @@ A folder is renamed to its final name only when it is complete, so any folder th
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import time
@@ -18,7 +19,10 @@ from pathlib import Path
 from meli_tasks.artifacts.manifest import Manifest, describe_file
 from meli_tasks.core.errors import BadData, BadSettings, MeliError
 from meli_tasks.disk import full_disk
+from meli_tasks.stages.files.digest import digest_of_folder
 from meli_tasks.store import Store
+
+logger = logging.getLogger("meli_tasks")
 
 # Folders used this recently are never removed: a task that received the path may not have opened the files yet.
 MIN_IDLE_SECONDS = 3600.0
@@ -79,12 +83,17 @@ class Cache:
     def fetch(self, store: Store, manifest: Manifest) -> Path:
         """The local folder of an artifact, downloaded and checked against its manifest if it is not cached yet.
 
+        The files of a model are checked each time: what is promoted and what answers must be the same to the bit.
+
         Raises:
             BadData: a file in the store is not the one that the manifest describes.
         """
         name = _name_of(manifest)
         if folder := self.find(name):
-            return folder
+            if not manifest.model_sha256 or digest_of_folder(folder) == manifest.model_sha256:
+                return folder
+            logger.warning("%s is damaged: the model is fetched again from %s", folder, store.url)
+            self.remove(folder)
         with self.work_folder() as work:
             for file in manifest.outputs:
                 (work / file).parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from pydantic import JsonValue
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.core.errors import NotFound
 from meli_tasks.core.hyperparameters import Section
+from meli_tasks.stages.files.digest import model_digest
 from meli_tasks.stages.summaries import Conditions, Summary
 from meli_tasks.store import Store
 
@@ -31,10 +32,6 @@ P = TypeVar("P", bound=Section)
 
 MODEL_STAGES = ("train", "ensemble")
 """The stages whose artifacts are models. The key identifies a model without the stage, which is hashed into it."""
-
-
-MODEL_FILES = ("model.safetensors", "model.json")
-"""The files of a model: together all that classifying a title needs, and all that its digest is made from."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +89,7 @@ class Manifest:
     @property
     def model_sha256(self) -> str:
         """The digest of the model's files, which tells this attempt from others; empty if it is not a model."""
-        files = {file: self.outputs[file].sha256 for file in MODEL_FILES if file in self.outputs}
-        return hashlib.sha256(canonical_json(files).encode()).hexdigest() if len(files) == len(MODEL_FILES) else ""
+        return model_digest({name: output.sha256 for name, output in self.outputs.items()})
 
     @property
     def ref(self) -> ModelRef:

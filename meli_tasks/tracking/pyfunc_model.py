@@ -19,6 +19,7 @@ from meli_tasks.rowfiles.columns import TITLE, find_column
 from meli_tasks.rowfiles.text import decode
 from meli_tasks.rowfiles.titles import cleaned
 from meli_tasks.rowfiles.values import kind_if_no_text, text_of
+from meli_tasks.stages.files.digest import digest_of_folder
 from meli_tasks.stages.files.model_files import load_model
 
 # Bounds the memory of a chunk's probabilities: 4,096 titles x 1,588 categories x 4 bytes = 26 MB.
@@ -30,8 +31,20 @@ class RegisteredTitleClassifier(PythonModel):
     """A title classifier behind MLflow's interface."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read model.safetensors and model.json from the artifact `model`."""
-        self._classifier = load_model(Path(context.artifacts["model"]))
+        """Read model.safetensors and model.json from the artifact `model`.
+
+        Raises:
+            ValueError: they are not the files that were promoted.
+        """
+        folder = Path(context.artifacts["model"])
+        expected, found = (context.model_config or {}).get("sha256", ""), digest_of_folder(folder)
+        if expected and found != expected:  # a version of 0.1.0 does not know its digest
+            raise ValueError(
+                f"The files in {folder} are not those of the promoted model: their sha256 is "
+                f"{found[:12] or 'missing'}, and the version's is {expected[:12]}. Load the model again; if that fails "
+                "too, delete the version in MLflow, and `meli doctor` registers the champion anew."
+            )
+        self._classifier = load_model(folder)
 
     # MLflow reads the annotation of `model_input` as a schema unless it is a DataFrame; a list is passed unchanged.
     def predict(

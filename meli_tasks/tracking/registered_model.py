@@ -11,6 +11,7 @@ from typing import Any
 
 from meli_tasks.core.errors import TrackingUnavailable
 from meli_tasks.redaction import redact
+from meli_tasks.stages.files.digest import digest_of_folder
 
 MODEL = "meli-title-classifier"
 DESCRIPTION = (
@@ -62,6 +63,7 @@ def _register(experiment: str, run_id: str | None, folder: Path, tags: dict[str,
         python_model=str(package / "tracking" / "pyfunc_model.py"),
         artifacts={"model": str(folder)},
         code_paths=[str(package)],
+        model_config={"sha256": digest_of_folder(folder)},  # checked when it is loaded
         signature=_signature(),
         pip_requirements=pip_requirements(),
     )

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from meli_tasks.artifacts.cache import download
-from meli_tasks.artifacts.manifest import MODEL_FILES, Manifest, find
+from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.champion import champion_model, need_champion_model
 from meli_tasks.core.errors import TRACKING_ERRORS, BadData, NotFound
 from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
@@ -21,6 +21,7 @@ from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import ENSEMBLE, Plan, judged_with
 from meli_tasks.planning.preview import covers
 from meli_tasks.stages.evaluation import Figures, PromotionDecision
+from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.tracking.fields import members_text, weights_of

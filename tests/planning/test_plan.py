@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from meli_tasks.artifacts.manifest import MODEL_FILES, Manifest, ModelRef, Output
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, Output
 from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
 from meli_tasks.execution.runner import Step
@@ -31,6 +31,7 @@ from meli_tasks.sources import Source, identify_vectors
 from meli_tasks.sources.days import Day
 from meli_tasks.sources.place import Part
 from meli_tasks.stages import STAGES
+from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.store import Store
 

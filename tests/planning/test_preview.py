@@ -8,7 +8,7 @@ import pytest
 from pydantic import JsonValue
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import MODEL_FILES, MODEL_STAGES, Manifest, Output, find_model
+from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest, Output, find_model
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Champion, Evidence, Ledger
 from meli_tasks.planning.plan import Plan, evaluate_step, evaluated_models, judged_with, make_plan
@@ -16,6 +16,7 @@ from meli_tasks.planning.preview import Preview, PreviewStep, nothing_new, previ
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
+from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.store import FileStore, Store
 
 

@@ -92,7 +92,8 @@ def test_an_ensemble_is_a_row_with_its_members_and_compares_by_its_weights(run: 
     assert (page["champion"]["set"], page["champion"]["members"]) == ("ensemble", weights)
     found = pages.comparison(rows["mlp"]["id"], rows["ensemble"]["id"])
     lines = {line["name"]: line["right"] for line in found["parameters"]}
-    assert lines["ensemble.weights.mlp"] == 0.5 and lines["data.source"] == "s3://titles/{ds}.csv.gz"
+    assert lines["data.source"] == "s3://titles/{ds}.csv.gz"
+    assert {row["set"]: row["right"] for row in found["members"]} == weights
     assert found["curves"]["right"] == []
 
 

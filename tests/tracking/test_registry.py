@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from contextlib import suppress
@@ -15,7 +16,9 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from meli_tasks.core.errors import Conflict
+from meli_tasks.artifacts.manifest import Output
+from meli_tasks.core.errors import Conflict, NotFound
+from meli_tasks.execution import attempts
 from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
@@ -225,6 +228,107 @@ def test_a_promotion_while_the_alias_moves_wins(
     monkeypatch.setattr(Registry, "_follow", slowly)
     synced = registry.sync()
     assert synced.version == versions(client, second)[0] == aliased_version(registry)
+
+
+def of_0_1_0(client: MlflowClient, store: Store, version: str | None) -> None:
+    """Take the digests out of a version's tags and out of the ledger."""
+    client.delete_model_version_tag(MODEL, version, "meli.sha256")
+    for name in list(store.names("ledger/")):
+        blob = store.read(name)
+        assert blob is not None
+        decision = json.loads(blob.data)
+        for fields, field in ((decision["champion"], "sha256"), (decision.get("evidence", {}), "attempts")):
+            fields.pop(field, None)
+        store.write(name, json.dumps(decision).encode())
+
+
+def test_a_version_names_the_attempt(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    run = past_run(file_store, tmp_path)
+    version = promote(registry, run, "mlp")
+    assert client.get_model_version(MODEL, version).tags["meli.sha256"] == run.trainings["mlp"].model_sha256
+    champion = registry.champion()
+    assert champion is not None and champion.sha256 == run.trainings["mlp"].model_sha256
+
+
+def test_another_attempt_of_the_champions_key_gets_a_version_of_its_own(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    run = past_run(file_store, tmp_path)
+    first, version = run.trainings["mlp"], promote(registry, run, "mlp")
+    again = replace(first, attempt="attempt2")
+    for file in first.outputs:
+        blob = file_store.read(first.file_name(file))
+        assert blob is not None
+        file_store.write(again.file_name(file), blob.data)
+    described = b" " + file_store.read(first.file_name("model.json")).data  # type: ignore[union-attr]
+    file_store.write(again.file_name("model.json"), described)
+    digest = Output(hashlib.sha256(described).hexdigest(), len(described))
+    again = replace(again, outputs={**again.outputs, "model.json": digest})
+    attempts.replace(file_store, again)
+    assert registry.sync().version == version  # the key has another attempt now, and the champion is who it was
+    other = promote(registry, run, "mlp")
+    assert other != version
+    assert client.get_model_version(MODEL, other).tags["meli.sha256"] == again.model_sha256
+    registry.rollback("ana")
+    assert aliased_version(registry) == version
+
+
+def test_the_version_that_0_1_0_registered_is_kept_and_gets_its_digest(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    run = past_run(file_store, tmp_path)
+    version = promote(registry, run, "mlp")
+    of_0_1_0(client, file_store, version)
+    assert Registry(file_store, registry.tracking).sync().version == version
+    assert client.get_model_version(MODEL, version).tags["meli.sha256"] == run.trainings["mlp"].model_sha256
+    assert versions(client, run) == [version]
+
+
+def test_a_version_deleted_by_hand_is_registered_again(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    """Also after the champion was evaluated twice within a second."""
+    run, later = past_run(file_store, tmp_path), past_run(file_store, tmp_path, {"cnn": 0.9})
+    version = promote(registry, run, "mlp")
+    registry.tracking.evaluation(run.plan, run.evaluation())
+    champion = (run.models["mlp"], 0.8)
+    for accuracy in (0.8, 0.81):
+        later.accuracies["cnn"] = accuracy
+        registry.tracking.evaluation(later.plan, later.evaluation("mlp (champion)", **{"mlp (champion)": champion}))
+    client.delete_model_version(MODEL, version)
+    synced = registry.sync()
+    assert synced.warning is None
+    assert synced.version not in (None, version)
+    assert aliased_version(registry) == synced.version
+
+
+def test_a_damaged_model_is_not_registered(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    run = past_run(file_store, tmp_path)
+    trained = run.trainings["mlp"]
+    file_store.write(trained.file_name("model.safetensors"), b"damaged")
+    assert promote(registry, run, "mlp") is None
+    assert "differs from its manifest" in (registry.sync().warning or "")
+    assert versions(client, run) == []
+
+
+def test_a_rollback_to_a_model_that_is_gone_changes_nothing(file_store: Store, tmp_path: Path) -> None:
+    registry = Registry(file_store, Tracking("", file_store))
+    first, second = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
+    for ledger, run in enumerate((first, second)):
+        evaluated = run.evaluation().model_copy(update={"ledger": ledger})
+        registry.apply(run.plan, evaluated, run.promotion(evaluated, "mlp"))
+    trained = first.trainings["mlp"]
+    file_store.delete(trained.file_name("model.safetensors"))
+    with pytest.raises(NotFound, match=r"model\.safetensors is missing or damaged. Nothing was changed"):
+        registry.rollback("ana")
+    file_store.delete(trained.name)
+    with pytest.raises(NotFound, match="The model of champion mlp is not there"):
+        registry.rollback("ana", to=1)
+    assert [decision.action for decision in registry.ledger.decisions()] == ["promote", "promote"]
 
 
 def test_without_mlflow_the_ledger_works_alone(file_store: Store, tmp_path: Path) -> None:
