@@ -139,7 +139,7 @@ def faithful_sets() -> list[str]:
 def parse() -> argparse.Namespace:
     """Parses the command line; exits if there are no titles."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    data = Path(os.environ.get("MELI_REAL_DATA", ROOT.parent / "shared" / "data"))
+    data = Path(os.environ.get("MELI_REAL_DATA") or ROOT.parent / "shared" / "data")
     parser.add_argument("--source", type=Path, default=data / "meli_spanish.csv.gz", help="CSV of titles")
     parser.add_argument("--work", type=Path, default=ROOT / ".meli" / "lab", help="folder that keeps finished steps")
     parser.add_argument("--only", nargs="*", help="names of faithful sets (default: all)")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -226,12 +226,19 @@ class Client:
             for scheme in ("http://", "https://"):
                 session.mount(scheme, HTTPAdapter(max_retries=_urllib3_retry(self.retries)))
             session.verify = self.verify
-            if self.token:
-                session.headers["Authorization"] = f"Bearer {self.token}"
-            else:
-                session.auth = self.sign_in
+            session.auth = _bearer(self.token) if self.token else self.sign_in
             self._sessions.append(session)
         return self._sessions[0]
+
+
+def _bearer(token: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """Sign a request with a token. In a header of the session, a password in the address or in .netrc replaces it."""
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return sign
 
 
 def transport_errors() -> tuple[type[Exception], ...]:

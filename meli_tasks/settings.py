@@ -12,13 +12,26 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
 from meli_tasks.core.errors import BadSettings
+from meli_tasks.redaction import without_credentials
+from meli_tasks.schedule import Schedule
+from meli_tasks.setting_types import (
+    Endpoint,
+    MailAddresses,
+    MailServerAddress,
+    Nightly,
+    PublicAddress,
+    SetNames,
+    StoreAddress,
+    WebAddress,
+    credentials,
+)
 
 if TYPE_CHECKING:
     from meli_tasks.store import Store
@@ -28,10 +41,11 @@ logger = logging.getLogger("meli_tasks")
 # Where a store is and how to sign in to it: these are useful only together, so all come from one place.
 OF_THE_STORE = ("MELI_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 # MLflow's registry follows the ledger of one store. A run with another store moved the alias of the demo's champion.
+AIRFLOW_SIGN_IN = ("MELI_AIRFLOW_USER", "MELI_AIRFLOW_PASSWORD", "airflow_user", "airflow_password")
 FOLLOWS_THE_STORE = ("MLFLOW_TRACKING_URI", "MELI_MLFLOW_URL")
 RENAMED = {"MELI_CARDS": "MELI_GPUS"}
 """Variables of version 0.1.0 under other names; they are still read."""
-CRON_FIELDS = 5
+MINUTES_A_YEAR = 525_600
 DEFAULT_SOURCE = "sample:rows=20000,seed=1"
 
 
@@ -43,28 +57,36 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
-    store: str = Field("", alias="MELI_STORE", description="where artifacts live: s3://bucket/prefix or file:///folder")
-    s3_endpoint: str = Field("", alias="MELI_S3_ENDPOINT", description="URL of an S3 server other than AWS")
+    store: StoreAddress = Field(
+        "", alias="MELI_STORE", description="where artifacts live: s3://bucket/prefix or file:///folder"
+    )
+    s3_endpoint: Endpoint = Field("", alias="MELI_S3_ENDPOINT", description="URL of an S3 server other than AWS")
     access_key: str = Field(
         "", alias="AWS_ACCESS_KEY_ID", repr=False, description="S3 key; if empty, boto3 looks for one"
     )
     secret_key: str = Field("", alias="AWS_SECRET_ACCESS_KEY", repr=False, description="S3 secret")
-    mlflow_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow server; empty or none for no tracking")
-    mlflow_pages: str = Field(
+    mlflow_uri: WebAddress = Field(
+        "", alias="MLFLOW_TRACKING_URI", description="MLflow server; empty or none for no tracking"
+    )
+    mlflow_pages: PublicAddress = Field(
         "", alias="MELI_MLFLOW_URL", description="MLflow's address for browsers, if not MLFLOW_TRACKING_URI"
     )
     source: str = Field(DEFAULT_SOURCE, alias="MELI_SOURCE", description="titles to train on if a run names none")
-    sets: str = Field("mlp,cnn", alias="MELI_SETS", description="sets to train if a run names none, comma-separated")
+    sets: SetNames = Field(
+        "mlp,cnn", alias="MELI_SETS", description="sets to train if a run names none, comma-separated"
+    )
     cache: Path = Field(Path(".meli/cache"), alias="MELI_CACHE", description="folder of fetched artifacts")
     cache_gigabytes: float = Field(
-        20.0, gt=0, alias="MELI_CACHE_GB", description="size in GB above which the cache is pruned"
+        20.0, gt=0, allow_inf_nan=False, alias="MELI_CACHE_GB", description="size in GB above which the cache is pruned"
     )
-    airflow_url: str = Field("", alias="MELI_AIRFLOW_URL", description="Airflow's address, for links and the commands")
+    airflow_url: WebAddress = Field(
+        "", alias="MELI_AIRFLOW_URL", description="Airflow's address, for links and the commands"
+    )
     airflow_user: str = Field(
         "", alias="MELI_AIRFLOW_USER", description="Airflow user of `meli doctor` and `meli backfill`"
     )
     airflow_password: str = Field("", alias="MELI_AIRFLOW_PASSWORD", repr=False, description="that user's password")
-    schedule: str = Field(
+    schedule: Nightly = Field(
         "0 3 * * * America/Argentina/Buenos_Aires",
         alias="MELI_SCHEDULE",
         description="cron expression of the nightly retraining and its time zone (default UTC); none disables it",
@@ -77,23 +99,29 @@ class Settings(BaseSettings):
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="MELI_DEVICE", description="where models are trained")
     gpus: int = Field(1, ge=1, le=64, alias="MELI_GPUS", description="GPUs that train one set together")
-    webhook: str = Field(
+    webhook: WebAddress = Field(
         "", alias="MELI_WEBHOOK", repr=False, description="Slack-compatible webhook that notifications go to"
     )
-    email: str = Field("", alias="MELI_EMAIL", description="e-mail addresses that notifications go to, comma-separated")
-    smtp: str = Field(
+    email: MailAddresses = Field(
+        "", alias="MELI_EMAIL", description="e-mail addresses that notifications go to, comma-separated"
+    )
+    smtp: MailServerAddress = Field(
         "",
         alias="MELI_SMTP",
         repr=False,
         description="mail server: smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465",
     )
-    email_from: str = Field("", alias="MELI_EMAIL_FROM", description="sender of e-mails; empty for MELI_SMTP's user")
+    email_from: MailAddresses = Field(
+        "", alias="MELI_EMAIL_FROM", description="sender of e-mails; empty for MELI_SMTP's user"
+    )
     notify: Literal["always", "changes", "failures"] = Field(
         "changes", alias="MELI_NOTIFY", description="which runs are reported: `changes` means promoted, failed or late"
     )
     deadline_minutes: float = Field(
         240.0,
         ge=0,
+        le=MINUTES_A_YEAR,
+        allow_inf_nan=False,
         alias="MELI_DEADLINE_MINUTES",
         description="minutes before a run is reported as late; 0 disables it",
     )
@@ -110,36 +138,40 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
 
-    @field_validator("mlflow_uri")
+    @field_validator("mlflow_uri", mode="before")
     @classmethod
     def _none_is_no_tracking(cls, uri: str) -> str:
         return "" if uri.strip().lower() == "none" else uri
 
-    @field_validator("schedule")
+    @model_validator(mode="before")
     @classmethod
-    def _cron_and_zone(cls, schedule: str) -> str:
-        cron, zone = _split(schedule)
-        if cron != "none" and not cron.startswith("@") and len(cron.split()) != CRON_FIELDS:
-            raise ValueError(
-                f"{cron!r} is not a cron expression: write {CRON_FIELDS} fields, as in '0 3 * * * America/Sao_Paulo', "
-                "or 'none'"
-            )
+    def _sign_in_of_airflow(cls, values: Any) -> Any:
+        """A user and password in Airflow's address are those of its two variables: the address itself is displayed."""
+        name = "MELI_AIRFLOW_URL" if "MELI_AIRFLOW_URL" in values else "airflow_url"
+        url = str(values.get(name) or "")
+        if "@" not in url:
+            return values
         try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{zone!r} is not a time zone; write a name such as America/Sao_Paulo") from error
-        return schedule
+            user, password = credentials(url)
+        except ValueError:
+            return values  # the address's own check says what is wrong
+        given = values.get("MELI_AIRFLOW_USER") or values.get("airflow_user")
+        sign_in = {} if given else {"airflow_user": user, "airflow_password": password}
+        return {
+            **{key: value for key, value in values.items() if not sign_in or key not in AIRFLOW_SIGN_IN},
+            **sign_in,
+            name: without_credentials(url),
+        }
 
     @property
     def cron(self) -> str | None:
         """The cron expression of the nightly retraining; None if it is disabled."""
-        cron, _ = _split(self.schedule)
-        return None if cron == "none" else cron
+        return Schedule.split(self.schedule).cron
 
     @property
     def timezone(self) -> str:
         """The time zone of the cron expression, and of the dates that runs are for."""
-        return _split(self.schedule)[1]
+        return Schedule.split(self.schedule).timezone
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -163,11 +195,9 @@ class Settings(BaseSettings):
             "AWS_ENDPOINT_URL_S3", ""
         )
         try:
-            return cls(**{name: value for name, value in values.items() if value != ""})
+            return cls(**{name: value for name, value in values.items() if str(value).strip()})
         except ValidationError as error:
-            wrong = "; ".join(
-                f"{e['loc'][0]}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
-            )
+            wrong = "; ".join(map(_problem, error.errors(include_url=False)))
             raise BadSettings(f"These settings cannot be used: {wrong}. Correct them in the environment.") from None
 
     def open_store(self) -> Store:
@@ -197,12 +227,16 @@ class Settings(BaseSettings):
         return self.threads or max(1, cores() // self.slots)
 
 
-def _split(schedule: str) -> tuple[str, str]:
-    """The cron expression and the time zone after it."""
-    words = schedule.split()
-    if len(words) > 1 and (len(words) > CRON_FIELDS or words[0] == "none" or words[0].startswith("@")):
-        return " ".join(words[:-1]), words[-1]
-    return " ".join(words), "UTC"
+def _problem(error: ErrorDetails) -> str:
+    """A variable, its value without what is secret, and what is wrong with it."""
+    name = str(error["loc"][0])
+    secret = any(name == field.alias and not field.repr for field in Settings.model_fields.values())
+    value = str(error["input"])
+    try:
+        value = without_credentials(value) if "://" in value and "@" in value else value
+    except ValueError:  # an address that cannot be taken apart
+        secret = True
+    return f"{name}{'' if secret else f'={value!r}'}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def cores() -> int:
@@ -212,7 +246,13 @@ def cores() -> int:
 
 def home(environment: Mapping[str, str] | None = None) -> Path:
     """The folder in which the demo's stack keeps everything."""
-    return Path((os.environ if environment is None else environment).get("MELI_HOME", ".meli"))
+    return named_home(environment) or Path(".meli")
+
+
+def named_home(environment: Mapping[str, str] | None = None) -> Path | None:
+    """The folder that MELI_HOME names; None if it is not set, or to nothing."""
+    named = (os.environ if environment is None else environment).get("MELI_HOME", "").strip()
+    return Path(named) if named else None
 
 
 class _Variables(EnvSettingsSource):

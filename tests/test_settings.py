@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from meli_tasks.core.errors import BadSettings
-from meli_tasks.settings import Settings, _warn_of_old_name
+from meli_tasks.settings import Settings, _warn_of_old_name, home
 
 
 def test_the_environment_wins_over_what_the_stack_wrote(tmp_path: Path) -> None:
@@ -29,7 +29,13 @@ def test_a_store_and_its_keys_come_from_one_place(tmp_path: Path) -> None:
     assert Settings.from_environment({"MELI_HOME": str(tmp_path), "MELI_STORE": "s3://mine/b"}).secret_key == ""
 
 
-VALUES = {"MELI_DEVICE": "cpu", "MELI_NOTIFY": "always", "MELI_SCHEDULE": "none"}
+WEB = "http://written:7"
+VALUES = {
+    "MELI_DEVICE": "cpu", "MELI_NOTIFY": "always", "MELI_SCHEDULE": "none", "MELI_STORE": "s3://written/7",
+    "MELI_EMAIL": "a@b", "MELI_EMAIL_FROM": "a@b", "MELI_SMTP": "smtp://written",
+} | dict.fromkeys(
+    ("MELI_S3_ENDPOINT", "MLFLOW_TRACKING_URI", "MELI_MLFLOW_URL", "MELI_AIRFLOW_URL", "MELI_WEBHOOK"), WEB
+)  # fmt: skip
 ALIASES = {str(field.alias): name for name, field in Settings.model_fields.items()}
 
 
@@ -83,19 +89,107 @@ def test_the_arguments_of_settings_are_all_it_reads(monkeypatch: pytest.MonkeyPa
     ("name", "value"),
     [
         ("MELI_SCHEDULE", "0 3 * * * Mars/Olympus"),
+        ("MELI_SCHEDULE", "0 3 * * * America"),  # a folder of zones
+        ("MELI_SCHEDULE", "0 3 * * * zone.tab"),
         ("MELI_SCHEDULE", "0 3 * *"),
+        ("MELI_SCHEDULE", "99 3 * * *"),
+        ("MELI_SCHEDULE", "@nightly"),
+        ("MELI_SCHEDULE", "@once America/Sao_Paulo"),
+        ("MELI_SCHEDULE", "0 0 31 2 *"),
+        ("MELI_SCHEDULE", "0 0 3 * * *"),
         ("MELI_SLOTS", "0"),
+        ("MELI_SLOTS", "65"),
+        ("MELI_THREADS", "-1"),
         ("MELI_DEVICE", "tpu"),
         ("MELI_CACHE_GB", "much"),
+        ("MELI_CACHE_GB", "inf"),
+        ("MELI_CACHE_GB", "nan"),
+        ("MELI_DEADLINE_MINUTES", "inf"),
+        ("MELI_DEADLINE_MINUTES", "1e12"),
+        ("MELI_DEADLINE_MINUTES", "-5"),
+        ("MELI_STORE", "/srv/meli"),
+        ("MELI_STORE", "s3://"),
+        ("MELI_STORE", "s3:///prefix"),
+        ("MELI_STORE", "s3://a bucket/x"),
+        ("MELI_STORE", "file://srv/meli"),
+        ("MELI_S3_ENDPOINT", "127.0.0.1:9000"),
+        ("MELI_S3_ENDPOINT", "http://:9000"),
+        ("AWS_ENDPOINT_URL_S3", "ftp://host"),
+        ("MLFLOW_TRACKING_URI", "localhost:5000"),
+        ("MLFLOW_TRACKING_URI", "http://host:99999"),
+        ("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"),
+        ("MELI_MLFLOW_URL", "mlflow.example.com"),
+        ("MELI_AIRFLOW_URL", "http:/localhost:8080"),
+        ("MELI_AIRFLOW_URL", "http://local host"),
+        ("MELI_EMAIL", "ops@example.com, nobody"),
+        ("MELI_EMAIL_FROM", "meli@"),
+        ("MELI_SETS", "mlp,two words"),
+        ("MELI_SETS", ","),
     ],
 )
 def test_a_bad_setting_is_named_with_what_was_seen(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(BadSettings) as caught:
         Settings.from_environment({"MELI_HOME": str(tmp_path), name: value})
-    assert name in str(caught.value)
+    assert name.replace("AWS_ENDPOINT_URL_S3", "MELI_S3_ENDPOINT") in str(caught.value)
     assert value in str(caught.value)
     assert "value error" not in str(caught.value).lower()
     assert "america/" not in str(caught.value)  # examples keep their capitals
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MELI_WEBHOOK", "hooks.example.com/services/hush"),
+        ("MELI_WEBHOOK", "https://hooks example/hush"),
+        ("MELI_SMTP", "mail.example.com:hush"),
+        ("MELI_SMTP", "smtp://user:hu/sh@mail.example.com"),
+        ("MELI_SMTP", "http://user:hush@mail.example.com"),
+        ("MELI_S3_ENDPOINT", "http://user:hush@host:9000"),
+        ("MLFLOW_TRACKING_URI", "ftp://user:hush@host"),
+        ("MELI_AIRFLOW_URL", "http://user:hush@host:port"),
+        ("MLFLOW_TRACKING_URI", "http://user:hush@[host"),
+    ],
+)
+def test_a_bad_setting_with_a_secret_is_named_without_it(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(BadSettings, match=name) as caught:
+        Settings.from_environment({"MELI_HOME": str(tmp_path), name: value})
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MELI_STORE", "file:///srv/a%20b"),
+        ("MELI_STORE", "s3://bucket-1.x_y/pre/fix"),
+        ("MELI_STORE", "s3://arn:aws:s3:us-east-1:123456789012:accesspoint/name"),
+        ("MELI_S3_ENDPOINT", "http://[::1]:9000"),
+        ("MLFLOW_TRACKING_URI", "https://user:p%40ss@mlflow.example.com/base"),
+        ("MELI_SMTP", "smtps://user%40example.com:p%2Fss@mail.example.com"),
+        ("MELI_EMAIL", " a@example.com , b@example.com,"),
+        ("MELI_SETS", "mlp, search_cnn_20261122"),
+        ("MELI_SCHEDULE", "0 3 * * MON#2 America/New_York"),
+        ("MELI_SCHEDULE", "@quarterly utc"),
+        ("MELI_SCHEDULE", "None"),
+    ],
+)
+def test_a_good_setting_is_kept_as_it_is(tmp_path: Path, name: str, value: str) -> None:
+    settings = Settings.from_environment({"MELI_HOME": str(tmp_path), name: value})
+    assert getattr(settings, ALIASES[name]) == value
+
+
+def test_credentials_in_airflows_address_sign_in_and_are_not_displayed(tmp_path: Path) -> None:
+    given = {"MELI_HOME": str(tmp_path), "MELI_AIRFLOW_URL": "http://me:p%40ss@host:8080/base"}
+    settings = Settings.from_environment(given)
+    found = (settings.airflow_url, settings.airflow_user, settings.airflow_password)
+    assert found == ("http://host:8080/base", "me", "p@ss")
+    named = Settings.from_environment({**given, "MELI_AIRFLOW_USER": "you", "MELI_AIRFLOW_PASSWORD": "yours"})
+    assert (named.airflow_url, named.airflow_user, named.airflow_password) == ("http://host:8080/base", "you", "yours")
+    assert Settings(mlflow_pages="http://me:hush@host").mlflow_pages == "http://host"
+
+
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_a_home_that_is_empty_is_the_usual_one(nothing: str) -> None:
+    assert home({"MELI_HOME": nothing}) == home({}) == Path(".meli")
 
 
 def test_no_store_says_how_to_have_one(tmp_path: Path) -> None:

@@ -133,27 +133,19 @@ def source(settings: Settings) -> Iterator[CheckResult]:
 
 def mlflow(settings: Settings) -> Iterator[CheckResult]:
     """Check that the tracking server is running and that its API answers."""
-    from meli_tasks.tracking.client import sign_in
+    from meli_tasks.tracking.client import http_client
 
     url = settings.mlflow_uri.rstrip("/")
     if not url:
         yield CheckResult("mlflow", "skipped", "MLFLOW_TRACKING_URI is not set, so nothing is tracked")
-        return
-    if not url.startswith(("http://", "https://")):
-        yield CheckResult(
-            "mlflow",
-            "failed",
-            f"{without_secrets(url)} is not a server address",
-            "Set it to the address of a server, or to none to disable tracking.",
-        )
         return
     advice = (
         "Check that the server is running and that MLFLOW_TRACKING_URI is its address. Training runs continue without "
         "it and are reported to it later."
     )
     try:
-        _client().json(f"{url}/health")
-        with _client(sign_in=sign_in()) as client:
+        with http_client(ANSWER_SECONDS, ANSWER_SECONDS) as client:  # as the tasks do: a proxy may guard /health too
+            client.json(f"{url}/health")
             found = client.json(f"{url}/api/2.0/mlflow/experiments/search", {"max_results": 1000})
     except (NoAnswer, BadStatus) as error:
         hint = {

@@ -23,6 +23,7 @@ from meli_tasks.cli import backfill, champion, doctor, history, predict, run, sa
 from meli_tasks.cli.console import complain, log_to_stderr
 from meli_tasks.cli.parsing import Command, Group
 from meli_tasks.core.errors import MeliError
+from meli_tasks.wording import printable
 
 FAILED = 1
 INTERRUPTED = 130
@@ -57,8 +58,7 @@ def _main_options(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    if debug:
-        os.environ["MELI_DEBUG"] = "1"
+    os.environ["MELI_DEBUG"] = "1" if debug else "0"  # as it was understood, for `main` and for child processes
     log_to_stderr(verbose)
 
 
@@ -122,7 +122,7 @@ def _unexpected(error: Exception) -> str:
         )
     first_line = next(iter(str(error).strip().splitlines()), "no message")
     summary = f"Unexpected {type(error).__name__}: {first_line}"
-    if os.environ.get("MELI_DEBUG"):
+    if _is_debugging():
         _debug_trace()
         return summary
     file = Path(tempfile.gettempdir()) / f"meli-error-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
@@ -133,9 +133,13 @@ def _unexpected(error: Exception) -> str:
     return f"{summary}. This is a bug in meli; the traceback is in {file}."
 
 
+def _is_debugging() -> bool:
+    return os.environ.get("MELI_DEBUG") == "1"
+
+
 def _debug_trace() -> None:
-    if os.environ.get("MELI_DEBUG"):
-        traceback.print_exc()
+    if _is_debugging():
+        typer.echo(printable(traceback.format_exc()), err=True)
 
 
 def _discard_stdout() -> None:

@@ -77,7 +77,8 @@ def requested_settings(environment: Mapping[str, str], here: Path) -> Settings:
         BadHyperparameters: there is no such set.
         BadData: the source is a file that does not exist.
     """
-    settings = Settings.from_environment({**environment, "MELI_SCHEDULE": environment.get("MELI_SCHEDULE") or "none"})
+    schedule = environment.get("MELI_SCHEDULE", "").strip() or "none"
+    settings = Settings.from_environment({**environment, "MELI_SCHEDULE": schedule})
     settings = settings.model_copy(update={"source": absolute(settings.source, here)})
     for name in Request.check({}, settings).sets:
         if not settings.store:  # sets in a store are checked once it runs

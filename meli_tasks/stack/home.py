@@ -20,6 +20,7 @@ from pathlib import Path
 from meli_tasks.core.errors import BadSettings, Conflict, Rejected
 from meli_tasks.disk import atomic_write
 from meli_tasks.settings import home as home_folder
+from meli_tasks.settings import named_home
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NEEDED_MEGABYTES = 500
@@ -58,7 +59,8 @@ class Home:
     @classmethod
     def here(cls) -> Home:
         """MELI_HOME, else `.meli/` in the checkout."""
-        return cls(home_folder().absolute() if "MELI_HOME" in os.environ else CHECKOUT / home_folder())
+        named = named_home()
+        return cls(named.absolute() if named else CHECKOUT / home_folder())
 
     @property
     def run(self) -> Path:

@@ -94,7 +94,7 @@ def _loader() -> Any:
     """The reader of botocore's descriptions of AWS, one for all clients: reading them is most of creating a client."""
     from botocore.loaders import create_loader
 
-    return create_loader(os.environ.get("AWS_DATA_PATH"))
+    return create_loader(os.environ.get("AWS_DATA_PATH") or None)  # botocore takes "" for the working folder
 
 
 class S3Store(Store):

@@ -254,12 +254,7 @@ class MlflowServer:
 
     def _http(self) -> Client:
         if self._client is None:
-            token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
-            certificate = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
-            insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true"
-            self._client = Client(
-                CONNECT_SECONDS, ANSWER_SECONDS, sign_in=sign_in(), token=token, verify=certificate or not insecure
-            )
+            self._client = http_client()
         return self._client
 
     def _upload_beside_the_server(self, run_id: str, name: str, data: bytes) -> None:
@@ -286,7 +281,17 @@ def quoted(value: str) -> str:
     return f"{mark}{value.replace(mark, '')}{mark}"
 
 
-def sign_in() -> tuple[str, str] | None:
-    """User and password of the server, from the variables that MLflow's own client reads; None if they are not set."""
+def http_client(connect_seconds: float = CONNECT_SECONDS, read_seconds: float = ANSWER_SECONDS) -> Client:
+    """A client that signs in as MLflow's own one does, from the same variables.
+
+    Without them, the user and password in the address count, if it has some.
+    """
     user = os.environ.get("MLFLOW_TRACKING_USERNAME")
-    return (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
+    insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").strip().lower() in ("true", "1")
+    return Client(
+        connect_seconds,
+        read_seconds,
+        sign_in=(user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None,
+        token=os.environ.get("MLFLOW_TRACKING_TOKEN", ""),
+        verify=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not insecure,
+    )

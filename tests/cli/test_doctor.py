@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from meli_tasks.cli import checks
 from meli_tasks.settings import Settings
+from meli_tasks.tracking import client as tracking_client
+from meli_tasks.tracking.client import http_client
 from tests.cli.program import here
 from tests.servers import MlflowServer, S3Server
 
@@ -35,7 +39,7 @@ MLFLOW: Answers = {"GET /health": (200, "OK"), "POST /api/2.0/mlflow/experiments
 
 @contextmanager
 def server(answers: Answers, sign_in: str = "") -> Iterator[str]:
-    """A server with fixed answers; pools want the token that /auth/token gave, what is posted the `sign_in`."""
+    """A server with fixed answers; pools want the token that /auth/token gave, everything the `sign_in`."""
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
@@ -43,7 +47,7 @@ def server(answers: Answers, sign_in: str = "") -> Iterator[str]:
             status, body = answers.get(f"{self.command} {self.path}", (404, "absent"))
             if "/pools/" in self.path and self.headers.get("Authorization") != "Bearer the-token":
                 status, body = 401, "who are you"
-            if sign_in and self.command == "POST" and self.headers.get("Authorization") != sign_in:
+            if sign_in and self.headers.get("Authorization") != sign_in:
                 status, body = 401, "who are you"
             data = (body if isinstance(body, str) else json.dumps(body)).encode()
             self.send_response(status)
@@ -113,8 +117,6 @@ def test_mlflow_that_answers_refuses_or_is_unavailable() -> None:
     assert line.state == "failed" and "does not answer" in line.observed
     [line] = checks.mlflow(settings())
     assert line.state == "skipped"
-    [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI="sqlite:///mlflow.db"))
-    assert line.state == "failed" and "is not a server address" in line.observed
 
 
 def test_mlflow_behind_a_sign_in_gets_the_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +129,42 @@ def test_mlflow_behind_a_sign_in_gets_the_credentials(monkeypatch: pytest.Monkey
     with server(MLFLOW, sign_in="Basic bWVsaTpzZWNyZXQ=") as url:
         [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI=url))
         assert line.state == "ok"
+
+
+@pytest.mark.parametrize("password", ["secret", "p@s:s/w?r#d %"])
+def test_mlflow_is_reached_as_the_tasks_reach_it(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    """With what MLflow's client understands, also behind a proxy that guards every address of the server."""
+    basic = f"Basic {b64encode(f'meli:{password}'.encode()).decode()}"
+    with server(MLFLOW, sign_in=basic) as url:
+        address = url.replace("://", f"://meli:{quote(password, safe='')}@")
+        [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI=address))
+        assert (line.state, line.observed) == ("ok", f"{url} answers; 1 experiment")
+        assert tracking_client.MlflowServer(address).post("experiments/search", max_results=1) == {"experiments": [{}]}
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a-token")
+    with server(MLFLOW, sign_in="Bearer a-token") as url:
+        [line] = checks.mlflow(settings(MLFLOW_TRACKING_URI=url.replace("://", "://other:one@")))
+        assert line.state == "ok"
+
+
+@pytest.mark.parametrize("value", ["true", "1", "TRUE"])
+def test_certificates_are_checked_unless_mlflows_own_variable_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", value)
+    assert http_client().verify is False
+    for checked in ("0", "false", ""):
+        monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", checked)
+        assert http_client().verify is True
+
+
+def test_airflow_with_a_sign_in_in_its_address_or_in_netrc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password one\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with server(AIRFLOW) as url:
+        address = url.replace("://", "://admin:p%40ss@")
+        lines = list(checks.airflow(settings(MELI_AIRFLOW_URL=address)))
+    assert [line.state for line in lines] == ["ok", "ok", "ok"]
+    assert not any("p%40ss" in line.observed for line in lines)
 
 
 def test_a_full_disk_fails_the_check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -26,6 +26,31 @@ def test_debug_adds_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in done.stderr and "BadSettings" in done.stderr
 
 
+@pytest.mark.parametrize("value", ["1", "true", "yes", "on", "TRUE"])
+def test_a_variable_that_is_on_adds_the_traceback(tmp_path: Path, value: str) -> None:
+    assert "Traceback" in meli("champion", cwd=tmp_path, MELI_DEBUG=value).stderr
+
+
+@pytest.mark.parametrize("value", ["0", "false", "no", "off", "False", ""])
+def test_a_variable_that_is_off_adds_none(tmp_path: Path, value: str) -> None:
+    done = meli("champion", cwd=tmp_path, MELI_DEBUG=value)
+    assert done.stderr.startswith("meli: MELI_STORE is not set")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_variable_that_is_neither_is_refused(tmp_path: Path) -> None:
+    done = meli("champion", cwd=tmp_path, MELI_DEBUG="maybe")
+    assert done.returncode == 2
+    assert "MELI_DEBUG" in done.stderr
+
+
+def test_a_home_that_is_empty_is_the_usual_one(tmp_path: Path) -> None:
+    (tmp_path / ".meli").mkdir()
+    (tmp_path / ".meli" / "environment").write_text("MELI_STORE=file:///the/demo\n")
+    (tmp_path / "environment").write_text("MELI_STORE=file:///another/file\n")
+    assert "file:///the/demo" in meli("champion", cwd=tmp_path, MELI_HOME="").stderr
+
+
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     done = meli("champion", cwd=tmp_path, MELI_SLOTS="many")
     assert done.returncode == 1

@@ -95,13 +95,13 @@ def test_credentials_come_from_the_variables_of_mlflows_client(
 ) -> None:
     credentials: list[object] = []
 
-    def request(session: requests.Session, *_: object, **__: object) -> requests.Response:
-        credentials.append((session.auth, session.headers.get("Authorization")))
+    def send(session: requests.Session, request: requests.PreparedRequest, **_: object) -> requests.Response:
+        credentials.append(request.headers.get("Authorization"))
         answer = requests.Response()
         answer.status_code = 401
         return answer
 
-    monkeypatch.setattr(requests.Session, "request", request)
+    monkeypatch.setattr(requests.Session, "send", send)
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ana")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
     with pytest.raises(TrackingRejected, match=r"401 401: .*Check MLFLOW_TRACKING_USERNAME"):
@@ -109,7 +109,7 @@ def test_credentials_come_from_the_variables_of_mlflows_client(
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
     with pytest.raises(TrackingRejected):
         MlflowServer(mlflow_server.url).get("runs/get")
-    assert credentials == [(("ana", "secret"), None), (None, "Bearer t0ken")]
+    assert credentials == ["Basic YW5hOnNlY3JldA==", "Bearer t0ken"]
 
 
 def test_telling_needs_no_heavy_import(tmp_path: Path) -> None:

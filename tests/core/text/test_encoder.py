@@ -30,7 +30,7 @@ from meli_tasks.core.text.stop_words import SPANISH
 from meli_tasks.core.text.word_ngrams import WordNgramIndex
 from tests.core.text.encoders import encoder_of
 
-REAL_TITLES = Path(os.environ.get("MELI_REAL_DATA", Path(__file__).parents[4] / "shared" / "data"))
+REAL_TITLES = Path(os.environ.get("MELI_REAL_DATA") or Path(__file__).parents[4] / "shared" / "data")
 
 PIECES = ["<b>", "</a href>", "cannot", "Wanna", "GIMME", "gonna", "gotta", "lemme", "para", "más", "1/2", "½", "™"]
 pieces = st.one_of(st.sampled_from(PIECES), st.text(max_size=6), st.sampled_from(" \t\n<>'\"«”–.ñÉ9"))
