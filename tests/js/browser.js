@@ -167,6 +167,20 @@ export class Mounted {
   }
 
   /**
+   * The text of each line of a table, without its header.
+   * @param {string} label the table's name for screen readers
+   */
+  rowsOf(label) {
+    const body = this.all("Table.Root").find(({ props }) => props["aria-label"] === label)?.children[1];
+    if (!body || typeof body === "string") throw new Error(`There is no table ${label}:\n${this.text}`);
+    return body.children.map((line) =>
+      textOf(line)
+        .replace(/\s*\n\s*/g, "\n")
+        .trim(),
+    );
+  }
+
+  /**
    * Click the button with this text.
    * @param {string} text
    */

@@ -7,11 +7,13 @@ import {
   flatten,
   formatBytes,
   formatDateTime,
+  formatDay,
   formatDecimal,
+  formatInterval,
   formatMembers,
   formatNumber,
-  formatQuantity,
   formatSigned,
+  formatTestSet,
   formatValue,
 } from "../../plugins/meli_airflow/static/format.js";
 
@@ -60,15 +62,20 @@ test("decimals are fixed and thousands separated", () => {
   assert.equal(formatNumber(1234567.5), "1,234,567.5");
 });
 
-test("a quantity has the digits that its size needs", () => {
-  assert.deepEqual([0.002, -0.5, 1, 20.118, 2000, null].map(formatQuantity), [
-    "0.0020",
-    "-0.5000",
-    "1",
-    "20.12",
-    "2,000",
-    "–",
-  ]);
+test("test titles are named by their number, source and days", () => {
+  const today = { titles: 1049, source: "titles.csv", first_day: "2026-11-28", last_day: "2026-11-28" };
+  assert.equal(formatTestSet(today), "the 1,049 test titles of titles.csv, 28 Nov 2026");
+  assert.equal(
+    formatTestSet({ ...today, titles: 1, first_day: "2026-11-01" }),
+    "the 1 test title of titles.csv, 1 Nov 2026 to 28 Nov 2026",
+  );
+  assert.equal(formatTestSet({ ...today, titles: 0 }), "the test titles of titles.csv, 28 Nov 2026");
+  assert.equal(formatDay("today"), "today");
+});
+
+test("an interval has two ends, with signs if it is one of differences", () => {
+  assert.equal(formatInterval([0.8339, 0.93794]), "0.8339 to 0.9379");
+  assert.equal(formatInterval([-0.004, 0.005], 3, true), "−0.004 to +0.005");
 });
 
 test("a difference has its sign, and none if it rounds to zero", () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { address, mount, requests, switchTabs } from "./browser.js";
 
 /** @typedef {import("../../plugins/meli_airflow/types/responses").Backfill} Backfill */
+/** @typedef {import("../../plugins/meli_airflow/types/responses").Comparison} Comparison */
 /** @typedef {import("../../plugins/meli_airflow/types/responses").Models} Models */
 /** @typedef {import("../../plugins/meli_airflow/types/responses").ModelRow} ModelRow */
 /** @typedef {import("../../plugins/meli_airflow/types/responses").Run} Run */
@@ -25,6 +26,8 @@ const row = (set, accuracy) => ({
   source: "titles.csv",
   set,
   train: "0123456789abcdef",
+  sha256: "",
+  test_set: "today",
   architecture: "mlp",
   members: {},
   state: accuracy === null ? "failed" : "evaluated",
@@ -45,7 +48,14 @@ const MODELS = {
     set: "mlp",
     train: "0123456789abcdef",
     balanced_accuracy: 0.9,
+    sha256: "",
     interval: [0.89, 0.91],
+    current: {
+      run_id: "run_1",
+      balanced_accuracy: 0.9,
+      interval: [0.89, 0.91],
+      test_set: { id: "today", titles: 1049, source: "titles.csv", first_day: "2026-11-20", last_day: "2026-11-20" },
+    },
     since: "2026-11-21T04:00:00+00:00",
     decision: 3,
     action: "promote",
@@ -61,6 +71,8 @@ const MODELS = {
     members: {},
   },
   rows: [row("mlp", 0.9), row("cnn", 0.95), row("broken", null)],
+  test_sets: [{ id: "today", titles: 1049, source: "titles.csv", first_day: "2026-11-20", last_day: "2026-11-20" }],
+  nothing_new: { runs: 0, saved_seconds: 0, newest: [] },
   runs: { all: 1, matching: 1, shown: 1, most: 1000 },
   sets: ["broken", "cnn", "mlp"],
   in_airflow: ["run_1"],
@@ -73,13 +85,98 @@ const OVERVIEW = {
 
 test("Models displays the champion with its data, its decision and its MLflow version", async () => {
   page = await mount("Models", {}, OVERVIEW);
-  for (const text of ["as of 2026-11-20, 3,000 titles, 96 categories", "kept by 2 later decisions", "version 7 ↗"]) {
+  for (const text of [
+    "as of 2026-11-20, 3,000 titles, 96 categories",
+    "kept by 2 later decisions",
+    "version 7 ↗",
+    "0.9000\nbalanced accuracy, 95 % interval 0.8900 to 0.9100\non the 1,049 test titles of titles.csv, 20 Nov 2026",
+  ]) {
     assert.ok(page.text.includes(text), `${text} is not in:\n${page.text}`);
   }
   assert.match(page.text, /No decision yet/);
 });
 
-test("the leaderboard sorts by a click on a header, first down, then up, with the failed model last", async () => {
+test("the champion's figure is the one on the newest titles, beside the one that it was promoted with", async () => {
+  const champion = MODELS.champion && { ...MODELS.champion, balanced_accuracy: 0.9501 };
+  page = await mount("Models", {}, { ...OVERVIEW, "GET models?limit=100": { body: { ...MODELS, champion } } });
+  assert.match(page.text, /0\.9000\nbalanced accuracy, 95 %/);
+  assert.match(page.text, /promoted with 0\.9501, on the test titles of that run/);
+});
+
+test("each set of test titles is ranked and scaled by itself, the newest first", async () => {
+  const yesterday = {
+    id: "yesterday",
+    titles: 980,
+    source: "titles.csv",
+    first_day: "2026-11-18",
+    last_day: "2026-11-19",
+  };
+  const older = (/** @type {string} */ set, /** @type {number} */ accuracy) => ({
+    ...row(set, accuracy),
+    id: `run_0/plan/${set}`,
+    champion: false,
+    test_set: "yesterday",
+  });
+  const body = {
+    ...MODELS,
+    rows: [older("old_best", 0.99), ...MODELS.rows, older("old_worst", 0.5), { ...row("queued", null), test_set: "" }],
+    test_sets: [...MODELS.test_sets, yesterday],
+  };
+  page = await mount("Models", {}, { ...OVERVIEW, "GET models?limit=100": { body } });
+  assert.deepEqual(
+    page.rowsOf("Leaderboard").map((line) => line.split("\n")[0]),
+    [
+      "On the 1,049 test titles of titles.csv, 20 Nov 2026",
+      "cnn",
+      "mlp",
+      "broken",
+      "On the 980 test titles of titles.csv, 18 Nov 2026 to 19 Nov 2026",
+      "old_best",
+      "old_worst",
+      "Without a score: not evaluated, or not yet",
+      "queued",
+    ],
+  );
+  assert.match(page.text, /Only models that were tested on the same titles are ranked together\./);
+  // The best of yesterday ends at the right edge of its own scale, as the best of today does.
+  const ends = page.all("line").map(({ props }) => Math.round(Number(props.x2)));
+  assert.deepEqual([ends[0], ends[2]], [88, 88]);
+});
+
+test("one model bears the champion's mark", async () => {
+  const again = { ...row("mlp (champion)", 0.89), id: "run_0/plan/mlp", external: true, champion: false };
+  page = await mount(
+    "Models",
+    {},
+    {
+      ...OVERVIEW,
+      "GET models?limit=100": { body: { ...MODELS, rows: [...MODELS.rows, again] } },
+    },
+  );
+  const marked = page.rowsOf("Leaderboard").filter((line) => /champion(?! at that time)/.test(line));
+  assert.equal(marked.length, 1, marked.join("\n\n"));
+  assert.match(page.text, /mlp\s*champion at that time/);
+});
+
+test("runs that found nothing new are one line, which unfolds", async () => {
+  const night = {
+    run_id: "night_2",
+    at: "2026-11-21T03:00:00Z",
+    as_of: "2026-11-21",
+    reason: "The same titles, sets and champion as before",
+    saved_seconds: 61,
+  };
+  const body = { ...MODELS, nothing_new: { runs: 2, saved_seconds: 122, newest: [night] } };
+  page = await mount("Models", {}, { ...OVERVIEW, "GET models?limit=100": { body } });
+  assert.match(page.text, /2 runs found nothing new, saved 2 min 2 s/);
+  assert.doesNotMatch(page.text, /night_2/);
+  await page.click("Show");
+  assert.match(page.text, /night_2\n2026-11-21 03:00\n1 min 1 s\nThe same titles/);
+  await page.click("Hide");
+  assert.doesNotMatch(page.text, /night_2/);
+});
+
+test("the leaderboard sorts by a click on a header, with the failed model last", async () => {
   page = await mount("Models", {}, OVERVIEW);
   /** @type {(direction: string) => Promise<void>} */
   const sorted = async (direction) => {
@@ -88,13 +185,14 @@ test("the leaderboard sorts by a click on a header, first down, then up, with th
   };
   const rows = () =>
     page
-      ?.all("Table.Row")
-      .slice(1, 4)
-      .map((line) => JSON.stringify(line).match(/"(mlp|cnn|broken)"/)?.[1]);
-  await sorted("down");
-  assert.deepEqual(rows(), ["cnn", "mlp", "broken"]);
+      ?.rowsOf("Leaderboard")
+      .slice(1)
+      .map((line) => line.match(/^(mlp|cnn|broken)/)?.[1]);
+  assert.deepEqual(rows(), ["cnn", "mlp", "broken"]); // the best first, before anybody sorts
   await sorted("up");
   assert.deepEqual(rows(), ["mlp", "cnn", "broken"]);
+  await sorted("down");
+  assert.deepEqual(rows(), ["cnn", "mlp", "broken"]);
 });
 
 test("two models can be selected and compared, a third selection replaces the first", async () => {
@@ -114,7 +212,14 @@ test("two models can be selected and compared, a third selection replaces the fi
 });
 
 test("a store without runs says how to get one", async () => {
-  const empty = { ...MODELS, champion: null, rows: [], runs: { all: 0, matching: 0, shown: 0, most: 1000 }, sets: [] };
+  const empty = {
+    ...MODELS,
+    champion: null,
+    rows: [],
+    test_sets: [],
+    runs: { all: 0, matching: 0, shown: 0, most: 1000 },
+    sets: [],
+  };
   page = await mount("Models", {}, { ...OVERVIEW, "GET models?limit=100": { body: empty } });
   assert.match(page.text, /There is no champion yet\nTrigger a run of meli_training: its best model/);
   assert.match(page.text, /No run yet/);
@@ -134,6 +239,8 @@ const RUN = {
   source: "titles.csv",
   sets: ["mlp", "cnn"],
   nothing_new: "",
+  saved_seconds: 0,
+  test_titles: 1049,
   estimate_seconds: 3599.7,
   steps: [
     {
@@ -177,8 +284,9 @@ const RUN = {
     set: "mlp",
     balanced_accuracy: 0.9,
     gain: 0.001,
+    gain_interval: [-0.004, 0.006],
     probability: 0.6,
-    gates: [{ name: "min_gain", value: 0.001, limit: 0.005, passed: false, detail: "" }],
+    gates: [{ name: "gain", value: 0.001, limit: 0.005, passed: false, detail: "" }],
     reason: "the gain is too small",
     by: "run_1",
     run_id: "run_1",
@@ -194,7 +302,8 @@ test("a run's tab counts its steps and reports progress, the decision and its ga
     "epoch 2 of 5, 1,234 titles/s, 1 min 1 s left",
     "on 2026-11-20 03:00 by run_0",
     "the gain is too small",
-    "min gain\n0.0010\n0.0050\nfailed",
+    "failed\nGain in balanced accuracy\n+0.0010, at least +0.0050 is required",
+    "On the 1,049 test titles of this run.",
   ]) {
     assert.ok(page.text.includes(text), `${text} is not in:\n${page.text}`);
   }
@@ -203,6 +312,19 @@ test("a run's tab counts its steps and reports progress, the decision and its ga
     [...new URL(String(compare?.props.to), "http://airflow").searchParams.values()],
     ["run_1/plan/mlp", "run_1/plan/cnn"],
   );
+});
+
+test("a night that found nothing new says what it saved, and not that models are to be evaluated", async () => {
+  const body = {
+    ...RUN,
+    nothing_new: "decision 3 was: mlp stays",
+    saved_seconds: 122,
+    evaluated: false,
+    test_titles: null,
+  };
+  page = await mount("Leaderboard", { dagId: "meli_training", runId: "run_1" }, { "GET runs/run_1": { body } });
+  assert.match(page.text, /Nothing new, saved 2 min 2 s\ndecision 3 was: mlp stays/);
+  assert.doesNotMatch(page.text, /not evaluated|is evaluated yet/);
 });
 
 test("switching tabs does not multiply the requests of a page", async (t) => {
@@ -246,8 +368,9 @@ const TRAINING = {
   epochs: [1, 2, 3].map((epoch) => ({
     epoch,
     validation_balanced_accuracy: [0.5, 0.75, 0.75][epoch - 1] ?? 0,
-    validation_loss: 1 / epoch,
-    train_loss: 2 / epoch,
+    validation_loss: 0.16 / epoch,
+    train_cross_entropy: 0.15 / epoch,
+    train_loss: 1.64 / epoch,
   })),
   losses: [
     [1, 3],
@@ -255,6 +378,8 @@ const TRAINING = {
     [3, 2],
   ],
   kept_epoch: null,
+  keep: "best",
+  stopped_by: "",
   seconds: null,
   at: "",
   made_by: "",
@@ -282,10 +407,118 @@ test("a running training task displays its progress, its best epoch and its curv
     charts.map(({ props }) => [props["aria-label"], props["data-points"]]),
     [
       ["Balanced accuracy: validation ends at 0.7500", 3],
-      ["Loss: validation ends at 0.3333, training ends at 0.6667", 6],
-      ["Training loss: current ends at 2.0000", 2],
+      ["Cross-entropy: validation ends at 0.0533, training, with dropout ends at 0.0500", 6],
+      ["Training objective at each step: with margin, smoothing and weights ends at 2.0000", 2],
     ],
   );
+});
+
+test("a history without the plain training loss draws the objective on an axis of its own", async () => {
+  const epochs = TRAINING.epochs.map(({ train_cross_entropy: _, ...epoch }) => epoch);
+  page = await mount("Curves", TASK, { [TRAINING_PATH]: { body: { ...TRAINING, state: "done", epochs } } });
+  const labels = page.all("Box").filter(({ props }) => props.role === "img");
+  assert.deepEqual(
+    labels.map(({ props }) => props["aria-label"]),
+    [
+      "Balanced accuracy: validation ends at 0.7500",
+      "Cross-entropy: validation ends at 0.0533",
+      "Training objective, with margin, smoothing and weights: not comparable with the cross-entropy: training ends at 0.5467",
+    ],
+  );
+});
+
+test("an epoch that is used though another was better says why", async () => {
+  /** @type {[Partial<Training>, RegExp][]} */
+  const cases = [
+    [
+      { kept_epoch: 3, keep: "last" },
+      /Epoch used\n3\nbalanced accuracy 0\.7500\nthe last epoch, not the best one: the set says keep = last/,
+    ],
+    [{ kept_epoch: 2, keep: "best" }, /Epoch used\n2\nthe best epoch\n/],
+    [{ kept_epoch: 2, keep: "last", stopped_by: "ana" }, /Epoch used\n2\nthe best epoch when it was stopped by ana/],
+  ];
+  for (const [change, wanted] of cases) {
+    page = await mount("Curves", TASK, { [TRAINING_PATH]: { body: { ...TRAINING, state: "done", ...change } } });
+    assert.match(page.text, wanted);
+    page.unmount();
+  }
+});
+
+/** @type {Comparison} */
+const COMPARISON = {
+  left: row("mlp", 0.9),
+  right: row("cnn", 0.95),
+  parameters: [{ name: "train.epochs", left: 3, right: 5, differs: true }],
+  members: [],
+  curves: { left: TRAINING.epochs, right: TRAINING.epochs },
+  same_titles: true,
+  gain: { value: 0.05, interval: [-0.004, 0.104], probability: 0.93 },
+  categories: [
+    { category: "SHOES", left: 0.8, right: 0.9, left_titles: 12, right_titles: 12, difference: 0.1 },
+    { category: "HATS", left: 0.9, right: 0.8, left_titles: 12, right_titles: 12, difference: -0.1 },
+  ],
+};
+
+/** @param {Partial<Comparison>} [change] */
+const compared = async (change) => {
+  address.search = "?left=a&right=b";
+  page = await mount("Models", {}, { "GET comparison?left=a&right=b": { body: { ...COMPARISON, ...change } } });
+  return page;
+};
+
+test("a difference is coloured only if its paired interval excludes 0", async () => {
+  /** @type {[Comparison["gain"], string, RegExp][]} */
+  const cases = [
+    [
+      COMPARISON.gain,
+      "fg.muted",
+      /\+0\.0500\n95 %: −0\.0040 to \+0\.1040[\s\S]*may be chance: its 95 % interval contains 0\. cnn is better with probability 93 %/,
+    ],
+    [
+      { value: 0.05, interval: [0.001, 0.09], probability: 0.99 },
+      "fg.success",
+      /cnn is better than mlp: the 95 % interval/,
+    ],
+    [{ value: 0.05, interval: [-0.09, -0.001], probability: 0.01 }, "fg.error", /cnn is worse than mlp/],
+    [null, "fg.muted", /No interval/],
+  ];
+  for (const [gain, colour, wanted] of cases) {
+    const mounted = await compared({ gain });
+    assert.match(mounted.text, wanted);
+    const scores = mounted.all("Table.Root").find(({ props }) => props["aria-label"] === "Scores");
+    const colours = [...JSON.stringify(scores).matchAll(/"color":"(fg\.(?:success|error))"/g)].map((found) => found[1]);
+    assert.deepEqual([...new Set(colours)], colour === "fg.muted" ? [] : [colour]);
+    // The differences of single categories are chance more often than not.
+    const fills = mounted.all("rect").map(({ props }) => props.fill);
+    assert.deepEqual(new Set(fills), new Set(["var(--chakra-colors-fg-muted)"]));
+    mounted.unmount();
+  }
+});
+
+test("two models' curves are drawn one quantity to an axis", async () => {
+  const mounted = await compared();
+  const charts = mounted.all("Box").filter(({ props }) => props.role === "img");
+  assert.deepEqual(
+    charts.map(({ props }) => String(props["aria-label"]).split(":")[0]),
+    ["Balanced accuracy", "Cross-entropy"],
+  );
+  assert.match(
+    String(charts[1]?.props["aria-label"]),
+    /mlp, validation ends at 0\.0533.*mlp, training, with dropout ends/,
+  );
+});
+
+test("a set is compared with an ensemble by members and weights", async () => {
+  const mounted = await compared({
+    right: row("ensemble", 0.96),
+    members: [
+      { set: "mlp", train: "a".repeat(32), left: 1, right: 0.62 },
+      { set: "cnn", train: "b".repeat(32), left: null, right: 0.38 },
+    ],
+    parameters: [{ name: "data.source", left: "titles.csv", right: "titles.csv", differs: false }],
+  });
+  assert.match(mounted.text, /mlp\n1\.000\n0\.620\n/);
+  assert.match(mounted.text, /cnn\n–\n0\.380\n/);
 });
 
 test("a task that has not started says what it waits for, and one that ended says so", async () => {

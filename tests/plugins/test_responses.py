@@ -18,6 +18,7 @@ from meli_tasks.artifacts import paths
 from meli_tasks.backfill.preview import BackfillPreview, DateRun
 from meli_tasks.backfill.report import BackfillReport, DateReport
 from meli_tasks.pages import RunFilter
+from meli_tasks.pages.models import Gain, MemberRow, NightWithNothingNew
 from meli_tasks.stages.summaries import Gate
 from meli_tasks.store.file import FileStore
 from tests.pages.published import evaluate, promote
@@ -55,7 +56,10 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str
     first, second = models["rows"][:2]
     comparison = pages.comparison(first["id"], second["id"])
     return {
-        "Models": models, "RunCounts": models["runs"], "ModelRow": first, "Champion": models["champion"],
+        "Models": models, "TestSet": models["test_sets"][0], "NothingNew": models["nothing_new"],
+        "CurrentFigure": models["champion"]["current"], "Night": dict.fromkeys(NightWithNothingNew.model_fields),
+        "Gain": dict.fromkeys(Gain.model_fields), "MemberRow": dict.fromkeys(MemberRow.model_fields),
+        "RunCounts": models["runs"], "ModelRow": first, "Champion": models["champion"],
         "Decisions": decisions, "Decision": decisions["decisions"][0],
         "Comparison": comparison, "CategoryRow": comparison["categories"][0], "Parameter": comparison["parameters"][0],
         "Run": page, "Step": page["steps"][0],
@@ -66,7 +70,8 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str
 
 @pytest.mark.parametrize(
     "interface",
-    ["Models", "RunCounts", "ModelRow", "Champion", "Decisions", "Decision", "Comparison", "CategoryRow", "Parameter",
+    ["Models", "TestSet", "NothingNew", "CurrentFigure", "Night", "Gain", "MemberRow",
+     "RunCounts", "ModelRow", "Champion", "Decisions", "Decision", "Comparison", "CategoryRow", "Parameter",
      "Run", "Step", "Training", "Epoch", "Artifact"],
 )  # fmt: skip
 def test_the_server_sends_every_declared_field(interface: str, responses: dict[str, Mapping[str, Any]]) -> None:

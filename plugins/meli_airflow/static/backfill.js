@@ -98,7 +98,7 @@ function Totals({ data: { report }, preview }) {
     { mb: 6 },
     h(
       SimpleGrid,
-      { columns: { base: 2, md: 5 }, gap: 4 },
+      { columns: { base: 1, sm: 2, md: 5 }, gap: 4 },
       h(
         LabeledValue,
         { label: "Sets" },

@@ -26,7 +26,8 @@ function DifferenceBar({ value, largest }) {
       width: length,
       height: 8,
       rx: 2,
-      fill: `var(--chakra-colors-${value < 0 ? "red" : "green"}-solid)`,
+      // In one colour: a category has few titles, and its difference no interval, so it may be chance.
+      fill: "var(--chakra-colors-fg-muted)",
     }),
   );
 }

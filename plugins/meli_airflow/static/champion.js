@@ -1,6 +1,6 @@
 // The current champion: which data it was trained on, since when it has been champion, by which decision and why.
 import { formatDateTime, h, runTab, UI } from "./airflow.js";
-import { count, formatDecimal, formatMembers } from "./format.js";
+import { count, formatDecimal, formatInterval, formatMembers, formatTestSet } from "./format.js";
 import { AppLink, EmptyState, ExternalLink, LabeledValue, Muted, Panel, Section, StateBadge } from "./parts.js";
 import { useServer } from "./server.js";
 
@@ -8,7 +8,7 @@ import { useServer } from "./server.js";
 /** @typedef {import("../types/responses").MlflowChampion} MlflowChampion */
 
 const { Box, Flex, Heading, SimpleGrid, Text } = UI;
-const SECONDS = 15;
+const SECONDS = 30;
 const MONO = { display: "block", fontFamily: "mono", fontSize: "xs" };
 
 /**
@@ -59,21 +59,38 @@ const Summary = ({ champion }) =>
         ? h(Text, { color: "fg.muted", fontSize: "sm" }, `members: ${formatMembers(champion.members)}`)
         : null,
     ),
-    h(
-      Box,
-      { textAlign: { base: "start", md: "end" } },
-      h(
-        Text,
-        { fontSize: "3xl", fontWeight: "bold", lineHeight: 1.1, fontVariantNumeric: "tabular-nums" },
-        formatDecimal(champion.balanced_accuracy),
-      ),
-      h(
-        Muted,
-        null,
-        `balanced accuracy, ${formatDecimal(champion.interval[0])} to ${formatDecimal(champion.interval[1])}`,
-      ),
-    ),
+    h(Figure, { champion }),
   );
+
+/**
+ * The score on the newest titles, and the one that it was promoted for if that was on others.
+ * @param {{champion: ChampionResponse}} props
+ */
+function Figure({ champion }) {
+  const { current } = champion;
+  const { balanced_accuracy: accuracy, interval } = current ?? champion;
+  const promotedFor = formatDecimal(champion.balanced_accuracy);
+  return h(
+    Box,
+    { textAlign: { base: "start", md: "end" }, maxW: { md: "360px" } },
+    h(
+      Text,
+      { fontSize: "3xl", fontWeight: "bold", lineHeight: 1.1, fontVariantNumeric: "tabular-nums" },
+      formatDecimal(accuracy),
+    ),
+    h(Muted, { display: "block" }, `balanced accuracy, 95 % interval ${formatInterval(interval)}`),
+    h(
+      Muted,
+      { display: "block" },
+      current
+        ? `on ${formatTestSet(current.test_set)}`
+        : "on the test titles of the run that promoted it; no run in the store has evaluated it since",
+    ),
+    promotedFor === formatDecimal(accuracy)
+      ? null
+      : h(Muted, { display: "block" }, `promoted with ${promotedFor}, on the test titles of that run`),
+  );
+}
 
 /** @param {{champion: ChampionResponse, linked: Set<string>}} props */
 const Details = ({ champion, linked }) =>
@@ -99,7 +116,7 @@ const Details = ({ champion, linked }) =>
       champion.by !== champion.run_id ? h(Muted, { display: "block" }, `decided by ${champion.by}`) : null,
     ),
     h(Data, { champion }),
-    h(Mlflow, { champion }),
+    h(Mlflow, { key: champion.train, champion }), // another champion has another version
   );
 
 /** @param {{champion: ChampionResponse}} props */
@@ -127,7 +144,7 @@ const Data = ({ champion }) =>
 /** @param {{champion: ChampionResponse}} props */
 function Mlflow({ champion }) {
   /** @type {import("./server.js").Loaded<MlflowChampion>} */
-  const { data } = useServer("mlflow", ({ version, note }) => (version && !note ? 0 : SECONDS));
+  const { data } = useServer("mlflow", () => SECONDS);
   const version = () => {
     if (data?.version && data.url) return h(ExternalLink, { href: data.url }, `version ${data.version}`);
     return h(Muted, null, data ? "unknown" : "loading…");

@@ -1,12 +1,14 @@
 // Two models side by side: scores, learning curves in one chart, better and worse categories, parameters.
 import { formatDateTime, h, UI, useState } from "./airflow.js";
 import { Categories } from "./categories.js";
-import { Chart, COLOURS } from "./chart.js";
-import { formatDecimal, formatSigned, formatValue } from "./format.js";
+import { COLOURS } from "./chart.js";
+import { LearningCurves } from "./curves.js";
+import { formatDecimal, formatInterval, formatNumber, formatSigned, formatValue } from "./format.js";
 import { AppLink, EmptyState, LoadError, Loading, Muted, Note, Page, Panel, Section, table } from "./parts.js";
 import { useServer } from "./server.js";
 
 /** @typedef {import("../types/responses").Comparison} ComparisonResponse */
+/** @typedef {import("../types/responses").Gain} Gain */
 /** @typedef {import("../types/responses").ModelRow} ModelRow */
 /** @typedef {import("../types/responses").Parameter} Parameter */
 /** @typedef {"left" | "right"} Side */
@@ -16,7 +18,6 @@ import { useServer } from "./server.js";
  * @property {"balanced_accuracy" | "accuracy" | "top5" | "macro_f1" | "milliseconds_p95" | "megabytes"} key
  * @property {string} title
  * @property {number} digits
- * @property {boolean} higherIsBetter
  */
 
 const { Box, Flex, Heading, SimpleGrid, Switch } = UI;
@@ -24,12 +25,12 @@ const BACK = "/plugin/models";
 const [LEFT_COLOUR = "", RIGHT_COLOUR = ""] = COLOURS;
 /** @type {Score[]} */
 const SCORES = [
-  { key: "balanced_accuracy", title: "Balanced accuracy", digits: 4, higherIsBetter: true },
-  { key: "accuracy", title: "Accuracy", digits: 4, higherIsBetter: true },
-  { key: "top5", title: "Top 5", digits: 4, higherIsBetter: true },
-  { key: "macro_f1", title: "Macro F1", digits: 4, higherIsBetter: true },
-  { key: "milliseconds_p95", title: "Milliseconds, p95", digits: 2, higherIsBetter: false },
-  { key: "megabytes", title: "Megabytes", digits: 1, higherIsBetter: false },
+  { key: "balanced_accuracy", title: "Balanced accuracy", digits: 4 },
+  { key: "accuracy", title: "Accuracy", digits: 4 },
+  { key: "top5", title: "Top 5", digits: 4 },
+  { key: "macro_f1", title: "Macro F1", digits: 4 },
+  { key: "milliseconds_p95", title: "Milliseconds, p95", digits: 2 },
+  { key: "megabytes", title: "Megabytes", digits: 1 },
 ];
 
 /** @param {{left: string, right: string}} props ids of two rows of the leaderboard */
@@ -54,9 +55,10 @@ export function Comparison({ left, right }) {
       : h(
           Note,
           { status: "warning", title: "Evaluated on different test titles" },
-          "The two runs used different test titles, so small differences mean nothing. To compare both sets on the same titles, train them in one run.",
+          "Scores on different titles cannot be compared. To compare both sets on the same titles, train them in one run.",
         ),
     h(Scores, { data }),
+    h(Members, { data }),
     h(Curves, { data }),
     h(Categories, { data }),
     h(Parameters, { data }),
@@ -73,15 +75,32 @@ const Model = ({ row, colour }) =>
     h(Muted, { display: "block" }, `planned ${formatDateTime(row.at)}${row.as_of ? `, data as of ${row.as_of}` : ""}`),
   );
 
+/**
+ * The colour of a difference: only one whose interval excludes 0 is better or worse; any other may be chance.
+ * @param {Gain | null} gain
+ */
+function colourOf(gain) {
+  if (!gain) return "fg.muted";
+  const [low, high] = gain.interval;
+  if (low > 0) return "fg.success";
+  return high < 0 ? "fg.error" : "fg.muted";
+}
+
 /** @param {Props} props */
-function Scores({ data: { left, right } }) {
+function Scores({ data: { left, right, gain, same_titles: same } }) {
   /** @param {Score} score */
-  const difference = ({ key, digits, higherIsBetter }) => {
+  const difference = ({ key, digits }) => {
     const [from, to] = [left[key], right[key]];
     if (from === null || to === null) return "–";
-    const gain = to - from;
-    const better = gain > 0 === higherIsBetter ? "fg.success" : "fg.error";
-    return h(Box, { as: "span", color: gain === 0 ? "fg.muted" : better }, formatSigned(gain, digits));
+    const paired = key === "balanced_accuracy" ? gain : null;
+    return h(
+      Box,
+      { color: colourOf(paired) },
+      formatSigned(to - from, digits),
+      paired
+        ? h(Muted, { display: "block", fontSize: "xs" }, `95 %: ${formatInterval(paired.interval, 4, true)}`)
+        : null,
+    );
   };
   return h(
     Section,
@@ -107,7 +126,25 @@ function Scores({ data: { left, right } }) {
         { key: "difference", title: "Difference", numeric: true, cell: difference },
       ],
     }),
+    h(Muted, { display: "block", mt: 2 }, verdict(left, right, gain, same)),
   );
+}
+
+/**
+ * What the difference in balanced accuracy means, in a sentence.
+ * @param {ModelRow} left
+ * @param {ModelRow} right
+ * @param {Gain | null} gain
+ * @param {boolean} same whether both were tested on the same titles
+ */
+function verdict(left, right, gain, same) {
+  if (!same) return "";
+  if (!gain) return "No interval: the store no longer has both models' predictions, so a difference may be chance.";
+  const percent = formatNumber(Math.round(gain.probability * 100));
+  const [low, high] = gain.interval;
+  if (low > 0) return `${right.set} is better than ${left.set}: the 95 % interval of the difference is above 0.`;
+  if (high < 0) return `${right.set} is worse than ${left.set}: the 95 % interval of the difference is below 0.`;
+  return `The difference may be chance: its 95 % interval contains 0. ${right.set} is better with probability ${percent} %.`;
 }
 
 /** @param {Props} props */
@@ -116,43 +153,61 @@ function Curves({ data: { left, right, curves } }) {
     return h(
       Section,
       { title: "Learning curves" },
-      h(EmptyState, { title: "No curves" }, "The store no longer has the history of either training run."),
+      h(EmptyState, { title: "No curves" }, "An ensemble has none, and the store may no longer have those of a set."),
     );
   }
   const [leftLabel, rightLabel] = left.set === right.set ? ["left", "right"] : [left.set, right.set];
-  /**
-   * @param {Side} side
-   * @param {"validation_balanced_accuracy" | "validation_loss" | "train_loss"} key
-   * @returns {import("./axis.js").Point[]}
-   */
-  const points = (side, key) =>
-    curves[side].flatMap((epoch) => {
-      const value = epoch[key];
-      return value === null || value === undefined ? [] : [[epoch.epoch, value]];
-    });
-  /** @param {"validation_balanced_accuracy" | "validation_loss" | "train_loss"} key */
-  const series = (key, suffix = "", dashed = false) => [
-    { label: leftLabel + suffix, colour: LEFT_COLOUR, points: points("left", key), dashed },
-    { label: rightLabel + suffix, colour: RIGHT_COLOUR, points: points("right", key), dashed },
+  const sources = [
+    { prefix: `${leftLabel}, `, epochs: curves.left, colour: LEFT_COLOUR, trainingColour: LEFT_COLOUR },
+    { prefix: `${rightLabel}, `, epochs: curves.right, colour: RIGHT_COLOUR, trainingColour: RIGHT_COLOUR },
   ];
-  const perEpoch = { xTitle: "epoch", whole: true, sync: "comparison" };
+  return h(Section, { title: "Learning curves" }, h(LearningCurves, { sources, sync: "comparison" }));
+}
+
+/**
+ * The members and weights of an ensemble, which has no hyperparameters of its own.
+ * @param {Props} props
+ */
+function Members({ data: { left, right, members } }) {
+  if (members.length === 0) return null;
+  const names = members.map(({ set }) => set);
+  const [leftTitle, rightTitle] = left.set === right.set ? ["left", "right"] : [left.set, right.set];
   return h(
     Section,
-    { title: "Learning curves" },
+    { title: "Members" },
     h(
-      SimpleGrid,
-      { columns: { base: 1, lg: 2 }, gap: 6 },
-      h(Chart, {
-        title: "Validation balanced accuracy",
-        ...perEpoch,
-        series: series("validation_balanced_accuracy"),
-      }),
-      h(Chart, {
-        title: "Loss",
-        ...perEpoch,
-        series: [...series("validation_loss", ", validation"), ...series("train_loss", ", training", true)],
-      }),
+      Muted,
+      { display: "block", mb: 2 },
+      "An ensemble is the weighted mean of its members' probabilities. Compare two members by choosing them on the leaderboard.",
     ),
+    table({
+      label: "Members",
+      rows: members,
+      rowKey: ({ set, train }) => `${set} ${train}`,
+      columns: [
+        {
+          key: "set",
+          title: "Member",
+          cell: ({ set, train }) => [
+            set,
+            names.indexOf(set) === names.lastIndexOf(set)
+              ? null
+              : h(
+                  Muted,
+                  { key: "key", display: "block", fontFamily: "mono", fontSize: "xs" },
+                  `key ${train.slice(0, 12)}`,
+                ),
+          ],
+        },
+        { key: "left", title: leftTitle, numeric: true, cell: ({ left: weight }) => formatDecimal(weight, 3) || "–" },
+        {
+          key: "right",
+          title: rightTitle,
+          numeric: true,
+          cell: ({ right: weight }) => formatDecimal(weight, 3) || "–",
+        },
+      ],
+    }),
   );
 }
 

@@ -1,6 +1,7 @@
 // The promotion history: every decision in the ledger, newest first.
 import { formatDateTime, h, runTab, UI, useState } from "./airflow.js";
-import { count, formatDecimal, formatQuantity, formatSigned } from "./format.js";
+import { count, formatDecimal, formatInterval, formatSigned } from "./format.js";
+import { gateState, gateText, gateTitle } from "./gates.js";
 import { AppLink, EmptyState, LoadError, Loading, Muted, Section, StateBadge, table } from "./parts.js";
 import { useServer } from "./server.js";
 
@@ -12,8 +13,11 @@ const { Box, Button } = UI;
 const PAGE = 20;
 const SECONDS = 30;
 
+/** The badge of each state. */
+const BADGES = { passed: "computed", failed: "failed", "not checked": "warning" };
+
 /**
- * A decision's gates: each value with its limit.
+ * A decision's gates: what each looks at, what was observed, what is allowed.
  * @param {{gates: Gate[]}} props
  */
 export const Gates = ({ gates }) =>
@@ -22,24 +26,43 @@ export const Gates = ({ gates }) =>
     rows: gates,
     rowKey: (gate) => gate.name,
     columns: [
-      { key: "name", title: "Gate", cell: (gate) => gate.name.replaceAll("_", " ") },
-      { key: "value", title: "Value", numeric: true, cell: (gate) => formatQuantity(gate.value) },
-      { key: "limit", title: "Limit", numeric: true, cell: (gate) => formatQuantity(gate.limit) },
       {
         key: "passed",
         title: "Result",
-        cell: (gate) => h(StateBadge, { of: gate.passed ? "computed" : "failed" }, gate.passed ? "passed" : "failed"),
+        cell: (gate) => h(StateBadge, { of: BADGES[gateState(gate)] }, gateState(gate)),
       },
-      { key: "detail", title: "Detail", cell: (gate) => h(Muted, null, gate.detail) },
+      {
+        key: "name",
+        title: "Gate",
+        cell: (gate) => [
+          h(Box, { key: "title" }, gateTitle(gate)),
+          h(Muted, { key: "text", display: "block" }, gateText(gate)),
+        ],
+      },
+      { key: "detail", title: "Detail", wide: true, cell: (gate) => h(Muted, null, gate.detail) },
     ],
   });
+
+/**
+ * The gain of a challenger with its 95 % interval. It is no gain for certain unless the interval lies above 0.
+ * @param {Decision} row
+ */
+const gain = ({ gain: value, gain_interval: interval, probability }) =>
+  value === null || value === undefined
+    ? ""
+    : h(
+        Box,
+        { title: `Probability that the challenger is better: ${formatDecimal(probability, 3)}`, whiteSpace: "nowrap" },
+        formatSigned(value, 4),
+        interval ? h(Muted, { display: "block", fontSize: "xs" }, formatInterval(interval, 4, true)) : null,
+      );
 
 /**
  * @param {Set<string>} linked ids of runs that Airflow knows
  * @returns {import("./parts.js").Column<Decision>[]}
  */
 const columns = (linked) => [
-  { key: "number", title: "No.", numeric: true, cell: (row) => row.number },
+  { key: "number", title: "No.", numeric: true, wide: true, cell: (row) => row.number },
   { key: "at", title: "Date", cell: (row) => formatDateTime(row.at), props: { whiteSpace: "nowrap" } },
   { key: "action", title: "Decision", cell: (row) => h(StateBadge, { of: row.action }) },
   {
@@ -55,24 +78,24 @@ const columns = (linked) => [
   },
   {
     key: "gain",
-    title: "Gain",
+    title: "Gain, 95 % interval",
     numeric: true,
-    cell: (row) =>
-      row.gain === null || row.gain === undefined
-        ? ""
-        : h(
-            "span",
-            { title: `Probability that the challenger is better: ${formatDecimal(row.probability, 3)}` },
-            formatSigned(row.gain, 4),
-          ),
+    wide: true,
+    cell: gain,
   },
   {
     key: "by",
     title: "By",
+    wide: true,
     cell: (row) => (linked.has(row.run_id) ? h(AppLink, { to: runTab(row.run_id) }, row.by) : row.by),
     props: { minW: "140px", wordBreak: "break-word" },
   },
-  { key: "reason", title: "Reason", cell: (row) => h(Box, { minW: "260px", color: "fg.muted" }, row.reason) },
+  {
+    key: "reason",
+    title: "Reason",
+    wide: true,
+    cell: (row) => h(Box, { minW: "260px", color: "fg.muted" }, row.reason),
+  },
 ];
 
 export function Decisions() {

@@ -73,15 +73,6 @@ export const formatDecimal = (value, digits = 4) =>
   value === null || value === undefined ? "" : Number(value).toFixed(digits);
 
 /**
- * A value of any unit: four decimals for a score below 1, at most two for anything larger; "–" for none.
- * @param {number | null | undefined} value
- */
-export function formatQuantity(value) {
-  if (value === null || value === undefined) return "–";
-  return Math.abs(value) < 1 ? formatDecimal(value) : formatNumber(round(value * 100) / 100);
-}
-
-/**
  * A difference with its sign, "±" for one that rounds to zero.
  * @param {number} value
  */
@@ -139,6 +130,36 @@ export function formatDateTime(iso, timeZone) {
   });
   const parts = Object.fromEntries(format.formatToParts(new Date(iso)).map(({ type, value }) => [type, value]));
   return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}`;
+}
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/**
+ * A day such as "28 Nov 2026"; any other text stays as it is.
+ * @param {string} iso a date such as 2026-11-28
+ */
+export function formatDay(iso) {
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(iso) ?? [];
+  return day ? `${Number(day)} ${MONTHS[Number(month) - 1]} ${year}` : iso;
+}
+
+/**
+ * An interval: "0.834 to 0.938"; with signs if it is one of differences: "−0.004 to +0.005".
+ * @param {readonly [number, number]} interval
+ */
+export const formatInterval = ([low, high], digits = 4, signed = false) =>
+  signed
+    ? `${formatSigned(low, digits)} to ${formatSigned(high, digits)}`
+    : `${formatDecimal(low, digits)} to ${formatDecimal(high, digits)}`;
+
+/**
+ * Test titles in words: "the 1,049 test titles of titles.csv, 28 Nov 2026".
+ * @param {{titles: number, source: string, first_day: string, last_day: string}} testSet
+ */
+export function formatTestSet({ titles, source, first_day: first, last_day: last }) {
+  const days = first === last ? formatDay(last) : `${formatDay(first)} to ${formatDay(last)}`;
+  const number = titles ? `the ${count(titles, "test title")}` : "the test titles";
+  return `${number} of ${source}, ${days}`;
 }
 
 /**

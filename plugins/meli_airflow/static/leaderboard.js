@@ -1,13 +1,14 @@
 // The table of models: those of all runs on the page Models, those of one run on its tab.
 import { formatDateTime, h, runTab, UI } from "./airflow.js";
-import { formatDecimal, formatMembers } from "./format.js";
+import { formatDay, formatDecimal, formatMembers, formatTestSet } from "./format.js";
 import { AppLink, Muted, StateBadge, table } from "./parts.js";
 import { sortRows } from "./sorting.js";
 
 /** @typedef {import("../types/responses").ModelRow} ModelRow */
 /** @typedef {import("./sorting.js").Order} Order */
-/** @typedef {[low: number, high: number]} Scale what the bars of all rows span */
-/** @typedef {{linked: Set<string>, scale: Scale}} Context */
+/** @typedef {import("../types/responses").TestSet} TestSet */
+/** @typedef {[low: number, high: number]} Scale what the bars of models tested on the same titles span */
+/** @typedef {{linked: Set<string>, scales: Map<string, Scale>}} Context `scales` by the id of the test titles */
 /**
  * A column whose cells need to know more than their row.
  * @typedef {Omit<import("./parts.js").Column<ModelRow>, "cell"> &
@@ -19,23 +20,23 @@ const WIDTH = 90;
 const COLOUR = "var(--chakra-colors-blue-focus-ring)";
 
 /**
- * A model's confidence interval as a bar, on the scale of all rows.
- * @param {{row: ModelRow, scale: Scale}} props
+ * A model's confidence interval as a bar, on the scale of the models that were tested on the same titles.
+ * @param {{row: ModelRow, scale: Scale | undefined}} props
  */
-function IntervalBar({ row, scale: [low, high] }) {
+function IntervalBar({ row, scale: [low, high] = [0, 0] }) {
   if (!row.interval || row.balanced_accuracy === null || high <= low) return null;
   const x = (/** @type {number} */ value) => 2 + ((value - low) / (high - low)) * (WIDTH - 4);
   const [from, to] = row.interval;
   return h(
     "svg",
-    { width: WIDTH, height: 14, "aria-hidden": true, style: { flexShrink: 0 } },
+    { width: WIDTH, height: 14, "aria-hidden": true },
     h("line", { x1: x(from), x2: x(to), y1: 7, y2: 7, stroke: COLOUR, strokeWidth: 2, opacity: 0.7 }),
     h("circle", { cx: x(row.balanced_accuracy), cy: 7, r: 3.5, fill: COLOUR }),
   );
 }
 
 /** @param {ModelRow} row @param {Context} context */
-const score = (row, { scale }) =>
+const score = (row, { scales }) =>
   row.interval === null
     ? h(StateBadge, { of: row.state })
     : h(
@@ -51,18 +52,28 @@ const score = (row, { scale }) =>
             `${formatDecimal(row.interval[0], 3)}–${formatDecimal(row.interval[1], 3)}`,
           ),
         ),
-        h(IntervalBar, { row, scale }),
+        h(
+          Box,
+          { display: { base: "none", sm: "block" }, flexShrink: 0 },
+          h(IntervalBar, { row, scale: scales.get(row.test_set) }),
+        ),
       );
 
 /** @param {ModelRow} row */
 const set = (row) =>
   h(
     Flex,
-    { align: "center", gap: 2 },
-    h(Box, { as: "span", fontWeight: "semibold" }, row.external ? row.set.replace(/ \(champion\)$/, "") : row.set),
+    { align: "center", columnGap: 2, wrap: "wrap" },
+    h(
+      Box,
+      { as: "span", fontWeight: "semibold", wordBreak: "break-word" },
+      row.external ? row.set.replace(/ \(champion\)$/, "") : row.set,
+    ),
     row.champion ? h(StateBadge, { of: "champion" }) : null,
     row.external && !row.champion ? h(Muted, { fontSize: "xs" }, "champion at that time") : null,
     Object.keys(row.members).length ? h(Muted, { fontSize: "xs" }, formatMembers(row.members)) : null,
+    // A phone has no room for the columns of the run and its data.
+    h(Muted, { fontSize: "xs", display: { base: "block", md: "none" }, w: "100%" }, formatDay(row.as_of)),
   );
 
 /** @param {ModelRow} row @param {Context} context */
@@ -96,6 +107,7 @@ const figure = (key, title, digits = 4) => ({
   key,
   title,
   numeric: true,
+  wide: true,
   sort: (row) => row[key],
   cell: (row) => formatDecimal(row[key], digits),
 });
@@ -117,26 +129,65 @@ const FIGURES = [
 ];
 
 /** The columns for the models of one run. */
-export const RUN_COLUMNS = [SCORE, SET, ...FIGURES];
+export const RUN_COLUMNS = [SET, SCORE, ...FIGURES];
 
 /** The columns for the models of all runs. */
 export const ALL_COLUMNS = [
-  SCORE,
   SET,
-  { key: "at", title: "Run", sort: (/** @type {ModelRow} */ row) => row.at, cell: run },
+  SCORE,
+  { key: "at", title: "Run", wide: true, sort: (/** @type {ModelRow} */ row) => row.at, cell: run },
   {
     key: "as_of",
     title: "Data",
+    wide: true,
     sort: (/** @type {ModelRow} */ row) => `${row.as_of} ${row.source}`,
     cell: data,
   },
   ...FIGURES,
 ];
 
+/** Best first. @type {Order} */
+export const BEST_FIRST = ["balanced_accuracy", "down"];
+
 /**
- * `linked` has the ids of runs that Airflow knows. With `onSelect`, each row has a checkbox.
+ * What the bars of the models of each set of test titles span.
+ * @param {readonly ModelRow[]} rows
+ */
+function scalesOf(rows) {
+  /** @type {Map<string, Scale>} */
+  const scales = new Map();
+  for (const { test_set: id, interval } of rows) {
+    if (!interval) continue;
+    const [low, high] = scales.get(id) ?? interval;
+    scales.set(id, [Math.min(low, interval[0]), Math.max(high, interval[1])]);
+  }
+  return scales;
+}
+
+/**
+ * The rows under a heading for each set of test titles, the newest first; those without a score come last.
+ * @param {readonly ModelRow[]} rows
+ * @param {readonly TestSet[]} testSets
+ * @returns {import("./parts.js").Group<ModelRow>[]}
+ */
+function groupsOf(rows, testSets) {
+  const groups = testSets.map((testSet) => ({
+    key: testSet.id,
+    heading: `On ${formatTestSet(testSet)}`,
+    rows: rows.filter((row) => row.test_set === testSet.id),
+  }));
+  const ids = new Set(testSets.map(({ id }) => id));
+  const others = rows.filter((row) => !ids.has(row.test_set));
+  const all = [...groups, { key: "", heading: "Without a score: not evaluated, or not yet", rows: others }];
+  return all.filter((group) => group.rows.length > 0);
+}
+
+/**
+ * `linked` has the ids of runs that Airflow knows. With `onSelect`, each row has a checkbox. With `testSets`, each set of
+ * test titles is ranked by itself.
  * @param {object} props
  * @param {ModelRow[]} props.rows
+ * @param {readonly TestSet[]} [props.testSets]
  * @param {ModelColumn[]} props.columns
  * @param {Set<string>} props.linked
  * @param {Order} props.order
@@ -144,12 +195,10 @@ export const ALL_COLUMNS = [
  * @param {string[]} [props.selected] ids of rows
  * @param {(id: string) => void} [props.onSelect]
  */
-export function Leaderboard({ rows, columns, linked, order, onSort, selected = [], onSelect }) {
-  const intervals = rows.flatMap((row) => (row.interval ? [row.interval] : []));
-  /** @type {Scale} */
-  const scale = [Math.min(...intervals.map(([low]) => low)), Math.max(...intervals.map(([, high]) => high))];
+export function Leaderboard({ rows, testSets, columns, linked, order, onSort, selected = [], onSelect }) {
+  const scales = scalesOf(rows);
   /** @type {import("./parts.js").Column<ModelRow>[]} */
-  const cells = columns.map((column) => ({ ...column, cell: (row) => column.cell(row, { linked, scale }) }));
+  const cells = columns.map((column) => ({ ...column, cell: (row) => column.cell(row, { linked, scales }) }));
   if (onSelect) {
     cells.unshift({
       key: "choice",
@@ -168,9 +217,10 @@ export function Leaderboard({ rows, columns, linked, order, onSort, selected = [
         ),
     });
   }
+  const sorted = sortRows(rows, columns, order);
   return table({
     columns: cells,
-    rows: sortRows(rows, columns, order),
+    ...(testSets ? { groups: groupsOf(sorted, testSets) } : { rows: sorted }),
     rowKey: (row) => row.id,
     label: "Leaderboard",
     order,

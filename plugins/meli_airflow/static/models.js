@@ -1,18 +1,18 @@
-// The page Models: the champion, the leaderboard of all runs and sets, two models side by side, the promotion history.
-import { h, Router, UI, useAddress, useEffect, useState } from "./airflow.js";
+// The page Models: the champion, the leaderboard by test titles, two models side by side, the promotion history.
+import { formatDateTime, h, Router, runTab, UI, useAddress, useEffect, useState } from "./airflow.js";
 import { Artifact } from "./artifact.js";
 import { Champion } from "./champion.js";
 import { Comparison } from "./comparison.js";
 import { Decisions } from "./decisions.js";
-import { count, formatNumber } from "./format.js";
-import { ALL_COLUMNS, Leaderboard } from "./leaderboard.js";
-import { AppLink, EmptyState, LoadError, Loading, Muted, Page, Section } from "./parts.js";
+import { count, duration, formatNumber } from "./format.js";
+import { ALL_COLUMNS, BEST_FIRST, Leaderboard } from "./leaderboard.js";
+import { AppLink, EmptyState, LoadError, Loading, Muted, Page, Section, table } from "./parts.js";
 import { useServer } from "./server.js";
 import { nextOrder, parseOrder } from "./sorting.js";
 
 /** @typedef {import("../types/responses").Models} ModelsResponse */
 /** @typedef {import("../types/responses").RunCounts} RunCounts */
-/** @typedef {import("./sorting.js").Order} Order */
+/** @typedef {import("../types/responses").NothingNew} NothingNewResponse */
 /** @typedef {{target: {value: string}}} ChangeEvent */
 
 const { Box, Button, Flex, Input, NativeSelect } = UI;
@@ -20,8 +20,6 @@ const SECONDS = 30;
 const PAGE = 100;
 const TYPING_MILLISECONDS = 300;
 const FILTERS = ["text", "set", "since", "until"];
-/** @type {Order} */
-const NEWEST_FIRST = ["at", "down"];
 
 export function Models() {
   const [params] = useAddress();
@@ -52,7 +50,8 @@ function Overview() {
       Section,
       { title: "Leaderboard", beside: h(Muted, { "aria-live": "polite" }, loading ? "Loading…" : runsText(data.runs)) },
       h(Filters, { sets: data.sets }),
-      data.rows.length ? h(Selectable, { data, linked }) : h(NoRows, { runs: data.runs }),
+      data.rows.length ? h(Selectable, { data, linked }) : h(NoRows, { data }),
+      h(NothingNew, { nothingNew: data.nothing_new, linked }),
       h(ShowMore, { runs: data.runs, loading }),
     ),
     h(Decisions),
@@ -66,6 +65,47 @@ function Overview() {
 function runsText({ all, matching, shown }) {
   const total = matching === all ? count(all, "run") : `${formatNumber(matching)} matching of ${count(all, "run")}`;
   return shown < matching ? `newest ${formatNumber(shown)} of ${total}` : total;
+}
+
+/**
+ * The nights that had nothing to do, folded into one line.
+ * @param {{nothingNew: NothingNewResponse, linked: Set<string>}} props
+ */
+function NothingNew({ nothingNew: { runs, saved_seconds: saved, newest }, linked }) {
+  const [open, setOpen] = useState(false);
+  if (runs === 0) return null;
+  const summary = `${count(runs, "run")} found nothing new, saved ${duration(saved)}`;
+  const toggle = { size: "xs", variant: "outline", "aria-expanded": open, onClick: () => setOpen(!open) };
+  return h(
+    Box,
+    { mt: 3, "data-testid": "nothing-new" },
+    h(
+      Flex,
+      { align: "center", gap: 3, wrap: "wrap", mb: open ? 2 : 0 },
+      h(Muted, null, summary),
+      h(Button, toggle, open ? "Hide" : "Show"),
+    ),
+    open
+      ? table({
+          label: "Runs that found nothing new",
+          rows: newest,
+          rowKey: (night) => night.run_id,
+          columns: [
+            {
+              key: "run",
+              title: "Run",
+              cell: (night) =>
+                linked.has(night.run_id) ? h(AppLink, { to: runTab(night.run_id) }, night.run_id) : night.run_id,
+              props: { wordBreak: "break-word" },
+            },
+            { key: "at", title: "Date", wide: true, cell: (night) => formatDateTime(night.at) },
+            { key: "saved", title: "Saved", cell: (night) => duration(night.saved_seconds) },
+            { key: "reason", title: "Reason", wide: true, cell: (night) => h(Muted, null, night.reason) },
+          ],
+        })
+      : null,
+    open && newest.length < runs ? h(Muted, null, `The newest ${newest.length} of ${count(runs, "run")}.`) : null,
+  );
 }
 
 /** @param {{runs: RunCounts, loading: boolean}} props */
@@ -143,9 +183,12 @@ function Filters({ sets }) {
   );
 }
 
-/** @param {{runs: RunCounts}} props */
-const NoRows = ({ runs }) =>
-  runs.all === 0
+/** @param {{data: ModelsResponse}} props */
+const NoRows = ({ data: { runs, nothing_new: nothingNew } }) => {
+  if (nothingNew.runs > 0 && nothingNew.runs === runs.shown) {
+    return h(EmptyState, { title: "Nothing new" }, "Each of these runs had evaluated the same models before.");
+  }
+  return runs.all === 0
     ? h(
         EmptyState,
         { title: "No run yet" },
@@ -154,6 +197,7 @@ const NoRows = ({ runs }) =>
         ": its models appear here once the run has a plan.",
       )
     : h(EmptyState, { title: "No run matches" }, "Change or clear the filters above.");
+};
 
 /**
  * What the selection is, and what to do next.
@@ -172,7 +216,7 @@ function selectionText([first, second]) {
 function Selectable({ data, linked }) {
   const [params, set] = useAddress();
   const navigate = Router.useNavigate();
-  const order = parseOrder(params.get("sort"), NEWEST_FIRST);
+  const order = parseOrder(params.get("sort"), BEST_FIRST);
   const [selected, setSelected] = useState(params.getAll("left").concat(params.getAll("right")));
   const onSort = (/** @type {string} */ key) => set({ sort: nextOrder(order, key).join(".") }, true);
   const onSelect = (/** @type {string} */ id) =>
@@ -197,6 +241,18 @@ function Selectable({ data, linked }) {
       ),
       h(Muted, { "aria-live": "polite" }, selectionText(selected)),
     ),
-    h(Leaderboard, { rows: data.rows, linked, order, onSort, selected, onSelect, columns: ALL_COLUMNS }),
+    data.test_sets.length > 1
+      ? h(Muted, { display: "block", mb: 2 }, "Only models that were tested on the same titles are ranked together.")
+      : null,
+    h(Leaderboard, {
+      rows: data.rows,
+      testSets: data.test_sets,
+      linked,
+      order,
+      onSort,
+      selected,
+      onSelect,
+      columns: ALL_COLUMNS,
+    }),
   );
 }

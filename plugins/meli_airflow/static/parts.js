@@ -121,6 +121,8 @@ const PALETTES = {
   computed: "success",
   "already there": "info",
   reused: "info",
+  "nothing new": "gray",
+  warning: "warning",
   running: "running",
   failed: "failed",
   queued: "queued",
@@ -188,7 +190,17 @@ const SortArrows = ({ direction }) =>
  * @property {(row: Row, position: number) => ReactNode} cell
  * @property {(row: Row) => import("./sorting.js").SortValue} [sort]
  * @property {boolean} [numeric] aligned to the right
+ * @property {boolean} [wide] hidden on a phone, where only the columns that matter most fit
  * @property {Props} [props]
+ */
+
+/** What only a window wider than a phone displays. */
+const WIDE = { base: "none", md: "table-cell" };
+
+/**
+ * A part of a table under a heading of its own.
+ * @template Row
+ * @typedef {{key: string, heading: ReactNode, rows: readonly Row[]}} Group
  */
 
 /**
@@ -215,7 +227,13 @@ function header(column, order, onSort) {
   };
   return h(
     Table.ColumnHeader,
-    { key: column.key, "aria-sort": sort, textAlign: column.numeric ? "end" : "start", whiteSpace: "nowrap" },
+    {
+      key: column.key,
+      "aria-sort": sort,
+      textAlign: column.numeric ? "end" : "start",
+      whiteSpace: "nowrap",
+      ...(column.wide ? { display: WIDE } : {}),
+    },
     sortable ? h(Button, button, column.title, h(SortArrows, { direction })) : column.title,
   );
 }
@@ -227,19 +245,20 @@ function header(column, order, onSort) {
  * @template Row
  * @param {object} options
  * @param {Column<Row>[]} options.columns
- * @param {readonly Row[]} options.rows
+ * @param {readonly Row[]} [options.rows]
+ * @param {readonly Group<Row>[]} [options.groups] instead of rows: parts under headings
  * @param {(row: Row) => string | number} options.rowKey
  * @param {string} options.label the table's name for screen readers
  * @param {Order} [options.order] what the rows are sorted by
  * @param {(key: string) => void} [options.onSort]
  */
-export function table({ columns, rows, rowKey, label, order, onSort }) {
+export function table({ columns, rows = [], groups, rowKey, label, order, onSort }) {
   /** @param {Row} row @param {number} position */
   const line = (row, position) =>
     h(
       Table.Row,
       { key: rowKey(row) },
-      columns.map(({ key, numeric, props, cell }) =>
+      columns.map(({ key, numeric, wide, props, cell }) =>
         h(
           Table.Cell,
           {
@@ -247,6 +266,7 @@ export function table({ columns, rows, rowKey, label, order, onSort }) {
             textAlign: numeric ? "end" : "start",
             fontVariantNumeric: "tabular-nums",
             whiteSpace: "normal",
+            ...(wide ? { display: WIDE } : {}),
             ...props,
           },
           cell(row, position),
@@ -260,7 +280,24 @@ export function table({ columns, rows, rowKey, label, order, onSort }) {
       Table.Root,
       { size: "sm", striped: true, "aria-label": label },
       h(Table.Header, null, h(Table.Row, null, ...columns.map((column) => header(column, order, onSort)))),
-      h(Table.Body, null, rows.map(line)),
+      h(
+        Table.Body,
+        null,
+        groups
+          ? groups.flatMap((group) => [
+              h(
+                Table.Row,
+                { key: `group ${group.key}` },
+                h(
+                  Table.Cell,
+                  { colSpan: columns.length, whiteSpace: "normal", bg: "bg", pt: 4, fontWeight: "semibold" },
+                  group.heading,
+                ),
+              ),
+              ...group.rows.map(line),
+            ])
+          : rows.map(line),
+      ),
     ),
   );
 }

@@ -3,7 +3,7 @@ import { FINISHED, formatDateTime, h, runTab, UI } from "./airflow.js";
 import { Backfill } from "./backfill.js";
 import { Gates } from "./decisions.js";
 import { count, duration, formatNumber } from "./format.js";
-import { Leaderboard, RUN_COLUMNS } from "./leaderboard.js";
+import { BEST_FIRST, Leaderboard, RUN_COLUMNS } from "./leaderboard.js";
 import {
   AppLink,
   EmptyState,
@@ -68,13 +68,16 @@ function Run({ runId }) {
     Tab,
     { "data-testid": "meli-run" },
     error ? h(LoadError, { error, reload }) : null,
-    data.nothing_new ? h(Note, { title: "Nothing new" }, data.nothing_new) : null,
+    data.nothing_new ? h(Note, { title: nothingNew(data) }, data.nothing_new) : null,
     h(Totals, { data }),
     h(Decision, { data }),
     h(Results, { data }),
     h(Steps, { data }),
   );
 }
+
+/** @param {RunResponse} data */
+const nothingNew = ({ saved_seconds: saved }) => (saved ? `Nothing new, saved ${duration(saved)}` : "Nothing new");
 
 /** @param {Props} props */
 function Totals({ data }) {
@@ -87,7 +90,7 @@ function Totals({ data }) {
     { mb: 6 },
     h(
       SimpleGrid,
-      { columns: { base: 2, md: 5 }, gap: 4 },
+      { columns: { base: 1, sm: 2, md: 5 }, gap: 4 },
       h(
         LabeledValue,
         { label: "Data" },
@@ -144,6 +147,19 @@ function Decision({ data: { decision } }) {
 
 /** @param {Props} props */
 function Results({ data }) {
+  if (!data.evaluated && data.nothing_new) {
+    return h(
+      Section,
+      { title: "Leaderboard" },
+      h(
+        EmptyState,
+        { title: nothingNew(data) },
+        "The same models were evaluated on the same titles before: the page ",
+        h(AppLink, { to: "/plugin/models" }, "Models"),
+        " has their scores.",
+      ),
+    );
+  }
   if (!data.evaluated) {
     const failed = data.state === "failed";
     return h(
@@ -172,11 +188,14 @@ function Results({ data }) {
   return h(
     Section,
     { title: "Leaderboard", beside: compare },
+    data.test_titles
+      ? h(Muted, { display: "block", mb: 2 }, `On the ${count(data.test_titles, "test title")} of this run.`)
+      : null,
     h(Leaderboard, {
       rows: data.rows,
       columns: RUN_COLUMNS,
       linked: new Set(),
-      order: ["balanced_accuracy", "down"],
+      order: BEST_FIRST,
     }),
   );
 }
@@ -218,7 +237,7 @@ const STEP_COLUMNS = [
     cell: (step) =>
       h(
         Box,
-        { minW: "160px", wordBreak: "break-word" },
+        { minW: { md: "160px" }, wordBreak: "break-word" },
         step.name,
         h(Muted, { display: "block", fontFamily: "mono", fontSize: "xs", title: step.key }, step.key.slice(0, 12)),
       ),
@@ -228,6 +247,7 @@ const STEP_COLUMNS = [
     key: "seconds",
     title: "Duration",
     numeric: true,
+    wide: true,
     cell: (step) => duration(step.seconds) || "–",
     props: { whiteSpace: "nowrap" },
   },
@@ -235,10 +255,11 @@ const STEP_COLUMNS = [
     key: "estimate",
     title: "Estimate",
     numeric: true,
+    wide: true,
     cell: (step) => duration(step.estimate) || "–",
     props: { whiteSpace: "nowrap" },
   },
-  { key: "made", title: "Computed", cell: (step) => h(Box, { minW: "180px" }, h(Made, { step })) },
+  { key: "made", title: "Computed", wide: true, cell: (step) => h(Box, { minW: "180px" }, h(Made, { step })) },
 ];
 
 /** @param {Props} props */

@@ -1,6 +1,7 @@
 // The tab on a training task: its learning curves, updated while it trains.
 import { formatDateTime, h, runTab, UI } from "./airflow.js";
 import { Chart, COLOURS } from "./chart.js";
+import { LearningCurves } from "./curves.js";
 import { duration, formatDecimal, formatNumber } from "./format.js";
 import {
   AppLink,
@@ -149,7 +150,7 @@ function Figures({ data }) {
   const epoch = done ? epochs.length : (progress.epoch ?? epochs.length);
   return h(
     SimpleGrid,
-    { columns: { base: 2, md: 5 }, gap: 4 },
+    { columns: { base: 1, sm: 2, md: 5 }, gap: 4 },
     h(LabeledValue, { label: "Epoch" }, `${epoch} of ${data.epochs_total}`, h(Bar, { data })),
     h(
       LabeledValue,
@@ -163,7 +164,7 @@ function Figures({ data }) {
       duration(done ? data.seconds : progress.seconds_left) || "–",
     ),
     done
-      ? h(LabeledValue, { label: "Epoch used" }, data.kept_epoch ?? "–")
+      ? h(KeptEpoch, { data, best })
       : h(LabeledValue, { label: "Titles per second" }, formatNumber(Math.round(progress.titles_per_second ?? 0))),
     h(
       LabeledValue,
@@ -171,6 +172,29 @@ function Figures({ data }) {
       data.architecture,
       h(Muted, { display: "block", fontFamily: "mono", fontSize: "xs", title: key }, `key ${key.slice(0, 12)}`),
     ),
+  );
+}
+
+/**
+ * The epoch whose weights became the model; if it is not the best one, why.
+ * @param {Props & {best: Epoch | undefined}} props
+ */
+function KeptEpoch({ data: { epochs, kept_epoch: kept, keep, stopped_by: stoppedBy }, best }) {
+  const score = epochs.find(({ epoch }) => epoch === kept)?.validation_balanced_accuracy;
+  const reason = () => {
+    if (!best || kept === null) return "";
+    if (kept === best.epoch) return stoppedBy ? `the best epoch when it was stopped by ${stoppedBy}` : "the best epoch";
+    if (keep === "last") return "the last epoch, not the best one: the set says keep = last";
+    return "not the best epoch";
+  };
+  return h(
+    LabeledValue,
+    { label: "Epoch used" },
+    kept ?? "–",
+    typeof score === "number" && kept !== best?.epoch
+      ? h(Muted, { display: "block" }, `balanced accuracy ${formatDecimal(score)}`)
+      : null,
+    h(Muted, { display: "block" }, reason()),
   );
 }
 
@@ -186,39 +210,19 @@ function Bar({ data: { state, progress, epochs, epochs_total: total } }) {
 
 /** @param {Props} props */
 function Curves({ data }) {
-  /**
-   * @param {"validation_balanced_accuracy" | "validation_loss" | "train_loss"} key
-   * @returns {import("./axis.js").Point[]}
-   */
-  const points = (key) =>
-    data.epochs.filter((epoch) => Number.isFinite(epoch[key])).map((epoch) => [epoch.epoch, Number(epoch[key])]);
   if (data.epochs.length === 0 && data.losses.length === 0) return null;
   const losses = data.losses.filter(([, loss]) => Number.isFinite(loss));
-  const live = losses.length > 0 && data.state !== "done";
-  const [first = "", second = ""] = COLOURS;
-  const perEpoch = { xTitle: "epoch", whole: true, sync: "epochs" };
+  const [colour = "", trainingColour = ""] = COLOURS;
+  const source = { prefix: "", epochs: data.epochs, colour, trainingColour };
   return h(
-    SimpleGrid,
-    { columns: { base: 1, lg: live ? 3 : 2 }, gap: 6, mb: 6 },
-    h(Chart, {
-      title: "Balanced accuracy",
-      ...perEpoch,
-      series: [{ label: "validation", colour: first, points: points("validation_balanced_accuracy") }],
-    }),
-    h(Chart, {
-      title: "Loss",
-      ...perEpoch,
-      series: [
-        { label: "validation", colour: first, points: points("validation_loss") },
-        { label: "training", colour: second, dashed: true, points: points("train_loss") },
-      ],
-    }),
-    live
+    LearningCurves,
+    { sources: [source], sync: "epochs" },
+    losses.length > 0 && data.state !== "done"
       ? h(Chart, {
-          title: "Training loss",
+          title: "Training objective at each step",
           xTitle: "step",
           whole: true,
-          series: [{ label: "current", colour: second, points: losses }],
+          series: [{ label: "with margin, smoothing and weights", colour: trainingColour, points: losses }],
         })
       : null,
   );
@@ -245,15 +249,17 @@ function Epochs({ data: { epochs } }) {
     columns: [
       column("epoch", "Epoch", 0),
       column("validation_balanced_accuracy", "Balanced accuracy"),
-      column("validation_loss", "Validation loss"),
-      column("train_loss", "Training loss"),
+      column("validation_loss", "Validation cross-entropy"),
+      { ...column("train_cross_entropy", "Training cross-entropy"), wide: true },
+      { ...column("train_loss", "Training objective"), wide: true },
       {
         key: "learning_rate",
         title: "Learning rate",
         numeric: true,
+        wide: true,
         cell: ({ learning_rate: rate }) => (typeof rate === "number" ? rate.toPrecision(3) : ""),
       },
-      column("seconds", "Seconds", 1),
+      { ...column("seconds", "Seconds", 1), wide: true },
     ],
   });
 }

@@ -17,9 +17,12 @@ export interface ModelRow {
   architecture: string;
   members: Members;
   state: string;
+  /** The current champion's current figure: true of one row at most. */
   champion: boolean;
   /** The champion at that time, evaluated beside the run's own models. */
   external: boolean;
+  /** The id of its test titles; empty if the run evaluated nothing. */
+  test_set: string;
   balanced_accuracy: number | null;
   interval: Interval | null;
   accuracy: number | null;
@@ -27,6 +30,38 @@ export interface ModelRow {
   macro_f1: number | null;
   milliseconds_p95: number | null;
   megabytes: number | null;
+}
+
+/** The test titles of some runs. Only scores on the same titles can be ranked. */
+export interface TestSet {
+  id: string;
+  titles: number;
+  source: string;
+  first_day: string;
+  last_day: string;
+}
+
+/** The champion's score on the newest titles that it was evaluated on. */
+export interface CurrentFigure {
+  run_id: string;
+  balanced_accuracy: number;
+  interval: Interval;
+  test_set: TestSet;
+}
+
+export interface Night {
+  run_id: string;
+  at: string;
+  as_of: string;
+  reason: string;
+  saved_seconds: number;
+}
+
+/** The displayed runs that found nothing new, and the newest of them. */
+export interface NothingNew {
+  runs: number;
+  saved_seconds: number;
+  newest: Night[];
 }
 
 export interface RunCounts {
@@ -40,8 +75,10 @@ export interface Champion {
   set: string;
   train: string;
   sha256: string;
+  /** On the test titles of the run that promoted it. */
   balanced_accuracy: number;
   interval: Interval;
+  current: CurrentFigure | null;
   since: string;
   decision: number;
   action: string;
@@ -60,6 +97,9 @@ export interface Champion {
 export interface Models {
   champion: Champion | null;
   rows: ModelRow[];
+  /** The newest first. */
+  test_sets: TestSet[];
+  nothing_new: NothingNew;
   runs: RunCounts;
   sets: string[];
   in_airflow: string[];
@@ -86,6 +126,7 @@ export interface Decision {
   set: string;
   balanced_accuracy: number | null;
   gain: number | Missing;
+  gain_interval: Interval | Missing;
   probability: number | Missing;
   gates: Gate[];
   reason: string;
@@ -102,7 +143,11 @@ export interface Decisions {
 export interface Epoch {
   epoch: number;
   validation_balanced_accuracy?: number | null;
+  /** Mean cross-entropy on the validation titles. */
   validation_loss?: number | null;
+  /** The same quantity on the training titles; histories of 0.1.0 have none. */
+  train_cross_entropy?: number | null;
+  /** What was minimized: with margin, smoothing and weights, so not to be drawn beside the other two. */
   train_loss?: number | null;
   learning_rate?: number | null;
   seconds?: number | null;
@@ -125,12 +170,30 @@ export interface Parameter {
   differs: boolean;
 }
 
+/** The weight of a model on each side; a model that is no ensemble is its own only member. */
+export interface MemberRow {
+  set: string;
+  train: string;
+  left: number | null;
+  right: number | null;
+}
+
+/** The gain in balanced accuracy of the right model, from the paired comparison of both on the same titles. */
+export interface Gain {
+  value: number;
+  interval: Interval;
+  probability: number;
+}
+
 export interface Comparison {
   left: ModelRow;
   right: ModelRow;
   parameters: Parameter[];
+  /** Empty if neither side is an ensemble. */
+  members: MemberRow[];
   curves: { left: Epoch[]; right: Epoch[] };
   same_titles: boolean;
+  gain: Gain | null;
   categories: CategoryRow[];
 }
 
@@ -164,7 +227,10 @@ export interface Run {
   as_of: string;
   source: string;
   sets: string[];
+  /** Why the run ended early; empty if it did not. */
   nothing_new: string;
+  saved_seconds: number;
+  test_titles: number | Missing;
   estimate_seconds: number | Missing;
   steps: Step[];
   rows: ModelRow[];
@@ -183,6 +249,9 @@ export interface Training {
   epochs: Epoch[];
   losses: [step: number, loss: number][];
   kept_epoch: number | null;
+  /** Which epoch the set keeps: best, or last. */
+  keep: string;
+  stopped_by: string;
   seconds: number | null;
   at: string;
   made_by: string;

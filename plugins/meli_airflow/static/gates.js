@@ -1,0 +1,62 @@
+// The conditions of a promotion in plain words. Pure functions: Node runs them too.
+import { formatDecimal, formatNumber, formatSigned } from "./format.js";
+
+/** @typedef {import("../types/responses").Gate} Gate */
+/** @typedef {(value: number) => string} Format */
+/** @typedef {{title: string, atMost: boolean, format: Format}} Wording */
+
+/** @type {Format} */
+const percent = (value) => `${formatNumber(Math.round(value * 1000) / 10)} %`;
+/** @type {Format} */
+const milliseconds = (value) => `${formatNumber(Math.round(value * 10) / 10)} ms`;
+/** @type {Format} */
+const megabytes = (value) =>
+  value >= 10 ? `${formatNumber(Math.round(value))} MB` : `${formatNumber(Math.round(value * 10) / 10)} MB`;
+
+/** @type {Record<string, Wording>} */
+const WORDINGS = {
+  gain: { title: "Gain in balanced accuracy", atMost: false, format: (value) => formatSigned(value, 4) },
+  probability: { title: "Probability that it is better", atMost: false, format: percent },
+  category_drop: {
+    title: "Largest loss of recall in a category",
+    atMost: true,
+    format: (value) => formatDecimal(value, 3),
+  },
+  milliseconds: { title: "Time to classify a title", atMost: true, format: milliseconds },
+  megabytes: { title: "Size of the model", atMost: true, format: megabytes },
+};
+
+/**
+ * What a gate of any name looks at.
+ * @param {Gate} gate
+ */
+export const gateTitle = ({ name }) => WORDINGS[name]?.title ?? sentenceCase(name.replaceAll("_", " "));
+
+/**
+ * What was observed and what is allowed: "50 MB of at most 2,000 MB", "+0.0120, at least +0.0010 is required".
+ * @param {Gate} gate
+ */
+export function gateText({ name, value, limit }) {
+  const { atMost = false, format = (/** @type {number} */ any) => formatNumber(any) } = WORDINGS[name] ?? {};
+  const bound = limit === null || limit === undefined ? "" : format(limit);
+  if (value === null || value === undefined) {
+    if (!bound) return "no value";
+    return atMost ? `no value; at most ${bound} is allowed` : `no value; at least ${bound} is required`;
+  }
+  if (!bound) return format(value);
+  if (!(name in WORDINGS)) return `${format(value)}, limit ${bound}`;
+  return atMost ? `${format(value)} of at most ${bound}` : `${format(value)}, at least ${bound} is required`;
+}
+
+/** @typedef {"passed" | "failed" | "not checked"} GateState */
+
+/**
+ * Whether a gate is passed. One that could not look at anything is not.
+ * @param {Gate} gate
+ * @returns {GateState}
+ */
+export const gateState = ({ passed, value }) =>
+  value === null || value === undefined ? "not checked" : passed ? "passed" : "failed";
+
+/** @param {string} text */
+const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
