@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 BUSY = (429, 502, 503, 504)
-"""The statuses of a server that did not handle the request, and may a little later."""
+"""The statuses of a server, or of a gateway before it, that may answer a little later."""
+REFUSED = (429, 503)
+"""Those of them that say that the request was not handled; a gateway's 502 or 504 may come after it was."""
 PIECE_BYTES = 1 << 20
 
 
@@ -65,7 +67,7 @@ class BadStatus(Rejected):
 class Retries:
     """How often a request is sent again: `again` times after `seconds`, if no connection was made or it is busy.
 
-    A request that may have been received is never repeated.
+    A request that changes something, as a POST does, is never repeated if it may have been handled.
     """
 
     again: int
@@ -269,7 +271,12 @@ def _urllib3_retry(retries: Retries | None) -> Retry:
     from urllib3 import Retry
 
     class Evenly(Retry):
-        """Waits before each further try; urllib3's own backoff waits nothing before the first."""
+        """Waits before each further try, which urllib3's own does not before the first, and repeats no POST lightly."""
+
+        @override
+        def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+            repeatable = method.upper() in self.DEFAULT_ALLOWED_METHODS
+            return status_code in (BUSY if repeatable else REFUSED)
 
         @override
         def get_backoff_time(self) -> float:

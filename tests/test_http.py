@@ -81,6 +81,17 @@ def test_a_busy_server_gets_the_request_again(site: Site, statuses: list[int], n
     assert len(site.requests) == num_requests
 
 
+@pytest.mark.parametrize("status", [502, 504])
+@pytest.mark.parametrize(("method", "num_requests"), [("GET", 3), ("POST", 1)])
+def test_a_gateways_error_repeats_only_what_changes_nothing(
+    site: Site, status: int, method: str, num_requests: int
+) -> None:
+    site.statuses = [status]
+    with Client(retries=Retries(again=2, seconds=0)) as client:
+        assert client.request(method, site.url).status == status
+    assert len(site.requests) == num_requests
+
+
 def test_a_request_that_may_have_arrived_is_not_repeated(site: Site) -> None:
     site.statuses = [0]
     with Client(retries=Retries(again=2, seconds=0)) as client, pytest.raises(NoAnswer) as caught:

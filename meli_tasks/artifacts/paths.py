@@ -21,10 +21,14 @@
     tracking/pending/KIND-HASH.json          what is still to be sent to MLflow
     probe/ID/                                what `meli doctor` writes and removes
 
-Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it.
+Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it. 0.1.0 wrote
+ids that differ only in ':', '+', '~' and '-' alike, which is how `former_name_part` writes them; what is looked up by a
+run's or a backfill's id is looked for under both.
 """
 
 from __future__ import annotations
+
+import hashlib
 
 PLANS = "plans/"
 LEDGER = "ledger/"
@@ -37,7 +41,18 @@ _PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "eva
 
 
 def name_part(text: str) -> str:
-    """Any text, such as a run's id, as a part of a name: all but letters, digits, '-', '_' and '.' become '-'."""
+    """Any text, such as a run's id, as a part of a name; different texts give different parts.
+
+    All but letters, digits, '-', '_' and '.' become '-'. If any did, '~' and a hash of the text follow.
+    """
+    plain = former_name_part(text)
+    if plain == text:
+        return text
+    return f"{plain}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def former_name_part(text: str) -> str:
+    """A text as 0.1.0 wrote it in names, where different texts could become the same part."""
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text)
 
 
@@ -86,6 +101,11 @@ def plan(run_id: str, digest: str) -> str:
 def plans_of_run(run_id: str) -> str:
     """The prefix of a run's plans."""
     return f"{PLANS}{name_part(run_id)}/"
+
+
+def former_plans_of_run(run_id: str) -> str:
+    """The prefix of the plans that 0.1.0 made of a run, and of runs with a similar id."""
+    return f"{PLANS}{former_name_part(run_id)}/"
 
 
 def is_plan(name: str) -> bool:
@@ -187,9 +207,19 @@ def backfill_preview(backfill_id: str) -> str:
     return f"{BACKFILLS}{name_part(backfill_id)}/{_PREVIEW}"
 
 
+def former_backfill_preview(backfill_id: str) -> str:
+    """The preview of a backfill that 0.1.0 made, or of one with a similar id."""
+    return f"{BACKFILLS}{former_name_part(backfill_id)}/{_PREVIEW}"
+
+
 def backfill_report(backfill_id: str) -> str:
     """The report of a backfill."""
     return f"{BACKFILLS}{name_part(backfill_id)}/{_REPORT}"
+
+
+def former_backfill_report(backfill_id: str) -> str:
+    """The report of a backfill that 0.1.0 made, or of one with a similar id."""
+    return f"{BACKFILLS}{former_name_part(backfill_id)}/{_REPORT}"
 
 
 def backfill_of_preview(name: str) -> str | None:

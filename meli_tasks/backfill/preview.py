@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -133,10 +133,16 @@ class BackfillPreview:
         Raises:
             NotFound: There is no such backfill.
         """
-        found = reading.read(store, paths.backfill_preview(backfill_id), cls.from_bytes)
+        found = cls.find(backfill_id, lambda name: reading.read(store, name, cls.from_bytes))
         if found is None:
             raise NotFound(f"There is no backfill {backfill_id} in {store.url}. `meli backfill --list` lists them.")
         return found
+
+    @classmethod
+    def find(cls, backfill_id: str, read: Callable[[str], BackfillPreview | None]) -> BackfillPreview | None:
+        """Find the preview of a backfill under its name, or under that of 0.1.0; None if there is none."""
+        names = dict.fromkeys((paths.backfill_preview(backfill_id), paths.former_backfill_preview(backfill_id)))
+        return next((found for name in names if (found := read(name)) and found.id == backfill_id), None)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BackfillPreview:

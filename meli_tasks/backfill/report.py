@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -115,7 +115,13 @@ class BackfillReport:
         Raises:
             BadData: the object is not a report.
         """
-        return reading.read(store, paths.backfill_report(backfill_id), cls.from_bytes)
+        return cls.find(backfill_id, lambda name: reading.read(store, name, cls.from_bytes))
+
+    @classmethod
+    def find(cls, backfill_id: str, read: Callable[[str], BackfillReport | None]) -> BackfillReport | None:
+        """Find the report of a backfill under its name, or under that of 0.1.0; None if there is none."""
+        names = dict.fromkeys((paths.backfill_report(backfill_id), paths.former_backfill_report(backfill_id)))
+        return next((found for name in names if (found := read(name)) and found.id == backfill_id), None)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BackfillReport:

@@ -148,7 +148,8 @@ def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why
 
 def _plan(store: Store, run_id: str) -> Plan | None:
     """The newest plan of a run; a run that was cleared with other parameters has several."""
-    names = [name for name in store.names(paths.plans_of_run(run_id)) if paths.is_plan(name)]
+    prefixes = dict.fromkeys((paths.plans_of_run(run_id), paths.former_plans_of_run(run_id)))
+    names = [name for prefix in prefixes for name in store.names(prefix) if paths.is_plan(name)]
     reader = LenientReader(store)
     plans = [plan for plan in reader.read_all(names, lambda name: Plan.load(store, name)) if plan.run_id == run_id]
     reader.warn()

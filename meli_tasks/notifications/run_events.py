@@ -11,11 +11,15 @@ from collections.abc import Callable
 from meli_tasks.core.errors import MeliError
 from meli_tasks.notifications import delivery, failures, message
 from meli_tasks.notifications.failures import Failure
+from meli_tasks.notifications.limits import within
 from meli_tasks.notifications.message import DagRun, Notification, Verdict
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
+
+COMPOSE_SECONDS = 15.0
+"""With the limits of `delivery` less than the 50 s after which Airflow ends a callback."""
 
 
 def run_ended(dag_run: DagRun, *, succeeded: bool) -> None:
@@ -38,14 +42,18 @@ def task_failed(dag_run: DagRun, failure: Failure, map_index: int) -> None:
         logger.warning("the notification of this run will not say why %s failed: %s", failure.task, error)
 
 
+def _composed(settings: Settings, compose: Callable[[Settings, Store], Notification]) -> tuple[Store, Notification]:
+    store = settings.open_store()
+    return store, compose(settings, store)
+
+
 def _send(dag_run: DagRun, verdict: Verdict, compose: Callable[[Settings, Store], Notification]) -> None:
     """Compose a notification from the store and send it; a bare one when the store cannot be read."""
     try:
         settings = Settings.from_environment()
         store: Store | None = None
         try:
-            store = settings.open_store()
-            notification = compose(settings, store)
+            store, notification = within(COMPOSE_SECONDS, lambda: _composed(settings, compose))
         except MeliError as error:
             logger.error("composing the notification of %s without the store: %s", dag_run.run_id, error)
             store, notification = None, message.without_the_store(settings, dag_run, verdict, str(error))

@@ -9,7 +9,7 @@ import socket
 from urllib.parse import urlsplit
 
 from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
-from meli_tasks.http import BUSY, BadAddress, Client, NoAnswer, Retries, proxy_of
+from meli_tasks.http import BUSY, REFUSED, BadAddress, Client, NoAnswer, Retries, proxy_of
 from meli_tasks.notifications.message import Notification
 from meli_tasks.notifications.render import slack
 
@@ -42,8 +42,10 @@ def post(webhook: str, notification: Notification) -> None:
     status = f"{where} answered {answer.status} {' '.join(answer.text.split())[:200]!r}"
     if answer.is_redirect:
         raise Rejected(f"{status}: it points elsewhere. MELI_WEBHOOK must be the final address.")
-    if answer.status in BUSY:
+    if answer.status in REFUSED:
         raise Unreachable(status)
+    if answer.status in BUSY:
+        raise Unreachable(f"{status}: whether the message arrived behind this gateway is not known.")
     raise Rejected(f"{status}. Is MELI_WEBHOOK still valid?")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import inf
 from time import monotonic
 
-from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import need
 from meli_tasks.backfill.preview import BackfillPreview
 from meli_tasks.backfill.report import BackfillReport
@@ -111,8 +110,12 @@ class Pages:
     def backfill(self, backfill_id: str) -> BackfillPage:
         """A backfill's preview, and its report once it has ended; each is None until it exists."""
         return BackfillPage(
-            preview=self._cache.read(paths.backfill_preview(backfill_id), BackfillPreview.from_bytes, LIVE_SECONDS),
-            report=self._cache.read(paths.backfill_report(backfill_id), BackfillReport.from_bytes, LIVE_SECONDS),
+            preview=BackfillPreview.find(
+                backfill_id, lambda name: self._cache.read(name, BackfillPreview.from_bytes, LIVE_SECONDS)
+            ),
+            report=BackfillReport.find(
+                backfill_id, lambda name: self._cache.read(name, BackfillReport.from_bytes, LIVE_SECONDS)
+            ),
         )
 
     def _current_figure(self) -> CurrentFigure | None:

@@ -17,15 +17,15 @@ def test_names_are_those_of_the_stores_that_exist() -> None:
     names = {
         "train/k/manifest.json": paths.manifest("train", "k"),
         "train/k/a/model.json": paths.artifact_file("train", "k", "a", "model.json"),
-        "plans/manual__2026-11-22T03-00-00-00-00/0123456789ab.json": plan,
-        "plans/manual__2026-11-22T03-00-00-00-00/0123456789ab/preview.json": paths.preview(plan),
-        "plans/manual__2026-11-22T03-00-00-00-00/0123456789ab/searched.json": paths.searched(plan),
-        "plans/manual__2026-11-22T03-00-00-00-00/0123456789ab/evaluated.json": paths.evaluated(plan),
+        "plans/manual__2026-11-22T03-00-00-00-00~ce57937d/0123456789ab.json": plan,
+        "plans/manual__2026-11-22T03-00-00-00-00~ce57937d/0123456789ab/preview.json": paths.preview(plan),
+        "plans/manual__2026-11-22T03-00-00-00-00~ce57937d/0123456789ab/searched.json": paths.searched(plan),
+        "plans/manual__2026-11-22T03-00-00-00-00~ce57937d/0123456789ab/evaluated.json": paths.evaluated(plan),
         "ledger/00000007.json": paths.decision(7),
         "sets/mlp.yaml": paths.hyperparameter_set("mlp"),
-        "searches/k/a-b-d.json": paths.search(paths.searches_of("k"), paths.search_part("a b", "d")),
-        "backfills/a-b/preview.json": paths.backfill_preview("a:b"),
-        "backfills/a-b/report.json": paths.backfill_report("a:b"),
+        "searches/k/a-b~c8687a08-d.json": paths.search(paths.searches_of("k"), paths.search_part("a b", "d")),
+        "backfills/a-b~6783a31e/preview.json": paths.backfill_preview("a:b"),
+        "backfills/a-b~6783a31e/report.json": paths.backfill_report("a:b"),
         "checkpoints/train/k/newest.json": paths.newest_checkpoint("train", "k"),
         "live/train/k.json": paths.progress_log("train", "k"),
         "stops/train/k.json": paths.stop_request("train", "k"),
@@ -38,6 +38,24 @@ def test_names_are_those_of_the_stores_that_exist() -> None:
         "tracking/pending/training-d.json": paths.pending("training", "d"),
     }
     assert list(names) == list(names.values())
+    former = "manual__2026-11-22T03-00-00-00-00"
+    assert paths.former_plans_of_run(RUN) == f"plans/{former}/"
+    assert paths.former_backfill_preview(RUN) == f"backfills/{former}/preview.json"
+    assert paths.former_backfill_report(RUN) == f"backfills/{former}/report.json"
+
+
+def test_ids_that_differ_only_in_their_punctuation_have_names_of_their_own() -> None:
+    ids = ["a:b", "a+b", "a~b", "a-b", "a b", "a/b", "a::b", "a.b", "a_b", "ä:b", "a%3Ab"]
+    for name in (
+        paths.plans_of_run,
+        paths.failures,
+        paths.backfill_preview,
+        paths.backfill_report,
+        lambda run_id: paths.notification(run_id, "failed", 0),
+        lambda run_id: paths.search_part(run_id, "d"),
+    ):
+        assert len({name(one) for one in ids}) == len(ids)
+        assert name("a-b") == name(paths.former_name_part("a:b"))  # an id without such letters keeps its name
 
 
 @pytest.mark.parametrize("label", ["mlp", "ensemble", "a/b"])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from meli_tasks.cli import checks
 from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
-from meli_tasks.notifications import delivery, webhook
+from meli_tasks.notifications import delivery, run_events, webhook
 from meli_tasks.notifications.mail import MailServer, mail
 from meli_tasks.notifications.message import DagRun, Notification
 from meli_tasks.settings import Settings
@@ -91,11 +93,72 @@ def test_a_channel_that_fails_does_not_stop_the_other(file_store: Store) -> None
 
 
 def test_a_channel_claimed_by_another_call_is_not_used(file_store: Store) -> None:
-    held = {"channels": {"webhook": "being sent"}}
-    file_store.write(PROMOTED.name, json.dumps(held).encode())
+    claim(file_store, seconds_ago=100)
     with sinks.webhook() as web:
         assert delivery.send(PROMOTED, settings(MELI_WEBHOOK=web.url), file_store) == {}
     assert web.bodies == []
+
+
+def test_a_claim_whose_process_ended_without_an_outcome_lapses(
+    file_store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    claim(file_store, seconds_ago=200)
+    with sinks.webhook() as web:
+        assert delivery.send(PROMOTED, settings(MELI_WEBHOOK=web.url), file_store) == {"webhook": "sent"}
+    assert len(web.bodies) == 1
+    assert "by a process that recorded no outcome" in caplog.text
+
+
+def claim(store: Store, seconds_ago: float) -> None:
+    """Another call's claim of the webhook."""
+    at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    store.write(PROMOTED.name, json.dumps({"at": at.isoformat(), "channels": {"webhook": "being sent"}}).encode())
+
+
+class Waiting:
+    """Channels of which one answers only when it is released."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.released, self.left = threading.Event(), threading.Event()
+        monkeypatch.setattr(delivery, "SEND_SECONDS", 0.2)
+        monkeypatch.setattr(delivery, "channels", lambda _: {"e-mail": self.send, "webhook": lambda _: None})
+
+    def send(self, _: Notification) -> None:
+        self.released.wait()
+        self.left.set()
+
+
+def test_a_channel_that_does_not_answer_holds_neither_the_other_nor_the_record(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    waiting = Waiting(monkeypatch)
+    outcomes = delivery.send(PROMOTED, settings(), file_store)
+    assert outcomes == {"webhook": "sent", "e-mail": "failed: no answer within 0.2 s; it may still arrive"}
+    assert state(file_store, PROMOTED) == outcomes
+    assert "Could not send the notification 'mlp is the new champion' by e-mail" in caplog.text
+    waiting.released.set()
+    assert waiting.left.wait(60)
+
+
+def test_a_store_that_does_not_answer_holds_no_channel(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    released = threading.Event()
+    read = file_store.read
+    monkeypatch.setattr(file_store, "read", lambda name: released.wait() and read(name))
+    monkeypatch.setattr(delivery, "CLAIM_SECONDS", 0.2)
+    monkeypatch.setattr(delivery, "RECORD_SECONDS", 0.2)
+    with sinks.webhook() as web:
+        assert delivery.send(PROMOTED, settings(MELI_WEBHOOK=web.url), file_store) == {"webhook": "sent"}
+    assert "without a record" in caplog.text and "could not record" in caplog.text
+    released.set()
+
+
+def test_all_limits_together_are_below_airflows() -> None:
+    from airflow.configuration import conf
+
+    spent = [run_events.COMPOSE_SECONDS, delivery.CLAIM_SECONDS, delivery.SEND_SECONDS, delivery.RECORD_SECONDS]
+    assert sum(spent) < conf.getint("dag_processor", "dag_file_processor_timeout")
 
 
 def test_without_a_store_it_is_sent_anyway(tmp_path: Path) -> None:
@@ -122,7 +185,15 @@ def test_a_busy_webhook_is_tried_twice(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "requests"), [(500, Rejected, 1), (403, Rejected, 1), (302, Rejected, 1), (503, Unreachable, 2)]
+    ("status", "kind", "requests"),
+    [
+        (500, Rejected, 1),
+        (403, Rejected, 1),
+        (302, Rejected, 1),
+        (503, Unreachable, 2),
+        (502, Unreachable, 1),
+        (504, Unreachable, 1),
+    ],
 )
 def test_a_webhook_that_may_have_accepted_it_or_never_will_is_not_tried_again(
     status: int, kind: type[Exception], requests: int
