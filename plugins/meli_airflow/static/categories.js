@@ -1,7 +1,7 @@
 // How much better or worse each category is in one model than in another.
 import { h, UI, useState } from "./airflow.js";
 import { formatDecimal, formatNumber, formatSigned } from "./format.js";
-import { Muted, Section, table } from "./parts.js";
+import { Muted, OnPhone, Section, table } from "./parts.js";
 
 /** @typedef {import("../types/responses").CategoryRow} CategoryRow */
 /** @typedef {import("../types/responses").Comparison} ComparisonResponse */
@@ -45,7 +45,14 @@ const Breakable = ({ name }) =>
  * @returns {import("./parts.js").Column<CategoryRow>[]}
  */
 const columns = ({ left, right, same_titles: same }, largest) => [
-  { key: "category", title: "Category", cell: (row) => h(Breakable, { name: row.category }) },
+  {
+    key: "category",
+    title: "Category",
+    cell: (row) => [
+      h(Breakable, { key: "name", name: row.category }),
+      h(OnPhone, { key: "both" }, `${formatDecimal(row.left, 3) || "–"} and ${formatDecimal(row.right, 3) || "–"}`),
+    ],
+  },
   {
     key: "titles",
     title: "Titles",
@@ -55,8 +62,8 @@ const columns = ({ left, right, same_titles: same }, largest) => [
         ? formatNumber(row.left_titles || row.right_titles)
         : `${formatNumber(row.left_titles)} / ${formatNumber(row.right_titles)}`,
   },
-  { key: "left", title: left.set, numeric: true, cell: (row) => formatDecimal(row.left, 3) || "–" },
-  { key: "right", title: right.set, numeric: true, cell: (row) => formatDecimal(row.right, 3) || "–" },
+  { key: "left", title: left.set, numeric: true, wide: true, cell: (row) => formatDecimal(row.left, 3) || "–" },
+  { key: "right", title: right.set, numeric: true, wide: true, cell: (row) => formatDecimal(row.right, 3) || "–" },
   {
     key: "difference",
     title: "Difference",
@@ -66,6 +73,7 @@ const columns = ({ left, right, same_titles: same }, largest) => [
   {
     key: "bar",
     title: "",
+    wide: true,
     cell: (row) => (row.difference === null ? null : h(DifferenceBar, { value: row.difference, largest })),
   },
 ];

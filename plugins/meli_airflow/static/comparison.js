@@ -4,7 +4,7 @@ import { Categories } from "./categories.js";
 import { COLOURS } from "./chart.js";
 import { LearningCurves } from "./curves.js";
 import { formatDecimal, formatInterval, formatNumber, formatSigned, formatValue } from "./format.js";
-import { AppLink, EmptyState, LoadError, Loading, Muted, Note, Page, Panel, Section, table } from "./parts.js";
+import { AppLink, EmptyState, LoadError, Loading, Muted, Note, OnPhone, Page, Panel, Section, table } from "./parts.js";
 import { useServer } from "./server.js";
 
 /** @typedef {import("../types/responses").Comparison} ComparisonResponse */
@@ -110,17 +110,26 @@ function Scores({ data: { left, right, gain, same_titles: same } }) {
       rows: SCORES.filter(({ key }) => left[key] !== null || right[key] !== null),
       rowKey: ({ key }) => key,
       columns: [
-        { key: "name", title: "Score", cell: ({ title }) => title },
+        {
+          key: "name",
+          title: "Score",
+          cell: ({ key, title, digits }) => [
+            title,
+            h(OnPhone, { key: "both" }, `${formatDecimal(left[key], digits)} and ${formatDecimal(right[key], digits)}`),
+          ],
+        },
         {
           key: "left",
           title: left.set,
           numeric: true,
+          wide: true,
           cell: ({ key, digits }) => formatDecimal(left[key], digits) || "–",
         },
         {
           key: "right",
           title: right.set,
           numeric: true,
+          wide: true,
           cell: ({ key, digits }) => formatDecimal(right[key], digits) || "–",
         },
         { key: "difference", title: "Difference", numeric: true, cell: difference },

@@ -1,6 +1,6 @@
 // The table of models: those of all runs on the page Models, those of one run on its tab.
 import { formatDateTime, h, runTab, UI } from "./airflow.js";
-import { formatDay, formatDecimal, formatMembers, formatTestSet } from "./format.js";
+import { formatDecimal, formatMembers, formatTestSet } from "./format.js";
 import { AppLink, Muted, StateBadge, table } from "./parts.js";
 import { sortRows } from "./sorting.js";
 
@@ -66,14 +66,12 @@ const set = (row) =>
     { align: "center", columnGap: 2, wrap: "wrap" },
     h(
       Box,
-      { as: "span", fontWeight: "semibold", wordBreak: "break-word" },
+      { as: "span", fontWeight: "semibold", overflowWrap: "break-word" },
       row.external ? row.set.replace(/ \(champion\)$/, "") : row.set,
     ),
     row.champion ? h(StateBadge, { of: "champion" }) : null,
     row.external && !row.champion ? h(Muted, { fontSize: "xs" }, "champion at that time") : null,
     Object.keys(row.members).length ? h(Muted, { fontSize: "xs" }, formatMembers(row.members)) : null,
-    // A phone has no room for the columns of the run and its data.
-    h(Muted, { fontSize: "xs", display: { base: "block", md: "none" }, w: "100%" }, formatDay(row.as_of)),
   );
 
 /** @param {ModelRow} row @param {Context} context */

@@ -198,6 +198,16 @@ const SortArrows = ({ direction }) =>
 const WIDE = { base: "none", md: "table-cell" };
 
 /**
+ * What stands in the columns that a phone does not display.
+ * @param {{children?: ReactNode}} props
+ */
+export const OnPhone = ({ children }) =>
+  h(Box, { display: { base: "block", md: "none" }, color: "fg.muted", fontSize: "xs" }, children);
+
+/** On a phone a header may break, so that it does not take the room of a name. */
+const HEADER_SPACE = { base: "normal", md: "nowrap" };
+
+/**
  * A part of a table under a heading of its own.
  * @template Row
  * @typedef {{key: string, heading: ReactNode, rows: readonly Row[]}} Group
@@ -222,6 +232,8 @@ function header(column, order, onSort) {
     minW: 0,
     fontSize: "sm",
     fontWeight: "semibold",
+    textAlign: "start",
+    whiteSpace: HEADER_SPACE,
     onClick: () => onSort?.(column.key),
     title: `Sort by ${column.title}`,
   };
@@ -231,7 +243,7 @@ function header(column, order, onSort) {
       key: column.key,
       "aria-sort": sort,
       textAlign: column.numeric ? "end" : "start",
-      whiteSpace: "nowrap",
+      whiteSpace: HEADER_SPACE,
       ...(column.wide ? { display: WIDE } : {}),
     },
     sortable ? h(Button, button, column.title, h(SortArrows, { direction })) : column.title,

@@ -77,7 +77,8 @@ function Run({ runId }) {
 }
 
 /** @param {RunResponse} data */
-const nothingNew = ({ saved_seconds: saved }) => (saved ? `Nothing new, saved ${duration(saved)}` : "Nothing new");
+const nothingNew = ({ saved_seconds: saved, evaluated }) =>
+  saved && !evaluated ? `Nothing new, saved ${duration(saved)}` : "Nothing new";
 
 /** @param {Props} props */
 function Totals({ data }) {
