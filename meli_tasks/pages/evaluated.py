@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import ModelRef, canonical_json
+from meli_tasks.execution.runner import LISTINGS
 from meli_tasks.pages.manifests import read_manifest
 from meli_tasks.pages.models import ModelRow
 from meli_tasks.pages.read_cache import FOREVER, ReadCache
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.stages.evaluation import Evaluation
+from meli_tasks.stages.summaries import EvaluateSummary
 
 ID_CHARACTERS = 16
 
@@ -57,10 +60,14 @@ class Run:
 
 @dataclass(frozen=True)
 class EvaluatedRun:
-    """A run's report without the categories. `test_set` identifies the titles that all its models were tested on."""
+    """A run's report without the categories.
+
+    `test_set` identifies the titles that all its models were tested on; `left_out` are the others of the test split.
+    """
 
     test_set: str
     test_titles: int
+    left_out: int
     models: dict[str, ModelRef]
     champion: str | None
     failed: tuple[str, ...]
@@ -72,9 +79,13 @@ class EvaluatedRun:
         """Summarize the report of a plan's run."""
         without: dict[str, dict[str, object]] = {"categories": {}, "by_language": {}, "by_label_quality": {}}
         titles = _titles_by_category(report)
+        # The inputs of an artifact are part of its key, so even `force` does not change them.
+        manifest = read_manifest(cache, "evaluate", report.key, FOREVER)
+        left_out = manifest.read_summary(EvaluateSummary).left_out if manifest else 0
         return cls(
-            test_set=_test_set(cache, plan, report, titles),
+            test_set=_test_set(plan, manifest.inputs if manifest else {}, titles, left_out),
             test_titles=sum(titles.values()),
+            left_out=left_out,
             models={label: report.ref(label) for label in report.models},
             champion=report.champion,
             failed=report.failed,
@@ -100,16 +111,19 @@ def _titles_by_category(report: EvaluationReport) -> dict[str, int]:
     return {name: found.titles for name, found in first.categories.items()} if first else {}
 
 
-def _test_set(cache: ReadCache, plan: str, report: EvaluationReport, titles: dict[str, int]) -> str:
-    """An id of the test titles: of the listings that they are from, and how many of each category were used.
+def _test_set(plan: str, inputs: Mapping[str, str], titles: dict[str, int], left_out: int) -> str:
+    """An id of the test titles: of the listings that they are from, and of what was left out of them.
 
-    Titles that a compared model was trained on are left out, so two runs on the same listings may differ. If the
-    artifact is missing, nothing shows that another run used the same titles.
+    Args:
+        plan: The name of the run's plan, which stands for the listings if the artifact is missing: then nothing shows
+            that another run used the same titles.
+        inputs: Of the evaluation, by name.
+        titles: The number of titles that were used, by category.
+        left_out: The number of titles that a compared model was fitted on. Which ones follows from its listings.
     """
-    # The inputs of an artifact are part of its key, so even `force` does not change them.
-    manifest = read_manifest(cache, "evaluate", report.key, FOREVER)
-    listings = manifest.inputs.get("ingest", "") if manifest else ""
-    return hashlib.sha256(canonical_json([listings or plan, titles]).encode()).hexdigest()[:ID_CHARACTERS]
+    fitted = sorted({key for name, key in inputs.items() if name.startswith(LISTINGS)}) if left_out else []
+    made_from = [inputs.get("ingest", plan), titles, left_out, fitted]
+    return hashlib.sha256(canonical_json(made_from).encode()).hexdigest()[:ID_CHARACTERS]
 
 
 def model_rows(run: Run, evaluated: EvaluatedRun | None, champion: str, nothing_new: bool = False) -> list[ModelRow]:

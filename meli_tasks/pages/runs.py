@@ -192,6 +192,7 @@ def _test_sets(runs: list[Run], evaluated: Mapping[str, EvaluatedRun]) -> list[T
         TestSet(
             id=test_set,
             titles=evaluated[runs[0].plan].test_titles,
+            left_out=evaluated[runs[0].plan].left_out,
             source=runs[0].source,
             first_day=min(run.day for run in runs),
             last_day=max(run.day for run in runs),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from meli_tasks.artifacts.manifest import need
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import RunFilter
 from meli_tasks.planning.preview import Preview
@@ -231,3 +233,14 @@ def test_one_row_has_the_champions_mark_its_newest_figure(store: Counting) -> No
 def test_a_champion_that_no_run_evaluated_has_no_current_figure(store: Counting) -> None:
     promote(PastRun(store), "mlp")
     assert ServedPages(store).models(RunFilter())["champion"]["current"] is None
+
+
+def test_titles_left_out_because_a_model_was_fitted_on_them_are_counted(store: Counting) -> None:
+    for name, fitted in (("a", ""), ("b", "1" * 32), ("c", "2" * 32)):
+        run = PastRun(store, run_id=name, accuracies={"mlp": 0.9, name: 0.8})
+        manifest = need(store, "evaluate", evaluate(run).key)
+        inputs = {**manifest.inputs, "listings:mlp (champion)": fitted} if fitted else manifest.inputs
+        summary = {**manifest.summary, "left_out": 488 if fitted else 0}
+        store.write(manifest.name, replace(manifest, inputs=inputs, summary=summary).to_bytes())
+    found = ServedPages(store).models(RunFilter())["test_sets"]
+    assert sorted(test_set["left_out"] for test_set in found) == [0, 488, 488]

@@ -1,5 +1,5 @@
 // The conditions of a promotion in plain words. Pure functions: Node runs them too.
-import { formatDecimal, formatNumber, formatSigned } from "./format.js";
+import { count, formatDecimal, formatNumber, formatSigned } from "./format.js";
 
 /** @typedef {import("../types/responses").Gate} Gate */
 /** @typedef {(value: number) => string} Format */
@@ -22,6 +22,11 @@ const WORDINGS = {
     atMost: true,
     format: (value) => formatDecimal(value, 3),
   },
+  unseen_titles: {
+    title: "Test titles that are new to every model",
+    atMost: false,
+    format: (value) => count(value, "title"),
+  },
   milliseconds: { title: "Time to classify a title", atMost: true, format: milliseconds },
   megabytes: { title: "Size of the model", atMost: true, format: megabytes },
 };
@@ -33,7 +38,7 @@ const WORDINGS = {
 export const gateTitle = ({ name }) => WORDINGS[name]?.title ?? sentenceCase(name.replaceAll("_", " "));
 
 /**
- * What was observed and what is allowed: "50 MB of at most 2,000 MB", "+0.0120, at least +0.0010 is required".
+ * What was observed and what is allowed: "50 MB of at most 2,000 MB", "+0.0120, at least +0.0010 required".
  * @param {Gate} gate
  */
 export function gateText({ name, value, limit }) {
@@ -41,22 +46,24 @@ export function gateText({ name, value, limit }) {
   const bound = limit === null || limit === undefined ? "" : format(limit);
   if (value === null || value === undefined) {
     if (!bound) return "no value";
-    return atMost ? `no value; at most ${bound} is allowed` : `no value; at least ${bound} is required`;
+    return atMost ? `no value; at most ${bound} allowed` : `no value; at least ${bound} required`;
   }
   if (!bound) return format(value);
   if (!(name in WORDINGS)) return `${format(value)}, limit ${bound}`;
-  return atMost ? `${format(value)} of at most ${bound}` : `${format(value)}, at least ${bound} is required`;
+  return atMost ? `${format(value)} of at most ${bound}` : `${format(value)}, at least ${bound} required`;
 }
 
 /** @typedef {"passed" | "failed" | "not checked"} GateState */
 
 /**
- * Whether a gate is passed. One that could not look at anything is not.
+ * Whether a gate is passed. One that could not look at anything is not, whatever an earlier version wrote.
  * @param {Gate} gate
  * @returns {GateState}
  */
-export const gateState = ({ passed, value }) =>
-  value === null || value === undefined ? "not checked" : passed ? "passed" : "failed";
+export function gateState({ passed, value }) {
+  if (passed === null || (passed && (value === null || value === undefined))) return "not checked";
+  return passed ? "passed" : "failed";
+}
 
 /** @param {string} text */
 const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);

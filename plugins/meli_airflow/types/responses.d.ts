@@ -36,6 +36,8 @@ export interface ModelRow {
 export interface TestSet {
   id: string;
   titles: number;
+  /** Titles of the test split that a compared model was fitted on. */
+  left_out: number;
   source: string;
   first_day: string;
   last_day: string;
@@ -115,7 +117,8 @@ export interface Gate {
   name: string;
   value: number | Missing;
   limit: number | Missing;
-  passed: boolean;
+  /** Null if it could not be checked. */
+  passed: boolean | null;
   detail: string;
 }
 
