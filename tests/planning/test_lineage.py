@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import JsonValue
 
-from meli_tasks.artifacts.manifest import MODEL_FILES, Manifest, ModelRef, Output
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, Output
 from meli_tasks.planning.lineage import fitted_on
+from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.store import Store
 
 RULE = "title hash 2"
