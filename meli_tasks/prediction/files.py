@@ -244,12 +244,13 @@ def _batches(file: RowFile, batch_rows: int) -> Iterator[WholeRows]:
 
 
 def given_names(columns: Sequence[str]) -> dict[str, str]:
-    """New names for the input's columns that would collide with the added ones."""
-    renamed = {}
-    for name in sorted(set(columns) & set(ADDED)):
-        new = f"given_{name}"
-        while new in columns:
+    """New names for the input's columns that would collide with the added ones, whatever their case."""
+    renamed, taken = {}, set(columns)
+    for name in sorted(name for name in columns if fold(name) in ADDED):
+        new = f"given_{name.strip()}"
+        while new in taken:
             new = f"given_{new}"
+        taken.add(new)
         renamed[name] = new
     return renamed
 

@@ -127,6 +127,10 @@ def test_columns_of_the_same_name_are_kept_under_another(tmp_path: Path) -> None
     assert row["given_given_category"] == "TRUE_ONE"
     assert done.renamed == {"category": "given_given_category"}
     assert given_names(["title"]) == {}
+    assert given_names(["Category ", "category", "given_category"]) == {
+        "Category ": "given_Category",
+        "category": "given_given_category",
+    }
 
 
 def test_rows_that_do_not_fit_the_header_stay_whole(tmp_path: Path) -> None:
