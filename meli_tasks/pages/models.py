@@ -318,13 +318,16 @@ class RunPage(PageModel):
 
 
 class TrainingPage(PageModel):
-    """One training run: its curves, live while it trains. `state` is waiting, running, failed or done."""
+    """One training run: its curves, live while it trains. `state` is waiting, running, failed or done.
 
-    set: str
-    key: str
-    run_id: str
-    architecture: str
-    epochs_total: int | None
+    `set` is empty as long as it is not known.
+    """
+
+    set: str = ""
+    key: str = ""
+    run_id: str = ""
+    architecture: str = ""
+    epochs_total: int | None = None
     state: str = "waiting"
     epochs: tuple[Epoch, ...] = ()
     losses: tuple[tuple[int, float], ...] = Field((), description="pairs of step and loss")

@@ -32,7 +32,7 @@ from meli_airflow.parameters import (
     refusal,
 )
 from meli_tasks.core.errors import Conflict, MeliError, NotFound
-from meli_tasks.pages import Pages, RunFilter
+from meli_tasks.pages import Pages, RunFilter, TrainingPage
 from meli_tasks.settings import Settings
 
 router = APIRouter(prefix="/api")
@@ -126,11 +126,11 @@ def training(pages: PagesOfStore, run_id: RunIdParameter, task_id: TaskId, map_i
             404, f"The task {task_id} has no training curves; {' and '.join(metadata_db.SETS_TASK_OF)} have."
         )
     plan, set_name = metadata_db.choice_of(run_id, task_id, map_index)
-    task = metadata_db.task_status(run_id, task_id, map_index)
-    return {
-        "task": task,
-        **(pages.training(plan, set_name).model_dump(mode="json") if plan else {"set": "", "state": "waiting"}),
-    }
+    if not plan:  # before the sets are listed, or after what the tasks returned was cleared
+        set_name = metadata_db.label_of(run_id, task_id, map_index)
+        plan = pages.plan_of(run_id) if set_name else ""
+    found = pages.training(plan, set_name) if plan else TrainingPage()
+    return {"task": metadata_db.task_status(run_id, task_id, map_index), **found.model_dump(mode="json")}
 
 
 @router.get(

@@ -38,15 +38,34 @@ def returned(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> obj
 def plan_of(run_id: str) -> str:
     """The name of a run's plan; an empty string if it has none yet or was made by an earlier version."""
     planned = returned(TRAINING_DAG, run_id, "plan")
-    return str(planned["plan"]) if isinstance(planned, dict) else ""
+    return str(planned.get("plan", "")) if isinstance(planned, dict) else ""
 
 
 def choice_of(run_id: str, task_id: str, map_index: int) -> tuple[str, str]:
     """The plan and the set of a mapped training task; empty strings before the sets are listed."""
     sets = returned(TRAINING_DAG, run_id, SETS_TASK_OF[task_id])
-    if not isinstance(sets, list) or not 0 <= map_index < len(sets):
+    choice = sets[map_index] if isinstance(sets, list) and 0 <= map_index < len(sets) else None
+    if not isinstance(choice, dict) or not {"plan", "set"} <= choice.keys():
         return "", ""
-    return str(sets[map_index]["plan"]), str(sets[map_index]["set"])
+    return str(choice["plan"]), str(choice["set"])
+
+
+def label_of(run_id: str, task_id: str, map_index: int) -> str:
+    """The name that Airflow displays for a mapped task: its set. It stays when what tasks returned was cleared."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    query = select(TaskInstance).where(
+        TaskInstance.dag_id == TRAINING_DAG,
+        TaskInstance.run_id == run_id,
+        TaskInstance.task_id == task_id,
+        TaskInstance.map_index == map_index,
+    )
+    with create_session() as session:
+        task = session.scalar(query)
+        label = str(task.rendered_map_index or "") if task else ""
+    return "" if label == str(map_index) else label  # a task that has not run is displayed by its index
 
 
 def task_status(run_id: str, task_id: str, map_index: int = -1, dag_id: str = TRAINING_DAG) -> TaskStatus:

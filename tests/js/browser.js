@@ -28,7 +28,25 @@ function hook(initial) {
   return /** @type {T} */ (hooks[position]);
 }
 
+/** A class component, of which only error boundaries are written. */
+class Component {
+  /** @type {Record<string, unknown>} */
+  state = {};
+
+  /** @param {Record<string, unknown>} props */
+  constructor(props) {
+    this.props = props;
+  }
+
+  /** @param {Record<string, unknown>} changes */
+  setState(changes) {
+    Object.assign(this.state, changes);
+    dirty = true;
+  }
+}
+
 const React = {
+  Component,
   /** @param {unknown} type @param {Record<string, unknown> | null} props @param {unknown[]} children */
   createElement: (type, props, ...children) => ({
     type,
@@ -131,6 +149,8 @@ function textOf(node) {
 export class Mounted {
   /** @type {Map<string, Instance>} */
   #instances = new Map();
+  /** @type {Map<string, any>} */
+  #boundaries = new Map();
   /** @type {Set<string>} */
   #rendered = new Set();
   /** @type {Node[]} */
@@ -232,6 +252,23 @@ export class Mounted {
     }
   }
 
+  /**
+   * Render an error boundary: what it contains, or what it displays after an error in there.
+   * @param {Function} type @param {Record<string, unknown>} props @param {string} path @returns {Node[]}
+   */
+  #bounded(type, props, path) {
+    const boundary = this.#boundaries.get(path) ?? Reflect.construct(type, [props]);
+    this.#boundaries.set(path, boundary);
+    boundary.props = props;
+    try {
+      return this.#expand(boundary.render(), path);
+    } catch (error) {
+      current = undefined;
+      boundary.state = Reflect.get(type, "getDerivedStateFromError")(error);
+      return this.#expand(boundary.render(), path);
+    }
+  }
+
   /** @param {unknown} node @param {string} path @returns {Node[]} */
   #expand(node, path) {
     if (node === null || node === undefined || typeof node === "boolean") return [];
@@ -245,6 +282,7 @@ export class Mounted {
     }
     if (typeof type !== "function") throw new Error(`${path}: ${String(type)} is no component`);
     const place = `${path}/${type.name}`;
+    if (type.prototype instanceof Component) return this.#bounded(type, props, place);
     const instance = this.#instances.get(place) ?? { hooks: [], index: 0, effects: [] };
     this.#instances.set(place, instance);
     this.#rendered.add(place);

@@ -658,3 +658,39 @@ test("a user who may not cancel reads why", async () => {
   await page.click("Keep it running");
   assert.match(page.text, /Cancel the backfill/);
 });
+
+test("a training task whose set is not known says what it is waiting for", async () => {
+  const query = "training?run_id=run_1&task_id=train_mlp&map_index=0";
+  const training = {
+    task: { state: "success" },
+    set: "",
+    state: "waiting",
+    key: "",
+    architecture: "",
+    epochs_total: null,
+    epochs: [],
+    losses: [],
+    kept_epoch: null,
+    keep: "",
+    stopped_by: "",
+    seconds: null,
+    at: "",
+    made_by: "",
+    hit: false,
+    progress: {},
+    error: "",
+  };
+  const props = { dagId: "meli_training", runId: "run_1", taskId: "train_mlp", mapIndex: 0 };
+  page = await mount("Curves", props, { [`GET ${query}`]: { body: training } });
+  assert.match(page.text, /No training took place/);
+});
+
+test("a page that fails takes nothing of Airflow's page with it", async () => {
+  const query = "GET training?run_id=run_1&task_id=train_mlp&map_index=0";
+  const props = { dagId: "meli_training", runId: "run_1", taskId: "train_mlp", mapIndex: 0 };
+  page = await mount("Curves", props, { [query]: { body: { task: {}, set: "", state: "waiting" } } });
+  assert.match(page.text, /This page cannot be displayed/);
+  assert.match(page.text, /The browser reports: .*undefined/);
+  await page.click("Try again");
+  assert.match(page.text, /This page cannot be displayed/);
+});

@@ -243,7 +243,7 @@ export interface Run {
 
 export interface Training {
   task: { state?: string };
-  /** Empty until the task's set is known; then nothing but `state` is there. */
+  /** Empty until the task's set is known; the other fields are empty then too. */
   set: string;
   state: string;
   key: string;
