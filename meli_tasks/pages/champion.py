@@ -28,14 +28,15 @@ def champion_card(
 
     Args:
         cache: Reads the plan and the artifacts behind the decision.
-        decisions: All of the ledger, oldest first.
+        decisions: What can be read of the ledger, oldest first.
         current: The champion's newest evaluation.
     """
     last = decisions[-1] if decisions else None
     if last is None or last.champion is None or last.promotion is None:
         return None
-    champion, promotion = last.champion, decisions[last.promotion - 1]
-    since = next(decision for decision in reversed(decisions) if decision.action != "keep")
+    champion = last.champion
+    promotion = next((decision for decision in decisions if decision.number == last.promotion), last)
+    since = next((decision for decision in reversed(decisions) if decision.action != "keep"), promotion)
     plan = cache.read(promotion.evidence.plan, Plan.model_validate_json) if promotion.evidence.plan else None
     model = model_manifest(cache, champion.ref)
     listings = _listings_of(cache, model) if model else None

@@ -138,6 +138,22 @@ class NothingNew(PageModel):
     newest: list[NightWithNothingNew]
 
 
+class SkippedObject(PageModel):
+    """An object of the store that cannot be read, and why: a later version wrote it, or it was cut short."""
+
+    name: str
+    reason: str
+
+
+class SkippedObjects(PageModel):
+    """How many objects had to be left out, and the first of them by name."""
+
+    LISTED: ClassVar[int] = 5
+
+    count: int
+    first: list[SkippedObject]
+
+
 class Leaderboard(PageModel):
     """The rows of the newest matching runs: by test titles, the newest first, then by accuracy."""
 
@@ -152,6 +168,8 @@ class ModelsPage(Leaderboard):
     """The champion and the leaderboard."""
 
     champion: ChampionCard | None
+    champion_unknown: str = Field("", description="why the champion cannot be told; empty if it can")
+    skipped: SkippedObjects
 
 
 class DecisionRow(PageModel):
@@ -315,6 +333,7 @@ class RunPage(PageModel):
     rows: list[ModelRow]
     evaluated: bool
     decision: DecisionRow | None
+    skipped: SkippedObjects
 
 
 class TrainingPage(PageModel):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import inf
 from time import monotonic
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import need
+from meli_tasks.artifacts.reading import LenientReader, Skipped
 from meli_tasks.backfill.preview import BackfillPreview
 from meli_tasks.backfill.report import BackfillReport
-from meli_tasks.ledger import Decision, Ledger
+from meli_tasks.ledger import Champion, Decision, Ledger
 from meli_tasks.pages.champion import MlflowAlias, champion_card, decision_row
 from meli_tasks.pages.comparison import compare
 from meli_tasks.pages.models import (
@@ -20,6 +23,8 @@ from meli_tasks.pages.models import (
     MlflowChampion,
     ModelsPage,
     RunPage,
+    SkippedObject,
+    SkippedObjects,
     TrainingPage,
 )
 from meli_tasks.pages.paired import PairedGains
@@ -31,6 +36,27 @@ from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 
 
+@dataclass(frozen=True)
+class Decided:
+    """The ledger at a time: the decisions that can be read, oldest first, and what cannot."""
+
+    at: float
+    decisions: list[Decision]
+    skipped: list[Skipped]
+
+    @property
+    def champion_unknown(self) -> str:
+        """Why the champion cannot be told; empty if it can. The last decision holds it, so it must be readable."""
+        last = self.decisions[-1].number if self.decisions else 0
+        newer = [one for one in self.skipped if (paths.decision_number(one.name) or 0) > last]
+        return f"The newest decision cannot be read: {newer[-1].name} ({newer[-1].reason})." if newer else ""
+
+    @property
+    def champion(self) -> Champion | None:
+        """The current champion; None if there is none, or it cannot be told."""
+        return self.decisions[-1].champion if self.decisions and not self.champion_unknown else None
+
+
 class Pages:
     """The content of every page. Keep one instance, because each call reads only what is new. It is thread-safe."""
 
@@ -40,7 +66,7 @@ class Pages:
         self._runs = Runs(self._cache)
         self._ledger = Ledger(store)
         self._gains = PairedGains(store)
-        self._decided: tuple[float, list[Decision]] = (-inf, [])
+        self._decided = Decided(-inf, [], [])
         self._mlflow = MlflowAlias(mlflow_uri, mlflow_pages)
 
     @classmethod
@@ -54,14 +80,19 @@ class Pages:
 
     def models(self, run_filter: RunFilter) -> ModelsPage:
         """The champion, and the leaderboard over runs and sets."""
-        current = self._current_figure()
-        card = champion_card(self._cache, self._decisions(), current)
+        decided, current = self._read_ledger(), self._current_figure()
+        unknown = decided.champion_unknown
         board = self._runs.leaderboard(run_filter, current.id if current else "")
-        return ModelsPage(champion=card, **dict(board))
+        return ModelsPage(
+            **dict(board),
+            champion=None if unknown else champion_card(self._cache, decided.decisions, current),
+            champion_unknown=unknown,
+            skipped=self._skipped(),
+        )
 
     def mlflow(self) -> MlflowChampion:
         """The model that MLflow calls champion; separate from `models`, as an unavailable server is slow."""
-        champion = self._ledger.champion()
+        champion = self._read_ledger().champion
         return self._mlflow.champion(champion.ref) if champion else MlflowChampion(note="There is no champion yet.")
 
     def decisions(self, limit: int) -> DecisionsPage:
@@ -88,7 +119,8 @@ class Pages:
             NotFound: no such plan.
         """
         current = self._current_figure()
-        return run_page(self._cache, self._plan(plan), self._decisions(), current.id if current else "")
+        page = run_page(self._cache, self._plan(plan), self._decisions(), current.id if current else "")
+        return page.model_copy(update={"skipped": self._skipped()})
 
     def training(self, plan: str, set_name: str) -> TrainingPage:
         """One training run of a DAG run, live.
@@ -108,29 +140,43 @@ class Pages:
         return ArtifactPage(**vars(manifest), url=f"{self.store.url}/{manifest.file_name('')}")
 
     def backfill(self, backfill_id: str) -> BackfillPage:
-        """A backfill's preview, and its report once it has ended; each is None until it exists."""
+        """A backfill's preview, and its report once it has ended; each is None until it exists.
+
+        Raises:
+            BadData: one of them cannot be read.
+        """
         return BackfillPage(
             preview=BackfillPreview.find(
-                backfill_id, lambda name: self._cache.read(name, BackfillPreview.from_bytes, LIVE_SECONDS)
+                backfill_id, lambda name: self._cache.read_whole(name, BackfillPreview.from_bytes, LIVE_SECONDS)
             ),
             report=BackfillReport.find(
-                backfill_id, lambda name: self._cache.read(name, BackfillReport.from_bytes, LIVE_SECONDS)
+                backfill_id, lambda name: self._cache.read_whole(name, BackfillReport.from_bytes, LIVE_SECONDS)
             ),
         )
 
     def _current_figure(self) -> CurrentFigure | None:
         """The current champion's score on the newest titles that it was evaluated on."""
-        decisions = self._decisions()
-        champion = decisions[-1].champion if decisions else None
+        champion = self._read_ledger().champion
         return self._runs.current_figure(champion.ref) if champion else None
 
     def _decisions(self) -> list[Decision]:
-        """All decisions, oldest first, listed at most three seconds ago; each is read only once."""
-        at, decided = self._decided
-        if monotonic() - at > LISTED_SECONDS:
-            decided = self._ledger.decisions()
-            self._decided = (monotonic(), decided)
-        return decided
+        """What can be read of the ledger, oldest first."""
+        return self._read_ledger().decisions
+
+    def _read_ledger(self) -> Decided:
+        """The ledger, listed at most three seconds ago; each decision is read only once."""
+        if monotonic() - self._decided.at > LISTED_SECONDS:
+            reader = LenientReader(self.store)
+            decisions = self._ledger.readable(reader)
+            self._decided = Decided(monotonic(), decisions, reader.skipped)
+        return self._decided
+
+    def _skipped(self) -> SkippedObjects:
+        """What could not be read, so that nobody takes it for missing."""
+        self._cache.forget_rewritten(paths.PLANS)
+        skipped = [*self._cache.skipped, *self._decided.skipped]
+        first = [SkippedObject(name=one.name, reason=one.reason) for one in skipped[: SkippedObjects.LISTED]]
+        return SkippedObjects(count=len(skipped), first=first)
 
     def _plan(self, name: str) -> Plan:
         return Plan.load(self.store, name)

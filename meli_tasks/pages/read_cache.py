@@ -3,6 +3,9 @@
 A kept object is used only while it is valid: for as many seconds as its reader allows, or as long as the listing of the
 store has the version that it was read for. Only files under an attempt's name are valid for ever: they are written a
 single time. That there is no object at a name is never kept: it may come at any moment.
+
+An object that cannot be read, of a later version or cut short, is taken for missing and listed in `skipped`, so that it
+hides nothing else.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from typing import Any, TypeVar
 
 from cachetools import LRUCache, TTLCache
 
+from meli_tasks.artifacts.reading import NotReadable, Skipped, parsed
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.store import Store
 
 READERS = 16  # objects read at once, which hides the store's latency
@@ -46,10 +51,54 @@ class ReadCache:
         self.store = store
         self._kept: LRUCache[tuple[str, Parse[Any]], Kept] = LRUCache(room, getsizeof=lambda kept: kept.bytes)
         self._listed: TTLCache[str, Mapping[str, str]] = TTLCache(LISTINGS, LISTED_SECONDS)
+        self._skipped: dict[str, Skipped] = {}
+        self._skipped_versions: dict[str, str] = {}  # in the listing after it was skipped
         self._lock = threading.Lock()
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """What could not be read when it was last tried, by name."""
+        with self._lock:
+            return [self._skipped[name] for name in sorted(self._skipped)]
+
+    def attempt(self, name: str, load: Callable[[], T | None]) -> T | None:
+        """What `load` returns; None if the object `name` is gone, or cannot be read: then it is in `skipped`."""
+        try:
+            found = load()
+        except NotFound:
+            found = None
+        except BadData as error:
+            reason = error.reason if isinstance(error, NotReadable) else str(error)
+            with self._lock:
+                self._skipped[name] = Skipped(name, reason)
+            return None
+        self.forget(name)
+        return found
+
+    def forget(self, name: str) -> None:
+        """Take an object that is gone, or readable again, from `skipped`."""
+        with self._lock:
+            self._skipped.pop(name, None)
+            self._skipped_versions.pop(name, None)
+
+    def forget_rewritten(self, prefix: str) -> None:
+        """Take from `skipped` what is no longer as it was when it could not be read, whether or not it is needed."""
+        listing = self.listing(prefix)
+        for name in (skipped.name for skipped in self.skipped if skipped.name.startswith(prefix)):
+            version = listing.get(name, "")
+            if self._skipped_versions.setdefault(name, version) != version:
+                self.forget(name)
 
     def read(self, name: str, parse: Parse[T], seconds: float = LISTED_SECONDS) -> T | None:
         """The object at `name`, read at most `seconds` ago; None if there is none. Do not change it."""
+        return self.attempt(name, lambda: self.read_whole(name, parse, seconds))
+
+    def read_whole(self, name: str, parse: Parse[T], seconds: float = LISTED_SECONDS) -> T | None:
+        """The same, for what a page is about.
+
+        Raises:
+            BadData: the object cannot be read.
+        """
         with self._lock:
             kept = self._kept.get((name, parse))
         if kept and time.monotonic() - kept.at <= seconds:
@@ -64,7 +113,7 @@ class ReadCache:
         if kept and kept.version == version:
             found: T = kept.value
             return found
-        return self._read(name, parse, version)
+        return self.attempt(name, lambda: self._read(name, parse, version))
 
     def listing(self, prefix: str) -> Mapping[str, str]:
         """The version of each object whose name begins with `prefix`, listed at most three seconds ago."""
@@ -80,7 +129,7 @@ class ReadCache:
         blob = self.store.read(name)
         if blob is None:
             return None
-        value = parse(blob.data)
+        value = parsed(self.store, name, blob.data, parse)
         kept = Kept(value, len(blob.data), time.monotonic(), version)
         with self._lock:
             self._kept.pop((name, parse), None)

@@ -13,7 +13,7 @@ from meli_tasks.pages.champion import decision_row
 from meli_tasks.pages.comparison import model_history
 from meli_tasks.pages.evaluated import EvaluatedRun, Run, model_rows, read_report
 from meli_tasks.pages.manifests import read_manifest
-from meli_tasks.pages.models import LiveNote, Progress, RunPage, StepRow, TrainingPage
+from meli_tasks.pages.models import LiveNote, Progress, RunPage, SkippedObjects, StepRow, TrainingPage
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
@@ -58,6 +58,7 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision], champi
         test_titles=evaluated.test_titles if evaluated else None,
         evaluated=report is not None,
         decision=decision_row(decision) if decision else None,
+        skipped=SkippedObjects(count=0, first=[]),  # told by the caller, who knows all that was read
     )
 
 

@@ -58,12 +58,13 @@ class Runs:
 
     def __init__(self, cache: ReadCache) -> None:
         self._cache = cache
-        self._known: dict[str, tuple[str, Run]] = {}
-        self._evaluated: dict[str, tuple[str, EvaluatedRun]] = {}
+        # By plan: the version in the listing, and what was read; None if it cannot be read.
+        self._known: dict[str, tuple[str, Run | None]] = {}
+        self._evaluated: dict[str, tuple[str, EvaluatedRun | None]] = {}
         self._lock = threading.Lock()
 
     def newest_first(self) -> list[Run]:
-        """All runs."""
+        """All runs whose plan can be read."""
         listing = self._cache.listing(paths.PLANS)
         # A run's search adds a set to its plan.
         versions = {
@@ -75,12 +76,13 @@ class Runs:
             known = self._known
             new = [name for name, version in versions.items() if known.get(name, ("",))[0] != version]
             with ThreadPoolExecutor(READERS) as readers:
-                for run in readers.map(self._read, new):
-                    known[run.plan] = (versions[run.plan], run)
+                for name, run in zip(new, readers.map(self._read, new), strict=True):
+                    known[name] = (versions[name], run)
             for deleted in known.keys() - versions.keys():
                 del known[deleted]
                 self._evaluated.pop(deleted, None)
-            found = [run for _, run in known.values()]
+                self._cache.forget(deleted)
+            found = [run for _, run in known.values() if run]
         return sorted(found, key=lambda run: (run.at, run.run_id), reverse=True)
 
     def plan_of(self, run_id: str) -> str:
@@ -142,28 +144,24 @@ class Runs:
                 )
         return None
 
-    def _read(self, name: str) -> Run:
-        return Run.of(Plan.load(self._cache.store, name))
+    def _read(self, name: str) -> Run | None:
+        return self._cache.attempt(name, lambda: Run.of(Plan.load(self._cache.store, name)))
 
     def _evaluations(self, runs: list[Run]) -> dict[str, EvaluatedRun]:
-        """What the evaluations of these runs found, by plan. A run without one is left out."""
+        """What the evaluations of these runs found, by plan. A run without a readable one is left out."""
         listing = self._cache.listing(paths.PLANS)
-        evaluated = [run for run in runs if paths.evaluated(run.plan) in listing]
-        new = [run for run in evaluated if self._kept_evaluation(run, listing) is None]
+        versions = {run.plan: listing.get(paths.evaluated(run.plan), "") for run in runs}
+        evaluated = [run.plan for run in runs if versions[run.plan]]
+        new = [plan for plan in evaluated if self._evaluated.get(plan, ("",))[0] != versions[plan]]
         with ThreadPoolExecutor(READERS) as readers:
-            for run, read in zip(new, readers.map(self._read_evaluation, new), strict=True):
-                if read:
-                    self._evaluated[run.plan] = (listing[paths.evaluated(run.plan)], read)
-        return {run.plan: kept for run in evaluated if (kept := self._kept_evaluation(run, listing))}
+            for plan, read in zip(new, readers.map(self._read_evaluation, new), strict=True):
+                self._evaluated[plan] = (versions[plan], read)
+        return {plan: found for plan in evaluated if (found := self._evaluated.get(plan, ("", None))[1])}
 
-    def _kept_evaluation(self, run: Run, listing: Mapping[str, str]) -> EvaluatedRun | None:
-        version, kept = self._evaluated.get(run.plan, ("", None))
-        return kept if version == listing[paths.evaluated(run.plan)] else None
-
-    def _read_evaluation(self, run: Run) -> EvaluatedRun | None:
-        # Not through the cache: of a report, which holds every category of every model, only the figures are kept.
-        report = EvaluationReport.load(self._cache.store, run.plan)
-        return EvaluatedRun.of(self._cache, run.plan, report) if report else None
+    def _read_evaluation(self, plan: str) -> EvaluatedRun | None:
+        # Not kept by the cache: of a report, which holds every category of every model, only the figures are kept.
+        report = self._cache.attempt(paths.evaluated(plan), lambda: EvaluationReport.load(self._cache.store, plan))
+        return EvaluatedRun.of(self._cache, plan, report) if report else None
 
     def _nothing_new(self, run: Run) -> NightWithNothingNew | None:
         """The run, if it ended early because everything that it requested had been evaluated before."""

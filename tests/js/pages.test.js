@@ -82,6 +82,8 @@ const MODELS = {
     { id: "today", titles: 1049, left_out: 0, source: "titles.csv", first_day: "2026-11-20", last_day: "2026-11-20" },
   ],
   nothing_new: { runs: 0, saved_seconds: 0, newest: [] },
+  champion_unknown: "",
+  skipped: { count: 0, first: [] },
   runs: { all: 1, matching: 1, shown: 1, most: 1000 },
   sets: ["broken", "cnn", "mlp"],
   in_airflow: ["run_1"],
@@ -151,6 +153,22 @@ test("each set of test titles is ranked and scaled by itself, the newest first",
   // The best of yesterday ends at the right edge of its own scale, as the best of today does.
   const ends = page.all("line").map(({ props }) => Math.round(Number(props.x2)));
   assert.deepEqual([ends[0], ends[2]], [88, 88]);
+});
+
+test("what cannot be read is counted and named, and makes no other model champion", async () => {
+  const body = {
+    ...MODELS,
+    champion: null,
+    champion_unknown: "The newest decision cannot be read: ledger/00000002.json (it is empty).",
+    skipped: { count: 2, first: [{ name: "plans/a/b.json", reason: "it is empty" }] },
+  };
+  page = await mount("Models", {}, { ...OVERVIEW, "GET models?limit=100": { body } });
+  assert.match(
+    page.text,
+    /2 stored objects cannot be read and are left out\s+plans\/a\/b\.json: it is empty\s+and 1 more/,
+  );
+  assert.match(page.text, /Unknown\s+The newest decision cannot be read/);
+  assert.doesNotMatch(page.text, /There is no champion yet/);
 });
 
 test("one model bears the champion's mark", async () => {
@@ -287,6 +305,7 @@ const RUN = {
   ],
   rows: [row("mlp", 0.9), row("cnn", 0.95), row("broken", null)],
   evaluated: true,
+  skipped: { count: 0, first: [] },
   decision: {
     number: 4,
     at: "2026-11-21T03:05:00Z",

@@ -1,7 +1,7 @@
 // The current champion: which data it was trained on, since when it has been champion, by which decision and why.
 import { formatDateTime, h, runTab, UI } from "./airflow.js";
 import { count, formatDecimal, formatInterval, formatMembers, formatTestSet } from "./format.js";
-import { AppLink, EmptyState, ExternalLink, LabeledValue, Muted, Panel, Section, StateBadge } from "./parts.js";
+import { AppLink, EmptyState, ExternalLink, LabeledValue, Muted, Note, Panel, Section, StateBadge } from "./parts.js";
 import { useServer } from "./server.js";
 
 /** @typedef {import("../types/responses").Champion} ChampionResponse */
@@ -13,9 +13,10 @@ const MONO = { display: "block", fontFamily: "mono", fontSize: "xs" };
 
 /**
  * `linked` has the ids of runs that Airflow knows, `runs` the number of all runs in the store.
- * @param {{champion: ChampionResponse | null, linked: Set<string>, runs: number}} props
+ * @param {{champion: ChampionResponse | null, unknown: string, linked: Set<string>, runs: number}} props
  */
-export function Champion({ champion, linked, runs }) {
+export function Champion({ champion, unknown, linked, runs }) {
+  if (unknown) return h(Section, { title: "Champion" }, h(Note, { status: "warning", title: "Unknown" }, unknown));
   return h(
     Section,
     { title: "Champion" },

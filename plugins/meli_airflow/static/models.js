@@ -6,7 +6,7 @@ import { Comparison } from "./comparison.js";
 import { Decisions } from "./decisions.js";
 import { count, duration, formatNumber } from "./format.js";
 import { ALL_COLUMNS, BEST_FIRST, Leaderboard } from "./leaderboard.js";
-import { AppLink, EmptyState, LoadError, Loading, Muted, Page, Section, table } from "./parts.js";
+import { AppLink, EmptyState, LoadError, Loading, Muted, Page, Section, SkippedNote, table } from "./parts.js";
 import { useServer } from "./server.js";
 import { nextOrder, parseOrder } from "./sorting.js";
 
@@ -45,7 +45,8 @@ function Overview() {
     Page,
     { title: "Models" },
     error ? h(LoadError, { error, reload }) : null,
-    h(Champion, { champion: data.champion, linked, runs: data.runs.all }),
+    h(SkippedNote, { skipped: data.skipped }),
+    h(Champion, { champion: data.champion, unknown: data.champion_unknown, linked, runs: data.runs.all }),
     h(
       Section,
       { title: "Leaderboard", beside: h(Muted, { "aria-live": "polite" }, loading ? "Loading…" : runsText(data.runs)) },

@@ -1,5 +1,6 @@
 // Small components in Airflow's own style, made of its components.
 import { h, Router, UI } from "./airflow.js";
+import { count, formatNumber } from "./format.js";
 
 /** @typedef {import("react").ReactNode} ReactNode */
 /** @typedef {Record<string, unknown>} Props further props of a Chakra component */
@@ -92,6 +93,24 @@ export const Note = ({ status = "info", title, children }) =>
       h(Alert.Description, { whiteSpace: "pre-wrap", wordBreak: "break-word" }, children),
     ),
   );
+
+/**
+ * What of the store cannot be read: a later version wrote it, or it was cut short.
+ * @param {{skipped: import("../types/responses").SkippedObjects}} props
+ */
+export const SkippedNote = ({ skipped: { count: number, first } }) =>
+  number === 0
+    ? null
+    : h(
+        Note,
+        {
+          status: "warning",
+          title: `${count(number, "stored object")} cannot be read and ${number === 1 ? "is" : "are"} left out`,
+        },
+        first.map(({ name, reason }) => `${name}: ${reason}`).join("\n"),
+        number > first.length ? `\nand ${formatNumber(number - first.length)} more` : "",
+        "\nUpgrade meli-tasks if a later version wrote them. Otherwise restore them from a backup.",
+      );
 
 /** @type {Record<number, [title: string, advice: string]>} */
 const ADVICE = {

@@ -66,6 +66,12 @@ export interface NothingNew {
   newest: Night[];
 }
 
+/** What of the store cannot be read and was left out, and the first of it by name. */
+export interface SkippedObjects {
+  count: number;
+  first: { name: string; reason: string }[];
+}
+
 export interface RunCounts {
   all: number;
   matching: number;
@@ -98,6 +104,9 @@ export interface Champion {
 
 export interface Models {
   champion: Champion | null;
+  /** Why the champion cannot be told; empty if it can. */
+  champion_unknown: string;
+  skipped: SkippedObjects;
   rows: ModelRow[];
   /** The newest first. */
   test_sets: TestSet[];
@@ -239,6 +248,7 @@ export interface Run {
   rows: ModelRow[];
   evaluated: boolean;
   decision: Decision | null;
+  skipped: SkippedObjects;
 }
 
 export interface Training {
