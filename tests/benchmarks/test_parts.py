@@ -108,12 +108,33 @@ def test_accuracy_measures_the_sets_and_their_ensemble_over_the_seeds(options: O
     figures = by_name(accuracy.run(options))
     seeds = json.loads((options.out / "accuracy.json").read_text(encoding="utf-8"))
     assert seeds.keys() == {"1", "2"}
-    offered = {label for scores in seeds.values() for label in scores}
+    offered = {label for result in seeds.values() for label in result["scores"]}
     assert {"mlp", "cnn"} <= offered <= {"mlp", "cnn", "ensemble"}
-    assert figures.keys() == {f"`{label}`: test" for label in offered}
-    each = [scores["mlp"] for scores in seeds.values()]
+    assert {f"`{label}`: test" for label in offered} == figures.keys() - {"seeds with an ensemble"}
+    each = [result["scores"]["mlp"] for result in seeds.values()]
     assert figures["`mlp`: test"].value == pytest.approx(sum(each) / 2)
     assert f"seed 2 {each[1]:.4f}" in figures["`mlp`: test"].note
+
+
+def test_an_ensemble_of_fewer_seeds_than_its_members_says_so_and_has_no_target() -> None:
+    members = {"mlp": 0.95, "cnn": 0.94}
+    by_seed = {
+        1: {"scores": {**members, "ensemble": 0.97}, "no_ensemble": ""},
+        2: {"scores": {"mlp": 0.93, "cnn": 0.96}, "no_ensemble": "mlp is better"},
+        3: {"scores": {**members, "ensemble": 0.96}, "no_ensemble": ""},
+    }
+    figures = by_name(accuracy.figures_of(by_seed, "titles"))
+    ensemble = figures["`ensemble`: test"]
+    assert ensemble.value == pytest.approx(0.965) and ensemble.reached is None
+    assert "2 of 3 seeds, over which the members have `mlp` 0.9500, `cnn` 0.9400" in ensemble.note
+    missing = figures["seeds with an ensemble"]
+    assert (missing.value, missing.unit, missing.note) == (2, "of 3", "seed 2: mlp is better")
+    assert figures["`mlp`: test"].value == pytest.approx((0.95 + 0.93 + 0.95) / 3)
+    without = {seed: {"scores": members, "no_ensemble": "no"} for seed in (1, 2)}
+    figures = by_name(accuracy.figures_of(without, "titles"))
+    assert figures["seeds with an ensemble"].value == 0 and "`ensemble`: test" not in figures
+    complete = {seed: by_seed[1] for seed in (1, 2)}
+    assert by_name(accuracy.figures_of(complete, "titles"))["`ensemble`: test"].reached
 
 
 def test_sample_has_a_figure_per_size(tmp_path: Path) -> None:
