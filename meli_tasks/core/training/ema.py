@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from meli_tasks.core.training.optimizers import Optimizer
 
@@ -33,10 +32,8 @@ class EMA:
         self.row_averages = [table.weight[: table.trained].detach().clone() for table in self.tables]
         # The step up to which each row's average is complete.
         self.row_steps = [average.new_zeros(len(average), dtype=torch.int64) for average in self.row_averages]
-        # The sum of log(decay) up to each step of the warm-up; afterwards it grows linearly.
-        warmup = torch.arange(1, math.ceil((WARMUP * decay - 1) / (1 - decay)) + 1, dtype=torch.float64)
-        logs = ((1 + warmup) / (WARMUP + warmup)).clamp(max=decay).log().cumsum(0)
-        self._logs = functional.pad(logs, (1, 0)).to(optimizer.device)
+        # The last step whose decay the warm-up determines; a million and more for a decay near 1.
+        self._warmup_steps = max(0, math.floor((WARMUP * decay - 1) / (1 - decay)))
 
     @torch.no_grad()
     def update_rows(self, table: int, rows: Tensor) -> None:
@@ -88,8 +85,15 @@ class EMA:
         return (self._log_until(torch.tensor(self.steps, device=steps.device)) - self._log_until(steps)).exp().float()
 
     def _log_until(self, steps: Tensor) -> Tensor:
-        in_warmup = steps.clamp(max=len(self._logs) - 1)
-        return self._logs[in_warmup] + (steps - in_warmup).double() * math.log(self.decay)
+        """The sum of the logarithms of the decays of all steps up to each of these.
+
+        In the warm-up it is the logarithm of the product of (1 + s) / (WARMUP + s) over s = 1 .. t, of which all but
+        the ends cancel: WARMUP! / ((t + 2) ... (t + WARMUP)). Afterwards it grows linearly.
+        """
+        in_warmup = steps.clamp(max=self._warmup_steps)
+        ends = torch.arange(2, WARMUP + 1, dtype=torch.float64, device=steps.device)
+        product = (in_warmup.double()[..., None] + ends).log().sum(-1)
+        return math.lgamma(WARMUP + 1) - product + (steps - in_warmup).double() * math.log(self.decay)
 
     def _update_all_rows(self) -> None:
         for table, average in enumerate(self.row_averages):
