@@ -3,7 +3,8 @@
 Unknown keys are rejected and every number has a range, so code behind the schema need not check again.
 
 A field that is renamed keeps its former name in `former_names` of its section: files, plans and requests that use it
-stay valid, and content keys are computed from it, so that a renamed field changes no key.
+stay valid, and content keys are computed from it, so that a renamed field changes no key. A field that is added is
+listed in `added_fields` of its section: while it has its default it is not part of content keys, so it changes none.
 
 All sections are in this one file, although it is long, because authors of sets read them as one document.
 """
@@ -17,6 +18,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_LAYER_WIDTH = 65_536
+MAX_LAYERS = 16
+MAX_FILTER_LENGTHS = 16
 
 
 class Section(BaseModel):
@@ -26,6 +29,9 @@ class Section(BaseModel):
 
     former_names: ClassVar[Mapping[str, str]] = {}
     """Former names of renamed fields -> current names."""
+
+    added_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that 0.1.0 did not have."""
 
     @classmethod
     def with_current_names(cls, values: Mapping[str, object]) -> dict[str, object]:
@@ -41,9 +47,19 @@ class Section(BaseModel):
 
     @classmethod
     def with_former_names(cls, values: Mapping[str, object]) -> dict[str, object]:
-        """Return the values with current names replaced by former ones, from which content keys are computed."""
+        """Return the values with current names replaced by former ones."""
         former = {current: name for name, current in cls.former_names.items()}
         return {former.get(name, name): value for name, value in values.items()}
+
+    @classmethod
+    def key_values(cls, values: Mapping[str, object]) -> dict[str, object]:
+        """Return what content keys are computed from: former names, without added fields that have their default."""
+        defaults = {name: cls.model_fields[name].default for name in cls.added_fields}
+        return {
+            name: value
+            for name, value in cls.with_former_names(values).items()
+            if name not in defaults or value != defaults[name]
+        }
 
     @model_validator(mode="before")
     @classmethod
@@ -61,7 +77,12 @@ class Preprocess(Section):
         50_000, ge=2, le=5_000_000, description="Maximum vocabulary size; the most frequent words are kept."
     )
     min_word_count: int = Field(
-        1, ge=1, le=1_000_000, description="Minimum number of occurrences of a word in the training titles."
+        1, ge=1, le=1_000_000, description="Minimum frequency of a word in the training titles."
+    )
+    word_frequency: Literal["occurrences", "titles"] = Field(
+        "occurrences",
+        description="What max_words and min_word_count count: all occurrences of a word in the training titles, or the "
+        "titles that contain it, as the lab did (gensim's filter_extremes).",
     )
     max_title_words: int = Field(
         40, ge=1, le=1_000, description="Maximum length of a title in words; longer titles are truncated."
@@ -83,6 +104,8 @@ class Preprocess(Section):
     character_ngrams: tuple[int, int] = Field(
         (2, 5), description="Shortest and longest character n-gram within a word."
     )
+
+    added_fields: ClassVar[frozenset[str]] = frozenset({"word_frequency"})
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
@@ -162,6 +185,12 @@ class Train(Section):
     optimizer: Literal["adam", "adamw"] = Field(
         "adamw", description="'adam' adds the weight decay to the gradient, as in the lab; 'adamw' decouples it."
     )
+    row_correction: Literal["own_steps", "all_steps"] = Field(
+        "own_steps",
+        description="Only for 'adamw': which steps Adam's bias correction of a word's or an n-gram's vector counts. "
+        "'own_steps': those that changed the vector, as Adam is defined. 'all_steps': all, so that rare words and "
+        "n-grams take steps of up to 31 times the learning rate.",
+    )
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Peak learning rate.")
     weight_decay: float = Field(1e-5, ge=0, le=1, description="Weight-decay coefficient.")
     schedule: Literal["constant", "cosine", "one_cycle"] = Field("one_cycle", description="Learning-rate schedule.")
@@ -221,13 +250,29 @@ class Train(Section):
         False,
         description="Reproduces a mistake of the lab, only for 'mlp': the mean includes the padding of the batch.",
     )
+    max_over_padding: bool = Field(
+        False,
+        description="Reproduces a mistake of the lab, only for 'cnn': the maximum includes the padding of the batch.",
+    )
 
     former_names: ClassVar[Mapping[str, str]] = {"warmup_share": "warmup_fraction"}
+    added_fields: ClassVar[frozenset[str]] = frozenset({"row_correction", "max_over_padding"})
+
+    @property
+    def sees_padding(self) -> bool:
+        """Whether a title's logits depend on the padding of its batch, a mistake of the lab."""
+        return self.mean_over_padding or self.max_over_padding
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> Self:
         if any(not 1 <= width <= MAX_LAYER_WIDTH for width in self.hidden):
             raise ValueError(f"hidden layers must be 1 to {MAX_LAYER_WIDTH} wide, got {list(self.hidden)}")
+        if len(self.hidden) > MAX_LAYERS:
+            raise ValueError(f"hidden takes at most {MAX_LAYERS} layers, got {len(self.hidden)}")
+        if len(self.filter_lengths) > MAX_FILTER_LENGTHS:
+            raise ValueError(
+                f"filter_lengths takes at most {MAX_FILTER_LENGTHS} lengths, got {len(self.filter_lengths)}"
+            )
         if not self.filter_lengths or any(length < 1 for length in self.filter_lengths):
             raise ValueError(f"filter_lengths needs lengths of 1 or more, got {list(self.filter_lengths)}")
         if (self.ngram_dropout or self.word_dropout) and not self.ngram_dimensions:
@@ -236,6 +281,8 @@ class Train(Section):
             raise ValueError("filter_ngrams needs a cnn with n-grams: set ngram_dimensions, or remove filter_ngrams")
         if self.mean_over_padding and self.architecture != "mlp":
             raise ValueError("mean_over_padding is only for the mlp: the cnn takes a maximum")
+        if self.max_over_padding and self.architecture != "cnn":
+            raise ValueError("max_over_padding is only for the cnn: the mlp takes a mean")
         return self
 
 

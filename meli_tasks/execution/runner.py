@@ -87,8 +87,8 @@ class Step:
     def key(self) -> str:
         """The content key of what this step makes."""
         stage = STAGES[self.stage]
-        # From the former names of renamed parameters: renaming one must not compute anything again.
-        return content_key(self.stage, stage.version, stage.params.with_former_names(self.params), self.inputs)
+        # Renaming a parameter or adding one must not compute anything again.
+        return content_key(self.stage, stage.version, stage.params.key_values(self.params), self.inputs)
 
 
 @dataclass(frozen=True)

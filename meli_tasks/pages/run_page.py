@@ -127,6 +127,8 @@ def training_page(cache: ReadCache, plan: Plan, set_name: str) -> TrainingPage:
     report = None if live else read_report(cache, plan.name, LIVE_SECONDS)
     ref = report.ref(set_name) if report and set_name in report.models else ModelRef(step.key)
     manifest, history = model_history(cache, ref, LIVE_SECONDS)
+    if ref.key != step.key:
+        note = read_note(cache, "train", ref.key)
     page = TrainingPage(
         set=set_name,
         key=ref.key,

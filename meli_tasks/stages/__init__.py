@@ -68,7 +68,7 @@ _ALL: tuple[StageSpec[Any, Any], ...] = (
     StageSpec("ingest", 3, Ingest, IngestSummary),
     StageSpec("preprocess", 3, Preprocess, PreprocessSummary),
     StageSpec("embed", 2, Embed, EmbedSummary),
-    StageSpec("train", 2, Train, TrainSummary),
+    StageSpec("train", 3, Train, TrainSummary),
     StageSpec("ensemble", 2, Ensemble, EnsembleSummary),
     StageSpec("evaluate", 2, ModelEvaluation, EvaluateSummary),
     StageSpec("promote", 2, Promotion, PromoteSummary),

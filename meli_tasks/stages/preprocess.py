@@ -50,7 +50,8 @@ def run(inputs: Inputs, out: Path, params: Preprocess, hooks: Hooks) -> Preproce
     sizes = {split: sum(titles[split][category] for category in categories) for split in SPLITS}
     read = read_titles(listings, categories, params.tokenizer)
     numbers = WordNumbers(params.tokenizer, params.max_title_words, params.boundaries)
-    numbered = number_titles(out, read, numbers, sum(sizes.values()), hooks.log)
+    frequency, rows = params.word_frequency, sum(sizes.values())
+    numbered = number_titles(out, read, numbers, word_frequency=frequency, rows=rows, log=hooks.log)
     vocabulary = _vocabulary(numbered, params, sizes["train"])
     # With n-grams every word has an id, because every word has n-grams.
     others = np.setdiff1d(np.arange(len(numbered.words)), vocabulary) if params.max_ngrams else vocabulary[:0]
@@ -116,13 +117,14 @@ def _vocabulary(numbered: Numbered, settings: Preprocess, titles: int) -> NDArra
         )
     boundaries = BOUNDARIES if settings.boundaries else ()
     boundary_tokens = np.array([numbered.words.index(token) for token in boundaries], dtype=np.int64)
-    counts = numbered.counts.copy()
-    counts[boundary_tokens] = 0
-    chosen = most_frequent(numbered.words, counts, settings.min_word_count, settings.max_words)
+    frequencies = numbered.frequencies.copy()
+    frequencies[boundary_tokens] = 0
+    chosen = most_frequent(numbered.words, frequencies, settings.min_word_count, settings.max_words)
     if not len(chosen):
+        how = "occurs" if settings.word_frequency == "occurrences" else "is in titles"
         raise BadData(
-            f"no word occurs min_word_count = {settings.min_word_count:,} times in the {titles:,} training titles; "
-            f"the most frequent one occurs {counts.max():,} times. Lower preprocess.min_word_count"
+            f"no word {how} min_word_count = {settings.min_word_count:,} times in the {titles:,} training titles; "
+            f"the most frequent one {how} {frequencies.max():,} times. Lower preprocess.min_word_count"
         )
     return np.concatenate((boundary_tokens, chosen))
 

@@ -18,11 +18,13 @@ from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.training.memory import keep_freed_memory
 from meli_tasks.core.training.progress import Epoch, Progress
 from meli_tasks.core.training.trainer import Training
+from meli_tasks.core.training.validation import trains_in_bfloat16
 from meli_tasks.stages.files.model_files import write_model
 from meli_tasks.stages.files.plots import draw_curves
 from meli_tasks.stages.hooks import Hooks, Inputs, Log
 from meli_tasks.stages.summaries import TrainSummary
-from meli_tasks.stages.training.setup import chosen_device, parameter_counts, prepare, read_state, write_state
+from meli_tasks.stages.training.memory_needs import parameter_counts
+from meli_tasks.stages.training.setup import chosen_device, counts_row_steps, prepare, read_state, write_state
 from meli_tasks.stages.training.workers import Job, check_gpus, worker_group
 from meli_tasks.wording import count, duration
 
@@ -50,7 +52,7 @@ def run(inputs: Inputs, out: Path, params: Train, hooks: Hooks) -> TrainSummary:
     device = chosen_device(hooks.device, log)
     keep_freed_memory()
     check_gpus(gpus, device, params)
-    checkpoint = hooks.checkpoints.newest()
+    checkpoint = _usable(hooks.checkpoints.newest(), params, log)
     job = Job(inputs, params, device, gpus, checkpoint)
     with TemporaryDirectory() as work, worker_group(job, Path(work)) as group:
         training, encoder, categories = prepare(inputs, params, device, group)
@@ -82,7 +84,7 @@ def run(inputs: Inputs, out: Path, params: Train, hooks: Hooks) -> TrainSummary:
         parameters=size["all"],
         trained_parameters=size["trained"],
         device=training.device.type,
-        precision="bfloat16" if training.reduced else "float32",
+        precision="bfloat16" if trains_in_bfloat16(params, training.device) else "float32",
         world_size=gpus,
         batch_size_used=training.batch_size,
         stopped_by=stopped_by,
@@ -137,6 +139,18 @@ def _log_event(event: Progress | Epoch, epochs: int, log: Log) -> None:
         f"balanced accuracy {event.validation_balanced_accuracy:.4f}{' (best)' if event.best else ''}, "
         f"{duration(event.seconds)}"
     )
+
+
+def _usable(checkpoint: Path | None, params: Train, log: Log) -> Path | None:
+    """The checkpoint, unless this version cannot continue it: the run then starts from the beginning."""
+    if checkpoint and not counts_row_steps(checkpoint, params):
+        log.info(
+            "The checkpoint was written up to 0.1.0, which did not count the steps of each word's and n-gram's vector: "
+            "training starts from the beginning"
+        )
+        checkpoint.unlink()
+        return None
+    return checkpoint
 
 
 def _resume(training: Training, checkpoint: Path, log: Log) -> None:

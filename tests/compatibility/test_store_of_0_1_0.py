@@ -140,7 +140,8 @@ def test_the_same_request_goes_on_to_a_decision(settings: Settings, store: Store
         "--as-of", "2026-11-20", *(part for override in OVERRIDES for part in ("--override", override)),
     )  # fmt: skip
     # The models are trained again, from the listings of the raised version; the champion is the one of the old store.
-    assert set(found["scores"]) == {"quick_mlp", "quick_cnn", "ensemble", "quick_cnn (champion)"}
+    # No ensemble is offered: on the 71 validation titles the new quick_cnn is better than the mean of the two.
+    assert set(found["scores"]) == {"quick_mlp", "quick_cnn", "quick_cnn (champion)"}
     assert found["decision"]["action"] == "keep"
     assert Ledger(store).last().number == 3  # type: ignore[union-attr]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from meli_tasks.core.hyperparameters import Ensemble, HyperparameterSet, Ingest, Section, Train
+from meli_tasks.core.hyperparameters import Ensemble, HyperparameterSet, Ingest, Preprocess, Section, Train
 
 RENAMED: list[tuple[type[Section], str, str, Any, dict[str, Any]]] = [
     (Ingest, "max_bad_share", "max_bad_fraction", 0.25, {}),
@@ -48,6 +48,23 @@ def test_every_former_name_leads_to_a_field() -> None:
         assert set(section.former_names.values()) <= set(section.model_fields)
         assert not set(section.former_names) & set(section.model_fields)
         assert {(section, former) for former in section.former_names} <= listed
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "default", "other"),
+    [
+        (Preprocess, "word_frequency", "occurrences", "titles"),
+        (Train, "row_correction", "own_steps", "all_steps"),
+        (Train, "max_over_padding", False, True),
+    ],
+)
+def test_an_added_field_is_part_of_a_key_only_if_it_is_not_its_default(
+    section: type[Section], name: str, default: Any, other: Any
+) -> None:
+    rest = {"seed": 3, "warmup_fraction": 0.5}
+    assert section.key_values({**rest, name: default}) == section.key_values(rest)
+    assert section.key_values({**rest, name: other}) == {**section.key_values(rest), name: other}
+    assert section.model_fields[name].default == default
 
 
 def test_a_set_of_the_version_before_is_read() -> None:

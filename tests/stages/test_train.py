@@ -13,11 +13,15 @@ import pytest
 import torch
 
 from meli_tasks.core.data.batch import Batch
-from meli_tasks.core.errors import BadData, NotFound, Unreachable
+from meli_tasks.core.errors import BadData, NotFound, OutOfMemory, Unreachable
+from meli_tasks.core.models.classifier import TitleClassifier
 from meli_tasks.core.models.networks import MLP, PooledBatch
+from meli_tasks.core.training.state import State
 from meli_tasks.stages import train
 from meli_tasks.stages.files.model_files import load_model
 from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.training import memory_needs, setup
+from meli_tasks.stages.training.setup import read_state, write_state
 from tests.stages.small_titles import NOUNS, Recorded, params_of, prepared, titles_of
 
 
@@ -191,3 +195,53 @@ def test_a_full_gpu_is_reported(inputs: dict[str, Path], tmp_path: Path, monkeyp
     summary = train.run(inputs, tmp_path, params_of(batch_size=64), Hooks(log))
     assert summary.batch_size_used == 16
     assert any("memory was full with 64 titles per step: continuing with 16" in line for line in log.lines)
+
+
+def test_a_checkpoint_without_the_steps_of_each_row_is_reported_and_not_resumed(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "SECONDS_BETWEEN_EPOCH_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(train, "MAX_CHECKPOINT_FRACTION", 1e9)
+    outs, params = [tmp_path / name for name in ("undisturbed", "killed", "again")], params_of(ngram_dimensions=8)
+    for out in outs:
+        out.mkdir()
+    train.run(inputs, outs[0], params, Hooks())
+    kept = Kept(tmp_path, stop_after=3)
+    with pytest.raises(KeyboardInterrupt):
+        train.run(inputs, outs[1], params, Hooks(checkpoints=kept))
+    state = read_state(kept.file)
+    former = {name: value for name, value in state.tensors.items() if not name.startswith("optimizer.row_steps.")}
+    write_state(kept.file, State(state.metadata, former))
+    log = Recorded()
+    train.run(inputs, outs[2], params, Hooks(log, checkpoints=Kept(tmp_path)))
+    assert any("which did not count the steps" in line and "from the beginning" in line for line in log.lines)
+    assert not any("resumed" in line for line in log.lines)
+    assert (outs[2] / "model.safetensors").read_bytes() == (outs[0] / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("values", [{"hidden": (65_536, 65_536)}, {"architecture": "cnn", "filters": 8_192}])
+def test_a_network_that_cannot_fit_is_refused_before_its_memory_is_allocated(
+    inputs: dict[str, Path], tmp_path: Path, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_needs, "memory_of", lambda _: 1_000_000)
+    monkeypatch.setattr(setup, "read_titles", None)  # not even the titles are read
+    with pytest.raises(OutOfMemory, match=r"needs at least [\d.,]+ GB, but this machine has 0\.0 GB.* parameters"):
+        train.run(inputs, tmp_path, params_of(**values), Hooks(device="cpu"))
+
+
+@pytest.mark.parametrize("values", [{"mean_over_padding": True}, {"architecture": "cnn", "max_over_padding": True}])
+def test_a_model_that_sees_padding_pads_every_title_alike(
+    inputs: dict[str, Path], tmp_path: Path, values: dict[str, Any]
+) -> None:
+    train.run(inputs, tmp_path, params_of(epochs=1, **values), Hooks())
+    stored = json.loads((tmp_path / "model.json").read_text())
+    assert stored["padded_to"] == 4  # all training titles have four words
+    model = load_model(tmp_path)
+    titles = ["funda", "taza roja", "mesa madera nueva roja promo hombre"]
+    together = model.probabilities(titles)
+    alone = np.concatenate([model.probabilities([title]) for title in titles])
+    np.testing.assert_allclose(together, alone, rtol=1e-5)
+    del stored["padded_to"]  # a model of 0.1.0 pads to the longest title of the batch, as it did
+    (tmp_path / "model.json").write_text(json.dumps(stored))
+    former = load_model(tmp_path)
+    assert isinstance(former, TitleClassifier) and former.network.padded_to is None

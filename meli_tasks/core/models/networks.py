@@ -72,13 +72,20 @@ class PooledBatch:
 
 
 class TitleNetwork(nn.Module):
-    """The common part of both architectures: the word table, the n-gram bag and the dense layers."""
+    """The common part of both architectures: the word table, the n-gram bag and the dense layers.
+
+    Attributes:
+        padded_to: Only for a network that sees padding, when it has been trained: the number of words that each title
+            is padded to on its own (a longer one is not padded), so that its prediction does not depend on the titles
+            beside it. None: a title is padded to the longest of its batch, as in the lab and in training.
+    """
 
     def __init__(
         self, params: Train, word_vectors_shape: tuple[int, int], ngram_count: int, category_count: int
     ) -> None:
         super().__init__()
         self.params = params
+        self.padded_to: int | None = None
         self.generator = torch.Generator()
         word_count, dimensions = word_vectors_shape
         trained = {"frozen": 0, "trained": word_count, "semi_frozen": 2 + params.trained_words}[params.word_vectors]
@@ -109,6 +116,13 @@ class TitleNetwork(nn.Module):
         `char_vectors` (W, N): the sum of each distinct word's n-gram vectors.
         """
         raise NotImplementedError
+
+    def padded_widths(self, batch: Batch, least: int) -> Tensor:
+        """The number of words that each title is padded to (B,), at least `least`."""
+        lengths = batch.offsets.diff()
+        if self.padded_to is None:
+            return torch.full_like(lengths, max(batch.longest, least))
+        return lengths.clamp(min=max(self.padded_to, least))
 
     def precompute(self) -> None:
         """Precompute what depends only on a word, for a network that no longer trains."""
@@ -161,7 +175,7 @@ class MLP(TitleNetwork):
         if isinstance(batch, PooledBatch):
             return batch.values / batch.divisor if self.params.mean_over_padding else batch.values
         words = self.pooled_words(batch)
-        return words / max(batch.longest, 1) if self.params.mean_over_padding else words
+        return words / self.padded_widths(batch, 1)[:, None] if self.params.mean_over_padding else words
 
     def pooled_words(self, batch: Batch) -> Tensor:
         """The part that does not depend on the other titles of the batch: the mean, or in the lab's way the sum."""
@@ -180,7 +194,8 @@ class CNN(TitleNetwork):
 
     With `filter_ngrams`, the filters see a word's vector and the sum of its n-gram vectors (the character channel).
 
-    A title shorter than a filter has one window, padded with zeros. Without n-grams it is the lab's CNN.
+    A title shorter than a filter has one window, padded with zeros. Without n-grams and with `max_over_padding` it is
+    the lab's CNN, which also pools over the windows in the padding of the batch.
     """
 
     def __init__(
@@ -201,7 +216,9 @@ class CNN(TitleNetwork):
     def pooled(self, batch: Batch | PooledBatch, char_vectors: Tensor | None = None) -> Tensor:
         assert isinstance(batch, Batch)
         tokens = functional.pad(batch.tokens, (0, 1))  # the last one is padding, id 0
-        windows = [windows_of(batch.offsets, length, len(batch.tokens)) for length in self.params.filter_lengths]
+        lengths = self.params.filter_lengths
+        widths = self.padded_widths(batch, max(lengths)) if self.params.max_over_padding else None
+        windows = [windows_of(batch.offsets, length, len(batch.tokens), widths) for length in lengths]
         if self.precomputed is not None and not self.training:
             parts = zip(windows, self.precomputed, self.convolutions, strict=True)
             return torch.cat([max_pool(sum_parts(tokens[at], part), n, c) for (at, n), part, c in parts], dim=1)

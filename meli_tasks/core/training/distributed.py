@@ -109,7 +109,9 @@ class TorchProcessGroup(ProcessGroup):
 
     @override
     def sum_rows(self, rows: Rows) -> Rows:
-        # Every process receives the rows of every other and adds them up in the same order, so all get the same sums.
+        # Every process receives the rows of every other and adds them up in the order of the ranks, so all get the same
+        # sums to the last bit. Within one rank rows are distinct: a single addition of all would meet the same row from
+        # several ranks, which a GPU adds in no fixed order, and the tables would drift apart.
         touched, gradient = rows
         sizes = torch.zeros(self.world_size, dtype=torch.int64, device=touched.device)
         sizes[self.rank] = len(touched)
@@ -124,7 +126,8 @@ class TorchProcessGroup(ProcessGroup):
         everything = torch.cat([part[:count] for part, count in zip(all_rows, counts, strict=True)])
         distinct, position = torch.unique(everything, return_inverse=True)
         total = gradient.new_zeros(len(distinct), gradient.shape[1])
-        total.index_add_(0, position, torch.cat([part[:count] for part, count in zip(all_values, counts, strict=True)]))
+        for places, part in zip(torch.split(position, counts), all_values, strict=True):
+            total.index_add_(0, places, part[: len(places)])
         return distinct, total
 
     @override
@@ -144,8 +147,9 @@ def check_divisible(params: Train, world_size: int) -> None:
             f"{world_size} GPUs cannot divide batches of {params.batch_size} titles evenly. Choose a train.batch_size "
             f"that is a multiple of {world_size}, or another MELI_GPUS."
         )
-    if params.mean_over_padding and world_size > 1:
+    if params.sees_padding and world_size > 1:
+        name = "mean_over_padding" if params.mean_over_padding else "max_over_padding"
         raise BadHyperparameters(
-            "train.mean_over_padding, a mistake of the lab that is reproduced on request, depends on the whole batch, "
+            f"train.{name}, a mistake of the lab that is reproduced on request, depends on the whole batch, "
             f"so it trains on one GPU only (MELI_GPUS is {world_size})."
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +18,19 @@ from meli_tasks.core.training.distributed import ProcessGroup, Rows, SingleProce
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 
-RowUpdate = tuple[Tensor, Tensor, Tensor]
-"""What `RowAdam.apply` takes: distinct rows (n,), their new second moments (n,), their change (n, dimensions)."""
+
+@dataclass(frozen=True)
+class RowUpdate:
+    """A prepared step of some rows of a table.
+
+    `rows` (n,) are distinct; `square` (n,) and `steps` (n,) are their new second moments and numbers of steps, `change`
+    (n, dimensions) is what the learning rate multiplies.
+    """
+
+    rows: Tensor
+    square: Tensor
+    steps: Tensor
+    change: Tensor
 
 
 class RowAdam:
@@ -26,13 +39,19 @@ class RowAdam:
     Weight decay is decoupled, as in AdamW, and also applies to touched rows only. On a table of n-grams this is as
     accurate as Adam with half of the memory and three quarters of the time. torch's SparseAdam has neither weight decay
     nor the shared second moment.
+
+    A second moment decays only at the steps that touch its row, so Adam's bias correction counts these steps, row by
+    row. With `correct_by_all_steps` it counts all steps instead, which is no correction for a row first touched late:
+    the first step of such a row is up to 1 / sqrt(1 - BETAS[1]) = 31.6 learning rates long.
     """
 
-    def __init__(self, table: SparseEmbedding, decay: float) -> None:
+    def __init__(self, table: SparseEmbedding, decay: float, *, correct_by_all_steps: bool = False) -> None:
         self.table = table
         self.decay = decay
-        self.steps = 0
+        self.correct_by_all_steps = correct_by_all_steps
+        self.all_steps = 0
         self.square = table.weight.new_zeros(table.trained)
+        self.steps = torch.zeros(table.trained, dtype=torch.int32, device=table.weight.device)
 
     @torch.no_grad()
     def prepare(self, rows: Tensor, gradient: Tensor, norms: Tensor) -> RowUpdate:
@@ -44,31 +63,40 @@ class RowAdam:
                 each pass over it.
             norms: The norm of each row's gradient (n,), overwritten.
         """
-        steps = self.steps + 1
+        steps = self.steps.index_select(0, rows).add_(1)
         size = norms.square_()
         square = self.square.index_select(0, rows).mul_(BETAS[1])
         square.add_(size, alpha=(1 - BETAS[1]) / gradient.shape[1])
-        divisor = square.div(1 - BETAS[1] ** steps).sqrt_().add_(EPSILON)
+        divisor = square.div(self._correction(steps)).sqrt_().add_(EPSILON)
         change = gradient.mul_(divisor.reciprocal_()[:, None])
         if self.decay:
             change.add_(self.table.current(rows), alpha=self.decay)
-        return rows, square, change
+        return RowUpdate(rows, square, steps, change)
+
+    def _correction(self, steps: Tensor) -> Tensor | float:
+        """1 - beta ** steps, which the second moments after these steps are divided by."""
+        if self.correct_by_all_steps:
+            return 1 - BETAS[1] ** (self.all_steps + 1)
+        return torch.expm1(steps.double() * math.log(BETAS[1])).neg_().float()
 
     @torch.no_grad()
     def apply(self, update: RowUpdate, learning_rate: float) -> None:
         """Take a prepared step, in place."""
-        rows, square, change = update
-        self.steps += 1
-        self.square.index_copy_(0, rows, square)
-        self.table.weight.index_add_(0, rows, change, alpha=-learning_rate)
+        self.all_steps += 1
+        self.square.index_copy_(0, update.rows, update.square)
+        self.steps.index_copy_(0, update.rows, update.steps)
+        self.table.weight.index_add_(0, update.rows, update.change, alpha=-learning_rate)
 
     @torch.no_grad()
     def masked(self, update: RowUpdate, skip: Tensor) -> RowUpdate:
         """The update, or one that changes nothing if `skip` (a number on the device) is 1."""
-        rows, square, change = update
-        skipped = skip > 0
-        square = torch.where(skipped, self.square.index_select(0, rows), square)
-        return rows, square, torch.where(skipped, 0.0, change)
+        skipped, rows = skip > 0, update.rows
+        return RowUpdate(
+            rows,
+            torch.where(skipped, self.square.index_select(0, rows), update.square),
+            torch.where(skipped, self.steps.index_select(0, rows), update.steps),
+            torch.where(skipped, 0.0, update.change),
+        )
 
 
 class DenseAdam:
@@ -121,7 +149,12 @@ class Optimizer:
         self.clip = params.gradient_clip
         self.device = network.words.weight.device
         tables = [module for module in network.modules() if isinstance(module, SparseEmbedding) and module.trained]
-        self.rows = [RowAdam(table, params.weight_decay) for table in tables if not table.every_row]
+        self.by_all_steps = params.row_correction == "all_steps"
+        self.rows = [
+            RowAdam(table, params.weight_decay, correct_by_all_steps=self.by_all_steps)
+            for table in tables
+            if not table.every_row
+        ]
         # A view of the rows that train: torch's optimizer updates the table through it.
         self.whole = {table: nn.Parameter(table.trained_part()) for table in tables if table.every_row}
         self.dense = [weight for weight in network.parameters() if weight.requires_grad] + list(self.whole.values())
@@ -187,7 +220,7 @@ class Optimizer:
             updates = [(optimizer, optimizer.masked(update, skip)) for optimizer, update in updates]
         if before_row_update is not None:
             for optimizer, update in updates:
-                before_row_update(self.rows.index(optimizer), update[0])
+                before_row_update(self.rows.index(optimizer), update.rows)
         self.adam.step(learning_rate, skip)
         for optimizer, update in updates:
             optimizer.apply(update, learning_rate)
@@ -195,15 +228,20 @@ class Optimizer:
     def tensors(self) -> dict[str, Tensor]:
         """The optimizer's state between two steps, by name."""
         dense = {f"dense.{name}": value for name, value in self.adam.tensors().items()}
-        return dense | {f"rows.{place}": optimizer.square for place, optimizer in enumerate(self.rows)}
+        squares = {f"rows.{place}": optimizer.square for place, optimizer in enumerate(self.rows)}
+        return dense | squares | {f"row_steps.{place}": optimizer.steps for place, optimizer in enumerate(self.rows)}
 
     def row_steps(self) -> list[int]:
         """The number of steps that each sparse embedding has taken."""
-        return [optimizer.steps for optimizer in self.rows]
+        return [optimizer.all_steps for optimizer in self.rows]
 
     def load(self, tensors: dict[str, Tensor], row_steps: list[int]) -> None:
-        """Restore the state that `tensors` and `row_steps` returned."""
+        """Restore the state that `tensors` and `row_steps` returned.
+
+        The steps of each row may be missing, as in states written up to 0.1.0, if the correction does not use them.
+        """
         for name, own in self.tensors().items():
-            own.copy_(tensors[name])
+            if not (name.startswith("row_steps.") and self.by_all_steps and name not in tensors):
+                own.copy_(tensors[name])
         for optimizer, steps in zip(self.rows, row_steps, strict=True):
-            optimizer.steps = steps
+            optimizer.all_steps = steps

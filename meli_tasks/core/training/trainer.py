@@ -24,16 +24,20 @@ from meli_tasks.core.training.finite_guard import FiniteGuard
 from meli_tasks.core.training.loss import TitleLoss
 from meli_tasks.core.training.memory import free_memory, halved, out_of_memory_in_group
 from meli_tasks.core.training.optimizers import Optimizer
+from meli_tasks.core.training.padding import typical_longest
 from meli_tasks.core.training.pooled_titles import AnyBatch, pool_if_frozen
 from meli_tasks.core.training.progress import Epoch, Progress
 from meli_tasks.core.training.schedule import learning_rate_at
 from meli_tasks.core.training.state import Metadata, State
-from meli_tasks.core.training.validation import reduced_precision, validate_within_memory
+from meli_tasks.core.training.validation import (
+    first_validation_batch_size,
+    reduced_precision,
+    trains_in_bfloat16,
+    validate_within_memory,
+)
 
 GPU_CHECK_INTERVAL = 64
 """On a GPU, the number of steps between two checks by the host that the losses are finite."""
-
-VALIDATION_BATCH_SIZE = 1_024
 
 
 class Training:
@@ -56,6 +60,7 @@ class Training:
             raise BadData(f"nothing to train on: {len(titles)} training and {len(validation)} validation titles")
         self.device = device = titles.labels.device
         self.network = network
+        self.padded_to = typical_longest(titles, params)
         self.titles = pool_if_frozen(network, titles)
         self.validation = pool_if_frozen(network, validation)
         self.params = params
@@ -64,13 +69,11 @@ class Training:
         self.optimizer = Optimizer(network, params, self.group)
         self.ema = EMA(self.optimizer, params.ema_decay) if params.ema_decay else None
         self.guard = FiniteGuard(device, params, interval=1 if device.type == "cpu" else GPU_CHECK_INTERVAL)
-        self.reduced = params.precision == "bfloat16" or (params.precision == "auto" and device.type == "cuda")
         self.order = torch.Generator().manual_seed(params.seed)
         self.order_at_epoch_start = self.order.get_state()
-        self.batch_size, self.validation_batch_size = params.batch_size, VALIDATION_BATCH_SIZE
-        self.step, self.epoch, self.titles_done = 0, 1, 0
+        self.batch_size, self.validation_batch_size = params.batch_size, first_validation_batch_size(params)
+        self.step, self.epoch, self.titles_done, self.titles_since_start = 0, 1, 0, 0
         self.started_at = self.last_report_at = time.monotonic()
-        self.titles_since_start = 0
         self.epochs: list[Epoch] = []
         self.best_accuracy, self.epochs_without_improvement = -1.0, 0
         self.stop_requested = self.stopped = self.cut_short = False
@@ -105,6 +108,7 @@ class Training:
             self.network.load_state_dict(self.best_state)
         elif self.ema:
             self.ema.take_over()
+        self.network.padded_to = self.padded_to
         self.network.eval()
 
     @property
@@ -170,8 +174,7 @@ class Training:
         self.order_at_epoch_start = self.order.get_state()
         self.totals.load(tensors)
         self.step, self.epoch, self.titles_done = metadata.step, metadata.epoch, metadata.titles_done
-        self.batch_size = metadata.batch_size
-        self.epochs = list(metadata.epochs)
+        self.batch_size, self.epochs = metadata.batch_size, list(metadata.epochs)
         self.best_accuracy = metadata.best_accuracy
         self.epochs_without_improvement = metadata.epochs_without_improvement
         self.stopped, self.cut_short = metadata.stopped, metadata.cut_short
@@ -267,7 +270,7 @@ class Training:
         return Progress(self.epoch, self.params.epochs, self.step, self.steps, speed, float(loss), left / speed)
 
     def _take_step(self, rows: Tensor, batch: AnyBatch) -> Tensor:
-        with reduced_precision(self.device, self.reduced):
+        with reduced_precision(self.device, trains_in_bfloat16(self.params, self.device)):
             logits = self.network(batch).float()
         own_total, weight = self.loss.of(logits, rows)
         total = own_total.detach()

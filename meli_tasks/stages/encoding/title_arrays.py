@@ -132,20 +132,28 @@ class Numbered:
 
     words: list[str]
     """All words of both splits, by number."""
-    counts: NDArray[np.int64]
-    """Occurrences of each word in the training titles, shape (words,)."""
+    frequencies: NDArray[np.int64]
+    """Occurrences of each word in the training titles, or the titles that contain it, shape (words,)."""
     word_totals: dict[str, int]
     """Number of words of the titles, without boundary tokens, by split."""
     empty_fraction: dict[str, float]
     """Fraction of the titles without words, by split."""
 
 
-def number_titles(out: Path, titles: Iterator[Titles], numbers: WordNumbers, rows: int, log: Log) -> Numbered:
+def number_titles(
+    out: Path, titles: Iterator[Titles], numbers: WordNumbers, *, word_frequency: str, rows: int, log: Log
+) -> Numbered:
     """Write `numbers` (to be renumbered), offsets, labels and reliable for each split.
 
-    `rows`: the number of titles, to report progress.
+    Args:
+        out: The folder for the files.
+        titles: The titles of both splits.
+        numbers: Numbers their words.
+        word_frequency: What a word's frequency counts, "occurrences" or "titles".
+        rows: The number of titles, to report progress.
+        log: Where progress is reported.
     """
-    counts = np.zeros(0, np.int64)
+    frequencies = np.zeros(0, np.int64)
     started, reported = time.monotonic(), 0.0
     with ExitStack() as opened:
         files = {split: opened.enter_context(_SplitFiles(out, split)) for split in SPLITS}
@@ -153,17 +161,30 @@ def number_titles(out: Path, titles: Iterator[Titles], numbers: WordNumbers, row
             tokens, lengths = numbers.encode(some.pieces)
             files[some.split].append(some, tokens, lengths)
             if some.split == "train":
-                counts = _added(counts, np.bincount(tokens, minlength=len(numbers)))
+                counted = tokens if word_frequency == "occurrences" else once_per_title(tokens, lengths)
+                frequencies = _added(frequencies, np.bincount(counted, minlength=len(numbers)))
             seconds = time.monotonic() - started
             if seconds - reported >= _SECONDS_BETWEEN_REPORTS:
                 reported, done = seconds, sum(file.titles for file in files.values())
                 log.progress(rows=done, fraction=round(done / rows, 3), rows_per_second=round(done / seconds))
     return Numbered(
         numbers.words,
-        _added(counts, np.zeros(len(numbers), np.int64)),
+        _added(frequencies, np.zeros(len(numbers), np.int64)),
         {split: file.words - numbers.boundary_tokens * (file.titles - file.empty) for split, file in files.items()},
         {split: file.empty / file.titles for split, file in files.items()},
     )
+
+
+def once_per_title(tokens: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The word numbers of the titles without repetitions inside a title.
+
+    Args:
+        tokens: The concatenated word numbers of the titles.
+        lengths: Words per title, shape (titles,).
+    """
+    width = int(tokens.max(initial=-1)) + 1
+    title = np.repeat(np.arange(len(lengths)), lengths)
+    return np.unique(title * width + tokens) % max(width, 1)
 
 
 def _added(counts: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -70,6 +70,7 @@ def write_model(out: Path, network: TitleNetwork, encoder: Encoder, categories: 
         "train": network.params.model_dump(mode="json"),
         "word_vectors_shape": list(network.words.weight.shape),
         "ngram_count": len(described["ngrams"]),
+        "padded_to": network.padded_to,
         "categories": categories,
         "encoder": described,
     }
@@ -139,6 +140,7 @@ def _classifier(stored: Mapping[str, Any], tensors: Mapping[str, Tensor], encode
     params = Train.model_validate(stored["train"])
     network = build(params, tuple(stored["word_vectors_shape"]), stored["ngram_count"], len(stored["categories"]))
     network.load_state_dict(tensors)
+    network.padded_to = stored.get("padded_to")  # missing up to 0.1.0: such predictions depend on the batch, as before
     network.seed(params.seed, torch.device("cpu"))
     return TitleClassifier(encoder, network, stored["categories"])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from torch import Tensor
 from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData, NotFound, Unreachable
 from meli_tasks.core.hyperparameters import Train
-from meli_tasks.core.models.networks import TitleNetwork, build
+from meli_tasks.core.models.networks import build
 from meli_tasks.core.text.encoder import FIRST_WORD, Encoder
 from meli_tasks.core.training.distributed import ProcessGroup
 from meli_tasks.core.training.progress import Epoch
@@ -30,6 +31,7 @@ from meli_tasks.core.training.trainer import Training
 from meli_tasks.stages.encoding.ngram_arrays import array_path
 from meli_tasks.stages.files.model_files import read_encoder
 from meli_tasks.stages.hooks import Log
+from meli_tasks.stages.training.memory_needs import check_memory
 
 FORMER_METADATA = {
     "best": "best_accuracy",
@@ -50,20 +52,24 @@ def prepare(
     Raises:
         BadData: the word vectors do not fit the vocabulary.
         NotFound: an array that this set needs does not exist.
+        OutOfMemory: the device cannot hold the network.
     """
     folder = inputs["preprocess"]
     encoder = read_encoder(folder)
     categories: list[str] = json.loads((folder / "categories.json").read_text(encoding="utf-8"))
-    vectors = np.load(inputs["embed"] / "vectors.npy")
+    vectors = np.load(inputs["embed"] / "vectors.npy", mmap_mode="r")
     if len(vectors) != FIRST_WORD + len(encoder.words):
         raise BadData(
             f"{inputs['embed'] / 'vectors.npy'} has {len(vectors)} rows, but the vocabulary needs "
             f"{FIRST_WORD + len(encoder.words)}: the two come from different runs"
         )
+    sizes = (vectors.shape, len(encoder.ngrams), len(categories))
+    with torch.device("meta"):
+        check_memory(params, build(params, *sizes), len(_array(folder, "train.labels")), device)
     titles = read_titles(folder, "train", len(vectors), params, device)
     validation = read_titles(folder, "validation", len(vectors), params, device)
-    network = build(params, vectors.shape, len(encoder.ngrams), len(categories))
-    network.words.weight.data.copy_(torch.from_numpy(vectors))
+    network = build(params, *sizes)
+    network.words.weight.data.copy_(torch.from_numpy(np.array(vectors)))
     network.to(device)
     return Training(network, titles, validation, params, group), encoder, categories
 
@@ -78,14 +84,7 @@ def read_titles(folder: Path, split: str, vocabulary: int, params: Train, device
         params: The hyperparameters.
         device: A torch device.
     """
-
-    def array(name: str) -> NDArray[Any]:
-        path = array_path(folder, name)
-        if not path.exists():
-            raise NotFound(f"{path} does not exist: has preprocess run with the parameters of this set?")
-        loaded: NDArray[Any] = np.load(path, mmap_mode="r")
-        return loaded
-
+    array = partial(_array, folder)
     ngrams = None
     if params.ngram_dimensions:
         char_ngrams = (array("char_ngrams"), array("char_ngram_offsets"))
@@ -99,6 +98,14 @@ def read_titles(folder: Path, split: str, vocabulary: int, params: Train, device
         array(f"{split}.reliable"),
         device=device,
     )
+
+
+def _array(folder: Path, name: str) -> NDArray[Any]:
+    path = array_path(folder, name)
+    if not path.exists():
+        raise NotFound(f"{path} does not exist: has preprocess run with the parameters of this set?")
+    loaded: NDArray[Any] = np.load(path, mmap_mode="r")
+    return loaded
 
 
 def chosen_device(requested: str, log: Log) -> str:
@@ -120,14 +127,6 @@ def chosen_device(requested: str, log: Log) -> str:
         )
     log.info("No GPU on this machine: training on the CPU, as MELI_DEVICE=auto allows")
     return "cpu"
-
-
-def parameter_counts(network: TitleNetwork) -> dict[str, int]:
-    """The number of the network's parameters ("all"), and of those that training may change ("trained")."""
-    tables = [network.words] + ([network.ngrams.table] if network.ngrams is not None else [])
-    dense = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
-    rows = sum(table.trained * table.weight.shape[1] for table in tables)
-    return {"all": sum(weight.numel() for weight in network.parameters()), "trained": dense + rows}
 
 
 def write_state(path: Path, state: State) -> None:
@@ -154,6 +153,18 @@ def read_state(path: Path) -> State:
     stored["epochs"] = tuple(Epoch(**epoch) for epoch in stored["epochs"])
     stored["row_steps"] = tuple(stored["row_steps"])
     return State(Metadata(**stored), tensors)
+
+
+def counts_row_steps(path: Path, params: Train) -> bool:
+    """Whether a checkpoint has the steps of each row of a sparse embedding, or a run with these parameters needs none.
+
+    They are missing in checkpoints written up to 0.1.0, which corrected by the steps of the whole run.
+    """
+    with safe_open(path, framework="pt") as file:
+        names = set(file.keys())
+    tables = [name for name in names if name.startswith("optimizer.rows.")]
+    counted = all(name.replace("rows.", "row_steps.") in names for name in tables)
+    return counted or params.row_correction == "all_steps"
 
 
 def _current_name(tensor: str) -> str:

@@ -294,3 +294,17 @@ def test_bfloat16_gives_the_same_logits_within_its_precision(
     torch.testing.assert_close(coarse, exact, atol=0.03, rtol=0.03)
     found = network.convolutions[1].weight.grad  # type: ignore[union-attr,operator,index]
     torch.testing.assert_close(found, gradient, atol=0.1, rtol=0.1)
+
+
+@pytest.mark.parametrize("values", [{"mean_over_padding": True}, {"architecture": "cnn", "max_over_padding": True}])
+def test_a_network_that_sees_padding_pads_each_title_alone_once_it_is_trained(values: dict[str, Any]) -> None:
+    network = network_of(filter_lengths=(1, 3), **values).eval()
+    title, batch = [3, 4, 5], batch_of([[3, 4, 5], [], [9] * 12])
+    in_its_batch = network(batch)[0]
+    assert not torch.allclose(in_its_batch, network(batch_of([title]))[0])
+    network.padded_to = 12
+    torch.testing.assert_close(network(batch_of([title]))[0], in_its_batch)
+    torch.testing.assert_close(network(batch)[0], in_its_batch)
+    network.padded_to = 2  # shorter than the title, which is not padded then
+    alone = network(batch_of([title]))[0]
+    torch.testing.assert_close(network(batch)[0], alone)

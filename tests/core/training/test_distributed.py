@@ -20,18 +20,19 @@ ROOT = Path(__file__).parents[3]
 VALUES = {"batch_size": 32, "epochs": 3, "dropout": 0.0}
 
 
-def trained_by_two(folder: Path, values: dict[str, Any]) -> list[dict[str, Any]]:
+def trained_by(count: int, folder: Path, values: dict[str, Any]) -> list[dict[str, Any]]:
     program = [sys.executable, "-m", "tests.core.training.worker_process"]
     processes = [
-        subprocess.Popen([*program, str(number), "2", str(folder), json.dumps(values)], cwd=ROOT) for number in (0, 1)
+        subprocess.Popen([*program, str(number), str(count), str(folder), json.dumps(values)], cwd=ROOT)
+        for number in range(count)
     ]
     try:
-        assert [process.wait(timeout=600) for process in processes] == [0, 0]
+        assert [process.wait(timeout=600) for process in processes] == [0] * count
     finally:
         for process in processes:
             process.kill()
             process.wait()
-    return [torch.load(folder / f"{number}.pt", weights_only=True) for number in (0, 1)]
+    return [torch.load(folder / f"{number}.pt", weights_only=True) for number in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def trained_by_two(folder: Path, values: dict[str, Any]) -> list[dict[str, Any]]
 )
 def test_two_processes_train_the_same_network_as_one(values: dict[str, Any], tmp_path: Path) -> None:
     values = VALUES | values
-    both = trained_by_two(tmp_path, values)
+    both = trained_by(2, tmp_path, values)
     params = params_of(**values)
     alone = network_for(params)
     training = Training(alone, titles_of(403, 1), titles_of(200, 2), params)
@@ -60,8 +61,17 @@ def test_two_processes_train_the_same_network_as_one(values: dict[str, Any], tmp
 
 
 def test_all_processes_stop_at_the_same_step(tmp_path: Path) -> None:
-    both = trained_by_two(tmp_path, VALUES | {"stop_after": 215})  # in the second epoch, of 13 steps each
+    both = trained_by(2, tmp_path, VALUES | {"stop_after": 215})  # in the second epoch, of 13 steps each
     assert both[0]["step"] == both[1]["step"] == 17
     assert len(both[0]["losses"]) == 2
     for name, value in both[0]["weights"].items():
         assert torch.equal(value, both[1]["weights"][name]), name
+
+
+def test_the_tables_of_all_processes_are_equal_to_the_bit_though_a_gpu_adds_in_any_order(tmp_path: Path) -> None:
+    # Three processes: the sum of two parts does not depend on their order.
+    values = {"batch_size": 36, "ngram_dimensions": 6, "word_vectors": "trained", "epochs": 2, "ema_decay": 0.9}
+    trained = trained_by(3, tmp_path, VALUES | values | {"unordered": True})
+    for name, value in trained[0]["weights"].items():
+        for other in trained[1:]:
+            assert torch.equal(value, other["weights"][name]), name

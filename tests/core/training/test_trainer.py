@@ -21,11 +21,13 @@ from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.errors import BadData, Diverged
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.networks import TitleNetwork
+from meli_tasks.core.training import validation
 from meli_tasks.core.training.loss import category_weights
+from meli_tasks.core.training.pooled_titles import AnyBatch
 from meli_tasks.core.training.progress import Epoch, Progress
 from meli_tasks.core.training.schedule import learning_rate_at
 from meli_tasks.core.training.trainer import Training
-from meli_tasks.core.training.validation import validate
+from meli_tasks.core.training.validation import trains_in_bfloat16, validate, validates_in_bfloat16
 from tests.core.training.small_trainings import WORDS, network_for, params_of, titles_of
 
 
@@ -233,3 +235,43 @@ def test_training_does_not_import_torchs_compiler() -> None:
         "assert 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "auto"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_float32_set_is_validated_in_float32_on_a_gpu_too(precision: str, device: str) -> None:
+    params, on = params_of(precision=precision), torch.device(device)
+    assert trains_in_bfloat16(params, on) is (precision == "bfloat16" or (precision, device) == ("auto", "cuda"))
+    assert validates_in_bfloat16(params, on) is (device == "cuda" and precision != "float32")
+
+
+@pytest.mark.parametrize("reduced", [False, True])
+def test_validation_computes_in_the_precision_that_the_run_chose(
+    reduced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "validates_in_bfloat16", lambda *_: reduced)
+    seen = []
+    network = network_for(params_of())
+    real = network.forward
+
+    def noted(batch: AnyBatch) -> torch.Tensor:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return real(batch)
+
+    network.forward = noted  # type: ignore[method-assign]
+    validation.validate_within_memory(network, VALIDATION, 64)
+    assert set(seen) == {reduced}
+
+
+def test_what_sees_padding_is_validated_in_batches_of_the_training_size_and_then_padded_alike() -> None:
+    params = params_of(architecture="cnn", filters=6, max_over_padding=True, batch_size=16, keep="last")
+    network = network_for(params)
+    training = Training(network, TITLES, VALIDATION, params)
+    assert training.validation_batch_size == 16
+    for _ in training.run():
+        assert network.padded_to is None
+    lengths = TITLES.words.offsets.diff()
+    assert network.padded_to == int(lengths.max())  # most batches of 16 have a title of 5 words
+    assert validate(network, VALIDATION, 16)[0] == pytest.approx(validate(network, VALIDATION, 64)[0])
+    network.padded_to = None
+    assert validate(network, VALIDATION, 16)[0] == training.epochs[-1].validation_loss

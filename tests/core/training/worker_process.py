@@ -19,10 +19,23 @@ from meli_tasks.core.training.trainer import Training
 from tests.core.training.small_trainings import network_for, params_of, titles_of
 
 
+def add_in_another_order(rank: int) -> None:
+    """Make `index_add_` add the parts of one row in an order of this process's own, as a GPU does with its atomics."""
+    really = torch.Tensor.index_add_
+
+    def added(self: torch.Tensor, dim: int, index: torch.Tensor, source: torch.Tensor, **scale: float) -> torch.Tensor:
+        order = torch.randperm(len(index), generator=torch.Generator().manual_seed(rank))
+        return really(self, dim, index[order], source[order], **scale)
+
+    torch.Tensor.index_add_ = added  # type: ignore[method-assign]
+
+
 def main() -> None:
     number, count, folder, values = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4])
     torch.set_num_threads(1)
     stop_after = values.pop("stop_after", 0)
+    if values.pop("unordered", False):
+        add_in_another_order(number)
     meeting = (folder / "meeting").as_uri()
     distributed.init_process_group("gloo", init_method=meeting, rank=number, world_size=count)
     params = params_of(**values)

@@ -47,6 +47,7 @@ def test_batches_that_the_gpus_cannot_divide_are_rejected(inputs: dict[str, Path
     for values, message in (
         ({"batch_size": 15}, "2 GPUs cannot divide batches of 15"),
         ({"mean_over_padding": True}, "trains on one GPU only"),
+        ({"architecture": "cnn", "max_over_padding": True}, "max_over_padding, .* trains on one GPU only"),
     ):
         with pytest.raises(BadHyperparameters, match=message):
             train.run(inputs, tmp_path, params_of(**values), Hooks(device="cpu", gpus=2))
