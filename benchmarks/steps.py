@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.figures import Options
 from benchmarks.isolated import Clock
-from meli_tasks.core.hyperparameters import Evaluate, HyperparameterSet, Ingest, Section
+from meli_tasks.core.hyperparameters import HyperparameterSet, Ingest, ModelEvaluation, Section
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.evaluation import Scores
 from meli_tasks.stages.files.sample_file import write_sample
@@ -109,7 +109,7 @@ class Steps:
     def test_accuracies(self, models: Mapping[str, Path]) -> dict[str, float]:
         """Balanced accuracy of each model on the test titles, by label."""
         inputs = {"ingest": self.listings, **{f"model:{label}": folder for label, folder in models.items()}}
-        tested = self.run("evaluate", inputs, Evaluate())
+        tested = self.run("evaluate", inputs, ModelEvaluation())
         scores = Scores.model_validate_json((tested / "scores.json").read_text(encoding="utf-8"))
         return {label: model.balanced_accuracy for label, model in scores.models.items()}
 
