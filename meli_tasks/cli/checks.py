@@ -6,10 +6,11 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from meli_tasks.cli.champion_checks import champion
+from meli_tasks.cli.check_result import CheckResult
 from meli_tasks.core.errors import MeliError
 from meli_tasks.http import BadStatus, Client, NoAnswer
 from meli_tasks.redaction import without_secrets
@@ -17,8 +18,6 @@ from meli_tasks.wording import count
 
 if TYPE_CHECKING:
     from meli_tasks.settings import Settings
-
-State = Literal["ok", "failed", "skipped"]
 
 # What the stages and services import, by the names of their distributions.
 PACKAGES = (
@@ -34,20 +33,10 @@ POOLS = {
 }
 
 
-@dataclass(frozen=True)
-class CheckResult:
-    """The outcome of one check: what was observed and, if it failed, what to do about it."""
-
-    name: str
-    state: State
-    observed: str
-    advice: str = ""
-
-
 def every_check(settings: Settings) -> Iterator[CheckResult]:
     """Run every check, in the order in which one would fix the problems."""
     checks: tuple[Callable[[Settings], Iterator[CheckResult]], ...] = (
-        python, disk, store, sets, source, mlflow, airflow, webhook, email,
+        python, disk, store, sets, source, mlflow, champion, airflow, webhook, email,
     )  # fmt: skip
     for check in checks:
         name = check.__name__

@@ -12,7 +12,7 @@ from meli_tasks.cli.console import Json, out, print_json
 from meli_tasks.core.errors import BadSettings
 
 if TYPE_CHECKING:
-    from meli_tasks.cli.checks import CheckResult
+    from meli_tasks.cli.check_result import CheckResult
 
 EXAMPLES = (
     "meli doctor",
@@ -24,7 +24,7 @@ COLOURS = {"ok": "green", "failed": "bold red", "skipped": "dim"}
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check the settings, packages, disk, store, sets, source, MLflow, Airflow, webhook and e-mail by using them.
+    """Check settings, packages, disk, store, sets, source, MLflow, champion, Airflow, webhook and e-mail by using them.
 
     The store is checked with real writes and reads, including conditional writes and large files, and is left as it
     was. Each line reports what was found and, for a failure, what to do about it. Exits with code 1 if a check fails.
@@ -44,7 +44,8 @@ def doctor(as_json: Json = False) -> None:
 
 
 def _lines() -> Iterator[CheckResult]:
-    from meli_tasks.cli.checks import CheckResult, every_check
+    from meli_tasks.cli.check_result import CheckResult
+    from meli_tasks.cli.checks import every_check
     from meli_tasks.settings import Settings, home
 
     try:

@@ -68,7 +68,11 @@ def predict(  # noqa: PLR0917 options, all given by name
         int, typer.Option(min=1, max=1000, metavar="NUMBER", help="Number of categories to predict for each title.")
     ] = 5,
     model: Annotated[
-        str, typer.Option(metavar="KEY", help="Use the model with this key (or key prefix) instead of the champion.")
+        str,
+        typer.Option(
+            metavar="KEY",
+            help="Use the model with this key (or key prefix) instead of the champion; KEY@SHA256 names one attempt.",
+        ),
     ] = "",
     set_name: Annotated[
         str, typer.Option("--set", metavar="NAME", help="Use the newest model of this set instead of the champion.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +113,34 @@ def test_a_prediction_can_name_an_attempt(history: PastRun, file_store: Store, t
     assert f"has no attempt 0123456789. It has {model.key[:8]}@{model.model_sha256[:12]}" in str(missing.exception)
     short = here("predict", "perfume", "--model", "ab@0123456789")
     assert isinstance(short.exception, BadHyperparameters)
+
+
+def check(name: str) -> dict[str, str]:
+    checks: list[dict[str, str]] = json.loads(here("doctor", "--json").output)["checks"]
+    return next(line for line in checks if line["name"] == name)
+
+
+def test_doctor_loads_the_champion_from_the_store(clock: Clock, file_store: Store, tmp_path: Path) -> None:
+    found = check("champion")
+    assert (found["state"], found["observed"]) == ("skipped", "there is no champion yet")
+    run = PastRun(file_store)
+    run.with_real_model("mlp", tmp_path / "model")
+    clock(datetime(2026, 11, 4, tzinfo=UTC))
+    promote(Ledger(file_store), run, "mlp")
+    trained = run.trainings["mlp"]
+    found = check("champion")
+    assert found["state"] == "ok"
+    assert f"mlp ({trained.key[:8]}, sha256 {trained.model_sha256[:12]}) is whole" in found["observed"]
+    assert check("champion: mlflow")["state"] == "skipped"
+    whole = file_store.read(trained.file_name("model.safetensors"))
+    assert whole is not None
+    file_store.write(trained.file_name("model.safetensors"), whole.data[:-1] + b"x")
+    found = check("champion")
+    assert (found["state"], "differs from its manifest" in found["observed"]) == ("failed", True)
+    file_store.delete(trained.name)
+    found = check("champion")
+    assert (found["state"], "meli rollback" in found["advice"]) == ("failed", True)
+    assert "The model of champion mlp" in found["observed"]
 
 
 def test_a_champion_whose_attempt_is_gone_answers_nothing(history: PastRun, file_store: Store, tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from meli_tasks.artifacts.manifest import Output
+from meli_tasks.cli import champion_checks
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.execution import attempts
+from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
@@ -302,6 +304,21 @@ def test_a_version_deleted_by_hand_is_registered_again(
     assert synced.warning is None
     assert synced.version not in (None, version)
     assert aliased_version(registry) == synced.version
+
+
+def test_doctor_moves_the_alias_to_the_champions_version(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    settings = Settings(store=file_store.url, mlflow_uri=registry.tracking.uri)
+    run = past_run(file_store, tmp_path)
+    version = promote(registry, run, "mlp")
+    client.delete_registered_model_alias(MODEL, "champion")
+    [_, alias] = champion_checks.champion(settings)
+    assert (alias.name, alias.state) == ("champion: mlflow", "ok")
+    assert alias.observed == f"'champion' of {MODEL} now points at version {version}: the champion's"
+    assert aliased_version(registry) == version
+    [_, alias] = champion_checks.champion(settings.model_copy(update={"mlflow_uri": NOWHERE}))
+    assert (alias.state, "does not follow the ledger yet" in alias.observed) == ("failed", True)
 
 
 def test_a_damaged_model_is_not_registered(

@@ -1,0 +1,73 @@
+"""The check of `meli doctor` that the champion is there: the exact attempt, whole, loadable, and the one in MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from meli_tasks.cli.check_result import CheckResult
+
+if TYPE_CHECKING:
+    from meli_tasks.artifacts.manifest import Manifest
+    from meli_tasks.settings import Settings
+    from meli_tasks.store import Store
+
+ADVICE = "Restore an earlier champion with `meli rollback`, or the model's files from a backup of the store."
+
+
+def champion(settings: Settings) -> Iterator[CheckResult]:
+    """Load the champion's model from the store, and make MLflow's alias follow the ledger."""
+    from meli_tasks.champion import champion_model
+    from meli_tasks.core.errors import BadSettings, MeliError
+    from meli_tasks.ledger import Ledger
+
+    try:
+        store = settings.open_store()
+    except BadSettings:
+        yield CheckResult("champion", "skipped", "there is no store to look into: see above")
+        return
+    ledger = Ledger(store)
+    found = champion_model(ledger, ledger.last())
+    if found is None:
+        yield CheckResult("champion", "skipped", "there is no champion yet")
+        return
+    if found.problem or found.model is None:
+        yield CheckResult("champion", "failed", found.problem, ADVICE)
+    else:
+        name = f"{found.champion.set_name} ({found.champion.train[:8]}, sha256 {found.ref.sha256[:12]})"
+        try:
+            _load(store, found.model)
+            yield CheckResult("champion", "ok", f"{name} is whole and classifies a title")
+        except MeliError as error:
+            yield CheckResult("champion", "failed", f"{name}: {error}", ADVICE)
+    if found.model is not None:
+        yield _alias(settings, store)
+
+
+def _load(store: Store, model: Manifest) -> None:
+    """Load a model from the store itself: the cache may hold what the store has lost."""
+    from meli_tasks.artifacts.cache import download
+    from meli_tasks.stages.files.digest import MODEL_FILES
+    from meli_tasks.stages.files.model_files import load_model
+
+    with TemporaryDirectory(prefix="meli-champion-") as folder:
+        for file in MODEL_FILES:
+            download(store, model, file, Path(folder, file))
+        load_model(Path(folder)).rank(["celular"], 1)
+
+
+def _alias(settings: Settings, store: Store) -> CheckResult:
+    from meli_tasks.tracking.outbox import Tracking
+    from meli_tasks.tracking.registered_model import MODEL
+    from meli_tasks.tracking.registry import ALIAS, Registry
+
+    name = "champion: mlflow"
+    if not settings.mlflow_uri:
+        return CheckResult(name, "skipped", "MLFLOW_TRACKING_URI is not set, so nothing is registered")
+    synced = Registry(store, Tracking(settings.mlflow_uri, store, settings.mlflow_pages)).sync()
+    if synced.warning:
+        return CheckResult(name, "failed", synced.warning, "Run `meli doctor` again once MLflow and the store answer.")
+    points = "now points" if synced.changed else "points"
+    return CheckResult(name, "ok", f"{ALIAS!r} of {MODEL} {points} at version {synced.version}: the champion's")
