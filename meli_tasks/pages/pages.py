@@ -15,20 +15,17 @@ from meli_tasks.ledger import Champion, Decision, Ledger
 from meli_tasks.pages.champion import MlflowAlias, champion_card, decision_row
 from meli_tasks.pages.comparison import compare
 from meli_tasks.pages.models import (
-    ArtifactPage,
-    BackfillPage,
     ComparisonPage,
     CurrentFigure,
     DecisionsPage,
     MlflowChampion,
     ModelsPage,
-    RunPage,
     SkippedObject,
     SkippedObjects,
-    TrainingPage,
 )
 from meli_tasks.pages.paired import PairedGains
 from meli_tasks.pages.read_cache import LISTED_SECONDS, ReadCache
+from meli_tasks.pages.run_models import ArtifactPage, BackfillPage, RunPage, TrainingPage
 from meli_tasks.pages.run_page import LIVE_SECONDS, run_page, training_page
 from meli_tasks.pages.runs import RunFilter, Runs
 from meli_tasks.planning.plan import Plan

@@ -13,8 +13,9 @@ from meli_tasks.pages.champion import decision_row
 from meli_tasks.pages.comparison import model_history
 from meli_tasks.pages.evaluated import EvaluatedRun, Run, model_rows, read_report
 from meli_tasks.pages.manifests import read_manifest
-from meli_tasks.pages.models import LiveNote, Progress, RunPage, SkippedObjects, StepRow, TrainingPage
+from meli_tasks.pages.models import SkippedObjects
 from meli_tasks.pages.read_cache import ReadCache
+from meli_tasks.pages.run_models import LiveNote, Progress, RunPage, StepRow, TrainingPage
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.planning.preview import Preview

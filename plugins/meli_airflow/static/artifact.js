@@ -1,8 +1,9 @@
 // An artifact in the store: its files, what it was made from, and its summary.
 import { formatDateTime, h, runTab, UI } from "./airflow.js";
 import { duration, flatten, formatBytes, formatValue } from "./format.js";
-import { AppLink, LabeledValue, LoadError, Loading, Muted, Page, Panel, Section, table } from "./parts.js";
+import { AppLink, LabeledValue, LoadError, Loading, Muted, Page, Panel, Section } from "./parts.js";
 import { useServer } from "./server.js";
+import { table } from "./table.js";
 
 /** @typedef {import("../types/responses").Artifact} ArtifactResponse */
 /** @typedef {ArtifactResponse["outputs"][string]} Output */

@@ -14,9 +14,9 @@ import {
   Section,
   StateBadge,
   Tab,
-  table,
 } from "./parts.js";
 import { AIRFLOW, RequestError, request, SECONDS_AFTER_THE_END, useServer } from "./server.js";
+import { table } from "./table.js";
 
 /** @typedef {import("../types/responses").Backfill} BackfillResponse */
 /** @typedef {import("../types/responses").BackfillDate} BackfillDate */

@@ -1,7 +1,8 @@
 // How much better or worse each category is in one model than in another.
 import { h, UI, useState } from "./airflow.js";
 import { formatDecimal, formatNumber, formatSigned } from "./format.js";
-import { Muted, OnPhone, Section, table } from "./parts.js";
+import { Muted, Section } from "./parts.js";
+import { OnPhone, table } from "./table.js";
 
 /** @typedef {import("../types/responses").CategoryRow} CategoryRow */
 /** @typedef {import("../types/responses").Comparison} ComparisonResponse */
@@ -42,7 +43,7 @@ const Breakable = ({ name }) =>
 /**
  * @param {ComparisonResponse} data
  * @param {number} largest
- * @returns {import("./parts.js").Column<CategoryRow>[]}
+ * @returns {import("./table.js").Column<CategoryRow>[]}
  */
 const columns = ({ left, right, same_titles: same }, largest) => [
   {

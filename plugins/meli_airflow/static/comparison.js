@@ -4,8 +4,9 @@ import { Categories } from "./categories.js";
 import { COLOURS } from "./chart.js";
 import { LearningCurves } from "./curves.js";
 import { formatDecimal, formatInterval, formatNumber, formatSigned, formatValue } from "./format.js";
-import { AppLink, EmptyState, LoadError, Loading, Muted, Note, OnPhone, Page, Panel, Section, table } from "./parts.js";
+import { AppLink, EmptyState, LoadError, Loading, Muted, Note, Page, Panel, Section } from "./parts.js";
 import { useServer } from "./server.js";
+import { OnPhone, table } from "./table.js";
 
 /** @typedef {import("../types/responses").Comparison} ComparisonResponse */
 /** @typedef {import("../types/responses").Gain} Gain */

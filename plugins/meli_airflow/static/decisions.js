@@ -2,8 +2,9 @@
 import { formatDateTime, h, runTab, UI, useState } from "./airflow.js";
 import { count, formatDecimal, formatInterval, formatSigned } from "./format.js";
 import { gateState, gateText, gateTitle } from "./gates.js";
-import { AppLink, EmptyState, LoadError, Loading, Muted, Section, StateBadge, table } from "./parts.js";
+import { AppLink, EmptyState, LoadError, Loading, Muted, Section, StateBadge } from "./parts.js";
 import { useServer } from "./server.js";
+import { table } from "./table.js";
 
 /** @typedef {import("../types/responses").Decision} Decision */
 /** @typedef {import("../types/responses").Decisions} DecisionsResponse */
@@ -59,7 +60,7 @@ const gain = ({ gain: value, gain_interval: interval, probability }) =>
 
 /**
  * @param {Set<string>} linked ids of runs that Airflow knows
- * @returns {import("./parts.js").Column<Decision>[]}
+ * @returns {import("./table.js").Column<Decision>[]}
  */
 const columns = (linked) => [
   { key: "number", title: "No.", numeric: true, wide: true, cell: (row) => row.number },

@@ -1,8 +1,9 @@
 // The table of models: those of all runs on the page Models, those of one run on its tab.
 import { formatDateTime, h, runTab, UI } from "./airflow.js";
 import { formatDecimal, formatMembers, formatTestSet } from "./format.js";
-import { AppLink, Muted, StateBadge, table } from "./parts.js";
+import { AppLink, Muted, StateBadge } from "./parts.js";
 import { sortRows } from "./sorting.js";
+import { table } from "./table.js";
 
 /** @typedef {import("../types/responses").ModelRow} ModelRow */
 /** @typedef {import("./sorting.js").Order} Order */
@@ -11,7 +12,7 @@ import { sortRows } from "./sorting.js";
 /** @typedef {{linked: Set<string>, scales: Map<string, Scale>}} Context `scales` by the id of the test titles */
 /**
  * A column whose cells need to know more than their row.
- * @typedef {Omit<import("./parts.js").Column<ModelRow>, "cell"> &
+ * @typedef {Omit<import("./table.js").Column<ModelRow>, "cell"> &
  *   {cell: (row: ModelRow, context: Context) => import("react").ReactNode}} ModelColumn
  */
 
@@ -166,7 +167,7 @@ function scalesOf(rows) {
  * The rows under a heading for each set of test titles, the newest first; those without a score come last.
  * @param {readonly ModelRow[]} rows
  * @param {readonly TestSet[]} testSets
- * @returns {import("./parts.js").Group<ModelRow>[]}
+ * @returns {import("./table.js").Group<ModelRow>[]}
  */
 function groupsOf(rows, testSets) {
   const groups = testSets.map((testSet) => ({
@@ -195,7 +196,7 @@ function groupsOf(rows, testSets) {
  */
 export function Leaderboard({ rows, testSets, columns, linked, order, onSort, selected = [], onSelect }) {
   const scales = scalesOf(rows);
-  /** @type {import("./parts.js").Column<ModelRow>[]} */
+  /** @type {import("./table.js").Column<ModelRow>[]} */
   const cells = columns.map((column) => ({ ...column, cell: (row) => column.cell(row, { linked, scales }) }));
   if (onSelect) {
     cells.unshift({

@@ -6,9 +6,10 @@ import { Comparison } from "./comparison.js";
 import { Decisions } from "./decisions.js";
 import { count, duration, formatNumber } from "./format.js";
 import { ALL_COLUMNS, BEST_FIRST, Leaderboard } from "./leaderboard.js";
-import { AppLink, EmptyState, LoadError, Loading, Muted, Page, Section, SkippedNote, table } from "./parts.js";
+import { AppLink, EmptyState, LoadError, Loading, Muted, Page, Section, SkippedNote } from "./parts.js";
 import { useServer } from "./server.js";
 import { nextOrder, parseOrder } from "./sorting.js";
+import { table } from "./table.js";
 
 /** @typedef {import("../types/responses").Models} ModelsResponse */
 /** @typedef {import("../types/responses").RunCounts} RunCounts */

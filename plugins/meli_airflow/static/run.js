@@ -17,9 +17,9 @@ import {
   SkippedNote,
   StateBadge,
   Tab,
-  table,
 } from "./parts.js";
 import { SECONDS_AFTER_THE_END, useServer } from "./server.js";
+import { table } from "./table.js";
 
 /** @typedef {import("../types/responses").Run} RunResponse */
 /** @typedef {import("../types/responses").Step} Step */
@@ -231,7 +231,7 @@ function Made({ step }) {
   return step.at ? h(Muted, null, formatDateTime(step.at)) : null;
 }
 
-/** @type {import("./parts.js").Column<Step>[]} */
+/** @type {import("./table.js").Column<Step>[]} */
 const STEP_COLUMNS = [
   { key: "stage", title: "Stage", cell: (step) => step.stage },
   {

@@ -15,9 +15,9 @@ import {
   ProgressBar,
   StateBadge,
   Tab,
-  table,
 } from "./parts.js";
 import { SECONDS_AFTER_THE_END, useServer } from "./server.js";
+import { table } from "./table.js";
 
 /** @typedef {import("../types/responses").Training} TrainingResponse */
 /** @typedef {import("../types/responses").Epoch} Epoch */
@@ -234,7 +234,7 @@ function Epochs({ data: { epochs } }) {
   /**
    * @param {keyof Epoch} key
    * @param {string} title
-   * @returns {import("./parts.js").Column<Epoch>}
+   * @returns {import("./table.js").Column<Epoch>}
    */
   const column = (key, title, digits = 4) => ({
     key,
