@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, complain, out, print_json, table, warn
+from meli_tasks.cli.console import Json, complain, confirm, out, print_json, warn
 from meli_tasks.cli.options import Ensemble, Override, Sets, TitleOptions, Yes, joined, overrides, takes_titles
 from meli_tasks.wording import count
 
@@ -103,6 +102,8 @@ def backfill(
     nothing is promoted. The dates run in the Airflow at MELI_AIRFLOW_URL, or in this process with --here. If a date
     fails, the command names it and exits with code 1.
     """
+    if listed and cancel:
+        raise typer.BadParameter("--list and --cancel exclude each other; give only one.")
     if listed:
         _list(as_json)
     elif cancel:
@@ -160,9 +161,7 @@ def _backfill(params: Mapping[str, object], yes: bool, here: bool, as_json: bool
 
 
 def _confirm(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise typer.BadParameter("there is no terminal to ask for confirmation; add --yes.")
-    if not typer.confirm(question):
+    if not confirm(question):
         typer.echo("Nothing was started.", err=True)
         raise typer.Exit(1)
 
@@ -170,12 +169,13 @@ def _confirm(question: str) -> None:
 def _show(preview: BackfillPreview) -> None:
     from rich.text import Text
 
-    listing = table()
-    for column in ("date", "to do", "cached", "run"):
-        listing.add_column(column, overflow="fold", justify="right" if column == "cached" else "left")
+    from meli_tasks.terminal import Column, Listing
+
+    columns = [Column("date"), Column("to do", whole=False), Column("cached", justify="right"), Column("run")]
+    listing = Listing(columns)
     for day in preview.dates:
         style = "red" if day.problem else "dim" if day.done else ""
-        listing.add_row(Text(day.date, style="bold"), Text(day.action, style=style), str(day.cached), Text(day.run_id))
+        listing.add(Text(day.date, style="bold"), Text(day.action, style=style), str(day.cached), day.run_id)
     console = out()
     console.print(listing)
     for warning in preview.warnings:
@@ -186,13 +186,12 @@ def _show(preview: BackfillPreview) -> None:
 def _conclude(found: BackfillReport) -> None:
     from rich.text import Text
 
+    from meli_tasks.terminal import Column, Listing
+
     # The failure of a whole date has no model name. A model that failed on every date still gets a column.
     models = list(dict.fromkeys(name for day in found.dates for name in [*day.scores, *day.failed] if name))
-    listing = table("balanced accuracy")
-    listing.add_column("date", style="bold")
-    listing.add_column("state")
-    for name in models:
-        listing.add_column(name, justify="right")
+    columns = [Column("date", style="bold"), Column("state"), *(Column(name, justify="right") for name in models)]
+    listing = Listing(columns, "balanced accuracy")
     for day in found.dates:
         best = max((score.balanced_accuracy for score in day.scores.values()), default=None)
         cells = []
@@ -202,7 +201,7 @@ def _conclude(found: BackfillReport) -> None:
                 cells.append(Text(f"{accuracy:.4f}", style="bold green" if accuracy == best else ""))
             else:
                 cells.append(Text("failed", style="red") if name in day.failed else Text("-", style="dim"))
-        listing.add_row(day.date, day.state, *cells)
+        listing.add(day.date, day.state, *cells)
     console = out()
     console.print(listing)
     console.print(f"{found.summary()}. Backfill {found.id}", markup=False)
@@ -232,15 +231,14 @@ def _list(as_json: bool) -> None:
     if not rows:
         out().print(f"There are no backfills in {store.url} yet.", markup=False)
         return
-    from rich.text import Text
+    from meli_tasks.terminal import Column, Listing
 
-    listing = table("backfills, newest first")
-    for column in ("at", "id", "dates", "sets", "state"):
-        listing.add_column(column, overflow="fold")
+    columns = [Column(name, whole=name in ("at", "id")) for name in ("at", "id", "dates", "sets", "state")]
+    listing = Listing(columns, "backfills, newest first")
     for row in rows:
         dates = f"{row.from_date} to {row.to_date} ({row.dates})"
         cells = (row.at[:16].replace("T", " "), row.id, dates, ", ".join(row.sets), row.state)
-        listing.add_row(*(Text(cell) for cell in cells))
+        listing.add(*cells)
     out().print(listing)
 
 

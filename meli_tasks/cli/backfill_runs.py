@@ -6,9 +6,7 @@ import time
 from datetime import date
 from typing import TYPE_CHECKING
 
-import typer
-
-from meli_tasks.cli.console import complain, out, warn
+from meli_tasks.cli.console import complain, echo, out, warn
 from meli_tasks.core.errors import BadSettings, Conflict, MeliError, NotFound, Unreachable
 from meli_tasks.wording import duration
 
@@ -89,7 +87,7 @@ def in_this_process(preview: BackfillPreview, settings: Settings, store: Store, 
     succeeded = set()
     for day in preview.runs:
         if not quiet:
-            out().print(f"\n[bold]{day.date}[/bold] {day.run_id}")
+            out().print(f"\n{day.date} {day.run_id}", markup=False)
         try:
             with Report(quiet=quiet) as reporter:
                 local = LocalRun(reporter, run_id=day.run_id, settings=settings)
@@ -142,4 +140,4 @@ def _follow(api: AirflowApi, run: str, quiet: bool) -> str:
 def _show(task: str, date: str | None, state: str, seconds: float | None) -> None:
     """Print a finished task: a date, or a task that is none."""
     if name := (date if task == "run" else task):
-        typer.echo(f"{name:<12} {state}{f' in {duration(seconds)}' if seconds else ''}")
+        echo(f"{name:<12} {state}{f' in {duration(seconds)}' if seconds else ''}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, out, print_json, table, warn
+from meli_tasks.cli.console import Json, confirm, out, print_json, table, warn
 from meli_tasks.cli.options import Yes
 from meli_tasks.cli.parsing import date_or_time
 from meli_tasks.core.errors import NotFound
@@ -145,9 +144,7 @@ def rollback(
 
 
 def _confirm(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise typer.BadParameter("there is no terminal to ask for confirmation; add --yes.")
-    if not typer.confirm(question):
+    if not confirm(question):
         typer.echo("Nothing was changed.", err=True)
         raise typer.Exit(1)
 

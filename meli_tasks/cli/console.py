@@ -9,6 +9,9 @@ from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typing_extensions import override
+
+from meli_tasks.wording import UNPRINTABLE, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,16 +26,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print a single JSON document
 
 def out() -> Console:
     """Return the console for results, on stdout. A pipe gets plain lines that are never cut."""
-    from rich.console import Console
+    from meli_tasks.terminal import console
 
-    return Console(highlight=False, soft_wrap=False, width=_width(sys.stdout.isatty()))
+    return console(width=_width(sys.stdout.isatty()))
 
 
 def err() -> Console:
     """Return the console for progress and warnings, on stderr."""
-    from rich.console import Console
+    from meli_tasks.terminal import console
 
-    return Console(stderr=True, highlight=False, width=_width(sys.stderr.isatty()))
+    return console(stderr=True, width=_width(sys.stderr.isatty()))
 
 
 def _width(terminal: bool) -> int | None:
@@ -40,29 +43,53 @@ def _width(terminal: bool) -> int | None:
 
 
 def table(title: str | Text = "", *, header: bool = True) -> Table:
-    """Return an empty table in the style of all commands. Its gaps are narrow, so that 80 columns hold the names."""
-    from rich.table import Table
+    """Return an empty table in the style of all commands."""
+    from meli_tasks.terminal import plain_table
 
-    return Table(
-        title=title or None, title_justify="left", box=None, show_header=header, pad_edge=False, padding=(0, 2, 0, 0)
-    )
+    return plain_table(title, header=header)
 
 
 def print_json(value: object) -> None:
     """Print the JSON document of a command. Dates become text; NaN and infinity become null."""
-    typer.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str)
+    # Only strings contain such characters, and in JSON an escape sequence is the same character.
+    typer.echo(UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
 
 def complain(message: str) -> None:
     """Print an error on stderr, in one paragraph."""
     mark = typer.style("meli:", fg="red", bold=True) if sys.stderr.isatty() else "meli:"
-    typer.echo(f"{mark} {message}", err=True)
+    typer.echo(f"{mark} {printable(message)}", err=True)
 
 
 def warn(message: str) -> None:
     """Print a note on stderr; the command continues."""
     mark = typer.style("note:", fg="yellow") if sys.stderr.isatty() else "note:"
-    typer.echo(f"{mark} {message}", err=True)
+    typer.echo(f"{mark} {printable(message)}", err=True)
+
+
+def echo(message: str) -> None:
+    """Print a line on stdout, where a program may read it: as `out().print`, but in one piece whatever the width."""
+    typer.echo(printable(message))
+
+
+def confirm(question: str) -> bool:
+    """Ask a question on stderr, so that stdout holds nothing but results.
+
+    Raises:
+        typer.BadParameter: there is no terminal to ask.
+    """
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("there is no terminal to ask for confirmation; add --yes.")
+    return typer.confirm(printable(question), err=True)
+
+
+class SafeFormatter(logging.Formatter):
+    """Formats log lines without characters that a terminal would obey: categories and paths appear in them."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def log_to_stderr(verbose: bool) -> None:
@@ -70,6 +97,7 @@ def log_to_stderr(verbose: bool) -> None:
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(format="%(message)s", level=logging.WARNING, force=True)
     for handler in logging.getLogger().handlers:
+        handler.setFormatter(SafeFormatter("%(message)s"))
         handler.setLevel(level)  # on the handler too: a command may lower our logger's level for a handler of its own
     logging.getLogger("meli_tasks").setLevel(level)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, out, print_json, table, warn
+from meli_tasks.cli.console import Json, out, print_json, warn
 from meli_tasks.cli.leaderboard import leaderboard, ranking
 from meli_tasks.wording import duration
 
@@ -136,10 +136,11 @@ def _run(store: Store, plan: Plan, reader: LenientReader) -> RunRow:
 def _show_runs(runs: list[RunRow]) -> None:
     from rich.text import Text
 
+    from meli_tasks.terminal import Column, Listing
+
     console = out()
-    listing = table("runs, newest first")
-    for column in ("at", "run", "source", "trained sets", "best", "balanced accuracy"):
-        listing.add_column(column, overflow="fold", justify="right" if column == "balanced accuracy" else "left")
+    columns = [Column("at"), Column("run"), Column("source"), Column("trained sets", whole=False), Column("best")]
+    listing = Listing([*columns, Column("balanced accuracy")], "runs, newest first")
     for run in runs:
         trained = ", ".join(
             f"{name} {run.models[name][:8]}" if name in run.models else name
@@ -147,7 +148,7 @@ def _show_runs(runs: list[RunRow]) -> None:
         )
         sets = Text(trained) + Text(f" failed: {', '.join(run.failed)}" if run.failed else "", style="red")
         at = run.at[:16].replace("T", " ")
-        listing.add_row(at, Text(run.run_id), Text(run.source), sets, run.best or "", run.result)
+        listing.add(at, run.run_id, run.source, sets, run.best or "", run.result)
     console.print(listing)
     newest = next((run for run in runs if run.scores), None)
     if newest:
@@ -156,13 +157,13 @@ def _show_runs(runs: list[RunRow]) -> None:
 
 
 def _show_decisions(decisions: list[Decision]) -> None:
-    from rich.text import Text
+    from meli_tasks.terminal import Column, Listing
 
-    listing = table("\ndecisions, newest first")
-    for column in ("number", "at", "decision", "champion", "by", "reason"):
-        listing.add_column(column, overflow="fold", justify="right" if column == "number" else "left")
+    columns = [Column("number", justify="right"), Column("at"), Column("decision"), Column("champion"), Column("by")]
+    listing = Listing([*columns, Column("reason", whole=False)], "decisions, newest first")
     for decision in decisions:
         champion = decision.champion.set_name if decision.champion else "none"
-        cells = (decision.action, champion, decision.by, decision.reason)
-        listing.add_row(str(decision.number), f"{decision.at:%Y-%m-%d %H:%M}", *(Text(cell) for cell in cells))
+        at = f"{decision.at:%Y-%m-%d %H:%M}"
+        listing.add(str(decision.number), at, decision.action, champion, decision.by, decision.reason)
+    out().print()
     out().print(listing)

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from meli_tasks.cli.console import table
-
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from meli_tasks.stages.evaluation import Evaluation
-
-INTERVAL, INTERVAL_WIDTH = "95 % interval", len("0.1234-0.5678")
+    from meli_tasks.terminal import Listing
 
 
 def ranking(scores: Mapping[str, Evaluation]) -> list[tuple[str, Evaluation]]:
@@ -20,22 +15,17 @@ def ranking(scores: Mapping[str, Evaluation]) -> list[tuple[str, Evaluation]]:
     return sorted(scores.items(), key=lambda item: item[1].balanced_accuracy, reverse=True)
 
 
-def leaderboard(scores: Mapping[str, Evaluation], title: str = "") -> Table:
-    """Return a table of scores on the test split, with milliseconds per title and megabytes on disk."""
+def leaderboard(scores: Mapping[str, Evaluation], title: str = "") -> Listing:
+    """Return the scores on the test split, with milliseconds per title and megabytes on disk."""
     from rich.text import Text
 
-    listing = table(title)
-    # At 80 columns the headings wrap, and the names of the models are folded rather than cut.
-    for name in ("model", "balanced accuracy", INTERVAL, "accuracy", "top 5", "macro F1", "ms/title", "MB"):
-        listing.add_column(
-            name,
-            justify="left" if name == "model" else "right",
-            overflow="fold",
-            min_width=INTERVAL_WIDTH if name == INTERVAL else None,
-        )
+    from meli_tasks.terminal import Column, Listing
+
+    names = ("model", "balanced accuracy", "95 % interval", "accuracy", "top 5", "macro F1", "ms/title", "MB")
+    listing = Listing([Column(name, justify="left" if name == "model" else "right") for name in names], title)
     for label, score in ranking(scores):
         low, high = score.interval
-        listing.add_row(
+        listing.add(
             Text(label, style="bold"),
             f"{score.balanced_accuracy:.4f}",
             f"{low:.4f}-{high:.4f}",

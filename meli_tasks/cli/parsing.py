@@ -42,23 +42,27 @@ class Given:
     value: str
 
 
-class PlainFlags:
-    """Leaves out the type of flags in the help, where typer writes <bool>."""
+class PlainTypes:
+    """Shows no type for flags in the help, where typer writes <bool>, and choices that lines break between."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters as click does, with flags that show no type."""
+        """Return the parameters as click does, with their types written for people."""
         params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
         for param in params:
             if getattr(param, "is_flag", False):
                 param.metavar = ""
+            elif getattr(param, "type_descriptor", None) and param.type_descriptor.is_choice:
+                # Typer writes <one|two|three>, which a narrow terminal breaks inside the words.
+                listed = param.display_type(None).replace("|", " | ")
+                param.display_type_rich = lambda *_, listed=listed, **__: listed
         return params
 
 
-class Group(PlainFlags, TyperGroup):
+class Group(PlainTypes, TyperGroup):
     """The program itself."""
 
 
-class Command(PlainFlags, TyperCommand):
+class Command(PlainTypes, TyperCommand):
     """A command that refuses a second value for an option that takes one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meli_tasks.cli.console import Json, err, out, print_json, table, warn
+from meli_tasks.cli.console import Json, echo, err, out, print_json, table, warn
 from meli_tasks.core.errors import BadData
 from meli_tasks.wording import count, duration
 
@@ -157,16 +157,18 @@ def _predict_titles(classifier: Any, name: str, titles: Sequence[str], top: int,
 def _print_tables(predictions: list[Prediction], name: str) -> None:
     from rich.text import Text
 
+    from meli_tasks.terminal import one_line
+
     console = out()
     for prediction in predictions:
-        title = Text(prediction.title, style="bold")
+        title = one_line(Text(prediction.title, style="bold"))
         listing = table(title)
         listing.add_column("category", overflow="fold")
         listing.add_column("probability", justify="right")
         listing.add_column("", width=20)
         for ranked in prediction.categories:
             bar = Text("█" * round(20 * ranked.probability), style="cyan")
-            listing.add_row(Text(ranked.category), f"{ranked.probability:.1%}", bar)
+            listing.add_row(one_line(Text(ranked.category)), f"{ranked.probability:.1%}", bar)
         console.print(listing)
         console.print()
     console.print(Text(f"by {name}", style="dim"))
@@ -205,7 +207,7 @@ def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> N
             }
         )
         return
-    typer.echo(
+    echo(
         f"{target}: {count(done.rows, 'row')} by {name} in {duration(done.seconds)}, {done.rows_per_second:,.0f} rows/s"
     )
     if done.bad and not done.failed:
@@ -243,7 +245,8 @@ def _progress_bar(source: Path, quiet: bool) -> Iterator[Callable[[Progress], No
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    title = TextColumn("{task.description}", markup=False)
+    columns = (title, BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     with Bars(*columns, console=err(), transient=True) as bars:
         task = bars.add_task(source.name, total=1.0, rate="")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from meli_tasks.cli.console import err, out, warn
 from meli_tasks.cli.leaderboard import leaderboard
-from meli_tasks.wording import count, duration
+from meli_tasks.wording import count, duration, printable
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -63,13 +63,13 @@ class Report(logging.Handler):
     def show(self, progress: str) -> None:
         """Update the status line, if there is one."""
         if self._status:
-            self._status.update(f"{self._running}  [dim]{progress}[/dim]")
+            self._status.update(f"{_unmarked(self._running)}  [dim]{_unmarked(progress)}[/dim]")
 
     def started(self, stage: str, name: str) -> None:
         """Show that a step has started."""
         self._running = f"{stage} {name}".strip()
         if self._status:
-            self._status.update(self._running)
+            self._status.update(_unmarked(self._running))
 
     def finished(self, step: StepReport) -> None:
         """Print a step that was computed, reused or failed."""
@@ -107,6 +107,13 @@ class Report(logging.Handler):
             f"{duration(outcome.seconds_saved)} saved. Run {outcome.run_id}",
             markup=False,
         )
+
+
+def _unmarked(text: str) -> str:
+    """A text of which rich takes nothing for its own markup: the name of a source may hold brackets."""
+    from rich.markup import escape
+
+    return escape(printable(text))
 
 
 def describe(progress: Mapping[str, float | int | str]) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, print_json
+from meli_tasks.cli.console import Json, echo, print_json
 from meli_tasks.wording import count, duration
 
 EXAMPLES = (
@@ -75,7 +75,7 @@ def sample(
         }
         print_json({**about, "bytes": output.stat().st_size, "seconds": round(seconds, 3)})
     else:
-        typer.echo(
+        echo(
             f"{output}: {count(written, 'title')} of {count(len(category_names()), 'category')}, seed {seed}, "
             f"in {duration(seconds)}, {written / seconds:,.0f} rows/s"
         )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, out, print_json, table, warn
+from meli_tasks.cli.console import Json, echo, out, print_json, warn
 from meli_tasks.core.errors import BadHyperparameters, MeliError
+from meli_tasks.wording import UNPRINTABLE
 
 if TYPE_CHECKING:
     from meli_tasks.core.hyperparameters import HyperparameterSet
@@ -69,6 +70,8 @@ def sets(
     from meli_tasks.sets import catalog as named_sets
     from meli_tasks.settings import Settings
 
+    if as_yaml and (as_json or remove):
+        raise typer.BadParameter(f"--yaml and {'--json' if as_json else '--remove'} exclude each other; give only one.")
     if as_yaml and not name:
         raise typer.BadParameter("--yaml prints a single set; give its name.")
     if remove and not name:
@@ -80,7 +83,10 @@ def sets(
         import yaml
 
         values = named_sets.resolve(name, {}, settings).model_dump(mode="json")
-        typer.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), nl=False)
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        if UNPRINTABLE.search(text):  # YAML writes them as escape sequences then
+            text = yaml.safe_dump(values, sort_keys=False, allow_unicode=False)
+        typer.echo(text, nl=False)
     elif name:
         _explain(name, named_sets.resolve(name, {}, settings), settings, as_json)
     else:
@@ -100,7 +106,7 @@ def _remove(name: str, settings: Settings, as_json: bool) -> None:
     if as_json:
         print_json({"removed": name})
     else:
-        typer.echo(f"Removed {name} from {settings.store}.")
+        echo(f"Removed {name} from {settings.store}.")
 
 
 def _stored(settings: Settings) -> dict[str, HyperparameterSet]:
@@ -132,11 +138,12 @@ def _list(shipped: dict[str, HyperparameterSet], stored: dict[str, Hyperparamete
         return
     from rich.text import Text
 
-    listing = table()
-    for column in ("name", "family", "variant", "where", "title"):
-        listing.add_column(column, overflow="fold", no_wrap=column != "title")
+    from meli_tasks.terminal import Column, Listing
+
+    columns = [Column(name) for name in ("name", "family", "variant", "where")]
+    listing = Listing([*columns, Column("title", whole=False)])
     for row in rows:
-        listing.add_row(Text(row.name, style="bold"), row.family, row.variant, row.where, Text(row.title))
+        listing.add(Text(row.name, style="bold"), row.family, row.variant, row.where, row.title)
     out().print(listing)
 
 
@@ -154,18 +161,18 @@ def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: 
         return
     from rich.text import Text
 
+    from meli_tasks.terminal import Column, Listing
+
     console = out()
     console.print(Text(f"{name}: {values.title}", style="bold"))
     if values.description:
         console.print(Text(values.description.strip()))
     console.print()
-    listing = table()
-    for column in ("parameter", "value", "from", "meaning"):
-        listing.add_column(column, overflow="fold", no_wrap=column == "parameter")
+    listing = Listing([Column(name, whole=name != "meaning") for name in ("parameter", "value", "from", "meaning")])
     for parameter in parameters:
         style = "dim" if parameter.origin == DEFAULT else ""
         cells = (parameter.name, _as_text(parameter.value), parameter.origin, parameter.description)
-        listing.add_row(*(Text(cell, style=style) for cell in cells))
+        listing.add(*cells, style=style)
     console.print(listing)
 
 

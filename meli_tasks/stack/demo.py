@@ -27,6 +27,7 @@ from meli_tasks.stack.services import Stack
 from meli_tasks.stack.start import StackStart, stop_all
 from meli_tasks.stack.summary import show_champion, show_failure, show_leaderboard, show_links, show_unused_rows
 from meli_tasks.stack.watch import DAG, Task, Watch
+from meli_tasks.terminal import console as safe_console
 from meli_tasks.wording import duration
 
 POLL_SECONDS = 0.7
@@ -212,7 +213,7 @@ def status(console: Console) -> int:
 
 def main(arguments: list[str]) -> int:
     """The commands demo, stop and status."""
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)
+    console = safe_console(width=None if sys.stdout.isatty() else 140)
     commands = {
         "demo": lambda: demo(console, os.environ),
         "stop": lambda: stop(console),

@@ -78,7 +78,7 @@ class Progress:
     def _table(self, tasks: list[Task]) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for column in ("stage", "", "time", ""):
-            table.add_column(column, justify="right" if column == "time" else "left", no_wrap=column != "")
+            table.add_column(column, justify="right" if column == "time" else "left", overflow="fold")
         for task in tasks:
             seconds = duration(task.seconds) if task.seconds else ""
             sign = STATE_LABELS.get(task.state, "[dim]waiting[/]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from meli_tasks.artifacts.manifest import find, find_model
 from meli_tasks.ledger import Ledger
@@ -14,6 +14,7 @@ from meli_tasks.stack.services import USER, Stack
 from meli_tasks.stack.watch import DAG, Task, Watch
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
+from meli_tasks.terminal import Column, Listing
 from meli_tasks.wording import duration
 
 
@@ -27,9 +28,8 @@ def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[T
     evaluations = [(label, found) for label, found in report.scores.items() if label in evaluated.models]
     hits = {task.name: task.hit for task in tasks if task.task.startswith("train_")}
     title = "Leaderboard: balanced accuracy on the test titles"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in ("set", "balanced accuracy", "95 % interval", "top-5", "training time", ""):
-        table.add_column(column, justify="left" if column in ("set", "") else "right", no_wrap=column != "set")
+    names = ("set", "balanced accuracy", "95 % interval", "top-5", "training time", "")
+    listing = Listing([Column(name, justify="left" if name in ("set", "") else "right") for name in names], title)
     for label, evaluation in sorted(evaluations, key=lambda item: -item[1].balanced_accuracy):
         low, high = evaluation.interval
         ref = evaluated.ref(label)
@@ -37,12 +37,11 @@ def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[T
         seconds = duration(manifest.seconds) if manifest else ""
         about = "previous champion" if label == evaluated.champion else ""
         about = "reused" if hits.get(label) else about
-        table.add_row(
-            escape(label), f"{evaluation.balanced_accuracy:.4f}", f"{low:.4f}-{high:.4f}", f"{evaluation.top5:.4f}",
-            seconds, f"[dim]{about}[/]",
-        )  # fmt: skip
+        top5 = "-" if evaluation.top5 is None else f"{evaluation.top5:.4f}"
+        interval = f"{low:.4f}-{high:.4f}"
+        listing.add(label, f"{evaluation.balanced_accuracy:.4f}", interval, top5, seconds, Text(about, style="dim"))
     console.print()
-    console.print(table)
+    console.print(listing)
     for task in tasks:
         if task.state == "failed":
             console.print(f"[red]failed[/] {escape(task.label)}: {escape(task.message)}", highlight=False)

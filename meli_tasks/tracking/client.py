@@ -7,6 +7,7 @@ a model still uses MLflow's.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -262,6 +263,7 @@ class MlflowServer:
         import tempfile
         from pathlib import Path
 
+        keep_mlflow_quiet()
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
@@ -273,6 +275,16 @@ class MlflowServer:
                 MlflowClient(self.uri).log_artifact(run_id, str(path), None if parent == "." else parent)
             except (MlflowException, OSError) as error:
                 raise TrackingUnavailable(f"The artifact {name} could not be written: {error}") from error
+
+
+def keep_mlflow_quiet() -> None:
+    """Have MLflow's own client print no progress bars and nothing below warnings: its lines would stand among ours.
+
+    It reads these variables when it is imported, and at each upload.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 
 def quoted(value: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,30 @@ def environment(**more: str) -> dict[str, str]:
 def meli(*arguments: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
     return waiting.run([*MELI, *arguments], cwd=cwd, env=environment(**more))
+
+
+def in_a_terminal(*arguments: str, columns: int = 80, typed: str = "", **more: str) -> tuple[int, str]:
+    """The command in a terminal of its own: its exit code, and everything that the terminal received."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    variables = {name: value for name, value in environment(**more).items() if name not in ("COLUMNS", "NO_COLOR")}
+    process = subprocess.Popen(
+        [*MELI, *arguments], stdin=its, stdout=its, stderr=its, close_fds=True, env={**variables, "TERM": "xterm"}
+    )
+    os.close(its)
+    if typed:
+        os.write(ours, typed.encode())
+    received = b""
+    while True:
+        try:
+            piece = os.read(ours, 65_536)
+        except OSError:  # what Linux says at the end of a terminal
+            break
+        if not piece:
+            break
+        received += piece
+    os.close(ours)
+    return process.wait(), received.decode().replace("\r\n", "\n")
 
 
 def here(*arguments: str) -> Result:

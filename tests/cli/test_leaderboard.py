@@ -28,8 +28,7 @@ def test_at_80_columns_nothing_is_cut_and_no_figure_is_split() -> None:
     text = console.file.getvalue()
     assert "…" not in text
     assert "0.1000-0.9000" in text and "0.7500" in text and "0.9500" in text
-    column = "".join(line[: text.splitlines()[1].index("accuracy")] for line in text.splitlines())
-    assert LONG.replace(" ", "") in "".join(column.split())
+    assert LONG in text
 
 
 def test_a_figure_that_an_older_version_did_not_store_is_a_dash() -> None:
