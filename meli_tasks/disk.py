@@ -17,6 +17,8 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 UNAVAILABLE = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 MISPLACED = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
+UNFINISHED = ".part"
+"""The end of the name of a file that is being written."""
 # A full disk as reported by libraries (safetensors, numpy) that drop the system's error number.
 _FULL = re.compile(
     r"no space left on device|os error 28|disk quota exceeded|\d+ requested and \d+ written", re.IGNORECASE
@@ -69,7 +71,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 def part_file(folder: Path, name: str) -> Iterator[Path]:
     """A path in `folder` for a file that is being written; whatever is still there at the end is removed."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{name[:80]}.{uuid4().hex[:12]}.part"
+    part = folder / f".{name[:80]}.{uuid4().hex[:12]}{UNFINISHED}"
     try:
         yield part
     finally:

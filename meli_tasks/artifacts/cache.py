@@ -18,7 +18,7 @@ from pathlib import Path
 
 from meli_tasks.artifacts.manifest import Manifest, describe_file
 from meli_tasks.core.errors import BadData, BadSettings, MeliError
-from meli_tasks.disk import full_disk
+from meli_tasks.disk import UNFINISHED, full_disk
 from meli_tasks.stages.files.digest import digest_of_folder
 from meli_tasks.store import Store
 
@@ -125,30 +125,40 @@ class Cache:
         return target
 
     def _remove_abandoned_work(self) -> None:
-        """Remove the work folders of runs that were killed."""
-        for folder in self.folder.glob("work/*"):
+        """Remove the work folders and unfinished files of runs that were killed."""
+        for found in (*self.folder.glob("work/*"), *self.folder.rglob(f".*{UNFINISHED}")):
             try:
-                abandoned = time.time() - folder.stat().st_mtime > ABANDONED_AFTER_SECONDS
+                abandoned = time.time() - found.stat().st_mtime > ABANDONED_AFTER_SECONDS
             except FileNotFoundError:  # its run has just removed it
                 continue
-            if abandoned:
-                shutil.rmtree(folder, ignore_errors=True)
+            if abandoned and found.is_dir():
+                shutil.rmtree(found, ignore_errors=True)
+            elif abandoned:
+                found.unlink(missing_ok=True)
 
     def _prune(self) -> None:
+        """Remove the least recently used folders while the cache is too large.
+
+        What is being computed or downloaded counts too, since it fills the same disk, but is never removed.
+        """
         self._remove_abandoned_work()
         entries = []
         for folder in self.folder.glob("*/*-*"):
-            try:
-                size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-                entries.append((folder.stat().st_mtime, size, folder))
-            except FileNotFoundError:  # another task pruned it meanwhile
-                continue
-        excess = sum(size for _, size, _ in entries) - self.gigabytes * 1e9
+            with contextlib.suppress(FileNotFoundError):  # another task pruned it meanwhile
+                entries.append((folder.stat().st_mtime, _bytes_in(folder), folder))
+        excess = _bytes_in(self.folder) - self.gigabytes * 1e9
         for used, size, folder in sorted(entries):
             if excess <= 0 or time.time() - used < MIN_IDLE_SECONDS:
-                return
+                break
             self.remove(folder)
             excess -= size
+        if excess > 0:
+            logger.warning(
+                "The cache %s is %.1f GB larger than MELI_CACHE_GB=%g: the rest is in use, or was in the last hour.",
+                self.folder,
+                excess / 1e9,
+                self.gigabytes,
+            )
 
     def remove(self, folder: Path) -> None:
         """Rename the folder before deleting its files, so that a killed process leaves no incomplete entry."""
@@ -157,6 +167,16 @@ class Cache:
         with contextlib.suppress(FileNotFoundError):  # another task was faster
             folder.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _bytes_in(folder: Path) -> int:
+    """The size of all files below a folder, also unfinished ones; what is removed meanwhile counts as nothing."""
+    size = 0
+    for parent, _, files in os.walk(folder):
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):
+                size += Path(parent, file).stat().st_size
+    return size
 
 
 def _name_of(manifest: Manifest) -> str:

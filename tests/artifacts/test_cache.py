@@ -82,3 +82,33 @@ def test_the_work_folder_of_a_killed_run_is_removed_in_the_end(
     os.utime(old, (0, 0))
     runner.run(Step("toy", "made", {"value": 7}))
     assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_what_is_being_computed_or_downloaded_counts_as_part_of_the_cache(
+    runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("meli_tasks.artifacts.cache.MIN_IDLE_SECONDS", -1.0)
+    toy(writes_its_params)
+    cache = runner.settings.cache
+    runner.run(Step("toy", "n", {"value": 1}))
+    (cache / "work" / "other").mkdir(parents=True)
+    (cache / "work" / "other" / "titles.csv").write_bytes(b"x" * 600)
+    (cache / "vectors").mkdir()
+    (cache / "vectors" / ".wiki.vec.0123456789ab.part").write_bytes(b"x" * 600)
+    small = Runner(runner.settings.model_copy(update={"cache_gigabytes": 1e-6}), runner.store)
+    small.run(Step("toy", "n", {"value": 2}))
+    assert [path.name for path in (cache / "toy").iterdir()] == []  # 1,200 bytes of others leave no room for any
+    assert (cache / "work" / "other").exists() and list((cache / "vectors").iterdir())
+    assert "larger than MELI_CACHE_GB=1e-06" in caplog.text
+
+
+def test_the_unfinished_file_of_a_killed_run_is_removed_in_the_end(runner: Runner, toy: Callable[..., Toy]) -> None:
+    toy(writes_its_params)
+    folder = runner.settings.cache / "vectors"
+    folder.mkdir(parents=True)
+    old, young = (folder / f".wiki.vec.{name}.part" for name in ("old", "young"))
+    for file in (old, young):
+        file.touch()
+    os.utime(old, (0, 0))
+    runner.run(Step("toy", "made", {"value": 7}))
+    assert (old.exists(), young.exists()) == (False, True)
