@@ -31,6 +31,8 @@ from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import Preview
 
 MAX_RUNS = 1_000
+RUNS_AT_ONCE = 50
+"""Runs whose evaluations are read together while the champion's newest one is looked for."""
 
 
 @dataclass(frozen=True)
@@ -127,21 +129,17 @@ class Runs:
         )
 
     def current_figure(self, champion: ModelRef) -> CurrentFigure | None:
-        """The champion's evaluation on the newest titles; None if no run in the store evaluated this attempt."""
-        for run in sorted(self.newest_first(), key=lambda run: (run.day, run.at), reverse=True):
-            evaluated = self._evaluations([run]).get(run.plan)
-            models = evaluated.models.items() if evaluated else ()
-            label = next((label for label, ref in models if ref.is_same(champion)), None)
-            if evaluated and label in evaluated.figures:
-                figures = evaluated.figures[label]
-                [test_set] = _test_sets([run], {run.plan: evaluated})
-                return CurrentFigure(
-                    id=paths.model_id(run.plan, label),
-                    run_id=run.run_id,
-                    balanced_accuracy=figures.balanced_accuracy,
-                    interval=figures.interval,
-                    test_set=test_set,
-                )
+        """The champion's evaluation on the newest titles.
+
+        None if none of the runs on the newest titles evaluated this attempt, as far back as the leaderboard reaches.
+        """
+        newest = sorted(self.newest_first(), key=lambda run: (run.day, run.at), reverse=True)[:MAX_RUNS]
+        for start in range(0, len(newest), RUNS_AT_ONCE):
+            some = newest[start : start + RUNS_AT_ONCE]
+            evaluations = self._evaluations(some)
+            for run in some:
+                if (evaluated := evaluations.get(run.plan)) and (figure := _figure(run, evaluated, champion)):
+                    return figure
         return None
 
     def _read(self, name: str) -> Run | None:
@@ -177,6 +175,22 @@ class Runs:
             reason=preview.nothing_new,
             saved_seconds=preview.saved_seconds,
         )
+
+
+def _figure(run: Run, evaluated: EvaluatedRun, model: ModelRef) -> CurrentFigure | None:
+    """What a run found of a model; None if it did not evaluate it."""
+    label = next((label for label, ref in evaluated.models.items() if ref.is_same(model)), None)
+    if label not in evaluated.figures:
+        return None
+    figures = evaluated.figures[label]
+    [test_set] = _test_sets([run], {run.plan: evaluated})
+    return CurrentFigure(
+        id=paths.model_id(run.plan, label),
+        run_id=run.run_id,
+        balanced_accuracy=figures.balanced_accuracy,
+        interval=figures.interval,
+        test_set=test_set,
+    )
 
 
 def _test_sets(runs: list[Run], evaluated: Mapping[str, EvaluatedRun]) -> list[TestSet]:

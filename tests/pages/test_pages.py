@@ -244,3 +244,19 @@ def test_titles_left_out_because_a_model_was_fitted_on_them_are_counted(store: C
         store.write(manifest.name, replace(manifest, inputs=inputs, summary=summary).to_bytes())
     found = ServedPages(store).models(RunFilter())["test_sets"]
     assert sorted(test_set["left_out"] for test_set in found) == [0, 488, 488]
+
+
+def test_the_champions_figure_is_found_behind_many_runs_that_did_not_evaluate_it(
+    store: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meli_tasks.pages.runs.RUNS_AT_ONCE", 2)
+    first = PastRun(store, run_id="first", accuracies={"mlp": 0.95}, seed=1)
+    evaluate(first)
+    promote(first, "mlp")
+    for day in range(21, 26):
+        run = PastRun(store, run_id=f"night_{day}", accuracies={"cnn": 0.9}, seed=day)
+        run.plan = run.plan.model_copy(update={"as_of": f"2026-11-{day}"})
+        run.plan.save(store)
+        if day != 23:
+            evaluate(run)
+    assert ServedPages(store).models(RunFilter())["champion"]["current"]["run_id"] == "first"
