@@ -94,3 +94,12 @@ def _two_units(seconds: int, large: tuple[int, str], small: tuple[int, str]) -> 
     first, rest = divmod(seconds, large[0])
     parts = ((first, large[1]), (rest // small[0], small[1]))
     return " ".join(f"{value:,} {unit}" for value, unit in parts if value)
+
+
+def doubtful_note(rows: int, where: str) -> str:
+    """The note about rows of CSV that could be several rows each; `where` names them."""
+    verb = "has" if rows == 1 else "have"
+    return (
+        f"{count(rows, 'row')} of CSV {verb} a field of several lines, each of which looks like a row itself: {where}. "
+        "If a quote was opened there by mistake, double it."
+    )

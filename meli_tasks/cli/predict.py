@@ -13,7 +13,7 @@ import typer
 
 from meli_tasks.cli.console import Json, echo, err, out, print_json, table, warn
 from meli_tasks.core.errors import BadData
-from meli_tasks.wording import count, duration
+from meli_tasks.wording import count, doubtful_note, duration
 
 if TYPE_CHECKING:
     from meli_tasks.prediction.files import Progress, Ranker
@@ -24,6 +24,8 @@ EXAMPLES = (
     "meli predict --input titles.csv.gz --output categories.csv.gz",
     "meli predict --input titles.parquet --output categories.jsonl --set cnn",
 )
+
+_NAMED_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,7 @@ def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> N
                 "base64_values": dict(done.base64),
                 "lists_as_json": done.lists_as_json,
                 "encoding": done.encoding_advice,
+                "doubtful_lines": done.doubtful_lines,
                 "seconds": round(done.seconds, 3),
                 "rows_per_second": round(done.rows_per_second, 1),
             }
@@ -214,6 +217,9 @@ def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> N
         warn(f"{count(done.bad_rows, 'row')} got an empty category ({_reasons(done)}).")
     if done.encoding_advice:
         warn(done.encoding_advice)
+    if lines := done.doubtful_lines:
+        named = ", ".join(map(str, lines[:_NAMED_LINES])) + (", ..." if len(lines) > _NAMED_LINES else "")
+        warn(doubtful_note(len(lines), f"line{'' if len(lines) == 1 else 's'} {named}"))
     if done.base64:
         columns = ", ".join(f"{name} ({count(values, 'value')})" for name, values in sorted(done.base64.items()))
         warn(f"bytes that are no text were written in base64: {columns}.")

@@ -63,6 +63,8 @@ class Progress:
     """Whether ranked categories are JSON lists in CSV, because a category's name contains what joins them."""
     encoding_advice: str = ""
     """What to do about rows that are not UTF-8; "" if all are."""
+    doubtful_lines: list[int] = field(default_factory=list)
+    """Where CSV rows are of which a field of several lines looks like rows, as after a quote opened by mistake."""
 
     @property
     def bad_rows(self) -> int:
@@ -165,7 +167,7 @@ def predict_file(
         twins = {} if file.keyed else renamed_twins(file.names)
         encoding = FileEncoding(file.name, file.typed)
         progress.lists_as_json = writer.kind == "csv" and not all(map(can_be_joined, classifier.categories))
-        for batch in _batches(file, batch_rows):
+        for batch in _batches(file, batch_rows, progress.doubtful_lines):
             rows = batch.rows
             given = given_names(rows.names)
             progress.renamed.update({**twins, **given})
@@ -232,9 +234,10 @@ def predict_titles(classifier: Ranker, titles: Sequence[str], reasons: Sequence[
     return found
 
 
-def _batches(file: RowFile, batch_rows: int) -> Iterator[WholeRows]:
-    """The file's rows, bad ones in their places; one batch at least."""
+def _batches(file: RowFile, batch_rows: int, doubtful: list[int]) -> Iterator[WholeRows]:
+    """The file's rows, bad ones in their places; one batch at least. Adds the lines of doubtful ones."""
     for number, chunk in enumerate(file.chunks()):
+        doubtful += chunk.doubtful
         whole = chunk.whole()
         rows = len(whole.rows)
         if number and not rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
@@ -97,6 +97,8 @@ class _Records:
     """Whether the chunk ends within a field that is given up."""
     unruly: bool = False
     """Whether a row was found to have quotes that RFC 4180 does not allow."""
+    doubtful: list[int] = field(default_factory=list)
+    """The first lines of records of several lines that look like rows."""
 
 
 def _parse_alike(lines: list[str], delimiter: str, width: int) -> _Records | None:
@@ -161,6 +163,8 @@ def _is_several_rows(  # noqa: PLR0917 - a record, and where it is
     if not is_several_rows(record, delimiter, width, ragged=ragged, unruly=True):
         return False
     found.unruly = found.unruly or has_unruly_rows(lines[end : end + _ROWS_SEARCHED], delimiter)
+    if not found.unruly:
+        found.doubtful.append(found.used)
     return found.unruly
 
 
@@ -207,4 +211,5 @@ def _chunk(records: _Records, names: list[str], places: Sequence[int], width: in
     """The records by columns. `first_line` is the chunk's first line in the file."""
     lines = np.asarray(records.starts, dtype=np.int64) + first_line
     bad = [BadRow(row.line + first_line, row.reason, row.excerpt, row.cells) for row in records.bad]
-    return Chunk(TextRows(names, [records.fields[place::width] for place in places]), lines, bad)
+    rows = TextRows(names, [records.fields[place::width] for place in places])
+    return Chunk(rows, lines, bad, [line + first_line for line in records.doubtful])

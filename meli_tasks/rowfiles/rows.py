@@ -221,6 +221,8 @@ class Chunk:
     lines: NDArray[np.int64]
     """The line on which each row starts, shape (rows,); in a Parquet file, the row's number."""
     bad: Sequence[BadRow] = field(default_factory=list)
+    doubtful: Sequence[int] = ()
+    """The lines of CSV rows of which a field of several lines looks like rows, as after a quote opened by mistake."""
 
     def whole(self) -> WholeRows:
         """All rows in the file's order, the bad ones in their places."""

@@ -25,6 +25,7 @@ from meli_tasks.wording import count
 OUTPUTS = ("listings.parquet", "quarantine.jsonl.gz")
 
 _NAMED_CATEGORIES = 20
+_NAMED_ROWS = 10
 
 
 def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummary:
@@ -58,8 +59,6 @@ def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummar
         staging.unlink(missing_ok=True)
     summary = _summary(staged, totals, quarantine.rows, rare)
     _log_summary(summary, hooks.log)
-    if advice := encoding_advice(staged.encodings):
-        hooks.log.info(f"Warning: {advice}")
     return summary
 
 
@@ -99,6 +98,9 @@ def _summary(staged: StagedRows, totals: ListingTotals, bad: Counter[str], rare:
         rows=totals.rows,
         source_rows=staged.rows,
         empty_files=tuple(staged.empty),
+        encoding=encoding_advice(staged.encodings),
+        doubtful_rows=len(staged.doubtful),
+        first_doubtful=tuple(staged.doubtful[:_NAMED_ROWS]),
         bad_rows=bad.total(),
         bad_by_reason=dict(sorted(bad.items())),
         excluded=dict(sorted(staged.excluded.items())),

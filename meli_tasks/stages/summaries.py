@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import override
 
-from meli_tasks.wording import count, enumeration
+from meli_tasks.wording import count, doubtful_note, enumeration
 
 POOR_COVERAGE = 0.1
 """Fraction of the corpus tokens. Vectors of the right language cover 80 % and more."""
@@ -55,6 +55,9 @@ class IngestSummary(Summary):
     rows: int = Field(0, description="listings written")
     source_rows: int = Field(0, description="rows read from the source")
     empty_files: tuple[str, ...] = Field((), description="files of the source that hold no row")
+    encoding: str = Field("", description="what to do about rows that are not UTF-8")
+    doubtful_rows: int = Field(0, description="rows of CSV with a field of several lines that look like rows")
+    first_doubtful: tuple[str, ...] = Field((), description="file and line of the first of them")
     bad_rows: int = Field(0, description="rows in quarantine")
     bad_by_reason: dict[str, int] = Field(default_factory=dict)
     excluded: dict[str, int] = Field(
@@ -84,6 +87,11 @@ class IngestSummary(Summary):
         if self.empty_files:
             listed = enumeration(self.empty_files, NAMED)
             notes.append(f"{count(len(self.empty_files), 'file')} of the source without any row: {listed}.")
+        if self.encoding:
+            notes.append(self.encoding)
+        if self.doubtful_rows:
+            more = ", ..." if self.doubtful_rows > len(self.first_doubtful) else ""
+            notes.append(doubtful_note(self.doubtful_rows, ", ".join(self.first_doubtful) + more))
         if self.similar_categories:
             listed = enumeration([" and ".join(map(repr, group)) for group in self.similar_categories], NAMED)
             notes.append(

@@ -12,6 +12,7 @@ from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.reading import RowFile
 from meli_tasks.rowfiles.rows import BadRow
 from tests.rowfiles.row_files import ingested, predicted
+from tests.stages.listings.listing_files import LENIENT, run
 
 QUOTES = [
     ('"Samsung" funda 40', "Samsung funda 40"),
@@ -76,6 +77,10 @@ OPEN_QUOTE = 'title,category,price\n"Silla,A,1\nMesa,B,2\nSofá,A,3\nMonitor 24"
 def test_quotes_that_pair_by_coincidence_are_told_apart_by_the_other_rows(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(OPEN_QUOTE)
     assert ingested(tmp_path / "a.csv", tmp_path) == ["Silla,A,1 Mesa,B,2 Sofá,A,3 Monitor 24", "Tv"]
+    with RowFile(tmp_path / "a.csv") as file:
+        assert [list(chunk.doubtful) for chunk in file.chunks()] == [[2]]
+    summary = run(tmp_path / "a.csv", tmp_path / "out", LENIENT)
+    assert "a row itself: a.csv line 2. If a quote was opened" in summary.notes()[0]
     # A quote that no field has by RFC 4180, above or below: the writer of this file does not know the rules.
     for text in (OPEN_QUOTE + 'Tv 32" led,A,5\n', OPEN_QUOTE.replace('"Silla', 'Tv 32" led,A,5\n"Silla')):
         (tmp_path / "a.csv").write_text(text)

@@ -39,6 +39,8 @@ class ListingRows:
     """The columns that the file's folders stand for, by the names of `columns`."""
     no_texts: Mapping[int, str] = field(default_factory=dict)
     """Rows with a value that is no text, such as a list, and what it is: "category is a list"."""
+    doubtful: Sequence[int] = ()
+    """As in `Chunk`."""
 
 
 def read_listings(file: RowFile, date_column: str = "", folders: FolderColumns | None = None) -> Iterator[ListingRows]:
@@ -64,7 +66,7 @@ def read_listings(file: RowFile, date_column: str = "", folders: FolderColumns |
                 no_texts |= {row: f"{name} is {kind}" for row, kind in chunk.rows.no_texts(place).items()}
             elif column in {*NEEDED, DATE, *given}:  # among later objects of JSON Lines, none may have it
                 columns[column] = [None] * len(chunk.lines)
-        yield ListingRows(columns, chunk.lines, chunk.bad, given, no_texts)
+        yield ListingRows(columns, chunk.lines, chunk.bad, given, no_texts, chunk.doubtful)
 
 
 def _places(file: RowFile, wanted: dict[str, str], given: FolderColumns) -> list[int]:

@@ -51,6 +51,8 @@ class StagedRows:
     """Rows that a parameter excludes, by parameter."""
     encodings: list[FileEncoding] = field(default_factory=list)
     """Of the files that were read."""
+    doubtful: list[str] = field(default_factory=list)
+    """File and line of rows that could be several, the first of which opens a quote by mistake."""
 
     @property
     def rows_in_window(self) -> int:
@@ -127,6 +129,7 @@ def _stage_file(  # noqa: PLR0917 - the file, and where its rows go
         chunks = prefetch(read_listings(rows_file, params.date_column, file.columns))
         for rows, checked, table in prefetch(_tables(chunks, params, number, staged.rows)):
             quarantine.add(file.name, checked.bad)
+            staged.doubtful += [f"{file.name} line {line}" for line in rows.doubtful]
             yield table
             staged.add(rows, checked)
             reports.progress(staged, number + rows_file.fraction_read())
