@@ -29,6 +29,7 @@ def conditions(stage: str, summary: Summary, torch: str) -> Conditions:
     return Conditions(
         device=summary.device,
         precision=summary.precision,
+        threads=summary.threads,
         world_size=summary.world_size,
         batch_size=summary.batch_size_used,
         stopped_by=summary.stopped_by,

@@ -36,7 +36,7 @@ from meli_tasks.execution.vector_cache import VectorCache
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.hooks import Hooks
-from meli_tasks.stages.summaries import Summary
+from meli_tasks.stages.summaries import Summary, TrainSummary
 from meli_tasks.store import Store
 from meli_tasks.wording import duration
 
@@ -127,6 +127,9 @@ class Runner:
                 duration(existing.seconds),
                 existing.key,
             )
+            stopped_by = existing.read_summary(TrainSummary).stopped_by if step.stage == TRAIN else ""
+            if stopped_by:
+                logger.warning("train %s was stopped early by %s; `force` trains it to the end", step.name, stopped_by)
             return Result(existing, True, time.monotonic() - started)
         logger.info("%s %s: computing %s", step.stage, step.name, step.key)
         if force and step.stage == TRAIN:  # an old stop request was meant for an earlier training run

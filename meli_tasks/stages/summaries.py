@@ -33,11 +33,12 @@ class Summary(BaseModel):
 class Conditions(Summary):
     """What may change the result of a step without changing its key. Fields that are not known are empty."""
 
-    device: str = Field("", description="cpu or cuda")
+    device: str = Field("", description="cpu, or cuda with the name of the GPU")
     precision: str = Field("", description="of the training steps on that device: float32 or bfloat16")
     world_size: int = Field(0, description="processes that trained one model together")
     batch_size: int = Field(0, description="titles per step; smaller than the parameter if a GPU ran out of memory")
     stopped_by: str = Field("", description="who stopped the training run early, and when")
+    threads: int = Field(0, description="threads of one process: they decide in which order numbers are added")
     torch: str = Field("", description="version of torch")
 
 
@@ -188,7 +189,8 @@ class TrainSummary(Summary):
     epochs_run: int = 0
     parameters: int = Field(0, description="number of weights of the network")
     trained_parameters: int = Field(0, description="number of weights that are trained")
-    device: str = Field("", description="cpu or cuda")
+    device: str = Field("", description="cpu, or cuda with the name of the GPU")
+    threads: int = Field(0, description="threads of each process")
     precision: str = Field("", description="of the training steps: float32 or bfloat16")
     world_size: int = Field(0, description="processes that trained together")
     batch_size_used: int = Field(0, description="smaller than the parameter if a GPU ran out of memory")

@@ -14,6 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
+
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.training.memory import keep_freed_memory
 from meli_tasks.core.training.progress import Epoch, Progress
@@ -24,7 +26,14 @@ from meli_tasks.stages.files.plots import draw_curves
 from meli_tasks.stages.hooks import Hooks, Inputs, Log
 from meli_tasks.stages.summaries import TrainSummary
 from meli_tasks.stages.training.memory_needs import parameter_counts
-from meli_tasks.stages.training.setup import chosen_device, counts_row_steps, prepare, read_state, write_state
+from meli_tasks.stages.training.setup import (
+    chosen_device,
+    counts_row_steps,
+    device_name,
+    prepare,
+    read_state,
+    write_state,
+)
 from meli_tasks.stages.training.workers import Job, check_gpus, worker_group
 from meli_tasks.wording import count, duration
 
@@ -83,7 +92,8 @@ def run(inputs: Inputs, out: Path, params: Train, hooks: Hooks) -> TrainSummary:
         epochs_run=len(epochs),
         parameters=size["all"],
         trained_parameters=size["trained"],
-        device=training.device.type,
+        device=device_name(training.device),
+        threads=torch.get_num_threads(),
         precision="bfloat16" if trains_in_bfloat16(params, training.device) else "float32",
         world_size=gpus,
         batch_size_used=training.batch_size,

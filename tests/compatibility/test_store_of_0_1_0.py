@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from meli_tasks.artifacts.manifest import need_model
+from meli_tasks.champion import champion_model
 from meli_tasks.core.errors import Conflict
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages, RunFilter
@@ -142,8 +144,22 @@ def test_the_same_request_goes_on_to_a_decision(settings: Settings, store: Store
     # The models are trained again, from the listings of the raised version; the champion is the one of the old store.
     # No ensemble is offered: on the 71 validation titles the new quick_cnn is better than the mean of the two.
     assert set(found["scores"]) == {"quick_mlp", "quick_cnn", "quick_cnn (champion)"}
-    assert found["decision"]["action"] == "keep"
-    assert Ledger(store).last().number == 3  # type: ignore[union-attr]
+    # Whichever the gates choose, the old champion was compared as the attempt that was promoted, and stays readable.
+    ledger = Ledger(store)
+    decision, champion = ledger.last(), need_model(store, CHAMPION)
+    assert decision is not None and decision.champion is not None
+    assert decision.number == 3
+    assert decision.evidence.models["quick_cnn (champion)"] == CHAMPION
+    assert decision.evidence.attempts["quick_cnn (champion)"] == champion.model_sha256
+    assert decision.evidence.champion == "quick_cnn (champion)"
+    if decision.action == "keep":
+        assert decision.champion.ref == champion.ref  # without a digest before
+    else:
+        assert decision.champion.train == decision.evidence.models[decision.champion.set_name]
+    promoted = champion_model(ledger, decision)
+    assert promoted is not None and promoted.problem == ""
+    before = champion_model(ledger, ledger.decision(2))
+    assert before is not None and before.model == champion
 
 
 def test_the_leaderboard_shows_both_runs(store: Store) -> None:

@@ -41,7 +41,12 @@ def weights(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (out / "model.json").write_text("{}")
         (out / "history.json").write_text(json.dumps([{"epoch": 1, "seconds": len(written)}]))
         return TrainSummary(
-            device="cpu", precision="float32", world_size=1, batch_size_used=64, stopped_by="ana at 2026-11-21T10:00:00"
+            device="cpu",
+            threads=2,
+            precision="float32",
+            world_size=1,
+            batch_size_used=64,
+            stopped_by="ana at 2026-11-21T10:00:00",
         )
 
     monkeypatch.setattr(train, "run", stage)
@@ -161,10 +166,20 @@ def test_of_racing_attempts_none_is_lost(store: Store) -> None:
 def test_a_manifest_says_what_may_have_changed_the_result(runner: Runner, weights: list[str]) -> None:
     manifest = runner.run(STEP).manifest
     found = manifest.conditions
-    assert (found.device, found.precision, found.world_size, found.batch_size) == ("cpu", "float32", 1, 64)
+    assert (found.device, found.threads, found.precision) == ("cpu", 2, "float32")
+    assert (found.world_size, found.batch_size) == (1, 64)
     assert found.stopped_by == "ana at 2026-11-21T10:00:00"
     assert found.torch == manifest.about["versions"]["torch"]  # type: ignore[index,call-overload]
     assert find(runner.store, "train", STEP.key) == manifest
+
+
+def test_a_model_that_was_stopped_early_is_not_reused_without_a_word(
+    runner: Runner, weights: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not runner.run(STEP).hit
+    assert "stopped early" not in caplog.text
+    assert runner.run(STEP).hit
+    assert "train mlp was stopped early by ana at 2026-11-21T10:00:00; `force` trains it to the end" in caplog.text
 
 
 def test_a_manifest_names_the_attempts_that_it_was_made_from(runner: Runner, weights: list[str]) -> None:

@@ -129,6 +129,11 @@ def chosen_device(requested: str, log: Log) -> str:
     return "cpu"
 
 
+def device_name(device: torch.device) -> str:
+    """cpu, or cuda with the name of the GPU: another kind of GPU rounds otherwise."""
+    return f"{device.type} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
+
+
 def write_state(path: Path, state: State) -> None:
     """Write the state of a training run as one safetensors file, with the metadata as JSON in its header.
 
