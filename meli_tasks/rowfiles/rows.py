@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from meli_tasks.rowfiles.columns import fold
 from meli_tasks.rowfiles.text import printable
 from meli_tasks.rowfiles.values import as_cell, is_missing, kind_if_no_text, text_of
 
@@ -152,16 +153,24 @@ class JsonRows(Rows):
         name = self.names[place]
         return [item.get(name) for item in self.items]
 
+    def _values_in_any_spelling(self, place: int) -> list[object]:
+        """The values of a column; of an object that lacks it, the value under another spelling of the name."""
+        spellings = [name for name in self.names if fold(name) == fold(self.names[place])]
+        if len(spellings) == 1:
+            return self.values(place)
+        spellings.sort(key=lambda name: name != self.names[place])
+        return [next((item[name] for name in spellings if name in item), None) for item in self.items]
+
     @override
     def texts(self, place: int) -> Sequence[str | None]:
-        values = self.values(place)
+        values = self._values_in_any_spelling(place)
         if set(map(type, values)) <= {str, type(None)}:
             return cast("list[str | None]", values)
         return list(map(text_of, values))  # numbers are titles too ("501")
 
     @override
     def no_texts(self, place: int) -> Mapping[int, str]:
-        values = self.values(place)
+        values = self._values_in_any_spelling(place)
         if _NO_TEXTS.isdisjoint(map(type, values)):
             return {}
         return {row: kind for row, value in enumerate(values) if (kind := kind_if_no_text(value))}

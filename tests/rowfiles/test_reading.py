@@ -124,19 +124,62 @@ def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     return
 
 
-json_value = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.integers() | st.booleans()
+json_value = st.recursive(
+    st.none()
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+    | st.integers()
+    | st.booleans()
+    | st.floats(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=4,
+)
+json_lines = st.dictionaries(st.sampled_from(["title", "x", "y"]), json_value).map(json.dumps) | st.sampled_from(
+    [
+        "",
+        "  ",
+        "[1]",
+        "12",
+        "null",
+        '"x"',
+        "{",
+        '{"title": "cut o',
+        '{"title": "a"} {"title": "b"}',
+        "{'title': 1}",
+        "NaN",
+    ]
+)
 
 
 @pytest.mark.usefixtures("blocks")
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(rows=st.lists(st.dictionaries(st.sampled_from(["title", "x", "y"]), json_value), min_size=1, max_size=12))
-def test_json_lines_read_like_the_json_module(tmp_path: Path, rows: Rows) -> None:
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    lines=st.lists(json_lines, min_size=1, max_size=12),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+    mark=st.sampled_from(["", "\ufeff"]),
+    last=st.booleans(),
+)
+def test_json_lines_read_like_the_json_module(
+    tmp_path: Path, lines: list[str], line_end: str, mark: str, last: bool
+) -> None:
+    lines = ['{"title": "Silla"}', *lines]
     path = tmp_path / "a.jsonl"
-    path.write_text("".join(json.dumps(row, ensure_ascii=len(row) == 1) + "\n" for row in rows), encoding="utf-8")
+    path.write_bytes((mark + line_end.join(lines) + line_end * last).encode())
     with RowFile(path) as file:
-        found = [row for chunk in file.chunks() for row in chunk.rows.objects()]
+        chunks = list(file.chunks())
         assert file.fraction_read() == 1.0
-    assert found == rows == [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+    expected = dict[int, Any]()
+    for number, line in enumerate(lines, 1):
+        try:
+            expected[number] = json.loads(line) if line.strip() else None
+        except ValueError:
+            expected[number] = "malformed"
+    found = {
+        line: row for chunk in chunks for line, row in zip(chunk.lines.tolist(), chunk.rows.objects(), strict=True)
+    }
+    assert repr(found) == repr({line: row for line, row in expected.items() if isinstance(row, dict)})  # NaN, too
+    assert [bad.line for chunk in chunks for bad in chunk.bad] == [
+        line for line, row in expected.items() if not isinstance(row, dict) and lines[line - 1].strip()
+    ]
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -76,6 +76,16 @@ def test_a_value_that_is_no_text_is_bad_only_in_the_window_of_days(tmp_path: Pat
     ]
 
 
+def test_objects_that_spell_a_key_in_several_ways_are_read_alike(tmp_path: Path) -> None:
+    rows: Rows = [
+        {"title": "Silla", "category": "A"}, {"Title": "Mesa", "CATEGORY": "B"}, {"category": "A", " title ": "Sofá"},
+        {"Title": "no", "title": "Tv", "category": "B"},
+    ]  # fmt: skip
+    (tmp_path / "a.jsonl").write_bytes(as_json_lines(rows))
+    titles = ["Silla", "Mesa", "Sofá", "Tv"]
+    assert predicted(tmp_path / "a.jsonl", tmp_path) == ingested(tmp_path / "a.jsonl", tmp_path) == titles
+
+
 @pytest.mark.parametrize("kind", [pa.bool_(), pa.list_(pa.string()), pa.struct([("a", pa.string())])], ids=str)
 def test_a_parquet_column_of_no_text_is_refused(tmp_path: Path, kind: pa.DataType) -> None:
     pq.write_table(pa.table({"title": pa.array([None, None], kind), "category": ["A", "B"]}), tmp_path / "a.parquet")
