@@ -1,4 +1,4 @@
-"""MLflow behind its own sign-in: creates missing databases and accounts, then becomes the MLflow server."""
+"""MLflow behind its own sign-in: creates missing databases and accounts, upgrades older ones, becomes the server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import psycopg2
+
+from meli_tasks.tracking import mlflow_server
 
 DATABASES = ("mlflow", "mlflow_auth")
 PEOPLE, TASKS = "admin", os.environ["MLFLOW_TRACKING_USERNAME"]
@@ -75,13 +77,12 @@ if __name__ == "__main__":
     if endpoint := os.environ.get("MELI_S3_ENDPOINT"):
         os.environ["MLFLOW_S3_ENDPOINT_URL"] = endpoint
     os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_configuration(server))
-    make_accounts(server)
-    os.execv(
-        sys.executable,
+    make_accounts(server)  # with the sign-in's own database, which MLflow upgrades by itself
+    mlflow_server.main(
         [
-            *(sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--workers", "1"),
+            *("--app-name", "basic-auth", "--workers", "1"),
             *("--backend-store-uri", f"{with_driver(server)}/{DATABASES[0]}"),
             *("--artifacts-destination", f"{os.environ['MELI_STORE'].rstrip('/')}/mlflow"),
             *sys.argv[1:],
-        ],
+        ]
     )

@@ -113,10 +113,14 @@ def seaweed_environment(access_key: str = "", secret_key: str = "") -> dict[str,
 
 
 def mlflow_command(folder: Path, port: int, artifacts: str | None = None, workers: int = 1) -> list[str]:
-    """The command line of an MLflow server. Its data are in `folder`, artifacts at a URL if given."""
+    """The command line of an MLflow server. Its data are in `folder`, artifacts at a URL if given.
+
+    An older database is upgraded first.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     return [
-        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", str(workers)),
+        *(sys.executable, "-m", "meli_tasks.tracking.mlflow_server"),
+        *("--host", HOST, "--port", str(port), "--workers", str(workers)),
         *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
         *("--artifacts-destination", artifacts or (folder / "artifacts").as_uri()),
     ]
