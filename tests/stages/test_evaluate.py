@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sklearn.metrics
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import ModelEvaluation
@@ -149,3 +150,31 @@ def test_no_test_titles_is_bad_data(monkeypatch: pytest.MonkeyPatch, listings: P
 def test_no_models_is_bad_data(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:
     with pytest.raises(BadData, match="No model"):
         evaluated(monkeypatch, listings, {})
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_figures_are_scikit_learns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int) -> None:
+    random, names = np.random.default_rng(seed), [f"C{number}" for number in range(9)]
+    titles = [f"title {number}" for number in range(300)]
+    true = random.choice(names, 300, p=np.arange(1, 10) / 45)
+    answers = {title: str(random.choice([label, *names])) for title, label in zip(titles, true, strict=True)}
+    folder = tmp_path / "ingest"
+    folder.mkdir()
+    unknown = pa.array([None] * 300, pa.string())
+    columns = {"row": pa.array(range(300), pa.int64()), "title": titles, "category": true.tolist(),
+               "language": unknown, "label_quality": unknown, "split": ["test"] * 300}  # fmt: skip
+    pq.write_table(pa.table(columns), folder / "listings.parquet")
+    model = AnswersByTitle(names, answers)
+    _, out = evaluated(monkeypatch, folder, {"model": model})
+
+    found = Scores.model_validate_json((out / "scores.json").read_bytes()).models["model"]
+    predicted = [answers[title] for title in titles]
+    order, scores = model.rank(titles, top=9)
+    probabilities = np.empty((300, 9))
+    np.put_along_axis(probabilities, order, scores.astype(np.float64), axis=1)
+    assert found.balanced_accuracy == pytest.approx(sklearn.metrics.balanced_accuracy_score(true, predicted))
+    assert found.accuracy == pytest.approx(sklearn.metrics.accuracy_score(true, predicted))
+    assert found.macro_f1 == pytest.approx(sklearn.metrics.f1_score(true, predicted, average="macro"))
+    assert found.top5 == pytest.approx(sklearn.metrics.top_k_accuracy_score(true, probabilities, k=5, labels=names))
+    recalls = sklearn.metrics.recall_score(true, predicted, labels=names, average=None)
+    assert [found.categories[name].recall for name in names] == pytest.approx(recalls.tolist())
