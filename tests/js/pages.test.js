@@ -145,7 +145,7 @@ test("each set of test titles is ranked and scaled by itself, the newest first",
       "On the 980 test titles of titles.csv, 18 Nov 2026 to 19 Nov 2026, without 488 that a compared model was fitted on",
       "old_best",
       "old_worst",
-      "Without a score: not evaluated, or not yet",
+      "Without a score: failed, or not evaluated yet",
       "queued",
     ],
   );

@@ -4,7 +4,7 @@ import { count, formatDecimal, formatInterval, formatSigned } from "./format.js"
 import { gateState, gateText, gateTitle } from "./gates.js";
 import { AppLink, EmptyState, LoadError, Loading, Muted, Section, StateBadge } from "./parts.js";
 import { useServer } from "./server.js";
-import { table } from "./table.js";
+import { OnPhone, table } from "./table.js";
 
 /** @typedef {import("../types/responses").Decision} Decision */
 /** @typedef {import("../types/responses").Decisions} DecisionsResponse */
@@ -64,8 +64,12 @@ const gain = ({ gain: value, gain_interval: interval, probability }) =>
  */
 const columns = (linked) => [
   { key: "number", title: "No.", numeric: true, wide: true, cell: (row) => row.number },
-  { key: "at", title: "Date", cell: (row) => formatDateTime(row.at), props: { whiteSpace: "nowrap" } },
-  { key: "action", title: "Decision", cell: (row) => h(StateBadge, { of: row.action }) },
+  { key: "at", title: "Date", wide: true, cell: (row) => formatDateTime(row.at), props: { whiteSpace: "nowrap" } },
+  {
+    key: "action",
+    title: "Decision",
+    cell: (row) => [h(StateBadge, { key: "badge", of: row.action }), h(OnPhone, { key: "at" }, formatDateTime(row.at))],
+  },
   {
     key: "set",
     title: "Champion afterwards",

@@ -177,7 +177,7 @@ function groupsOf(rows, testSets) {
   }));
   const ids = new Set(testSets.map(({ id }) => id));
   const others = rows.filter((row) => !ids.has(row.test_set));
-  const all = [...groups, { key: "", heading: "Without a score: not evaluated, or not yet", rows: others }];
+  const all = [...groups, { key: "", heading: "Without a score: failed, or not evaluated yet", rows: others }];
   return all.filter((group) => group.rows.length > 0);
 }
 
