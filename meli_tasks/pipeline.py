@@ -17,13 +17,11 @@ from meli_tasks.core.errors import BadData, Conflict
 from meli_tasks.core.hyperparameters import Promotion
 from meli_tasks.execution.runner import Result, Runner, Step
 from meli_tasks.ledger import Action, Champion, Ledger
+from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble
 from meli_tasks.planning.evaluation import EnsembleResult, Evaluated, EvaluationReport
 from meli_tasks.planning.plan import (
     Plan,
     ensemble_step,
-    evaluate_step,
-    evaluated_models,
-    find_ensemble,
     make_plan,
     why_no_ensemble,
 )

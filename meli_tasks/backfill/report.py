@@ -23,9 +23,10 @@ from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.execution.progress_log import read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
+from meli_tasks.planning.compared import evaluate_step, evaluated_models
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated
-from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step, evaluate_step, evaluated_models
+from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.stages.evaluation import Evaluation, Scores, refuse_later_version
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration

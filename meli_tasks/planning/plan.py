@@ -17,20 +17,16 @@ from pydantic import BaseModel, BeforeValidator, Field, JsonValue, ValidationErr
 
 from meli_tasks import sources
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.artifacts.manifest import Manifest, ModelRef, canonical_json, find, need
-from meli_tasks.champion import ChampionModel
+from meli_tasks.artifacts.manifest import canonical_json
 from meli_tasks.core.errors import Conflict, NotFound
-from meli_tasks.core.hyperparameters import HyperparameterSet, ModelEvaluation
-from meli_tasks.execution.runner import LISTINGS, MODEL, Step
-from meli_tasks.planning.lineage import fitted_on
+from meli_tasks.core.hyperparameters import HyperparameterSet
+from meli_tasks.execution.runner import Step
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets.catalog import SECTIONS
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import redact_source
-from meli_tasks.stages import STAGES
-from meli_tasks.stages.evaluation import JudgedWith, Stored
-from meli_tasks.stages.summaries import EnsembleSummary
+from meli_tasks.stages.evaluation import Stored
 from meli_tasks.store import Store
 
 ENSEMBLE = "ensemble"
@@ -267,27 +263,6 @@ def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | N
     )
 
 
-def judged_with(plan: Plan) -> JudgedWith:
-    """How this plan's models are evaluated and decided on, apart from the limits."""
-    params = plan.request.evaluate().model_dump(mode="json")
-    return JudgedWith(evaluate=STAGES["evaluate"].version, promote=STAGES["promote"].version, params=params)
-
-
-def evaluate_step(plan: Plan, models: Mapping[str, ModelRef], store: Store) -> Step:
-    """The step that evaluates models, by label, on the run's test split."""
-    trained_here = {step.key for step in plan.sets.values()}
-    own = {label: ref for label, ref in models.items() if ref.key in trained_here or label == ENSEMBLE}
-    others = {label: ref for label, ref in models.items() if label not in own}
-    fitted = fitted_on(store, plan.ingest.key, own, others)
-    params = ModelEvaluation(**plan.request.evaluate().model_dump(), unread=fitted.unread)
-    inputs = {
-        "ingest": plan.ingest.key,
-        **{f"{MODEL}{label}": str(ref) for label, ref in sorted(models.items())},
-        **{f"{LISTINGS}{label}": key for label, key in sorted(fitted.listings.items())},
-    }
-    return Step("evaluate", ", ".join(sorted(models)), params.model_dump(mode="json"), inputs)
-
-
 def why_no_ensemble(plan: Plan, trained: Sequence[str]) -> str:
     """The reason why a run that trained these sets makes no ensemble; empty if it makes one."""
     if not plan.request.ensemble:
@@ -309,31 +284,6 @@ def ensemble_step(plan: Plan, trained: Sequence[str]) -> Step | None:
     inputs = {"ingest": plan.ingest.key, **{f"model:{name}": plan.sets[name].key for name in names}}
     params = plan.request.ensembling().model_dump()
     return Step(ENSEMBLE, ", ".join(names), params, inputs)
-
-
-def find_ensemble(plan: Plan, trained: Sequence[str], store: Store) -> Manifest | None:
-    """The ensemble of these sets, if it was computed; its summary says whether it is offered as a candidate."""
-    step = ensemble_step(plan, trained)
-    return find(store, step.stage, step.key) if step else None
-
-
-def evaluated_models(
-    plan: Plan, trained: Sequence[str], store: Store, champion: ChampionModel | None
-) -> tuple[dict[str, ModelRef], str | None]:
-    """What a run evaluates: the newest attempts of trained sets and ensemble, and the champion; the champion's label.
-
-    A champion whose key was computed again with another result is evaluated beside the new attempt.
-    """
-    models = {name: need(store, "train", plan.sets[name].key).ref for name in sorted(trained)}
-    ensemble = find_ensemble(plan, trained, store)
-    if ensemble and ensemble.read_summary(EnsembleSummary).offered:
-        models[ENSEMBLE] = ensemble.ref
-    if champion is None:
-        return models, None
-    own = (name for name, ref in models.items() if ref == champion.ref)
-    label = next(own, f"{champion.champion.set_name} (champion)")
-    models.setdefault(label, champion.ref)
-    return models, label
 
 
 def _preprocess(values: HyperparameterSet, ingest: Step) -> Step:

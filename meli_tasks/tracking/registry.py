@@ -17,8 +17,9 @@ from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.champion import champion_model, need_champion_model
 from meli_tasks.core.errors import TRACKING_ERRORS, BadData, NotFound
 from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
+from meli_tasks.planning.compared import judged_with
 from meli_tasks.planning.evaluation import Evaluated
-from meli_tasks.planning.plan import ENSEMBLE, Plan, judged_with
+from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.planning.preview import covers
 from meli_tasks.stages.evaluation import Figures, PromotionDecision
 from meli_tasks.stages.files.digest import MODEL_FILES
@@ -244,11 +245,13 @@ class Registry:
     def _repeated_decision(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
         """The decision by which this run judged the same models before, if the champion is still the one it left."""
         models = {evaluated.ref(label) for label in evaluated.models}
-        for decision in reversed(self.ledger.decisions()):
+        last = self.ledger.last()
+        for number in range(last.number if last else 0, 0, -1):  # back to what made the champion, and no further
+            decision = self.ledger.decision(number)
             if decision.evidence.plan == plan.name and covers(decision, models, plan):
                 return decision
             if decision.action != "keep":
-                return None
+                break
         return None
 
     def _champion(self, plan: Plan, evaluated: Evaluated, label: str, figures: Figures) -> Champion:

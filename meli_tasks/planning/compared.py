@@ -1,0 +1,65 @@
+"""Which models a run evaluates, and how: known only once its training runs have ended.
+
+A model is an attempt: a content key and the digest of the model's files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need
+from meli_tasks.champion import ChampionModel
+from meli_tasks.core.hyperparameters import ModelEvaluation
+from meli_tasks.execution.runner import LISTINGS, MODEL, Step
+from meli_tasks.planning.lineage import fitted_on
+from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
+from meli_tasks.stages import STAGES
+from meli_tasks.stages.evaluation import JudgedWith
+from meli_tasks.stages.summaries import EnsembleSummary
+from meli_tasks.store import Store
+
+
+def judged_with(plan: Plan) -> JudgedWith:
+    """How this plan's models are evaluated and decided on, apart from the limits."""
+    params = plan.request.evaluate().model_dump(mode="json")
+    return JudgedWith(evaluate=STAGES["evaluate"].version, promote=STAGES["promote"].version, params=params)
+
+
+def evaluate_step(plan: Plan, models: Mapping[str, ModelRef], store: Store) -> Step:
+    """The step that evaluates models, by label, on the run's test split."""
+    trained_here = {step.key for step in plan.sets.values()}
+    own = {label: ref for label, ref in models.items() if ref.key in trained_here or label == ENSEMBLE}
+    others = {label: ref for label, ref in models.items() if label not in own}
+    fitted = fitted_on(store, plan.ingest.key, own, others)
+    params = ModelEvaluation(**plan.request.evaluate().model_dump(), unread=fitted.unread)
+    inputs = {
+        "ingest": plan.ingest.key,
+        **{f"{MODEL}{label}": str(ref) for label, ref in sorted(models.items())},
+        **{f"{LISTINGS}{label}": key for label, key in sorted(fitted.listings.items())},
+    }
+    return Step("evaluate", ", ".join(sorted(models)), params.model_dump(mode="json"), inputs)
+
+
+def find_ensemble(plan: Plan, trained: Sequence[str], store: Store) -> Manifest | None:
+    """The ensemble of these sets, if it was computed; its summary says whether it is offered as a candidate."""
+    step = ensemble_step(plan, trained)
+    return find(store, step.stage, step.key) if step else None
+
+
+def evaluated_models(
+    plan: Plan, trained: Sequence[str], store: Store, champion: ChampionModel | None
+) -> tuple[dict[str, ModelRef], str | None]:
+    """What a run evaluates: the newest attempts of trained sets and ensemble, and the champion; the champion's label.
+
+    A champion whose key was computed again with another result is evaluated beside the new attempt.
+    """
+    models = {name: need(store, "train", plan.sets[name].key).ref for name in sorted(trained)}
+    ensemble = find_ensemble(plan, trained, store)
+    if ensemble and ensemble.read_summary(EnsembleSummary).offered:
+        models[ENSEMBLE] = ensemble.ref
+    if champion is None:
+        return models, None
+    own = (name for name, ref in models.items() if ref == champion.ref)
+    label = next(own, f"{champion.champion.set_name} (champion)")
+    models.setdefault(label, champion.ref)
+    return models, label
