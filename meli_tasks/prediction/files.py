@@ -197,11 +197,11 @@ def _titles(batch: WholeRows, keyed: bool) -> tuple[list[str], list[str]]:
     return titles, reasons
 
 
-def _texts(rows: Rows, titles: Sequence[str], typed: bool) -> list[Sequence[str | None]]:
+def _texts(rows: Rows, titles: Sequence[str], typed: bool) -> Iterator[Sequence[str | None]]:
     """The texts that show a file's encoding: those of the columns that training reads."""
     if typed:
-        return [titles]
-    return [rows.texts(place) for place, name in enumerate(rows.names) if fold(name) in KNOWN]
+        return iter([titles])
+    return (rows.texts(place) for place, name in enumerate(rows.names) if fold(name) in KNOWN)
 
 
 def _lines_of(reason: str, batch: WholeRows, reasons: Sequence[str]) -> list[int]:

@@ -68,6 +68,8 @@ def _all_end_with_delimiter(lines: list[str], delimiter: str, width: int) -> boo
         rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
     except csv.Error:
         return False
+    if len(lines) == _ROWS_COMPARED:
+        rows = rows[:-1]  # it may go on below
     return len(rows) > 1 and all(len(row) == width + 1 and not row[-1] for row in rows)
 
 
