@@ -251,7 +251,7 @@ def text_table(names: Sequence[str], columns: Sequence[Sequence[str | None]]) ->
     """A table of text columns; foreign bytes are written as `printable` does."""
     import pyarrow as pa
 
-    return pa.table([_text_array(column) for column in columns], names=list(names))
+    return pa.table([_text_array(column) for column in columns], names=list(map(printable, names)))
 
 
 def _text_array(values: Sequence[str | None]) -> pa.Array:

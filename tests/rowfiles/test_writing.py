@@ -70,6 +70,16 @@ def test_bytes_of_another_encoding_are_written_out(tmp_path: Path) -> None:
         assert chunk.rows.texts(0) == ["Sill\\xf3n", "Sillón", "a\\x"]
 
 
+def test_column_names_of_another_encoding_are_written_out(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes("title,category,año\nSilla,A,1\n".encode("latin-1"))
+    (tmp_path / "in.jsonl").write_bytes('{"title": "Silla", "category": "A", "año": "1"}\n'.encode("latin-1"))
+    for source in ("in.csv", "in.jsonl"):
+        for name in ("out.csv", "out.jsonl", "out.parquet"):
+            copy(tmp_path / source, tmp_path / name)
+            with RowFile(tmp_path / name) as file:
+                assert list(file.names) == ["title", "category", "a\\xf1o"]
+
+
 def test_lone_surrogates_of_json_are_written_out(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"title": "a\\ud800b", "more": ["\\ud800"]}\n{"title": "é"}\n')
     for name in ("out.jsonl", "out.csv", "out.parquet"):
