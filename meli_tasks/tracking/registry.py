@@ -143,8 +143,8 @@ class Registry:
             if current is not None:
                 server.delete("registered-models/alias", name=MODEL, alias=ALIAS)
             return SyncResult(changed=changed or current is not None)
-        champion, model = need_champion_model(self.ledger, decision)
-        version = self._version_of(champion) or self._register(champion, model, decision)
+        found = champion_model(self.ledger, decision)
+        version = self._version_of(found.champion if found else champion) or self._register(decision)
         if current != version:
             server.post("registered-models/alias", name=MODEL, alias=ALIAS, version=version)
             server.post(
@@ -174,7 +174,8 @@ class Registry:
             server.post("model-versions/set-tag", name=MODEL, version=found, key=SHA256, value=champion.sha256)
         return found
 
-    def _register(self, champion: Champion, model: Manifest, decision: Decision) -> str:
+    def _register(self, decision: Decision) -> str:
+        champion, model = need_champion_model(self.ledger, decision)
         promotion = self.ledger.decision(decision.promotion or decision.number)
         tags = {
             ARTIFACT_KEY: champion.train,

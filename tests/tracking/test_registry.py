@@ -321,6 +321,16 @@ def test_doctor_moves_the_alias_to_the_champions_version(
     assert (alias.state, "does not follow the ledger yet" in alias.observed) == ("failed", True)
 
 
+def test_the_alias_follows_to_a_version_whose_model_the_store_has_lost(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    run = past_run(file_store, tmp_path)
+    version = promote(registry, run, "mlp")
+    client.delete_registered_model_alias(MODEL, "champion")
+    file_store.delete(run.trainings["mlp"].name)
+    assert registry.sync().version == version == aliased_version(registry)
+
+
 def test_a_damaged_model_is_not_registered(
     client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
 ) -> None:
