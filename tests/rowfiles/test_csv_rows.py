@@ -7,6 +7,8 @@ import io
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.reading import RowFile
@@ -113,6 +115,32 @@ def test_a_quote_left_open_costs_its_own_row(tmp_path: Path, rows: int, below: i
     assert (bad.line, bad.reason) == (rows + 2, "quote never closed")
     lines_found = [line for chunk in chunks for line in chunk.lines.tolist()]
     assert lines_found == [*range(2, rows + 2), *range(rows + 3, rows + below + 3)]
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    titles=st.lists(
+        st.sampled_from(["Silla", "Mesa, x", 'Tv 32" led', '"Oferta"', "a\nb", "x,y\nz,w", ""]), max_size=40
+    ),
+    width=st.integers(2, 4),
+    data=st.data(),
+)
+def test_a_quote_left_open_among_all_kinds_of_titles_costs_its_own_row(
+    tmp_path: Path, titles: list[str], width: int, data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(0, len(titles)))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["title", "category", "x", "y"][:width])
+    writer.writerows([title, *"ABC"[: width - 1]] for title in titles[:at])
+    line = text.getvalue().count("\n") + 1
+    text.write('"Abierta' + ",A" * (width - 1) + "\n")
+    writer.writerows([title, *"ABC"[: width - 1]] for title in titles[at:])
+    (tmp_path / "a.csv").write_text(text.getvalue())
+    with RowFile(tmp_path / "a.csv") as file:
+        chunks = list(file.chunks())
+    assert [title for chunk in chunks for title in chunk.rows.cells()[0]] == titles
+    assert [(bad.line, bad.reason) for chunk in chunks for bad in chunk.bad] == [(line, "quote never closed")]
 
 
 def test_many_quotes_left_open_cost_their_own_rows(tmp_path: Path) -> None:
