@@ -84,14 +84,8 @@ $(VENV)/.uv: $(VENV)/.python
 	@$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 	@touch $@
 
-# uv installs the lock in seconds. Where it fails (it does not read pip's configuration), pip installs the same, more slowly.
 define install
-	@echo "Installing locks/$(1).txt into $(VENV)/"
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --system-certs --compile-bytecode --no-deps --require-hashes -r locks/$(1).txt 2>/dev/null \
-	  || $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r locks/$(1).txt
-	@$(BIN)/python -m pip install --quiet -r locks/torch.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m pip check >/dev/null || $(BIN)/python -m pip check
+	@sh locks/install.sh $(VENV) $(1)
 	@touch $@
 endef
 

@@ -279,14 +279,24 @@ def _version(package: str) -> str | None:
 
 
 def _git_commit() -> str:
-    """The commit of the code, from the image's environment or from the checkout; empty if there is neither."""
+    """The commit of the code: what the image's build wrote into the package, or the checkout's; empty without either.
+
+    A folder of another project around the checkout, or around the installed package, is not asked.
+    """
     if commit := os.environ.get("MELI_GIT_COMMIT"):
         return commit
-    folder = Path(__file__).parents[1]
+    package = Path(__file__).parents[1]
+    if (baked := package / "COMMIT").exists():
+        return baked.read_text(encoding="utf-8").strip()
+    project = package.parent
+    if not (project / ".git").exists():
+        return ""
+    others = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # set in the hooks of any repository
     try:
         answer = subprocess.run(
             ["git", "describe", "--always", "--dirty"],
-            cwd=folder,
+            cwd=package,
+            env={name: value for name, value in os.environ.items() if name not in others},
             capture_output=True,
             text=True,
             timeout=5,

@@ -25,7 +25,14 @@ from meli_tasks.stack.interrupts import Interrupts
 from meli_tasks.stack.progress_table import Progress
 from meli_tasks.stack.services import Stack
 from meli_tasks.stack.start import StackStart, stop_all
-from meli_tasks.stack.summary import show_champion, show_failure, show_leaderboard, show_links, show_unused_rows
+from meli_tasks.stack.summary import (
+    show_champion,
+    show_failure,
+    show_leaderboard,
+    show_links,
+    show_unused_rows,
+    sign_in_line,
+)
 from meli_tasks.stack.watch import DAG, Task, Watch
 from meli_tasks.terminal import console as safe_console
 from meli_tasks.wording import duration
@@ -196,7 +203,7 @@ def stop(console: Console) -> int:
 
 
 def status(console: Console) -> int:
-    """Print the running processes.
+    """Print the running processes, and how to sign in to Airflow.
 
     Returns:
         0 if there are some, 3 if there are none.
@@ -206,6 +213,8 @@ def status(console: Console) -> int:
     for record in records:
         where = f"http://localhost:{record.port}" if record.port else ""
         console.print(f"{record.name:<24} process {record.pid:<8} {where}", markup=False, highlight=False)
+        if record.name == "airflow-api-server":
+            console.print(f"{'':<24} {sign_in_line(home.secrets())}", markup=False, highlight=False, soft_wrap=True)
     if not records:
         console.print(f"No process of {home.root} is running.", highlight=False)
     return 0 if records else 3

@@ -10,6 +10,7 @@ from meli_tasks.artifacts.manifest import find, find_model
 from meli_tasks.ledger import Ledger
 from meli_tasks.local_run import unused_by
 from meli_tasks.planning.evaluation import EvaluationReport
+from meli_tasks.stack.home import Secrets
 from meli_tasks.stack.services import USER, Stack
 from meli_tasks.stack.watch import DAG, Task, Watch
 from meli_tasks.stages.summaries import IngestSummary
@@ -75,7 +76,7 @@ def show_links(console: Console, stack: Stack, watch: Watch, run: str) -> None:
     for line in (
         "",
         f"Airflow  {stack.airflow_url}/dags/{DAG}/runs/{run}",
-        f"         sign in as {USER} with the password {stack.secrets.airflow_password}",
+        f"         {sign_in_line(stack.secrets)}",
         f"MLflow   {(evaluated and evaluated.mlflow) or stack.mlflow_url}",
         "         needs no sign-in; only this machine can reach it",
         "",
@@ -83,6 +84,11 @@ def show_links(console: Console, stack: Stack, watch: Watch, run: str) -> None:
         "Stop it:  make stop",
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def sign_in_line(secrets: Secrets) -> str:
+    """How to sign in to Airflow."""
+    return f"sign in as {USER} with the password {secrets.airflow_password}"
 
 
 def show_failure(console: Console, watch: Watch, tasks: list[Task]) -> None:

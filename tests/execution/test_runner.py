@@ -314,6 +314,30 @@ def test_without_the_variable_the_commit_is_that_of_the_checkout(
     assert runner_module.about_this_process()["git"] == ""
 
 
+def test_the_commit_is_never_that_of_a_project_around_this_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As where the package is installed into an environment inside somebody else's repository."""
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "theirs"], check=True)
+    package = tmp_path / "lib" / "site-packages" / "meli_tasks"
+    (package / "execution").mkdir(parents=True)
+    monkeypatch.setattr(runner_module, "__file__", str(package / "execution" / "runner.py"))
+    assert runner_module.about_this_process()["git"] == ""
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert runner_module.about_this_process()["git"] == ""
+    (package / "COMMIT").write_text("0123456789ab\n")
+    assert runner_module.about_this_process()["git"] == "0123456789ab"
+
+
+def test_a_hook_of_another_repository_does_not_change_the_commit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = runner_module.about_this_process()["git"]
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert runner_module.about_this_process()["git"] == own
+
+
 def test_a_git_that_hangs_does_not_stop_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def hangs(*args: Any, timeout: float, **kwargs: Any) -> Any:
         raise subprocess.TimeoutExpired("git", timeout)

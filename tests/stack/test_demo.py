@@ -8,6 +8,7 @@ from meli_tasks.core.errors import BadData, BadHyperparameters, BadSettings
 from meli_tasks.settings import Settings
 from meli_tasks.stack import demo
 from meli_tasks.stack.home import Home
+from meli_tasks.stack.processes import Record
 from meli_tasks.stack.services import Ports, airflow_environment, stack_settings
 
 
@@ -79,6 +80,21 @@ def test_airflow_is_told_everything_by_its_environment_and_reaches_itself_past_a
 def test_a_wrong_command_line_shows_the_right_one(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.main(arguments) == 2
     assert "demo|stop|status" in capsys.readouterr().out
+
+
+def test_the_status_says_where_to_go_and_how_to_sign_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MELI_HOME", str(tmp_path))
+    home = Home(tmp_path)
+    home.make()
+    password = home.secrets().airflow_password
+    running = [Record("airflow-api-server", 7, "now", 8080, "", ""), Record("mlflow", 8, "now", 5000, "", "")]
+    monkeypatch.setattr(demo.processes, "running", lambda home: running)
+    assert demo.main(["status"]) == 0
+    shown = capsys.readouterr().out
+    assert "http://localhost:8080" in shown and "http://localhost:5000" in shown
+    assert f"sign in as admin with the password {password}" in shown
 
 
 def test_stop_and_status_of_nothing(
