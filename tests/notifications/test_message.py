@@ -145,9 +145,9 @@ def test_a_late_run_says_how_far_it_is(file_store: Store) -> None:
 
 def test_the_name_differs_by_run_verdict_and_clear() -> None:
     sent = Notification("nothing new", DagRun("d", "manual__2026-11-20T03:00:00+00:00"), "t")
-    assert sent.name == "notices/manual__2026-11-20T03-00-00-00-00/nothing-new.json"
+    assert sent.name == "notices/manual__2026-11-20T03-00-00-00-00~79916aaa/nothing-new.json"
     again = replace(sent, verdict="failed", dag_run=replace(sent.dag_run, clears=2))
-    assert again.name == "notices/manual__2026-11-20T03-00-00-00-00/failed-2.json"
+    assert again.name == "notices/manual__2026-11-20T03-00-00-00-00~79916aaa/failed-2.json"
 
 
 @pytest.fixture
