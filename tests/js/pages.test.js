@@ -461,7 +461,7 @@ test("an epoch that is used though another was better says why", async () => {
   const cases = [
     [
       { kept_epoch: 3, keep: "last" },
-      /Epoch used\n3\nbalanced accuracy 0\.7500\nthe last epoch, not the best one: the set says keep = last/,
+      /Epoch used\n3\nbalanced accuracy 0\.7500\nthe last epoch, as good as the best one: the set says keep = last/,
     ],
     [{ kept_epoch: 2, keep: "best" }, /Epoch used\n2\nthe best epoch\n/],
     [{ kept_epoch: 2, keep: "last", stopped_by: "ana" }, /Epoch used\n2\nthe best epoch when it was stopped by ana/],

@@ -44,7 +44,7 @@ const Summary = ({ champion }) =>
   // The buttons to promote another model or to roll back belong at the right end of this row.
   h(
     Flex,
-    { justify: "space-between", align: "start", wrap: "wrap", gap: 4, mb: 4 },
+    { justify: "space-between", align: "start", wrap: { base: "wrap", md: "nowrap" }, gap: 4, mb: 4 },
     h(
       Box,
       { minW: 0 },
@@ -73,7 +73,7 @@ function Figure({ champion }) {
   const promotedFor = formatDecimal(champion.balanced_accuracy);
   return h(
     Box,
-    { textAlign: { base: "start", md: "end" }, maxW: { md: "360px" } },
+    { textAlign: { base: "start", md: "end" }, w: { md: "360px" }, flexShrink: 0, maxW: "100%" },
     h(
       Text,
       { fontSize: "3xl", fontWeight: "bold", lineHeight: 1.1, fontVariantNumeric: "tabular-nums" },

@@ -184,7 +184,10 @@ function KeptEpoch({ data: { epochs, kept_epoch: kept, keep, stopped_by: stopped
   const reason = () => {
     if (!best || kept === null) return "";
     if (kept === best.epoch) return stoppedBy ? `the best epoch when it was stopped by ${stoppedBy}` : "the best epoch";
-    if (keep === "last") return "the last epoch, not the best one: the set says keep = last";
+    if (keep === "last") {
+      const rank = score === best.validation_balanced_accuracy ? "as good as the best one" : "not the best one";
+      return `the last epoch, ${rank}: the set says keep = last`;
+    }
     return "not the best epoch";
   };
   return h(
