@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from meli_tasks.store import Store
 
 MAX_NAME_LENGTH = 200
+MAX_DEPTH = 20
 # An evaluation has a column for each model, named after it, besides the columns of the titles.
 RESERVED = {
     "ensemble": "it is the name of the ensembles that runs make",
@@ -81,12 +82,22 @@ def parsed(text: str, name: str) -> dict[str, object]:
         BadHyperparameters: it is not a YAML mapping.
     """
     try:
+        _check_depth(text, name)
         values = yaml.load(text, _LOADER)
     except yaml.YAMLError as error:
         raise BadHyperparameters(f"Set '{name}' is not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise BadHyperparameters(f"Set '{name}' must be a mapping of keys to values, not {type(values).__name__}")
     return values
+
+
+def _check_depth(text: str, name: str) -> None:
+    """Refuse a deeply nested document before libyaml composes it: that recurses in C, and takes the process down."""
+    depth = 0
+    for event in yaml.parse(text, _LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise BadHyperparameters(f"Set '{name}' is nested more than {MAX_DEPTH} levels deep")
 
 
 def is_name(name: str) -> bool:

@@ -7,6 +7,7 @@ the times of the artifact, so logging them again writes the same rows.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,14 +15,17 @@ from hashlib import sha256
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, find, find_model, need, need_model
+from meli_tasks.artifacts.reading import PARSE_ERRORS, reason_of
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.stages.evaluation import EPOCHS, Evaluation, Scores, Stored
 from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
-from meli_tasks.store import Store
+from meli_tasks.store import Blob, Store
 from meli_tasks.tracking import fields as mlflow_fields
 from meli_tasks.tracking.client import MlflowRun, MlflowServer
+
+logger = logging.getLogger("meli_tasks")
 
 EXPERIMENT = "meli_training"
 ARTIFACT_KEY = "meli.artifact_key"
@@ -166,25 +170,34 @@ class Projection:
         """
         claim = paths.tracking_claim(claim)
         claimed = self.store.read(claim)
-        if claimed and (run := self._existing(Claim.model_validate_json(claimed.data).run_id)):
+        if claimed and (run := self._claimed(claim, claimed)):
             return run
         found = find_sent()
         run = found or self.server.create_run(self.experiment, name, start, tags)
         data = Claim(run_id=run.id).model_dump_json().encode()
         try:
-            if claimed:  # by a run that has been deleted, or on another server
+            if claimed:  # by a run that has been deleted, or on another server; or the claim cannot be read
                 self.store.write(claim, data, if_version=claimed.version)
             else:
                 self.store.write(claim, data, if_absent=True)
         except Conflict:
             first = self.store.read(claim)
             assert first is not None, claim
-            winner = self._existing(Claim.model_validate_json(first.data).run_id)
+            winner = self._claimed(claim, first)
             if winner and winner.id != run.id:
                 if not found:
                     self.server.post("runs/delete", run_id=run.id)
                 return winner
         return run
+
+    def _claimed(self, name: str, claim: Blob) -> MlflowRun | None:
+        """The run that a claim names, if it is still there."""
+        try:
+            run_id = Claim.model_validate_json(claim.data).run_id
+        except PARSE_ERRORS as error:  # a projection never fails a run: the claim is made again
+            logger.warning("%s cannot be read and is written anew: %s", name, reason_of(error, claim.data))
+            return None
+        return self._existing(run_id)
 
     def _existing(self, run_id: str) -> MlflowRun | None:
         run = self.server.run(run_id)

@@ -14,6 +14,8 @@ from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets import stored as stored_sets
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
+from tests.cli.program import here
+from tests.unreadable import CONTENTS, put
 
 
 @pytest.fixture
@@ -31,6 +33,19 @@ def kept(store: Store, name: str, **train: Any) -> dict[str, Any]:
     values["train"] |= train
     stored_sets.write(store, name, values, {"run_id": "somebody"})
     return values
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_what_is_no_set_is_named_and_hides_no_other(
+    content: str, file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MELI_STORE", file_store.url)
+    put(file_store, "sets/spoilt.yaml", content)
+    file_store.write("sets/good.yaml", b"title: good\ntrain: {architecture: mlp}\n")
+    result = here("sets")
+    assert result.exit_code == 0, result.output
+    assert "good" in result.stdout
+    assert "spoilt" in result.stderr and "`meli sets spoilt --remove` removes it" in result.stderr
 
 
 def test_a_stored_set_is_resolved_by_name_and_overridden_like_any_other(settings: Settings, store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from mlflow import artifacts
 from mlflow.tracking import MlflowClient
 
 from meli_tasks.core.errors import TrackingRejected, TrackingUnavailable
-from meli_tasks.tracking.client import MlflowRun, MlflowServer, without_credentials
+from meli_tasks.tracking.client import MlflowRun, MlflowServer, keep_mlflow_quiet, without_credentials
 from meli_tasks.tracking.fields import Metric
 from meli_tasks.tracking.outbox import Tracking
 from tests.past_run import PastRun
@@ -124,3 +125,26 @@ def test_telling_needs_no_heavy_import(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_mlflows_own_client_prints_nothing_between_our_lines(
+    mlflow_server: servers.MlflowServer,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "MLFLOW_LOGGING_LEVEL"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    keep_mlflow_quiet()
+    from mlflow.tracking import MlflowClient
+
+    experiment = MlflowServer(mlflow_server.url).experiment("quiet")
+    mlflow = MlflowClient(mlflow_server.url)
+    run = mlflow.create_run(experiment)
+    (tmp_path / "files").mkdir()
+    for number in range(5):
+        (tmp_path / "files" / f"{number}.txt").write_text("x" * 10_000)
+    mlflow.log_artifacts(run.info.run_id, str(tmp_path / "files"))
+    logging.getLogger("mlflow.tracking").info("Created version 1 of the model")
+    assert capfd.readouterr() == ("", "")

@@ -12,6 +12,7 @@ from mlflow import artifacts
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import BadSettings, TrackingRejected, TrackingUnavailable
 from meli_tasks.planning.plan import Plan
@@ -21,6 +22,7 @@ from meli_tasks.tracking.outbox import PendingNote, Tracking
 from meli_tasks.tracking.runs import Projection
 from tests.past_run import EPOCHS, PastRun
 from tests.servers import NOWHERE
+from tests.unreadable import put
 
 pytestmark = pytest.mark.integration
 
@@ -42,6 +44,19 @@ def send(run: PastRun, tracking: Tracking, name: str = "mlp") -> str:
 
 def table(client: MlflowClient, run_id: str, name: str) -> dict[str, Any]:
     return json.loads(artifacts.load_text(f"runs:/{run_id}/{name}"))
+
+
+@pytest.mark.parametrize("content", ["cut short", "a list", "empty"])
+def test_spoilt_claims_and_notes_never_stop_a_run(
+    run: PastRun, tracking: Tracking, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = send(run, tracking)
+    claims = [put(run.store, claim, content) for claim in list(run.store.names("tracking/runs/"))]
+    note = put(run.store, paths.pending("training", "0" * 24), content)
+    assert send(run, tracking) == sent
+    assert tracking.replay() == 0
+    assert tracking.pending() == [note]  # another version may be able to read it
+    assert [name for name in (*claims, note) if name not in caplog.text] == []
 
 
 def test_a_training_becomes_one_run_with_everything_of_it(
