@@ -21,6 +21,7 @@ from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 from meli_airflow.failures import plain_failures
 from meli_airflow.operators import TRAINING, ApproveBackfill, RunOfDate
+from meli_airflow.retries import retry_arguments
 from meli_airflow.xcom import Approval, BackfillSummary, DateRun, PlannedDate
 
 from meli_tasks.backfill.request import Backfill, backfill_form_fields
@@ -94,20 +95,21 @@ with DAG(
     catchup=False,
     tags=["meli", "training"],
     params={name: Param(**field) for name, field in backfill_form_fields(settings).items()},
-    default_args={
-        "retries": 2,
-        # Longer than an api-server's restart, as in meli_training.
-        "retry_delay": timedelta(seconds=45),
-    },
+    default_args=retry_arguments(settings),
+    dagrun_timeout=timedelta(days=31),  # a year of dates, two at a time, four hours each
 ) as dag:
     previewed: Any = preview_dates()  # an XComArg, for which Airflow passes what the task returned
     approve = ApproveBackfill(
         task_id="approve",
         subject="Backfill: run these dates?",
         body="{{ ti.xcom_pull(task_ids='preview', key='markdown') }}",
+        response_timeout=timedelta(days=7),
     )
     runs = RunOfDate.partial(
-        task_id="run", pool="backfill", map_index_template="{{ task.date }}"
+        task_id="run",
+        pool="backfill",
+        map_index_template="{{ task.date }}",
+        execution_timeout=timedelta(days=1),  # Airflow counts the waiting for the run of the date in
     ).expand_kwargs(previewed)  # fmt: skip
     previewed >> approve >> runs
     # The report pulls who rejected the backfill: as an argument it would make the report a task right behind `approve`,

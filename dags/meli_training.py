@@ -18,6 +18,8 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import run_callbacks, task_callbacks
+from meli_airflow.priority import BACKFILLS_LAST
+from meli_airflow.retries import retry_arguments
 from meli_airflow.xcom import (
     EnsembleResult,
     PlanName,
@@ -111,7 +113,7 @@ def opened(name: str) -> tuple[Pipeline, Plan]:
     return Pipeline.of(name, settings)
 
 
-@task(task_id="plan", multiple_outputs=False)
+@task(task_id="plan", multiple_outputs=False, execution_timeout=timedelta(hours=1))
 def plan_run() -> PlanName:
     """Check the request, work out every step with its content key, and log what will be computed."""
     from meli_tasks.pipeline import Pipeline
@@ -158,7 +160,7 @@ def preprocess(recipe: PlannedRecipe) -> StepOutcome:
         return computed(pipeline.preprocess(plan, recipe["index"]), pipeline.store.url)
 
 
-@task(map_index_template="{{ task.op_kwargs['recipe']['name'] }}")
+@task(map_index_template="{{ task.op_kwargs['recipe']['name'] }}", execution_timeout=timedelta(hours=12))
 def embed(recipe: PlannedRecipe) -> list[StepOutcome]:
     """Train or load the word vectors of one recipe."""
     with plain_failures():
@@ -174,7 +176,12 @@ def sets_of(architecture: str) -> list[PlannedSet]:
         return [{"plan": plan.name, "set": name} for name in plan.family(architecture)]
 
 
-@task(map_index_template="{{ task.op_kwargs['choice']['set'] }}", multiple_outputs=False, **ON_A_GPU)
+@task(
+    map_index_template="{{ task.op_kwargs['choice']['set'] }}",
+    multiple_outputs=False,
+    execution_timeout=timedelta(hours=20),
+    **ON_A_GPU,
+)
 def train(choice: PlannedSet) -> TrainResult:
     """Train one set, and track it in MLflow."""
     with plain_failures():
@@ -183,7 +190,8 @@ def train(choice: PlannedSet) -> TrainResult:
         return {"set": choice["set"], **computed(result, pipeline.store.url), "mlflow": url}
 
 
-@task(multiple_outputs=False, trigger_rule=ANY_RECIPE, **ON_A_GPU)
+# A search may be requested to last 20 hours, and its last trial ends a little later.
+@task(multiple_outputs=False, trigger_rule=ANY_RECIPE, execution_timeout=timedelta(hours=21), **ON_A_GPU)
 def search() -> SearchResult:
     """Search for better hyperparameters around the best set trained on these titles."""
     with plain_failures():
@@ -257,11 +265,8 @@ with DAG(
     tags=["meli", "training"],
     params={name: Param(**field) for name, field in form_fields(settings).items()},
     default_args={
-        "retries": 3,
-        # Longer than an api-server's restart, so that one outage does not use up the retries.
-        "retry_delay": timedelta(seconds=45),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=10),
+        **retry_arguments(settings),
+        "weight_rule": BACKFILLS_LAST,
         **task_callbacks(settings),
     },
     **run_callbacks(settings),

@@ -11,36 +11,58 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from meli_tasks.core.errors import MeliError, NotFound, Rejected, Unreachable
+from meli_tasks.core.errors import DiskFull, MeliError, NotFound, Rejected, Unreachable
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-UNAVAILABLE = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
+# A disk, mostly one across a network, that does not answer.
+UNAVAILABLE = {
+    *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN, errno.ENETDOWN),
+    *(errno.ENETUNREACH, errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EREMOTEIO, errno.ENOLCK),
+}
+# This process or machine has too much open or too little memory at the moment.
+BUSY = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EBUSY, errno.EINTR}
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 MISPLACED = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 UNFINISHED = ".part"
 """The end of the name of a file that is being written."""
-# A full disk as reported by libraries (safetensors, numpy) that drop the system's error number.
+# A full disk as reported by libraries (safetensors, numpy, sqlite3, torch.save) that drop the system's error number.
 _FULL = re.compile(
-    r"no space left on device|os error 28|disk quota exceeded|\d+ requested and \d+ written", re.IGNORECASE
+    r"no space left on device|os error (28|122)\b|quota exceeded|\d+ requested and \d+ written"
+    r"|database or disk is full|PytorchStreamWriter failed writing|unexpected pos \d+ vs \d+",
+    re.IGNORECASE,
 )
 
 
-def full_disk(error: BaseException, path: Path) -> Rejected | None:
+def full_disk(error: BaseException, path: Path) -> DiskFull | None:
     """The error to raise if the disk of `path` is full, also if a library reported it in its own way; else None."""
     number = error.errno if isinstance(error, OSError) else None
     if number not in FULL and (number is not None or not _FULL.search(str(error))):
         return None
-    return Rejected(
+    return DiskFull(
         f"No space left on the disk of {path} ({_free_megabytes(path)}); nothing half-written was left behind. Free "
         "some there, or point MELI_CACHE or MELI_STORE to another disk, and run again."
     )
 
 
-def explained(error: OSError, path: Path) -> MeliError:
-    """What the disk reported about `path` as one of our errors: Rejected or Unreachable."""
-    number = error.errno or 0
+def passing(error: BaseException, path: Path) -> Unreachable | None:
+    """The error to raise if what happened to `path` may pass: the disk is full or away, the machine busy; else None."""
     if full := full_disk(error, path):
         return full
+    number = error.errno if isinstance(error, OSError) else None
+    if number in UNAVAILABLE:
+        return Unreachable(
+            f"The disk behind {path} did not answer ({os.strerror(number or 0).lower()}). Is it still mounted?"
+        )
+    if number in BUSY:
+        return Unreachable(f"{path} cannot be used at the moment ({os.strerror(number or 0).lower()}). Run again.")
+    return None
+
+
+def explained(error: OSError, path: Path) -> MeliError:
+    """What the disk reported about `path` as one of our errors: Rejected, or Unreachable if it may pass."""
+    number = error.errno or 0
+    if temporary := passing(error, path):
+        return temporary
     if number in NOT_ALLOWED:
         return Rejected(
             f"{path} may not be used ({os.strerror(number).lower()}; this process runs as user {os.geteuid()}). "
@@ -50,10 +72,6 @@ def explained(error: OSError, path: Path) -> MeliError:
         return Rejected(
             f"{path} cannot be used: {os.strerror(number).lower()}. There is a file in the place of a folder, or vice "
             "versa."
-        )
-    if number in UNAVAILABLE:
-        return Unreachable(
-            f"The disk behind {path} did not answer ({os.strerror(number).lower()}). Is it still mounted?"
         )
     return Rejected(f"{path} cannot be used: {error.strerror or error}.")
 
@@ -83,8 +101,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to. If the body succeeds, the file takes its place; else nothing is left.
 
     Raises:
-        Rejected: the disk is full or may not be written.
-        Unreachable: the disk does not answer.
+        Rejected: the disk may not be written.
+        Unreachable: the disk is full or does not answer.
     """
     with disk_errors(path), part_file(path.parent, path.name) as part:
         yield part

@@ -99,6 +99,14 @@ class Settings(BaseSettings):
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="MELI_DEVICE", description="where models are trained")
     gpus: int = Field(1, ge=1, le=64, alias="MELI_GPUS", description="GPUs that train one set together")
+    retry_hours: float = Field(
+        6.0,
+        ge=0,
+        le=20,
+        allow_inf_nan=False,
+        alias="MELI_RETRY_HOURS",
+        description="hours for which a task is retried while a store, a disk or a role's keys are unavailable",
+    )
     webhook: WebAddress = Field(
         "", alias="MELI_WEBHOOK", repr=False, description="Slack-compatible webhook that notifications go to"
     )

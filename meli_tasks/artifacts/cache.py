@@ -18,7 +18,7 @@ from pathlib import Path
 
 from meli_tasks.artifacts.manifest import Manifest, describe_file
 from meli_tasks.core.errors import BadData, BadSettings, MeliError
-from meli_tasks.disk import UNFINISHED, full_disk
+from meli_tasks.disk import UNFINISHED, passing
 from meli_tasks.stages.files.digest import digest_of_folder
 from meli_tasks.store import Store
 
@@ -63,8 +63,9 @@ class Cache:
         except MeliError:
             raise
         except Exception as error:
-            if full := full_disk(error, self.folder):
-                raise full from error
+            named = getattr(error, "filename", None)  # a stage may have met the disk of its source
+            if temporary := passing(error, Path(named) if isinstance(named, str) else self.folder):
+                raise temporary from error
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -73,7 +74,7 @@ class Cache:
         try:
             folder.mkdir(parents=True)
         except OSError as error:
-            if full_disk(error, folder):
+            if passing(error, folder):
                 raise
             raise BadSettings(
                 f"MELI_CACHE={self.folder}: cannot create a folder there ({os.strerror(error.errno or 0).lower()}). "

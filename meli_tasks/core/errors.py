@@ -5,20 +5,22 @@ MeliError
 ├── BadHyperparameters      a set, an override or a request: unknown key, value out of range, ambiguous
 ├── BadData                 a source or its rows
 ├── NotFound                nothing has that name: an artifact, a plan, a run, a model, a decision, a file
-├── Rejected                a server or disk refused: keys, permissions, no space, an unsupported operation
+├── Rejected                a server or disk refused: keys, permissions, a full store, an unsupported operation
 │   └── TrackingRejected    MLflow refused; `code` is its error code
 ├── Conflict                the object is in another state: another writer was first, a run has ended
 ├── Diverged                a loss that is not finite
 └── Unreachable             not available now: a store, Airflow, MLflow, a device, a worker, a whole local copy
     ├── TrackingUnavailable MLflow did not answer; its records are kept and sent later
+    ├── DiskFull            no space on this worker's disk
     └── OutOfMemory         the device's memory is full even with the smallest batch
 
 What a retry may fix follows from the class. The same input gives the same error, so a task that raises one of these
 fails without a retry, except for `Unreachable` and its subclasses: when it is retried, the server may be back, or
-another worker may have the device or the memory. An error that is not a MeliError is unexpected and may be retried too.
+another worker may have the device, the memory or the space. An error that is not a MeliError is unexpected and may be
+retried too, though only a few times: docs/adr/0023-retries-by-kind.md.
 
-A subclass exists only where a caller catches it apart from its parent: tracking must never fail a training, and a
-search goes on after a trial that does not fit into memory.
+A subclass exists only where a caller catches it apart from its parent: tracking must never fail a training, a search
+goes on after a trial that does not fit into memory, and what a full disk refused was certainly not written.
 """
 
 from __future__ import annotations
@@ -81,6 +83,10 @@ class Unreachable(MeliError):
 
 class TrackingUnavailable(Unreachable):
     """MLflow did not answer. Never a reason to stop a training run: what it should record is kept and sent later."""
+
+
+class DiskFull(Unreachable):
+    """No space on the disk of this worker; a retry may run on another one, or after some was freed."""
 
 
 class OutOfMemory(Unreachable):

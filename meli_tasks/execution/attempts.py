@@ -11,7 +11,7 @@ import logging
 from pathlib import Path
 
 from meli_tasks.artifacts.manifest import Manifest, need
-from meli_tasks.core.errors import Conflict, MeliError, Rejected
+from meli_tasks.core.errors import Conflict, DiskFull, MeliError, Rejected
 from meli_tasks.stages.summaries import Conditions, Summary, TrainSummary
 from meli_tasks.store import Store
 
@@ -62,7 +62,7 @@ def publish(store: Store, manifest: Manifest) -> Manifest:
         _delete_files(store, manifest)
         logger.info("%s: another worker computed %s first; its result is used", manifest.stage, manifest.key)
         return first
-    except Rejected:  # certainly not written; after any other error it may have been
+    except (Rejected, DiskFull):  # certainly not written; after any other error it may have been
         _delete_files(store, manifest)
         raise
     return manifest

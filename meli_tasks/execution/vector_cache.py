@@ -34,7 +34,7 @@ class VectorCache:
         Raises:
             BadData: the file is not a word2vec file, or has changed since it was identified.
             BadHyperparameters: `spec` matches several files.
-            Rejected: the disk cannot hold the entry.
+            DiskFull: the disk cannot hold the entry.
         """
         from meli_tasks.stages.vectors.entry import FORMAT, read_entry
 

@@ -158,7 +158,7 @@ def predict_file(
 
     Raises:
         BadData: the source cannot be read, has no column `title`, or is the target.
-        Rejected: the disk is full.
+        DiskFull: there is no space left.
     """
     refuse_same_file(source, target)
     progress, started = Progress(), time.monotonic()

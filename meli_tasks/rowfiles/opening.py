@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.disk import passing
 from meli_tasks.rowfiles.formats import is_web_page, other_format
 from meli_tasks.rowfiles.text import decode
 
@@ -109,6 +110,8 @@ def open_bytes(path: Path) -> ByteSource:
         raw = path.open("rb")
         size = path.stat().st_size
     except OSError as error:
+        if temporary := passing(error, path):
+            raise temporary from None
         # A path keeps one slash of s3://...
         remote = isinstance(error, FileNotFoundError) and re.match(r"[a-z0-9]{2,}:/", str(path))
         advice = (

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, Self
 
 from meli_tasks.core.errors import BadData, MeliError
-from meli_tasks.disk import disk_errors, part_file
+from meli_tasks.disk import disk_errors, part_file, passing
 from meli_tasks.rowfiles.kinds import kind_of
 from meli_tasks.rowfiles.rows import UNREADABLE, Rows
 from meli_tasks.rowfiles.text import has_foreign_bytes, printable
@@ -59,6 +59,8 @@ class RowTarget:
             raw = self._part.open("wb")
         except OSError as error:
             self._parts.close()
+            if temporary := passing(error, self.path):
+                raise temporary from None
             raise BadData(f"{self.path} cannot be written: {error.strerror}.") from None
         if self.kind == "parquet":
             self._format = _Parquet(self.path, raw, self.added)
@@ -71,7 +73,7 @@ class RowTarget:
 
         Raises:
             BadData: a row has a column that the first rows did not have, and the format must list all at its beginning.
-            Rejected: the disk is full.
+            DiskFull: there is no space left.
         """
         with disk_errors(self.path):
             self._format.write(rows, renamed or {}, added or {})

@@ -14,6 +14,7 @@ from typing_extensions import override
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import MeliError, OutOfMemory
 from meli_tasks.core.hyperparameters import Train
+from meli_tasks.disk import full_disk
 from meli_tasks.execution.runner import Step
 from meli_tasks.search.proposals import Proposals
 from meli_tasks.search.trial import State, Trial
@@ -104,6 +105,8 @@ def train(
     except (MeliError, RuntimeError, MemoryError) as error:  # it diverged, or ran out of memory
         if isinstance(error, MeliError) and error.retryable and not isinstance(error, OutOfMemory):
             raise
+        if full := full_disk(error, out):  # every other trial would meet it too
+            raise full from error
         state, reason = "failed", next(iter(str(error).strip().splitlines()), type(error).__name__)
     finally:
         if state != "finished" or summary is None:

@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.disk import disk_errors
+from meli_tasks.disk import disk_errors, passing
 from meli_tasks.rowfiles.folders import FolderFiles, files_below, hive_folders, marker_among
 from meli_tasks.sources.place import NAMED, Found, NoFiles, Part
 from meli_tasks.wording import enumeration
@@ -24,6 +24,8 @@ class Files:
         try:
             found = _files(spec)
         except (OSError, ValueError) as error:  # a name too long, a folder that may not be read, a zero byte
+            if temporary := passing(error, Path(_path(spec))):
+                raise temporary from None
             why = error.strerror if isinstance(error, OSError) else error
             raise BadData(
                 f"The source {spec[:200]} cannot be searched for: {why}. Give a path, or a glob in quotes."

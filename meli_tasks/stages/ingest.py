@@ -40,7 +40,7 @@ def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummar
     Raises:
         BadData: a file cannot be read, more than `max_bad_fraction` of the rows are bad, or fewer than two categories
             are left.
-        Rejected: the disk is full.
+        DiskFull: there is no space left.
     """
     staging = out / "staged.arrows"
     try:

@@ -17,7 +17,7 @@ from meli_tasks.disk import atomic_write, must_be_file
 from meli_tasks.http import is_loopback
 from meli_tasks.redaction import without_credentials
 from meli_tasks.store.protocol import Blob, Listed, Store, checked_name, checked_prefix
-from meli_tasks.store.s3_errors import CHECKSUMS, Place, masked, s3_errors
+from meli_tasks.store.s3_errors import CHECKSUMS, Place, key_errors, masked, s3_errors
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 15  # seaweedfs delays the loser of a race by 3 s; busy servers take longer
@@ -47,6 +47,7 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
 
     Raises:
         BadSettings: the endpoint, the profile or MELI_S3_CHECKSUMS cannot be understood.
+        Unreachable: this machine's role gives no keys now.
     """
     import boto3
     from botocore.config import Config
@@ -82,6 +83,9 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
         session = boto3.session.Session(access_key, secret_key, botocore_session=bare)
         region = session.region_name or os.environ.get("AWS_REGION") or "us-east-1"
         return session.client("s3", endpoint_url=endpoint, region_name=region, config=Config(**config))
+    except key_errors() as error:  # a role's keys are looked for here already
+        place = without_credentials(endpoint) if endpoint else "AWS"
+        raise Unreachable(f"No keys for {place}: {error}. If this machine's role has keys, try again later.") from error
     except (ValueError, BotoCoreError) as error:
         raise BadSettings(
             f"No S3 client for {without_credentials(endpoint) if endpoint else 'AWS'}: {error}. Write the endpoint "
@@ -212,7 +216,7 @@ class S3Store(Store):
 
     def _place(self) -> Place:
         place = without_credentials(self.endpoint) if self.endpoint else "AWS"
-        return Place(place, self.bucket, masked(self._access_key))
+        return Place(place, self.bucket, masked(self._access_key), keys_are_rotated(self._made))
 
     def _note_access_key(self, request: Any, **_: Any) -> None:
         """Called before each request is sent: its signature names the key, whichever way boto3 found it."""
@@ -240,6 +244,16 @@ class S3Store(Store):
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 return None
             raise
+
+
+def keys_are_rotated(made: Any) -> bool:
+    """Whether a client's keys come from a role, or are temporary ones in a file that something renews."""
+    from botocore.credentials import RefreshableCredentials
+
+    found = made._request_signer._credentials if made is not None else None  # botocore has no public way
+    if found is None or isinstance(found, RefreshableCredentials):
+        return found is not None
+    return bool(found.token) and found.method not in ("env", "explicit")
 
 
 def _condition_failed(error: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from meli_tasks.core.errors import BadSettings, MeliError, Rejected, Unreachable
 from meli_tasks.disk import explained
-from meli_tasks.http import transport_errors
+from meli_tasks.http import is_loopback, transport_errors
 
 CHECKSUMS = "MELI_S3_CHECKSUMS"
 WRONG_KEYS = "The keys are wrong: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a pair that this server knows."
@@ -30,6 +31,8 @@ MEANINGS: dict[str, tuple[type[MeliError], str]] = {
     "AuthorizationHeaderMalformed": (Rejected, WRONG_KEYS),
     "InvalidToken": (Rejected, WRONG_KEYS),
     "ExpiredToken": (Rejected, EXPIRED),
+    "ExpiredTokenException": (Rejected, EXPIRED),
+    "RequestExpired": (Rejected, EXPIRED),
     "TokenRefreshRequired": (Rejected, EXPIRED),
     "RequestTimeTooSkewed": (Rejected, "This machine's clock is wrong: set it."),
     "NoSuchBucket": (
@@ -43,9 +46,27 @@ MEANINGS: dict[str, tuple[type[MeliError], str]] = {
     "InsufficientStorage": (Rejected, FULL),
     "XMinioStorageFull": (Rejected, FULL),
     "QuotaExceeded": (Rejected, FULL),
-    "SlowDown": (Unreachable, LATER),
-    "RequestTimeout": (Unreachable, LATER),
+    **dict.fromkeys(
+        (
+            *("SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "TooManyRequests"),
+            *("RequestLimitExceeded", "BandwidthLimitExceeded", "OperationAborted", "IncompleteBody", "BadDigest"),
+            *("NoSuchUpload", "IDPCommunicationError", "IDPCommunicationErrorException"),
+        ),
+        (Unreachable, LATER),
+    ),
 }
+# What a server says of keys that have just been replaced, or are not known everywhere yet.
+OF_OLD_KEYS = (
+    *("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired", "InvalidToken"),
+    *("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidIdentityToken"),
+)
+ROTATED: tuple[type[MeliError], str] = (
+    Unreachable,
+    "This machine's role or file gets new keys from time to time: try again later.",
+)
+ROLE_VARIABLES = (
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_WEB_IDENTITY_TOKEN_FILE",
+)  # fmt: skip
 
 
 def masked(access_key: str) -> str:
@@ -60,6 +81,8 @@ class Place:
     endpoint: str
     bucket: str
     access_key: str  # masked
+    rotated: bool = False
+    """Whether the keys are a role's, or temporary ones in a file, so that others may be there later."""
 
     def __str__(self) -> str:
         return f"bucket {self.bucket!r} at {self.endpoint} with key {self.access_key}"
@@ -70,8 +93,13 @@ def translated(error: Any, place: Place) -> MeliError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     message = str(error.response.get("Error", {}).get("Message", "")) or "no reason given"
-    kind, advice = MEANINGS.get(code) or _meaning_of_status(status, code, message, error.operation_name)
-    return kind(f"S3 answered {status} {code} to {error.operation_name} ({message.rstrip('.')}) for {place}. {advice}")
+    if place.rotated and code in OF_OLD_KEYS:
+        kind, advice = ROTATED
+    else:
+        kind, advice = MEANINGS.get(code) or _meaning_of_status(status, code, message, error.operation_name)
+    server = "STS" if error.operation_name.startswith("AssumeRole") else "S3"
+    request = f"{error.operation_name} ({message.rstrip('.')})"
+    return kind(f"{server} answered {status} {code} to {request} for {place}. {advice}")
 
 
 def _meaning_of_status(status: int, code: str, message: str, operation: str) -> tuple[type[MeliError], str]:
@@ -90,6 +118,34 @@ def _meaning_of_status(status: int, code: str, message: str, operation: str) -> 
     return Rejected, "Run `meli doctor` to see what this store can do."
 
 
+def key_errors() -> tuple[type[Exception], ...]:
+    """The errors of boto3 when a role's keys do not come, for an `except` clause."""
+    from botocore import exceptions as boto
+
+    return (boto.CredentialRetrievalError, boto.MetadataRetrievalError)
+
+
+def without_keys(error: Exception, place: Place) -> MeliError:
+    """What it means that boto3 has no keys for a place.
+
+    A machine's role gives keys over the network, and boto3 says of a service that did not answer only that there are no
+    keys. So where a role is possible, a retry may find them.
+    """
+    from botocore.exceptions import PartialCredentialsError
+
+    advice = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
+    if isinstance(error, PartialCredentialsError) or not (isinstance(error, key_errors()) or _may_have_a_role(place)):
+        return BadSettings(f"No keys for {place}: {error}. {advice}")
+    return Unreachable(f"No keys for {place}: {error}. If this machine's role has keys, try again later. {advice}")
+
+
+def _may_have_a_role(place: Place) -> bool:
+    if any(os.environ.get(name) for name in ROLE_VARIABLES):
+        return True
+    disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
+    return not disabled and not is_loopback(place.endpoint)
+
+
 @contextmanager
 def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator[None]:
     """Raise errors at `place()`, or with the local file of a transfer, as our own."""
@@ -100,10 +156,11 @@ def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator
         yield
     except boto.ClientError as error:
         raise translated(error, place()) from error
-    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError) as error:
-        raise BadSettings(
-            f"No keys for {place()}: {error}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
-        ) from error
+    except (
+        boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError,
+        boto.MetadataRetrievalError,
+    ) as error:  # fmt: skip
+        raise without_keys(error, place()) from error
     except boto.SSLError as error:
         raise Rejected(
             f"No secure connection to {place()}: {error}. Check whether it expects http:// instead of https://. "
@@ -120,6 +177,10 @@ def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator
         raise Rejected(f"boto3 cannot use {place()}: {error}.") from error
     except transport_errors() as error:  # botocore wraps most of them, but not all that reading a body can raise
         raise Unreachable(f"The connection to {place()} was lost: {error}. Run again.") from error
+    except RuntimeError as error:  # botocore's own, of a role's service that gives out old keys
+        if "credentials were refreshed" not in str(error).lower():
+            raise
+        raise Unreachable(f"No keys for {place()}: {error} Try again later.") from error
     except OSError as error:
         if local is None:
             raise Unreachable(f"The connection to {place()} was lost: {error}. Run again.") from error

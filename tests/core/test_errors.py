@@ -16,6 +16,8 @@ RETRYABLE = {
     "BadHyperparameters": False,
     "BadData": False,
     "NoFiles": False,  # sources: one day of a window has no file
+    "NoRows": False,  # rowfiles: a part without rows among others is no reason to stop
+    "NotReadable": False,  # artifacts: an object of the store that is not what its name promises
     "NotFound": False,
     "Rejected": False,
     "TrackingRejected": False,
@@ -23,6 +25,7 @@ RETRYABLE = {
     "Diverged": False,
     "Unreachable": True,
     "TrackingUnavailable": True,
+    "DiskFull": True,
     "OutOfMemory": True,
     "BadAddress": False,  # http: no request can be sent to it
     "BadStatus": False,  # http: the doctor's advice depends on the status

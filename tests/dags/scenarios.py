@@ -109,6 +109,10 @@ class FakePipeline:
         tries[f"{stage} {which}".strip()] = tries.get(f"{stage} {which}".strip(), 0) + 1
         if which in SCENARIO.get("down_once", {}).get(stage, []) and tries[f"{stage} {which}"] == 1:
             raise Unreachable("The store did not answer.")
+        if tries[f"{stage} {which}".strip()] <= SCENARIO.get("down", {}).get(stage, 0):
+            raise Unreachable("The store did not answer.")
+        if which in SCENARIO.get("faulty", {}).get(stage, []):
+            raise KeyError("a fault of the code")
         if which in SCENARIO.get("fail", {}).get(stage, []):
             raise Diverged("The loss is not finite at step 12.")
 

@@ -28,6 +28,8 @@ SCENARIOS: dict[str, Any] = {
     "a night with new titles": {"conf": {"sets": ["mlp"]}, "kind": "scheduled"},
     "a date again": {"conf": {"sets": ["mlp"]}, "kind": "backfill", "nothing_new": "as before"},
     "store down once": {"conf": {"sets": ["mlp"]}, "down_once": {"train": ["mlp"]}},
+    "store down for hours": {"conf": {"sets": ["mlp"]}, "down": {"ingest": 15}},
+    "a fault of the code": {"conf": {"sets": ["mlp", "cnn"]}, "faulty": {"train": ["cnn"]}},
 }
 
 Runs = dict[str, dict[str, Any]]
@@ -79,6 +81,13 @@ def test_what_a_retry_cannot_fix_is_tried_once(runs: Runs) -> None:
     assert runs["one training fails"]["tries"]["train cnn"] == 1
     assert runs["store down once"]["tries"]["train mlp"] == 2
     assert runs["store down once"]["state"] == "success"
+
+
+def test_an_outage_is_waited_out_and_a_fault_of_the_code_is_soon_reported(runs: Runs) -> None:
+    assert runs["store down for hours"]["tries"]["ingest"] == 16
+    assert runs["store down for hours"]["state"] == "success"
+    assert runs["a fault of the code"]["tries"]["train cnn"] == 4
+    assert states(runs["a fault of the code"], "train_mlp[0]", "train_cnn[0]") == ["success", "failed"]
 
 
 def test_a_failed_recipe_stops_only_its_own_sets(runs: Runs) -> None:

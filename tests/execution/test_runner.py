@@ -23,7 +23,7 @@ import pytest
 from meli_tasks import sources
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find
-from meli_tasks.core.errors import BadData, Conflict, NotFound, Rejected, Unreachable
+from meli_tasks.core.errors import BadData, Conflict, DiskFull, NotFound, Rejected, Unreachable
 from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.execution import runner as runner_module
 from meli_tasks.execution.checkpoints import StoredCheckpoints
@@ -84,7 +84,7 @@ def test_a_full_disk_is_told_whichever_library_met_it(
         raise error
 
     toy(fails)
-    with pytest.raises(Rejected, match="MELI_CACHE"):
+    with pytest.raises(DiskFull, match="MELI_CACHE"):
         runner.run(Step("toy", "fails", {"value": 1}))
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from meli_tasks import sources
-from meli_tasks.core.errors import BadData, NotFound, Rejected, Unreachable
+from meli_tasks.core.errors import BadData, DiskFull, NotFound, Rejected, Unreachable
 from meli_tasks.settings import Settings
 from meli_tasks.store import open_store, s3
 from tests.servers import S3Server
@@ -166,7 +166,7 @@ def test_a_full_disk_is_told(target: Path, monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("meli_tasks.stages.files.sample_file.write_sample", full)
-    with pytest.raises(Rejected, match="No space left on the disk"):
+    with pytest.raises(DiskFull, match="No space left on the disk"):
         fetched("sample:rows=5", target)
     assert list(target.iterdir()) == []
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from meli_tasks.core.errors import BadData, Rejected
+from meli_tasks.core.errors import BadData, DiskFull
 from tests.stages.listings.listing_files import (
     FEW,
     LENIENT,
@@ -210,5 +210,5 @@ def test_a_full_disk_is_reported(tmp_path: Path, out: Path, name: str) -> None:
     (out / name).symlink_to("/dev/full")
     rows = [{**row, "title": f"{row['title']} {random.random()}"} for row in some_rows(5_000)]
     rows += [{**rows[0], "category": f"RARE {number}"} for number in range(500)]
-    with pytest.raises(Rejected, match="No space left on the disk of"):
+    with pytest.raises(DiskFull, match="No space left on the disk of"):
         run(write(tmp_path, "a.csv", csv_of(rows)), out, {"min_category_rows": 10})

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meli_tasks.core.errors import BadSettings, Conflict, Rejected
+from meli_tasks.core.errors import BadSettings, Conflict, DiskFull, Rejected
 from meli_tasks.store import Store, open_store, probe
 from tests.store.store_contract import StoreContract
 
@@ -66,9 +66,9 @@ def test_a_full_disk_is_said_and_leaves_nothing(
     file_store.write("kept", b"old")
     (tmp_path / "source").write_bytes(b"data" * 1000)
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(Rejected, match=r"store/kept.*MB are free there.*Free some"):
+    with pytest.raises(DiskFull, match=r"store/kept.*MB are free there.*Free some"):
         file_store.write("kept", b"new")
-    with pytest.raises(Rejected, match="store/train/model"):
+    with pytest.raises(DiskFull, match="store/train/model"):
         file_store.upload(tmp_path / "source", "train/model")
     monkeypatch.undo()
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())

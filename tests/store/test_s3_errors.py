@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import inspect
+import socket
 from pathlib import Path
 
 import boto3.exceptions
@@ -14,8 +15,9 @@ import urllib3.exceptions
 from urllib3 import HTTPResponse
 
 from meli_tasks import http
-from meli_tasks.core.errors import MeliError, Rejected, Unreachable
-from meli_tasks.store.s3_errors import Place, s3_errors
+from meli_tasks.core.errors import BadSettings, DiskFull, MeliError, Rejected, Unreachable
+from meli_tasks.store.s3 import client, keys_are_rotated
+from meli_tasks.store.s3_errors import OF_OLD_KEYS, ROLE_VARIABLES, Place, s3_errors
 
 PLACE = Place("http://127.0.0.1:9", "bucket", "AKIA…")
 
@@ -57,7 +59,7 @@ def test_a_connection_that_breaks_while_the_body_is_read_may_be_retried(kind: ty
 def test_an_error_of_the_system_is_the_connections_or_the_local_files(number: int, tmp_path: Path) -> None:
     with pytest.raises(Unreachable), s3_errors(lambda: PLACE):
         raise OSError(number, "the system")
-    expected = Rejected if number == errno.ENOSPC else MeliError
+    expected = DiskFull if number == errno.ENOSPC else MeliError
     with pytest.raises(expected, match=str(tmp_path)), s3_errors(lambda: PLACE, tmp_path):
         raise OSError(number, "the system")
 
@@ -75,3 +77,120 @@ def test_every_error_of_a_request_is_one_of_ours(kind: type[Exception], monkeypa
     monkeypatch.setattr(requests.Session, "request", fail)
     with http.Client() as client, pytest.raises((http.NoAnswer, http.BadAddress), match="http://a/b"):
         client.request("GET", "http://a/b")
+
+
+def refused(code: str, operation: str = "PutObject", status: int = 403) -> botocore.exceptions.ClientError:
+    """What botocore raises for this answer of a server."""
+    answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return botocore.exceptions.ClientError(answer, operation)  # type: ignore[arg-type]
+
+
+AWS = Place("AWS", "bucket", "ASIA…")
+OF_A_ROLE = Place("AWS", "bucket", "ASIA…", rotated=True)
+
+
+@pytest.fixture
+def no_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*ROLE_VARIABLES, "AWS_EC2_METADATA_DISABLED"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        botocore.exceptions.NoCredentialsError(),  # what a metadata service that does not answer looks like
+        botocore.exceptions.CredentialRetrievalError(provider="iam-role", error_msg="timed out"),
+        botocore.exceptions.MetadataRetrievalError(error_msg="Received non 200 response 500"),
+        RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
+    ],
+)
+@pytest.mark.usefixtures("no_role")
+def test_a_role_without_keys_may_have_some_later(error: Exception) -> None:
+    with (
+        pytest.raises(Unreachable, match=r"No keys for bucket 'bucket' at AWS.*[Tt]ry again later"),
+        s3_errors(lambda: AWS),
+    ):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("place", "variables", "error"),
+    [
+        (PLACE, {}, botocore.exceptions.NoCredentialsError()),  # no role is for a server of this machine
+        (AWS, {"AWS_EC2_METADATA_DISABLED": "true"}, botocore.exceptions.NoCredentialsError()),
+        (AWS, {}, botocore.exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY")),
+    ],
+)
+@pytest.mark.usefixtures("no_role")
+def test_keys_that_nobody_set_are_a_setting(
+    place: Place, variables: dict[str, str], error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings, match="Set AWS_ACCESS_KEY_ID"), s3_errors(lambda: place):
+        raise error
+
+
+@pytest.mark.parametrize("name", ROLE_VARIABLES)
+def test_a_container_with_a_role_has_no_need_of_the_machines(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv(name, "/somewhere")
+    with pytest.raises(Unreachable, match="No keys"), s3_errors(lambda: PLACE):
+        raise botocore.exceptions.NoCredentialsError()
+
+
+@pytest.mark.parametrize("code", OF_OLD_KEYS)
+def test_keys_that_were_just_replaced_are_refused_for_a_while(code: str) -> None:
+    with pytest.raises(Unreachable, match=f"{code} to PutObject.*role"), s3_errors(lambda: OF_A_ROLE):
+        raise refused(code)
+    with pytest.raises(Rejected, match=code), s3_errors(lambda: AWS):  # the environment's stay as they are
+        raise refused(code)
+
+
+@pytest.mark.parametrize("place", [AWS, OF_A_ROLE])
+def test_a_role_that_may_not_write_is_refused_at_once(place: Place) -> None:
+    with pytest.raises(Rejected, match="may not write"), s3_errors(lambda: place):
+        raise refused("AccessDenied")
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("Throttling", 400), ("OperationAborted", 409), ("IncompleteBody", 400), ("NoSuchUpload", 404)]
+)
+def test_a_request_that_may_succeed_when_it_is_sent_again(code: str, status: int) -> None:
+    with pytest.raises(Unreachable, match="Try again later"), s3_errors(lambda: AWS):
+        raise refused(code, "UploadPart", status)
+
+
+def test_a_token_service_is_named_as_what_it_is() -> None:
+    with pytest.raises(Unreachable, match="STS answered 400 IDPCommunicationError"), s3_errors(lambda: AWS):
+        raise refused("IDPCommunicationError", "AssumeRoleWithWebIdentity", 400)
+
+
+@pytest.mark.usefixtures("no_role")
+def test_a_client_whose_role_gives_no_keys_yet_may_be_made_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.socket() as taken:  # bound and not listening: a metadata service that refuses every connection
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}/keys"
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", address)
+        monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+        with pytest.raises(Unreachable, match="No keys for AWS"):
+            client("")
+
+
+def test_only_keys_that_something_renews_are_rotated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    kept = "[default]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    found = []
+    for text in (kept, f"{kept}aws_session_token = c\n"):
+        file.write_text(text, encoding="utf-8")
+        found.append(keys_are_rotated(client("http://a")))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "c")
+    assert [*found, keys_are_rotated(client("http://a")), keys_are_rotated(None)] == [False, True, False, False]
