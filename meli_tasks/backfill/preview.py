@@ -16,12 +16,13 @@ from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.backfill.request import POOL_SLOTS, Backfill
 from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.estimate import Estimate, seconds_with_slots
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import redact_source
+from meli_tasks.sources.place import NoFiles, redact_source
 from meli_tasks.stages.evaluation import refuse_later_version
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
@@ -48,11 +49,15 @@ class DateRun:
     estimate_seconds: float | None = None
     saved_seconds: float = 0.0
     problem: str = ""
-    """Why the date cannot be run: it has no titles."""
+    """Why the date cannot be run."""
+    empty: bool = False
+    """Whether that is because it has no files, which fails neither a night nor a backfill."""
 
     @property
     def action(self) -> str:
         """What will happen, in a few words."""
+        if self.empty:
+            return f"has no titles: {self.problem}"
         if self.problem:
             return f"cannot be run: {self.problem}"
         if self.done:
@@ -165,7 +170,9 @@ def backfills(store: Store, reader: LenientReader | None = None) -> list[Backfil
     """Return every readable backfill in the store, newest first; `reader` keeps what was skipped, or it is logged."""
     lenient = reader or LenientReader(store)
     names = [name for name in store.names(paths.BACKFILLS) if paths.backfill_of_preview(name)]
-    found = lenient.read_all(names, lambda name: BackfillPreview.load(store, paths.backfill_of_preview(name) or ""))
+    # By name: the part of it that names a backfill is not the backfill's id where that holds other characters.
+    read = lenient.read_all(names, lambda name: reading.read(store, name, BackfillPreview.from_bytes))
+    found = [preview for preview in read if preview]
     if reader is None:
         lenient.warn()
     return sorted(found, key=lambda preview: preview.at, reverse=True)
@@ -191,14 +198,14 @@ def preview_backfill(request: Backfill, settings: Settings, store: Store, backfi
     days = request.dates()
     with ThreadPoolExecutor(READERS) as readers:
         planned = list(readers.map(lambda day: _plan_date(request, settings, store, estimate, day), days))
-    problems = [result for result in planned if isinstance(result, str)]
+    problems = [result for result in planned if isinstance(result, BadData)]
     if len(problems) == len(planned):
         raise BadData(f"None of the {count(len(planned), 'date')} can be run. {problems[0]}")
     dates: list[DateRun] = []
     claimed: set[str] = set()  # keys that an earlier date computes: each step is computed a single time
     for day, result in zip(days, planned, strict=True):
-        if isinstance(result, str):
-            dates.append(DateRun(str(day), problem=result))
+        if isinstance(result, BadData):
+            dates.append(DateRun(str(day), problem=str(result), empty=isinstance(result, NoFiles)))
         else:
             dates.append(_date_run(result, claimed, settings.slots))
     return BackfillPreview(
@@ -206,7 +213,7 @@ def preview_backfill(request: Backfill, settings: Settings, store: Store, backfi
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         request=request,
         dates=tuple(dates),
-        warnings=tuple(_warnings(request, [result for result in planned if not isinstance(result, str)])),
+        warnings=tuple(_warnings(request, [result for result in planned if isinstance(result, _PlannedDate)])),
         computed=sum(day.computed for day in dates),
         cached=sum(day.cached for day in dates),
         estimate_seconds=_total_seconds(dates, request.at_once or POOL_SLOTS),
@@ -215,19 +222,38 @@ def preview_backfill(request: Backfill, settings: Settings, store: Store, backfi
 
 
 def is_done(store: Store, plan: Plan) -> bool:
-    """Return whether a run of this plan evaluated every set, and the ensemble if it was to have one."""
+    """Return whether a run of this plan evaluated every set, and the ensemble if it was to have one, and decided."""
     report = evaluated(store, plan)
-    return report is not None and not report.failed and not report.ensemble_failed
+    return report is not None and not report.failed and not report.ensemble_failed and is_decided(store, plan)
+
+
+def is_decided(store: Store, plan: Plan) -> bool:
+    """Return whether the ledger holds a decision of this plan, or the plan needs none because it promotes nothing."""
+    if plan.request.promotion == "never":
+        return True
+    return any(decision.evidence.plan == plan.name for decision in Ledger(store).decisions())
+
+
+def plan_of_run(store: Store, plan_name: str, run_id: str) -> Plan | None:
+    """Return the plan that the run of a date made; None if it has made none.
+
+    It is not the previewed one if the titles changed in between.
+    """
+    try:
+        return Plan.load(store, plan_name)
+    except NotFound:
+        names = [name for name in store.names(paths.plans_of_run(run_id)) if paths.is_plan(name)]
+        return max((Plan.load(store, name) for name in names), key=lambda plan: plan.at, default=None)
 
 
 def _plan_date(
     request: Backfill, settings: Settings, store: Store, estimate: Estimate, day: date
-) -> _PlannedDate | str:
+) -> _PlannedDate | BadData:
     """Return the plan of a date, or why it cannot be run."""
     try:
         plan = make_plan(request.request(day), settings, "", day)
     except BadData as error:
-        return str(error)
+        return error
     plan = plan.for_run(f"meli_backfill__{day}__{paths.plan_digest(plan.name)}")
     found = preview(plan, store, settings.slots, estimate)
     return _PlannedDate(plan, found, done=is_done(store, plan) or bool(found.nothing_new))

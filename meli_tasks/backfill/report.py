@@ -17,9 +17,9 @@ from pydantic import JsonValue, TypeAdapter
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, find
-from meli_tasks.backfill.preview import READERS, BackfillPreview, DateRun
+from meli_tasks.backfill.preview import READERS, BackfillPreview, DateRun, is_decided, plan_of_run
 from meli_tasks.champion import champion_model
-from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.core.errors import BadData
 from meli_tasks.execution.progress_log import read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
@@ -32,6 +32,7 @@ from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 
 State = Literal["computed", "reused", "failed", "not run"]
+CHANGED = "its titles changed after the preview, so it was planned again"
 # Fields of a stored report that had other names in the first version; the state "found" is now "reused".
 RENAMED = {"found": "reused"}
 
@@ -61,6 +62,8 @@ class DateReport:
     """By set; the ensemble under its own name."""
     failed: dict[str, str] = field(default_factory=dict)
     """Reasons by the same names, or one under "" for the whole run."""
+    note: str = ""
+    """What else a person should know: why it was not run, or that its titles changed after the preview."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,9 @@ class BackfillReport:
             return f"Rejected by {self.rejected_by or 'an unknown user'}; nothing was run"
         done = [day for day in self.dates if day.state in ("computed", "reused") and not day.failed]
         computed = f"{count(self.computed, 'step')} computed in {duration(self.seconds)}"
-        return f"{len(done)} of {count(len(self.dates), 'date')} done; {computed}, {self.reused} reused"
+        empty = sum(day.state == "not run" for day in self.dates)
+        text = f"{len(done)} of {count(len(self.dates), 'date')} done; {computed}, {self.reused} reused"
+        return f"{text}; {count(empty, 'date')} without titles" if empty else text
 
     def lines(self) -> list[str]:
         """Return lines for the log: the dates with their sets, the best first, and the summary."""
@@ -97,7 +102,8 @@ class BackfillReport:
         for day in self.dates:
             ranked = sorted(day.scores.items(), key=lambda item: -item[1].balanced_accuracy)
             scores = "  ".join(f"{name} {score.balanced_accuracy:.4f}" for name, score in ranked)
-            lines.append(f"{day.date}  {day.state:<8}  {scores}{f'  failed: {_reasons(day)}' if day.failed else ''}")
+            more = f"  failed: {_reasons(day)}" if day.failed else ""
+            lines.append(f"{day.date}  {day.state:<8}  {scores}{more}{f'  {day.note}' if day.note else ''}")
         return [*lines, self.summary()]
 
     def to_json(self) -> dict[str, JsonValue]:
@@ -169,20 +175,22 @@ def report(
 
 
 def _date_report(day: DateRun, store: Store, succeeded: bool, rejected: bool) -> DateReport:
+    if day.empty:
+        return DateReport(day.date, "", "", "not run", note=day.problem)
     if day.problem:
         return DateReport(day.date, "", "", "failed", failed={"": day.problem})
     try:
-        plan = Plan.load(store, day.plan)
+        plan = plan_of_run(store, day.plan, day.run_id)
     except BadData as error:
         return DateReport(day.date, day.run_id, day.plan, "failed", failed={"": str(error)})
-    except NotFound:  # another run did it, or its own ended before it had a plan
+    if plan is None:  # another run did it, or its own ended before it had a plan
         return _date_without_plan(day, succeeded, rejected)
     manifests = {step.key: find(store, step.stage, step.key) for step in plan.steps()}
     existing = [manifest for manifest in manifests.values() if manifest]
     own = [] if day.done else [manifest for manifest in existing if manifest.about.get("run_id") == plan.run_id]
     scores, failed = _scores(store, plan)
     if not (succeeded or day.done or rejected) and not failed:
-        failed = _errors(store, plan, manifests) or {"": "its run failed or was stopped; its log in Airflow says where"}
+        failed = _errors(store, plan, manifests) or {"": _where_it_ended(store, plan, scores)}
     return DateReport(
         date=day.date,
         run_id=plan.run_id,
@@ -193,7 +201,14 @@ def _date_report(day: DateRun, store: Store, succeeded: bool, rejected: bool) ->
         seconds=round(sum(manifest.seconds for manifest in own), 1),
         scores=scores,
         failed=failed,
+        note="" if plan.name == day.plan else CHANGED,
     )
+
+
+def _where_it_ended(store: Store, plan: Plan, scores: Mapping[str, Score]) -> str:
+    if scores and not is_decided(store, plan):
+        return "its models were evaluated, but it failed before it decided on the champion"
+    return "its run failed or was stopped; its log in Airflow says where"
 
 
 def _date_without_plan(day: DateRun, succeeded: bool, rejected: bool) -> DateReport:

@@ -174,7 +174,7 @@ def _show(preview: BackfillPreview) -> None:
     columns = [Column("date"), Column("to do", whole=False), Column("cached", justify="right"), Column("run")]
     listing = Listing(columns)
     for day in preview.dates:
-        style = "red" if day.problem else "dim" if day.done else ""
+        style = "dim" if day.done or day.empty else "red" if day.problem else ""
         listing.add(Text(day.date, style="bold"), Text(day.action, style=style), str(day.cached), day.run_id)
     console = out()
     console.print(listing)
@@ -204,6 +204,9 @@ def _conclude(found: BackfillReport) -> None:
         listing.add(day.date, day.state, *cells)
     console = out()
     console.print(listing)
+    for day in found.dates:
+        if day.note:
+            warn(f"{day.date}: {day.note}")
     console.print(f"{found.summary()}. Backfill {found.id}", markup=False)
 
 
@@ -215,7 +218,7 @@ def _cancel(backfill_id: str, as_json: bool) -> None:
     if as_json:
         print_json({"id": backfill_id, "ended": ended})
     else:
-        stopped = f"Stopped {', '.join(ended)}" if ended else "No run was in progress"
+        stopped = f"Stopped {', '.join(ended)}" if ended else "No run was in progress that it alone waits for"
         out().print(f"Cancelled {backfill_id}. {stopped}.", markup=False)
 
 

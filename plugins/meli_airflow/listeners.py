@@ -1,8 +1,9 @@
 """Ends the runs that a backfill started when the backfill itself is ended.
 
 A user who marks a run of `meli_backfill` as failed (Airflow's button, its REST API, the run's tab, `meli backfill
---cancel`) wants its training runs to end too, but Airflow would let them continue. The api-server calls this listener
-before it commits the change: the training runs end in the same transaction, or nothing does.
+--cancel`) wants its training runs to end too, but Airflow would let them continue. Only a run that another backfill
+waits for continues. The api-server calls this listener before it commits the change: the training runs end in the same
+transaction, or nothing does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ logger = logging.getLogger("meli_tasks")
 
 BACKFILL = "meli_backfill"
 TRAINING = "meli_training"
+WAITING = ("running", "deferred", "up_for_retry")
+"""States of the task `run` of a date whose run it has started, or waits for."""
 
 
 @hookimpl
@@ -41,19 +44,56 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 
 def children(dag_run: DagRun, session: Session) -> list[DagRun]:
-    """The backfill's runs of `meli_training` that have not ended."""
+    """The backfill's runs of `meli_training` that have not ended, but those that another backfill waits for.
+
+    The same request addresses the same runs, so two backfills may share one.
+    """
     from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    runs = begun(dag_run.run_id, session) - wanted_elsewhere(dag_run.run_id, session)
+    of_ours = (DagRun.dag_id == TRAINING, DagRun.run_id.in_(runs), DagRun.state.in_(["queued", "running"]))
+    return list(session.scalars(select(DagRun).where(*of_ours)))
+
+
+def begun(backfill: str, session: Session) -> set[str]:
+    """The runs of the dates that this backfill has begun with: a date that still waited started nothing."""
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import select
+
+    of_run = (TaskInstance.dag_id == BACKFILL, TaskInstance.run_id == backfill, TaskInstance.task_id == "run")
+    started = session.scalars(select(TaskInstance.map_index).where(*of_run, TaskInstance.try_number > 0))
+    runs = previewed(backfill, session)
+    return {runs[position] for position in started if 0 <= position < len(runs)}
+
+
+def wanted_elsewhere(backfill: str, session: Session) -> set[str]:
+    """The runs that other backfills, which have not ended, have started or wait for."""
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import select
+
+    others = (DagRun.dag_id == BACKFILL, DagRun.run_id != backfill, DagRun.state.in_(["queued", "running"]))
+    wanted = set()
+    for other in session.scalars(select(DagRun.run_id).where(*others)).all():
+        of_run = (TaskInstance.dag_id == BACKFILL, TaskInstance.run_id == other, TaskInstance.task_id == "run")
+        waiting = session.scalars(select(TaskInstance.map_index).where(*of_run, TaskInstance.state.in_(WAITING)))
+        runs = previewed(other, session)
+        wanted |= {runs[position] for position in waiting if 0 <= position < len(runs)}
+    return wanted
+
+
+def previewed(backfill: str, session: Session) -> list[str]:
+    """The ids of a backfill's runs in the order of its mapped task `run`; empty before its preview."""
     from airflow.models.xcom import XComModel
     from sqlalchemy import select
 
-    of_preview = (XComModel.dag_id == BACKFILL, XComModel.run_id == dag_run.run_id, XComModel.task_id == "preview")
+    of_preview = (XComModel.dag_id == BACKFILL, XComModel.run_id == backfill, XComModel.task_id == "preview")
     row = session.scalar(select(XComModel).where(*of_preview, XComModel.key == "return_value"))
     if row is None:
         return []
     dates: list[PlannedDate] = XComModel.deserialize_value(row)
-    runs = [date["trigger_run_id"] for date in dates]
-    of_ours = (DagRun.dag_id == TRAINING, DagRun.run_id.in_(runs), DagRun.state.in_(["queued", "running"]))
-    return list(session.scalars(select(DagRun).where(*of_ours)))
+    return [date["trigger_run_id"] for date in dates]
 
 
 def end(child: DagRun, session: Session) -> None:

@@ -13,6 +13,8 @@ from airflow.sdk import timezone
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 from typing_extensions import override
 
+from meli_airflow.failures import plain_failures
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
@@ -135,12 +137,13 @@ class RunOfDate(TriggerDagRunOperator):
             raise AirflowRescheduleException(later)  # type: ignore[no-untyped-call]
 
     def _is_done(self) -> bool:
-        from meli_tasks.backfill.preview import is_done
-        from meli_tasks.planning.plan import Plan
+        from meli_tasks.backfill.preview import is_done, plan_of_run
         from meli_tasks.settings import Settings
 
-        store = Settings.from_environment().open_store()
-        return is_done(store, Plan.load(store, self.plan))
+        with plain_failures():
+            store = Settings.from_environment().open_store()
+            plan = plan_of_run(store, self.plan, str(self.trigger_run_id))
+            return plan is not None and is_done(store, plan)
 
     def _runs_in(self, ti: RuntimeTaskInstanceProtocol, *states: str) -> int:
         return int(ti.get_dr_count(dag_id=TRAINING, run_ids=[str(self.trigger_run_id)], states=[*states]))

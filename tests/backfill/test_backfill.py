@@ -10,18 +10,20 @@ import pytest
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.backfill.preview import BackfillPreview, backfills, is_done, preview_backfill
+from meli_tasks.backfill.preview import BackfillPreview, backfills, is_done, plan_of_run, preview_backfill
 from meli_tasks.backfill.report import BackfillReport, Score, report
 from meli_tasks.backfill.request import MAX_RUNS, Backfill, backfill_form_fields
 from meli_tasks.core.errors import BadData, BadHyperparameters, NotFound
 from meli_tasks.execution.runner import Step
+from meli_tasks.ledger import Evidence, Ledger
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.form import OPEN
 from meli_tasks.planning.history import evaluated
-from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
+from meli_tasks.sources.place import NoFiles
 from meli_tasks.store import Store
 
 REQUEST: dict[str, Any] = {
@@ -184,8 +186,10 @@ def test_a_date_without_titles_is_left_out_by_name_and_none_at_all_is_refused(
     assert [day.date for day in preview.runs] == ["2026-11-02"]
     assert "2 dates cannot be run and will be left out" in preview.warnings
     found = report(preview, store, {preview.dates[1].run_id})
-    assert found.state == "failed"
-    assert found.failures[0].startswith("2026-11-01: The source")
+    assert (found.state, found.failures) == ("success", [])
+    assert [day.state for day in found.dates] == ["not run", "reused", "not run"]
+    assert "titles-2026-11-01.csv" in found.lines()[0]
+    assert found.summary().endswith("2 dates without titles")
     with pytest.raises(BadData, match="None of the 3 dates can be run"):
         previewed(settings, store, source=f"{tmp_path}/nothing-{{ds}}.csv")
 
@@ -199,6 +203,69 @@ def test_a_date_is_done_when_all_its_sets_are_evaluated(settings: Settings, stor
     assert [day.date for day in again.runs] == ["2026-11-02", "2026-11-03"]
     assert [day.computed for day in again.dates] == [0, 2, 6]
     assert again.estimate_seconds is not None
+
+
+def test_a_date_that_failed_before_it_decided_is_not_done(settings: Settings, store: Store) -> None:
+    preview = previewed(settings, store, promotion="always")
+    plan = run(settings, store, preview, 0)
+    again = previewed(settings, store, promotion="always")
+    assert [(day.done, day.computed) for day in again.dates] == [(False, 0), (False, 6), (False, 6)]
+    found = report(again, store, set()).dates[0]
+    assert found.failed == {"": "its models were evaluated, but it failed before it decided on the champion"}
+    assert set(found.scores) == {"quick_mlp", "quick_cnn"}
+
+    ledger = Ledger(store)
+    evidence = Evidence(action="keep", reason="no", plan="plans/another/0.json")
+    ledger.append(0, action="keep", reason="no", by="another", evidence=evidence)
+    assert not is_done(store, plan)
+    ledger.append(1, action="keep", reason="no", by="x", evidence=evidence.model_copy(update={"plan": plan.name}))
+    assert is_done(store, plan)
+    assert [day.done for day in previewed(settings, store, promotion="always").dates] == [True, False, False]
+
+
+def test_titles_that_changed_after_the_preview_are_what_the_report_is_on(
+    settings: Settings, store: Store, tmp_path: Path
+) -> None:
+    titles = tmp_path / "titles-2026-11-01.csv"
+    titles.write_text("title,category\nfunda,CASES\n", encoding="utf-8")
+    dates = {"from_date": "2026-11-01", "to_date": "2026-11-01", "source": f"{tmp_path}/titles-{{ds}}.csv"}
+    preview = previewed(settings, store, **dates)
+    assert plan_of_run(store, preview.dates[0].plan, preview.dates[0].run_id) is None
+    titles.write_text("title,category\nfunda,CASES\nlibro,BOOKS\n", encoding="utf-8")
+    plan = run(settings, store, preview, 0)
+    assert plan.name != preview.dates[0].plan
+
+    found = report(preview, store, {plan.run_id})
+    day = found.dates[0]
+    assert (day.state, day.computed, day.plan) == ("computed", 6, plan.name)
+    assert set(day.scores) == {"quick_mlp", "quick_cnn"}
+    assert day.note in found.lines()[0] and "changed after the preview" in day.note
+    known = plan_of_run(store, preview.dates[0].plan, preview.dates[0].run_id)
+    assert known is not None and is_done(store, known)
+
+
+def test_a_day_that_cannot_be_read_fails_the_backfill_and_one_without_files_does_not(
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plan_or_problem(request: Request, settings: Settings, run_id: str, day: date) -> Plan:
+        if day.day == 1:
+            raise NoFiles("The source has no files for 2026-11-01.")
+        if day.day == 2:
+            raise BadData("The source is damaged.")
+        return make_plan(request, settings, run_id, day)
+
+    monkeypatch.setattr("meli_tasks.backfill.preview.make_plan", plan_or_problem)
+    preview = previewed(settings, store)
+    assert [day.action for day in preview.dates[:2]] == [
+        "has no titles: The source has no files for 2026-11-01.",
+        "cannot be run: The source is damaged.",
+    ]
+    preview.save(store)
+    assert BackfillPreview.load(store, preview.id) == preview
+    found = report(preview, store, {preview.dates[2].run_id})
+    assert [day.state for day in found.dates] == ["not run", "failed", "reused"]
+    assert found.failures == ["2026-11-02: The source is damaged."]
+    assert found.dates[0].note == "The source has no files for 2026-11-01."
 
 
 def test_a_set_added_later_is_all_that_is_left_to_compute(settings: Settings, store: Store) -> None:

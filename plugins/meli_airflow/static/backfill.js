@@ -208,6 +208,7 @@ function Cancel({ data, runId, reload }) {
  * @param {BackfillResponse} data
  */
 function dayState(day, { runs, report }) {
+  if (day.empty) return "not run";
   if (day.problem) return "failed";
   const reported = report?.dates.find(({ date }) => date === day.date);
   if (reported) return reported.state;
@@ -221,6 +222,7 @@ function dayState(day, { runs, report }) {
  * @param {{day: BackfillDate, reported: BackfillReportDate | undefined}} props
  */
 function Scores({ day, reported }) {
+  if (day.empty) return h(Muted, null, day.problem);
   if (day.problem) return h(Box, { color: "fg.error" }, day.problem);
   if (!reported) {
     const estimate = day.estimate_seconds ? `, about ${duration(day.estimate_seconds)}` : "";

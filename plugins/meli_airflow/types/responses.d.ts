@@ -282,6 +282,7 @@ export interface BackfillDate {
   cached: number;
   estimate_seconds: number | null;
   problem: string;
+  empty: boolean;
 }
 
 export interface BackfillReportDate {
@@ -289,6 +290,7 @@ export interface BackfillReportDate {
   state: string;
   scores: Record<string, { balanced_accuracy: number }>;
   failed: Record<string, string>;
+  note: string;
 }
 
 export interface Backfill {
