@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.rowfiles.parquet_values import is_text, texts_of, values_of
 from meli_tasks.rowfiles.reading import RowFile
 from tests.rowfiles.row_files import ingested, predicted
 from tests.stages.listings.listing_files import LENIENT, as_json_lines, listings, quarantine, run
@@ -113,3 +120,62 @@ def test_a_file_of_random_bytes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(random.Random(1).randbytes(2_000))
     with pytest.raises(BadData, match="not text"):
         RowFile(tmp_path / "a.csv")
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\ufeff"), max_size=8)
+columns = (
+    st.lists(st.none() | texts | st.sampled_from(["nan", "NULL", "1.0", "1"]), min_size=1, max_size=9)
+    | st.lists(st.integers(-(2**53), 2**53), min_size=1, max_size=9)
+    | st.lists(st.integers(-4000, 4000).map(lambda number: number / 4) | st.just(float("nan")), min_size=1, max_size=9)
+)
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(values=columns)
+def test_what_pandas_writes_is_the_same_text_from_every_format(tmp_path: Path, values: list[Any]) -> None:
+    frame = pd.DataFrame({"title": values, "n": range(len(values))})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True, double_precision=15)
+    frame.to_parquet(tmp_path / "a.parquet", index=False)
+    expected = ["" if pd.isna(value) else str(value) for value in frame["title"]]
+    for name in ("a.csv", "a.jsonl", "a.parquet"):
+        with RowFile(tmp_path / name) as file:
+            found = [text or "" for chunk in file.chunks() for text in chunk.rows.texts(0)]
+        assert found == expected, name
+
+
+MOMENT = datetime(2026, 11, 1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (pa.array([Decimal("1.50"), None]), ["1.50", None]),
+        (pa.array([Decimal("0"), None], pa.decimal128(20, 8)), ["0.00000000", None]),
+        (pa.array([date(2026, 11, 1), None]), ["2026-11-01", None]),
+        (pa.array([MOMENT, None], pa.timestamp("us")), ["2026-11-01 02:03:04", None]),
+        (pa.array([1, None], pa.timestamp("ns")), ["1970-01-01 00:00:00.000000001", None]),
+        (pa.array([0, None], pa.timestamp("s", "UTC")), ["1970-01-01 00:00:00Z", None]),
+        (pa.array([0, None], pa.timestamp("ms", "America/Argentina/Buenos_Aires")), ["1969-12-31 21:00:00-0300", None]),
+        (pa.array([0, None], pa.timestamp("ms", "Nowhere/City")), ["1970-01-01 00:00:00Z", None]),
+        (pa.array([None, None]), [None, None]),
+        (pa.array(["a", None], pa.string_view()), ["a", None]),
+        (pa.array([b"ab", None], pa.binary(2)), ["ab", None]),
+        (pa.array([b"\xf1", None]).dictionary_encode(), ["\udcf1", None]),
+        (pa.array([2**64 - 1, None], pa.uint64()), ["18446744073709551615", None]),
+        (pa.array([np.float16(0.1), None], pa.float16()), ["0.1", None]),
+    ],
+    ids=lambda value: str(value.type) if isinstance(value, pa.Array) else "",
+)
+def test_typed_values_as_text(column: pa.Array, expected: list[str | None]) -> None:
+    assert is_text(column.type)
+    assert texts_of(column) == expected
+
+
+def test_nested_text_that_is_not_utf_8_is_written_in_base64() -> None:
+    foreign = pa.Array.from_buffers(
+        pa.string(), 1, [None, pa.array([0, 2], pa.int32()).buffers()[1], pa.py_buffer(b"a\xf1")]
+    )
+    column = pa.ListArray.from_arrays([0, 1], foreign)
+    assert values_of(column) == ([["YfE="]], 1)
+    assert values_of(pa.array([{"a": [b"x", b"\xff"]}])) == ([{"a": ["x", "/w=="]}], 1)

@@ -153,6 +153,21 @@ def test_a_few_lines_in_another_encoding_are_named_and_the_file_is_not_to_be_con
     assert "iconv" not in message
 
 
+def test_each_file_of_a_folder_has_an_encoding_of_its_own(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "in").mkdir()
+    rows = [{**row, "category": row["category"] + " música"} for row in some_rows()]
+    text = csv_of(rows).decode()
+    (tmp_path / "in" / "a.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "in" / "b.csv").write_text(text, encoding="latin-1")
+    (tmp_path / "in" / "c.csv").write_bytes(text.encode() + "Sillón,reliable,spanish,SOFAS\n".encode("latin-1"))
+    with pytest.raises(BadData) as caught:
+        run(tmp_path / "in", out)
+    message = str(caught.value)
+    assert "The encoding of b.csv looks like ISO-8859-1; convert it: iconv -f ISO-8859-1" in message
+    assert "in a source that is otherwise UTF-8: c.csv: 62. Correct those lines only" in message
+    assert "a.csv" not in message.partition("The encoding of")[2]
+
+
 BAD_FILES = {
     "empty": (b"", "the file is empty"),
     "blank": (b"\n \n\n", "nothing but blank lines"),
