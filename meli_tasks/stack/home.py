@@ -14,7 +14,7 @@ import secrets
 import shutil
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from meli_tasks.core.errors import BadSettings, Conflict, Rejected
@@ -100,10 +100,21 @@ class Home:
             )
 
     def secrets(self) -> Secrets:
-        """The stack's secrets, generated if there are none yet."""
+        """The stack's secrets, generated if there are none yet.
+
+        Raises:
+            BadSettings: the file cannot be read; new secrets would not open what the old ones protect.
+        """
         file = self.root / "secrets.json"
         if file.exists():
-            return Secrets(**json.loads(file.read_text(encoding="utf-8")))
+            try:
+                stored = json.loads(file.read_text(encoding="utf-8"))
+                return Secrets(**{field.name: str(stored[field.name]) for field in fields(Secrets)})
+            except (ValueError, KeyError, TypeError):
+                raise BadSettings(
+                    f"{file} is damaged, and the demo's services open their data with it: restore it, or start anew "
+                    f"with another folder (MELI_HOME), or delete {self.root} with everything in it."
+                ) from None
         drawn = Secrets.generate()
         self.write_private(file, json.dumps(asdict(drawn), indent=1))
         return drawn

@@ -14,7 +14,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import psutil
@@ -83,8 +83,9 @@ def boot() -> str:
 def read(home: Home, name: str) -> Record | None:
     """The record of a service, running or not; None if there is none."""
     try:
-        return Record(**json.loads((home.run / f"{name}.json").read_text(encoding="utf-8")))
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        stored = json.loads((home.run / f"{name}.json").read_text(encoding="utf-8"))
+        return Record(**{field.name: stored[field.name] for field in fields(Record)})
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -223,10 +223,10 @@ def _port(home: Home, name: str, remembered: Mapping[str, int]) -> int:
 
 def _remembered(home: Home) -> dict[str, int]:
     try:
-        ports: dict[str, int] = json.loads((home.root / "ports.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        stored = json.loads((home.root / "ports.json").read_text(encoding="utf-8"))
+        return {str(name): int(port) for name, port in stored.items()}
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return {}
-    return ports
 
 
 def _without_proxy() -> str:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 from collections import namedtuple
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from meli_tasks.core.errors import BadSettings, Conflict, Rejected
 from meli_tasks.settings import Settings
+from meli_tasks.stack import processes, services
 from meli_tasks.stack.home import CHECKOUT, Home
 
 
@@ -24,6 +27,41 @@ def test_secrets_are_drawn_once_and_only_their_owner_reads_them(home: Home) -> N
     assert home.secrets() == drawn
     assert stat.S_IMODE((home.root / "secrets.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(home.root.stat().st_mode) == 0o700
+
+
+def test_what_a_later_version_adds_to_the_secrets_is_ignored(home: Home) -> None:
+    drawn = home.secrets()
+    file = home.root / "secrets.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "added": "later"}))
+    assert home.secrets() == drawn
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"{}", b"\xff", b'{"s3_access_key": "a"}'])
+def test_damaged_secrets_are_named_and_not_drawn_anew(home: Home, content: bytes) -> None:
+    (home.root / "secrets.json").write_bytes(content)
+    with pytest.raises(BadSettings, match=r"secrets\.json is damaged"):
+        home.secrets()
+    assert (home.root / "secrets.json").read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"{}", b"\xff", b'{"mlflow": "a port"}'])
+def test_damaged_records_and_ports_are_as_none(home: Home, content: bytes) -> None:
+    (home.run / "mlflow.json").write_bytes(content)
+    (home.root / "ports.json").write_bytes(content)
+    assert processes.read(home, "mlflow") is None
+    assert services._remembered(home) == {}
+
+
+def test_a_record_of_a_later_version_is_still_a_process_to_stop(home: Home) -> None:
+    record = processes.Record("mlflow", 1, "now", 5000, "f", "b")
+    (home.run / "mlflow.json").write_text(json.dumps({**asdict(record), "added": "later"}))
+    assert processes.read(home, "mlflow") == record
+
+
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_a_home_that_is_named_by_nothing_is_the_usual_one(monkeypatch: pytest.MonkeyPatch, nothing: str) -> None:
+    monkeypatch.setenv("MELI_HOME", nothing)
+    assert Home.here().root == CHECKOUT / ".meli"
 
 
 def test_two_homes_share_no_secret(tmp_path: Path) -> None:
