@@ -15,6 +15,7 @@ from meli_tasks.cli.options import Ensemble, Override, Sets, TitleOptions, Yes, 
 from meli_tasks.wording import count
 
 if TYPE_CHECKING:
+    from meli_tasks.artifacts.reading import LenientReader
     from meli_tasks.backfill.preview import BackfillPreview
     from meli_tasks.backfill.report import BackfillReport
     from meli_tasks.store import Store
@@ -223,13 +224,17 @@ def _cancel(backfill_id: str, as_json: bool) -> None:
 
 
 def _list(as_json: bool) -> None:
+    from meli_tasks.artifacts.reading import LenientReader, warning
     from meli_tasks.backfill.preview import backfills
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
-    rows = [_row(store, preview) for preview in backfills(store)]
+    reader = LenientReader(store)
+    rows = [_row(store, preview, reader) for preview in backfills(store, reader)]
+    if message := warning(store, reader.skipped):
+        warn(message)
     if as_json:
-        print_json({"backfills": [asdict(row) for row in rows]})
+        print_json({"backfills": [asdict(row) for row in rows], "skipped": reader.skipped})
         return
     if not rows:
         out().print(f"There are no backfills in {store.url} yet.", markup=False)
@@ -245,10 +250,14 @@ def _list(as_json: bool) -> None:
     out().print(listing)
 
 
-def _row(store: Store, preview: BackfillPreview) -> BackfillRow:
+def _row(store: Store, preview: BackfillPreview, reader: LenientReader) -> BackfillRow:
+    from meli_tasks.artifacts import paths
     from meli_tasks.backfill.report import BackfillReport
 
-    report = BackfillReport.load(store, preview.id)
+    name = paths.backfill_report(preview.id)
+    report = reader.attempt(name, lambda: BackfillReport.load(store, preview.id))
+    unreadable = any(skipped.name == name for skipped in reader.skipped)
+    missing = "the report cannot be read" if unreadable else "no report: running, waiting for approval, or cancelled"
     request = preview.request
     return BackfillRow(
         id=preview.id,
@@ -258,6 +267,6 @@ def _row(store: Store, preview: BackfillPreview) -> BackfillRow:
         dates=len(preview.dates),
         sets=list(request.sets),
         overrides=request.overrides,
-        state=report.state if report else "no report: running, waiting for approval, or cancelled",
+        state=report.state if report else missing,
         failures=report.failures if report else [],
     )
