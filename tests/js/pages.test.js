@@ -578,8 +578,26 @@ const BACKFILL = {
     at: "2026-11-21T03:00:00Z",
     request: { sets: ["mlp", "cnn"], source: "{ds}.csv", promotion: "never", overrides: { "train.epochs": 3 } },
     dates: [
-      { date: "2026-11-01", run_id: "day_1", done: false, computed: 1, cached: 2, estimate_seconds: 59.6, problem: "" },
-      { date: "2026-11-02", run_id: "day_2", done: true, computed: 0, cached: 3, estimate_seconds: null, problem: "" },
+      {
+        date: "2026-11-01",
+        run_id: "day_1",
+        done: false,
+        empty: false,
+        computed: 1,
+        cached: 2,
+        estimate_seconds: 59.6,
+        problem: "",
+      },
+      {
+        date: "2026-11-02",
+        run_id: "day_2",
+        done: true,
+        empty: false,
+        computed: 0,
+        cached: 3,
+        estimate_seconds: null,
+        problem: "",
+      },
       {
         date: "2026-11-03",
         run_id: "",
