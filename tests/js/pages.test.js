@@ -602,6 +602,7 @@ const BACKFILL = {
         date: "2026-11-03",
         run_id: "",
         done: false,
+        empty: false,
         computed: 0,
         cached: 0,
         estimate_seconds: null,
