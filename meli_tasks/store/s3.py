@@ -207,11 +207,10 @@ class S3Store(Store):
             try:
                 return int(self._client.head_object(Bucket=self.bucket, Key=self._key(name))["ContentLength"])
             except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (403, 404):
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (400, 403, 404):
                     raise
-            answer = self._get(
-                name
-            )  # HEAD answers have no body: only GET distinguishes a missing key from a missing bucket
+            # HEAD answers have no body: only GET tells a missing key from a missing bucket, and says that keys expired.
+            answer = self._get(name)
             return None if answer is None else int(answer["ContentLength"])
 
     def _place(self) -> Place:

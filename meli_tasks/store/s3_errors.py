@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ MEANINGS: dict[str, tuple[type[MeliError], str]] = {
         (Unreachable, LATER),
     ),
 }
+# A server that restarts behind its certificate, unlike one that has a wrong certificate or none.
+BROKEN_OFF = re.compile(r"EOF|timed out|reset by peer", re.IGNORECASE)
 # What a server says of keys that have just been replaced, or are not known everywhere yet.
 OF_OLD_KEYS = (
     *("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired", "InvalidToken"),
@@ -146,6 +149,27 @@ def _may_have_a_role(place: Place) -> bool:
     return not disabled and not is_loopback(place.endpoint)
 
 
+def _without_tls(error: Exception, place: Place) -> MeliError:
+    if BROKEN_OFF.search(str(error)):
+        return Unreachable(f"The secure connection to {place} was broken off: {error}. {LATER}")
+    return Rejected(
+        f"No secure connection to {place}: {error}. Check whether it expects http:// instead of https://. "
+        "For a private certificate authority, set AWS_CA_BUNDLE to its certificate file."
+    )
+
+
+def _no_answer() -> tuple[type[Exception], ...]:
+    """The errors of a connection or a transfer in parts that was given up, for an `except` clause."""
+    from boto3.exceptions import RetriesExceededError
+    from boto3.s3.transfer import S3TransferRetriesExceededError  # type: ignore[attr-defined]  # not in the stubs
+    from botocore import exceptions as boto
+
+    return (
+        boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError, boto.ReadTimeoutError,
+        RetriesExceededError, S3TransferRetriesExceededError,
+    )  # fmt: skip
+
+
 @contextmanager
 def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator[None]:
     """Raise errors at `place()`, or with the local file of a transfer, as our own."""
@@ -162,13 +186,10 @@ def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator
     ) as error:  # fmt: skip
         raise without_keys(error, place()) from error
     except boto.SSLError as error:
-        raise Rejected(
-            f"No secure connection to {place()}: {error}. Check whether it expects http:// instead of https://. "
-            "For a private certificate authority, set AWS_CA_BUNDLE to its certificate file."
-        ) from error
+        raise _without_tls(error, place()) from error
     except (boto.ChecksumError, boto.FlexibleChecksumError) as error:
         raise Unreachable(f"{place()} returned data that fails its checksum: {error}. Run again.") from error
-    except (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError, boto.ReadTimeoutError) as error:
+    except _no_answer() as error:
         raise Unreachable(
             f"{place()} did not return a usable response: {error}. "
             "Check that it is running, that MELI_S3_ENDPOINT is right, and whether a proxy is in between."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,12 @@ def delay_before(retry: int, first: timedelta = FIRST_DELAY) -> timedelta:
     return min(LONGEST_DELAY, first * GROWTH**steps)
 
 
+def is_outage(exception: BaseException) -> bool:
+    """Whether what failed may be there again later, also if a library reported it in its own way."""
+    full = isinstance(exception, OSError) and exception.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or isinstance(exception, Unreachable | ConnectionError | TimeoutError)
+
+
 class ByKind(RetryPolicy):
     """Retries outages until the retries are used up, unexpected errors a few times, and what is permanent never."""
 
@@ -63,6 +70,6 @@ class ByKind(RetryPolicy):
         # A task that was cleared counts its tries on; only those since then matter.
         retries = (task.retries if task else None) or 0
         retry = max(1, try_number - max(0, max_tries - retries))
-        if not isinstance(exception, Unreachable | ConnectionError | TimeoutError) and retry > UNEXPECTED:
+        if retry > UNEXPECTED and not is_outage(exception):
             return RetryDecision.fail(f"An unexpected error is retried {UNEXPECTED} times.")
         return RetryDecision.retry(delay_before(retry, task.retry_delay if task else FIRST_DELAY))

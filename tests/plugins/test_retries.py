@@ -30,6 +30,7 @@ print(json.dumps({
     "retries": [retries_within(timedelta(hours=hours)) for hours in (0, 0.01, 1, 6, 20)],
     "outage": [decided(Unreachable("down"), number, 17) for number in (1, 2, 6, 7, 17)],
     "disk": decided(DiskFull("full"), 9, 17),
+    "a full disk in a library's words": decided(OSError(28, "No space left on device"), 9, 17),
     "connection": decided(ConnectionResetError("peer"), 9, 17),
     "permanent": [decided(error("no"), 1, 17) for error in (BadData, NotFound)],
     "fault": [decided(KeyError("x"), number, 17) for number in (1, 3, 4)],
@@ -84,7 +85,7 @@ def test_how_long_a_task_is_retried_depends_on_the_kind_of_its_error(in_airflow:
     found = printed(in_airflow, DECISIONS)
     assert found["retries"] == [0, 1, 7, 17, 45]
     assert found["outage"] == [["retry", seconds] for seconds in (45, 90, 1440, 1800, 1800)]
-    assert found["disk"] == found["connection"] == ["retry", 1800]
+    assert found["disk"] == found["a full disk in a library's words"] == found["connection"] == ["retry", 1800]
     assert found["permanent"] == [["fail", None]] * 2
     assert found["fault"] == [["retry", 45], ["retry", 180], ["fail", None]]
     assert found["cleared"] == [["retry", 45]] * 2

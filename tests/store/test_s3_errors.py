@@ -11,12 +11,14 @@ import boto3.exceptions
 import botocore.exceptions
 import pytest
 import requests
+import s3transfer.exceptions
 import urllib3.exceptions
+from botocore.stub import Stubber
 from urllib3 import HTTPResponse
 
 from meli_tasks import http
 from meli_tasks.core.errors import BadSettings, DiskFull, MeliError, Rejected, Unreachable
-from meli_tasks.store.s3 import client, keys_are_rotated
+from meli_tasks.store.s3 import S3Store, client, keys_are_rotated
 from meli_tasks.store.s3_errors import OF_OLD_KEYS, ROLE_VARIABLES, Place, s3_errors
 
 PLACE = Place("http://127.0.0.1:9", "bucket", "AKIA…")
@@ -145,6 +147,39 @@ def test_keys_that_were_just_replaced_are_refused_for_a_while(code: str) -> None
         raise refused(code)
     with pytest.raises(Rejected, match=code), s3_errors(lambda: AWS):  # the environment's stay as they are
         raise refused(code)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol", Unreachable),
+        ("The handshake operation timed out", Unreachable),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate", Rejected),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", Rejected),
+    ],
+)
+def test_a_secure_connection_that_was_broken_off_may_be_made_again(words: str, kind: type[MeliError]) -> None:
+    with pytest.raises(kind, match="secure connection"), s3_errors(lambda: PLACE):
+        raise botocore.exceptions.SSLError(endpoint_url="https://a", error=words)
+
+
+def test_a_transfer_in_parts_that_was_given_up_may_be_tried_again() -> None:
+    with pytest.raises(Unreachable, match="bucket 'bucket'"), s3_errors(lambda: PLACE):
+        raise s3transfer.exceptions.RetriesExceededError(ConnectionResetError("peer"))
+
+
+def test_a_missing_file_is_asked_for_in_words_when_its_head_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A HEAD has no body, so expired keys are a bare 400 there."""
+    for name, value in {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
+        monkeypatch.setenv(name, value)
+    store = S3Store("bucket", endpoint="http://a")
+    made = client("http://a")
+    with Stubber(made) as stubbed:
+        stubbed.add_client_error("head_object", "400", "Bad Request", 400)
+        stubbed.add_client_error("get_object", "ExpiredToken", "The provided token has expired.", 400)
+        store._make = lambda endpoint: made
+        with pytest.raises(Rejected, match=r"ExpiredToken to GetObject.*AWS_SESSION_TOKEN"):
+            store.size("a")
 
 
 @pytest.mark.parametrize("place", [AWS, OF_A_ROLE])
