@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from airflow.listeners import hookimpl
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.models.dagrun import DagRun
     from sqlalchemy.orm import Session
 
@@ -46,25 +48,36 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 def children(dag_run: DagRun, session: Session) -> list[DagRun]:
     """The backfill's runs of `meli_training` that have not ended, but those that another backfill waits for.
 
-    The same request addresses the same runs, so two backfills may share one.
+    The same request addresses the same runs, so two backfills may share one. A run that somebody cleared after this
+    backfill was through with it continues too: a backfill also fails by itself, because of a single date.
     """
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select
 
-    runs = begun(dag_run.run_id, session) - wanted_elsewhere(dag_run.run_id, session)
+    waited_until = begun(dag_run.run_id, session)
+    runs = waited_until.keys() - wanted_elsewhere(dag_run.run_id, session)
     of_ours = (DagRun.dag_id == TRAINING, DagRun.run_id.in_(runs), DagRun.state.in_(["queued", "running"]))
-    return list(session.scalars(select(DagRun).where(*of_ours)))
+
+    def was_waited_for(child: DagRun) -> bool:
+        until = waited_until[child.run_id]
+        return until is None or child.queued_at is None or until >= child.queued_at
+
+    return [child for child in session.scalars(select(DagRun).where(*of_ours)) if was_waited_for(child)]
 
 
-def begun(backfill: str, session: Session) -> set[str]:
-    """The runs of the dates that this backfill has begun with: a date that still waited started nothing."""
+def begun(backfill: str, session: Session) -> dict[str, datetime | None]:
+    """The runs of the dates that this backfill has begun with, and until when it waited for them (None: still).
+
+    A date that has had no try yet started nothing.
+    """
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy import select
 
     of_run = (TaskInstance.dag_id == BACKFILL, TaskInstance.run_id == backfill, TaskInstance.task_id == "run")
-    started = session.scalars(select(TaskInstance.map_index).where(*of_run, TaskInstance.try_number > 0))
+    columns = (TaskInstance.map_index, TaskInstance.end_date)
+    started = session.execute(select(*columns).where(*of_run, TaskInstance.try_number > 0))
     runs = previewed(backfill, session)
-    return {runs[position] for position in started if 0 <= position < len(runs)}
+    return {runs[position]: ended for position, ended in started if 0 <= position < len(runs)}
 
 
 def wanted_elsewhere(backfill: str, session: Session) -> set[str]:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.airflow
 
 SCRIPT = """
 import json, sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
@@ -30,9 +30,10 @@ for title, (backfills, trainings, cancelled) in json.loads(sys.argv[1]).items():
         for model in (XComModel, TaskInstance, DagRun):
             session.execute(model.__table__.delete())
         def run(dag, run_id, state, number):
+            state, _, later = state.partition(" ")
             session.execute(DagRun.__table__.insert().values(
                 id=number, dag_id=dag, run_id=run_id, state=state, run_type="manual", run_after=NOW, log_template_id=1,
-                clear_number=0,
+                clear_number=0, queued_at=NOW + timedelta(minutes=1 if later else -1),
             ))
         for number, (run_id, state) in enumerate(trainings.items(), 100):
             run("meli_training", run_id, state, number)
@@ -44,6 +45,7 @@ for title, (backfills, trainings, cancelled) in json.loads(sys.argv[1]).items():
                 session.execute(TaskInstance.__table__.insert().values(
                     id=uuid4(), dag_id="meli_backfill", run_id=run_id, task_id="run", map_index=position, state=task,
                     try_number=tries, max_tries=0, hostname="", pool="backfill", pool_slots=1, start_date=NOW,
+                    end_date=None if task in ("running", "deferred") else NOW,
                 ))
             session.execute(XComModel.__table__.insert().values(
                 dag_run_id=number, dag_id="meli_backfill", run_id=run_id, task_id="preview", map_index=-1,
@@ -71,6 +73,8 @@ CASES = {
     "another was cancelled": [{"a": ENDED, "b": ["failed", [["one", "deferred", 1]]]}, RUNNING, "a"],
     "another has no preview": [{"a": ENDED, "b": ["queued", None]}, RUNNING, "a"],
     "it had not come to one": [{"a": ["failed", [["one", "skipped", 0], ["two", "failed", 1]]]}, RUNNING, "a"],
+    "somebody cleared one since": [{"a": ENDED}, {"one": "running again", "two": "running"}, "a"],
+    "its tasks have not been ended yet": [{"a": ["failed", [["one", "deferred", 1]]]}, RUNNING, "a"],
     "it has no preview": [{"a": ["failed", None]}, RUNNING, "a"],
 }  # fmt: skip
 
@@ -90,5 +94,7 @@ def test_a_cancelled_backfill_ends_what_it_began_and_nobody_else_waits_for(
         "another was cancelled": ["one", "two"],
         "another has no preview": ["one", "two"],
         "it had not come to one": ["two"],
+        "somebody cleared one since": ["two"],
+        "its tasks have not been ended yet": ["one"],
         "it has no preview": [],
     }
