@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from meli_tasks.airflow_client import AirflowApi
+from meli_tasks.artifacts import paths
 from meli_tasks.backfill.request import POOL_SLOTS
 from meli_tasks.ledger import Ledger
 from meli_tasks.settings import Settings
@@ -173,11 +174,11 @@ def test_a_person_sees_the_preview_and_may_reject_it(api: Api, store: Store, nig
     conf = {"from_date": "2026-11-01", "to_date": "2026-11-03", "sets": ["quick_mlp"], "source": TITLES}
     run = api.trigger(BACKFILL, conf, "a test")
     api.until(lambda: any(task.state == "awaiting_input" for task in api.tasks(BACKFILL, run)))
-    assert "**3 of 3 dates to run, 1 sets each" in api.body(run)
+    assert "**3 of 3 dates to run, 1 set each" in api.body(run)
     assert "| 2026-11-03 |" in api.body(run)
     api.answer(run, "Reject")
     assert api.until(lambda: state if (state := api.run_state(BACKFILL, run)) in ENDED else None) == "success"
-    blob = store.read(f"backfills/{run.replace(':', '-')}/report.json")
+    blob = store.read(paths.backfill_report(run))
     assert blob is not None
     report = json.loads(blob.data)
     assert (report["state"], report["rejected_by"]) == ("rejected", "admin")
@@ -235,7 +236,7 @@ def test_airflows_own_backfill_overwrites_its_record_and_nothing_of_ours(
     assert api.run(TRAINING, run)["run_type"] == "backfill"
     assert api.run(TRAINING, run)["conf"]["sets"] == ["quick_cnn"]  # Airflow knows the last of the two only
 
-    folder = f"plans/{run.replace(':', '-').replace('+', '-')}/"
+    folder = paths.plans_of_run(run)
     kept = contents(store, folder)
     plans = [json.loads(data) for name, data in kept.items() if name.count("/") == 2]
     reports = [json.loads(data) for name, data in kept.items() if name.endswith("/evaluated.json")]
