@@ -138,7 +138,9 @@ def test_an_ensemble_that_could_not_be_made_is_reported_and_is_made_again(
         "The members do not fit together.",
     )
     pipeline.ensemble(plan, list(plan.sets))
-    pipeline.evaluate(plan, list(plan.sets), [])
+    evaluated = pipeline.evaluate(plan, list(plan.sets), [])
+    assert not is_done(pipeline.store, plan)
+    pipeline.promote(plan, evaluated)
     assert is_done(pipeline.store, plan)
 
 

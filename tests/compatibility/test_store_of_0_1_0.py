@@ -42,7 +42,8 @@ OVERRIDES = (
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings in the environment that point at a copy of the old store."""
     with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(tmp_path / "store", filter="data")
+        # Python before 3.11.4 has no filters, and Python from 3.12 on wants one to be named.
+        archive.extractall(tmp_path / "store", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MELI_STORE", (tmp_path / "store").as_uri())
     monkeypatch.setenv("MELI_CACHE", str(tmp_path / "cache"))

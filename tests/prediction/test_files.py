@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meli_tasks.core.errors import BadData, Rejected
+from meli_tasks.core.errors import BadData, DiskFull
 from meli_tasks.prediction.files import check_files, given_names, predict_file
 from meli_tasks.rowfiles.reading import RowFile
 
@@ -235,7 +235,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, monkeypatch:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(Rejected, match="nothing half-written was left behind"):
+    with pytest.raises(DiskFull, match="nothing half-written was left behind"):
         predict(source, tmp_path / "out.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
