@@ -237,7 +237,7 @@ class Ledger:
             raise NotFound(f"There is no champion in {self._place} yet, so there is none to roll back to.")
         target = self._before(last.promotion) if to is None else self._promotion_after(to, last)
         champion = prepare(self._decision(target))
-        if champion is None or champion.ref == last.champion.ref:
+        if champion is None or champion.ref.is_same(last.champion.ref):
             raise Conflict(f"The champion after decision {to} is already the current one: {last.champion.train}.")
         default = f"back from {last.champion.set_name} ({last.promotion}) to {champion.set_name} ({target})"
         return self._write(

@@ -82,3 +82,12 @@ def test_any_course_of_decisions_ends_as_a_stack_of_champions_does(course: list[
             with pytest.raises(NotFound):
                 ledger.rollback("test")
         assert in_force(ledger) == (stack[-1] if stack else None)
+
+
+def test_a_champion_of_0_1_0_is_not_rolled_back_to_itself(ledger: Ledger) -> None:
+    promote(ledger, "a")  # without a digest, which the model in the store has
+    with pytest.raises(Conflict, match="already the current one"):
+        ledger.rollback(
+            "ana", to=1, prepare=lambda found: found.champion and found.champion.model_copy(update={"sha256": "f00d"})
+        )
+    assert [decision.action for decision in ledger.decisions()] == ["promote"]

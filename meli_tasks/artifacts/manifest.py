@@ -143,7 +143,9 @@ class Manifest:
     def from_bytes(cls, data: bytes) -> Manifest:
         """Read what `to_bytes` wrote."""
         fields = json.loads(data)
-        fields["outputs"] = {name: Output(**output) for name, output in fields["outputs"].items()}
+        fields["outputs"] = {
+            name: Output(sha256=output["sha256"], bytes=output["bytes"]) for name, output in fields["outputs"].items()
+        }
         fields["conditions"] = Conditions.model_validate(fields.get("conditions", {}))
         return cls(**{name: value for name, value in fields.items() if name in cls.__dataclass_fields__})
 
@@ -216,13 +218,11 @@ def need_model(store: Store, key: str, sha256: str = "") -> Manifest:
 
 def replaced_models(store: Store, key: str) -> list[Manifest]:
     """The attempts of a model that others have replaced at its key, the newest first."""
-    found = []
-    for stage in MODEL_STAGES:
-        for name in store.names(paths.artifact_folder(stage, f"{key}/")):
-            blob = store.read(name) if paths.is_replaced_manifest(name) else None
-            if blob:
-                found.append(Manifest.from_bytes(blob.data))
-    return sorted(found, key=lambda manifest: manifest.at, reverse=True)
+    reader = reading.LenientReader(store)
+    names = [name for stage in MODEL_STAGES for name in store.names(paths.artifact_folder(stage, f"{key}/"))]
+    read = [reader.read(name, Manifest.from_bytes) for name in names if paths.is_replaced_manifest(name)]
+    reader.warn()
+    return sorted(filter(None, read), key=lambda manifest: manifest.at, reverse=True)
 
 
 def describe_file(path: Path) -> Output:

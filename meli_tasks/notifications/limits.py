@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from typing import Generic, TypeVar
 
 from meli_tasks.core.errors import Unreachable
 from meli_tasks.wording import duration
+
+logger = logging.getLogger("meli_tasks")
 
 T = TypeVar("T")
 
@@ -65,4 +68,7 @@ def all_within(seconds: float, functions: Mapping[str, Callable[[], str]]) -> di
             found[name] = call.result(seconds)
         except Unreachable as error:
             found[name] = f"failed: {error}{STILL_OPEN}"
+        except Exception as error:  # any error of one is the outcome of that one
+            logger.exception("%s failed", name)
+            found[name] = f"failed: {type(error).__name__}: {error}"
     return found

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need, need_model
-from meli_tasks.core.errors import NotFound
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
 
@@ -39,10 +39,14 @@ def fitted_on(store: Store, ingest_key: str, own: Mapping[str, ModelRef], others
     for label, ref in others.items():
         try:
             found = _listings(store, need_model(store, ref.key, ref.sha256))
-        except NotFound as error:
+        except (NotFound, BadData) as error:
             unread[label] = f"its listings cannot be found. {error}"
             continue
-        if not rule or _rule(found) != rule:
+        if rule and _rule(found) == rule:
+            continue
+        if store.size(file := found.file_name("listings.parquet")) is None:
+            unread[label] = f"its listings cannot be found. {file} is not in {store.url}."
+        else:
             listings[label] = found.key
     return FittedOn(listings, unread)
 

@@ -95,14 +95,15 @@ class Projection:
                 model = model or need_model(self.store, ref.key, ref.sha256)
                 send = self._fill_ensemble if label == ENSEMBLE else self._fill
                 urls[label] = self._model(plan, label, model, send)
-                self._log_own_figures(model, scores[label], manifest)
+                if label in scores:  # else it was fitted on too many of the test titles
+                    self._log_own_figures(model, scores[label], manifest)
             elif model and (run := self.training_run(model)):
                 urls[label] = self.url(run)
         parent = self.parent(plan)
         self._report(parent, plan, evaluated, scores, urls)
         own = [scores[label] for label in scores if label in plan.sets or label == ENSEMBLE]
-        best = max(own, key=lambda evaluation: evaluation.balanced_accuracy)
-        metrics = mlflow_fields.test_metrics(best, manifest)
+        best = max(own, key=lambda evaluation: evaluation.balanced_accuracy, default=None)
+        metrics = mlflow_fields.test_metrics(best, manifest) if best else []
         if evaluated.champion in scores:
             metrics += mlflow_fields.champion_metrics(scores[evaluated.champion], manifest)
         self._log_listings(parent.id, plan, "testing")

@@ -66,10 +66,12 @@ class ByKind(RetryPolicy):
     ) -> RetryDecision:
         if isinstance(exception, MeliError) and not exception.retryable:
             return RetryDecision.fail("The same input would give the same error.")
+        if type(exception).__name__ == "HITLTimeoutError":  # a retry would ask again, for as long
+            return RetryDecision.fail("Nobody answered in time.")
         task = context["task"] if context else None
         # A task that was cleared counts its tries on; only those since then matter.
         retries = (task.retries if task else None) or 0
         retry = max(1, try_number - max(0, max_tries - retries))
         if retry > UNEXPECTED and not is_outage(exception):
-            return RetryDecision.fail(f"An unexpected error is retried {UNEXPECTED} times.")
+            return RetryDecision.fail(f"An unexpected error is not retried after the first {UNEXPECTED} retries.")
         return RetryDecision.retry(delay_before(retry, task.retry_delay if task else FIRST_DELAY))

@@ -222,3 +222,17 @@ def test_a_reference_is_read_as_it_was_written() -> None:
     assert ModelRef("key", "f00d").is_same(ModelRef("key"))
     assert not ModelRef("key", "f00d").is_same(ModelRef("key", "beef"))
     assert not ModelRef("key").is_same(ModelRef("other"))
+
+
+@pytest.mark.parametrize("kind", ["cut short", "of a later version"])
+def test_a_replaced_manifest_that_cannot_be_read_hides_no_other(
+    runner: Runner, weights: list[str], kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = runner.run(STEP).manifest
+    weights.append("second")
+    runner.run(STEP, force=True)
+    data = first.to_bytes()
+    spoilt = data[:100] if kind == "cut short" else data.replace(b'"bytes":', b'"codec":1,"bytes":')
+    runner.store.write(paths.replaced_manifest("train", STEP.key, "deadbeef"), spoilt)
+    assert find_model(runner.store, STEP.key, first.model_sha256) == first
+    assert ("deadbeef" in caplog.text) == (kind == "cut short")

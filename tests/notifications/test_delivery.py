@@ -140,6 +140,19 @@ def test_a_channel_that_does_not_answer_holds_neither_the_other_nor_the_record(
     assert waiting.left.wait(60)
 
 
+def test_an_unexpected_error_of_one_channel_loses_neither_the_other_nor_the_record(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(_: Notification) -> None:
+        raise ValueError("no such letter")
+
+    monkeypatch.setattr(delivery, "channels", lambda _: {"e-mail": breaks, "webhook": lambda _: None})
+    outcomes = delivery.send(PROMOTED, settings(), file_store)
+    assert outcomes == {"webhook": "sent", "e-mail": "failed: ValueError: no such letter"}
+    assert state(file_store, PROMOTED) == outcomes
+    assert "Traceback" in caplog.text
+
+
 def test_a_store_that_does_not_answer_holds_no_channel(
     file_store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

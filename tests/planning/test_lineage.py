@@ -13,10 +13,12 @@ from meli_tasks.store import Store
 RULE = "title hash 2"
 
 
-def ingest(store: Store, key: str, rule: str | None) -> None:
+def ingest(store: Store, key: str, rule: str | None, file: bool = True) -> None:
     summary: dict[str, JsonValue] = {} if rule is None else {"split_rule": rule}  # 0.1.0 wrote no rule
     manifest = Manifest("ingest", key, {}, {}, {}, summary, "attempt")
     store.write(manifest.name, manifest.to_bytes())
+    if file:
+        store.write(manifest.file_name("listings.parquet"), b"titles")
 
 
 def model(store: Store, stage: str, key: str, inputs: dict[str, str]) -> ModelRef:
@@ -72,3 +74,14 @@ def test_a_model_whose_listings_cannot_be_found_is_reported(file_store: Store, m
     assert found.unread["champion"].startswith(
         f"its listings cannot be found. No {missing} artifact {lineage[missing]}"
     )
+
+
+def test_a_model_whose_listings_are_gone_or_damaged_is_reported(file_store: Store) -> None:
+    ingest(file_store, "tonight", RULE)
+    ingest(file_store, "before", "", file=False)
+    champion = trained(file_store, "old", "before")
+    unread = fitted_on(file_store, "tonight", {}, {"champion": champion}).unread
+    assert "listings.parquet is not in" in unread["champion"]
+    file_store.write(Manifest("ingest", "before", {}, {}, {}, {}, "attempt").name, b"{")
+    unread = fitted_on(file_store, "tonight", {}, {"champion": champion}).unread
+    assert unread["champion"].startswith("its listings cannot be found. ingest/before/manifest.json")

@@ -175,3 +175,20 @@ def test_a_pending_training_is_sent_as_the_attempt_that_it_was(
     assert tracking.replay() == 1
     [sent] = runs_with(client, "meli.artifact_key", first.key)
     assert sent.data.tags["meli.sha256"] == first.model_sha256
+
+
+def test_a_night_whose_own_models_could_not_be_compared_is_sent_without_their_figures(
+    client: MlflowClient, file_store: Store, tracking: Tracking
+) -> None:
+    """Each of them was fitted on too many of the test titles: then only the champion is scored."""
+    run, champion = night(file_store, mlp=0.94), night(file_store, cnn=0.90)
+    others = {"cnn (champion)": (champion.models["cnn"], 0.80)}
+    evaluated = run.evaluation("cnn (champion)", **others)
+    run.accuracies.clear()
+    scored = run.evaluation("cnn (champion)", **others).key
+    url = tracking.evaluation(run.plan, evaluated.model_copy(update={"key": scored}))
+    metrics = client.get_run(run_of(url)).data.metrics
+    assert metrics["champion_test_balanced_accuracy"] == 0.80
+    assert "test_balanced_accuracy" not in metrics
+    [training] = runs_with(client, "meli.artifact_key", run.models["mlp"])
+    assert "test_balanced_accuracy" not in training.data.metrics
