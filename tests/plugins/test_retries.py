@@ -19,6 +19,7 @@ import json
 from datetime import timedelta
 from types import SimpleNamespace
 from meli_airflow.retries import ByKind, FIRST_DELAY, retries_within
+from airflow.providers.standard.exceptions import HITLTimeoutError
 from meli_tasks.core.errors import BadData, DiskFull, NotFound, Unreachable
 
 def decided(error, try_number, max_tries, retries=17, first=FIRST_DELAY):
@@ -38,6 +39,7 @@ print(json.dumps({
     "fewer retries than when it began": decided(Unreachable("down"), 2, 3),
     "no delay": decided(Unreachable("down"), 5, 17, first=timedelta(0)),
     "huge": decided(Unreachable("down"), 900, 1000, retries=1000),
+    "nobody answered": decided(HITLTimeoutError("after 7 days"), 1, 17),
     "without a context": ByKind().evaluate(Unreachable("down"), 1, 17).action.value,
 }))
 """
@@ -92,6 +94,7 @@ def test_how_long_a_task_is_retried_depends_on_the_kind_of_its_error(in_airflow:
     assert found["fewer retries than when it began"] == ["retry", 90]
     assert found["no delay"] == ["retry", 0]
     assert found["huge"] == ["retry", 1800]
+    assert found["nobody answered"] == ["fail", None]
     assert found["without a context"] == "retry"
 
 
