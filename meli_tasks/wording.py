@@ -100,6 +100,6 @@ def doubtful_note(rows: int, where: str) -> str:
     """The note about rows of CSV that could be several rows each; `where` names them."""
     verb = "has" if rows == 1 else "have"
     return (
-        f"{count(rows, 'row')} of CSV {verb} a field of several lines, each of which looks like a row itself: {where}. "
+        f"{count(rows, 'row')} of CSV {verb} a field of several lines, any of which could be a row itself: {where}. "
         "If a quote was opened there by mistake, double it."
     )

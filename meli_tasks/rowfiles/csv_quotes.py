@@ -6,7 +6,9 @@ rows, the first of which has a quote too many.
 
 The rules cannot tell in a file whose writer does not know them: a quote before one title (`"Silla`) and an inch mark
 behind another (`Monitor 24"`) pair by coincidence. Such a file shows it in other rows, by quotes that no field has by
-the rules (`Monitor 24" led`); then, and only then, do lines count that look like rows.
+the rules (`Monitor 24" led`). Then lines count that look like rows: if most of those between the first and the last
+line do, they are rows; if fewer do, the record is one row, and reported as doubtful. They count, too, if the record is
+of no use as one row: if it has another number of fields, or a title longer than any.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -34,28 +37,57 @@ def stays_open(line: str, delimiter: str) -> bool:
     return bool(fields) and fields[-1].endswith(END)
 
 
-def is_several_rows(lines: Sequence[str], delimiter: str, width: int, *, ragged: bool, unruly: bool) -> bool:
-    """Whether a record of several lines is really several rows, the first of which opens a quote by mistake.
+def pairs_by_the_rules(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether the quotes of a record of several lines are those of RFC 4180; if not, it is several rows."""
+    return bool(_record(delimiter).fullmatch("".join(lines)))
 
-    Args:
-        lines: the lines of the record.
-        delimiter: between the fields.
-        width: fields per row.
-        ragged: whether the record has another number of fields; then it is of no use as a single row.
-        unruly: whether other rows have quotes that RFC 4180 does not allow.
-    """
-    if not _record(delimiter).fullmatch("".join(lines)):
-        return True
-    between = lines[1:-1]
-    alike = sum(line.count(delimiter) == width - 1 and '"' not in line for line in between)
-    if ragged:
-        return width > 2 and alike > 0
-    return (
-        unruly
-        and width > 1
-        and alike == len(between) >= _LEAST_BETWEEN.get(width, 1)
-        and all(line.count(delimiter) == width - 1 for line in (lines[0], lines[-1]))
-    )
+
+@dataclass(frozen=True)
+class Likeness:
+    """How much the lines of a record look like rows."""
+
+    width: int
+    alike: int
+    """The lines between the first and the last one that look like a row."""
+    between: int
+    """All lines between them that are not blank."""
+    ends: bool
+    """Whether the first and the last line have as many delimiters as a row, or more."""
+
+    @classmethod
+    def of(cls, lines: Sequence[str], delimiter: str, width: int) -> Likeness:
+        """The likeness of a record's lines in a file of `width` columns."""
+        between = [line for line in lines[1:-1] if line.strip()]
+        alike = sum(line.count(delimiter) == width - 1 and '"' not in line for line in between)
+        ends = all(line.count(delimiter) >= width - 1 for line in (lines[0], lines[-1]))
+        return cls(width, alike, len(between), ends)
+
+    @property
+    def most(self) -> bool:
+        """Whether most of the lines between look like rows, and those are not too few to say so."""
+        enough = self.alike >= _LEAST_BETWEEN.get(self.width, 1)
+        return self.width > 1 and enough and 2 * self.alike > self.between
+
+    @property
+    def some(self) -> bool:
+        """Whether a line between looks like a row, or both of two lines could be one."""
+        return self.width > 1 and (self.alike > 0 or (self.ends and not self.between))
+
+    def is_several_rows(self, *, ragged: bool, useless: bool, unruly: bool) -> bool:
+        """Whether a record that pairs by the rules is really several rows, the first with a quote too many.
+
+        Args:
+            ragged: whether the record has another number of fields; then it is of no use as a single row.
+            useless: whether it is of no use because a field is too long for what its column holds.
+            unruly: whether other rows have quotes that RFC 4180 does not allow.
+        """
+        if ragged:
+            return self.most or (self.width > 2 and self.alike > 0)
+        return (useless or unruly) and self.ends and self.most
+
+    def is_doubtful(self, *, unruly: bool) -> bool:
+        """Whether a record that counts as one row could be several."""
+        return (self.ends and self.most) or (unruly and self.some)
 
 
 def has_unruly_quotes(block: bytes, delimiter: str) -> bool:

@@ -10,23 +10,27 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.rowfiles.columns import unique_names
+from meli_tasks.rowfiles.columns import KNOWN, fold, unique_names
 from meli_tasks.rowfiles.csv_header import read_header
 from meli_tasks.rowfiles.csv_quotes import (
     END,
+    Likeness,
     has_unruly_quotes,
     has_unruly_rows,
-    is_several_rows,
     line_is_unruly,
+    pairs_by_the_rules,
     stays_open,
 )
 from meli_tasks.rowfiles.opening import LineEnd, lines_of
 from meli_tasks.rowfiles.plain_csv import read_plain
 from meli_tasks.rowfiles.rows import BadRow, Chunk, TextRows
 from meli_tasks.rowfiles.text import excerpt
+from meli_tasks.rowfiles.titles import MAX_TITLE_CHARACTERS
 
 # Lines that are searched for quotes which RFC 4180 does not allow, below a record that could be several rows.
 _ROWS_SEARCHED = 10_000
+# They are searched anew only when fewer than this many of them are left, so that each is parsed twice at most.
+_FEWEST_ROWS_SEARCHED = 5_000
 
 
 class CsvReader:
@@ -49,6 +53,8 @@ class CsvReader:
         self.names: Sequence[str] = self._header.names
         self._unruly = False
         """Whether a row has quotes that RFC 4180 does not allow; see `csv_quotes`."""
+        self._short = [place for place, name in enumerate(self.names) if fold(name) in KNOWN]
+        """The columns whose fields are of no use if they are longer than any title."""
 
     def chunks(self, places: Sequence[int] | None) -> Iterator[Chunk]:
         """Its rows; only the columns in `places`, in this order, or all of them."""
@@ -79,7 +85,10 @@ class CsvReader:
 
     def _parse(self, lines: list[str], last: bool) -> _Records:
         width, delimiter = len(self.names), self._header.delimiter
-        records = _parse_alike(lines, delimiter, width) or _parse_warily(lines, delimiter, width, last, self._unruly)
+        records = _parse_alike(lines, delimiter, width)
+        if not records:
+            records = _Records([], [], [], 0, unruly=self._unruly, short=self._short)
+            _parse_warily(records, lines, delimiter, width, last)
         self._unruly = self._unruly or records.unruly
         return records
 
@@ -99,6 +108,10 @@ class _Records:
     """Whether a row was found to have quotes that RFC 4180 does not allow."""
     doubtful: list[int] = field(default_factory=list)
     """The first lines of records of several lines that look like rows."""
+    short: Sequence[int] = ()
+    """The columns whose fields are of no use if they are longer than any title."""
+    searched: int = 0
+    """Up to where lines were searched for unruly quotes."""
 
 
 def _parse_alike(lines: list[str], delimiter: str, width: int) -> _Records | None:
@@ -117,9 +130,9 @@ def _parse_alike(lines: list[str], delimiter: str, width: int) -> _Records | Non
     return _Records(fields, np.arange(len(lines)), [], len(lines))
 
 
-def _parse_warily(lines: list[str], delimiter: str, width: int, last: bool, unruly: bool) -> _Records:
+def _parse_warily(found: _Records, lines: list[str], delimiter: str, width: int, last: bool) -> None:
     """Record by record, for chunks in which records span lines, are ragged or blank, or in which quotes stay open."""
-    found = _Records([], starts := [], [], 0, unruly=unruly)
+    found.starts = starts = list[int]()
     while found.used < len(lines):
         base = found.used
         reader = csv.reader(chain(map(lines.__getitem__, range(base, len(lines))), (END,)), delimiter=delimiter)
@@ -127,7 +140,7 @@ def _parse_warily(lines: list[str], delimiter: str, width: int, last: bool, unru
             for row in reader:
                 end = base + reader.line_num
                 if end > len(lines) and (found.used == len(lines) or not last):
-                    return found
+                    return
                 fields = row or [""] if width == 1 else row  # in a file of one column, a blank line is a row
                 if end > len(lines) or (
                     end - found.used > 1 and _is_several_rows(found, lines, end, delimiter, width, fields)
@@ -150,22 +163,27 @@ def _parse_warily(lines: list[str], delimiter: str, width: int, last: bool, unru
                 reason = "carriage return outside quotes" if "new-line" in str(error) else "ragged row"
                 found.bad.append(_bad_line(found.used, reason, lines[found.used], width))
                 found.used += 1
-    return found
 
 
 def _is_several_rows(  # noqa: PLR0917 - a record, and where it is
     found: _Records, lines: list[str], end: int, delimiter: str, width: int, fields: list[str]
 ) -> bool:
-    """See `csv_quotes.is_several_rows`; looks for unruly quotes below only if they would make a difference."""
+    """See `csv_quotes`; looks for unruly quotes below only if they could matter, and notes what stays unclear."""
     record, ragged = lines[found.used : end], len(fields) != width
-    if is_several_rows(record, delimiter, width, ragged=ragged, unruly=False):
+    if not pairs_by_the_rules(record, delimiter):
         return True
-    if not is_several_rows(record, delimiter, width, ragged=ragged, unruly=True):
-        return False
-    found.unruly = found.unruly or has_unruly_rows(lines[end : end + _ROWS_SEARCHED], delimiter)
-    if not found.unruly:
+    likeness = Likeness.of(record, delimiter, width)
+    useless = not ragged and any(len(fields[place]) > MAX_TITLE_CHARACTERS for place in found.short)
+    if likeness.is_several_rows(ragged=ragged, useless=useless, unruly=False):
+        return True
+    if likeness.some and not found.unruly and found.searched < min(end + _FEWEST_ROWS_SEARCHED, len(lines)):
+        found.searched = end + _ROWS_SEARCHED
+        found.unruly = has_unruly_rows(lines[end : found.searched], delimiter)
+    if likeness.is_several_rows(ragged=ragged, useless=useless, unruly=found.unruly):
+        return True
+    if likeness.is_doubtful(unruly=found.unruly):
         found.doubtful.append(found.used)
-    return found.unruly
+    return False
 
 
 def _bad_line(line: int, reason: str, text: str, width: int) -> BadRow:

@@ -21,7 +21,7 @@ def test_predict_says_what_it_found_and_changed(tmp_path: Path, monkeypatch: pyt
     notes = " ".join(result.stderr.split())
     assert "1 row got an empty category (bad encoding: 1, line 7)." in notes
     assert "Some lines look like ISO-8859-1 in a source that is otherwise UTF-8: odd.csv: 7." in notes
-    assert "1 row of CSV has a field of several lines, each of which looks like a row itself: line 3." in notes
+    assert "1 row of CSV has a field of several lines, any of which could be a row itself: line 3." in notes
     assert "given_Category (was Category), given_category (was category)" in notes
     table = pa.table({"title": ["Silla"], "photo": [b"\xff\xd8"]})
     pq.write_table(table, tmp_path / "photos.parquet")

@@ -94,6 +94,56 @@ def test_quotes_that_pair_by_coincidence_are_told_apart_by_the_other_rows(tmp_pa
         assert (bad.reason, bad.cells) == ("quote never closed", ('"Silla,A,1', "", ""))
 
 
+def doubtful_lines(path: Path) -> list[int]:
+    with RowFile(path) as file:
+        return [line for chunk in file.chunks() for line in chunk.doubtful]
+
+
+@pytest.mark.parametrize(
+    ("inner", "bad"), [("Sofá, rojo,A,3", [2, 5]), ("", [2]), ("Sofá", [2, 5])], ids=["comma", "blank", "no comma"]
+)
+def test_an_inner_line_that_is_no_row_does_not_hide_an_open_quote(tmp_path: Path, inner: str, bad: list[int]) -> None:
+    text = OPEN_QUOTE.replace("Sofá,A,3", f"Lámpara,B,3\n{inner}\nCama,A,3") + 'Tv 32" led,A,5\n'
+    (tmp_path / "a.csv").write_text(text)
+    found = ingested(tmp_path / "a.csv", tmp_path)
+    assert predicted(tmp_path / "a.csv", tmp_path) == found
+    assert set(found) == {"Mesa", "Lámpara", "Cama", 'Monitor 24"', "Tv", 'Tv 32" led'}
+    assert [bad.line for bad in bad_rows(tmp_path / "a.csv")] == bad
+    assert doubtful_lines(tmp_path / "a.csv") == []
+
+
+@pytest.mark.parametrize(
+    "swallowed",
+    ["", "Sofá, rojo,A,3\nMesa,B,2\nCama, azul,A,3\n", "Mesa,B,2\nCama\n"],
+    ids=["two lines", "a third of them rows", "half of them rows"],
+)
+def test_what_could_be_an_open_quote_is_noted_where_other_quotes_are_unruly(tmp_path: Path, swallowed: str) -> None:
+    text = f'title,category,price\n"Silla,A,1\n{swallowed}Monitor 24",B,4\nTv 32" led,A,5\n'
+    (tmp_path / "a.csv").write_text(text)
+    assert len(ingested(tmp_path / "a.csv", tmp_path)) == 2
+    assert doubtful_lines(tmp_path / "a.csv") == [2]
+    # A writer who knows the rules may write such titles.
+    (tmp_path / "a.csv").write_text(text.replace(' 32" led', " led"))
+    assert len(ingested(tmp_path / "a.csv", tmp_path)) == 2
+    assert doubtful_lines(tmp_path / "a.csv") == []
+
+
+def test_a_title_longer_than_any_that_looks_like_rows_is_read_as_rows(tmp_path: Path) -> None:
+    swallowed = "".join(f"Mueble {number},B\n" for number in range(200)).replace("Mueble 7,", "Mueble, 7,")
+    rows = f'"Silla,A\n{swallowed}Monitor 24",B\nTv,A\n'
+    (tmp_path / "a.csv").write_text(f"title,category\n{rows}")
+    assert len(ingested(tmp_path / "a.csv", tmp_path)) == 201
+    bad = [(row.line, row.reason) for row in bad_rows(tmp_path / "a.csv")]
+    assert bad == [(2, "quote never closed"), (10, "ragged row")]
+    # A column that is not read may hold fields of any length, and a title's own lines are no rows.
+    (tmp_path / "b.csv").write_text(f'title,category,text\nTv,A,"{swallowed}"\n')
+    (tmp_path / "c.csv").write_text(f'title,category\n"{"Silla de pino" * 20}\n' + "roja\n" * 200 + '",A\n')
+    for name in ("b.csv", "c.csv"):
+        assert bad_rows(tmp_path / name) == []
+        with RowFile(tmp_path / name) as file:
+            assert sum(len(chunk.rows) for chunk in file.chunks()) == 1
+
+
 def test_unruly_quotes_far_above_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meli_tasks.rowfiles.opening._BLOCK_BYTES", 1 << 10)
     rows = "".join(f"Mueble {number},B,{number}\n" for number in range(9_000))
