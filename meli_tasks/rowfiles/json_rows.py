@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from meli_tasks.rowfiles.opening import LineEnd, lines_of
 from meli_tasks.rowfiles.rows import BadRow, Chunk, JsonObject, JsonRows
 from meli_tasks.rowfiles.text import excerpt
+
+_SPACES = " \t\r\n"
+_parse: Callable[[str], tuple[object, int]] = json.JSONDecoder().raw_decode
 
 
 class JsonReader:
@@ -36,24 +39,26 @@ class JsonReader:
 
 
 def _objects(lines: list[str], first_line: int) -> tuple[list[JsonObject], Sequence[int], list[BadRow]]:
-    try:
-        # One call for all lines is twice as fast, and right if there is exactly one object on each line.
-        whole = json.loads("[" + ",".join(lines) + "]")
-        if len(whole) == len(lines) and all(type(item) is dict for item in whole):
-            return whole, range(first_line, first_line + len(lines)), []
-    except (ValueError, RecursionError):
-        pass  # Some line is malformed; the loop below finds out which one.
     objects, numbers, bad = list[JsonObject](), list[int](), list[BadRow]()
     for line, text in enumerate(lines, first_line):
-        if not text.strip():
-            continue
-        try:
-            item = json.loads(text)
-        except (ValueError, RecursionError):
-            item = None
+        item = _value(text)
         if isinstance(item, dict):
             objects.append(item)
             numbers.append(line)
-        else:
+        elif text.strip():
             bad.append(BadRow(line, "malformed JSON", excerpt(text), (text.rstrip("\r\n"),)))
     return objects, numbers, bad
+
+
+def _value(text: str) -> object:
+    """The JSON value that a line consists of; None if it is no such line.
+
+    Lines are parsed one by one: joined to one array, which is hardly faster, two broken ones can make up a whole one.
+    """
+    text = text.strip(_SPACES)
+    try:
+        # `json.loads` does the same in twice the time.
+        item, end = _parse(text)
+    except (ValueError, RecursionError):
+        return None
+    return item if end == len(text) else None

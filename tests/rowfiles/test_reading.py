@@ -182,6 +182,27 @@ def test_json_lines_read_like_the_json_module(
     ]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ('{"title":"funda","category":"A"', '"x":1},{"title":"libro","category":"B"}'),
+        ('{"title":"funda","x":[{"y":1}', '{"y":2}]}'),
+        ('{"title":"funda"},{"title":"libro"}', '{"title":"silla"'),
+        ('{"title":"funda', '"},{"title":"libro"}'),
+    ],
+)
+def test_two_broken_lines_do_not_make_up_whole_ones(tmp_path: Path, first: str, second: str) -> None:
+    lines = [first, second, '{"title":"mesa"}', '{"title":"a"},{"title":"b"}']
+    (tmp_path / "a.jsonl").write_text("\n".join(['{"title":"sofá"}', *lines]) + "\n")
+    with RowFile(tmp_path / "a.jsonl") as file:
+        chunks = list(file.chunks())
+    assert [row for chunk in chunks for row in chunk.rows.objects()] == [{"title": "sofá"}, {"title": "mesa"}]
+    assert [bad.line for chunk in chunks for bad in chunk.bad] == [2, 3, 5]
+    for pair in ([first, second], [second, first]):
+        (tmp_path / "b.jsonl").write_text("\n".join(['{"title":"sofá"}', *pair]))
+        assert predicted(tmp_path / "b.jsonl", tmp_path) == ["sofá"]
+
+
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     titles=st.lists(st.none() | cell, min_size=1, max_size=30),
