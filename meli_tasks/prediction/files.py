@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.rowfiles.columns import KNOWN, TITLE, find_column, fold, missing_column, refuse_twins, renamed_twins
+from meli_tasks.rowfiles.columns import TITLE, find_column, fold, missing_column, refuse_twins, renamed_twins
 from meli_tasks.rowfiles.encodings import BAD_ENCODING, FileEncoding
 from meli_tasks.rowfiles.kinds import kind_of
 from meli_tasks.rowfiles.reading import RowFile
@@ -198,10 +198,8 @@ def _titles(batch: WholeRows, keyed: bool) -> tuple[list[str], list[str]]:
 
 
 def _texts(rows: Rows, titles: Sequence[str], typed: bool) -> Iterator[Sequence[str | None]]:
-    """The texts that show a file's encoding: those of the columns that training reads."""
-    if typed:
-        return iter([titles])
-    return (rows.texts(place) for place, name in enumerate(rows.names) if fold(name) in KNOWN)
+    """The texts that show a file's encoding: all of them, as a conversion would convert all."""
+    return iter([titles]) if typed else map(rows.texts, range(len(rows.names)))
 
 
 def _lines_of(reason: str, batch: WholeRows, reasons: Sequence[str]) -> list[int]:

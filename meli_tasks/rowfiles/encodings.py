@@ -41,11 +41,12 @@ class FileEncoding:
         elif self.some_utf8:
             return
         for column in columns:
-            if "".join(filter(None, column)).isascii():
+            joined = "".join(filter(None, column))
+            if joined.isascii():
                 continue
-            if not foreign_lines:
+            if not has_foreign_bytes(joined):
                 self.some_utf8 = True
-                return
+                continue
             letters = [text for text in column if text and not text.isascii()]
             foreign = list(filter(has_foreign_bytes, letters))
             self.some_utf8 = self.some_utf8 or len(foreign) < len(letters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import stat
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -120,6 +121,9 @@ def open_bytes(path: Path) -> ByteSource:
             else "Check the path and its permissions."
         )
         raise BadData(f"{path} cannot be read: {error.strerror}. {advice}") from None
+    if not stat.S_ISREG(path.stat().st_mode):
+        raw.close()
+        raise BadData(f"{path} is a pipe or a device, and only files can be read. Write its rows to a file first.")
     if size == 0:
         raw.close()
         raise NoRows(f"{path.name}: the file is empty (0 bytes). A header and rows were expected.")

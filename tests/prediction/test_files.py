@@ -320,3 +320,15 @@ def test_no_row_is_lost_or_changed_on_the_way_through_all_kinds(
     assert [row["category"] for row in rows_of(path)] == [
         f"LENGTH_{len(clean) % 7}" if clean else "" for clean in (" ".join(t.split()) for t, _ in rows)
     ]
+
+
+@pytest.mark.parametrize("seller", ["Peña".encode(), b"Pena"], ids=["UTF-8", "ASCII"])
+def test_letters_of_any_column_tell_whether_the_whole_file_can_be_converted(tmp_path: Path, seller: bytes) -> None:
+    rows = b"Funda,A," + seller + b"\n" + "Piñata,A,x\n".encode("latin-1")
+    (tmp_path / "a.csv").write_bytes(b"title,category,seller\n" + rows)
+    advice = predict_file(ByLength(), tmp_path / "a.csv", tmp_path / "out.csv").encoding_advice
+    assert ("The encodings are mixed" in advice) == (seller == "Peña".encode())
+    # Letters that are not UTF-8 do not make a file UTF-8 either, in whatever column.
+    (tmp_path / "b.csv").write_bytes(b"title,category,seller\n" + rows.replace(seller, "Núñez".encode("latin-1")))
+    advice = predict_file(ByLength(), tmp_path / "b.csv", tmp_path / "out.csv").encoding_advice
+    assert "iconv -f ISO-8859-1 -t UTF-8" in advice

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,16 @@ def test_json_lines_read_like_the_json_module(
     assert [bad.line for chunk in chunks for bad in chunk.bad] == [
         line for line, row in expected.items() if not isinstance(row, dict) and lines[line - 1].strip()
     ]
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    end = os.open(tmp_path / "pipe.csv", os.O_RDWR)
+    try:
+        with pytest.raises(BadData, match=r"pipe.csv is a pipe or a device, and only files"):
+            RowFile(tmp_path / "pipe.csv")
+    finally:
+        os.close(end)
 
 
 @pytest.mark.parametrize(

@@ -227,3 +227,11 @@ def test_a_full_disk_is_reported(tmp_path: Path, out: Path, name: str) -> None:
     rows += [{**rows[0], "category": f"RARE {number}"} for number in range(500)]
     with pytest.raises(DiskFull, match="No space left on the disk of"):
         run(write(tmp_path, "a.csv", csv_of(rows)), out, {"min_category_rows": 10})
+
+
+def test_letters_in_a_column_that_is_not_read_tell_that_a_file_is_not_to_be_converted(
+    tmp_path: Path, out: Path
+) -> None:
+    rows = "".join(f"Funda {number},{'AB'[number % 2]},Peña\n" for number in range(60)).encode()
+    (tmp_path / "a.csv").write_bytes(b"title,category,seller\n" + rows + "Piñata,A,x\n".encode("latin-1"))
+    assert "The encodings are mixed" in run(tmp_path / "a.csv", out, LENIENT).encoding

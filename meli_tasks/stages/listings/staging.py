@@ -18,6 +18,7 @@ from meli_tasks.rowfiles.encodings import BAD_ENCODING, FileEncoding
 from meli_tasks.rowfiles.folders import SourceFile
 from meli_tasks.rowfiles.opening import NoRows
 from meli_tasks.rowfiles.reading import RowFile
+from meli_tasks.rowfiles.text import has_foreign_bytes
 from meli_tasks.stages.files.arrow_columns import integers, texts
 from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.hooks import Log
@@ -133,6 +134,20 @@ def _stage_file(  # noqa: PLR0917 - the file, and where its rows go
             yield table
             staged.add(rows, checked)
             reports.progress(staged, number + rows_file.fraction_read())
+    encoding = staged.encodings[-1]
+    if encoding.foreign_rows and not (encoding.typed or encoding.some_utf8):
+        encoding.some_utf8 = _has_utf8_letters(file.path)
+
+
+def _has_utf8_letters(path: Path) -> bool:
+    """Whether any column of a file, also of those that are not read, holds letters beyond ASCII in UTF-8."""
+    with RowFile(path) as file:
+        return any(
+            text and not text.isascii() and not has_foreign_bytes(text)
+            for chunk in file.chunks()
+            for place in range(len(chunk.rows.names))
+            for text in chunk.rows.texts(place)
+        )
 
 
 def _tables(
