@@ -1,4 +1,4 @@
-"""Prints the commit that a repository has checked out, from HEAD and refs alone; an empty line if it cannot be told.
+"""Prints the commit that a repository has checked out, from HEAD and refs alone; an empty line if that is unknown.
 
 The image is built without git, and without the rest of the repository.
 """

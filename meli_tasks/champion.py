@@ -62,8 +62,8 @@ def champion_model(ledger: Ledger, decision: Decision | None) -> ChampionModel |
         champion,
         newest,
         f"Champion {champion.set_name} ({champion.train[:8]}) was promoted on {promoted.at:%Y-%m-%d %H:%M} without a "
-        f"digest, and its model was computed again on {again}: what was promoted cannot be told. The newest attempt is "
-        "used. Restore an earlier champion with `meli rollback`, or promote a model anew.",
+        f"digest, and its model was computed again on {again}: which attempt was promoted cannot be determined. The "
+        "newest attempt is used. Restore an earlier champion with `meli rollback`, or promote another model.",
     )
 
 

@@ -69,7 +69,7 @@ def test_a_promoted_attempt_that_is_gone_is_a_problem_and_no_other_model(
 
 
 def test_a_champion_of_0_1_0_is_the_only_attempt_of_its_key(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    # By a clock that runs ahead: with one attempt no clock is asked.
+    # The clock runs ahead. With a single attempt, it does not matter.
     only = publish(ledger.store, with_files(ledger.store, attempt("only", PROMOTED + timedelta(minutes=5))))
     found = champion_model(ledger, promote(ledger, monkeypatch))
     assert found is not None
@@ -97,7 +97,7 @@ def test_a_champion_of_0_1_0_whose_model_was_replaced_by_0_1_0_is_reported(
     found = champion_model(ledger, promote(ledger, monkeypatch))
     assert found is not None
     assert (found.model, found.champion.sha256) == (newest, "")
-    assert "what was promoted cannot be told" in found.problem
+    assert "which attempt was promoted cannot be determined" in found.problem
     assert "2026-11-20 13:00" in found.problem
 
 

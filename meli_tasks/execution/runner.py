@@ -281,7 +281,7 @@ def _version(package: str) -> str | None:
 def _git_commit() -> str:
     """The commit of the code: what the image's build wrote into the package, or the checkout's; empty without either.
 
-    A folder of another project around the checkout, or around the installed package, is not asked.
+    A folder of another project around the checkout, or around the installed package, does not count.
     """
     if commit := os.environ.get("MELI_GIT_COMMIT"):
         return commit

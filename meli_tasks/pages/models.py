@@ -166,7 +166,7 @@ class ModelsPage(Leaderboard):
     """The champion and the leaderboard."""
 
     champion: ChampionCard | None
-    champion_unknown: str = Field("", description="why the champion cannot be told; empty if it can")
+    champion_unknown: str = Field("", description="why the champion is unknown; empty if it is known")
     skipped: SkippedObjects
 
 

@@ -43,14 +43,14 @@ class Decided:
 
     @property
     def champion_unknown(self) -> str:
-        """Why the champion cannot be told; empty if it can. The last decision holds it, so it must be readable."""
+        """Why the champion is unknown; empty if it is known. The last decision holds it, so it must be readable."""
         last = self.decisions[-1].number if self.decisions else 0
         newer = [one for one in self.skipped if (paths.decision_number(one.name) or 0) > last]
         return f"The newest decision cannot be read: {newer[-1].name} ({newer[-1].reason})." if newer else ""
 
     @property
     def champion(self) -> Champion | None:
-        """The current champion; None if there is none, or it cannot be told."""
+        """The current champion; None if there is none, or if it is unknown."""
         return self.decisions[-1].champion if self.decisions and not self.champion_unknown else None
 
 

@@ -59,7 +59,7 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision], champi
         test_titles=evaluated.test_titles if evaluated else None,
         evaluated=report is not None,
         decision=decision_row(decision) if decision else None,
-        skipped=SkippedObjects(count=0, first=[]),  # told by the caller, who knows all that was read
+        skipped=SkippedObjects(count=0, first=[]),  # filled in by the caller, who knows all that was read
     )
 
 

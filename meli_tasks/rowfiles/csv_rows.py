@@ -29,7 +29,7 @@ from meli_tasks.rowfiles.titles import MAX_TITLE_CHARACTERS
 
 # Lines that are searched for quotes which RFC 4180 does not allow, below a record that could be several rows.
 _ROWS_SEARCHED = 10_000
-# They are searched anew only when fewer than this many of them are left, so that each is parsed twice at most.
+# They are searched again only when fewer than this many of them are left, so that each is parsed twice at most.
 _FEWEST_ROWS_SEARCHED = 5_000
 
 

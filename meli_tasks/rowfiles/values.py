@@ -38,7 +38,7 @@ def kind_if_no_text(value: object) -> str:
 
 
 def can_be_joined(text: str) -> bool:
-    """Whether texts joined by JOIN can be told apart again, even beside one that is equal."""
+    """Whether texts joined by JOIN can be separated again, even beside one that is equal."""
     return f"{text}{JOIN}{text}".split(JOIN) == [text, text]
 
 

@@ -112,7 +112,7 @@ class Home:
                 return Secrets(**{field.name: str(stored[field.name]) for field in fields(Secrets)})
             except (ValueError, KeyError, TypeError):
                 raise BadSettings(
-                    f"{file} is damaged, and the demo's services open their data with it: restore it, or start anew "
+                    f"{file} is damaged, and the demo's services open their data with it: restore it, or start over "
                     f"with another folder (MELI_HOME), or delete {self.root} with everything in it."
                 ) from None
         drawn = Secrets.generate()

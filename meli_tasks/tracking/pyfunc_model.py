@@ -42,7 +42,7 @@ class RegisteredTitleClassifier(PythonModel):
             raise ValueError(
                 f"The files in {folder} are not those of the promoted model: their sha256 is "
                 f"{found[:12] or 'missing'}, and the version's is {expected[:12]}. Load the model again; if that fails "
-                "too, delete the version in MLflow, and `meli doctor` registers the champion anew."
+                "too, delete the version in MLflow, and `meli doctor` registers the champion again."
             )
         self._classifier = load_model(folder)
 

@@ -196,7 +196,7 @@ class Projection:
         try:
             run_id = Claim.model_validate_json(claim.data).run_id
         except PARSE_ERRORS as error:  # a projection never fails a run: the claim is made again
-            logger.warning("%s cannot be read and is written anew: %s", name, reason_of(error, claim.data))
+            logger.warning("%s cannot be read and is written again: %s", name, reason_of(error, claim.data))
             return None
         return self._existing(run_id)
 

@@ -157,8 +157,8 @@ def test_a_prompt_is_no_part_of_the_json(run: PastRun) -> None:
 
 
 def test_the_prompt_goes_to_stderr(monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    asked: list[bool] = []
+    prompted: list[bool] = []
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr(typer, "confirm", lambda question, err: not asked.append(err))
+    monkeypatch.setattr(typer, "confirm", lambda question, err: not prompted.append(err))
     assert console.confirm("Run?")
-    assert asked == [True]
+    assert prompted == [True]

@@ -35,10 +35,10 @@ def test_the_champion_card_has_the_data_the_date_and_the_reason(store: Counting)
     evaluate(run)
     champion = promote(run, "mlp")
     Ledger(store).append(1, action="keep", reason="nobody is better", by="later", evidence={})
-    card = ServedPages(store).models(RunFilter())["champion"]
-    assert (card["set"], card["train"], card["decision"]) == ("mlp", champion.train, 1)
-    assert (card["reason"], card["kept"], card["action"]) == ("it is better", 1, "promote")
-    assert (card["source"], card["as_of"]) == ("s3://titles/2026-11-20.csv.gz", "2026-11-20")
+    found = ServedPages(store).models(RunFilter())["champion"]
+    assert (found["set"], found["train"], found["decision"]) == ("mlp", champion.train, 1)
+    assert (found["reason"], found["kept"], found["action"]) == ("it is better", 1, "promote")
+    assert (found["source"], found["as_of"]) == ("s3://titles/2026-11-20.csv.gz", "2026-11-20")
 
 
 def test_after_a_rollback_the_card_shows_the_rollback(store: Counting) -> None:
@@ -46,8 +46,8 @@ def test_after_a_rollback_the_card_shows_the_rollback(store: Counting) -> None:
     promote(first, "cnn")
     promote(first, "mlp", expected_last=1)
     Ledger(store).rollback(by="ana")
-    card = ServedPages(store).models(RunFilter())["champion"]
-    assert (card["set"], card["action"], card["by"], card["decision"]) == ("cnn", "rollback", "ana", 3)
+    found = ServedPages(store).models(RunFilter())["champion"]
+    assert (found["set"], found["action"], found["by"], found["decision"]) == ("cnn", "rollback", "ana", 3)
     listed = ServedPages(store).decisions(2)
     assert [row["action"] for row in listed["decisions"]] == ["rollback", "promote"]
     assert listed["all"] == 3
@@ -223,9 +223,9 @@ def test_one_row_has_the_champions_mark_its_newest_figure(store: Counting) -> No
     page = pages.models(RunFilter())
     marked = [(row["run_id"], row["balanced_accuracy"]) for row in page["rows"] if row["champion"]]
     assert marked == [("night_22", 0.91)]
-    card = page["champion"]
-    assert (card["balanced_accuracy"], card["current"]["balanced_accuracy"]) == (0.95, 0.91)
-    assert card["current"]["test_set"]["last_day"] == "2026-11-22"
+    found = page["champion"]
+    assert (found["balanced_accuracy"], found["current"]["balanced_accuracy"]) == (0.95, 0.91)
+    assert found["current"]["test_set"]["last_day"] == "2026-11-22"
     assert not any(row["champion"] for row in pages.run(first.plan.name)["rows"])
     assert [row["set"] for row in pages.run(run.plan.name)["rows"] if row["champion"]] == ["mlp (champion)"]
 

@@ -15,7 +15,7 @@ from tests.past_run import PastRun
 pytestmark = pytest.mark.airflow
 
 
-def test_a_set_that_was_not_returned_is_told_by_the_name_of_the_mapped_task(
+def test_a_set_that_was_not_returned_is_known_by_the_name_of_the_mapped_task(
     in_airflow: InAirflow, airflow_database: None, tmp_path: Path
 ) -> None:
     run = PastRun(FileStore(tmp_path / "store"), accuracies={"mlp": 0.90, "cnn": 0.94})

@@ -24,7 +24,7 @@ SPLIT_RULE = "title hash 2"
 """Names the rule by which `split_of` assigns splits: another name, when a change gives some title another split.
 
 Listings whose splits follow one rule never hold a title in two splits, neither within one of them nor across them.
-Rule 1, of 0.1.0, told titles apart by characters that are not displayed.
+Rule 1, of 0.1.0, treated titles that differ only in characters that are not displayed as different.
 """
 
 # Percentages below which a title belongs to SPLITS[0] and SPLITS[1]; the rest belongs to SPLITS[2].
@@ -32,7 +32,7 @@ _BOUNDS = np.array([90, 95], dtype=np.uint64)
 
 # A fixed range, not unicodedata's category of marks: that grows with Unicode versions, and splits must not change.
 _ACCENTS = "\u0300-\u036f"
-# A soft hyphen or a zero-width space separates no words, so a title and its twin without it must not be told apart.
+# A soft hyphen or a zero-width space separates no words, so a title and its twin without it must share a split.
 _IGNORED = re.compile(f"[{_ACCENTS}{''.join(sorted(INVISIBLE))}]+")
 
 

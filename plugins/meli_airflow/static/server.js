@@ -69,7 +69,7 @@ function sentence(detail) {
  * @typedef {{data: T | undefined, error: RequestError | undefined, loading: boolean, reload: () => void}} Loaded
  */
 
-/** How often what has ended is requested again: it can be cleared or computed anew. */
+/** How often what has ended is requested again: it can be cleared or computed again. */
 export const SECONDS_AFTER_THE_END = 30;
 
 /**

@@ -104,7 +104,7 @@ export interface Champion {
 
 export interface Models {
   champion: Champion | null;
-  /** Why the champion cannot be told; empty if it can. */
+  /** Why the champion is unknown; empty if it is known. */
   champion_unknown: string;
   skipped: SkippedObjects;
   rows: ModelRow[];
