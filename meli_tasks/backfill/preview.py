@@ -194,10 +194,11 @@ def preview_backfill(request: Backfill, settings: Settings, store: Store, backfi
         BadHyperparameters: A set or an override does not exist.
         BadData: None of the dates has titles.
     """
-    estimate = Estimate.of(store)
+    estimate, ledger = Estimate.of(store), Ledger(store)
+    ledger.decisions()  # a single time, instead of once for each date
     days = request.dates()
     with ThreadPoolExecutor(READERS) as readers:
-        planned = list(readers.map(lambda day: _plan_date(request, settings, store, estimate, day), days))
+        planned = list(readers.map(lambda day: _plan_date(request, settings, ledger, estimate, day), days))
     problems = [result for result in planned if isinstance(result, BadData)]
     if len(problems) == len(planned):
         raise BadData(f"None of the {count(len(planned), 'date')} can be run. {problems[0]}")
@@ -221,17 +222,17 @@ def preview_backfill(request: Backfill, settings: Settings, store: Store, backfi
     )
 
 
-def is_done(store: Store, plan: Plan) -> bool:
+def is_done(store: Store, plan: Plan, ledger: Ledger | None = None) -> bool:
     """Return whether a run of this plan evaluated every set, and the ensemble if it was to have one, and decided."""
     report = evaluated(store, plan)
-    return report is not None and not report.failed and not report.ensemble_failed and is_decided(store, plan)
+    return report is not None and not report.failed and not report.ensemble_failed and is_decided(store, plan, ledger)
 
 
-def is_decided(store: Store, plan: Plan) -> bool:
+def is_decided(store: Store, plan: Plan, ledger: Ledger | None = None) -> bool:
     """Return whether the ledger holds a decision of this plan, or the plan needs none because it promotes nothing."""
     if plan.request.promotion == "never":
         return True
-    return any(decision.evidence.plan == plan.name for decision in Ledger(store).decisions())
+    return any(decision.evidence.plan == plan.name for decision in (ledger or Ledger(store)).decisions())
 
 
 def plan_of_run(store: Store, plan_name: str, run_id: str) -> Plan | None:
@@ -247,7 +248,7 @@ def plan_of_run(store: Store, plan_name: str, run_id: str) -> Plan | None:
 
 
 def _plan_date(
-    request: Backfill, settings: Settings, store: Store, estimate: Estimate, day: date
+    request: Backfill, settings: Settings, ledger: Ledger, estimate: Estimate, day: date
 ) -> _PlannedDate | BadData:
     """Return the plan of a date, or why it cannot be run."""
     try:
@@ -255,8 +256,9 @@ def _plan_date(
     except BadData as error:
         return error
     plan = plan.for_run(f"meli_backfill__{day}__{paths.plan_digest(plan.name)}")
-    found = preview(plan, store, settings.slots, estimate)
-    return _PlannedDate(plan, found, done=is_done(store, plan) or bool(found.nothing_new))
+    store = ledger.store
+    found = preview(plan, store, settings.slots, estimate, ledger)
+    return _PlannedDate(plan, found, done=is_done(store, plan, ledger) or bool(found.nothing_new))
 
 
 def _date_run(planned: _PlannedDate, claimed: set[str], slots: int) -> DateRun:

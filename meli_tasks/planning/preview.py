@@ -77,7 +77,9 @@ class Preview(Stored):
         return reading.read(store, paths.preview(plan.name), cls.model_validate_json)
 
 
-def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None = None) -> Preview:
+def preview(
+    plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None = None, ledger: Ledger | None = None
+) -> Preview:
     """Look up which steps of a plan exist in the store, and estimate the others.
 
     Args:
@@ -85,6 +87,7 @@ def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None 
         store: The store with its results, and with past runs.
         slots: Number of concurrent training runs.
         estimate: The estimate from past runs; by default it is read from the store if a step is to be computed.
+        ledger: The store's ledger, for callers with many plans: it reads each decision a single time.
     """
     steps = list({step.key: step for step in plan.steps()}.values())
     manifests = [None if plan.force else find(store, step.stage, step.key) for step in steps]
@@ -108,11 +111,11 @@ def preview(plan: Plan, store: Store, slots: int = 1, estimate: Estimate | None 
         cached=len(lines) - len(missing),
         estimate_seconds=seconds_with_slots(missing, slots) if missing else None,
         saved_seconds=sum(line.seconds or 0.0 for line in lines),
-        nothing_new="" if missing else nothing_new(plan, store),
+        nothing_new="" if missing else nothing_new(plan, store, ledger),
     )
 
 
-def nothing_new(plan: Plan, store: Store) -> str:
+def nothing_new(plan: Plan, store: Store, ledger: Ledger | None = None) -> str:
     """Return why running this plan, all of whose models exist, could not change anything; empty if it could.
 
     There is nothing new if these models and the current champion were decided on before, by the same versions of the
@@ -121,7 +124,7 @@ def nothing_new(plan: Plan, store: Store) -> str:
     """
     if plan.force:
         return ""
-    ledger = Ledger(store)
+    ledger = ledger or Ledger(store)
     decisions = ledger.decisions()
     champion = champion_model(ledger, decisions[-1] if decisions else None)
     if champion and champion.model is None:
