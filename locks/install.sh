@@ -23,7 +23,9 @@ watched() {
         took=$(($(date +%s) - begun))
         if [ "$took" -ge "$next" ]; then
             next=$((took + interval))
-            printf '  %s s  %s\n' "$took" "$(tr '\r' '\n' <"$log" | grep -v '^ *$' | tail -n 1 | cut -c 1-68)"
+            last=$(tr '\r' '\n' <"$log" | grep -v '^ *$' | tail -n 1 | cut -c 1-68)
+            case $last in "Installed "*" packages in "*) last="$last, compiling them" ;; esac  # uv says so at the end
+            printf '  %s s  %s\n' "$took" "$last"
         fi
     done
     code=0

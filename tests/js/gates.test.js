@@ -10,7 +10,7 @@ test("a gate says in plain words what was observed and what allowed", () => {
   const cases = [
     [gate("megabytes", 50.38, 2000), "Size of the model", "50 MB of at most 2,000 MB"],
     [gate("megabytes", 0.68, 2000), "Size of the model", "0.7 MB of at most 2,000 MB"],
-    [gate("milliseconds", 1.523, 50), "Time to classify a title", "1.5 ms of at most 50 ms"],
+    [gate("milliseconds", 1.523, 50), "CPU time to classify a title", "1.5 ms of at most 50 ms"],
     [gate("gain", 0.012, 0.001), "Gain in balanced accuracy", "+0.0120, at least +0.0010 required"],
     [gate("gain", -0.012, 0.001), "Gain in balanced accuracy", "−0.0120, at least +0.0010 required"],
     [gate("probability", 0.9675, 0.9), "Probability that it is better", "96.8 %, at least 90 % required"],

@@ -30,7 +30,7 @@ const SCORES = [
   { key: "accuracy", title: "Accuracy", digits: 4 },
   { key: "top5", title: "Top 5", digits: 4 },
   { key: "macro_f1", title: "Macro F1", digits: 4 },
-  { key: "milliseconds_p95", title: "Milliseconds, p95", digits: 2 },
+  { key: "milliseconds_p95", title: "CPU milliseconds, p95", digits: 2 },
   { key: "megabytes", title: "Megabytes", digits: 1 },
 ];
 

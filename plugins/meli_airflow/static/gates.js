@@ -27,7 +27,7 @@ const WORDINGS = {
     atMost: false,
     format: (value) => count(value, "title"),
   },
-  milliseconds: { title: "Time to classify a title", atMost: true, format: milliseconds },
+  milliseconds: { title: "CPU time to classify a title", atMost: true, format: milliseconds },
   megabytes: { title: "Size of the model", atMost: true, format: megabytes },
 };
 

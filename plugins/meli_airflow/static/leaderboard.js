@@ -123,7 +123,7 @@ const SET = { key: "set", title: "Set", sort: (row) => row.set, cell: set };
 const FIGURES = [
   figure("top5", "Top 5"),
   figure("macro_f1", "Macro F1"),
-  figure("milliseconds_p95", "ms, p95", 2),
+  figure("milliseconds_p95", "CPU ms, p95", 2),
   figure("megabytes", "MB", 1),
 ];
 
