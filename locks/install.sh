@@ -7,7 +7,7 @@ interval=${INSTALL_INTERVAL:-5}
 log=$(mktemp)
 child=
 # A shell lets its background processes ignore Ctrl-C.
-trap 'if [ -n "$child" ]; then kill "$child" 2>/dev/null || true; fi; rm -f "$log"' EXIT
+trap 'if [ -n "$child" ]; then kill "$child" 2>/dev/null && wait "$child" || true; fi; rm -f "$log"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
