@@ -45,7 +45,7 @@ def full_disk(error: BaseException, path: Path) -> DiskFull | None:
 
 
 def passing(error: BaseException, path: Path) -> Unreachable | None:
-    """The error to raise if what happened to `path` may pass: the disk is full or away, the machine busy; else None."""
+    """The error to raise if this may pass (a disk that is full or unavailable, a busy machine); else None."""
     if full := full_disk(error, path):
         return full
     number = error.errno if isinstance(error, OSError) else None

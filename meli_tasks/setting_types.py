@@ -102,7 +102,7 @@ def _store_address(url: str) -> str:
     except BadSettings as error:
         raise ValueError(str(error)) from None
     if url.startswith("s3:") and not _BUCKET.fullmatch(urlsplit(url).netloc):
-        raise ValueError("this is no name of a bucket: use letters, digits, '.', '-' and '_'")
+        raise ValueError("this is not a valid bucket name: use letters, digits, '.', '-' and '_'")
     return url
 
 

@@ -222,7 +222,7 @@ def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> N
         warn(doubtful_note(len(lines), f"line{'' if len(lines) == 1 else 's'} {named}"))
     if done.base64:
         columns = ", ".join(f"{name} ({count(values, 'value')})" for name, values in sorted(done.base64.items()))
-        warn(f"bytes that are no text were written in base64: {columns}.")
+        warn(f"bytes that are not text were written in base64: {columns}.")
     if done.lists_as_json:
         warn("a category's name contains ' | ', so categories and probabilities are JSON lists.")
     if done.renamed:

@@ -75,7 +75,7 @@ def compare(
 
 def _parameter_rows(one: Side, other: Side) -> list[Parameter]:
     names = dict.fromkeys([*one.parameters, *other.parameters])
-    if bool(one.members) != bool(other.members):  # what only a single model has would stand against nothing
+    if bool(one.members) != bool(other.members):  # what only a single model has would have no counterpart
         names = {name: None for name in names if name in one.parameters and name in other.parameters}
     values = {name: (one.parameters.get(name), other.parameters.get(name)) for name in names}
     return [Parameter(name=name, left=a, right=b, differs=a != b) for name, (a, b) in values.items()]

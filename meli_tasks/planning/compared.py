@@ -51,7 +51,7 @@ def evaluated_models(
 ) -> tuple[dict[str, ModelRef], str | None]:
     """What a run evaluates: the newest attempts of trained sets and ensemble, and the champion; the champion's label.
 
-    A champion whose key was computed again with another result is evaluated beside the new attempt.
+    A champion whose key was computed again with another result is evaluated together with the new attempt.
     """
     models = {name: need(store, "train", plan.sets[name].key).ref for name in sorted(trained)}
     ensemble = find_ensemble(plan, trained, store)

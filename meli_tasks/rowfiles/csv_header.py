@@ -93,7 +93,7 @@ def _lines_from(block: bytes, start: int, line_end: LineEnd) -> Iterator[str]:
 
 
 def _names(lines: list[str], delimiter: str) -> tuple[list[str], int]:
-    """The names in the header, and the lines it takes; none if a carriage return stands outside quotes."""
+    """The names in the header, and the lines it takes; none if a carriage return is outside quotes."""
     reader = csv.reader([*lines, END], delimiter=delimiter)
     try:
         names = next(reader)

@@ -51,7 +51,7 @@ def _objects(lines: list[str], first_line: int) -> tuple[list[JsonObject], Seque
 
 
 def _value(text: str) -> object:
-    """The JSON value that a line consists of; None if it is no such line.
+    """The JSON value that a line consists of; None if it is not such a line.
 
     Lines are parsed one by one: joined to one array, which is hardly faster, two broken ones can make up a whole one.
     """

@@ -24,7 +24,7 @@ def is_missing(value: object) -> bool:
 
 
 def text_of(value: object) -> str | None:
-    """A value of JSON as text; None for null, for NaN and infinity, which no JSON has, and for what is no text."""
+    """A value of JSON as text; None for null, for NaN and infinity, which JSON lacks, and for what is not text."""
     if isinstance(value, str):
         return value
     if type(value) in _KINDS or value is None or (isinstance(value, float) and not math.isfinite(value)):

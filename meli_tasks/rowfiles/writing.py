@@ -201,7 +201,7 @@ def refuse_new_columns(path: Path, rows: Rows, columns: Sequence[str]) -> None:
     Raises:
         BadData: there is one; JSON Lines can take it.
     """
-    # A line that is no JSON cannot stop the others; its text is left out, but not its place.
+    # A line that is not JSON cannot stop the others: its text is left out, but it keeps its place.
     new = [] if rows.fixed_columns else [name for name in rows.names if name not in columns and name != UNREADABLE]
     if new:
         raise BadData(

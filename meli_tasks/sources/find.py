@@ -163,7 +163,7 @@ def _check_identity(source: Source, identity: str) -> None:
     if source.identity != identity:
         raise BadData(
             f"The source {source.redacted} changed after this run was planned, or an earlier version of this program "
-            "planned the run and identified it otherwise. Trigger the run again when nothing is writing to the source."
+            "planned the run and identified it in another way. Trigger the run again when nothing writes to the source."
         )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import pty
 import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +58,25 @@ def in_a_terminal(*arguments: str, columns: int = 80, typed: str = "", **more: s
     return process.wait(), received.decode().replace("\r\n", "\n")
 
 
+@contextmanager
+def log_restored() -> Iterator[None]:
+    """The log of this process is as before afterwards: a command sends it to stderr, where no other test looks."""
+    loggers = [logging.getLogger(name) for name in (None, "meli_tasks", "mlflow")]
+    before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, level, handlers in before:
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
+
+
 def here(*arguments: str) -> Result:
     """The command in this process; errors of ours are raised into `result.exception`."""
     from meli_tasks.cli import app
 
-    return CliRunner().invoke(app, list(arguments))
+    with log_restored():
+        return CliRunner().invoke(app, list(arguments))
 
 
 def document(*arguments: str) -> Any:

@@ -16,7 +16,7 @@ from meli_tasks.backfill.report import BackfillReport, DateReport, Score
 from meli_tasks.cli import backfill, console, predict, run_report
 from meli_tasks.store import open_store
 from meli_tasks.wording import printable
-from tests.cli.program import here, in_a_terminal, meli
+from tests.cli.program import here, in_a_terminal, log_restored, meli
 from tests.pages.published import evaluate, promote
 from tests.past_run import PastRun
 from tests.test_terminal import HOSTILE, NAMES, STYLES
@@ -107,9 +107,10 @@ def test_messages_and_log_lines_cannot_act_on_the_terminal(capsys: pytest.Captur
     console.complain(HOSTILE)
     console.warn(HOSTILE)
     console.echo(HOSTILE)
-    console.log_to_stderr(verbose=True)
-    logging.getLogger("meli_tasks").info("category %s", HOSTILE)
-    logging.getLogger("another.library").warning("%s", HOSTILE)
+    with log_restored():
+        console.log_to_stderr(verbose=True)
+        logging.getLogger("meli_tasks").info("category %s", HOSTILE)
+        logging.getLogger("another.library").warning("%s", HOSTILE)
     captured = capsys.readouterr()
     assert_harmless(captured.out + captured.err)
     assert captured.err.count(r"\x1b]8;;http://evil.example") == 4

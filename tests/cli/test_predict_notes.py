@@ -26,5 +26,5 @@ def test_predict_says_what_it_found_and_changed(tmp_path: Path, monkeypatch: pyt
     table = pa.table({"title": ["Silla"], "photo": [b"\xff\xd8"]})
     pq.write_table(table, tmp_path / "photos.parquet")
     result = here("predict", "--input", "photos.parquet", "--output", "photos.csv")
-    assert "bytes that are no text were written in base64: photo (1 value)." in " ".join(result.stderr.split())
+    assert "bytes that are not text were written in base64: photo (1 value)." in " ".join(result.stderr.split())
     assert document("predict", "--input", "photos.parquet", "--output", "photos.csv")["base64_values"] == {"photo": 1}

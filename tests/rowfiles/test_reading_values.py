@@ -1,4 +1,4 @@
-"""What is read as text, alike from every format; what is no text makes bad rows; what makes a file binary."""
+"""What is read as text, alike from every format; what is not text makes bad rows; what makes a file binary."""
 
 from __future__ import annotations
 

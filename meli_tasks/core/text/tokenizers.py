@@ -34,7 +34,7 @@ Words = tuple[list[str], NDArray[np.int64]]
 
 _NUMBER_OR_WORD = re.compile(r"[0-9]+(?:[.,/][0-9]+)+|[^\W_]+")
 _DASHES = {0x2044: "/", 0x2215: "/"}  # the fraction slashes that NFKD makes of "½"
-# NFKD writes these with plain digits, which must not run into the digits beside them: "1½" is 1 1/2, and "10²" no 102.
+# NFKD writes these with plain digits, which must not join the digits next to them: "1½" is 1 1/2, "10²" not 102.
 _FRACTION = "[\u00bc-\u00be\u2150-\u215e\u2189]"
 _SMALL_DIGIT = "[\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089]"
 _RUN_INTO_EACH_OTHER = re.compile(

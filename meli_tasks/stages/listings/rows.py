@@ -38,7 +38,7 @@ class ListingRows:
     folders: FolderColumns = field(default_factory=dict)
     """The columns that the file's folders stand for, by the names of `columns`."""
     no_texts: Mapping[int, str] = field(default_factory=dict)
-    """Rows with a value that is no text, such as a list, and what it is: "category is a list"."""
+    """Rows with a value that is not text, such as a list, and what it is: "category is a list"."""
     doubtful: Sequence[int] = ()
     """As in `Chunk`."""
 
