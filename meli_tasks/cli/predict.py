@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -189,6 +189,10 @@ def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, 
         )
 
 
+def _by_column(values: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({count(number, 'value')})" for name, number in sorted(values.items()))
+
+
 def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(
@@ -202,6 +206,7 @@ def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> N
                 "bad_lines": done.bad_lines,
                 "renamed": done.renamed,
                 "base64_values": dict(done.base64),
+                "escaped_values": dict(done.escaped),
                 "lists_as_json": done.lists_as_json,
                 "encoding": done.encoding_advice,
                 "doubtful_lines": done.doubtful_lines,
@@ -221,8 +226,9 @@ def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> N
         named = ", ".join(map(str, lines[:_NAMED_LINES])) + (", ..." if len(lines) > _NAMED_LINES else "")
         warn(doubtful_note(len(lines), f"line{'' if len(lines) == 1 else 's'} {named}"))
     if done.base64:
-        columns = ", ".join(f"{name} ({count(values, 'value')})" for name, values in sorted(done.base64.items()))
-        warn(f"bytes that are not text were written in base64: {columns}.")
+        warn(f"bytes that are not text were written in base64: {_by_column(done.base64)}.")
+    if done.escaped:
+        warn(rf"bytes that are not UTF-8 were written as escapes such as \xf1: {_by_column(done.escaped)}.")
     if done.lists_as_json:
         warn("a category's name contains ' | ', so categories and probabilities are JSON lists.")
     if done.renamed:

@@ -15,6 +15,7 @@ from meli_tasks.rowfiles.encodings import BAD_ENCODING, FileEncoding
 from meli_tasks.rowfiles.kinds import kind_of
 from meli_tasks.rowfiles.reading import RowFile
 from meli_tasks.rowfiles.rows import Rows, WholeRows
+from meli_tasks.rowfiles.text import has_foreign_bytes
 from meli_tasks.rowfiles.titles import cleaned, problems_of
 from meli_tasks.rowfiles.values import can_be_joined
 from meli_tasks.rowfiles.writing import AddedKind, RowTarget
@@ -58,7 +59,9 @@ class Progress:
     renamed: dict[str, str] = field(default_factory=dict)
     """The output's names of columns that could not keep theirs, by the name in the input."""
     base64: Counter[str] = field(default_factory=Counter)
-    """Values that were bytes and no text, and were written in base64, by column."""
+    """Values that were bytes and not text, and were written in base64, by column."""
+    escaped: Counter[str] = field(default_factory=Counter)
+    """Values with bytes that are not UTF-8, which were written as escapes such as \\xf1, by column."""
     lists_as_json: bool = False
     """Whether ranked categories are JSON lists in CSV, because a category's name contains what joins them."""
     encoding_advice: str = ""
@@ -177,6 +180,7 @@ def predict_file(
             predictions = predict_titles(classifier, titles, reasons, top)
             writer.write(rows, predictions.columns(progress.lists_as_json), given)
             progress.base64.update({} if writer.kind == "parquet" else rows.base64_values())
+            progress.escaped.update({} if file.typed else _escaped(rows))
             progress.rows += len(rows)
             progress.fraction, progress.seconds = file.fraction_read(), time.monotonic() - started
             report(progress)
@@ -200,6 +204,16 @@ def _titles(batch: WholeRows, keyed: bool) -> tuple[list[str], list[str]]:
 def _texts(rows: Rows, titles: Sequence[str], typed: bool) -> Iterator[Sequence[str | None]]:
     """The texts that show a file's encoding: all of them, as a conversion would convert all."""
     return iter([titles]) if typed else map(rows.texts, range(len(rows.names)))
+
+
+def _escaped(rows: Rows) -> Counter[str]:
+    """How many values of each column hold bytes that are not UTF-8."""
+    found: Counter[str] = Counter()
+    for place, name in enumerate(rows.names):
+        column = rows.texts(place)
+        if has_foreign_bytes("".join(filter(None, column))):  # one look at a whole column, as nearly all have none
+            found[name] += sum(value is not None and has_foreign_bytes(value) for value in column)
+    return found
 
 
 def _lines_of(reason: str, batch: WholeRows, reasons: Sequence[str]) -> list[int]:

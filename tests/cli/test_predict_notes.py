@@ -28,3 +28,14 @@ def test_predict_says_what_it_found_and_changed(tmp_path: Path, monkeypatch: pyt
     result = here("predict", "--input", "photos.parquet", "--output", "photos.csv")
     assert "bytes that are not text were written in base64: photo (1 value)." in " ".join(result.stderr.split())
     assert document("predict", "--input", "photos.parquet", "--output", "photos.csv")["base64_values"] == {"photo": 1}
+
+
+def test_predict_says_in_which_columns_it_wrote_escapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("meli_tasks.cli.predict._classifier", lambda key, set_name: ("a model", ByLength()))
+    (tmp_path / "in.csv").write_bytes("title,seller\nSilla,Peña\nMesa,Paz\nLote,Núñez\n".encode("latin-1"))
+    result = here("predict", "--input", "in.csv", "--output", "out.csv")
+    note = r"bytes that are not UTF-8 were written as escapes such as \xf1: seller (2 values)."
+    assert note in " ".join(result.stderr.split())
+    assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith(r"Silla,Pe\xf1a,")
+    assert document("predict", "--input", "in.csv", "--output", "out.csv")["escaped_values"] == {"seller": 2}
