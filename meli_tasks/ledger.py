@@ -20,7 +20,8 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.artifacts.reading import LenientReader, NotReadable
 from meli_tasks.core.errors import BadData, Conflict, NotFound
-from meli_tasks.stages.evaluation import JudgedWith, PromotionDecision, Versioned
+from meli_tasks.stages.evaluation import JudgedWith, PromotionDecision
+from meli_tasks.stages.stored import Versioned
 from meli_tasks.store import Store
 
 READERS = 8  # concurrent reads

@@ -28,7 +28,8 @@ from meli_tasks.planning.plan import (
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
-from meli_tasks.stages.evaluation import Evaluation, Scores, Stored
+from meli_tasks.stages.evaluation import Evaluation, Scores
+from meli_tasks.stages.stored import Stored
 from meli_tasks.stages.summaries import EnsembleSummary, PromoteSummary
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry

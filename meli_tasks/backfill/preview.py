@@ -23,7 +23,7 @@ from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import NoFiles, redact_source
-from meli_tasks.stages.evaluation import refuse_later_version
+from meli_tasks.stages.stored import refuse_later_version
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 

@@ -18,7 +18,8 @@ from meli_tasks.pages.read_cache import FOREVER, LISTED_SECONDS, ReadCache
 from meli_tasks.pages.runs import Runs
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.sources.place import redact_source
-from meli_tasks.stages.evaluation import EPOCHS, CategoryRecall, Epoch
+from meli_tasks.stages.evaluation import EPOCHS, Epoch
+from meli_tasks.stages.figures import CategoryRecall
 from meli_tasks.stages.summaries import EnsembleSummary
 
 # The fields of the request that describe the data; the others control the run.

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import ModelRef
-from meli_tasks.stages.evaluation import Evaluation, Stored
+from meli_tasks.stages.evaluation import Evaluation
+from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
 
 

@@ -26,7 +26,7 @@ from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets.catalog import SECTIONS
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import redact_source
-from meli_tasks.stages.evaluation import Stored
+from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
 
 ENSEMBLE = "ensemble"

@@ -13,7 +13,7 @@ from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.planning.compared import evaluate_step, evaluated_models, judged_with
 from meli_tasks.planning.estimate import Estimate, seconds_with_slots
 from meli_tasks.planning.plan import Plan
-from meli_tasks.stages.evaluation import Stored
+from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 

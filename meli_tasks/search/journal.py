@@ -22,7 +22,7 @@ from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Step
 from meli_tasks.search.trial import SearchOptions, Trial
 from meli_tasks.stages import STAGES
-from meli_tasks.stages.evaluation import Stored
+from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
 
 # Fields of a stored trial that had other names in the first version.

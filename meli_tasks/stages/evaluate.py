@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from meli_tasks.core import metrics
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Evaluate, ModelEvaluation
-from meli_tasks.stages.evaluation import CategoryRecall, Evaluation, Scores, SliceAccuracy, TestSet
+from meli_tasks.stages.evaluation import Evaluation, Scores, TestSet
+from meli_tasks.stages.figures import CategoryRecall, SliceAccuracy
 from meli_tasks.stages.files.model_files import load_model
 from meli_tasks.stages.files.plots import Bar, draw_leaderboard
 from meli_tasks.stages.hooks import Hooks, Inputs, Log

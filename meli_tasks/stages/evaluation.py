@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
@@ -24,49 +22,17 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from meli_tasks.core.hyperparameters import Promote
 from meli_tasks.core.metrics import Comparison
+from meli_tasks.stages.figures import (
+    AbstentionPoint,
+    CategoryRecall,
+    Confusion,
+    GoldenResult,
+    ReferenceModel,
+    ReliabilityBin,
+    SliceAccuracy,
+)
+from meli_tasks.stages.stored import Stored, Versioned
 from meli_tasks.stages.summaries import EnsembleSummary, Gate, PromoteSummary
-
-
-class Versioned(BaseModel):
-    """Base of what is stored with a `version`, whose default is the newest version that this code can read.
-
-    A field that a later version adds is ignored and needs no new number. The number is raised only when an earlier
-    version would misread what is stored, so an object with a higher one is refused.
-    """
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_later_versions(cls, stored: Any) -> Any:
-        if "version" in cls.model_fields:
-            refuse_later_version(stored, cls.model_fields["version"].default)
-        return stored
-
-
-def refuse_later_version(stored: Any, known: int) -> None:
-    """Raise ValueError if what was stored has a higher version than the newest one that is known."""
-    version = stored.get("version") if isinstance(stored, Mapping) else None
-    if isinstance(version, int) and version > known:
-        raise ValueError(f"a later version of meli-tasks wrote it: version {version}, known up to {known}")
-
-
-class Stored(Versioned):
-    """Base of what is stored. Fields that a later version adds do not stop an earlier one from reading."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
-
-
-class CategoryRecall(Stored):
-    """The recall of one category over its test titles."""
-
-    recall: float
-    titles: int
-
-
-class SliceAccuracy(Stored):
-    """Balanced accuracy on a slice of the test titles, e.g. of one language."""
-
-    balanced_accuracy: float
-    titles: int
 
 
 class Figures(Stored):
@@ -85,10 +51,23 @@ class Evaluation(Figures):
     """All figures of one model on the test titles."""
 
     accuracy: float | None = None
+    top3: float | None = Field(None, description="fraction with the true category among the three most probable")
     macro_f1: float | None = None
+    calibration_error: float | None = Field(
+        None, description="expected calibration error: mean difference of probability and accuracy over the bins"
+    )
+    reliability: tuple[ReliabilityBin, ...] = Field((), description="from the least to the most probable")
+    abstention: tuple[AbstentionPoint, ...] = Field((), description="by rising threshold")
+    slices: dict[str, dict[str, SliceAccuracy]] = Field(
+        default_factory=dict,
+        description="by kind (language, label_quality, category_size, title_length, unknown_words, newest_day), value",
+    )
     by_language: dict[str, SliceAccuracy] = Field(default_factory=dict)
     by_label_quality: dict[str, SliceAccuracy] = Field(default_factory=dict)
     categories: dict[str, CategoryRecall] = Field(default_factory=dict)
+    confusions: tuple[Confusion, ...] = Field((), description="most confused pairs, the most frequent first")
+    suspect_labels: int | None = Field(None, description="test titles whose label is probably wrong")
+    golden: GoldenResult | None = Field(None, description="None if there are no golden titles")
 
     def figures(self) -> Figures:
         """Those that a decision is made from."""
@@ -152,6 +131,7 @@ class Scores(Stored):
     version: int = 2
     models: dict[str, Evaluation]
     test: TestSet | None = None
+    reference: ReferenceModel | None = None
 
     @model_validator(mode="before")
     @classmethod

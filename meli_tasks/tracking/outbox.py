@@ -18,7 +18,7 @@ from meli_tasks.artifacts.manifest import Manifest, need_model
 from meli_tasks.core.errors import TRACKING_ERRORS, BadData, BadSettings, NotFound, TrackingUnavailable
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
-from meli_tasks.stages.evaluation import Stored
+from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
 from meli_tasks.tracking.client import MlflowServer
 from meli_tasks.tracking.runs import EXPERIMENT, Projection

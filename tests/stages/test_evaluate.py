@@ -16,7 +16,8 @@ import sklearn.metrics
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import ModelEvaluation
 from meli_tasks.stages import evaluate
-from meli_tasks.stages.evaluation import CategoryRecall, Scores, SliceAccuracy
+from meli_tasks.stages.evaluation import Scores
+from meli_tasks.stages.figures import CategoryRecall, SliceAccuracy
 from meli_tasks.stages.hooks import Hooks
 from meli_tasks.stages.summaries import EvaluateSummary
 

@@ -1,0 +1,80 @@
+"""The parts of an evaluation: figures of one model on a part of the test titles. Stored within scores.json.
+
+Fractions are of test titles. A field that an earlier version did not write is None or empty: "not measured", never 0.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from meli_tasks.stages.stored import Stored
+
+
+class CategoryRecall(Stored):
+    """The recall of one category over its test titles."""
+
+    recall: float
+    titles: int
+    interval: tuple[float, float] | None = Field(None, description="95 % interval of the recall")
+    predicted: int | None = Field(None, description="test titles that the model puts into this category")
+
+
+class SliceAccuracy(Stored):
+    """Balanced accuracy on a slice of the test titles, e.g. of one language."""
+
+    balanced_accuracy: float
+    titles: int
+    accuracy: float | None = None
+    interval: tuple[float, float] | None = Field(None, description="95 % interval of the balanced accuracy")
+
+
+class ReliabilityBin(Stored):
+    """Test titles whose predictions are about equally probable: how probable, and how often right."""
+
+    lowest: float = Field(description="lowest probability of a prediction in the bin")
+    highest: float = Field(description="highest probability of a prediction in the bin")
+    probability: float = Field(description="mean probability of the predictions in the bin")
+    accuracy: float
+    titles: int
+
+
+class AbstentionPoint(Stored):
+    """What is left if the model abstains where its prediction is less probable than `threshold`."""
+
+    threshold: float
+    coverage: float = Field(description="fraction of titles that get a prediction")
+    accuracy: float = Field(description="of these")
+
+
+class Confusion(Stored):
+    """Titles of one category that the model puts into another one."""
+
+    category: str
+    predicted: str
+    titles: int = Field(description="how many titles of `category` it puts into `predicted`")
+    of_titles: int = Field(description="test titles of `category`")
+
+
+class LostTitle(Stored):
+    """A golden title that a model does not put into its category."""
+
+    title: str
+    category: str
+    predicted: str
+
+
+class GoldenResult(Stored):
+    """How a model does on the golden titles: those that must keep their category."""
+
+    titles: int
+    lost: tuple[LostTitle, ...] = Field((), description="the first of those that it gets wrong")
+    lost_titles: int = Field(0, description="how many it gets wrong")
+
+
+class ReferenceModel(Stored):
+    """The simple model that every model should beat: TF-IDF and a linear classifier, on the same test titles."""
+
+    balanced_accuracy: float
+    interval: tuple[float, float]
+    accuracy: float
+    trained_titles: int = Field(description="titles that it was fitted on; fewer than there are if there are many")
