@@ -70,7 +70,7 @@ _ALL: tuple[StageSpec[Any, Any], ...] = (
     StageSpec("embed", 2, Embed, EmbedSummary),
     StageSpec("train", 3, Train, TrainSummary),
     StageSpec("ensemble", 2, Ensemble, EnsembleSummary),
-    StageSpec("evaluate", 2, ModelEvaluation, EvaluateSummary),
+    StageSpec("evaluate", 3, ModelEvaluation, EvaluateSummary),
     StageSpec("promote", 2, Promotion, PromoteSummary),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from unicodedata import normalize
 
 import numpy as np
@@ -15,10 +16,15 @@ import sklearn.metrics
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import ModelEvaluation
+from meli_tasks.core.models.classifier import Scored, TitleClassifier
 from meli_tasks.stages import evaluate
-from meli_tasks.stages.evaluation import Scores
+from meli_tasks.stages.evaluating import clock, predictions
+from meli_tasks.stages.evaluating.parts import Compared
+from meli_tasks.stages.evaluating.predictions import Predictor
+from meli_tasks.stages.evaluation import Scores, TestSet
 from meli_tasks.stages.figures import CategoryRecall, SliceAccuracy
-from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.hooks import Hooks, SilentLog
+from meli_tasks.stages.listings.test_titles import read_test_table
 from meli_tasks.stages.summaries import EvaluateSummary
 
 PARAMS = ModelEvaluation(bootstrap_samples=100, seed=1)
@@ -36,6 +42,15 @@ class AnswersByTitle:
         order = [[i, *(j for j in range(len(self.categories)) if j != i)][:top] for i in first]
         probabilities = np.linspace(0.9, 0.1, top, dtype=np.float32)[None].repeat(len(titles), 0)
         return np.array(order), probabilities
+
+    def score(self, titles: list[str], labels: np.ndarray, top: int = 5) -> Scored:
+        order, every = self.rank(titles, len(self.categories))
+        is_true = order == labels[:, None]
+        true = np.where(is_true.any(axis=1), every[np.arange(len(titles)), is_true.argmax(axis=1)], 0).astype(
+            np.float32
+        )
+        unknown = np.array([title not in self.answers for title in titles], np.float32)
+        return Scored(order[:, :top], every[:, :top], true, unknown)
 
 
 @pytest.fixture
@@ -57,7 +72,7 @@ def listings(tmp_path: Path) -> Path:
 def evaluated(
     monkeypatch: pytest.MonkeyPatch, listings: Path, models: dict[str, AnswersByTitle], chunk: int = 4_096
 ) -> tuple[EvaluateSummary, Path]:
-    monkeypatch.setattr(evaluate, "CHUNK_TITLES", chunk)
+    monkeypatch.setattr(predictions, "CHUNK_TITLES", chunk)
     monkeypatch.setattr(evaluate, "load_model", lambda folder: models[folder.name])
     inputs = {"ingest": listings}
     for label in models:
@@ -81,7 +96,7 @@ def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path,
     assert accuracy == {"partial": pytest.approx((2 / 3 + 1 + 0) / 3), "perfect": 1.0}
     found = Scores.model_validate_json((out / "scores.json").read_bytes()).models["partial"]
     assert found.accuracy == pytest.approx(4 / 6)
-    assert found.top5 == pytest.approx(5 / 6)
+    assert found.top3 == found.top5 == pytest.approx(5 / 6)
     assert found.categories["C"] == CategoryRecall(recall=0.0, titles=1)
     assert found.by_language["unknown"] == SliceAccuracy(balanced_accuracy=1.0, titles=1)
     assert found.by_language["portuguese"] == SliceAccuracy(balanced_accuracy=0.0, titles=1)
@@ -94,6 +109,11 @@ def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path,
     assert table["row"].to_pylist() == list(range(6))
     assert table["category"].to_pylist() == ["A", "A", "A", "B", "B", "C"]
     assert table["partial"].to_pylist() == ["A", "A", "B", "B", "B", "Z"]
+    assert table["partial_second"].to_pylist() == ["B", "B", "A", "A", "A", "A"]
+    assert table["partial_second_probability"].to_pylist() == pytest.approx([0.5] * 6)
+    # The third, b1, is a B that the model puts second; it does not know C.
+    assert table["partial_true_probability"].to_pylist() == pytest.approx([0.9, 0.9, 0.5, 0.9, 0.9, 0])
+    assert table["partial_true_probability"].type == pa.float32()
     assert table["perfect_probability"].to_pylist() == pytest.approx([0.9] * 6)
     assert (out / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
 
@@ -115,7 +135,7 @@ def test_the_cpu_time_of_a_title_is_in_milliseconds_and_that_of_the_quietest_rou
     monkeypatch: pytest.MonkeyPatch, listings: Path
 ) -> None:
     monkeypatch.setattr(time, "process_time", lambda: Slow.clock)
-    monkeypatch.setattr(evaluate, "TIMED_ROUNDS", 2)
+    monkeypatch.setattr(clock, "TIMED_ROUNDS", 2)
     _, out = evaluated(monkeypatch, listings, {"slow": Slow(["A", "B", "C"], {})})
     found = Scores.model_validate_json((out / "scores.json").read_bytes()).models["slow"]
     # The rounds take every second title: 2, 4 and 6 ms, or 3, 5 and 4 ms, whose 95th percentile is 4.9 ms.
@@ -123,8 +143,26 @@ def test_the_cpu_time_of_a_title_is_in_milliseconds_and_that_of_the_quietest_rou
 
 
 def test_one_category_that_is_not_in_the_test_split(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:
-    summary, _ = evaluated(monkeypatch, listings, {"lost": AnswersByTitle(["Z"], {})})
+    summary, out = evaluated(monkeypatch, listings, {"lost": AnswersByTitle(["Z"], {})})
     assert summary.balanced_accuracy == {"lost": 0.0}
+    table = pq.read_table(out / "predictions.parquet")
+    assert table["lost_second"].to_pylist() == [None] * 6
+    assert table["lost_second_probability"].to_pylist() == [0.0] * 6
+
+
+def test_parts_with_models_of_their_own_give_one_set_of_predictions(listings: Path) -> None:
+    table = read_test_table(listings / "listings.parquet")
+    first = AnswersByTitle(["A", "B"], {"a1": "A", "a2": "B"})
+    second = AnswersByTitle(["Z", "C", "B", "A"], {"a3": "A", "b1": "B", "b2": "Z", "c1": "C"})
+    models = {listings / "first": first, listings / "second": second}
+    parts = [(table.slice(0, 2), {"m": listings / "first"}, listings),
+             (table.slice(2), {"m": listings / "second"}, listings)]  # fmt: skip
+    compared = Compared.of(parts, TestSet(split_titles=6, titles=6, required=3))
+    predictor = Predictor(compared, lambda folder: cast(TitleClassifier, models[folder]), SilentLog())
+    found = predictor.predict("m", cast(TitleClassifier, first))
+    assert compared.titles.rows.to_pylist() == list(range(6))
+    assert [predictor.categories[place] for place in found.categories] == ["A", "B", "A", "B", "Z", "C"]
+    assert found.true_ranks.tolist() == [0, 1, 0, 0, 2, 0]
 
 
 def test_a_category_of_an_older_model_is_the_one_whose_accents_are_composed(
@@ -176,6 +214,7 @@ def test_the_figures_are_scikit_learns(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert found.balanced_accuracy == pytest.approx(sklearn.metrics.balanced_accuracy_score(true, predicted))
     assert found.accuracy == pytest.approx(sklearn.metrics.accuracy_score(true, predicted))
     assert found.macro_f1 == pytest.approx(sklearn.metrics.f1_score(true, predicted, average="macro"))
-    assert found.top5 == pytest.approx(sklearn.metrics.top_k_accuracy_score(true, probabilities, k=5, labels=names))
+    for k, fraction in ((3, found.top3), (5, found.top5)):
+        assert fraction == pytest.approx(sklearn.metrics.top_k_accuracy_score(true, probabilities, k=k, labels=names))
     recalls = sklearn.metrics.recall_score(true, predicted, labels=names, average=None)
     assert [found.categories[name].recall for name in names] == pytest.approx(recalls.tolist())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -13,11 +14,27 @@ from torch import Tensor
 from meli_tasks.core.data.batch import Batch, BatchNgrams
 from meli_tasks.core.data.encoded_titles import Csr, scales_of, squares_of
 from meli_tasks.core.models.networks import TitleNetwork
+from meli_tasks.core.text.boundaries import BOUNDARIES
 from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder
 
 BATCH_SIZE = 1024
 
 Encoded = TypeVar("Encoded")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a classifier makes of n titles of known categories; fewer columns if there are fewer than `top` categories.
+
+    `ranked` and `probabilities` (n, top) are the most likely categories, best first. `true_probabilities` (n,) is 0 for
+    a category that the classifier does not know. `unknown_words` (n,) is the fraction of a title's words that are not
+    in its vocabulary.
+    """
+
+    ranked: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    true_probabilities: NDArray[np.float32]
+    unknown_words: NDArray[np.float32]
 
 
 class TitleClassifier:
@@ -51,9 +68,24 @@ class TitleClassifier:
         """
         return ranked_by(self, titles, top)
 
+    def score(self, titles: Sequence[str], labels: NDArray[np.int64], top: int = 5) -> Scored:
+        """Raw titles and the positions of their categories, -1 for one that the model does not know -> see Scored."""
+        return scored_by(self, titles, labels, top)
+
     def knows(self, title: str) -> bool:
         """Whether the model knows a word or an n-gram of the title. All titles without one get the same prediction."""
         return self.encoder.knows(title)
+
+    def unknown_words(self, batch: Batch) -> Tensor:
+        """A batch of `batch_of` -> the fraction of each title's words that are not in the vocabulary, shape (titles,).
+
+        Boundary tokens are no words. A title without words has nothing that the model knows: 1.
+        """
+        sizes = batch.offsets.diff()
+        title = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
+        unknown = torch.bincount(title[batch.tokens == UNKNOWN], minlength=len(sizes))
+        words = sizes - len(BOUNDARIES) * self.encoder.boundaries
+        return torch.where(words > 0, unknown / words.clamp(min=1), 1.0).clamp(max=1.0)
 
     @torch.inference_mode()
     def predict(self, batch: Batch, inverse_temperature: float = 1.0) -> Tensor:
@@ -97,6 +129,9 @@ class TwoStepClassifier(Protocol[Encoded]):
     def predict(self, batch: Encoded) -> Tensor:
         """Probabilities (titles, categories)."""
 
+    def unknown_words(self, batch: Encoded) -> Tensor:
+        """The fraction of each title's words that are not in the vocabulary, shape (titles,)."""
+
 
 def probabilities_of(classifier: TwoStepClassifier[Encoded], titles: Sequence[str]) -> NDArray[np.float32]:
     """Raw titles -> (titles, categories), computed batch by batch."""
@@ -121,6 +156,26 @@ def ranked_by(
         positions[low : low + len(predicted)] = best.indices.numpy()
         probabilities[low : low + len(predicted)] = best.values.numpy()
     return positions, probabilities
+
+
+def scored_by(
+    classifier: TwoStepClassifier[Encoded], titles: Sequence[str], labels: NDArray[np.int64], top: int
+) -> Scored:
+    """Raw titles and their categories, as positions in `classifier.categories` or -1, shape (titles,) -> see Scored."""
+    width = min(top, len(classifier.categories))
+    positions = np.empty((len(titles), width), dtype=np.int64)
+    probabilities = np.empty((len(titles), width), dtype=np.float32)
+    of_true, unknown = np.empty(len(titles), np.float32), np.empty(len(titles), np.float32)
+    for low in range(0, len(titles), BATCH_SIZE):
+        part = slice(low, low + BATCH_SIZE)
+        batch = classifier.batch_of(titles[part])
+        predicted = classifier.predict(batch)
+        best, true = predicted.topk(width, dim=1), torch.from_numpy(labels[part])
+        positions[part], probabilities[part] = best.indices.numpy(), best.values.numpy()
+        chosen = predicted.gather(1, true.clamp(min=0)[:, None])[:, 0]
+        of_true[part] = torch.where(true >= 0, chosen, 0.0).numpy()
+        unknown[part] = classifier.unknown_words(batch).numpy()
+    return Scored(positions, probabilities, of_true, unknown)
 
 
 def _predictions(classifier: TwoStepClassifier[Encoded], titles: Sequence[str]) -> Iterator[tuple[int, Tensor]]:

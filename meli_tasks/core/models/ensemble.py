@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from meli_tasks.core.data.batch import Batch
-from meli_tasks.core.models.classifier import TitleClassifier, probabilities_of, ranked_by
+from meli_tasks.core.models.classifier import Scored, TitleClassifier, probabilities_of, ranked_by, scored_by
 
 Floats = NDArray[np.float64]
 
@@ -80,6 +80,10 @@ class Ensemble:
         """
         return ranked_by(self, titles, top)
 
+    def score(self, titles: Sequence[str], labels: NDArray[np.int64], top: int = 5) -> Scored:
+        """Raw titles and the positions of their categories, -1 for one that no member knows -> see Scored."""
+        return scored_by(self, titles, labels, top)
+
     def knows(self, title: str) -> bool:
         """Whether any member knows a word or an n-gram of the title."""
         return any(member.classifier.knows(title) for member in self.members)
@@ -88,6 +92,14 @@ class Ensemble:
         """Raw titles -> a batch for each member; members that share an encoder share the batch."""
         encoded = {encoder: classifier.batch_of(titles) for encoder, classifier in self._encoding.items()}
         return [encoded[id(member.classifier.encoder)] for member in self.members]
+
+    def unknown_words(self, batches: Sequence[Batch]) -> Tensor:
+        """The batches of `batch_of` -> the fraction of each title's words that are not in the vocabulary, (titles,).
+
+        Of the member that knows the most of a title: the others may use other words.
+        """
+        members = zip(self.members, batches, strict=True)
+        return torch.stack([member.classifier.unknown_words(batch) for member, batch in members]).amin(dim=0)
 
     @torch.inference_mode()
     def predict(self, batches: Sequence[Batch]) -> Tensor:

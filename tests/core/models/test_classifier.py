@@ -53,6 +53,29 @@ def test_rank_of_more_categories_than_exist_and_of_no_titles(classifier: TitleCl
     assert classifier.probabilities([]).shape == (0, 3)
 
 
+def test_score_ranks_and_finds_the_probability_of_the_true_category(classifier: TitleClassifier) -> None:
+    many = TITLES * (BATCH_SIZE // len(TITLES) + 1)
+    labels = np.resize(np.array([2, -1, 0], np.int64), len(many))
+    found, everything = classifier.score(many, labels, top=2), classifier.probabilities(many)
+    ranked, probabilities = classifier.rank(many, top=2)
+    np.testing.assert_array_equal(found.ranked, ranked)
+    np.testing.assert_array_equal(found.probabilities, probabilities)
+    true = np.where(labels < 0, 0, np.take_along_axis(everything, labels.clip(0)[:, None], axis=1)[:, 0])
+    np.testing.assert_array_equal(found.true_probabilities, true)
+    assert classifier.score([], labels[:0]).ranked.shape == (0, 3)
+
+
+@pytest.mark.parametrize("boundaries", [False, True])
+@pytest.mark.parametrize("max_ngrams", [0, 60])
+def test_the_fraction_of_unknown_words(boundaries: bool, max_ngrams: int) -> None:
+    params = Preprocess(boundaries=boundaries, max_ngrams=max_ngrams, max_title_words=4)
+    encoder = encoder_of([["taza", "mesa"]], params)
+    network = build(Train(architecture="mlp"), (2 + len(encoder.words), 6), len(encoder.ngrams), 3)
+    titles = ["taza", "taza xyzzy", "", "xyzzy", "taza xyzzy mesa taza beyond the fourth word", "a b taza"]
+    found = TitleClassifier(encoder, network, CATEGORIES).score(titles, np.zeros(6, np.int64)).unknown_words
+    np.testing.assert_allclose(found, [0, 1 / 2, 1, 1, 1 / 4, 2 / 3], rtol=1e-6)
+
+
 def test_every_output_needs_a_category_name(classifier: TitleClassifier) -> None:
     with pytest.raises(ValueError, match="3 outputs, but 2 categories"):
         TitleClassifier(classifier.encoder, classifier.network, CATEGORIES[:2])

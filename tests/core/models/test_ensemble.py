@@ -60,6 +60,17 @@ def test_an_ensemble_is_the_weighted_mean_of_its_members(encoder: Encoder) -> No
     assert ensemble.knows("taza") and not ensemble.knows("")
 
 
+def test_the_unknown_words_of_an_ensemble_are_those_of_the_member_that_knows_most() -> None:
+    encoders = [encoder_of([words], Preprocess()) for words in (["funda", "taza"], ["taza", "mesa"])]
+    members = [classifier(encoder, "mlp", CATEGORIES, seed, 0) for seed, encoder in enumerate(encoders)]
+    ensemble = Ensemble([Member("a", members[0], 0.5, 1.0), Member("b", members[1], 0.5, 1.0)])
+    titles = ["taza", "funda", "mesa x", "mesa funda taza"]
+    found = ensemble.score(titles, np.array([3, -1, 0, 1]), top=2)
+    np.testing.assert_allclose(found.unknown_words, [0, 0, 1 / 2, 1 / 3], rtol=1e-6)
+    expected = ensemble.probabilities(titles)
+    np.testing.assert_array_equal(found.true_probabilities, [expected[0, 3], 0, expected[2, 0], expected[3, 1]])
+
+
 def test_members_with_different_categories_are_aligned_by_name(encoder: Encoder) -> None:
     one = classifier(encoder, "mlp", CATEGORIES, 1)
     shuffled, fewer = ["TABLES", "SHOES", "MUGS", "COVERS"], ["MUGS", "LAMPS"]
