@@ -13,13 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 MAX_LAYER_WIDTH = 65_536
 MAX_LAYERS = 16
 MAX_FILTER_LENGTHS = 16
+MIN_FOLDS, MAX_FOLDS = 3, 10
+
+
+def _no_fold_or_enough(folds: int) -> int:
+    if 0 < folds < MIN_FOLDS:
+        raise ValueError(f"use 0 for no folds, or {MIN_FOLDS} to {MAX_FOLDS}")
+    return folds
+
+
+Folds = Annotated[int, Field(ge=0, le=MAX_FOLDS), AfterValidator(_no_fold_or_enough)]
+"""A number of folds; 0 means no cross-validation."""
 
 
 class Section(BaseModel):
@@ -330,8 +341,23 @@ class Ingest(Section):
     )
     since: date | None = Field(None, description="Only with date_column: first day to use; empty for no limit.")
     until: date | None = Field(None, description="Only with date_column: last day to use, the run's date.")
+    folds: Folds = Field(0, description="Only with fold: number of folds that the listings are divided into.")
+    fold: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_FOLDS,
+        description="Reads other listings instead of a source, and assigns their splits again: the fold that becomes "
+        "the test split, or 0 to train on the test titles too.",
+    )
 
     former_names: ClassVar[Mapping[str, str]] = {"max_bad_share": "max_bad_fraction"}
+    added_fields: ClassVar[frozenset[str]] = frozenset({"folds", "fold"})
+
+    @model_validator(mode="after")
+    def _fold_is_one_of_them(self) -> Self:
+        if bool(self.folds) != bool(self.fold) or (self.fold or 0) > self.folds:
+            raise ValueError(f"fold must be 1 to folds, or 0 without folds, got fold {self.fold} of {self.folds}")
+        return self
 
     @model_validator(mode="after")
     def _days_need_a_column(self) -> Self:
@@ -368,6 +394,9 @@ class Evaluate(Section):
 
     bootstrap_samples: int = Field(1_000, ge=100, le=100_000, description="Bootstrap samples for each interval.")
     seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of the bootstrap.")
+    folds: Folds = Field(0, description="Folds of the cross-validation on all titles; 0 evaluates on the test split.")
+
+    added_fields: ClassVar[frozenset[str]] = frozenset({"folds"})
 
 
 class ModelEvaluation(Evaluate):

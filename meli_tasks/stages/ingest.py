@@ -1,6 +1,8 @@
 """Ingest: turn a source's files into one table of clean listings, each in its split; bad rows go to a quarantine file.
 
-It takes two passes, so that memory does not grow with the source: the first reads, checks and counts; the second
+For cross-validation it also turns such a table into others, with other splits.
+
+A source takes two passes, so that memory does not grow with the source: the first reads, checks and counts; the second
 excludes the categories that turned out rare and assigns the splits.
 """
 
@@ -16,13 +18,15 @@ from meli_tasks.rowfiles.encodings import encoding_advice
 from meli_tasks.rowfiles.folders import SourceFile, source_files
 from meli_tasks.stages.hooks import Hooks, Inputs, Log
 from meli_tasks.stages.listings.cleaning import similar_categories
+from meli_tasks.stages.listings.fold_listings import write_fold_listings
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.split_assignment import ListingTotals, write_listings
 from meli_tasks.stages.listings.staging import StagedRows, stage_rows
 from meli_tasks.stages.summaries import IngestSummary, RareCategories
 from meli_tasks.wording import count
 
-OUTPUTS = ("listings.parquet", "quarantine.jsonl.gz")
+LISTINGS = "listings.parquet"
+OUTPUTS = (LISTINGS, "quarantine.jsonl.gz")
 
 _NAMED_CATEGORIES = 20
 _NAMED_ROWS = 10
@@ -30,6 +34,8 @@ _NAMED_ROWS = 10
 
 def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummary:
     """Read `inputs["source"]`, a file or a folder, and write listings.parquet and quarantine.jsonl.gz.
+
+    With `fold` it reads `inputs["ingest"]` instead, and writes only listings.parquet: the same rows with other splits.
 
     Files in subfolders are read too; those in hive folders (`split=train/`) get their columns (`rowfiles.folders`).
 
@@ -42,14 +48,27 @@ def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummar
             are left.
         DiskFull: there is no space left.
     """
+    if params.fold is None:
+        return _from_source(inputs["source"], out, params, hooks)
+    try:
+        summary = write_fold_listings(inputs["ingest"] / LISTINGS, out / LISTINGS, params)
+    except OSError as error:
+        if full := full_disk(error, out):
+            raise full from None
+        raise
+    _log_summary(summary, hooks.log)
+    return summary
+
+
+def _from_source(source: Path, out: Path, params: Ingest, hooks: Hooks) -> IngestSummary:
     staging = out / "staged.arrows"
     try:
-        files = _files(inputs["source"])
+        files = _files(source)
         with Quarantine(out / "quarantine.jsonl.gz") as quarantine:
             staged = stage_rows(files, staging, params, quarantine, hooks.log)
             _check_bad_rate(staged, params, quarantine)
             rare = _rare(staged, params)
-            totals = write_listings(staging, out / "listings.parquet", staged, set(rare), quarantine)
+            totals = write_listings(staging, out / LISTINGS, staged, set(rare), quarantine)
             _check_bad_rate(staged, params, quarantine)
     except OSError as error:
         if full := full_disk(error, out):

@@ -120,23 +120,35 @@ def write_listings(
     Raises:
         BadData: the source's own splits leave no rows to train on.
     """
-    splits, totals, fingerprint = SplitAssignment(staged.groups, rare), ListingTotals(), _Fingerprint()
-    with (
-        pa.OSFile(str(source), "rb") as rows,
-        pq.ParquetWriter(
-            target, LISTINGS, compression="zstd", compression_level=1, use_dictionary=_REPEATING
-        ) as writer,
-    ):
-        for table in prefetch(_listings(pa.ipc.open_stream(rows), splits, staged, rare, quarantine)):
+    splits = SplitAssignment(staged.groups, rare)
+    with pa.OSFile(str(source), "rb") as rows:
+        totals = write_tables(target, _listings(pa.ipc.open_stream(rows), splits, staged, rare, quarantine))
+    totals.splits_from = splits.origin
+    totals.split_rule = "" if splits.marked else SPLIT_RULE
+    return totals
+
+
+def write_tables(target: Path, tables: Iterator[pa.Table]) -> ListingTotals:
+    """Write tables of listings to `target`, one after the other, and count and fingerprint them."""
+    totals, fingerprint = ListingTotals(), _Fingerprint()
+    with pq.ParquetWriter(
+        target, LISTINGS, compression="zstd", compression_level=1, use_dictionary=_REPEATING
+    ) as writer:
+        for table in prefetch(tables):
             writer.write_table(table)
             totals.rows += len(table)
             for name, counter in totals.counters().items():
                 found = table[name].value_counts().to_pylist()
                 counter.update({item["values"] or "unknown": item["counts"] for item in found})
             fingerprint.update(table)
-    totals.splits_from, totals.fingerprint = splits.origin, fingerprint.hexdigest()
-    totals.split_rule = "" if splits.marked else SPLIT_RULE
+    totals.fingerprint = fingerprint.hexdigest()
     return totals
+
+
+def with_split(table: pa.Table, splits: NDArray[np.uint8]) -> pa.Table:
+    """The columns of listings of a table, with these splits (n,), indices into SPLITS."""
+    split = pa.DictionaryArray.from_arrays(integers(splits.astype(np.int32)), texts(SPLITS))
+    return table.select(LISTINGS.names[:-1]).append_column("split", split.cast(pa.string()))
 
 
 def _listings(
@@ -147,13 +159,11 @@ def _listings(
     quarantine: Quarantine,
 ) -> Iterator[pa.Table]:
     """The staged rows as listings, each with its split."""
-    names = texts(SPLITS)
     for batch in batches:
         table = _without_rare(staged.files, pa.Table.from_batches([batch]), rare, quarantine)
         if splits.marked:
             table = _without_unmarked(staged.files, table, quarantine)
-        split = pa.DictionaryArray.from_arrays(integers(splits.assign(table).astype(np.int32)), names)
-        yield table.select(LISTINGS.names[:-1]).append_column("split", split.cast(pa.string()))
+        yield with_split(table, splits.assign(table))
 
 
 def _without_unmarked(files: list[SourceFile], table: pa.Table, quarantine: Quarantine) -> pa.Table:
