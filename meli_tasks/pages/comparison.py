@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
-from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Decision
-from meli_tasks.pages.evaluated import EvaluatedRun, model_rows, read_report
-from meli_tasks.pages.manifests import model_manifest, read_manifest
+from meli_tasks.pages.located import locate
+from meli_tasks.pages.manifests import model_manifest
 from meli_tasks.pages.models import CategoryRow, ComparisonPage, Curves, MemberRow, ModelRow, Parameter
 from meli_tasks.pages.paired import PairedGains, Tested
 from meli_tasks.pages.read_cache import FOREVER, LISTED_SECONDS, ReadCache
@@ -135,26 +133,15 @@ def model_history(
 
 
 def _side(cache: ReadCache, runs: Runs, decisions: list[Decision], model: str) -> Side:
-    name, label = paths.plan_and_label(model)
-    # Only a name that the store lists is read: this one comes from a URL.
-    run = runs.run(name)
-    if run is None:
-        raise NotFound(f"There is no run {model!r} in {cache.store.url}: choose two models of the leaderboard.")
-    report = read_report(cache, name, LISTED_SECONDS)
-    rows = model_rows(run, EvaluatedRun.of(cache, name, report) if report else None, "")
-    row = next((row for row in rows if row.set == label), None)
-    if row is None:
-        raise NotFound(f"The run {run.run_id} has no model {label!r}; it has {', '.join(r.set for r in rows)}.")
-    evaluation = report.scores.get(label) if report else None
-    evaluate = read_manifest(cache, "evaluate", report.key) if report else None
-    manifest, history = model_history(cache, ModelRef(row.train, row.sha256))
+    found = locate(cache, runs, model)
+    manifest, history = model_history(cache, found.ref)
     return Side(
-        row=row,
-        parameters=_parameters(cache, decisions, Plan.load(cache.store, name), row, manifest),
+        row=found.row,
+        parameters=model_parameters(cache, decisions, Plan.load(cache.store, found.plan), found.row, manifest),
         members=_members(manifest) if manifest and manifest.stage == ENSEMBLE else {},
         history=history,
-        categories=evaluation.categories if evaluation else {},
-        tested=Tested(evaluate, label) if evaluate and evaluation else None,
+        categories=found.evaluation.categories if found.evaluation else {},
+        tested=Tested(found.evaluate, found.label) if found.evaluate and found.evaluation else None,
     )
 
 
@@ -164,7 +151,7 @@ def _members(manifest: Manifest) -> dict[str, Member]:
     return {manifest.inputs.get(f"model:{name}", name): Member(name, weight) for name, weight in weights.items()}
 
 
-def _parameters(
+def model_parameters(
     cache: ReadCache, decisions: list[Decision], plan: Plan, row: ModelRow, manifest: Manifest | None
 ) -> dict[str, object]:
     """Every parameter by its dotted name. Those of an external model are in the plan of the run that promoted it."""

@@ -14,6 +14,8 @@ from meli_tasks.backfill.report import BackfillReport
 from meli_tasks.ledger import Champion, Decision, Ledger
 from meli_tasks.pages.champion import MlflowAlias, champion_card, decision_row
 from meli_tasks.pages.comparison import compare
+from meli_tasks.pages.located import Located, locate
+from meli_tasks.pages.model_page import confused_titles, confusions_page, model_page, suspect_labels
 from meli_tasks.pages.models import (
     ComparisonPage,
     CurrentFigure,
@@ -23,7 +25,9 @@ from meli_tasks.pages.models import (
     SkippedObject,
     SkippedObjects,
 )
+from meli_tasks.pages.one_model import ConfusedTitles, ConfusionsPage, ModelPage
 from meli_tasks.pages.paired import PairedGains
+from meli_tasks.pages.predicted import PredictedTitles
 from meli_tasks.pages.read_cache import LISTED_SECONDS, ReadCache
 from meli_tasks.pages.run_models import ArtifactPage, BackfillPage, RunPage, TrainingPage
 from meli_tasks.pages.run_page import LIVE_SECONDS, run_page, training_page
@@ -63,6 +67,7 @@ class Pages:
         self._runs = Runs(self._cache)
         self._ledger = Ledger(store)
         self._gains = PairedGains(store)
+        self._predicted = PredictedTitles(store)
         self._decided = Decided(-inf, [], [])
         self._mlflow = MlflowAlias(mlflow_uri, mlflow_pages)
 
@@ -104,6 +109,38 @@ class Pages:
             NotFound: no such run, or no such model in it.
         """
         return compare(self._cache, self._runs, self._decisions(), self._gains, (left, right))
+
+    def model(self, model: str) -> ModelPage:
+        """One model of one run.
+
+        Raises:
+            NotFound: no such run, or no such model in it.
+        """
+        return model_page(self._cache, self._located(model), self._decisions())
+
+    def confusions(self, model: str) -> ConfusionsPage:
+        """The most confused pairs of a model.
+
+        Raises:
+            NotFound: no such model, or it was not evaluated.
+        """
+        return confusions_page(self._predicted, self._located(model), model)
+
+    def confused_titles(self, model: str, category: str, predicted: str, limit: int) -> ConfusedTitles:
+        """The titles of a category that a model put into another one.
+
+        Raises:
+            NotFound: no such model, or its predictions are no longer in the store.
+        """
+        return confused_titles(self._cache, self._predicted, self._located(model), (category, predicted), limit)
+
+    def suspect_labels(self, model: str) -> bytes:
+        """The table of suspect labels of a model's evaluation, as CSV.
+
+        Raises:
+            NotFound: no such model, or no such table.
+        """
+        return suspect_labels(self.store, self._located(model))
 
     def plan_of(self, run_id: str) -> str:
         """The name of a run's newest plan; an empty string if it has none yet."""
@@ -150,6 +187,10 @@ class Pages:
                 backfill_id, lambda name: self._cache.read_whole(name, BackfillReport.from_bytes, LIVE_SECONDS)
             ),
         )
+
+    def _located(self, model: str) -> Located:
+        current = self._current_figure()
+        return locate(self._cache, self._runs, model, current.id if current else "")
 
     def _current_figure(self) -> CurrentFigure | None:
         """The current champion's score on the newest titles that it was evaluated on."""

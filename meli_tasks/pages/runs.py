@@ -95,6 +95,10 @@ class Runs:
         """One run by its plan; None if the store lists no such plan."""
         return next((run for run in self.newest_first() if run.plan == plan), None)
 
+    def test_set(self, run: Run, evaluated: EvaluatedRun) -> TestSet:
+        """The titles that a run's models were tested on."""
+        return _test_sets([run], {run.plan: evaluated})[0]
+
     def leaderboard(self, run_filter: RunFilter, champion: str) -> Leaderboard:
         """The newest matching runs, a row per model: by test titles, the newest first, then by accuracy.
 
@@ -183,13 +187,12 @@ def _figure(run: Run, evaluated: EvaluatedRun, model: ModelRef) -> CurrentFigure
     if label not in evaluated.figures:
         return None
     figures = evaluated.figures[label]
-    [test_set] = _test_sets([run], {run.plan: evaluated})
     return CurrentFigure(
         id=paths.model_id(run.plan, label),
         run_id=run.run_id,
         balanced_accuracy=figures.balanced_accuracy,
         interval=figures.interval,
-        test_set=test_set,
+        test_set=_test_sets([run], {run.plan: evaluated})[0],
     )
 
 

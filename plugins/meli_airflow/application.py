@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-import threading
-from typing import Annotated, Any
+from typing import Annotated
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
@@ -15,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import override
 
-from meli_airflow import metadata_db
+from meli_airflow import metadata_db, model_routes
 from meli_airflow.auth import Authorization
 from meli_airflow.parameters import (
     Day,
@@ -31,14 +30,11 @@ from meli_airflow.parameters import (
     Text,
     refusal,
 )
+from meli_airflow.store_pages import JsonBody, PagesOfStore
 from meli_tasks.core.errors import Conflict, MeliError, NotFound
-from meli_tasks.pages import Pages, RunFilter, TrainingPage
-from meli_tasks.settings import Settings
+from meli_tasks.pages import RunFilter, TrainingPage
 
 router = APIRouter(prefix="/api")
-
-JsonBody = dict[str, Any]
-"""The JSON object that a route returns to the pages' JavaScript."""
 
 
 class PageBundle(StaticFiles):
@@ -49,23 +45,6 @@ class PageBundle(StaticFiles):
         answer = await super().get_response(path, scope)
         answer.headers["Cache-Control"] = "private, no-cache"
         return answer
-
-
-class StorePages:
-    """The pages of the store, opened at the first request and kept because they cache what they read."""
-
-    def __init__(self) -> None:
-        self._pages: Pages | None = None
-        self._lock = threading.Lock()
-
-    def __call__(self) -> Pages:
-        """The pages."""
-        with self._lock:
-            self._pages = self._pages or Pages.of(Settings.from_environment())
-            return self._pages
-
-
-PagesOfStore = Annotated[Pages, Depends(StorePages())]
 
 
 def run_filter(
@@ -161,5 +140,6 @@ def application() -> FastAPI:
     app.add_exception_handler(MeliError, error_response)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, refusal)  # type: ignore[arg-type]
     app.include_router(router)
+    app.include_router(model_routes.router)
     app.mount("/static", PageBundle(directory=pathlib.Path(__file__).parent / "static"))
     return app

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -23,6 +23,11 @@ EXPECTED = {
     "run_id": "the id of a run",
     "task_id": "the id of a task",
     "map_index": "a whole number, -1 or more",
+    "run": "the part of a model's id before the first slash",
+    "digest": "the part of a model's id between the slashes",
+    "label": "the name of a model in its run",
+    "category": "the name of a category",
+    "predicted": "the name of a category",
 }
 SHOWN_CHARACTERS = 60
 # PostgreSQL refuses a text with a NUL character in it.
@@ -38,7 +43,27 @@ Key = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description=EXPECTED["key"])
 RunId = Annotated[str, Path(max_length=900, pattern=TEXT, description=EXPECTED["run_id"])]
 RunIdParameter = Annotated[str, Query(max_length=900, pattern=TEXT, description=EXPECTED["run_id"])]
 TaskId = Annotated[str, Query(max_length=250, pattern=TEXT, description=EXPECTED["task_id"])]
+RunPart = Annotated[str, Path(max_length=600, pattern=TEXT, description=EXPECTED["run"])]
+Digest = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description=EXPECTED["digest"])]
+Label = Annotated[str, Path(max_length=250, pattern=TEXT, description=EXPECTED["label"])]
+OptionalCategory = Annotated[str, Query(max_length=1_000, pattern=TEXT, description=EXPECTED["category"])]
+TitlesLimit = Annotated[int, Query(ge=1, le=1_000, description=EXPECTED["limit"])]
 MapIndex = Annotated[int, Query(ge=-1, le=1_000_000, description=EXPECTED["map_index"])]
+
+
+def model_id(run: RunPart, digest: Digest, label: Label) -> str:
+    """The id of a model: RUN/HASH/LABEL. As three parameters, what follows it is never taken for a part of it."""
+    return f"{run}/{digest}/{label}"
+
+
+ModelInPath = Annotated[str, Depends(model_id)]
+
+
+def need_both(**parameters: str) -> None:
+    """Refuse a request that has some of these parameters, but not all."""
+    for name, value in parameters.items():
+        if not value:
+            raise RequestValidationError([{"type": "missing", "loc": ("query", name), "input": None}])
 
 
 def refusal(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -204,4 +204,4 @@ def test_the_page_fits_a_narrow_window(site: Site) -> None:
 
 def test_a_model_that_does_not_exist_says_what_to_do(site: Site) -> None:
     with site.page(f"{MODELS}?left=no%2Fsuch%2Fmodel&right=x%2Fy%2Fz") as page:
-        expect(page.get_by_text("choose two models of the leaderboard")).to_be_visible()
+        expect(page.get_by_text("choose a model of the leaderboard")).to_be_visible()

@@ -72,7 +72,7 @@ def test_a_set_that_a_search_found_has_its_parameters_also_as_an_external_model_
 def test_comparing_what_is_not_there_says_so(model: str, store: Counting) -> None:
     run = PastRun(store)
     base = run.plan.name.removeprefix("plans/").removesuffix(".json")
-    with pytest.raises(NotFound, match="choose two models"):
+    with pytest.raises(NotFound, match="choose a model of the leaderboard"):
         ServedPages(store).comparison(model, f"{base}/mlp")
     with pytest.raises(NotFound, match="no model 'rnn'; it has mlp, cnn"):
         ServedPages(store).comparison(f"{base}/mlp", f"{base}/rnn")

@@ -13,12 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from meli_tasks.artifacts import paths
 from meli_tasks.backfill.preview import BackfillPreview, DateRun
 from meli_tasks.backfill.report import BackfillReport, DateReport
 from meli_tasks.pages import RunFilter
 from meli_tasks.pages.models import Gain, MemberRow, NightWithNothingNew
+from meli_tasks.pages.one_model import (
+    CategoryFigures,
+    ConfusedTitle,
+    ConfusedTitles,
+    ConfusionsPage,
+    LineageRow,
+    ModelFigures,
+    SliceRow,
+)
+from meli_tasks.stages.figures import AbstentionPoint, Confusion, LostTitle, ReferenceModel, ReliabilityBin
 from meli_tasks.stages.summaries import Gate
 from meli_tasks.store.file import FileStore
 from tests.pages.published import evaluate, promote
@@ -65,6 +76,7 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str
         "Run": page, "Step": page["steps"][0],
         "Training": training, "Epoch": training["epochs"][0],
         "Artifact": pages.artifact("train", run.models["mlp"]),
+        "Model": pages.model(first["id"]),
     }  # fmt: skip
 
 
@@ -72,11 +84,24 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str
     "interface",
     ["Models", "TestSet", "NothingNew", "CurrentFigure", "Night", "Gain", "MemberRow",
      "RunCounts", "ModelRow", "Champion", "Decisions", "Decision", "Comparison", "CategoryRow", "Parameter",
-     "Run", "Step", "Training", "Epoch", "Artifact"],
+     "Run", "Step", "Training", "Epoch", "Artifact", "Model"],
 )  # fmt: skip
 def test_the_server_sends_every_declared_field(interface: str, responses: dict[str, Mapping[str, Any]]) -> None:
     sent = json.loads(json.dumps(responses[interface]))
     assert missing(interface, sent) == set()
+
+
+@pytest.mark.parametrize(
+    ("interface", "kind"),
+    [
+        ("SliceRow", SliceRow), ("CategoryFigures", CategoryFigures), ("LineageRow", LineageRow),
+        ("ModelFigures", ModelFigures), ("Confusions", ConfusionsPage), ("ConfusedTitles", ConfusedTitles),
+        ("ConfusedTitle", ConfusedTitle), ("Confusion", Confusion), ("LostTitle", LostTitle),
+        ("ReferenceModel", ReferenceModel), ("ReliabilityBin", ReliabilityBin), ("AbstentionPoint", AbstentionPoint),
+    ],
+)  # fmt: skip
+def test_the_parts_of_a_models_page_are_declared_as_they_are_served(interface: str, kind: type[BaseModel]) -> None:
+    assert declared()[interface].keys() == kind.model_fields.keys()
 
 
 def test_a_running_step_reports_the_declared_progress(tmp_path: Path) -> None:

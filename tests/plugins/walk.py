@@ -15,7 +15,15 @@ from airflow.api_fastapi.app import create_app, get_auth_manager
 from starlette.testclient import TestClient
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-FILLED = {"run_id:path": "a/b", "run_id": "a", "stage": "train", "key": "0" * 32}
+FILLED = {
+    "run_id:path": "a/b",
+    "run_id": "a",
+    "stage": "train",
+    "key": "0" * 32,
+    "run": "a",
+    "digest": "b",
+    "label": "mlp",
+}
 UNKNOWN = ("/", "/nothing", "/docs", "/redoc", "/api", "/api/", "/api/nothing", "/static/", "/static/nothing.js",
            "/static/../application.py", "//static/pages.js", "/openapi.yaml")  # fmt: skip
 

@@ -23,6 +23,9 @@ PATHS = (
     "/api/artifacts/Train/x", f"/api/artifacts/train/{'z' * 32}",
     "/api/training", "/api/training?run_id=a", "/api/training?run_id=%00&task_id=train_mlp",
     *(f"/api/training?run_id=a&task_id=train_mlp&map_index={index}" for index in ("first", "-2", "99999999999")),
+    "/api/model/a/b%20c/mlp", "/api/model/a%00/b/mlp", "/api/model/a/b/m%00", f"/api/model/a/b/{LONG}",
+    "/api/model/a/b/mlp/confusions?category=X", "/api/model/a/b/mlp/confusions?predicted=X",
+    "/api/model/a/b/mlp/confusions?category=X&predicted=Y&limit=0", "/api/model/a/b/mlp/confusions?category=%00",
     "/api/runs/a%00b", f"/api/runs/{LONG}", "/api/backfills/a%00b",
 )  # fmt: skip
 

@@ -328,3 +328,128 @@ export interface Artifact {
   summary: Record<string, unknown>;
   about: { at?: string; seconds?: number; run_id?: string; git?: string; versions?: Record<string, string> };
 }
+
+/** The figures on a part of the test titles, such as those of one language. */
+export interface SliceRow {
+  kind: string;
+  name: string;
+  titles: number;
+  balanced_accuracy: number;
+  accuracy: number | null;
+  interval: Interval | null;
+}
+
+export interface CategoryFigures {
+  category: string;
+  recall: number;
+  titles: number;
+  interval: Interval | null;
+  /** Test titles that the model puts into this category; null if it was not measured. */
+  predicted: number | null;
+}
+
+export interface LineageRow {
+  stage: string;
+  /** Of a member of an ensemble: its set. */
+  name: string;
+  key: string;
+  /** Empty if the artifact is no longer in the store. */
+  at: string;
+  run_id: string;
+  seconds: number;
+}
+
+/** A golden title that a model does not put into its category. */
+export interface LostTitle {
+  title: string;
+  category: string;
+  predicted: string;
+}
+
+/** The figures that are not in the row of the leaderboard; null if they were not measured. */
+export interface ModelFigures {
+  top3: number | null;
+  calibration_error: number | null;
+  suspect_labels: number | null;
+  golden: { titles: number; lost: LostTitle[]; lost_titles: number } | null;
+}
+
+/** Test titles whose predictions are about equally probable. */
+export interface ReliabilityBin {
+  lowest: number;
+  highest: number;
+  probability: number;
+  accuracy: number;
+  titles: number;
+}
+
+/** What is left if the model abstains where its prediction is less probable than `threshold`. */
+export interface AbstentionPoint {
+  threshold: number;
+  coverage: number;
+  accuracy: number;
+}
+
+/** The simple model that every model should beat. */
+export interface ReferenceModel {
+  balanced_accuracy: number;
+  interval: Interval;
+  accuracy: number;
+  trained_titles: number;
+}
+
+/** One model of one run. */
+export interface Model {
+  row: ModelRow;
+  /** Null if it was not evaluated. */
+  test_set: TestSet | null;
+  figures: ModelFigures | null;
+  slices: SliceRow[];
+  /** All of them, the lowest recall first. */
+  categories: CategoryFigures[];
+  reliability: ReliabilityBin[];
+  abstention: AbstentionPoint[];
+  reference: ReferenceModel | null;
+  /** By dotted name. */
+  parameters: Record<string, unknown>;
+  /** The model itself comes first. */
+  lineage: LineageRow[];
+  /** Those that compared, promoted or restored it; newest first. */
+  decisions: Decision[];
+  load: { where: string; code: string }[];
+  has_predictions: boolean;
+  has_suspects: boolean;
+  has_report: boolean;
+  /** Markdown; empty if there is none. */
+  card: string;
+}
+
+/** Titles of one category that the model puts into another one. */
+export interface Confusion {
+  category: string;
+  predicted: string;
+  titles: number;
+  of_titles: number;
+}
+
+export interface Confusions {
+  id: string;
+  test_titles: number;
+  pairs: Confusion[];
+  has_titles: boolean;
+}
+
+export interface ConfusedTitle {
+  row: number;
+  title: string;
+  probability: number | null;
+  true_probability: number | null;
+}
+
+/** The titles behind one confusion, those that the model was surest of first. */
+export interface ConfusedTitles {
+  category: string;
+  predicted: string;
+  titles: number;
+  shown: ConfusedTitle[];
+}

@@ -1,0 +1,114 @@
+"""What the page of one model displays: the JSON that the web application serves. See `models` for the other pages.
+
+`plugins/meli_airflow/types/responses.d.ts` declares the same fields for the pages' JavaScript. A figure that an earlier
+version did not measure is None, and a list of them is empty.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field, JsonValue
+
+from meli_tasks.pages.models import DecisionRow, Interval, ModelRow, PageModel, TestSet
+from meli_tasks.stages.figures import (
+    AbstentionPoint,
+    Confusion,
+    GoldenResult,
+    ReferenceModel,
+    ReliabilityBin,
+)
+
+
+class ModelFigures(PageModel):
+    """The figures of a model on all test titles that are not in its row of the leaderboard."""
+
+    top3: float | None
+    calibration_error: float | None
+    suspect_labels: int | None = Field(description="test titles whose label is probably wrong")
+    golden: GoldenResult | None = Field(description="None if there are no golden titles")
+
+
+class SliceRow(PageModel):
+    """The figures on a part of the test titles, such as those of one language."""
+
+    kind: str = Field(description="language, label_quality, category_size, title_length, unknown_words or newest_day")
+    name: str
+    titles: int
+    balanced_accuracy: float
+    accuracy: float | None
+    interval: Interval | None
+
+
+class CategoryFigures(PageModel):
+    """The recall of one category."""
+
+    category: str
+    recall: float
+    titles: int
+    interval: Interval | None
+    predicted: int | None = Field(description="test titles that the model puts into this category")
+
+
+class LineageRow(PageModel):
+    """An artifact that a model was made from, or the model itself, which comes first."""
+
+    stage: str
+    name: str = Field(description="of a member of an ensemble: its set; otherwise empty")
+    key: str
+    at: str = Field(description="when it was computed; empty if the artifact is no longer in the store")
+    run_id: str
+    seconds: float
+
+
+class Loading(PageModel):
+    """One way to use a model."""
+
+    where: str
+    code: str
+
+
+class ModelPage(PageModel):
+    """One model of one run."""
+
+    row: ModelRow
+    test_set: TestSet | None = Field(description="the titles behind every figure; None if it was not evaluated")
+    figures: ModelFigures | None = Field(description="None if it was not evaluated")
+    slices: list[SliceRow]
+    categories: list[CategoryFigures] = Field(description="all of them, the lowest recall first")
+    reliability: tuple[ReliabilityBin, ...] = Field(description="from the least to the most probable predictions")
+    abstention: tuple[AbstentionPoint, ...] = Field(description="by rising threshold")
+    reference: ReferenceModel | None
+    parameters: dict[str, JsonValue] = Field(description="by dotted name")
+    lineage: list[LineageRow]
+    decisions: list[DecisionRow] = Field(description="those that compared, promoted or restored it; newest first")
+    load: list[Loading]
+    has_predictions: bool = Field(description="whether the confusions have example titles")
+    has_suspects: bool = Field(description="whether there is a table of suspect labels")
+    has_report: bool = Field(description="whether the run has a report")
+    card: str = Field(description="the model card, in Markdown; empty if there is none")
+
+
+class ConfusionsPage(PageModel):
+    """The most confused pairs of categories."""
+
+    id: str
+    test_titles: int
+    pairs: list[Confusion] = Field(description="the most frequent first")
+    has_titles: bool = Field(description="whether the pairs have example titles")
+
+
+class ConfusedTitle(PageModel):
+    """A title of one category that a model put into another one."""
+
+    row: int = Field(description="its row in the listings")
+    title: str
+    probability: float | None = Field(description="of the predicted category")
+    true_probability: float | None = Field(description="of its own category; None if it was not stored")
+
+
+class ConfusedTitles(PageModel):
+    """The titles behind one confusion, those that the model was surest of first."""
+
+    category: str
+    predicted: str
+    titles: int
+    shown: list[ConfusedTitle]
