@@ -91,7 +91,7 @@ class Pipeline:
         request = Request.check(params, self.settings)
         if backfill and request.promotion == "auto":
             request = request.model_copy(update={"promotion": "never"})
-        plan = make_plan(request, self.settings, self.runner.run_id, as_of, dag_run_url)
+        plan = make_plan(request, self.settings, self.runner.run_id, as_of, dag_run_url, store=self.store)
         found = preview(plan, self.store, self.settings.slots)
         for name in plan.resolved:
             logger.info("set %s: %s", name, canonical_json(plan.displayed_set(name)))

@@ -19,6 +19,8 @@
     notices/RUN/failures/TASK.json           why a task failed
     tracking/runs/CLAIM.json                 the MLflow run of a training run or a DAG run
     tracking/pending/KIND-HASH.json          what is still to be sent to MLflow
+    golden.csv                               titles that must keep their category: a person puts it there
+    golden/DIGEST.json                       golden titles as a plan has read them
     probe/ID/                                what `meli doctor` writes and removes
 
 Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it. 0.1.0 wrote
@@ -30,11 +32,15 @@ from __future__ import annotations
 
 import hashlib
 
+from meli_tasks.rowfiles.folders import GOLDEN
+
 PLANS = "plans/"
 LEDGER = "ledger/"
 SETS = "sets/"
 SEARCHES = "searches/"
 BACKFILLS = "backfills/"
+GOLDEN_FILE = GOLDEN
+"""The file of golden titles in the store, which a person put there."""
 PENDING = "tracking/pending/"
 _MANIFEST = "manifest.json"
 _PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "evaluated.json", "report.json"
@@ -169,6 +175,11 @@ def decision_number(name: str) -> int | None:
     """The number in the name of a decision; None for any other name."""
     digits = name.removeprefix(LEDGER).removesuffix(".json")
     return int(digits) if digits.isdecimal() and name == decision(int(digits)) else None
+
+
+def golden(digest: str) -> str:
+    """Golden titles as a plan has read them."""
+    return f"golden/{digest}.json"
 
 
 def hyperparameter_set(name: str) -> str:

@@ -252,7 +252,7 @@ def _plan_date(
 ) -> _PlannedDate | BadData:
     """Return the plan of a date, or why it cannot be run."""
     try:
-        plan = make_plan(request.request(day), settings, "", day)
+        plan = make_plan(request.request(day), settings, "", day, store=ledger.store)
     except BadData as error:
         return error
     plan = plan.for_run(f"meli_backfill__{day}__{paths.plan_digest(plan.name)}")

@@ -30,7 +30,7 @@ SECTIONS: Sections = {
     "Data": ("window_days", "date_column", "language", "reliable_only", "max_bad_fraction", "min_category_rows"),
     OVERRIDES: (),
     "Models": ("ensemble", "ensemble_members"),
-    "Promotion": ("promotion", "min_gain", "min_probability"),
+    "Promotion": ("promotion", "min_gain", "min_probability", "golden"),
     "Run": ("at_once", "ask"),
 }  # fmt: skip
 

@@ -36,6 +36,8 @@ from meli_tasks.execution.vector_cache import VectorCache
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.listings.golden import FILE as GOLDEN_FILE
+from meli_tasks.stages.listings.golden import GOLDEN
 from meli_tasks.stages.summaries import Summary, TrainSummary
 from meli_tasks.store import Store
 from meli_tasks.wording import duration
@@ -64,8 +66,9 @@ class Step:
     """A stage with its parameters and inputs: all that its content key depends on, known before anything runs.
 
     `inputs` maps an input's name to an artifact's key, or, for an input in `fetch`, to the identity of the source
-    that it is fetched from. The artifact of an input named after a stage was made by that stage; `model:LABEL` was made
-    by train or ensemble, and for evaluate it names the attempt too (`ModelRef`).
+    that it is fetched from; `golden` to the digest of golden titles. The artifact of an input named after a stage was
+    made by that stage; `model:LABEL` was made by train or ensemble, and for evaluate it names the attempt too
+    (`ModelRef`).
     """
 
     stage: str
@@ -233,6 +236,10 @@ class Runner:
         for name, key in step.inputs.items():
             if name == VECTORS:
                 folders[name] = VectorCache(self.cache, self.settings).entry(step.fetch[name], key, progress)
+            elif name == GOLDEN:
+                folders[name] = work / "fetched" / name
+                folders[name].mkdir(parents=True)
+                self.store.download(paths.golden(key), folders[name] / GOLDEN_FILE)
             elif name in step.fetch:
                 folder = work / "fetched" / name
                 folder.mkdir(parents=True)

@@ -15,6 +15,7 @@ from meli_tasks.planning.lineage import fitted_on
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.evaluation import JudgedWith
+from meli_tasks.stages.listings.golden import GOLDEN
 from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.store import Store
 
@@ -22,7 +23,12 @@ from meli_tasks.store import Store
 def judged_with(plan: Plan) -> JudgedWith:
     """How this plan's models are evaluated and decided on, apart from the limits."""
     params = plan.request.evaluate().model_dump(mode="json")
-    return JudgedWith(evaluate=STAGES["evaluate"].version, promote=STAGES["promote"].version, params=params)
+    return JudgedWith(
+        evaluate=STAGES["evaluate"].version,
+        promote=STAGES["promote"].version,
+        params=params,
+        golden=plan.golden.digest if plan.golden else "",
+    )
 
 
 def evaluate_step(plan: Plan, models: Mapping[str, ModelRef], store: Store) -> Step:
@@ -36,6 +42,7 @@ def evaluate_step(plan: Plan, models: Mapping[str, ModelRef], store: Store) -> S
         "ingest": plan.ingest.key,
         **{f"{MODEL}{label}": str(ref) for label, ref in sorted(models.items())},
         **{f"{LISTINGS}{label}": key for label, key in sorted(fitted.listings.items())},
+        **({GOLDEN: plan.golden.digest} if plan.golden else {}),
     }
     return Step("evaluate", ", ".join(sorted(models)), params.model_dump(mode="json"), inputs)
 

@@ -33,7 +33,7 @@ SECTIONS: Sections = {
     OVERRIDES: (),
     "Models": ("ensemble", "ensemble_members", "force"),
     "Search": ("search_minutes", "search_family"),
-    "Promotion": ("min_gain", "min_probability"),
+    "Promotion": ("min_gain", "min_probability", "golden"),
 }  # fmt: skip
 
 

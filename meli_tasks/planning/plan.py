@@ -21,6 +21,7 @@ from meli_tasks.artifacts.manifest import canonical_json
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.execution.runner import Step
+from meli_tasks.planning.golden import PlannedGolden, plan_golden
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets.catalog import SECTIONS
@@ -105,6 +106,7 @@ class Plan(Stored):
     recipes: tuple[Recipe, ...]
     sets: dict[str, Step]
     resolved: dict[str, StoredSet] = Field(default_factory=dict)
+    golden: PlannedGolden | None = None
     name: str = ""
 
     @model_validator(mode="after")
@@ -117,7 +119,12 @@ class Plan(Stored):
     def _name_for(self, request: dict[str, JsonValue]) -> str:
         # From the former names of fields, as the keys are, so that a renamed field changes no plan's name.
         made_from = canonical_json(
-            [Request.with_former_names(request), self.ingest.key, {name: step.key for name, step in self.sets.items()}]
+            [
+                Request.with_former_names(request),
+                self.ingest.key,
+                {name: step.key for name, step in self.sets.items()},
+                *([self.golden.digest] if self.golden else []),
+            ]
         )
         digest = hashlib.sha256(made_from.encode()).hexdigest()[:12]
         return paths.plan(self.run_id, digest)
@@ -216,12 +223,29 @@ class StoredRequest(Stored):
     request: dict[str, JsonValue]
 
 
-def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | None, dag_run_url: str = "") -> Plan:
+def make_plan(
+    request: Request,
+    settings: Settings,
+    run_id: str,
+    as_of: date | None,
+    dag_run_url: str = "",
+    *,
+    store: Store | None = None,
+) -> Plan:
     """Resolve a request into steps with content keys. Lists the files of the source, but computes nothing.
+
+    Args:
+        request: What to do.
+        settings: For the keys of sources.
+        run_id: The run that the plan is for.
+        as_of: The date on which the run is due, which the request may replace.
+        dag_run_url: Its page in Airflow.
+        store: Where golden titles are looked for and kept. Without it the plan has none; it is for plans that do not
+            evaluate.
 
     Raises:
         BadHyperparameters: an unknown set or override, or a value out of range.
-        BadData: the source does not exist.
+        BadData: the source does not exist, or the golden titles cannot be used.
     """
     resolved = {name: named_sets.resolve(name, request.overrides, settings) for name in request.sets}
     source = sources.identify(
@@ -260,6 +284,11 @@ def make_plan(request: Request, settings: Settings, run_id: str, as_of: date | N
         recipes=recipes,
         sets=trains,
         resolved=resolved,
+        golden=plan_golden(
+            request.golden, request.source, source, request.as_of or as_of, settings=settings, store=store
+        )
+        if store
+        else None,
     )
 
 

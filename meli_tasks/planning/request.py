@@ -46,6 +46,12 @@ class Request(Section):
     min_category_rows: int = Field(
         10, ge=1, le=1_000_000, description="Minimum number of rows in a category; smaller categories are excluded."
     )
+    golden: str = Field(
+        "",
+        description="Titles that must keep their category: path or URL of a file with the columns title and category. "
+        "A model that loses one is not promoted. By default golden.csv beside the source, or else in the store; none: "
+        "no such titles.",
+    )
     stored_sets: str = Field(
         "",
         description="Additional sets from the store, such as those that a search found: their names, comma-separated. "

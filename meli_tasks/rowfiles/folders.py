@@ -23,6 +23,8 @@ COLUMNS = frozenset({*KNOWN, "ds", "dt", "date", "day"} - {TITLE})
 """The columns that a folder can stand for: those of listings, and the usual names of a column of dates."""
 
 _MARKER_BEGINS = ("_", ".")
+GOLDEN = "golden.csv"
+"""The name of a file of golden titles beside a source, of which it is no part."""
 _FOLDER_MARKER = "_$folder$"
 """How Hadoop's older S3 clients end the names of the empty objects that stand for folders."""
 
@@ -47,8 +49,8 @@ class FolderFiles:
 
 
 def is_marker(name: str) -> bool:
-    """Whether a file or folder of this name holds no rows: its name begins with `_` or `.`."""
-    return name.startswith(_MARKER_BEGINS) or name.endswith(_FOLDER_MARKER)
+    """Whether a file or folder of this name holds no listings: its name begins with `_` or `.`, or is `golden.csv`."""
+    return name.startswith(_MARKER_BEGINS) or name.endswith(_FOLDER_MARKER) or name == GOLDEN
 
 
 def marker_among(names: Iterable[str], patterns: Sequence[str] = ()) -> str:

@@ -6,12 +6,14 @@ do, as cheaply as the place allows (an ETag, else a hash of the content); `fetch
 and checks that they have not changed since.
 """
 
+from meli_tasks.sources.beside import beside
 from meli_tasks.sources.find import LAB_VECTORS_HINT, confirm, fetch, identify, identify_vectors
 from meli_tasks.sources.source import Source, file_names
 
 __all__ = [
     "LAB_VECTORS_HINT",
     "Source",
+    "beside",
     "confirm",
     "fetch",
     "file_names",

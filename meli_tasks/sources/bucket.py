@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.folders import hive_folders, marker_among
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import NAMED, Found, NoFiles, Part
+from meli_tasks.sources.place import Found, NoFiles, Part, why_skipped
 from meli_tasks.store.protocol import Listed
 from meli_tasks.store.s3 import S3Store
-from meli_tasks.wording import enumeration
 
 
 class Bucket:
@@ -44,7 +43,7 @@ class Bucket:
             identity = f"s3://{bucket}/{listed.name} etag:{listed.version}:{listed.size}"
             found.append(Part(listed.name, identity, listed.size, hive_folders(names[:-1])))
         if not any(part.size for part in found):
-            only = f" but those that are skipped ({enumeration(list(skipped), NAMED)})" if skipped else ""
+            only = f" but those that are skipped, because {why_skipped(list(skipped))}" if skipped else ""
             raise NoFiles(f"The source {spec} matches no object with content{only}. Check the key and the run's date.")
         return Found(tuple(found), tuple(skipped))
 

@@ -13,7 +13,7 @@ from meli_tasks.sources.bucket import Bucket
 from meli_tasks.sources.days import Day, each_day, with_days
 from meli_tasks.sources.generated import EXAMPLE, Sample
 from meli_tasks.sources.local import Files
-from meli_tasks.sources.place import NAMED, Found, NoFiles, Place, redact_source
+from meli_tasks.sources.place import Found, NoFiles, Place, redact_source, why_skipped
 from meli_tasks.sources.source import Source, file_names
 from meli_tasks.sources.web import Address
 from meli_tasks.wording import count, enumeration
@@ -139,9 +139,7 @@ def _report(source: Source) -> None:
     """Log which files are not read, and that those in subfolders are."""
     if source.skipped:
         logger.info(
-            "The source %s: files and folders are skipped, because their names begin with _ or .: %s",
-            source.redacted,
-            enumeration(source.skipped, NAMED),
+            "The source %s: files and folders are skipped, because %s", source.redacted, why_skipped(source.skipped)
         )
     if _DELTA_LOG in source.skipped:
         logger.warning(

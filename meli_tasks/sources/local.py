@@ -12,8 +12,7 @@ from pathlib import Path
 from meli_tasks.core.errors import BadData
 from meli_tasks.disk import disk_errors, passing
 from meli_tasks.rowfiles.folders import FolderFiles, files_below, hive_folders, marker_among
-from meli_tasks.sources.place import NAMED, Found, NoFiles, Part
-from meli_tasks.wording import enumeration
+from meli_tasks.sources.place import Found, NoFiles, Part, why_skipped
 
 
 class Files:
@@ -76,8 +75,8 @@ def _files(spec: str) -> FolderFiles:
 def _no_files(spec: str, skipped: Sequence[str]) -> NoFiles:
     if skipped:
         return NoFiles(
-            f"The source {spec} holds only files that are skipped because their names begin with _ or . "
-            f"({enumeration(skipped, NAMED)}). Rename those that hold titles, or give the path of one."
+            f"The source {spec} holds only files that are skipped, because {why_skipped(skipped)}. Rename those that "
+            "hold titles, or give the path of one."
         )
     path = Path(_path(spec)).expanduser().absolute()
     near = next((folder for folder in (path, *path.parents) if folder.is_dir()), Path("/"))

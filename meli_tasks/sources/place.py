@@ -9,6 +9,8 @@ from typing import Protocol
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.redaction import without_secrets
+from meli_tasks.rowfiles.folders import GOLDEN
+from meli_tasks.wording import enumeration
 
 NAMED = 5
 """How many of the skipped files a message names."""
@@ -27,7 +29,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Found:
-    """What a place found: the parts, and the names that begin with `_` or `.`, because of which others are skipped."""
+    """What a place found: the parts, and the names because of which others are skipped (see `is_marker`)."""
 
     parts: tuple[Part, ...]
     skipped: tuple[str, ...] = ()
@@ -50,6 +52,14 @@ class Place(Protocol):
 
     def fetch(self, spec: str, targets: Sequence[tuple[Part, Path]]) -> None:
         """Copy parts of the source to their paths, each whole or not at all."""
+
+
+def why_skipped(skipped: Sequence[str]) -> str:
+    """Why files and folders of these names are skipped, as the end of a sentence about them."""
+    reasons = [f"{GOLDEN} holds golden titles"] if GOLDEN in skipped else []
+    if marked := [name for name in skipped if name != GOLDEN]:
+        reasons.append(f"their names begin with _ or .: {enumeration(marked, NAMED)}")
+    return ", and because ".join(reasons)
 
 
 def redact_source(spec: str) -> str:

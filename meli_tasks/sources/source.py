@@ -19,7 +19,7 @@ class Source:
     spec: str
     parts_by_day: tuple[tuple[Day, tuple[Part, ...]], ...]
     skipped: tuple[str, ...] = ()
-    """Names that begin with `_` or `.`: markers and metadata, which hold no titles."""
+    """Names that begin with `_` or `.`, of markers and metadata, and `golden.csv`: they hold no titles to train on."""
 
     @property
     def parts(self) -> tuple[Part, ...]:

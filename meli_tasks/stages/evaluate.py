@@ -1,7 +1,8 @@
 """evaluate: evaluate every model of the run, and the champion, on the same test titles.
 
-In: `ingest` (listings.parquet), one `model:LABEL` folder per model, and a `listings:LABEL` folder for each model whose
-listings may hold test titles in another split. Out: scores.json, predictions.parquet, leaderboard.png.
+In: `ingest` (listings.parquet), one `model:LABEL` folder per model, a `listings:LABEL` folder for each model whose
+listings may hold test titles in another split, and `golden` if there are golden titles. Out: scores.json,
+predictions.parquet, leaderboard.png.
 
 A title that any compared model was fitted on counts for none of them. A title whose category a model does not know
 counts as an error of that model.
@@ -21,6 +22,7 @@ from meli_tasks.stages.evaluation import Evaluation, Scores
 from meli_tasks.stages.files.model_files import load_model
 from meli_tasks.stages.files.plots import Bar, draw_leaderboard
 from meli_tasks.stages.hooks import Hooks, Inputs
+from meli_tasks.stages.listings.golden import GoldenCheck, golden_check
 from meli_tasks.stages.summaries import EvaluateSummary
 from meli_tasks.wording import count
 
@@ -38,8 +40,9 @@ def run(inputs: Inputs, out: Path, params: ModelEvaluation, hooks: Hooks) -> Eva
     compared = read_parts(inputs, params)
     for note in compared.chosen.notes():
         hooks.log.info(note)
-    evaluations = _evaluate(compared, out, params, hooks)
-    scores = Scores(version=2, models=evaluations, test=compared.chosen)
+    golden = golden_check(inputs)
+    evaluations = _evaluate(compared, golden, out, params, hooks)
+    scores = Scores(version=2, models=evaluations, test=compared.chosen, golden=golden.about if golden else None)
     (out / "scores.json").write_text(scores.model_dump_json(indent=1), encoding="utf-8")
     titles, categories = len(compared.titles.titles), len(compared.titles.categories)
     bars = [Bar(label, found.balanced_accuracy, *found.interval) for label, found in evaluations.items()]
@@ -50,10 +53,15 @@ def run(inputs: Inputs, out: Path, params: ModelEvaluation, hooks: Hooks) -> Eva
         not_scored=compared.chosen.not_scored,
         test_categories=categories,
         balanced_accuracy={label: found.balanced_accuracy for label, found in evaluations.items()},
+        golden_titles=golden.about.titles if golden else None,
+        golden_lost={label: found.golden.lost_titles for label, found in evaluations.items() if found.golden},
+        golden_notes=tuple(golden.about.notes()) if golden else (),
     )
 
 
-def _evaluate(compared: Compared, out: Path, params: ModelEvaluation, hooks: Hooks) -> dict[str, Evaluation]:
+def _evaluate(
+    compared: Compared, golden: GoldenCheck | None, out: Path, params: ModelEvaluation, hooks: Hooks
+) -> dict[str, Evaluation]:
     """The figures of every model, by label; also write their predictions."""
     titles, folders = compared.titles, compared.parts[0].models
     clock = Clock(titles.titles, load_model(folders[compared.labels[0]]))
@@ -65,6 +73,8 @@ def _evaluate(compared: Compared, out: Path, params: ModelEvaluation, hooks: Hoo
         predicted[label] = predictor.predict(label, model)
         megabytes = round(sum(file.stat().st_size for file in folders[label].glob("model.*")) / 1e6, 3)
         evaluations[label] = evaluation_of(titles, predicted[label], params, clock.milliseconds(model), megabytes)
+        if golden:
+            evaluations[label] = evaluations[label].model_copy(update={"golden": golden.result(model)})
         accuracy = evaluations[label].balanced_accuracy
         hooks.log.info(f"{label}: balanced accuracy {accuracy:.4f} on {count(len(titles.titles), 'test title')}")
     write_predictions(out / "predictions.parquet", titles, predictor.categories, predicted)

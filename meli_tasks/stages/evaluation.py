@@ -27,6 +27,7 @@ from meli_tasks.stages.figures import (
     CategoryRecall,
     Confusion,
     GoldenResult,
+    GoldenTitles,
     ReferenceModel,
     ReliabilityBin,
     SliceAccuracy,
@@ -132,6 +133,7 @@ class Scores(Stored):
     models: dict[str, Evaluation]
     test: TestSet | None = None
     reference: ReferenceModel | None = None
+    golden: GoldenTitles | None = Field(None, description="what `Evaluation.golden` rests on; None without any")
 
     @model_validator(mode="before")
     @classmethod
@@ -153,6 +155,7 @@ class JudgedWith(Stored):
     evaluate: int = Field(description="version of the stage evaluate")
     promote: int = Field(description="version of the stage promote")
     params: dict[str, JsonValue] = Field(default_factory=dict, description="parameters of the stage evaluate")
+    golden: str = Field("", description="digest of the golden titles; empty if there were none")
 
 
 class Candidate(Stored):

@@ -5,9 +5,15 @@ Fractions are of test titles. A field that an earlier version did not write is N
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from meli_tasks.stages.stored import Stored
+from meli_tasks.wording import count, enumeration
+
+_NAMED = 5
+"""How many categories or rows a note names."""
 
 
 class CategoryRecall(Stored):
@@ -69,6 +75,37 @@ class GoldenResult(Stored):
     titles: int
     lost: tuple[LostTitle, ...] = Field((), description="the first of those that it gets wrong")
     lost_titles: int = Field(0, description="how many it gets wrong")
+
+
+class GoldenTitles(Stored):
+    """What the models of an evaluation were checked with, and which golden titles could not be checked."""
+
+    titles: int = Field(description="golden titles that were checked")
+    unchecked_titles: int = Field(0, description="those whose category no title of the run has")
+    unknown_categories: tuple[str, ...] = Field((), description="the first of these categories")
+    bad_rows: int = Field(0, description="rows of the file that could not be used")
+    first_bad: tuple[str, ...] = Field((), description="the first of them, and why")
+
+    def notes(self) -> list[str]:
+        """What was not checked, a sentence each; empty if every golden title was."""
+        notes = []
+        if self.unchecked_titles:
+            total = self.titles + self.unchecked_titles
+            were = "was" if self.unchecked_titles == 1 else "were"
+            named = enumeration([repr(name) for name in self.unknown_categories], _NAMED)
+            notes.append(
+                f"{self.unchecked_titles:,} of {count(total, 'golden title')} {were} not checked, because no title of "
+                f"this run has the category {named}. Is it spelled as in the source?"
+            )
+        if self.bad_rows:
+            notes.append(unusable_rows(self.bad_rows, self.first_bad))
+        return notes
+
+
+def unusable_rows(rows: int, first: Sequence[str]) -> str:
+    """The note about rows of a file of golden titles that were not used."""
+    listed = enumeration([*first, *[""] * (rows - len(first))], min(_NAMED, len(first)))
+    return f"{count(rows, 'row')} of the golden titles cannot be used: {listed}."
 
 
 class ReferenceModel(Stored):

@@ -225,6 +225,15 @@ class EvaluateSummary(Summary):
     not_scored: dict[str, str] = Field(default_factory=dict, description="why a model has no figures, by label")
     test_categories: int = 0
     balanced_accuracy: dict[str, float] = Field(default_factory=dict)
+    golden_titles: int | None = Field(None, description="golden titles that were checked; None if there are none")
+    golden_lost: dict[str, int] = Field(default_factory=dict, description="golden titles that a model loses, by label")
+    golden_notes: tuple[str, ...] = Field((), description="which golden titles were not checked, and why")
+
+    @override
+    def notes(self) -> list[str]:
+        lost = [f"{label} loses {titles:,}" for label, titles in self.golden_lost.items() if titles]
+        found = [f"Of {count(self.golden_titles or 0, 'golden title')}, {enumeration(lost, NAMED)}."] if lost else []
+        return [*found, *self.golden_notes]
 
 
 class Gate(Summary):

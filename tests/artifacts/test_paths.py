@@ -22,6 +22,8 @@ def test_names_are_those_of_the_stores_that_exist() -> None:
         "plans/manual__2026-11-22T03-00-00-00-00~ce57937d/0123456789ab/searched.json": paths.searched(plan),
         "plans/manual__2026-11-22T03-00-00-00-00~ce57937d/0123456789ab/evaluated.json": paths.evaluated(plan),
         "ledger/00000007.json": paths.decision(7),
+        "golden.csv": paths.GOLDEN_FILE,
+        "golden/d.json": paths.golden("d"),
         "sets/mlp.yaml": paths.hyperparameter_set("mlp"),
         "searches/k/a-b~c8687a08-d.json": paths.search(paths.searches_of("k"), paths.search_part("a b", "d")),
         "backfills/a-b~6783a31e/preview.json": paths.backfill_preview("a:b"),

@@ -81,6 +81,66 @@ def test_markers_are_skipped_and_reported(kept: Kept, spec: str, caplog: pytest.
     assert "_SUCCESS" in caplog.text
 
 
+@pytest.mark.parametrize("spec", ["day", "day/", "day/*.csv", "day/**", "d*y"])
+def test_golden_titles_are_no_part_of_the_source_beside_them(
+    kept: Kept, spec: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept.put("day/part-0.csv", csv_of(some_rows(2)))
+    before = sources.identify(f"{kept.url}/{spec}", None, kept.settings).identity
+    kept.put("day/golden.csv", csv_of(some_rows(2)))
+    with caplog.at_level(logging.INFO):
+        assert kept.names(spec) == ["day/part-0.csv"]
+    assert "files and folders are skipped, because golden.csv holds golden titles" in caplog.text
+    assert sources.identify(f"{kept.url}/{spec}", None, kept.settings).identity == before
+
+
+def test_golden_titles_and_markers_are_skipped_for_different_reasons(
+    kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("day/part-0.csv", "day/golden.csv", "day/_SUCCESS"):
+        kept.put(name, csv_of(some_rows(2)))
+    with caplog.at_level(logging.INFO):
+        kept.names("day")
+    assert "because golden.csv holds golden titles, and because their names begin with _ or .: _SUCCESS" in caplog.text
+
+
+def test_a_source_that_is_golden_titles_is_ingested(kept: Kept, tmp_path: Path) -> None:
+    kept.put("day/golden.csv", csv_of(some_rows()))
+    with pytest.raises(BadData, match=r"skipped, because golden\.csv holds golden titles"):
+        kept.names("day/*.csv")
+    assert kept.ingest("day/golden.csv", tmp_path).rows == 60
+
+
+@pytest.mark.parametrize(
+    ("spec", "folder"),
+    [
+        ("day/part-0.csv", "day/"),
+        ("day", "day/"),
+        ("day/", "day/"),
+        ("day/*.csv", "day/"),
+        ("day/part-{ds}.csv", "day/"),
+        ("{ds}/part-0.csv", ""),
+        ("d?y/part-0.csv", ""),
+        ("*.csv", ""),
+    ],
+)
+def test_beside_a_source_is_the_folder_that_all_its_days_share(kept: Kept, spec: str, folder: str) -> None:
+    for name in ("day/part-0.csv", "day/part-2026-11-21.csv", "2026-11-21/part-0.csv", "part.csv"):
+        kept.put(name, csv_of(some_rows(2)))
+    source = sources.identify(f"{kept.url}/{spec}", date(2026, 11, 21), kept.settings)
+    assert sources.beside(f"{kept.url}/{spec}", source, "golden.csv") == f"{kept.url}/{folder}golden.csv"
+
+
+@pytest.mark.parametrize("spec", ["sample", "sample:rows=50,seed=1"])
+def test_nothing_lies_beside_generated_titles(spec: str) -> None:
+    assert sources.beside(spec, sources.identify(spec, None, NO_SETTINGS), "golden.csv") is None
+
+
+def test_nothing_is_looked_for_beside_a_web_address() -> None:
+    source = sources.Source("https://host/titles.csv?day=1", ())
+    assert sources.beside(source.spec, source, "golden.csv") is None
+
+
 def test_a_marker_that_is_named_is_read(kept: Kept) -> None:
     for name in ("day/_part-0.csv", "day/part-1.csv", "_day/part-2.csv"):
         kept.put(name, csv_of(some_rows(2)))

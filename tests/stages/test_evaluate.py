@@ -22,8 +22,9 @@ from meli_tasks.stages.evaluating import clock, predictions
 from meli_tasks.stages.evaluating.parts import Compared
 from meli_tasks.stages.evaluating.predictions import Predictor
 from meli_tasks.stages.evaluation import Scores, TestSet
-from meli_tasks.stages.figures import CategoryRecall, SliceAccuracy
+from meli_tasks.stages.figures import CategoryRecall, GoldenResult, LostTitle, SliceAccuracy
 from meli_tasks.stages.hooks import Hooks, SilentLog
+from meli_tasks.stages.listings.golden import FILE, GoldenFile, GoldenTitle
 from meli_tasks.stages.listings.test_titles import read_test_table
 from meli_tasks.stages.summaries import EvaluateSummary
 
@@ -70,11 +71,16 @@ def listings(tmp_path: Path) -> Path:
 
 
 def evaluated(
-    monkeypatch: pytest.MonkeyPatch, listings: Path, models: dict[str, AnswersByTitle], chunk: int = 4_096
+    monkeypatch: pytest.MonkeyPatch,
+    listings: Path,
+    models: dict[str, AnswersByTitle],
+    chunk: int = 4_096,
+    *,
+    golden: Path | None = None,
 ) -> tuple[EvaluateSummary, Path]:
     monkeypatch.setattr(predictions, "CHUNK_TITLES", chunk)
     monkeypatch.setattr(evaluate, "load_model", lambda folder: models[folder.name])
-    inputs = {"ingest": listings}
+    inputs = {"ingest": listings} | ({"golden": golden} if golden else {})
     for label in models:
         inputs[f"model:{label}"] = listings.parent / "models" / label
         inputs[f"model:{label}"].mkdir(parents=True)
@@ -116,6 +122,30 @@ def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path,
     assert table["partial_true_probability"].type == pa.float32()
     assert table["perfect_probability"].to_pylist() == pytest.approx([0.9] * 6)
     assert (out / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_model_is_checked_with_the_golden_titles(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:
+    titles = [GoldenTitle(title="gold b", category="B"), GoldenTitle(title="gold x", category="X")]
+    folder = listings.parent / "golden"
+    folder.mkdir()
+    (folder / FILE).write_text(GoldenFile(titles=tuple(titles)).model_dump_json())
+    known, lost = AnswersByTitle(["A", "B"], {"gold b": "B"}), AnswersByTitle(["A", "B"], {})
+    summary, out = evaluated(monkeypatch, listings, {"known": known, "lost": lost}, golden=folder)
+
+    scores = Scores.model_validate_json((out / "scores.json").read_bytes())
+    assert scores.golden is not None and scores.golden.unknown_categories == ("X",)
+    assert scores.models["known"].golden == GoldenResult(titles=1)
+    title = LostTitle(title="gold b", category="B", predicted="A")
+    assert scores.models["lost"].golden == GoldenResult(titles=1, lost=(title,), lost_titles=1)
+    assert (summary.golden_titles, summary.golden_lost) == (1, {"known": 0, "lost": 1})
+    assert summary.notes() == ["Of 1 golden title, lost loses 1.", *scores.golden.notes()]
+
+
+def test_without_golden_titles_nothing_is_said_of_them(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:
+    summary, out = evaluated(monkeypatch, listings, {"model": AnswersByTitle(["A", "B"], {})})
+    scores = Scores.model_validate_json((out / "scores.json").read_bytes())
+    assert (scores.golden, scores.models["model"].golden, summary.golden_titles) == (None, None, None)
+    assert summary.notes() == []
 
 
 class Slow(AnswersByTitle):
