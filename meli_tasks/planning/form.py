@@ -31,7 +31,7 @@ SECTIONS: Sections = {
     OPEN: ("source", "as_of", "sets", "stored_sets", "promotion"),
     "Data": ("window_days", "date_column", "language", "reliable_only", "max_bad_fraction", "min_category_rows"),
     OVERRIDES: (),
-    "Models": ("ensemble", "ensemble_members", "force"),
+    "Models": ("ensemble", "ensemble_members", "folds", "force"),
     "Search": ("search_minutes", "search_family"),
     "Promotion": ("min_gain", "min_probability", "golden"),
 }  # fmt: skip

@@ -1,7 +1,6 @@
 """The plan of a run: every step with its key, before anything runs.
 
-Sets that share a tokenizer or word vectors share the work: a recipe is one preprocess step with the embed steps that
-build on it, and each train step names the two that it builds on. The plan is kept in the store, and no other plan
+Sets that share a tokenizer or word vectors share the work (`recipes`). The plan is kept in the store, and no other plan
 overwrites it.
 """
 
@@ -9,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Self, TypeVar
 
@@ -22,6 +20,7 @@ from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.golden import PlannedGolden, plan_golden
+from meli_tasks.planning.recipes import Fold, Recipe, Recipes, relabelled, with_path
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets.catalog import SECTIONS
@@ -70,15 +69,6 @@ def _stored_set(stored: Any) -> Any:
 StoredSet = Annotated[HyperparameterSet, BeforeValidator(_stored_set)]
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """One way from listings to arrays and vectors, shared by the sets that need it."""
-
-    name: str
-    preprocess: Step
-    embeds: tuple[Step, ...]
-
-
 class SearchedSet(Stored):
     """searched.json: the set that a run's search found, and its train step."""
 
@@ -93,6 +83,8 @@ class Plan(Stored):
 
     If the run searches, the set that it finds joins them when the plan is loaded afterwards.
 
+    With `folds`, each set is trained without each of them, for its figures, and `sets` are trained on `all_titles`.
+
     `name` is the plan's name in the store: by run and by request, so that another request overwrites nothing.
     """
 
@@ -105,6 +97,8 @@ class Plan(Stored):
     ingest: Step
     recipes: tuple[Recipe, ...]
     sets: dict[str, Step]
+    all_titles: Step | None = None
+    folds: tuple[Fold, ...] = ()
     resolved: dict[str, StoredSet] = Field(default_factory=dict)
     golden: PlannedGolden | None = None
     name: str = ""
@@ -139,6 +133,28 @@ class Plan(Stored):
         """Whether everything is computed again."""
         return self.request.force
 
+    @property
+    def listings(self) -> Step:
+        """The listings that `sets` are trained on: those of ingest, or with folds those of all titles."""
+        return self.all_titles or self.ingest
+
+    @property
+    def all_listings(self) -> tuple[Step, ...]:
+        """Every step of the stage ingest, in the order they run."""
+        return (self.ingest, *([self.all_titles] if self.all_titles else []), *(fold.listings for fold in self.folds))
+
+    @property
+    def all_recipes(self) -> tuple[Recipe, ...]:
+        """The recipes of the sets, then those of the folds."""
+        return (*self.recipes, *(recipe for fold in self.folds for recipe in fold.recipes))
+
+    def training_runs(self, set_name: str) -> tuple[Step, ...]:
+        """The train steps of a set: the one whose model may be promoted, then those of the folds."""
+        return (self.sets[set_name], *(fold.sets[set_name] for fold in self.folds))
+
+    def _all_training_runs(self) -> list[Step]:
+        return [*self.sets.values(), *(step for fold in self.folds for step in fold.sets.values())]
+
     def family(self, architecture: str) -> list[str]:
         """Names of the sets of one architecture."""
         return [name for name, step in self.sets.items() if step.outline.architecture == architecture]
@@ -147,16 +163,17 @@ class Plan(Stored):
         """The hyperparameters of a set, by section, as logs, pages and MLflow may display them: without secrets."""
         values = self.resolved[name]
         path = redact_source(values.embed.path)
-        return _with_path(values, path).model_dump(mode="json", include=set(SECTIONS))
+        return with_path(values, path).model_dump(mode="json", include=set(SECTIONS))
 
     def steps(self) -> list[Step]:
         """Every step known in advance, in the order they run; evaluate and promote depend on how training ends.
 
         So does the ensemble: its step is that of a run in which every training run succeeds.
         """
-        prepared = [step for recipe in self.recipes for step in (recipe.preprocess, *recipe.embeds)]
-        ensemble = ensemble_step(self, list(self.sets))
-        return [self.ingest, *prepared, *self.sets.values(), *([ensemble] if ensemble else [])]
+        prepared = [step for recipe in self.all_recipes for step in (recipe.preprocess, *recipe.embeds)]
+        trained = self._all_training_runs()
+        ensembles = filter(None, (ensemble_step(self, list(self.sets), fold) for fold in (None, *self.folds)))
+        return [*self.all_listings, *prepared, *trained, *ensembles]
 
     def for_run(self, run_id: str) -> Plan:
         """The same plan for another run."""
@@ -207,13 +224,19 @@ class Plan(Stored):
         The plan's name was made from the request as it was then and the keys of ingest and train; the steps between
         are compared one by one.
         """
-        prepared = {recipe.preprocess.key for recipe in self.recipes}
-        embedded = {embed.key for recipe in self.recipes for embed in recipe.embeds}
-        dependent = [embed for recipe in self.recipes for embed in recipe.embeds] + list(self.sets.values())
+        derived = self.all_listings[1:]
+        recipes = self.all_recipes
+        listings = {step.key for step in self.all_listings}
+        prepared = {recipe.preprocess.key for recipe in recipes}
+        embedded = {embed.key for recipe in recipes for embed in recipe.embeds}
+        trained = self._all_training_runs()
+        dependent = [embed for recipe in recipes for embed in recipe.embeds] + trained
         return (
             self._name_for(request) == self.name
+            and all(step.inputs["ingest"] == self.ingest.key for step in derived)
+            and all(recipe.preprocess.inputs["ingest"] in listings for recipe in recipes)
             and all(step.inputs["preprocess"] in prepared for step in dependent)
-            and all(step.inputs["embed"] in embedded for step in self.sets.values())
+            and all(step.inputs["embed"] in embedded for step in trained)
         )
 
 
@@ -262,18 +285,9 @@ def make_plan(
         {"source": source.identity},
         {"source": source.spec},
     )
-    preprocess: dict[str, Step] = {}
-    embeds: dict[str, dict[str, Step]] = {}
-    trains: dict[str, Step] = {}
-    for name, values in resolved.items():
-        prepared = _preprocess(values, ingest)
-        embedded = _embed(values, prepared, settings)
-        preprocess.setdefault(prepared.key, prepared)
-        embeds.setdefault(prepared.key, {}).setdefault(embedded.key, embedded)
-        trains[name] = Step(
-            "train", name, values.train.model_dump(mode="json"), {"preprocess": prepared.key, "embed": embedded.key}
-        )
-    recipes = tuple(Recipe(step.name, step, tuple(embeds[key].values())) for key, step in preprocess.items())
+    recipes = Recipes(resolved, settings)
+    all_titles = relabelled(ingest, 0, 0) if request.folds else None
+    prepared = recipes.prepare(all_titles or ingest)
     return Plan(
         run_id=run_id,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -281,8 +295,10 @@ def make_plan(
         dag_run_url=dag_run_url,
         request=request,
         ingest=ingest,
-        recipes=recipes,
-        sets=trains,
+        recipes=prepared.recipes,
+        sets=prepared.sets,
+        all_titles=all_titles,
+        folds=tuple(recipes.fold(ingest, number, request.folds) for number in range(1, request.folds + 1)),
         resolved=resolved,
         golden=plan_golden(
             request.golden, request.source, source, request.as_of or as_of, settings=settings, store=store
@@ -304,34 +320,13 @@ def why_no_ensemble(plan: Plan, trained: Sequence[str]) -> str:
     )
 
 
-def ensemble_step(plan: Plan, trained: Sequence[str]) -> Step | None:
-    """The step that combines the models of trained sets; None if the run makes no ensemble."""
+def ensemble_step(plan: Plan, trained: Sequence[str], fold: Fold | None = None) -> Step | None:
+    """The step that combines the models of trained sets, or those of a fold; None if the run makes no ensemble."""
     if why_no_ensemble(plan, trained):
         return None
-    models = {plan.sets[name].key: name for name in sorted(trained, reverse=True)}
+    sets, listings = (fold.sets, fold.listings) if fold else (plan.sets, plan.listings)
+    models = {sets[name].key: name for name in sorted(trained, reverse=True)}
     names = sorted(models.values())
-    inputs = {"ingest": plan.ingest.key, **{f"model:{name}": plan.sets[name].key for name in names}}
+    inputs = {"ingest": listings.key, **{f"model:{name}": sets[name].key for name in names}}
     params = plan.request.ensembling().model_dump()
-    return Step(ENSEMBLE, ", ".join(names), params, inputs)
-
-
-def _preprocess(values: HyperparameterSet, ingest: Step) -> Step:
-    params = values.preprocess
-    ngrams = f", {params.max_ngrams / 1000:g}k n-grams" if params.max_ngrams else ""
-    return Step(
-        "preprocess", f"{params.tokenizer} words{ngrams}", params.model_dump(mode="json"), {"ingest": ingest.key}
-    )
-
-
-def _embed(values: HyperparameterSet, prepared: Step, settings: Settings) -> Step:
-    # What grants access to the vectors belongs neither to the key nor to the manifest.
-    params = _with_path(values, redact_source(values.embed.path)).embed
-    inputs, fetch = {"preprocess": prepared.key}, {}
-    if params.method == "pretrained":
-        inputs["vectors"] = sources.identify_vectors(values.embed.path, settings).identity
-        fetch["vectors"] = values.embed.path
-    return Step("embed", f"{params.method} {params.dimensions}", params.model_dump(mode="json"), inputs, fetch)
-
-
-def _with_path(values: HyperparameterSet, path: str) -> HyperparameterSet:
-    return values.model_copy(update={"embed": values.embed.model_copy(update={"path": path})})
+    return Step(ENSEMBLE, ", ".join([*names, *([fold.name] if fold else [])]), params, inputs)

@@ -42,6 +42,8 @@ class Preview(Stored):
     """Seconds of the run, with as many concurrent training runs as there are slots; None without an estimate."""
     saved_seconds: float = 0.0
     """Seconds that the cached steps took."""
+    folds: int = 0
+    """Folds of the cross-validation; 0 for none."""
     nothing_new: str = ""
     """Why the run would find nothing new; empty if it may."""
 
@@ -61,7 +63,8 @@ class Preview(Stored):
         if not self.computed:
             return f"Nothing to compute: {saved}"
         takes = "" if self.estimate_seconds is None else f", about {duration(self.estimate_seconds)} by past runs"
-        return f"{count(self.computed, 'step')} to compute{takes}{'; ' if saved else ''}{saved}"
+        folds = f", with {self.folds} folds" if self.folds else ""
+        return f"{count(self.computed, 'step')} to compute{folds}{takes}{'; ' if saved else ''}{saved}"
 
     def save(self, plan: Plan, store: Store) -> None:
         """Write the preview beside the plan, as `preview.json`."""
@@ -111,6 +114,7 @@ def preview(
         cached=len(lines) - len(missing),
         estimate_seconds=seconds_with_slots(missing, slots) if missing else None,
         saved_seconds=sum(line.seconds or 0.0 for line in lines),
+        folds=len(plan.folds),
         nothing_new="" if missing else nothing_new(plan, store, ledger),
     )
 

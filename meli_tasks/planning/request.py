@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.core.hyperparameters import Ensemble, Evaluate, Ingest, Promote, Section
+from meli_tasks.core.hyperparameters import Ensemble, Evaluate, Folds, Ingest, Promote, Section
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 from meli_tasks.sources.days import first_day
@@ -70,6 +70,11 @@ class Request(Section):
         description="Combine the models of the run into a weighted ensemble, and evaluate it like any other model.",
     )
     ensemble_members: int = Field(4, ge=2, le=16, description="Maximum number of models in the ensemble.")
+    folds: Folds = Field(
+        0,
+        description="Evaluate on all titles: each set is trained once more for each fold, without its titles. 0 "
+        "evaluates on the test split; otherwise 3 to 10.",
+    )
     promotion: Literal["auto", "always", "never"] = Field(
         "auto",
         description="auto: promote a better model, except in a backfill. always: promote it in a backfill too. never: "
@@ -99,6 +104,14 @@ class Request(Section):
         if not names:
             raise ValueError("choose at least one set; `meli sets` lists them")
         return tuple(dict.fromkeys(names))
+
+    @model_validator(mode="after")
+    def _search_or_folds(self) -> Self:
+        if self.folds and self.search_minutes:
+            raise ValueError(
+                "a run with folds cannot search: search first, and train the set that it finds in a run with folds"
+            )
+        return self
 
     @classmethod
     def check(cls, params: Mapping[str, object], settings: Settings) -> Request:
@@ -154,7 +167,7 @@ class Request(Section):
 
     def evaluate(self) -> Evaluate:
         """Return the parameters of the stage evaluate."""
-        return Evaluate()
+        return Evaluate(folds=self.folds)
 
     def promote(self) -> Promote:
         """Return the parameters of the stage promote."""

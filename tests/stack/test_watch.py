@@ -9,7 +9,8 @@ import pytest
 from meli_tasks.airflow_client import TaskInstance
 from meli_tasks.artifacts import paths
 from meli_tasks.execution.runner import Step
-from meli_tasks.planning.plan import Plan, Recipe
+from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.recipes import Recipe
 from meli_tasks.planning.request import Request
 from meli_tasks.stack.watch import Watch
 from meli_tasks.store import open_store
