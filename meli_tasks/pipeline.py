@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
 from meli_tasks.champion import champion_model
 from meli_tasks.core.errors import BadData, Conflict
-from meli_tasks.core.hyperparameters import Promotion
 from meli_tasks.execution.runner import Result, Runner, Step
 from meli_tasks.ledger import Action, Champion, Ledger
-from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble
+from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble, promote_step
 from meli_tasks.planning.evaluation import EnsembleResult, Evaluated, EvaluationReport
 from meli_tasks.planning.plan import (
     Plan,
@@ -222,18 +221,8 @@ class Pipeline:
         )
 
     def _decide(self, plan: Plan, evaluated: Evaluated, registry: Registry) -> PromotionOutcome:
-        limits = plan.request.promote()
-        params = Promotion(
-            **limits.model_dump(), champion=evaluated.champion, run_id=plan.run_id, ledger=evaluated.ledger
-        )
-        step = Step(
-            "promote",
-            evaluated.champion or "no champion yet",
-            params.model_dump(mode="json"),
-            {"evaluate": evaluated.key},
-        )
-        result = self.runner.run(step)
-        if limits.mode == "never":
+        result = self.runner.run(promote_step(plan, evaluated))
+        if plan.request.promote().mode == "never":
             # The run only evaluates: it writes no decision, so it cannot conflict with another one.
             reason = result.manifest.read_summary(PromoteSummary).reason
             return PromotionOutcome(action="keep", champion=registry.champion(), reason=reason)

@@ -7,6 +7,7 @@
     plans/RUN/HASH/preview.json              what the run is going to compute
     plans/RUN/HASH/searched.json             the set that its search found
     plans/RUN/HASH/evaluated.json            what its evaluation found
+    plans/RUN/HASH/report.html               the report of the run, for people
     ledger/NUMBER.json                       a promotion decision
     sets/NAME.yaml                           a hyperparameter set
     searches/KEY/RUN-HASH.json               the trials of a run's search
@@ -44,6 +45,7 @@ GOLDEN_FILE = GOLDEN
 PENDING = "tracking/pending/"
 _MANIFEST = "manifest.json"
 _PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "evaluated.json", "report.json"
+_HTML_REPORT = "report.html"
 
 
 def name_part(text: str) -> str:
@@ -137,6 +139,11 @@ def preview(plan_name: str) -> str:
 def evaluated(plan_name: str) -> str:
     """The evaluation report of a plan's run."""
     return f"{plan_folder(plan_name)}/{_EVALUATED}"
+
+
+def report(plan_name: str) -> str:
+    """The report of a plan's run."""
+    return f"{plan_folder(plan_name)}/{_HTML_REPORT}"
 
 
 def searched(plan_name: str) -> str:

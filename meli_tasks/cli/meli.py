@@ -19,7 +19,19 @@ from typing import Annotated, Any
 
 import typer
 
-from meli_tasks.cli import backfill, champion, doctor, history, predict, run, sample, search, sets, stop_training
+from meli_tasks.cli import (
+    backfill,
+    champion,
+    doctor,
+    history,
+    predict,
+    report,
+    run,
+    sample,
+    search,
+    sets,
+    stop_training,
+)
 from meli_tasks.cli.console import complain, log_to_stderr
 from meli_tasks.cli.parsing import Command, Group
 from meli_tasks.core.errors import MeliError
@@ -79,6 +91,7 @@ _add("predict", predict.predict, predict.EXAMPLES)
 _add("champion", champion.champion, champion.EXAMPLES)
 _add("rollback", champion.rollback, champion.ROLLBACK_EXAMPLES)
 _add("runs", history.runs, history.EXAMPLES)
+_add("report", report.report, report.EXAMPLES)
 _add("sample", sample.sample, sample.EXAMPLES)
 _add("doctor", doctor.doctor, doctor.EXAMPLES)
 

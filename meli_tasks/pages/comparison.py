@@ -14,17 +14,11 @@ from meli_tasks.pages.models import CategoryRow, ComparisonPage, Curves, MemberR
 from meli_tasks.pages.paired import PairedGains, Tested
 from meli_tasks.pages.read_cache import FOREVER, LISTED_SECONDS, ReadCache
 from meli_tasks.pages.runs import Runs
+from meli_tasks.planning.parameters import data_parameters, ensemble_parameters, flat
 from meli_tasks.planning.plan import ENSEMBLE, Plan
-from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.evaluation import EPOCHS, Epoch
 from meli_tasks.stages.figures import CategoryRecall
 from meli_tasks.stages.summaries import EnsembleSummary
-
-# The fields of the request that describe the data; the others control the run.
-DATA_FIELDS = {
-    "source", "as_of", "window_days", "date_column", "language", "reliable_only", "max_bad_fraction",
-    "min_category_rows",
-}  # fmt: skip
 
 
 class Member(NamedTuple):
@@ -156,7 +150,7 @@ def model_parameters(
 ) -> dict[str, object]:
     """Every parameter by its dotted name. Those of an external model are in the plan of the run that promoted it."""
     label = row.set
-    ensemble = flat({ENSEMBLE: _ensemble_parameters(manifest)}) if manifest and manifest.stage == ENSEMBLE else {}
+    ensemble = ensemble_parameters(manifest) if manifest and manifest.stage == ENSEMBLE else {}
     if row.external:
         promotion = _promotion_of(decisions, row.train)
         origin = promotion.evidence.plan if promotion else ""
@@ -165,26 +159,9 @@ def model_parameters(
             return ensemble or (flat({"train": manifest.params}) if manifest else {})
         plan, label = Plan.load(cache.store, origin), promotion.champion.set_name
     sections = flat(plan.displayed_set(label)) if label in plan.resolved else {}
-    data = plan.request.model_dump(mode="json", include=DATA_FIELDS)
-    data["source"] = redact_source(plan.request.source)
-    return {**sections, **ensemble, **flat({"data": data})}
+    return {**sections, **ensemble, **data_parameters(plan)}
 
 
 def _promotion_of(decisions: list[Decision], train: str) -> Decision | None:
     promotions = (decision for decision in reversed(decisions) if decision.action == "promote")
     return next((found for found in promotions if found.champion and found.champion.train == train), None)
-
-
-def _ensemble_parameters(manifest: Manifest) -> dict[str, dict[str, float]]:
-    return manifest.read_summary(EnsembleSummary).model_dump(include={"inverse_temperatures"})
-
-
-def flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Nested values by their dotted names; a list is one value."""
-    found: dict[str, object] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = value
-    return found

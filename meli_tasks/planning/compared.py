@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need
 from meli_tasks.champion import ChampionModel
-from meli_tasks.core.hyperparameters import ModelEvaluation
+from meli_tasks.core.hyperparameters import ModelEvaluation, Promotion
 from meli_tasks.execution.runner import LISTINGS, MODEL, Step
+from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.lineage import fitted_on
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.stages import STAGES
@@ -45,6 +46,18 @@ def evaluate_step(plan: Plan, models: Mapping[str, ModelRef], store: Store) -> S
         **({GOLDEN: plan.golden.digest} if plan.golden else {}),
     }
     return Step("evaluate", ", ".join(sorted(models)), params.model_dump(mode="json"), inputs)
+
+
+def promote_step(plan: Plan, evaluated: Evaluated) -> Step:
+    """The step that decides whether one of the evaluated models becomes champion."""
+    params = Promotion(
+        **plan.request.promote().model_dump(),
+        champion=evaluated.champion,
+        run_id=plan.run_id,
+        ledger=evaluated.ledger,
+    )
+    name = evaluated.champion or "no champion yet"
+    return Step("promote", name, params.model_dump(mode="json"), {"evaluate": evaluated.key})
 
 
 def find_ensemble(plan: Plan, trained: Sequence[str], store: Store) -> Manifest | None:

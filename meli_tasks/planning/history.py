@@ -5,11 +5,16 @@ One object that cannot be read hides no other: it is skipped, and the reader's w
 
 from __future__ import annotations
 
+import difflib
+
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader
+from meli_tasks.core.errors import NotFound
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
 from meli_tasks.store import Store
+
+LATEST = "latest"
 
 
 def plans(store: Store, reader: LenientReader | None = None) -> list[Plan]:
@@ -29,6 +34,30 @@ def plans(store: Store, reader: LenientReader | None = None) -> list[Plan]:
     if reader is None:
         lenient.warn()
     return sorted(found, key=lambda plan: plan.at, reverse=True)
+
+
+def find_run(store: Store, run_id: str) -> Plan:
+    """The newest plan of a run by the run's id; "latest" is the newest run that evaluated something.
+
+    Raises:
+        NotFound: there is no such run; the message names runs with a similar id, or the newest ones.
+    """
+    found = plans(store)
+    if run_id == LATEST:
+        names = set(store.names(paths.PLANS))
+        newest = next((plan for plan in found if paths.evaluated(plan.name) in names), None)
+        if newest is None:
+            raise NotFound(f"No run in {store.url} has evaluated anything yet. `meli run all` starts one.")
+        return newest
+    for plan in found:
+        if plan.run_id == run_id:
+            return plan
+    ids = list(dict.fromkeys(plan.run_id for plan in found))
+    if not ids:
+        raise NotFound(f"There is no run {run_id!r} in {store.url}; it has no runs yet. `meli run all` starts one.")
+    near = [each for each in ids if run_id and run_id in each] or difflib.get_close_matches(run_id, ids, n=3)
+    hint = f"Did you mean {' or '.join(near[:3])}?" if near else f"The newest is {ids[0]}."
+    raise NotFound(f"There is no run {run_id!r} in {store.url}. {hint} `meli runs` lists the runs.")
 
 
 def evaluated(store: Store, plan: Plan, reader: LenientReader | None = None) -> EvaluationReport | None:

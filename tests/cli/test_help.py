@@ -19,7 +19,7 @@ HEAVY = {"torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", 
 
 def test_the_commands_are_the_documented_ones() -> None:
     assert set(COMMANDS) == {
-        "run", "backfill", "search", "sets", "predict", "champion", "rollback", "runs", "sample", "doctor",
+        "run", "backfill", "search", "sets", "predict", "champion", "rollback", "runs", "report", "sample", "doctor",
         "stop-training",
     }  # fmt: skip
 

@@ -1,0 +1,163 @@
+"""What the store holds of a run: everything that its report is made from. What is missing is recorded, never fatal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, find_model
+from meli_tasks.artifacts.reading import LenientReader, read
+from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.ledger import Decision, Ledger
+from meli_tasks.planning.evaluation import EvaluationReport
+from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.stages.evaluation import EPOCHS, Epoch, Evaluation, PromotionDecision, Scores
+from meli_tasks.store import Store
+
+logger = logging.getLogger("meli_tasks")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What the stage promote decided, and the ledger's entry if it was written."""
+
+    found: PromotionDecision
+    entry: Decision | None = None
+
+
+@dataclass
+class Material:
+    """A run in the store. Every property reads once; what is missing is None or empty."""
+
+    store: Store
+    plan: Plan
+    reader: LenientReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = LenientReader(self.store)
+
+    @cached_property
+    def evaluated(self) -> EvaluationReport | None:
+        """What the run's evaluation found; None if it has evaluated nothing."""
+        return self._attempt(paths.evaluated(self.plan.name), lambda: EvaluationReport.load(self.store, self.plan.name))
+
+    @cached_property
+    def evaluation(self) -> Manifest | None:
+        """The manifest of the evaluation."""
+        return self.manifest("evaluate", self.evaluated.key) if self.evaluated else None
+
+    @cached_property
+    def scores(self) -> Scores | None:
+        """The evaluation's figures: from its artifact, or if that was deleted, from the copy beside the plan."""
+        stored = self.file(self.evaluation, "scores.json", Scores.model_validate_json) if self.evaluation else None
+        if stored or self.evaluated is None or not self.evaluated.scores:
+            return stored
+        return Scores(version=1, models=self.evaluated.scores)
+
+    @property
+    def are_copied(self) -> bool:
+        """Whether the figures are those beside the plan, because the evaluation's artifact was deleted."""
+        return self.scores is not None and self.scores.version == 1 and self.evaluation is None
+
+    @property
+    def models(self) -> Mapping[str, Evaluation]:
+        """The evaluated models by label, the most accurate first."""
+        found = self.scores.models if self.scores else {}
+        return dict(sorted(found.items(), key=lambda item: (-item[1].balanced_accuracy, item[0])))
+
+    @cached_property
+    def entry(self) -> Decision | None:
+        """The ledger's newest decision that this plan's run wrote."""
+        decisions = Ledger(self.store).readable(self.reader)
+        return next((one for one in reversed(decisions) if one.evidence.plan == self.plan.name), None)
+
+    @cached_property
+    def decided(self) -> Decided | None:
+        """The run's decision; None if it made none, or if what it wrote was deleted."""
+        found = self._promotion()
+        if found:
+            return Decided(found, self.entry)
+        return Decided(self.entry.evidence, self.entry) if self.entry else None
+
+    @cached_property
+    def ingest(self) -> Manifest | None:
+        """The manifest of the run's listings."""
+        return self.manifest("ingest", self.plan.ingest.key)
+
+    def ref(self, label: str) -> ModelRef | None:
+        """The attempt that was evaluated under a label, or else trained for it."""
+        if self.evaluated and label in self.evaluated.models:
+            return self.evaluated.ref(label)
+        return ModelRef(self.plan.sets[label].key) if label in self.plan.sets else None
+
+    def model(self, label: str) -> Manifest | None:
+        """The manifest of a model by its label."""
+        ref = self.ref(label)
+        if ref is None:
+            return None
+        return self._attempt(ref.key, lambda: find_model(self.store, ref.key, ref.sha256))
+
+    def history(self, label: str) -> tuple[Epoch, ...]:
+        """The epochs of a training run; an ensemble has none."""
+        model = self.model(label)
+        if model is None or model.stage == ENSEMBLE:
+            return ()
+        return self.file(model, "history.json", EPOCHS.validate_json) or ()
+
+    def listings_of(self, label: str) -> Manifest | None:
+        """The listings that a model was fitted on: an ensemble names them, a trained model's arrays do."""
+        model = self.model(label)
+        if model is None:
+            return None
+        key = model.inputs.get("ingest", "")
+        if not key and "preprocess" in model.inputs:
+            arrays = self.manifest("preprocess", model.inputs["preprocess"])
+            key = arrays.inputs.get("ingest", "") if arrays else ""
+        return self.manifest("ingest", key) if key else None
+
+    def manifest(self, stage: str, key: str) -> Manifest | None:
+        """An artifact's manifest; None if it is not there or cannot be read."""
+        return self._attempt(paths.manifest(stage, key), lambda: find(self.store, stage, key))
+
+    def file(self, manifest: Manifest, file: str, parse: Callable[[bytes], T]) -> T | None:
+        """One small file of an artifact; None if it is not there or cannot be read."""
+        name = manifest.file_name(file)
+        return self._attempt(name, lambda: read(self.store, name, parse))
+
+    def need_file(self, manifest: Manifest, file: str) -> str:
+        """The name of an artifact's file.
+
+        Raises:
+            NotFound: it was deleted.
+        """
+        name = manifest.file_name(file)
+        if self.store.size(name) is None:
+            raise NotFound(f"{name} was deleted")
+        return name
+
+    def _attempt(self, name: str, load: Callable[[], T | None]) -> T | None:
+        try:
+            return load()
+        except NotFound:
+            return None
+        except BadData as error:
+            self.reader.skip(name, str(getattr(error, "reason", error)))
+            return None
+
+    def _promotion(self) -> PromotionDecision | None:
+        """decision.json of this run: by the ledger's entry, or by what the run's evaluation leads to."""
+        if self.entry and self.entry.evidence.promote:
+            manifest = self.manifest("promote", self.entry.evidence.promote)
+        elif self.evaluated:
+            from meli_tasks.planning.compared import promote_step
+
+            manifest = self.manifest("promote", promote_step(self.plan, self.evaluated).key)
+        else:
+            return None
+        return self.file(manifest, "decision.json", PromotionDecision.model_validate_json) if manifest else None

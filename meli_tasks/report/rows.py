@@ -1,0 +1,113 @@
+"""Columns of the large files behind a run: its predictions and listings. They are read only as far as a report needs.
+
+A store has no partial reads, so a file is downloaded whole; one that is too large for that is left out, and the report
+says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.reading import PARSE_ERRORS
+from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+LISTINGS, PREDICTIONS = "listings.parquet", "predictions.parquet"
+MAX_BYTES = 500_000_000
+"""Of a file that a report downloads: some twenty million titles."""
+
+
+@contextmanager
+def parquet(store: Store, manifest: Manifest, file: str) -> Iterator[pq.ParquetFile]:
+    """A Parquet file of an artifact.
+
+    Raises:
+        NotFound: it was deleted.
+        BadData: it is damaged, or too large.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    name = manifest.file_name(file)
+    size = store.size(name)
+    if size is None:
+        raise NotFound(f"{name} was deleted")
+    if size > MAX_BYTES:
+        raise BadData(f"{name} has {size / 1e6:,.0f} MB; a report reads at most {MAX_BYTES / 1e6:,.0f} MB")
+    with TemporaryDirectory(prefix="meli-report-") as folder:
+        path = Path(folder, file)
+        store.download(name, path)
+        try:
+            with pq.ParquetFile(path) as opened:
+                yield opened
+        except (pa.ArrowException, OSError, *PARSE_ERRORS) as error:
+            raise BadData(f"{name} cannot be read: {error}") from error
+
+
+def titles_of(store: Store, listings: Manifest, rows: Collection[int]) -> dict[int, str]:
+    """The titles at some rows of listings; only the groups of rows that hold them are decoded."""
+    wanted = sorted(rows)
+    found: dict[int, str] = {}
+    with parquet(store, listings, LISTINGS) as file:
+        first = 0
+        for group in range(file.num_row_groups):
+            after = first + file.metadata.row_group(group).num_rows
+            inside = [row for row in wanted if first <= row < after]
+            if inside:
+                column = file.read_row_group(group, columns=["title"])["title"]
+                found |= {row: str(column[row - first].as_py()) for row in inside}
+            first = after
+    return found
+
+
+def category_counts(store: Store, listings: Manifest) -> Mapping[str, int]:
+    """The number of listings of each category."""
+    import pyarrow.compute as pc
+
+    counts: Counter[str] = Counter()
+    with parquet(store, listings, LISTINGS) as file:
+        for batch in file.iter_batches(columns=["category"], batch_size=1_000_000):
+            for pair in pc.value_counts(batch["category"]).to_pylist():
+                counts[str(pair["values"])] += int(pair["counts"])
+    return counts
+
+
+def examples(
+    store: Store, evaluation: Manifest, label: str, pairs: Sequence[tuple[str, str]], each: int
+) -> dict[tuple[str, str], list[int]]:
+    """The first rows of the listings that a model puts from one category into another, for each pair of categories."""
+    import pyarrow as pa
+
+    found: dict[tuple[str, str], list[int]] = {pair: [] for pair in pairs}
+    with parquet(store, evaluation, PREDICTIONS) as file:
+        if label not in file.schema_arrow.names:
+            raise BadData(f"{evaluation.file_name(PREDICTIONS)} has no predictions of {label}")
+        for batch in file.iter_batches(columns=["row", "category", label]):
+            true, predicted = (batch[name].cast(pa.string()).to_pylist() for name in ("category", label))
+            for row, pair in zip(batch["row"].to_pylist(), zip(true, predicted, strict=True), strict=True):
+                if pair in found and len(found[pair]) < each:
+                    found[pair].append(row)
+    return found
+
+
+def confused_pairs(store: Store, evaluation: Manifest, label: str) -> Mapping[tuple[str, str], int]:
+    """How many titles of one category a model puts into another one, for evaluations that do not record it."""
+    import pyarrow as pa
+
+    counts: Counter[tuple[str, str]] = Counter()
+    with parquet(store, evaluation, PREDICTIONS) as file:
+        if label not in file.schema_arrow.names:
+            raise BadData(f"{evaluation.file_name(PREDICTIONS)} has no predictions of {label}")
+        for batch in file.iter_batches(columns=["category", label]):
+            true, predicted = (batch[name].cast(pa.string()).to_pylist() for name in ("category", label))
+            counts.update(pair for pair in zip(true, predicted, strict=True) if pair[0] != pair[1])
+    return counts

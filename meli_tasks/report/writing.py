@@ -1,0 +1,130 @@
+"""The report of a run: one HTML file that needs no network and runs no script, stored beside the run's plan."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from meli_tasks import __version__
+from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.reading import PARSE_ERRORS
+from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.planning.plan import Plan
+from meli_tasks.report import comparison, curves, data, quality, recipe, verdict
+from meli_tasks.report.blocks import Block, Range, Section, Text
+from meli_tasks.report.material import Material
+from meli_tasks.store import Store
+from meli_tasks.wording import printable
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+logger = logging.getLogger("meli_tasks")
+
+Build = Callable[[Material], Sequence[Block]]
+
+SECTIONS: tuple[tuple[str, str, Build], ...] = (
+    ("verdict", "Verdict", verdict.verdict),
+    ("leaderboard", "Leaderboard", verdict.leaderboard),
+    ("curves", "Learning curves", curves.curves),
+    ("categories", "Champion and challenger by category", comparison.categories),
+    ("slices", "Champion and challenger by slice", comparison.slices),
+    ("confusions", "Most confused categories", quality.confusions),
+    ("calibration", "Calibration", quality.calibration),
+    ("abstention", "Abstention", quality.abstention),
+    ("suspect-labels", "Suspect labels", quality.suspect_labels),
+    ("data", "Data", data.data),
+    ("parameters", "Parameters that differ", recipe.parameters),
+    ("reproduction", "How to reproduce", recipe.reproduction),
+)
+
+
+def write_report(store: Store, plan_name: str) -> str:
+    """Write the report of a plan's run and return its name in the store. It replaces an earlier one.
+
+    Artifacts that were deleted do not stop it: the report says in each section what is missing.
+
+    Raises:
+        NotFound: there is no such plan.
+        BadData: the plan cannot be read.
+    """
+    name = paths.report(plan_name)
+    store.write(name, render(Material(store, Plan.load(store, plan_name))).encode())
+    return name
+
+
+def load_report(store: Store, plan_name: str) -> bytes | None:
+    """The stored report of a plan's run; None if none was written."""
+    blob = store.read(paths.report(plan_name))
+    return blob.data if blob else None
+
+
+def headline_of(store: Store, plan: Plan) -> str:
+    """What a run decided and why, in one line."""
+    return verdict.headline(Material(store, plan))
+
+
+def render(run: Material) -> str:
+    """The report as HTML."""
+    sections = [_section(run, *each) for each in SECTIONS]
+    if run.reader.skipped:
+        listed = "; ".join(map(str, run.reader.skipped))
+        sections[0] = _with_note(sections[0], f"Objects that could not be read were left out: {listed}.")
+    plan = run.plan
+    written = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            title=f"Run {plan.run_id}",
+            subtitle=f"{plan.ingest.name}, planned on {plan.at[:16].replace('T', ' ')}, sets {', '.join(plan.sets)}",
+            style=_template("report.css"),
+            sections=sections,
+            footer=f"Written on {written} by meli-tasks {__version__} from {run.store.url}/{plan.name}. Fractions are "
+            "of the test titles. Every figure carries its exact value and its place in the store.",
+        )
+    )
+
+
+def _section(run: Material, identity: str, title: str, build: Build) -> Section:
+    """A section; what it cannot be made from is said in it, and does not stop the others."""
+    try:
+        return Section(identity, title, build(run))
+    except (NotFound, BadData) as error:
+        return Section(identity, title, [Text(f"Not available: {error}.", "warning")])
+    except PARSE_ERRORS as error:  # what is stored is not what this version expects
+        logger.warning("The section %r of the report of %s failed", title, run.plan.run_id, exc_info=error)
+        message = f"Not available: what is stored could not be used ({type(error).__name__}: {error})."
+        return Section(identity, title, [Text(message, "warning")])
+
+
+def _with_note(section: Section, note: str) -> Section:
+    return Section(section.id, section.title, [*section.blocks, Text(note, "warning")])
+
+
+def _environment() -> Environment:
+    """Templates whose values are all escaped; characters that are not displayed become escape sequences."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FunctionLoader(_template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    # Only what this package wrote itself: its style sheet, and charts, which hold no text of anybody else.
+    environment.filters["drawn"] = Markup
+    environment.tests["of_kind"] = lambda block, kind: type(block).__name__ == kind
+    environment.tests["range"] = lambda cell: isinstance(cell, Range)
+    return environment
+
+
+def _template(name: str) -> str:
+    return (files("meli_tasks.report") / "templates" / name).read_text(encoding="utf-8")
