@@ -19,6 +19,9 @@ from meli_tasks.core import metrics
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Promote, Promotion
 from meli_tasks.stages.evaluation import Candidate, Evaluation, PromotionDecision, Scores, TestSet
+from meli_tasks.stages.figures import GoldenTitles
+from meli_tasks.stages.golden_gate import NAME as GOLDEN_GATE
+from meli_tasks.stages.golden_gate import failure_text, golden_gates, golden_notes
 from meli_tasks.stages.hooks import Hooks, Inputs
 from meli_tasks.stages.summaries import Gate, PromoteSummary
 
@@ -33,7 +36,8 @@ WHAT_TO_DO = (
 @dataclass(frozen=True)
 class TestResults:
     """The evaluations by label. `labels` (n,) are the true categories, as positions in `categories`; `correct[label]`
-    (n,) says which titles that model classified correctly. `test` says which titles these are.
+    (n,) says which titles that model classified correctly. `test` says which titles these are, `golden` which golden
+    titles the models were checked with.
     """
 
     test: TestSet
@@ -41,6 +45,7 @@ class TestResults:
     labels: NDArray[np.int64]
     categories: list[str]
     correct: dict[str, NDArray[np.bool_]]
+    golden: GoldenTitles | None = None
 
 
 def run(inputs: Inputs, out: Path, params: Promotion, hooks: Hooks) -> PromoteSummary:
@@ -61,7 +66,8 @@ def run(inputs: Inputs, out: Path, params: Promotion, hooks: Hooks) -> PromoteSu
         promoted=chosen.label if chosen and chosen.passed and limits.mode != "never" else None,
         champion=champion,
         challenger=chosen.label if chosen else None,
-        reason=refused or " ".join([_reason(chosen, champion, evaluations, limits), *_notes(chosen, results)]),
+        reason=refused
+        or " ".join([_reason(chosen, champion, evaluations, limits), *_notes(chosen, candidates, champion, results)]),
         gain=comparison.gain if comparison else None,
         gain_interval=comparison.interval if comparison else None,
         probability=comparison.probability if comparison else None,
@@ -86,7 +92,7 @@ def _read(folder: Path) -> TestResults:
     names = pc.unique(true)
     labels = pc.index_in(true, value_set=names).to_numpy().astype(np.int64)
     correct = {label: pc.equal(table[label].cast(pa.string()), true).to_numpy() for label in evaluations}
-    return TestResults(test, evaluations, labels, names.to_pylist(), correct)
+    return TestResults(test, evaluations, labels, names.to_pylist(), correct, scores.golden)
 
 
 def _refused(champion: str | None, results: TestResults) -> str:
@@ -116,6 +122,7 @@ def _examine(label: str, champion: str | None, results: TestResults, limits: Pro
     evaluation = results.evaluations[label]
     unseen = _unseen_gate(results.test)
     costs = (
+        *golden_gates(evaluation.golden, results.golden),
         _at_most("milliseconds", evaluation.milliseconds_p95, limits.max_milliseconds),
         _at_most("megabytes", evaluation.megabytes, limits.max_megabytes),
     )
@@ -192,16 +199,23 @@ def _reason(
     return f"{candidate.label} becomes champion {why}."
 
 
-def _notes(candidate: Candidate | None, results: TestResults) -> list[str]:
+def _notes(
+    candidate: Candidate | None, examined: list[Candidate], champion: str | None, results: TestResults
+) -> list[str]:
     """What was left out, and what was not checked, a sentence each."""
-    notes = results.test.notes()
-    unchecked = [gate for gate in (candidate.unchecked if candidate else ()) if gate.name != "unseen_titles"]
+    gates = {each.label: each.gates for each in examined}
+    label = candidate.label if candidate else None
+    notes = results.test.notes() + golden_notes(label, gates, champion, results.evaluations, results.golden)
+    said = {"unseen_titles", GOLDEN_GATE}
+    unchecked = [gate for gate in (candidate.unchecked if candidate else ()) if gate.name not in said]
     return notes + [f"Not checked: {gate.name} ({gate.detail})." for gate in unchecked]
 
 
 def _failure(gate: Gate) -> str:
     if gate.value is None:
         return f"{gate.name} was not evaluated"
+    if gate.name == GOLDEN_GATE:
+        return failure_text(gate)
     if gate.name == "gain":
         return f"a gain of {gate.value:.4f} is below {gate.limit:g}"
     if gate.name == "probability":

@@ -21,6 +21,7 @@ test("a gate says in plain words what was observed and what allowed", () => {
       "Test titles that are new to every model",
       "55 titles, at least 300 titles required",
     ],
+    [gate("golden_titles", 1, 0, false), "Golden titles that the model loses", "1 title, none allowed"],
     [gate("sum_of_parts", 7, 9), "Sum of parts", "7, limit 9"],
   ];
   for (const [one, title, text] of cases) assert.deepEqual([gateTitle(one), gateText(one)], [title, text]);

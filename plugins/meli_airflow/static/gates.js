@@ -27,6 +27,11 @@ const WORDINGS = {
     atMost: false,
     format: (value) => count(value, "title"),
   },
+  golden_titles: {
+    title: "Golden titles that the model loses",
+    atMost: true,
+    format: (value) => count(value, "title"),
+  },
   milliseconds: { title: "CPU time to classify a title", atMost: true, format: milliseconds },
   megabytes: { title: "Size of the model", atMost: true, format: megabytes },
 };
@@ -49,6 +54,7 @@ export function gateText({ name, value, limit }) {
     return atMost ? `no value; at most ${bound} allowed` : `no value; at least ${bound} required`;
   }
   if (!bound) return format(value);
+  if (atMost && limit === 0) return `${format(value)}, none allowed`;
   if (!(name in WORDINGS)) return `${format(value)}, limit ${bound}`;
   return atMost ? `${format(value)} of at most ${bound}` : `${format(value)}, at least ${bound} required`;
 }
