@@ -44,6 +44,13 @@ class Champion(_Entry):
         ge=0, le=1, allow_inf_nan=False, description="on the test split of the run that promoted it"
     )
     interval: tuple[float, float] = Field(description="bootstrap interval of that")
+    selection_bias: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="by how much that is too high since the model was selected by it",
+    )
     run_id: str = Field("", description="the DAG run that promoted it")
     as_of: str | None = Field(None, description="the date its titles were taken at")
     fingerprint: str = Field("", description="fingerprint of the listings it was trained on")
@@ -53,6 +60,11 @@ class Champion(_Entry):
     def ref(self) -> ModelRef:
         """The attempt that was promoted."""
         return ModelRef(self.train, self.sha256)
+
+    @property
+    def figure(self) -> float:
+        """Balanced accuracy as displayed: without what the selection by it added."""
+        return max(0.0, self.balanced_accuracy - self.selection_bias)
 
 
 class Evidence(PromotionDecision):

@@ -88,7 +88,7 @@ class Pipeline:
         A backfill only evaluates its models, unless it requests promotion "always".
         """
         request = Request.check(params, self.settings)
-        if backfill and request.promotion == "auto":
+        if backfill and request.promotion in ("auto", "approval"):
             request = request.model_copy(update={"promotion": "never"})
         plan = make_plan(request, self.settings, self.runner.run_id, as_of, dag_run_url, store=self.store)
         found = preview(plan, self.store, self.settings.slots)

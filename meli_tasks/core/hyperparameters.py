@@ -400,7 +400,12 @@ class Evaluate(Section):
 
 
 class ModelEvaluation(Evaluate):
-    """Parameters of the stage evaluate: how, and what is not known of the compared models."""
+    """Parameters of the stage evaluate: how, and what is known of the compared models before."""
+
+    validation: dict[str, float] = Field(
+        default_factory=dict,
+        description="By label, balanced accuracy on the validation titles of the run; only of the run's own models.",
+    )
 
     unread: dict[str, str] = Field(
         default_factory=dict, description="By label, why it is unknown which listings a model was fitted on."
@@ -410,10 +415,20 @@ class ModelEvaluation(Evaluate):
 class Promote(Section):
     """When a challenger replaces the champion."""
 
-    mode: Literal["auto", "never"] = Field("auto", description="'never' only evaluates and reports.")
+    mode: Literal["auto", "approval", "never", "always"] = Field(
+        "auto",
+        description="Who decides once every gate is passed: the run ('auto', and 'always' also in a backfill), a "
+        "person ('approval'), or nobody ('never' only evaluates and reports).",
+    )
     min_gain: float = Field(0.001, ge=0, le=1, description="Minimum gain in balanced accuracy over the champion.")
     min_probability: float = Field(
-        0.9, ge=0.5, le=1, description="Minimum bootstrap probability that the challenger is better."
+        0.95, ge=0.5, le=1, description="Minimum probability that the challenger is better than the champion."
+    )
+    approval_band: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="With 'auto': if that probability is at most this far from its minimum, a person decides.",
     )
     max_category_drop: float = Field(
         0.5,

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need, need_model
 from meli_tasks.champion import ChampionModel
+from meli_tasks.core.errors import NotFound
 from meli_tasks.core.hyperparameters import ModelEvaluation, Promotion
 from meli_tasks.execution.runner import LISTINGS, MODEL, Step
 from meli_tasks.planning.evaluation import Evaluated
@@ -17,7 +18,7 @@ from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.evaluation import JudgedWith
 from meli_tasks.stages.listings.golden import GOLDEN
-from meli_tasks.stages.summaries import EnsembleSummary
+from meli_tasks.stages.summaries import EnsembleSummary, TrainSummary
 from meli_tasks.store import Store
 
 
@@ -38,7 +39,9 @@ def evaluate_step(plan: Plan, models: Mapping[str, ModelRef], store: Store) -> S
     own = {label: ref for label, ref in models.items() if ref.key in trained_here or label == ENSEMBLE}
     others = {label: ref for label, ref in models.items() if label not in own}
     fitted = fitted_on(store, plan.ingest.key, own, others)
-    params = ModelEvaluation(**plan.request.evaluate().model_dump(), unread=fitted.unread)
+    params = ModelEvaluation(
+        **plan.request.evaluate().model_dump(), unread=fitted.unread, validation=_validation(own, store)
+    )
     inputs = {
         "ingest": plan.ingest.key,
         **{f"{MODEL}{label}": str(ref) for label, ref in sorted(models.items())},
@@ -58,6 +61,21 @@ def promote_step(plan: Plan, evaluated: Evaluated) -> Step:
     )
     name = evaluated.champion or "no champion yet"
     return Step("promote", name, params.model_dump(mode="json"), {"evaluate": evaluated.key})
+
+
+def _validation(own: Mapping[str, ModelRef], store: Store) -> dict[str, float]:
+    """Balanced accuracy on the run's validation titles of its own models, by label."""
+    found = {}
+    for label, ref in sorted(own.items()):
+        try:
+            model = need_model(store, ref.key, ref.sha256)
+        except NotFound:
+            continue  # evaluate itself says which model is missing, and what to do
+        ensemble = model.stage == ENSEMBLE
+        summary = model.read_summary(EnsembleSummary) if ensemble else model.read_summary(TrainSummary)
+        if "validation_balanced_accuracy" in summary.model_fields_set:
+            found[label] = summary.validation_balanced_accuracy
+    return found
 
 
 def find_ensemble(plan: Plan, trained: Sequence[str], store: Store) -> Manifest | None:

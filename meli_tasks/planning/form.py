@@ -33,7 +33,7 @@ SECTIONS: Sections = {
     OVERRIDES: (),
     "Models": ("ensemble", "ensemble_members", "folds", "force"),
     "Search": ("search_minutes", "search_family"),
-    "Promotion": ("min_gain", "min_probability", "golden"),
+    "Promotion": ("min_gain", "min_probability", "approval_band", "golden"),
 }  # fmt: skip
 
 

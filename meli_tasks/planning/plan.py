@@ -111,10 +111,10 @@ class Plan(Stored):
         return self
 
     def _name_for(self, request: dict[str, JsonValue]) -> str:
-        # From the former names of fields, as the keys are, so that a renamed field changes no plan's name.
+        # From what keys are computed from, so that a renamed or an added field changes no plan's name.
         made_from = canonical_json(
             [
-                Request.with_former_names(request),
+                Request.key_values(request),
                 self.ingest.key,
                 {name: step.key for name, step in self.sets.items()},
                 *([self.golden.digest] if self.golden else []),

@@ -75,14 +75,21 @@ class Request(Section):
         description="Evaluate on all titles: each set is trained once more for each fold, without its titles. 0 "
         "evaluates on the test split; otherwise 3 to 10.",
     )
-    promotion: Literal["auto", "always", "never"] = Field(
+    promotion: Literal["auto", "approval", "never", "always"] = Field(
         "auto",
-        description="auto: promote a better model, except in a backfill. always: promote it in a backfill too. never: "
-        "only evaluate.",
+        description="auto: promote a better model, except in a backfill. approval: a person approves it first. never: "
+        "only evaluate. always: promote a better model in a backfill too.",
     )
     min_gain: float = Field(0.001, ge=0, le=1, description="Minimum gain in balanced accuracy over the champion.")
     min_probability: float = Field(
-        0.9, ge=0.5, le=1, description="Minimum bootstrap probability that the challenger is better than the champion."
+        0.95, ge=0.5, le=1, description="Minimum probability that the challenger is better than the champion."
+    )
+    approval_band: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="With promotion auto: if that probability is at most this far from its minimum, a person decides. "
+        "0: no person is asked.",
     )
     force: bool = Field(False, description="Recompute everything, even results that already exist.")
     search_minutes: float = Field(
@@ -95,6 +102,7 @@ class Request(Section):
     search_family: Literal["mlp", "cnn"] = Field("mlp", description="Model family to search.")
 
     former_names: ClassVar[Mapping[str, str]] = {"max_bad_share": "max_bad_fraction"}
+    added_fields: ClassVar[frozenset[str]] = frozenset({"folds", "golden", "approval_band"})
 
     @field_validator("sets", mode="before")
     @classmethod
@@ -171,8 +179,12 @@ class Request(Section):
 
     def promote(self) -> Promote:
         """Return the parameters of the stage promote."""
-        mode: Literal["auto", "never"] = "never" if self.promotion == "never" else "auto"
-        return Promote(mode=mode, min_gain=self.min_gain, min_probability=self.min_probability)
+        return Promote(
+            mode=self.promotion,
+            min_gain=self.min_gain,
+            min_probability=self.min_probability,
+            approval_band=self.approval_band,
+        )
 
 
 def with_overrides(params: Mapping[str, object]) -> dict[str, object]:

@@ -71,7 +71,7 @@ _ALL: tuple[StageSpec[Any, Any], ...] = (
     StageSpec("train", 3, Train, TrainSummary),
     StageSpec("ensemble", 2, Ensemble, EnsembleSummary),
     StageSpec("evaluate", 3, ModelEvaluation, EvaluateSummary),
-    StageSpec("promote", 2, Promotion, PromoteSummary),
+    StageSpec("promote", 3, Promotion, PromoteSummary),
 )
 
 STAGES: dict[str, StageSpec[Any, Any]] = {stage.name: stage for stage in _ALL}

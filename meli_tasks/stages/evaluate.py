@@ -42,7 +42,13 @@ def run(inputs: Inputs, out: Path, params: ModelEvaluation, hooks: Hooks) -> Eva
         hooks.log.info(note)
     golden = golden_check(inputs)
     evaluations = _evaluate(compared, golden, out, params, hooks)
-    scores = Scores(version=2, models=evaluations, test=compared.chosen, golden=golden.about if golden else None)
+    scores = Scores(
+        version=2,
+        models=evaluations,
+        test=compared.chosen,
+        validation=params.validation,
+        golden=golden.about if golden else None,
+    )
     (out / "scores.json").write_text(scores.model_dump_json(indent=1), encoding="utf-8")
     titles, categories = len(compared.titles.titles), len(compared.titles.categories)
     bars = [Bar(label, found.balanced_accuracy, *found.interval) for label, found in evaluations.items()]

@@ -105,6 +105,8 @@ class TestSet(Stored):
         default_factory=dict, description="by label, why it is unknown what a model was fitted on"
     )
     not_scored: dict[str, str] = Field(default_factory=dict, description="by label, why a model was left out")
+    fingerprint: str = Field("", description="identifies the titles evaluated on with their categories")
+    sketch: tuple[int, ...] = Field((), description="a sample of the titles' hashes: how many two test sets share")
 
     @property
     def left_out(self) -> int:
@@ -134,6 +136,9 @@ class Scores(Stored):
     test: TestSet | None = None
     reference: ReferenceModel | None = None
     golden: GoldenTitles | None = Field(None, description="what `Evaluation.golden` rests on; None without any")
+    validation: dict[str, float] = Field(
+        default_factory=dict, description="by label, balanced accuracy on the validation titles"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -23,7 +23,7 @@ from meli_tasks.stages.figures import GoldenTitles
 from meli_tasks.stages.golden_gate import NAME as GOLDEN_GATE
 from meli_tasks.stages.golden_gate import failure_text, golden_gates, golden_notes
 from meli_tasks.stages.hooks import Hooks, Inputs
-from meli_tasks.stages.summaries import Gate, PromoteSummary
+from meli_tasks.stages.summaries import Gate, PromoteSummary, Verdict
 
 BOOTSTRAP_SAMPLES = 4_000
 BOOTSTRAP_SEED = 1
@@ -62,9 +62,12 @@ def run(inputs: Inputs, out: Path, params: Promotion, hooks: Hooks) -> PromoteSu
     candidates = [_examine(label, champion, results, limits) for label in challengers]
     chosen = next((candidate for candidate in candidates if candidate.passed), candidates[0] if candidates else None)
     comparison = chosen.comparison if chosen else None
+    verdict, borderline = _verdict(chosen, limits)
     decision = PromotionDecision(
-        promoted=chosen.label if chosen and chosen.passed and limits.mode != "never" else None,
+        verdict=verdict,
+        promoted=chosen.label if chosen and verdict == "promote" else None,
         champion=champion,
+        borderline=borderline,
         challenger=chosen.label if chosen else None,
         reason=refused
         or " ".join([_reason(chosen, champion, evaluations, limits), *_notes(chosen, candidates, champion, results)]),
@@ -141,6 +144,19 @@ def _examine(label: str, champion: str | None, results: TestResults, limits: Pro
     return Candidate(label=label, comparison=found, gates=gates)
 
 
+def _verdict(candidate: Candidate | None, limits: Promote) -> tuple[Verdict, bool]:
+    """What follows from the gates, and whether the evidence is borderline."""
+    if candidate is None or limits.mode == "never":
+        return "keep", False
+    failed = {gate.name for gate in candidate.gates if gate.passed is False}
+    found = candidate.comparison
+    near = found is not None and abs(found.probability - limits.min_probability) < limits.approval_band
+    borderline = limits.mode == "auto" and near and failed <= {"probability"}
+    if borderline or (limits.mode == "approval" and not failed):
+        return "ask", borderline
+    return ("keep" if failed else "promote"), False
+
+
 def _unseen_gate(test: TestSet) -> tuple[Gate, ...]:
     """Whether the titles are new to every compared model. No gate if there is nothing to say of them."""
     if test.unread:
@@ -182,7 +198,8 @@ def _reason(
         accuracy = evaluations[champion].balanced_accuracy
         return f"{champion} stays champion: {rest} (balanced accuracy {accuracy:.4f})."
     accuracy = evaluations[candidate.label].balanced_accuracy
-    if not candidate.passed:
+    verdict, borderline = _verdict(candidate, limits)
+    if not candidate.passed and not borderline:
         failed = "; ".join(_failure(gate) for gate in candidate.gates if gate.passed is False)
         stays = f"{champion} stays champion" if champion else "No model becomes champion"
         return f"{stays}: {candidate.label} (balanced accuracy {accuracy:.4f}) does not pass every gate: {failed}."
@@ -196,6 +213,9 @@ def _reason(
         )
     if limits.mode == "never":
         return f"{candidate.label} would become champion {why}, but this run does not promote (mode 'never')."
+    if verdict == "ask":
+        since = "the evidence is borderline" if borderline else "this run promotes only what a person approves"
+        return f"{candidate.label} may become champion {why}: a person decides, because {since}."
     return f"{candidate.label} becomes champion {why}."
 
 

@@ -263,14 +263,38 @@ class Gate(Summary):
         return "not checked" if self.passed is None else "passed" if self.passed else "failed"
 
 
+Verdict = Literal["promote", "keep", "ask"]
+"""What follows from an evaluation; "ask": every gate is passed, or the evidence is borderline, and a person decides."""
+
+
 class PromoteSummary(Summary):
     """Whether a challenger replaces the champion, and why. Labels are those of the evaluation."""
 
-    promoted: str | None = None
+    verdict: Verdict = "keep"
+    promoted: str | None = Field(None, description="only if the verdict is to promote it")
     champion: str | None = None
     challenger: str | None = None
+    nominated: str | None = Field(
+        None, description="the challenger that was compared with the champion on the test titles, if one was"
+    )
+    why_nominated: str = ""
+    borderline: bool = Field(
+        False, description="whether the probability is so close to its limit that a person decides"
+    )
+    selection_bias: float = Field(
+        0.0, ge=0, description="by how much the champion's figure is too high since it was selected by it"
+    )
+    nominated_bias: float = Field(0.0, ge=0, description="the same of the nominated model, should it become champion")
     reason: str = ""
     gain: float | None = None
     gain_interval: tuple[float, float] | None = None
     probability: float | None = None
     gates: tuple[Gate, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_verdict(cls, stored: Any) -> Any:
+        """Decisions of earlier versions have no verdict: they either promoted a model or kept the champion."""
+        if not isinstance(stored, Mapping) or "verdict" in stored or not stored.get("promoted"):
+            return stored
+        return {**stored, "verdict": "promote"}

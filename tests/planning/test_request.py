@@ -111,10 +111,10 @@ def test_without_a_date_column_ingest_does_not_depend_on_the_date() -> None:
     assert (found.since, found.until) == (None, None)
 
 
-@pytest.mark.parametrize(("promotion", "mode"), [("auto", "auto"), ("always", "auto"), ("never", "never")])
-def test_promote_receives_the_limits(promotion: str, mode: str) -> None:
+@pytest.mark.parametrize("promotion", ["auto", "approval", "never", "always"])
+def test_promote_receives_the_limits(promotion: str) -> None:
     request = Request.check({"promotion": promotion, "min_gain": 0.2, "min_probability": 0.7}, SETTINGS)
-    assert request.promote() == Promote.model_validate({"mode": mode, "min_gain": 0.2, "min_probability": 0.7})
+    assert request.promote() == Promote.model_validate({"mode": promotion, "min_gain": 0.2, "min_probability": 0.7})
 
 
 def test_ensemble_receives_its_maximum_of_members() -> None:

@@ -227,7 +227,7 @@ def test_a_gain_by_chance_is_not_enough(evaluate: Evaluated) -> None:
     decision = evaluate.decide("champion")
     assert failed_gates(decision) == {"probability"}
     assert 0.5 < decision["probability"] < 0.75
-    assert f"a probability of {decision['probability']:.3f} that it is better is below 0.9" in decision["reason"]
+    assert f"a probability of {decision['probability']:.3f} that it is better is below 0.95" in decision["reason"]
 
 
 def test_a_collapsing_category_holds_the_champion_however_good_the_rest(evaluate: Evaluated) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from meli_tasks.core.hyperparameters import ModelEvaluation
+from meli_tasks.core.text.sketch import fingerprint_of, sketch_of
 from meli_tasks.stages.evaluation import TestSet
 from meli_tasks.stages.hooks import Inputs
 from meli_tasks.stages.listings.test_titles import TestTitles, as_test_titles, fitted_on, read_test_table, select
@@ -50,7 +51,9 @@ class Compared:
             parts.append(Part(slice(start, start + len(table)), models, listings))
             start += len(table)
         titles = as_test_titles(pa.concat_tables([table for table, _, _ in found]))
-        return cls(titles, tuple(parts), tuple(parts[0].models), chosen)
+        categories = [titles.categories[label] for label in titles.labels]
+        which = {"fingerprint": fingerprint_of(titles.titles, categories), "sketch": sketch_of(titles.titles)}
+        return cls(titles, tuple(parts), tuple(parts[0].models), chosen.model_copy(update=which))
 
 
 def read_parts(inputs: Inputs, params: ModelEvaluation) -> Compared:
