@@ -55,6 +55,10 @@ class Champion(_Entry):
     as_of: str | None = Field(None, description="the date its titles were taken at")
     fingerprint: str = Field("", description="fingerprint of the listings it was trained on")
     sha256: str = Field("", description="digest of its model's files, which names the attempt; empty in 0.1.0")
+    folds: int = Field(0, description="folds that its result was cross-validated over; 0 if it is on a test split")
+    fold_models: tuple[str, ...] = Field(
+        (), description="the model of each fold, KEY@SHA256: of the same recipe, trained without the fold's titles"
+    )
 
     @property
     def ref(self) -> ModelRef:

@@ -18,6 +18,7 @@ from meli_tasks.execution.runner import Result, Runner, Step
 from meli_tasks.ledger import Action, Champion, Ledger
 from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble, promote_step
 from meli_tasks.planning.evaluation import EnsembleResult, Evaluated, EvaluationReport
+from meli_tasks.planning.fold_models import fold_models
 from meli_tasks.planning.plan import (
     Plan,
     ensemble_step,
@@ -105,21 +106,26 @@ class Pipeline:
         return plan, found
 
     def ingest(self, plan: Plan) -> Result:
-        """Run the plan's ingest step."""
-        return self.runner.run(plan.ingest, force=plan.force)
+        """Run the plan's ingest step, and with folds make the listings of each; the result is that of the step."""
+        result, *_ = [self.runner.run(step, force=plan.force) for step in plan.all_listings]
+        return result
 
     def preprocess(self, plan: Plan, recipe: int) -> Result:
-        """Run one recipe's preprocess step."""
-        return self.runner.run(plan.recipes[recipe].preprocess, force=plan.force)
+        """Run the preprocess step of one of the plan's `all_recipes`."""
+        return self.runner.run(plan.all_recipes[recipe].preprocess, force=plan.force)
 
     def embed(self, plan: Plan, recipe: int) -> list[Result]:
-        """Run one recipe's embed steps."""
-        return [self.runner.run(step, force=plan.force) for step in plan.recipes[recipe].embeds]
+        """Run the embed steps of one of the plan's `all_recipes`."""
+        return [self.runner.run(step, force=plan.force) for step in plan.all_recipes[recipe].embeds]
 
-    def train(self, plan: Plan, set_name: str) -> tuple[Result, str | None]:
-        """Train one set. Also return the URL of its MLflow run, or None while MLflow is unavailable (sent later)."""
-        result = self.runner.run(plan.sets[set_name], force=plan.force)
-        return result, self.tracking.training(plan, set_name, result.manifest)
+    def train(self, plan: Plan, set_name: str, fold: int = 0) -> tuple[Result, str | None]:
+        """Train one set, or with `fold` train it without that fold.
+
+        Also return the URL of its MLflow run. It is None while MLflow is unavailable (the run is sent later), and for a
+        fold: its model only evaluates, so it has no MLflow run.
+        """
+        result = self.runner.run(plan.training_runs(set_name)[fold], force=plan.force)
+        return result, None if fold else self.tracking.training(plan, set_name, result.manifest)
 
     def search(self, plan: Plan) -> tuple[Outcome, str | None]:
         """Search as the plan requests, and add the best set to the plan. Also return the URL of its MLflow run.
@@ -138,11 +144,18 @@ class Pipeline:
         return found, self.tracking.training(plan, found.name, found.manifest)
 
     def ensemble(self, plan: Plan, trained: Sequence[str]) -> tuple[Result, EnsembleSummary] | None:
-        """Combine the trained models into an ensemble; None if the run makes no ensemble, and the log says why."""
+        """Combine the trained models into an ensemble; None if the run makes no ensemble, and the log says why.
+
+        With folds the models of each are combined too.
+        """
         step = ensemble_step(plan, trained)
         if step is None:
             logger.info("no ensemble: %s", why_no_ensemble(plan, trained))
             return None
+        # First those of the folds, so that an ensemble that is there can be evaluated.
+        for fold in plan.folds:
+            if (of_fold := ensemble_step(plan, trained, fold)) is not None:
+                self.runner.run(of_fold, force=plan.force)
         result = self.runner.run(step, force=plan.force)
         return result, result.manifest.read_summary(EnsembleSummary)
 
@@ -206,7 +219,8 @@ class Pipeline:
             logger.warning("%s", champion.problem)
         ensemble = find_ensemble(plan, trained, self.store)
         models, label = evaluated_models(plan, trained, self.store, champion)
-        step: Step = evaluate_step(plan, models, self.store)
+        step: Step = evaluate_step(plan, models, self.store, champion)
+        folds = fold_models(plan, models, self.store, champion).models
         result = self.runner.run(step, force=plan.force)
         return Evaluated(
             key=step.key,
@@ -214,6 +228,8 @@ class Pipeline:
             trained=tuple(sorted(trained)),
             models={name: ref.key for name, ref in models.items()},
             attempts={name: ref.sha256 for name, ref in models.items()},
+            folds=len(plan.folds),
+            fold_models={label: tuple(map(str, refs)) for label, refs in sorted(folds.items())},
             ensemble=_ensemble_result(ensemble) if ensemble else None,
             ensemble_failed=ensemble is None and not why_no_ensemble(plan, trained),
             champion=label,

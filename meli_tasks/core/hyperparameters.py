@@ -410,6 +410,13 @@ class ModelEvaluation(Evaluate):
     unread: dict[str, str] = Field(
         default_factory=dict, description="By label, why it is unknown which listings a model was fitted on."
     )
+    other_folds: dict[str, int] = Field(
+        default_factory=dict,
+        description="By label, the folds of the run that promoted a model, if they cannot evaluate it in this run.",
+    )
+    without_ensemble: tuple[int, ...] = Field(
+        (), description="The folds whose models make no ensemble: their best member takes its place."
+    )
 
 
 class Promote(Section):

@@ -49,6 +49,8 @@ logger = logging.getLogger("meli_tasks")
 TRAIN = "train"
 MODEL = "model:"  # prefix of the name of an input that is a model, whichever stage made it
 LISTINGS = "listings:"  # prefix of the name of an input that is the listings that a model was fitted on
+FOLD = "fold:"  # prefix of the name of an input that is the listings of a fold, before its number
+FOLD_MODEL = "fold_model:"  # prefix of the name of an input that is the model for a fold's titles: fold_model:2:LABEL
 VECTORS = "vectors"  # the input that is a file of pretrained word vectors
 QUARANTINE = "quarantine.jsonl.gz"
 
@@ -67,8 +69,8 @@ class Step:
 
     `inputs` maps an input's name to an artifact's key, or, for an input in `fetch`, to the identity of the source
     that it is fetched from; `golden` to the digest of golden titles. The artifact of an input named after a stage was
-    made by that stage; `model:LABEL` was made by train or ensemble, and for evaluate it names the attempt too
-    (`ModelRef`).
+    made by that stage; `model:LABEL` and `fold_model:2:LABEL` were made by train or ensemble, and for evaluate they
+    name the attempt too (`ModelRef`).
     """
 
     stage: str
@@ -250,8 +252,8 @@ class Runner:
         return folders, attempts
 
     def _input(self, name: str, key: str) -> Manifest:
-        if not name.startswith(MODEL):
-            return need(self.store, "ingest" if name.startswith(LISTINGS) else name, key)
+        if not name.startswith((MODEL, FOLD_MODEL)):
+            return need(self.store, "ingest" if name.startswith((LISTINGS, FOLD)) else name, key)
         ref = ModelRef.parse(key)
         return need_model(self.store, ref.key, ref.sha256)
 

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need, need_model
 from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import NotFound
-from meli_tasks.core.hyperparameters import ModelEvaluation, Promotion
-from meli_tasks.execution.runner import LISTINGS, MODEL, Step
+from meli_tasks.core.hyperparameters import Evaluate, ModelEvaluation, Promotion
+from meli_tasks.execution.runner import FOLD, FOLD_MODEL, LISTINGS, MODEL, Step
 from meli_tasks.planning.evaluation import Evaluated
-from meli_tasks.planning.lineage import fitted_on
+from meli_tasks.planning.fold_models import FoldModels, fold_models
+from meli_tasks.planning.lineage import FittedOn, fitted_on, fitted_on_any
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.evaluation import JudgedWith
@@ -24,7 +25,7 @@ from meli_tasks.store import Store
 
 def judged_with(plan: Plan) -> JudgedWith:
     """How this plan's models are evaluated and decided on, apart from the limits."""
-    params = plan.request.evaluate().model_dump(mode="json")
+    params = Evaluate.key_values(plan.request.evaluate().model_dump(mode="json"))
     return JudgedWith(
         evaluate=STAGES["evaluate"].version,
         promote=STAGES["promote"].version,
@@ -33,22 +34,50 @@ def judged_with(plan: Plan) -> JudgedWith:
     )
 
 
-def evaluate_step(plan: Plan, models: Mapping[str, ModelRef], store: Store) -> Step:
-    """The step that evaluates models, by label, on the run's test split."""
+def evaluate_step(
+    plan: Plan, models: Mapping[str, ModelRef], store: Store, champion: ChampionModel | None = None
+) -> Step:
+    """The step that evaluates models, by label: on the run's test split, or on all titles by the models of folds.
+
+    Raises:
+        NotFound: a model of a fold has not been trained.
+    """
     trained_here = {step.key for step in plan.sets.values()}
     own = {label: ref for label, ref in models.items() if ref.key in trained_here or label == ENSEMBLE}
-    others = {label: ref for label, ref in models.items() if label not in own}
-    fitted = fitted_on(store, plan.ingest.key, own, others)
+    folds = fold_models(plan, models, store, champion)
+    others = {label: ref for label, ref in models.items() if label not in own and label not in folds.models}
+    fitted = fitted_on_any(store, others) if plan.folds else fitted_on(store, plan.ingest.key, own, others)
     params = ModelEvaluation(
-        **plan.request.evaluate().model_dump(), unread=fitted.unread, validation=_validation(own, store)
+        **plan.request.evaluate().model_dump(),
+        unread=fitted.unread,
+        validation=_validation(own, store),
+        other_folds=_other_folds(others, champion),
+        without_ensemble=folds.without_ensemble,
     )
-    inputs = {
+    inputs = _inputs(plan, models, fitted, folds)
+    return Step("evaluate", ", ".join(sorted(models)), params.model_dump(mode="json"), inputs)
+
+
+def _inputs(plan: Plan, models: Mapping[str, ModelRef], fitted: FittedOn, folds: FoldModels) -> dict[str, str]:
+    return {
         "ingest": plan.ingest.key,
         **{f"{MODEL}{label}": str(ref) for label, ref in sorted(models.items())},
         **{f"{LISTINGS}{label}": key for label, key in sorted(fitted.listings.items())},
+        **{f"{FOLD}{fold.number}": fold.listings.key for fold in plan.folds},
+        **{
+            f"{FOLD_MODEL}{fold.number}:{label}": str(ref)
+            for label, refs in sorted(folds.models.items())
+            for fold, ref in zip(plan.folds, refs, strict=True)
+        },
         **({GOLDEN: plan.golden.digest} if plan.golden else {}),
     }
-    return Step("evaluate", ", ".join(sorted(models)), params.model_dump(mode="json"), inputs)
+
+
+def _other_folds(others: Mapping[str, ModelRef], champion: ChampionModel | None) -> dict[str, int]:
+    """The folds of the run that promoted the champion, if it is among models that this run has no folds of."""
+    if champion is None or not champion.champion.folds:
+        return {}
+    return {label: champion.champion.folds for label, ref in others.items() if ref == champion.ref}
 
 
 def promote_step(plan: Plan, evaluated: Evaluated) -> Step:

@@ -28,6 +28,10 @@ class Evaluated(Stored):
     trained: tuple[str, ...] = Field((), description="names of the sets whose training run succeeded")
     models: dict[str, str] = Field(default_factory=dict, description="content key of each evaluated model, by label")
     attempts: dict[str, str] = Field(default_factory=dict, description="digest of each evaluated model, by label")
+    folds: int = Field(0, description="folds that the models were cross-validated over; 0 for a test split")
+    fold_models: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="the model of each fold, KEY@SHA256, by label"
+    )
     ensemble: EnsembleResult | None = None
     ensemble_failed: bool = False
     champion: str | None = Field(None, description="label of the current champion among the models")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need, need_model
 from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.core.text.folds import fold_rule
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
 
@@ -34,9 +35,28 @@ def fitted_on(store: Store, ingest_key: str, own: Mapping[str, ModelRef], others
     """
     tonight = find(store, "ingest", ingest_key)
     rule = _rule(tonight) if tonight else ""
-    listings = {} if rule else dict.fromkeys(own, ingest_key)
+    found = _look_at(store, others, rule)
+    return found if rule else FittedOn({**dict.fromkeys(own, ingest_key), **found.listings}, found.unread)
+
+
+def fitted_on_any(store: Store, models: Mapping[str, ModelRef]) -> FittedOn:
+    """Find the listings of models, by label, that have to be compared with the titles of every split."""
+    return _look_at(store, models, "")
+
+
+def trained_without(store: Store, model: Manifest, fold: int, folds: int) -> bool:
+    """Whether no title of a fold, of any night, can be among those that a model was fitted on."""
+    try:
+        return _rule(_listings(store, model)) == fold_rule(fold, folds)
+    except (NotFound, BadData):
+        return False
+
+
+def _look_at(store: Store, models: Mapping[str, ModelRef], rule: str) -> FittedOn:
+    """The listings of models, apart from those that follow the rule that separates them from the titles."""
+    listings: dict[str, str] = {}
     unread: dict[str, str] = {}
-    for label, ref in others.items():
+    for label, ref in models.items():
         try:
             found = _listings(store, need_model(store, ref.key, ref.sha256))
         except (NotFound, BadData) as error:

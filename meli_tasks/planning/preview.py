@@ -136,7 +136,7 @@ def nothing_new(plan: Plan, store: Store, ledger: Ledger | None = None) -> str:
     models, _ = evaluated_models(plan, list(plan.sets), store, champion)
     limits = plan.request.promote()
     if limits.mode == "never":
-        manifest = find(store, "evaluate", evaluate_step(plan, models, store).key)
+        manifest = find(store, "evaluate", evaluate_step(plan, models, store, champion).key)
         return "The same titles, sets and champion were evaluated before" if manifest else ""
     decision = next((each for each in reversed(decisions) if covers(each, set(models.values()), plan)), None)
     if decision is None:

@@ -1,8 +1,9 @@
 """evaluate: evaluate every model of the run, and the champion, on the same test titles.
 
 In: `ingest` (listings.parquet), one `model:LABEL` folder per model, a `listings:LABEL` folder for each model whose
-listings may hold test titles in another split, and `golden` if there are golden titles. Out: scores.json,
-predictions.parquet, leaderboard.png.
+listings may hold test titles in another split, and `golden` if there are golden titles. With folds also `fold:2` with
+the listings of each, and `fold_model:2:LABEL` with the model for its titles. Out: scores.json, predictions.parquet,
+leaderboard.png.
 
 A title that any compared model was fitted on counts for none of them. A title whose category a model does not know
 counts as an error of that model.
@@ -24,7 +25,6 @@ from meli_tasks.stages.files.plots import Bar, draw_leaderboard
 from meli_tasks.stages.hooks import Hooks, Inputs
 from meli_tasks.stages.listings.golden import GoldenCheck, golden_check
 from meli_tasks.stages.summaries import EvaluateSummary
-from meli_tasks.wording import count
 
 
 def run(inputs: Inputs, out: Path, params: ModelEvaluation, hooks: Hooks) -> EvaluateSummary:
@@ -52,7 +52,7 @@ def run(inputs: Inputs, out: Path, params: ModelEvaluation, hooks: Hooks) -> Eva
     (out / "scores.json").write_text(scores.model_dump_json(indent=1), encoding="utf-8")
     titles, categories = len(compared.titles.titles), len(compared.titles.categories)
     bars = [Bar(label, found.balanced_accuracy, *found.interval) for label, found in evaluations.items()]
-    draw_leaderboard(bars, out / "leaderboard.png", f"{titles:,} test titles, {categories} categories")
+    draw_leaderboard(bars, out / "leaderboard.png", f"{compared.chosen.described}, {categories} categories")
     return EvaluateSummary(
         test_titles=titles,
         left_out=compared.chosen.left_out,
@@ -69,7 +69,7 @@ def _evaluate(
     compared: Compared, golden: GoldenCheck | None, out: Path, params: ModelEvaluation, hooks: Hooks
 ) -> dict[str, Evaluation]:
     """The figures of every model, by label; also write their predictions."""
-    titles, folders = compared.titles, compared.parts[0].models
+    titles, folders = compared.titles, compared.models
     clock = Clock(titles.titles, load_model(folders[compared.labels[0]]))
     predictor = Predictor(compared, load_model, hooks.log)
     evaluations: dict[str, Evaluation] = {}
@@ -82,6 +82,6 @@ def _evaluate(
         if golden:
             evaluations[label] = evaluations[label].model_copy(update={"golden": golden.result(model)})
         accuracy = evaluations[label].balanced_accuracy
-        hooks.log.info(f"{label}: balanced accuracy {accuracy:.4f} on {count(len(titles.titles), 'test title')}")
+        hooks.log.info(f"{label}: balanced accuracy {accuracy:.4f} on {compared.chosen.described}")
     write_predictions(out / "predictions.parquet", titles, predictor.categories, predicted)
     return evaluations

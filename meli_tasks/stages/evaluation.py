@@ -33,7 +33,8 @@ from meli_tasks.stages.figures import (
     SliceAccuracy,
 )
 from meli_tasks.stages.stored import Stored, Versioned
-from meli_tasks.stages.summaries import EnsembleSummary, Gate, PromoteSummary
+from meli_tasks.stages.summaries import EnsembleSummary, Gate, PromoteSummary, UnseenCategories
+from meli_tasks.wording import count, enumeration
 
 
 class Figures(Stored):
@@ -107,24 +108,59 @@ class TestSet(Stored):
     not_scored: dict[str, str] = Field(default_factory=dict, description="by label, why a model was left out")
     fingerprint: str = Field("", description="identifies the titles evaluated on with their categories")
     sketch: tuple[int, ...] = Field((), description="a sample of the titles' hashes: how many two test sets share")
+    folds: int = Field(0, description="folds of the cross-validation on all titles; 0 for the titles of a test split")
+    untrained: UnseenCategories = Field(
+        UnseenCategories(), description="titles whose category no training title of the other folds has"
+    )
+    without_ensemble: tuple[int, ...] = Field((), description="folds in which the best member is the ensemble")
 
     @property
     def left_out(self) -> int:
         """Titles of the test split that were left out."""
         return self.split_titles - self.titles
 
+    @property
+    def kind(self) -> str:
+        """What the titles are called in texts."""
+        return "titles" if self.folds else "test titles"
+
+    @property
+    def described(self) -> str:
+        """How many titles there are, and how they were evaluated: 50,939 titles, cross-validated over 5 folds."""
+        return f"{self.titles:,} {self.kind}{f', cross-validated over {self.folds} folds' if self.folds else ''}"
+
     def notes(self) -> list[str]:
-        """What a person should know about the titles, a sentence each; empty if all were used."""
+        """What a person should know about the titles, a sentence each; empty if all of a test split were used."""
         notes = list(self.not_scored.values())
         compared = {label: found for label, found in self.fitted.items() if label not in self.not_scored}
+        notes += self._notes_of_folds()
         if self.left_out:
             found = "; ".join(f"{label}: {titles}" for label, titles in compared.items())
             notes.append(
-                f"{self.left_out:,} of {self.split_titles:,} test titles were left out, because a compared model was "
+                f"{self.left_out:,} of {self.split_titles:,} {self.kind} were left out, because a compared model was "
                 f"fitted on them ({found})."
             )
         for label, why in self.unread.items():
             notes.append(f"Whether {label} was fitted on test titles was not checked: {why}")
+        return notes
+
+    def _notes_of_folds(self) -> list[str]:
+        if not self.folds:
+            return []
+        notes = [
+            f"The figures are cross-validated over {self.folds} folds ({count(self.titles, 'title')}): each title was "
+            "classified by a model trained without its fold. The model itself was trained on all titles."
+        ]
+        if self.untrained.titles:
+            names = enumeration(self.untrained.first, len(self.untrained.first))
+            more = ", ..." if self.untrained.categories > len(self.untrained.first) else ""
+            notes.append(
+                f"{count(self.untrained.titles, 'title')} of {self.untrained.categories:,} categories count as errors, "
+                f"because all titles that could teach their category are in one fold: {names}{more}."
+            )
+        if self.without_ensemble:
+            where = enumeration([f"fold {fold}" for fold in self.without_ensemble], self.folds)
+            notes.append(f"In {where}, whose models make no ensemble, the best member was evaluated as the ensemble.")
         return notes
 
 

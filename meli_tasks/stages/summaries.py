@@ -103,7 +103,7 @@ class IngestSummary(Summary):
 
 
 class UnseenCategories(Summary):
-    """Validation titles that are left out because no training title has their category."""
+    """Titles whose category no training title has: validation titles are left out, those of a fold are errors."""
 
     titles: int = 0
     categories: int = 0

@@ -41,8 +41,9 @@ def test_evaluate_has_the_test_titles_and_every_model_as_input(settings: Setting
     unread = step.params.pop("unread")
     assert isinstance(unread, dict) and unread.keys() == why.keys()
     assert all(str(unread[label]).startswith(text) for label, text in why.items())
-    expected = {**plan.request.evaluate().model_dump(), "validation": {}}  # only of models of this run
-    assert (step.stage, step.name, step.params) == ("evaluate", "a, b", expected)
+    assert (step.stage, step.name) == ("evaluate", "a, b")
+    params: dict[str, Any] = {"validation": {}, "other_folds": {}, "without_ensemble": []}
+    assert step.params == {**plan.request.evaluate().model_dump(), **params}
     assert step.inputs == {"ingest": plan.ingest.key, "model:a": "1@f00d", "model:b": "2"}
 
 

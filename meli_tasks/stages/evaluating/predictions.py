@@ -71,12 +71,16 @@ class Predictor:
         self.categories = list(compared.titles.categories)
         self._positions = {name: position for position, name in enumerate(self.categories)}
 
-    def predict(self, label: str, first: Classifier) -> Predictions:
-        """The predictions of a label's models, each for the titles of its part; `first` is the model of the first."""
+    def predict(self, label: str, promotable: Classifier) -> Predictions:
+        """The predictions of a label's models, each for the titles of its part.
+
+        `promotable` is the label's model that may be promoted, already loaded; it predicts the parts that it is for.
+        """
         titles = self._compared.titles
         found, done, started = Predictions.empty(len(titles.titles)), 0, time.monotonic()
-        for number, part in enumerate(self._compared.parts):
-            model = self._load(part.models[label]) if number else first
+        own = self._compared.models[label]
+        for part in self._compared.parts:
+            model = promotable if part.models[label] == own else self._load(part.models[label])
             position_of = self._positions_of(model)
             for start in range(part.place.start, part.place.stop, CHUNK_TITLES):
                 chunk = slice(start, min(start + CHUNK_TITLES, part.place.stop))
@@ -118,7 +122,7 @@ def _fill(
 def write_predictions(
     path: Path, titles: TestTitles, categories: list[str], predicted: Mapping[str, Predictions]
 ) -> None:
-    """Write one row per title: its row in the listings, its category, and what each model makes of it."""
+    """Write one row per title: its row in the listings, ascending, its category, and what each model makes of it."""
     names = pa.array(categories)
 
     def as_names(positions: NDArray[np.int32]) -> pa.DictionaryArray:
@@ -131,4 +135,4 @@ def write_predictions(
         columns[f"{label}_second"] = as_names(found.second)
         columns[f"{label}_second_probability"] = pa.array(found.second_probabilities)
         columns[f"{label}_true_probability"] = pa.array(found.true_probabilities)
-    pq.write_table(pa.table(columns), path, compression="zstd")
+    pq.write_table(pa.table(columns).sort_by("row"), path, compression="zstd")

@@ -96,6 +96,15 @@ def read_test_table(path: Path) -> pa.Table:
     return table
 
 
+def training_categories(path: Path) -> set[str]:
+    """The categories of the training titles in listings."""
+    found: set[str] = set()
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=["category", "split"]):
+            found.update(pc.unique(batch.filter(pc.equal(batch["split"], "train"))["category"]).to_pylist())
+    return found
+
+
 def as_test_titles(table: pa.Table) -> TestTitles:
     """The titles of a table that `read_test_table` returned, or of a part of it."""
     names = sorted(pc.unique(table["category"]).to_pylist())
