@@ -88,6 +88,11 @@ class Evidence(PromotionDecision):
         """The attempts that were evaluated."""
         return {ModelRef(key, self.attempts.get(label, "")) for label, key in self.models.items()}
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person promoted a model that the plan's run had evaluated: then no stage decided."""
+        return bool(self.evaluate) and not self.promote
+
 
 class Decision(_Entry, Versioned):
     """One entry of the ledger."""
@@ -106,6 +111,10 @@ class Decision(_Entry, Versioned):
     id: str = Field(
         default_factory=lambda: uuid4().hex, description="distinguishes two decisions with the same content"
     )
+
+    def is_of_run(self, plan_name: str) -> bool:
+        """Whether the run of this plan made it, and not a person who promoted one of the run's models."""
+        return self.evidence.plan == plan_name and not self.evidence.by_hand
 
 
 def _json(decision: Decision) -> bytes:
@@ -210,12 +219,8 @@ class Ledger:
         """
         if (action == "promote") != (champion is not None):
             raise ValueError(f"promote needs a champion and keep takes none, but got {action} with {champion}")
-        last = self.last()
+        last = self._expect(expected_last)
         number = last.number if last else 0
-        if number != expected_last:
-            raise Conflict(
-                f"{self._place} has changed: its last decision is {number}, not {expected_last}. {RETRY_ADVICE}"
-            )
         if champion is None:
             champion, promotion = (last.champion, last.promotion) if last else (None, None)
             if champion and not champion.sha256:
@@ -234,6 +239,7 @@ class Ledger:
         to: int | None = None,
         reason: str = "",
         prepare: Callable[[Decision], Champion | None] = lambda promotion: promotion.champion,
+        expected_last: int | None = None,
     ) -> Decision:
         """Make an earlier champion the current one: the previous one, or the champion after decision `to`.
 
@@ -244,12 +250,13 @@ class Ledger:
             to: A decision; by default, the previous champion's.
             reason: A sentence for people.
             prepare: Gets the decision that promoted the earlier champion, makes sure of its model, and returns it.
+            expected_last: The number of the last decision that this person has seen; None for whatever is the last.
 
         Raises:
             NotFound: there is no such champion.
             Conflict: it is already the current champion, or another decision was written in the meantime.
         """
-        last = self.last()
+        last = self.last() if expected_last is None else self._expect(expected_last)
         if last is None or last.champion is None or last.promotion is None:
             raise NotFound(f"There is no champion in {self._place} yet, so there is none to roll back to.")
         target = self._before(last.promotion) if to is None else self._promotion_after(to, last)
@@ -261,6 +268,14 @@ class Ledger:
             last,
             {"action": "rollback", "champion": champion, "promotion": target, "reason": reason or default, "by": by},
         )
+
+    def _expect(self, number: int) -> Decision | None:
+        """The last decision, which must have this number; 0 for an empty ledger."""
+        last = self.last()
+        found = last.number if last else 0
+        if found != number:
+            raise Conflict(f"{self._place} has changed: its last decision is {found}, not {number}. {RETRY_ADVICE}")
+        return last
 
     def _numbers(self) -> list[int]:
         found = []

@@ -124,14 +124,17 @@ def rollback(
 
     settings = Settings.from_environment()
     store = settings.open_store()
-    now = Ledger(store).champion()
+    last = Ledger(store).last()
+    now = last.champion if last else None
     if now and not yes:
-        _confirm(
+        need_confirmation(
             f"The champion is {now.set_name} ({now.train[:8]}). "
             f"Restore {f'the champion of decision {to}' if to else 'the previous one'}?"
         )
     registry = Registry(store, Tracking(settings.mlflow_uri, store, settings.mlflow_pages))
-    decision = registry.rollback(by=getpass.getuser(), to=to, reason=reason)
+    decision = registry.rollback(
+        by=getpass.getuser(), to=to, reason=reason, expected_last=last.number if last else None
+    )
     if as_json:
         print_json(decision.model_dump(mode="json"))
         return
@@ -143,7 +146,8 @@ def rollback(
     )
 
 
-def _confirm(question: str) -> None:
+def need_confirmation(question: str) -> None:
+    """Ask, and end the command if the answer is no."""
     if not confirm(question):
         typer.echo("Nothing was changed.", err=True)
         raise typer.Exit(1)

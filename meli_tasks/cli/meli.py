@@ -25,6 +25,7 @@ from meli_tasks.cli import (
     doctor,
     history,
     predict,
+    promote,
     report,
     run,
     sample,
@@ -89,6 +90,7 @@ _add("stop-training", stop_training.stop_training, stop_training.EXAMPLES)
 _add("sets", sets.sets, sets.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
 _add("champion", champion.champion, champion.EXAMPLES)
+_add("promote", promote.promote, promote.EXAMPLES)
 _add("rollback", champion.rollback, champion.ROLLBACK_EXAMPLES)
 _add("runs", history.runs, history.EXAMPLES)
 _add("report", report.report, report.EXAMPLES)

@@ -168,7 +168,7 @@ def _decision(store: Store, plan: Plan) -> Decision | None:
     reader = LenientReader(store)
     decisions = reversed(Ledger(store).readable(reader))
     reader.warn()
-    return next((decision for decision in decisions if decision.evidence.plan == plan.name), None)
+    return next((decision for decision in decisions if decision.is_of_run(plan.name)), None)
 
 
 def _verdict(succeeded: bool, saved: Preview | None, decision: Decision | None) -> Verdict:

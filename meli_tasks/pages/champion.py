@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import date
 
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import TRACKING_ERRORS
-from meli_tasks.ledger import Decision
+from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.pages.manifests import model_manifest, read_manifest
-from meli_tasks.pages.models import ChampionCard, CurrentFigure, DecisionRow, MlflowChampion
+from meli_tasks.pages.models import ChampionCard, ChampionOnPage, CurrentFigure, DecisionRow, MlflowChampion
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
@@ -93,6 +94,22 @@ def decision_row(decision: Decision) -> DecisionRow:
         by=decision.by,
         run_id=evidence.run_id,
         dag_run_url=evidence.dag_run_url,
+    )
+
+
+def champion_on(ledger: Ledger, day: date | None, last: Decision | None) -> ChampionOnPage:
+    """The champion after `last`, the last decision by the end of a day; of now without a day."""
+    champion = last.champion if last else None
+    return ChampionOnPage(
+        on=day.isoformat() if day else "",
+        set=champion.set_name if champion else None,
+        train=champion.train if champion else "",
+        sha256=champion.sha256 if champion else "",
+        balanced_accuracy=champion.balanced_accuracy if champion else None,
+        interval=champion.interval if champion else None,
+        run_id=champion.run_id if champion else "",
+        as_of=champion.as_of if champion else None,
+        decision=decision_row(ledger.made_champion(last)) if last and champion else None,
     )
 
 

@@ -167,6 +167,7 @@ class ModelsPage(Leaderboard):
 
     champion: ChampionCard | None
     champion_unknown: str = Field("", description="why the champion is unknown; empty if it is known")
+    last_decision: int = Field(0, description="number of the ledger's last decision; 0 if there is none")
     skipped: SkippedObjects
 
 
@@ -195,6 +196,20 @@ class DecisionsPage(PageModel):
 
     all: int
     decisions: list[DecisionRow]
+
+
+class ChampionOnPage(PageModel):
+    """The champion on a day, and the decision that promoted or restored it; both are None if there was no champion."""
+
+    on: str = Field(description="the day, in UTC; empty for now")
+    set: str | None
+    train: str
+    sha256: str
+    balanced_accuracy: float | None = Field(description="on the test titles of the run that promoted it")
+    interval: Interval | None
+    run_id: str
+    as_of: str | None
+    decision: DecisionRow | None
 
 
 class Parameter(PageModel):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from math import inf
 from time import monotonic
 
@@ -12,11 +13,13 @@ from meli_tasks.artifacts.reading import LenientReader, Skipped
 from meli_tasks.backfill.preview import BackfillPreview
 from meli_tasks.backfill.report import BackfillReport
 from meli_tasks.ledger import Champion, Decision, Ledger
-from meli_tasks.pages.champion import MlflowAlias, champion_card, decision_row
+from meli_tasks.pages.actions import ChangedPage, promote, roll_back
+from meli_tasks.pages.champion import MlflowAlias, champion_card, champion_on, decision_row
 from meli_tasks.pages.comparison import compare
 from meli_tasks.pages.located import Located, locate
 from meli_tasks.pages.model_page import confused_titles, confusions_page, model_page, suspect_labels
 from meli_tasks.pages.models import (
+    ChampionOnPage,
     ComparisonPage,
     CurrentFigure,
     DecisionsPage,
@@ -35,6 +38,8 @@ from meli_tasks.pages.runs import RunFilter, Runs
 from meli_tasks.planning.plan import Plan
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
+from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,12 @@ class Decided:
         last = self.decisions[-1].number if self.decisions else 0
         newer = [one for one in self.skipped if (paths.decision_number(one.name) or 0) > last]
         return f"The newest decision cannot be read: {newer[-1].name} ({newer[-1].reason})." if newer else ""
+
+    @property
+    def last(self) -> int:
+        """The number of the last decision; 0 if there is none."""
+        numbers = [decision.number for decision in self.decisions[-1:]]
+        return max([*numbers, *(paths.decision_number(one.name) or 0 for one in self.skipped)], default=0)
 
     @property
     def champion(self) -> Champion | None:
@@ -70,6 +81,7 @@ class Pages:
         self._predicted = PredictedTitles(store)
         self._decided = Decided(-inf, [], [])
         self._mlflow = MlflowAlias(mlflow_uri, mlflow_pages)
+        self._mlflow_uri, self._mlflow_pages = mlflow_uri, mlflow_pages
 
     @classmethod
     def of(cls, settings: Settings) -> Pages:
@@ -89,6 +101,7 @@ class Pages:
             **dict(board),
             champion=None if unknown else champion_card(self._cache, decided.decisions, current),
             champion_unknown=unknown,
+            last_decision=decided.last,
             skipped=self._skipped(),
         )
 
@@ -101,6 +114,41 @@ class Pages:
         """The newest decisions on the champion, and how many there are."""
         found = self._decisions()
         return DecisionsPage(all=len(found), decisions=[decision_row(each) for each in reversed(found[-limit:])])
+
+    def champion_on(self, day: date | None) -> ChampionOnPage:
+        """The champion at the end of a day in UTC, or now, with the decision that promoted or restored it.
+
+        Raises:
+            BadData: a decision that counts cannot be read.
+        """
+        decision = self._ledger.last() if day is None else self._ledger.decision_on(day)
+        return champion_on(self._ledger, day, decision)
+
+    def promote(self, model: str, *, by: str, reason: str, expected: int) -> ChangedPage:
+        """Make a model of a run the champion.
+
+        Args:
+            model: The id of its row in the leaderboard, or KEY@SHA256.
+            by: Who decides.
+            reason: Why.
+            expected: The number of the last decision that this person has seen.
+
+        Raises:
+            NotFound: no such model, or no run has evaluated it, or its files are gone.
+            Conflict: it is the champion already, or another decision was written in the meantime.
+        """
+        if "/" in model:
+            self._located(model)
+        return self._after_change(promote(self._registry(), model, by=by, reason=reason, expected=expected))
+
+    def roll_back(self, to: int | None, *, by: str, reason: str, expected: int) -> ChangedPage:
+        """Make an earlier champion the current one: the previous one, or the champion after decision `to`.
+
+        Raises:
+            NotFound: there is no such champion, or its model is no longer in the store.
+            Conflict: it is the champion already, or another decision was written in the meantime.
+        """
+        return self._after_change(roll_back(self._registry(), to, by=by, reason=reason, expected=expected))
 
     def comparison(self, left: str, right: str) -> ComparisonPage:
         """Two rows of the leaderboard side by side.
@@ -154,7 +202,7 @@ class Pages:
         """
         current = self._current_figure()
         page = run_page(self._cache, self._plan(plan), self._decisions(), current.id if current else "")
-        return page.model_copy(update={"skipped": self._skipped()})
+        return page.model_copy(update={"skipped": self._skipped(), "last_decision": self._read_ledger().last})
 
     def training(self, plan: str, set_name: str) -> TrainingPage:
         """One training run of a DAG run, live.
@@ -187,6 +235,15 @@ class Pages:
                 backfill_id, lambda name: self._cache.read_whole(name, BackfillReport.from_bytes, LIVE_SECONDS)
             ),
         )
+
+    def _registry(self) -> Registry:
+        return Registry(self.store, Tracking(self._mlflow_uri, self.store, self._mlflow_pages))
+
+    def _after_change(self, changed: ChangedPage) -> ChangedPage:
+        """Forget what was kept of the champion, so that whoever changed it sees the change."""
+        self._decided = replace(self._decided, at=-inf)
+        self._mlflow = MlflowAlias(self._mlflow_uri, self._mlflow_pages)
+        return changed
 
     def _located(self, model: str) -> Located:
         current = self._current_figure()

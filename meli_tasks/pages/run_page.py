@@ -41,7 +41,7 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision], champi
     report = read_report(cache, plan.name, LIVE_SECONDS)
     evaluated = EvaluatedRun.of(cache, plan.name, report) if report else None
     preview = cache.read(paths.preview(plan.name), Preview.model_validate_json, LIVE_SECONDS)
-    decision = next((found for found in reversed(decisions) if found.evidence.plan == plan.name), None)
+    decision = next((found for found in reversed(decisions) if found.is_of_run(plan.name)), None)
     nothing_new = preview.nothing_new if preview else ""
     return RunPage(
         plan=plan.name,

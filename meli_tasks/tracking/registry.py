@@ -103,13 +103,13 @@ class Registry:
         """The champion at the end of a date (UTC)."""
         return self.ledger.champion_on(moment)
 
-    def rollback(self, by: str, to: int | None = None, reason: str = "") -> Decision:
+    def rollback(self, by: str, to: int | None = None, reason: str = "", expected_last: int | None = None) -> Decision:
         """Make an earlier champion the current one, in the ledger and then in MLflow; see `Ledger.rollback`.
 
         Raises:
             NotFound: there is no such champion, or its model is no longer in the store.
         """
-        decision = self.ledger.rollback(by, to, reason, prepare=self._loadable)
+        decision = self.ledger.rollback(by, to, reason, prepare=self._loadable, expected_last=expected_last)
         self.sync()
         return decision
 
@@ -241,7 +241,7 @@ class Registry:
         if last is None or last.number <= evaluated.ledger:
             return None
         since = [decision for decision in self.ledger.decisions() if decision.number > evaluated.ledger]
-        return next((decision for decision in since if decision.evidence.plan == plan.name), None)
+        return next((decision for decision in since if decision.is_of_run(plan.name)), None)
 
     def _repeated_decision(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
         """The decision by which this run judged the same models before, if the champion is still the one it left."""
@@ -249,7 +249,7 @@ class Registry:
         last = self.ledger.last()
         for number in range(last.number if last else 0, 0, -1):  # back to what made the champion, and no further
             decision = self.ledger.decision(number)
-            if decision.evidence.plan == plan.name and covers(decision, models, plan):
+            if decision.is_of_run(plan.name) and covers(decision, models, plan):
                 return decision
             if decision.action != "keep":
                 break

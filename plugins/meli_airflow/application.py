@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import override
 
-from meli_airflow import metadata_db, model_routes
+from meli_airflow import decision_routes, metadata_db, model_routes, rights
 from meli_airflow.auth import Authorization
 from meli_airflow.parameters import (
     Day,
@@ -31,7 +31,7 @@ from meli_airflow.parameters import (
     refusal,
 )
 from meli_airflow.store_pages import JsonBody, PagesOfStore
-from meli_tasks.core.errors import Conflict, MeliError, NotFound
+from meli_tasks.core.errors import BadHyperparameters, Conflict, MeliError, NotFound
 from meli_tasks.pages import RunFilter, TrainingPage
 
 router = APIRouter(prefix="/api")
@@ -127,19 +127,25 @@ def backfill(pages: PagesOfStore, run_id: RunId) -> JsonBody:
     }
 
 
+STATUS_OF = {NotFound: 404, Conflict: 409, BadHyperparameters: 422}
+"""The status of each kind of error; of any other it is 503, as the store or a server is the reason."""
+
+
 def error_response(_: Request, error: MeliError) -> JSONResponse:
     """Return the error's message, which says what happened, where, and what to do."""
-    status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Conflict) else 503
+    status = next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 503)
     return JSONResponse({"detail": str(error)}, status)
 
 
 def application() -> FastAPI:
     """The application. It has no documentation pages, because FastAPI's pages load scripts from other servers."""
+    rights.register()
     app = FastAPI(title="meli-tasks in Airflow", docs_url=None, redoc_url=None)
     app.add_middleware(Authorization)
     app.add_exception_handler(MeliError, error_response)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, refusal)  # type: ignore[arg-type]
     app.include_router(router)
     app.include_router(model_routes.router)
+    app.include_router(decision_routes.router)
     app.mount("/static", PageBundle(directory=pathlib.Path(__file__).parent / "static"))
     return app

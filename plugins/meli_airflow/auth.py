@@ -1,22 +1,22 @@
 """Authorization for the pages: without signing in, a request learns nothing, not even whether a path exists.
 
 Airflow leaves a plugin's application open. A dependency on each route would leave open whatever is not a route: static
-files, the OpenAPI document, unknown paths. So the authorization wraps the whole application.
+files, the OpenAPI document, unknown paths. So the authorization wraps the whole application. Whatever changes something
+needs a right of its own, also what is added later: only the paths in FOR_READERS need none.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
-from airflow.models.dag import DagModel
 from fastapi import HTTPException
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from meli_airflow import rights
+from meli_airflow.cross_site import SAFE_METHODS, refused
 from meli_airflow.metadata_db import TRAINING_DAG
 
 if TYPE_CHECKING:
@@ -25,16 +25,18 @@ if TYPE_CHECKING:
 
 # The pages' JavaScript contains no data, and it explains to users why they are not allowed to read the DAG.
 FOR_ALL_SIGNED_IN = "/static/"
+FOR_READERS = frozenset({"/api/predict"})
+"""What is requested by POST because of its size, and changes nothing."""
 
 
 class Authorization:
-    """Lets signed-in users through, and to anything with data only those who may read the DAG meli_training."""
+    """Lets signed-in users through, to data only those who may read the DAG, to changes only those who may decide."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 or 403, or pass the request on."""
+        """Answer 401, 403 or why the request cannot be accepted, or pass the request on."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -45,16 +47,30 @@ class Authorization:
         try:
             user = await get_user(request, None, await bearer_scheme(request))
             path = scope["path"].removeprefix(scope.get("root_path", ""))
-            if not path.startswith(FOR_ALL_SIGNED_IN) and not await run_in_threadpool(may_read, user):
-                raise HTTPException(403, f"You may not read the DAG {TRAINING_DAG}.")
+            if not path.startswith(FOR_ALL_SIGNED_IN):
+                await run_in_threadpool(_check, user, request.method, path)
+            if problem := refused(request.headers, request.method):
+                raise HTTPException(problem.status, problem.detail)
         except HTTPException as refusal:
             answer = JSONResponse({"detail": refusal.detail}, refusal.status_code, headers=refusal.headers)
             await answer(scope, receive, send)
             return
+        request.state.meli_user = user
         await self._app(scope, receive, send)
 
 
-def may_read(user: BaseUser) -> bool:
-    """Whether a user may read the DAG meli_training."""
-    details = DagDetails(id=TRAINING_DAG, team_name=DagModel.get_team_name(TRAINING_DAG))
-    return get_auth_manager().is_authorized_dag(method="GET", details=details, user=user)
+def _check(user: BaseUser, method: str, path: str) -> None:
+    if not rights.may_read(user):
+        raise HTTPException(403, f"You may not read the DAG {TRAINING_DAG}.")
+    if method not in SAFE_METHODS and path not in FOR_READERS and not rights.may_decide(user):
+        raise HTTPException(
+            403,
+            f"You may not decide on the champion, so nothing was changed. It needs the right to edit the DAG "
+            f"{TRAINING_DAG} and the right to edit {rights.CHAMPION!r}: ask an administrator for them.",
+        )
+
+
+def signed_in(request: Request) -> BaseUser:
+    """The user that the authorization let through."""
+    user: BaseUser = request.state.meli_user
+    return user

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import Field, StringConstraints
 
 EXPECTED = {
     "limit": "a whole number from 1 to 1,000",
@@ -28,6 +29,11 @@ EXPECTED = {
     "label": "the name of a model in its run",
     "category": "the name of a category",
     "predicted": "the name of a category",
+    "on": "a date such as 2026-11-28",
+    "model": "the id of a model, as the leaderboard has it, or KEY@SHA256",
+    "reason": "a text of 1 to 1,000 characters",
+    "expected": "the number of the last decision that you have seen, 0 if there is none",
+    "to": "the number of a decision, or null for the previous champion",
 }
 SHOWN_CHARACTERS = 60
 # PostgreSQL refuses a text with a NUL character in it.
@@ -48,6 +54,10 @@ Digest = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description=EXPE
 Label = Annotated[str, Path(max_length=250, pattern=TEXT, description=EXPECTED["label"])]
 OptionalCategory = Annotated[str, Query(max_length=1_000, pattern=TEXT, description=EXPECTED["category"])]
 TitlesLimit = Annotated[int, Query(ge=1, le=1_000, description=EXPECTED["limit"])]
+ModelInBody = Annotated[str, StringConstraints(min_length=1, max_length=900, pattern=TEXT)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000, pattern=TEXT)]
+Expected = Annotated[int, Field(strict=True, ge=0, le=99_999_999)]
+DecisionNumber = Annotated[int, Field(strict=True, ge=1, le=99_999_999)] | None
 MapIndex = Annotated[int, Query(ge=-1, le=1_000_000, description=EXPECTED["map_index"])]
 
 
@@ -77,10 +87,18 @@ def _first_of_each(errors: Sequence[Any]) -> list[Any]:
 
 
 def _sentence(error: Any) -> str:
+    if error["type"] == "json_invalid":
+        return "The body is not JSON."
     name = str(error["loc"][-1])
+    if error["type"] == "extra_forbidden":
+        return f"There is no parameter {_shortened(name)!r}."
+    if error["loc"] == ("body",):
+        return "The body must be a JSON object."
     expected = EXPECTED.get(name, "something else")
     if error["type"] == "missing":
         return f"The parameter {name} is missing: it must be {expected}."
-    value = str(error["input"])
-    shown = value if len(value) <= SHOWN_CHARACTERS else f"{value[:SHOWN_CHARACTERS]}…"
-    return f"The parameter {name} is {shown!r}, but it must be {expected}."
+    return f"The parameter {name} is {_shortened(str(error['input']))!r}, but it must be {expected}."
+
+
+def _shortened(value: str) -> str:
+    return value if len(value) <= SHOWN_CHARACTERS else f"{value[:SHOWN_CHARACTERS]}…"

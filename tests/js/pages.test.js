@@ -83,6 +83,7 @@ const MODELS = {
   ],
   nothing_new: { runs: 0, saved_seconds: 0, newest: [] },
   champion_unknown: "",
+  last_decision: 1,
   skipped: { count: 0, first: [] },
   runs: { all: 1, matching: 1, shown: 1, most: 1000 },
   sets: ["broken", "cnn", "mlp"],
@@ -305,6 +306,7 @@ const RUN = {
   ],
   rows: [row("mlp", 0.9), row("cnn", 0.95), row("broken", null)],
   evaluated: true,
+  last_decision: 1,
   skipped: { count: 0, first: [] },
   decision: {
     number: 4,

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from meli_tasks import ledger as ledger_module
 from meli_tasks.artifacts.manifest import need
 from meli_tasks.ledger import Ledger
-from meli_tasks.pages import RunFilter
+from meli_tasks.pages import Pages, RunFilter
 from meli_tasks.planning.preview import Preview
 from meli_tasks.store import Store
 from tests.pages.published import Counting, evaluate, promote
@@ -260,3 +261,22 @@ def test_the_champions_figure_is_found_behind_many_runs_that_did_not_evaluate_it
         if day != 23:
             evaluate(run)
     assert ServedPages(store).models(RunFilter())["champion"]["current"]["run_id"] == "first"
+
+
+def test_the_champion_of_a_day_comes_with_the_decision_that_made_it(
+    store: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = PastRun(store)
+    for day, label, last in ((20, "mlp", 0), (22, "cnn", 1)):
+        monkeypatch.setattr(ledger_module, "now", lambda day=day: datetime(2026, 11, day, 12, tzinfo=UTC))
+        promote(run, label, last)
+    Ledger(store).append(2, action="keep", reason="no challenger is better", by="a run")
+    pages = Pages(store)
+    found = {day: pages.champion_on(date(2026, 11, day)) for day in (19, 20, 21, 22)}
+    assert {day: (one.set, one.decision.number if one.decision else 0) for day, one in found.items()} == {
+        19: (None, 0), 20: ("mlp", 1), 21: ("mlp", 1), 22: ("cnn", 2),
+    }  # fmt: skip
+    now = pages.champion_on(None)
+    assert (now.on, now.set, now.train) == ("", "cnn", run.models["cnn"])
+    assert now.decision is not None
+    assert (now.decision.number, pages.models(RunFilter()).last_decision) == (2, 3)

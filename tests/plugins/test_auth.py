@@ -38,7 +38,7 @@ def with_fab(in_airflow: InAirflow, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("fab")
     seen = walked(in_airflow, folder, FAB)
     with sqlite3.connect(folder / "airflow.db") as database:
-        assert database.execute("select count(*) from ab_user").fetchone() == (2,)
+        assert database.execute("select count(*) from ab_user").fetchone() == (6,)
     return seen
 
 
@@ -61,6 +61,41 @@ def test_without_signing_in_nobody_sees_anything(manager: str, request: pytest.F
 def test_a_forged_token_opens_nothing(manager: str, request: pytest.FixtureRequest) -> None:
     seen: Seen = request.getfixturevalue(manager)
     assert set(seen["forged"].values()) <= {401, 403}
+
+
+def changing(seen: Seen, who: str) -> dict[str, int]:
+    """The statuses of whatever may change something, apart from requests for files."""
+    unsafe = ("POST ", "PUT ", "PATCH ", "DELETE ")
+    found = {address: status for address, status in seen[who].items() if address.startswith(unsafe)}
+    return {address: status for address, status in found.items() if " /static/" not in address}
+
+
+@pytest.mark.parametrize(
+    ("manager", "who"),
+    [("with_simple", "viewer"), ("with_fab", "viewer"), ("with_fab", "op"), ("with_fab", "promoting viewer")],
+)
+def test_who_may_only_read_reads_everything_and_changes_nothing(
+    manager: str, who: str, request: pytest.FixtureRequest
+) -> None:
+    seen: Seen = request.getfixturevalue(manager)
+    refused = changing(seen, who)
+    assert {"POST /api/promote", "POST /api/rollback", "DELETE /api/models", "POST /api/nothing"} <= refused.keys()
+    assert {status for address, status in refused.items() if address != "POST /api/predict"} == {403}
+    read = {address: status for address, status in seen[who].items() if address.startswith("GET ")}
+    assert {address for address, status in read.items() if status == 403} <= {"GET /api/backfills/a/b"}
+    assert read == {address: status for address, status in seen["admin"].items() if address.startswith("GET ")}
+
+
+@pytest.mark.parametrize(
+    ("manager", "who"),
+    [("with_simple", "user"), ("with_simple", "op"), ("with_simple", "admin"),
+     ("with_fab", "promoter"), ("with_fab", "admin")],
+)  # fmt: skip
+def test_who_may_decide_is_told_what_the_request_lacks(manager: str, who: str, request: pytest.FixtureRequest) -> None:
+    seen: Seen = request.getfixturevalue(manager)
+    allowed = changing(seen, who)
+    assert (allowed["POST /api/promote"], allowed["POST /api/rollback"]) == (422, 422)
+    assert 403 not in allowed.values()
 
 
 def test_a_user_without_the_right_gets_the_program_and_no_data(with_fab: Seen) -> None:

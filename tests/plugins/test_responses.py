@@ -19,7 +19,8 @@ from meli_tasks.artifacts import paths
 from meli_tasks.backfill.preview import BackfillPreview, DateRun
 from meli_tasks.backfill.report import BackfillReport, DateReport
 from meli_tasks.pages import RunFilter
-from meli_tasks.pages.models import Gain, MemberRow, NightWithNothingNew
+from meli_tasks.pages.actions import ChangedPage
+from meli_tasks.pages.models import ChampionOnPage, Gain, MemberRow, NightWithNothingNew
 from meli_tasks.pages.one_model import (
     CategoryFigures,
     ConfusedTitle,
@@ -97,6 +98,7 @@ def test_the_server_sends_every_declared_field(interface: str, responses: dict[s
         ("SliceRow", SliceRow), ("CategoryFigures", CategoryFigures), ("LineageRow", LineageRow),
         ("ModelFigures", ModelFigures), ("Confusions", ConfusionsPage), ("ConfusedTitles", ConfusedTitles),
         ("ConfusedTitle", ConfusedTitle), ("Confusion", Confusion), ("LostTitle", LostTitle),
+        ("Changed", ChangedPage), ("ChampionOn", ChampionOnPage),
         ("ReferenceModel", ReferenceModel), ("ReliabilityBin", ReliabilityBin), ("AbstentionPoint", AbstentionPoint),
     ],
 )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 
 import meli_airflow.application
 from airflow.api_fastapi.app import create_app, get_auth_manager
+from meli_airflow import rights
 from starlette.testclient import TestClient
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -24,6 +25,7 @@ FILLED = {
     "digest": "b",
     "label": "mlp",
 }
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 UNKNOWN = ("/", "/nothing", "/docs", "/redoc", "/api", "/api/", "/api/nothing", "/static/", "/static/nothing.js",
            "/static/../application.py", "//static/pages.js", "/openapi.yaml")  # fmt: skip
 
@@ -52,22 +54,35 @@ def _routes(routes: Any) -> list[str]:
 
 
 def tokens() -> dict[str, str]:
-    """Of a user without any right and of an admin, by whatever signs in here."""
+    """Of users with each of the roles that there are here, by whatever signs in."""
     manager = get_auth_manager()
     if "Fab" in type(manager).__name__:
-        security = manager.security_manager
-        nobody = security.add_role("Nothing")
-        users = {
-            "user": security.add_user("u", "U", "U", "u@example.org", nobody, hashed_password="none"),
-            "admin": security.add_user(
-                "a", "A", "A", "a@example.org", security.find_role("Admin"), hashed_password="none"
-            ),
-        }
+        users = _fab_users(manager.security_manager)
     else:
         from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
-        users = {"admin": SimpleAuthManagerUser(username="a", role="admin")}
+        roles = ("viewer", "user", "op", "admin")
+        users = {role: SimpleAuthManagerUser(username=f"the {role}", role=role) for role in roles}
     return {name: manager.generate_jwt(user) for name, user in users.items()}
+
+
+def _fab_users(security: Any) -> dict[str, Any]:
+    """`user` has no right at all; a `promoter` has the role Op and the right to decide on the champion."""
+    rights.register()  # as the api-server does at the first request for one of our pages
+    promoters = security.add_role("Promoters")
+    security.add_permission_to_role(promoters, security.get_permission("can_edit", rights.CHAMPION))
+    roles = {
+        "user": [security.add_role("Nothing")],
+        "viewer": [security.find_role("Viewer")],
+        "op": [security.find_role("Op")],
+        "promoting viewer": [security.find_role("Viewer"), promoters],
+        "promoter": [security.find_role("Op"), promoters],
+        "admin": [security.find_role("Admin")],
+    }
+    return {
+        name: security.add_user(name, "F", "L", f"{name.split()[0]}{number}@example.org", role, hashed_password="none")
+        for number, (name, role) in enumerate(roles.items())
+    }
 
 
 def main() -> None:
@@ -78,7 +93,9 @@ def main() -> None:
     for who, token in {"nobody": "", "forged": "x.y.z", **tokens()}.items():
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         statuses[who] = {
-            f"{method} {path}": client.request(method, f"/meli{path}", headers=headers).status_code
+            f"{method} {path}": client.request(
+                method, f"/meli{path}", headers=headers, json={} if method in UNSAFE else None
+            ).status_code
             for path in addresses()
             for method in METHODS
         }

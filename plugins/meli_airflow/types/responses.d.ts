@@ -106,6 +106,8 @@ export interface Models {
   champion: Champion | null;
   /** Why the champion is unknown; empty if it is known. */
   champion_unknown: string;
+  /** The number of the ledger's last decision; 0 if there is none. */
+  last_decision: number;
   skipped: SkippedObjects;
   rows: ModelRow[];
   /** The newest first. */
@@ -248,6 +250,8 @@ export interface Run {
   rows: ModelRow[];
   evaluated: boolean;
   decision: Decision | null;
+  /** The number of the ledger's last decision; 0 if there is none. */
+  last_decision: number;
   skipped: SkippedObjects;
 }
 
@@ -452,4 +456,31 @@ export interface ConfusedTitles {
   predicted: string;
   titles: number;
   shown: ConfusedTitle[];
+}
+
+/** What the signed-in user may do. */
+export interface Rights {
+  user: string;
+  /** Promote a model, and roll back. */
+  decide: boolean;
+}
+
+/** A decision that a person made on a page. */
+export interface Changed {
+  decision: Decision;
+  /** Why MLflow's alias has not followed yet; empty if it has. */
+  warning: string;
+}
+
+/** The champion on a day, and the decision that promoted or restored it. */
+export interface ChampionOn {
+  on: string;
+  set: string | null;
+  train: string;
+  sha256: string;
+  balanced_accuracy: number | null;
+  interval: Interval | null;
+  run_id: string;
+  as_of: string | null;
+  decision: Decision | null;
 }

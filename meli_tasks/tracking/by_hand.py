@@ -1,0 +1,174 @@
+"""Promotion by a person: a model that a run has evaluated becomes champion, with that evaluation as the evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need_model
+from meli_tasks.champion import champion_model
+from meli_tasks.core.errors import BadHyperparameters, Conflict, NotFound
+from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
+from meli_tasks.planning import history
+from meli_tasks.planning.evaluation import EvaluationReport
+from meli_tasks.planning.plan import Plan
+from meli_tasks.stages.evaluation import Evaluation
+from meli_tasks.stages.files.digest import MODEL_FILES
+from meli_tasks.stages.summaries import IngestSummary
+from meli_tasks.store import Store
+from meli_tasks.tracking.registry import Registry
+
+MAX_REASON_CHARACTERS = 1_000
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """A model, the run that evaluated it, and its name in that evaluation."""
+
+    plan: Plan
+    report: EvaluationReport
+    label: str
+
+    @property
+    def ref(self) -> ModelRef:
+        """The attempt that was evaluated."""
+        return self.report.ref(self.label)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """What the run found of it."""
+        return self.report.scores[self.label]
+
+
+def checked_reason(reason: str) -> str:
+    """A person's reason as one line.
+
+    Raises:
+        BadHyperparameters: it is empty or too long.
+    """
+    line = " ".join(reason.split())
+    if not 1 <= len(line) <= MAX_REASON_CHARACTERS:
+        raise BadHyperparameters(
+            f"The reason has {len(line):,} characters: give 1 to {MAX_REASON_CHARACTERS:,}. It is stored with the "
+            "decision, for whoever asks later why the champion changed."
+        )
+    return line
+
+
+def find_evaluated(store: Store, model: str) -> EvaluatedModel:
+    """Find a model with its evaluation.
+
+    Args:
+        store: Where runs and models are.
+        model: RUN/HASH/LABEL, as the pages name a model of a run; or a model's key, also KEY@SHA256, whose newest
+            evaluation counts.
+
+    Raises:
+        NotFound: there is no such model, or no run has evaluated it.
+    """
+    plan_name, label = paths.plan_and_label(model)
+    if plan_name:
+        plan, report = Plan.load(store, plan_name), EvaluationReport.load(store, plan_name)
+        if report is None or label not in report.scores or label not in report.models:
+            raise NotFound(
+                f"The run {plan.run_id} has not evaluated {label!r}, so there is nothing to promote it for. "
+                f"It has evaluated {', '.join(report.scores) if report and report.scores else 'no model'}."
+            )
+        return EvaluatedModel(plan, report, label)
+    ref = ModelRef.parse(model)
+    for plan in history.plans(store):
+        report = history.evaluated(store, plan)
+        labels = report.scores.keys() & report.models.keys() if report else set()
+        for label in sorted(labels):
+            if report and report.ref(label).is_same(ref):
+                return EvaluatedModel(plan, report, label)
+    raise NotFound(
+        f"No run in {store.url} has evaluated the model {model}, so there is nothing to promote it for: "
+        "`meli run all` trains, evaluates and promotes."
+    )
+
+
+def promote_by_hand(registry: Registry, found: EvaluatedModel, *, by: str, reason: str, expected: int) -> Decision:
+    """Make an evaluated model the champion, in the ledger and then in MLflow.
+
+    No gate is applied: a person has looked, and answers for it. The next night compares its challengers with it.
+
+    Args:
+        registry: The ledger, and the registry behind it.
+        found: The model, with its evaluation.
+        by: Who decides.
+        reason: Why.
+        expected: The number of the last decision that this person has seen; 0 for an empty ledger.
+
+    Raises:
+        BadHyperparameters: the reason is empty or too long.
+        NotFound: the model is no longer in the store.
+        Conflict: it is the champion already, or another decision was written in the meantime.
+    """
+    reason, ledger = checked_reason(reason), registry.ledger
+    last = ledger.last()
+    current = champion_model(ledger, last)
+    model = need_model(registry.store, found.ref.key, found.ref.sha256)
+    if current and current.ref.is_same(model.ref):
+        raise Conflict(f"{found.label} ({model.key[:8]}) is the champion already. Nothing was changed.")
+    _need_files(registry.store, model, found.label)
+    decision = ledger.append(
+        expected,
+        action="promote",
+        champion=_champion(ledger, found, model),
+        reason=reason,
+        by=by,
+        evidence=_evidence(found),
+    )
+    registry.sync()
+    return decision
+
+
+def _champion(ledger: Ledger, found: EvaluatedModel, model: Manifest) -> Champion:
+    ingest = find(ledger.store, "ingest", found.plan.ingest.key)
+    return Champion(
+        train=model.key,
+        set_name=_set_name(ledger, found, model.ref),
+        balanced_accuracy=found.evaluation.balanced_accuracy,
+        interval=found.evaluation.interval,
+        run_id=found.plan.run_id,
+        as_of=found.plan.as_of or None,
+        fingerprint=ingest.read_summary(IngestSummary).fingerprint if ingest else "",
+        sha256=model.model_sha256,
+    )
+
+
+def _set_name(ledger: Ledger, found: EvaluatedModel, model: ModelRef) -> str:
+    """The set of the model. In a later run's evaluation a champion has another label."""
+    if found.label != found.report.champion:
+        return found.label
+    champions = (decision.champion for decision in reversed(ledger.decisions()))
+    return next((one.set_name for one in champions if one and one.ref.is_same(model)), found.label)
+
+
+def _evidence(found: EvaluatedModel) -> Evidence:
+    """The evaluation, without what the stage promote would have decided from it: no comparison and no gate."""
+    report, plan = found.report, found.plan
+    return Evidence(
+        promoted=found.label,
+        champion=report.champion,
+        challenger=found.label,
+        scores={label: evaluation.figures() for label, evaluation in report.scores.items()},
+        test_titles=sum(category.titles for category in found.evaluation.categories.values()),
+        run_id=plan.run_id,
+        dag_run_url=plan.dag_run_url,
+        plan=plan.name,
+        evaluate=report.key,
+        models=report.models,
+        attempts=report.attempts,
+    )
+
+
+def _need_files(store: Store, model: Manifest, label: str) -> None:
+    expected = {file: model.outputs[file].bytes for file in MODEL_FILES if file in model.outputs}
+    missing = [file for file in MODEL_FILES if store.size(model.file_name(file)) != expected.get(file, -1)]
+    if missing:
+        raise NotFound(
+            f"{label} ({model.key[:8]}) cannot become champion: {store.url}/{model.file_name(missing[0])} is missing "
+            "or damaged. Nothing was changed."
+        )

@@ -1,0 +1,65 @@
+"""Who may do what on the pages: Airflow's own rights on the DAG meli_training, and a right to decide on the champion.
+
+SimpleAuthManager has no rights of its own choosing, only roles, and lets everybody see every custom view. So whoever
+decides also needs the right to edit the DAG: there, that is everybody but viewers. With other auth managers the second
+right, to edit the resource `Meli champion`, is granted to the roles that should have it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+from airflow.models.dag import DagModel
+
+from meli_airflow.metadata_db import TRAINING_DAG
+
+if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+
+logger = logging.getLogger("meli_tasks")
+
+CHAMPION = "Meli champion"
+"""The resource that whoever promotes or rolls back must be allowed to edit."""
+ADMINISTRATORS = "Admin"
+
+
+def may_read(user: BaseUser) -> bool:
+    """Whether a user may read the DAG meli_training, and so the pages."""
+    return get_auth_manager().is_authorized_dag(method="GET", details=_training_dag(), user=user)
+
+
+def may_decide(user: BaseUser) -> bool:
+    """Whether a user may promote a model and roll back."""
+    manager = get_auth_manager()
+    return manager.is_authorized_dag(
+        method="PUT", details=_training_dag(), user=user
+    ) and manager.is_authorized_custom_view(method="PUT", resource_name=CHAMPION, user=user)
+
+
+def register() -> None:
+    """Add the right to FAB's list, from which administrators grant it, and grant it to the role Admin.
+
+    FAB itself gives Admin every right that it knows of when it synchronizes, and has no list for rights of a plugin
+    without views of its own. A failure is only logged: `airflow roles add-perms` adds the right too.
+    """
+    security = getattr(get_auth_manager(), "security_manager", None)
+    if not hasattr(security, "create_permission"):
+        return
+    try:
+        _grant(security)
+    except Exception:
+        logger.warning("The right to edit %r could not be added to Airflow's roles", CHAMPION, exc_info=True)
+
+
+def _grant(security: Any) -> None:
+    permission = security.create_permission("can_edit", CHAMPION)
+    administrators = security.find_role(ADMINISTRATORS)
+    if permission is not None and administrators is not None:
+        security.add_permission_to_role(administrators, permission)
+
+
+def _training_dag() -> DagDetails:
+    return DagDetails(id=TRAINING_DAG, team_name=DagModel.get_team_name(TRAINING_DAG))

@@ -1,0 +1,130 @@
+"""Promotion by a person: what it needs, what it writes, and that runs do not take it for a decision of their own."""
+
+from __future__ import annotations
+
+import pytest
+
+from meli_tasks.artifacts import paths
+from meli_tasks.core.errors import BadHyperparameters, Conflict, NotFound
+from meli_tasks.ledger import Ledger
+from meli_tasks.pages import Pages
+from meli_tasks.planning.evaluation import Evaluated
+from meli_tasks.store import Store
+from meli_tasks.tracking.by_hand import find_evaluated, promote_by_hand
+from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.registry import Registry
+from tests.pages.published import evaluate
+from tests.past_run import PastRun
+
+
+@pytest.fixture
+def registry(file_store: Store) -> Registry:
+    return Registry(file_store, Tracking("", file_store))
+
+
+@pytest.fixture
+def run(file_store: Store) -> PastRun:
+    return PastRun(file_store)
+
+
+def id_of(run: PastRun, label: str) -> str:
+    return paths.model_id(run.plan.name, label)
+
+
+def by_hand(registry: Registry, model: str, expected: int = 0, reason: str = "we need it") -> None:
+    found = find_evaluated(registry.store, model)
+    promote_by_hand(registry, found, by="ana", reason=reason, expected=expected)
+
+
+def apply(registry: Registry, run: PastRun, evaluated: Evaluated, label: str | None) -> int:
+    return registry.apply(run.plan, evaluated, run.promotion(evaluated, label)).number
+
+
+@pytest.mark.parametrize("name", ["id", "key", "attempt"])
+def test_a_model_is_promoted_by_any_of_its_names(name: str, registry: Registry, run: PastRun) -> None:
+    evaluate(run)
+    ref = run.trainings["cnn"].ref
+    by_hand(registry, {"id": id_of(run, "cnn"), "key": ref.key, "attempt": str(ref)}[name])
+    decision = registry.ledger.decision(1)
+    champion = decision.champion
+    assert champion is not None
+    assert (champion.ref, champion.set_name, champion.balanced_accuracy) == (ref, "cnn", run.accuracies["cnn"])
+    assert (champion.run_id, champion.as_of, champion.fingerprint) == (run.run_id, "2026-11-20", "f" * 64)
+    assert (decision.by, decision.reason, decision.promotion) == ("ana", "we need it", 1)
+
+
+def test_the_evidence_is_the_evaluation_without_a_comparison(registry: Registry, run: PastRun) -> None:
+    evaluated = evaluate(run)
+    by_hand(registry, id_of(run, "cnn"))
+    evidence = registry.ledger.decision(1).evidence
+    assert (evidence.plan, evidence.evaluate, evidence.models) == (run.plan.name, evaluated.key, run.models)
+    assert (evidence.gates, evidence.gain, evidence.probability, evidence.promote) == ((), None, None, "")
+    assert {label: one.balanced_accuracy for label, one in evidence.scores.items()} == run.accuracies
+
+
+def test_a_model_that_no_run_has_evaluated_is_not_promoted(registry: Registry, run: PastRun) -> None:
+    for name in (id_of(run, "cnn"), run.models["cnn"]):
+        with pytest.raises(NotFound, match="nothing to promote it for"):
+            by_hand(registry, name)
+    evaluate(run)
+    with pytest.raises(NotFound, match="has not evaluated 'other'"):
+        by_hand(registry, id_of(run, "other"))
+    assert registry.ledger.last() is None
+
+
+def test_a_model_whose_files_are_gone_is_not_promoted(registry: Registry, run: PastRun) -> None:
+    evaluate(run)
+    run.store.delete(run.trainings["cnn"].file_name("model.safetensors"))
+    with pytest.raises(NotFound, match=r"is missing or damaged\. Nothing was changed"):
+        by_hand(registry, id_of(run, "cnn"))
+    assert registry.ledger.last() is None
+
+
+def test_who_decides_on_an_old_look_is_refused(registry: Registry, run: PastRun) -> None:
+    evaluate(run)
+    by_hand(registry, id_of(run, "cnn"))
+    with pytest.raises(Conflict, match="its last decision is 1, not 0"):
+        by_hand(registry, id_of(run, "mlp"), expected=0)
+    with pytest.raises(Conflict, match="is the champion already"):
+        by_hand(registry, id_of(run, "cnn"), expected=1)
+    with pytest.raises(Conflict, match="its last decision is 1, not 5"):
+        registry.rollback("ana", expected_last=5)
+    assert len(registry.ledger.decisions()) == 1
+
+
+@pytest.mark.parametrize("reason", ["", "  \n ", "x" * 1_001])
+def test_a_reason_is_needed_and_not_a_book(reason: str, registry: Registry, run: PastRun) -> None:
+    evaluate(run)
+    with pytest.raises(BadHyperparameters, match="give 1 to 1,000"):
+        by_hand(registry, id_of(run, "cnn"), reason=reason)
+    assert registry.ledger.last() is None
+
+
+def test_a_run_still_makes_its_own_decision(registry: Registry, run: PastRun) -> None:
+    evaluated = evaluate(run)
+    by_hand(registry, id_of(run, "mlp"))
+    # Evaluated before the person decided: it is refused and has to look again, instead of taking that for its own.
+    with pytest.raises(Conflict, match="its last decision is 1, not 0"):
+        apply(registry, run, evaluated, "cnn")
+    assert apply(registry, run, evaluated.model_copy(update={"ledger": 1}), None) == 2
+    page = Pages(registry.store).run(run.plan.name)
+    assert page.decision is not None
+    assert (page.decision.number, page.decision.action) == (2, "keep")
+
+
+def test_a_champion_that_a_later_run_evaluated_keeps_the_name_of_its_set(registry: Registry, run: PastRun) -> None:
+    evaluate(run)
+    by_hand(registry, id_of(run, "cnn"))
+    by_hand(registry, id_of(run, "mlp"), expected=1)
+    later = PastRun(run.store, "scheduled__2026-11-21", {"small": 0.9}, seed=1)
+    evaluated = evaluate(later, **{"cnn (champion)": (run.models["cnn"], 0.95)})
+    report = later.store.read(paths.evaluated(later.plan.name))
+    assert report is not None
+    later.store.write(
+        paths.evaluated(later.plan.name), report.data.replace(b'"champion":null', b'"champion":"cnn (champion)"')
+    )
+    assert "cnn (champion)" in evaluated.models
+    by_hand(registry, id_of(later, "cnn (champion)"), expected=2)
+    champion = Ledger(run.store).champion()
+    assert champion is not None
+    assert (champion.set_name, champion.balanced_accuracy) == ("cnn", 0.95)
