@@ -204,6 +204,17 @@ class Pipeline:
             f"The promotion ledger changed {PROMOTION_TRIES} times while this run decided. Clear the task promote."
         )
 
+    def report(self, plan: Plan) -> str:
+        """Write the report of the run and send it to MLflow, now or after an outage. Returns its name in the store.
+
+        Artifacts that were deleted do not stop it. Call it when there is a decision, and again when it has changed.
+        """
+        from meli_tasks.report import write_report  # loads matplotlib and Jinja, which no other task needs
+
+        name = write_report(self.store, plan.name)
+        self.tracking.report(plan)
+        return name
+
     def scores(self, evaluate_key: str) -> dict[str, Evaluation]:
         """The evaluations in an evaluate artifact, by label."""
         manifest = need(self.store, "evaluate", evaluate_key)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from meli_tasks.cli.console import Json, out, print_json, warn
+
+if TYPE_CHECKING:
+    from meli_tasks.planning.plan import Plan
+    from meli_tasks.settings import Settings
+    from meli_tasks.store import Store
 
 EXAMPLES = (
     "meli report latest",
@@ -43,16 +48,13 @@ def report(
     from meli_tasks.artifacts import paths
     from meli_tasks.disk import atomic_write
     from meli_tasks.planning.history import find_run
-    from meli_tasks.report import headline_of, load_report, write_report
+    from meli_tasks.report import headline_of, load_report
     from meli_tasks.settings import Settings
 
-    store = Settings.from_environment().open_store()
+    settings = Settings.from_environment()
+    store = settings.open_store()
     plan = find_run(store, run)
-    html = None if fresh else load_report(store, plan.name)
-    if html is None:
-        write_report(store, plan.name)
-        html = load_report(store, plan.name)
-        assert html is not None  # it was just written
+    html = (None if fresh else load_report(store, plan.name)) or _make(settings, store, plan)
     path = output or Path(f"report-{paths.name_part(plan.run_id)}.html")
     with atomic_write(path) as part:
         part.write_bytes(html)
@@ -66,3 +68,19 @@ def report(
         out().print(verdict, markup=False)
     if open_it and not webbrowser.open(path.absolute().as_uri()):
         warn(f"No browser could be started; open {path} yourself.")
+
+
+def _make(settings: Settings, store: Store, plan: Plan) -> bytes:
+    """Make the report, and keep it in the store and in MLflow, if they can be written."""
+    from meli_tasks.artifacts import paths
+    from meli_tasks.core.errors import Rejected, Unreachable
+    from meli_tasks.report import make_report
+    from meli_tasks.tracking.outbox import Tracking
+
+    html = make_report(store, plan.name)
+    try:
+        store.write(paths.report(plan.name), html)
+        Tracking(settings.mlflow_uri, store, settings.mlflow_pages).report(plan)
+    except (Rejected, Unreachable) as error:  # whoever may only read the store gets the file all the same
+        warn(f"The report was not stored: {error}")
+    return html

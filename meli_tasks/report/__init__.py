@@ -1,5 +1,5 @@
 """What a run leaves for people: its report, a single HTML file, and the model card of a promoted model."""
 
-from meli_tasks.report.writing import headline_of, load_report, write_report
+from meli_tasks.report.writing import headline_of, load_report, make_report, write_report
 
-__all__ = ["headline_of", "load_report", "write_report"]
+__all__ = ["headline_of", "load_report", "make_report", "write_report"]

@@ -120,7 +120,7 @@ def _set_axis(axes: Axes, name: Literal["x", "y"], axis: Axis) -> None:
 def _as_element(document: str) -> str:
     """The SVG of a document, scaled to its container, without ids that several charts of a page would share."""
     svg = document[document.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'<g id="(?:figure|axes|patch|line2d|text|matplotlib\.axis|xtick|ytick|grid)[^"]*">', "<g>", svg)

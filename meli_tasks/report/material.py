@@ -53,17 +53,22 @@ class Material:
         return self.manifest("evaluate", self.evaluated.key) if self.evaluated else None
 
     @cached_property
+    def stored_scores(self) -> Scores | None:
+        """The figures in the evaluation's artifact; None if it was deleted, or holds none."""
+        stored = self.file(self.evaluation, "scores.json", Scores.model_validate_json) if self.evaluation else None
+        return stored if stored and stored.models else None
+
+    @property
     def scores(self) -> Scores | None:
         """The evaluation's figures: from its artifact, or if that was deleted, from the copy beside the plan."""
-        stored = self.file(self.evaluation, "scores.json", Scores.model_validate_json) if self.evaluation else None
-        if stored or self.evaluated is None or not self.evaluated.scores:
-            return stored
+        if self.stored_scores or self.evaluated is None or not self.evaluated.scores:
+            return self.stored_scores
         return Scores(version=1, models=self.evaluated.scores)
 
     @property
     def are_copied(self) -> bool:
-        """Whether the figures are those beside the plan, because the evaluation's artifact was deleted."""
-        return self.scores is not None and self.scores.version == 1 and self.evaluation is None
+        """Whether the figures are those beside the plan, because the evaluation's own were deleted or are spoilt."""
+        return self.scores is not None and self.stored_scores is None
 
     @property
     def models(self) -> Mapping[str, Evaluation]:

@@ -162,7 +162,10 @@ def leaderboard(run: Material) -> Sequence[Block]:
     if lacking:
         notes.append(f"Not measured: {', '.join(lacking)}.")
     if run.are_copied:
-        notes.append("The evaluation was deleted from the store: these figures are the copy beside the run's plan.")
+        notes.append(
+            "The evaluation's scores.json was deleted, or cannot be read: these figures are the copy beside the "
+            "run's plan."
+        )
     if not scores.reference:
         notes.append("Reference model (TF-IDF with a linear classifier): not measured.")
     return [table, *(Text(note, "note") for note in notes)]

@@ -52,8 +52,13 @@ def write_report(store: Store, plan_name: str) -> str:
         BadData: the plan cannot be read.
     """
     name = paths.report(plan_name)
-    store.write(name, render(Material(store, Plan.load(store, plan_name))).encode())
+    store.write(name, make_report(store, plan_name))
     return name
+
+
+def make_report(store: Store, plan_name: str) -> bytes:
+    """The report of a plan's run, which is not stored; raises like `write_report`."""
+    return render(Material(store, Plan.load(store, plan_name))).encode()
 
 
 def load_report(store: Store, plan_name: str) -> bytes | None:

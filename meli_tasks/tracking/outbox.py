@@ -28,10 +28,10 @@ logger = logging.getLogger("meli_tasks")
 
 
 class PendingNote(Stored):
-    """What still has to be sent to MLflow: a training run, by `set_name` and `key`, or an evaluation."""
+    """What still has to be sent to MLflow: a training run, by `set_name` and `key`, an evaluation, or a report."""
 
     version: int = 2
-    kind: Literal["training", "evaluation"]
+    kind: Literal["training", "evaluation", "report"]
     plan: str
     set_name: str = Field("", validation_alias=AliasChoices("set_name", "set"))  # `set` in 0.1.0
     key: str = ""
@@ -89,6 +89,11 @@ class Tracking:
             self.replay()
         return url
 
+    def report(self, plan: Plan) -> str | None:
+        """Send the stored report of a plan's run. The URL of its MLflow run; None while MLflow is unavailable."""
+        note = PendingNote(kind="report", plan=plan.name)
+        return self._send(note, lambda: self.projection().report(plan))
+
     def pending(self) -> list[str]:
         """Names of the notes that are still to be sent."""
         return list(self.store.names(paths.PENDING))
@@ -123,7 +128,9 @@ class Tracking:
 
     def _resend(self, note: PendingNote) -> None:
         plan = Plan.load(self.store, note.plan)
-        if note.evaluated:
+        if note.kind == "report":
+            self.projection().report(plan)
+        elif note.evaluated:
             self.projection().evaluation(plan, note.evaluated)
         else:
             self.projection().training(plan, note.set_name, need_model(self.store, note.key, note.sha256))

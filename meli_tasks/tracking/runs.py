@@ -37,6 +37,8 @@ EVALUATED = "meli.evaluate_key"
 OWN_FIGURE = "test_balanced_accuracy"
 DIGEST_LENGTH = 12  # in names
 COMPLETE = "meli.complete"
+REPORT = "report.html"
+"""The name of a run's report among the artifacts of its MLflow run."""
 
 
 class Claim(Stored):
@@ -112,6 +114,20 @@ class Projection:
         for file in ("scores.json", "leaderboard.png"):
             self.server.upload(parent, file, read_file(self.store, manifest, file))
         self._finish(parent, manifest)
+        return self.url(parent)
+
+    def report(self, plan: Plan) -> str:
+        """Put the report of a plan's run, as it is in the store, among the artifacts of its MLflow run; return its URL.
+
+        Raises:
+            NotFound: the store holds no report of this run.
+        """
+        name = paths.report(plan.name)
+        stored = self.store.read(name)
+        if stored is None:
+            raise NotFound(f"There is no report {name} in {self.store.url}: `meli report {plan.run_id}` writes it.")
+        parent = self.parent(plan)
+        self.server.upload(parent, REPORT, stored.data)
         return self.url(parent)
 
     def parent(self, plan: Plan) -> MlflowRun:
