@@ -66,7 +66,7 @@ class Pipeline:
         self.settings = settings
         self.runner = Runner(settings, run_id=run_id)
         self.store = self.runner.store
-        self.tracking = Tracking(settings.mlflow_uri, self.store, settings.mlflow_pages)
+        self.tracking = Tracking.of(settings, self.store)
 
     @classmethod
     def of(cls, plan_name: str, settings: Settings | None = None) -> tuple[Pipeline, Plan]:
@@ -86,6 +86,8 @@ class Pipeline:
     ) -> tuple[Plan, Preview]:
         """Check a request, work out every step, store the plan, and log what will be computed.
 
+        It also brings MLflow up to date with the ledger, which an outage or a person may have left behind.
+
         A backfill only evaluates its models, unless it requests promotion "always".
         """
         request = Request.check(params, self.settings)
@@ -103,6 +105,10 @@ class Pipeline:
             )
         plan.save(self.store)
         found.save(plan, self.store)
+        # Here, since a scheduled run that finds nothing new ends after this task, and MLflow must not wait for news.
+        repair = Registry.quick(self.settings, self.store).repair()
+        for note in repair.notes:
+            (logger.warning if repair.synced.warning else logger.info)("%s", note)
         return plan, found
 
     def ingest(self, plan: Plan) -> Result:

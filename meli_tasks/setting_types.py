@@ -19,6 +19,7 @@ from meli_tasks.schedule import Schedule
 WEB = ("http", "https")
 _HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+(%\w+)?")  # a name or an IPv4 address; an IPv6 address
 _SET_NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_REGISTERED_NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")  # MLflow refuses more in the name of a logged model
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:.+")  # as boto3 checks it before its first request
 
 
@@ -84,6 +85,12 @@ def _mail_addresses(names: str) -> str:
     return names
 
 
+def _registered_name(name: str) -> str:
+    if not _REGISTERED_NAME.fullmatch(name):
+        raise ValueError("use up to 200 letters, digits, '-' and '_', such as meli-title-classifier")
+    return name
+
+
 def _set_names(names: str) -> str:
     found = [name.strip() for name in names.split(",") if name.strip()]
     wrong = [name for name in found if not _SET_NAME.fullmatch(name)]
@@ -118,5 +125,6 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 MailServerAddress = Annotated[str, AfterValidator(_mail_server)]
 MailAddresses = Annotated[str, AfterValidator(_mail_addresses)]
 SetNames = Annotated[str, AfterValidator(_set_names)]
+RegisteredName = Annotated[str, AfterValidator(_registered_name)]
 StoreAddress = Annotated[str, AfterValidator(_store_address)]
 Nightly = Annotated[str, AfterValidator(_nightly)]

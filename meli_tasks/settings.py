@@ -27,6 +27,7 @@ from meli_tasks.setting_types import (
     MailServerAddress,
     Nightly,
     PublicAddress,
+    RegisteredName,
     SetNames,
     StoreAddress,
     WebAddress,
@@ -42,10 +43,11 @@ logger = logging.getLogger("meli_tasks")
 OF_THE_STORE = ("MELI_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 # MLflow's registry follows the ledger of one store. A run with another store moved the alias of the demo's champion.
 AIRFLOW_SIGN_IN = ("MELI_AIRFLOW_USER", "MELI_AIRFLOW_PASSWORD", "airflow_user", "airflow_password")
-FOLLOWS_THE_STORE = ("MLFLOW_TRACKING_URI", "MELI_MLFLOW_URL")
+FOLLOWS_THE_STORE = ("MLFLOW_TRACKING_URI", "MELI_MLFLOW_URL", "MELI_REGISTERED_MODEL")
 RENAMED = {"MELI_CARDS": "MELI_GPUS"}
 """Variables of version 0.1.0 under other names; they are still read."""
 MINUTES_A_YEAR = 525_600
+DEFAULT_REGISTERED_MODEL = "meli-title-classifier"
 DEFAULT_SOURCE = "sample:rows=20000,seed=1"
 
 
@@ -70,6 +72,11 @@ class Settings(BaseSettings):
     )
     mlflow_pages: PublicAddress = Field(
         "", alias="MELI_MLFLOW_URL", description="MLflow's address for browsers, if not MLFLOW_TRACKING_URI"
+    )
+    registered_model: RegisteredName = Field(
+        DEFAULT_REGISTERED_MODEL,
+        alias="MELI_REGISTERED_MODEL",
+        description="name of the champion's registered model in MLflow; stores that share a server need different ones",
     )
     source: str = Field(DEFAULT_SOURCE, alias="MELI_SOURCE", description="titles to train on if a run names none")
     sets: SetNames = Field(

@@ -22,6 +22,7 @@
     tracking/pending/KIND-HASH.json          what is still to be sent to MLflow
     golden.csv                               titles that must keep their category: a person puts it there
     golden/DIGEST.json                       golden titles as a plan has read them
+    identity.json                            the id by which MLflow's registry tells this store from others
     probe/ID/                                what `meli doctor` writes and removes
 
 Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it. 0.1.0 wrote
@@ -43,6 +44,7 @@ BACKFILLS = "backfills/"
 GOLDEN_FILE = GOLDEN
 """The file of golden titles in the store, which a person put there."""
 PENDING = "tracking/pending/"
+IDENTITY = "identity.json"
 _MANIFEST = "manifest.json"
 _PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "evaluated.json", "report.json"
 _HTML_REPORT = "report.html"

@@ -19,6 +19,8 @@ from meli_tasks.wording import duration
 if TYPE_CHECKING:
     from meli_tasks.artifacts.manifest import Manifest
     from meli_tasks.ledger import Champion, Decision
+    from meli_tasks.settings import Settings
+    from meli_tasks.store import Store
 
 EXAMPLES = ("meli champion", "meli champion --on 2026-11-01", "meli champion --json")
 ROLLBACK_EXAMPLES = (
@@ -77,12 +79,17 @@ def champion(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the champion: its hyperparameter set, its scores, the run that promoted it, and the reason."""
+    """Show the champion: its hyperparameter set, its scores, the run that promoted it, and the reason.
+
+    Without `--on`, it also brings MLflow up to date: the registered model's alias, and what MLflow missed while it was
+    down. A note on stderr says what was repaired, or that MLflow could not be reached.
+    """
     from meli_tasks.champion import champion_model
     from meli_tasks.ledger import Ledger
     from meli_tasks.settings import Settings
 
-    store = Settings.from_environment().open_store()
+    settings = Settings.from_environment()
+    store = settings.open_store()
     ledger = Ledger(store)
     decision = ledger.last() if on is None else ledger.decision_on(on)
     found = champion_model(ledger, decision)
@@ -96,6 +103,16 @@ def champion(
         print_json(description.to_json())
     else:
         _show(description)
+    if on is None and settings.mlflow_uri:
+        _bring_mlflow_up_to_date(settings, store)
+
+
+def _bring_mlflow_up_to_date(settings: Settings, store: Store) -> None:
+    """Repair what MLflow has of the ledger, and say what was repaired or could not be."""
+    from meli_tasks.tracking.registry import Registry
+
+    for note in Registry.quick(settings, store).repair().notes:
+        warn(note)
 
 
 def rollback(
@@ -131,7 +148,7 @@ def rollback(
             f"The champion is {now.set_name} ({now.train[:8]}). "
             f"Restore {f'the champion of decision {to}' if to else 'the previous one'}?"
         )
-    registry = Registry(store, Tracking(settings.mlflow_uri, store, settings.mlflow_pages))
+    registry = Registry(store, Tracking.of(settings, store))
     decision = registry.rollback(
         by=getpass.getuser(), to=to, reason=reason, expected_last=last.number if last else None
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from meli_tasks.cli.check_result import CheckResult
+from meli_tasks.cli.check_result import CheckResult, State
 
 if TYPE_CHECKING:
     from meli_tasks.artifacts.manifest import Manifest
@@ -43,7 +43,7 @@ def champion(settings: Settings) -> Iterator[CheckResult]:
         except MeliError as error:
             yield CheckResult("champion", "failed", f"{name}: {error}", ADVICE)
     if found.model is not None:
-        yield _alias(settings, store)
+        yield from _in_mlflow(settings, store)
 
 
 def _load(store: Store, model: Manifest) -> None:
@@ -58,16 +58,28 @@ def _load(store: Store, model: Manifest) -> None:
         load_model(Path(folder)).rank(["celular"], 1)
 
 
-def _alias(settings: Settings, store: Store) -> CheckResult:
-    from meli_tasks.tracking.outbox import Tracking
-    from meli_tasks.tracking.registered_model import MODEL
-    from meli_tasks.tracking.registry import ALIAS, Registry
+def _in_mlflow(settings: Settings, store: Store) -> Iterator[CheckResult]:
+    """Make MLflow follow the ledger, and check that it does."""
+    from meli_tasks.core.errors import MeliError
+    from meli_tasks.tracking.agreement import findings
+    from meli_tasks.tracking.registry import Registry
 
     name = "champion: mlflow"
     if not settings.mlflow_uri:
-        return CheckResult(name, "skipped", "MLFLOW_TRACKING_URI is not set, so nothing is registered")
-    synced = Registry(store, Tracking(settings.mlflow_uri, store, settings.mlflow_pages)).sync()
-    if synced.warning:
-        return CheckResult(name, "failed", synced.warning, "Run `meli doctor` again once MLflow and the store answer.")
-    points = "now points" if synced.changed else "points"
-    return CheckResult(name, "ok", f"{ALIAS!r} of {MODEL} {points} at version {synced.version}: the champion's")
+        yield CheckResult(name, "skipped", "MLFLOW_TRACKING_URI is not set, so nothing is registered")
+        return
+    registry = Registry.quick(settings, store)
+    repair = registry.repair()
+    again = "Run `meli doctor` again once MLflow and the store answer."
+    if repair.synced.warning:
+        yield CheckResult(name, "failed", repair.synced.warning, again)
+    elif repair.notes:
+        yield CheckResult(name, "ok", " ".join(repair.notes))
+    if not repair.synced.reached:
+        return
+    try:
+        for found in findings(registry.ledger, registry.tracking):
+            state: State = "ok" if found.agrees else "failed"
+            yield CheckResult(f"champion: {found.name}", state, found.observed, found.advice)
+    except MeliError as error:
+        yield CheckResult(name, "failed", f"ledger and registry could not be compared: {error}", again)

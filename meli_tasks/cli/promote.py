@@ -52,7 +52,7 @@ def promote(
         figure = f"{found.evaluation.balanced_accuracy:.4f} in the run {found.plan.run_id}"
         current = f"The champion is {now.set_name} ({now.train[:8]})" if now else "There is no champion"
         need_confirmation(f"{current}. Promote {found.label} ({found.ref.key[:8]}), balanced accuracy {figure}?")
-    registry = Registry(store, Tracking(settings.mlflow_uri, store, settings.mlflow_pages))
+    registry = Registry(store, Tracking.of(settings, store))
     decision = promote_by_hand(
         registry, found, by=getpass.getuser(), reason=reason, expected=last.number if last else 0
     )

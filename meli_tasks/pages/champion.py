@@ -6,17 +6,20 @@ import time
 from collections.abc import Sequence
 from datetime import date
 
+from meli_tasks.artifacts.identity import find_identity
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
-from meli_tasks.core.errors import TRACKING_ERRORS
+from meli_tasks.core.errors import MeliError
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.pages.manifests import model_manifest, read_manifest
 from meli_tasks.pages.models import ChampionCard, ChampionOnPage, CurrentFigure, DecisionRow, MlflowChampion
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.planning.plan import Plan
+from meli_tasks.settings import DEFAULT_REGISTERED_MODEL
 from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
+from meli_tasks.store import Store
+from meli_tasks.tracking.alias import ALIAS, other_owner
 from meli_tasks.tracking.client import MlflowServer
-from meli_tasks.tracking.registered_model import MODEL
-from meli_tasks.tracking.registry import ALIAS
+from meli_tasks.tracking.entities import RegisteredModel
 from meli_tasks.tracking.runs import ARTIFACT_KEY, SHA256
 
 MLFLOW_SECONDS = 30.0
@@ -116,9 +119,11 @@ def champion_on(ledger: Ledger, day: date | None, last: Decision | None) -> Cham
 class MlflowAlias:
     """The model that MLflow's alias points at, queried at most every 30 s. An outage becomes a note, never an error."""
 
-    def __init__(self, uri: str, pages: str = "") -> None:
+    def __init__(self, store: Store, uri: str, pages: str = "", model: str = DEFAULT_REGISTERED_MODEL) -> None:
+        self._store = store
         self._uri = uri
         self._pages = pages
+        self._model = model
         self._at = 0.0
         self._found: MlflowChampion | None = None
 
@@ -130,21 +135,32 @@ class MlflowAlias:
         if found is None or time.monotonic() - self._at > MLFLOW_SECONDS:
             found = self._found = self._request()
             self._at = time.monotonic()
-        if found.version and not champion.is_same(ModelRef(found.train, found.sha256)):
-            note = "MLflow's alias has not followed yet: `meli champion` brings it up to date."
+        if found.version and not found.note and not champion.is_same(ModelRef(found.train, found.sha256)):
+            note = "MLflow's alias has not followed yet: `meli champion` or the next run brings it up to date."
             return found.model_copy(update={"note": note})
         return found
 
     def _request(self) -> MlflowChampion:
         try:
             server = MlflowServer(self._uri, self._pages)
-            version = server.version_by_alias(MODEL, ALIAS)
-        except TRACKING_ERRORS as error:
+            model = server.registered_model(self._model)
+            number = model.aliases.get(ALIAS) if model else None
+            version = server.version(self._model, number) if number is not None else None
+            note = self._note(model)
+        except MeliError as error:
             return MlflowChampion(note=str(error))
-        page = server.version_url(MODEL, version.number)
+        if version is None:
+            missing = f"MLflow has no version of {self._model} with the alias {ALIAS!r}"
+            return MlflowChampion(note=note or f"{missing}: `meli champion` registers it, and so does the next run.")
         return MlflowChampion(
             version=version.number,
-            url=page,
+            url=server.version_url(self._model, version.number),
             train=version.tags.get(ARTIFACT_KEY, ""),
             sha256=version.tags.get(SHA256, ""),
+            note=note,
         )
+
+    def _note(self, model: RegisteredModel | None) -> str:
+        """Why the alias does not follow this store's ledger; empty if it does."""
+        identity = find_identity(self._store)
+        return other_owner(model, identity, self._store.url) if model else ""

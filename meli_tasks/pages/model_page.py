@@ -28,16 +28,15 @@ from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import Evaluation, Scores
 from meli_tasks.stages.figures import ReferenceModel
 from meli_tasks.store import Store
-from meli_tasks.tracking.registered_model import MODEL
-from meli_tasks.tracking.registry import ALIAS
+from meli_tasks.tracking.alias import ALIAS
 
 SCORES, SUSPECTS = "scores.json", "suspect_labels.csv"
 MAX_SUSPECTS_BYTES = 50_000_000
 _SHA256_DIGITS = 12
 
 
-def model_page(cache: ReadCache, found: Located, decisions: Sequence[Decision]) -> ModelPage:
-    """The content of the page of one model."""
+def model_page(cache: ReadCache, found: Located, decisions: Sequence[Decision], registered: str) -> ModelPage:
+    """The content of the page of one model; `registered` is the champion's name in MLflow."""
     manifest = model_manifest(cache, found.ref)
     parameters = model_parameters(cache, list(decisions), Plan.load(cache.store, found.plan), found.row, manifest)
     evaluation, evaluate = found.evaluation, found.evaluate
@@ -54,7 +53,7 @@ def model_page(cache: ReadCache, found: Located, decisions: Sequence[Decision]) 
         parameters=parameters,
         lineage=_lineage(cache, found.ref, manifest),
         decisions=[decision_row(one) for one in reversed(decisions) if _took_part(one, found.ref)],
-        load=_load(found, manifest, decisions) if manifest else [],
+        load=_load(found, manifest, decisions, registered) if manifest else [],
         has_predictions=PREDICTIONS in outputs,
         has_suspects=SUSPECTS in outputs,
         has_report=False,
@@ -193,13 +192,13 @@ def _took_part(decision: Decision, model: ModelRef) -> bool:
     return restored or any(ref.is_same(model) for ref in decision.evidence.refs)
 
 
-def _load(found: Located, manifest: Manifest, decisions: Sequence[Decision]) -> list[Loading]:
+def _load(found: Located, manifest: Manifest, decisions: Sequence[Decision], registered: str) -> list[Loading]:
     """How to use the model: as the champion if it is, and in any case by its key and digest."""
     ref = f"{manifest.key}@{manifest.model_sha256[:_SHA256_DIGITS]}"
     ways = [Loading(where="command line", code=f'meli predict --model {ref} "a title"')]
     champion = decisions[-1].champion if decisions else None
     if champion and champion.ref.is_same(manifest.ref):
-        code = f'mlflow.pyfunc.load_model("models:/{MODEL}@{ALIAS}").predict(["a title"])'
+        code = f'mlflow.pyfunc.load_model("models:/{registered}@{ALIAS}").predict(["a title"])'
         ways.append(Loading(where="Python, through MLflow", code=code))
     files = paths.artifact_file(manifest.stage, manifest.key, manifest.attempt, "")
     return [*ways, Loading(where="files in the store", code=files)]

@@ -36,8 +36,9 @@ from meli_tasks.pages.run_models import ArtifactPage, BackfillPage, RunPage, Tra
 from meli_tasks.pages.run_page import LIVE_SECONDS, run_page, training_page
 from meli_tasks.pages.runs import RunFilter, Runs
 from meli_tasks.planning.plan import Plan
-from meli_tasks.settings import Settings
+from meli_tasks.settings import DEFAULT_REGISTERED_MODEL, Settings
 from meli_tasks.store import Store
+from meli_tasks.tracking.client import QUICK
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
 
@@ -72,7 +73,13 @@ class Decided:
 class Pages:
     """The content of every page. Keep one instance, because each call reads only what is new. It is thread-safe."""
 
-    def __init__(self, store: Store, mlflow_uri: str = "", mlflow_pages: str = "") -> None:
+    def __init__(
+        self,
+        store: Store,
+        mlflow_uri: str = "",
+        mlflow_pages: str = "",
+        registered_model: str = DEFAULT_REGISTERED_MODEL,
+    ) -> None:
         self.store = store
         self._cache = ReadCache(store)
         self._runs = Runs(self._cache)
@@ -80,8 +87,8 @@ class Pages:
         self._gains = PairedGains(store)
         self._predicted = PredictedTitles(store)
         self._decided = Decided(-inf, [], [])
-        self._mlflow = MlflowAlias(mlflow_uri, mlflow_pages)
-        self._mlflow_uri, self._mlflow_pages = mlflow_uri, mlflow_pages
+        self._mlflow_at = (mlflow_uri, mlflow_pages, registered_model)
+        self._mlflow = MlflowAlias(store, *self._mlflow_at)
 
     @classmethod
     def of(cls, settings: Settings) -> Pages:
@@ -90,7 +97,7 @@ class Pages:
         Raises:
             BadSettings: no store is set.
         """
-        return cls(settings.open_store(), settings.mlflow_uri, settings.mlflow_pages)
+        return cls(settings.open_store(), settings.mlflow_uri, settings.mlflow_pages, settings.registered_model)
 
     def models(self, run_filter: RunFilter) -> ModelsPage:
         """The champion, and the leaderboard over runs and sets."""
@@ -164,7 +171,7 @@ class Pages:
         Raises:
             NotFound: no such run, or no such model in it.
         """
-        return model_page(self._cache, self._located(model), self._decisions())
+        return model_page(self._cache, self._located(model), self._decisions(), self._mlflow_at[2])
 
     def confusions(self, model: str) -> ConfusionsPage:
         """The most confused pairs of a model.
@@ -237,12 +244,13 @@ class Pages:
         )
 
     def _registry(self) -> Registry:
-        return Registry(self.store, Tracking(self._mlflow_uri, self.store, self._mlflow_pages))
+        uri, pages, model = self._mlflow_at
+        return Registry(self.store, Tracking(uri, self.store, pages, model, QUICK))
 
     def _after_change(self, changed: ChangedPage) -> ChangedPage:
         """Forget what was kept of the champion, so that whoever changed it sees the change."""
         self._decided = replace(self._decided, at=-inf)
-        self._mlflow = MlflowAlias(self._mlflow_uri, self._mlflow_pages)
+        self._mlflow = MlflowAlias(self.store, *self._mlflow_at)
         return changed
 
     def _located(self, model: str) -> Located:

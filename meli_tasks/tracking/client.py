@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from meli_tasks.core.errors import BadSettings, TrackingRejected, TrackingUnavailable
-from meli_tasks.http import Client, NoAnswer
+from meli_tasks.http import Answer, Client, NoAnswer
 from meli_tasks.redaction import without_credentials
+from meli_tasks.tracking.entities import MlflowRun, ModelVersion, RegisteredModel
 
 if TYPE_CHECKING:
     from meli_tasks.tracking.fields import Metric
@@ -40,45 +42,17 @@ EXPERIMENT_KIND = {"key": "mlflow.experimentKind", "value": "custom_model_develo
 
 
 @dataclass(frozen=True)
-class MlflowRun:
-    """A run as MLflow describes it; `started` in ms since 1970, `metrics` by name."""
+class Patience:
+    """How long to wait for MLflow: to connect, for one answer, and for all answers together (None for no limit)."""
 
-    id: str
-    experiment: str
-    started: int
-    active: bool
-    artifacts: str
-    tags: dict[str, str]
-    metrics: frozenset[str] = frozenset()
-
-    @classmethod
-    def parse(cls, run: Mapping[str, Any]) -> MlflowRun:
-        """Parse a run from MLflow's REST API."""
-        info = run["info"]
-        return cls(
-            id=str(info["run_id"]),
-            experiment=str(info["experiment_id"]),
-            started=int(info.get("start_time", 0)),
-            active=info["lifecycle_stage"] == "active",
-            artifacts=str(info["artifact_uri"]),
-            tags={tag["key"]: tag["value"] for tag in run["data"].get("tags", [])},
-            metrics=frozenset(metric["key"] for metric in run["data"].get("metrics", [])),
-        )
+    connect_seconds: float = CONNECT_SECONDS
+    answer_seconds: float = ANSWER_SECONDS
+    total_seconds: float | None = None
 
 
-@dataclass(frozen=True)
-class ModelVersion:
-    """A version of a registered model."""
-
-    number: str
-    ready: bool
-    tags: dict[str, str]
-
-    @classmethod
-    def parse(cls, version: Mapping[str, Any]) -> ModelVersion:
-        """Parse a model version from MLflow's REST API."""
-        tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
-        return cls(str(version["version"]), version.get("status") == "READY", tags)
+DEFAULT_PATIENCE = Patience()
+QUICK = Patience(connect_seconds=2.0, answer_seconds=3.0, total_seconds=6.0)
+"""For what a person, or the first task of a run, should not wait for."""
 
 
 class MlflowServer:
@@ -87,13 +61,15 @@ class MlflowServer:
     `pages` is the address at which a browser reaches it, if it differs.
     """
 
-    def __init__(self, uri: str, pages: str = "") -> None:
+    def __init__(self, uri: str, pages: str = "", patience: Patience = DEFAULT_PATIENCE) -> None:
         if urlsplit(uri).scheme not in ("http", "https"):
             raise BadSettings(
                 f"MLFLOW_TRACKING_URI={uri!r} is not a server address: it must look like http://127.0.0.1:5000."
             )
         self.uri = uri.rstrip("/")
         self.pages = (pages or without_credentials(uri)).rstrip("/")
+        self._patience = patience
+        self._waited = 0.0
         self._client: Client | None = None
 
     def experiment(self, name: str) -> str:
@@ -123,12 +99,8 @@ class MlflowServer:
 
     def run(self, run_id: str) -> MlflowRun | None:
         """A run by its id; None if there is none."""
-        try:
-            return MlflowRun.parse(self.get("runs/get", run_id=run_id)["run"])
-        except TrackingRejected as error:
-            if error.code != NOT_FOUND_CODE:
-                raise
-            return None
+        found = self._found("runs/get", run_id=run_id)
+        return MlflowRun.parse(found["run"]) if found else None
 
     def create_run(self, experiment: str, name: str, start: int, tags: Mapping[str, str]) -> MlflowRun:
         """Create a run that started at `start`, in ms since 1970."""
@@ -136,19 +108,26 @@ class MlflowServer:
         answer = self.post("runs/create", experiment_id=experiment, run_name=name, start_time=start, tags=pairs)
         return MlflowRun.parse(answer["run"])
 
-    def version_number_by_alias(self, model: str, alias: str) -> str | None:
-        """The version of a registered model that an alias points at; None if there is no such model or alias."""
-        try:
-            found = self.get("registered-models/get", name=model)["registered_model"]
-        except TrackingRejected as error:
-            if error.code != NOT_FOUND_CODE:
-                raise
-            return None
-        return next((str(each["version"]) for each in found.get("aliases", []) if each["alias"] == alias), None)
+    def registered_model(self, name: str) -> RegisteredModel | None:
+        """A registered model with its aliases and tags; None if there is none."""
+        found = self._found("registered-models/get", name=name)
+        return RegisteredModel.parse(found["registered_model"]) if found else None
 
-    def version_by_alias(self, model: str, alias: str) -> ModelVersion:
-        """The version that an alias points at, with its tags; raises like `get`."""
-        return ModelVersion.parse(self.get("registered-models/alias", name=model, alias=alias)["model_version"])
+    def create_registered_model(self, name: str, description: str, tags: Mapping[str, str]) -> bool:
+        """Create a registered model; False if there is one already, which is left as it is."""
+        pairs = [{"key": key, "value": value} for key, value in tags.items()]
+        try:
+            self.post("registered-models/create", name=name, description=description, tags=pairs)
+        except TrackingRejected as error:
+            if error.code != EXISTS_CODE:
+                raise
+            return False
+        return True
+
+    def version(self, model: str, number: str) -> ModelVersion | None:
+        """A version of a registered model; None if there is none."""
+        found = self._found("model-versions/get", name=model, version=number)
+        return ModelVersion.parse(found["model_version"]) if found else None
 
     def versions(self, model: str, tag: str, value: str) -> list[ModelVersion]:
         """The versions of a registered model that carry a tag."""
@@ -225,15 +204,18 @@ class MlflowServer:
         """The page of a registered model's version, for a person's browser."""
         return f"{self.pages}/#/models/{model}/versions/{version}"
 
+    def _found(self, path: str, **query: str) -> dict[str, Any] | None:
+        """GET something that may not be there."""
+        try:
+            return self.get(path, **query)
+        except TrackingRejected as error:
+            if error.code != NOT_FOUND_CODE:
+                raise
+            return None
+
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         server = without_credentials(self.uri)
-        try:
-            answer = self._http().request(method, f"{self.uri}/api/2.0/{path}", **options)
-        except NoAnswer as error:
-            raise TrackingUnavailable(
-                f"MLflow at {server} does not answer ({error.reason}). Check that it is running and that "
-                "MLFLOW_TRACKING_URI is right."
-            ) from error
+        answer = self._answer(method, f"{self.uri}/api/2.0/{path}", options)
         try:
             body = answer.json() or {}
         except ValueError:
@@ -253,10 +235,25 @@ class MlflowServer:
             raise TrackingUnavailable(refused)
         raise TrackingRejected(refused, code=code)
 
-    def _http(self) -> Client:
+    def _answer(self, method: str, url: str, options: dict[str, Any]) -> Answer:
+        """Send a request, if there is any patience left."""
+        server, total = without_credentials(self.uri), self._patience.total_seconds
+        if total is not None and self._waited >= total:
+            raise TrackingUnavailable(f"MLflow at {server} is slow: its answers took {self._waited:.0f} s.")
         if self._client is None:
-            self._client = http_client()
-        return self._client
+            self._client = http_client(self._patience.connect_seconds, self._patience.answer_seconds)
+        if total is not None:
+            options["seconds"] = min(options.get("seconds", self._patience.answer_seconds), total - self._waited)
+        started = time.monotonic()
+        try:
+            return self._client.request(method, url, **options)
+        except NoAnswer as error:
+            raise TrackingUnavailable(
+                f"MLflow at {server} does not answer ({error.reason}). Check that it is running and that "
+                "MLFLOW_TRACKING_URI is right."
+            ) from error
+        finally:
+            self._waited += time.monotonic() - started
 
     def _upload_beside_the_server(self, run_id: str, name: str, data: bytes) -> None:
         """Upload with MLflow's own client: it writes to the storage of a server that does not pass artifacts on."""

@@ -18,9 +18,10 @@ from meli_tasks.artifacts.manifest import Manifest, need_model
 from meli_tasks.core.errors import TRACKING_ERRORS, BadData, BadSettings, NotFound, TrackingUnavailable
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
+from meli_tasks.settings import DEFAULT_REGISTERED_MODEL, Settings
 from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
-from meli_tasks.tracking.client import MlflowServer
+from meli_tasks.tracking.client import DEFAULT_PATIENCE, MlflowServer, Patience
 from meli_tasks.tracking.runs import EXPERIMENT, Projection
 from meli_tasks.wording import count
 
@@ -50,16 +51,36 @@ class PendingNote(Stored):
 class Tracking:
     """The tracking server of a run. With an empty `uri` nothing is sent and no note is left."""
 
-    def __init__(self, uri: str, store: Store, pages: str = "") -> None:
-        """Does not connect yet. `pages` is the address at which a browser reaches the server, if it is not `uri`.
+    def __init__(
+        self,
+        uri: str,
+        store: Store,
+        pages: str = "",
+        model: str = DEFAULT_REGISTERED_MODEL,
+        patience: Patience = DEFAULT_PATIENCE,
+    ) -> None:
+        """Does not connect yet.
+
+        Args:
+            uri: The server's address.
+            store: Whose artifacts are sent.
+            pages: The address at which a browser reaches the server, if it is not `uri`.
+            model: The name of the champion's registered model.
+            patience: How long to wait for the server.
 
         Raises:
             BadSettings: the URI is not a server address.
         """
         self.uri = uri
         self.store = store
-        self._server = MlflowServer(uri, pages) if uri else None
+        self.model = model
+        self._server = MlflowServer(uri, pages, patience) if uri else None
         self._projection: Projection | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, store: Store, patience: Patience = DEFAULT_PATIENCE) -> Tracking:
+        """The tracking server of the settings, for the artifacts of `store`."""
+        return cls(settings.mlflow_uri, store, settings.mlflow_pages, settings.registered_model, patience)
 
     def projection(self) -> Projection:
         """The opened projection.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,33 @@ from meli_tasks.redaction import redact
 from meli_tasks.stages.files.digest import digest_of_folder
 from meli_tasks.tracking.client import keep_mlflow_quiet
 
-MODEL = "meli-title-classifier"
+logger = logging.getLogger("meli_tasks")
+
 DESCRIPTION = (
     "Classifies marketplace listing titles: raw titles in, ranked categories with probabilities out. "
     "The alias `champion` follows the promotion ledger; move it with `meli rollback`, not here."
 )
+MAX_DESCRIPTION = 5_000  # characters, MLflow's limit
+REFUSED_METRICS = ("BAD_REQUEST", "INTERNAL_ERROR", "INVALID_PARAMETER_VALUE")
 # What loading the model imports besides the package itself, which is stored with the model.
 REQUIRED = ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "torch")
 
 
-def register(folder: Path, *, uri: str, experiment: str, run_id: str | None, tags: Mapping[str, str], note: str) -> str:
+@dataclass(frozen=True)
+class NewVersion:
+    """What a version is registered with: its registered model, MLflow run, experiment, tags and description."""
+
+    model: str
+    experiment: str
+    run_id: str | None
+    tags: Mapping[str, str]
+    description: str
+
+
+def register(folder: Path, new: NewVersion, *, uri: str) -> str:
     """Log the model in `folder` (model.safetensors, model.json) with its MLflow run; return the new version number.
+
+    The registered model must be there.
 
     Raises:
         TrackingUnavailable: the server did not answer, or refused.
@@ -38,30 +56,55 @@ def register(folder: Path, *, uri: str, experiment: str, run_id: str | None, tag
         for beginning in ("Any type hint is inferred as AnyType", "An input example was not provided"):
             warnings.filterwarnings("ignore", message=f".*{beginning}", category=UserWarning)
         import mlflow.pyfunc
-        from mlflow.exceptions import MlflowException
 
         mlflow.set_tracking_uri(uri)
         try:
-            return _register(experiment, run_id, folder, dict(tags), note)
-        except (MlflowException, OSError) as error:
+            return _register(folder, new)
+        except Exception as error:  # noqa: BLE001 MLflow's client raises whatever the client of its storage raises
             raise TrackingUnavailable(f"The model could not be registered in MLflow: {redact(str(error))}") from None
 
 
-def _register(experiment: str, run_id: str | None, folder: Path, tags: dict[str, str], note: str) -> str:
+def _register(folder: Path, new: NewVersion) -> str:
     import mlflow
     from mlflow.exceptions import MlflowException
+
+    # Otherwise the model would belong to MLflow's default experiment, which is read-only on a server with a sign-in.
+    mlflow.set_experiment(experiment_id=new.experiment)
+    try:
+        logged = _log(folder, new, new.run_id)
+    except MlflowException as error:
+        if new.run_id is None or error.error_code not in REFUSED_METRICS:
+            raise
+        # MLflow copies the run's metrics to the model, and refuses two values of one metric with the same time and
+        # step, which an MLflow run of an earlier version, or one that somebody logged to, may have.
+        logger.warning(
+            "MLflow run %s holds metrics that MLflow cannot copy to a model, so the version is registered without "
+            "them: %s", new.run_id, redact(str(error).partition("\n")[0][:300]),
+        )  # fmt: skip
+        logged = _log(folder, new, None)
+    created = mlflow.MlflowClient().create_model_version(
+        new.model,
+        logged.model_uri,
+        run_id=new.run_id,
+        tags=dict(new.tags),
+        description=new.description[:MAX_DESCRIPTION],
+        model_id=logged.model_id,
+    )
+    return str(created.version)
+
+
+def _log(folder: Path, new: NewVersion, run_id: str | None) -> Any:
+    import mlflow
     from mlflow.models import Model
 
     package = Path(__file__).parents[1]
-    # Otherwise the model would belong to MLflow's default experiment, which is read-only on a server with a sign-in.
-    mlflow.set_experiment(experiment_id=experiment)
     # Not mlflow.pyfunc.log_model: it needs an active run, and would reopen the finished one.
-    logged = Model.log(
+    return Model.log(
         None,
         flavor=mlflow.pyfunc,
-        name=MODEL,
+        name=new.model,
         run_id=run_id,
-        tags=tags,
+        tags=dict(new.tags),
         python_model=str(package / "tracking" / "pyfunc_model.py"),
         artifacts={"model": str(folder)},
         code_paths=[str(package)],
@@ -69,16 +112,6 @@ def _register(experiment: str, run_id: str | None, folder: Path, tags: dict[str,
         signature=_signature(),
         pip_requirements=pip_requirements(),
     )
-    client = mlflow.MlflowClient()
-    try:
-        client.create_registered_model(MODEL, description=DESCRIPTION)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    created = client.create_model_version(
-        MODEL, logged.model_uri, run_id=run_id, tags=tags, description=note, model_id=logged.model_id
-    )
-    return str(created.version)
 
 
 def pip_requirements() -> list[str]:

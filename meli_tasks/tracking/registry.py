@@ -7,44 +7,49 @@ tracking outage delays the alias and nothing else.
 from __future__ import annotations
 
 import logging
-import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 
-from meli_tasks.artifacts.cache import download
 from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.champion import champion_model, need_champion_model
-from meli_tasks.core.errors import TRACKING_ERRORS, BadData, NotFound
+from meli_tasks.core.errors import MeliError, NotFound, TrackingUnavailable
 from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
 from meli_tasks.planning.compared import judged_with
 from meli_tasks.planning.evaluation import Evaluated
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import covers
+from meli_tasks.settings import Settings
 from meli_tasks.stages.evaluation import Figures, PromotionDecision
 from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
-from meli_tasks.tracking.fields import members_text, weights_of
+from meli_tasks.tracking.alias import ALIAS, ChampionAlias, SyncResult
+from meli_tasks.tracking.client import QUICK
 from meli_tasks.tracking.outbox import Tracking
-from meli_tasks.tracking.registered_model import MODEL, register
-from meli_tasks.tracking.runs import ARTIFACT_KEY, DAG_RUN, SHA256, read_file
+from meli_tasks.tracking.runs import read_file
+from meli_tasks.wording import count
 
 logger = logging.getLogger("meli_tasks")
 
-ALIAS = "champion"
-# A decision made while the alias moves requires another round; more rounds than this indicate a fault, not chance.
-MAX_SYNC_ROUNDS = 5
+# A decision made while the alias moves requires another round. Racing promotions come in bursts as large as the number
+# of workers, so that more rounds than this indicate a fault, not chance.
+MAX_SYNC_ROUNDS = 100
 
 
 @dataclass(frozen=True)
-class SyncResult:
-    """The champion's model version in MLflow and its page, or a warning if MLflow could not be updated."""
+class Repair:
+    """What was done to bring MLflow up to date: the champion's version, and what MLflow had missed and now has."""
 
-    version: str | None = None
-    url: str | None = None
-    changed: bool = False
-    warning: str | None = None
+    synced: SyncResult
+    sent: int = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """A sentence on each thing that was repaired or could not be; empty if all was well."""
+        notes = [self.synced.repaired, self.synced.warning]
+        if self.sent:
+            notes.append(f"MLflow: sent {count(self.sent, 'record')} that it had missed.")
+        return [note for note in notes if note]
 
 
 class Registry:
@@ -54,6 +59,12 @@ class Registry:
         self.store = store
         self.tracking = tracking
         self.ledger = Ledger(store)
+        self._alias = ChampionAlias(self.ledger, tracking)
+
+    @classmethod
+    def quick(cls, settings: Settings, store: Store) -> Registry:
+        """The registry of a store for what must not wait for MLflow: it gives up within seconds."""
+        return cls(store, Tracking.of(settings, store, QUICK))
 
     def apply(self, plan: Plan, evaluated: Evaluated, promotion: Manifest) -> Decision:
         """Write what the stage promote decided into the ledger, and update MLflow.
@@ -116,87 +127,53 @@ class Registry:
     def sync(self) -> SyncResult:
         """Make MLflow follow the ledger: register the champion if no version holds it, and point the alias at it.
 
-        May be called at any time, also concurrently. An outage causes a warning, never an error.
+        May be called at any time, also concurrently. What goes wrong causes a warning, never an error: the decision
+        stands, and the next call makes it good.
         """
+        synced = self._synced()
+        if synced.warning:
+            logger.warning("%s", synced.warning)
+        return synced
+
+    def repair(self) -> Repair:
+        """Make MLflow follow the ledger, and send it what it missed. What goes wrong becomes a note."""
+        synced = self._synced()
+        if not self.tracking.uri or not synced.reached:
+            return Repair(synced)
+        try:
+            return Repair(synced, self.tracking.replay())
+        except MeliError as error:  # the store's
+            return Repair(replace(synced, warning=f"MLflow was not sent what it missed: {error}"))
+
+    def _synced(self) -> SyncResult:
         if not self.tracking.uri:
             return SyncResult()
         try:
-            synced = SyncResult()
-            for _ in range(MAX_SYNC_ROUNDS):
-                decision = self.ledger.last()
-                synced = self._follow(decision, synced.changed)
-                # Two tasks may move the alias at the same time; the last one wins, so check that it was the right one.
-                last = self.ledger.last()
-                if last is None or (decision and last.number == decision.number):
-                    break
-            return synced
-        except (*TRACKING_ERRORS, NotFound, BadData) as error:
-            warning = f"The alias {ALIAS!r} of {MODEL} in MLflow does not follow the ledger yet: {error}"
-            logger.warning("%s", warning)
-            return SyncResult(warning=warning)
-
-    def _follow(self, decision: Decision | None, changed: bool) -> SyncResult:
-        projection = self.tracking.projection()
-        server, champion = projection.server, decision.champion if decision else None
-        current = server.version_number_by_alias(MODEL, ALIAS)
-        if decision is None or champion is None:
-            if current is not None:
-                server.delete("registered-models/alias", name=MODEL, alias=ALIAS)
-            return SyncResult(changed=changed or current is not None)
-        found = champion_model(self.ledger, decision)
-        version = self._version_of(found.champion if found else champion) or self._register(decision)
-        if current != version:
-            server.post("registered-models/alias", name=MODEL, alias=ALIAS, version=version)
-            server.post(
-                "model-versions/set-tag", name=MODEL, version=version, key="meli.decision", value=str(decision.number)
+            return self._follow_until_stable()
+        except MeliError as error:
+            return SyncResult(
+                warning=f"The alias {ALIAS!r} of {self.tracking.model} in MLflow does not follow the ledger yet: "
+                f"{error}",
+                reached=not isinstance(error, TrackingUnavailable),
             )
-            logger.info("MLflow: %s version %s is now %s", MODEL, version, ALIAS)
-        return SyncResult(version, server.version_url(MODEL, version), changed or current != version)
 
-    def _version_of(self, champion: Champion) -> str | None:
-        """The version that holds this champion's model; the first, if two tasks have made one at the same time.
+    def _follow_until_stable(self) -> SyncResult:
+        """Two tasks may move the alias at the same time, and the last one wins: each checks that it was the right one.
 
-        An earlier version of this project did not tag the digest. Its version of the model belongs to the champion if
-        the same run promoted both, and then gets the tag.
+        Whoever moves the alias looks at the ledger afterwards, so the last one to move it has seen the last decision.
         """
-        server = self.tracking.projection().server
-        ready = [version for version in server.versions(MODEL, ARTIFACT_KEY, champion.train) if version.ready]
-        exact = [version.number for version in ready if champion.sha256 and version.tags.get(SHA256) == champion.sha256]
-        if exact:
-            return min(exact, key=int)
-        untagged = [
-            version.number
-            for version in ready
-            if SHA256 not in version.tags and version.tags.get(DAG_RUN) == champion.run_id
-        ]
-        found = min(untagged, key=int, default=None)
-        if found and champion.sha256:
-            server.post("model-versions/set-tag", name=MODEL, version=found, key=SHA256, value=champion.sha256)
-        return found
-
-    def _register(self, decision: Decision) -> str:
-        champion, model = need_champion_model(self.ledger, decision)
-        promotion = self.ledger.decision(decision.promotion or decision.number)
-        tags = {
-            ARTIFACT_KEY: champion.train,
-            SHA256: model.model_sha256,
-            "meli.set": champion.set_name,
-            DAG_RUN: champion.run_id,
-            "meli.fingerprint": champion.fingerprint,
-            "meli.test_balanced_accuracy": f"{champion.balanced_accuracy:.6f}",
-        }
-        if members := members_text(weights_of(model)):
-            tags["meli.members"] = members
-        run = self._training_run(model, promotion)
-        experiment = self.tracking.projection().experiment
-        with tempfile.TemporaryDirectory(prefix="meli-model-") as work:
-            folder = Path(work, "model")
-            folder.mkdir()
-            for file in MODEL_FILES:
-                download(self.store, model, file, folder / file)
-            return register(
-                folder, uri=self.tracking.uri, experiment=experiment, run_id=run, tags=tags, note=promotion.reason
-            )
+        changed = False
+        for _ in range(MAX_SYNC_ROUNDS):
+            decision = self.ledger.last()
+            synced = self._alias.follow(decision)
+            changed = changed or synced.changed
+            last = self.ledger.last()
+            if last is None or (decision and last.number == decision.number):
+                return replace(synced, changed=changed)
+        return SyncResult(
+            warning=f"The ledger changed {MAX_SYNC_ROUNDS} times while the alias {ALIAS!r} of {self.tracking.model} in "
+            "MLflow was moved. Run `meli champion` to set it."
+        )
 
     def _loadable(self, promotion: Decision) -> Champion:
         """The champion that a decision promoted, after making sure that its files are in the store."""
@@ -210,26 +187,6 @@ class Registry:
                 "decisions; `meli rollback --to NUMBER` restores another one."
             )
         return champion
-
-    def _training_run(self, manifest: Manifest, promotion: Decision) -> str | None:
-        """The id of the MLflow run of a promoted model, which is sent if it was not, as long as its plan exists."""
-        projection = self.tracking.projection()
-        if found := projection.training_run(manifest):
-            return found.id
-        try:
-            plan = Plan.load(self.store, promotion.evidence.plan)
-        except NotFound:
-            return None
-        # By name: the keys of an old plan's steps change with the stages' versions.
-        set_name = promotion.champion.set_name if promotion.champion else ""
-        if manifest.stage == ENSEMBLE:
-            projection.ensemble(plan, manifest)
-        elif set_name in plan.sets:
-            projection.training(plan, set_name, manifest)
-        else:
-            return None
-        sent = projection.training_run(manifest)
-        return sent.id if sent else None
 
     def _existing_decision(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
         """The decision that an earlier attempt of this task wrote for this plan before it died, if there is one.

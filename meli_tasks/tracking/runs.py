@@ -24,7 +24,8 @@ from meli_tasks.stages.stored import Stored
 from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
 from meli_tasks.store import Blob, Store
 from meli_tasks.tracking import fields as mlflow_fields
-from meli_tasks.tracking.client import MlflowRun, MlflowServer
+from meli_tasks.tracking.client import MlflowServer
+from meli_tasks.tracking.entities import MlflowRun
 
 logger = logging.getLogger("meli_tasks")
 

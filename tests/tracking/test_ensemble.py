@@ -19,7 +19,6 @@ from meli_tasks.planning.evaluation import EnsembleResult, EvaluationReport
 from meli_tasks.planning.plan import ensemble_step
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
-from meli_tasks.tracking.registered_model import MODEL
 from meli_tasks.tracking.registry import Registry
 from tests.pages.served import ServedPages
 from tests.past_run import PastRun
@@ -53,11 +52,14 @@ def test_an_ensemble_has_a_run_of_its_own_with_its_members(
     assert json.loads(load_text(f"runs:/{parent.info.run_id}/leaderboard.json"))["data"][0][0] == "ensemble"
 
 
+MODEL = "ensemble-of-titles"
+
+
 @pytest.mark.integration
 def test_an_ensemble_is_registered_as_one_model_with_its_members(
     client: MlflowClient, run: PastRun, tracking: Tracking, file_store: Store, tmp_path: Path
 ) -> None:
-    registry = Registry(file_store, tracking)
+    registry = Registry(file_store, Tracking(tracking.uri, file_store, model=MODEL))
     ensemble = run.ensemble(tmp_path)
     evaluated = run.evaluation(ensemble=(ensemble.key, 0.96))
     run.accuracies["ensemble"] = 0.96

@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 from mlflow.exceptions import MlflowException
@@ -20,15 +19,18 @@ from meli_tasks.artifacts.manifest import Output
 from meli_tasks.cli import champion_checks
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.execution import attempts
+from meli_tasks.settings import DEFAULT_REGISTERED_MODEL as MODEL
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
+from meli_tasks.tracking.alias import ChampionAlias
 from meli_tasks.tracking.outbox import Tracking
-from meli_tasks.tracking.registered_model import MODEL, pip_requirements
+from meli_tasks.tracking.registered_model import pip_requirements
 from meli_tasks.tracking.registry import Registry
 from tests import waiting
 from tests.past_run import PastRun
 from tests.servers import NOWHERE
+from tests.tracking.promotions import aliased_version, past_run, promote
 
 if TYPE_CHECKING:
     from tests import servers
@@ -38,35 +40,14 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def client(client: MlflowClient) -> MlflowClient:
-    with suppress(MlflowException):  # the server is shared, and so is the model's name; the first test meets none
-        client.delete_registered_model_alias(MODEL, "champion")
+    with suppress(MlflowException):  # the server is shared, and the model belongs to the store of the test before
+        client.delete_registered_model(MODEL)
     return client
 
 
 @pytest.fixture
 def registry(file_store: Store, tracking: Tracking) -> Registry:
     return Registry(file_store, tracking)
-
-
-def past_run(store: Store, folder: Path, accuracies: dict[str, float] | None = None, ledger: int = 0) -> PastRun:
-    unique = uuid4().int % 10**9
-    run = PastRun(store, f"manual__{unique}", accuracies or {"mlp": 0.94, "cnn": 0.92}, seed=unique)
-    for name in run.accuracies:
-        run.with_real_model(name, folder / f"{unique}-{name}")
-    return run
-
-
-def promote(registry: Registry, run: PastRun, label: str | None) -> str | None:
-    """Let the run promote; the version that the alias is at afterwards."""
-    last = registry.ledger.last()
-    evaluated = run.evaluation().model_copy(update={"ledger": last.number if last else 0})
-    registry.apply(run.plan, evaluated, run.promotion(evaluated, label))
-    return aliased_version(registry)
-
-
-def aliased_version(registry: Registry) -> str | None:
-    client = MlflowClient(registry.tracking.uri)
-    return client.get_registered_model(MODEL).aliases.get("champion")
 
 
 def versions(client: MlflowClient, run: PastRun) -> list[str]:
@@ -216,10 +197,10 @@ def test_a_promotion_while_the_alias_moves_wins(
     first, second = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
     promote(registry, first, "mlp")
     client.delete_registered_model_alias(MODEL, "champion")
-    follow = Registry._follow
+    follow = ChampionAlias.follow
 
-    def slowly(self: Registry, *args: object) -> object:
-        monkeypatch.setattr(Registry, "_follow", follow)
+    def slowly(self: ChampionAlias, *args: object) -> object:
+        monkeypatch.setattr(ChampionAlias, "follow", follow)
         found = follow(self, *args)  # type: ignore[arg-type]
         new = promote(Registry(file_store, registry.tracking), second, "mlp")
         assert new is not None
@@ -227,7 +208,7 @@ def test_a_promotion_while_the_alias_moves_wins(
         client.set_registered_model_alias(MODEL, "champion", found.version)  # ours comes last, and is out of date
         return found
 
-    monkeypatch.setattr(Registry, "_follow", slowly)
+    monkeypatch.setattr(ChampionAlias, "follow", slowly)
     synced = registry.sync()
     assert synced.version == versions(client, second)[0] == aliased_version(registry)
 
@@ -313,9 +294,10 @@ def test_doctor_moves_the_alias_to_the_champions_version(
     run = past_run(file_store, tmp_path)
     version = promote(registry, run, "mlp")
     client.delete_registered_model_alias(MODEL, "champion")
-    [_, alias] = champion_checks.champion(settings)
-    assert (alias.name, alias.state) == ("champion: mlflow", "ok")
-    assert alias.observed == f"'champion' of {MODEL} now points at version {version}: the champion's"
+    found = {check.name: check for check in champion_checks.champion(settings)}
+    moved = f"MLflow: set the alias 'champion' of {MODEL} to version {version}."
+    assert (found["champion: mlflow"].state, found["champion: mlflow"].observed) == ("ok", moved)
+    assert found["champion: alias"].observed.startswith(f"'champion' of {MODEL} points at version {version}: READY")
     assert aliased_version(registry) == version
     [_, alias] = champion_checks.champion(settings.model_copy(update={"mlflow_uri": NOWHERE}))
     assert (alias.state, "does not follow the ledger yet" in alias.observed) == ("failed", True)
