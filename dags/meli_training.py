@@ -2,8 +2,9 @@
 
 `plan` checks the request and works out every step with its content key; what is already in the store is not computed
 again. `preprocess` and `embed` run once for each recipe, the words and vectors that several sets may share. `train_mlp`
-and `train_cnn` run once for each set of their family; `search` runs only if the request sets `search_minutes`. If one
-set fails to train, the others continue and are evaluated, and the report names the failed one.
+and `train_cnn` run once for each set of their family, and with `folds` once more for each fold; `search` runs only if
+the request sets `search_minutes`. If one set fails to train, the others continue and are evaluated, and the report
+names the failed one.
 """
 
 from __future__ import annotations
@@ -96,14 +97,14 @@ def plan_name() -> str:
 
 
 def trained_sets(plan: Plan) -> list[str]:
-    """The sets whose training run succeeded, according to the training tasks' results."""
+    """The sets whose training run succeeded, also without each fold, according to the training tasks' results."""
     pulled = get_current_context()["ti"].xcom_pull(task_ids=TRAINS)
     returned = [cast(TrainResult | SearchResult, result) for result in pulled if result]
-    # A run that is reprocessed with other sets still has the results of its removed task instances.
-    keys = {(name, step.key) for name, step in plan.sets.items()}
-    # The search adds its set to the plan, so a family that is cleared afterwards trains it too: count it once.
-    names = dict.fromkeys(result["set"] for result in returned if (result["set"], result["key"]) in keys)
-    return list(names)
+    # A run that is reprocessed with other sets still has the results of its removed task instances, so keys count. The
+    # search adds its set to the plan, so a family that is cleared afterwards trains it too: each set counts once.
+    trained = {(result["set"], result["key"]) for result in returned}
+    names = dict.fromkeys(result["set"] for result in returned if result["set"] in plan.sets)
+    return [name for name in names if {(name, step.key) for step in plan.training_runs(name)} <= trained]
 
 
 def opened(name: str) -> tuple[Pipeline, Plan]:
@@ -142,13 +143,13 @@ def plan_run() -> PlanName:
 
 @task
 def ingest(planned: PlanName) -> list[PlannedRecipe]:
-    """Read, check and split the titles."""
+    """Read, check and split the titles; with folds, also make the listings of each."""
     with plain_failures():
         pipeline, plan = opened(planned["plan"])
         titles = computed(pipeline.ingest(plan), pipeline.store.url)
         return [
             {**titles, "plan": plan.name, "index": index, "name": recipe.name}
-            for index, recipe in enumerate(plan.recipes)
+            for index, recipe in enumerate(plan.all_recipes)
         ]
 
 
@@ -170,23 +171,27 @@ def embed(recipe: PlannedRecipe) -> list[StepOutcome]:
 
 @task(trigger_rule=ANY_RECIPE)
 def sets_of(architecture: str) -> list[PlannedSet]:
-    """List the plan's sets of one family: Airflow maps a task only over everything that another returned."""
+    """List the plan's sets of one family, with each fold: Airflow maps a task only over all that another returned."""
     with plain_failures():
         _, plan = opened(plan_name())
-        return [{"plan": plan.name, "set": name} for name in plan.family(architecture)]
+        return [
+            {"plan": plan.name, "set": name, "fold": fold, "name": step.name}
+            for name in plan.family(architecture)
+            for fold, step in enumerate(plan.training_runs(name))
+        ]
 
 
 @task(
-    map_index_template="{{ task.op_kwargs['choice']['set'] }}",
+    map_index_template="{{ task.op_kwargs['choice']['name'] }}",
     multiple_outputs=False,
     execution_timeout=timedelta(hours=20),
     **ON_A_GPU,
 )
 def train(choice: PlannedSet) -> TrainResult:
-    """Train one set, and track it in MLflow."""
+    """Train one set, and track it in MLflow; or train it without one fold, for its figures only."""
     with plain_failures():
         pipeline, plan = opened(choice["plan"])
-        result, url = pipeline.train(plan, choice["set"])
+        result, url = pipeline.train(plan, choice["set"], choice.get("fold", 0))  # earlier versions named no folds
         return {"set": choice["set"], **computed(result, pipeline.store.url), "mlflow": url}
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from meli_tasks.core.errors import MeliError
@@ -143,8 +144,9 @@ class LocalRun:
         self.plan = plan
         order = list(STAGES)
         stages = order[: order.index(until) + 1]
-        self._step("ingest", plan.ingest.name, lambda: self.pipeline.ingest(plan))
-        for number, recipe in enumerate(plan.recipes):
+        for step in plan.all_listings:
+            self._step("ingest", step.name, partial(self.pipeline.runner.run, step, force=plan.force))
+        for number, recipe in enumerate(plan.all_recipes):
             if "preprocess" in stages:
                 self._shared(plan, recipe.preprocess, lambda number=number: self.pipeline.preprocess(plan, number))  # type: ignore[misc]
             for step in recipe.embeds if "embed" in stages else ():
@@ -175,7 +177,9 @@ class LocalRun:
     def _shared(self, plan: Plan, step: Step, work: Callable[[], Result]) -> None:
         """Run a step that several sets need. If it fails, these sets fail and the others continue."""
         needing = [
-            name for name, train in plan.sets.items() if step.key in train.inputs.values() and name not in self.failed
+            name
+            for name in plan.sets
+            if name not in self.failed and any(step.key in run.inputs.values() for run in plan.training_runs(name))
         ]
         if not needing:
             return
@@ -183,17 +187,21 @@ class LocalRun:
             self._step(step.stage, step.name, work)
         except Exception as error:  # whatever it was, the sets that do not need this step can continue
             logger.info("%s %s failed", step.stage, step.name, exc_info=error)
-            self.failed.update(dict.fromkeys(needing, f"{step.stage}: {_reason(error)}"))
+            self.failed.update(dict.fromkeys(needing, f"{_of_fold(step.stage, plan, step)}: {_reason(error)}"))
 
     def _train(self, plan: Plan) -> None:
         for name in plan.sets:
-            if name in self.failed:
-                continue
-            try:
-                self._step("train", name, lambda name=name: self.pipeline.train(plan, name)[0])  # type: ignore[misc]
-            except Exception as error:  # a set that fails does not stop the others
-                logger.info("train %s failed", name, exc_info=error)
-                self.failed[name] = f"train: {_reason(error)}"
+            for fold, step in enumerate(plan.training_runs(name)):
+                if name in self.failed:  # a set without the model of a fold cannot be evaluated
+                    break
+                try:
+                    self._step("train", step.name, partial(self._train_one, plan, name, fold))
+                except Exception as error:  # a set that fails does not stop the others
+                    logger.info("train %s failed", step.name, exc_info=error)
+                    self.failed[name] = f"{_of_fold('train', plan, step)}: {_reason(error)}"
+
+    def _train_one(self, plan: Plan, name: str, fold: int) -> Result:
+        return self.pipeline.train(plan, name, fold)[0]
 
     def _ensemble(self, plan: Plan, trained: list[str]) -> None:
         from meli_tasks.planning.plan import ENSEMBLE, why_no_ensemble
@@ -263,6 +271,12 @@ class LocalRun:
     def _report(self, step: StepReport) -> None:
         self.steps.append(step)
         self.reporter.finished(step)
+
+
+def _of_fold(stage: str, plan: Plan, step: Step) -> str:
+    """A stage, and the fold that a step belongs to, if it does."""
+    fold = next((fold for fold in plan.folds if step.name.endswith(f", {fold.name}")), None)
+    return f"{stage}, {fold.name}" if fold else stage
 
 
 def _reason(error: Exception) -> str:

@@ -231,7 +231,7 @@ def _scores(store: Store, plan: Plan) -> tuple[dict[str, Score], dict[str, str]]
         for name in [*plan.sets, ENSEMBLE]  # without the champion, which is evaluated too but is no model of the date
         if name in found.scores
     }
-    failed = {name: _error_of_set(store, plan, plan.sets[name]) for name in found.failed}
+    failed = {name: _error_of_set(store, plan, name) for name in found.failed}
     if found.ensemble_failed:
         step = ensemble_step(plan, found.trained)
         failed[ENSEMBLE] = (_error(store, step, plan.run_id) if step else "") or "it could not be made"
@@ -240,25 +240,28 @@ def _scores(store: Store, plan: Plan) -> tuple[dict[str, Score], dict[str, str]]
 
 def _earlier_scores(store: Store, plan: Plan) -> Mapping[str, Evaluation]:
     """Return the scores of an earlier run that evaluated the same models; empty if none did."""
-    if not all(find(store, step.stage, step.key) for step in plan.sets.values()):
+    if not all(find(store, step.stage, step.key) for name in plan.sets for step in plan.training_runs(name)):
         return {}
     ledger = Ledger(store)
-    models, _ = evaluated_models(plan, list(plan.sets), store, champion_model(ledger, ledger.last()))
-    manifest = find(store, "evaluate", evaluate_step(plan, models, store).key)
+    champion = champion_model(ledger, ledger.last())
+    models, _ = evaluated_models(plan, list(plan.sets), store, champion)
+    manifest = find(store, "evaluate", evaluate_step(plan, models, store, champion).key)
     blob = store.read(manifest.file_name("scores.json")) if manifest else None
     return Scores.model_validate_json(blob.data).models if blob else {}
 
 
-def _error_of_set(store: Store, plan: Plan, training: Step) -> str:
-    """Return the error of a training, or of a step that it needs."""
-    needed = [step for step in plan.steps() if step.key in training.inputs.values()]
-    errors = (_error(store, step, plan.run_id) for step in [training, *needed])
+def _error_of_set(store: Store, plan: Plan, name: str) -> str:
+    """Return the error of a set's training, of that of one of its folds, or of a step that they need."""
+    trained = plan.training_runs(name)
+    inputs = {key for step in trained for key in step.inputs.values()}
+    needed = [step for step in plan.steps() if step.key in inputs]
+    errors = (_error(store, step, plan.run_id) for step in [*trained, *needed])
     return next(filter(None, errors), "its training failed")
 
 
 def _errors(store: Store, plan: Plan, manifests: Mapping[str, Manifest | None]) -> dict[str, str]:
     """Return the errors of the steps without a result, by set, or under "" for a step that every set needs."""
-    sets = {step.key: name for name, step in plan.sets.items()}
+    sets = {step.key: name for name in plan.sets for step in plan.training_runs(name)}
     missing = [step for step in plan.steps() if manifests[step.key] is None]
     errors = {sets.get(step.key, ""): _error(store, step, plan.run_id) for step in reversed(missing)}
     return {name: error for name, error in errors.items() if error}

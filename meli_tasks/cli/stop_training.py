@@ -31,7 +31,11 @@ def stop_training(
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
-    planned = [plan.sets for plan in plans(store) if plan.run_id == run]  # a run that was cleared may have several
+    planned = [  # a run that was cleared may have several
+        {step.name: step for name in plan.sets for step in plan.training_runs(name)}
+        for plan in plans(store)
+        if plan.run_id == run
+    ]
     if not planned:
         raise NotFound(f"There is no run {run!r} in {store.url}. `meli runs` lists the runs.")
     keys = [sets[set_name].key for sets in planned if set_name in sets]

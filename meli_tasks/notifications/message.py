@@ -236,9 +236,11 @@ def _failures(store: Store, dag_run: DagRun, plan: Plan | None, report: Evaluati
     found = of_run(store, dag_run.run_id, dag_run.began)
     known = {failure.of for failure in found}
     for name in report.failed if report else ():
-        if plan and name in plan.sets and name not in known:
-            note = _note(store, plan.sets[name])
-            found.append(Failure("train", name, note.error[:MAX_MESSAGE_CHARACTERS], note.at))
+        steps = plan.training_runs(name) if plan and name in plan.sets else ()
+        if steps and known.isdisjoint(step.name for step in steps):
+            notes = [(step.name, _note(store, step)) for step in steps]
+            named, note = next(((name, note) for name, note in notes if note.error), notes[0])
+            found.append(Failure("train", named, note.error[:MAX_MESSAGE_CHARACTERS], note.at))
     return tuple(sorted(found, key=lambda failure: failure.at))
 
 

@@ -118,7 +118,7 @@ def training_page(cache: ReadCache, plan: Plan, set_name: str) -> TrainingPage:
     Raises:
         NotFound: the plan has no such set.
     """
-    step = plan.sets.get(set_name)
+    step = plan.sets.get(set_name) or plan.training_run(set_name)
     if step is None:
         raise NotFound(f"The run {plan.run_id} has no set {set_name!r}; it has {', '.join(plan.sets)}.")
     note = read_note(cache, "train", step.key)

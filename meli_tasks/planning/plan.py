@@ -152,6 +152,10 @@ class Plan(Stored):
         """The train steps of a set: the one whose model may be promoted, then those of the folds."""
         return (self.sets[set_name], *(fold.sets[set_name] for fold in self.folds))
 
+    def training_run(self, name: str) -> Step | None:
+        """The train step of that name: that of a set, or of a set without a fold, such as `mlp, fold 2 of 5`."""
+        return next((step for step in self._all_training_runs() if step.name == name), None)
+
     def _all_training_runs(self) -> list[Step]:
         return [*self.sets.values(), *(step for fold in self.folds for step in fold.sets.values())]
 

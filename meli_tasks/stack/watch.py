@@ -149,11 +149,11 @@ class Watch:
         if plan is None:
             return []
         if task.task.startswith("train_"):
-            return [plan.sets[task.name]] if task.name in plan.sets else []
+            return [step] if (step := plan.training_run(task.name)) else []
         if task.task == "ingest":
-            return [plan.ingest]
+            return list(plan.all_listings)
         if task.task in ("preprocess", "embed") and task.index >= 0:
-            recipe = plan.recipes[task.index]
+            recipe = plan.all_recipes[task.index]
             return [recipe.preprocess] if task.task == "preprocess" else list(recipe.embeds)
         if task.task == ENSEMBLE and (step := ensemble_step(plan, list(plan.sets))):
             return [step]

@@ -135,6 +135,8 @@ def _champion(ledger: Ledger, found: EvaluatedModel, model: Manifest) -> Champio
         as_of=found.plan.as_of or None,
         fingerprint=ingest.read_summary(IngestSummary).fingerprint if ingest else "",
         sha256=model.model_sha256,
+        folds=len(found.report.fold_models.get(found.label, ())),
+        fold_models=found.report.fold_models.get(found.label, ()),
     )
 
 

@@ -223,6 +223,6 @@ class Registry:
             as_of=plan.as_of or None,
             fingerprint=ingest.read_summary(IngestSummary).fingerprint if ingest else "",
             sha256=evaluated.attempts.get(label, ""),
-            folds=evaluated.folds,
+            folds=len(evaluated.fold_models.get(label, ())),
             fold_models=evaluated.fold_models.get(label, ()),
         )

@@ -42,12 +42,12 @@ def plan_of(run_id: str) -> str:
 
 
 def choice_of(run_id: str, task_id: str, map_index: int) -> tuple[str, str]:
-    """The plan and the set of a mapped training task; empty strings before the sets are listed."""
+    """The plan and the set, or the set and its fold, of a mapped training task; empty before the sets are listed."""
     sets = returned(TRAINING_DAG, run_id, SETS_TASK_OF[task_id])
     choice = sets[map_index] if isinstance(sets, list) and 0 <= map_index < len(sets) else None
     if not isinstance(choice, dict) or not {"plan", "set"} <= choice.keys():
         return "", ""
-    return str(choice["plan"]), str(choice["set"])
+    return str(choice["plan"]), str(choice.get("name") or choice["set"])  # earlier versions named no folds
 
 
 def label_of(run_id: str, task_id: str, map_index: int) -> str:

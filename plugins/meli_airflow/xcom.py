@@ -61,14 +61,19 @@ class PlannedRecipe(StepOutcome):
 
 
 class PlannedSet(TypedDict):
-    """One set of a plan: what `train_mlp` and `train_cnn` are mapped over."""
+    """One set of a plan, or one without a fold: what `train_mlp` and `train_cnn` are mapped over.
+
+    `fold` is 0 for the model that may be promoted; `name` is what Airflow displays.
+    """
 
     plan: str
     set: str
+    fold: int
+    name: str
 
 
 class TrainResult(StepOutcome):
-    """A trained set, and the address of its MLflow run (None while MLflow is unavailable)."""
+    """A trained set, and the address of its MLflow run (None while MLflow is unavailable, and for a fold)."""
 
     set: str
     mlflow: str | None

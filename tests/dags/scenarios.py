@@ -35,11 +35,19 @@ class FakePipeline:
 
     @classmethod
     def of(cls, plan_name: str, settings: Any = None) -> tuple[FakePipeline, Any]:
-        sets = {name: SimpleNamespace(key=name) for name in [*SEEN["params"]["sets"], *SEEN.get("searched", [])]}
+        names, folds = [*SEEN["params"]["sets"], *SEEN.get("searched", [])], SEEN["params"].get("folds", 0)
+        sets = {name: SimpleNamespace(key=name, name=name) for name in names}
+        parts = ["", *(f", fold {fold} of {folds}" for fold in range(1, folds + 1))]
+        runs = {name: [SimpleNamespace(key=f"{name}{part}", name=f"{name}{part}") for part in parts] for name in names}
         family = lambda architecture: [name for name in sets if ARCHITECTURES.get(name) == architecture]  # noqa: E731
         recipes = cls._recipes(SEEN["params"])
         return cls(settings), SimpleNamespace(
-            name=plan_name, sets=sets, family=family, recipes=recipes, request=cls._request()
+            name=plan_name,
+            sets=sets,
+            family=family,
+            all_recipes=[SimpleNamespace(name=f"{recipe.name}{part}") for part in parts for recipe in recipes],
+            training_runs=runs.__getitem__,
+            request=cls._request(),
         )
 
     @staticmethod
@@ -71,10 +79,10 @@ class FakePipeline:
         SEEN.setdefault("embedded", []).append(recipe)
         return [result]
 
-    def train(self, plan: Any, set_name: str) -> Any:
+    def train(self, plan: Any, set_name: str, fold: int = 0) -> Any:
         if (set_name == "mlp_1") and 1 not in SEEN.get("embedded", []):
             raise NotFound("No embed artifact: run the stage embed first.")
-        return self._result("train", set_name), f"http://mlflow/{set_name}"
+        return self._result("train", plan.training_runs(set_name)[fold].key), f"http://mlflow/{set_name}"
 
     def search(self, plan: Any) -> Any:
         result = self._result("search", "")
@@ -147,7 +155,7 @@ for title, scenario in json.loads(sys.argv[1]).items():
     SEEN.clear()
     SEEN["tries"] = {}
     # dag.test() keeps the params of one run for the next.
-    run = dag.test(run_conf={"search_minutes": 0, **scenario["conf"]})
+    run = dag.test(run_conf={"search_minutes": 0, "folds": 0, **scenario["conf"]})
     tasks = {}
     for instance in run.get_task_instances():
         name = f"{instance.task_id}[{instance.map_index}]" if instance.map_index >= 0 else instance.task_id

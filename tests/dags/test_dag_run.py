@@ -29,6 +29,7 @@ SCENARIOS: dict[str, Any] = {
     "a date again": {"conf": {"sets": ["mlp"]}, "kind": "backfill", "nothing_new": "as before"},
     "store down once": {"conf": {"sets": ["mlp"]}, "down_once": {"train": ["mlp"]}},
     "store down for hours": {"conf": {"sets": ["mlp"]}, "down": {"ingest": 15}},
+    "folds": {"conf": {"sets": ["mlp", "cnn"], "folds": 3}, "fail": {"train": ["cnn, fold 2 of 3"]}},
     "a fault of the code": {"conf": {"sets": ["mlp", "cnn"]}, "faulty": {"train": ["cnn"]}},
 }
 
@@ -59,6 +60,21 @@ def test_recipes_and_sets_are_mapped_under_their_own_names(runs: Runs) -> None:
     assert run["tasks"]["embed[1]"][1] == "lab words, pretrained"
     assert sorted(run["trained"]) == ["cnn", "mlp", "mlp_1"]
     assert set(run["tries"].values()) == {1}
+
+
+def test_folds_are_mapped_under_readable_names_and_a_set_without_one_of_them_is_not_evaluated(runs: Runs) -> None:
+    run = runs["folds"]
+    assert run["state"] == "success"
+    names = {task: name for task, (_, name) in run["tasks"].items()}
+    assert [names[f"embed[{index}]"] for index in range(4)] == [
+        "words, fasttext", *(f"words, fasttext, fold {fold} of 3" for fold in (1, 2, 3))
+    ]  # fmt: skip
+    for family in ("mlp", "cnn"):
+        assert [names[f"train_{family}[{index}]"] for index in range(4)] == [
+            family, *(f"{family}, fold {fold} of 3" for fold in (1, 2, 3))
+        ]  # fmt: skip
+    assert states(run, *(f"train_cnn[{index}]" for index in range(4))) == ["success", "success", "failed", "success"]
+    assert (run["trained"], run["failed"]) == (["mlp"], ["cnn"])
 
 
 def test_plan_receives_every_parameter_the_runs_date_and_its_address(runs: Runs) -> None:
