@@ -56,7 +56,7 @@ def model_page(cache: ReadCache, found: Located, decisions: Sequence[Decision], 
         load=_load(found, manifest, decisions, registered) if manifest else [],
         has_predictions=PREDICTIONS in outputs,
         has_suspects=SUSPECTS in outputs,
-        has_report=False,
+        has_report=paths.report(found.plan) in cache.listing(paths.PLANS),
         card="",
     )
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import date
-from math import inf
-from time import monotonic
+from functools import cached_property
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import need
-from meli_tasks.artifacts.reading import LenientReader, Skipped
 from meli_tasks.backfill.preview import BackfillPreview
 from meli_tasks.backfill.report import BackfillReport
-from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.core.errors import NotFound
+from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.pages.actions import ChangedPage, promote, roll_back
 from meli_tasks.pages.champion import MlflowAlias, champion_card, champion_on, decision_row
 from meli_tasks.pages.comparison import compare
+from meli_tasks.pages.decided import DecidedSoFar
 from meli_tasks.pages.located import Located, locate
 from meli_tasks.pages.model_page import confused_titles, confusions_page, model_page, suspect_labels
 from meli_tasks.pages.models import (
@@ -31,43 +31,19 @@ from meli_tasks.pages.models import (
 from meli_tasks.pages.one_model import ConfusedTitles, ConfusionsPage, ModelPage
 from meli_tasks.pages.paired import PairedGains
 from meli_tasks.pages.predicted import PredictedTitles
-from meli_tasks.pages.read_cache import LISTED_SECONDS, ReadCache
+from meli_tasks.pages.predicting import PredictionsPage, predictions
+from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.pages.run_models import ArtifactPage, BackfillPage, RunPage, TrainingPage
 from meli_tasks.pages.run_page import LIVE_SECONDS, run_page, training_page
 from meli_tasks.pages.runs import RunFilter, Runs
 from meli_tasks.planning.plan import Plan
+from meli_tasks.prediction.loaded import LoadedModels
+from meli_tasks.prediction.models import find_model
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL, Settings
 from meli_tasks.store import Store
 from meli_tasks.tracking.client import QUICK
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
-
-
-@dataclass(frozen=True)
-class Decided:
-    """The ledger at a time: the decisions that can be read, oldest first, and what cannot."""
-
-    at: float
-    decisions: list[Decision]
-    skipped: list[Skipped]
-
-    @property
-    def champion_unknown(self) -> str:
-        """Why the champion is unknown; empty if it is known. The last decision holds it, so it must be readable."""
-        last = self.decisions[-1].number if self.decisions else 0
-        newer = [one for one in self.skipped if (paths.decision_number(one.name) or 0) > last]
-        return f"The newest decision cannot be read: {newer[-1].name} ({newer[-1].reason})." if newer else ""
-
-    @property
-    def last(self) -> int:
-        """The number of the last decision; 0 if there is none."""
-        numbers = [decision.number for decision in self.decisions[-1:]]
-        return max([*numbers, *(paths.decision_number(one.name) or 0 for one in self.skipped)], default=0)
-
-    @property
-    def champion(self) -> Champion | None:
-        """The current champion; None if there is none, or if it is unknown."""
-        return self.decisions[-1].champion if self.decisions and not self.champion_unknown else None
 
 
 class Pages:
@@ -86,7 +62,7 @@ class Pages:
         self._ledger = Ledger(store)
         self._gains = PairedGains(store)
         self._predicted = PredictedTitles(store)
-        self._decided = Decided(-inf, [], [])
+        self._decided = DecidedSoFar(store)
         self._mlflow_at = (mlflow_uri, mlflow_pages, registered_model)
         self._mlflow = MlflowAlias(store, *self._mlflow_at)
 
@@ -101,7 +77,7 @@ class Pages:
 
     def models(self, run_filter: RunFilter) -> ModelsPage:
         """The champion, and the leaderboard over runs and sets."""
-        decided, current = self._read_ledger(), self._current_figure()
+        decided, current = self._decided.read(), self._current_figure()
         unknown = decided.champion_unknown
         board = self._runs.leaderboard(run_filter, current.id if current else "")
         return ModelsPage(
@@ -114,7 +90,7 @@ class Pages:
 
     def mlflow(self) -> MlflowChampion:
         """The model that MLflow calls champion; separate from `models`, as an unavailable server is slow."""
-        champion = self._read_ledger().champion
+        champion = self._decided.read().champion
         return self._mlflow.champion(champion.ref) if champion else MlflowChampion(note="There is no champion yet.")
 
     def decisions(self, limit: int) -> DecisionsPage:
@@ -189,6 +165,22 @@ class Pages:
         """
         return confused_titles(self._cache, self._predicted, self._located(model), (category, predicted), limit)
 
+    def predict(self, titles: Sequence[str], model: str = "", top: int = 5, *, effects: bool = True) -> PredictionsPage:
+        """The most probable categories of titles, and what each word contributes.
+
+        Args:
+            titles: Raw titles.
+            model: The id of a model of a run, or a model's key, also KEY@SHA256; empty for the champion.
+            top: The number of categories for each title.
+            effects: Whether to compute the effect of each word.
+
+        Raises:
+            NotFound: no such model, or there is no champion, or its files are gone.
+        """
+        if "/" in model:
+            model = str(self._located(model).ref)
+        return predictions(self._models, find_model(self.store, key=model), titles, top, effects=effects)
+
     def suspect_labels(self, model: str) -> bytes:
         """The table of suspect labels of a model's evaluation, as CSV.
 
@@ -201,6 +193,20 @@ class Pages:
         """The name of a run's newest plan; an empty string if it has none yet."""
         return self._runs.plan_of(run_id)
 
+    def report(self, plan: str) -> bytes:
+        """The HTML report of a plan's run.
+
+        Raises:
+            NotFound: none was written.
+        """
+        blob = self.store.read(paths.report(plan))
+        if blob is None:
+            raise NotFound(
+                f"There is no report of this run in {self.store.url}: it has not decided yet, or an earlier version "
+                "ran it. `meli report RUN` writes one."
+            )
+        return blob.data
+
     def run(self, plan: str) -> RunPage:
         """One run.
 
@@ -209,7 +215,7 @@ class Pages:
         """
         current = self._current_figure()
         page = run_page(self._cache, self._plan(plan), self._decisions(), current.id if current else "")
-        return page.model_copy(update={"skipped": self._skipped(), "last_decision": self._read_ledger().last})
+        return page.model_copy(update={"skipped": self._skipped(), "last_decision": self._decided.read().last})
 
     def training(self, plan: str, set_name: str) -> TrainingPage:
         """One training run of a DAG run, live.
@@ -243,13 +249,17 @@ class Pages:
             ),
         )
 
+    @cached_property
+    def _models(self) -> LoadedModels:
+        return LoadedModels(Settings.from_environment(), self.store)
+
     def _registry(self) -> Registry:
         uri, pages, model = self._mlflow_at
         return Registry(self.store, Tracking(uri, self.store, pages, model, QUICK))
 
     def _after_change(self, changed: ChangedPage) -> ChangedPage:
         """Forget what was kept of the champion, so that whoever changed it sees the change."""
-        self._decided = replace(self._decided, at=-inf)
+        self._decided.forget()
         self._mlflow = MlflowAlias(self.store, *self._mlflow_at)
         return changed
 
@@ -259,25 +269,17 @@ class Pages:
 
     def _current_figure(self) -> CurrentFigure | None:
         """The current champion's score on the newest titles that it was evaluated on."""
-        champion = self._read_ledger().champion
+        champion = self._decided.read().champion
         return self._runs.current_figure(champion.ref) if champion else None
 
     def _decisions(self) -> list[Decision]:
         """What can be read of the ledger, oldest first."""
-        return self._read_ledger().decisions
-
-    def _read_ledger(self) -> Decided:
-        """The ledger, listed at most three seconds ago; each decision is read only once."""
-        if monotonic() - self._decided.at > LISTED_SECONDS:
-            reader = LenientReader(self.store)
-            decisions = self._ledger.readable(reader)
-            self._decided = Decided(monotonic(), decisions, reader.skipped)
-        return self._decided
+        return self._decided.read().decisions
 
     def _skipped(self) -> SkippedObjects:
         """What could not be read, so that nobody takes it for missing."""
         self._cache.forget_rewritten(paths.PLANS)
-        skipped = [*self._cache.skipped, *self._decided.skipped]
+        skipped = [*self._cache.skipped, *self._decided.read().skipped]
         first = [SkippedObject(name=one.name, reason=one.reason) for one in skipped[: SkippedObjects.LISTED]]
         return SkippedObjects(count=len(skipped), first=first)
 

@@ -37,6 +37,17 @@ from meli_tasks.pages import RunFilter, TrainingPage
 router = APIRouter(prefix="/api")
 
 
+REPORT_HEADERS = {
+    # No script and no network. Links may open a window of their own, which is not sandboxed.
+    "Content-Security-Policy": "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "
+    "style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-cache",
+}
+
+
 class PageBundle(StaticFiles):
     """The pages' JavaScript and icons. Browsers revalidate them on every load, so an update is visible immediately."""
 
@@ -95,6 +106,15 @@ def run(pages: PagesOfStore, run_id: RunId) -> JsonBody:
     state = metadata_db.state_of(run_id)
     plan = metadata_db.plan_of(run_id) or pages.plan_of(run_id)
     return {"state": state, **(pages.run(plan).model_dump(mode="json") if plan else {"plan": ""})}
+
+
+@router.get("/report/{run_id:path}")
+def report(pages: PagesOfStore, run_id: RunId) -> Response:
+    """The HTML report of a run, as stored. It may hold titles, so whatever they contain can load and run nothing."""
+    plan = metadata_db.plan_of(run_id) or pages.plan_of(run_id)
+    if not plan:
+        raise NotFound(f"There is no run {run_id!r} with a plan, so there is no report.")
+    return Response(pages.report(plan), media_type="text/html; charset=utf-8", headers=REPORT_HEADERS)
 
 
 @router.get("/training")

@@ -5,22 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict
 
 from meli_airflow import rights
 from meli_airflow.auth import signed_in
-from meli_airflow.parameters import Day, DecisionNumber, Expected, ModelInBody, Reason
+from meli_airflow.parameters import Body, Day, DecisionNumber, Expected, ModelInBody, Reason
 from meli_airflow.store_pages import JsonBody, PagesOfStore
 
 router = APIRouter(prefix="/api")
 
 User = Annotated[Any, Depends(signed_in)]
-
-
-class Body(BaseModel):
-    """Base of what is sent: a misspelled name is refused, not ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Promotion(Body):

@@ -5,19 +5,38 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from meli_airflow.parameters import ModelInPath, OptionalCategory, TitlesLimit, need_both
+from meli_airflow.parameters import (
+    Body,
+    ModelInPath,
+    OptionalCategory,
+    OptionalModelInBody,
+    TitlesInBody,
+    TitlesLimit,
+    Top,
+    need_both,
+)
 from meli_airflow.store_pages import JsonBody, PagesOfStore
 
-router = APIRouter(prefix="/api/model/{run}/{digest}/{label}")
+router = APIRouter(prefix="/api")
+MODEL = "/model/{run}/{digest}/{label}"
 
 
-@router.get("")
+class Titles(Body):
+    """Titles to classify, by the champion if no model is named. Without `effects` it is several times as fast."""
+
+    titles: TitlesInBody
+    model: OptionalModelInBody = ""
+    top: Top = 5
+    effects: bool = True
+
+
+@router.get(MODEL)
 def model(pages: PagesOfStore, model: ModelInPath) -> JsonBody:
     """One model of one run: its figures, what it was made from, the decisions that it took part in."""
     return pages.model(model).model_dump(mode="json")
 
 
-@router.get("/confusions")
+@router.get(f"{MODEL}/confusions")
 def confusions(
     pages: PagesOfStore,
     model: ModelInPath,
@@ -32,7 +51,7 @@ def confusions(
     return pages.confused_titles(model, category, predicted, limit).model_dump(mode="json")
 
 
-@router.get("/suspects.csv")
+@router.get(f"{MODEL}/suspects.csv")
 def suspects(pages: PagesOfStore, model: ModelInPath) -> Response:
     """The suspect labels of the model's evaluation, as a download."""
     headers = {
@@ -40,3 +59,9 @@ def suspects(pages: PagesOfStore, model: ModelInPath) -> Response:
         "X-Content-Type-Options": "nosniff",
     }
     return Response(pages.suspect_labels(model), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.post("/predict")
+def predict(pages: PagesOfStore, body: Titles) -> JsonBody:
+    """The most probable categories of titles, which of their words are known, and what each word contributes."""
+    return pages.predict(body.titles, body.model, body.top, effects=body.effects).model_dump(mode="json")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 EXPECTED = {
     "limit": "a whole number from 1 to 1,000",
@@ -31,6 +31,9 @@ EXPECTED = {
     "predicted": "the name of a category",
     "on": "a date such as 2026-11-28",
     "model": "the id of a model, as the leaderboard has it, or KEY@SHA256",
+    "titles": "a list of 1 to 100 titles, each of 1 to 500 characters",
+    "top": "a whole number from 1 to 20",
+    "effects": "true or false",
     "reason": "a text of 1 to 1,000 characters",
     "expected": "the number of the last decision that you have seen, 0 if there is none",
     "to": "the number of a decision, or null for the previous champion",
@@ -55,10 +58,22 @@ Label = Annotated[str, Path(max_length=250, pattern=TEXT, description=EXPECTED["
 OptionalCategory = Annotated[str, Query(max_length=1_000, pattern=TEXT, description=EXPECTED["category"])]
 TitlesLimit = Annotated[int, Query(ge=1, le=1_000, description=EXPECTED["limit"])]
 ModelInBody = Annotated[str, StringConstraints(min_length=1, max_length=900, pattern=TEXT)]
+OptionalModelInBody = Annotated[str, StringConstraints(max_length=900, pattern=TEXT)]
+TitlesInBody = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT)]],
+    Field(min_length=1, max_length=100),
+]
+Top = Annotated[int, Field(strict=True, ge=1, le=20)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000, pattern=TEXT)]
 Expected = Annotated[int, Field(strict=True, ge=0, le=99_999_999)]
 DecisionNumber = Annotated[int, Field(strict=True, ge=1, le=99_999_999)] | None
 MapIndex = Annotated[int, Query(ge=-1, le=1_000_000, description=EXPECTED["map_index"])]
+
+
+class Body(BaseModel):
+    """Base of what is sent: a misspelled name is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def model_id(run: RunPart, digest: Digest, label: Label) -> str:
@@ -89,7 +104,7 @@ def _first_of_each(errors: Sequence[Any]) -> list[Any]:
 def _sentence(error: Any) -> str:
     if error["type"] == "json_invalid":
         return "The body is not JSON."
-    name = str(error["loc"][-1])
+    name = next(str(part) for part in reversed(error["loc"]) if isinstance(part, str))  # not a place in a list
     if error["type"] == "extra_forbidden":
         return f"There is no parameter {_shortened(name)!r}."
     if error["loc"] == ("body",):

@@ -75,3 +75,11 @@ def predict(run: PastRun, evaluated: Evaluated, wrong: dict[str, set[int]], rows
 
 def _categories(positions: Any, names: list[str]) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(positions, pa.int32()), pa.array(names))
+
+
+def add_file(run: PastRun, stage: str, key: str, name: str, data: bytes) -> None:
+    """A further file of an artifact."""
+    manifest = need(run.store, stage, key)
+    run.store.write(manifest.file_name(name), data)
+    outputs = {**manifest.outputs, name: Output("0" * 64, len(data))}
+    run.store.write(manifest.name, replace(manifest, outputs=outputs).to_bytes())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import Output, need
+from meli_tasks.artifacts.manifest import need
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages
@@ -27,7 +26,7 @@ from meli_tasks.stages.figures import (
     ReliabilityBin,
     SliceAccuracy,
 )
-from tests.pages.published import Counting, evaluate, promote
+from tests.pages.published import Counting, add_file, evaluate, promote
 from tests.past_run import PastRun
 
 CELLPHONES, PERFUMES = "CELLPHONES", "PERFUMES"
@@ -54,14 +53,6 @@ DEEP: dict[str, Any] = {
 @pytest.fixture
 def run(store: Counting) -> PastRun:
     return PastRun(store)
-
-
-def add_file(run: PastRun, stage: str, key: str, name: str, data: bytes) -> None:
-    """A further file of an artifact."""
-    manifest = need(run.store, stage, key)
-    run.store.write(manifest.file_name(name), data)
-    outputs = {**manifest.outputs, name: Output("0" * 64, len(data))}
-    run.store.write(manifest.name, replace(manifest, outputs=outputs).to_bytes())
 
 
 def parquet(columns: dict[str, Any]) -> bytes:

@@ -18,7 +18,7 @@ from tests.unreadable import CONTENTS, names_of, of_a_later_version, put
 
 @pytest.fixture(autouse=True)
 def always_listed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("read_cache", "pages"):
+    for name in ("read_cache", "decided"):
         monkeypatch.setattr(f"meli_tasks.pages.{name}.LISTED_SECONDS", -1.0)
 
 

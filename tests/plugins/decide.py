@@ -22,6 +22,15 @@ ROLES = ("viewer", "user", "op", "admin")
 HOST = "airflow.example.org"
 OURS, FOREIGN = f"https://{HOST}", "https://evil.example.org"
 ROLLBACK: dict[str, Any] = {"reason": "recall fell", "expected": 2}
+PREDICTIONS: dict[str, dict[str, Any]] = {
+    "no title": {"titles": []},
+    "101 titles": {"titles": ["x"] * 101},
+    "a long title": {"titles": ["perfume", "x" * 501]},
+    "no list": {"titles": "perfume"},
+    "21 categories": {"top": 21},
+    "an unknown model": {"model": "a/b/c"},
+    "a short key": {"model": "ab"},
+}
 
 
 def main() -> None:
@@ -40,6 +49,10 @@ def main() -> None:
     def bearer(role: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {tokens[role]}"}
 
+    titles = {"titles": ["perfume qwe"], "model": os.environ["MODEL"]}
+    post("viewer predicts", "predict", bearer("viewer"), json=titles)
+    for what, changed in PREDICTIONS.items():
+        post(what, "predict", bearer("viewer"), json={**titles, **changed})
     post("nobody", "rollback", {}, json=ROLLBACK)
     post("viewer", "rollback", bearer("viewer"), json=ROLLBACK)
     client.cookies.set("_token", tokens["admin"])
@@ -71,7 +84,12 @@ def main() -> None:
     post("op", "rollback", bearer("op"), json={"reason": "no", "expected": 4, "to": 2})
     rights = {role: client.get("/meli/api/rights", headers=bearer(role)).json() for role in ROLES}
     champion = client.get("/meli/api/champion", headers=bearer("viewer")).json()
-    print("DECIDED", json.dumps([done, rights, champion]))  # noqa: T201
+    run_id = os.environ["RUN_ID"]
+    files = {}
+    for path in (f"report/{run_id}", "report/no-such-run", f"model/{model}/suspects.csv"):
+        answer = client.get(f"/meli/api/{path}", headers=bearer("viewer"))
+        files[path] = [answer.status_code, dict(answer.headers), answer.text]
+    print("DECIDED", json.dumps([done, rights, champion, files]))  # noqa: T201
 
 
 if __name__ == "__main__":

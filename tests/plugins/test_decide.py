@@ -12,7 +12,7 @@ from meli_tasks.artifacts import paths
 from meli_tasks.ledger import Ledger
 from meli_tasks.store.file import FileStore
 from tests.airflow_process import ROOT, InAirflow
-from tests.pages.published import evaluate, promote
+from tests.pages.published import add_file, evaluate, promote
 from tests.past_run import PastRun
 
 pytestmark = pytest.mark.airflow
@@ -27,14 +27,19 @@ class Decided:
     requests: dict[str, tuple[int, dict[str, Any], int]]
     rights: dict[str, dict[str, Any]]
     champion: dict[str, Any]
+    files: dict[str, tuple[int, dict[str, str], str]]
     ledger: Ledger
+    run: PastRun
 
 
 @pytest.fixture(scope="module")
 def decided(in_airflow: InAirflow, airflow_database: None, tmp_path_factory: pytest.TempPathFactory) -> Decided:
     store = FileStore(tmp_path_factory.mktemp("decide") / "store")
     run = PastRun(store, accuracies={"mlp": 0.90, "cnn": 0.94, "small": 0.88})
-    evaluate(run)
+    run.with_real_model("small", tmp_path_factory.mktemp("model") / "small")
+    evaluated = evaluate(run)
+    store.write(paths.report(run.plan.name), b"<!doctype html><title>Report</title>")
+    add_file(run, "evaluate", evaluated.key, "suspect_labels.csv", b"row,title\n3,perfume\n")
     promote(run, "mlp")
     promote(run, "cnn", expected_last=1)
     more = {
@@ -43,13 +48,16 @@ def decided(in_airflow: InAirflow, airflow_database: None, tmp_path_factory: pyt
         "AIRFLOW__API__SECRET_KEY": "another-one-for-this-test",
         "MELI_STORE": store.url,
         "MLFLOW_TRACKING_URI": "",
+        "MELI_CACHE": str(tmp_path_factory.mktemp("cache")),
+        "RUN_ID": run.run_id,
         "MODEL": paths.model_id(run.plan.name, "small"),
     }
     done = in_airflow(str(ROOT / "tests" / "plugins" / "decide.py"), **more)
     lines = [line for line in done.stdout.splitlines() if line.startswith("DECIDED ")]
     assert lines, done.stderr[-3000:]
-    requests, rights, champion = json.loads(lines[-1].removeprefix("DECIDED "))
-    return Decided({what: tuple(rest) for what, *rest in requests}, rights, champion, Ledger(store))
+    requests, rights, champion, files = json.loads(lines[-1].removeprefix("DECIDED "))
+    found = {what: tuple(rest) for what, *rest in requests}
+    return Decided(found, rights, champion, {path: tuple(one) for path, one in files.items()}, Ledger(store), run)
 
 
 @pytest.mark.parametrize(
@@ -123,3 +131,53 @@ def test_everybody_learns_what_they_may_do(decided: Decided) -> None:
         "viewer": False, "user": True, "op": True, "admin": True,
     }  # fmt: skip
     assert decided.rights["op"]["user"] == "the op"
+
+
+def test_whoever_may_read_may_predict(decided: Decided) -> None:
+    status, answer, _ = decided.requests["viewer predicts"]
+    assert status == 200, answer
+    [title] = answer["titles"]
+    assert (title["known"], title["categories"][0]["category"]) == (True, "PERFUMES")
+    assert [word["known"] for word in title["words"]] == ["word", "nothing"]
+    assert answer["train"] == decided.run.models["small"]
+
+
+@pytest.mark.parametrize(
+    ("what", "status", "sentence"),
+    [
+        ("no title", 422, "but it must be a list of 1 to 100 titles, each of 1 to 500 characters."),
+        ("101 titles", 422, "but it must be a list of 1 to 100 titles"),
+        ("a long title", 422, "The parameter titles is 'xxxxx"),
+        ("no list", 422, "The parameter titles is 'perfume', but it must be a list of 1 to 100 titles"),
+        ("21 categories", 422, "The parameter top is '21', but it must be a whole number from 1 to 20."),
+        ("an unknown model", 404, "There is no run 'a/b/c'"),
+        ("a short key", 422, "'ab' is too short for a model's key"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused_in_a_sentence(
+    what: str, status: int, sentence: str, decided: Decided
+) -> None:
+    found, answer, _ = decided.requests[what]
+    assert found == status, answer
+    assert sentence in answer["detail"]
+
+
+def test_a_report_can_run_and_load_nothing(decided: Decided) -> None:
+    status, headers, text = decided.files[f"report/{decided.run.run_id}"]
+    assert (status, text) == (200, "<!doctype html><title>Report</title>")
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    policy = headers["content-security-policy"].split("; ")
+    assert "default-src 'none'" in policy
+    assert not any(word in headers["content-security-policy"] for word in ("allow-scripts", "script-src", "http"))
+    assert policy[0].startswith("sandbox")
+    status, _, text = decided.files["report/no-such-run"]
+    assert status == 404
+    assert "There is no run 'no-such-run'" in json.loads(text)["detail"]
+
+
+def test_suspect_labels_are_a_download(decided: Decided) -> None:
+    [found] = [one for path, one in decided.files.items() if path.endswith("/suspects.csv")]
+    status, headers, text = found
+    assert (status, text) == (200, "row,title\n3,perfume\n")
+    assert headers["content-type"] == "text/csv; charset=utf-8"
+    assert headers["content-disposition"] == 'attachment; filename="suspect_labels.csv"'

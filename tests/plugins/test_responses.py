@@ -30,6 +30,8 @@ from meli_tasks.pages.one_model import (
     ModelFigures,
     SliceRow,
 )
+from meli_tasks.pages.predicting import PredictionsPage
+from meli_tasks.prediction.explain import Explanation
 from meli_tasks.stages.figures import AbstentionPoint, Confusion, LostTitle, ReferenceModel, ReliabilityBin
 from meli_tasks.stages.summaries import Gate
 from meli_tasks.store.file import FileStore
@@ -98,7 +100,7 @@ def test_the_server_sends_every_declared_field(interface: str, responses: dict[s
         ("SliceRow", SliceRow), ("CategoryFigures", CategoryFigures), ("LineageRow", LineageRow),
         ("ModelFigures", ModelFigures), ("Confusions", ConfusionsPage), ("ConfusedTitles", ConfusedTitles),
         ("ConfusedTitle", ConfusedTitle), ("Confusion", Confusion), ("LostTitle", LostTitle),
-        ("Changed", ChangedPage), ("ChampionOn", ChampionOnPage),
+        ("Changed", ChangedPage), ("ChampionOn", ChampionOnPage), ("Predictions", PredictionsPage),
         ("ReferenceModel", ReferenceModel), ("ReliabilityBin", ReliabilityBin), ("AbstentionPoint", AbstentionPoint),
     ],
 )  # fmt: skip
@@ -113,6 +115,10 @@ def test_a_running_step_reports_the_declared_progress(tmp_path: Path) -> None:
     run.store.write(paths.progress_log("train", run.models["mlp"]), json.dumps(note).encode())
     progress = ServedPages(run.store).training(run.plan.name, "mlp")["progress"]
     assert declared()["Progress"].keys() == progress.keys()
+
+
+def test_an_explanation_has_the_declared_fields() -> None:
+    assert declared()["Explanation"].keys() == {field.name for field in fields(Explanation)}
 
 
 def test_a_gate_has_the_declared_fields() -> None:

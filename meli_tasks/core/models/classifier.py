@@ -15,7 +15,7 @@ from meli_tasks.core.data.batch import Batch, BatchNgrams
 from meli_tasks.core.data.encoded_titles import Csr, scales_of, squares_of
 from meli_tasks.core.models.networks import TitleNetwork
 from meli_tasks.core.text.boundaries import BOUNDARIES
-from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder
+from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, Recognized
 
 BATCH_SIZE = 1024
 
@@ -86,6 +86,10 @@ class TitleClassifier:
         unknown = torch.bincount(title[batch.tokens == UNKNOWN], minlength=len(sizes))
         words = sizes - len(BOUNDARIES) * self.encoder.boundaries
         return torch.where(words > 0, unknown / words.clamp(min=1), 1.0).clamp(max=1.0)
+
+    def recognizes(self, text: str) -> Recognized:
+        """How well the model knows a piece of a title."""
+        return self.encoder.recognizes(text)
 
     @torch.inference_mode()
     def predict(self, batch: Batch, inverse_temperature: float = 1.0) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from meli_tasks.core.data.batch import Batch
 from meli_tasks.core.models.classifier import Scored, TitleClassifier, probabilities_of, ranked_by, scored_by
+from meli_tasks.core.text.encoder import Recognized
 
 Floats = NDArray[np.float64]
 
@@ -87,6 +88,10 @@ class Ensemble:
     def knows(self, title: str) -> bool:
         """Whether any member knows a word or an n-gram of the title."""
         return any(member.classifier.knows(title) for member in self.members)
+
+    def recognizes(self, text: str) -> Recognized:
+        """How well the member that knows it best knows a piece of a title."""
+        return max(member.classifier.recognizes(text) for member in self.members)
 
     def batch_of(self, titles: Sequence[str]) -> list[Batch]:
         """Raw titles -> a batch for each member; members that share an encoder share the batch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import chain
 from typing import Any, Self
 
@@ -16,12 +17,21 @@ from meli_tasks.core.text.ngrams import FIRST_WORD, char_ngrams_by_word, frequen
 from meli_tasks.core.text.tokenizers import tokenize
 from meli_tasks.core.text.word_ngrams import WordNgramIndex
 
-__all__ = ["FIRST_WORD", "PAD", "UNKNOWN", "Encoded", "Encoder", "learn_ngrams", "tokenize"]
+__all__ = ["FIRST_WORD", "PAD", "UNKNOWN", "Encoded", "Encoder", "Recognized", "learn_ngrams", "tokenize"]
 
 PAD, UNKNOWN = 0, 1
 REMEMBERED_WORDS = (
     60_000  # unknown words whose n-grams are cached; the bound keeps a long stream of new words from growing it
 )
+
+
+class Recognized(IntEnum):
+    """How well an encoder knows a piece of a title, in ascending order."""
+
+    IGNORED = 0  # no tokenizer's word is in it, as in a dash
+    NOTHING = 1
+    PARTS = 2  # only n-grams of letters, as in a misspelled word
+    WORD = 3
 
 
 @dataclass(frozen=True)
@@ -118,6 +128,17 @@ class Encoder:
         known = encoded.tokens[encoded.tokens < FIRST_WORD + len(self.words)]
         nothing = [PAD, UNKNOWN, *(self._word_ids.get(token, UNKNOWN) for token in BOUNDARIES)]
         return bool((~np.isin(known, nothing)).any() or len(encoded.word_ngrams) or len(encoded.new_char_ngrams))
+
+    def recognizes(self, text: str) -> Recognized:
+        """How well a piece of a title is known: at best, one of its words is in the vocabulary."""
+        words = tokenize([text], self.tokenizer)[0]
+        if not words:
+            return Recognized.IGNORED
+        if any(word in self._word_ids for word in words):
+            return Recognized.WORD
+        if self.ngrams and any(len(self._char_ngrams_of_new(word)) for word in words):
+            return Recognized.PARTS
+        return Recognized.NOTHING
 
     def find_word_ngrams(
         self, tokens: NDArray[np.int32], offsets: NDArray[np.int64]

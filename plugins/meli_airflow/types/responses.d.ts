@@ -484,3 +484,23 @@ export interface ChampionOn {
   as_of: string | null;
   decision: Decision | null;
 }
+
+/** How well a model knows a word: "parts" are n-grams of its letters, "ignored" is no word for its tokenizer. */
+export type Known = "word" | "parts" | "nothing" | "ignored";
+
+/** A title with its most probable categories; without a known word there are none, as they would be a guess. */
+export interface Explanation {
+  title: string;
+  known: boolean;
+  categories: { category: string; probability: number }[];
+  /** The effect is what the predicted category's probability loses without the word. */
+  words: { text: string; known: Known; effect: number | null }[];
+}
+
+export interface Predictions {
+  model: string;
+  train: string;
+  sha256: string;
+  warning: string;
+  titles: Explanation[];
+}

@@ -22,7 +22,7 @@ from meli_tasks.core.hyperparameters import Preprocess
 from meli_tasks.core.text import encoder as text_module
 from meli_tasks.core.text import tokenizers
 from meli_tasks.core.text import word_ngrams as word_ngrams_module
-from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, tokenize
+from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, Recognized, tokenize
 from meli_tasks.core.text.invisible import INVISIBLE
 from meli_tasks.core.text.ngrams import frequent_ngrams, ngrams_of_word
 from meli_tasks.core.text.splits import split_of
@@ -316,3 +316,17 @@ def test_emptying_the_cache_of_new_words_changes_nothing(monkeypatch: pytest.Mon
 def test_every_ngram_needs_a_weight() -> None:
     with pytest.raises(ValueError, match="1 n-grams, but 0 weights"):
         Encoder("default", [], ["a"], np.zeros(0, np.float32), (1, 1), (2, 2), 10)
+
+
+def test_a_piece_is_recognized_by_its_best_word() -> None:
+    params = Preprocess(min_word_count=1, max_ngrams=1_000, min_ngram_count=1, character_ngrams=(3, 5))
+    encoder = encoder_of([["zapatilla", "running"]], params)
+    found = {piece: encoder.recognizes(piece) for piece in ("Zapatilla", "zapatillas", "qwx", "-", "", "qwx-running")}
+    assert found == {
+        "Zapatilla": Recognized.WORD,
+        "zapatillas": Recognized.PARTS,
+        "qwx": Recognized.NOTHING,
+        "-": Recognized.IGNORED,
+        "": Recognized.IGNORED,
+        "qwx-running": Recognized.WORD,
+    }

@@ -1,0 +1,44 @@
+"""Categories for titles that a person types, with what each word contributes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from meli_tasks.core.errors import BadSettings
+from meli_tasks.pages.models import PageModel
+from meli_tasks.prediction.explain import Explanation, explain
+from meli_tasks.prediction.loaded import LoadedModels
+from meli_tasks.prediction.models import Model
+
+
+class PredictionsPage(PageModel):
+    """The most probable categories of some titles."""
+
+    model: str = Field(description="the model's name in messages")
+    train: str
+    sha256: str
+    warning: str = Field(description="what one should know about the model; empty if nothing")
+    titles: list[Explanation]
+
+
+def predictions(
+    models: LoadedModels, model: Model, titles: Sequence[str], top: int, *, effects: bool
+) -> PredictionsPage:
+    """Predict and explain titles; see `explain`.
+
+    Raises:
+        NotFound: the model's files are not in the store.
+        BadSettings: this process cannot load models.
+    """
+    try:
+        with models.use(model) as classifier:
+            found = explain(classifier, titles, top, effects=effects)
+    except ModuleNotFoundError as error:
+        raise BadSettings(
+            f"Airflow's API server cannot load models, because its environment has no {error.name}: install the "
+            "packages of the workers there too. `meli predict` works wherever they are installed."
+        ) from error
+    ref = model.manifest.ref
+    return PredictionsPage(model=model.name, train=ref.key, sha256=ref.sha256, warning=model.warning, titles=found)

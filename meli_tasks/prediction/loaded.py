@@ -1,0 +1,62 @@
+"""Models that are kept in memory between requests: the most recently used ones, loaded when they are first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meli_tasks.artifacts.manifest import ModelRef
+from meli_tasks.prediction.models import Model, load
+
+if TYPE_CHECKING:
+    from meli_tasks.core.models.ensemble import Classifier
+    from meli_tasks.settings import Settings
+    from meli_tasks.store import Store
+
+MOST = 2
+"""Models in memory: the champion, and one that it is compared with. A promoted model has at most some hundred MB."""
+
+
+@dataclass
+class _Place:
+    """Where a model is, or will be once it is loaded; `lock` is held while it is loaded or used."""
+
+    classifier: Classifier | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class LoadedModels:
+    """The models of a store, at most MOST of them in memory. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings, store: Store, most: int = MOST) -> None:
+        self._settings = settings
+        self._store = store
+        self._most = most
+        self._places: OrderedDict[ModelRef, _Place] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def use(self, model: Model) -> Iterator[Classifier]:
+        """A model's classifier, for this thread alone; it is loaded if it is not in memory.
+
+        Raises:
+            NotFound: its files are not in the store.
+            BadData: its files are damaged.
+        """
+        place = self._place(model.manifest.ref)
+        with place.lock:  # a classifier is not thread-safe; others that need it wait, instead of loading it twice
+            if place.classifier is None:
+                place.classifier = load(self._settings, self._store, model)
+            yield place.classifier
+
+    def _place(self, ref: ModelRef) -> _Place:
+        with self._lock:
+            place = self._places.setdefault(ref, _Place())
+            self._places.move_to_end(ref)
+            while len(self._places) > self._most:
+                self._places.popitem(last=False)
+        return place

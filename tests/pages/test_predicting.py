@@ -1,0 +1,58 @@
+"""Predictions on the pages: by which model, and what is said if there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meli_tasks.artifacts import paths
+from meli_tasks.core.errors import NotFound
+from meli_tasks.pages import Pages
+from tests.pages.published import Counting, evaluate, promote
+from tests.past_run import PastRun
+
+
+@pytest.fixture
+def run(store: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PastRun:
+    monkeypatch.setenv("MELI_CACHE", str(tmp_path / "cache"))
+    run = PastRun(store)
+    for name in run.accuracies:
+        run.with_real_model(name, tmp_path / name)
+    evaluate(run)
+    return run
+
+
+def test_by_default_the_champion_predicts(run: PastRun) -> None:
+    pages = Pages(run.store)
+    with pytest.raises(NotFound, match="There is no champion"):
+        pages.predict(["perfume"])
+    promote(run, "mlp")
+    found = pages.predict(["Perfume Importado", "qwe"])
+    assert (found.model, found.train, found.warning) == ("champion mlp", run.models["mlp"], "")
+    assert [one.known for one in found.titles] == [True, False]
+    assert found.titles[0].categories[0].category == "PERFUMES"
+
+
+@pytest.mark.parametrize("name", ["id", "key", "attempt"])
+def test_a_model_can_be_named(name: str, run: PastRun) -> None:
+    ref = run.trainings["cnn"].ref
+    names = {"id": paths.model_id(run.plan.name, "cnn"), "key": ref.key, "attempt": str(ref)}
+    found = Pages(run.store).predict(["celular"], names[name], top=1)
+    assert (found.train, found.sha256) == (ref.key, ref.sha256)
+    assert [one.category for one in found.titles[0].categories] == ["CELLPHONES"]
+
+
+def test_the_json_has_every_word_with_what_is_known_of_it(run: PastRun) -> None:
+    [title] = Pages(run.store).predict(["perfume qwe"], run.models["cnn"]).model_dump(mode="json")["titles"]
+    assert [(word["text"], word["known"]) for word in title["words"]] == [("perfume", "word"), ("qwe", "nothing")]
+    assert title["words"][0]["effect"] > 0.1
+
+
+def test_the_report_is_the_stored_file(run: PastRun) -> None:
+    pages = Pages(run.store)
+    with pytest.raises(NotFound, match="There is no report of this run"):
+        pages.report(run.plan.name)
+    run.store.write(paths.report(run.plan.name), b"<!doctype html>")
+    assert pages.report(run.plan.name) == b"<!doctype html>"
+    assert Pages(run.store).model(paths.model_id(run.plan.name, "mlp")).has_report
