@@ -27,6 +27,7 @@ from meli_tasks.cli import (
     predict,
     promote,
     report,
+    reproduce,
     run,
     sample,
     search,
@@ -94,6 +95,7 @@ _add("promote", promote.promote, promote.EXAMPLES)
 _add("rollback", champion.rollback, champion.ROLLBACK_EXAMPLES)
 _add("runs", history.runs, history.EXAMPLES)
 _add("report", report.report, report.EXAMPLES)
+_add("reproduce", reproduce.reproduce, reproduce.EXAMPLES)
 _add("sample", sample.sample, sample.EXAMPLES)
 _add("doctor", doctor.doctor, doctor.EXAMPLES)
 

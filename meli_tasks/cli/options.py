@@ -54,6 +54,15 @@ Ensemble = Annotated[
     bool,
     typer.Option("--ensemble/--no-ensemble", help="Combine the models of two or more sets into a weighted ensemble."),
 ]
+Param = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Any other parameter of the trigger form, e.g. min_gain=0.002; it takes precedence over the options. The "
+        "value is read as YAML. Repeatable.",
+        show_default=False,
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation prompt.")]
 
 
@@ -179,27 +188,39 @@ def run_date(as_of: datetime | None) -> date:
 
 
 def overrides(given: Sequence[str] | None) -> dict[str, object]:
-    """Parse `section.key=value` texts. The values are YAML, so 5 is a number and [2, 3] a list.
+    """Parse the `section.key=value` texts of --override.
 
     Raises:
         BadHyperparameters: One has no `=`, its value is not valid YAML, or a key has two different values.
     """
+    return _named_values(given, "--override", "section.key=value, e.g. train.epochs=5")
+
+
+def params(given: Sequence[str] | None) -> dict[str, object]:
+    """Parse the `name=value` texts of --param.
+
+    Raises:
+        BadHyperparameters: One has no `=`, its value is not valid YAML, or a name has two different values.
+    """
+    return _named_values(given, "--param", "name=value, e.g. min_gain=0.002")
+
+
+def _named_values(given: Sequence[str] | None, option: str, form: str) -> dict[str, object]:
+    """Parse texts with a name and a value, which is YAML, so that 5 is a number and [2, 3] a list."""
     import yaml
 
     values: dict[str, object] = {}
     for text in given or ():
         key, sign, written = text.partition("=")
         if not sign or not key.strip():
-            raise BadHyperparameters(
-                f"--override {text!r} does not have the form section.key=value, e.g. train.epochs=5."
-            )
+            raise BadHyperparameters(f"{option} {text!r} does not have the form {form}.")
         try:
             value = _number(yaml.safe_load(written))
         except yaml.YAMLError:
-            raise BadHyperparameters(f"--override {text!r}: the value {written!r} is not valid YAML.") from None
+            raise BadHyperparameters(f"{option} {text!r}: the value {written!r} is not valid YAML.") from None
         if values.setdefault(key.strip(), value) != value:
             raise BadHyperparameters(
-                f"--override {key.strip()} is given twice, as {values[key.strip()]!r} and {value!r}."
+                f"{option} {key.strip()} is given twice, as {values[key.strip()]!r} and {value!r}."
             )
     return values
 

@@ -15,10 +15,12 @@ from meli_tasks.cli.options import (
     AsOf,
     Ensemble,
     Override,
+    Param,
     Sets,
     TitleOptions,
     joined,
     overrides,
+    params,
     run_date,
     takes_titles,
 )
@@ -29,6 +31,7 @@ EXAMPLES = (
     "meli run train --sets quick_mlp --override train.epochs=5 --override 'train.hidden=[256, 128]'",
     "meli run ingest --source titles.csv --max-bad-fraction 0.2 --min-category-rows 5",
     "meli run all --source 's3://bucket/titles/{ds}.jsonl.gz' --as-of 2026-11-20 --no-promote --json",
+    "meli run all --golden must_keep.csv --param min_gain=0.002 --param ensemble_members=3",
     "meli run all --source listings.parquet --date-column created_at --window-days 90 --as-of 2026-11-20",
 )
 
@@ -57,6 +60,15 @@ Stage = Annotated[
 Promote = Annotated[
     bool, typer.Option("--promote/--no-promote", help="Promote a better model to champion, or only evaluate it.")
 ]
+Golden = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE",
+        help="Titles that must keep their category: a path or URL. Default: golden.csv beside the source, or else in "
+        "the store. none: no such titles.",
+        show_default=False,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Recompute everything, even results that already exist.")]
 
 
@@ -70,6 +82,8 @@ def run(
     as_of: AsOf = None,
     ensemble: Ensemble = True,
     promote: Promote = True,
+    golden: Golden = "",
+    param: Param = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -78,15 +92,17 @@ def run(
     If a set fails to train, the other sets continue and are evaluated. The command then names the set that failed and
     exits with code 1.
     """
-    params = {
+    request = {
         **titles.fields(),
         "sets": joined(sets),
         "overrides": overrides(override),
         "ensemble": ensemble,
         "promotion": "auto" if promote else "never",
+        "golden": golden,
         "force": force,
+        **params(param),
     }
-    _run(params, run_date(as_of), "promote" if stage is Until.all else stage.value, as_json)
+    _run(request, run_date(as_of), "promote" if stage is Until.all else stage.value, as_json)
 
 
 def _run(params: Mapping[str, object], as_of: date, until: str, as_json: bool) -> None:

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.ledger import Ledger
+from meli_tasks.planning.command import lacks_secrets, run_command
 from meli_tasks.planning.parameters import data_parameters, ensemble_parameters, flat
 from meli_tasks.planning.plan import ENSEMBLE, Plan
-from meli_tasks.planning.request import Request
 from meli_tasks.report.blocks import Block, Cell, Code, Column, Facts, Row, Table, Text
 from meli_tasks.report.comparison import pair_of
 from meli_tasks.report.material import Material
-from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.summaries import EnsembleSummary
-
-# Fields of a request that `meli run` has an option for; the others are in the trigger form alone.
-_WITH_OPTIONS = {
-    "source", "as_of", "window_days", "date_column", "language", "reliable_only", "max_bad_fraction",
-    "min_category_rows", "sets", "stored_sets", "overrides", "ensemble", "promotion", "force",
-}  # fmt: skip
 
 
 def parameters(run: Material) -> Sequence[Block]:
@@ -95,43 +87,13 @@ def _promotion_of(run: Material, label: str) -> tuple[Plan, str] | None:
 
 def reproduction(run: Material) -> Sequence[Block]:
     """The command, and all that its result depends on."""
-    plan = run.plan
-    only_form = _only_in_form(plan.request)
     blocks: list[Block] = [
         Text("The same command on the same titles finds the same content keys, and computes only what is missing:"),
-        Code(run_command(plan)),
+        Code(run_command(run.plan)),
     ]
-    if only_form:
-        listed = ", ".join(f"{name}={value}" for name, value in only_form.items())
-        blocks.append(Text(f"`meli run` has no option for these; set them in the trigger form: {listed}.", "note"))
+    if lacks_secrets(run.plan):
+        blocks.append(Text("Add the user, password or signature of the source's address.", "note"))
     return [*blocks, Facts(_conditions(run)), _keys(run)]
-
-
-def run_command(plan: Plan) -> str:
-    """The `meli run` command that makes this plan again; a source without its secrets."""
-    request, words = plan.request, ["meli", "run", "all"]
-    words += ["--source", redact_source(request.source)]
-    words += ["--sets", ",".join(request.sets)]
-    as_of = plan.as_of or (request.as_of.isoformat() if request.as_of else "")
-    words += ["--as-of", as_of] if as_of else []
-    defaults = Request(source="-", sets=("-",))
-    for name in ("window_days", "date_column", "language", "max_bad_fraction", "min_category_rows"):
-        value = getattr(request, name)
-        if value != getattr(defaults, name):
-            words += [f"--{name.replace('_', '-')}", str(value)]
-    words += ["--reliable-only"] if request.reliable_only else []
-    for name, value in request.overrides.items():
-        words += ["--override", f"{name}={json.dumps(value)}"]
-    words += [] if request.ensemble else ["--no-ensemble"]
-    words += ["--no-promote"] if request.promotion == "never" else []
-    return shlex.join(words)
-
-
-def _only_in_form(request: Request) -> dict[str, object]:
-    """Fields that are not as they are by default and that `meli run` has no option for."""
-    chosen = request.model_dump(mode="json", exclude=_WITH_OPTIONS)
-    defaults = Request(source="-", sets=("-",)).model_dump(mode="json")
-    return {name: value for name, value in chosen.items() if value != defaults[name]}
 
 
 def _conditions(run: Material) -> list[tuple[str, Cell]]:

@@ -48,7 +48,7 @@ def test_a_second_value_is_refused_and_both_are_named(name: str, param: Any) -> 
 
 def test_options_that_add_up_are_these() -> None:
     adding = {param.opts[0] for _, param in WITH_VALUE if param.multiple}
-    assert adding == {"--sets", "--override"}
+    assert adding == {"--sets", "--override", "--param"}
     assert joined(["mlp", "cnn,quick_mlp"]) == "mlp,cnn,quick_mlp"
     assert overrides(["train.epochs=5", "embed.epochs=2"]) == {"train.epochs": 5, "embed.epochs": 2}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from meli_tasks.cli import run as run_module
 from meli_tasks.cli.options import overrides
 from meli_tasks.cli.run_report import describe, figures_of
 from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, NotFound
@@ -291,3 +292,22 @@ def test_an_empty_store_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert "meli run all" in str(here("champion").exception)
     assert "meli run all" in str(here("predict", "Funda").exception)
     assert "meli run all" in here("runs").stdout
+
+
+def test_any_parameter_of_the_form_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, object]] = []
+    monkeypatch.setattr(run_module, "_run", lambda params, *_: given.append(params))
+    options = ("--golden", "keep.csv", "--param", "min_gain=0.002", "--param", "promotion=approval")
+    assert here("run", "all", *options).exit_code == 0
+    assert {name: given[0][name] for name in ("golden", "min_gain", "promotion")} == {
+        "golden": "keep.csv", "min_gain": 0.002, "promotion": "approval",
+    }  # fmt: skip
+
+
+def test_a_parameter_that_does_not_exist_is_refused_with_the_nearest() -> None:
+    result = here("run", "ingest", "--param", "min_gian=0.002")
+    assert result.exit_code == 1
+    assert "There is no parameter 'min_gian': did you mean 'min_gain'?" in str(result.exception)
+    for wrong, message in (("min_gain", "does not have the form name=value"), ("min_gain=[", "is not valid YAML")):
+        assert f"--param '{wrong}'" in (found := str(here("run", "ingest", "--param", wrong).exception))
+        assert message in found

@@ -1,0 +1,71 @@
+"""How to start the run of a plan again: the command, and the configuration of a DAG run."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.request import Request
+from meli_tasks.sources.place import redact_source
+
+_OPTIONS = ("window_days", "date_column", "language", "max_bad_fraction", "min_category_rows", "golden")
+"""Fields of a request for which `meli run` has an option of the same name with a value."""
+_WRITTEN = {
+    *_OPTIONS, "source", "as_of", "sets", "stored_sets", "reliable_only", "overrides", "ensemble", "promotion",
+    "search_minutes", "search_family",
+}  # fmt: skip
+
+
+def run_command(plan: Plan) -> str:
+    """The `meli run` command that plans the same again, whatever the settings; a source without its secrets.
+
+    A set that the run's search found is one of its sets: to search again would find another.
+    """
+    request = plan.request
+    words = ["meli", "run", "all", "--source", redact_source(request.source), "--sets", ",".join(plan.sets)]
+    words += ["--as-of", plan.as_of] if plan.as_of else []
+    changed = _changed(request)
+    for name in _OPTIONS:
+        if name in changed:
+            words += [f"--{name.replace('_', '-')}", _text(name, changed[name])]
+    words += ["--reliable-only"] if request.reliable_only else []
+    for name, value in request.overrides.items():
+        words += ["--override", f"{name}={json.dumps(value, ensure_ascii=False)}"]
+    words += [] if request.ensemble else ["--no-ensemble"]
+    words += ["--no-promote"] if request.promotion == "never" else []
+    others = {name: value for name, value in changed.items() if name not in _WRITTEN and name != "force"}
+    if request.promotion not in ("auto", "never"):
+        others["promotion"] = request.promotion
+    for name, value in others.items():
+        words += ["--param", f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"]
+    words += ["--force"] if request.force else []
+    return shlex.join(words)
+
+
+def trigger_conf(plan: Plan) -> dict[str, object]:
+    """The configuration of a DAG run that plans the same again; a source without its secrets."""
+    request = plan.request
+    changed = _changed(request)
+    for name in ("stored_sets", "search_minutes", "search_family"):
+        changed.pop(name, None)
+    conf = {**changed, "source": redact_source(request.source), "sets": list(plan.sets)}
+    if "golden" in conf:
+        conf["golden"] = redact_source(request.golden)
+    return conf | ({"as_of": plan.as_of} if plan.as_of else {})
+
+
+def lacks_secrets(plan: Plan) -> bool:
+    """Whether an address of the request has a user, a password or a signature, which the command does not have."""
+    return any(redact_source(spec) != spec for spec in (plan.request.source, plan.request.golden))
+
+
+def _changed(request: Request) -> dict[str, object]:
+    """The fields that are not as they are by default."""
+    defaults = Request(source="-", sets=("-",)).model_dump(mode="json")
+    found = request.model_dump(mode="json")
+    return {name: value for name, value in found.items() if value != defaults[name]}
+
+
+def _text(name: str, value: object) -> str:
+    return redact_source(str(value)) if name == "golden" else str(value)

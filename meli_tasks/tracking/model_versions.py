@@ -1,0 +1,38 @@
+"""From a version of the registered model in MLflow back to the model in the store."""
+
+from __future__ import annotations
+
+from meli_tasks.artifacts.manifest import ModelRef
+from meli_tasks.core.errors import BadSettings, NotFound, TrackingRejected
+from meli_tasks.tracking.client import NOT_FOUND_CODE, MlflowServer
+from meli_tasks.tracking.runs import ARTIFACT_KEY, SHA256
+
+
+def model_of_version(uri: str, model: str, number: str) -> ModelRef:
+    """The model that a version holds.
+
+    Args:
+        uri: The server.
+        model: The name of the registered model.
+        number: The version.
+
+    Raises:
+        BadSettings: there is no MLflow server.
+        NotFound: there is no such version, or this project did not register it.
+        TrackingUnavailable: the server does not answer.
+    """
+    if not uri:
+        raise BadSettings(
+            f"{number} is a version in MLflow, and MLFLOW_TRACKING_URI is not set. Set it, or name the model by its "
+            "key or by the number of the decision that promoted it (--decision)."
+        )
+    try:
+        found = MlflowServer(uri).get("model-versions/get", name=model, version=number)["model_version"]
+    except TrackingRejected as error:
+        if error.code != NOT_FOUND_CODE:
+            raise
+        raise NotFound(f"{model} in MLflow has no version {number}.") from None
+    tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
+    if ARTIFACT_KEY not in tags:
+        raise NotFound(f"Version {number} of {model} in MLflow does not say which model of the store it holds.")
+    return ModelRef(tags[ARTIFACT_KEY], tags.get(SHA256, ""))
