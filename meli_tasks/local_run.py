@@ -101,7 +101,7 @@ class RunOutcome:
             "sets": self.sets,
             "steps": [step.to_json() for step in self.steps],
             "failed": self.failed,
-            "scores": {label: score.model_dump(mode="json") for label, score in self.scores.items()},
+            "scores": {label: score.brief().model_dump(mode="json") for label, score in self.scores.items()},
             "decision": self.decision.model_dump(mode="json") if self.decision else {},
             "seconds": round(self.seconds, 3),
             "seconds_saved": self.seconds_saved,

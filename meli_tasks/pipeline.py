@@ -181,7 +181,10 @@ class Pipeline:
             )
         evaluated = self._evaluate(plan, trained).model_copy(update={"failed": tuple(failed)})
         report = EvaluationReport(
-            **dict(evaluated), scores=self.scores(evaluated.key), run_id=plan.run_id, as_of=plan.as_of
+            **dict(evaluated),
+            scores={label: found.brief() for label, found in self.scores(evaluated.key).items()},
+            run_id=plan.run_id,
+            as_of=plan.as_of,
         )
         report.save(self.store, plan.name)
         url = self.tracking.evaluation(plan, evaluated)

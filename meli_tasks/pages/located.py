@@ -10,10 +10,12 @@ from meli_tasks.core.errors import NotFound
 from meli_tasks.pages.evaluated import EvaluatedRun, model_rows, read_report
 from meli_tasks.pages.manifests import read_manifest
 from meli_tasks.pages.models import ModelRow, TestSet
-from meli_tasks.pages.read_cache import LISTED_SECONDS, ReadCache
+from meli_tasks.pages.read_cache import FOREVER, LISTED_SECONDS, ReadCache
 from meli_tasks.pages.runs import Runs
 from meli_tasks.planning.evaluation import EvaluationReport
-from meli_tasks.stages.evaluation import Evaluation
+from meli_tasks.stages.evaluation import Evaluation, Scores
+
+SCORES = "scores.json"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def locate(cache: ReadCache, runs: Runs, model: str, champion: str = "") -> Loca
     if run is None:
         raise NotFound(f"There is no run {model!r} in {cache.store.url}: choose a model of the leaderboard.")
     report = read_report(cache, name, LISTED_SECONDS)
+    evaluate = read_manifest(cache, "evaluate", report.key) if report else None
     summary = EvaluatedRun.of(cache, name, report) if report else None
     rows = model_rows(run, summary, champion)
     row = next((row for row in rows if row.set == label), None)
@@ -70,6 +73,12 @@ def locate(cache: ReadCache, runs: Runs, model: str, champion: str = "") -> Loca
         row=row,
         test_set=runs.test_set(run, summary) if summary else None,
         report=report,
-        evaluation=report.scores.get(label) if report else None,
-        evaluate=read_manifest(cache, "evaluate", report.key) if report else None,
+        evaluation=_evaluation(cache, report, evaluate, label) if report else None,
+        evaluate=evaluate,
     )
+
+
+def _evaluation(cache: ReadCache, report: EvaluationReport, evaluate: Manifest | None, label: str) -> Evaluation | None:
+    """The full evaluation of a model, or the brief one beside the plan if the artifact is no longer in the store."""
+    scores = cache.read(evaluate.file_name(SCORES), Scores.model_validate_json, FOREVER) if evaluate else None
+    return (scores.models if scores else report.scores).get(label)

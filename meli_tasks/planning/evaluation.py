@@ -45,7 +45,10 @@ class Evaluated(Stored):
 
 
 class EvaluationReport(Evaluated):
-    """evaluated.json: the fields of `Evaluated` and every model's evaluation. 0.1.0 wrote it without `version`."""
+    """evaluated.json: the fields of `Evaluated` and a brief evaluation of every model; scores.json has all of it.
+
+    0.1.0 wrote it without `version`.
+    """
 
     version: int = 2
     scores: dict[str, Evaluation] = Field(default_factory=dict, description="by label")
@@ -54,7 +57,8 @@ class EvaluationReport(Evaluated):
 
     def save(self, store: Store, plan_name: str) -> None:
         """Write the report next to a plan."""
-        store.write(paths.evaluated(plan_name), self.model_dump_json().encode())
+        # Missing figures of each category would be a third of it.
+        store.write(paths.evaluated(plan_name), self.model_dump_json(exclude_none=True).encode())
 
     @classmethod
     def load(cls, store: Store, plan_name: str) -> EvaluationReport | None:

@@ -3,7 +3,7 @@
 In: `ingest` (listings.parquet), one `model:LABEL` folder per model, a `listings:LABEL` folder for each model whose
 listings may hold test titles in another split, and `golden` if there are golden titles. With folds also `fold:2` with
 the listings of each, and `fold_model:2:LABEL` with the model for its titles. Out: scores.json, predictions.parquet,
-leaderboard.png.
+suspect_labels.csv, leaderboard.png.
 
 A title that any compared model was fitted on counts for none of them. A title whose category a model does not know
 counts as an error of that model.
@@ -13,12 +13,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from meli_tasks.core.confident_learning import Suspects
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import ModelEvaluation
 from meli_tasks.stages.evaluating.clock import Clock
 from meli_tasks.stages.evaluating.figures import evaluation_of
 from meli_tasks.stages.evaluating.parts import MODEL, Compared, named, read_parts
 from meli_tasks.stages.evaluating.predictions import Predictions, Predictor, write_predictions
+from meli_tasks.stages.evaluating.slicing import slicings_of
+from meli_tasks.stages.evaluating.suspects import FILE as SUSPECTS
+from meli_tasks.stages.evaluating.suspects import judge, suspects_of, write_suspects
 from meli_tasks.stages.evaluation import Evaluation, Scores
 from meli_tasks.stages.files.model_files import load_model
 from meli_tasks.stages.files.plots import Bar, draw_leaderboard
@@ -41,13 +45,14 @@ def run(inputs: Inputs, out: Path, params: ModelEvaluation, hooks: Hooks) -> Eva
     for note in compared.chosen.notes():
         hooks.log.info(note)
     golden = golden_check(inputs)
-    evaluations = _evaluate(compared, golden, out, params, hooks)
+    evaluations, suspects_by = _evaluate(compared, golden, out, params, hooks)
     scores = Scores(
         version=2,
         models=evaluations,
         test=compared.chosen,
         validation=params.validation,
         golden=golden.about if golden else None,
+        suspects_by=suspects_by,
     )
     (out / "scores.json").write_text(scores.model_dump_json(indent=1), encoding="utf-8")
     titles, categories = len(compared.titles.titles), len(compared.titles.categories)
@@ -59,6 +64,7 @@ def run(inputs: Inputs, out: Path, params: ModelEvaluation, hooks: Hooks) -> Eva
         not_scored=compared.chosen.not_scored,
         test_categories=categories,
         balanced_accuracy={label: found.balanced_accuracy for label, found in evaluations.items()},
+        suspects_by=suspects_by,
         golden_titles=golden.about.titles if golden else None,
         golden_lost={label: found.golden.lost_titles for label, found in evaluations.items() if found.golden},
         golden_notes=tuple(golden.about.notes()) if golden else (),
@@ -67,21 +73,32 @@ def run(inputs: Inputs, out: Path, params: ModelEvaluation, hooks: Hooks) -> Eva
 
 def _evaluate(
     compared: Compared, golden: GoldenCheck | None, out: Path, params: ModelEvaluation, hooks: Hooks
-) -> dict[str, Evaluation]:
-    """The figures of every model, by label; also write their predictions."""
+) -> tuple[dict[str, Evaluation], str]:
+    """The figures of every model, by label, and the label of the model that judged the labels.
+
+    Also write the predictions and the suspect labels.
+    """
     titles, folders = compared.titles, compared.models
     clock = Clock(titles.titles, load_model(folders[compared.labels[0]]))
-    predictor = Predictor(compared, load_model, hooks.log)
+    predictor, slicings = Predictor(compared, load_model, hooks.log), slicings_of(compared)
     evaluations: dict[str, Evaluation] = {}
     predicted: dict[str, Predictions] = {}
+    suspects: dict[str, Suspects] = {}
     for label in compared.labels:
         model = load_model(folders[label]) if label != compared.labels[0] else clock.reference
         predicted[label] = predictor.predict(label, model)
-        megabytes = round(sum(file.stat().st_size for file in folders[label].glob("model.*")) / 1e6, 3)
-        evaluations[label] = evaluation_of(titles, predicted[label], params, clock.milliseconds(model), megabytes)
-        if golden:
-            evaluations[label] = evaluations[label].model_copy(update={"golden": golden.result(model)})
-        accuracy = evaluations[label].balanced_accuracy
+        suspects[label] = suspects_of(titles, predicted[label])
+        found = evaluation_of(titles, predictor.categories, slicings, predicted[label], params)
+        others = {
+            "milliseconds_p95": clock.milliseconds(model),
+            "megabytes": round(sum(file.stat().st_size for file in folders[label].glob("model.*")) / 1e6, 3),
+            "suspect_labels": len(suspects[label].titles),
+            "golden": golden.result(model) if golden else None,
+        }
+        evaluations[label] = found.model_copy(update=others)
+        accuracy = found.balanced_accuracy
         hooks.log.info(f"{label}: balanced accuracy {accuracy:.4f} on {compared.chosen.described}")
     write_predictions(out / "predictions.parquet", titles, predictor.categories, predicted)
-    return evaluations
+    best = judge(evaluations, params.validation)
+    write_suspects(out / SUSPECTS, titles, predictor.categories, predicted[best], suspects[best])
+    return evaluations, best

@@ -71,6 +71,15 @@ class Evaluation(Figures):
     suspect_labels: int | None = Field(None, description="test titles whose label is probably wrong")
     golden: GoldenResult | None = Field(None, description="None if there are no golden titles")
 
+    def brief(self) -> Evaluation:
+        """The same without what takes space: copies of it stand beside every plan, and lists of runs read them."""
+        categories = {
+            name: found.model_copy(update={"interval": None, "predicted": None})
+            for name, found in self.categories.items()
+        }
+        fields = {"categories": categories, "slices": {}, "reliability": (), "abstention": (), "confusions": ()}
+        return self.model_copy(update=fields)
+
     def figures(self) -> Figures:
         """Those that a decision is made from."""
         return Figures.model_validate(self.model_dump(include=set(Figures.model_fields)))
@@ -171,6 +180,7 @@ class Scores(Stored):
     models: dict[str, Evaluation]
     test: TestSet | None = None
     reference: ReferenceModel | None = None
+    suspects_by: str = Field("", description="label of the model that judged the labels in suspect_labels.csv")
     golden: GoldenTitles | None = Field(None, description="what `Evaluation.golden` rests on; None without any")
     validation: dict[str, float] = Field(
         default_factory=dict, description="by label, balanced accuracy on the validation titles"

@@ -225,6 +225,7 @@ class EvaluateSummary(Summary):
     not_scored: dict[str, str] = Field(default_factory=dict, description="why a model has no figures, by label")
     test_categories: int = 0
     balanced_accuracy: dict[str, float] = Field(default_factory=dict)
+    suspects_by: str = Field("", description="label of the model that judged the labels in suspect_labels.csv")
     golden_titles: int | None = Field(None, description="golden titles that were checked; None if there are none")
     golden_lost: dict[str, int] = Field(default_factory=dict, description="golden titles that a model loses, by label")
     golden_notes: tuple[str, ...] = Field((), description="which golden titles were not checked, and why")

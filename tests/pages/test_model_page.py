@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -78,13 +79,22 @@ def with_predictions(run: PastRun, evaluated: Evaluated, label: str = "mlp", *, 
     add_file(run, "ingest", run.plan.ingest.key, "listings.parquet", parquet(listings))
 
 
-def measured_in_depth(run: PastRun, label: str = "mlp") -> Evaluation:
-    """Give a model's stored evaluation the figures of the current version."""
+def measured(run: PastRun, update: Mapping[str, object], label: str = "mlp") -> Evaluation:
+    """Give a model's evaluation other figures: all of them in scores.json, the brief ones beside the plan."""
     report = EvaluationReport.load(run.store, run.plan.name)
     assert report is not None
-    found = report.scores[label].model_copy(update=DEEP)
-    report.model_copy(update={"scores": {**report.scores, label: found}}).save(run.store, run.plan.name)
+    found = report.scores[label].model_copy(update=update)
+    scores = {**report.scores, label: found}
+    brief = {name: one.brief() for name, one in scores.items()}
+    report.model_copy(update={"scores": brief}).save(run.store, run.plan.name)
+    stored = need(run.store, "evaluate", report.key).file_name("scores.json")
+    run.store.write(stored, Scores(version=2, models=scores).model_dump_json().encode())
     return found
+
+
+def measured_in_depth(run: PastRun, label: str = "mlp") -> Evaluation:
+    """Give a model's stored evaluation the figures of the current version."""
+    return measured(run, DEEP, label)
 
 
 def id_of(run: PastRun, label: str = "mlp") -> str:
@@ -117,11 +127,8 @@ def test_the_worst_categories_come_first(run: PastRun) -> None:
 
 def test_a_category_keeps_its_interval_and_count(run: PastRun) -> None:
     evaluate(run)
-    report = EvaluationReport.load(run.store, run.plan.name)
-    assert report is not None
     recall = CategoryRecall(recall=0.5, titles=8, interval=(0.2, 0.8), predicted=11)
-    scores = {"mlp": report.scores["mlp"].model_copy(update={"categories": {PERFUMES: recall}})}
-    report.model_copy(update={"scores": scores}).save(run.store, run.plan.name)
+    measured(run, {"categories": {PERFUMES: recall}})
     [found] = Pages(run.store).model(id_of(run)).categories
     assert found.model_dump() == {"category": PERFUMES, **recall.model_dump()}
 

@@ -22,7 +22,14 @@ from meli_tasks.stages.evaluating import clock, predictions
 from meli_tasks.stages.evaluating.parts import Compared
 from meli_tasks.stages.evaluating.predictions import Predictor
 from meli_tasks.stages.evaluation import Scores, TestSet
-from meli_tasks.stages.figures import CategoryRecall, GoldenResult, LostTitle, SliceAccuracy
+from meli_tasks.stages.figures import (
+    AbstentionPoint,
+    CategoryRecall,
+    Confusion,
+    GoldenResult,
+    LostTitle,
+    ReliabilityBin,
+)
 from meli_tasks.stages.hooks import Hooks, SilentLog
 from meli_tasks.stages.listings.golden import FILE, GoldenFile, GoldenTitle
 from meli_tasks.stages.listings.test_titles import read_test_table
@@ -103,10 +110,32 @@ def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path,
     found = Scores.model_validate_json((out / "scores.json").read_bytes()).models["partial"]
     assert found.accuracy == pytest.approx(4 / 6)
     assert found.top3 == found.top5 == pytest.approx(5 / 6)
-    assert found.categories["C"] == CategoryRecall(recall=0.0, titles=1)
-    assert found.by_language["unknown"] == SliceAccuracy(balanced_accuracy=1.0, titles=1)
-    assert found.by_language["portuguese"] == SliceAccuracy(balanced_accuracy=0.0, titles=1)
-    assert sum(part.titles for part in found.by_label_quality.values()) == 6
+    # Wilson's interval of 0 of 1 ends at z^2 / (1 + z^2).
+    interval = (0.0, 1.959963984540054**2 / (1 + 1.959963984540054**2))
+    assert found.categories["C"].interval == pytest.approx(interval)
+    assert found.categories["C"].model_copy(update={"interval": None}) == CategoryRecall(
+        recall=0.0, titles=1, predicted=0
+    )
+    assert found.categories["B"].predicted == 3
+    assert (found.by_language, found.by_label_quality) == (found.slices["language"], found.slices["label_quality"])
+    assert [found.slices["language"][name].accuracy for name in ("unknown", "portuguese")] == [1.0, 0.0]
+    # Only A is in the train split, with one title; every title is one word that the stand-in knows.
+    sizes = found.slices["category_size"]
+    assert {name: (one.titles, one.accuracy, one.balanced_accuracy) for name, one in sizes.items()} == {
+        "0": (3, pytest.approx(2 / 3), 0.5), "1-20": (3, pytest.approx(2 / 3), pytest.approx(2 / 3))
+    }  # fmt: skip
+    assert list(found.slices["title_length"]) == ["1-3"] and list(found.slices["unknown_words"]) == ["0 %"]
+    assert found.confusions == (
+        Confusion(category="A", predicted="B", titles=1, of_titles=3),
+        Confusion(category="C", predicted="Z", titles=1, of_titles=1),
+    )
+    assert found.calibration_error == pytest.approx(0.9 - 4 / 6)
+    sure = float(np.float32(0.9))
+    [bin_] = found.reliability
+    assert bin_ == ReliabilityBin(
+        lowest=sure, highest=sure, probability=bin_.probability, accuracy=4 / 6, titles=6
+    ) and bin_.probability == pytest.approx(sure)
+    assert found.abstention == (AbstentionPoint(threshold=sure, coverage=1.0, accuracy=4 / 6),)
     low, high = found.interval
     assert low <= accuracy["partial"] <= high
     assert found.megabytes == 0.005
@@ -121,6 +150,7 @@ def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path,
     assert table["partial_true_probability"].to_pylist() == pytest.approx([0.9, 0.9, 0.5, 0.9, 0.9, 0])
     assert table["partial_true_probability"].type == pa.float32()
     assert table["perfect_probability"].to_pylist() == pytest.approx([0.9] * 6)
+    assert (found.suspect_labels, summary.suspects_by) == (1, "perfect")
     assert (out / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
 
 

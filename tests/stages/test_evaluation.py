@@ -7,9 +7,25 @@ import json
 from meli_tasks.core.hyperparameters import Promote
 from meli_tasks.core.metrics import Comparison
 from meli_tasks.stages.evaluation import EPOCHS, Candidate, Evaluation, PromotionDecision, Scores
+from meli_tasks.stages.figures import AbstentionPoint, CategoryRecall, Confusion
 from meli_tasks.stages.summaries import EnsembleSummary, Gate
 
 FIGURES = {"balanced_accuracy": 0.9, "interval": [0.8, 0.95], "top5": 0.99, "milliseconds_p95": 1.5, "megabytes": 12.0}
+
+
+def test_a_brief_evaluation_keeps_every_figure_and_leaves_out_the_tables() -> None:
+    recall = CategoryRecall(recall=0.5, titles=2, interval=(0.1, 0.9), predicted=3)
+    confusion = Confusion(category="A", predicted="B", titles=1, of_titles=2)
+    full = Evaluation(
+        balanced_accuracy=0.5, interval=(0, 1), top3=0.6, calibration_error=0.1, suspect_labels=2,
+        categories={"A": recall}, confusions=(confusion,),
+        abstention=(AbstentionPoint(threshold=0.1, coverage=1, accuracy=0.5),),
+    )  # fmt: skip
+    brief = Evaluation(
+        balanced_accuracy=0.5, interval=(0, 1), top3=0.6, calibration_error=0.1, suspect_labels=2,
+        categories={"A": CategoryRecall(recall=0.5, titles=2)},
+    )  # fmt: skip
+    assert full.brief() == brief
 
 
 def test_scores_without_a_version_hold_the_models_at_the_top_level() -> None:

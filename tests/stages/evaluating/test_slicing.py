@@ -1,0 +1,64 @@
+"""Slices of the titles, counted by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from meli_tasks.core.hyperparameters import Evaluate
+from meli_tasks.stages.evaluating.parts import Compared
+from meli_tasks.stages.evaluating.slicing import CATEGORY_SIZE, TITLE_LENGTH, by_unknown_words, slicings_of, train_rows
+from meli_tasks.stages.evaluation import TestSet
+from meli_tasks.stages.listings.test_titles import read_test_table
+
+
+def listings(path: Path, train: dict[str, int], test: dict[str, str]) -> Path:
+    """Listings with so many train titles of each category, and test titles with their category."""
+    titles = [f"{name} {place}" for name, rows in train.items() for place in range(rows)]
+    categories = [name for name, rows in train.items() for _ in range(rows)]
+    n = len(titles) + len(test)
+    columns = {
+        "row": pa.array(range(n), pa.int64()), "title": [*titles, *test],
+        "category": [*categories, *test.values()],
+        "language": ["spanish"] * n, "label_quality": pa.array([None] * n, pa.string()),
+        "split": ["train"] * len(titles) + ["test"] * len(test),
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def test_the_size_of_a_category_is_that_in_the_train_split_of_the_part(tmp_path: Path) -> None:
+    first = listings(tmp_path / "1.parquet", {"A": 20, "B": 21}, {"a": "A", "b": "B", "c": "C"})
+    second = listings(tmp_path / "2.parquet", {"A": 501, "B": 100}, {"a": "A", "b": "B"})
+    assert train_rows(second) == {"A": 501, "B": 100}
+    found = [(read_test_table(path), {"m": tmp_path}, path) for path in (first, second)]
+    compared = Compared.of(found, TestSet(split_titles=5, titles=5, required=3))
+    sizes = slicings_of(compared)[CATEGORY_SIZE]
+    assert [sizes.names[place] for place in sizes.places] == ["1-20", "21-50", "0", "over 500", "51-100"]
+
+
+def test_the_length_of_a_title_is_in_words(tmp_path: Path) -> None:
+    titles = {" ".join("x" * words): "A" for words in (1, 3, 4, 7, 8, 12, 13)}
+    path = listings(tmp_path / "1.parquet", {"A": 1}, titles)
+    compared = Compared.of(
+        [(read_test_table(path), {"m": tmp_path}, path)], TestSet(split_titles=7, titles=7, required=3)
+    )
+    lengths = slicings_of(compared)[TITLE_LENGTH]
+    assert [lengths.names[place] for place in lengths.places] == [
+        "1-3", "1-3", "4-5", "6-7", "8-9", "10-12", "over 12"
+    ]  # fmt: skip
+
+
+def test_the_figures_of_slices() -> None:
+    slicing = by_unknown_words(np.array([0, 0, 0.2, 0.2, 0.2, 1], np.float32))
+    labels, correct = np.array([0, 1, 0, 0, 1, 1]), np.array([True, True, True, False, False, False])
+    found = slicing.figures(labels, correct, Evaluate(bootstrap_samples=100))
+    assert {name: (one.titles, one.accuracy, one.balanced_accuracy) for name, one in found.items()} == {
+        "0 %": (2, 1.0, 1.0), "up to 20 %": (3, pytest.approx(1 / 3), 0.25), "over 40 %": (1, 0.0, 0.0)
+    }  # fmt: skip
+    for one in found.values():
+        assert one.interval is not None and one.interval[0] <= one.balanced_accuracy <= one.interval[1]
