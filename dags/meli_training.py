@@ -19,6 +19,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import run_callbacks, task_callbacks
+from meli_airflow.operators import ANSWER, ApprovePromotion
 from meli_airflow.priority import BACKFILLS_LAST
 from meli_airflow.retries import retry_arguments
 from meli_airflow.xcom import (
@@ -249,13 +250,28 @@ def evaluate() -> dict[str, Any]:
 
 
 @task(multiple_outputs=False)
-def promote(evaluated: dict[str, Any]) -> dict[str, Any]:
-    """Decide whether a model becomes the champion, and record the decision."""
+def decide(evaluated: dict[str, Any]) -> dict[str, Any]:
+    """Compare the best model with the champion: whether it is promoted, or a person is asked."""
     with plain_failures():
         from meli_tasks.planning.evaluation import Evaluated
 
         pipeline, plan = opened(plan_name())
-        return pipeline.promote(plan, Evaluated.model_validate(evaluated)).model_dump(mode="json")
+        return pipeline.decide(plan, Evaluated.model_validate(evaluated)).model_dump(mode="json")
+
+
+@task(multiple_outputs=False)
+def promote() -> dict[str, Any]:
+    """Record the decision, and the answer of the person who was asked; the champion follows."""
+    with plain_failures():
+        from meli_tasks.approval import Approval
+        from meli_tasks.planning.verdict import Verdict
+
+        ti = get_current_context()["ti"]
+        answered = ti.xcom_pull(task_ids="approve", key=ANSWER)
+        approval = Approval.model_validate(answered) if answered else None
+        pipeline, plan = opened(plan_name())
+        decided = Verdict.model_validate(ti.xcom_pull(task_ids="decide"))
+        return pipeline.promote(plan, decided, approval).model_dump(mode="json")
 
 
 with DAG(
@@ -266,7 +282,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz=settings.timezone),
     catchup=False,
     max_active_runs=4,
-    dagrun_timeout=timedelta(hours=23),
+    dagrun_timeout=timedelta(hours=23 + settings.approval_hours),
     tags=["meli", "training"],
     params={name: Param(**field) for name, field in form_fields(settings).items()},
     default_args={
@@ -300,4 +316,11 @@ with DAG(
     [*(family(architecture) for architecture in FAMILIES), searched] >> combined
     evaluated: Any = evaluate()
     combined >> evaluated
-    promote(evaluated)
+    decided: Any = decide(evaluated)
+    approve = ApprovePromotion(
+        task_id="approve",
+        subject="{{ ti.xcom_pull(task_ids='decide')['question'] }}",
+        body="{{ ti.xcom_pull(task_ids='decide')['card'] }}",
+        response_timeout=timedelta(hours=settings.approval_hours),
+    )
+    decided >> approve >> promote()

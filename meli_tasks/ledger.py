@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from meli_tasks.approval import Approval
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.artifacts.reading import LenientReader, NotReadable
@@ -108,6 +109,7 @@ class Decision(_Entry, Versioned):
     reason: str = Field(description="a sentence for people")
     evidence: Evidence = Field(default_factory=Evidence, description="empty if a person decided")
     by: str = Field(description="who or what decided: a person, or a DAG run")
+    approval: Approval | None = Field(None, description="what a person answered, if the run asked one")
     id: str = Field(
         default_factory=lambda: uuid4().hex, description="distinguishes two decisions with the same content"
     )
@@ -207,6 +209,7 @@ class Ledger:
         reason: str,
         by: str,
         evidence: Evidence | None = None,
+        approval: Approval | None = None,
         sha256: str = "",
     ) -> Decision:
         """Add a decision after the one numbered `expected_last` (0 for an empty ledger), on which it was based.
@@ -230,7 +233,7 @@ class Ledger:
         return self._write(
             last,
             {"action": action, "champion": champion, "promotion": promotion, "reason": reason, "by": by}
-            | {"evidence": evidence or Evidence()},
+            | {"evidence": evidence or Evidence(), "approval": approval},
         )
 
     def rollback(

@@ -19,11 +19,14 @@ from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.wording import unused_rows
 
 if TYPE_CHECKING:
+    from meli_tasks.approval import Approval
     from meli_tasks.artifacts.manifest import Manifest
     from meli_tasks.execution.runner import Result, Step
-    from meli_tasks.pipeline import Pipeline, PromotionOutcome
+    from meli_tasks.pipeline import Pipeline
     from meli_tasks.planning.evaluation import Evaluated
     from meli_tasks.planning.plan import Plan
+    from meli_tasks.planning.verdict import Verdict
+    from meli_tasks.promotion import PromotionOutcome
     from meli_tasks.stages.evaluation import Evaluation
 
 logger = logging.getLogger("meli_tasks.cli")
@@ -121,10 +124,25 @@ class StepReporter(Protocol):
 class LocalRun:
     """One run in this process."""
 
-    def __init__(self, reporter: StepReporter, run_id: str, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        reporter: StepReporter,
+        run_id: str,
+        settings: Settings | None = None,
+        ask: Callable[[Plan, Verdict], Approval | None] = lambda plan, decided: None,
+    ) -> None:
+        """Set up a run.
+
+        Args:
+            reporter: Receives the steps.
+            run_id: The run's id.
+            settings: By default those of the environment.
+            ask: Asks a person whether a model becomes champion; None if there is nobody to ask.
+        """
         from meli_tasks.pipeline import Pipeline
 
         self.reporter = reporter
+        self.ask = ask
         self.run_id = run_id
         self.pipeline: Pipeline = Pipeline(settings or Settings.from_environment(), run_id=run_id)
         self.steps: list[StepReport] = []
@@ -240,7 +258,9 @@ class LocalRun:
         if decide:
             self.reporter.started("promote", "")
             started = time.monotonic()
-            self.decision = self.pipeline.promote(plan, evaluated)
+            decided = self.pipeline.decide(plan, evaluated)
+            approval = self.ask(plan, decided) if decided.asks else None
+            self.decision = self.pipeline.promote(plan, decided, approval)
             champion = self.decision.champion.set_name if self.decision.champion else "no champion"
             name = f"{self.decision.action}: {champion}"
             self._report(StepReport("promote", name, round(time.monotonic() - started, 3)))

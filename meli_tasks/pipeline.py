@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
+from meli_tasks.approval import Approval
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
 from meli_tasks.champion import champion_model
-from meli_tasks.core.errors import BadData, Conflict
+from meli_tasks.core.errors import BadData
 from meli_tasks.execution.runner import Result, Runner, Step
-from meli_tasks.ledger import Action, Champion, Ledger
-from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble, promote_step
+from meli_tasks.ledger import Ledger
+from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble
 from meli_tasks.planning.evaluation import EnsembleResult, Evaluated, EvaluationReport
 from meli_tasks.planning.fold_models import fold_models
 from meli_tasks.planning.plan import (
@@ -27,10 +28,11 @@ from meli_tasks.planning.plan import (
 )
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.planning.request import Request
+from meli_tasks.planning.verdict import Verdict
+from meli_tasks.promotion import Promoter, PromotionOutcome
 from meli_tasks.settings import Settings
 from meli_tasks.stages.evaluation import Evaluation, Scores
-from meli_tasks.stages.stored import Stored
-from meli_tasks.stages.summaries import EnsembleSummary, PromoteSummary
+from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
 
@@ -38,25 +40,6 @@ if TYPE_CHECKING:
     from meli_tasks.search import Outcome
 
 logger = logging.getLogger("meli_tasks")
-
-PROMOTION_TRIES = 8
-
-
-class PromotionOutcome(Stored):
-    """What the task promote returns: the entry that it wrote into the ledger, without the evidence.
-
-    A run that only evaluates writes none: then `number` is None and the champion is the current one.
-    """
-
-    number: int | None = None
-    at: datetime | None = None
-    action: Action
-    champion: Champion | None = None
-    promotion: int | None = None
-    previous: int | None = None
-    reason: str = ""
-    by: str = ""
-    id: str = ""
 
 
 class Pipeline:
@@ -192,26 +175,30 @@ class Pipeline:
             logger.warning("The training run of %s failed; the others were evaluated without it.", name)
         return evaluated.model_copy(update={"mlflow": url})
 
-    def promote(self, plan: Plan, evaluated: Evaluated) -> PromotionOutcome:
-        """Decide on the champion and write the decision into the ledger; the MLflow alias follows.
+    def decide(self, plan: Plan, evaluated: Evaluated) -> Verdict:
+        """Compare the models with the champion: whether one is promoted, or a person is asked. Then write the report.
 
-        If another decision was made in the meantime, the candidates are evaluated against the new champion, and the
+        The ledger is not changed. If it has changed since the evaluation, the models are evaluated again first.
+        """
+        decided = self._promoter().decide(plan, evaluated)
+        return decided.model_copy(update={"report": self._report_or_problem(plan)})
+
+    def promote(self, plan: Plan, decided: Verdict, approval: Approval | None = None) -> PromotionOutcome:
+        """Write the decision into the ledger; the MLflow alias follows. Then write the report again.
+
+        If another decision was made in the meantime, the models are evaluated against the current champion, and the
         decision is made again.
+
+        Args:
+            plan: The run's plan.
+            decided: What `decide` returned.
+            approval: A person's answer, if the verdict was to ask; without one the champion stays.
 
         Raises:
             Conflict: the ledger changed during every attempt.
         """
-        registry = Registry(self.store, self.tracking)
-        for _ in range(PROMOTION_TRIES):
-            try:
-                return self._decide(plan, evaluated, registry)
-            except Conflict as conflict:
-                logger.warning("%s Evaluating against the new champion.", conflict)
-                again = self._evaluate(plan, evaluated.trained)
-                evaluated = again.model_copy(update={"failed": evaluated.failed, "mlflow": evaluated.mlflow})
-        raise Conflict(
-            f"The promotion ledger changed {PROMOTION_TRIES} times while this run decided. Clear the task promote."
-        )
+        outcome = self._promoter().promote(plan, decided, approval)
+        return outcome.model_copy(update={"report": self._report_or_problem(plan)})
 
     def report(self, plan: Plan) -> str:
         """Write the report of the run and send it to MLflow, now or after an outage. Returns its name in the store.
@@ -256,15 +243,21 @@ class Pipeline:
             ledger=last.number if last else 0,
         )
 
-    def _decide(self, plan: Plan, evaluated: Evaluated, registry: Registry) -> PromotionOutcome:
-        result = self.runner.run(promote_step(plan, evaluated))
-        if plan.request.promote().mode == "never":
-            # The run only evaluates: it writes no decision, so it cannot conflict with another one.
-            reason = result.manifest.read_summary(PromoteSummary).reason
-            return PromotionOutcome(action="keep", champion=registry.champion(), reason=reason)
-        decision = registry.apply(plan, evaluated, result.manifest)
-        logger.info("%s: %s", decision.action, decision.reason)
-        return PromotionOutcome.model_validate(decision.model_dump(exclude={"evidence"}))
+    def _report_or_problem(self, plan: Plan) -> str:
+        """Where the report of the run is, or why it could not be written: a decision must not fail for that."""
+        try:
+            return self.report(plan)
+        except Exception as error:  # whatever it is, the decision stands
+            problem = f"The report of the run could not be written: {error}"
+            logger.warning("%s", problem, exc_info=error)
+            return problem
+
+    def _promoter(self) -> Promoter:
+        return Promoter(self.settings, self.runner, Registry(self.store, self.tracking), self._evaluate_again)
+
+    def _evaluate_again(self, plan: Plan, evaluated: Evaluated) -> Evaluated:
+        again = self._evaluate(plan, evaluated.trained)
+        return again.model_copy(update={"failed": evaluated.failed, "mlflow": evaluated.mlflow})
 
 
 def _ensemble_result(ensemble: Manifest) -> EnsembleResult:

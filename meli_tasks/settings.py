@@ -114,6 +114,14 @@ class Settings(BaseSettings):
         alias="MELI_RETRY_HOURS",
         description="hours for which a task is retried while a store, a disk or a role's keys are unavailable",
     )
+    approval_hours: float = Field(
+        12.0,
+        gt=0,
+        le=72,
+        allow_inf_nan=False,
+        alias="MELI_APPROVAL_HOURS",
+        description="hours for which a run waits for a person to approve a model; then the champion stays",
+    )
     webhook: WebAddress = Field(
         "", alias="MELI_WEBHOOK", repr=False, description="Slack-compatible webhook that notifications go to"
     )

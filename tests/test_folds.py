@@ -91,7 +91,7 @@ def night(
             pipeline.train(plan, name, number)
     pipeline.ensemble(plan, names)
     evaluated = pipeline.evaluate(plan, names, [])
-    return Night(pipeline, plan, evaluated, pipeline.promote(plan, evaluated))
+    return Night(pipeline, plan, evaluated, pipeline.promote(plan, pipeline.decide(plan, evaluated)))
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,10 @@ from meli_tasks.artifacts.manifest import find_model
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages, RunFilter
-from meli_tasks.pipeline import Pipeline, PromotionOutcome
+from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.prediction import models as prediction
+from meli_tasks.promotion import PromotionOutcome
 from meli_tasks.settings import Settings
 from meli_tasks.stages import train
 from meli_tasks.stages.hooks import Hooks
@@ -57,7 +58,7 @@ def run(settings: Settings, run_id: str, **params: Any) -> tuple[Evaluated, Prom
     pipeline.embed(plan, 0)
     pipeline.train(plan, "quick_mlp")
     evaluated = pipeline.evaluate(plan, ["quick_mlp"], [])
-    return evaluated, pipeline.promote(plan, evaluated)
+    return evaluated, pipeline.promote(plan, pipeline.decide(plan, evaluated))
 
 
 def probability(settings: Settings) -> float:

@@ -12,10 +12,11 @@ from meli_tasks.artifacts.manifest import need
 from meli_tasks.backfill.preview import is_done
 from meli_tasks.core.errors import BadData, Conflict
 from meli_tasks.ledger import Ledger
-from meli_tasks.pipeline import Pipeline, PromotionOutcome
+from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning import history as past_runs
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
+from meli_tasks.promotion import PromotionOutcome
 from meli_tasks.settings import Settings
 from meli_tasks.stages import ensemble as ensemble_stage
 from tests.pages.served import ServedPages
@@ -46,7 +47,7 @@ def first(settings: Settings) -> tuple[Pipeline, Plan, Evaluated, PromotionOutco
         pipeline.train(plan, name)
     pipeline.ensemble(plan, list(plan.sets))
     evaluated = pipeline.evaluate(plan, list(plan.sets), [])
-    return pipeline, plan, evaluated, pipeline.promote(plan, evaluated)
+    return pipeline, plan, evaluated, pipeline.promote(plan, pipeline.decide(plan, evaluated))
 
 
 def test_the_first_run_ends_with_its_best_set_as_champion(first: Any) -> None:
@@ -73,13 +74,13 @@ def test_a_second_run_computes_nothing_and_keeps_the_champion(settings: Settings
     evaluated = pipeline.evaluate(again, list(again.sets), [])
     assert evaluated.hit
     assert evaluated.champion in evaluated.models
-    assert pipeline.promote(again, evaluated).action == "keep"
+    assert pipeline.promote(again, pipeline.decide(again, evaluated)).action == "keep"
 
 
 def test_a_retried_promotion_writes_no_second_decision(first: Any) -> None:
     pipeline, plan, evaluated, decision = first
     before = len(Ledger(pipeline.store).decisions())
-    assert pipeline.promote(plan, evaluated).number == decision.number
+    assert pipeline.promote(plan, pipeline.decide(plan, evaluated)).number == decision.number
     assert len(Ledger(pipeline.store).decisions()) == before
 
 
@@ -140,7 +141,7 @@ def test_an_ensemble_that_could_not_be_made_is_reported_and_is_made_again(
     pipeline.ensemble(plan, list(plan.sets))
     evaluated = pipeline.evaluate(plan, list(plan.sets), [])
     assert not is_done(pipeline.store, plan)
-    pipeline.promote(plan, evaluated)
+    pipeline.promote(plan, pipeline.decide(plan, evaluated))
     assert is_done(pipeline.store, plan)
 
 
@@ -168,7 +169,7 @@ def test_promotion_never_only_reports(settings: Settings, first: Any) -> None:
     plan, _ = pipeline.plan({**SMALL, "promotion": "never"}, None)
     evaluated = pipeline.evaluate(plan, list(plan.sets), [])
     before = len(Ledger(pipeline.store).decisions())
-    decision = pipeline.promote(plan, evaluated)
+    decision = pipeline.promote(plan, pipeline.decide(plan, evaluated))
     assert decision.champion is not None
     assert (decision.action, decision.champion.train) == ("keep", evaluated.models[evaluated.champion])
     assert len(Ledger(pipeline.store).decisions()) == before
@@ -213,7 +214,7 @@ def test_a_ledger_that_moved_meanwhile_is_decided_again(settings: Settings, firs
     last = ledger.last()
     assert last is not None
     ledger.append(last.number, action="keep", reason="somebody was quicker", by="a test")
-    assert pipeline.promote(plan, evaluated).number == last.number + 2
+    assert pipeline.promote(plan, pipeline.decide(plan, evaluated)).number == last.number + 2
 
 
 def test_a_ledger_that_never_rests_ends_in_a_conflict(
@@ -226,7 +227,7 @@ def test_a_ledger_that_never_rests_ends_in_a_conflict(
 
     monkeypatch.setattr("meli_tasks.tracking.registry.Registry.apply", loses)
     with pytest.raises(Conflict, match="changed 8 times"):
-        pipeline.promote(plan, evaluated)
+        pipeline.promote(plan, pipeline.decide(plan, evaluated))
 
 
 def test_a_forced_run_computes_again(settings: Settings, first: Any) -> None:

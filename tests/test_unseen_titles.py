@@ -14,7 +14,8 @@ from meli_tasks.artifacts.manifest import need
 from meli_tasks.core.sample.generator import sample
 from meli_tasks.core.text.splits import SPLITS, normalise, split_of
 from meli_tasks.ledger import Ledger
-from meli_tasks.pipeline import Pipeline, PromotionOutcome
+from meli_tasks.pipeline import Pipeline
+from meli_tasks.promotion import PromotionOutcome
 from meli_tasks.settings import Settings
 from meli_tasks.stages.evaluation import Scores
 
@@ -53,7 +54,7 @@ def night(settings: Settings, path: Path, table: pa.Table) -> tuple[Scores, Prom
     evaluated = pipeline.evaluate(plan, ["quick_mlp"], [])
     scores = pipeline.store.read(need(pipeline.store, "evaluate", evaluated.key).file_name("scores.json"))
     assert scores is not None
-    return Scores.model_validate_json(scores.data), pipeline.promote(plan, evaluated)
+    return Scores.model_validate_json(scores.data), pipeline.promote(plan, pipeline.decide(plan, evaluated))
 
 
 def with_splits(rows: pa.Table, splits: np.ndarray) -> pa.Table:

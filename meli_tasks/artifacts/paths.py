@@ -8,6 +8,7 @@
     plans/RUN/HASH/searched.json             the set that its search found
     plans/RUN/HASH/evaluated.json            what its evaluation found
     plans/RUN/HASH/report.html               the report of the run, for people
+    plans/RUN/HASH/verdict.json              whether a model is to be promoted, or a person is asked
     ledger/NUMBER.json                       a promotion decision
     sets/NAME.yaml                           a hyperparameter set
     searches/KEY/RUN-HASH.json               the trials of a run's search
@@ -48,6 +49,7 @@ IDENTITY = "identity.json"
 _MANIFEST = "manifest.json"
 _PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "evaluated.json", "report.json"
 _HTML_REPORT = "report.html"
+_VERDICT = "verdict.json"
 
 
 def name_part(text: str) -> str:
@@ -146,6 +148,11 @@ def evaluated(plan_name: str) -> str:
 def report(plan_name: str) -> str:
     """The report of a plan's run."""
     return f"{plan_folder(plan_name)}/{_HTML_REPORT}"
+
+
+def verdict(plan_name: str) -> str:
+    """The verdict on the models of a plan's run."""
+    return f"{plan_folder(plan_name)}/{_VERDICT}"
 
 
 def searched(plan_name: str) -> str:

@@ -53,7 +53,7 @@ class Description:
     def to_json(self) -> dict[str, object]:
         """Return plain values, as `meli champion --json` prints them."""
         fields: dict[str, object] = self.champion.model_dump(mode="json")
-        shown = {"number", "at", "action", "reason", "by"}
+        shown = {"number", "at", "action", "reason", "by", "approval"}
         fields["decision"] = self.decision.model_dump(mode="json", include=shown)
         model = self.model
         trained = (

@@ -32,6 +32,7 @@ EXAMPLES = (
     "meli run ingest --source titles.csv --max-bad-fraction 0.2 --min-category-rows 5",
     "meli run all --source 's3://bucket/titles/{ds}.jsonl.gz' --as-of 2026-11-20 --no-promote --json",
     "meli run all --golden must_keep.csv --param min_gain=0.002 --param ensemble_members=3",
+    "meli run all --promotion approval --sets mlp,cnn",
     "meli run all --source listings.parquet --date-column created_at --window-days 90 --as-of 2026-11-20",
 )
 
@@ -47,6 +48,15 @@ class Until(StrEnum):
     evaluate = "evaluate"
     promote = "promote"
     all = "all"
+
+
+class Mode(StrEnum):
+    """Who decides whether a better model becomes champion."""
+
+    auto = "auto"
+    approval = "approval"
+    never = "never"
+    always = "always"
 
 
 Stage = Annotated[
@@ -69,6 +79,13 @@ Golden = Annotated[
         show_default=False,
     ),
 ]
+Promotion = Annotated[
+    Mode,
+    typer.Option(
+        help="Whether a better model is promoted, or a person approves it first. --no-promote is short for never."
+    ),
+]
+Approve = Annotated[bool, typer.Option("--yes", "-y", help="Approve the promotion, if this run leaves it to a person.")]
 Force = Annotated[bool, typer.Option("--force", help="Recompute everything, even results that already exist.")]
 
 
@@ -84,6 +101,8 @@ def run(
     promote: Promote = True,
     golden: Golden = "",
     param: Param = None,
+    promotion: Promotion = Mode.auto,
+    yes: Approve = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -91,28 +110,33 @@ def run(
 
     If a set fails to train, the other sets continue and are evaluated. The command then names the set that failed and
     exits with code 1.
+
+    If the promotion is left to a person (`--promotion approval`, or evidence within `--param approval_band=` of its
+    limit), the command displays the evidence and asks. `--yes` approves without a question; without a terminal the
+    champion stays.
     """
     request = {
         **titles.fields(),
         "sets": joined(sets),
         "overrides": overrides(override),
         "ensemble": ensemble,
-        "promotion": "auto" if promote else "never",
         "golden": golden,
+        "promotion": promotion.value if promote else "never",
         "force": force,
         **params(param),
     }
-    _run(request, run_date(as_of), "promote" if stage is Until.all else stage.value, as_json)
+    _run(request, run_date(as_of), "promote" if stage is Until.all else stage.value, yes, as_json)
 
 
-def _run(params: Mapping[str, object], as_of: date, until: str, as_json: bool) -> None:
+def _run(params: Mapping[str, object], as_of: date, until: str, yes: bool, as_json: bool) -> None:
     """Run the stages, report the outcome, and exit with code 1 if a set failed."""
+    from meli_tasks.cli.approval import PromotionQuestion
     from meli_tasks.cli.run_report import Report
     from meli_tasks.local_run import LocalRun, new_run_id
 
     started = time.monotonic()
     with Report(quiet=as_json) as report:
-        local = LocalRun(report, run_id=new_run_id())
+        local = LocalRun(report, run_id=new_run_id(), ask=PromotionQuestion(yes, report.paused))
         local.go(params, as_of, until)
     outcome = local.outcome(time.monotonic() - started)
     if as_json:

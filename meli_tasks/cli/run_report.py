@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -53,6 +54,15 @@ class Report(logging.Handler):
         logging.getLogger("meli_tasks").removeHandler(self)
         if self._status:
             self._status.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """A context without the status line, in which a person can type."""
+        if self._status:
+            self._status.stop()
+        yield
+        if self._status:
+            self._status.start()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show the progress that a stage logged."""

@@ -10,6 +10,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import date
 
+from meli_tasks.approval import Settlement
 from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.champion import champion_model, need_champion_model
 from meli_tasks.core.errors import MeliError, NotFound, TrackingUnavailable
@@ -66,8 +67,16 @@ class Registry:
         """The registry of a store for what must not wait for MLflow: it gives up within seconds."""
         return cls(store, Tracking.of(settings, store, QUICK))
 
-    def apply(self, plan: Plan, evaluated: Evaluated, promotion: Manifest) -> Decision:
-        """Write what the stage promote decided into the ledger, and update MLflow.
+    def apply(
+        self, plan: Plan, evaluated: Evaluated, promotion: Manifest, settled: Settlement | None = None
+    ) -> Decision:
+        """Write a decision into the ledger, and update MLflow.
+
+        Args:
+            plan: The run's plan.
+            evaluated: The evaluation that the decision rests on.
+            promotion: What the stage promote left.
+            settled: How the decision ended after a person was asked; by default as the stage promote decided.
 
         A retried task gets the decision that it has already written, and so does a run that was cleared and finds the
         same: to keep the champion that it decided on before is no news.
@@ -79,8 +88,10 @@ class Registry:
         decision = self._existing_decision(plan, evaluated)
         if decision is None:
             decided = PromotionDecision.model_validate_json(read_file(self.store, promotion, "decision.json"))
-            label = decided.promoted
-            decision = None if label else self._repeated_decision(plan, evaluated)
+            end = settled or Settlement(decided.promoted, decided.reason)
+            label = end.promoted
+            # A person's answer is news, whatever it is.
+            decision = None if label or end.approval else self._repeated_decision(plan, evaluated)
         if decision is None:
             last = self.ledger.last()
             current = champion_model(self.ledger, last)
@@ -88,8 +99,9 @@ class Registry:
                 evaluated.ledger,
                 action="promote" if label else "keep",
                 champion=self._champion(plan, evaluated, label, decided.scores[label]) if label else None,
-                reason=decided.reason,
+                reason=end.reason,
                 by=plan.run_id or "meli run",
+                approval=end.approval,
                 evidence=Evidence(
                     **dict(decided),
                     run_id=plan.run_id,

@@ -1,4 +1,4 @@
-"""The two tasks of `meli_backfill` that extend Airflow's own operators."""
+"""Tasks that extend Airflow's own operators: those that wait for a person, and the runs that a backfill starts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.providers.standard.triggers.external_task import DagStateTrigger
-from airflow.sdk import timezone
+from airflow.sdk import Param, timezone
+from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 from typing_extensions import override
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
 
-    from meli_airflow.xcom import Approval, DateRun
+    from meli_airflow.xcom import Approval, DateRun, PromotionAnswer
 
 TRAINING = "meli_training"
+ANSWER = "approval"
+"""The XCom key under which `ApprovePromotion` leaves a person's answer."""
 SECONDS_BETWEEN_POLLS = 2
 SECONDS_PER_TURN = 15
 ENDED = ("success", "failed")
@@ -47,6 +50,49 @@ class ApproveBackfill(ApprovalOperator):
             user = event.get("responded_by_user") or {}
             context["ti"].xcom_push(key="rejected_by", value=str(user.get("name") or user.get("id") or "somebody"))
         return super().execute_complete(context, event)
+
+
+class ApprovePromotion(ApprovalOperator):
+    """Displays the evidence and waits for Approve or Reject; continues immediately if no person is to decide.
+
+    The task after it runs whatever the answer is, and records it. Without an answer in time the champion stays.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(defaults=self.REJECT, **kwargs)
+        reason = Param(
+            "",
+            type=["string", "null"],
+            title="Reason",
+            description="Why you approve or reject it; it is recorded with the decision.",
+        )
+        self.params = ParamsDict({"reason": reason})  # as an argument, Airflow would add the DAG's own
+
+    @override
+    def execute(self, context: Context) -> Any:
+        decided = context["ti"].xcom_pull(task_ids="decide")
+        # The answer of an earlier try, or from before the run was cleared, is to another question.
+        context["ti"].xcom_push(key=ANSWER, value=None)
+        if decided["verdict"] == "ask":
+            return super().execute(context)
+        self.log.info("No approval needed, the verdict is to %s: %s", decided["verdict"], decided["reason"])
+        return None
+
+    @override
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> None:
+        # Airflow's own method skips the task after a rejection, and fails on form fields that it does not know.
+        if "error" in event:
+            self.process_trigger_event_error(event)
+        user = event.get("responded_by_user") or {}
+        answer: PromotionAnswer = {
+            "by": str(user.get("name") or user.get("id") or ""),
+            "at": event["responded_at"].isoformat(),
+            "approved": event["chosen_options"] == [self.APPROVE],
+            "reason": str((event.get("params_input") or {}).get("reason") or ""),
+            "timed_out": bool(event.get("timedout")),
+        }
+        self.log.info("%s", answer)
+        context["ti"].xcom_push(key=ANSWER, value=answer)
 
 
 class RunOfDate(TriggerDagRunOperator):

@@ -116,6 +116,16 @@ class Approval(TypedDict):
     runs: int
 
 
+class PromotionAnswer(TypedDict):
+    """A person's answer whether a model becomes champion: the fields of `meli_tasks.approval.Approval`."""
+
+    by: str
+    at: str
+    approved: bool
+    reason: str
+    timed_out: bool
+
+
 class DateRun(TypedDict):
     """A date whose run succeeded."""
 

@@ -21,6 +21,7 @@ def test_names_are_those_of_the_stores_that_exist() -> None:
         "plans/manual__2026-11-22T03-00-00-00-00~ce57937d/0123456789ab/preview.json": paths.preview(plan),
         "plans/manual__2026-11-22T03-00-00-00-00~ce57937d/0123456789ab/searched.json": paths.searched(plan),
         "plans/manual__2026-11-22T03-00-00-00-00~ce57937d/0123456789ab/evaluated.json": paths.evaluated(plan),
+        "plans/manual__2026-11-22T03-00-00-00-00~ce57937d/0123456789ab/verdict.json": paths.verdict(plan),
         "ledger/00000007.json": paths.decision(7),
         "golden.csv": paths.GOLDEN_FILE,
         "golden/d.json": paths.golden("d"),

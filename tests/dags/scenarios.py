@@ -8,16 +8,33 @@ Prints a JSON object of scenarios: the run's state, each task instance's state a
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
+import threading
+import traceback
 from collections.abc import Mapping
 from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
+from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+from airflow.models.taskinstance import TaskInstance
+from airflow.sdk import timezone
+from airflow.utils.session import create_session
+from airflow.utils.state import TaskInstanceState
+from fastapi import HTTPException
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
 import meli_tasks.pipeline
+from meli_tasks.approval import Approval
 from meli_tasks.core.errors import BadHyperparameters, Diverged, NotFound, Unreachable
-from meli_tasks.pipeline import PromotionOutcome
 from meli_tasks.planning.evaluation import Evaluated
+from meli_tasks.planning.verdict import Verdict
+from meli_tasks.promotion import PromotionOutcome
 from meli_tasks.stages.summaries import EnsembleSummary
 
 SCENARIO: dict[str, Any] = {}
@@ -103,8 +120,14 @@ class FakePipeline:
             raise NotFound("No training run succeeded.")
         return Evaluated(key="evaluated", trained=tuple(trained), failed=tuple(failed))
 
-    def promote(self, plan: Any, evaluated: Evaluated) -> Any:
-        SEEN["promoted_from"] = evaluated.model_dump(mode="json")
+    def decide(self, plan: Any, evaluated: Evaluated) -> Any:
+        self._maybe_fail("decide", "")
+        verdict = SCENARIO.get("verdict", "keep")
+        return Verdict(verdict=verdict, question="Promote mlp?", card="**card**", reason="because", evaluated=evaluated)
+
+    def promote(self, plan: Any, decided: Verdict, approval: Approval | None = None) -> Any:
+        SEEN["promoted_from"] = decided.evaluated.model_dump(mode="json")
+        SEEN["approval"] = approval.model_dump(mode="json") if approval else None
         return PromotionOutcome(action="keep")
 
     def _result(self, stage: str, which: Any) -> Any:
@@ -148,6 +171,59 @@ for task in dag.tasks:  # nobody waits for a second try here
     else:
         changes["retry_delay"] = timedelta(0)
 
+
+class Person(threading.Thread):
+    """Answers the question of `approve` as Airflow's REST API does, once the task waits for it; twice if told to.
+
+    `dag.test()` waits as long as nobody answers. "late" instead lets the scheduler's own check find that time is up.
+    """
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(daemon=True)
+        self.answer = answer
+        self.ended = threading.Event()
+        self.seen: dict[str, Any] = {}
+
+    def run(self) -> None:
+        try:
+            self._wait()
+        except BaseException:  # noqa: BLE001
+            traceback.print_exc()
+            os._exit(1)  # else dag.test() would wait for ever
+
+    def _wait(self) -> None:
+        while not self.ended.wait(0.1):
+            with create_session() as session:
+                question = joinedload(TaskInstance.hitl_detail)
+                waiting = select(TaskInstance).where(TaskInstance.state == TaskInstanceState.AWAITING_INPUT)
+                instance = session.scalar(waiting.options(question))
+                if instance is None:
+                    continue
+                detail = instance.hitl_detail
+                self.seen = {"subject": detail.subject, "body": detail.body, "fields": list(detail.params)}
+                place = {"dag_id": instance.dag_id, "dag_run_id": instance.run_id, "task_id": instance.task_id}
+                if self.answer.get("late"):
+                    instance.trigger_timeout = timezone.utcnow() - timedelta(seconds=1)
+                    session.flush()
+                    SchedulerJobRunner.check_awaiting_input_timeouts(SCHEDULER, session=session)
+                    return
+            for _ in range(self.answer.get("times", 1)):
+                self._respond(place)
+            return
+
+    def _respond(self, place: dict[str, str]) -> None:
+        given = {"chosen_options": [self.answer["chosen"]], "params_input": self.answer.get("params", {})}
+        payload = UpdateHITLDetailPayload.model_validate(given)
+        try:
+            with create_session() as session:
+                update_hitl_detail(**place, update_hitl_detail_payload=payload, user=ANA, session=session)
+        except HTTPException as refused:
+            self.seen["refused"] = refused.status_code
+
+
+ANA = SimpleNamespace(get_id=lambda: "7", get_name=lambda: "ana")
+SCHEDULER: Any = SimpleNamespace(log=logging.getLogger("scheduler"))
+
 answers = {}
 for title, scenario in json.loads(sys.argv[1]).items():
     SCENARIO.clear()
@@ -155,7 +231,12 @@ for title, scenario in json.loads(sys.argv[1]).items():
     SEEN.clear()
     SEEN["tries"] = {}
     # dag.test() keeps the params of one run for the next.
+    person = Person(scenario.get("answer", {}))
+    if person.answer:
+        person.start()
     run = dag.test(run_conf={"search_minutes": 0, "folds": 0, **scenario["conf"]})
+    person.ended.set()
+    SEEN["asked"] = person.seen
     tasks = {}
     for instance in run.get_task_instances():
         name = f"{instance.task_id}[{instance.map_index}]" if instance.map_index >= 0 else instance.task_id

@@ -30,6 +30,14 @@ SCENARIOS: dict[str, Any] = {
     "store down once": {"conf": {"sets": ["mlp"]}, "down_once": {"train": ["mlp"]}},
     "store down for hours": {"conf": {"sets": ["mlp"]}, "down": {"ingest": 15}},
     "folds": {"conf": {"sets": ["mlp", "cnn"], "folds": 3}, "fail": {"train": ["cnn, fold 2 of 3"]}},
+    "approved": {
+        "conf": {"sets": ["mlp"]},
+        "verdict": "ask",
+        "answer": {"chosen": "Approve", "params": {"reason": "recall of PHONES is fine"}, "times": 2},
+    },
+    "rejected": {"conf": {"sets": ["mlp"]}, "verdict": "ask", "answer": {"chosen": "Reject", "params": {"x": [1]}}},
+    "nobody answers": {"conf": {"sets": ["mlp"]}, "verdict": "ask", "answer": {"late": True}},
+    "decide fails": {"conf": {"sets": ["mlp"]}, "fail": {"decide": [""]}},
     "a fault of the code": {"conf": {"sets": ["mlp", "cnn"]}, "faulty": {"train": ["cnn"]}},
 }
 
@@ -176,3 +184,40 @@ def test_a_manual_run_and_a_night_with_new_titles_run_everything(runs: Runs) -> 
         assert runs[title]["state"] == "success"
         assert states(runs[title], "train_mlp[0]", "promote") == ["success", "success"], title
     assert [runs[title]["backfill"] for title in ("nothing new, by hand", "a date again")] == [False, True]
+
+
+def test_a_run_that_leaves_nothing_to_a_person_does_not_wait(runs: Runs) -> None:
+    run = runs["all succeed"]
+    assert states(run, "decide", "approve", "promote") == ["success"] * 3
+    assert (run["asked"], run["approval"]) == ({}, None)
+
+
+def test_an_approval_reaches_promote_with_who_and_why_and_a_second_one_is_refused(runs: Runs) -> None:
+    run = runs["approved"]
+    assert run["state"] == "success"
+    assert run["asked"] == {"subject": "Promote mlp?", "body": "**card**", "fields": ["reason"], "refused": 409}
+    answer = run["approval"]
+    assert (answer["by"], answer["approved"], answer["timed_out"]) == ("ana", True, False)
+    assert answer["reason"] == "recall of PHONES is fine"
+
+
+def test_a_rejection_is_recorded_by_promote_and_fails_and_skips_nothing(runs: Runs) -> None:
+    run = runs["rejected"]  # with fields that the form does not have
+    assert run["state"] == "success"
+    assert states(run, "approve", "promote") == ["success", "success"]
+    answer = run["approval"]
+    assert (answer["by"], answer["approved"], answer["reason"], answer["timed_out"]) == ("ana", False, "", False)
+
+
+def test_if_nobody_answers_in_time_promote_runs_and_knows_it(runs: Runs) -> None:
+    run = runs["nobody answers"]
+    assert run["state"] == "success"
+    assert states(run, "approve", "promote") == ["success", "success"]
+    answer = run["approval"]
+    assert (answer["by"], answer["approved"], answer["timed_out"]) == ("", False, True)
+
+
+def test_nothing_is_promoted_after_a_failed_decide(runs: Runs) -> None:
+    run = runs["decide fails"]
+    assert run["state"] == "failed"
+    assert states(run, "decide", "approve", "promote") == ["failed", "upstream_failed", "upstream_failed"]

@@ -97,7 +97,8 @@ def test_each_task_of_the_graph_points_only_at_the_stage_after_it(in_airflow: In
         "preprocess": ["embed"], "embed": ["cnn_sets", "mlp_sets", "search"],
         "mlp_sets": ["train_mlp"], "cnn_sets": ["train_cnn"],
         "train_mlp": ["ensemble"], "train_cnn": ["ensemble"], "search": ["ensemble"],
-        "ensemble": ["evaluate"], "evaluate": ["promote"], "promote": [],
+        "ensemble": ["evaluate"], "evaluate": ["decide"], "decide": ["approve"], "approve": ["promote"],
+        "promote": [],
     }  # fmt: skip
     assert graph["groups"] == {
         "recipe": ["embed", "preprocess"], "mlp": ["mlp_sets", "train_mlp"], "cnn": ["cnn_sets", "train_cnn"],

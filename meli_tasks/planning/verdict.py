@@ -1,0 +1,47 @@
+"""What the task decide returns: whether a model becomes champion, stays out, or a person is asked; and on what grounds.
+
+It is stored next to the plan (verdict.json) and passed by XCom to the tasks approve and promote.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from meli_tasks.artifacts import paths, reading
+from meli_tasks.planning.evaluation import Evaluated
+from meli_tasks.stages.stored import Stored
+from meli_tasks.store import Store
+
+
+class Verdict(Stored):
+    """The verdict of the stage promote on a run's models, before anything is written into the ledger."""
+
+    version: int = 1
+    verdict: Literal["promote", "keep", "ask"]
+    nominated: str | None = Field(None, description="label of the model that was compared with the champion")
+    question: str = Field("", description="what a person is asked, as a heading; empty if nobody is")
+    reason: str = Field("", description="a sentence for people")
+    card: str = Field("", description="the evidence, as Markdown")
+    evaluated: Evaluated = Field(description="the evaluation that it rests on")
+    promote: str = Field("", description="content key of the stage's decision")
+    report: str = Field("", description="name of the run's report in the store, or why there is none")
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person decides."""
+        return self.verdict == "ask"
+
+    def save(self, store: Store, plan_name: str) -> None:
+        """Write the verdict next to a plan."""
+        store.write(paths.verdict(plan_name), self.model_dump_json().encode())
+
+    @classmethod
+    def load(cls, store: Store, plan_name: str) -> Verdict | None:
+        """Read the verdict of a plan; None if its run has not decided yet, or is of a version without one.
+
+        Raises:
+            BadData: the object is not a verdict, or a later version wrote it.
+        """
+        return reading.read(store, paths.verdict(plan_name), cls.model_validate_json)
