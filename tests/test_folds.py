@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,14 +12,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, need, need_model
+from meli_tasks.core.errors import BadData, Diverged
+from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.sample.generator import sample
 from meli_tasks.ledger import Champion, Ledger
+from meli_tasks.local_run import LocalRun, StepReport
+from meli_tasks.notifications.message import DagRun, _failures
 from meli_tasks.pipeline import Pipeline, PromotionOutcome
-from meli_tasks.planning.evaluation import Evaluated
+from meli_tasks.planning.evaluation import Evaluated, EvaluationReport
 from meli_tasks.planning.plan import Plan
 from meli_tasks.settings import Settings
+from meli_tasks.stages import train
 from meli_tasks.stages.evaluation import Scores, TestSet
 from meli_tasks.stages.files.model_files import load_model
+from meli_tasks.stages.hooks import Hooks, Inputs
+from meli_tasks.stages.summaries import TrainSummary
 
 ROWS = 2_400
 FOLDS = 3
@@ -181,3 +189,94 @@ def test_a_champion_is_compared_on_the_titles_of_each_fold_by_its_own_model_of_t
         assert [predicted[row["row"]] for row in tested] == [model.categories[place] for place in ranked[:, 0]]
         before = first.listings(first.plan.folds[fold.number - 1].listings.key)
         assert not titles_of(before, "train", "validation") & {row["title"].lower() for row in tested}
+
+
+def test_a_run_without_folds_refuses_a_champion_that_was_trained_on_all_titles_and_says_what_to_do(
+    first: Night, settings: Settings, tmp_path: Path, rows: pa.Table
+) -> None:
+    champion = champion_of(first)
+    found = night(settings, tmp_path / "plain.parquet", rows.slice(0, 1_600), folds=0, sets=["quick_mlp"])
+    assert list(found.scores.models) == ["quick_mlp"]
+    assert found.decision.action == "keep"
+    assert "the comparison is refused" in found.decision.reason
+    assert (
+        f"It was promoted by a run with {FOLDS} folds and trained on all its titles: a run with folds = {FOLDS} can "
+        "compare it on these." in found.decision.reason
+    )
+    assert champion_of(first) == champion
+
+
+def test_a_champion_of_a_run_without_folds_is_compared_on_the_titles_that_it_was_not_fitted_on(
+    tmp_path: Path, rows: pa.Table
+) -> None:
+    settings = Settings(store=f"file://{tmp_path}/store", cache=tmp_path / "cache", sets="quick_mlp")
+    before = night(settings, tmp_path / "before.parquet", rows.slice(0, 800), folds=0, sets=["quick_mlp"])
+    after = night(settings, tmp_path / "after.parquet", rows.slice(0, 1_600), sets=["quick_mlp"])
+    assert list(after.scores.models) == ["quick_mlp", "quick_mlp (champion)"]
+    fitted = titles_of(before.listings(before.plan.ingest.key), "train", "validation")
+    base = {row["row"]: row["title"].lower() for row in after.listings(after.plan.ingest.key).to_pylist()}
+    compared = [base[row] for row in after.predictions["row"].to_pylist()]
+    assert sorted(compared) == sorted(title for title in base.values() if title not in fitted)
+    assert f"{after.test.left_out:,} of {len(base):,} titles were left out" in after.decision.reason
+
+
+class Reported:
+    """What a run in this process reported of its steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[StepReport] = []
+        self.running = ""
+
+    def started(self, stage: str, name: str) -> None:
+        self.running = name
+
+    def finished(self, step: StepReport) -> None:
+        self.steps.append(step)
+
+
+def test_a_set_that_fails_without_one_fold_is_not_evaluated_and_the_fold_is_named(
+    settings: Settings, first: Night, tmp_path: Path, rows: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "titles.parquet"
+    pq.write_table(rows.slice(0, 1_600), source)
+    succeeding, reported = train.run, Reported()
+
+    def failing(inputs: Inputs, out: Path, params: Train, hooks: Hooks) -> TrainSummary:
+        if reported.running == "quick_cnn, fold 2 of 3":
+            raise Diverged("The loss is not finite at step 12.")
+        return succeeding(inputs, out, params, hooks)
+
+    monkeypatch.setattr(train, "run", failing)
+    local = LocalRun(reported, "failing", settings)
+    overrides = {**OVERRIDES, "train.epochs": 1}
+    local.go(
+        {"source": str(source), "sets": SETS, "folds": FOLDS, "overrides": overrides, "min_category_rows": 20},
+        date(2026, 11, 28),
+        "promote",
+    )
+    assert local.failed == {"quick_cnn": "train, fold 2 of 3: The loss is not finite at step 12."}
+    names = [step.name for step in reported.steps if step.stage == "train"]
+    assert [name for name in names if name.startswith("quick_cnn")] == [
+        "quick_cnn", "quick_cnn, fold 1 of 3", "quick_cnn, fold 2 of 3"
+    ]  # fmt: skip
+    assert set(local.scores) == {"quick_mlp", f"{champion_of(first).set_name} (champion)"}
+    plan = local.plan
+    assert plan is not None
+    report = EvaluationReport.load(local.pipeline.store, plan.name)
+    assert report is not None and report.failed == ("quick_cnn",)
+    [failure] = _failures(local.pipeline.store, DagRun("meli_training", "failing"), plan, report)
+    assert (failure.of, failure.message) == ("quick_cnn, fold 2 of 3", "The loss is not finite at step 12.")
+
+
+def test_fewer_titles_than_folds_stop_the_run_before_anything_is_trained(settings: Settings, tmp_path: Path) -> None:
+    source = tmp_path / "few.csv"
+    source.write_text("title,category\nmesa,TABLES\nsilla,CHAIRS\nmesa roja,TABLES\nsilla azul,CHAIRS\n", "utf-8")
+    reported = Reported()
+    local = LocalRun(reported, "few", settings)
+    with pytest.raises(BadData, match=r"Fold \d of 10 cannot be used: of 4 listings, none is left for"):
+        local.go(
+            {"source": str(source), "sets": ["quick_mlp"], "folds": 10, "min_category_rows": 1},
+            date(2026, 11, 28),
+            "promote",
+        )
+    assert {step.stage for step in reported.steps} == {"ingest"}

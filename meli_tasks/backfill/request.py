@@ -29,7 +29,7 @@ SECTIONS: Sections = {
     OPEN: ("from_date", "to_date", "every_days", "source", "sets", "stored_sets"),
     "Data": ("window_days", "date_column", "language", "reliable_only", "max_bad_fraction", "min_category_rows"),
     OVERRIDES: (),
-    "Models": ("ensemble", "ensemble_members"),
+    "Models": ("ensemble", "ensemble_members", "folds"),
     "Promotion": ("promotion", "min_gain", "min_probability", "golden"),
     "Run": ("at_once", "ask"),
 }  # fmt: skip

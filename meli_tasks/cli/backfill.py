@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meli_tasks.cli.console import Json, complain, confirm, out, print_json, warn
-from meli_tasks.cli.options import Ensemble, Override, Sets, TitleOptions, Yes, joined, overrides, takes_titles
+from meli_tasks.cli.options import Ensemble, Folds, Override, Sets, TitleOptions, Yes, joined, overrides, takes_titles
 from meli_tasks.wording import count
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def backfill(
     override: Override = None,
     titles: TitleOptions,
     ensemble: Ensemble = True,
+    folds: Folds = 0,
     promotion: MayPromote = Promotion.never,
     at_once: AtOnce = None,
     yes: Yes = False,
@@ -118,6 +119,7 @@ def backfill(
             "sets": joined(sets),
             "overrides": overrides(override),
             "ensemble": ensemble,
+            "folds": folds,
             "promotion": promotion.value,
             "at_once": at_once,
             "ask": False,

@@ -63,6 +63,16 @@ Param = Annotated[
         show_default=False,
     ),
 ]
+Folds = Annotated[
+    int,
+    typer.Option(
+        metavar="FOLDS",
+        min=0,
+        max=10,
+        help="Evaluate on all titles by 3 to 10 folds: each set is trained once more for each, without its titles. 0 "
+        "evaluates on the test split.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation prompt.")]
 
 

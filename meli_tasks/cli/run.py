@@ -14,6 +14,7 @@ from meli_tasks.cli.console import Json, complain, print_json
 from meli_tasks.cli.options import (
     AsOf,
     Ensemble,
+    Folds,
     Override,
     Param,
     Sets,
@@ -33,6 +34,7 @@ EXAMPLES = (
     "meli run all --source 's3://bucket/titles/{ds}.jsonl.gz' --as-of 2026-11-20 --no-promote --json",
     "meli run all --golden must_keep.csv --param min_gain=0.002 --param ensemble_members=3",
     "meli run all --promotion approval --sets mlp,cnn",
+    "meli run all --source titles.csv.gz --sets mlp --folds 5",
     "meli run all --source listings.parquet --date-column created_at --window-days 90 --as-of 2026-11-20",
 )
 
@@ -98,6 +100,7 @@ def run(
     override: Override = None,
     as_of: AsOf = None,
     ensemble: Ensemble = True,
+    folds: Folds = 0,
     promote: Promote = True,
     golden: Golden = "",
     param: Param = None,
@@ -120,6 +123,7 @@ def run(
         "sets": joined(sets),
         "overrides": overrides(override),
         "ensemble": ensemble,
+        "folds": folds,
         "golden": golden,
         "promotion": promotion.value if promote else "never",
         "force": force,

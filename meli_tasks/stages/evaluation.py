@@ -164,12 +164,13 @@ class TestSet(Stored):
             names = enumeration(self.untrained.first, len(self.untrained.first))
             more = ", ..." if self.untrained.categories > len(self.untrained.first) else ""
             notes.append(
-                f"{count(self.untrained.titles, 'title')} of {self.untrained.categories:,} categories count as errors, "
-                f"because all titles that could teach their category are in one fold: {names}{more}."
+                f"{count(self.untrained.titles, 'title')} of {count(self.untrained.categories, 'category')} count as "
+                f"errors, because no title of the category is left to train on without the fold: {names}{more}."
             )
         if self.without_ensemble:
-            where = enumeration([f"fold {fold}" for fold in self.without_ensemble], self.folds)
-            notes.append(f"In {where}, whose models make no ensemble, the best member was evaluated as the ensemble.")
+            where = enumeration([str(fold) for fold in self.without_ensemble], self.folds)
+            what = "fold" if len(self.without_ensemble) == 1 else "folds"
+            notes.append(f"The models of {what} {where} make no ensemble: there the best member takes its place.")
         return notes
 
 
