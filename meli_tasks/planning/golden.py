@@ -17,6 +17,7 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import canonical_json
 from meli_tasks.core.errors import BadData
 from meli_tasks.settings import Settings
+from meli_tasks.sources.generated import is_generated
 from meli_tasks.sources.place import NoFiles, redact_source
 from meli_tasks.sources.source import Source
 from meli_tasks.stages.listings.golden import GoldenFile, read_golden
@@ -57,6 +58,9 @@ def plan_golden(
     """
     if requested == NONE:
         logger.info("golden titles: none, as the parameter golden says")
+        return None
+    if not requested and is_generated(requested_source):
+        logger.info("golden titles: none, because the titles are generated; name a file with the parameter golden")
         return None
     with tempfile.TemporaryDirectory(prefix="meli-golden-") as folder:
         address, path = (

@@ -6,6 +6,7 @@ from itertools import takewhile
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from meli_tasks.sources.generated import is_generated
 from meli_tasks.sources.source import Source
 
 _VARIABLE = ("*", "?", "[", "{")
@@ -24,7 +25,7 @@ def beside(spec: str, source: Source, name: str) -> str | None:
         name: The name of the file.
     """
     scheme, separator, _ = spec.partition(":")
-    if spec == "sample" or scheme in ("sample", "http", "https"):
+    if is_generated(spec) or scheme in ("http", "https"):
         return None
     if separator and scheme == "s3":
         bucket = urlsplit(spec, allow_fragments=False).netloc

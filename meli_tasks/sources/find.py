@@ -11,7 +11,7 @@ from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.settings import Settings
 from meli_tasks.sources.bucket import Bucket
 from meli_tasks.sources.days import Day, each_day, with_days
-from meli_tasks.sources.generated import EXAMPLE, Sample
+from meli_tasks.sources.generated import EXAMPLE, Sample, is_generated
 from meli_tasks.sources.local import Files
 from meli_tasks.sources.place import Found, NoFiles, Place, redact_source, why_skipped
 from meli_tasks.sources.source import Source, file_names
@@ -169,7 +169,7 @@ def _place(spec: str, settings: Settings) -> Place:
     scheme, separator, _ = spec.partition(":")
     if not spec.strip():
         raise BadData(f"The source is empty. Give a path, a glob, s3://, https:// or {EXAMPLE}.")
-    if spec == "sample" or scheme == "sample":
+    if is_generated(spec):
         return Sample()
     if separator and scheme == "s3":
         return Bucket(settings)

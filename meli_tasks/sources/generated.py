@@ -38,6 +38,11 @@ _KINDS: dict[str, Callable[[str], int | float | date]] = {
 }
 
 
+def is_generated(spec: str) -> bool:
+    """Whether a source is generated titles."""
+    return spec.partition(":")[0] == "sample"
+
+
 class Sample:
     """The generated titles."""
 

@@ -95,12 +95,13 @@ def test_the_parameter_comes_before_both(file_store: FileStore, titles: Path, tm
     assert plan_of(file_store, str(titles), golden="none").golden is None
 
 
-def test_generated_titles_have_golden_titles_of_the_store_or_the_parameter(
+def test_generated_titles_have_golden_titles_only_if_they_are_requested(
     file_store: FileStore, titles: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    put(file_store, MUGS)
     with caplog.at_level(logging.INFO):
         assert plan_of(file_store, "sample:rows=50,seed=1").golden is None
-    assert "golden titles: none" in caplog.text
+    assert "golden titles: none, because the titles are generated" in caplog.text
     assert plan_of(file_store, "sample:rows=50,seed=1", golden=str(titles)).golden is not None
 
 
