@@ -1,5 +1,6 @@
 // The current champion: which data it was trained on, since when it has been champion, by which decision and why.
-import { formatDateTime, h, runTab, UI } from "./airflow.js";
+import { formatDateTime, h, runTab, UI, useState } from "./airflow.js";
+import { Deciding, Done, rollback } from "./deciding.js";
 import { count, formatDecimal, formatInterval, formatMembers, formatTestSet } from "./format.js";
 import { AppLink, EmptyState, ExternalLink, LabeledValue, Muted, Note, Panel, Section, StateBadge } from "./parts.js";
 import { useServer } from "./server.js";
@@ -12,21 +13,46 @@ const SECONDS = 30;
 const MONO = { display: "block", fontFamily: "mono", fontSize: "xs" };
 
 /**
- * `linked` has the ids of runs that Airflow knows, `runs` the number of all runs in the store.
- * @param {{champion: ChampionResponse | null, unknown: string, linked: Set<string>, runs: number}} props
+ * `linked` has the ids of runs that Airflow knows, `runs` the number of all runs in the store, `last` the number of the
+ * last decision.
+ * @param {object} props
+ * @param {ChampionResponse | null} props.champion
+ * @param {string} props.unknown
+ * @param {Set<string>} props.linked
+ * @param {number} props.runs
+ * @param {number} props.last
+ * @param {boolean} props.mayDecide
+ * @param {() => void} props.reload
  */
-export function Champion({ champion, unknown, linked, runs }) {
+export function Champion({ champion, unknown, linked, runs, last, mayDecide, reload }) {
   if (unknown) return h(Section, { title: "Champion" }, h(Note, { status: "warning", title: "Unknown" }, unknown));
   return h(
     Section,
     { title: "Champion" },
     champion
-      ? h(Panel, { "data-testid": "champion" }, h(Summary, { champion }), h(Details, { champion, linked }))
+      ? h(
+          Panel,
+          { "data-testid": "champion" },
+          h(Summary, { champion }),
+          h(Details, { champion, linked }),
+          mayDecide ? h(RollBack, { champion, last, reload }) : null,
+        )
       : h(
           EmptyState,
           { title: "There is no champion yet" },
           runs ? "No run has promoted a model. The promotion history below has the reasons." : h(HowToStart),
         ),
+  );
+}
+
+/** @param {{champion: ChampionResponse, last: number, reload: () => void}} props */
+function RollBack({ champion, last, reload }) {
+  const [done, setDone] = useState("");
+  return h(
+    Box,
+    { mt: 4 },
+    h(Deciding, { label: "Roll back", action: rollback(champion, last), onDone: setDone, reload }),
+    h(Done, null, done),
   );
 }
 
@@ -41,7 +67,6 @@ const HowToStart = () =>
 
 /** @param {{champion: ChampionResponse}} props */
 const Summary = ({ champion }) =>
-  // The buttons to promote another model or to roll back belong at the right end of this row.
   h(
     Flex,
     { justify: "space-between", align: "start", wrap: { base: "wrap", md: "nowrap" }, gap: 4, mb: 4 },

@@ -3,6 +3,7 @@ import { formatDateTime, h, Router, runTab, UI, useAddress, useEffect, useState 
 import { Artifact } from "./artifact.js";
 import { Champion } from "./champion.js";
 import { Comparison } from "./comparison.js";
+import { canPromote, Deciding, Done, promotion, useMayDecide } from "./deciding.js";
 import { Decisions } from "./decisions.js";
 import { count, duration, formatNumber } from "./format.js";
 import { ALL_COLUMNS, BEST_FIRST, Leaderboard } from "./leaderboard.js";
@@ -38,25 +39,35 @@ function Overview() {
   }
   /** @type {import("./server.js").Loaded<ModelsResponse>} */
   const { data, error, loading, reload } = useServer(`models?${query}`, () => SECONDS);
+  const mayDecide = useMayDecide();
   if (data === undefined) {
     return h(Page, { title: "Models" }, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
   }
   const linked = new Set(data.in_airflow);
+  const last = data.last_decision;
   return h(
     Page,
     { title: "Models" },
     error ? h(LoadError, { error, reload }) : null,
     h(SkippedNote, { skipped: data.skipped }),
-    h(Champion, { champion: data.champion, unknown: data.champion_unknown, linked, runs: data.runs.all }),
+    h(Champion, {
+      champion: data.champion,
+      unknown: data.champion_unknown,
+      linked,
+      runs: data.runs.all,
+      last,
+      mayDecide,
+      reload,
+    }),
     h(
       Section,
       { title: "Leaderboard", beside: h(Muted, { "aria-live": "polite" }, loading ? "Loading…" : runsText(data.runs)) },
       h(Filters, { sets: data.sets }),
-      data.rows.length ? h(Selectable, { data, linked }) : h(NoRows, { data }),
+      data.rows.length ? h(Selectable, { data, linked, mayDecide, reload }) : h(NoRows, { data }),
       h(NothingNew, { nothingNew: data.nothing_new, linked }),
       h(ShowMore, { runs: data.runs, loading }),
     ),
-    h(Decisions),
+    h(Decisions, { key: last }), // a new decision is displayed at once
   );
 }
 
@@ -204,18 +215,19 @@ const NoRows = ({ data: { runs, nothing_new: nothingNew } }) => {
 /**
  * What the selection is, and what to do next.
  * @param {string[]} selected ids of models: run, plan and set
+ * @param {boolean} mayDecide
  */
-function selectionText([first, second]) {
+function selectionText([first, second], mayDecide) {
   const name = (/** @type {string} */ id) => id.split("/").slice(2).join("/");
-  if (!first) return "Select two models to compare.";
+  if (!first) return mayDecide ? "Select two models to compare, or one to promote." : "Select two models to compare.";
   return second ? `${name(first)} with ${name(second)}` : `${name(first)} with … select one more`;
 }
 
 /**
- * The leaderboard, with a checkbox for each model: two of them can be compared.
- * @param {{data: ModelsResponse, linked: Set<string>}} props
+ * The leaderboard, with a checkbox for each model: two of them can be compared, and one can be promoted.
+ * @param {{data: ModelsResponse, linked: Set<string>, mayDecide: boolean, reload: () => void}} props
  */
-function Selectable({ data, linked }) {
+function Selectable({ data, linked, mayDecide, reload }) {
   const [params, set] = useAddress();
   const navigate = Router.useNavigate();
   const order = parseOrder(params.get("sort"), BEST_FIRST);
@@ -225,6 +237,8 @@ function Selectable({ data, linked }) {
     setSelected((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id].slice(-2)));
   const [left = "", right = ""] = selected;
   const complete = selected.length === 2;
+  const [done, setDone] = useState("");
+  const row = selected.length === 1 ? data.rows.find(({ id }) => id === left) : undefined;
   return h(
     Box,
     null,
@@ -241,8 +255,18 @@ function Selectable({ data, linked }) {
         },
         "Compare",
       ),
-      h(Muted, { "aria-live": "polite" }, selectionText(selected)),
+      row && mayDecide && canPromote(row, data.champion)
+        ? h(Deciding, {
+            key: row.id,
+            label: "Promote",
+            action: promotion(row, data.last_decision),
+            onDone: setDone,
+            reload,
+          })
+        : null,
+      h(Muted, { "aria-live": "polite" }, selectionText(selected, mayDecide)),
     ),
+    h(Done, null, done),
     data.test_sets.length > 1
       ? h(Muted, { display: "block", mb: 2 }, "Only models that were tested on the same titles are ranked together.")
       : null,

@@ -3,7 +3,6 @@ import { FINISHED, formatDateTime, h, runTab, UI } from "./airflow.js";
 import { Backfill } from "./backfill.js";
 import { Gates } from "./decisions.js";
 import { count, duration, formatNumber } from "./format.js";
-import { BEST_FIRST, Leaderboard, RUN_COLUMNS } from "./leaderboard.js";
 import {
   AppLink,
   EmptyState,
@@ -18,6 +17,7 @@ import {
   StateBadge,
   Tab,
 } from "./parts.js";
+import { PromotableModels } from "./promotable.js";
 import { SECONDS_AFTER_THE_END, useServer } from "./server.js";
 import { table } from "./table.js";
 
@@ -73,7 +73,7 @@ function Run({ runId }) {
     h(SkippedNote, { skipped: data.skipped }),
     h(Totals, { data }),
     h(Decision, { data }),
-    h(Results, { data }),
+    h(Results, { data, reload }),
     h(Steps, { data }),
   );
 }
@@ -148,8 +148,8 @@ function Decision({ data: { decision } }) {
   );
 }
 
-/** @param {Props} props */
-function Results({ data }) {
+/** @param {Props & {reload: () => void}} props */
+function Results({ data, reload }) {
   if (!data.evaluated && data.nothing_new) {
     return h(
       Section,
@@ -194,12 +194,7 @@ function Results({ data }) {
     data.test_titles
       ? h(Muted, { display: "block", mb: 2 }, `On the ${count(data.test_titles, "test title")} of this run.`)
       : null,
-    h(Leaderboard, {
-      rows: data.rows,
-      columns: RUN_COLUMNS,
-      linked: new Set(),
-      order: BEST_FIRST,
-    }),
+    h(PromotableModels, { rows: data.rows, last: data.last_decision, reload }),
   );
 }
 

@@ -1,0 +1,179 @@
+// What a person can decide on the pages: promote a model, or roll back. Only for users with the right.
+import { h, UI, useState } from "./airflow.js";
+import { formatDecimal } from "./format.js";
+import { Muted } from "./parts.js";
+import { RequestError, request, useServer } from "./server.js";
+
+/** @typedef {import("../types/responses").Rights} Rights */
+/** @typedef {import("../types/responses").Changed} Changed */
+/** @typedef {import("../types/responses").Champion} Champion */
+/** @typedef {import("../types/responses").ModelRow} ModelRow */
+/** @typedef {{target: {value: string}}} ChangeEvent */
+/**
+ * What is decided: the request, what it means, and its words.
+ * @typedef {object} Action
+ * @property {string} path
+ * @property {Record<string, unknown>} body without the reason
+ * @property {string} title
+ * @property {string} explanation
+ * @property {string} confirm the label of the button that does it
+ * @property {string} [palette] colours of that button
+ */
+
+const { Box, Button, Flex, Input, Text } = UI;
+const MAX_REASON = 1000;
+
+/** Whether the signed-in user may promote and roll back; false until it is known. */
+export function useMayDecide() {
+  /** @type {import("./server.js").Loaded<Rights>} */
+  const { data } = useServer("rights");
+  return data?.decide ?? false;
+}
+
+/**
+ * What happened, as text.
+ * @param {Changed} changed
+ */
+export const doneText = ({ decision, warning }) =>
+  `Decision ${decision.number}: the champion is ${decision.set} now.${warning ? ` ${warning}` : ""}`;
+
+/**
+ * The question, the reason, and the two answers. `onDone` gets what happened; after it the page has to be loaded again,
+ * and so after a conflict, as somebody else has decided.
+ * @param {{action: Action, onDone: (text: string) => void, onCancel: () => void, reload: () => void}} props
+ */
+export function Confirm({ action, onDone, onCancel, reload }) {
+  const [reason, setReason] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  const onConfirm = async () => {
+    setBusy(true);
+    setProblem("");
+    try {
+      /** @type {Changed} */
+      const changed = await request(action.path, { method: "POST", body: { ...action.body, reason } });
+      onDone(doneText(changed));
+      reload();
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : String(error));
+      setBusy(false);
+      if (error instanceof RequestError && error.status === 409) reload();
+    }
+  };
+  return h(
+    Box,
+    {
+      role: "alertdialog",
+      "aria-label": action.title,
+      borderWidth: 1,
+      borderColor: "border.emphasized",
+      borderRadius: "md",
+      p: 3,
+      my: 3,
+      maxW: "640px",
+      textAlign: "start",
+    },
+    h(Text, { fontSize: "sm", fontWeight: "bold", mb: 1, overflowWrap: "anywhere" }, action.title),
+    h(Muted, { display: "block", mb: 3, overflowWrap: "anywhere" }, action.explanation),
+    h(
+      Box,
+      { as: "label", display: "block", fontSize: "sm", mb: 3 },
+      "Reason",
+      h(Input, {
+        size: "sm",
+        mt: 1,
+        value: reason,
+        maxLength: MAX_REASON,
+        autoFocus: true,
+        placeholder: "Stored with the decision",
+        onChange: (/** @type {ChangeEvent} */ event) => setReason(event.target.value),
+      }),
+    ),
+    problem
+      ? h(Text, { color: "fg.error", fontSize: "sm", mb: 3, role: "alert", overflowWrap: "anywhere" }, problem)
+      : null,
+    h(
+      Flex,
+      { gap: 2, wrap: "wrap" },
+      h(
+        Button,
+        {
+          size: "sm",
+          ...(action.palette ? { colorPalette: action.palette } : {}),
+          loading: busy,
+          disabled: !reason.trim(),
+          onClick: onConfirm,
+        },
+        action.confirm,
+      ),
+      h(Button, { size: "sm", variant: "outline", onClick: onCancel }, "Cancel"),
+    ),
+  );
+}
+
+/**
+ * A button that asks first. The caller displays what it did: this may be gone then, with what could be decided.
+ * @param {{label: string, action: Action, onDone: (text: string) => void, reload: () => void}} props
+ */
+export function Deciding({ label, action, onDone, reload }) {
+  const [asking, setAsking] = useState(false);
+  const onClick = () => {
+    onDone("");
+    setAsking(true);
+  };
+  if (!asking) return h(Button, { size: "sm", variant: "outline", onClick }, label);
+  const onEnd = (/** @type {string} */ text) => {
+    setAsking(false);
+    onDone(text);
+  };
+  return h(Confirm, { action, onDone: onEnd, onCancel: () => setAsking(false), reload });
+}
+
+/**
+ * What was done, also for screen readers.
+ * @param {{children: string}} props
+ */
+export const Done = ({ children }) =>
+  h(Muted, { "aria-live": "polite", display: "block", overflowWrap: "anywhere" }, children);
+
+/**
+ * To the previous champion. `expected` is the last decision that the page displays.
+ * @param {Champion} champion
+ * @param {number} expected
+ * @returns {Action}
+ */
+export const rollback = (champion, expected) => ({
+  path: "rollback",
+  body: { to: null, expected },
+  title: `Roll back from ${champion.set}?`,
+  explanation:
+    "The previous champion becomes the current one again, here and in MLflow. Nothing is deleted, and a run may " +
+    "promote another model later.",
+  confirm: "Roll back",
+  palette: "danger",
+});
+
+/**
+ * @param {ModelRow} row
+ * @param {number} expected
+ * @returns {Action}
+ */
+export const promotion = (row, expected) => ({
+  path: "promote",
+  body: { model: row.id, expected },
+  title: `Promote ${row.set} of ${row.run_id}?`,
+  explanation:
+    `Its balanced accuracy in that run was ${formatDecimal(row.balanced_accuracy)}. No gate is applied: you decide. ` +
+    "The next run compares its models with the new champion.",
+  confirm: "Promote",
+});
+
+/**
+ * Whether a row can be promoted: it is evaluated, and it is not the champion.
+ * @param {ModelRow} row
+ * @param {Pick<Champion, "train" | "sha256"> | null} [champion]
+ */
+export const canPromote = (row, champion) =>
+  row.interval !== null &&
+  !row.champion &&
+  !(champion && row.train === champion.train && (!row.sha256 || !champion.sha256 || row.sha256 === champion.sha256));

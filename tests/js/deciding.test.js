@@ -1,0 +1,279 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { address, mount, requests } from "./browser.js";
+
+/** @typedef {import("../../plugins/meli_airflow/types/responses").Models} Models */
+/** @typedef {import("../../plugins/meli_airflow/types/responses").ModelRow} ModelRow */
+/** @typedef {import("../../plugins/meli_airflow/types/responses").Run} Run */
+/** @typedef {import("../../plugins/meli_airflow/types/responses").Decision} Decision */
+/** @typedef {import("./browser.js").Mounted} Mounted */
+/** @typedef {Record<string, import("./browser.js").Response>} Answers */
+
+/** @type {Mounted | undefined} */
+let page;
+beforeEach(() => {
+  address.search = "";
+});
+afterEach(() => page?.unmount());
+
+/** @type {(set: string, accuracy: number | null) => ModelRow} */
+const row = (set, accuracy) => ({
+  id: `run_1/plan/${set}`,
+  run_id: "run_1",
+  at: "2026-11-21T03:00:00+00:00",
+  as_of: "2026-11-20",
+  source: "titles.csv",
+  set,
+  train: `key of ${set}`,
+  sha256: "",
+  test_set: "today",
+  architecture: "mlp",
+  members: {},
+  state: accuracy === null ? "failed" : "evaluated",
+  champion: set === "mlp",
+  external: false,
+  balanced_accuracy: accuracy,
+  interval: accuracy === null ? null : [accuracy - 0.01, accuracy + 0.01],
+  accuracy,
+  top5: accuracy,
+  macro_f1: accuracy,
+  milliseconds_p95: 1.5,
+  megabytes: 2,
+});
+const ROWS = [row("cnn", 0.91), row("mlp", 0.9), row("broken", null)];
+
+/** @type {(number: number, set: string) => Decision} */
+const decision = (number, set) => ({
+  number,
+  at: "2026-11-21T03:10:00+00:00",
+  action: "rollback",
+  set,
+  balanced_accuracy: 0.9,
+  gain: null,
+  gain_interval: null,
+  probability: null,
+  gates: [],
+  reason: "recall fell",
+  by: "ana",
+  run_id: "",
+});
+
+/** @type {Models} */
+const MODELS = {
+  champion: {
+    set: "mlp",
+    train: "key of mlp",
+    sha256: "",
+    balanced_accuracy: 0.9,
+    interval: [0.89, 0.91],
+    current: null,
+    since: "2026-11-21T03:10:00+00:00",
+    decision: 3,
+    action: "promote",
+    by: "run_1",
+    reason: "it is better",
+    kept: 1,
+    run_id: "run_1",
+    as_of: "2026-11-20",
+    fingerprint: "",
+    source: "titles.csv",
+    rows: 3000,
+    categories: 96,
+    members: {},
+  },
+  champion_unknown: "",
+  last_decision: 4,
+  skipped: { count: 0, first: [] },
+  rows: ROWS,
+  test_sets: [
+    { id: "today", titles: 1049, left_out: 0, source: "titles.csv", first_day: "2026-11-20", last_day: "2026-11-20" },
+  ],
+  nothing_new: { runs: 0, saved_seconds: 0, newest: [] },
+  runs: { all: 1, matching: 1, shown: 1, most: 1000 },
+  sets: ["cnn", "mlp"],
+  in_airflow: [],
+};
+
+/** @type {Run} */
+const RUN = {
+  state: "success",
+  plan: "plans/run_1/plan.json",
+  as_of: "2026-11-20",
+  source: "titles.csv",
+  sets: ["mlp", "cnn"],
+  nothing_new: "",
+  saved_seconds: 0,
+  test_titles: 1049,
+  estimate_seconds: 1,
+  steps: [],
+  rows: ROWS,
+  evaluated: true,
+  decision: null,
+  last_decision: 4,
+  skipped: { count: 0, first: [] },
+};
+
+/** @type {(decide: boolean) => Answers} */
+const overview = (decide) => ({
+  "GET models?limit=100": { body: MODELS },
+  "GET mlflow": { body: { version: "7", url: "https://mlflow/7" } },
+  "GET decisions?limit=20": { body: { all: 0, decisions: [], in_airflow: [] } },
+  "GET rights": { body: { user: "ana", decide } },
+});
+
+/** The labels of the buttons on the page. */
+const buttons = () => page?.all("Button").map(({ children }) => children.join("").trim()) ?? [];
+
+/** @param {string} text */
+async function giveReason(text) {
+  const field = page?.all("Input").find(({ props }) => props.placeholder === "Stored with the decision");
+  assert.ok(field, page?.text);
+  /** @type {(event: unknown) => void} */ (field.props.onChange)({ target: { value: text } });
+  await page?.settle();
+}
+
+/** @param {string} label */
+async function select(label) {
+  const box = page
+    ?.all("Checkbox.Root")
+    .find(({ children }) =>
+      children.some((child) => typeof child !== "string" && child.props["aria-label"] === `Compare ${label} of run_1`),
+    );
+  assert.ok(box);
+  /** @type {() => void} */ (box.props.onCheckedChange)();
+  await page?.settle();
+}
+
+const sent = () => requests.filter(([method]) => method === "POST");
+
+test("who may only read sees no button to decide", async () => {
+  page = await mount("Models", {}, overview(false));
+  await select("cnn");
+  assert.ok(!buttons().includes("Roll back") && !buttons().includes("Promote"), page.text);
+  page.unmount();
+  page = await mount(
+    "Leaderboard",
+    { dagId: "meli_training", runId: "run_1" },
+    {
+      "GET runs/run_1": { body: RUN },
+      "GET rights": { body: { user: "ana", decide: false } },
+    },
+  );
+  assert.ok(!buttons().includes("Promote"), page.text);
+});
+
+test("a rollback asks for a reason, sends what the page displayed, and loads the page again", async () => {
+  const answers = overview(true);
+  page = await mount("Models", {}, answers);
+  await page.click("Roll back");
+  assert.match(page.text, /Roll back from mlp\?/);
+  const confirm = page.all("Button").find(({ children }) => children.join("") === "Roll back");
+  assert.equal(confirm?.props.disabled, true); // without a reason
+  assert.deepEqual(sent(), []);
+  await giveReason("recall fell");
+  answers["POST rollback"] = { body: { decision: decision(5, "cnn"), warning: "" } };
+  answers["GET models?limit=100"] = {
+    body: { ...MODELS, last_decision: 5, champion: { ...MODELS.champion, set: "cnn" } },
+  };
+  await page.click("Roll back");
+  assert.deepEqual(sent(), [["POST", "rollback", { to: null, expected: 4, reason: "recall fell" }]]);
+  assert.match(page.text, /Decision 5: the champion is cnn now\./);
+  assert.equal(requests.filter(([, path]) => path === "models?limit=100").length, 2);
+  assert.equal(requests.filter(([, path]) => path === "decisions?limit=20").length, 2);
+});
+
+test("a warning about MLflow is displayed with what was done", async () => {
+  page = await mount(
+    "Models",
+    {},
+    {
+      ...overview(true),
+      "POST rollback": { body: { decision: decision(5, "cnn"), warning: "MLflow does not answer." } },
+    },
+  );
+  await page.click("Roll back");
+  await giveReason("x");
+  await page.click("Roll back");
+  assert.match(page.text, /the champion is cnn now\. MLflow does not answer\./);
+});
+
+test("if somebody else has decided, it says so and the next try sends the new number", async () => {
+  const answers = overview(true);
+  answers["POST rollback"] = { status: 409, body: { detail: "its last decision is 5, not 4" } };
+  page = await mount("Models", {}, answers);
+  await page.click("Roll back");
+  await giveReason("recall fell");
+  answers["GET models?limit=100"] = { body: { ...MODELS, last_decision: 5 } };
+  await page.click("Roll back");
+  assert.match(page.text, /its last decision is 5, not 4/);
+  await page.click("Roll back");
+  assert.deepEqual(
+    sent().map(([, , body]) => /** @type {{expected: number}} */ (body).expected),
+    [4, 5],
+  );
+});
+
+test("a refusal stays on the page, and Cancel leaves everything as it was", async () => {
+  page = await mount(
+    "Models",
+    {},
+    {
+      ...overview(true),
+      "POST rollback": { status: 403, body: { detail: "You may not decide on the champion." } },
+    },
+  );
+  await page.click("Roll back");
+  await giveReason("recall fell");
+  await page.click("Roll back");
+  assert.match(page.text, /You may not decide on the champion\./);
+  await page.click("Cancel");
+  assert.doesNotMatch(page.text, /You may not decide/);
+  assert.ok(buttons().includes("Roll back"));
+});
+
+test("one selected model can be promoted, unless it is the champion or was not evaluated", async () => {
+  page = await mount(
+    "Models",
+    {},
+    {
+      ...overview(true),
+      "POST promote": { body: { decision: decision(5, "cnn"), warning: "" } },
+    },
+  );
+  await select("mlp");
+  assert.ok(!buttons().includes("Promote"));
+  await select("mlp");
+  await select("cnn");
+  await page.click("Promote");
+  assert.match(page.text, /Promote cnn of run_1\?\nIts balanced accuracy in that run was 0\.9100\. No gate is applied/);
+  await giveReason("<b>we</b> need it");
+  await page.click("Promote");
+  assert.deepEqual(sent(), [
+    ["POST", "promote", { model: "run_1/plan/cnn", expected: 4, reason: "<b>we</b> need it" }],
+  ]);
+  assert.match(page.text, /Decision 5: the champion is cnn now\./);
+});
+
+test("each model of a run that can be promoted has a button", async () => {
+  page = await mount(
+    "Leaderboard",
+    { dagId: "meli_training", runId: "run_1" },
+    {
+      "GET runs/run_1": { body: RUN },
+      "GET rights": { body: { user: "ana", decide: true } },
+      "POST promote": { body: { decision: decision(5, "cnn"), warning: "" } },
+    },
+  );
+  assert.deepEqual(
+    page
+      .rowsOf("Leaderboard")
+      .filter((line) => line.includes("Promote"))
+      .map((line) => line.split("\n")[0]),
+    ["cnn"],
+  );
+  await page.click("Promote");
+  await giveReason("we need it");
+  await page.click("Promote"); // that of the question, which is above the table
+  assert.deepEqual(sent(), [["POST", "promote", { model: "run_1/plan/cnn", expected: 4, reason: "we need it" }]]);
+  assert.match(page.text, /Decision 5: the champion is cnn now\./);
+});
