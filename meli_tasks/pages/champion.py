@@ -9,10 +9,11 @@ from datetime import date
 from meli_tasks.artifacts.identity import find_identity
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import MeliError
-from meli_tasks.ledger import Decision, Ledger
+from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.pages.evaluated import read_evaluated
 from meli_tasks.pages.manifests import model_manifest, read_manifest
 from meli_tasks.pages.models import ChampionCard, ChampionOnPage, CurrentFigure, DecisionRow, MlflowChampion
-from meli_tasks.pages.read_cache import ReadCache
+from meli_tasks.pages.read_cache import LISTED_SECONDS, ReadCache
 from meli_tasks.planning.plan import Plan
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL
 from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
@@ -48,9 +49,11 @@ def champion_card(
         set=champion.set_name,
         train=champion.train,
         sha256=model.model_sha256 if model else champion.sha256,
-        balanced_accuracy=champion.balanced_accuracy,
+        balanced_accuracy=champion.figure,
         interval=champion.interval,
-        current=current,
+        selection_bias=champion.selection_bias,
+        folds=champion.folds,
+        current=_unbiased(cache, current, champion, promotion.evidence.plan) if current else None,
         since=since.at.isoformat(),
         decision=since.number,
         action=since.action,
@@ -66,6 +69,20 @@ def champion_card(
         categories=listings.categories if listings else None,
         members=model.read_summary(EnsembleSummary).weights if model else {},
     )
+
+
+def _unbiased(cache: ReadCache, current: CurrentFigure, champion: Champion, plan: str) -> CurrentFigure:
+    """The champion's newest figure, less what the selection added if it is on the titles that it was selected on.
+
+    On other titles nothing was selected, so what they say is not too high.
+    """
+    if not champion.selection_bias or not plan:
+        return current
+    selected_on = read_evaluated(cache, plan, LISTED_SECONDS)
+    if selected_on is None or selected_on.test_set != current.test_set.id:
+        return current
+    figure = max(0.0, current.balanced_accuracy - champion.selection_bias)
+    return current.model_copy(update={"balanced_accuracy": figure, "selection_bias": champion.selection_bias})
 
 
 def _listings_of(cache: ReadCache, model: Manifest) -> IngestSummary | None:
@@ -87,7 +104,14 @@ def decision_row(decision: Decision) -> DecisionRow:
         action=decision.action,
         set=champion.set_name if champion else "",
         train=champion.train if champion else "",
-        balanced_accuracy=champion.balanced_accuracy if champion else None,
+        balanced_accuracy=champion.figure if champion else None,
+        selection_bias=champion.selection_bias if champion else 0.0,
+        verdict=evidence.verdict if evidence.promote else "",
+        nominated=evidence.nominated,
+        why_nominated=evidence.why_nominated,
+        borderline=evidence.borderline,
+        approval=decision.approval,
+        by_hand=decision.action == "rollback" or evidence.by_hand,
         challenger=evidence.challenger,
         gain=evidence.gain,
         gain_interval=evidence.gain_interval,
@@ -108,7 +132,8 @@ def champion_on(ledger: Ledger, day: date | None, last: Decision | None) -> Cham
         set=champion.set_name if champion else None,
         train=champion.train if champion else "",
         sha256=champion.sha256 if champion else "",
-        balanced_accuracy=champion.balanced_accuracy if champion else None,
+        balanced_accuracy=champion.figure if champion else None,
+        selection_bias=champion.selection_bias if champion else 0.0,
         interval=champion.interval if champion else None,
         run_id=champion.run_id if champion else "",
         as_of=champion.as_of if champion else None,

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from meli_tasks.approval import Approval
 from meli_tasks.ledger import Action
 from meli_tasks.stages.evaluation import Epoch
 from meli_tasks.stages.summaries import Gate
@@ -40,9 +41,12 @@ class CurrentFigure(PageModel):
 
     id: str
     run_id: str
-    balanced_accuracy: float
-    interval: Interval
+    balanced_accuracy: float = Field(description="as evaluated, less `selection_bias`")
+    interval: Interval = Field(description="of the figure as evaluated")
     test_set: TestSet
+    selection_bias: float = Field(
+        0.0, description="by how much the evaluation is too high: the champion was selected by it, on these titles"
+    )
 
 
 class ChampionCard(PageModel):
@@ -51,8 +55,12 @@ class ChampionCard(PageModel):
     set: str
     train: str
     sha256: str = Field(description="digest of the model's files, which tells this attempt from others with its key")
-    balanced_accuracy: float = Field(description="on the test titles of the run that promoted it")
-    interval: Interval
+    balanced_accuracy: float = Field(
+        description="on the test titles of the run that promoted it, less `selection_bias`"
+    )
+    interval: Interval = Field(description="of the figure as evaluated")
+    selection_bias: float = Field(0.0, description="by how much the evaluation is too high: it was selected by it")
+    folds: int = Field(0, description="folds that its figure was cross-validated over; 0 if it is on a test split")
     current: CurrentFigure | None = Field(None, description="None if no run in the store has evaluated it")
     since: str
     decision: int
@@ -179,7 +187,14 @@ class DecisionRow(PageModel):
     action: Action
     set: str
     train: str
-    balanced_accuracy: float | None
+    balanced_accuracy: float | None = Field(description="of the champion, less its `selection_bias`")
+    selection_bias: float = 0.0
+    verdict: str = Field("", description="promote, keep or ask; empty if a person decided by hand")
+    nominated: str | None = Field(None, description="the challenger that was compared with the champion")
+    why_nominated: str = ""
+    borderline: bool = False
+    approval: Approval | None = Field(None, description="what a person answered, if the run asked one")
+    by_hand: bool = Field(False, description="whether a person decided, and no run")
     challenger: str | None
     gain: float | None
     gain_interval: Interval | None
@@ -205,7 +220,10 @@ class ChampionOnPage(PageModel):
     set: str | None
     train: str
     sha256: str
-    balanced_accuracy: float | None = Field(description="on the test titles of the run that promoted it")
+    balanced_accuracy: float | None = Field(
+        description="on the test titles of the run that promoted it, less `selection_bias`"
+    )
+    selection_bias: float = 0.0
     interval: Interval | None
     run_id: str
     as_of: str | None

@@ -14,7 +14,7 @@ from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import Evaluation
 from meli_tasks.stages.files.digest import MODEL_FILES
-from meli_tasks.stages.summaries import IngestSummary
+from meli_tasks.stages.summaries import EvaluateSummary, IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.tracking.registry import Registry
 
@@ -118,7 +118,7 @@ def promote_by_hand(registry: Registry, found: EvaluatedModel, *, by: str, reaso
         champion=_champion(ledger, found, model),
         reason=reason,
         by=by,
-        evidence=_evidence(found),
+        evidence=_evidence(registry.store, found),
     )
     registry.sync()
     return decision
@@ -148,15 +148,16 @@ def _set_name(ledger: Ledger, found: EvaluatedModel, model: ModelRef) -> str:
     return next((one.set_name for one in champions if one and one.ref.is_same(model)), found.label)
 
 
-def _evidence(found: EvaluatedModel) -> Evidence:
+def _evidence(store: Store, found: EvaluatedModel) -> Evidence:
     """The evaluation, without what the stage promote would have decided from it: no comparison and no gate."""
     report, plan = found.report, found.plan
+    evaluate = find(store, "evaluate", report.key)
     return Evidence(
         promoted=found.label,
         champion=report.champion,
         challenger=found.label,
         scores={label: evaluation.figures() for label, evaluation in report.scores.items()},
-        test_titles=sum(category.titles for category in found.evaluation.categories.values()),
+        test_titles=evaluate.read_summary(EvaluateSummary).test_titles if evaluate else 0,
         run_id=plan.run_id,
         dag_run_url=plan.dag_run_url,
         plan=plan.name,

@@ -8,7 +8,7 @@ from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import BadHyperparameters, Conflict, NotFound
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages
-from meli_tasks.planning.evaluation import Evaluated
+from meli_tasks.planning.evaluation import Evaluated, EvaluationReport
 from meli_tasks.store import Store
 from meli_tasks.tracking.by_hand import find_evaluated, promote_by_hand
 from meli_tasks.tracking.outbox import Tracking
@@ -118,11 +118,9 @@ def test_a_champion_that_a_later_run_evaluated_keeps_the_name_of_its_set(registr
     by_hand(registry, id_of(run, "mlp"), expected=1)
     later = PastRun(run.store, "scheduled__2026-11-21", {"small": 0.9}, seed=1)
     evaluated = evaluate(later, **{"cnn (champion)": (run.models["cnn"], 0.95)})
-    report = later.store.read(paths.evaluated(later.plan.name))
+    report = EvaluationReport.load(later.store, later.plan.name)
     assert report is not None
-    later.store.write(
-        paths.evaluated(later.plan.name), report.data.replace(b'"champion":null', b'"champion":"cnn (champion)"')
-    )
+    report.model_copy(update={"champion": "cnn (champion)"}).save(later.store, later.plan.name)
     assert "cnn (champion)" in evaluated.models
     by_hand(registry, id_of(later, "cnn (champion)"), expected=2)
     champion = Ledger(run.store).champion()

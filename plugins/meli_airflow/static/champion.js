@@ -94,7 +94,7 @@ const Summary = ({ champion }) =>
  */
 function Figure({ champion }) {
   const { current } = champion;
-  const { balanced_accuracy: accuracy, interval } = current ?? champion;
+  const { balanced_accuracy: accuracy, interval, selection_bias: bias } = current ?? champion;
   const promotedFor = formatDecimal(champion.balanced_accuracy);
   return h(
     Box,
@@ -112,6 +112,13 @@ function Figure({ champion }) {
         ? `on ${formatTestSet(current.test_set)}`
         : "on the test titles of the run that promoted it; no run in the store has evaluated it since",
     ),
+    bias
+      ? h(
+          Muted,
+          { display: "block" },
+          `evaluated at ${formatDecimal(accuracy + bias)}, less ${formatDecimal(bias)}: it was selected on these titles`,
+        )
+      : null,
     promotedFor === formatDecimal(accuracy)
       ? null
       : h(Muted, { display: "block" }, `promoted with ${promotedFor}, on the test titles of that run`),

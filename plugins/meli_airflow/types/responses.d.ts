@@ -46,9 +46,12 @@ export interface TestSet {
 /** The champion's score on the newest titles that it was evaluated on. */
 export interface CurrentFigure {
   run_id: string;
+  /** As evaluated, less `selection_bias`. */
   balanced_accuracy: number;
   interval: Interval;
   test_set: TestSet;
+  /** By how much the evaluation is too high: the champion was selected by it, on these titles. */
+  selection_bias?: number;
 }
 
 export interface Night {
@@ -83,9 +86,12 @@ export interface Champion {
   set: string;
   train: string;
   sha256: string;
-  /** On the test titles of the run that promoted it. */
+  /** On the test titles of the run that promoted it, less `selection_bias`. */
   balanced_accuracy: number;
   interval: Interval;
+  selection_bias?: number;
+  /** Folds that its figure was cross-validated over; 0 if it is on a test split. */
+  folds?: number;
   current: CurrentFigure | null;
   since: string;
   decision: number;
@@ -138,7 +144,19 @@ export interface Decision {
   at: string;
   action: string;
   set: string;
+  /** Of the champion, less its `selection_bias`. */
   balanced_accuracy: number | null;
+  selection_bias?: number;
+  /** Empty if a person decided by hand. */
+  verdict?: string;
+  /** The challenger that was compared with the champion. */
+  nominated?: string | null;
+  why_nominated?: string;
+  borderline?: boolean;
+  /** What a person answered, if the run asked one. */
+  approval?: { by: string; at: string; approved: boolean; reason: string; timed_out: boolean } | null;
+  /** A person decided, and no run. */
+  by_hand?: boolean;
   gain: number | Missing;
   gain_interval: Interval | Missing;
   probability: number | Missing;
@@ -479,6 +497,7 @@ export interface ChampionOn {
   train: string;
   sha256: string;
   balanced_accuracy: number | null;
+  selection_bias: number;
   interval: Interval | null;
   run_id: string;
   as_of: string | null;
