@@ -18,7 +18,7 @@ import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 from meli_airflow.failures import plain_failures
-from meli_airflow.notifiers import run_callbacks, task_callbacks
+from meli_airflow.notifiers import question_notifiers, run_callbacks, task_callbacks
 from meli_airflow.operators import ANSWER, ApprovePromotion
 from meli_airflow.priority import BACKFILLS_LAST
 from meli_airflow.retries import retry_arguments
@@ -322,5 +322,6 @@ with DAG(
         subject="{{ ti.xcom_pull(task_ids='decide')['question'] }}",
         body="{{ ti.xcom_pull(task_ids='decide')['card'] }}",
         response_timeout=timedelta(hours=settings.approval_hours),
+        notifiers=question_notifiers(settings),
     )
     decided >> approve >> promote()

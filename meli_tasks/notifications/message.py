@@ -1,4 +1,4 @@
-"""The content of a notification about a run: how it ended, or that it is late. It is read from the store by run id.
+"""The content of a notification about a run that ended. It is read from the store by run id.
 
 The verdict comes first, then the leaderboard, what failed and why, the time saved, links, and how to roll back.
 `meli_tasks.notifications.render` writes it as text, `meli_tasks.notifications.delivery` sends it.
@@ -14,7 +14,6 @@ from typing import Literal
 from urllib.parse import quote
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import find
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings
 from meli_tasks.execution.progress_log import ProgressNote, read_progress
@@ -22,24 +21,32 @@ from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.notifications.failures import MAX_MESSAGE_CHARACTERS, Failure, of_run
 from meli_tasks.planning.evaluation import EvaluationReport
+from meli_tasks.planning.evidence_card import report_page
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import Preview
+from meli_tasks.planning.verdict import Verdict as Decided
 from meli_tasks.redaction import without_credentials
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
-from meli_tasks.wording import count, duration
+from meli_tasks.wording import duration
 
 logger = logging.getLogger("meli_tasks")
 
-Verdict = Literal["promoted", "kept", "nothing new", "failed", "late"]
+Verdict = Literal["promoted", "kept", "nothing new", "failed", "late", "waiting"]
 
 # Airflow's names for the ways in which a run fails without a failed task that says why.
 REASONS = {
     "timed_out": "Airflow ended it because it ran longer than the DAG allows.",
     "all_tasks_deadlocked": "No task could start: each waited for another.",
 }
+WITHOUT_DETAILS = {
+    "late": "The run is late",
+    "failed": "The run failed",
+    "waiting": "The run waits for a person to approve a model",
+}
+"""Titles for when the store cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,8 @@ class Notification:
 
     def matters(self, notify: Literal["always", "changes", "failures"]) -> bool:
         """Whether MELI_NOTIFY wants it sent. A failed training matters even in a run that succeeded."""
-        bad = self.verdict in ("failed", "late") or bool(self.failures)
+        # A question that nobody hears of is answered by nobody.
+        bad = self.verdict in ("failed", "late", "waiting") or bool(self.failures)
         return bad or notify == "always" or (notify == "changes" and self.verdict == "promoted")
 
 
@@ -96,40 +104,26 @@ def of_end(settings: Settings, store: Store, dag_run: DagRun, *, succeeded: bool
     Raises:
         Unreachable, Rejected: the store does not answer, or rejects the request.
     """
-    plan = _plan(store, dag_run.run_id)
+    plan = plan_of(store, dag_run.run_id)
     report = evaluated(store, plan) if plan else None
     saved = _saved(store, plan)
     decision = _decision(store, plan) if plan and report else None
-    failures = _failures(store, dag_run, plan, report)
+    decided = verdict_of(store, plan) if report else None
+    failures = failures_of(store, dag_run, plan, report)
     verdict = _verdict(succeeded, saved if not report else None, decision)
     promoted = decision if verdict == "promoted" else None
     took = "" if verdict == "nothing new" else _took(dag_run, saved)  # the title already says how much time it saved
-    lines = [*_reason(verdict, dag_run, decision, saved), *_titles(plan), took]
+    sentence = decision.reason if decision else decided.reason if decided else ""
+    lines = [*_reason(verdict, dag_run, sentence, saved), *titles_of(plan), took]
     return Notification(
         verdict,
         dag_run,
         _title(verdict, dag_run, decision, failures, saved),
         tuple(filter(None, lines)),
-        _models(report, decision) if report else (),
+        models_of(report, decision) if report else (),
         failures,
         _rollback(promoted),
-        _links(settings, store, dag_run, plan if report else None),
-    )
-
-
-def of_a_late_run(settings: Settings, store: Store, dag_run: DagRun, minutes: float) -> Notification:
-    """The notification of a run that has not ended `minutes` after it was queued. Raises what `of_end` raises."""
-    plan = _plan(store, dag_run.run_id)
-    progress = _progress(store, plan) if plan else ["It has no plan yet."]
-    since = f"Queued at {dag_run.queued:%Y-%m-%d %H:%M} UTC" if dag_run.queued else "Queued"
-    state = f"{since}, due {duration(minutes * 60)} later, {dag_run.state or 'not ended'} now."
-    return Notification(
-        "late",
-        dag_run,
-        f"The run is late: not done {duration(minutes * 60)} after it was queued",
-        (state, *progress),
-        failures=_failures(store, dag_run, plan, None),
-        links=_links(settings, store, dag_run, None),
+        links_of(settings, store, dag_run, plan if report else None),
     )
 
 
@@ -141,12 +135,12 @@ def run_page(settings: Settings, dag_run: DagRun) -> str:
 
 def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why: str) -> Notification:
     """The notification without any details, for when the store cannot be read."""
-    lines = (*_reason(verdict, dag_run, None, None), f"Nothing more is known, because the store cannot be read: {why}")
-    title = "The run is late" if verdict == "late" else f"The run {'failed' if verdict == 'failed' else 'ended'}"
-    return Notification(verdict, dag_run, title, lines, links=_links(settings, None, dag_run, None))
+    lines = (*_reason(verdict, dag_run, "", None), f"Nothing more is known, because the store cannot be read: {why}")
+    title = WITHOUT_DETAILS.get(verdict, "The run ended")
+    return Notification(verdict, dag_run, title, lines, links=links_of(settings, None, dag_run, None))
 
 
-def _plan(store: Store, run_id: str) -> Plan | None:
+def plan_of(store: Store, run_id: str) -> Plan | None:
     """The newest plan of a run; a run that was cleared with other parameters has several."""
     prefixes = dict.fromkeys((paths.plans_of_run(run_id), paths.former_plans_of_run(run_id)))
     names = [name for prefix in prefixes for name in store.names(prefix) if paths.is_plan(name)]
@@ -154,6 +148,14 @@ def _plan(store: Store, run_id: str) -> Plan | None:
     plans = [plan for plan in reader.read_all(names, lambda name: Plan.load(store, name)) if plan.run_id == run_id]
     reader.warn()
     return max(plans, key=lambda plan: plan.at, default=None)
+
+
+def verdict_of(store: Store, plan: Plan | None) -> Decided | None:
+    """What the task decide found, if it has run."""
+    reader = LenientReader(store)
+    found = reader.attempt(paths.verdict(plan.name), lambda: Decided.load(store, plan.name)) if plan else None
+    reader.warn()
+    return found
 
 
 def _saved(store: Store, plan: Plan | None) -> Preview | None:
@@ -199,15 +201,16 @@ def _title(
     return f"{champion.set_name} stays champion"
 
 
-def _reason(verdict: Verdict, dag_run: DagRun, decision: Decision | None, saved: Preview | None) -> tuple[str, ...]:
+def _reason(verdict: Verdict, dag_run: DagRun, sentence: str, saved: Preview | None) -> tuple[str, ...]:
     if verdict == "failed":
         return (REASONS[dag_run.reason],) if dag_run.reason in REASONS else ()
     if verdict == "nothing new" and saved:
         return (str(saved.nothing_new).rstrip(".") + ".",)
-    return (decision.reason,) if decision else ()
+    return (sentence,)
 
 
-def _titles(plan: Plan | None) -> tuple[str, ...]:
+def titles_of(plan: Plan | None) -> tuple[str, ...]:
+    """Which titles a run is about, as a line; none without a plan."""
     if plan is None:
         return ()
     return (f"Titles{f' as of {plan.as_of}' if plan.as_of else ''}: {plan.ingest.name}",)
@@ -219,7 +222,7 @@ def _took(dag_run: DagRun, saved: Preview | None) -> str:
     return "; ".join(filter(None, (took, there)))
 
 
-def _models(report: EvaluationReport, decision: Decision | None) -> tuple[Model, ...]:
+def models_of(report: EvaluationReport, decision: Decision | None) -> tuple[Model, ...]:
     """The leaderboard: the most accurate model first, equally accurate ones by name."""
     now = decision.champion.ref if decision and decision.champion else None
     found = []
@@ -231,37 +234,24 @@ def _models(report: EvaluationReport, decision: Decision | None) -> tuple[Model,
     return tuple(sorted(found, key=lambda model: (-model.balanced_accuracy, model.name)))
 
 
-def _failures(store: Store, dag_run: DagRun, plan: Plan | None, report: EvaluationReport | None) -> tuple[Failure, ...]:
+def failures_of(
+    store: Store, dag_run: DagRun, plan: Plan | None, report: EvaluationReport | None
+) -> tuple[Failure, ...]:
     """The failed tasks, and training runs missing from the evaluation, in the order in which they failed."""
     found = of_run(store, dag_run.run_id, dag_run.began)
     known = {failure.of for failure in found}
     for name in report.failed if report else ():
         steps = plan.training_runs(name) if plan and name in plan.sets else ()
         if steps and known.isdisjoint(step.name for step in steps):
-            notes = [(step.name, _note(store, step)) for step in steps]
+            notes = [(step.name, note_of(store, step)) for step in steps]
             named, note = next(((name, note) for name, note in notes if note.error), notes[0])
             found.append(Failure("train", named, note.error[:MAX_MESSAGE_CHARACTERS], note.at))
     return tuple(sorted(found, key=lambda failure: failure.at))
 
 
-def _note(store: Store, step: Step) -> ProgressNote:
+def note_of(store: Store, step: Step) -> ProgressNote:
+    """What a step last reported."""
     return read_progress(store, step.stage, step.key)
-
-
-def _progress(store: Store, plan: Plan) -> list[str]:
-    """How many steps are done, and how far the others are."""
-    steps = list({step.key: step for step in plan.steps()}.values())
-    waiting = [step for step in steps if find(store, step.stage, step.key) is None]
-    lines = [f"{len(steps) - len(waiting)} of {count(len(steps), 'step')} done."]
-    for step in waiting:
-        note = _note(store, step)
-        if note.running:
-            epoch = "" if note.epoch is None else f", epoch {note.epoch}"
-            left = "" if note.seconds_left is None else f", about {duration(note.seconds_left)} left"
-            lines.append(f"{step.stage} {step.name}: running{epoch}{left}; last report at {note.at[11:16]} UTC")
-        else:
-            lines.append(f"{step.stage} {step.name}: {note.state}")
-    return lines
 
 
 def _rollback(decision: Decision | None) -> str:
@@ -269,11 +259,15 @@ def _rollback(decision: Decision | None) -> str:
     return f"meli rollback --to {decision.previous}" if decision and decision.previous else ""
 
 
-def _links(settings: Settings, store: Store | None, dag_run: DagRun, plan: Plan | None) -> tuple[tuple[str, str], ...]:
-    """The run's page in Airflow, and in MLflow if its plan was evaluated."""
+def links_of(
+    settings: Settings, store: Store | None, dag_run: DagRun, plan: Plan | None
+) -> tuple[tuple[str, str], ...]:
+    """The run's page in Airflow, its report, and its page in MLflow if its plan was evaluated."""
     links = []
     if page := run_page(settings, dag_run):
         links.append(("DAG run", page))
+    if plan and store and settings.airflow_url and store.size(paths.report(plan.name)) is not None:
+        links.append(("Report", report_page(settings, plan.run_id)))
     if settings.mlflow_uri.startswith(("http://", "https://")):
         links.append(("MLflow", _mlflow(settings, store, plan)))
     return tuple(links)

@@ -12,8 +12,15 @@ from html import escape
 from meli_tasks.notifications.failures import Failure
 from meli_tasks.notifications.message import Notification
 
-EMOJI = {"promoted": "🏆", "kept": "✅", "nothing new": "💤", "failed": "❌", "late": "⏰"}
-COLOURS = {"promoted": "#1a7f37", "kept": "#57606a", "nothing new": "#57606a", "failed": "#cf222e", "late": "#bf8700"}
+EMOJI = {"promoted": "🏆", "kept": "✅", "nothing new": "💤", "failed": "❌", "late": "⏰", "waiting": "🙋"}
+COLOURS = {
+    "promoted": "#1a7f37",
+    "kept": "#57606a",
+    "nothing new": "#57606a",
+    "failed": "#cf222e",
+    "late": "#bf8700",
+    "waiting": "#bf8700",
+}
 HEADS = ("model", "balanced accuracy", "95 % interval", "top 5", "")
 SILENT = "it left no message; see its log"
 

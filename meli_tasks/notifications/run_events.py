@@ -1,4 +1,4 @@
-"""What to do when a run ends, when it is late, and when one of its tasks fails: the entry points of this package.
+"""The entry points of this package: a run ends, is late or waits for a person, or one of its tasks fails.
 
 None of them raises: the caller is about to end a run, and a notification must not prevent that.
 """
@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 
 from meli_tasks.core.errors import MeliError
-from meli_tasks.notifications import delivery, failures, message
+from meli_tasks.notifications import delivery, failures, message, unfinished
 from meli_tasks.notifications.failures import Failure
 from meli_tasks.notifications.limits import within
 from meli_tasks.notifications.message import DagRun, Notification, Verdict
@@ -31,7 +31,12 @@ def run_ended(dag_run: DagRun, *, succeeded: bool) -> None:
 
 def run_late(dag_run: DagRun, minutes: float) -> None:
     """Send the notification of a run that has not ended `minutes` after it was queued."""
-    _send(dag_run, "late", lambda settings, store: message.of_a_late_run(settings, store, dag_run, minutes))
+    _send(dag_run, "late", lambda settings, store: unfinished.of_a_late_run(settings, store, dag_run, minutes))
+
+
+def run_waits(dag_run: DagRun) -> None:
+    """Send the notification of a run that waits for a person to approve a model."""
+    _send(dag_run, "waiting", lambda settings, store: unfinished.of_a_waiting_run(settings, store, dag_run))
 
 
 def task_failed(dag_run: DagRun, failure: Failure, map_index: int) -> None:

@@ -5,11 +5,13 @@ It is stored next to the plan (verdict.json) and passed by XCom to the tasks app
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
 
 from meli_tasks.artifacts import paths, reading
+from meli_tasks.ledger import Decision
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
@@ -32,6 +34,11 @@ class Verdict(Stored):
     def asks(self) -> bool:
         """Whether a person decides."""
         return self.verdict == "ask"
+
+    def is_open(self, plan_name: str, decisions: Iterable[Decision]) -> bool:
+        """Whether a person is asked and no decision of the run followed, given what can be read of the ledger."""
+        after = (decision for decision in decisions if decision.number > self.evaluated.ledger)
+        return self.asks and all(decision.evidence.plan != plan_name for decision in after)
 
     def save(self, store: Store, plan_name: str) -> None:
         """Write the verdict next to a plan."""

@@ -1,8 +1,8 @@
-"""Airflow's notifiers for a run of `meli_training`: how it ended, that it is late, why one of its tasks failed.
+"""Airflow's notifiers for a run of `meli_training`: how it ended, that it is late or waits, why a task of it failed.
 
-`RunEnded` runs in the dag-processor, `RunLate` in the triggerer, `TaskFailed` in the task's own process (in the
-dag-processor if that process was killed). Each of these needs the settings in its environment. They only
-convert Airflow's context; `meli_tasks.notifications` composes and sends, and never raises.
+`RunEnded` runs in the dag-processor, `RunLate` in the triggerer, `RunWaits` and `TaskFailed` in the task's own process
+(`TaskFailed` in the dag-processor if that process was killed). Each of these needs the settings in its environment.
+They only convert Airflow's context; `meli_tasks.notifications` composes and sends, and never raises.
 """
 
 from __future__ import annotations
@@ -67,6 +67,11 @@ def task_callbacks(settings: Settings) -> TaskCallbacks:
     return {"on_failure_callback": TaskFailed()} if has_channel(settings) else {}
 
 
+def question_notifiers(settings: Settings) -> list[RunWaits]:
+    """The notifiers of the task that asks a person; none without a channel to send by."""
+    return [RunWaits()] if has_channel(settings) else []
+
+
 def has_channel(settings: Settings) -> bool:
     """Whether any notification channel is configured."""
     return bool(settings.webhook or settings.email)
@@ -115,6 +120,16 @@ class RunLate(PlainNotifier):
             logger.info("%s ended in time (%s)", dag_run.run_id, dag_run.state)
             return
         run_events.run_late(dag_run, self.minutes)
+
+
+class RunWaits(PlainNotifier):
+    """Reports that a run waits for a person to approve a model. It runs in the process of the task that asks."""
+
+    @override
+    def notify(self, context: Context) -> None:
+        from meli_tasks.notifications import run_events
+
+        run_events.run_waits(run_of(context))
 
 
 class TaskFailed(PlainNotifier):

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from meli_tasks.artifacts import paths
-from meli_tasks.notifications import failures, message, render
+from meli_tasks.notifications import failures, message, render, unfinished
 from meli_tasks.notifications.failures import Failure
 from meli_tasks.notifications.message import DagRun, Notification
 from meli_tasks.planning.evaluation import EvaluationReport
+from meli_tasks.planning.verdict import Verdict
 from meli_tasks.settings import Settings
 from meli_tasks.stages.evaluation import Scores
 from meli_tasks.store import Store
@@ -107,6 +108,55 @@ def test_a_manual_run_that_was_evaluated_is_not_reported_as_nothing_new(file_sto
     assert ended(file_store, run, None).verdict == "kept"
 
 
+def asks(store: Store, run: PastRun, reason: str = "cnn may become champion: a person decides") -> Verdict:
+    """A run that waits for a person, as the pipeline leaves it."""
+    evaluated = run.evaluation()
+    scores = Scores.model_validate_json(_scores(store, evaluated.key)).models
+    EvaluationReport(**dict(evaluated), scores=scores).save(store, run.plan.name)
+    decided = Verdict(verdict="ask", nominated="cnn", question="Promote cnn?", reason=reason, evaluated=evaluated)
+    decided.save(store, run.plan.name)
+    return decided
+
+
+def test_a_run_that_waits_for_a_person_says_for_what_until_when_and_where_to_answer(file_store: Store) -> None:
+    asks(file_store, PastRun(file_store))
+    sent = unfinished.of_a_waiting_run(SETTINGS, file_store, RUN)
+    assert (sent.verdict, sent.title) == ("waiting", "A person decides: Promote cnn?")
+    assert sent.lines[:2] == (
+        "cnn may become champion: a person decides",
+        "Without an answer within 12 h the champion stays.",
+    )
+    page = f"http://airflow:8080/dags/meli_training/runs/{RUN.run_id}"
+    assert sent.links == (("Approve or reject it", f"{page}/tasks/approve/required_actions"), ("DAG run", page))
+    assert [model.name for model in sent.models] == ["mlp", "cnn"]
+    assert all(sent.matters(wish) for wish in ("always", "changes", "failures"))
+    assert f"<{page}/tasks/approve/required_actions|Approve or reject it>" in render.slack(sent)
+    assert "🙋 *A person decides: Promote cnn?*" in render.slack(sent) and "Promote cnn?" in render.html(sent)
+
+
+def test_a_late_run_that_waits_for_a_person_is_reported_as_that(file_store: Store) -> None:
+    run = PastRun(file_store)
+    decided = asks(file_store, run)
+    late = unfinished.of_a_late_run(SETTINGS, file_store, replace(RUN, state="running"), 240)
+    assert late.title == "The run waits for a person, and is not done 4 h after it was queued"
+    assert late.links[0][0] == "Approve or reject it"
+    Registry(file_store, Tracking("", file_store)).apply(
+        run.plan, decided.evaluated, run.promotion(decided.evaluated, None)
+    )
+    assert unfinished.of_a_late_run(SETTINGS, file_store, RUN, 240).title.startswith("The run is late:")
+
+
+def test_a_finished_run_links_to_its_report_and_says_what_it_found_even_if_it_decides_nothing(
+    file_store: Store,
+) -> None:
+    run = PastRun(file_store)
+    asks(file_store, run, "cnn would become champion, but this run does not promote")
+    file_store.write(paths.report(run.plan.name), b"<html>")
+    sent = message.of_end(SETTINGS, file_store, RUN, succeeded=True)
+    assert sent.lines[0] == "cnn would become champion, but this run does not promote"
+    assert ("Report", f"http://airflow:8080/meli/api/report/{RUN.run_id}") in sent.links
+
+
 def test_a_run_that_failed_before_it_had_a_plan(file_store: Store) -> None:
     old = Failure("plan", "", "an earlier try", "2026-11-19T00:00:00+00:00")
     now = Failure("plan", "", "no file titles.csv", datetime.now(UTC).isoformat(), "http://log")
@@ -132,7 +182,7 @@ def test_a_late_run_says_how_far_it_is(file_store: Store) -> None:
         file_store.write(paths.progress_log("train", step.key), json.dumps(note).encode())
     run.plan.save(file_store)
     queued = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-    sent = message.of_a_late_run(SETTINGS, file_store, replace(RUN, queued=queued, state="running"), 240)
+    sent = unfinished.of_a_late_run(SETTINGS, file_store, replace(RUN, queued=queued, state="running"), 240)
     assert sent.title == "The run is late: not done 4 h after it was queued"
     assert sent.lines[0].startswith("Queued at 2026-11-20 03:00 UTC, due ") and "running now" in sent.lines[0]
     assert sent.lines[1:] == (
