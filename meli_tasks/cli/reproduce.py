@@ -88,7 +88,10 @@ def _origin(store: Store, settings: Settings, version: str, decision: int | None
     if decision is not None:
         return origin_of_decision(store, decision)
     if version == CHAMPION:
-        return origin_of_model(store, find_model(store).manifest)
+        found = find_model(store)
+        if found.warning:
+            warn(found.warning)
+        return origin_of_model(store, found.manifest)
     if version.isdecimal() and len(version) <= _VERSION_DIGITS:
         from meli_tasks.tracking.model_versions import model_of_version
 

@@ -30,13 +30,13 @@ from meli_tasks.core.errors import BadData, MeliError
 from meli_tasks.core.hyperparameters import Section
 from meli_tasks.execution.attempts import conditions, publish, replace, upload
 from meli_tasks.execution.checkpoints import StoredCheckpoints
+from meli_tasks.execution.golden_titles import fetch_golden
 from meli_tasks.execution.progress_log import ProgressLog
 from meli_tasks.execution.stop_requests import StoredStopRequests
 from meli_tasks.execution.vector_cache import VectorCache
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.hooks import Hooks
-from meli_tasks.stages.listings.golden import FILE as GOLDEN_FILE
 from meli_tasks.stages.listings.golden import GOLDEN
 from meli_tasks.stages.summaries import Summary, TrainSummary
 from meli_tasks.store import Store
@@ -239,9 +239,7 @@ class Runner:
             if name == VECTORS:
                 folders[name] = VectorCache(self.cache, self.settings).entry(step.fetch[name], key, progress)
             elif name == GOLDEN:
-                folders[name] = work / "fetched" / name
-                folders[name].mkdir(parents=True)
-                self.store.download(paths.golden(key), folders[name] / GOLDEN_FILE)
+                folders[name] = fetch_golden(self.store, key, work / "fetched" / name)
             elif name in step.fetch:
                 folder = work / "fetched" / name
                 folder.mkdir(parents=True)

@@ -45,6 +45,8 @@ def run(inputs: Inputs, out: Path, params: ModelEvaluation, hooks: Hooks) -> Eva
     for note in compared.chosen.notes():
         hooks.log.info(note)
     golden = golden_check(inputs)
+    for note in golden.about.notes() if golden else ():
+        hooks.log.info(note)
     evaluations, suspects_by = _evaluate(compared, golden, out, params, hooks)
     scores = Scores(
         version=2,

@@ -55,6 +55,24 @@ def test_another_parameter_version_or_input_is_another_artifact(
     assert len(keys | {Step("toy", "one", {"value": 1}).key}) == 4
 
 
+def test_golden_titles_are_those_that_were_stored_when_the_run_was_planned(
+    runner: Runner, toy: Callable[..., Toy]
+) -> None:
+    found: list[bytes] = []
+
+    def reads(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
+        found.append((inputs["golden"] / "golden.json").read_bytes())
+        return {}
+
+    toy(reads)
+    step = Step("toy", "golden", {"value": 1}, {"golden": "d" * 32})
+    with pytest.raises(NotFound, match=r"are gone\. There is no golden/d{32}\.json in .*Clear the task plan"):
+        runner.run(step)
+    runner.store.write(paths.golden("d" * 32), b"titles")
+    assert runner.run(step).manifest.inputs == {"golden": "d" * 32}
+    assert found == [b"titles"]
+
+
 def test_a_failing_stage_leaves_nothing_in_the_store_but_its_last_note(runner: Runner, toy: Callable[..., Toy]) -> None:
     def fails(inputs: Mapping[str, Path], out: Path, params: dict[str, Any]) -> dict[str, Any]:
         (out / "half.txt").write_text("half")

@@ -19,7 +19,7 @@ from meli_tasks.planning.preview import nothing_new
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
 from meli_tasks.stages.listings.golden import GoldenFile
-from meli_tasks.store import FileStore
+from meli_tasks.store import FileStore, Store
 from tests.planning.test_preview import complete, decide
 
 SETTINGS = Settings(store="file:///nowhere")
@@ -45,7 +45,7 @@ def put(store: FileStore, text: str) -> None:
     store.write(paths.GOLDEN_FILE, text.encode())
 
 
-def stored_titles(store: FileStore, plan: Plan) -> list[str]:
+def stored_titles(store: Store, plan: Plan) -> list[str]:
     assert plan.golden is not None
     blob = store.read(paths.golden(plan.golden.digest))
     assert blob is not None
@@ -177,3 +177,23 @@ def test_a_stored_plan_keeps_its_golden_titles(file_store: FileStore, titles: Pa
     put(file_store, SHOES)
     loaded = Plan.load(file_store, plan.name, to_run=True)
     assert (loaded.golden, judged_with(loaded)) == (plan.golden, judged_with(plan))
+
+
+@pytest.mark.integration
+def test_golden_titles_are_found_in_buckets(s3_store: Store) -> None:
+    folder = f"{s3_store.url}/titles"
+    for name in ("titles/2026-11-01.csv", "titles/golden.csv", "mine.csv"):
+        s3_store.write(name, MUGS.encode())
+    s3_store.write(paths.GOLDEN_FILE, SHOES.encode())
+    settings = Settings.from_environment().model_copy(update={"store": s3_store.url})
+
+    def planned(source: str, **params: Any) -> tuple[str, list[str]]:
+        fields = {"source": source, "sets": ["quick_mlp"], **params}
+        plan = make_plan(Request.check(fields, settings), settings, "run", date(2026, 11, 1), store=s3_store)
+        assert plan.golden is not None
+        return plan.golden.address, stored_titles(s3_store, plan)
+
+    beside = (f"{folder}/golden.csv", ["Taza azul"])
+    assert [planned(f"{folder}/{spec}") for spec in ("{ds}.csv", "*.csv", "")] == [beside] * 3
+    assert planned(f"{s3_store.url}/mine.csv") == (f"{s3_store.url}/golden.csv", ["Zapatilla"])
+    assert planned(f"{folder}/", golden=f"{s3_store.url}/golden.csv")[1] == ["Zapatilla"]
