@@ -47,10 +47,18 @@ class Site:
 
     def get(self, path: str) -> Any:
         """The JSON at a path of Airflow's REST API."""
+        return self._request("GET", path)
+
+    def post(self, path: str, body: Any) -> Any:
+        """The JSON that a path answers to this JSON."""
+        return self._request("POST", path, json=body)
+
+    def _request(self, method: str, path: str, **more: Any) -> Any:
         if not self._token:
             body = {"username": self.user, "password": self.password}
             self._token = requests.post(f"{self.url}/auth/token", json=body, timeout=30).json()["access_token"]
-        answer = requests.get(self.url + path, headers={"Authorization": f"Bearer {self._token}"}, timeout=60)
+        headers = {"Authorization": f"Bearer {self._token}"}
+        answer = requests.request(method, self.url + path, headers=headers, timeout=60, **more)
         answer.raise_for_status()
         return answer.json()
 
