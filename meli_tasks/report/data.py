@@ -68,6 +68,8 @@ def _drift(run: Material, own: Manifest) -> list[Block]:
     if label is None:
         return [Text("Drift since the champion's data: there was no champion to compare with.")]
     other = run.listings_of(label)
+    if run.plan.all_titles:  # what the models of a run with folds are trained on
+        own = run.manifest("ingest", run.plan.all_titles.key) or own
     if other is None:
         return [Text(f"Not available: drift. The artifacts of {label}, or of its listings, were deleted.", "warning")]
     if other.key == own.key:

@@ -80,7 +80,7 @@ class Material:
     def entry(self) -> Decision | None:
         """The ledger's newest decision that this plan's run wrote."""
         decisions = Ledger(self.store).readable(self.reader)
-        return next((one for one in reversed(decisions) if one.evidence.plan == self.plan.name), None)
+        return next((one for one in reversed(decisions) if one.is_of_run(self.plan.name)), None)
 
     @cached_property
     def decided(self) -> Decided | None:

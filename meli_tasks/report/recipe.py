@@ -15,6 +15,8 @@ from meli_tasks.report.comparison import pair_of
 from meli_tasks.report.material import Material
 from meli_tasks.stages.summaries import EnsembleSummary
 
+MANY_STEPS = 40
+
 
 def parameters(run: Material) -> Sequence[Block]:
     """The parameters that differ between the champion before the run and the challenger."""
@@ -156,4 +158,5 @@ def _keys(run: Material) -> Table:
         digest = manifest.model_sha256 if manifest else ""
         table.append([Cell(stage, strong=True), Cell(name), Cell(key, code=True), Cell(digest, code=True), Cell(state)])
     columns = (Column("stage"), Column("step"), Column("content key"), Column("sha256 of the model"), Column("state"))
-    return Table("Content keys of the run's steps", columns, table)
+    folded = f"{len(table):,} steps with their content keys" if len(table) > MANY_STEPS else ""
+    return Table("Content keys of the run's steps", columns, table, folded)

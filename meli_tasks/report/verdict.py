@@ -24,7 +24,7 @@ from meli_tasks.report.blocks import (
     whole,
 )
 from meli_tasks.report.material import Decided, Material
-from meli_tasks.stages.evaluation import Evaluation
+from meli_tasks.stages.evaluation import Evaluation, PromotionDecision
 from meli_tasks.stages.figures import ReferenceModel
 from meli_tasks.stages.summaries import Gate
 from meli_tasks.wording import count
@@ -52,6 +52,7 @@ def verdict(run: Material) -> Sequence[Block]:
     tone: Tone = "good" if decided.found.promoted else "note"
     return [
         Text(f"{action}. {headline(run)}", tone),
+        *_why(decided.found),
         *_failed(run),
         _compared(run, decided),
         Facts(_facts(decided)),
@@ -60,9 +61,21 @@ def verdict(run: Material) -> Sequence[Block]:
 
 
 def _without_entry(decided: Decided) -> str:
+    if decided.found.verdict == "ask":
+        return "A person decides"
     if decided.found.promoted:
         return "Not in the ledger yet"
     return "Nothing was promoted"
+
+
+def _why(found: PromotionDecision) -> list[Block]:
+    """Which challenger was compared, and what a person should know of the evidence."""
+    blocks: list[Block] = [Text(found.why_nominated)] if found.why_nominated else []
+    if found.borderline:
+        blocks.append(
+            Text("The evidence is borderline: the probability is close to its limit, so a person decides.", "warning")
+        )
+    return blocks
 
 
 def _failed(run: Material) -> list[Block]:
@@ -97,7 +110,14 @@ def _facts(decided: Decided) -> list[tuple[str, Cell]]:
                 figure(found.probability, pointer(DECISION, "probability"), 3),
             ),
         ]
-    rows.append(("Test titles", whole(found.test_titles, pointer(DECISION, "test_titles"))))
+    if found.selection_bias:
+        at = pointer(DECISION, "selection_bias")
+        rows.append(("The champion's figure is too high by about", figure(found.selection_bias, at)))
+    if found.nominated_bias:
+        at = pointer(DECISION, "nominated_bias")
+        rows.append(("The challenger's would be too high by about", figure(found.nominated_bias, at)))
+    kind = found.test.described.partition(" ")[2] if found.test else "test titles"
+    rows.append((f"Compared on {kind}", whole(found.test_titles, pointer(DECISION, "test_titles"))))
     if entry := decided.entry:
         rows.append(("Decision", Cell(f"{entry.number}, of {entry.at:%Y-%m-%d %H:%M} UTC by {entry.by}")))
     return rows
@@ -135,6 +155,7 @@ LEADERBOARD = (
     Column("top 5", True),
     Column("macro F1", True),
     Column("calibration error", True),
+    Column("golden titles lost", True),
     Column("ms per title", True),
     Column("MB", True),
 )
@@ -157,8 +178,15 @@ def leaderboard(run: Material) -> Sequence[Block]:
     measured = [place for place in range(len(LEADERBOARD)) if any(_is_measured(row[place]) for row in rows)]
     lacking = [column.name for place, column in enumerate(LEADERBOARD) if place not in measured]
     columns = [LEADERBOARD[place] for place in measured]
-    table = Table("Models on the same test titles", columns, [[row[place] for place in measured] for row in rows])
-    notes = scores.test.notes() if scores.test else []
+    table = Table(
+        f"Models on the same {scores.test.described if scores.test else 'test titles'}",
+        columns,
+        [[row[place] for place in measured] for row in rows],
+    )
+    notes = [*(scores.test.notes() if scores.test else []), *(scores.golden.notes() if scores.golden else [])]
+    if scores.golden is None and "golden titles lost" in lacking:
+        lacking.remove("golden titles lost")
+        notes.append("There are no golden titles.")
     if lacking:
         notes.append(f"Not measured: {', '.join(lacking)}.")
     if run.are_copied:
@@ -168,7 +196,7 @@ def leaderboard(run: Material) -> Sequence[Block]:
         )
     if not scores.reference:
         notes.append("Reference model (TF-IDF with a linear classifier): not measured.")
-    return [table, *(Text(note, "note") for note in notes)]
+    return [table, *_golden(run), *(Text(note, "note") for note in notes)]
 
 
 def _is_measured(cell: Cell | Range) -> bool:
@@ -193,9 +221,32 @@ def _row(label: str, found: Evaluation, role: str, axis: tuple[float, float]) ->
         stored("top5", found.top5),
         stored("macro_f1", found.macro_f1),
         stored("calibration_error", found.calibration_error),
+        _golden_lost(label, found),
         stored("milliseconds_p95", found.milliseconds_p95, 1),
         stored("megabytes", found.megabytes, 1),
     ]
+
+
+def _golden_lost(label: str, found: Evaluation) -> Cell:
+    if found.golden is None:
+        return Cell(NOT_MEASURED)
+    lost = found.golden.lost_titles
+    at = pointer(SCORES, "models", label, "golden", "lost_titles")
+    return Cell(f"{lost:,}", lost, at, "bad" if lost else "")
+
+
+def _golden(run: Material) -> list[Block]:
+    """The golden titles that a model does not put into their category."""
+    rows: list[Row] = [
+        [Cell(label), Cell(lost.title), Cell(lost.category), Cell(lost.predicted)]
+        for label, found in run.models.items()
+        if found.golden
+        for lost in found.golden.lost
+    ]
+    if not rows:
+        return []
+    columns = (Column("model"), Column("title"), Column("must be"), Column("predicted"))
+    return [Table("Golden titles that a model loses", columns, rows)]
 
 
 def _reference_row(reference: ReferenceModel, axis: tuple[float, float]) -> list[Cell | Range]:
