@@ -24,6 +24,7 @@
     golden.csv                               titles that must keep their category: a person puts it there
     golden/DIGEST.json                       golden titles as a plan has read them
     identity.json                            the id by which MLflow's registry tells this store from others
+    cards/KEY@SHA256.md                      the model card of a model
     probe/ID/                                what `meli doctor` writes and removes
 
 Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it. 0.1.0 wrote
@@ -298,6 +299,11 @@ def failure(run_id: str, task: str, map_index: int) -> str:
 def tracking_claim(claim: str) -> str:
     """The record of which MLflow run represents a training run, an ensemble or a DAG run."""
     return f"tracking/runs/{claim}.json"
+
+
+def card(model: str) -> str:
+    """The model card of a model by its reference (KEY@SHA256, or only KEY)."""
+    return f"cards/{model}.md"
 
 
 def pending(kind: str, digest: str) -> str:

@@ -21,6 +21,7 @@ import typer
 
 from meli_tasks.cli import (
     backfill,
+    card,
     champion,
     doctor,
     history,
@@ -96,6 +97,7 @@ _add("rollback", champion.rollback, champion.ROLLBACK_EXAMPLES)
 _add("runs", history.runs, history.EXAMPLES)
 _add("report", report.report, report.EXAMPLES)
 _add("reproduce", reproduce.reproduce, reproduce.EXAMPLES)
+_add("card", card.card, card.EXAMPLES)
 _add("sample", sample.sample, sample.EXAMPLES)
 _add("doctor", doctor.doctor, doctor.EXAMPLES)
 

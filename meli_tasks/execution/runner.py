@@ -10,13 +10,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import platform
-import subprocess
 import time
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +24,7 @@ from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, content_key, describe_file, find, need, need_model
 from meli_tasks.core.errors import BadData, MeliError
 from meli_tasks.core.hyperparameters import Section
+from meli_tasks.execution.about import about_this_process, installed_version
 from meli_tasks.execution.attempts import conditions, publish, replace, upload
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.golden_titles import fetch_golden
@@ -194,7 +191,7 @@ class Runner:
             summary=summary.model_dump(mode="json"),
             attempt=uuid.uuid4().hex[:8],
             about={**about_this_process(), "run_id": self.run_id, "seconds": round(seconds, 3)},
-            conditions=conditions(step.stage, summary, _version("torch") or ""),
+            conditions=conditions(step.stage, summary, installed_version("torch") or ""),
             input_attempts=attempts,
         )
         upload(self.store, made, out)
@@ -265,50 +262,3 @@ class Runner:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if self.settings.device == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
-
-
-def about_this_process() -> dict[str, JsonValue]:
-    """Where and with which versions an artifact was made; recorded in the manifest, but not part of its key."""
-    return {
-        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "host": platform.node(),
-        "python": platform.python_version(),
-        "git": _git_commit(),
-        "versions": {name: found for name in ("torch", "gensim", "numpy", "meli-tasks") if (found := _version(name))},
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _git_commit() -> str:
-    """The commit of the code: what the image's build wrote into the package, or the checkout's; empty without either.
-
-    A folder of another project around the checkout, or around the installed package, does not count.
-    """
-    if commit := os.environ.get("MELI_GIT_COMMIT"):
-        return commit
-    package = Path(__file__).parents[1]
-    if (baked := package / "COMMIT").exists():
-        return baked.read_text(encoding="utf-8").strip()
-    project = package.parent
-    if not (project / ".git").exists():
-        return ""
-    others = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # set in the hooks of any repository
-    try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=package,
-            env={name: value for name, value in os.environ.items() if name not in others},
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.strip()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from meli_tasks import __version__
 from meli_tasks.artifacts import paths
@@ -14,13 +12,10 @@ from meli_tasks.artifacts.reading import PARSE_ERRORS
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.planning.plan import Plan
 from meli_tasks.report import comparison, curves, data, quality, recipe, verdict
-from meli_tasks.report.blocks import Block, Range, Section, Text
+from meli_tasks.report.blocks import Block, Section, Text
 from meli_tasks.report.material import Material
+from meli_tasks.report.templating import html_template, template_text
 from meli_tasks.store import Store
-from meli_tasks.wording import printable
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 logger = logging.getLogger("meli_tasks")
 
@@ -80,17 +75,13 @@ def render(run: Material) -> str:
         sections[0] = _with_note(sections[0], f"Objects that could not be read were left out: {listed}.")
     plan = run.plan
     written = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    return (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            title=f"Run {plan.run_id}",
-            subtitle=f"{plan.ingest.name}, planned on {plan.at[:16].replace('T', ' ')}, sets {', '.join(plan.sets)}",
-            style=_template("report.css"),
-            sections=sections,
-            footer=f"Written on {written} by meli-tasks {__version__} from {run.store.url}/{plan.name}. Fractions are "
-            "of the test titles. Every figure carries its exact value and its place in the store.",
-        )
+    return html_template("report.html.jinja").render(
+        title=f"Run {plan.run_id}",
+        subtitle=f"{plan.ingest.name}, planned on {plan.at[:16].replace('T', ' ')}, sets {', '.join(plan.sets)}",
+        style=template_text("report.css"),
+        sections=sections,
+        footer=f"Written on {written} by meli-tasks {__version__} from {run.store.url}/{plan.name}. Fractions are "
+        "of the test titles. Every figure carries its exact value and its place in the store.",
     )
 
 
@@ -108,28 +99,3 @@ def _section(run: Material, identity: str, title: str, build: Build) -> Section:
 
 def _with_note(section: Section, note: str) -> Section:
     return Section(section.id, section.title, [*section.blocks, Text(note, "warning")])
-
-
-def _environment() -> Environment:
-    """Templates whose values are all escaped; characters that are not displayed become escape sequences."""
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=FunctionLoader(_template),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )
-    # Only what this package wrote itself: its style sheet, and charts, which hold no text of anybody else.
-    environment.filters["drawn"] = Markup
-    environment.tests["of_kind"] = lambda block, kind: type(block).__name__ == kind
-    environment.tests["range"] = lambda cell: isinstance(cell, Range)
-    return environment
-
-
-def _template(name: str) -> str:
-    return (files("meli_tasks.report") / "templates" / name).read_text(encoding="utf-8")

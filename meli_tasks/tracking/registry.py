@@ -19,6 +19,7 @@ from meli_tasks.planning.compared import judged_with
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import covers
+from meli_tasks.report import keep_champion_card
 from meli_tasks.settings import Settings
 from meli_tasks.stages.evaluation import Figures, PromotionDecision
 from meli_tasks.stages.files.digest import MODEL_FILES
@@ -145,6 +146,8 @@ class Registry:
         synced = self._synced()
         if synced.warning:
             logger.warning("%s", synced.warning)
+        if champion := self.champion():
+            keep_champion_card(self.store, champion.ref, self.tracking.model)
         return synced
 
     def repair(self) -> Repair:

@@ -12,11 +12,16 @@ from meli_tasks.champion import need_champion_model
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Champion, Decision, Ledger
 from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.report import keep_champion_card
+from meli_tasks.report.card import description
 from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.tracking.fields import members_text, weights_of
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registered_model import NewVersion, register
 from meli_tasks.tracking.runs import ARTIFACT_KEY, DAG_RUN, SHA256
+
+MOST_CHARACTERS = 5_000
+"""Of a version's description, in MLflow's database."""
 
 
 def register_champion(ledger: Ledger, tracking: Tracking, decision: Decision, tags: Mapping[str, str]) -> str:
@@ -29,12 +34,13 @@ def register_champion(ledger: Ledger, tracking: Tracking, decision: Decision, ta
     """
     champion, model = need_champion_model(ledger, decision)
     promotion = ledger.decision(decision.promotion or decision.number)
+    card = keep_champion_card(ledger.store, model.ref, tracking.model)
     new = NewVersion(
         model=tracking.model,
         experiment=tracking.projection().experiment,
         run_id=_training_run(tracking, model, promotion),
         tags={**_tags(champion, model), **tags},
-        description=promotion.reason,
+        description=description(card, MOST_CHARACTERS) or promotion.reason,
     )
     with tempfile.TemporaryDirectory(prefix="meli-model-") as work:
         folder = Path(work, "model")
@@ -52,6 +58,7 @@ def _tags(champion: Champion, model: Manifest) -> dict[str, str]:
         DAG_RUN: champion.run_id,
         "meli.fingerprint": champion.fingerprint,
         "meli.commit": str(model.about.get("git") or ""),
+        "meli.lock": str(model.about.get("lock") or ""),
         "meli.test_balanced_accuracy": f"{champion.figure:.6f}",
         "meli.members": members_text(weights_of(model)),
     }

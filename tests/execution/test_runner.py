@@ -8,13 +8,12 @@ import logging
 import os
 import platform
 import re
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.errors import BadData, Conflict, DiskFull, NotFound, Rejected, Unreachable
 from meli_tasks.core.hyperparameters import Ingest
-from meli_tasks.execution import runner as runner_module
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.runner import Runner, Step, TrainOutline
 from meli_tasks.execution.stop_requests import StoredStopRequests
@@ -305,63 +303,6 @@ def test_a_manifest_records_the_process_that_made_it(
     assert about["versions"] == {package: version(package) for package in packages}
     assert (manifest.params, manifest.inputs, manifest.summary) == ({"value": 1}, {"toy": listings}, {"value": 1})
     assert re.fullmatch(r"[0-9a-f]{8}", manifest.attempt)
-
-
-def test_a_package_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    def without_gensim(package: str) -> str:
-        if package == "gensim":
-            raise PackageNotFoundError(package)
-        return "1.0"
-
-    monkeypatch.setattr(runner_module, "version", without_gensim)
-    versions = runner_module.about_this_process()["versions"]
-    assert versions == {"torch": "1.0", "numpy": "1.0", "meli-tasks": "1.0"}
-
-
-def test_without_the_variable_the_commit_is_that_of_the_checkout(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    git = tmp_path / "git"
-    git.write_text('#!/bin/sh\n[ "$*" = "describe --always --dirty" ] && echo "$(basename "$PWD")-dirty"\n')
-    git.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert runner_module.about_this_process()["git"] == "meli_tasks-dirty"
-    git.write_text("#!/bin/sh\necho 'fatal: not a git repository' >&2; exit 128\n")
-    assert runner_module.about_this_process()["git"] == ""
-    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert runner_module.about_this_process()["git"] == ""
-
-
-def test_the_commit_is_never_that_of_a_project_around_this_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As where the package is installed into an environment inside somebody else's repository."""
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
-    subprocess.run([*git, "init", "-q"], check=True)
-    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "theirs"], check=True)
-    package = tmp_path / "lib" / "site-packages" / "meli_tasks"
-    (package / "execution").mkdir(parents=True)
-    monkeypatch.setattr(runner_module, "__file__", str(package / "execution" / "runner.py"))
-    assert runner_module.about_this_process()["git"] == ""
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
-    assert runner_module.about_this_process()["git"] == ""
-    (package / "COMMIT").write_text("0123456789ab\n")
-    assert runner_module.about_this_process()["git"] == "0123456789ab"
-
-
-def test_a_hook_of_another_repository_does_not_change_the_commit(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    own = runner_module.about_this_process()["git"]
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
-    assert runner_module.about_this_process()["git"] == own
-
-
-def test_a_git_that_hangs_does_not_stop_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hangs(*args: Any, timeout: float, **kwargs: Any) -> Any:
-        raise subprocess.TimeoutExpired("git", timeout)
-
-    monkeypatch.setattr(subprocess, "run", hangs)
-    assert runner_module.about_this_process()["git"] == ""
 
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
