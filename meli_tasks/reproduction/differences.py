@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from meli_tasks import sources
 from meli_tasks.core.errors import BadData, BadHyperparameters, NotFound
-from meli_tasks.execution.runner import Step, about_this_process
+from meli_tasks.execution.about import about_this_process
+from meli_tasks.execution.runner import Step
 from meli_tasks.planning.parameters import flat
 from meli_tasks.reproduction.origin import Made, Origin
 from meli_tasks.sets import catalog as named_sets
