@@ -5,6 +5,9 @@ again. `preprocess` and `embed` run once for each recipe, the words and vectors 
 and `train_cnn` run once for each set of their family, and with `folds` once more for each fold; `search` runs only if
 the request sets `search_minutes`. If one set fails to train, the others continue and are evaluated, and the report
 names the failed one.
+
+`decide` compares the best model with the champion. If a person is to decide, `approve` displays the evidence and waits,
+without a worker; otherwise it ends at once. `promote` records the decision, and the answer if there is one.
 """
 
 from __future__ import annotations

@@ -61,6 +61,11 @@ class Backfill(Request):
         for key, instead in UNSUPPORTED.items():
             if params.get(key):
                 raise BadHyperparameters(f"A backfill has no parameter {key!r}: {instead}.")
+        if params.get("promotion") in ("approval", "auto"):
+            raise BadHyperparameters(
+                f"promotion {params['promotion']!r} is not for a backfill, whose dates run with nobody to ask: use "
+                "never, and promote a model on the page Models or with `meli promote`; or always, without a person."
+            )
         absent = [key for key in ("from_date", "to_date") if not params.get(key)]
         if absent:
             raise BadHyperparameters(f"{' and '.join(absent)} must be given as a date such as 2026-11-01.")

@@ -19,6 +19,7 @@ from meli_tasks.pages.run_models import LiveNote, Progress, RunPage, StepRow, Tr
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.planning.preview import Preview
+from meli_tasks.planning.verdict import Verdict
 from meli_tasks.stages.evaluation import Epoch
 from meli_tasks.stages.summaries import TrainSummary
 
@@ -43,6 +44,7 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision], champi
     preview = cache.read(paths.preview(plan.name), Preview.model_validate_json, LIVE_SECONDS)
     decision = next((found for found in reversed(decisions) if found.is_of_run(plan.name)), None)
     nothing_new = preview.nothing_new if preview else ""
+    asked = cache.read(paths.verdict(plan.name), Verdict.model_validate_json, LIVE_SECONDS)
     return RunPage(
         plan=plan.name,
         run_id=plan.run_id,
@@ -59,6 +61,7 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision], champi
         test_titles=evaluated.test_titles if evaluated else None,
         evaluated=report is not None,
         decision=decision_row(decision) if decision else None,
+        question=asked.question if asked and asked.is_open(plan.name, decisions) else "",
         skipped=SkippedObjects(count=0, first=[]),  # filled in by the caller, who knows all that was read
     )
 

@@ -38,7 +38,7 @@ class Verdict(Stored):
     def is_open(self, plan_name: str, decisions: Iterable[Decision]) -> bool:
         """Whether a person is asked and no decision of the run followed, given what can be read of the ledger."""
         after = (decision for decision in decisions if decision.number > self.evaluated.ledger)
-        return self.asks and all(decision.evidence.plan != plan_name for decision in after)
+        return self.asks and not any(decision.is_of_run(plan_name) for decision in after)
 
     def save(self, store: Store, plan_name: str) -> None:
         """Write the verdict next to a plan."""

@@ -108,6 +108,12 @@ def test_the_last_date_is_included_and_some_may_be_left_out(settings: Settings) 
     assert [day.day for day in request.dates()] == [1, 4, 7, 10]
 
 
+@pytest.mark.parametrize("promotion", ["approval", "auto"])
+def test_a_backfill_asks_nobody_and_says_what_to_do_instead(settings: Settings, promotion: str) -> None:
+    with pytest.raises(BadHyperparameters, match="nobody to ask: use never, and promote a model on the page Models"):
+        Backfill.check({**REQUEST, "promotion": promotion}, settings)
+
+
 def test_the_form_has_the_runs_fields_but_those_a_date_decides(settings: Settings) -> None:
     fields = backfill_form_fields(settings)
     assert {"from_date", "to_date", "every_days", "at_once", "ask", "train.epochs", "source"} <= set(fields)

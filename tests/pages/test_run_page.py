@@ -11,6 +11,7 @@ import pytest
 from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Evidence, Ledger
+from meli_tasks.planning.verdict import Verdict
 from tests.pages.published import Counting, evaluate, promote
 from tests.pages.served import ServedPages
 from tests.past_run import PastRun
@@ -45,6 +46,20 @@ def test_a_run_shows_its_own_decision_and_its_evaluation(store: Counting) -> Non
     assert page["decision"]["gain"] == 0.02
     assert page["evaluated"]
     assert [step["stage"] for step in page["steps"]][-1] == "evaluate"
+
+
+def test_a_run_that_waits_for_a_person_shows_the_question_until_it_has_decided(store: Counting) -> None:
+    run = PastRun(store)
+    evaluated = evaluate(run)
+    assert ServedPages(store).run(run.plan.name)["question"] == ""
+    Verdict(verdict="ask", nominated="mlp", question="Promote mlp?", evaluated=evaluated).save(store, run.plan.name)
+    assert ServedPages(store).run(run.plan.name)["question"] == "Promote mlp?"
+    promote(run, "mlp")
+    assert ServedPages(store).run(run.plan.name)["question"] == ""
+    # A run that is cleared asks again.
+    again = evaluated.model_copy(update={"ledger": 1})
+    Verdict(verdict="ask", nominated="mlp", question="Promote mlp?", evaluated=again).save(store, run.plan.name)
+    assert ServedPages(store).run(run.plan.name)["question"] == "Promote mlp?"
 
 
 class TestTraining:

@@ -59,6 +59,13 @@ const gain = ({ gain: value, gain_interval: interval, probability }) =>
       );
 
 /**
+ * What a person answered whom the run asked.
+ * @param {NonNullable<Decision["approval"]>} approval
+ */
+const answer = ({ by, approved, timed_out: timedOut }) =>
+  timedOut ? "nobody answered in time" : `${approved ? "approved" : "rejected"} by ${by || "somebody"}`;
+
+/**
  * @param {Set<string>} linked ids of runs that Airflow knows
  * @returns {import("./table.js").Column<Decision>[]}
  */
@@ -92,7 +99,10 @@ const columns = (linked) => [
     key: "by",
     title: "By",
     wide: true,
-    cell: (row) => (linked.has(row.run_id) ? h(AppLink, { to: runTab(row.run_id) }, row.by) : row.by),
+    cell: (row) => [
+      linked.has(row.run_id) ? h(AppLink, { key: "by", to: runTab(row.run_id) }, row.by) : row.by,
+      row.approval ? h(Muted, { key: "answer", display: "block", fontSize: "xs" }, answer(row.approval)) : null,
+    ],
     props: { minW: "140px", wordBreak: "break-word" },
   },
   {

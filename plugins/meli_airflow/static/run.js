@@ -1,5 +1,5 @@
 // The tab on a DAG run: which steps it computed and which it reused, its leaderboard, its decision.
-import { FINISHED, formatDateTime, h, runTab, UI } from "./airflow.js";
+import { FINISHED, formatDateTime, h, runPath, runTab, UI } from "./airflow.js";
 import { Backfill } from "./backfill.js";
 import { Gates } from "./decisions.js";
 import { count, duration, formatNumber } from "./format.js";
@@ -71,10 +71,23 @@ function Run({ runId }) {
     error ? h(LoadError, { error, reload }) : null,
     data.nothing_new ? h(Note, { title: nothingNew(data) }, data.nothing_new) : null,
     h(SkippedNote, { skipped: data.skipped }),
+    h(Question, { data, runId }),
     h(Totals, { data }),
     h(Decision, { data }),
     h(Results, { data, reload }),
     h(Steps, { data }),
+  );
+}
+
+/** @param {Props & {runId: string}} props */
+function Question({ data: { question, state }, runId }) {
+  if (!question || FINISHED.has(state)) return null;
+  return h(
+    Note,
+    { status: "warning", title: `Waiting for approval: ${question}` },
+    "The run waits for a person and holds no worker meanwhile. ",
+    h(AppLink, { to: `${runPath(runId)}/tasks/approve/required_actions` }, "See the evidence and answer"),
+    ".",
   );
 }
 

@@ -268,6 +268,8 @@ export interface Run {
   rows: ModelRow[];
   evaluated: boolean;
   decision: Decision | null;
+  /** What the run asks a person and waits for; empty if it does not. */
+  question?: string;
   /** The number of the ledger's last decision; 0 if there is none. */
   last_decision: number;
   skipped: SkippedObjects;
