@@ -160,6 +160,8 @@ class LocalRun:
         """
         plan, _ = self.pipeline.plan(params, as_of)
         self.plan = plan
+        from meli_tasks.planning.compared import reference_steps
+
         order = list(STAGES)
         stages = order[: order.index(until) + 1]
         for step in plan.all_listings:
@@ -174,6 +176,9 @@ class LocalRun:
         trained = [name for name in plan.sets if name not in self.failed]
         if "ensemble" in stages:
             self._ensemble(plan, trained)
+        if until == "reference":  # the evaluation computes it itself
+            for step in reference_steps(plan).values():
+                self._step(step.stage, step.name, lambda step=step: self.pipeline.runner.run(step, force=plan.force))  # type: ignore[misc]
         if "evaluate" in stages and trained:
             self._evaluate(plan, trained, decide="promote" in stages)
 

@@ -17,7 +17,7 @@ from meli_tasks.champion import champion_model
 from meli_tasks.core.errors import BadData
 from meli_tasks.execution.runner import Result, Runner, Step
 from meli_tasks.ledger import Ledger
-from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble
+from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble, reference_steps
 from meli_tasks.planning.evaluation import EnsembleResult, Evaluated, EvaluationReport
 from meli_tasks.planning.fold_models import fold_models
 from meli_tasks.planning.plan import (
@@ -148,6 +148,10 @@ class Pipeline:
         result = self.runner.run(step, force=plan.force)
         return result, result.manifest.read_summary(EnsembleSummary)
 
+    def reference(self, plan: Plan) -> list[Result]:
+        """Compute the reference model of the run's titles, or of each fold."""
+        return [self.runner.run(step, force=plan.force) for step in reference_steps(plan).values()]
+
     def evaluate(self, plan: Plan, trained: Sequence[str], failed: Sequence[str]) -> Evaluated:
         """Evaluate every trained model, their ensemble, and the champion, on the run's test split.
 
@@ -228,6 +232,7 @@ class Pipeline:
         models, label = evaluated_models(plan, trained, self.store, champion)
         step: Step = evaluate_step(plan, models, self.store, champion)
         folds = fold_models(plan, models, self.store, champion).models
+        self.reference(plan)
         result = self.runner.run(step, force=plan.force)
         return Evaluated(
             key=step.key,

@@ -47,6 +47,7 @@ class Until(StrEnum):
     embed = "embed"
     train = "train"
     ensemble = "ensemble"
+    reference = "reference"
     evaluate = "evaluate"
     promote = "promote"
     all = "all"

@@ -389,6 +389,15 @@ class Ensemble(Section):
     former_names: ClassVar[Mapping[str, str]] = {"members": "max_members", "max_worse": "max_probability_worse"}
 
 
+class Reference(Section):
+    """The reference model, which every other model should beat: TF-IDF and a linear classifier."""
+
+    max_titles: int = Field(
+        50_000, ge=1, description="Maximum number of train titles that it is fitted on, taken evenly from all."
+    )
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of the order of the titles.")
+
+
 class Evaluate(Section):
     """How candidates are evaluated."""
 

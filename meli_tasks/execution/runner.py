@@ -248,7 +248,9 @@ class Runner:
 
     def _input(self, name: str, key: str) -> Manifest:
         if not name.startswith((MODEL, FOLD_MODEL)):
-            return need(self.store, "ingest" if name.startswith((LISTINGS, FOLD)) else name, key)
+            # An input named after a stage may have a part: `reference:2` is that of fold 2.
+            stage = "ingest" if name.startswith((LISTINGS, FOLD)) else name.partition(":")[0]
+            return need(self.store, stage, key)
         ref = ModelRef.parse(key)
         return need_model(self.store, ref.key, ref.sha256)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need, need_model
 from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import NotFound
-from meli_tasks.core.hyperparameters import Evaluate, ModelEvaluation, Promotion
+from meli_tasks.core.hyperparameters import Evaluate, ModelEvaluation, Promotion, Reference
 from meli_tasks.execution.runner import FOLD, FOLD_MODEL, LISTINGS, MODEL, Step
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.fold_models import FoldModels, fold_models
@@ -21,6 +21,8 @@ from meli_tasks.stages.evaluation import JudgedWith
 from meli_tasks.stages.listings.golden import GOLDEN
 from meli_tasks.stages.summaries import EnsembleSummary, TrainSummary
 from meli_tasks.store import Store
+
+REFERENCE = "reference"
 
 
 def judged_with(plan: Plan) -> JudgedWith:
@@ -69,8 +71,16 @@ def _inputs(plan: Plan, models: Mapping[str, ModelRef], fitted: FittedOn, folds:
             for label, refs in sorted(folds.models.items())
             for fold, ref in zip(plan.folds, refs, strict=True)
         },
+        **{name: step.key for name, step in reference_steps(plan).items()},
         **({GOLDEN: plan.golden.digest} if plan.golden else {}),
     }
+
+
+def reference_steps(plan: Plan) -> dict[str, Step]:
+    """The steps of the reference model on the test titles of the run, or of each fold, by their names as inputs."""
+    listings = {f"{REFERENCE}:{fold.number}": fold.listings for fold in plan.folds} or {REFERENCE: plan.ingest}
+    params = Reference().model_dump(mode="json")
+    return {name: Step(REFERENCE, step.name, params, {"ingest": step.key}) for name, step in listings.items()}
 
 
 def _other_folds(others: Mapping[str, ModelRef], champion: ChampionModel | None) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The seven stages: each a module that turns local folders into local folders.
+"""The eight stages: each a module that turns local folders into local folders.
 
 `STAGES` is the only list of them. Importing it loads neither torch nor pandas, so that a plan can compute content keys
 cheaply; `StageSpec.load` imports a stage's module when it is about to run.
@@ -18,6 +18,7 @@ from meli_tasks.core.hyperparameters import (
     ModelEvaluation,
     Preprocess,
     Promotion,
+    Reference,
     Section,
     Train,
 )
@@ -29,6 +30,7 @@ from meli_tasks.stages.summaries import (
     IngestSummary,
     PreprocessSummary,
     PromoteSummary,
+    ReferenceSummary,
     Summary,
     TrainSummary,
 )
@@ -70,6 +72,7 @@ _ALL: tuple[StageSpec[Any, Any], ...] = (
     StageSpec("embed", 2, Embed, EmbedSummary),
     StageSpec("train", 3, Train, TrainSummary),
     StageSpec("ensemble", 2, Ensemble, EnsembleSummary),
+    StageSpec("reference", 1, Reference, ReferenceSummary),
     StageSpec("evaluate", 3, ModelEvaluation, EvaluateSummary),
     StageSpec("promote", 3, Promotion, PromoteSummary),
 )

@@ -115,3 +115,16 @@ class ReferenceModel(Stored):
     interval: tuple[float, float]
     accuracy: float
     trained_titles: int = Field(description="titles that it was fitted on; fewer than there are if there are many")
+    not_beaten_by: tuple[str, ...] = Field(
+        (), description="labels of the models that are not better with a bootstrap probability of 0.95"
+    )
+
+    def notes(self) -> list[str]:
+        """A warning if a model does not beat it; empty if all do."""
+        if not self.not_beaten_by:
+            return []
+        does = "does" if len(self.not_beaten_by) == 1 else "do"
+        return [
+            f"{enumeration(self.not_beaten_by, _NAMED)} {does} not beat the reference model, TF-IDF with a linear "
+            f"classifier (balanced accuracy {self.balanced_accuracy:.4f}), by more than noise."
+        ]

@@ -217,6 +217,15 @@ class EnsembleSummary(Summary):
     unknown_titles: int = Field(0, description="validation titles left out, as no model knows their category")
 
 
+class ReferenceSummary(Summary):
+    """What the reference model was fitted on."""
+
+    trained_titles: int = Field(0, description="titles that it was fitted on")
+    train_titles: int = Field(0, description="titles of the train split")
+    test_titles: int = Field(0, description="titles that it classified")
+    categories: int = Field(0, description="categories of the titles that it was fitted on")
+
+
 class EvaluateSummary(Summary):
     """The balanced accuracy of every model on the test titles, by label."""
 
@@ -225,6 +234,8 @@ class EvaluateSummary(Summary):
     not_scored: dict[str, str] = Field(default_factory=dict, description="why a model has no figures, by label")
     test_categories: int = 0
     balanced_accuracy: dict[str, float] = Field(default_factory=dict)
+    reference: float | None = Field(None, description="balanced accuracy of the reference model")
+    reference_notes: tuple[str, ...] = Field((), description="which models do not beat the reference model")
     suspects_by: str = Field("", description="label of the model that judged the labels in suspect_labels.csv")
     golden_titles: int | None = Field(None, description="golden titles that were checked; None if there are none")
     golden_lost: dict[str, int] = Field(default_factory=dict, description="golden titles that a model loses, by label")
@@ -234,7 +245,7 @@ class EvaluateSummary(Summary):
     def notes(self) -> list[str]:
         lost = [f"{label} loses {titles:,}" for label, titles in self.golden_lost.items() if titles]
         found = [f"Of {count(self.golden_titles or 0, 'golden title')}, {enumeration(lost, NAMED)}."] if lost else []
-        return [*found, *self.golden_notes]
+        return [*found, *self.golden_notes, *self.reference_notes]
 
 
 class Gate(Summary):

@@ -8,7 +8,7 @@ import pytest
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, Output
 from meli_tasks.champion import ChampionModel
 from meli_tasks.ledger import Champion
-from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble
+from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble, reference_steps
 from meli_tasks.planning.plan import Plan, ensemble_step, make_plan
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
@@ -44,7 +44,18 @@ def test_evaluate_has_the_test_titles_and_every_model_as_input(settings: Setting
     assert (step.stage, step.name) == ("evaluate", "a, b")
     params: dict[str, Any] = {"validation": {}, "other_folds": {}, "without_ensemble": []}
     assert step.params == {**plan.request.evaluate().model_dump(), **params}
-    assert step.inputs == {"ingest": plan.ingest.key, "model:a": "1@f00d", "model:b": "2"}
+    [reference] = reference_steps(plan).values()
+    assert reference.inputs == {"ingest": plan.ingest.key}
+    assert step.inputs == {
+        "ingest": plan.ingest.key, "model:a": "1@f00d", "model:b": "2", "reference": reference.key
+    }  # fmt: skip
+
+
+def test_with_folds_each_has_a_reference_of_its_own(settings: Settings) -> None:
+    plan = plan_of(settings, sets=["quick_mlp"], folds=3)
+    steps = reference_steps(plan)
+    assert list(steps) == ["reference:1", "reference:2", "reference:3"]
+    assert [step.inputs for step in steps.values()] == [{"ingest": fold.listings.key} for fold in plan.folds]
 
 
 def ensemble_of(plan: Plan, offered: bool) -> Manifest:
