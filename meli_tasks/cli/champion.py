@@ -170,6 +170,13 @@ def need_confirmation(question: str) -> None:
         raise typer.Exit(1)
 
 
+def _titles_of(champion: Champion) -> str:
+    """On which titles a champion was evaluated by the run that promoted it."""
+    if champion.folds:
+        return f"cross-validated over {champion.folds} folds of its run's titles; trained on all of them"
+    return "on the test split of its run"
+
+
 def _show(found: Description) -> None:
     from rich.text import Text
 
@@ -183,7 +190,7 @@ def _show(found: Description) -> None:
         ("sha256", champion.sha256),
         (
             "balanced accuracy",
-            f"{champion.balanced_accuracy:.4f} ({low:.4f} to {high:.4f}) on the test split of its run",
+            f"{champion.balanced_accuracy:.4f} ({low:.4f} to {high:.4f}) {_titles_of(champion)}",
         ),
         ("run", champion.run_id),
         ("titles as of", champion.as_of),

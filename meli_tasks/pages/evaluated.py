@@ -63,11 +63,13 @@ class EvaluatedRun:
     """A run's report without the categories.
 
     `test_set` identifies the titles that all its models were tested on; `left_out` are the others of the test split.
+    `folds` is 0 unless they were cross-validated on all titles.
     """
 
     test_set: str
     test_titles: int
     left_out: int
+    folds: int
     models: dict[str, ModelRef]
     champion: str | None
     failed: tuple[str, ...]
@@ -83,9 +85,10 @@ class EvaluatedRun:
         manifest = read_manifest(cache, "evaluate", report.key, FOREVER)
         left_out = manifest.read_summary(EvaluateSummary).left_out if manifest else 0
         return cls(
-            test_set=_test_set(plan, manifest.inputs if manifest else {}, titles, left_out),
+            test_set=_test_set(plan, manifest.inputs if manifest else {}, titles, left_out, report.folds),
             test_titles=sum(titles.values()),
             left_out=left_out,
+            folds=report.folds,
             models={label: report.ref(label) for label in report.models},
             champion=report.champion,
             failed=report.failed,
@@ -111,7 +114,7 @@ def _titles_by_category(report: EvaluationReport) -> dict[str, int]:
     return {name: found.titles for name, found in first.categories.items()} if first else {}
 
 
-def _test_set(plan: str, inputs: Mapping[str, str], titles: dict[str, int], left_out: int) -> str:
+def _test_set(plan: str, inputs: Mapping[str, str], titles: dict[str, int], left_out: int, folds: int) -> str:
     """An id of the test titles: of the listings that they are from, and of what was left out of them.
 
     Args:
@@ -120,9 +123,10 @@ def _test_set(plan: str, inputs: Mapping[str, str], titles: dict[str, int], left
         inputs: Of the evaluation, by name.
         titles: The number of titles that were used, by category.
         left_out: The number of titles that a compared model was fitted on. Which ones follows from its listings.
+        folds: The number of folds: with fewer, models are trained on fewer titles, so their scores do not compare.
     """
     fitted = sorted({key for name, key in inputs.items() if name.startswith(LISTINGS)}) if left_out else []
-    made_from = [inputs.get("ingest", plan), titles, left_out, fitted]
+    made_from = [inputs.get("ingest", plan), titles, left_out, fitted, *([folds] if folds else [])]
     return hashlib.sha256(canonical_json(made_from).encode()).hexdigest()[:ID_CHARACTERS]
 
 

@@ -31,6 +31,7 @@ class TestSet(PageModel):
     id: str
     titles: int
     left_out: int = Field(0, description="titles of the test split that a compared model was fitted on")
+    folds: int = Field(0, description="folds that the models were cross-validated over; 0 for a test split")
     source: str = Field(description="of the newest run on these titles")
     first_day: str = Field(description="day of the titles of the first run on them, as a date")
     last_day: str

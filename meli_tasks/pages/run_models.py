@@ -79,6 +79,7 @@ class RunPage(PageModel):
     nothing_new: str = Field(description="why the run ended early; empty if it did not")
     saved_seconds: float = Field(description="time that the steps took which were reused")
     test_titles: int | None = Field(description="number of test titles; None if nothing was evaluated")
+    folds: int = Field(0, description="folds that the models were cross-validated over; 0 for a test split")
     estimate_seconds: float | None
     steps: list[StepRow]
     rows: list[ModelRow]

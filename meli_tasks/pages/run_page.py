@@ -59,6 +59,7 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision], champi
         steps=[_step(cache, plan, line) for line in _lines(plan, preview, report, decision)],
         rows=model_rows(Run.of(plan), evaluated, champion, bool(nothing_new)),
         test_titles=evaluated.test_titles if evaluated else None,
+        folds=evaluated.folds if evaluated else 0,
         evaluated=report is not None,
         decision=decision_row(decision) if decision else None,
         question=asked.question if asked and asked.is_open(plan.name, decisions) else "",

@@ -208,6 +208,7 @@ def _test_sets(runs: list[Run], evaluated: Mapping[str, EvaluatedRun]) -> list[T
             id=test_set,
             titles=evaluated[runs[0].plan].test_titles,
             left_out=evaluated[runs[0].plan].left_out,
+            folds=evaluated[runs[0].plan].folds,
             source=runs[0].source,
             first_day=min(run.day for run in runs),
             last_day=max(run.day for run in runs),

@@ -104,7 +104,8 @@ class EvidenceCard:
             better = "" if decided.probability is None else f"; better with probability {decided.probability:.3f}"
             lines.append(f"Gain in balanced accuracy: {decided.gain:+.4f}{within}{better}.")
         if decided.test_titles:
-            lines.append(f"Measured on {count(decided.test_titles, 'test title')}.")
+            described = decided.test.described if decided.test else count(decided.test_titles, "test title")
+            lines.append(f"Measured on {described}.")
         if decided.champion and decided.selection_bias:
             lines.append(
                 f"The champion was selected by its own figure, which is about {decided.selection_bias:.4f} too high "

@@ -95,7 +95,7 @@ def relabelled(ingest: Step, fold: int, folds: int) -> Step:
 
     Its parameters are only these two, as the key of the run's listings contains theirs.
     """
-    name = f"{ingest.name}, {f'fold {fold} of {folds}' if fold else 'all titles'}"
+    name = f"fold {fold} of {folds}" if fold else "all titles"
     params = Ingest(folds=folds, fold=fold).model_dump(mode="json")
     return Step("ingest", name, params, {"ingest": ingest.key})
 

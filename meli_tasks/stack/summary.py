@@ -28,7 +28,8 @@ def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[T
         return
     evaluations = [(label, found) for label, found in report.scores.items() if label in evaluated.models]
     hits = {task.name: task.hit for task in tasks if task.task.startswith("train_")}
-    title = "Leaderboard: balanced accuracy on the test titles"
+    measured = f"all titles by {report.folds} folds" if report.folds else "the test titles"
+    title = f"Leaderboard: balanced accuracy on {measured}"
     names = ("set", "balanced accuracy", "95 % interval", "top-5", "training time", "")
     listing = Listing([Column(name, justify="left" if name in ("set", "") else "right") for name in names], title)
     for label, evaluation in sorted(evaluations, key=lambda item: -item[1].balanced_accuracy):

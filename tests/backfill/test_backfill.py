@@ -253,12 +253,14 @@ def test_titles_that_changed_after_the_preview_are_what_the_report_is_on(
 def test_a_day_that_cannot_be_read_fails_the_backfill_and_one_without_files_does_not(
     settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def plan_or_problem(request: Request, settings: Settings, run_id: str, day: date) -> Plan:
+    def plan_or_problem(
+        request: Request, settings: Settings, run_id: str, day: date, store: Store | None = None
+    ) -> Plan:
         if day.day == 1:
             raise NoFiles("The source has no files for 2026-11-01.")
         if day.day == 2:
             raise BadData("The source is damaged.")
-        return make_plan(request, settings, run_id, day)
+        return make_plan(request, settings, run_id, day, store=store)
 
     monkeypatch.setattr("meli_tasks.backfill.preview.make_plan", plan_or_problem)
     preview = previewed(settings, store)

@@ -63,7 +63,14 @@ test("decimals are fixed and thousands separated", () => {
 });
 
 test("test titles are named by their number, source and days", () => {
-  const today = { titles: 1049, left_out: 0, source: "titles.csv", first_day: "2026-11-28", last_day: "2026-11-28" };
+  const today = {
+    titles: 1049,
+    left_out: 0,
+    folds: 0,
+    source: "titles.csv",
+    first_day: "2026-11-28",
+    last_day: "2026-11-28",
+  };
   assert.equal(formatTestSet(today), "the 1,049 test titles of titles.csv, 28 Nov 2026");
   assert.equal(
     formatTestSet({ ...today, titles: 1, first_day: "2026-11-01" }),
@@ -73,6 +80,10 @@ test("test titles are named by their number, source and days", () => {
   assert.equal(
     formatTestSet({ ...today, left_out: 488 }),
     "the 1,049 test titles of titles.csv, 28 Nov 2026, without 488 that a compared model was fitted on",
+  );
+  assert.equal(
+    formatTestSet({ ...today, titles: 50_939, folds: 5 }),
+    "the 50,939 titles of titles.csv, 28 Nov 2026, cross-validated over 5 folds",
   );
   assert.equal(formatDay("today"), "today");
 });

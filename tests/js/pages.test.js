@@ -50,6 +50,7 @@ const MODELS = {
     balanced_accuracy: 0.9,
     sha256: "",
     interval: [0.89, 0.91],
+    folds: 0,
     current: {
       run_id: "run_1",
       balanced_accuracy: 0.9,
@@ -58,6 +59,7 @@ const MODELS = {
         id: "today",
         titles: 1049,
         left_out: 0,
+        folds: 0,
         source: "titles.csv",
         first_day: "2026-11-20",
         last_day: "2026-11-20",
@@ -79,7 +81,15 @@ const MODELS = {
   },
   rows: [row("mlp", 0.9), row("cnn", 0.95), row("broken", null)],
   test_sets: [
-    { id: "today", titles: 1049, left_out: 0, source: "titles.csv", first_day: "2026-11-20", last_day: "2026-11-20" },
+    {
+      id: "today",
+      titles: 1049,
+      left_out: 0,
+      folds: 0,
+      source: "titles.csv",
+      first_day: "2026-11-20",
+      last_day: "2026-11-20",
+    },
   ],
   nothing_new: { runs: 0, saved_seconds: 0, newest: [] },
   champion_unknown: "",
@@ -120,6 +130,7 @@ test("each set of test titles is ranked and scaled by itself, the newest first",
     id: "yesterday",
     titles: 980,
     left_out: 488,
+    folds: 0,
     source: "titles.csv",
     first_day: "2026-11-18",
     last_day: "2026-11-19",
@@ -270,6 +281,7 @@ const RUN = {
   nothing_new: "",
   saved_seconds: 0,
   test_titles: 1049,
+  folds: 0,
   estimate_seconds: 3599.7,
   steps: [
     {

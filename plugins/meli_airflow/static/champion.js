@@ -110,7 +110,7 @@ function Figure({ champion }) {
       { display: "block" },
       current
         ? `on ${formatTestSet(current.test_set)}`
-        : "on the test titles of the run that promoted it; no run in the store has evaluated it since",
+        : `on ${titlesOf(champion)} of the run that promoted it; no run in the store has evaluated it since`,
     ),
     bias
       ? h(
@@ -121,9 +121,12 @@ function Figure({ champion }) {
       : null,
     promotedFor === formatDecimal(accuracy)
       ? null
-      : h(Muted, { display: "block" }, `promoted with ${promotedFor}, on the test titles of that run`),
+      : h(Muted, { display: "block" }, `promoted with ${promotedFor}, on ${titlesOf(champion)} of that run`),
   );
 }
+
+/** @param {ChampionResponse} champion */
+const titlesOf = ({ folds }) => (folds ? `the titles, cross-validated over ${folds} folds,` : "the test titles");
 
 /** @param {{champion: ChampionResponse, linked: Set<string>}} props */
 const Details = ({ champion, linked }) =>

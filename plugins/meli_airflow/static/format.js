@@ -154,13 +154,14 @@ export const formatInterval = ([low, high], digits = 4, signed = false) =>
 
 /**
  * Test titles in words: "the 1,049 test titles of titles.csv, 28 Nov 2026".
- * @param {{titles: number, left_out: number, source: string, first_day: string, last_day: string}} testSet
+ * @param {{titles: number, left_out: number, folds: number, source: string, first_day: string, last_day: string}} testSet
  */
-export function formatTestSet({ titles, left_out: leftOut, source, first_day: first, last_day: last }) {
+export function formatTestSet({ titles, left_out: leftOut, folds, source, first_day: first, last_day: last }) {
   const days = first === last ? formatDay(last) : `${formatDay(first)} to ${formatDay(last)}`;
-  const number = titles ? `the ${count(titles, "test title")}` : "the test titles";
+  const kind = folds ? "title" : "test title";
+  const number = titles ? `the ${count(titles, kind)}` : `the ${kind}s`;
   const rest = leftOut ? `, without ${formatNumber(leftOut)} that a compared model was fitted on` : "";
-  return `${number} of ${source}, ${days}${rest}`;
+  return `${number} of ${source}, ${days}${rest}${folds ? `, cross-validated over ${folds} folds` : ""}`;
 }
 
 /**

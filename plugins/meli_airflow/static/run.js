@@ -205,7 +205,13 @@ function Results({ data, reload }) {
     Section,
     { title: "Leaderboard", beside: compare },
     data.test_titles
-      ? h(Muted, { display: "block", mb: 2 }, `On the ${count(data.test_titles, "test title")} of this run.`)
+      ? h(
+          Muted,
+          { display: "block", mb: 2 },
+          data.folds
+            ? `On the ${count(data.test_titles, "title")} of this run, cross-validated over ${data.folds} folds.`
+            : `On the ${count(data.test_titles, "test title")} of this run.`,
+        )
       : null,
     h(PromotableModels, { rows: data.rows, last: data.last_decision, reload }),
   );

@@ -38,6 +38,8 @@ export interface TestSet {
   titles: number;
   /** Titles of the test split that a compared model was fitted on. */
   left_out: number;
+  /** Folds that the models were cross-validated over; 0 for a test split. */
+  folds: number;
   source: string;
   first_day: string;
   last_day: string;
@@ -263,6 +265,8 @@ export interface Run {
   nothing_new: string;
   saved_seconds: number;
   test_titles: number | Missing;
+  /** Folds that the models were cross-validated over; 0 for a test split. */
+  folds: number;
   estimate_seconds: number | Missing;
   steps: Step[];
   rows: ModelRow[];
