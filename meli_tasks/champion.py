@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.cache import download
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_model, need_model, replaced_models
-from meli_tasks.core.errors import NotFound
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.store import Store
 
 
@@ -77,6 +81,60 @@ def need_champion_model(ledger: Ledger, decision: Decision) -> tuple[Champion, M
     if found is None or found.model is None:
         raise NotFound(found.problem if found else f"There was no champion after decision {decision.number}.")
     return found.champion, found.model
+
+
+def check_files(store: Store, model: Manifest, folder: Path) -> None:
+    """Download a model into `folder`, and check it against its manifest: from the store, not from the cache.
+
+    Raises:
+        NotFound: a file is missing in the store.
+        BadData: a file is damaged.
+    """
+    for file in MODEL_FILES:
+        if file not in model.outputs:
+            raise NotFound(f"{store.url}/{model.name} describes no {file}: it is not a whole model.")
+        download(store, model, file, folder / file)
+
+
+def check_answers(store: Store, model: Manifest) -> None:
+    """Load a model from the store, and have it classify a title.
+
+    Raises:
+        NotFound: a file is missing in the store.
+        BadData: a file is damaged, or does not hold a model.
+    """
+    from meli_tasks.stages.files.model_files import load_model  # imports torch
+
+    with TemporaryDirectory(prefix="meli-champion-") as folder:
+        check_files(store, model, Path(folder))
+        try:
+            load_model(Path(folder)).rank(["celular"], 1)
+        except BadData as error:
+            reason = str(error).removeprefix(f"{folder}: ").rstrip(".")
+            raise BadData(f"{store.url}/{model.file_name('')} cannot be loaded: {reason}.") from error
+
+
+def restorable(ledger: Ledger) -> list[Decision]:
+    """The promotions whose models are in the store and not the current champion's, the newest of each model first.
+
+    The sizes of the files are compared, not their content.
+    """
+    last = ledger.last()
+    seen = {last.champion.ref} if last and last.champion else set()
+    found = []
+    for decision in reversed(ledger.decisions()):
+        if decision.action != "promote" or decision.champion is None or decision.champion.ref in seen:
+            continue
+        seen.add(decision.champion.ref)
+        candidate = champion_model(ledger, decision)
+        if candidate and candidate.model and not candidate.problem and _is_whole(ledger.store, candidate.model):
+            found.append(decision)
+    return found
+
+
+def _is_whole(store: Store, model: Manifest) -> bool:
+    sizes = {file: output.bytes for file, output in model.outputs.items()}
+    return all(store.size(model.file_name(file)) == sizes.get(file, -1) for file in MODEL_FILES)
 
 
 def _finished_by(attempt: Manifest, moment: datetime) -> bool:

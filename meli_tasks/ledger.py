@@ -20,12 +20,14 @@ from meli_tasks.approval import Approval
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.artifacts.reading import LenientReader, NotReadable
-from meli_tasks.core.errors import BadData, Conflict, NotFound
+from meli_tasks.core.errors import BadData, Conflict, NotFound, Unreachable
 from meli_tasks.stages.evaluation import JudgedWith, PromotionDecision
 from meli_tasks.stages.stored import Versioned
 from meli_tasks.store import Store
 
 READERS = 8  # concurrent reads
+REMEMBERED = 50
+"""Among how many of the last decisions a repeated request is looked for."""
 RETRY_ADVICE = "Read it again, and decide again."
 
 Action = Literal["promote", "keep", "rollback"]
@@ -242,7 +244,9 @@ class Ledger:
         to: int | None = None,
         reason: str = "",
         prepare: Callable[[Decision], Champion | None] = lambda promotion: promotion.champion,
+        *,
         expected_last: int | None = None,
+        request: str = "",
     ) -> Decision:
         """Make an earlier champion the current one: the previous one, or the champion after decision `to`.
 
@@ -254,11 +258,16 @@ class Ledger:
             reason: A sentence for people.
             prepare: Gets the decision that promoted the earlier champion, makes sure of its model, and returns it.
             expected_last: The number of the last decision that this person has seen; None for whatever is the last.
+            request: An id of this request, which becomes the decision's. Sent again, because its answer was lost, it
+                gets the decision that it made, as long as that is one of the last `REMEMBERED`.
 
         Raises:
             NotFound: there is no such champion.
             Conflict: it is already the current champion, or another decision was written in the meantime.
+            Unreachable: the store did not answer; the message says if the decision may have been written.
         """
+        if request and (made := self._made_by(request)):
+            return made
         last = self.last() if expected_last is None else self._expect(expected_last)
         if last is None or last.champion is None or last.promotion is None:
             raise NotFound(f"There is no champion in {self._place} yet, so there is none to roll back to.")
@@ -269,8 +278,15 @@ class Ledger:
         default = f"back from {last.champion.set_name} ({last.promotion}) to {champion.set_name} ({target})"
         return self._write(
             last,
-            {"action": "rollback", "champion": champion, "promotion": target, "reason": reason or default, "by": by},
+            {"action": "rollback", "champion": champion, "promotion": target, "reason": reason or default, "by": by}
+            | ({"id": request} if request else {}),
         )
+
+    def _made_by(self, request: str) -> Decision | None:
+        """The recent decision with this id."""
+        recent = reversed(self._numbers()[-REMEMBERED:])
+        with ThreadPoolExecutor(READERS) as readers:
+            return next((found for found in readers.map(self._decision, recent) if found.id == request), None)
 
     def _expect(self, number: int) -> Decision | None:
         """The last decision, which must have this number; 0 for an empty ledger."""
@@ -312,12 +328,32 @@ class Ledger:
         decision = Decision.model_validate({"number": number, "at": at, "previous": before, **fields})
         try:
             self.store.write(paths.decision(number), _json(decision), if_absent=True)
-        except Conflict as error:
-            raise Conflict(
-                f"{self._place} has changed: another writer made decision {number} first. {RETRY_ADVICE}"
-            ) from error
+        except (Conflict, Unreachable) as error:
+            self._need_written(decision, error)
         self._known[number] = decision
         return decision
+
+    def _need_written(self, decision: Decision, error: Conflict | Unreachable) -> None:
+        """Return if a decision is in the ledger although its write failed: the answer may have been lost, or repeated.
+
+        Raises:
+            Conflict: another decision is there.
+            Unreachable: there is none, or it cannot be read.
+        """
+        try:
+            blob = self.store.read(paths.decision(decision.number))
+        except Unreachable as unread:
+            raise Unreachable(
+                f"Whether decision {decision.number} was written to {self._place} is not known: {error} "
+                "`meli champion` shows the current champion once the store answers."
+            ) from unread
+        if blob is not None and blob.data == _json(decision):
+            return
+        if blob is None and isinstance(error, Unreachable):
+            raise error
+        raise Conflict(
+            f"{self._place} has changed: another writer made decision {decision.number} first. {RETRY_ADVICE}"
+        ) from error
 
     def _before(self, promotion: int) -> int:
         """The promotion of the previous champion, skipping repeated promotions of the same model."""

@@ -169,6 +169,11 @@ class PastRun:
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
         self.trainings[name] = self._training(name, files)
 
+    def with_real_models(self, folder: Path) -> None:
+        """Give every set's training a model that can be loaded."""
+        for name in self.accuracies:
+            self.with_real_model(name, folder / name)
+
     def _step(self, name: str, ingest: Step) -> Step:
         params = {
             "architecture": "cnn" if "cnn" in name else "mlp",

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meli_tasks.core.errors import Conflict, NotFound
+from meli_tasks.core.errors import Conflict, NotFound, Unreachable
 from meli_tasks.ledger import Ledger
+from meli_tasks.store.protocol import Blob
 from tests.decided import MemoryStore, in_force, keep, promote
 
 
@@ -91,3 +92,56 @@ def test_a_champion_of_0_1_0_is_not_rolled_back_to_itself(ledger: Ledger) -> Non
             "ana", to=1, prepare=lambda found: found.champion and found.champion.model_copy(update={"sha256": "f00d"})
         )
     assert [decision.action for decision in ledger.decisions()] == ["promote"]
+
+
+class LosesAnswers(MemoryStore):
+    """Handles every write to the ledger, and loses the answers to the first ones, and to reads after them."""
+
+    def __init__(self, writes: int, reads: int = 0) -> None:
+        super().__init__()
+        self.lost_writes, self.lost_reads = writes, reads
+
+    def write(self, name: str, data: bytes, *, if_absent: bool = False, if_version: str | None = None) -> str:
+        version = super().write(name, data, if_absent=if_absent, if_version=if_version)
+        if self.lost_writes:
+            self.lost_writes -= 1
+            raise Unreachable("The answer was lost.")
+        return version
+
+    def read(self, name: str) -> Blob | None:
+        if not self.lost_writes and self.lost_reads:
+            self.lost_reads -= 1
+            raise Unreachable("The answer was lost.")
+        return super().read(name)
+
+
+def test_a_decision_whose_answer_was_lost_is_made_once() -> None:
+    store = LosesAnswers(writes=2)
+    ledger = Ledger(store)  # type: ignore[arg-type]
+    promote(ledger, "a")
+    promote(ledger, "b")
+    assert [decision.number for decision in ledger.decisions()] == [1, 2]
+
+
+def test_a_rollback_that_is_sent_again_is_made_once() -> None:
+    store = LosesAnswers(writes=0)
+    ledger = Ledger(store)  # type: ignore[arg-type]
+    for label in "abc":
+        promote(ledger, label)
+    store.lost_writes, store.lost_reads = 1, 1
+    with pytest.raises(Unreachable, match=r"Whether decision 4 was written to the ledger .* is not known"):
+        ledger.rollback("ana", request="7f")
+    again = Ledger(store)  # type: ignore[arg-type]
+    decision = again.rollback("ana", request="7f")
+    assert (decision.number, decision.id, in_force(again)) == (4, "7f", "b")
+    assert again.rollback("ana", request="8f").number == 5
+    assert in_force(again) == "a"
+
+
+def test_a_write_that_did_not_arrive_is_said_to_be_unreachable() -> None:
+    class Down(MemoryStore):
+        def write(self, *_: object, **__: object) -> str:
+            raise Unreachable("It is down.")
+
+    with pytest.raises(Unreachable, match="It is down"):
+        promote(Ledger(Down()), "a")  # type: ignore[arg-type]

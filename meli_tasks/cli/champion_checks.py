@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from meli_tasks.cli.check_result import CheckResult, State
 
 if TYPE_CHECKING:
-    from meli_tasks.artifacts.manifest import Manifest
     from meli_tasks.settings import Settings
     from meli_tasks.store import Store
 
@@ -19,7 +16,7 @@ ADVICE = "Restore an earlier champion with `meli rollback`, or the model's files
 
 def champion(settings: Settings) -> Iterator[CheckResult]:
     """Load the champion's model from the store, and make MLflow's alias follow the ledger."""
-    from meli_tasks.champion import champion_model
+    from meli_tasks.champion import champion_model, check_answers
     from meli_tasks.core.errors import BadSettings, MeliError
     from meli_tasks.ledger import Ledger
 
@@ -38,24 +35,12 @@ def champion(settings: Settings) -> Iterator[CheckResult]:
     else:
         name = f"{found.champion.set_name} ({found.champion.train[:8]}, sha256 {found.ref.sha256[:12]})"
         try:
-            _load(store, found.model)
+            check_answers(store, found.model)
             yield CheckResult("champion", "ok", f"{name} is whole and classifies a title")
         except MeliError as error:
             yield CheckResult("champion", "failed", f"{name}: {error}", ADVICE)
     if found.model is not None:
         yield from _in_mlflow(settings, store)
-
-
-def _load(store: Store, model: Manifest) -> None:
-    """Load a model from the store itself: the cache may hold what the store has lost."""
-    from meli_tasks.artifacts.cache import download
-    from meli_tasks.stages.files.digest import MODEL_FILES
-    from meli_tasks.stages.files.model_files import load_model
-
-    with TemporaryDirectory(prefix="meli-champion-") as folder:
-        for file in MODEL_FILES:
-            download(store, model, file, Path(folder, file))
-        load_model(Path(folder)).rank(["celular"], 1)
 
 
 def _in_mlflow(settings: Settings, store: Store) -> Iterator[CheckResult]:

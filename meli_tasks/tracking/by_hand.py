@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need_model
-from meli_tasks.champion import champion_model
-from meli_tasks.core.errors import BadHyperparameters, Conflict, NotFound
+from meli_tasks.champion import champion_model, check_answers
+from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
 from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
 from meli_tasks.planning import history
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import Evaluation
-from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.stages.summaries import EvaluateSummary, IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.tracking.registry import Registry
@@ -111,7 +110,11 @@ def promote_by_hand(registry: Registry, found: EvaluatedModel, *, by: str, reaso
     model = need_model(registry.store, found.ref.key, found.ref.sha256)
     if current and current.ref.is_same(model.ref):
         raise Conflict(f"{found.label} ({model.key[:8]}) is the champion already. Nothing was changed.")
-    _need_files(registry.store, model, found.label)
+    try:
+        check_answers(registry.store, model)
+    except (NotFound, BadData) as error:
+        name = f"{found.label} ({model.key[:8]})"
+        raise NotFound(f"{name} cannot become champion: {error} Nothing was changed.") from error
     decision = ledger.append(
         expected,
         action="promote",
@@ -165,13 +168,3 @@ def _evidence(store: Store, found: EvaluatedModel) -> Evidence:
         models=report.models,
         attempts=report.attempts,
     )
-
-
-def _need_files(store: Store, model: Manifest, label: str) -> None:
-    expected = {file: model.outputs[file].bytes for file in MODEL_FILES if file in model.outputs}
-    missing = [file for file in MODEL_FILES if store.size(model.file_name(file)) != expected.get(file, -1)]
-    if missing:
-        raise NotFound(
-            f"{label} ({model.key[:8]}) cannot become champion: {store.url}/{model.file_name(missing[0])} is missing "
-            "or damaged. Nothing was changed."
-        )

@@ -7,13 +7,16 @@ tracking outage delays the alias and nothing else.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from meli_tasks.approval import Settlement
-from meli_tasks.artifacts.manifest import Manifest, find
-from meli_tasks.champion import champion_model, need_champion_model
-from meli_tasks.core.errors import MeliError, NotFound, TrackingUnavailable
+from meli_tasks.artifacts.manifest import Manifest, find, need_model
+from meli_tasks.champion import champion_model, check_answers, check_files, need_champion_model, restorable
+from meli_tasks.core.errors import BadData, MeliError, NotFound, TrackingUnavailable
 from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
 from meli_tasks.planning.compared import judged_with
 from meli_tasks.planning.evaluation import Evaluated
@@ -22,7 +25,6 @@ from meli_tasks.planning.preview import covers
 from meli_tasks.report import keep_champion_card
 from meli_tasks.settings import Settings
 from meli_tasks.stages.evaluation import Figures, PromotionDecision
-from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.tracking.alias import ALIAS, ChampionAlias, SyncResult
@@ -36,6 +38,7 @@ logger = logging.getLogger("meli_tasks")
 # A decision made while the alias moves requires another round. Racing promotions come in bursts as large as the number
 # of workers, so that more rounds than this indicate a fault, not chance.
 MAX_SYNC_ROUNDS = 100
+OFFERED = 3  # earlier champions that a message names
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Registry:
         Raises:
             Conflict: the ledger moved since the models were evaluated; evaluate against the new champion and decide
                 again.
+            NotFound, BadData: the model that is to be promoted is no longer in the store, or is damaged.
         """
         decision = self._existing_decision(plan, evaluated)
         if decision is None:
@@ -94,6 +98,8 @@ class Registry:
             # A person's answer is news, whatever it is.
             decision = None if label or end.approval else self._repeated_decision(plan, evaluated)
         if decision is None:
+            if label:
+                self._need_whole(evaluated, label)
             last = self.ledger.last()
             current = champion_model(self.ledger, last)
             decision = self.ledger.append(
@@ -119,6 +125,12 @@ class Registry:
         self.sync()
         return decision
 
+    def _need_whole(self, evaluated: Evaluated, label: str) -> None:
+        """Make sure that what evaluate loaded is still in the store, to the bit."""
+        model = need_model(self.store, evaluated.models[label], evaluated.attempts.get(label, ""))
+        with TemporaryDirectory(prefix="meli-champion-") as folder:
+            check_files(self.store, model, Path(folder))
+
     def champion(self) -> Champion | None:
         """The current champion."""
         return self.ledger.champion()
@@ -127,13 +139,17 @@ class Registry:
         """The champion at the end of a date (UTC)."""
         return self.ledger.champion_on(moment)
 
-    def rollback(self, by: str, to: int | None = None, reason: str = "", expected_last: int | None = None) -> Decision:
+    def rollback(
+        self, by: str, to: int | None = None, reason: str = "", *, expected_last: int | None = None, request: str = ""
+    ) -> Decision:
         """Make an earlier champion the current one, in the ledger and then in MLflow; see `Ledger.rollback`.
 
+        Its model is loaded from the store first, and must answer.
+
         Raises:
-            NotFound: there is no such champion, or its model is no longer in the store.
+            NotFound: there is no such champion, or its model cannot be loaded; the message names others.
         """
-        decision = self.ledger.rollback(by, to, reason, prepare=self._loadable, expected_last=expected_last)
+        decision = self.ledger.rollback(by, to, reason, self._answering, expected_last=expected_last, request=request)
         self.sync()
         return decision
 
@@ -190,17 +206,18 @@ class Registry:
             "MLflow was moved. Run `meli champion` to set it."
         )
 
-    def _loadable(self, promotion: Decision) -> Champion:
-        """The champion that a decision promoted, after making sure that its files are in the store."""
-        champion, model = need_champion_model(self.ledger, promotion)
-        sizes = {file: output.bytes for file, output in model.outputs.items()}
-        missing = [file for file in MODEL_FILES if self.store.size(model.file_name(file)) != sizes.get(file, -1)]
-        if missing:
+    def _answering(self, promotion: Decision) -> Champion:
+        """The champion that a decision promoted, after loading its model from the store and having it answer."""
+        try:
+            champion, model = need_champion_model(self.ledger, promotion)
+            check_answers(self.store, model)
+        except (NotFound, BadData) as error:
+            wanted = promotion.champion
+            name = f"{wanted.set_name} ({wanted.train[:8]})" if wanted else f"The champion of {promotion.number}"
+            others = [decision for decision in restorable(self.ledger) if decision.number != promotion.number]
             raise NotFound(
-                f"{champion.set_name} ({champion.train[:8]}) cannot become champion again: {self.store.url}/"
-                f"{model.file_name(missing[0])} is missing or damaged. Nothing was changed. `meli runs` lists the "
-                "decisions; `meli rollback --to NUMBER` restores another one."
-            )
+                f"{name} cannot become champion again: {error} Nothing was changed. {_offered(others)}"
+            ) from error
         return champion
 
     def _existing_decision(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
@@ -241,3 +258,15 @@ class Registry:
             folds=len(evaluated.fold_models.get(label, ())),
             fold_models=evaluated.fold_models.get(label, ()),
         )
+
+
+def _offered(promotions: Sequence[Decision]) -> str:
+    """Which earlier champions can be restored, as a sentence."""
+    if not promotions:
+        return "No other earlier champion is in the store; `meli promote` promotes a model that a run has evaluated."
+    named = [
+        f"`meli rollback --to {decision.number}` ({decision.champion.set_name}, promoted on {decision.at:%Y-%m-%d})"
+        for decision in promotions[:OFFERED]
+        if decision.champion
+    ]
+    return f"These can be restored: {', '.join(named)}."

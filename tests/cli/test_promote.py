@@ -19,6 +19,7 @@ def run(file_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("MELI_STORE", file_store.url)
     monkeypatch.setenv("MELI_CACHE", str(tmp_path / "cache"))
     run = PastRun(file_store)
+    run.with_real_models(tmp_path / "models")
     evaluate(run)
     promote(run, "mlp")
     return run

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,8 +63,10 @@ def test_a_promotion_names_model_reason_score_saved_time_and_rollback(file_store
     assert sent.links == (("DAG run", f"http://airflow:8080/dags/meli_training/runs/{RUN.run_id}"),)
 
 
-def test_the_rollback_command_restores_the_previous_champion(file_store: Store) -> None:
-    ended(file_store, PastRun(file_store, "first", {"cnn": 0.90}), "cnn")
+def test_the_rollback_command_restores_the_previous_champion(file_store: Store, tmp_path: Path) -> None:
+    first = PastRun(file_store, "first", {"cnn": 0.90})
+    first.with_real_models(tmp_path)
+    ended(file_store, first, "cnn")
     sent = ended(file_store, PastRun(file_store, "second", seed=1), "mlp", ledger=1)
     number = int(sent.rollback.removeprefix("meli rollback --to "))
     registry = Registry(file_store, Tracking("", file_store))

@@ -36,7 +36,7 @@ class Decided:
 def decided(in_airflow: InAirflow, airflow_database: None, tmp_path_factory: pytest.TempPathFactory) -> Decided:
     store = FileStore(tmp_path_factory.mktemp("decide") / "store")
     run = PastRun(store, accuracies={"mlp": 0.90, "cnn": 0.94, "small": 0.88})
-    run.with_real_model("small", tmp_path_factory.mktemp("model") / "small")
+    run.with_real_models(tmp_path_factory.mktemp("models"))
     evaluated = evaluate(run)
     store.write(paths.report(run.plan.name), b"<!doctype html><title>Report</title>")
     add_file(run, "evaluate", evaluated.key, "suspect_labels.csv", b"row,title\n3,perfume\n")

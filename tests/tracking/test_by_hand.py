@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from meli_tasks.artifacts import paths
@@ -23,8 +25,10 @@ def registry(file_store: Store) -> Registry:
 
 
 @pytest.fixture
-def run(file_store: Store) -> PastRun:
-    return PastRun(file_store)
+def run(file_store: Store, tmp_path: Path) -> PastRun:
+    run = PastRun(file_store)
+    run.with_real_models(tmp_path)
+    return run
 
 
 def id_of(run: PastRun, label: str) -> str:
@@ -75,7 +79,7 @@ def test_a_model_that_no_run_has_evaluated_is_not_promoted(registry: Registry, r
 def test_a_model_whose_files_are_gone_is_not_promoted(registry: Registry, run: PastRun) -> None:
     evaluate(run)
     run.store.delete(run.trainings["cnn"].file_name("model.safetensors"))
-    with pytest.raises(NotFound, match=r"is missing or damaged\. Nothing was changed"):
+    with pytest.raises(NotFound, match=r"There is no .*model\.safetensors .*Nothing was changed"):
         by_hand(registry, id_of(run, "cnn"))
     assert registry.ledger.last() is None
 

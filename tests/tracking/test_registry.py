@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 
 from meli_tasks.artifacts.manifest import Output
 from meli_tasks.cli import champion_checks
-from meli_tasks.core.errors import Conflict, NotFound
+from meli_tasks.core.errors import BadData, Conflict, NotFound
 from meli_tasks.execution import attempts
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL as MODEL
 from meli_tasks.settings import Settings
@@ -30,7 +30,7 @@ from meli_tasks.tracking.registry import Registry
 from tests import waiting
 from tests.past_run import PastRun
 from tests.servers import NOWHERE
-from tests.tracking.promotions import aliased_version, past_run, promote
+from tests.tracking.promotions import aliased_version, decide, past_run, promote
 
 if TYPE_CHECKING:
     from tests import servers
@@ -313,31 +313,71 @@ def test_the_alias_follows_to_a_version_whose_model_the_store_has_lost(
     assert registry.sync().version == version == aliased_version(registry)
 
 
-def test_a_damaged_model_is_not_registered(
+@pytest.mark.parametrize("damage", ["shorter", "as long", "missing"])
+def test_a_damaged_model_is_not_promoted(damage: str, file_store: Store, tmp_path: Path) -> None:
+    registry = Registry(file_store, Tracking("", file_store))
+    run = past_run(file_store, tmp_path)
+    evaluated = run.evaluation()
+    spoil(file_store, run.trainings["mlp"].file_name("model.safetensors"), damage)
+    with pytest.raises((BadData, NotFound), match=r"model\.safetensors"):
+        registry.apply(run.plan, evaluated, run.promotion(evaluated, "mlp"))
+    assert registry.ledger.decisions() == []
+
+
+def test_a_champion_that_was_damaged_since_is_not_registered(
     client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
 ) -> None:
     run = past_run(file_store, tmp_path)
-    trained = run.trainings["mlp"]
-    file_store.write(trained.file_name("model.safetensors"), b"damaged")
-    assert promote(registry, run, "mlp") is None
+    decide(Registry(file_store, Tracking("", file_store)), run, "mlp")
+    spoil(file_store, run.trainings["mlp"].file_name("model.safetensors"), "as long")
     assert "differs from its manifest" in (registry.sync().warning or "")
     assert versions(client, run) == []
 
 
-def test_a_rollback_to_a_model_that_is_gone_changes_nothing(file_store: Store, tmp_path: Path) -> None:
+def spoil(store: Store, name: str, how: str) -> None:
+    """Damage an object."""
+    blob = store.read(name)
+    assert blob is not None
+    store.delete(name)
+    if how != "missing":
+        store.write(name, blob.data[:-1] + (b"" if how == "shorter" else b"x"))
+
+
+@pytest.mark.parametrize("damage", ["shorter", "as long", "missing", "manifest"])
+def test_a_rollback_to_a_model_that_is_gone_changes_nothing_and_offers_others(
+    damage: str, file_store: Store, tmp_path: Path
+) -> None:
     registry = Registry(file_store, Tracking("", file_store))
-    first, second = past_run(file_store, tmp_path), past_run(file_store, tmp_path)
-    for ledger, run in enumerate((first, second)):
+    runs = [past_run(file_store, tmp_path) for _ in range(3)]
+    for ledger, run in enumerate(runs):
         evaluated = run.evaluation().model_copy(update={"ledger": ledger})
         registry.apply(run.plan, evaluated, run.promotion(evaluated, "mlp"))
-    trained = first.trainings["mlp"]
-    file_store.delete(trained.file_name("model.safetensors"))
-    with pytest.raises(NotFound, match=r"model\.safetensors is missing or damaged. Nothing was changed"):
+    gone = runs[1].trainings["mlp"]
+    if damage == "manifest":
+        file_store.delete(gone.name)
+    else:
+        spoil(file_store, gone.file_name("model.safetensors"), damage)
+    with pytest.raises(
+        NotFound, match=rf"mlp \({gone.key[:8]}\) cannot become champion again: .*Nothing was changed"
+    ) as raised:
         registry.rollback("ana")
-    file_store.delete(trained.name)
-    with pytest.raises(NotFound, match="The model of champion mlp is not there"):
-        registry.rollback("ana", to=1)
-    assert [decision.action for decision in registry.ledger.decisions()] == ["promote", "promote"]
+    today = registry.ledger.decision(1).at
+    assert f"These can be restored: `meli rollback --to 1` (mlp, promoted on {today:%Y-%m-%d})." in str(raised.value)
+    file_store.delete(runs[0].trainings["mlp"].name)
+    with pytest.raises(NotFound, match="No other earlier champion is in the store"):
+        registry.rollback("ana", to=2)
+    assert [decision.action for decision in registry.ledger.decisions()] == ["promote"] * 3
+
+
+def test_a_model_that_does_not_answer_is_not_restored(file_store: Store, tmp_path: Path) -> None:
+    """Its files are those that the manifest describes, but no model."""
+    registry = Registry(file_store, Tracking("", file_store))
+    first, second = PastRun(file_store, "manual__1", seed=1), past_run(file_store, tmp_path)
+    decide(registry, first, "mlp")
+    decide(registry, second, "mlp")
+    with pytest.raises(NotFound, match=r"attempt1/ cannot be loaded: .* does not fit model\.json"):
+        registry.rollback("ana")
+    assert len(registry.ledger.decisions()) == 2
 
 
 def test_without_mlflow_the_ledger_works_alone(file_store: Store, tmp_path: Path) -> None:
