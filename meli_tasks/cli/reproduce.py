@@ -110,7 +110,7 @@ def _compute(origin: Origin, settings: Settings, store: Store, found: list[Diffe
     from meli_tasks.reproduction.comparison import compare
 
     if fatal := [each for each in found if each.fatal]:
-        changed = "; ".join(f"{each.what} was {each.then[:12]} and is now {each.now}" for each in fatal)
+        changed = "; ".join(f"{each.what} was {each.then} and is now {each.now}" for each in fatal)
         raise BadData(
             f"The model {origin.model.key[:8]} cannot be computed again, because it was made from other content: "
             f"{changed}. Restore what it was made from, and run this again."

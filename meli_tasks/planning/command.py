@@ -9,10 +9,12 @@ from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.request import Request
 from meli_tasks.sources.place import redact_source
 
-_OPTIONS = ("window_days", "date_column", "language", "max_bad_fraction", "min_category_rows", "golden")
+_OPTIONS = (
+    "window_days", "date_column", "language", "max_bad_fraction", "min_category_rows", "folds", "promotion", "golden",
+)  # fmt: skip
 """Fields of a request for which `meli run` has an option of the same name with a value."""
 _WRITTEN = {
-    *_OPTIONS, "source", "as_of", "sets", "stored_sets", "reliable_only", "overrides", "ensemble", "promotion",
+    *_OPTIONS, "source", "as_of", "sets", "stored_sets", "reliable_only", "overrides", "ensemble", "force",
     "search_minutes", "search_family",
 }  # fmt: skip
 
@@ -30,14 +32,10 @@ def run_command(plan: Plan) -> str:
         if name in changed:
             words += [f"--{name.replace('_', '-')}", _text(name, changed[name])]
     words += ["--reliable-only"] if request.reliable_only else []
-    for name, value in request.overrides.items():
+    for name, value in _overrides(request).items():
         words += ["--override", f"{name}={json.dumps(value, ensure_ascii=False)}"]
     words += [] if request.ensemble else ["--no-ensemble"]
-    words += ["--no-promote"] if request.promotion == "never" else []
-    others = {name: value for name, value in changed.items() if name not in _WRITTEN and name != "force"}
-    if request.promotion not in ("auto", "never"):
-        others["promotion"] = request.promotion
-    for name, value in others.items():
+    for name, value in {name: value for name, value in changed.items() if name not in _WRITTEN}.items():
         words += ["--param", f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"]
     words += ["--force"] if request.force else []
     return shlex.join(words)
@@ -52,12 +50,23 @@ def trigger_conf(plan: Plan) -> dict[str, object]:
     conf = {**changed, "source": redact_source(request.source), "sets": list(plan.sets)}
     if "golden" in conf:
         conf["golden"] = redact_source(request.golden)
+    if "overrides" in conf:
+        conf["overrides"] = _overrides(request)
     return conf | ({"as_of": plan.as_of} if plan.as_of else {})
 
 
 def lacks_secrets(plan: Plan) -> bool:
     """Whether an address of the request has a user, a password or a signature, which the command does not have."""
-    return any(redact_source(spec) != spec for spec in (plan.request.source, plan.request.golden))
+    request = plan.request
+    written = (request.source, request.golden, *request.overrides.values())
+    return any(redact_source(value) != value for value in written if isinstance(value, str))
+
+
+def _overrides(request: Request) -> dict[str, object]:
+    """The overrides; an address of word vectors without its secrets."""
+    return {
+        name: redact_source(value) if isinstance(value, str) else value for name, value in request.overrides.items()
+    }
 
 
 def _changed(request: Request) -> dict[str, object]:

@@ -15,6 +15,9 @@ from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import redact_source
 
+_SHOWN = 12
+"""Characters of an identity that are displayed."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -55,7 +58,8 @@ def _of_sources(origin: Origin, settings: Settings) -> list[Difference]:
         now = _identity_now(spec, settings) if spec else "its address is not in the plan"
         if now != identity:
             shown = f"{name} {redact_source(spec)}" if spec else name
-            found.append(Difference(shown, identity, now, fatal=True))
+            is_identity = len(now) == len(identity) and " " not in now
+            found.append(Difference(shown, identity[:_SHOWN], now[:_SHOWN] if is_identity else now, fatal=True))
     return found
 
 

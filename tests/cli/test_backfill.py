@@ -80,10 +80,10 @@ def test_another_set_only_computes_its_own_training_runs(outcome: Any, place: Pa
 def test_only_a_failed_set_is_named_and_tried_again(outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from meli_tasks.pipeline import Pipeline
 
-    def diverges(self: Pipeline, plan: Any, set_name: str) -> Any:
+    def diverges(self: Pipeline, plan: Any, set_name: str, fold: int) -> Any:
         if plan.as_of == "2026-11-02":
             raise Diverged("The loss is not finite at step 12.")
-        return train(self, plan, set_name)
+        return train(self, plan, set_name, fold)
 
     train = Pipeline.train
     more = ("--override", "train.dropout=0.2")

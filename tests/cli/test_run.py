@@ -76,10 +76,10 @@ def test_a_failing_set_does_not_stop_the_others(outcome: Any, monkeypatch: pytes
 
     train = Pipeline.train
 
-    def diverge(self: Pipeline, plan: Any, set_name: str) -> Any:
+    def diverge(self: Pipeline, plan: Any, set_name: str, fold: int) -> Any:
         if set_name == "quick_cnn":
             raise Diverged("loss is nan at step 3; last good loss 4.1")
-        return train(self, plan, set_name)
+        return train(self, plan, set_name, fold)
 
     monkeypatch.setattr(Pipeline, "train", diverge)
     result = run("all", "--no-promote")
