@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from datetime import date
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.identity import find_identity
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import MeliError
@@ -68,7 +69,19 @@ def champion_card(
         rows=listings.rows if listings else None,
         categories=listings.categories if listings else None,
         members=model.read_summary(EnsembleSummary).weights if model else {},
+        has_report=has_report(cache, promotion.evidence.plan),
+        card=card_of(cache, model.ref if model else champion.ref),
     )
+
+
+def has_report(cache: ReadCache, plan: str) -> bool:
+    """Whether the run of a plan has a report."""
+    return bool(plan) and paths.report(plan) in cache.listing(paths.PLANS)
+
+
+def card_of(cache: ReadCache, model: ModelRef) -> str:
+    """The stored model card of a model; empty if there is none."""
+    return cache.read(paths.card(str(model)), bytes.decode) or ""
 
 
 def _unbiased(cache: ReadCache, current: CurrentFigure, champion: Champion, plan: str) -> CurrentFigure:

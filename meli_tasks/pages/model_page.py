@@ -8,7 +8,7 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest, ModelRef
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Decision
-from meli_tasks.pages.champion import decision_row
+from meli_tasks.pages.champion import card_of, decision_row, has_report
 from meli_tasks.pages.comparison import model_parameters
 from meli_tasks.pages.located import Located
 from meli_tasks.pages.manifests import model_manifest, read_manifest
@@ -56,8 +56,8 @@ def model_page(cache: ReadCache, found: Located, decisions: Sequence[Decision], 
         load=_load(found, manifest, decisions, registered) if manifest else [],
         has_predictions=PREDICTIONS in outputs,
         has_suspects=SUSPECTS in outputs,
-        has_report=paths.report(found.plan) in cache.listing(paths.PLANS),
-        card="",
+        has_report=has_report(cache, found.plan),
+        card=card_of(cache, manifest.ref if manifest else found.ref),
     )
 
 

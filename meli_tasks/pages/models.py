@@ -77,6 +77,8 @@ class ChampionCard(PageModel):
     rows: int | None = Field(None, description="of the listings it was trained on; None if an artifact is missing")
     categories: int | None = None
     members: dict[str, float] = Field(default_factory=dict, description="an ensemble's weights")
+    has_report: bool = Field(False, description="whether the run that promoted it has a report")
+    card: str = Field("", description="the model card, in Markdown; empty if there is none")
 
 
 class MlflowChampion(PageModel):

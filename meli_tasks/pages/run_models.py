@@ -84,6 +84,7 @@ class RunPage(PageModel):
     steps: list[StepRow]
     rows: list[ModelRow]
     evaluated: bool
+    has_report: bool
     decision: DecisionRow | None
     question: str = Field("", description="what the run asks a person and waits for; empty if it does not")
     last_decision: int = Field(0, description="number of the ledger's last decision; 0 if there is none")

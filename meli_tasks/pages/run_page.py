@@ -9,7 +9,7 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Decision
-from meli_tasks.pages.champion import decision_row
+from meli_tasks.pages.champion import decision_row, has_report
 from meli_tasks.pages.comparison import model_history
 from meli_tasks.pages.evaluated import EvaluatedRun, Run, model_rows, read_report
 from meli_tasks.pages.manifests import read_manifest
@@ -61,6 +61,7 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision], champi
         test_titles=evaluated.test_titles if evaluated else None,
         folds=evaluated.folds if evaluated else 0,
         evaluated=report is not None,
+        has_report=has_report(cache, plan.name),
         decision=decision_row(decision) if decision else None,
         question=asked.question if asked and asked.is_open(plan.name, decisions) else "",
         skipped=SkippedObjects(count=0, first=[]),  # filled in by the caller, who knows all that was read

@@ -3,7 +3,7 @@ import { formatDateTime, h, runTab, UI, useState } from "./airflow.js";
 import { Deciding, Done, rollback } from "./deciding.js";
 import { count, formatDecimal, formatInterval, formatMembers, formatTestSet } from "./format.js";
 import { AppLink, EmptyState, ExternalLink, LabeledValue, Muted, Note, Panel, Section, StateBadge } from "./parts.js";
-import { useServer } from "./server.js";
+import { reportUrl, useServer } from "./server.js";
 
 /** @typedef {import("../types/responses").Champion} ChampionResponse */
 /** @typedef {import("../types/responses").MlflowChampion} MlflowChampion */
@@ -35,6 +35,7 @@ export function Champion({ champion, unknown, linked, runs, last, mayDecide, rel
           { "data-testid": "champion" },
           h(Summary, { champion }),
           h(Details, { champion, linked }),
+          champion.card ? h(Card, { card: champion.card }) : null,
           mayDecide ? h(RollBack, { champion, last, reload }) : null,
         )
       : h(
@@ -55,6 +56,19 @@ function RollBack({ champion, last, reload }) {
     h(Done, null, done),
   );
 }
+
+/** @param {{card: string}} props */
+const Card = ({ card }) =>
+  h(
+    Box,
+    { as: "details", mt: 4 },
+    h(Box, { as: "summary", cursor: "pointer", fontSize: "sm" }, "Model card"),
+    h(
+      Box,
+      { as: "pre", mt: 2, fontSize: "xs", whiteSpace: "pre-wrap", wordBreak: "break-word", "data-testid": "card" },
+      card,
+    ),
+  );
 
 const HowToStart = () =>
   h(
@@ -150,6 +164,9 @@ const Details = ({ champion, linked }) =>
         ? h(AppLink, { to: runTab(champion.run_id) }, champion.run_id)
         : champion.run_id || "–",
       champion.by !== champion.run_id ? h(Muted, { display: "block" }, `decided by ${champion.by}`) : null,
+      champion.has_report
+        ? h(Box, { fontSize: "sm" }, h(ExternalLink, { href: reportUrl(champion.run_id) }, "Report"))
+        : null,
     ),
     h(Data, { champion }),
     h(Mlflow, { key: champion.train, champion }), // another champion has another version

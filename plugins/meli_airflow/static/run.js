@@ -6,6 +6,7 @@ import { count, duration, formatNumber } from "./format.js";
 import {
   AppLink,
   EmptyState,
+  ExternalLink,
   LabeledValue,
   LoadError,
   Loading,
@@ -18,7 +19,7 @@ import {
   Tab,
 } from "./parts.js";
 import { PromotableModels } from "./promotable.js";
-import { SECONDS_AFTER_THE_END, useServer } from "./server.js";
+import { reportUrl, SECONDS_AFTER_THE_END, useServer } from "./server.js";
 import { table } from "./table.js";
 
 /** @typedef {import("../types/responses").Run} RunResponse */
@@ -203,7 +204,15 @@ function Results({ data, reload }) {
       : null;
   return h(
     Section,
-    { title: "Leaderboard", beside: compare },
+    {
+      title: "Leaderboard",
+      beside: h(
+        Flex,
+        { gap: 4, wrap: "wrap", fontSize: "sm" },
+        data.has_report && data.run_id ? h(ExternalLink, { href: reportUrl(data.run_id) }, "Report") : null,
+        compare,
+      ),
+    },
     data.test_titles
       ? h(
           Muted,

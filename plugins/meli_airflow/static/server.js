@@ -7,6 +7,12 @@ const API = new URL("../api/", import.meta.url);
 export const AIRFLOW = new URL("../../api/v2/", import.meta.url);
 const SECONDS_AFTER_FAILURE = 5;
 
+/**
+ * The address of a run's report, an HTML page of its own.
+ * @param {string} runId
+ */
+export const reportUrl = (runId) => new URL(`report/${encodeURIComponent(runId)}`, API).href;
+
 /** The server did not do what was requested; `status` is 0 if it could not be reached. */
 export class RequestError extends Error {
   /**

@@ -108,6 +108,9 @@ export interface Champion {
   rows: number | Missing;
   categories: number | Missing;
   members: Members;
+  has_report?: boolean;
+  /** Markdown; empty if there is none. */
+  card?: string;
 }
 
 export interface Models {
@@ -258,6 +261,7 @@ export interface Run {
   state: string;
   /** Empty until the task `plan` has written one; then nothing but `state` is there. */
   plan: string;
+  run_id?: string;
   as_of: string;
   source: string;
   sets: string[];
@@ -271,6 +275,7 @@ export interface Run {
   steps: Step[];
   rows: ModelRow[];
   evaluated: boolean;
+  has_report?: boolean;
   decision: Decision | null;
   /** What the run asks a person and waits for; empty if it does not. */
   question?: string;
