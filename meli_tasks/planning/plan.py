@@ -7,11 +7,11 @@ overwrites it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Self, TypeVar
+from typing import Any, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from meli_tasks import sources
 from meli_tasks.artifacts import paths, reading
@@ -22,6 +22,7 @@ from meli_tasks.execution.runner import Step
 from meli_tasks.planning.golden import PlannedGolden, plan_golden
 from meli_tasks.planning.recipes import Fold, Recipe, Recipes, relabelled, with_path
 from meli_tasks.planning.request import Request
+from meli_tasks.planning.stored_sections import StoredParameters, StoredSet
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets.catalog import SECTIONS
 from meli_tasks.settings import Settings
@@ -31,42 +32,6 @@ from meli_tasks.store import Store
 
 ENSEMBLE = "ensemble"
 """The stage that combines a run's models, and the label of the resulting model. No set may have this name."""
-
-M = TypeVar("M", bound=BaseModel)
-
-
-def _read_lenient(kind: type[M], stored: Any) -> M:
-    """Parse a stored section without the fields that this version does not know."""
-    try:
-        return kind.model_validate(stored)
-    except ValidationError as error:
-        unknown = {found["loc"] for found in error.errors() if found["type"] == "extra_forbidden"}
-        known = _without(stored, unknown)
-        if known == stored:
-            raise
-        return _read_lenient(kind, known)
-
-
-def _without(value: Any, unknown: set[tuple[int | str, ...]], location: tuple[int | str, ...] = ()) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    return {
-        name: _without(inside, unknown, (*location, name))
-        for name, inside in value.items()
-        if (*location, name) not in unknown
-    }
-
-
-def _stored_request(stored: Any) -> Any:
-    """Plans written before ensembles existed have no field for them; their runs make none."""
-    return _read_lenient(Request, {"ensemble": False, **stored}) if isinstance(stored, Mapping) else stored
-
-
-def _stored_set(stored: Any) -> Any:
-    return _read_lenient(HyperparameterSet, stored) if isinstance(stored, Mapping) else stored
-
-
-StoredSet = Annotated[HyperparameterSet, BeforeValidator(_stored_set)]
 
 
 class SearchedSet(Stored):
@@ -93,7 +58,7 @@ class Plan(Stored):
     at: str
     as_of: str
     dag_run_url: str
-    request: Annotated[Request, BeforeValidator(_stored_request)]
+    request: StoredParameters
     ingest: Step
     recipes: tuple[Recipe, ...]
     sets: dict[str, Step]
