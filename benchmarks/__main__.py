@@ -56,6 +56,7 @@ PARTS = {
     "predict": Part("bench_predict", "titles per second of prediction, and the latency of a single title"),
     "peers": Part("bench_peers", "accuracy, time and memory compared with fastText and linear SVMs"),
     "growth": Part("bench_growth", "time and memory as the number of rows grows"),
+    "gate": Part("bench_gate", "how often the promotion gate is wrong, on simulated nights", by_default=False),
     "accuracy": Part("accuracy", "test accuracy of the default sets and their ensemble over seeds", by_default=False),
     "lab": Part("lab", "the lab's sets as they were run and without their mistakes", by_default=False),
     "stack": Part("stack_memory", "peak memory of the demo's stack, started for the purpose", by_default=False),
@@ -110,6 +111,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--source", type=Path, help="CSV of real titles (default: see above)")
     parser.add_argument("--sample", action="store_true", help="use the generated sample even if there are real titles")
     parser.add_argument("--out", type=Path, help="folder for the results (default: .meli/bench/<time>)")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON, and the progress on stderr")
     parser.add_argument("--small", action="store_true", help="run every part in seconds, only to see that it works")
     options = parser.parse_args(arguments)
     unknown = [part for part in options.parts if part not in PARTS]
@@ -128,7 +130,8 @@ def list_parts(console: Console) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measures, prints and stores. Returns 1 if a part failed; a missed target is not a failure."""
-    given, console = parse(arguments), Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
+    given = parse(arguments)
+    console = Console(stderr=given.json, width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
     if given.list:
         list_parts(console)
         return 0
@@ -151,6 +154,8 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.rmtree(out / "work", ignore_errors=True)
         console.print(table(outcomes))
         console.print(f"{duration(time.monotonic() - start)}; {out / 'results.json'}")
+        if given.json and (out / "results.json").exists():
+            print((out / "results.json").read_text(encoding="utf-8"))
     return 1 if any(outcome.failure for outcome in outcomes) else 0
 
 

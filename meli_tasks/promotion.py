@@ -127,7 +127,7 @@ class Promoter:
         )
 
     def _judge(self, plan: Plan, evaluated: Evaluated) -> tuple[Manifest, PromotionDecision]:
-        manifest = self.runner.run(promote_step(plan, evaluated)).manifest
+        manifest = self.runner.run(promote_step(plan, evaluated, self.registry.ledger.decisions())).manifest
         data = read_file(self.runner.store, manifest, "decision.json")
         return manifest, PromotionDecision.model_validate_json(data)
 

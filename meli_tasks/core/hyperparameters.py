@@ -446,14 +446,12 @@ class Promote(Section):
         le=0.5,
         description="With 'auto': if that probability is at most this far from its minimum, a person decides.",
     )
-    max_category_drop: float = Field(
-        0.5,
+    category_level: float = Field(
+        0.01,
         ge=0,
         le=1,
-        description="Maximum loss of recall, against the champion, of any category with enough test titles.",
-    )
-    min_category_titles: int = Field(
-        20, ge=1, description="Minimum number of test titles of a category that max_category_drop applies to."
+        description="Level of the test for lost categories: a model is not promoted if any category loses so many "
+        "titles that the probability of that by chance is below this.",
     )
     max_milliseconds: float = Field(
         50.0,
@@ -461,6 +459,20 @@ class Promote(Section):
         description="Maximum CPU milliseconds to classify one title, 95th percentile.",
     )
     max_megabytes: float = Field(2_000.0, gt=0, description="Maximum size of the model on disk, in megabytes.")
+
+
+class TestHistory(Section):
+    """What earlier decisions measured on the same test titles: what the champion's figure owes to its selection."""
+
+    __test__ = False  # no class of tests
+
+    champion: float = Field(description="Figure that the champion was selected by.")
+    measured: tuple[tuple[float, int], ...] = Field(
+        description="Figures of all models, on the champion's scale: each with the number of models that have it."
+    )
+    error: float = Field(0.0, ge=0, description="Usual standard error of a difference of two models; 0 if unknown.")
+    sketch: tuple[int, ...] = Field((), description="Sketch of the test titles that the champion was selected on.")
+    decisions: int = Field(0, ge=0, description="Number of decisions that the figures are from.")
 
 
 class Promotion(Promote):
@@ -471,3 +483,4 @@ class Promotion(Promote):
     ledger: int = Field(
         0, ge=0, description="Number of the last decision in the ledger when the models were evaluated."
     )
+    history: TestHistory | None = Field(None, description="Earlier figures on these titles; None if unknown.")

@@ -61,21 +61,6 @@ class Comparison:
     probability: float
 
 
-@dataclass(frozen=True)
-class Drop:
-    """The category with the largest loss of recall, from `before` to `after`, over `titles` test titles."""
-
-    category: int
-    before: float
-    after: float
-    titles: int
-
-    @property
-    def size(self) -> float:
-        """The loss of recall; negative if even this category gained."""
-        return self.before - self.after
-
-
 def recalls(labels: Integers, correct: Booleans) -> Recalls:
     """Count the titles and the correct predictions of every category in `labels` (n,).
 
@@ -119,22 +104,6 @@ def probability_better(
     drawn = _drawn_means(outcomes, np.array([0, -1, 1]), samples, seed)
     gain = float((after.values - before.values).mean())
     return Comparison(gain=gain, interval=_middle(drawn), probability=float((drawn > _ROUNDING).mean()))
-
-
-def largest_drop(labels: Integers, champion: Booleans, challenger: Booleans, *, min_titles: int) -> Drop | None:
-    """The category of at least `min_titles` test titles that loses most recall; None if no category has as many."""
-    before, after = recalls(labels, champion), recalls(labels, challenger)
-    counts = before.titles >= min_titles
-    if not counts.any():
-        return None
-    drops = np.where(counts, before.values - after.values, -np.inf)
-    worst = int(drops.argmax())
-    return Drop(
-        category=int(before.categories[worst]),
-        before=float(before.values[worst]),
-        after=float(after.values[worst]),
-        titles=int(before.titles[worst]),
-    )
 
 
 def _drawn_means(outcomes: NDArray[np.int64], values: NDArray[np.int64], samples: int, seed: int) -> Floats:

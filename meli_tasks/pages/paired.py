@@ -62,14 +62,13 @@ class PairedGains:
         # Heavy, and of use to this comparison only.
         import numpy as np
 
-        from meli_tasks.core.metrics import probability_better
-        from meli_tasks.stages.promote import BOOTSTRAP_SAMPLES, BOOTSTRAP_SEED
+        from meli_tasks.core.decisions import comparison, difference
 
         one, other = self._answers(left), self._answers(right)
         if one is None or other is None or not np.array_equal(one.rows, other.rows):
             return None
         _, labels = np.unique(one.categories, return_inverse=True)
-        found = probability_better(labels, one.correct, other.correct, samples=BOOTSTRAP_SAMPLES, seed=BOOTSTRAP_SEED)
+        found = comparison(difference(labels, one.correct, other.correct))
         return Gain(value=found.gain, interval=found.interval, probability=found.probability)
 
     def _answers(self, tested: Tested) -> Answers | None:

@@ -12,9 +12,11 @@ from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import NotFound
 from meli_tasks.core.hyperparameters import Evaluate, ModelEvaluation, Promotion, Reference
 from meli_tasks.execution.runner import FOLD, FOLD_MODEL, LISTINGS, MODEL, Step
+from meli_tasks.ledger import Decision
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.fold_models import FoldModels, fold_models
 from meli_tasks.planning.lineage import FittedOn, fitted_on, fitted_on_any
+from meli_tasks.planning.measured import history_on_titles
 from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.evaluation import JudgedWith
@@ -90,13 +92,16 @@ def _other_folds(others: Mapping[str, ModelRef], champion: ChampionModel | None)
     return {label: champion.champion.folds for label, ref in others.items() if ref == champion.ref}
 
 
-def promote_step(plan: Plan, evaluated: Evaluated) -> Step:
-    """The step that decides whether one of the evaluated models becomes champion."""
+def promote_step(plan: Plan, evaluated: Evaluated, decisions: Sequence[Decision]) -> Step:
+    """The step that decides whether one of the evaluated models becomes champion, after the decisions before it."""
+    champion = evaluated.ref(evaluated.champion) if evaluated.champion else None
+    before = [decision for decision in decisions if decision.number <= evaluated.ledger]
     params = Promotion(
         **plan.request.promote().model_dump(),
         champion=evaluated.champion,
         run_id=plan.run_id,
         ledger=evaluated.ledger,
+        history=history_on_titles(before, champion) if champion else None,
     )
     name = evaluated.champion or "no champion yet"
     return Step("promote", name, params.model_dump(mode="json"), {"evaluate": evaluated.key})

@@ -77,10 +77,14 @@ class Material:
         return dict(sorted(found.items(), key=lambda item: (-item[1].balanced_accuracy, item[0])))
 
     @cached_property
+    def decisions(self) -> list[Decision]:
+        """What can be read of the ledger, oldest first."""
+        return Ledger(self.store).readable(self.reader)
+
+    @cached_property
     def entry(self) -> Decision | None:
         """The ledger's newest decision that this plan's run wrote."""
-        decisions = Ledger(self.store).readable(self.reader)
-        return next((one for one in reversed(decisions) if one.is_of_run(self.plan.name)), None)
+        return next((one for one in reversed(self.decisions) if one.is_of_run(self.plan.name)), None)
 
     @cached_property
     def decided(self) -> Decided | None:
@@ -162,7 +166,7 @@ class Material:
         elif self.evaluated:
             from meli_tasks.planning.compared import promote_step
 
-            manifest = self.manifest("promote", promote_step(self.plan, self.evaluated).key)
+            manifest = self.manifest("promote", promote_step(self.plan, self.evaluated, self.decisions).key)
         else:
             return None
         return self.file(manifest, "decision.json", PromotionDecision.model_validate_json) if manifest else None

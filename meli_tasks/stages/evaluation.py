@@ -216,11 +216,14 @@ class Candidate(Stored):
     label: str
     comparison: Comparison | None = None
     gates: tuple[Gate, ...] = ()
+    nominated: bool = Field(True, description="whether it was compared with the champion; before 0.2.0 all were")
+    validation: float | None = Field(None, description="balanced accuracy on the validation titles")
+    note: str = Field("", description="why it was not nominated")
 
     @property
     def passed(self) -> bool:
-        """Whether no gate failed. Gates that could not be checked are in `unchecked`."""
-        return all(gate.passed is not False for gate in self.gates)
+        """Whether it was nominated and no gate failed. Gates that could not be checked are in `unchecked`."""
+        return self.nominated and all(gate.passed is not False for gate in self.gates)
 
     @property
     def unchecked(self) -> tuple[Gate, ...]:
@@ -244,7 +247,10 @@ class PromotionDecision(PromoteSummary, Versioned):
     test: TestSet | None = Field(None, description="which test titles; None in decisions of 0.1.0")
     limits: Annotated[Promote | None, WrapValidator(_or_none)] = None
     scores: dict[str, Figures] = Field(default_factory=dict, description="by label")
-    examined: tuple[Candidate, ...] = Field((), description="the challengers, the most accurate first")
+    examined: tuple[Candidate, ...] = Field((), description="the challengers, the nominated one first")
+    error: float | None = Field(
+        None, description="standard error of the difference of the two compared models, if they are equally good"
+    )
 
 
 class Epoch(Stored):

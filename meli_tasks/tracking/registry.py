@@ -24,7 +24,7 @@ from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import covers
 from meli_tasks.report import keep_champion_card
 from meli_tasks.settings import Settings
-from meli_tasks.stages.evaluation import Figures, PromotionDecision
+from meli_tasks.stages.evaluation import PromotionDecision
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.tracking.alias import ALIAS, ChampionAlias, SyncResult
@@ -105,7 +105,7 @@ class Registry:
             decision = self.ledger.append(
                 evaluated.ledger,
                 action="promote" if label else "keep",
-                champion=self._champion(plan, evaluated, label, decided.scores[label]) if label else None,
+                champion=self._champion(plan, evaluated, label, decided) if label else None,
                 reason=end.reason,
                 by=plan.run_id or "meli run",
                 approval=end.approval,
@@ -244,13 +244,15 @@ class Registry:
                 break
         return None
 
-    def _champion(self, plan: Plan, evaluated: Evaluated, label: str, figures: Figures) -> Champion:
+    def _champion(self, plan: Plan, evaluated: Evaluated, label: str, decided: PromotionDecision) -> Champion:
+        figures = decided.scores[label]
         ingest = find(self.store, "ingest", plan.ingest.key)
         return Champion(
             train=evaluated.models[label],
             set_name=label,
             balanced_accuracy=figures.balanced_accuracy,
             interval=figures.interval,
+            selection_bias=decided.nominated_bias,
             run_id=plan.run_id,
             as_of=plan.as_of or None,
             fingerprint=ingest.read_summary(IngestSummary).fingerprint if ingest else "",

@@ -95,7 +95,7 @@ def test_a_gain_has_the_interval_of_its_paired_comparison(store: Counting) -> No
     clear = compared(store, "bow", "mlp")["gain"]
     assert clear["value"] == pytest.approx(67 / 200 - 4 / 200)
     assert 0 < clear["interval"][0] < clear["value"] < clear["interval"][1]
-    assert clear["probability"] == 1
+    assert clear["probability"] == pytest.approx(1)
 
 
 def test_models_of_two_runs_on_the_same_titles_are_paired_by_title(store: Counting) -> None:

@@ -17,6 +17,12 @@ const megabytes = (value) =>
 const WORDINGS = {
   gain: { title: "Gain in balanced accuracy", atMost: false, format: (value) => formatSigned(value, 4) },
   probability: { title: "Probability that it is better", atMost: false, format: percent },
+  category_loss: {
+    title: "Probability that the clearest loss of a category is chance",
+    atMost: false,
+    format: (value) => (value > 0 && value < 0.001 ? "below 0.1 %" : percent(value)),
+  },
+  // Decisions before 0.2.0.
   category_drop: {
     title: "Largest loss of recall in a category",
     atMost: true,

@@ -1,0 +1,97 @@
+"""Which figures the ledger holds of the test titles of tonight: what the champion's figure owes to its selection.
+
+Each decision has the figures of all models that were evaluated for it. Test titles change from night to night as a
+source grows, but the champion is evaluated every night: what its figure changed by is what all figures changed by. So
+the figures of a night count relative to the champion's, on a scale on which the champion keeps the figure that it was
+selected by. A night most of whose titles are others starts a new scale. Decisions of 0.1.0 do not say on which titles
+they rest: they are skipped, and the scale starts with the first one that does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from statistics import median
+
+from meli_tasks.artifacts.manifest import ModelRef
+from meli_tasks.core.hyperparameters import TestHistory
+from meli_tasks.core.selection import RESOLUTION
+from meli_tasks.core.text.sketch import fraction_held
+from meli_tasks.ledger import Decision, Evidence
+
+MAX_MODELS = 2_000
+"""Models whose figures are used, the newest: with three sets and an ensemble, those of a year and a half of nights."""
+MIN_SHARED = 0.5
+"""Fraction of a night's titles that the champion must have been selected on: otherwise the scale starts anew."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A figure on the scale, and the sketch of the titles that it was measured on."""
+
+    figure: float
+    sketch: tuple[int, ...]
+
+
+@dataclass
+class Scale:
+    """The figures of all models by attempt, however often one was evaluated, and the errors of the comparisons."""
+
+    models: dict[ModelRef, Measurement] = field(default_factory=dict)
+    errors: list[float] = field(default_factory=list)
+    decisions: int = 0
+
+    def after(self, evidence: Evidence) -> Scale:
+        """The scale with the figures that a decision was made from; a new one if they cannot be put on this one."""
+        test = evidence.test
+        if not evidence.scores or test is None or not test.sketch:
+            return self
+        known = self._champion(evidence, test.sketch)
+        scale = self if known else Scale()
+        offset = known.figure - evidence.scores[evidence.champion or ""].balanced_accuracy if known else 0.0
+        for label, figures in evidence.scores.items():
+            if label in evidence.models and not (known and label == evidence.champion):
+                ref = _ref(evidence, label)
+                scale.models.pop(ref, None)  # the newest models are the last ones
+                scale.models[ref] = Measurement(figures.balanced_accuracy + offset, test.sketch)
+        scale.errors += [evidence.error] if evidence.error else []
+        scale.decisions += 1
+        return scale
+
+    def history(self, champion: ModelRef) -> TestHistory | None:
+        """What these figures tell of the champion's; None if it is not among them."""
+        found = self.models.get(champion)
+        if found is None:
+            return None
+        newest = islice(reversed(self.models.items()), MAX_MODELS)
+        figures = Counter(round(each.figure / RESOLUTION) for ref, each in newest if ref != champion)
+        figures[round(found.figure / RESOLUTION)] += 1
+        return TestHistory(
+            champion=found.figure,
+            measured=tuple((round(cell * RESOLUTION, 4), models) for cell, models in sorted(figures.items())),
+            error=median(self.errors[-MAX_MODELS:]) if self.errors else 0.0,
+            sketch=found.sketch,
+            decisions=self.decisions,
+        )
+
+    def _champion(self, evidence: Evidence, sketch: tuple[int, ...]) -> Measurement | None:
+        """Where the champion of a night is on the scale, if enough of the night's titles are those of the scale."""
+        label = evidence.champion
+        if label is None or label not in evidence.scores or label not in evidence.models:
+            return None
+        known = self.models.get(_ref(evidence, label))
+        return known if known and (fraction_held(sketch, known.sketch) or 0.0) >= MIN_SHARED else None
+
+
+def history_on_titles(decisions: Iterable[Decision], champion: ModelRef) -> TestHistory | None:
+    """What the decisions so far, oldest first, tell of the figure of the champion; None if nothing."""
+    scale = Scale()
+    for decision in decisions:
+        scale = scale.after(decision.evidence)
+    return scale.history(champion)
+
+
+def _ref(evidence: Evidence, label: str) -> ModelRef:
+    return ModelRef(evidence.models[label], evidence.attempts.get(label, ""))

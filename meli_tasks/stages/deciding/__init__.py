@@ -1,0 +1,1 @@
+"""How the stage promote decides: nomination, gates, verdict, and the sentences that say why."""

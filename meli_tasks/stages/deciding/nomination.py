@@ -1,0 +1,72 @@
+"""Which challenger is compared with the champion: one a night, so that several do not have several chances.
+
+It is chosen by figures that the comparison does not use: balanced accuracy on the validation titles, among the
+challengers that pass the gates which do not depend on the test titles. If no challenger has such a figure, the one that
+is most accurate on the test titles is compared, and the probability that it has to reach is corrected for the choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from meli_tasks.stages.deciding.results import TestResults
+from meli_tasks.stages.summaries import Gate
+
+
+@dataclass(frozen=True)
+class Nomination:
+    """The nominated challenger and why; None if none can be. `tried` is the number of challengers to correct for."""
+
+    label: str | None
+    why: str
+    tried: int = 1
+
+    def corrected(self, probability: float) -> float:
+        """What has to be reached so that the best of all tried models is promoted as rarely as one (Bonferroni)."""
+        return 1 - (1 - probability) / self.tried
+
+
+def nominate(results: TestResults, gates: Mapping[str, Sequence[Gate]]) -> Nomination:
+    """Choose one of the challengers, the labels of `gates`, which have the gates of each that need no comparison."""
+    eligible = [label for label, found in gates.items() if all(gate.passed is not False for gate in found)]
+    if not eligible:
+        return Nomination(None, "no challenger passes the gates that do not depend on the test titles")
+    out = len(gates) - len(eligible)
+    among = f" of the {len(eligible)} challengers" if len(eligible) > 1 else ""
+    among += f" (of {len(gates)}) that pass the other gates" if out and len(eligible) > 1 else ""
+    validated = [label for label in eligible if label in results.validation]
+    if validated:
+        label = min(validated, key=lambda label: (-results.validation[label], label))
+        figure = f"balanced accuracy on the validation titles ({results.validation[label]:.4f})"
+        return Nomination(label, _why(figure, among, len(eligible) - len(validated), out))
+    label = min(eligible, key=lambda label: (-results.evaluations[label].balanced_accuracy, label))
+    if len(eligible) == 1:
+        return Nomination(label, _why("", among, 0, out))
+    why = (
+        f"the best balanced accuracy on the test titles{among}, because none has a figure on the validation titles; "
+        f"the probability that it has to reach is corrected for {len(eligible)} challengers"
+    )
+    return Nomination(label, why, tried=len(eligible))
+
+
+def why_not(label: str, nomination: Nomination, results: TestResults, gates: Sequence[Gate]) -> str:
+    """Why a challenger was not nominated, for the list of those examined."""
+    failed = [gate.name for gate in gates if gate.passed is False]
+    if failed:
+        return f"not nominated: it does not pass {' and '.join(failed)}"
+    chosen = nomination.label or ""
+    if nomination.tried > 1:
+        return f"not nominated: {chosen} is more accurate on the test titles"
+    own = results.validation.get(label)
+    if own is None:
+        return "not nominated: it has no figure on the validation titles"
+    best = results.validation[chosen]
+    return f"not nominated: balanced accuracy {own:.4f} on the validation titles, {chosen} {best:.4f}"
+
+
+def _why(figure: str, among: str, without: int, out: int) -> str:
+    if not among:
+        return "the only challenger that passes the other gates" if out else "the only challenger"
+    missing = f"; {without} had no such figure" if without else ""
+    return f"the best {figure}{among}{missing}"
