@@ -95,7 +95,7 @@ class GoldenTitles(Stored):
             named = enumeration([repr(name) for name in self.unknown_categories], _NAMED)
             notes.append(
                 f"{self.unchecked_titles:,} of {count(total, 'golden title')} {were} not checked, because no title of "
-                f"this run has the category {named}. Is it spelled as in the source?"
+                f"this run has the category {named}: it is spelled otherwise in the source, or has too few rows."
             )
         if self.bad_rows:
             notes.append(unusable_rows(self.bad_rows, self.first_bad))

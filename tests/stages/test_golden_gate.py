@@ -122,8 +122,8 @@ def test_titles_that_were_not_checked_are_said_of_a_model_that_passes(tmp_path: 
     decision = decide(tmp_path, {"mlp": (8, KEPT)}, golden=about)
     assert decision.promoted == "mlp" and gate_of(decision).passed is True
     assert decision.reason.endswith(
-        "2 of 32 golden titles were not checked, because no title of this run has the category 'MUG'. Is it spelled as "
-        "in the source?"
+        "2 of 32 golden titles were not checked, because no title of this run has the category 'MUG': it is spelled "
+        "otherwise in the source, or has too few rows."
     )
 
 

@@ -1,0 +1,35 @@
+"""From a version in a real MLflow registry back to the model in the store."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from meli_tasks.core.errors import NotFound
+from meli_tasks.settings import DEFAULT_REGISTERED_MODEL as MODEL
+from meli_tasks.store import Store
+from meli_tasks.tracking.model_versions import model_of_version
+from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.registry import Registry
+from tests.tracking.promotions import past_run, promote
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_version_leads_back_to_its_model(
+    client: MlflowClient, tracking: Tracking, file_store: Store, tmp_path: Path
+) -> None:
+    with suppress(MlflowException):  # the server is shared, and the model belongs to the store of the test before
+        client.delete_registered_model(MODEL)
+    registry = Registry(file_store, tracking)
+    number = promote(registry, past_run(file_store, tmp_path), "mlp")
+    champion = registry.champion()
+    assert champion is not None
+    found = model_of_version(tracking.uri, MODEL, str(number))
+    assert found.key == champion.train and found.sha256
+    with pytest.raises(NotFound, match="has no version 9999"):
+        model_of_version(tracking.uri, MODEL, "9999")
