@@ -75,7 +75,9 @@ def test_a_promotion_reaches_ledger_registry_and_alias(
     # Only the promoted one has a version, in the training's own run.
     assert versions(client, run) == [version]
     found = client.get_model_version(MODEL, version)
-    assert found.description == "because"
+    assert found.description.startswith("# Model card of mlp")
+    assert f"because (decision {decision.number} of " in found.description
+    assert len(found.description) <= 5_000
     training = client.get_run(found.run_id)
     assert training.data.tags["meli.artifact_key"] == run.models["mlp"]
     assert training.info.status == "FINISHED"
