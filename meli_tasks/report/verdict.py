@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from meli_tasks.ledger import Decision
 from meli_tasks.report.blocks import (
     DECISION,
     NOT_MEASURED,
@@ -52,6 +53,7 @@ def verdict(run: Material) -> Sequence[Block]:
     tone: Tone = "good" if decided.found.promoted else "note"
     return [
         Text(f"{action}. {headline(run)}", tone),
+        *_answer(decided.entry),
         *_why(decided.found),
         *_failed(run),
         _compared(run, decided),
@@ -66,6 +68,18 @@ def _without_entry(decided: Decided) -> str:
     if decided.found.promoted:
         return "Not in the ledger yet"
     return "Nothing was promoted"
+
+
+def _answer(entry: Decision | None) -> list[Block]:
+    """What a person answered, if the run asked one."""
+    approval = entry.approval if entry else None
+    if approval is None:
+        return []
+    if approval.timed_out:
+        return [Text(f"Nobody answered by {approval.at:%Y-%m-%d %H:%M} UTC, so the champion was kept.", "warning")]
+    answer = "Approved" if approval.approved else "Rejected"
+    reason = f": {approval.reason}" if approval.reason else ", without a reason"
+    return [Text(f"{answer} by {approval.by or 'somebody'} on {approval.at:%Y-%m-%d %H:%M} UTC{reason}", "note")]
 
 
 def _why(found: PromotionDecision) -> list[Block]:

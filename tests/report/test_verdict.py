@@ -1,0 +1,73 @@
+"""The verdict of a report, for each way in which a run may have been decided."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from meli_tasks.approval import Approval
+from meli_tasks.ledger import Champion, Evidence, Ledger
+from meli_tasks.report.material import Material
+from meli_tasks.report.writing import render
+from meli_tasks.stages.summaries import Gate
+from meli_tasks.store import open_store
+from tests.pages.published import evaluate
+from tests.past_run import PastRun
+from tests.report.reading import parse
+
+AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+GATES = (
+    Gate(name="gain", passed=True, value=0.02, limit=0.001),
+    Gate(name="probability", passed=False, value=0.91, limit=0.95),
+    Gate(name="category_drop", passed=None, limit=0.5, detail="no category has 20 test titles"),
+)
+
+
+def verdict_of(folder: Path, *, promoted: bool, approval: Approval | None = None, **evidence: object) -> str:
+    run = PastRun(open_store((folder / "store").as_uri()))
+    evaluate(run)
+    champion = Champion(train=run.models["mlp"], set_name="mlp", balanced_accuracy=0.94, interval=(0.93, 0.95))
+    Ledger(run.store).append(
+        0,
+        action="promote" if promoted else "keep",
+        champion=champion if promoted else None,
+        reason="the reason of the decision",
+        by="a run",
+        evidence=Evidence.model_validate({"plan": run.plan.name, "challenger": "mlp", "gates": GATES} | evidence),
+        approval=approval,
+    )
+    return parse(render(Material(run.store, run.plan))).sections["verdict"]
+
+
+def test_each_gate_is_passed_failed_or_not_checked(tmp_path: Path) -> None:
+    text = verdict_of(tmp_path, promoted=False)
+    assert "Champion kept. the reason of the decision" in text
+    for line in ("gainpassed0.020.001", "probabilityfailed0.910.95", "category dropnot checked–0.5no category has 20"):
+        assert line in text
+
+
+@pytest.mark.parametrize(
+    ("approval", "expected"),
+    [
+        (
+            Approval(by="ana", at=AT, approved=True, reason="it is clear"),
+            "Approved by ana on 2026-11-20 09:30 UTC: it is",
+        ),
+        (Approval(by="ana", at=AT, approved=False), "Rejected by ana on 2026-11-20 09:30 UTC, without a reason"),
+        (Approval(at=AT, approved=False, timed_out=True), "Nobody answered by 2026-11-20 09:30 UTC, so the champion"),
+    ],
+)
+def test_what_a_person_answered_is_part_of_it(tmp_path: Path, approval: Approval, expected: str) -> None:
+    assert expected in verdict_of(tmp_path, promoted=approval.approved, approval=approval)
+
+
+def test_borderline_evidence_and_the_bias_of_the_selection_are_named(tmp_path: Path) -> None:
+    text = verdict_of(
+        tmp_path, promoted=True, borderline=True, selection_bias=0.0123, why_nominated="mlp is best on validation"
+    )
+    assert "Promoted." in text
+    assert "The evidence is borderline" in text
+    assert "mlp is best on validation" in text
+    assert "The champion's figure is too high by about0.0123" in text
