@@ -71,6 +71,13 @@ class Evaluation(Figures):
     suspect_labels: int | None = Field(None, description="test titles whose label is probably wrong")
     golden: GoldenResult | None = Field(None, description="None if there are no golden titles")
 
+    def answering(self, accuracy: float) -> AbstentionPoint | None:
+        """The threshold from which the model is this accurate, with the largest coverage among the stored points.
+
+        None if no threshold reaches it, or if it was not measured. Exact for the accuracies in `core.calibration`.
+        """
+        return next((point for point in self.abstention if point.accuracy >= accuracy), None)
+
     def brief(self) -> Evaluation:
         """The same without what takes space: copies of it stand beside every plan, and lists of runs read them."""
         categories = {

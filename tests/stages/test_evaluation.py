@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
+import numpy as np
+
+from meli_tasks.core.calibration import abstention, threshold_for
 from meli_tasks.core.hyperparameters import Promote
 from meli_tasks.core.metrics import Comparison
 from meli_tasks.stages.evaluation import EPOCHS, Candidate, Evaluation, PromotionDecision, Scores
@@ -26,6 +30,19 @@ def test_a_brief_evaluation_keeps_every_figure_and_leaves_out_the_tables() -> No
         categories={"A": CategoryRecall(recall=0.5, titles=2)},
     )  # fmt: skip
     assert full.brief() == brief
+
+
+def test_the_threshold_for_an_accuracy_is_read_from_the_points() -> None:
+    random = np.random.default_rng(3)
+    probabilities = random.beta(4, 1, 3_000).round(3)
+    correct = random.random(3_000) < probabilities
+    points = tuple(AbstentionPoint(**asdict(point)) for point in abstention(probabilities, correct))
+    found = Evaluation(balanced_accuracy=0.5, interval=(0, 1), abstention=points)
+    for accuracy in (0.95, 0.98, 0.99):
+        exact = threshold_for(probabilities, correct, accuracy)
+        assert exact is not None and found.answering(accuracy) == AbstentionPoint(**asdict(exact))
+    assert found.answering(1.1) is None
+    assert Evaluation(balanced_accuracy=0.5, interval=(0, 1)).answering(0.5) is None
 
 
 def test_scores_without_a_version_hold_the_models_at_the_top_level() -> None:
