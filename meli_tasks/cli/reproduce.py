@@ -112,8 +112,9 @@ def _compute(origin: Origin, settings: Settings, store: Store, found: list[Diffe
     if fatal := [each for each in found if each.fatal]:
         changed = "; ".join(f"{each.what} was {each.then} and is now {each.now}" for each in fatal)
         raise BadData(
-            f"The model {origin.model.key[:8]} cannot be computed again, because it was made from other content: "
-            f"{changed}. Restore what it was made from, and run this again."
+            f"The model {origin.model.key[:8]} cannot be computed again, because it was made from other content, or an "
+            f"earlier version identified the content in another way: {changed}. Restore what it was made from, and run "
+            "this again."
         )
     progress = err()
     again = compute_again(
@@ -129,7 +130,9 @@ def _show(origin: Origin, settings: Settings, found: list[Difference]) -> None:
     decided = f", promoted by decision {origin.decision}" if origin.decision else ""
     echo(f"model    {origin.label} {model.key}")
     echo(f"         sha256 {model.model_sha256}")
-    echo(f"trained  {model.at[:16].replace('T', ' ')} by {plan.run_id}{decided}")
+    trained_by = model.run_id or plan.run_id
+    reused = f", reused by {plan.run_id}" if plan.run_id != trained_by else ""
+    echo(f"trained  {model.at[:16].replace('T', ' ')} by {trained_by}{reused}{decided}")
     echo("")
     echo("command")
     echo(f"  {run_command(plan)}")
@@ -195,7 +198,7 @@ def _document(
         "model": model.key,
         "sha256": model.model_sha256,
         "trained": model.at,
-        "run_id": origin.plan.run_id,
+        "run_id": model.run_id or origin.plan.run_id,
         "plan": origin.plan.name,
         "decision": origin.decision,
         "command": run_command(origin.plan),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.artifacts import paths
+from meli_tasks.cli import reproduce
 from meli_tasks.cli import run as run_command
 from meli_tasks.core.errors import BadSettings, NotFound, TrackingRejected
 from meli_tasks.ledger import Ledger
@@ -194,3 +195,11 @@ def test_a_version_that_mlflow_does_not_know_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(MlflowServer, "get", refuse)
     with pytest.raises(NotFound, match="has no version 7"):
         model_of_version("http://127.0.0.1:1", "titles", "7")
+
+
+def test_a_model_that_another_run_reused_is_of_the_run_that_trained_it(
+    past: PastRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin = origin_of_decision(past.store, 1)
+    reproduce._show(replace(origin, plan=origin.plan.model_copy(update={"run_id": "later"})), past.settings, [])
+    assert f"by {past.plan.run_id}, reused by later, promoted by decision 1" in capsys.readouterr().out
