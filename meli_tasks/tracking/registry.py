@@ -162,8 +162,11 @@ class Registry:
         synced = self._synced()
         if synced.warning:
             logger.warning("%s", synced.warning)
-        if champion := self.champion():
-            keep_champion_card(self.store, champion.ref, self.tracking.model)
+        try:
+            if champion := self.champion():
+                keep_champion_card(self.store, champion.ref, self.tracking.model)
+        except MeliError as error:  # the store's: the decision that was just written must not look as if it failed
+            logger.warning("The champion's model card was not written: %s", error)
         return synced
 
     def repair(self) -> Repair:

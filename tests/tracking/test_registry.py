@@ -17,8 +17,9 @@ from mlflow.tracking import MlflowClient
 
 from meli_tasks.artifacts.manifest import Output
 from meli_tasks.cli import champion_checks
-from meli_tasks.core.errors import BadData, Conflict, NotFound
+from meli_tasks.core.errors import BadData, Conflict, NotFound, Unreachable
 from meli_tasks.execution import attempts
+from meli_tasks.ledger import Ledger
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL as MODEL
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
@@ -287,6 +288,46 @@ def test_a_version_deleted_by_hand_is_registered_again(
     assert synced.warning is None
     assert synced.version not in (None, version)
     assert aliased_version(registry) == synced.version
+
+
+def test_metrics_that_mlflow_cannot_copy_do_not_keep_a_champion_from_being_registered(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An earlier version logged each night's figures to the training's run: two within a second, each with step 0."""
+    run = past_run(file_store, tmp_path)
+    version = promote(registry, run, "mlp")
+    training = client.get_model_version(MODEL, version).run_id
+    for value in (0.8, 0.81):
+        client.log_metric(training, "test_balanced_accuracy", value, timestamp=1_700_000_000_000, step=0)
+    client.delete_model_version(MODEL, version)
+    synced = registry.sync()
+    assert synced.warning is None
+    assert synced.version == aliased_version(registry)
+    assert client.get_model_version(MODEL, synced.version).run_id == training
+    assert f"MLflow run {training} holds metrics that MLflow cannot copy" in caplog.text
+
+
+def test_a_store_that_fails_after_a_rollback_does_not_undo_it(
+    registry: Registry, file_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline = Registry(file_store, Tracking("", file_store))
+    for _ in range(2):
+        decide(offline, past_run(file_store, tmp_path), "mlp")
+    write, last = Ledger._write, Ledger.last
+
+    def then_down(self: Ledger, *args: object) -> object:
+        decision = write(self, *args)  # type: ignore[arg-type]
+
+        def down(_: Ledger) -> None:
+            raise Unreachable("The store is down.")
+
+        monkeypatch.setattr(Ledger, "last", down)
+        return decision
+
+    monkeypatch.setattr(Ledger, "_write", then_down)
+    assert offline.rollback("ana").number == 3
+    monkeypatch.setattr(Ledger, "last", last)
+    assert [decision.action for decision in offline.ledger.decisions()] == ["promote", "promote", "rollback"]
 
 
 def test_doctor_moves_the_alias_to_the_champions_version(
