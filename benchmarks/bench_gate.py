@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.figures import Figure, Options, Target, at_least, at_most
 from benchmarks.gate_nights import Nights, challengers, first_night, results_of
-from benchmarks.gate_world import ACCURACY, OWN_ERRORS, World, all_titles, test_split
+from benchmarks.gate_world import ACCURACY, OWN_ERRORS, World, sizes_of_all_titles, sizes_of_test_split
 from meli_tasks.core.hyperparameters import Promote
 from meli_tasks.stages.deciding.gates import category_gate
 
@@ -47,7 +47,7 @@ FULL, SMALL = Sizes(), Sizes(equal=40, better=40, folds=4, years=2, nights=12, c
 def promotions(own_error: float, number: int, accuracy: float, folds: bool, repetitions: int, seed: int) -> list[bool]:
     """Whether each of some first nights promotes one of `number` challengers of this true accuracy."""
     random = np.random.default_rng(seed)
-    sizes = all_titles() if folds else test_split()
+    sizes = sizes_of_all_titles() if folds else sizes_of_test_split()
     found = (first_night(World(sizes, own_error, random), number, accuracy, random) for _ in range(repetitions))
     return [decision.promoted is not None for decision in found]
 
@@ -70,7 +70,7 @@ def years(own_error: float, number: int, nights: int, repetitions: int, seed: in
     """Some years on unchanged test titles."""
     random, found = np.random.default_rng(seed), []
     for _ in range(repetitions):
-        test, validation = (World(test_split(), own_error, random) for _ in range(2))
+        test, validation = (World(sizes_of_test_split(), own_error, random) for _ in range(2))
         year = Nights(test, test.model())
         promoted = [year.pass_night(challengers(test, validation, number)).promoted is not None for _ in range(nights)]
         last = [year.decide(challengers(test, validation, 1, ACCURACY + 0.01)) for _ in range(FINAL_NIGHTS)]
@@ -88,7 +88,7 @@ def blocks(own_error: float, by_category: float, lost: int, of: int, repetitions
     """
     random, found = np.random.default_rng(seed), []
     for _ in range(repetitions):
-        test = World(test_split(), own_error, random, by_category)
+        test = World(sizes_of_test_split(), own_error, random, by_category)
         champion, challenger = test.model(), test.model()
         category = int(random.choice(np.flatnonzero(test.sizes == of))) if of else -1
         titles = np.flatnonzero(test.labels == category)

@@ -30,12 +30,12 @@ OWN_ERRORS = {"similar": 0.16, "between": 0.42, "unlike": 3.0}
 """Standard deviations of a model's own errors; that of a title's difficulty is 1."""
 
 
-def test_split() -> NDArray[np.int64]:
+def sizes_of_test_split() -> NDArray[np.int64]:
     """The number of test titles of each category."""
     return np.repeat(np.arange(1, len(TEST_SPLIT) + 1), TEST_SPLIT)
 
 
-def all_titles() -> NDArray[np.int64]:
+def sizes_of_all_titles() -> NDArray[np.int64]:
     """The number of titles of each category, all folds together."""
     titles, categories = np.array(ALL_TITLES).T
     return np.repeat(titles, categories)

@@ -73,6 +73,14 @@ class Champion(_Entry):
         """Balanced accuracy as displayed: without what the selection by it added."""
         return max(0.0, self.balanced_accuracy - self.selection_bias)
 
+    @property
+    def described_figure(self) -> str:
+        """That figure in words; it says so if it is not the measured one."""
+        if f"{self.figure:.4f}" == f"{self.balanced_accuracy:.4f}":
+            return f"{self.figure:.4f}"
+        measured = f"measured {self.balanced_accuracy:.4f}"
+        return f"{self.figure:.4f}, corrected for having been selected on these titles ({measured})"
+
 
 class Evidence(PromotionDecision):
     """What a decision was made from: the stage's decision, and the run, plan and artifacts behind it."""
@@ -213,11 +221,13 @@ class Ledger:
         evidence: Evidence | None = None,
         approval: Approval | None = None,
         sha256: str = "",
+        selection_bias: float | None = None,
     ) -> Decision:
         """Add a decision after the one numbered `expected_last` (0 for an empty ledger), on which it was based.
 
         `promote` needs the new `champion`; `keep` keeps the current one. A champion of 0.1.0, which has no digest, gets
-        `sha256` as its digest.
+        `sha256` as its digest. What its figure owes to its selection is known better from night to night: a champion
+        that is kept gets `selection_bias`, unless that is None.
 
         Raises:
             Conflict: another decision was written in the meantime. Read `last` again, and decide again.
@@ -230,6 +240,8 @@ class Ledger:
             champion, promotion = (last.champion, last.promotion) if last else (None, None)
             if champion and not champion.sha256:
                 champion = champion.model_copy(update={"sha256": sha256})
+            if champion and selection_bias is not None:
+                champion = champion.model_copy(update={"selection_bias": selection_bias})
         else:
             promotion = number + 1
         return self._write(

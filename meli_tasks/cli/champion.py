@@ -52,7 +52,7 @@ class Description:
 
     def to_json(self) -> dict[str, object]:
         """Return plain values, as `meli champion --json` prints them."""
-        fields: dict[str, object] = self.champion.model_dump(mode="json")
+        fields: dict[str, object] = self.champion.model_dump(mode="json") | {"figure": self.champion.figure}
         shown = {"number", "at", "action", "reason", "by", "approval"}
         fields["decision"] = self.decision.model_dump(mode="json", include=shown)
         model = self.model
@@ -190,7 +190,7 @@ def _show(found: Description) -> None:
         ("sha256", champion.sha256),
         (
             "balanced accuracy",
-            f"{champion.balanced_accuracy:.4f} ({low:.4f} to {high:.4f}) {_titles_of(champion)}",
+            f"{champion.described_figure}; 95 % interval {low:.4f} to {high:.4f}, {_titles_of(champion)}",
         ),
         ("run", champion.run_id),
         ("titles as of", champion.as_of),

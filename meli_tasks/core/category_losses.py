@@ -18,7 +18,7 @@ from scipy.special import betaln, gammaln
 
 from meli_tasks.core.metrics import Booleans, Floats, Integers
 
-MIN_SPREAD, MAX_SPREAD = 0.02, 0.5
+MIN_SPREAD, MAX_SPREAD = 0.01, 0.5
 """Limits of the correlation of two titles of a category: few titles tell little of it, and it is never quite 0."""
 
 Counts = NDArray[np.int64]
@@ -62,14 +62,15 @@ def _rates_elsewhere(lost: Counts, right: Counts) -> Floats:
 
 
 def _spread(labels: Integers, champion: Booleans, challenger: Booleans) -> float:
-    """The correlation of two titles of a category in being won, by the method of moments."""
+    """The correlation of two titles of a category in being won, by the method of moments, less one standard error."""
     right, won = np.bincount(labels[challenger]), np.bincount(labels[challenger & ~champion])
     won = np.pad(won, (0, len(right) - len(won)))
     pairs = float((right * (right - 1)).sum())
     rate = (won.sum() + 1) / (right.sum() + 2)
     variance = rate * (1 - rate)
     excess = float((np.square(won - right * rate) - right * variance).sum())
-    return float(np.clip(excess / (variance * pairs) if pairs else 0.0, MIN_SPREAD, MAX_SPREAD))
+    found = excess / (variance * pairs) - np.sqrt(2 / pairs) if pairs else 0.0
+    return float(np.clip(found, MIN_SPREAD, MAX_SPREAD))
 
 
 def _tails(lost: Counts, titles: Counts, rates: Floats, spread: float) -> Floats:

@@ -197,7 +197,7 @@ def _title(
     if champion is None:
         return "The run ended, and there is no champion" if decision else "The run ended without a decision"
     if verdict == "promoted":
-        return f"{champion.set_name} is the new champion: balanced accuracy {champion.balanced_accuracy:.4f}"
+        return f"{champion.set_name} is the new champion: balanced accuracy {champion.described_figure}"
     return f"{champion.set_name} stays champion"
 
 

@@ -56,7 +56,7 @@ def show_champion(console: Console, store: Store) -> None:
         console.print("\n[bold]Champion: none yet[/]")
         return
     champion = last.champion
-    words = f"{escape(champion.set_name)}, balanced accuracy {champion.balanced_accuracy:.4f}"
+    words = f"{escape(champion.set_name)}, balanced accuracy {champion.described_figure}"
     console.print(f"\n[bold]Champion: {words}[/]", highlight=False)
     console.print(escape(last.reason), highlight=False, soft_wrap=True)
 

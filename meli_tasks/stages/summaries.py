@@ -294,7 +294,10 @@ class PromoteSummary(Summary):
         False, description="whether the probability is so close to its limit that a person decides"
     )
     selection_bias: float = Field(
-        0.0, ge=0, description="by how much the champion's figure is too high since it was selected by it"
+        0.0, ge=0, description="by how much the champion's figure on these titles is too high since it was selected"
+    )
+    champion_bias: float | None = Field(
+        None, description="the same of the figure that it was promoted with, by all that is known now; None if unknown"
     )
     nominated_bias: float = Field(0.0, ge=0, description="the same of the nominated model, should it become champion")
     reason: str = ""

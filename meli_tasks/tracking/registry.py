@@ -121,6 +121,7 @@ class Registry:
                     judged_with=judged_with(plan),
                 ),
                 sha256=current.champion.sha256 if current else "",
+                selection_bias=decided.champion_bias,
             )
         self.sync()
         return decision

@@ -60,6 +60,7 @@ def decide(results: TestResults, params: Promotion) -> PromotionDecision:
         why_nominated=nomination.why if labels else "",
         borderline=borderline,
         selection_bias=correction.bias,
+        champion_bias=None if correction is NO_CORRECTION else correction.luck.bias,
         nominated_bias=compared.bias if compared else 0.0,
         reason=refused or " ".join([sentences.reason(said), *sentences.notes(said, nomination), *unknown]),
         gain=found.gain if found else None,
