@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.site import Site, shoot
+from tests.browser.site import Site, run_path, shoot
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
@@ -110,3 +110,18 @@ def test_the_question_fits_a_narrow_window(site: Site, dark: bool) -> None:
         assert content.evaluate("element => element.scrollWidth <= element.clientWidth")
         dialog.scroll_into_view_if_needed()
         shoot(page, f"rollback_narrow{'_dark' if dark else ''}")
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_a_run_offers_its_models_and_its_report(site: Site, narrow: bool) -> None:
+    run_id = next(row["run_id"] for row in site.get("/meli/api/models")["rows"])
+    with site.page(f"{run_path(run_id)}/plugin/meli_run", narrow=narrow) as page:
+        tab = page.get_by_test_id("meli-run")
+        expect(tab.get_by_role("button", name="Promote quick_cnn")).to_be_visible()
+        assert tab.evaluate("element => element.scrollWidth <= element.clientWidth")
+        shoot(page, f"run_promote{'_narrow' if narrow else ''}")
+        with page.context.expect_page() as opened:
+            tab.get_by_role("link", name="Report").click()
+        expect(opened.value.get_by_role("heading").first).to_be_visible()
+        assert opened.value.evaluate("origin") == "null"  # sandboxed: it cannot reach Airflow
+        shoot(opened.value, f"report{'_narrow' if narrow else ''}")

@@ -287,3 +287,25 @@ test("each model of a run that can be promoted has a button", async () => {
   assert.deepEqual(sent(), [["POST", "promote", { model: "run_1/plan/cnn", expected: 4, reason: "we need it" }]]);
   assert.match(page.text, /Decision 5: the champion is cnn now\./);
 });
+
+test("a run and the champion link to their report, if there is one", async () => {
+  const links = () => page?.all("Link").map(({ props }) => props.href) ?? [];
+  page = await mount(
+    "Leaderboard",
+    { dagId: "meli_training", runId: "manual__1+a" },
+    {
+      "GET runs/manual__1%2Ba": { body: { ...RUN, decision: decision(4, "mlp"), has_report: true } },
+    },
+  );
+  assert.ok(
+    links().some((href) => String(href).endsWith("/api/report/manual__1%2Ba")),
+    String(links()),
+  );
+  page.unmount();
+  const champion = { ...MODELS.champion, has_report: true };
+  page = await mount("Models", {}, { ...overview(false), "GET models?limit=100": { body: { ...MODELS, champion } } });
+  assert.ok(links().some((href) => String(href).endsWith("/api/report/run_1")));
+  page.unmount();
+  page = await mount("Models", {}, overview(false));
+  assert.ok(!links().some((href) => String(href).includes("/api/report/")));
+});

@@ -8,7 +8,7 @@ import pytest
 
 from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import NotFound
-from meli_tasks.pages import Pages
+from meli_tasks.pages import Pages, RunFilter
 from tests.pages.published import Counting, evaluate, promote
 from tests.past_run import PastRun
 
@@ -55,4 +55,10 @@ def test_the_report_is_the_stored_file(run: PastRun) -> None:
         pages.report(run.plan.name)
     run.store.write(paths.report(run.plan.name), b"<!doctype html>")
     assert pages.report(run.plan.name) == b"<!doctype html>"
-    assert Pages(run.store).model(paths.model_id(run.plan.name, "mlp")).has_report
+    promote(run, "mlp")
+    pages = Pages(run.store)
+    assert pages.model(paths.model_id(run.plan.name, "mlp")).has_report
+    assert pages.run(run.plan.name).has_report
+    champion = pages.models(RunFilter()).champion
+    assert champion is not None
+    assert champion.has_report
