@@ -7,6 +7,7 @@ from pydantic import Field
 from meli_tasks.ledger import Decision
 from meli_tasks.pages.champion import decision_row
 from meli_tasks.pages.models import DecisionRow, PageModel
+from meli_tasks.pages.predicting import able_to_load
 from meli_tasks.tracking.by_hand import checked_reason, find_evaluated, promote_by_hand
 from meli_tasks.tracking.registry import Registry
 
@@ -21,12 +22,16 @@ class ChangedPage(PageModel):
 def promote(registry: Registry, model: str, *, by: str, reason: str, expected: int) -> ChangedPage:
     """Make a model that a run has evaluated the champion; see `promote_by_hand`."""
     found = find_evaluated(registry.store, model)
-    return _changed(registry, promote_by_hand(registry, found, by=by, reason=reason, expected=expected))
+    with able_to_load():  # nobody promotes a model that does not answer
+        decision = promote_by_hand(registry, found, by=by, reason=reason, expected=expected)
+    return _changed(registry, decision)
 
 
 def roll_back(registry: Registry, to: int | None, *, by: str, reason: str, expected: int) -> ChangedPage:
     """Make an earlier champion the current one; see `Ledger.rollback`."""
-    return _changed(registry, registry.rollback(by, to, checked_reason(reason), expected_last=expected))
+    with able_to_load():
+        decision = registry.rollback(by, to, checked_reason(reason), expected_last=expected)
+    return _changed(registry, decision)
 
 
 def _changed(registry: Registry, decision: Decision) -> ChangedPage:

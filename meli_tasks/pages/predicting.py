@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from pydantic import Field
 
@@ -23,6 +24,22 @@ class PredictionsPage(PageModel):
     titles: list[Explanation]
 
 
+@contextmanager
+def able_to_load() -> Iterator[None]:
+    """Turn the error of an environment without torch into a sentence.
+
+    Raises:
+        BadSettings: this process cannot load models.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise BadSettings(
+            f"Airflow's API server cannot load models, because its environment has no {error.name}: install the "
+            "packages of the workers there too. The command `meli` works wherever they are installed."
+        ) from error
+
+
 def predictions(
     models: LoadedModels, model: Model, titles: Sequence[str], top: int, *, effects: bool
 ) -> PredictionsPage:
@@ -32,13 +49,7 @@ def predictions(
         NotFound: the model's files are not in the store.
         BadSettings: this process cannot load models.
     """
-    try:
-        with models.use(model) as classifier:
-            found = explain(classifier, titles, top, effects=effects)
-    except ModuleNotFoundError as error:
-        raise BadSettings(
-            f"Airflow's API server cannot load models, because its environment has no {error.name}: install the "
-            "packages of the workers there too. `meli predict` works wherever they are installed."
-        ) from error
+    with able_to_load(), models.use(model) as classifier:
+        found = explain(classifier, titles, top, effects=effects)
     ref = model.manifest.ref
     return PredictionsPage(model=model.name, train=ref.key, sha256=ref.sha256, warning=model.warning, titles=found)

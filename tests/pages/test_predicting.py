@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from meli_tasks.artifacts import paths
-from meli_tasks.core.errors import NotFound
+from meli_tasks.core.errors import BadSettings, NotFound
 from meli_tasks.pages import Pages, RunFilter
 from tests.pages.published import Counting, evaluate, promote
 from tests.past_run import PastRun
@@ -62,3 +63,14 @@ def test_the_report_is_the_stored_file(run: PastRun) -> None:
     champion = pages.models(RunFilter()).champion
     assert champion is not None
     assert champion.has_report
+
+
+def test_without_torch_nothing_is_changed_and_the_message_says_what_is_missing(
+    run: PastRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "meli_tasks.stages.files.model_files", None)
+    with pytest.raises(BadSettings, match=r"has no meli_tasks\.stages\.files\.model_files: install the packages"):
+        Pages(run.store).promote(run.models["cnn"], by="ana", reason="we need it", expected=0)
+    with pytest.raises(BadSettings, match="Airflow's API server cannot load models"):
+        Pages(run.store).predict(["perfume"], run.models["cnn"])
+    assert Pages(run.store).champion_on(None).set is None

@@ -429,6 +429,8 @@ export interface ReferenceModel {
   interval: Interval;
   accuracy: number;
   trained_titles: number;
+  /** Models that are not better than it for certain. */
+  not_beaten_by: string[];
 }
 
 /** One model of one run. */
