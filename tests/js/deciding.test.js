@@ -294,7 +294,9 @@ test("a run and the champion link to their report, if there is one", async () =>
     "Leaderboard",
     { dagId: "meli_training", runId: "manual__1+a" },
     {
-      "GET runs/manual__1%2Ba": { body: { ...RUN, decision: decision(4, "mlp"), has_report: true } },
+      "GET runs/manual__1%2Ba": {
+        body: { ...RUN, run_id: "manual__1+a", decision: decision(4, "mlp"), has_report: true },
+      },
     },
   );
   assert.ok(
