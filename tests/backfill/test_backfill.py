@@ -87,7 +87,7 @@ def evaluated_again(store: Store, plan: Plan, scores: dict[str, Any] | None = No
         ({"to_date": "yesterday"}, "to_date = 'yesterday'"),
         ({"as_of": "2026-11-01"}, "no parameter 'as_of'"),
         ({"force": True}, "no parameter 'force'"),
-        ({"promotion": "auto"}, "promotion = 'auto'"),
+        ({"promotion": "auto"}, "promotion 'auto' is not for a backfill"),
         ({"at_once": 0}, "at_once = 0"),
     ],
 )
