@@ -17,7 +17,7 @@ from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.sample.generator import sample
 from meli_tasks.ledger import Champion, Ledger
 from meli_tasks.local_run import LocalRun, StepReport
-from meli_tasks.notifications.message import DagRun, _failures
+from meli_tasks.notifications.message import DagRun, failures_of
 from meli_tasks.pipeline import Pipeline, PromotionOutcome
 from meli_tasks.planning.evaluation import Evaluated, EvaluationReport
 from meli_tasks.planning.plan import Plan
@@ -264,7 +264,7 @@ def test_a_set_that_fails_without_one_fold_is_not_evaluated_and_the_fold_is_name
     assert plan is not None
     report = EvaluationReport.load(local.pipeline.store, plan.name)
     assert report is not None and report.failed == ("quick_cnn",)
-    [failure] = _failures(local.pipeline.store, DagRun("meli_training", "failing"), plan, report)
+    [failure] = failures_of(local.pipeline.store, DagRun("meli_training", "failing"), plan, report)
     assert (failure.of, failure.message) == ("quick_cnn, fold 2 of 3", "The loss is not finite at step 12.")
 
 
