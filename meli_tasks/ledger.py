@@ -128,6 +128,11 @@ class Decision(_Entry, Versioned):
         """Whether the run of this plan made it, and not a person who promoted one of the run's models."""
         return self.evidence.plan == plan_name and not self.evidence.by_hand
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether a person was to decide and nobody could be asked, so that a next run asks."""
+        return self.action == "keep" and self.evidence.verdict == "ask" and self.approval is None
+
 
 def _json(decision: Decision) -> bytes:
     without = {"evidence"} if decision.evidence == Evidence() else None

@@ -162,6 +162,18 @@ def test_without_anybody_to_ask_the_champion_stays(asking: Night) -> None:
     assert "because nobody could be asked" in entry.reason
 
 
+def test_a_next_run_asks_if_nobody_could_be_asked_and_finds_nothing_new_if_somebody_answered(
+    store: Settings, asking: Night
+) -> None:
+    def nothing_new() -> str:
+        return Pipeline(store, "next").plan({**SMALL, "promotion": "approval"}, None)[1].nothing_new
+
+    asking.promote(asking.decide())
+    assert nothing_new() == ""
+    asking.promote(asking.decide(), TIMED_OUT)
+    assert "decision 2" in nothing_new()
+
+
 def test_a_second_answer_changes_nothing_and_is_reported(asking: Night, caplog: pytest.LogCaptureFixture) -> None:
     decided = asking.decide()
     first = asking.promote(decided, answer(False))

@@ -139,7 +139,7 @@ def nothing_new(plan: Plan, store: Store, ledger: Ledger | None = None) -> str:
         manifest = find(store, "evaluate", evaluate_step(plan, models, store, champion).key)
         return "The same titles, sets and champion were evaluated before" if manifest else ""
     decision = next((each for each in reversed(decisions) if covers(each, set(models.values()), plan)), None)
-    if decision is None:
+    if decision is None or decision.is_unanswered:
         return ""
     return (
         f"The same titles, sets and champion as before; decision {decision.number} of {decision.at:%Y-%m-%d} was: "

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import json
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from meli_tasks.cli import run as run_module
 from meli_tasks.cli.options import overrides
 from meli_tasks.cli.run_report import describe, figures_of
 from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, NotFound
-from tests.cli.program import document, here
+from tests.cli.program import document, here, in_a_terminal
 
 QUICK = ("--override", "train.epochs=2", "--override", "embed.dimensions=8", "--override", "preprocess.max_ngrams=500")
 SETS = ("--sets", "quick_mlp,quick_cnn")
@@ -311,3 +313,48 @@ def test_a_parameter_that_does_not_exist_is_refused_with_the_nearest() -> None:
     for wrong, message in (("min_gain", "does not have the form name=value"), ("min_gain=[", "is not valid YAML")):
         assert f"--param '{wrong}'" in (found := str(here("run", "ingest", "--param", wrong).exception))
         assert message in found
+
+
+ASK = ("--promotion", "approval", "--param", "min_gain=0", "--param", "min_probability=0.5")
+SMALL = ("all", "--sets", "quick_mlp", *QUICK[2:], "--json")
+
+
+def weak(place: Path) -> tuple[str, ...]:
+    """Options of a run with a store of its own, in which a weak model is champion."""
+    assert here("run", *SMALL, "--override", "train.epochs=1", "--no-promote").exit_code == 0
+    return ("run", *SMALL, "--override", "train.epochs=1", *ASK)
+
+
+def test_without_a_terminal_the_champion_stays_and_the_command_says_how_to_promote_it(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MELI_STORE", (place / "asked").as_uri())
+    result = here(*weak(place))
+    assert result.exit_code == 0, result.output
+    decision = json.loads(result.stdout)["decision"]
+    assert (decision["action"], decision["champion"], decision["approval"]) == ("keep", None, None)
+    assert "No model becomes champion, because nobody could be asked." in decision["reason"]
+    assert "note: Promote quick_mlp to be the first champion? There is no terminal to ask" in result.stderr
+    [model] = re.findall(r'meli promote (\S+) --reason "WHY"', result.stderr)
+    assert (
+        document("promote", model, "--yes", "--reason", "approved in the review")["champion"]["set_name"] == "quick_mlp"
+    )
+
+
+def test_yes_approves_in_the_name_of_the_user(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MELI_STORE", (place / "approved").as_uri())
+    decision = json.loads(here(*weak(place), "--yes").stdout)["decision"]
+    assert (decision["action"], decision["champion"]["set_name"]) == ("promote", "quick_mlp")
+    approval = decision["approval"]
+    assert (approval["by"], approval["approved"], approval["reason"]) == (getpass.getuser(), True, "--yes")
+
+
+def test_a_person_at_a_terminal_sees_the_evidence_and_answers(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MELI_STORE", (place / "seen").as_uri())
+    code, output = in_a_terminal(*weak(place), typed="n\nnot today\n", COLUMNS="80")
+    assert code == 0, output
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output)
+    assert "Promote quick_mlp to be the first champion?" in plain
+    assert re.search(r"balanced accuracy +0\.\d{4}", plain)
+    assert max(map(len, re.split(r"[\n\r]", plain.partition("{")[0]))) <= 80
+    assert re.search(r"Rejected by \S+ \(not today\)", plain)

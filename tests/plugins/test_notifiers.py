@@ -21,7 +21,14 @@ from meli_training import dag
 alerts = [[alert.interval.total_seconds(), alert.callback.path, alert.callback.kwargs] for alert in dag.deadline or []]
 ended = [type(callback).__name__ for callback in (dag.on_success_callback, dag.on_failure_callback) if callback]
 failed = [type(callback).__name__ for callback in dag.get_task("ingest").on_failure_callback or []]
-print(json.dumps([ended, failed, alerts]))
+asked = [type(notifier).__name__ for notifier in dag.get_task("approve").notifiers]
+print(json.dumps([ended, failed, alerts, asked]))
+"""
+WAITS = """
+from types import SimpleNamespace
+from meli_airflow.notifiers import RunWaits
+for _ in range(2):
+    RunWaits()({"dag": SimpleNamespace(dag_id="meli_training"), "run_id": "manual__1", "dag_run": None})
 """
 LATE = """
 import asyncio, json, sys
@@ -41,11 +48,13 @@ def shown(in_airflow: InAirflow, **settings: str) -> list[list[object]]:
 
 
 def test_without_a_channel_the_dag_has_no_callbacks(in_airflow: InAirflow) -> None:
-    assert shown(in_airflow) == [[], [], []]
+    assert shown(in_airflow) == [[], [], [], []]
 
 
 def test_with_a_channel_the_dag_has_callbacks_and_a_deadline(in_airflow: InAirflow) -> None:
-    ended, failed, alerts = shown(in_airflow, MELI_WEBHOOK="http://127.0.0.1:1/x", MELI_DEADLINE_MINUTES="90")
+    wishes = {"MELI_WEBHOOK": "http://127.0.0.1:1/x", "MELI_DEADLINE_MINUTES": "90"}
+    ended, failed, alerts, asked = shown(in_airflow, **wishes)
+    assert asked == ["RunWaits"]
     assert ended == ["RunEnded", "RunEnded"] and failed == ["TaskFailed"]
     assert alerts == [[5400.0, "meli_airflow.notifiers.RunLate", {"minutes": 90.0}]]
     assert shown(in_airflow, MELI_EMAIL="a@b.c", MELI_DEADLINE_MINUTES="0")[2] == []
@@ -85,6 +94,16 @@ def test_a_late_run_is_reported_once_and_one_that_ended_in_time_never(in_airflow
             late(in_airflow, "slow" if state == "running" else "failed in time", state, MELI_WEBHOOK=web.url)
     [body] = web.bodies
     assert body["text"].startswith("⏰ *The run is late: not done 4 h after it was queued*")
+
+
+def test_that_a_run_waits_for_a_person_is_sent_once_whatever_is_to_be_reported(in_airflow: InAirflow) -> None:
+    with sinks.webhook() as web:
+        done = in_airflow("-c", WAITS, MELI_WEBHOOK=web.url, MELI_NOTIFY="failures")
+        assert done.returncode == 0, done.stderr[-2000:]
+    [body] = web.bodies
+    assert body["text"].startswith("🙋 *A person decides: Promote a model?*")
+    page = "http://localhost:8080/dags/meli_training/runs/manual__1/tasks/approve/required_actions"
+    assert f"<{page}|Approve or reject it>" in body["text"]
 
 
 def test_without_its_store_a_run_is_reported_anyway(in_airflow: InAirflow) -> None:
