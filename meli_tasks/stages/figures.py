@@ -5,7 +5,7 @@ Fractions are of test titles. A field that an earlier version did not write is N
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pydantic import Field
 
@@ -119,12 +119,13 @@ class ReferenceModel(Stored):
         (), description="labels of the models that are not better with a bootstrap probability of 0.95"
     )
 
-    def notes(self) -> list[str]:
-        """A warning if a model does not beat it; empty if all do."""
-        if not self.not_beaten_by:
+    def notes(self, labels: Collection[str | None] | None = None) -> list[str]:
+        """A warning if one of these models, by default of all, does not beat it; empty if all do."""
+        named = [label for label in self.not_beaten_by if labels is None or label in labels]
+        if not named:
             return []
-        does = "does" if len(self.not_beaten_by) == 1 else "do"
+        does = "does" if len(named) == 1 else "do"
         return [
-            f"{enumeration(self.not_beaten_by, _NAMED)} {does} not beat the reference model, TF-IDF with a linear "
+            f"{enumeration(named, _NAMED)} {does} not beat the reference model, TF-IDF with a linear "
             f"classifier (balanced accuracy {self.balanced_accuracy:.4f}), by more than noise."
         ]

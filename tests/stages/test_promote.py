@@ -34,6 +34,7 @@ class Evaluated:
         self.scores: dict[str, dict[str, Any]] = {}
         self.validation: dict[str, float] = {}
         self.sketch: list[int] = []
+        self.reference: dict[str, Any] | None = None
 
     def model(
         self,
@@ -63,6 +64,7 @@ class Evaluated:
         titles = len(self.labels)
         test = {"split_titles": titles, "titles": titles, "required": 0, "sketch": self.sketch}
         scores = {"version": 2, "models": self.scores, "validation": self.validation, "test": test}
+        scores["reference"] = self.reference
         (self.folder / "scores.json").write_text(json.dumps(scores))
         out = self.folder.parent / "out"
         out.mkdir(exist_ok=True)
@@ -117,6 +119,23 @@ def test_better_challenger_replaces_the_champion(evaluate: Evaluated) -> None:
     ]  # fmt: skip
     assert decision["reason"] == (
         "mlp becomes champion with balanced accuracy 0.9500, +0.1500 against champion (better with probability 1.000)."
+    )
+
+
+def test_a_model_that_does_not_beat_the_reference_is_promoted_with_a_warning(evaluate: Evaluated) -> None:
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", FEW, validation=0.95)
+    evaluate.model("cnn", FEW, validation=0.9)
+    evaluate.reference = {
+        "balanced_accuracy": 0.94, "interval": [0.9, 0.97], "accuracy": 0.94, "trained_titles": 900,
+        "not_beaten_by": ["champion", "cnn", "mlp"],
+    }  # fmt: skip
+    decision = evaluate.decide("champion")
+    assert decision["promoted"] == "mlp"
+    # Only of the two models that the decision is about.
+    assert decision["reason"].endswith(
+        "champion, mlp do not beat the reference model, TF-IDF with a linear classifier (balanced accuracy 0.9400), by "
+        "more than noise."
     )
 
 

@@ -12,14 +12,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from meli_tasks.stages.evaluation import Evaluation, Scores, TestSet
-from meli_tasks.stages.figures import GoldenTitles
+from meli_tasks.stages.figures import GoldenTitles, ReferenceModel
 
 
 @dataclass(frozen=True)
 class TestResults:
     """The evaluations by label. `labels` (n,) are the true categories, as positions in `categories`; `correct[label]`
     (n,) says which titles that model classified correctly. `test` says which titles these are, `golden` which golden
-    titles the models were checked with, `validation` has balanced accuracies on the validation titles.
+    titles the models were checked with, `validation` has balanced accuracies on the validation titles,
+    `reference` has the figures of the reference model.
     """
 
     __test__ = False  # no class of tests
@@ -31,6 +32,7 @@ class TestResults:
     correct: dict[str, NDArray[np.bool_]]
     golden: GoldenTitles | None = None
     validation: dict[str, float] = field(default_factory=dict)
+    reference: ReferenceModel | None = None
 
 
 def read_results(folder: Path) -> TestResults:
@@ -43,4 +45,6 @@ def read_results(folder: Path) -> TestResults:
     names = pc.unique(true)
     labels = pc.index_in(true, value_set=names).to_numpy().astype(np.int64)
     correct = {label: pc.equal(table[label].cast(pa.string()), true).to_numpy() for label in evaluations}
-    return TestResults(test, evaluations, labels, names.to_pylist(), correct, scores.golden, scores.validation)
+    return TestResults(
+        test, evaluations, labels, names.to_pylist(), correct, scores.golden, scores.validation, scores.reference
+    )

@@ -65,6 +65,8 @@ def notes(said: Situation, nomination: Nomination) -> list[str]:
         )
     found += said.results.test.notes()
     found += golden_notes(label, gates, said.champion, said.results.evaluations, said.results.golden)
+    if said.results.reference:
+        found += said.results.reference.notes([label, said.champion])
     seen = {"unseen_titles", GOLDEN_GATE}
     unchecked = [gate for gate in (said.chosen.unchecked if said.chosen else ()) if gate.name not in seen]
     return found + [f"Not checked: {gate.name} ({gate.detail})." for gate in unchecked]
