@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -110,7 +110,10 @@ def _set_axis(axes: Axes, name: Literal["x", "y"], axis: Axis) -> None:
 
     of_axes = axes.xaxis if name == "x" else axes.yaxis
     of_axes.set_label_text(axis.title, color=INK)
-    of_axes.set_major_locator(MaxNLocator(nbins=6, integer=axis.whole))
+    of_axes.set_major_locator(MaxNLocator(nbins=6, integer=axis.whole, min_n_ticks=1))
+    if axis.whole and not axis.limits:  # a single epoch is no reason for fractions of an epoch
+        low, high = axes.get_xlim() if name == "x" else axes.get_ylim()
+        axis = replace(axis, limits=(low - 0.5, high + 0.5) if high - low < 1 else (low, high))
     if axis.percent:
         of_axes.set_major_formatter(PercentFormatter(1.0, decimals=None))
     if axis.limits:

@@ -69,7 +69,8 @@ def categories(run: Material) -> Sequence[Block]:
     if not before:
         return [Text(f"There is no champion to compare {pair.after} with."), _all_categories(pair, {}, after)]
     changes = {name: found.recall - before[name].recall for name, found in after.items() if name in before}
-    ranked = sorted(changes, key=lambda name: (changes[name], name))
+    # By the number of titles: a category of one title that is lost has lost everything, mostly by chance.
+    ranked = sorted(changes, key=lambda name: (round(changes[name] * after[name].titles), changes[name], name))
     losses = [name for name in ranked if changes[name] < 0]
     gains = [name for name in reversed(ranked) if changes[name] > 0]
     same = len(changes) - len(losses) - len(gains)
@@ -81,8 +82,8 @@ def categories(run: Material) -> Sequence[Block]:
     return [
         Text(f"{summary} {few}"),
         Charts([_scatter(pair, before, after, list(changes))]),
-        _changes(pair, "Largest losses", losses[:LARGEST], before, after),
-        _changes(pair, "Largest gains", gains[:LARGEST], before, after),
+        _changes(pair, "Largest losses, by the number of titles", losses[:LARGEST], before, after),
+        _changes(pair, "Largest gains, by the number of titles", gains[:LARGEST], before, after),
         _all_categories(pair, before, after),
     ]
 
@@ -165,7 +166,7 @@ _KINDS = {
     "label_quality": "Label quality",
     "category_size": "Category size",
     "title_length": "Title length",
-    "unknown_words": "Share of unknown words",
+    "unknown_words": "Fraction of unknown words",
     "newest_day": "Newest day",
 }
 

@@ -84,7 +84,9 @@ def _answer(entry: Decision | None) -> list[Block]:
 
 def _why(found: PromotionDecision) -> list[Block]:
     """Which challenger was compared, and what a person should know of the evidence."""
-    blocks: list[Block] = [Text(found.why_nominated)] if found.why_nominated else []
+    blocks: list[Block] = []
+    if found.nominated and found.why_nominated and found.why_nominated not in found.reason:
+        blocks.append(Text(f"{found.nominated} was nominated: {found.why_nominated}."))
     if found.borderline:
         blocks.append(
             Text("The evidence is borderline: the probability is close to its limit, so a person decides.", "warning")
@@ -210,7 +212,24 @@ def leaderboard(run: Material) -> Sequence[Block]:
         )
     if not scores.reference:
         notes.append("Reference model (TF-IDF with a linear classifier): not measured.")
-    return [table, *_golden(run), *(Text(note, "note") for note in notes)]
+    return [table, *_below_reference(run, champion), *_golden(run), *(Text(note, "note") for note in notes)]
+
+
+def _below_reference(run: Material, champion: str | None) -> list[Block]:
+    """A warning if the simple model that every model should beat is better than the champion, or the new one."""
+    promoted = run.decided.found.promoted if run.decided else None
+    label = promoted or champion
+    reference = run.scores.reference if run.scores else None
+    if reference is None or label is None or label not in run.models:
+        return []
+    accuracy = run.models[label].balanced_accuracy
+    if accuracy > reference.balanced_accuracy:
+        return []
+    message = (
+        f"{label} (balanced accuracy {accuracy:.4f}) is not better than the reference model, which takes seconds to "
+        f"fit ({reference.balanced_accuracy:.4f})."
+    )
+    return [Text(message, "warning")]
 
 
 def _is_measured(cell: Cell | Range) -> bool:

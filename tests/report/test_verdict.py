@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from meli_tasks.approval import Approval
+from meli_tasks.artifacts.manifest import need
 from meli_tasks.ledger import Champion, Evidence, Ledger
 from meli_tasks.report.material import Material
 from meli_tasks.report.writing import render
@@ -65,9 +67,31 @@ def test_what_a_person_answered_is_part_of_it(tmp_path: Path, approval: Approval
 
 def test_borderline_evidence_and_the_bias_of_the_selection_are_named(tmp_path: Path) -> None:
     text = verdict_of(
-        tmp_path, promoted=True, borderline=True, selection_bias=0.0123, why_nominated="mlp is best on validation"
+        tmp_path,
+        promoted=True,
+        borderline=True,
+        selection_bias=0.0123,
+        nominated="mlp",
+        why_nominated="the best on the validation titles",
     )
     assert "Promoted." in text
     assert "The evidence is borderline" in text
-    assert "mlp is best on validation" in text
+    assert "mlp was nominated: the best on the validation titles." in text
     assert "The champion's figure is too high by about0.0123" in text
+
+
+def test_a_champion_that_the_reference_model_beats_is_worth_a_warning(tmp_path: Path) -> None:
+    run = PastRun(open_store((tmp_path / "store").as_uri()), accuracies={"mlp": 0.9})
+    evaluated = evaluate(run)
+    champion = Champion(train=run.models["mlp"], set_name="mlp", balanced_accuracy=0.9, interval=(0.88, 0.92))
+    evidence = Evidence(plan=run.plan.name, promoted="mlp", challenger="mlp")
+    Ledger(run.store).append(0, action="promote", champion=champion, reason="first", by="a run", evidence=evidence)
+    manifest = need(run.store, "evaluate", evaluated.key)
+    stored = json.loads(run.store.read(manifest.file_name("scores.json")).data)  # type: ignore[union-attr]
+    for accuracy, warned in ((0.95, True), (0.9, True), (0.85, False)):
+        reference = {"balanced_accuracy": accuracy, "interval": [0.8, 0.96], "accuracy": 0.9, "trained_titles": 500}
+        scores = {"version": 2, "models": stored, "reference": reference}
+        run.store.write(manifest.file_name("scores.json"), json.dumps(scores).encode())
+        text = parse(render(Material(run.store, run.plan))).sections["leaderboard"]
+        assert ("is not better than the reference model" in text) is warned
+        assert "fitted on 500 titles" in text
