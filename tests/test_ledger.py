@@ -210,3 +210,21 @@ def test_promotions_at_once_on_a_real_server_lose_nothing(s3_store: Store) -> No
     )
     assert [decision.previous for decision in decisions] == [None, 1, 2, 3, 4, 5]
     assert conflicts > 0
+
+
+def test_the_figure_of_a_champion_is_shown_without_the_luck_of_its_selection(ledger: Ledger) -> None:
+    promote(ledger, "mlp")
+    before = ledger.champion()
+    assert before is not None
+    assert (before.selection_bias, before.figure) == (0, before.balanced_accuracy)
+    assert before.described_figure == f"{before.balanced_accuracy:.4f}"
+    ledger.append(1, action="keep", reason="", by="test", selection_bias=0.0025)
+    after = Ledger(ledger.store).champion()
+    assert after is not None
+    assert after == before.model_copy(update={"selection_bias": 0.0025})
+    assert after.described_figure == (
+        f"{after.balanced_accuracy - 0.0025:.4f}, corrected for having been selected on these titles "
+        f"(measured {after.balanced_accuracy:.4f})"
+    )
+    ledger.append(2, action="keep", reason="", by="test")
+    assert Ledger(ledger.store).champion() == after

@@ -121,3 +121,16 @@ def test_an_ensemble_is_evaluated_if_it_is_offered(settings: Settings, file_stor
         manifest = ensemble_of(plan, offered)
         file_store.write(manifest.name, manifest.to_bytes())
         assert evaluated_models(plan, list(own), file_store, None)[0] == models
+
+
+def test_validation_figures_are_those_of_the_manifests_of_own_models(settings: Settings, file_store: Store) -> None:
+    plan = plan_of(settings, sets=["quick_mlp", "quick_cnn"])
+    own = train_all(plan, file_store)
+    step = plan.sets["quick_mlp"]
+    outputs = {file: Output(sha256=f"quick_mlp {file}", bytes=1) for file in MODEL_FILES}
+    summary = {"validation_balanced_accuracy": 0.93}
+    manifest = Manifest("train", step.key, step.params, step.inputs, outputs, summary, "attempt")
+    file_store.write(manifest.name, manifest.to_bytes())
+    models = {**own, "mlp (champion)": ModelRef("elsewhere", "f00d")}
+    params = evaluate_step(plan, models, file_store).params
+    assert params["validation"] == {"quick_mlp": 0.93}  # the other summary has none: it is not taken for 0

@@ -388,3 +388,58 @@ def test_a_champion_that_was_not_evaluated_is_bad_data(evaluate: Evaluated) -> N
     evaluate.model("mlp_a", FEW)
     with pytest.raises(BadData, match=r"'cnn' was not evaluated; evaluated are mlp_a, mlp_b\.$"):
         evaluate.decide("cnn")
+
+
+SKETCH = list(range(50))
+
+
+def history(champion: float, **changed: Any) -> dict[str, Any]:
+    """200 models of a true accuracy of 0.78, of which the champion was the luckiest: it measured 0.80."""
+    figures = np.round(np.random.default_rng(1).normal(0.78, 0.007, 200), 4)
+    values, models = np.unique(np.append(np.minimum(figures, champion), champion), return_counts=True)
+    measured = [[float(value), int(number)] for value, number in zip(values, models, strict=True)]
+    return {"champion": champion, "measured": measured, "error": 0.01, "sketch": SKETCH, "decisions": 200} | changed
+
+
+def test_what_the_champion_owes_to_luck_counts_for_the_challenger(evaluate: Evaluated) -> None:
+    evaluate.sketch = SKETCH
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", SOME[4:])
+    plain, corrected = evaluate.decide("champion"), evaluate.decide("champion", history=history(0.8))
+    bias = corrected["selection_bias"]
+    assert plain["selection_bias"] == 0
+    assert 0.01 < bias < 0.025
+    assert corrected["champion_bias"] == bias
+    assert corrected["gain"] > plain["gain"]
+    assert corrected["probability"] > plain["probability"]
+    assert f"The figure of champion counts as {0.8 - bias:.4f}, not 0.8000" in corrected["reason"]
+    assert corrected["scores"]["champion"]["balanced_accuracy"] == pytest.approx(0.8)
+
+
+def test_luck_on_titles_that_are_no_longer_used_does_not_count(evaluate: Evaluated) -> None:
+    evaluate.sketch = [*SKETCH[:25], *range(1_000, 1_025)]
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", SOME[4:])
+    half = evaluate.decide("champion", history=history(0.8))
+    assert half["selection_bias"] == pytest.approx(half["champion_bias"] / 2)
+    evaluate.sketch = list(range(1_000, 1_050))
+    assert evaluate.decide("champion", history=history(0.8))["selection_bias"] == 0
+
+
+def test_a_figure_that_cannot_be_corrected_is_said_to_be_uncorrected(evaluate: Evaluated) -> None:
+    evaluate.sketch = SKETCH
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", SOME[4:])
+    decision = evaluate.decide("champion", history=history(0.8, sketch=[]))
+    assert (decision["selection_bias"], decision["champion_bias"]) == (0, None)
+    assert "The champion's figure is not corrected for its selection" in decision["reason"]
+
+
+def test_a_promoted_model_owes_something_to_luck_too(evaluate: Evaluated) -> None:
+    evaluate.sketch = SKETCH
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", SOME[13:])
+    decision = evaluate.decide("champion", history=history(0.8))
+    assert decision["promoted"] == "mlp"
+    assert 0 <= decision["nominated_bias"] < 0.0325 + decision["champion_bias"]
+    assert evaluate.decide("champion")["nominated_bias"] == 0
