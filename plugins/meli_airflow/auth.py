@@ -2,7 +2,7 @@
 
 Airflow leaves a plugin's application open. A dependency on each route would leave open whatever is not a route: static
 files, the OpenAPI document, unknown paths. So the authorization wraps the whole application. Whatever changes something
-needs a right of its own, also what is added later: only the paths in FOR_READERS need none.
+needs a right of its own, also what is added later: only the requests in FOR_READERS need none.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # The pages' JavaScript contains no data, and it explains to users why they are not allowed to read the DAG.
 FOR_ALL_SIGNED_IN = "/static/"
-FOR_READERS = frozenset({"/api/predict"})
+FOR_READERS = frozenset({("POST", "/api/predict")})
 """What is requested by POST because of its size, and changes nothing."""
 
 
@@ -62,7 +62,7 @@ class Authorization:
 def _check(user: BaseUser, method: str, path: str) -> None:
     if not rights.may_read(user):
         raise HTTPException(403, f"You may not read the DAG {TRAINING_DAG}.")
-    if method not in SAFE_METHODS and path not in FOR_READERS and not rights.may_decide(user):
+    if method not in SAFE_METHODS and (method, path) not in FOR_READERS and not rights.may_decide(user):
         raise HTTPException(
             403,
             f"You may not decide on the champion, so nothing was changed. It needs the right to edit the DAG "
