@@ -57,7 +57,7 @@ def _in_mlflow(settings: Settings, store: Store) -> Iterator[CheckResult]:
     repair = registry.repair()
     again = "Run `meli doctor` again once MLflow and the store answer."
     if repair.synced.warning:
-        yield CheckResult(name, "failed", repair.synced.warning, again)
+        yield CheckResult(name, "failed", repair.synced.warning, "" if repair.synced.reached else again)
     elif repair.notes:
         yield CheckResult(name, "ok", " ".join(repair.notes))
     if not repair.synced.reached:
@@ -65,6 +65,8 @@ def _in_mlflow(settings: Settings, store: Store) -> Iterator[CheckResult]:
     try:
         for found in findings(registry.ledger, registry.tracking):
             state: State = "ok" if found.agrees else "failed"
-            yield CheckResult(f"champion: {found.name}", state, found.observed, found.advice)
+            # What could not be repaired just now, the same command does not repair either: the warning says what to do.
+            advice = f"See {name} above." if found.advice and repair.synced.warning else found.advice
+            yield CheckResult(f"champion: {found.name}", state, found.observed, advice)
     except MeliError as error:
         yield CheckResult(name, "failed", f"ledger and registry could not be compared: {error}", again)

@@ -143,6 +143,7 @@ def test_two_stores_do_not_share_a_registered_model(
     found = checks(settings.model_copy(update={"store": other.store.url}))
     assert (found["champion: owner"].state, registry.store.url in found["champion: owner"].observed) == ("failed", True)
     assert found["champion: mlflow"].state == "failed"
+    assert found["champion: alias"].advice == "See champion: mlflow above."
     champion = other.champion()
     assert champion is not None
     displayed = MlflowAlias(other.store, settings.mlflow_uri, model=settings.registered_model).champion(champion.ref)
