@@ -341,6 +341,7 @@ class Ingest(Section):
     )
     since: date | None = Field(None, description="Only with date_column: first day to use; empty for no limit.")
     until: date | None = Field(None, description="Only with date_column: last day to use, the run's date.")
+    keep_days: bool = Field(False, description="Only with date_column: the listings keep the day of each title.")
     folds: Folds = Field(0, description="Only with fold: number of folds that the listings are divided into.")
     fold: int | None = Field(
         None,
@@ -351,7 +352,7 @@ class Ingest(Section):
     )
 
     former_names: ClassVar[Mapping[str, str]] = {"max_bad_share": "max_bad_fraction"}
-    added_fields: ClassVar[frozenset[str]] = frozenset({"folds", "fold"})
+    added_fields: ClassVar[frozenset[str]] = frozenset({"folds", "fold", "keep_days"})
 
     @model_validator(mode="after")
     def _fold_is_one_of_them(self) -> Self:
@@ -363,6 +364,8 @@ class Ingest(Section):
     def _days_need_a_column(self) -> Self:
         if bool(self.date_column) != bool(self.until) or (self.since and not self.until):
             raise ValueError("date_column and until must be set together, and since needs both")
+        if self.keep_days and not self.date_column:
+            raise ValueError("keep_days needs date_column")
         if self.since and self.until and self.since > self.until:
             raise ValueError(f"since must not be after until, got {self.since} and {self.until}")
         return self

@@ -167,6 +167,7 @@ class Request(Section):
             date_column=self.date_column,
             since=first_day(until, self.window_days) if until and self.window_days > 1 else None,
             until=until,
+            keep_days=bool(self.date_column),
         )
 
     def ensembling(self) -> Ensemble:

@@ -41,7 +41,7 @@ def run(inputs: Inputs, out: Path, params: Ingest, hooks: Hooks) -> IngestSummar
 
     Listings: row (ascending in the source's order), title, category, language, label_quality, split. Quarantine: file,
     line, reason, seen (the beginning of the row). With `date_column`, only rows from `since` to `until` count, by the
-    dates as they are written: rows that were added later change nothing.
+    dates as they are written: rows that were added later change nothing. With `keep_days` the listings also have `day`.
 
     Raises:
         BadData: a file cannot be read, more than `max_bad_fraction` of the rows are bad, or fewer than two categories

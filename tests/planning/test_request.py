@@ -104,11 +104,12 @@ def test_a_window_of_a_growing_table_begins_as_many_days_earlier(window_days: in
     request = Request.check({"date_column": "created_at", "window_days": window_days}, SETTINGS)
     found = request.ingest(date(2026, 11, 1))
     assert (found.date_column, found.since, found.until) == ("created_at", since, date(2026, 11, 1))
+    assert found.keep_days
 
 
 def test_without_a_date_column_ingest_does_not_depend_on_the_date() -> None:
     found = Request.check({"window_days": 3}, SETTINGS).ingest(date(2026, 11, 1))
-    assert (found.since, found.until) == (None, None)
+    assert (found.since, found.until, found.keep_days) == (None, None, False)
 
 
 @pytest.mark.parametrize("promotion", ["auto", "approval", "never", "always"])

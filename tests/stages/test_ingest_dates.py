@@ -58,6 +58,28 @@ def test_rows_of_other_days_are_left_out(
 
 
 @pytest.mark.parametrize("form", WRITERS)
+def test_the_day_of_each_row_is_kept_if_asked_for(tmp_path: Path, out: Path, form: str) -> None:
+    rows = dated_rows("2026-11-01", "", "2026-11-20T23:59:59-03:00", "2026-11-22", "2026-11-21 00:30:00")
+    rows.insert(2, {"title": "", "category": "CHAIRS", "created_at": "2026-11-03"})
+    rows.append({"title": "Mesa", "category": "RARE", "created_at": "2026-11-04"})
+    params = {**AS_OF, "min_category_rows": 2, "max_bad_fraction": 1.0}
+    source = write(tmp_path, "a", WRITERS[form](rows))
+    without = run(source, out, params)
+    assert "day" not in listings(out)[0]
+    summary = run(source, out, {**params, "keep_days": True})
+    kept = [(str(row["title"]), row["day"]) for row in listings(out)]
+    days = {0: date(2026, 11, 1), 2: date(2026, 11, 20), 4: date(2026, 11, 21)}
+    assert kept == [(f"Silla {number} {name}", day) for number, day in days.items() for name in ("CHAIRS", "TABLES")]
+    assert summary == without  # the fingerprint too
+
+
+def test_days_are_kept_only_with_a_date_column_and_change_no_other_key() -> None:
+    with pytest.raises(ValidationError, match="keep_days needs date_column"):
+        Ingest(keep_days=True)
+    assert "keep_days" not in Ingest.key_values(Ingest().model_dump())
+
+
+@pytest.mark.parametrize("form", WRITERS)
 def test_rows_without_a_date_are_bad_rows(tmp_path: Path, out: Path, form: str) -> None:
     rows = dated_rows("2026-11-01", "", "21/11/2026", "2026-02-30", None, "2026-11-22", "  ")
     summary = run(write(tmp_path, "a", WRITERS[form](rows)), out, {**AS_OF, "max_bad_fraction": 1.0})

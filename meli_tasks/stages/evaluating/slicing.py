@@ -1,7 +1,4 @@
-"""The slices of the titles: by what they are, and by what a model knows of them.
-
-There is no slice by day: listings carry no dates.
-"""
+"""The slices of the titles: by what they are, and by what a model knows of them."""
 
 from __future__ import annotations
 
@@ -21,7 +18,8 @@ from meli_tasks.stages.evaluating.parts import Compared
 from meli_tasks.stages.figures import SliceAccuracy
 
 LANGUAGE, LABEL_QUALITY, CATEGORY_SIZE = "language", "label_quality", "category_size"
-TITLE_LENGTH, UNKNOWN_WORDS = "title_length", "unknown_words"
+TITLE_LENGTH, UNKNOWN_WORDS, NEWEST_DAY = "title_length", "unknown_words", "newest_day"
+EARLIER = "earlier"
 
 # Each bin ends with its limit.
 _SIZES = ((0, "0"), (20, "1-20"), (50, "21-50"), (100, "51-100"), (500, "101-500"), (None, "over 500"))
@@ -71,12 +69,19 @@ def slicings_of(compared: Compared) -> dict[str, Slicing]:
         rows = train_rows(part.listings)
         sizes[part.place] = np.array([rows[name] for name in names])[titles.labels[part.place]]
     words = np.array([len(title.split()) for title in titles.titles])
-    return {
+    found = {
         LANGUAGE: Slicing.by_value(titles.languages),
         LABEL_QUALITY: Slicing.by_value(titles.label_qualities),
         CATEGORY_SIZE: Slicing.by_size(sizes, _SIZES),
         TITLE_LENGTH: Slicing.by_size(words, _WORDS),
     }
+    return found if titles.days is None else {**found, NEWEST_DAY: by_newest_day(titles.days)}
+
+
+def by_newest_day(days: Sequence[str]) -> Slicing:
+    """The titles of the newest day of all, and the earlier ones; days in ISO 8601."""
+    newest = max(days)
+    return Slicing([newest, EARLIER], np.array([int(day != newest) for day in days]))
 
 
 def by_unknown_words(fractions: NDArray[np.float32]) -> Slicing:

@@ -18,7 +18,7 @@ from meli_tasks.rowfiles.encodings import BAD_ENCODING
 from meli_tasks.rowfiles.rows import BadRow
 from meli_tasks.rowfiles.text import excerpt, has_foreign_bytes
 from meli_tasks.stages.listings.cleaning import UNKNOWN_SPLIT, category_of, language_of, source_split_of
-from meli_tasks.stages.listings.dates import rows_in_window
+from meli_tasks.stages.listings.dates import Days, rows_in_window, undated
 from meli_tasks.stages.listings.rows import DATE, ListingRows, contradiction
 
 
@@ -38,6 +38,8 @@ class Checked:
     bad: list[BadRow]
     excluded: Counter[str]
     """Rows that a parameter excludes, by parameter."""
+    days: Days | None = None
+    """The day of each row, if it is kept."""
 
 
 class _Cleaned(dict[str | None, str | None]):
@@ -73,18 +75,19 @@ def check(rows: ListingRows, params: Ingest) -> Checked:
     row outside the window of days is excluded before it is checked: it may not have existed on the day of the run.
     """
     excluded: Counter[str] = Counter()
-    positions, undated = np.arange(len(rows.lines)), dict[int, str]()
+    positions, days, wrong = np.arange(len(rows.lines)), None, dict[int, str]()
     if params.date_column:
         before = len(rows.lines)
-        rows, positions, undated = rows_in_window(rows, params.since, params.until)
+        rows, positions, days = rows_in_window(rows, params.since, params.until)
         excluded += Counter({DATE: before - len(positions)})
     titles = collapse([title or "" for title in rows.columns["title"]])
-    wrong = dict[int, str]()
     categories = _column(rows, "category", category_of, wrong)
     languages = _column(rows, "language", language_of, wrong)
     qualities = _column(rows, "label_quality", str.lower, wrong)
     splits = _column(rows, "split", source_split_of, wrong)
-    wrong |= undated | _reasons(titles, categories, splits, (languages, qualities), params.max_title_characters)
+    wrong |= (undated(days) if days is not None else {}) | _reasons(
+        titles, categories, splits, (languages, qualities), params.max_title_characters
+    )
     wrong |= rows.no_texts
     usable = [True] * len(titles)
     for index in wrong:
@@ -103,13 +106,14 @@ def check(rows: ListingRows, params: Ingest) -> Checked:
     lines = rows.lines
     if not all(usable):
         kept = np.array(usable, dtype=bool)
-        positions, lines = positions[kept], lines[kept]
+        positions, lines, days = positions[kept], lines[kept], days[kept] if days is not None else None
         titles = list(compress(titles, usable))
         categories, languages, qualities, splits = (
             list(compress(column, usable)) for column in (categories, languages, qualities, splits)
         )
     known = cast(list[str], categories)  # a row without a category is bad
-    return Checked(positions, lines, titles, known, languages, qualities, splits, bad, excluded)
+    days = days if params.keep_days else None
+    return Checked(positions, lines, titles, known, languages, qualities, splits, bad, excluded, days)
 
 
 def _reasons(

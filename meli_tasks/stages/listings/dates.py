@@ -21,6 +21,8 @@ from meli_tasks.stages.listings.rows import DATE, ListingRows, contradiction
 Days = NDArray[np.int64]
 """Days counted as `date.toordinal` does, shape (rows,); NO_DATE and UNREADABLE for rows without one."""
 
+Positions = NDArray[np.int64]
+
 NO_DATE, UNREADABLE, CONTRADICTED = 0, -1, -2
 _REASONS = {NO_DATE: "no date", UNREADABLE: "unreadable date", CONTRADICTED: contradiction(DATE)}
 
@@ -37,13 +39,11 @@ _WITH_ZONE = re.compile(
 )
 
 
-def rows_in_window(
-    rows: ListingRows, since: date | None, until: date | None
-) -> tuple[ListingRows, Days, dict[int, str]]:
+def rows_in_window(rows: ListingRows, since: date | None, until: date | None) -> tuple[ListingRows, Positions, Days]:
     """The rows from `since` to `until`, both included, and those without a readable date.
 
     Returns:
-        The rows, the position of each among all of them, and why some are bad, by their new positions.
+        The rows, the position of each among all of them, and the day of each.
     """
     days = _days_with_folder(rows)
     first, last = (since or date.min).toordinal(), (until or date.max).toordinal()
@@ -57,7 +57,17 @@ def rows_in_window(
         no_texts = {new: rows.no_texts[old] for new, old in enumerate(positions.tolist()) if old in rows.no_texts}
         rows = ListingRows(columns, rows.lines[positions], rows.bad, rows.folders, no_texts)
         days = days[positions]
-    return rows, positions, {index: _REASONS[int(days[index])] for index in np.flatnonzero(days <= 0).tolist()}
+    return rows, positions, days
+
+
+def undated(days: Days) -> dict[int, str]:
+    """Why rows without a day are bad, by their positions."""
+    return {index: _REASONS[int(days[index])] for index in np.flatnonzero(days <= 0).tolist()}
+
+
+def since_1970(days: Days) -> NDArray[np.int32]:
+    """Days as Arrow's date32 counts them."""
+    return (days - _EPOCH_DAY).astype(np.int32)
 
 
 def _days_with_folder(rows: ListingRows) -> Days:

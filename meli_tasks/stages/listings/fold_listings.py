@@ -22,7 +22,7 @@ from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.text.folds import fold_rule, fold_splits
 from meli_tasks.core.text.splits import SPLIT_RULE, SPLITS, split_of
 from meli_tasks.stages.files.arrow_columns import texts
-from meli_tasks.stages.listings.split_assignment import ListingTotals, with_split, write_tables
+from meli_tasks.stages.listings.split_assignment import ListingTotals, listings_schema, with_split, write_tables
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.wording import count
 
@@ -62,7 +62,8 @@ def write_fold_listings(listings: Path, target: Path, params: Ingest) -> IngestS
             return every.assign(table)
         return fold_splits(table["title"].to_pylist(), params.fold, params.folds)
 
-    totals = write_tables(target, _with_splits(listings, assign, categories))
+    schema = listings_schema(pq.read_schema(listings))
+    totals = write_tables(target, _with_splits(listings, assign, categories), schema)
     if params.fold:
         totals.split_rule = fold_rule(params.fold, params.folds)
         totals.splits_from = f"hash of the title: fold {params.fold} of {params.folds} is the test split"

@@ -22,10 +22,10 @@ from meli_tasks.rowfiles.text import excerpt
 from meli_tasks.stages.files.arrow_columns import bytes_of, integers, numbers_of, texts
 from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.listings.quarantine import Quarantine
-from meli_tasks.stages.listings.staging import LISTINGS, NO_SPLIT, StagedRows
+from meli_tasks.stages.listings.staging import DAY, LISTINGS, NO_SPLIT, WITH_DAYS, StagedRows
 
 _FINGERPRINTED = LISTINGS.names[1:]
-_REPEATING = _FINGERPRINTED[1:]
+_REPEATING = [*_FINGERPRINTED[1:], DAY]
 _TRAIN = SPLITS.index("train")
 
 
@@ -122,18 +122,23 @@ def write_listings(
     """
     splits = SplitAssignment(staged.groups, rare)
     with pa.OSFile(str(source), "rb") as rows:
-        totals = write_tables(target, _listings(pa.ipc.open_stream(rows), splits, staged, rare, quarantine))
+        batches = pa.ipc.open_stream(rows)
+        tables = _listings(batches, splits, staged, rare, quarantine)
+        totals = write_tables(target, tables, listings_schema(batches.schema))
     totals.splits_from = splits.origin
     totals.split_rule = "" if splits.marked else SPLIT_RULE
     return totals
 
 
-def write_tables(target: Path, tables: Iterator[pa.Table]) -> ListingTotals:
+def listings_schema(source: pa.Schema) -> pa.Schema:
+    """The schema of listings that are made from a table: they keep the day of each title if the table has it."""
+    return WITH_DAYS if DAY in source.names else LISTINGS
+
+
+def write_tables(target: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> ListingTotals:
     """Write tables of listings to `target`, one after the other, and count and fingerprint them."""
     totals, fingerprint = ListingTotals(), _Fingerprint()
-    with pq.ParquetWriter(
-        target, LISTINGS, compression="zstd", compression_level=1, use_dictionary=_REPEATING
-    ) as writer:
+    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1, use_dictionary=_REPEATING) as writer:
         for table in prefetch(tables):
             writer.write_table(table)
             totals.rows += len(table)
@@ -148,7 +153,9 @@ def write_tables(target: Path, tables: Iterator[pa.Table]) -> ListingTotals:
 def with_split(table: pa.Table, splits: NDArray[np.uint8]) -> pa.Table:
     """The columns of listings of a table, with these splits (n,), indices into SPLITS."""
     split = pa.DictionaryArray.from_arrays(integers(splits.astype(np.int32)), texts(SPLITS))
-    return table.select(LISTINGS.names[:-1]).append_column("split", split.cast(pa.string()))
+    columns = {**dict(zip(table.column_names, table.columns, strict=True)), "split": split.cast(pa.string())}
+    schema = listings_schema(table.schema)
+    return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
 def _listings(

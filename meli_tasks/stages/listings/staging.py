@@ -23,16 +23,21 @@ from meli_tasks.stages.files.arrow_columns import integers, texts
 from meli_tasks.stages.files.prefetch import prefetch
 from meli_tasks.stages.hooks import Log
 from meli_tasks.stages.listings.checking import Checked, check
+from meli_tasks.stages.listings.dates import since_1970
 from meli_tasks.stages.listings.quarantine import Quarantine
 from meli_tasks.stages.listings.rows import DATE, ListingRows, read_listings
 
 _TEXTS = ("title", "category", "language", "label_quality", "split")
 LISTINGS = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in _TEXTS)])
+DAY = "day"
+"""The column of the listings with the day of each title, if they keep it."""
+WITH_DAYS = LISTINGS.append(pa.field(DAY, pa.date32()))
 NO_SPLIT = 255
 """In `own_split`, for a row to which the source gives none."""
 _ORIGIN = [("file", pa.int32()), ("line", pa.int64())]
 _SPLITS = [("own_split", pa.uint8()), ("hashed_split", pa.uint8())]
 _STAGED = pa.schema([*[field for field in LISTINGS if field.name != "split"], *_ORIGIN, *_SPLITS])
+_STAGED_WITH_DAYS = _STAGED.append(WITH_DAYS.field(DAY))
 
 _SECONDS_BETWEEN_REPORTS = 0.5
 
@@ -88,7 +93,8 @@ def stage_rows(files: list[SourceFile], target: Path, params: Ingest, quarantine
     staged, reports = StagedRows(files), _Reports(log, len(files))
     why_empty: BadData | None = None
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_stream(sink, _STAGED, options=options) as writer:
+    schema = _STAGED_WITH_DAYS if params.keep_days else _STAGED
+    with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_stream(sink, schema, options=options) as writer:
         for number, file in enumerate(files):
             before = staged.rows
             try:
@@ -175,6 +181,7 @@ def _table(checked: Checked, file: int, first_row: int) -> pa.Table:
             integers(checked.lines),
             integers(np.fromiter(own, dtype=np.uint8, count=count)),
             integers(split_of(checked.titles)),
+            *([integers(since_1970(checked.days)).view(pa.date32())] if checked.days is not None else []),
         ],
-        schema=_STAGED,
+        schema=_STAGED if checked.days is None else _STAGED_WITH_DAYS,
     )

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.text.splits import SPLITS, title_hashes
 from meli_tasks.stages.evaluation import FittedTitles
-from meli_tasks.stages.listings.staging import LISTINGS
+from meli_tasks.stages.listings.staging import DAY, LISTINGS
 from meli_tasks.wording import count
 
 UNKNOWN = "unknown"
@@ -47,6 +47,8 @@ class TestTitles:
     categories: list[str]
     languages: list[str]
     label_qualities: list[str]
+    days: list[str] | None = None
+    """The day of each title, if the listings keep it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def read_test_table(path: Path) -> pa.Table:
         BadData: there are none.
     """
     columns = ["row", "title", "category", "language", "label_quality"]
+    columns += [DAY] if DAY in pq.read_schema(path).names else []
     table = pq.read_table(path, columns=columns, filters=[("split", "==", "test")])
     if table.num_rows == 0:
         raise BadData(
@@ -112,7 +115,8 @@ def as_test_titles(table: pa.Table) -> TestTitles:
     languages, qualities = (
         pc.fill_null(table[column], UNKNOWN).to_pylist() for column in ("language", "label_quality")
     )
-    return TestTitles(table["row"], table["title"].to_pylist(), labels, names, languages, qualities)
+    days = table[DAY].cast(pa.string()).to_pylist() if DAY in table.column_names else None
+    return TestTitles(table["row"], table["title"].to_pylist(), labels, names, languages, qualities, days)
 
 
 def fitted_on(titles: list[str], listings: Mapping[str, Path]) -> Fitted:

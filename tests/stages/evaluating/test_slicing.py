@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,15 @@ import pytest
 
 from meli_tasks.core.hyperparameters import Evaluate
 from meli_tasks.stages.evaluating.parts import Compared
-from meli_tasks.stages.evaluating.slicing import CATEGORY_SIZE, TITLE_LENGTH, by_unknown_words, slicings_of, train_rows
+from meli_tasks.stages.evaluating.slicing import (
+    CATEGORY_SIZE,
+    NEWEST_DAY,
+    TITLE_LENGTH,
+    by_newest_day,
+    by_unknown_words,
+    slicings_of,
+    train_rows,
+)
 from meli_tasks.stages.evaluation import TestSet
 from meli_tasks.stages.listings.test_titles import read_test_table
 
@@ -51,6 +60,30 @@ def test_the_length_of_a_title_is_in_words(tmp_path: Path) -> None:
     assert [lengths.names[place] for place in lengths.places] == [
         "1-3", "1-3", "4-5", "6-7", "8-9", "10-12", "over 12"
     ]  # fmt: skip
+
+
+def test_the_newest_day_is_that_of_all_parts_and_the_others_are_earlier(tmp_path: Path) -> None:
+    paths = [
+        listings(tmp_path / f"{part}.parquet", {"A": 1}, {f"a {part}": "A", f"b {part}": "A"}) for part in range(2)
+    ]
+    for path, (first, second) in zip(paths, [(27, 28), (28, 1)], strict=True):
+        table = pq.read_table(path)
+        days = pa.array([date(2026, 12, 1), date(2026, 11, first), date(2026, 11, second)])  # the first is in train
+        pq.write_table(table.append_column("day", days), path)
+    found = [(read_test_table(path), {"m": tmp_path}, path) for path in paths]
+    days = slicings_of(Compared.of(found, TestSet(split_titles=4, titles=4, required=3)))[NEWEST_DAY]
+    assert [days.names[place] for place in days.places] == ["earlier", "2026-11-28", "2026-11-28", "earlier"]
+
+
+def test_without_days_there_is_no_slice_of_the_newest_one_and_of_a_single_day_no_earlier_one(tmp_path: Path) -> None:
+    path = listings(tmp_path / "1.parquet", {"A": 1}, {"a": "A"})
+    compared = Compared.of(
+        [(read_test_table(path), {"m": tmp_path}, path)], TestSet(split_titles=1, titles=1, required=1)
+    )
+    assert NEWEST_DAY not in slicings_of(compared)
+    only = by_newest_day(["2026-11-28"] * 2)
+    found = only.figures(np.array([0, 1]), np.array([True, False]), Evaluate(bootstrap_samples=100))
+    assert {name: (one.titles, one.accuracy) for name, one in found.items()} == {"2026-11-28": (2, 0.5)}
 
 
 def test_the_figures_of_slices() -> None:

@@ -98,6 +98,18 @@ def test_splits_that_the_source_gave_follow_no_rule_and_do_not_matter_for_folds(
     assert first.split_rule == fold_rule(1, FOLDS)
 
 
+def test_the_listings_of_a_fold_keep_the_days(tmp_path: Path) -> None:
+    rows = [{**row, "at": f"2026-11-{number % 20 + 1:02}"} for number, row in enumerate(some_rows(90))]
+    base = tmp_path / "base"
+    base.mkdir()
+    params = {"min_category_rows": 1, "date_column": "at", "until": "2026-11-19", "keep_days": True}
+    run(write(tmp_path, "titles.csv", csv_of(rows)), base, params)
+    original = listings(base)
+    assert [str(row["day"]) for row in original[18:20]] == ["2026-11-19", "2026-11-01"]
+    for fold, folds in ((0, 0), (1, FOLDS)):
+        assert without_split(again(base, fold, folds)[0]) == without_split(original)
+
+
 def test_fewer_titles_than_folds_are_refused_with_the_numbers(tmp_path: Path) -> None:
     base = ingested(tmp_path, some_rows(6))
     with pytest.raises(BadData, match=r"Fold \d+ of 10 cannot be used: of 6 listings, none is left for .*fewer folds"):
