@@ -192,7 +192,10 @@ def suspect_labels(run: Material) -> Sequence[Block]:
 
 
 def _parse(data: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    try:
+        return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    except csv.Error as error:  # such as a category of more than 131,072 characters
+        raise ValueError(str(error)) from error
 
 
 def _suspect_cell(text: str, numeric: bool) -> Cell:

@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.artifacts.reading import PARSE_ERRORS
 from meli_tasks.core.errors import BadData, NotFound
@@ -54,18 +56,27 @@ def parquet(store: Store, manifest: Manifest, file: str) -> Iterator[pq.ParquetF
 
 
 def titles_of(store: Store, listings: Manifest, rows: Collection[int]) -> dict[int, str]:
-    """The titles at some rows of listings; only the groups of rows that hold them are decoded."""
-    wanted = sorted(rows)
+    """The titles of some rows of listings, by `row`: rows that were not used leave gaps in it.
+
+    Only the groups of rows that can hold them are decoded.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wanted = np.array(sorted(rows), np.int64)
     found: dict[int, str] = {}
     with parquet(store, listings, LISTINGS) as file:
-        first = 0
+        place = file.schema_arrow.names.index("row")
         for group in range(file.num_row_groups):
-            after = first + file.metadata.row_group(group).num_rows
-            inside = [row for row in wanted if first <= row < after]
-            if inside:
-                column = file.read_row_group(group, columns=["title"])["title"]
-                found |= {row: str(column[row - first].as_py()) for row in inside}
-            first = after
+            within = file.metadata.row_group(group).column(place).statistics
+            if within is not None and within.has_min_max:
+                low, high = np.searchsorted(wanted, [within.min, within.max + 1])
+            else:
+                low, high = 0, len(wanted)
+            if low < high:
+                table = file.read_row_group(group, columns=["row", "title"])
+                table = table.filter(pc.is_in(table["row"], value_set=pa.array(wanted[low:high])))
+                found |= dict(zip(table["row"].to_pylist(), table["title"].to_pylist(), strict=True))
     return found
 
 

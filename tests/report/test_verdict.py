@@ -88,10 +88,12 @@ def test_a_champion_that_the_reference_model_beats_is_worth_a_warning(tmp_path: 
     Ledger(run.store).append(0, action="promote", champion=champion, reason="first", by="a run", evidence=evidence)
     manifest = need(run.store, "evaluate", evaluated.key)
     stored = json.loads(run.store.read(manifest.file_name("scores.json")).data)  # type: ignore[union-attr]
-    for accuracy, warned in ((0.95, True), (0.9, True), (0.85, False)):
+    # As the decision's reason says it: a model that is better by no more than noise does not beat it.
+    for accuracy, not_beaten_by in ((0.95, ["mlp"]), (0.89, ["mlp"]), (0.85, []), (0.85, ["another"])):
         reference = {"balanced_accuracy": accuracy, "interval": [0.8, 0.96], "accuracy": 0.9, "trained_titles": 500}
+        reference["not_beaten_by"] = not_beaten_by
         scores = {"version": 2, "models": stored, "reference": reference}
         run.store.write(manifest.file_name("scores.json"), json.dumps(scores).encode())
         text = parse(render(Material(run.store, run.plan))).sections["leaderboard"]
-        assert ("is not better than the reference model" in text) is warned
+        assert ("mlp does not beat the reference model" in text) is (not_beaten_by == ["mlp"])
         assert "fitted on 500 titles" in text

@@ -40,8 +40,9 @@ class Slicing:
     @classmethod
     def by_value(cls, values: Sequence[str]) -> Slicing:
         """A slice for each value."""
-        names, places = np.unique(np.array(values), return_inverse=True)
-        return cls(names.tolist(), places)
+        # NumPy would give every title the room of the longest value, and cut off NUL characters.
+        place_of = {name: place for place, name in enumerate(sorted(set(values)))}
+        return cls(list(place_of), np.fromiter(map(place_of.__getitem__, values), np.int64, len(values)))
 
     @classmethod
     def by_size(cls, values: NDArray[np.number], limits: Limits) -> Slicing:
@@ -64,10 +65,10 @@ class Slicing:
 def slicings_of(compared: Compared) -> dict[str, Slicing]:
     """The kinds of slices that are the same for every model."""
     titles = compared.titles
-    sizes, names = np.zeros(len(titles.titles), np.int64), np.array(titles.categories)
+    sizes = np.zeros(len(titles.titles), np.int64)
     for part in compared.parts:
         rows = train_rows(part.listings)
-        sizes[part.place] = np.array([rows[name] for name in names])[titles.labels[part.place]]
+        sizes[part.place] = np.array([rows[name] for name in titles.categories])[titles.labels[part.place]]
     words = np.array([len(title.split()) for title in titles.titles])
     found = {
         LANGUAGE: Slicing.by_value(titles.languages),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from meli_tasks.stages.evaluating.slicing import (
     CATEGORY_SIZE,
     NEWEST_DAY,
     TITLE_LENGTH,
+    Slicing,
     by_newest_day,
     by_unknown_words,
     slicings_of,
@@ -48,6 +50,27 @@ def test_the_size_of_a_category_is_that_in_the_train_split_of_the_part(tmp_path:
     compared = Compared.of(found, TestSet(split_titles=5, titles=5, required=3))
     sizes = slicings_of(compared)[CATEGORY_SIZE]
     assert [sizes.names[place] for place in sizes.places] == ["1-20", "21-50", "0", "over 500", "51-100"]
+
+
+def test_values_are_told_apart_whatever_is_in_them(tmp_path: Path) -> None:
+    slicing = Slicing.by_value(["b", "a\0", "a", "a\0"])
+    assert [slicing.names[place] for place in slicing.places] == ["b", "a\0", "a", "a\0"]
+    path = listings(tmp_path / "1.parquet", {"A\0": 20, "A": 21}, {"a": "A\0", "b": "A"})
+    compared = Compared.of(
+        [(read_test_table(path), {"m": tmp_path}, path)], TestSet(split_titles=2, titles=2, required=1)
+    )
+    sizes = slicings_of(compared)[CATEGORY_SIZE]
+    assert [sizes.names[place] for place in sizes.places] == ["1-20", "21-50"]
+
+
+def test_a_long_value_takes_its_room_a_single_time() -> None:
+    tracemalloc.start()
+    try:
+        slicing = Slicing.by_value(["x" * 100_000, *["y"] * 1_000])
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+    assert slicing.places.tolist() == [0, *[1] * 1_000]
 
 
 def test_the_length_of_a_title_is_in_words(tmp_path: Path) -> None:
