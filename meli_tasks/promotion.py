@@ -152,23 +152,29 @@ def settle(decided: PromotionDecision, approval: Approval | None, *, same_compar
         approval: The answer to the question that the run asked; None if it asked none, or could ask nobody.
         same_comparison: Whether the answer is about these two models. If the champion changed while the run waited, a
             clear case is decided without a person, unless the person rejected the model; otherwise the champion stays.
+
+    What a person answered is in the ledger whatever follows from it. The same comparison may end otherwise than when the person was
+    asked, since each decision tells more of the champion's luck: an approval does not promote past a gate, and what
+    nobody approved in time stays out.
     """
     changed = CHANGED if approval and not same_comparison else ""
+    answered = approval.sentence() if approval else ""
     if decided.verdict == "keep":
-        return Settlement(None, _sentences(decided.reason, changed), approval if changed else None)
+        return Settlement(None, _sentences(decided.reason, changed, answered), approval)
     stays = f"{decided.champion} stays champion" if decided.champion else "No model becomes champion"
     if approval is None and decided.verdict == "ask":
         return Settlement(None, _sentences(f"{stays}, because nobody could be asked.", decided.reason))
     if approval and approval.rejected:
-        return Settlement(None, _sentences(f"{stays}.", approval.sentence(), decided.reason), approval)
-    if approval is None or decided.verdict == "promote":
-        return Settlement(decided.promoted, _sentences(decided.reason, changed))
+        return Settlement(None, _sentences(f"{stays}.", answered, decided.reason), approval)
+    if approval is None:
+        return Settlement(decided.promoted, decided.reason)
+    if changed and decided.verdict == "promote":
+        said = approval if approval.approved else None  # that nobody answered stopped nothing
+        return Settlement(decided.promoted, _sentences(decided.reason, changed, answered if said else ""), said)
     if changed or not approval.approved:
-        return Settlement(
-            None, _sentences(f"{stays}.", approval.sentence(), changed, ASK_AGAIN, decided.reason), approval
-        )
+        return Settlement(None, _sentences(f"{stays}.", answered, changed, ASK_AGAIN, decided.reason), approval)
     label = nominated(decided)
-    return Settlement(label, _sentences(f"{label} becomes champion.", approval.sentence(), decided.reason), approval)
+    return Settlement(label, _sentences(f"{label} becomes champion.", answered, decided.reason), approval)
 
 
 def _sentences(*sentences: str) -> str:

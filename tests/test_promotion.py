@@ -22,7 +22,9 @@ from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.verdict import Verdict
+from meli_tasks.promotion import settle
 from meli_tasks.settings import Settings
+from meli_tasks.stages.evaluation import PromotionDecision
 
 SMALL: dict[str, Any] = {"source": "sample:rows=2500,seed=3", "sets": ["quick_mlp", "quick_cnn"], "ensemble": False}
 AT = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
@@ -195,6 +197,37 @@ def test_an_approval_counts_if_other_runs_only_kept_the_champion_meanwhile(askin
     asking.ledger.append(0, action="keep", reason="another run", by="a test")
     entry = asking.promote(decided, answer())
     assert (entry.number, entry.action, entry.approval) == (2, "promote", answer())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "given", "promoted"),
+    [
+        ("keep", answer(), None),  # no gate is passed by being approved
+        ("keep", TIMED_OUT, None),
+        ("promote", answer(), "mlp"),  # it was borderline when the person was asked
+        ("promote", TIMED_OUT, None),
+        ("promote", answer(False), None),
+    ],
+)
+def test_an_answer_is_kept_if_the_same_comparison_ends_otherwise_than_when_it_was_asked(
+    verdict: Any, given: Approval, promoted: str | None
+) -> None:
+    found = PromotionDecision(
+        verdict=verdict, promoted="mlp" if verdict == "promote" else None, champion="cnn", challenger="mlp",
+        nominated="mlp", reason="What the gates say.",
+    )  # fmt: skip
+    end = settle(found, given, same_comparison=True)
+    assert (end.promoted, end.approval) == (promoted, given)
+    assert given.sentence() in end.reason and "What the gates say." in end.reason
+
+
+def test_an_approval_of_a_model_that_then_beats_a_new_champion_is_recorded() -> None:
+    found = PromotionDecision(
+        verdict="promote", promoted="mlp", champion="cnn", nominated="mlp", reason="It is better."
+    )
+    end = settle(found, answer(), same_comparison=False)
+    assert (end.promoted, end.approval) == ("mlp", answer())
+    assert end.reason == "It is better. The champion changed while this run waited for an answer. Approved by ana."
 
 
 def test_an_approval_is_about_the_champion_that_the_person_saw(
