@@ -153,21 +153,19 @@ def settle(decided: PromotionDecision, approval: Approval | None, *, same_compar
         same_comparison: Whether the answer is about these two models. If the champion changed while the run waited, a
             clear case is decided without a person, unless the person rejected the model; otherwise the champion stays.
 
-    What a person answered is in the ledger whatever follows from it. The same comparison may end otherwise than when the person was
-    asked, since each decision tells more of the champion's luck: an approval does not promote past a gate, and what
-    nobody approved in time stays out.
+    What a person answered is in the ledger whatever follows from it. The same comparison may end otherwise than when
+    the person was asked, since each decision tells more of the champion's luck: an approval does not promote past a
+    gate, and what nobody approved in time stays out.
     """
-    changed = CHANGED if approval and not same_comparison else ""
-    answered = approval.sentence() if approval else ""
+    stays = f"{decided.champion} stays champion" if decided.champion else "No model becomes champion"
+    if approval is None:
+        unasked = f"{stays}, because nobody could be asked." if decided.verdict == "ask" else ""
+        return Settlement(decided.promoted, _sentences(unasked, decided.reason))
+    changed, answered = "" if same_comparison else CHANGED, approval.sentence()
     if decided.verdict == "keep":
         return Settlement(None, _sentences(decided.reason, changed, answered), approval)
-    stays = f"{decided.champion} stays champion" if decided.champion else "No model becomes champion"
-    if approval is None and decided.verdict == "ask":
-        return Settlement(None, _sentences(f"{stays}, because nobody could be asked.", decided.reason))
-    if approval and approval.rejected:
+    if approval.rejected:
         return Settlement(None, _sentences(f"{stays}.", answered, decided.reason), approval)
-    if approval is None:
-        return Settlement(decided.promoted, decided.reason)
     if changed and decided.verdict == "promote":
         said = approval if approval.approved else None  # that nobody answered stopped nothing
         return Settlement(decided.promoted, _sentences(decided.reason, changed, answered if said else ""), said)

@@ -475,6 +475,9 @@ class TestHistory(Section):
     )
     error: float = Field(0.0, ge=0, description="Usual standard error of a difference of two models; 0 if unknown.")
     sketch: tuple[int, ...] = Field((), description="Sketch of the test titles that the champion was selected on.")
+    promoted: bool = Field(
+        False, description="Whether it was promoted with that figure, which may be a later one on new titles."
+    )
     decisions: int = Field(0, ge=0, description="Number of decisions that the figures are from.")
 
 

@@ -32,13 +32,17 @@ _SUPPORT = 0.25
 
 @dataclass(frozen=True)
 class Luck:
-    """What a figure owes to luck, and how much of that is unknown: the variance of the true figure over the error's."""
+    """What a figure owes to luck, and how much of that is unknown: the variance of the true figure over the error's.
+
+    `known` is false if nothing can be said of it.
+    """
 
     bias: float = 0.0
     unknown: float = 1.0
+    known: bool = True
 
 
-UNKNOWN = Luck()
+UNKNOWN = Luck(known=False)
 """Nothing can be said: the figure counts as it was measured."""
 
 
@@ -56,7 +60,7 @@ def luck_of(figure: float, measured: Sequence[tuple[float, int]], error: float) 
     own = error / np.sqrt(2)  # of one model, apart from what all models have in common
     mean, variance = _posterior(figure, measured, own)
     if mean >= figure:
-        return UNKNOWN
+        return Luck()  # it is no better than was to be expected, so it owes nothing to luck
     return Luck(figure - mean, min(1.0, variance / own**2 + 1 / models))
 
 

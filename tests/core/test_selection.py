@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from meli_tasks.core.selection import MIN_MODELS, UNKNOWN, luck_of
+from meli_tasks.core.selection import MIN_MODELS, UNKNOWN, Luck, luck_of
 
 ERROR = 0.003
 OWN = ERROR / 2**0.5
@@ -46,7 +46,7 @@ def test_models_of_other_quality_do_not_matter() -> None:
 
 def test_a_figure_below_what_is_expected_is_not_raised() -> None:
     values = figures(200, 4)
-    assert luck_of(float(values.min()), measured(values), ERROR) == UNKNOWN
+    assert luck_of(float(values.min()), measured(values), ERROR) == Luck(bias=0, unknown=1, known=True)
 
 
 def test_few_models_tell_nothing() -> None:

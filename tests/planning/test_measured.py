@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from meli_tasks.artifacts.manifest import ModelRef
-from meli_tasks.ledger import Decision, Evidence
+from meli_tasks.ledger import Action, Champion, Decision, Evidence
 from meli_tasks.planning.measured import history_on_titles
 from meli_tasks.stages.evaluation import Figures, TestSet
 
@@ -24,9 +24,12 @@ def night(
     scores: dict[str, float],
     sketch: tuple[int, ...] = SAME,
     error: float | None = 0.003,
+    *,
+    folds: int = 0,
+    promoted: str = "",
 ) -> Decision:
     """A decision on models whose keys are their labels."""
-    test = TestSet(split_titles=100, titles=100, required=0, sketch=sketch)
+    test = TestSet(split_titles=100, titles=100, required=0, sketch=sketch, folds=folds)
     evidence = Evidence(
         champion=champion,
         scores={label: figures(accuracy) for label, accuracy in scores.items()},
@@ -36,7 +39,10 @@ def night(
         error=error,
     )
     at = datetime(2026, 11, number, tzinfo=UTC)
-    return Decision(number=number, at=at, action="keep", champion=None, reason="", evidence=evidence, by="")
+    new = Champion(train=promoted, set_name="", balanced_accuracy=0.9, interval=(0, 1), sha256="f00d")
+    action: Action = "promote" if promoted else "keep"
+    champion_now = new if promoted else None
+    return Decision(number=number, at=at, action=action, champion=champion_now, reason="", evidence=evidence, by="")
 
 
 def ref(label: str) -> ModelRef:
@@ -88,3 +94,26 @@ def test_a_decision_without_a_sketch_is_skipped() -> None:
 def test_of_a_champion_that_was_never_evaluated_nothing_is_known() -> None:
     assert history_on_titles([night(1, None, {"a": 0.95})], ref("b")) is None
     assert history_on_titles([], ref("a")) is None
+
+
+def test_it_is_known_whether_the_champion_was_promoted_with_that_figure() -> None:
+    nights = [night(1, None, {"a": 0.95}, promoted="a"), night(2, "a", {"a": 0.95, "c": 0.94})]
+    found = history_on_titles(nights, ref("a"))
+    assert found is not None and found.promoted
+    other = history_on_titles(nights, ref("c"))
+    assert other is not None and not other.promoted
+    later = history_on_titles([*nights, night(3, "a", {"a": 0.90, "c": 0.91}, OTHERS)], ref("a"))
+    assert later is not None and not later.promoted
+
+
+def test_nights_with_folds_have_a_scale_of_their_own() -> None:
+    """The titles of a test split are among all titles, but errors on all of them are four times as small."""
+    nights = [
+        night(1, None, {"a": 0.95, "b": 0.94}, error=0.001, folds=5),
+        night(2, "a", {"a": 0.93, "c": 0.94}, error=0.004),
+        night(3, "a", {"a": 0.95, "d": 0.92}, error=0.001, folds=5),
+    ]
+    all_titles, some = (history_on_titles(nights, ref("a"), folds=folds) for folds in (True, False))
+    assert all_titles is not None and some is not None
+    assert (all_titles.measured, all_titles.error) == (((0.92, 1), (0.94, 1), (0.95, 1)), 0.001)
+    assert (some.measured, some.error) == (((0.93, 1), (0.94, 1)), 0.004)

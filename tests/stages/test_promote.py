@@ -398,7 +398,8 @@ def history(champion: float, **changed: Any) -> dict[str, Any]:
     figures = np.round(np.random.default_rng(1).normal(0.78, 0.007, 200), 4)
     values, models = np.unique(np.append(np.minimum(figures, champion), champion), return_counts=True)
     measured = [[float(value), int(number)] for value, number in zip(values, models, strict=True)]
-    return {"champion": champion, "measured": measured, "error": 0.01, "sketch": SKETCH, "decisions": 200} | changed
+    known = {"measured": measured, "error": 0.01, "sketch": SKETCH, "promoted": True, "decisions": 200}
+    return {"champion": champion, **known} | changed
 
 
 def test_what_the_champion_owes_to_luck_counts_for_the_challenger(evaluate: Evaluated) -> None:
@@ -424,6 +425,20 @@ def test_luck_on_titles_that_are_no_longer_used_does_not_count(evaluate: Evaluat
     assert half["selection_bias"] == pytest.approx(half["champion_bias"] / 2)
     evaluate.sketch = list(range(1_000, 1_050))
     assert evaluate.decide("champion", history=history(0.8))["selection_bias"] == 0
+
+
+def test_luck_on_new_titles_says_nothing_of_the_figure_that_the_champion_was_promoted_with(evaluate: Evaluated) -> None:
+    evaluate.sketch = SKETCH
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", SOME[4:])
+    few = {"measured": [[0.8, 1], [0.79, 3]]}
+    for changed in (few, {"promoted": False}, few | {"promoted": False}):
+        decision = evaluate.decide("champion", history=history(0.8, **changed))
+        assert decision["champion_bias"] is None  # the ledger keeps what it knows
+    lucky = evaluate.decide("champion", history=history(0.8, promoted=False))
+    assert lucky["selection_bias"] > 0.01
+    unlucky = evaluate.decide("champion", history=history(0.76, measured=history(0.8)["measured"]))
+    assert (unlucky["champion_bias"], unlucky["selection_bias"]) == (0, 0)
 
 
 def test_a_figure_that_cannot_be_corrected_is_said_to_be_uncorrected(evaluate: Evaluated) -> None:

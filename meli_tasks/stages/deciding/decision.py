@@ -60,7 +60,7 @@ def decide(results: TestResults, params: Promotion) -> PromotionDecision:
         why_nominated=nomination.why if labels else "",
         borderline=borderline,
         selection_bias=correction.bias,
-        champion_bias=None if correction is NO_CORRECTION else correction.luck.bias,
+        champion_bias=_bias_when_promoted(correction, params.history),
         nominated_bias=compared.bias if compared else 0.0,
         reason=refused or " ".join([sentences.reason(said), *sentences.notes(said, nomination), *unknown]),
         gain=found.gain if found else None,
@@ -116,6 +116,15 @@ def _correction(params: Promotion, results: TestResults) -> tuple[Correction, li
         why = "the decision that made it champion does not say on which titles it was selected"
         return NO_CORRECTION, [f"The champion's figure is not corrected for its selection: {why}."]
     return Correction(luck_of(history.champion, history.measured, history.error), shared, history.error), []
+
+
+def _bias_when_promoted(correction: Correction, history: TestHistory | None) -> float | None:
+    """What the figure that the champion was promoted with owes to its selection; None if this says nothing of it.
+
+    If most titles were replaced since, the champion's luck on the new ones says nothing of the figure on the old ones.
+    """
+    promoted = history is not None and history.promoted
+    return correction.luck.bias if promoted and correction.luck.known else None
 
 
 def _compared(
