@@ -7,7 +7,7 @@ evaluations at a time. What an attempt wrote never changes, so nothing that is k
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PREDICTIONS, LISTINGS = "predictions.parquet", "listings.parquet"
 MAX_BYTES = {PREDICTIONS: 200_000_000, LISTINGS: 4_000_000_000}  # tens of millions of titles
 ROOM = 64_000_000  # bytes of predictions, and as many of titles: those of about a million test titles
+MOST_KEPT_TITLES = 1_000_000  # of more test titles only those that are shown are read
 MOST_PAIRS = 100
 
 
@@ -37,6 +38,7 @@ class PredictedTitles:
         self._predictions: LRUCache[tuple[str, str], pa.Table] = LRUCache(ROOM, getsizeof=_bytes)
         self._titles: LRUCache[str, pa.Table] = LRUCache(ROOM, getsizeof=_bytes)
         self._lock = threading.Lock()
+        self._reading = threading.Lock()  # one table at a time, so that many requests take the memory of one
 
     def pairs(self, evaluate: Manifest, label: str) -> list[Confusion]:
         """The most confused pairs, for evaluations that did not store them.
@@ -83,9 +85,11 @@ class PredictedTitles:
         table = self._predictions_of(evaluate, label)
         both = pc.and_(pc.equal(table["category"], pair[0]), pc.equal(table["predicted"], pair[1]))
         found = table.filter(both).sort_by([("probability", "descending"), ("row", "ascending")])
-        texts = self._titles_of(evaluate, ingest, table["row"])
-        shown = found.slice(0, limit).to_pylist()
-        wanted = texts.filter(pc.is_in(texts["row"], value_set=found["row"].combine_chunks()))
+        first = found.slice(0, limit)
+        shown = first.to_pylist()
+        many = table.num_rows > MOST_KEPT_TITLES
+        texts = self._some_titles(ingest, first["row"]) if many else self._titles_of(evaluate, ingest, table["row"])
+        wanted = texts.filter(pc.is_in(texts["row"], value_set=first["row"].combine_chunks()))
         by_row = dict(zip(wanted["row"].to_pylist(), wanted["title"].to_pylist(), strict=True))
         return ConfusedTitles(
             category=pair[0],
@@ -105,12 +109,7 @@ class PredictedTitles:
     def _predictions_of(self, evaluate: Manifest, label: str) -> pa.Table:
         """One model's predictions: row, category, predicted, probability and true_probability."""
         key = (evaluate.file_name(PREDICTIONS), label)
-        with self._lock:
-            kept = self._predictions.get(key)
-        if kept is None:
-            kept = self._read_predictions(evaluate, label)
-            self._keep(self._predictions, key, kept)
-        return kept
+        return self._kept(self._predictions, key, lambda: self._read_predictions(evaluate, label))
 
     def _read_predictions(self, evaluate: Manifest, label: str) -> pa.Table:
         import pyarrow as pa
@@ -136,18 +135,21 @@ class PredictedTitles:
 
     def _titles_of(self, evaluate: Manifest, ingest: Manifest, rows: pa.ChunkedArray) -> pa.Table:
         """The test titles of an evaluation, with their rows in the listings."""
+        key = evaluate.file_name(PREDICTIONS)
+        return self._kept(self._titles, key, lambda: self._read_titles(ingest, rows))
+
+    def _some_titles(self, ingest: Manifest, rows: pa.ChunkedArray) -> pa.Table:
+        with self._reading:
+            return self._read_titles(ingest, rows)
+
+    def _read_titles(self, ingest: Manifest, rows: pa.ChunkedArray) -> pa.Table:
+        """The titles of these rows of the listings."""
         import pyarrow.parquet as pq
 
-        key = evaluate.file_name(PREDICTIONS)
-        with self._lock:
-            kept = self._titles.get(key)
-        if kept is None:
-            with TemporaryDirectory(prefix="meli-pages-") as folder:
-                path = self._download(ingest, LISTINGS, Path(folder))
-                # Row groups whose rows are all others are not even decompressed.
-                kept = pq.read_table(path, columns=["row", "title"], filters=[("row", "in", rows.to_pylist())])
-            self._keep(self._titles, key, kept)
-        return kept
+        with TemporaryDirectory(prefix="meli-pages-") as folder:
+            path = self._download(ingest, LISTINGS, Path(folder))
+            # Row groups whose rows are all others are not even decompressed.
+            return pq.read_table(path, columns=["row", "title"], filters=[("row", "in", rows.to_pylist())])
 
     def _download(self, manifest: Manifest, file: str, folder: Path) -> Path:
         name, output = manifest.file_name(file), manifest.outputs.get(file)
@@ -161,10 +163,21 @@ class PredictedTitles:
         self._store.download(name, folder / file)
         return folder / file
 
-    def _keep(self, cache: LRUCache[Any, pa.Table], key: Any, table: pa.Table) -> None:
+    def _kept(self, cache: LRUCache[Any, pa.Table], key: Any, read: Callable[[], pa.Table]) -> pa.Table:
+        """The table that is kept under a key, or else read now."""
         with self._lock:
-            if table.nbytes <= cache.maxsize:
-                cache[key] = table
+            kept = cache.get(key)
+        if kept is not None:
+            return kept
+        with self._reading:
+            with self._lock:
+                kept = cache.get(key)  # another request may have read it meanwhile
+            if kept is None:
+                kept = read()
+                with self._lock:
+                    if kept.nbytes <= cache.maxsize:
+                        cache[key] = kept
+        return kept
 
 
 def _bytes(table: pa.Table) -> int:

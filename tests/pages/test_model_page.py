@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -225,6 +226,50 @@ def test_titles_and_predictions_are_downloaded_a_single_time(run: PastRun, monke
     for pair in ((CELLPHONES, PERFUMES), (PERFUMES, CELLPHONES)):
         pages.confused_titles(id_of(run), *pair, 20)
     assert [name.rpartition("/")[2] for name in names] == ["predictions.parquet", "listings.parquet"]
+
+
+def test_of_very_many_titles_only_those_that_are_shown_are_read(run: PastRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meli_tasks.pages.predicted.MOST_KEPT_TITLES", 3)
+    with_predictions(run, evaluate(run))
+    read: list[list[int]] = []
+    read_table = pq.read_table
+
+    def recorded(path: Path, **options: Any) -> pa.Table:
+        table = read_table(path, **options)
+        if "title" in table.column_names:
+            read.append(table["row"].to_pylist())
+        return table
+
+    monkeypatch.setattr(pq, "read_table", recorded)
+    found = Pages(run.store).confused_titles(id_of(run), CELLPHONES, PERFUMES, 1)
+    assert ([one.title for one in found.shown], read) == (["title 9"], [[9]])
+
+
+def test_requests_at_the_same_time_read_a_table_one_after_another(
+    run: PastRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_predictions(run, evaluate(run))
+    pages, names, answers = Pages(run.store), list[str](), list[int]()
+    download, another_read = run.store.download, threading.Event()
+
+    def ask() -> None:
+        answers.append(pages.confused_titles(id_of(run), CELLPHONES, PERFUMES, 20).titles)
+
+    second = threading.Thread(target=ask)
+
+    def recorded(name: str, path: Path) -> None:
+        names.append(name.rpartition("/")[2])
+        if len(names) == 1:
+            second.start()
+            another_read.wait(0.3)  # as long as the other one could need to begin as well
+        else:
+            another_read.set()
+        download(name, path)
+
+    monkeypatch.setattr(run.store, "download", recorded)
+    ask()
+    second.join()
+    assert (sorted(names), answers) == (["listings.parquet", "predictions.parquet"], [2, 2])
 
 
 def test_what_is_no_longer_in_the_store_is_named(run: PastRun) -> None:
