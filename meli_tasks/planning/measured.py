@@ -18,7 +18,7 @@ from statistics import median
 
 from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.core.hyperparameters import TestHistory
-from meli_tasks.core.selection import RESOLUTION
+from meli_tasks.core.selection import RESOLUTION, luck_of
 from meli_tasks.core.text.sketch import fraction_held
 from meli_tasks.ledger import Decision, Evidence
 
@@ -99,13 +99,30 @@ def history_on_titles(decisions: Iterable[Decision], champion: ModelRef, *, fold
 
     Only those count that cross-validated all titles, as tonight's does with `folds`; or only those that did not.
     """
+    return _scale_of(decisions, folds=folds).history(champion)
+
+
+def bias_by_hand(decisions: Iterable[Decision], evidence: Evidence, promoted: ModelRef) -> float:
+    """What the figure of a model that a person chose owes to luck: the best of many models is the luckiest one too.
+
+    Args:
+        decisions: The decisions so far, oldest first.
+        evidence: The evaluation that the person looked at.
+        promoted: The model.
+    """
+    folds = evidence.test is not None and evidence.test.folds > 0
+    history = _scale_of(decisions, folds=folds).after(evidence, promoted).history(promoted)
+    return luck_of(history.champion, history.measured, history.error).bias if history else 0.0
+
+
+def _scale_of(decisions: Iterable[Decision], *, folds: bool) -> Scale:
     scale = Scale()
     for decision in decisions:
         test = decision.evidence.test
         if test is not None and bool(test.folds) == folds:
             promoted = decision.champion.ref if decision.action == "promote" and decision.champion else None
             scale = scale.after(decision.evidence, promoted)
-    return scale.history(champion)
+    return scale
 
 
 def _ref(evidence: Evidence, label: str) -> ModelRef:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need_model
+from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.champion import champion_model, check_answers
 from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
 from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
 from meli_tasks.planning import history
 from meli_tasks.planning.evaluation import EvaluationReport
+from meli_tasks.planning.measured import bias_by_hand
 from meli_tasks.planning.plan import Plan
-from meli_tasks.stages.evaluation import Evaluation
+from meli_tasks.stages.evaluation import Evaluation, Scores, TestSet
 from meli_tasks.stages.summaries import EvaluateSummary, IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.tracking.registry import Registry
@@ -115,25 +117,27 @@ def promote_by_hand(registry: Registry, found: EvaluatedModel, *, by: str, reaso
     except (NotFound, BadData) as error:
         name = f"{found.label} ({model.key[:8]})"
         raise NotFound(f"{name} cannot become champion: {error} Nothing was changed.") from error
+    evidence = _evidence(registry.store, found)
     decision = ledger.append(
         expected,
         action="promote",
-        champion=_champion(ledger, found, model),
+        champion=_champion(ledger, found, model, evidence),
         reason=reason,
         by=by,
-        evidence=_evidence(registry.store, found),
+        evidence=evidence,
     )
     registry.sync()
     return decision
 
 
-def _champion(ledger: Ledger, found: EvaluatedModel, model: Manifest) -> Champion:
+def _champion(ledger: Ledger, found: EvaluatedModel, model: Manifest, evidence: Evidence) -> Champion:
     ingest = find(ledger.store, "ingest", found.plan.ingest.key)
     return Champion(
         train=model.key,
         set_name=_set_name(ledger, found, model.ref),
         balanced_accuracy=found.evaluation.balanced_accuracy,
         interval=found.evaluation.interval,
+        selection_bias=bias_by_hand(ledger.decisions(), evidence, found.ref),
         run_id=found.plan.run_id,
         as_of=found.plan.as_of or None,
         fingerprint=ingest.read_summary(IngestSummary).fingerprint if ingest else "",
@@ -155,12 +159,14 @@ def _evidence(store: Store, found: EvaluatedModel) -> Evidence:
     """The evaluation, without what the stage promote would have decided from it: no comparison and no gate."""
     report, plan = found.report, found.plan
     evaluate = find(store, "evaluate", report.key)
+    test = _test_set(store, evaluate) if evaluate else None
     return Evidence(
         promoted=found.label,
         champion=report.champion,
         challenger=found.label,
         scores={label: evaluation.figures() for label, evaluation in report.scores.items()},
         test_titles=evaluate.read_summary(EvaluateSummary).test_titles if evaluate else 0,
+        test=test,
         run_id=plan.run_id,
         dag_run_url=plan.dag_run_url,
         plan=plan.name,
@@ -168,3 +174,12 @@ def _evidence(store: Store, found: EvaluatedModel) -> Evidence:
         models=report.models,
         attempts=report.attempts,
     )
+
+
+def _test_set(store: Store, evaluate: Manifest) -> TestSet | None:
+    """The titles of an evaluation; None if that file was deleted, which stops no promotion, or it does not say."""
+    reader = LenientReader(store)
+    name = evaluate.file_name("scores.json")
+    scores = reader.attempt(name, lambda: reading.read(store, name, Scores.model_validate_json))
+    reader.warn()
+    return scores.test if scores else None

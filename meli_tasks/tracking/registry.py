@@ -222,7 +222,19 @@ class Registry:
             raise NotFound(
                 f"{name} cannot become champion again: {error} Nothing was changed. {_offered(others)}"
             ) from error
-        return champion
+        return champion.model_copy(update={"selection_bias": self._known_bias(champion)})
+
+    def _known_bias(self, champion: Champion) -> float:
+        """What the figure of an earlier champion owes to its selection.
+
+        If it was champion until the current one was promoted, the last decision of that time knows it better than the
+        one that promoted it. A search for its last decision would read the whole ledger.
+        """
+        last = self.ledger.last()
+        replaced = last.promotion if last and last.action != "rollback" else None
+        before = self.ledger.decision(replaced - 1).champion if replaced and replaced > 1 else None
+        same = before if before and before.ref == champion.ref and before.run_id == champion.run_id else champion
+        return same.selection_bias
 
     def _existing_decision(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
         """The decision that an earlier attempt of this task wrote for this plan before it died, if there is one.

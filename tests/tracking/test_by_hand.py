@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.manifest import need
 from meli_tasks.core.errors import BadHyperparameters, Conflict, NotFound
-from meli_tasks.ledger import Ledger
+from meli_tasks.ledger import Evidence, Ledger
 from meli_tasks.pages import Pages
 from meli_tasks.planning.evaluation import Evaluated, EvaluationReport
+from meli_tasks.stages.evaluation import Figures, TestSet
 from meli_tasks.store import Store
 from meli_tasks.tracking.by_hand import find_evaluated, promote_by_hand
 from meli_tasks.tracking.outbox import Tracking
@@ -130,3 +134,51 @@ def test_a_champion_that_a_later_run_evaluated_keeps_the_name_of_its_set(registr
     champion = Ledger(run.store).champion()
     assert champion is not None
     assert (champion.set_name, champion.balanced_accuracy) == ("cnn", 0.95)
+
+
+def test_a_person_who_picks_the_best_of_many_models_picks_a_lucky_one(registry: Registry, run: PastRun) -> None:
+    """The figure of the model is shown without that, and the evaluation counts among those on these titles."""
+    label = max(run.accuracies, key=lambda name: run.accuracies[name])
+    best = run.accuracies[label]
+    evaluated = evaluate(run)
+    test = TestSet(split_titles=100, titles=100, required=0, sketch=tuple(range(100)))
+    luck = np.random.default_rng(1).normal(size=100)
+    others = {f"m{number}": best - 0.002 * (luck.max() - value) for number, value in enumerate(luck)}
+    scores = {name: Figures(balanced_accuracy=one, interval=(0, 1)) for name, one in others.items()}
+    evidence = Evidence(scores=scores, models={name: name for name in others}, test=test, error=0.003)
+    registry.ledger.append(0, action="keep", reason="", by="a run", evidence=evidence)
+    own = Evidence(
+        champion="m0", scores={"m0": scores["m0"], label: Figures(balanced_accuracy=best, interval=(0, 1))},
+        models=evaluated.models | {"m0": "m0"}, attempts=evaluated.attempts, test=test, error=0.003,
+    )  # fmt: skip
+    registry.ledger.append(1, action="keep", reason="", by="a run", evidence=own)
+    by_hand(registry, id_of(run, label), expected=2)
+    champion = registry.ledger.champion()
+    assert champion is not None
+    assert champion.balanced_accuracy == best
+    assert 0.002 < champion.selection_bias < 0.006
+
+
+def test_the_evidence_says_on_which_titles_the_evaluation_was(registry: Registry, run: PastRun) -> None:
+    name = need(run.store, "evaluate", evaluate(run).key).file_name("scores.json")
+    blob = run.store.read(name)
+    assert blob is not None
+    test = TestSet(split_titles=9, titles=9, required=0, sketch=(1, 2, 3))
+    scores = {"version": 2, "models": json.loads(blob.data), "test": test.model_dump()}
+    run.store.write(name, json.dumps(scores).encode())
+    by_hand(registry, id_of(run, "mlp"))
+    assert registry.ledger.decision(1).evidence.test == test
+    run.store.delete(name)  # that stops nobody
+    by_hand(registry, id_of(run, "cnn"), expected=1)
+    assert registry.ledger.decision(2).evidence.test is None
+
+
+def test_a_champion_comes_back_with_what_was_known_of_its_luck(registry: Registry, run: PastRun) -> None:
+    evaluate(run)
+    by_hand(registry, id_of(run, "cnn"))
+    registry.ledger.append(1, action="keep", reason="", by="a run", selection_bias=0.004)
+    by_hand(registry, id_of(run, "mlp"), expected=2)
+    registry.ledger.append(3, action="keep", reason="", by="a run")
+    restored = registry.rollback("ana").champion
+    assert restored is not None
+    assert (restored.set_name, restored.selection_bias) == ("cnn", 0.004)
