@@ -19,8 +19,8 @@ MARKUP = re.compile(r"([\\`*\[\]<>|#~])")
 GATES = {
     "gain": "gain in balanced accuracy",
     "probability": "probability that it is better",
-    "category_drop": "largest loss of recall in a category",
-    "categories": "titles lost by a category",
+    "category_loss": "probability that the clearest loss of a category is chance",
+    "category_drop": "largest loss of recall in a category",  # of decisions before 0.2.0
     "unseen_titles": "test titles that are new to every model",
     "milliseconds": "CPU time to classify a title, in ms",
     "megabytes": "size of the model, in MB",

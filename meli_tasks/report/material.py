@@ -30,6 +30,16 @@ class Decided:
     found: PromotionDecision
     entry: Decision | None = None
 
+    @property
+    def promoted(self) -> str | None:
+        """Label of the model that became champion, or will if the decision is not in the ledger yet.
+
+        A person's answer may differ from what the stage decided.
+        """
+        if self.entry is None:
+            return self.found.promoted
+        return (self.found.nominated or self.found.challenger) if self.entry.action == "promote" else None
+
 
 @dataclass
 class Material:

@@ -50,7 +50,7 @@ def verdict(run: Material) -> Sequence[Block]:
     if decided is None:
         return [Text(headline(run), "warning"), *_failed(run)]
     action = _ACTIONS[decided.entry.action] if decided.entry else _without_entry(decided)
-    tone: Tone = "good" if decided.found.promoted else "note"
+    tone: Tone = "good" if decided.promoted else "note"
     return [
         Text(f"{action}. {headline(run)}", tone),
         *_answer(decided.entry),
@@ -65,7 +65,7 @@ def verdict(run: Material) -> Sequence[Block]:
 def _without_entry(decided: Decided) -> str:
     if decided.found.verdict == "ask":
         return "A person decides"
-    if decided.found.promoted:
+    if decided.promoted:
         return "Not in the ledger yet"
     return "Nothing was promoted"
 
@@ -183,7 +183,7 @@ def leaderboard(run: Material) -> Sequence[Block]:
     if scores is None:
         return [Text("Not available: no model was evaluated, or the evaluation was deleted.", "warning")]
     champion = run.decided.found.champion if run.decided else run.evaluated.champion if run.evaluated else None
-    promoted = run.decided.found.promoted if run.decided else None
+    promoted = run.decided.promoted if run.decided else None
     intervals = [found.interval for found in run.models.values()]
     if scores.reference:
         intervals.append(scores.reference.interval)
@@ -217,7 +217,7 @@ def leaderboard(run: Material) -> Sequence[Block]:
 
 def _below_reference(run: Material, champion: str | None) -> list[Block]:
     """A warning if the champion, or the new one, does not beat the simple model that every model should beat."""
-    promoted = run.decided.found.promoted if run.decided else None
+    promoted = run.decided.promoted if run.decided else None
     label = promoted or champion
     reference = run.scores.reference if run.scores else None
     if reference is None or label is None or label not in run.models:

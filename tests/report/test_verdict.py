@@ -65,6 +65,26 @@ def test_what_a_person_answered_is_part_of_it(tmp_path: Path, approval: Approval
     assert expected in verdict_of(tmp_path, promoted=approval.approved, approval=approval)
 
 
+@pytest.mark.parametrize(("decided", "approved"), [("ask", True), ("promote", False)])
+def test_the_new_champion_is_the_one_in_the_ledger_and_not_what_the_gates_said(
+    tmp_path: Path, decided: str, approved: bool
+) -> None:
+    """A person approved what the gates left open; or rejected what they then promoted."""
+    run = PastRun(open_store((tmp_path / "store").as_uri()))
+    evaluate(run)
+    champion = Champion(train=run.models["mlp"], set_name="mlp", balanced_accuracy=0.94, interval=(0.93, 0.95))
+    evidence = Evidence(
+        plan=run.plan.name, verdict=decided, promoted="mlp" if decided == "promote" else None, challenger="mlp",
+        nominated="mlp",
+    )  # fmt: skip
+    Ledger(run.store).append(
+        0, action="promote" if approved else "keep", champion=champion if approved else None, reason="", by="a run",
+        evidence=evidence, approval=Approval(by="ana", at=AT, approved=approved),
+    )  # fmt: skip
+    board = parse(render(Material(run.store, run.plan))).sections["leaderboard"]
+    assert ("mlp (new champion)" in board) is approved
+
+
 def test_borderline_evidence_and_the_bias_of_the_selection_are_named(tmp_path: Path) -> None:
     text = verdict_of(
         tmp_path,
