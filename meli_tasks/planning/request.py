@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar, Literal, Self
 
@@ -14,6 +14,10 @@ from meli_tasks.core.hyperparameters import Ensemble, Evaluate, Folds, Ingest, P
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 from meli_tasks.sources.days import first_day
+
+PREDICTION_COLUMNS = ("row", "category")
+MODEL_COLUMNS = ("probability", "second", "second_probability", "true_probability")
+"""Of predictions.parquet: those of every evaluation, and those of each model, after its name and `_`."""
 
 
 class Request(Section):
@@ -139,13 +143,15 @@ class Request(Section):
         # The form sends null for a cleared list of sets, which means sets from the store only.
         sets = settings.sets if params.get("sets", "") is not None else ()
         try:
-            return cls.model_validate({"source": settings.source, "sets": sets, **given})
+            request = cls.model_validate({"source": settings.source, "sets": sets, **given})
         except ValidationError as error:
             wrong = "; ".join(
                 f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].removeprefix('Value error, ')}"
                 for e in error.errors(include_url=False)
             )
             raise BadHyperparameters(f"The parameters of the run are not valid: {wrong}") from None
+        _check_names(request.sets)
+        return request
 
     def ingest(self, as_of: date | None = None) -> Ingest:
         """Return the parameters of the stage ingest, which depend on the date of the run only with a date column.
@@ -186,6 +192,22 @@ class Request(Section):
             min_probability=self.min_probability,
             approval_band=self.approval_band,
         )
+
+
+def _check_names(sets: Sequence[str]) -> None:
+    """Refuse sets that would have the name of another column in the predictions.
+
+    Raises:
+        BadHyperparameters: one would.
+    """
+    taken = {name: "every evaluation" for name in PREDICTION_COLUMNS}
+    taken |= {f"{label}_{figure}": f"the model {label}" for label in (*sets, "ensemble") for figure in MODEL_COLUMNS}
+    for name in sets:
+        if name in taken:
+            raise BadHyperparameters(
+                f"The set {name} cannot be trained in this run: the predictions of {taken[name]} have a column of that "
+                "name. Store the set under another name."
+            )
 
 
 def with_overrides(params: Mapping[str, object]) -> dict[str, object]:

@@ -97,14 +97,20 @@ def examples(
 ) -> dict[tuple[str, str], list[int]]:
     """The first rows of the listings that a model puts from one category into another, for each pair of categories."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     found: dict[tuple[str, str], list[int]] = {pair: [] for pair in pairs}
+    names = [pa.array({pair[side] for pair in pairs}, pa.string()) for side in (0, 1)]
     with parquet(store, evaluation, PREDICTIONS) as file:
         if label not in file.schema_arrow.names:
             raise BadData(f"{evaluation.file_name(PREDICTIONS)} has no predictions of {label}")
         for batch in file.iter_batches(columns=["row", "category", label]):
-            true, predicted = (batch[name].cast(pa.string()).to_pylist() for name in ("category", label))
-            for row, pair in zip(batch["row"].to_pylist(), zip(true, predicted, strict=True), strict=True):
+            texts = [batch[name].cast(pa.string()) for name in ("category", label)]
+            inside = pc.and_(*(pc.is_in(text, value_set=some) for text, some in zip(texts, names, strict=True)))
+            chosen = pc.and_(inside, pc.not_equal(*texts))
+            true, predicted = (text.filter(chosen).to_pylist() for text in texts)
+            listed = batch["row"].filter(chosen).to_pylist()
+            for row, pair in zip(listed, zip(true, predicted, strict=True), strict=True):
                 if pair in found and len(found[pair]) < each:
                     found[pair].append(row)
     return found
@@ -113,12 +119,14 @@ def examples(
 def confused_pairs(store: Store, evaluation: Manifest, label: str) -> Mapping[tuple[str, str], int]:
     """How many titles of one category a model puts into another one, for evaluations that do not record it."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     counts: Counter[tuple[str, str]] = Counter()
     with parquet(store, evaluation, PREDICTIONS) as file:
         if label not in file.schema_arrow.names:
             raise BadData(f"{evaluation.file_name(PREDICTIONS)} has no predictions of {label}")
         for batch in file.iter_batches(columns=["category", label]):
-            true, predicted = (batch[name].cast(pa.string()).to_pylist() for name in ("category", label))
-            counts.update(pair for pair in zip(true, predicted, strict=True) if pair[0] != pair[1])
+            texts = [batch[name].cast(pa.string()) for name in ("category", label)]
+            wrong = pc.not_equal(*texts)
+            counts.update(zip(*(text.filter(wrong).to_pylist() for text in texts), strict=True))
     return counts

@@ -94,6 +94,26 @@ def test_the_same_value_twice_is_no_contradiction() -> None:
     assert Request.check({"train.epochs": "", "overrides": None}, SETTINGS).overrides == {}
 
 
+@pytest.mark.parametrize(
+    ("sets", "owner"),
+    [
+        ("row,mlp", "every evaluation"),
+        ("category", "every evaluation"),
+        ("mlp,mlp_second", "the model mlp"),
+        ("mlp_true_probability,mlp", "the model mlp"),
+        ("ensemble_probability", "the model ensemble"),
+    ],
+)
+def test_a_set_cannot_have_the_name_of_a_column_of_the_predictions(sets: str, owner: str) -> None:
+    with pytest.raises(BadHyperparameters, match=f"the predictions of {owner} have a column of that name"):
+        Request.check({"sets": sets}, SETTINGS)
+
+
+def test_other_names_with_these_endings_are_no_columns() -> None:
+    names = ("mlp_second", "rows", "probability")
+    assert Request.check({"sets": ",".join(names)}, SETTINGS).sets == names
+
+
 def test_ingest_receives_the_fields_about_titles() -> None:
     fields = {"language": "spanish", "reliable_only": True, "max_bad_fraction": 0.2, "min_category_rows": 3}
     assert Request.check(fields, SETTINGS).ingest() == Ingest.model_validate(fields)
