@@ -167,13 +167,7 @@ class Pipeline:
                 "evaluate."
             )
         evaluated = self._evaluate(plan, trained).model_copy(update={"failed": tuple(failed)})
-        report = EvaluationReport(
-            **dict(evaluated),
-            scores={label: found.brief() for label, found in self.scores(evaluated.key).items()},
-            run_id=plan.run_id,
-            as_of=plan.as_of,
-        )
-        report.save(self.store, plan.name)
+        self._save_evaluation(plan, evaluated)
         url = self.tracking.evaluation(plan, evaluated)
         for name in failed:
             logger.warning("The training run of %s failed; the others were evaluated without it.", name)
@@ -262,7 +256,18 @@ class Pipeline:
 
     def _evaluate_again(self, plan: Plan, evaluated: Evaluated) -> Evaluated:
         again = self._evaluate(plan, evaluated.trained)
-        return again.model_copy(update={"failed": evaluated.failed, "mlflow": evaluated.mlflow})
+        again = again.model_copy(update={"failed": evaluated.failed, "mlflow": evaluated.mlflow})
+        self._save_evaluation(plan, again)  # so that report and pages are about what is decided, or asked
+        return again
+
+    def _save_evaluation(self, plan: Plan, evaluated: Evaluated) -> None:
+        report = EvaluationReport(
+            **dict(evaluated),
+            scores={label: found.brief() for label, found in self.scores(evaluated.key).items()},
+            run_id=plan.run_id,
+            as_of=plan.as_of,
+        )
+        report.save(self.store, plan.name)
 
 
 def _ensemble_result(ensemble: Manifest) -> EnsembleResult:

@@ -23,6 +23,7 @@ from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.promotion import settle
+from meli_tasks.report.material import Material
 from meli_tasks.settings import Settings
 from meli_tasks.stages.evaluation import PromotionDecision
 
@@ -273,6 +274,20 @@ def test_decide_evaluates_again_if_the_champion_changed_since_the_evaluation(
     assert decided.evaluated.champion in decided.evaluated.models
     assert decided.question.endswith(f"instead of {decided.evaluated.champion}?")
     assert "What gets worse:" in decided.card
+    report = Material(asking.pipeline.store, asking.plan)  # it is about the comparison that the person is asked about
+    assert report.evaluated is not None and report.decided is not None
+    assert report.evaluated.champion == decided.evaluated.champion
+    assert (report.decided.found.verdict, report.decided.found.reason) == ("ask", decided.reason)
+
+
+def test_while_a_cleared_run_asks_again_its_report_is_about_that_and_not_about_the_first_answer(asking: Night) -> None:
+    asking.promote(asking.decide(), answer(False))
+    before = Material(asking.pipeline.store, asking.plan).decided
+    assert before is not None and before.entry is not None and before.entry.number == 1
+    asking.decide()
+    while_asked = Material(asking.pipeline.store, asking.plan).decided
+    assert while_asked is not None and while_asked.entry is None
+    assert (while_asked.found.verdict, while_asked.promoted) == ("ask", None)
 
 
 def test_a_run_that_only_evaluates_never_asks(store: Settings) -> None:

@@ -15,6 +15,7 @@ from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.ledger import Decision, Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.verdict import Verdict
 from meli_tasks.stages.evaluation import EPOCHS, Epoch, Evaluation, PromotionDecision, Scores
 from meli_tasks.store import Store
 
@@ -93,7 +94,11 @@ class Material:
 
     @cached_property
     def entry(self) -> Decision | None:
-        """The ledger's newest decision that this plan's run wrote."""
+        """The ledger's newest decision that this plan's run wrote; None while a person is asked about the next one."""
+        name = paths.verdict(self.plan.name)
+        last = self._attempt(name, lambda: Verdict.load(self.store, self.plan.name))
+        if last and last.is_open(self.plan.name, self.decisions):
+            return None
         return next((one for one in reversed(self.decisions) if one.is_of_run(self.plan.name)), None)
 
     @cached_property
