@@ -155,8 +155,8 @@ def _named(names: Sequence[str]) -> Cell:
 def _new_words(run: Material, own: Manifest, other: Manifest, label: str) -> list[Block]:
     """The words of the run's vocabulary that the champion's lacks, if both were made in the same way."""
     then = _arrays_of(run, label)
-    recipe = next((one.preprocess for one in run.plan.recipes if then and one.preprocess.params == then.params), None)
-    now = run.manifest("preprocess", recipe.key) if recipe else None
+    arrays = (_arrays_of(run, name) for name in run.plan.sets)
+    now = next((found for found in arrays if found and then and found.params == then.params), None)
     if now is None or then is None:
         return [Text("New words: not compared, as no set of this run makes its vocabulary as the champion's.", "note")]
     words, known = (run.file(each, "vocabulary.txt", _lines) for each in (now, then))

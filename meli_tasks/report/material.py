@@ -111,8 +111,9 @@ class Material:
 
     @cached_property
     def ingest(self) -> Manifest | None:
-        """The manifest of the run's listings."""
-        return self.manifest("ingest", self.plan.ingest.key)
+        """The manifest of the run's listings: those that were evaluated, as the plan's keys change with versions."""
+        key = self.evaluation.inputs.get("ingest", "") if self.evaluation else ""
+        return self.manifest("ingest", key or self.plan.ingest.key)
 
     def ref(self, label: str) -> ModelRef | None:
         """The attempt that was evaluated under a label, or else trained for it."""

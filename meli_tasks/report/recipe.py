@@ -154,7 +154,7 @@ def _keys(run: Material) -> Table:
     table: list[Row] = []
     for key, (stage, name) in steps.items():
         manifest = run.manifest(stage, key)
-        state = "stored" if manifest else "deleted or not computed"
+        state = "stored" if manifest else "deleted or not computed, or computed by another version"
         digest = manifest.model_sha256 if manifest else ""
         table.append([Cell(stage, strong=True), Cell(name), Cell(key, code=True), Cell(digest, code=True), Cell(state)])
     columns = (Column("stage"), Column("step"), Column("content key"), Column("sha256 of the model"), Column("state"))

@@ -18,6 +18,8 @@ from meli_tasks.pages import Pages, RunFilter
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.request import Request
+from meli_tasks.report import make_report
+from meli_tasks.report.card import make_card
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
@@ -80,6 +82,16 @@ def test_the_champion_and_the_ensemble_classify_titles(settings: Settings) -> No
     for model in ((), ("--model", ENSEMBLE)):
         found = document("predict", "bicicleta mountain bike rodado 29", *model)
         assert found["titles"][0]["categories"][0]["category"] == "BICYCLES"
+
+
+def test_the_report_of_a_run_finds_its_data_and_the_card_its_figures(store: Store) -> None:
+    """Under the keys that its artifacts have, which this version would not give them."""
+    html = make_report(store, SECOND).decode()
+    assert "was deleted" not in html and "were deleted" not in html
+    assert "Listings used" in html and "d97683f7a18ea02b6523b24e863c197fc9d951e96cde6694dcfadd483bc4d1a9" in html
+    assert "Plataforma Sandalias Zapatos Crocs Bayaband Gamuza" in html  # row 835, a title of a confused pair
+    card = make_card(store, need_model(store, CHAMPION).ref)
+    assert "| balanced accuracy | 0.4278 |" in card and "1,314 listings of 71 categories" in card
 
 
 def test_the_runs_are_listed(settings: Settings) -> None:
