@@ -30,7 +30,10 @@ class _Place:
 
 
 class LoadedModels:
-    """The models of a store, at most MOST of them in memory. Safe to use from several threads."""
+    """The models of a store. Safe to use from several threads.
+
+    At most MOST of them are kept, and at most as many loaded or used at a time; who needs another one waits.
+    """
 
     def __init__(self, settings: Settings, store: Store, most: int = MOST) -> None:
         self._settings = settings
@@ -38,6 +41,8 @@ class LoadedModels:
         self._most = most
         self._places: OrderedDict[ModelRef, _Place] = OrderedDict()
         self._lock = threading.Lock()
+        # One that no longer has a place stays in memory as long as a request uses it, so their number is limited too.
+        self._in_use = threading.BoundedSemaphore(most)
 
     @contextmanager
     def use(self, model: Model) -> Iterator[Classifier]:
@@ -48,7 +53,8 @@ class LoadedModels:
             BadData: its files are damaged.
         """
         place = self._place(model.manifest.ref)
-        with place.lock:  # a classifier is not thread-safe; others that need it wait, instead of loading it twice
+        # A classifier is not thread-safe; others that need it wait, instead of loading it twice.
+        with place.lock, self._in_use:
             if place.classifier is None:
                 place.classifier = load(self._settings, self._store, model)
             yield place.classifier

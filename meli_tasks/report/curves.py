@@ -27,6 +27,8 @@ from meli_tasks.stages.summaries import TrainSummary
 Histories = Mapping[str, tuple[Epoch, ...]]
 Quantity = Callable[[Epoch], float | None]
 EPOCH = Axis("epoch", whole=True)
+MAX_EPOCHS = 200
+"""Rows of a table of values; of more epochs every second, third and so on is listed, and the last one."""
 
 
 def curves(run: Material) -> Sequence[Block]:
@@ -96,7 +98,9 @@ def _table(histories: Histories, quantities: Mapping[str, str]) -> Table:
     columns = [Column("epoch", True)]
     columns += [Column(f"{label}, {name}", True) for label in histories for name in quantities]
     by_epoch = {label: {epoch.epoch: epoch for epoch in epochs} for label, epochs in histories.items()}
-    numbers = sorted({number for epochs in by_epoch.values() for number in epochs})
+    every = sorted({number for epochs in by_epoch.values() for number in epochs})
+    step = -(-len(every) // MAX_EPOCHS) or 1
+    numbers = sorted({*every[::step], *every[-1:]})
     rows = [
         [
             whole(number),
@@ -104,7 +108,8 @@ def _table(histories: Histories, quantities: Mapping[str, str]) -> Table:
         ]
         for number in numbers
     ]
-    return Table("Values of the chart", columns, rows, folded="Values as a table")
+    left_out = f": {len(numbers):,} of {len(every):,} epochs" if len(numbers) < len(every) else ""
+    return Table("Values of the chart", columns, rows, folded=f"Values as a table{left_out}")
 
 
 def _value(epoch: Epoch | None, quantity: str) -> Cell:

@@ -64,6 +64,17 @@ def test_many_threads_load_a_model_a_single_time_and_use_it_in_turn(run: PastRun
     assert all(most)
 
 
+def test_requests_for_many_models_load_no_more_than_are_kept_at_a_time(run: PastRun, loads: list[str]) -> None:
+    models = LoadedModels(Settings.from_environment(), run.store, most=2)
+    third = threading.Thread(target=use, args=(models, run, "c"))
+    with models.use(Model("a", run.trainings["a"])), models.use(Model("b", run.trainings["b"])):
+        third.start()
+        third.join(0.3)
+        assert loads == ["a", "b"]
+    third.join()
+    assert loads == ["a", "b", "c"]
+
+
 def test_a_model_that_cannot_be_loaded_is_tried_again(run: PastRun, loads: list[str]) -> None:
     models = LoadedModels(Settings.from_environment(), run.store)
     name = run.trainings["a"].file_name("model.safetensors")
