@@ -54,7 +54,7 @@ def champion_card(
         interval=champion.interval,
         selection_bias=champion.selection_bias,
         folds=champion.folds,
-        current=_unbiased(cache, current, champion, promotion.evidence.plan) if current else None,
+        current=_unbiased(cache, current, decisions, promotion.evidence.plan) if current else None,
         since=since.at.isoformat(),
         decision=since.number,
         action=since.action,
@@ -84,18 +84,31 @@ def card_of(cache: ReadCache, model: ModelRef) -> str:
     return cache.read(paths.card(str(model)), bytes.decode) or ""
 
 
-def _unbiased(cache: ReadCache, current: CurrentFigure, champion: Champion, plan: str) -> CurrentFigure:
-    """The champion's newest figure, less what the selection added if it is on the titles that it was selected on.
+def _unbiased(cache: ReadCache, current: CurrentFigure, decisions: Sequence[Decision], plan: str) -> CurrentFigure:
+    """The champion's newest figure, less what the selection added to it.
 
-    On other titles nothing was selected, so what they say is not too high.
+    The decision of that run knows it. Otherwise it is known if the titles are those that the champion was selected on;
+    on other titles nothing was selected, so what they say is not too high.
     """
-    if not champion.selection_bias or not plan:
-        return current
-    selected_on = read_evaluated(cache, plan, LISTED_SECONDS)
-    if selected_on is None or selected_on.test_set != current.test_set.id:
-        return current
-    figure = max(0.0, current.balanced_accuracy - champion.selection_bias)
-    return current.model_copy(update={"balanced_accuracy": figure, "selection_bias": champion.selection_bias})
+    champion = decisions[-1].champion
+    assert champion is not None
+    of_run = (one for one in reversed(decisions) if one.evidence.run_id == current.run_id)
+    bias = next((one.evidence.selection_bias for one in of_run if _compares(one, champion)), None)
+    if bias is None and champion.selection_bias and plan:
+        selected_on = read_evaluated(cache, plan, LISTED_SECONDS)
+        if selected_on is not None and selected_on.test_set == current.test_set.id:
+            bias = champion.selection_bias
+    figure = max(0.0, current.balanced_accuracy - (bias or 0.0))
+    return current.model_copy(update={"balanced_accuracy": figure, "selection_bias": bias or 0.0})
+
+
+def _compares(decision: Decision, champion: Champion) -> bool:
+    """Whether the stage promote compared a challenger with this champion."""
+    evidence = decision.evidence
+    if not evidence.promote or evidence.champion not in evidence.models:
+        return False
+    compared = ModelRef(evidence.models[evidence.champion], evidence.attempts.get(evidence.champion, ""))
+    return compared.is_same(champion.ref)
 
 
 def _listings_of(cache: ReadCache, model: Manifest) -> IngestSummary | None:

@@ -64,6 +64,23 @@ def test_on_other_titles_it_is_what_was_evaluated(run: PastRun) -> None:
     assert found.balanced_accuracy == pytest.approx(0.94 - BIAS)
 
 
+def test_where_some_titles_are_new_the_decision_of_that_run_says_how_much_too_high_it_is(run: PastRun) -> None:
+    later = PastRun(run.store, "scheduled__2026-11-21", {"cnn": 0.91}, seed=1)
+    label = "mlp (champion)"
+    evaluated = evaluate(later, **{label: (run.models["mlp"], 0.93)})
+    later.store.write(later.plan.name, later.plan.model_copy(update={"as_of": "2026-11-21"}).model_dump_json().encode())
+    evidence = Evidence(
+        plan=later.plan.name, run_id=later.run_id, promote="k" * 32, champion=label, models=evaluated.models,
+        selection_bias=0.75 * BIAS,
+    )  # fmt: skip
+    Ledger(run.store).append(1, action="keep", reason="", by=later.run_id, evidence=evidence)
+    found = card(run)
+    assert found.current is not None
+    assert found.current.selection_bias == 0.75 * BIAS
+    assert found.current.balanced_accuracy == pytest.approx(0.93 - 0.75 * BIAS)
+    assert found.balanced_accuracy == pytest.approx(0.94 - BIAS)
+
+
 def test_the_history_has_the_evidence_and_the_approval(run: PastRun) -> None:
     [row] = Pages(run.store).decisions(10).decisions
     assert (row.verdict, row.nominated, row.borderline, row.by_hand) == ("promote", "mlp", True, False)

@@ -450,6 +450,19 @@ def test_a_figure_that_cannot_be_corrected_is_said_to_be_uncorrected(evaluate: E
     assert "The champion's figure is not corrected for its selection" in decision["reason"]
 
 
+def test_a_champion_of_which_the_ledger_holds_no_figures_is_said_to_be_uncorrected(evaluate: Evaluated) -> None:
+    """That of a version without sketches, for example, or one that no run has decided on."""
+    evaluate.sketch = SKETCH
+    evaluate.model("champion", SOME)
+    evaluate.model("mlp", SOME[4:])
+    decision = evaluate.decide("champion", ledger=3)
+    assert decision["champion_bias"] is None
+    assert (
+        "The champion's figure is not corrected for its selection: no decision in the ledger tells how it did before "
+        "on titles such as these."
+    ) in decision["reason"]
+
+
 def test_a_promoted_model_owes_something_to_luck_too(evaluate: Evaluated) -> None:
     evaluate.sketch = SKETCH
     evaluate.model("champion", SOME)

@@ -109,12 +109,19 @@ def _refused(champion: str | None, results: TestResults) -> str:
 def _correction(params: Promotion, results: TestResults) -> tuple[Correction, list[str]]:
     """What the champion's figure owes to its selection, and a sentence if that cannot be known."""
     history = params.history
-    if params.champion is None or history is None or params.champion not in results.evaluations:
+    if params.champion is None or params.champion not in results.evaluations:
         return NO_CORRECTION, []
-    shared = fraction_held(results.test.sketch, history.sketch)
-    if shared is None:
-        why = "the decision that made it champion does not say on which titles it was selected"
-        return NO_CORRECTION, [f"The champion's figure is not corrected for its selection: {why}."]
+    shared = fraction_held(results.test.sketch, history.sketch) if history else None
+    if history is None or shared is None:
+        why = (
+            "no decision in the ledger tells how it did before on titles such as these"
+            if history is None
+            else "the decision that made it champion does not say on which titles it was selected"
+        )
+        said = f"The champion's figure is not corrected for its selection: {why}."
+        return NO_CORRECTION, [
+            said
+        ] if params.ledger or history else []  # without a ledger, there is none to be expected
     return Correction(luck_of(history.champion, history.measured, history.error), shared, history.error), []
 
 
