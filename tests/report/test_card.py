@@ -12,7 +12,7 @@ import yaml
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import ModelRef, need, need_model
 from meli_tasks.core.errors import NotFound
-from meli_tasks.ledger import Ledger
+from meli_tasks.ledger import Champion, Evidence, Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.report import keep_champion_card, load_card, make_card, write_card
 from meli_tasks.report.card import description
@@ -77,6 +77,20 @@ def test_the_front_matter_is_what_hugging_face_reads(real_runs: RealRuns) -> Non
     values = {metric["type"]: metric["value"] for metric in result["metrics"]}
     assert values["balanced_accuracy"] == champion.balanced_accuracy
     assert result["dataset"]["revision"] == champion.fingerprint
+
+
+def test_the_front_matter_has_the_champions_figure_without_what_its_selection_added(tmp_path: Path) -> None:
+    run = PastRun(open_store((tmp_path / "store").as_uri()))
+    evaluate(run)
+    accuracy = run.accuracies["mlp"]
+    champion = Champion(
+        train=run.models["mlp"], set_name="mlp", balanced_accuracy=accuracy, interval=(0.8, 0.95), selection_bias=0.01
+    )
+    evidence = Evidence(plan=run.plan.name)
+    Ledger(run.store).append(0, action="promote", champion=champion, reason="best", by="a run", evidence=evidence)
+    [model] = front_matter(make_card(run.store, champion.ref))["model-index"]  # type: ignore[misc]
+    values = {metric["type"]: metric["value"] for metric in model["results"][0]["metrics"]}
+    assert values["balanced_accuracy"] == pytest.approx(accuracy - 0.01)
 
 
 def test_a_promotion_stores_the_card_of_the_new_champion(real_runs: RealRuns) -> None:
