@@ -109,7 +109,8 @@ with DAG(
         task_id="run",
         pool="backfill",
         map_index_template="{{ task.date }}",
-        execution_timeout=timedelta(days=1),  # Airflow counts the waiting for the run of the date in
+        # Airflow counts the waiting for the run of the date in, whose own limit depends on MELI_APPROVAL_HOURS.
+        execution_timeout=timedelta(hours=24 + settings.approval_hours),
     ).expand_kwargs(previewed)  # fmt: skip
     previewed >> approve >> runs
     # The report pulls who rejected the backfill: as an argument it would make the report a task right behind `approve`,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from meli_tasks.artifacts import paths
 from meli_tasks.planning.plan import ENSEMBLE
 from meli_tasks.report import charts
 from meli_tasks.report.blocks import (
@@ -123,7 +124,7 @@ def _summary(run: Material, histories: Histories) -> Table:
         model = run.model(label)
         if model is None:
             continue
-        summary, at = model.read_summary(TrainSummary), (f"train/{model.key}/manifest.json", "summary")
+        summary, at = model.read_summary(TrainSummary), (paths.manifest("train", model.key), "summary")
         rows.append(
             [
                 Cell(label, strong=True),

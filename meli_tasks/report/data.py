@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.report import rows
@@ -22,7 +23,7 @@ def data(run: Material) -> Sequence[Block]:
     manifest = run.ingest
     if manifest is None:
         return [Text(f"Not available: the artifact ingest/{run.plan.ingest.key} was deleted.", "warning")]
-    found, at = manifest.read_summary(IngestSummary), (f"ingest/{manifest.key}/manifest.json", "summary")
+    found, at = manifest.read_summary(IngestSummary), (paths.manifest("ingest", manifest.key), "summary")
     facts: list[tuple[str, Cell]] = [
         ("Source", Cell(run.plan.ingest.name)),
         ("As of", Cell(run.plan.as_of or "no date")),

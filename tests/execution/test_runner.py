@@ -294,11 +294,12 @@ def test_a_manifest_records_the_process_that_made_it(
     before = datetime.now(UTC).replace(microsecond=0)
     manifest = runner.run(Step("toy", "about", {"value": 1}, {"toy": listings})).manifest
     about = manifest.about
-    assert set(about) == {"at", "host", "python", "git", "versions", "run_id", "seconds"}
+    assert set(about) == {"at", "host", "python", "git", "versions", "lock", "run_id", "seconds"}
     assert before <= datetime.fromisoformat(manifest.at) <= datetime.now(UTC)
     assert datetime.fromisoformat(manifest.at).isoformat(timespec="milliseconds") == manifest.at
     assert (about["host"], about["python"]) == (platform.node(), platform.python_version())
     assert (about["git"], manifest.run_id) == ("abc1234", "test")
+    assert re.fullmatch(r"(dev\.txt|installed):[0-9a-f]{64}", str(about["lock"]))
     packages = ("torch", "gensim", "numpy", "meli-tasks")
     assert about["versions"] == {package: version(package) for package in packages}
     assert (manifest.params, manifest.inputs, manifest.summary) == ({"value": 1}, {"toy": listings}, {"value": 1})
