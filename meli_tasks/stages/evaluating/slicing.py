@@ -19,7 +19,9 @@ from meli_tasks.stages.figures import SliceAccuracy
 
 LANGUAGE, LABEL_QUALITY, CATEGORY_SIZE = "language", "label_quality", "category_size"
 TITLE_LENGTH, UNKNOWN_WORDS, NEWEST_DAY = "title_length", "unknown_words", "newest_day"
-EARLIER = "earlier"
+EARLIER, OTHERS = "earlier", "(all others)"
+MOST_VALUES = 50
+"""Values of a column that are a slice each: a language that is free text has thousands."""
 
 # Each bin ends with its limit.
 _SIZES = ((0, "0"), (20, "1-20"), (50, "21-50"), (100, "51-100"), (500, "101-500"), (None, "over 500"))
@@ -39,10 +41,13 @@ class Slicing:
 
     @classmethod
     def by_value(cls, values: Sequence[str]) -> Slicing:
-        """A slice for each value."""
+        """A slice for each value; of very many, for the most frequent ones, and one for all others."""
         # NumPy would give every title the room of the longest value, and cut off NUL characters.
-        place_of = {name: place for place, name in enumerate(sorted(set(values)))}
-        return cls(list(place_of), np.fromiter(map(place_of.__getitem__, values), np.int64, len(values)))
+        ranked = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
+        names = sorted(name for name, _ in ranked[:MOST_VALUES])
+        place_of = {name: place for place, name in enumerate(names)}
+        places = np.fromiter((place_of.get(value, len(names)) for value in values), np.int64, len(values))
+        return cls([*names, OTHERS], places)
 
     @classmethod
     def by_size(cls, values: NDArray[np.number], limits: Limits) -> Slicing:

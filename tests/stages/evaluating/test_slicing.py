@@ -63,6 +63,16 @@ def test_values_are_told_apart_whatever_is_in_them(tmp_path: Path) -> None:
     assert [sizes.names[place] for place in sizes.places] == ["1-20", "21-50"]
 
 
+def test_of_very_many_values_the_most_frequent_are_slices_and_all_others_one_more() -> None:
+    values = [f"v{number:03}" for number in range(200)] + ["v150", "v199"]
+    slicing = Slicing.by_value(values)
+    right = np.ones(len(values), np.bool_)
+    found = slicing.figures(np.zeros(len(values), np.int64), right, Evaluate(bootstrap_samples=100))
+    assert {name: one.titles for name, one in found.items()} == {
+        **{f"v{number:03}": 1 for number in range(48)}, "v150": 2, "v199": 2, "(all others)": 150
+    }  # fmt: skip
+
+
 def test_a_long_value_takes_its_room_a_single_time() -> None:
     tracemalloc.start()
     try:
