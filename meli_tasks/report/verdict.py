@@ -31,6 +31,8 @@ from meli_tasks.stages.summaries import Gate
 from meli_tasks.wording import count
 
 _TONES: Mapping[str, Tone] = {"passed": "good", "failed": "bad", "not checked": "warning"}
+LEAST_BIAS = 0.00005
+"""A smaller bias would be displayed as 0.0000."""
 _ACTIONS = {"promote": "Promoted", "keep": "Champion kept", "rollback": "Rolled back"}
 
 
@@ -126,12 +128,12 @@ def _facts(decided: Decided) -> list[tuple[str, Cell]]:
                 figure(found.probability, pointer(DECISION, "probability"), 3),
             ),
         ]
-    if found.selection_bias:
+    if found.selection_bias >= LEAST_BIAS:
         at = pointer(DECISION, "selection_bias")
         rows.append(("The champion's figure is too high by about", figure(found.selection_bias, at)))
-    if found.nominated_bias:
+    if found.nominated_bias >= LEAST_BIAS:
         at = pointer(DECISION, "nominated_bias")
-        rows.append(("The challenger's would be too high by about", figure(found.nominated_bias, at)))
+        rows.append(("The challenger's figure is too high by about", figure(found.nominated_bias, at)))
     kind = found.test.described.partition(" ")[2] if found.test else "test titles"
     rows.append((f"Compared on {kind}", whole(found.test_titles, pointer(DECISION, "test_titles"))))
     if entry := decided.entry:
