@@ -15,9 +15,8 @@ from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 from meli_tasks.sources.days import first_day
 
-PREDICTION_COLUMNS = ("row", "category")
-MODEL_COLUMNS = ("probability", "second", "second_probability", "true_probability")
-"""Of predictions.parquet: those of every evaluation, and those of each model, after its name and `_`."""
+SECOND = "_second"
+"""Ends the column of each model's second category in predictions.parquet. Sets cannot have the other columns' names."""
 
 
 class Request(Section):
@@ -200,13 +199,12 @@ def _check_names(sets: Sequence[str]) -> None:
     Raises:
         BadHyperparameters: one would.
     """
-    taken = {name: "every evaluation" for name in PREDICTION_COLUMNS}
-    taken |= {f"{label}_{figure}": f"the model {label}" for label in (*sets, "ensemble") for figure in MODEL_COLUMNS}
+    taken = {f"{label}{SECOND}": label for label in (*sets, "ensemble")}
     for name in sets:
         if name in taken:
             raise BadHyperparameters(
-                f"The set {name} cannot be trained in this run: the predictions of {taken[name]} have a column of that "
-                "name. Store the set under another name."
+                f"The set {name} cannot be trained in this run: the predictions of the model {taken[name]} have a "
+                "column of that name. Store the set under another name."
             )
 
 

@@ -17,7 +17,8 @@ import sklearn.metrics
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import ModelEvaluation
 from meli_tasks.core.models.classifier import Scored, TitleClassifier
-from meli_tasks.planning.request import MODEL_COLUMNS, PREDICTION_COLUMNS
+from meli_tasks.planning.request import SECOND
+from meli_tasks.sets.stored import RESERVED, RESERVED_ENDING
 from meli_tasks.stages import evaluate
 from meli_tasks.stages.evaluating import clock, predictions
 from meli_tasks.stages.evaluating.parts import Compared
@@ -151,8 +152,13 @@ def test_scores_and_predictions(monkeypatch: pytest.MonkeyPatch, listings: Path,
     assert table["partial_true_probability"].to_pylist() == pytest.approx([0.9, 0.9, 0.5, 0.9, 0.9, 0])
     assert table["partial_true_probability"].type == pa.float32()
     assert table["perfect_probability"].to_pylist() == pytest.approx([0.9] * 6)
-    of_models = {label: {label, *(f"{label}_{figure}" for figure in MODEL_COLUMNS)} for label in ("partial", "perfect")}
-    assert set(table.column_names) == {*PREDICTION_COLUMNS, *of_models["partial"], *of_models["perfect"]}
+    of_models = {
+        label: {name for name in table.column_names if name.startswith(label)} for label in ("partial", "perfect")
+    }
+    assert set(table.column_names) - of_models["partial"] - of_models["perfect"] == RESERVED.keys() - {"ensemble"}
+    endings = {RESERVED_ENDING, f"_true{RESERVED_ENDING}", SECOND, f"{SECOND}{RESERVED_ENDING}"}
+    for label, columns in of_models.items():
+        assert columns == {label, *(f"{label}{ending}" for ending in endings)}
     assert (found.suspect_labels, summary.suspects_by) == (1, "perfect")
     assert (out / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
 
