@@ -16,7 +16,8 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.cache import download
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_model, need_model, replaced_models
 from meli_tasks.core.errors import BadData, NotFound
-from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.decision import Champion, Decision
+from meli_tasks.ledger import Ledger
 from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.store import Store
 

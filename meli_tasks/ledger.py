@@ -12,131 +12,20 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
-from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from meli_tasks.approval import Approval
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.artifacts.reading import LenientReader, NotReadable
 from meli_tasks.core.errors import BadData, Conflict, NotFound, Unreachable
-from meli_tasks.stages.evaluation import JudgedWith, PromotionDecision
-from meli_tasks.stages.stored import Versioned
+from meli_tasks.decision import Champion, Decision, Evidence
 from meli_tasks.store import Store
 
 READERS = 8  # concurrent reads
 REMEMBERED = 50
 """Among how many of the last decisions a repeated request is looked for."""
 RETRY_ADVICE = "Read it again, and decide again."
-
-Action = Literal["promote", "keep", "rollback"]
-
-
-class _Entry(BaseModel):
-    # Fields that a later version adds must not stop an earlier one from reading.
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Champion(_Entry):
-    """A promoted model, with the result that it was promoted for."""
-
-    train: str = Field(description="key of its train artifact")
-    set_name: str = Field(description="the hyperparameter set it was trained with")
-    balanced_accuracy: float = Field(
-        ge=0, le=1, allow_inf_nan=False, description="on the test split of the run that promoted it"
-    )
-    interval: tuple[float, float] = Field(description="bootstrap interval of that")
-    selection_bias: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="by how much that is too high since the model was selected by it",
-    )
-    run_id: str = Field("", description="the DAG run that promoted it")
-    as_of: str | None = Field(None, description="the date its titles were taken at")
-    fingerprint: str = Field("", description="fingerprint of the listings it was trained on")
-    sha256: str = Field("", description="digest of its model's files, which names the attempt; empty in 0.1.0")
-    folds: int = Field(0, description="folds that its result was cross-validated over; 0 if it is on a test split")
-    fold_models: tuple[str, ...] = Field(
-        (), description="the model of each fold, KEY@SHA256: of the same recipe, trained without the fold's titles"
-    )
-
-    @property
-    def ref(self) -> ModelRef:
-        """The attempt that was promoted."""
-        return ModelRef(self.train, self.sha256)
-
-    @property
-    def figure(self) -> float:
-        """Balanced accuracy as displayed: without what the selection by it added."""
-        return max(0.0, self.balanced_accuracy - self.selection_bias)
-
-    @property
-    def described_figure(self) -> str:
-        """That figure in words; it says so if it is not the measured one."""
-        if f"{self.figure:.4f}" == f"{self.balanced_accuracy:.4f}":
-            return f"{self.figure:.4f}"
-        measured = f"measured {self.balanced_accuracy:.4f}"
-        return f"{self.figure:.4f}, corrected for having been selected on these titles ({measured})"
-
-
-class Evidence(PromotionDecision):
-    """What a decision was made from: the stage's decision, and the run, plan and artifacts behind it."""
-
-    run_id: str = ""
-    dag_run_url: str = ""
-    plan: str = Field("", description="name of the plan in the store")
-    evaluate: str = Field("", description="content key of the evaluation")
-    promote: str = Field("", description="content key of the stage's decision")
-    models: dict[str, str] = Field(default_factory=dict, description="content key of each evaluated model, by label")
-    attempts: dict[str, str] = Field(default_factory=dict, description="digest of each evaluated model, by label")
-    judged_with: JudgedWith | None = Field(None, description="how the models were evaluated and decided on")
-
-    @property
-    def refs(self) -> set[ModelRef]:
-        """The attempts that were evaluated."""
-        return {ModelRef(key, self.attempts.get(label, "")) for label, key in self.models.items()}
-
-    @property
-    def by_hand(self) -> bool:
-        """Whether a person promoted a model that the plan's run had evaluated: then no stage decided."""
-        return bool(self.evaluate) and not self.promote
-
-
-class Decision(_Entry, Versioned):
-    """One entry of the ledger."""
-
-    version: int = 2
-
-    number: int = Field(ge=1, description="1, 2, 3, …")
-    at: datetime = Field(description="when, in UTC; never earlier than the previous decision")
-    action: Action
-    champion: Champion | None = Field(description="the champion after this decision")
-    promotion: int | None = Field(None, description="the decision that promoted that champion: this one, or an earlier")
-    previous: int | None = Field(None, description="the decision that promoted the champion before this decision")
-    reason: str = Field(description="a sentence for people")
-    evidence: Evidence = Field(default_factory=Evidence, description="empty if a person decided")
-    by: str = Field(description="who or what decided: a person, or a DAG run")
-    approval: Approval | None = Field(None, description="what a person answered, if the run asked one")
-    id: str = Field(
-        default_factory=lambda: uuid4().hex, description="distinguishes two decisions with the same content"
-    )
-
-    def is_of_run(self, plan_name: str) -> bool:
-        """Whether the run of this plan made it, and not a person who promoted one of the run's models."""
-        return self.evidence.plan == plan_name and not self.evidence.by_hand
-
-    @property
-    def is_unanswered(self) -> bool:
-        """Whether a person was to decide and nobody could be asked, so that a next run asks."""
-        return self.action == "keep" and self.evidence.verdict == "ask" and self.approval is None
-
-
-def _json(decision: Decision) -> bytes:
-    without = {"evidence"} if decision.evidence == Evidence() else None
-    return decision.model_dump_json(indent=1, exclude=without).encode()
 
 
 def now() -> datetime:
@@ -344,7 +233,7 @@ class Ledger:
         before = last.promotion if last else None
         decision = Decision.model_validate({"number": number, "at": at, "previous": before, **fields})
         try:
-            self.store.write(paths.decision(number), _json(decision), if_absent=True)
+            self.store.write(paths.decision(number), decision.to_json(), if_absent=True)
         except (Conflict, Unreachable) as error:
             self._need_written(decision, error)
         self._known[number] = decision
@@ -364,7 +253,7 @@ class Ledger:
                 f"Whether decision {decision.number} was written to {self._place} is not known: {error} "
                 "`meli champion` shows the current champion once the store answers."
             ) from unread
-        if blob is not None and blob.data == _json(decision):
+        if blob is not None and blob.data == decision.to_json():
             return
         if blob is None and isinstance(error, Unreachable):
             raise error

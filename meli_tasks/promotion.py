@@ -16,8 +16,8 @@ from pydantic import Field
 from meli_tasks.approval import Approval, Settlement
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, need
 from meli_tasks.core.errors import Conflict
+from meli_tasks.decision import Action, Champion, Decision
 from meli_tasks.execution.runner import Runner
-from meli_tasks.ledger import Action, Champion, Decision
 from meli_tasks.planning.compared import promote_step
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.evidence_card import EvidenceCard, Link, report_page

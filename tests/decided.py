@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from meli_tasks.core.errors import Conflict
-from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
+from meli_tasks.decision import Champion, Decision, Evidence
+from meli_tasks.ledger import Ledger
 from meli_tasks.stages.summaries import Gate
 from meli_tasks.store.protocol import Blob
 

@@ -10,8 +10,9 @@ from meli_tasks import ledger as ledger_module
 from meli_tasks.artifacts.manifest import Manifest, Output
 from meli_tasks.champion import champion_model, need_champion_model
 from meli_tasks.core.errors import NotFound
+from meli_tasks.decision import Champion, Decision
 from meli_tasks.execution.attempts import publish, replace
-from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.ledger import Ledger
 from meli_tasks.store import Store
 
 KEY = "k" * 32

@@ -15,7 +15,8 @@ from meli_tasks.artifacts.manifest import Manifest, ModelRef, need, need_model
 from meli_tasks.core.errors import BadData, Diverged
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.sample.generator import sample
-from meli_tasks.ledger import Champion, Ledger
+from meli_tasks.decision import Champion
+from meli_tasks.ledger import Ledger
 from meli_tasks.local_run import LocalRun, StepReport
 from meli_tasks.notifications.message import DagRun, failures_of
 from meli_tasks.pipeline import Pipeline, PromotionOutcome

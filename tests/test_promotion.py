@@ -17,7 +17,8 @@ import pytest
 
 from meli_tasks.approval import MAX_REASON_CHARACTERS, Approval
 from meli_tasks.artifacts import paths
-from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.decision import Champion, Decision
+from meli_tasks.ledger import Ledger
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan

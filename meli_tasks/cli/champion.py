@@ -18,7 +18,7 @@ from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
     from meli_tasks.artifacts.manifest import Manifest
-    from meli_tasks.ledger import Champion, Decision
+    from meli_tasks.decision import Champion, Decision
     from meli_tasks.settings import Settings
     from meli_tasks.store import Store
 

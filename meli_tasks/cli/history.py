@@ -14,7 +14,7 @@ from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
     from meli_tasks.artifacts.reading import LenientReader
-    from meli_tasks.ledger import Decision
+    from meli_tasks.decision import Decision
     from meli_tasks.planning.plan import Plan
     from meli_tasks.stages.evaluation import Evaluation
     from meli_tasks.store import Store

@@ -16,9 +16,10 @@ from urllib.parse import quote
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import TRACKING_ERRORS, BadSettings
+from meli_tasks.decision import Decision
 from meli_tasks.execution.progress_log import ProgressNote, read_progress
 from meli_tasks.execution.runner import Step
-from meli_tasks.ledger import Decision, Ledger
+from meli_tasks.ledger import Ledger
 from meli_tasks.notifications.failures import MAX_MESSAGE_CHARACTERS, Failure, of_run
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.evidence_card import report_page

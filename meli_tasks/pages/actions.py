@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from meli_tasks.ledger import Decision
+from meli_tasks.decision import Decision
 from meli_tasks.pages.champion import decision_row
 from meli_tasks.pages.models import DecisionRow, PageModel
 from meli_tasks.pages.predicting import able_to_load

@@ -10,7 +10,8 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.identity import find_identity
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import MeliError
-from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.decision import Champion, Decision
+from meli_tasks.ledger import Ledger
 from meli_tasks.pages.evaluated import read_evaluated
 from meli_tasks.pages.manifests import model_manifest, read_manifest
 from meli_tasks.pages.models import ChampionCard, ChampionOnPage, CurrentFigure, DecisionRow, MlflowChampion

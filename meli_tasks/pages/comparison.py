@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
-from meli_tasks.ledger import Decision
+from meli_tasks.decision import Decision
 from meli_tasks.pages.located import locate
 from meli_tasks.pages.manifests import model_manifest
 from meli_tasks.pages.models import CategoryRow, ComparisonPage, Curves, MemberRow, ModelRow, Parameter

@@ -8,7 +8,8 @@ from time import monotonic
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader, Skipped
-from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.decision import Champion, Decision
+from meli_tasks.ledger import Ledger
 from meli_tasks.pages.read_cache import LISTED_SECONDS
 from meli_tasks.store import Store
 

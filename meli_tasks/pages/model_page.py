@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest, ModelRef
 from meli_tasks.core.errors import NotFound
-from meli_tasks.ledger import Decision
+from meli_tasks.decision import Decision
 from meli_tasks.pages.champion import card_of, decision_row, has_report
 from meli_tasks.pages.comparison import model_parameters
 from meli_tasks.pages.located import Located

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from meli_tasks.approval import Approval
-from meli_tasks.ledger import Action
+from meli_tasks.decision import Action
 from meli_tasks.stages.evaluation import Epoch
 from meli_tasks.stages.summaries import Gate
 

@@ -11,7 +11,8 @@ from meli_tasks.artifacts.manifest import need
 from meli_tasks.backfill.preview import BackfillPreview
 from meli_tasks.backfill.report import BackfillReport
 from meli_tasks.core.errors import NotFound
-from meli_tasks.ledger import Decision, Ledger
+from meli_tasks.decision import Decision
+from meli_tasks.ledger import Ledger
 from meli_tasks.pages.actions import ChangedPage, promote, roll_back
 from meli_tasks.pages.champion import MlflowAlias, champion_card, champion_on, decision_row
 from meli_tasks.pages.comparison import compare

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import NotFound
-from meli_tasks.ledger import Decision
+from meli_tasks.decision import Decision
 from meli_tasks.pages.champion import decision_row, has_report
 from meli_tasks.pages.comparison import model_history
 from meli_tasks.pages.evaluated import EvaluatedRun, Run, model_rows, read_report

@@ -11,8 +11,8 @@ from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need, need_m
 from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import NotFound
 from meli_tasks.core.hyperparameters import Evaluate, ModelEvaluation, Promotion, Reference
+from meli_tasks.decision import Decision
 from meli_tasks.execution.runner import FOLD, FOLD_MODEL, LISTINGS, MODEL, Step
-from meli_tasks.ledger import Decision
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.fold_models import FoldModels, fold_models
 from meli_tasks.planning.lineage import FittedOn, fitted_on, fitted_on_any

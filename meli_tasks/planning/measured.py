@@ -20,7 +20,7 @@ from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.core.hyperparameters import TestHistory
 from meli_tasks.core.selection import RESOLUTION, luck_of
 from meli_tasks.core.text.sketch import fraction_held
-from meli_tasks.ledger import Decision, Evidence
+from meli_tasks.decision import Decision, Evidence
 
 MAX_MODELS = 2_000
 """Models whose figures are used, the newest: with three sets and an ensemble, those of a year and a half of nights."""

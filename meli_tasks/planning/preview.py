@@ -9,7 +9,8 @@ from __future__ import annotations
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import ModelRef, find
 from meli_tasks.champion import champion_model
-from meli_tasks.ledger import Decision, Ledger
+from meli_tasks.decision import Decision
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.compared import evaluate_step, evaluated_models, judged_with
 from meli_tasks.planning.estimate import Estimate, seconds_with_slots
 from meli_tasks.planning.plan import Plan

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.ledger import Decision
+from meli_tasks.decision import Decision
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store

@@ -15,7 +15,8 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_model, need_model
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import MeliError, NotFound
-from meli_tasks.ledger import Decision, Ledger
+from meli_tasks.decision import Decision
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning import history
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.report.blocks import Row, Table

@@ -12,7 +12,8 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, find_model
 from meli_tasks.artifacts.reading import LenientReader, read
 from meli_tasks.core.errors import BadData, NotFound
-from meli_tasks.ledger import Decision, Ledger
+from meli_tasks.decision import Decision
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.planning.verdict import Verdict

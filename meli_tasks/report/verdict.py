@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from meli_tasks.ledger import Decision
+from meli_tasks.decision import Decision
 from meli_tasks.report.blocks import (
     DECISION,
     NOT_MEASURED,

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from meli_tasks.champion import champion_model
-from meli_tasks.ledger import Champion, Ledger
+from meli_tasks.decision import Champion
+from meli_tasks.ledger import Ledger
 from meli_tasks.tracking.alias import ALIAS, OWNER, OWNER_URL, ChampionAlias
 from meli_tasks.tracking.entities import ModelVersion, RegisteredModel
 from meli_tasks.tracking.outbox import Tracking

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from meli_tasks.artifacts.identity import StoreIdentity, identity_of
 from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.champion import champion_model
-from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.decision import Champion, Decision
+from meli_tasks.ledger import Ledger
 from meli_tasks.tracking.entities import ModelVersion, RegisteredModel
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registered_model import DESCRIPTION

@@ -9,7 +9,8 @@ from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need_model
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.champion import champion_model, check_answers
 from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
-from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
+from meli_tasks.decision import Champion, Decision, Evidence
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning import history
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.measured import bias_by_hand

@@ -17,7 +17,8 @@ from meli_tasks.approval import Settlement
 from meli_tasks.artifacts.manifest import Manifest, find, need_model
 from meli_tasks.champion import champion_model, check_answers, check_files, need_champion_model, restorable
 from meli_tasks.core.errors import BadData, MeliError, NotFound, TrackingUnavailable
-from meli_tasks.ledger import Champion, Decision, Evidence, Ledger
+from meli_tasks.decision import Champion, Decision, Evidence
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.compared import judged_with
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan

@@ -10,7 +10,8 @@ from meli_tasks.artifacts.cache import download
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.champion import need_champion_model
 from meli_tasks.core.errors import NotFound
-from meli_tasks.ledger import Champion, Decision, Ledger
+from meli_tasks.decision import Champion, Decision
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.report import keep_champion_card
 from meli_tasks.report.card import description

@@ -14,8 +14,9 @@ from meli_tasks.backfill.preview import BackfillPreview, backfills, is_done, pla
 from meli_tasks.backfill.report import BackfillReport, Score, report
 from meli_tasks.backfill.request import MAX_RUNS, Backfill, backfill_form_fields
 from meli_tasks.core.errors import BadData, BadHyperparameters, NotFound
+from meli_tasks.decision import Evidence
 from meli_tasks.execution.runner import Step
-from meli_tasks.ledger import Evidence, Ledger
+from meli_tasks.ledger import Ledger
 from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.form import OPEN

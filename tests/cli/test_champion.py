@@ -11,7 +11,8 @@ import pytest
 
 from meli_tasks import ledger as ledger_module
 from meli_tasks.core.errors import BadHyperparameters, NotFound
-from meli_tasks.ledger import Champion, Ledger
+from meli_tasks.decision import Champion
+from meli_tasks.ledger import Ledger
 from meli_tasks.store import Store
 from tests.cli.program import document, here
 from tests.decided import keep

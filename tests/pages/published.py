@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meli_tasks.artifacts.manifest import Output, need
-from meli_tasks.ledger import Champion, Evidence, Ledger
+from meli_tasks.decision import Champion, Evidence
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import Evaluated, EvaluationReport
 from meli_tasks.store.file import FileStore
 from tests.past_run import PastRun

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from meli_tasks.approval import Approval
-from meli_tasks.ledger import Champion, Evidence, Ledger
+from meli_tasks.decision import Champion, Evidence
+from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages, RunFilter
 from meli_tasks.pages.models import ChampionCard
 from tests.pages.published import Counting, evaluate, promote

@@ -10,7 +10,8 @@ import pytest
 
 from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import NotFound
-from meli_tasks.ledger import Evidence, Ledger
+from meli_tasks.decision import Evidence
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.verdict import Verdict
 from tests.pages.published import Counting, evaluate, promote
 from tests.pages.served import ServedPages

@@ -7,7 +7,7 @@ import pytest
 
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, Output
 from meli_tasks.champion import ChampionModel
-from meli_tasks.ledger import Champion
+from meli_tasks.decision import Champion
 from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble, reference_steps
 from meli_tasks.planning.plan import Plan, ensemble_step, make_plan
 from meli_tasks.planning.request import Request

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from meli_tasks.artifacts.manifest import ModelRef
-from meli_tasks.ledger import Action, Champion, Decision, Evidence
+from meli_tasks.decision import Action, Champion, Decision, Evidence
 from meli_tasks.planning.measured import history_on_titles
 from meli_tasks.stages.evaluation import Figures, TestSet
 

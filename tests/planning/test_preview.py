@@ -9,8 +9,9 @@ from pydantic import JsonValue
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest, Output, find_model
+from meli_tasks.decision import Champion, Evidence
 from meli_tasks.execution.runner import Step
-from meli_tasks.ledger import Champion, Evidence, Ledger
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.compared import evaluate_step, evaluated_models, judged_with
 from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.preview import Preview, PreviewStep, nothing_new, preview

@@ -12,7 +12,8 @@ import yaml
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import ModelRef, need, need_model
 from meli_tasks.core.errors import NotFound
-from meli_tasks.ledger import Champion, Evidence, Ledger
+from meli_tasks.decision import Champion, Evidence
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.report import keep_champion_card, load_card, make_card, write_card
 from meli_tasks.report.card import description

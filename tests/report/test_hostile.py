@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from meli_tasks.artifacts.manifest import need
-from meli_tasks.ledger import Champion, Evidence, Ledger
+from meli_tasks.decision import Champion, Evidence
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.report.material import Material
 from meli_tasks.report.writing import render

@@ -10,7 +10,8 @@ import pytest
 
 from meli_tasks.approval import Approval
 from meli_tasks.artifacts.manifest import need
-from meli_tasks.ledger import Champion, Evidence, Ledger
+from meli_tasks.decision import Champion, Evidence
+from meli_tasks.ledger import Ledger
 from meli_tasks.report.material import Material
 from meli_tasks.report.writing import render
 from meli_tasks.stages.summaries import Gate

@@ -11,7 +11,8 @@ import pytest
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import need
 from meli_tasks.core.errors import BadHyperparameters, Conflict, NotFound
-from meli_tasks.ledger import Evidence, Ledger
+from meli_tasks.decision import Evidence
+from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages
 from meli_tasks.planning.evaluation import Evaluated, EvaluationReport
 from meli_tasks.stages.evaluation import Figures, TestSet

@@ -13,7 +13,8 @@ from mlflow.tracking import MlflowClient
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.ledger import Champion, Evidence, Ledger
+from meli_tasks.decision import Champion, Evidence
+from meli_tasks.ledger import Ledger
 from meli_tasks.pages import RunFilter
 from meli_tasks.planning.evaluation import EnsembleResult, EvaluationReport
 from meli_tasks.planning.plan import ensemble_step
