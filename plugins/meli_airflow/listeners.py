@@ -4,6 +4,10 @@ A user who marks a run of `meli_backfill` as failed (Airflow's button, its REST 
 --cancel`) wants its training runs to end too, but Airflow would let them continue. Only a run that another backfill
 waits for continues. The api-server calls this listener before it commits the change: the training runs end in the same
 transaction, or nothing does.
+
+Airflow marks the pending tasks of such a run as skipped. A scheduler that has just loaded the run, from a database that
+locks no rows (SQLite), then finds its last task skipped and overwrites the run's state with `success`. So the last task
+is marked as `upstream_failed` instead, which makes the scheduler's own conclusion `failed` too.
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ logger = logging.getLogger("meli_tasks")
 
 BACKFILL = "meli_backfill"
 TRAINING = "meli_training"
+LAST_TASK = {BACKFILL: "report", TRAINING: "promote"}
+"""The only leaf of each DAG, whose state decides on that of the run."""
 WAITING = ("running", "deferred", "up_for_retry")
 """States of the task `run` of a date whose run it has started, or waits for."""
 
@@ -32,13 +38,16 @@ WAITING = ("running", "deferred", "up_for_retry")
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
     """Airflow's hook: a DAG run failed, or somebody marked it as failed."""
-    if dag_run.dag_id != BACKFILL:
+    if dag_run.dag_id not in LAST_TASK:
         return
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
     if session is None:
         logger.warning("%s failed; its runs cannot be ended from this process", dag_run.run_id)
+        return
+    fail_last_task(dag_run, session)
+    if dag_run.dag_id != BACKFILL:
         return
     for child in children(dag_run, session):
         end(child, session)
@@ -109,6 +118,16 @@ def previewed(backfill: str, session: Session) -> list[str]:
     return [date["trigger_run_id"] for date in dates]
 
 
+def fail_last_task(dag_run: DagRun, session: Session) -> None:
+    """Mark the last task of a failed run as `upstream_failed` if it was skipped."""
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import update
+
+    of_run = (TaskInstance.dag_id == dag_run.dag_id, TaskInstance.run_id == dag_run.run_id)
+    last = (TaskInstance.task_id == LAST_TASK[dag_run.dag_id], TaskInstance.state == "skipped")
+    session.execute(update(TaskInstance).where(*of_run, *last).values(state="upstream_failed"))
+
+
 def end(child: DagRun, session: Session) -> None:
     """Mark a run and its tasks as failed, as Airflow's own button does."""
     from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
@@ -117,3 +136,4 @@ def end(child: DagRun, session: Session) -> None:
     dag = DBDagBag().get_dag_for_run(child, session=session)
     if dag is not None:
         set_dag_run_state_to_failed(dag=dag, run_id=child.run_id, commit=True, session=session)
+        fail_last_task(child, session)

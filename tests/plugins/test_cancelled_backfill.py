@@ -1,4 +1,4 @@
-"""Which training runs end with a backfill that is cancelled: those that it began and that no other one waits for."""
+"""How training runs end with a cancelled backfill: those that it began and that no other one waits for."""
 
 from __future__ import annotations
 
@@ -97,4 +97,54 @@ def test_a_cancelled_backfill_ends_what_it_began_and_nobody_else_waits_for(
         "somebody cleared one since": ["two"],
         "its tasks have not been ended yet": ["one"],
         "it has no preview": [],
+    }
+
+
+LAST_TASKS = """
+import json
+from datetime import UTC, datetime
+from uuid import uuid4
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+from meli_airflow.listeners import on_dag_run_failed
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+STATES = {
+    "meli_backfill": {"preview": "success", "approve": "skipped", "report": "skipped"},
+    "meli_training": {"plan": "success", "search": "skipped", "train_mlp": "failed", "promote": "skipped"},
+    "another": {"last": "skipped"},
+}
+found = {}
+for number, (dag, tasks) in enumerate(STATES.items(), 1):
+    with create_session() as session:
+        session.connection().exec_driver_sql("PRAGMA foreign_keys = OFF")  # only these rows matter
+        for model in (TaskInstance, DagRun):
+            session.execute(model.__table__.delete())
+        session.execute(DagRun.__table__.insert().values(
+            id=number, dag_id=dag, run_id="run", state="failed", run_type="manual", run_after=NOW, log_template_id=1,
+            clear_number=0,
+        ))
+        for task, state in tasks.items():
+            session.execute(TaskInstance.__table__.insert().values(
+                id=uuid4(), dag_id=dag, run_id="run", task_id=task, map_index=-1, state=state, try_number=1,
+                max_tries=0, hostname="", pool="default_pool", pool_slots=1,
+            ))
+        on_dag_run_failed(session.query(DagRun).one(), "")
+        found[dag] = {row.task_id: row.state for row in session.query(TaskInstance.task_id, TaskInstance.state)}
+        session.rollback()
+print(json.dumps(found))
+"""
+
+
+def test_no_scheduler_can_take_a_run_that_was_marked_as_failed_for_a_success(
+    in_airflow: InAirflow, airflow_database: None
+) -> None:
+    """A run whose leaf is skipped is a success to Airflow's scheduler, which may have loaded the run before."""
+    done = in_airflow("-c", LAST_TASKS)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "meli_backfill": {"preview": "success", "approve": "skipped", "report": "upstream_failed"},
+        "meli_training": {"plan": "success", "search": "skipped", "train_mlp": "failed", "promote": "upstream_failed"},
+        "another": {"last": "skipped"},
     }
