@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.core.errors import NotFound
+from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.core.hyperparameters import Section
 from meli_tasks.stages.files.digest import model_digest
 from meli_tasks.stages.summaries import Conditions, Summary
@@ -127,8 +127,15 @@ class Manifest:
         return section.model_validate(self.params)
 
     def read_summary(self, kind: type[S]) -> S:
-        """The summary as the type that the stage returned; `kind` is one of `stages.summaries`."""
-        return kind.model_validate(self.summary)
+        """The summary as the type that the stage returned; `kind` is one of `stages.summaries`.
+
+        Raises:
+            BadData: it is not such a summary.
+        """
+        try:
+            return kind.model_validate(self.summary)
+        except ValidationError as error:
+            raise BadData(f"The summary in {self.name} cannot be read: {reading.reason_of(error)}") from error
 
     def file_name(self, file: str) -> str:
         """The name in the store of one of the artifact's files."""

@@ -152,3 +152,8 @@ def whole(value: int | None, source: str = "") -> Cell:
 def interval(found: tuple[float, float] | None, digits: int = 4) -> Cell:
     """An interval as text."""
     return Cell(NOT_MEASURED) if found is None else Cell(f"{found[0]:.{digits}f} to {found[1]:.{digits}f}")
+
+
+def not_available(error: Exception, what: str = "") -> Text:
+    """Says that something, as a sentence of its own, could not be made, and why."""
+    return Text(f"Not available: {what}{str(error).removesuffix('.')}.", "warning")

@@ -8,7 +8,7 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.report import rows
-from meli_tasks.report.blocks import Block, Cell, Column, Facts, Row, Table, Text, figure, pointer, whole
+from meli_tasks.report.blocks import Block, Cell, Column, Facts, Row, Table, Text, figure, not_available, pointer, whole
 from meli_tasks.report.material import Material
 from meli_tasks.stages.summaries import IngestSummary, PreprocessSummary
 from meli_tasks.wording import count, enumeration
@@ -80,7 +80,7 @@ def _drift(run: Material, own: Manifest) -> list[Block]:
         try:
             blocks += part(run, own, other, label)
         except (NotFound, BadData) as error:
-            blocks.append(Text(f"Not available: a part of the drift. {error}.", "warning"))
+            blocks.append(not_available(error, "a part of the drift. "))
     return blocks
 
 

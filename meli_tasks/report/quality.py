@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.report import charts, rows
@@ -19,6 +20,7 @@ from meli_tasks.report.blocks import (
     Table,
     Text,
     figure,
+    not_available,
     pointer,
     whole,
 )
@@ -49,7 +51,7 @@ def confusions(run: Material) -> Sequence[Block]:
     try:
         titles = _example_titles(run, label, [(one.category, one.predicted) for one in pairs])
     except (NotFound, BadData) as error:
-        blocks.append(Text(f"Not available: example titles. {error}.", "warning"))
+        blocks.append(not_available(error, "example titles. "))
     table = [
         [
             Cell(one.category, strong=True),
@@ -173,32 +175,44 @@ def suspect_labels(run: Material) -> Sequence[Block]:
     found = run.file(manifest, SUSPECT_LABELS, _parse)
     if found is None:
         raise BadData(f"{name} cannot be read")
-    if not found:
+    if not found.number:
         return [Text("No label looks wrong.")]
-    columns = [column for column in found[0] if column not in ("row", "language")]
-    numeric = {column for column in columns if column.startswith("probability")}
-    table = [
-        [_suspect_cell(line.get(column) or "", column in numeric) for column in columns] for line in found[:SUSPECTS]
-    ]
-    listed = f"the first {SUSPECTS} of {len(found):,} are here" if len(found) > SUSPECTS else "all are here"
+    shown = len(found.first)
+    listed = f"the first {shown} of {found.number:,} are here" if found.number > shown else "all are here"
     return [
         Text(f"Titles whose label is probably wrong, the most suspect first; {listed}. All: {name}"),
-        Table(
-            "Suspect labels",
-            [Column(column.replace("_", " "), column in numeric) for column in columns],
-            table,
-        ),
+        Table("Suspect labels", found.columns, found.first),
     ]
 
 
-def _parse(data: bytes) -> list[dict[str, str]]:
+@dataclass(frozen=True)
+class _Suspects:
+    """The number of suspect labels, and the first of them."""
+
+    columns: list[Column]
+    first: list[list[Cell]]
+    number: int
+
+
+def _parse(data: bytes) -> _Suspects:
+    reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), restval="")
     try:
-        return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+        lines = list(reader)
     except csv.Error as error:  # such as a category of more than 131,072 characters
         raise ValueError(str(error)) from error
+    names = [name for name in reader.fieldnames or () if name not in ("row", "language")]
+    return _Suspects(
+        columns=[Column(name.replace("_", " "), _is_numeric(name)) for name in names],
+        first=[[_suspect_cell(name, line[name]) for name in names] for line in lines[:SUSPECTS]],
+        number=len(lines),
+    )
 
 
-def _suspect_cell(text: str, numeric: bool) -> Cell:
-    if numeric:
+def _is_numeric(column: str) -> bool:
+    return column.startswith("probability")
+
+
+def _suspect_cell(column: str, text: str) -> Cell:
+    if _is_numeric(column):
         return figure(float(text), digits=3) if text else Cell("")
     return Cell(text)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from meli_tasks import __version__
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.reading import PARSE_ERRORS
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.planning.plan import Plan
 from meli_tasks.report import comparison, curves, data, quality, recipe, verdict
-from meli_tasks.report.blocks import Block, Section, Text
+from meli_tasks.report.blocks import Block, Section, Text, not_available
 from meli_tasks.report.material import Material
 from meli_tasks.report.templating import html_template, template_text
 from meli_tasks.store import Store
-
-logger = logging.getLogger("meli_tasks")
 
 Build = Callable[[Material], Sequence[Block]]
 
@@ -86,15 +82,11 @@ def render(run: Material) -> str:
 
 
 def _section(run: Material, identity: str, title: str, build: Build) -> Section:
-    """A section; what it cannot be made from is said in it, and does not stop the others."""
+    """A section. What was deleted or is damaged is named in it; a fault of this code is raised, so that it is seen."""
     try:
         return Section(identity, title, build(run))
     except (NotFound, BadData) as error:
-        return Section(identity, title, [Text(f"Not available: {error}.", "warning")])
-    except PARSE_ERRORS as error:  # what is stored is not what this version expects
-        logger.warning("The section %r of the report of %s failed", title, run.plan.run_id, exc_info=error)
-        message = f"Not available: what is stored could not be used ({type(error).__name__}: {error})."
-        return Section(identity, title, [Text(message, "warning")])
+        return Section(identity, title, [not_available(error)])
 
 
 def _with_note(section: Section, note: str) -> Section:
