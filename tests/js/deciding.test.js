@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { MODELS as EARLIER_MODELS, RUN as EARLIER_RUN, row } from "./answers.js";
 import { address, mount, requests } from "./browser.js";
 
-/** @typedef {import("../../plugins/meli_airflow/types/responses").Models} Models */
-/** @typedef {import("../../plugins/meli_airflow/types/responses").ModelRow} ModelRow */
-/** @typedef {import("../../plugins/meli_airflow/types/responses").Run} Run */
 /** @typedef {import("../../plugins/meli_airflow/types/responses").Decision} Decision */
 /** @typedef {import("./browser.js").Mounted} Mounted */
 /** @typedef {Record<string, import("./browser.js").Response>} Answers */
@@ -15,32 +13,6 @@ beforeEach(() => {
   address.search = "";
 });
 afterEach(() => page?.unmount());
-
-/** @type {(set: string, accuracy: number | null) => ModelRow} */
-const row = (set, accuracy) => ({
-  id: `run_1/plan/${set}`,
-  run_id: "run_1",
-  at: "2026-11-21T03:00:00+00:00",
-  as_of: "2026-11-20",
-  source: "titles.csv",
-  set,
-  train: `key of ${set}`,
-  sha256: "",
-  test_set: "today",
-  architecture: "mlp",
-  members: {},
-  state: accuracy === null ? "failed" : "evaluated",
-  champion: set === "mlp",
-  external: false,
-  balanced_accuracy: accuracy,
-  interval: accuracy === null ? null : [accuracy - 0.01, accuracy + 0.01],
-  accuracy,
-  top5: accuracy,
-  macro_f1: accuracy,
-  milliseconds_p95: 1.5,
-  megabytes: 2,
-});
-const ROWS = [row("cnn", 0.91), row("mlp", 0.9), row("broken", null)];
 
 /** @type {(number: number, set: string) => Decision} */
 const decision = (number, set) => ({
@@ -58,70 +30,9 @@ const decision = (number, set) => ({
   run_id: "",
 });
 
-/** @type {Models} */
-const MODELS = {
-  champion: {
-    set: "mlp",
-    train: "key of mlp",
-    sha256: "",
-    balanced_accuracy: 0.9,
-    interval: [0.89, 0.91],
-    folds: 0,
-    current: null,
-    since: "2026-11-21T03:10:00+00:00",
-    decision: 3,
-    action: "promote",
-    by: "run_1",
-    reason: "it is better",
-    kept: 1,
-    run_id: "run_1",
-    as_of: "2026-11-20",
-    fingerprint: "",
-    source: "titles.csv",
-    rows: 3000,
-    categories: 96,
-    members: {},
-  },
-  champion_unknown: "",
-  last_decision: 4,
-  skipped: { count: 0, first: [] },
-  rows: ROWS,
-  test_sets: [
-    {
-      id: "today",
-      titles: 1049,
-      left_out: 0,
-      folds: 0,
-      source: "titles.csv",
-      first_day: "2026-11-20",
-      last_day: "2026-11-20",
-    },
-  ],
-  nothing_new: { runs: 0, saved_seconds: 0, newest: [] },
-  runs: { all: 1, matching: 1, shown: 1, most: 1000 },
-  sets: ["cnn", "mlp"],
-  in_airflow: [],
-};
-
-/** @type {Run} */
-const RUN = {
-  state: "success",
-  plan: "plans/run_1/plan.json",
-  as_of: "2026-11-20",
-  source: "titles.csv",
-  sets: ["mlp", "cnn"],
-  nothing_new: "",
-  saved_seconds: 0,
-  test_titles: 1049,
-  folds: 0,
-  estimate_seconds: 1,
-  steps: [],
-  rows: ROWS,
-  evaluated: true,
-  decision: null,
-  last_decision: 4,
-  skipped: { count: 0, first: [] },
-};
+const DECIDED_ON = { rows: [row("cnn", 0.91), row("mlp", 0.9), row("broken", null)], last_decision: 4 };
+const MODELS = { ...EARLIER_MODELS, ...DECIDED_ON };
+const RUN = { ...EARLIER_RUN, ...DECIDED_ON };
 
 /** @type {(decide: boolean) => Answers} */
 const overview = (decide) => ({

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { MODELS, RUN as PLAIN_RUN, row } from "./answers.js";
 import { address, mount, requests, switchTabs } from "./browser.js";
 
 /** @typedef {import("../../plugins/meli_airflow/types/responses").Backfill} Backfill */
 /** @typedef {import("../../plugins/meli_airflow/types/responses").Comparison} Comparison */
-/** @typedef {import("../../plugins/meli_airflow/types/responses").Models} Models */
-/** @typedef {import("../../plugins/meli_airflow/types/responses").ModelRow} ModelRow */
 /** @typedef {import("../../plugins/meli_airflow/types/responses").Run} Run */
 /** @typedef {import("../../plugins/meli_airflow/types/responses").Training} Training */
 /** @typedef {import("./browser.js").Mounted} Mounted */
@@ -17,88 +16,6 @@ beforeEach(() => {
 });
 afterEach(() => page?.unmount());
 
-/** @type {(set: string, accuracy: number | null) => ModelRow} */
-const row = (set, accuracy) => ({
-  id: `run_1/plan/${set}`,
-  run_id: "run_1",
-  at: "2026-11-21T03:00:00+00:00",
-  as_of: "2026-11-20",
-  source: "titles.csv",
-  set,
-  train: "0123456789abcdef",
-  sha256: "",
-  test_set: "today",
-  architecture: "mlp",
-  members: {},
-  state: accuracy === null ? "failed" : "evaluated",
-  champion: set === "mlp",
-  external: false,
-  balanced_accuracy: accuracy,
-  interval: accuracy === null ? null : [accuracy - 0.01, accuracy + 0.01],
-  accuracy,
-  top5: accuracy,
-  macro_f1: accuracy,
-  milliseconds_p95: 1.5,
-  megabytes: 2,
-});
-
-/** @type {Models} */
-const MODELS = {
-  champion: {
-    set: "mlp",
-    train: "0123456789abcdef",
-    balanced_accuracy: 0.9,
-    sha256: "",
-    interval: [0.89, 0.91],
-    folds: 0,
-    current: {
-      run_id: "run_1",
-      balanced_accuracy: 0.9,
-      interval: [0.89, 0.91],
-      test_set: {
-        id: "today",
-        titles: 1049,
-        left_out: 0,
-        folds: 0,
-        source: "titles.csv",
-        first_day: "2026-11-20",
-        last_day: "2026-11-20",
-      },
-    },
-    since: "2026-11-21T04:00:00+00:00",
-    decision: 3,
-    action: "promote",
-    by: "run_1",
-    reason: "it is better",
-    kept: 2,
-    run_id: "run_1",
-    as_of: "2026-11-20",
-    fingerprint: "f".repeat(64),
-    source: "titles.csv",
-    rows: 3000,
-    categories: 96,
-    members: {},
-  },
-  rows: [row("mlp", 0.9), row("cnn", 0.95), row("broken", null)],
-  test_sets: [
-    {
-      id: "today",
-      titles: 1049,
-      left_out: 0,
-      folds: 0,
-      source: "titles.csv",
-      first_day: "2026-11-20",
-      last_day: "2026-11-20",
-    },
-  ],
-  nothing_new: { runs: 0, saved_seconds: 0, newest: [] },
-  champion_unknown: "",
-  last_decision: 1,
-  skipped: { count: 0, first: [] },
-  runs: { all: 1, matching: 1, shown: 1, most: 1000 },
-  sets: ["broken", "cnn", "mlp"],
-  in_airflow: ["run_1"],
-};
 const OVERVIEW = {
   "GET models?limit=100": { body: MODELS },
   "GET mlflow": { body: { version: "7", url: "http://mlflow/7", note: "" } },
@@ -273,15 +190,7 @@ test("a refused request says why and what to do", async () => {
 
 /** @type {Run} */
 const RUN = {
-  state: "success",
-  plan: "plans/run_1/plan.json",
-  as_of: "2026-11-20",
-  source: "titles.csv",
-  sets: ["mlp", "cnn"],
-  nothing_new: "",
-  saved_seconds: 0,
-  test_titles: 1049,
-  folds: 0,
+  ...PLAIN_RUN,
   estimate_seconds: 3599.7,
   steps: [
     {
@@ -316,10 +225,6 @@ const RUN = {
       progress: { epoch: 2, epochs: 5, titles_per_second: 1234.4, seconds_left: 61 },
     },
   ],
-  rows: [row("mlp", 0.9), row("cnn", 0.95), row("broken", null)],
-  evaluated: true,
-  last_decision: 1,
-  skipped: { count: 0, first: [] },
   decision: {
     number: 4,
     at: "2026-11-21T03:05:00Z",
