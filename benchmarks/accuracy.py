@@ -16,7 +16,7 @@ from benchmarks.bench_default import overrides
 from benchmarks.figures import Figure, Options, at_least
 from benchmarks.isolated import run_isolated
 from benchmarks.steps import Overrides, Steps, titles_file, titles_note
-from meli_tasks.core.hyperparameters import Ensemble
+from meli_tasks.core.stage_parameters import Ensemble
 from meli_tasks.sets import catalog
 from meli_tasks.stages.evaluation import Choice
 from meli_tasks.wording import count

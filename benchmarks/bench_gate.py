@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.figures import Figure, Options, Target, at_least, at_most
 from benchmarks.gate_nights import Nights, challengers, first_night, results_of
 from benchmarks.gate_world import ACCURACY, OWN_ERRORS, World, sizes_of_all_titles, sizes_of_test_split
-from meli_tasks.core.hyperparameters import Promote
+from meli_tasks.core.stage_parameters import Promote
 from meli_tasks.stages.deciding.gates import category_gate
 
 CHALLENGERS = (1, 3, 8)

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.figures import Figure, Options
 from benchmarks.isolated import Clock
-from meli_tasks.core.hyperparameters import Ingest
 from meli_tasks.core.sample.generator import COLUMNS, sample
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.stages import ingest
 from meli_tasks.stages.files.sample_file import write_sample
 from meli_tasks.stages.hooks import Hooks

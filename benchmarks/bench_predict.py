@@ -19,7 +19,7 @@ from benchmarks.figures import Figure, Options, at_least, at_most
 from benchmarks.isolated import Clock, run_isolated
 from benchmarks.listings import read
 from benchmarks.steps import Overrides, Steps, titles_file, titles_note
-from meli_tasks.core.hyperparameters import Ensemble
+from meli_tasks.core.stage_parameters import Ensemble
 from meli_tasks.prediction.files import predict_file
 from meli_tasks.sets import catalog
 from meli_tasks.stages.files.model_files import load_model

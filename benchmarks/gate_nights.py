@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.gate_world import ACCURACY, Booleans, World
 from meli_tasks.artifacts.manifest import ModelRef
-from meli_tasks.core.hyperparameters import Promotion
+from meli_tasks.core.stage_parameters import Promotion
 from meli_tasks.decision import Evidence
 from meli_tasks.planning.measured import Scale
 from meli_tasks.stages.deciding.decision import decide

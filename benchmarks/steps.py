@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 from benchmarks.figures import Options
 from benchmarks.isolated import Clock
-from meli_tasks.core.hyperparameters import HyperparameterSet, Ingest, ModelEvaluation, Section
+from meli_tasks.core.hyperparameters import HyperparameterSet
+from meli_tasks.core.section import Section
+from meli_tasks.core.stage_parameters import Ingest, ModelEvaluation
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.evaluation import Scores
 from meli_tasks.stages.files.sample_file import write_sample

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from meli_tasks.core.errors import MeliError
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.summaries import IngestSummary

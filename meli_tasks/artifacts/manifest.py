@@ -22,7 +22,7 @@ from pydantic import JsonValue, ValidationError
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.core.errors import BadData, NotFound
-from meli_tasks.core.hyperparameters import Section
+from meli_tasks.core.section import Section
 from meli_tasks.stages.files.digest import model_digest
 from meli_tasks.stages.summaries import Conditions, Summary
 from meli_tasks.store import Store

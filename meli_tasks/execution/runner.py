@@ -23,7 +23,7 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, content_key, describe_file, find, need, need_model
 from meli_tasks.core.errors import BadData, MeliError
-from meli_tasks.core.hyperparameters import Section
+from meli_tasks.core.section import Section
 from meli_tasks.execution.about import about_this_process, installed_version
 from meli_tasks.execution.attempts import conditions, publish, replace, upload
 from meli_tasks.execution.checkpoints import StoredCheckpoints

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need, need_model
 from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import NotFound
-from meli_tasks.core.hyperparameters import Evaluate, ModelEvaluation, Promotion, Reference
+from meli_tasks.core.stage_parameters import Evaluate, ModelEvaluation, Promotion, Reference
 from meli_tasks.decision import Decision
 from meli_tasks.execution.runner import FOLD, FOLD_MODEL, LISTINGS, MODEL, Step
 from meli_tasks.planning.evaluation import Evaluated

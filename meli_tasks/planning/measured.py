@@ -17,8 +17,8 @@ from itertools import islice
 from statistics import median
 
 from meli_tasks.artifacts.manifest import ModelRef
-from meli_tasks.core.hyperparameters import TestHistory
 from meli_tasks.core.selection import RESOLUTION, luck_of
+from meli_tasks.core.stage_parameters import TestHistory
 from meli_tasks.core.text.sketch import fraction_held
 from meli_tasks.decision import Decision, Evidence
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from meli_tasks import sources
-from meli_tasks.core.hyperparameters import HyperparameterSet, Ingest
+from meli_tasks.core.hyperparameters import HyperparameterSet
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.execution.runner import Step
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import redact_source

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.core.hyperparameters import Ensemble, Evaluate, Folds, Ingest, Promote, Section
+from meli_tasks.core.section import Section
+from meli_tasks.core.stage_parameters import Ensemble, Evaluate, Folds, Ingest, Promote
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 from meli_tasks.sources.days import first_day

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.core.text.invisible import is_blank
 from meli_tasks.core.text.whitespace import collapse
 from meli_tasks.rowfiles.encodings import BAD_ENCODING

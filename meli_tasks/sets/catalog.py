@@ -19,7 +19,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.core.hyperparameters import HyperparameterSet, Section
+from meli_tasks.core.hyperparameters import HyperparameterSet
+from meli_tasks.core.section import Section
 from meli_tasks.sets import stored as stored_sets
 
 if TYPE_CHECKING:

@@ -11,17 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from meli_tasks.core.hyperparameters import (
-    Embed,
-    Ensemble,
-    Ingest,
-    ModelEvaluation,
-    Preprocess,
-    Promotion,
-    Reference,
-    Section,
-    Train,
-)
+from meli_tasks.core.hyperparameters import Embed, Preprocess, Train
+from meli_tasks.core.section import Section
+from meli_tasks.core.stage_parameters import Ensemble, Ingest, ModelEvaluation, Promotion, Reference
 from meli_tasks.stages.hooks import Hooks, Inputs
 from meli_tasks.stages.summaries import (
     EmbedSummary,

@@ -20,7 +20,6 @@ import torch
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Ensemble as Params
 from meli_tasks.core.metrics import probability_better, recalls
 from meli_tasks.core.models.classifier import TitleClassifier
 from meli_tasks.core.models.ensemble import (
@@ -32,6 +31,7 @@ from meli_tasks.core.models.ensemble import (
     fit_mixture_weights,
     shrink_towards_even,
 )
+from meli_tasks.core.stage_parameters import Ensemble as Params
 from meli_tasks.stages.evaluation import Choice
 from meli_tasks.stages.files.model_files import MemberFiles, load_model, write_ensemble
 from meli_tasks.stages.hooks import Hooks, Inputs

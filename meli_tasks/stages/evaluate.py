@@ -17,7 +17,7 @@ from pathlib import Path
 
 from meli_tasks.core.confident_learning import Suspects
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import ModelEvaluation
+from meli_tasks.core.stage_parameters import ModelEvaluation
 from meli_tasks.stages.evaluating.clock import Clock
 from meli_tasks.stages.evaluating.figures import evaluation_of
 from meli_tasks.stages.evaluating.parts import MODEL, Compared, named, read_parts

@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from meli_tasks.core.hyperparameters import Promote
 from meli_tasks.core.metrics import Comparison
+from meli_tasks.core.stage_parameters import Promote
 from meli_tasks.stages.figures import (
     AbstentionPoint,
     CategoryRecall,

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.disk import full_disk
 from meli_tasks.rowfiles.encodings import encoding_advice
 from meli_tasks.rowfiles.folders import SourceFile, source_files

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from meli_tasks.core.hyperparameters import Promotion
+from meli_tasks.core.stage_parameters import Promotion
 from meli_tasks.stages.deciding.decision import decide
 from meli_tasks.stages.deciding.results import read_results
 from meli_tasks.stages.hooks import Hooks, Inputs

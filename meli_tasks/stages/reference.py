@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Reference
 from meli_tasks.core.models.reference import predict_by_reference
+from meli_tasks.core.stage_parameters import Reference
 from meli_tasks.stages.evaluating.reference import write_reference
 from meli_tasks.stages.hooks import Hooks, Inputs
 from meli_tasks.stages.summaries import ReferenceSummary

@@ -112,7 +112,7 @@ def test_a_failure_that_affects_all_sets_ends_the_run() -> None:
 
 
 def test_bad_rows_can_be_allowed_and_are_reported_with_their_file(place: Path) -> None:
-    from meli_tasks.core.hyperparameters import Ingest
+    from meli_tasks.core.stage_parameters import Ingest
 
     lines = (place / "titles.csv").read_text(encoding="utf-8").splitlines()
     bad = [",CHAIRS,spanish,reliable"] * 100  # of 1200 rows: 8.3 %

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from meli_tasks.core.hyperparameters import Ensemble, HyperparameterSet, Ingest, Preprocess, Section, Train
+from meli_tasks.core.hyperparameters import HyperparameterSet, Preprocess, Train
+from meli_tasks.core.section import Section
+from meli_tasks.core.stage_parameters import Ensemble, Ingest
 
 RENAMED: list[tuple[type[Section], str, str, Any, dict[str, Any]]] = [
     (Ingest, "max_bad_share", "max_bad_fraction", 0.25, {}),

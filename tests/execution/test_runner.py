@@ -23,7 +23,7 @@ from meli_tasks import sources
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.errors import BadData, Conflict, DiskFull, NotFound, Rejected, Unreachable
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.runner import Runner, Step, TrainOutline
 from meli_tasks.execution.stop_requests import StoredStopRequests

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ConfigDict
 
-from meli_tasks.core.hyperparameters import Section
+from meli_tasks.core.section import Section
 from meli_tasks.stages.hooks import Hooks, Inputs
 from meli_tasks.stages.summaries import Summary
 

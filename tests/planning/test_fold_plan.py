@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.core.errors import BadHyperparameters, Conflict
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.planning.form import form_fields
 from meli_tasks.planning.plan import Plan, ensemble_step, make_plan
 from meli_tasks.planning.preview import preview

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.core.hyperparameters import Ensemble, Ingest, Promote
+from meli_tasks.core.stage_parameters import Ensemble, Ingest, Promote
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from meli_tasks.core import hyperparameters
+from meli_tasks.core import stage_parameters
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.ensemble import Ensemble, fit_mixture_weights
@@ -68,7 +68,7 @@ def run(listings: Path, models: dict[str, Path], **params: Any) -> tuple[Ensembl
     out = listings.parent / "out"
     out.mkdir()
     inputs = {"ingest": listings, **{f"model:{name}": folder for name, folder in models.items()}}
-    return ensemble.run(inputs, out, hyperparameters.Ensemble.model_validate(params), Hooks()), out
+    return ensemble.run(inputs, out, stage_parameters.Ensemble.model_validate(params), Hooks()), out
 
 
 def test_two_that_know_different_things_are_better_together(listings: Path, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 import sklearn.metrics
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import ModelEvaluation
 from meli_tasks.core.models.classifier import Scored, TitleClassifier
+from meli_tasks.core.stage_parameters import ModelEvaluation
 from meli_tasks.planning.request import SECOND
 from meli_tasks.sets.stored import RESERVED, RESERVED_ENDING
 from meli_tasks.stages import evaluate

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import ModelEvaluation
+from meli_tasks.core.stage_parameters import ModelEvaluation
 from meli_tasks.stages import evaluate
 from meli_tasks.stages.evaluation import Scores, TestSet
 from meli_tasks.stages.hooks import Hooks

@@ -8,8 +8,8 @@ from dataclasses import asdict
 import numpy as np
 
 from meli_tasks.core.calibration import abstention, threshold_for
-from meli_tasks.core.hyperparameters import Promote
 from meli_tasks.core.metrics import Comparison
+from meli_tasks.core.stage_parameters import Promote
 from meli_tasks.stages.evaluation import EPOCHS, Candidate, Evaluation, PromotionDecision, Scores
 from meli_tasks.stages.figures import AbstentionPoint, CategoryRecall, Confusion
 from meli_tasks.stages.summaries import EnsembleSummary, Gate

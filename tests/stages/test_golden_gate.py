@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from meli_tasks.core.hyperparameters import Promote, Promotion
+from meli_tasks.core.stage_parameters import Promote, Promotion
 from meli_tasks.stages import promote
 from meli_tasks.stages.evaluation import Evaluation, PromotionDecision, Scores
 from meli_tasks.stages.figures import GoldenResult, GoldenTitles, LostTitle

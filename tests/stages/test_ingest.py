@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.core.text.invisible import is_blank
 from meli_tasks.core.text.splits import SPLITS, split_of
 from meli_tasks.stages import ingest

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.stages.listings.dates import NO_DATE, UNREADABLE, days_of
 from tests.stages.listings.listing_files import FEW, as_json_lines, as_parquet, csv_of, listings, quarantine, run, write
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from meli_tasks.core.errors import BadData, NotFound
-from meli_tasks.core.hyperparameters import Ingest, Preprocess
+from meli_tasks.core.hyperparameters import Preprocess
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, tokenize
 from meli_tasks.stages import ingest, preprocess
 from meli_tasks.stages.encoding import ngram_arrays, title_arrays

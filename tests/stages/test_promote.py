@@ -13,8 +13,8 @@ import pytest
 from typing_extensions import override
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Promote, Promotion
 from meli_tasks.core.metrics import recalls
+from meli_tasks.core.stage_parameters import Promote, Promotion
 from meli_tasks.stages import promote
 from meli_tasks.stages.hooks import Hooks, SilentLog
 from meli_tasks.stages.summaries import PromoteSummary

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Evaluate, Reference
 from meli_tasks.core.models.reference import predict_by_reference
+from meli_tasks.core.stage_parameters import Evaluate, Reference
 from meli_tasks.stages import reference
 from meli_tasks.stages.evaluating.predictions import Predictions
 from meli_tasks.stages.evaluating.reference import reference_model, write_reference

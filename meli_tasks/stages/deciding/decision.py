@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from meli_tasks.core.decisions import NO_CORRECTION, Correction, comparison, difference
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Promote, Promotion, TestHistory
 from meli_tasks.core.selection import luck_of
+from meli_tasks.core.stage_parameters import Promote, Promotion, TestHistory
 from meli_tasks.core.text.sketch import fraction_held
 from meli_tasks.stages.deciding import sentences
 from meli_tasks.stages.deciding.gates import accuracy_gates, category_gate, other_gates

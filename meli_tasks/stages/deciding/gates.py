@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from meli_tasks.core.category_losses import clearest_loss
-from meli_tasks.core.hyperparameters import Promote
 from meli_tasks.core.metrics import Comparison
+from meli_tasks.core.stage_parameters import Promote
 from meli_tasks.stages.deciding.results import TestResults
 from meli_tasks.stages.evaluation import TestSet
 from meli_tasks.stages.golden_gate import golden_gates

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from meli_tasks.core.hyperparameters import Promote
+from meli_tasks.core.stage_parameters import Promote
 from meli_tasks.stages.deciding.gates import CATEGORY_LOSS
 from meli_tasks.stages.deciding.nomination import Nomination
 from meli_tasks.stages.deciding.results import TestResults

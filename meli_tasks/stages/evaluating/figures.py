@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core import calibration, metrics
-from meli_tasks.core.hyperparameters import Evaluate
 from meli_tasks.core.proportions import wilson_interval
+from meli_tasks.core.stage_parameters import Evaluate
 from meli_tasks.stages.evaluating.predictions import TOP, Predictions
 from meli_tasks.stages.evaluating.slicing import LABEL_QUALITY, LANGUAGE, UNKNOWN_WORDS, Slicing, by_unknown_words
 from meli_tasks.stages.evaluation import Evaluation

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import ModelEvaluation
+from meli_tasks.core.stage_parameters import ModelEvaluation
 from meli_tasks.core.text.sketch import fingerprint_of, sketch_of
 from meli_tasks.stages.evaluation import TestSet
 from meli_tasks.stages.hooks import Inputs

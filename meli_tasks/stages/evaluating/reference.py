@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from meli_tasks.core import metrics
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Evaluate
+from meli_tasks.core.stage_parameters import Evaluate
 from meli_tasks.stages.evaluating.predictions import Predictions
 from meli_tasks.stages.figures import ReferenceModel
 from meli_tasks.stages.hooks import Inputs

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from meli_tasks.core import metrics
-from meli_tasks.core.hyperparameters import Evaluate
+from meli_tasks.core.stage_parameters import Evaluate
 from meli_tasks.stages.evaluating.parts import Compared
 from meli_tasks.stages.figures import SliceAccuracy
 

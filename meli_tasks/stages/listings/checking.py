@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.core.text.invisible import INVISIBLE, is_blank
 from meli_tasks.core.text.whitespace import collapse
 from meli_tasks.rowfiles.encodings import BAD_ENCODING

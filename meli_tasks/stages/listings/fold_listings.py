@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.core.text.folds import fold_rule, fold_splits
 from meli_tasks.core.text.splits import SPLIT_RULE, SPLITS, split_of
 from meli_tasks.stages.files.arrow_columns import texts

@@ -123,7 +123,7 @@ def read_golden(path: Path) -> GoldenFile:
             categories.
     """
     # The DAG files import the planning that imports this module, and must load neither NumPy nor pyarrow.
-    from meli_tasks.core.hyperparameters import Ingest
+    from meli_tasks.core.stage_parameters import Ingest
     from meli_tasks.rowfiles.reading import RowFile
     from meli_tasks.stages.listings.checking import check
     from meli_tasks.stages.listings.rows import NEEDED, ListingRows, read_listings

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.core.text.splits import SPLITS, split_of
 from meli_tasks.rowfiles.encodings import BAD_ENCODING, FileEncoding
 from meli_tasks.rowfiles.folders import SourceFile

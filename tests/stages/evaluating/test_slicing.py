@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from meli_tasks.core.hyperparameters import Evaluate
+from meli_tasks.core.stage_parameters import Evaluate
 from meli_tasks.stages.evaluating.parts import Compared
 from meli_tasks.stages.evaluating.slicing import (
     CATEGORY_SIZE,

@@ -66,7 +66,7 @@ def test_ingest_does_not_load_pandas(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from meli_tasks.stages import ingest; "
         "from meli_tasks.stages.files import sample_file; "
-        "from meli_tasks.stages.hooks import Hooks; from meli_tasks.core.hyperparameters import Ingest; "
+        "from meli_tasks.stages.hooks import Hooks; from meli_tasks.core.stage_parameters import Ingest; "
         "folder = Path(sys.argv[1]); "
         "sample_file.write_sample(folder / 'a.parquet', 5_000, 1, 0.01); "
         "ingest.run({'source': folder / 'a.parquet'}, folder / 'out', Ingest(min_category_rows=100), Hooks()); "

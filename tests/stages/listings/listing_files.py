@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.stages import ingest
 from meli_tasks.stages.hooks import Hooks
 from meli_tasks.stages.summaries import IngestSummary

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.hyperparameters import Ingest
+from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.core.text.folds import fold_rule
 from meli_tasks.core.text.splits import SPLIT_RULE
 from meli_tasks.stages import ingest
