@@ -21,6 +21,8 @@ WHAT_TO_DO = (
     "The comparison is possible again when the source brings enough new titles, or when its splits are as they were "
     "when that model was trained."
 )
+DIGITS = 9
+"""To which the distance from a limit counts: 0.97 is as far from 0.95 as a band of 0.02 reaches, and not further."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,8 @@ def verdict_of(candidate: Candidate | None, limits: Promote) -> tuple[Verdict, b
     failed = {gate.name for gate in candidate.gates if gate.passed is False}
     required = next((gate.limit for gate in candidate.gates if gate.name == "probability"), limits.min_probability)
     found = candidate.comparison
-    near = found is not None and abs(found.probability - required) < limits.approval_band
-    borderline = limits.mode == "auto" and near and failed <= {"probability"}
+    near = found is not None and round(abs(found.probability - required), DIGITS) <= limits.approval_band
+    borderline = limits.mode == "auto" and limits.approval_band > 0 and near and failed <= {"probability"}
     if borderline or (limits.mode == "approval" and not failed):
         return "ask", borderline
     return ("keep" if failed else "promote"), False
