@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, complain, confirm, out, print_json, warn
+from meli_tasks.cli.console import Json, complain, need_confirmation, out, print_json, warn
 from meli_tasks.cli.options import Ensemble, Folds, Override, Sets, TitleOptions, Yes, joined, overrides, takes_titles
 from meli_tasks.wording import count
 
@@ -146,9 +146,8 @@ def _backfill(params: Mapping[str, object], yes: bool, here: bool, as_json: bool
         found = report(preview, store, set())
     else:
         if not yes:
-            _confirm(
-                f"Run {count(len(preview.runs), 'date')} {f'in Airflow at {api.url}' if api else 'in this process'}?"
-            )
+            where = f"in Airflow at {api.url}" if api else "in this process"
+            need_confirmation(f"Run {count(len(preview.runs), 'date')} {where}?", "Nothing was started.")
         if api:
             found = backfill_runs.in_airflow(api, request, store, quiet=as_json)
         else:
@@ -160,12 +159,6 @@ def _backfill(params: Mapping[str, object], yes: bool, here: bool, as_json: bool
     if found.state == "failed":
         for failure in found.failures:
             complain(failure)
-        raise typer.Exit(1)
-
-
-def _confirm(question: str) -> None:
-    if not confirm(question):
-        typer.echo("Nothing was started.", err=True)
         raise typer.Exit(1)
 
 

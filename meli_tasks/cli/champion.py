@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meli_tasks.cli.console import Json, confirm, out, print_json, table, warn
+from meli_tasks.cli.console import Json, need_confirmation, out, print_json, table, warn
 from meli_tasks.cli.options import Yes
 from meli_tasks.cli.parsing import date_or_time
 from meli_tasks.core.errors import NotFound
@@ -28,6 +28,7 @@ ROLLBACK_EXAMPLES = (
     "meli rollback --to 12 --yes",
     'meli rollback --yes --reason "recall of PHONES fell"',
 )
+UNCHANGED = "Nothing was changed."
 
 
 @dataclass(frozen=True)
@@ -146,28 +147,28 @@ def rollback(
     if now and not yes:
         need_confirmation(
             f"The champion is {now.set_name} ({now.train[:8]}). "
-            f"Restore {f'the champion of decision {to}' if to else 'the previous one'}?"
+            f"Restore {f'the champion of decision {to}' if to else 'the previous one'}?",
+            UNCHANGED,
         )
     registry = Registry(store, Tracking.of(settings, store))
     decision = registry.rollback(
         by=getpass.getuser(), to=to, reason=reason, expected_last=last.number if last else None
     )
+    print_decision(decision, as_json)
+
+
+def print_decision(decision: Decision, as_json: bool) -> None:
+    """Print a decision that made a model the champion, or restored one."""
     if as_json:
         print_json(decision.model_dump(mode="json"))
         return
-    assert decision.champion is not None
+    champion, again = decision.champion, " again" if decision.action == "rollback" else ""
+    assert champion is not None
     out().print(
-        f"The champion is {decision.champion.set_name} ({decision.champion.train[:8]}) again: "
-        f"decision {decision.number}, {decision.reason}.",
+        f"The champion is {champion.set_name} ({champion.train[:8]}){again}: decision {decision.number}, "
+        f"{decision.reason}.",
         markup=False,
     )
-
-
-def need_confirmation(question: str) -> None:
-    """Ask, and end the command if the answer is no."""
-    if not confirm(question):
-        typer.echo("Nothing was changed.", err=True)
-        raise typer.Exit(1)
 
 
 def _titles_of(champion: Champion) -> str:

@@ -84,6 +84,13 @@ def confirm(question: str) -> bool:
     return typer.confirm(printable(question), err=True)
 
 
+def need_confirmation(question: str, otherwise: str) -> None:
+    """Ask, and end the command with the sentence `otherwise` if the answer is no."""
+    if not confirm(question):
+        typer.echo(otherwise, err=True)
+        raise typer.Exit(1)
+
+
 class SafeFormatter(logging.Formatter):
     """Formats log lines without characters that a terminal would obey: categories and paths appear in them."""
 

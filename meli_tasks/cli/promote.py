@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from meli_tasks.cli.champion import need_confirmation
-from meli_tasks.cli.console import Json, out, print_json
+from meli_tasks.cli.champion import UNCHANGED, print_decision
+from meli_tasks.cli.console import Json, need_confirmation
 from meli_tasks.cli.options import Yes
 
 EXAMPLES = (
@@ -51,17 +51,10 @@ def promote(
         now = last.champion if last else None
         figure = f"{found.evaluation.balanced_accuracy:.4f} in the run {found.plan.run_id}"
         current = f"The champion is {now.set_name} ({now.train[:8]})" if now else "There is no champion"
-        need_confirmation(f"{current}. Promote {found.label} ({found.ref.key[:8]}), balanced accuracy {figure}?")
+        question = f"{current}. Promote {found.label} ({found.ref.key[:8]}), balanced accuracy {figure}?"
+        need_confirmation(question, UNCHANGED)
     registry = Registry(store, Tracking.of(settings, store))
     decision = promote_by_hand(
         registry, found, by=getpass.getuser(), reason=reason, expected=last.number if last else 0
     )
-    if as_json:
-        print_json(decision.model_dump(mode="json"))
-        return
-    assert decision.champion is not None
-    out().print(
-        f"The champion is {decision.champion.set_name} ({decision.champion.train[:8]}): decision {decision.number}, "
-        f"{decision.reason}.",
-        markup=False,
-    )
+    print_decision(decision, as_json)
