@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from meli_tasks.cli.console import Json, echo, print_json, warn
+from meli_tasks.cli.options import file_to_write
 
 EXAMPLES = ("meli card", "meli card 4027490b", "meli card --output MODEL_CARD.md")
 
@@ -21,9 +22,7 @@ def card(
             show_default=False,
         ),
     ] = "",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the card to a file instead of stdout.")
-    ] = None,
+    output: Annotated[Path | None, file_to_write("Write the card to a file instead of stdout.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Make the card again, even if the store has one.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -76,6 +76,11 @@ Folds = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation prompt.")]
 
 
+def file_to_write(help: str) -> Any:
+    """The option --output (-o) of a command that writes a file."""
+    return typer.Option("--output", "-o", metavar="FILE", help=help, show_default=False)
+
+
 @dataclass(frozen=True)
 class TitleOptions:
     """The options that choose the titles to train on; `run`, `backfill` and `search` take all of them."""

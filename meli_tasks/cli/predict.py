@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meli_tasks.cli.console import Json, echo, err, out, print_json, table, warn
+from meli_tasks.cli.options import file_to_write
 from meli_tasks.core.errors import BadData
 from meli_tasks.wording import count, doubtful_note, duration
 
@@ -59,11 +60,8 @@ def predict(  # noqa: PLR0917 options, all given by name
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="File to write: the columns of the input, and category, probability, categories and probabilities.",
+        file_to_write(
+            "File to write: the columns of the input, and category, probability, categories and probabilities."
         ),
     ] = None,
     top: Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meli_tasks.cli.console import Json, out, print_json, warn
+from meli_tasks.cli.options import file_to_write
 
 if TYPE_CHECKING:
     from meli_tasks.planning.plan import Plan
@@ -26,16 +27,7 @@ def report(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="ID of the run, or `latest`; `meli runs` lists the runs.")
     ] = "latest",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="File to write. Default: report-RUN.html in this folder.",
-            show_default=False,
-        ),
-    ] = None,
+    output: Annotated[Path | None, file_to_write("File to write. Default: report-RUN.html in this folder.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Write the report again, even if the store has one.")] = False,
     open_it: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     as_json: Json = False,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from meli_tasks.cli.console import Json, echo, print_json
+from meli_tasks.cli.options import file_to_write
 from meli_tasks.wording import count, duration
 
 EXAMPLES = (
@@ -21,15 +22,7 @@ EXAMPLES = (
 
 
 def sample(
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="File to write: .csv, .jsonl or .parquet; the first two may end in .gz.",
-        ),
-    ],
+    output: Annotated[Path, file_to_write("File to write: .csv, .jsonl or .parquet; the first two may end in .gz.")],
     rows: Annotated[
         int, typer.Option("--rows", "-n", min=1, max=1_000_000_000, metavar="NUMBER", help="Number of titles.")
     ] = 20_000,
