@@ -224,8 +224,8 @@ class Pipeline:
             logger.warning("%s", champion.problem)
         ensemble = find_ensemble(plan, trained, self.store)
         models, label = evaluated_models(plan, trained, self.store, champion)
-        step: Step = evaluate_step(plan, models, self.store, champion)
-        folds = fold_models(plan, models, self.store, champion).models
+        folds = fold_models(plan, models, self.store, champion)
+        step: Step = evaluate_step(plan, models, self.store, champion, folds)
         self.reference(plan)
         result = self.runner.run(step, force=plan.force)
         return Evaluated(
@@ -235,7 +235,7 @@ class Pipeline:
             models={name: ref.key for name, ref in models.items()},
             attempts={name: ref.sha256 for name, ref in models.items()},
             folds=len(plan.folds),
-            fold_models={label: tuple(map(str, refs)) for label, refs in sorted(folds.items())},
+            fold_models={label: tuple(map(str, refs)) for label, refs in sorted(folds.models.items())},
             ensemble=_ensemble_result(ensemble) if ensemble else None,
             ensemble_failed=ensemble is None and not why_no_ensemble(plan, trained),
             champion=label,

@@ -39,16 +39,27 @@ def judged_with(plan: Plan) -> JudgedWith:
 
 
 def evaluate_step(
-    plan: Plan, models: Mapping[str, ModelRef], store: Store, champion: ChampionModel | None = None
+    plan: Plan,
+    models: Mapping[str, ModelRef],
+    store: Store,
+    champion: ChampionModel | None = None,
+    folds: FoldModels | None = None,
 ) -> Step:
     """The step that evaluates models, by label: on the run's test split, or on all titles by the models of folds.
+
+    Args:
+        plan: The run's plan.
+        models: The models, by label.
+        store: Where their manifests are.
+        champion: The champion among them, if there is one.
+        folds: The models of the folds, for a caller that has looked them up.
 
     Raises:
         NotFound: a model of a fold has not been trained.
     """
     trained_here = {step.key for step in plan.sets.values()}
     own = {label: ref for label, ref in models.items() if ref.key in trained_here or label == ENSEMBLE}
-    folds = fold_models(plan, models, store, champion)
+    folds = folds or fold_models(plan, models, store, champion)
     others = {label: ref for label, ref in models.items() if label not in own and label not in folds.models}
     fitted = fitted_on_any(store, others) if plan.folds else fitted_on(store, plan.ingest.key, own, others)
     params = ModelEvaluation(
