@@ -240,17 +240,12 @@ def make_plan(
         BadData: the source does not exist, or the golden titles cannot be used.
     """
     resolved = {name: named_sets.resolve(name, request.overrides, settings) for name in request.sets}
-    source = sources.identify(
-        request.source,
-        request.as_of or as_of,
-        settings,
-        request.window_days,
-        dated_rows=bool(request.date_column),
-    )
+    day = request.as_of or as_of
+    source = sources.identify(request.source, day, settings, request.window_days, dated_rows=bool(request.date_column))
     ingest = Step(
         "ingest",
         source.redacted,
-        request.ingest(request.as_of or as_of).model_dump(mode="json"),
+        request.ingest(day).model_dump(mode="json"),
         {"source": source.identity},
         {"source": source.spec},
     )
@@ -260,7 +255,7 @@ def make_plan(
     return Plan(
         run_id=run_id,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
-        as_of=str(request.as_of or as_of or ""),
+        as_of=str(day or ""),
         dag_run_url=dag_run_url,
         request=request,
         ingest=ingest,
@@ -269,9 +264,7 @@ def make_plan(
         all_titles=all_titles,
         folds=tuple(recipes.fold(ingest, number, request.folds) for number in range(1, request.folds + 1)),
         resolved=resolved,
-        golden=plan_golden(
-            request.golden, request.source, source, request.as_of or as_of, settings=settings, store=store
-        )
+        golden=plan_golden(request.golden, request.source, source, day, settings=settings, store=store)
         if store
         else None,
     )
