@@ -72,7 +72,7 @@ def _make(settings: Settings, store: Store, plan: Plan) -> bytes:
     html = make_report(store, plan.name)
     try:
         store.write(paths.report(plan.name), html)
-        Tracking(settings.mlflow_uri, store, settings.mlflow_pages).report(plan)
+        Tracking.of(settings, store).report(plan)
     except (Rejected, Unreachable) as error:  # whoever may only read the store gets the file all the same
         warn(f"The report was not stored: {error}")
     return html

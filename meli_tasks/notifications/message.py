@@ -278,7 +278,7 @@ def _mlflow(settings: Settings, store: Store | None, plan: Plan | None) -> str:
     """The run's page in MLflow; the server's first page if it has none, or while the server is unavailable."""
     if plan and store:
         try:
-            projection = Tracking(settings.mlflow_uri, store, settings.mlflow_pages).projection()
+            projection = Tracking.of(settings, store).projection()
             return projection.url(projection.parent(plan))
         except (*TRACKING_ERRORS, BadSettings) as error:
             logger.warning("the notification links to MLflow's first page, because the run's is unknown: %s", error)

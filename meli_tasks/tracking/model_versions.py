@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from meli_tasks.artifacts.manifest import ModelRef
-from meli_tasks.core.errors import BadSettings, NotFound, TrackingRejected
-from meli_tasks.tracking.client import NOT_FOUND_CODE, MlflowServer
+from meli_tasks.core.errors import BadSettings, NotFound
+from meli_tasks.tracking.client import MlflowServer
 from meli_tasks.tracking.runs import ARTIFACT_KEY, SHA256
 
 
@@ -26,13 +26,9 @@ def model_of_version(uri: str, model: str, number: str) -> ModelRef:
             f"{number} is a version in MLflow, and MLFLOW_TRACKING_URI is not set. Set it, or name the model by its "
             "key or by the number of the decision that promoted it (--decision)."
         )
-    try:
-        found = MlflowServer(uri).get("model-versions/get", name=model, version=number)["model_version"]
-    except TrackingRejected as error:
-        if error.code != NOT_FOUND_CODE:
-            raise
-        raise NotFound(f"{model} in MLflow has no version {number}.") from None
-    tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
-    if ARTIFACT_KEY not in tags:
+    found = MlflowServer(uri).version(model, number)
+    if found is None:
+        raise NotFound(f"{model} in MLflow has no version {number}.")
+    if ARTIFACT_KEY not in found.tags:
         raise NotFound(f"Version {number} of {model} in MLflow does not say which model of the store it holds.")
-    return ModelRef(tags[ARTIFACT_KEY], tags.get(SHA256, ""))
+    return ModelRef(found.tags[ARTIFACT_KEY], found.tags.get(SHA256, ""))
