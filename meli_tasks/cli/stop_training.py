@@ -27,14 +27,13 @@ def stop_training(
     """
     from meli_tasks.execution.progress_log import read_progress
     from meli_tasks.execution.stop_requests import request_stop
-    from meli_tasks.planning.history import plans
+    from meli_tasks.planning.history import plans_of_run
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
     planned = [  # a run that was cleared may have several
         {step.name: step for name in plan.sets for step in plan.training_runs(name)}
-        for plan in plans(store)
-        if plan.run_id == run
+        for plan in plans_of_run(store, run)
     ]
     if not planned:
         raise NotFound(f"There is no run {run!r} in {store.url}. `meli runs` lists the runs.")

@@ -23,7 +23,7 @@ from meli_tasks.ledger import Ledger
 from meli_tasks.notifications.failures import MAX_MESSAGE_CHARACTERS, Failure, of_run
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.evidence_card import report_page
-from meli_tasks.planning.history import evaluated
+from meli_tasks.planning.history import evaluated, plans_of_run
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import Preview
 from meli_tasks.planning.verdict import Verdict as Decided
@@ -142,13 +142,8 @@ def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why
 
 
 def plan_of(store: Store, run_id: str) -> Plan | None:
-    """The newest plan of a run; a run that was cleared with other parameters has several."""
-    prefixes = dict.fromkeys((paths.plans_of_run(run_id), paths.former_plans_of_run(run_id)))
-    names = [name for prefix in prefixes for name in store.names(prefix) if paths.is_plan(name)]
-    reader = LenientReader(store)
-    plans = [plan for plan in reader.read_all(names, lambda name: Plan.load(store, name)) if plan.run_id == run_id]
-    reader.warn()
-    return max(plans, key=lambda plan: plan.at, default=None)
+    """The newest plan of a run."""
+    return next(iter(plans_of_run(store, run_id)), None)
 
 
 def verdict_of(store: Store, plan: Plan | None) -> Decided | None:

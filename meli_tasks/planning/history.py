@@ -36,12 +36,24 @@ def plans(store: Store, reader: LenientReader | None = None) -> list[Plan]:
     return sorted(found, key=lambda plan: plan.at, reverse=True)
 
 
+def plans_of_run(store: Store, run_id: str) -> list[Plan]:
+    """Every readable plan of one run, newest first: a run that was cleared with other parameters has several."""
+    prefixes = dict.fromkeys((paths.plans_of_run(run_id), paths.former_plans_of_run(run_id)))
+    names = [name for prefix in prefixes for name in store.names(prefix) if paths.is_plan(name)]
+    reader = LenientReader(store)
+    found = reader.read_all(names, lambda name: Plan.load(store, name))
+    reader.warn()
+    return sorted((plan for plan in found if plan.run_id == run_id), key=lambda plan: plan.at, reverse=True)
+
+
 def find_run(store: Store, run_id: str) -> Plan:
     """The newest plan of a run by the run's id; "latest" is the newest run that evaluated something.
 
     Raises:
         NotFound: there is no such run; the message names runs with a similar id, or the newest ones.
     """
+    if run_id != LATEST and (own := plans_of_run(store, run_id)):
+        return own[0]
     found = plans(store)
     if run_id == LATEST:
         names = set(store.names(paths.PLANS))
@@ -49,9 +61,6 @@ def find_run(store: Store, run_id: str) -> Plan:
         if newest is None:
             raise NotFound(f"No run in {store.url} has evaluated anything yet. `meli run all` starts one.")
         return newest
-    for plan in found:
-        if plan.run_id == run_id:
-            return plan
     ids = list(dict.fromkeys(plan.run_id for plan in found))
     if not ids:
         raise NotFound(f"There is no run {run_id!r} in {store.url}; it has no runs yet. `meli run all` starts one.")

@@ -11,6 +11,7 @@ from meli_tasks.champion import need_champion_model
 from meli_tasks.core.errors import NotFound
 from meli_tasks.execution.runner import LISTINGS, MODEL
 from meli_tasks.ledger import Ledger
+from meli_tasks.planning.history import plans_of_run
 from meli_tasks.planning.plan import ENSEMBLE, Plan
 from meli_tasks.store import Store
 
@@ -107,13 +108,7 @@ def _origin(store: Store, model: Manifest, plan: Plan | None, label: str, decisi
 
 def _plan_of(store: Store, model: Manifest) -> Plan | None:
     """The newest plan of the run that computed the model."""
-    prefixes = dict.fromkeys((paths.plans_of_run(model.run_id), paths.former_plans_of_run(model.run_id)))
-    names = [name for prefix in prefixes for name in store.names(prefix) if paths.is_plan(name)]
-    reader = reading.LenientReader(store)
-    found = reader.read_all(names, lambda name: Plan.load(store, name))
-    reader.warn()
-    fitting = [plan for plan in found if plan.run_id == model.run_id and _label(model, plan)]
-    return max(fitting, key=lambda plan: plan.at, default=None)
+    return next((plan for plan in plans_of_run(store, model.run_id) if _label(model, plan)), None)
 
 
 def _label(model: Manifest, plan: Plan) -> str:
