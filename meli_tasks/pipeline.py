@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from meli_tasks.approval import Approval
-from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
+from meli_tasks.artifacts.manifest import Manifest, canonical_json, need, read_file
 from meli_tasks.champion import champion_model
 from meli_tasks.core.errors import BadData
 from meli_tasks.execution.runner import Result, Runner, Step
@@ -212,9 +212,7 @@ class Pipeline:
     def scores(self, evaluate_key: str) -> dict[str, Evaluation]:
         """The evaluations in an evaluate artifact, by label."""
         manifest = need(self.store, "evaluate", evaluate_key)
-        blob = self.store.read(manifest.file_name("scores.json"))
-        assert blob is not None, manifest
-        return Scores.model_validate_json(blob.data).models
+        return Scores.model_validate_json(read_file(self.store, manifest, "scores.json")).models
 
     def _evaluate(self, plan: Plan, trained: Sequence[str]) -> Evaluated:
         ledger = Ledger(self.store)

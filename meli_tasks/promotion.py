@@ -14,7 +14,7 @@ from datetime import datetime
 from pydantic import Field
 
 from meli_tasks.approval import Approval, Settlement
-from meli_tasks.artifacts.manifest import Manifest, ModelRef, need
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, need, read_file
 from meli_tasks.core.errors import Conflict
 from meli_tasks.decision import Action, Champion, Decision
 from meli_tasks.execution.runner import Runner
@@ -27,7 +27,6 @@ from meli_tasks.settings import Settings
 from meli_tasks.stages.evaluation import PromotionDecision, Scores
 from meli_tasks.stages.stored import Stored
 from meli_tasks.tracking.registry import Registry
-from meli_tasks.tracking.runs import read_file
 
 logger = logging.getLogger("meli_tasks")
 

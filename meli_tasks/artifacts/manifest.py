@@ -192,6 +192,18 @@ def need(store: Store, stage: str, key: str) -> Manifest:
     return manifest
 
 
+def read_file(store: Store, manifest: Manifest, file: str) -> bytes:
+    """One small file of an artifact.
+
+    Raises:
+        NotFound: the manifest exists, but the file is missing.
+    """
+    blob = store.read(manifest.file_name(file))
+    if blob is None:
+        raise NotFound(f"{store.url}/{manifest.file_name(file)} is missing, though its manifest exists.")
+    return blob.data
+
+
 def find_model(store: Store, key: str, sha256: str = "") -> Manifest | None:
     """The manifest of a trained model or an ensemble by its key, and by its digest if one is given.
 

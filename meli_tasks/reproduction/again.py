@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from meli_tasks.artifacts.manifest import Manifest, ModelRef
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, read_file
 from meli_tasks.core.errors import BadData
 from meli_tasks.execution.runner import MODEL, Runner, Step
 from meli_tasks.reproduction.differences import fetched
@@ -105,9 +105,7 @@ def _scores(
     inputs = {"ingest": listings.key, f"{MODEL}{label}": str(model)}
     step = Step("evaluate", label, origin.plan.request.evaluate().model_dump(mode="json"), inputs)
     manifest = runner.run(step).manifest
-    blob = runner.store.read(manifest.file_name("scores.json"))
-    assert blob is not None, manifest
-    return Scores.model_validate_json(blob.data)
+    return Scores.model_validate_json(read_file(runner.store, manifest, "scores.json"))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from meli_tasks.approval import Settlement
-from meli_tasks.artifacts.manifest import Manifest, find, need_model
+from meli_tasks.artifacts.manifest import Manifest, find, need_model, read_file
 from meli_tasks.champion import champion_model, check_answers, check_files, need_champion_model, restorable
 from meli_tasks.core.errors import BadData, MeliError, NotFound, TrackingUnavailable
 from meli_tasks.decision import Champion, Decision, Evidence
@@ -31,7 +31,6 @@ from meli_tasks.store import Store
 from meli_tasks.tracking.alias import ALIAS, ChampionAlias, SyncResult
 from meli_tasks.tracking.client import QUICK
 from meli_tasks.tracking.outbox import Tracking
-from meli_tasks.tracking.runs import read_file
 from meli_tasks.wording import count
 
 logger = logging.getLogger("meli_tasks")

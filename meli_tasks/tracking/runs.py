@@ -14,7 +14,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import Manifest, find, find_model, need, need_model
+from meli_tasks.artifacts.manifest import Manifest, find, find_model, need, need_model, read_file
 from meli_tasks.artifacts.reading import PARSE_ERRORS, reason_of
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.planning.evaluation import Evaluated
@@ -299,15 +299,3 @@ def _identity(model: Manifest) -> dict[str, str]:
 def _started_at(manifest: Manifest) -> int:
     """When the step of an artifact began, in ms since 1970."""
     return mlflow_fields.finished_at(manifest) - round(manifest.seconds * 1e3)
-
-
-def read_file(store: Store, manifest: Manifest, file: str) -> bytes:
-    """One small file of an artifact.
-
-    Raises:
-        NotFound: the manifest exists, but the file is missing.
-    """
-    blob = store.read(manifest.file_name(file))
-    if blob is None:
-        raise NotFound(f"{store.url}/{manifest.file_name(file)} is missing, though its manifest exists.")
-    return blob.data
