@@ -49,6 +49,7 @@ class Pipeline:
         self.settings = settings
         self.runner = Runner(settings, run_id=run_id)
         self.store = self.runner.store
+        self.ledger = Ledger(self.store)
         self.tracking = Tracking.of(settings, self.store)
 
     @classmethod
@@ -77,7 +78,7 @@ class Pipeline:
         if backfill and request.promotion in ("auto", "approval"):
             request = request.model_copy(update={"promotion": "never"})
         plan = make_plan(request, self.settings, self.runner.run_id, as_of, dag_run_url, store=self.store)
-        found = preview(plan, self.store, self.settings.slots)
+        found = preview(plan, self.store, self.settings.slots, ledger=self.ledger)
         for name in plan.resolved:
             logger.info("set %s: %s", name, canonical_json(plan.displayed_set(name)))
         for line in found.lines():
@@ -89,7 +90,7 @@ class Pipeline:
         plan.save(self.store)
         found.save(plan, self.store)
         # Here, since a scheduled run that finds nothing new ends after this task, and MLflow must not wait for news.
-        repair = Registry.quick(self.settings, self.store).repair()
+        repair = Registry.quick(self.settings, self.store, self.ledger).repair()
         for note in repair.notes:
             (logger.warning if repair.synced.warning else logger.info)("%s", note)
         return plan, found
@@ -215,9 +216,8 @@ class Pipeline:
         return Scores.model_validate_json(read_file(self.store, manifest, "scores.json")).models
 
     def _evaluate(self, plan: Plan, trained: Sequence[str]) -> Evaluated:
-        ledger = Ledger(self.store)
-        last = ledger.last()
-        champion = champion_model(ledger, last)
+        last = self.ledger.last()
+        champion = champion_model(self.ledger, last)
         if champion and champion.problem:
             logger.warning("%s", champion.problem)
         ensemble = find_ensemble(plan, trained, self.store)
@@ -250,7 +250,8 @@ class Pipeline:
             return problem
 
     def _promoter(self) -> Promoter:
-        return Promoter(self.settings, self.runner, Registry(self.store, self.tracking), self._evaluate_again)
+        registry = Registry(self.store, self.tracking, self.ledger)
+        return Promoter(self.settings, self.runner, registry, self._evaluate_again)
 
     def _evaluate_again(self, plan: Plan, evaluated: Evaluated) -> Evaluated:
         again = self._evaluate(plan, evaluated.trained)

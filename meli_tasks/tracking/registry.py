@@ -60,16 +60,16 @@ class Repair:
 class Registry:
     """The ledger of a store, with the MLflow registry behind it."""
 
-    def __init__(self, store: Store, tracking: Tracking) -> None:
+    def __init__(self, store: Store, tracking: Tracking, ledger: Ledger | None = None) -> None:
         self.store = store
         self.tracking = tracking
-        self.ledger = Ledger(store)
+        self.ledger = ledger or Ledger(store)  # one that has read the decisions already saves reading them again
         self._alias = ChampionAlias(self.ledger, tracking)
 
     @classmethod
-    def quick(cls, settings: Settings, store: Store) -> Registry:
+    def quick(cls, settings: Settings, store: Store, ledger: Ledger | None = None) -> Registry:
         """The registry of a store for what must not wait for MLflow: it gives up within seconds."""
-        return cls(store, Tracking.of(settings, store, QUICK))
+        return cls(store, Tracking.of(settings, store, QUICK), ledger)
 
     def apply(
         self, plan: Plan, evaluated: Evaluated, promotion: Manifest, settled: Settlement | None = None
