@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import getpass
 import json
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from meli_tasks.cli import run as run_module
-from meli_tasks.cli.options import overrides
-from meli_tasks.cli.run_report import describe, figures_of
 from meli_tasks.core.errors import BadData, BadHyperparameters, Diverged, NotFound
 from tests.cli.program import document, here, in_a_terminal
 
@@ -146,31 +142,6 @@ def test_a_window_reads_its_days_from_daily_files_and_from_a_single_table(place:
     assert isinstance(here("run", "ingest", *table, *window).exception, BadData)  # nothing tells its days apart
 
 
-def test_overrides_are_yaml_and_accept_numbers_in_scientific_notation() -> None:
-    given = ["train.epochs=5", "train.hidden=[256, 128]", "train.learning_rate=1e-3", "train.keep=last", "embed.path="]
-    assert overrides(given) == {
-        "train.epochs": 5,
-        "train.hidden": [256, 128],
-        "train.learning_rate": 0.001,
-        "train.keep": "last",
-        "embed.path": None,
-    }
-    for wrong in ("train.epochs", "=5", "train.hidden=[1,"):
-        with pytest.raises(BadHyperparameters, match="--override"):
-            overrides([wrong])
-
-
-def test_progress_is_described_in_one_line() -> None:
-    progress = {"epoch": 3, "epochs": 10, "loss": 0.51234, "titles_per_second": 54321.0, "seconds_left": 75.0}
-    assert describe(progress) == "epoch 3/10, loss 0.5123, 54,321 titles/s, 1 min 15 s left"
-    assert describe({"model": "champion", "titles": 4, "of_titles": 9}) == "model champion, titles 4/9"
-    coverage = {"words": 0.0004, "vocabulary": 0.5}
-    assert figures_of("embed", {"words": 9, "dimensions": 3, "coverage": coverage}) == (
-        "words 9, dimensions 3, coverage 0.0%"
-    )
-    assert figures_of("ingest", {"rows": 12_000, "bad_rows": 2, "fingerprint": "ab"}) == "rows 12,000, bad rows 2"
-
-
 def test_predict_uses_the_champion_a_set_or_a_key(outcome: Any) -> None:
     champion = outcome["decision"]["champion"]
     answer = document("predict", "Funda Silicona Iphone 11", "Zapatillas Running 42")
@@ -264,55 +235,11 @@ def test_rollback_restores_the_previous_champion(outcome: Any, place: Path) -> N
     assert document("champion")["train"] == before.train
 
 
-@pytest.mark.parametrize("name", ["s.csv", "s.csv.gz", "s.jsonl.gz", "s.parquet"])
-def test_sample_writes_the_same_titles_into_every_kind(tmp_path: Path, name: str) -> None:
-    from meli_tasks.rowfiles.reading import RowFile
-
-    assert document("sample", "--rows", "300", "--seed", "3", "--output", str(tmp_path / name))["rows"] == 300
-    with RowFile(tmp_path / name) as written:
-        rows = [row for chunk in written.chunks() for row in chunk.rows.objects()]
-    here("sample", "--rows", "200", "--seed", "3", "--output", str(tmp_path / "plain.csv"))
-    with (tmp_path / "plain.csv").open(newline="", encoding="utf-8") as file:
-        assert list(csv.DictReader(file)) == rows[:200]
-
-
-def test_a_sample_of_a_day_is_the_one_that_a_source_gives(tmp_path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    from meli_tasks.stages.files.sample_file import write_sample
-
-    written = document("sample", "--rows", "300", "--day", "2026-11-21", "--output", str(tmp_path / "day.parquet"))
-    assert written["day"] == "2026-11-21"
-    write_sample(tmp_path / "source.parquet", 300, 1, 0.01, date(2026, 11, 21))
-    assert pq.read_table(tmp_path / "day.parquet").equals(pq.read_table(tmp_path / "source.parquet"))
-    assert document("sample", "--rows", "300", "--output", str(tmp_path / "any.parquet"))["day"] is None
-    assert (tmp_path / "any.parquet").read_bytes() != (tmp_path / "day.parquet").read_bytes()
-
-
 def test_an_empty_store_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MELI_STORE", (tmp_path / "empty").as_uri())
     assert "meli run all" in str(here("champion").exception)
     assert "meli run all" in str(here("predict", "Funda").exception)
     assert "meli run all" in here("runs").stdout
-
-
-def test_any_parameter_of_the_form_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[dict[str, object]] = []
-    monkeypatch.setattr(run_module, "_run", lambda params, *_: given.append(params))
-    options = ("--golden", "keep.csv", "--param", "min_gain=0.002", "--param", "promotion=approval")
-    assert here("run", "all", *options).exit_code == 0
-    assert {name: given[0][name] for name in ("golden", "min_gain", "promotion")} == {
-        "golden": "keep.csv", "min_gain": 0.002, "promotion": "approval",
-    }  # fmt: skip
-
-
-def test_a_parameter_that_does_not_exist_is_refused_with_the_nearest() -> None:
-    result = here("run", "ingest", "--param", "min_gian=0.002")
-    assert result.exit_code == 1
-    assert "There is no parameter 'min_gian': did you mean 'min_gain'?" in str(result.exception)
-    for wrong, message in (("min_gain", "does not have the form name=value"), ("min_gain=[", "is not valid YAML")):
-        assert f"--param '{wrong}'" in (found := str(here("run", "ingest", "--param", wrong).exception))
-        assert message in found
 
 
 ASK = ("--promotion", "approval", "--param", "min_gain=0", "--param", "min_probability=0.5")

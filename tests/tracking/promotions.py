@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from mlflow.tracking import MlflowClient
 
+from meli_tasks.settings import DEFAULT_REGISTERED_MODEL as MODEL
 from meli_tasks.store import Store
 from meli_tasks.tracking.registry import Registry
 from tests.past_run import PastRun
@@ -38,3 +39,19 @@ def aliased_version(registry: Registry) -> str | None:
     """The version that the alias is at, according to MLflow's own client."""
     client = MlflowClient(registry.tracking.uri)
     return client.get_registered_model(registry.tracking.model).aliases.get("champion")
+
+
+def versions(client: MlflowClient, run: PastRun) -> list[str]:
+    """The numbers of the versions that hold models of a run."""
+    keys = set(run.models.values())
+    found = client.search_model_versions(f"name = '{MODEL}'")
+    return [version.version for version in found if version.tags["meli.artifact_key"] in keys]
+
+
+def spoil(store: Store, name: str, how: str) -> None:
+    """Damage an object."""
+    blob = store.read(name)
+    assert blob is not None
+    store.delete(name)
+    if how != "missing":
+        store.write(name, blob.data[:-1] + (b"" if how == "shorter" else b"x"))
