@@ -323,7 +323,7 @@ with DAG(
     approve = ApprovePromotion(
         task_id="approve",
         subject="{{ ti.xcom_pull(task_ids='decide')['question'] }}",
-        body="{{ ti.xcom_pull(task_ids='decide')['card'] }}",
+        body="{{ ti.xcom_pull(task_ids='decide')['evidence'] }}",
         response_timeout=timedelta(hours=settings.approval_hours),
         notifiers=question_notifiers(settings),
     )

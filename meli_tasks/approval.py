@@ -44,7 +44,7 @@ class Approval(Stored):
         if self.timed_out:
             return "Nobody answered in time."
         words = f" ({self.reason})" if self.reason else ""
-        return f"{'Approved' if self.approved else 'Rejected'} by {self.by or 'somebody'}{words}."
+        return f"{'Approved' if self.approved else 'Rejected'} by {self.by or 'an unknown user'}{words}."
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class Champion(_Entry):
         if f"{self.figure:.4f}" == f"{self.balanced_accuracy:.4f}":
             return f"{self.figure:.4f}"
         measured = f"measured {self.balanced_accuracy:.4f}"
-        return f"{self.figure:.4f}, corrected for having been selected on these titles ({measured})"
+        return f"{self.figure:.4f}, corrected for selection bias ({measured})"
 
 
 class Evidence(PromotionDecision):

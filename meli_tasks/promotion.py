@@ -20,7 +20,7 @@ from meli_tasks.decision import Action, Champion, Decision
 from meli_tasks.execution.runner import Runner
 from meli_tasks.planning.compared import promote_step
 from meli_tasks.planning.evaluation import Evaluated
-from meli_tasks.planning.evidence_card import EvidenceCard, Link, report_page
+from meli_tasks.planning.evidence_summary import EvidenceSummary, Link, report_page
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.settings import Settings
@@ -32,7 +32,7 @@ logger = logging.getLogger("meli_tasks")
 
 PROMOTION_TRIES = 8
 CHANGED = "The champion changed while this run waited for an answer."
-ASK_AGAIN = "Clear the task decide of this run to compare again and to be asked again."
+ASK_AGAIN = "Clear the task decide of this run to compare the models again and request a new approval."
 
 
 class PromotionOutcome(Stored):
@@ -83,13 +83,13 @@ class Promoter:
         manifest, decided = self._judge(plan, evaluated)
         evaluation = need(self.runner.store, "evaluate", evaluated.key)
         scores = Scores.model_validate_json(read_file(self.runner.store, evaluation, "scores.json"))
-        card = EvidenceCard(decided, scores.models, links(self.settings, plan, evaluated))
+        evidence = EvidenceSummary(decided, scores.models, links(self.settings, plan, evaluated))
         verdict = Verdict(
             verdict=decided.verdict,
             nominated=nominated(decided),
-            question=card.question() if decided.verdict == "ask" else "",
+            question=evidence.question() if decided.verdict == "ask" else "",
             reason=decided.reason,
-            card=card.markdown(),
+            evidence=evidence.markdown(),
             evaluated=evaluated,
             promote=manifest.key,
         )
@@ -122,7 +122,8 @@ class Promoter:
             _report(decision, settlement)
             return PromotionOutcome.model_validate(decision.model_dump(exclude={"evidence"}))
         raise Conflict(
-            f"The promotion ledger changed {PROMOTION_TRIES} times while this run decided. Clear the task promote."
+            f"The promotion ledger changed {PROMOTION_TRIES} times during this run's decision. Clear the task promote "
+            "to try again."
         )
 
     def _judge(self, plan: Plan, evaluated: Evaluated) -> tuple[Manifest, PromotionDecision]:
@@ -158,7 +159,7 @@ def settle(decided: PromotionDecision, approval: Approval | None, *, same_compar
     """
     stays = f"{decided.champion} stays champion" if decided.champion else "No model becomes champion"
     if approval is None:
-        unasked = f"{stays}, because nobody could be asked." if decided.verdict == "ask" else ""
+        unasked = f"{stays}, because no approval could be requested." if decided.verdict == "ask" else ""
         return Settlement(decided.promoted, _sentences(unasked, decided.reason))
     changed, answered = "" if same_comparison else CHANGED, approval.sentence()
     if decided.verdict == "keep":
@@ -188,7 +189,7 @@ def _report(decision: Decision, settlement: Settlement) -> None:
     logger.info("%s: %s", decision.action, decision.reason)
     if settlement.approval and decision.approval != settlement.approval:
         logger.warning(
-            "%s That changed nothing: this run had decided before (decision %d: %s). %s",
+            "%s This had no effect: the run had already made its decision (decision %d: %s). %s",
             settlement.approval.sentence(),
             decision.number,
             decision.action,

@@ -199,7 +199,7 @@ def test_a_run_without_folds_refuses_a_champion_that_was_trained_on_all_titles_a
     found = night(settings, tmp_path / "plain.parquet", rows.slice(0, 1_600), folds=0, sets=["quick_mlp"])
     assert list(found.scores.models) == ["quick_mlp"]
     assert found.decision.action == "keep"
-    assert "the comparison is refused" in found.decision.reason
+    assert "the models cannot be compared" in found.decision.reason
     assert (
         f"It was promoted by a run with {FOLDS} folds and trained on all its titles: a run with folds = {FOLDS} can "
         "compare it on these." in found.decision.reason

@@ -52,7 +52,7 @@ def test_a_run_that_loses_a_golden_title_promotes_nothing_until_the_file_changes
     [evaluated] = [step for step in blocked["steps"] if step["stage"] == "evaluate"]
     assert evaluated["notes"][1] == (
         "1 of 3 golden titles was not checked, because no title of this run has the category 'TYPO': it is spelled "
-        "otherwise in the source, or has too few rows."
+        "differently in the source, or has too few rows."
     )
     decision = blocked["decision"]
     assert (decision["action"], decision["champion"]) == ("keep", None)
@@ -71,4 +71,4 @@ def test_a_run_that_loses_a_golden_title_promotes_nothing_until_the_file_changes
     last = Ledger(store).last()
     assert last is not None
     [gate] = [gate for gate in last.evidence.gates if gate.name == "golden_titles"]
-    assert (gate.passed, gate.value, gate.detail) == (True, 0, "1 golden title kept")
+    assert (gate.passed, gate.value, gate.detail) == (True, 0, "1 golden title classified correctly")

@@ -223,8 +223,7 @@ def test_the_figure_of_a_champion_is_shown_without_the_luck_of_its_selection(led
     assert after is not None
     assert after == before.model_copy(update={"selection_bias": 0.0025})
     assert after.described_figure == (
-        f"{after.balanced_accuracy - 0.0025:.4f}, corrected for having been selected on these titles "
-        f"(measured {after.balanced_accuracy:.4f})"
+        f"{after.balanced_accuracy - 0.0025:.4f}, corrected for selection bias (measured {after.balanced_accuracy:.4f})"
     )
     ledger.append(2, action="keep", reason="", by="test")
     assert Ledger(ledger.store).champion() == after

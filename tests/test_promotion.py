@@ -127,13 +127,13 @@ def other_champion(store: Settings) -> Callable[[], Decision]:
 def test_decide_asks_with_the_evidence_and_writes_nothing_into_the_ledger(asking: Night) -> None:
     decided = asking.decide()
     assert decided.asks and decided.nominated in asking.plan.sets
-    assert decided.question == f"Promote {decided.nominated} to be the first champion?"
-    assert "a person decides" in decided.reason
+    assert decided.question == f"Promote {decided.nominated} as the first champion?"
+    assert "Approval is required" in decided.reason
     assert asking.ledger.last() is None
     scores = asking.pipeline.scores(asking.evaluated.key)[decided.nominated or ""]
-    assert f"| balanced accuracy | {scores.balanced_accuracy:.4f} |" in decided.card
-    assert "size of the model, in MB | passed |" in decided.card
-    assert "[Report](http://airflow/meli/api/report/asking)" in decided.card
+    assert f"| balanced accuracy | {scores.balanced_accuracy:.4f} |" in decided.evidence
+    assert "size of the model, in MB | passed |" in decided.evidence
+    assert "[Report](http://airflow/meli/api/report/asking)" in decided.evidence
     assert Verdict.load(asking.pipeline.store, asking.plan.name) == decided.model_copy(update={"report": ""})
     assert decided.report == paths.report(asking.plan.name)
 
@@ -144,7 +144,7 @@ def test_an_approved_model_becomes_champion_and_the_ledger_says_by_whom_and_why(
     assert entry.action == "promote" and entry.champion and entry.champion.set_name == decided.nominated
     assert (entry.by, entry.approval) == ("asking", answer(reason="recall of PHONES is fine"))
     assert entry.reason.startswith(
-        f"{decided.nominated} becomes champion. Approved by ana (recall of PHONES is fine). {decided.nominated} may"
+        f"{decided.nominated} becomes champion. Approved by ana (recall of PHONES is fine). {decided.nominated} is"
     )
 
 
@@ -163,7 +163,7 @@ def test_a_rejected_model_stays_out_and_so_does_one_that_nobody_answers_for(aski
 def test_without_anybody_to_ask_the_champion_stays(asking: Night) -> None:
     entry = asking.promote(asking.decide())
     assert (entry.action, entry.approval) == ("keep", None)
-    assert "because nobody could be asked" in entry.reason
+    assert "because no approval could be requested" in entry.reason
 
 
 def test_a_next_run_asks_if_nobody_could_be_asked_and_finds_nothing_new_if_somebody_answered(
@@ -184,7 +184,9 @@ def test_a_second_answer_changes_nothing_and_is_reported(asking: Night, caplog: 
     with caplog.at_level(logging.WARNING, "meli_tasks"):
         assert asking.promote(decided, answer(True, by="ben")) == first
     assert len(asking.ledger.decisions()) == 1
-    assert "Approved by ben. That changed nothing: this run had decided before (decision 1: keep)" in caplog.text
+    assert (
+        "Approved by ben. This had no effect: the run had already made its decision (decision 1: keep)" in caplog.text
+    )
     assert "Clear the task decide" in caplog.text
 
 
@@ -243,7 +245,7 @@ def test_an_approval_is_about_the_champion_that_the_person_saw(
     assert "The champion changed while this run waited for an answer. Clear the task decide" in entry.reason
     assert "Approved by ana." in entry.reason
     again = asking.decide()  # clearing decide asks about the current champion
-    assert again.asks and again.evaluated.champion and "instead of" in again.question
+    assert again.asks and again.evaluated.champion and "to replace" in again.question
     promoted = asking.promote(again, answer())
     assert (promoted.number, promoted.action, promoted.previous) == (3, "promote", 1)
 
@@ -273,8 +275,8 @@ def test_decide_evaluates_again_if_the_champion_changed_since_the_evaluation(
     decided = asking.decide()
     assert (decided.evaluated.ledger, asking.evaluated.ledger) == (1, 0)
     assert decided.evaluated.champion in decided.evaluated.models
-    assert decided.question.endswith(f"instead of {decided.evaluated.champion}?")
-    assert "What gets worse:" in decided.card
+    assert decided.question.endswith(f"to replace {decided.evaluated.champion}?")
+    assert "What gets worse:" in decided.evidence
     report = Material(asking.pipeline.store, asking.plan)  # it is about the comparison that the person is asked about
     assert report.evaluated is not None and report.decided is not None
     assert report.evaluated.champion == decided.evaluated.champion
@@ -320,7 +322,7 @@ def test_a_long_reason_with_markup_is_one_line_without_what_a_terminal_obeys() -
     assert len(long.reason) == MAX_REASON_CHARACTERS and long.reason.endswith("…")
     assert long.reason.startswith("<b>fine</b> [31mxxx")
     assert answer(reason="").sentence() == "Approved by ana."
-    assert answer(False, "no", by="").sentence() == "Rejected by somebody (no)."
+    assert answer(False, "no", by="").sentence() == "Rejected by an unknown user (no)."
 
 
 def test_a_decision_of_an_earlier_version_has_no_approval(asking: Night) -> None:

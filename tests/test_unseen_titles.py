@@ -73,7 +73,7 @@ def test_a_split_column_that_appears_compares_nobody_with_the_champion(
     assert list(scores.models) == ["quick_mlp"]
     assert (scores.test.split_titles, scores.test.titles) == (test.sum(), test.sum())
     assert decision.action == "keep"
-    assert decision.reason.startswith("quick_mlp (champion) stays champion, because the comparison is refused: ")
+    assert decision.reason.startswith("quick_mlp (champion) stays champion, because the models cannot be compared: ")
     assert f"it was fitted on {found.train:,} of its train split and {found.validation:,} of its" in decision.reason
     champion = Ledger(settings.open_store()).champion()
     assert champion is not None and champion.set_name == "quick_mlp"

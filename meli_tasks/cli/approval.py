@@ -42,8 +42,8 @@ class PromotionQuestion:
 
             model = paths.model_id(plan.name, decided.nominated or "")
             warn(
-                f"{decided.question} There is no terminal to ask, so the champion stays. To promote the model later: "
-                f'meli promote {model} --reason "WHY"; or run the same command with --yes.'
+                f"{decided.question} There is no terminal to ask on, so the champion stays. To promote the model, run "
+                f'`meli promote {model} --reason "WHY"`, or this command again with --yes.'
             )
             return None
 
@@ -52,7 +52,7 @@ class PromotionQuestion:
         with self.pause():
             console = err()
             console.rule(printable(decided.question))
-            console.print(Markdown(decided.card))
+            console.print(Markdown(decided.evidence))
             console.print()
             approved = typer.confirm(printable(decided.question), err=True)
             reason = typer.prompt("Reason", default="", show_default=False, err=True)

@@ -22,7 +22,7 @@ from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
 from meli_tasks.notifications.failures import MAX_MESSAGE_CHARACTERS, Failure, of_run
 from meli_tasks.planning.evaluation import EvaluationReport
-from meli_tasks.planning.evidence_card import report_page
+from meli_tasks.planning.evidence_summary import report_page
 from meli_tasks.planning.history import evaluated, plans_of_run
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import Preview
@@ -45,7 +45,7 @@ REASONS = {
 WITHOUT_DETAILS = {
     "late": "The run is late",
     "failed": "The run failed",
-    "waiting": "The run waits for a person to approve a model",
+    "waiting": "The run is waiting for a person to approve a model",
 }
 """Titles for when the store cannot be read."""
 
@@ -94,7 +94,7 @@ class Notification:
 
     def matters(self, notify: Literal["always", "changes", "failures"]) -> bool:
         """Whether MELI_NOTIFY wants it sent. A failed training matters even in a run that succeeded."""
-        # A question that nobody hears of is answered by nobody.
+        # Nobody answers an approval request that was never announced.
         bad = self.verdict in ("failed", "late", "waiting") or bool(self.failures)
         return bad or notify == "always" or (notify == "changes" and self.verdict == "promoted")
 
@@ -136,7 +136,10 @@ def run_page(settings: Settings, dag_run: DagRun) -> str:
 
 def without_the_store(settings: Settings, dag_run: DagRun, verdict: Verdict, why: str) -> Notification:
     """The notification without any details, for when the store cannot be read."""
-    lines = (*_reason(verdict, dag_run, "", None), f"Nothing more is known, because the store cannot be read: {why}")
+    lines = (
+        *_reason(verdict, dag_run, "", None),
+        f"No further details are available, because the store cannot be read: {why}",
+    )
     title = WITHOUT_DETAILS.get(verdict, "The run ended")
     return Notification(verdict, dag_run, title, lines, links=links_of(settings, None, dag_run, None))
 

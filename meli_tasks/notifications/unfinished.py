@@ -31,12 +31,12 @@ def of_a_late_run(settings: Settings, store: Store, dag_run: DagRun, minutes: fl
     progress = _progress(store, plan) if plan else ["It has no plan yet."]
     since = f"Queued at {dag_run.queued:%Y-%m-%d %H:%M} UTC" if dag_run.queued else "Queued"
     state = f"{since}, due {duration(minutes * 60)} later, {dag_run.state or 'not ended'} now."
-    late = f"not done {duration(minutes * 60)} after it was queued"
+    late = f"not finished {duration(minutes * 60)} after it was queued"
     asked = _open_question(store, plan)
     return Notification(
         "late",
         dag_run,
-        f"The run waits for a person, and is {late}" if asked else f"The run is late: {late}",
+        f"The run is waiting for approval, and is {late}" if asked else f"The run is late: {late}",
         (*((asked.question, asked.reason) if asked else ()), state, *progress),
         failures=failures_of(store, dag_run, plan, None),
         links=(*_approval(settings, dag_run, asked is not None), *links_of(settings, store, dag_run, None)),
@@ -53,7 +53,7 @@ def of_a_waiting_run(settings: Settings, store: Store, dag_run: DagRun) -> Notif
     return Notification(
         "waiting",
         dag_run,
-        f"A person decides: {question}",
+        f"Approval required: {question}",
         (*((decided.reason,) if decided else ()), waits, *titles_of(plan)),
         models_of(report, last) if report else (),
         links=(*_approval(settings, dag_run, True), *links_of(settings, store, dag_run, plan)),

@@ -1,4 +1,4 @@
-"""What the task decide returns: whether a model becomes champion, stays out, or a person is asked; and on what grounds.
+"""What the task decide returns: whether to promote a model, keep the champion or request approval, and why.
 
 It is stored next to the plan (verdict.json) and passed by XCom to the tasks approve and promote.
 """
@@ -23,20 +23,20 @@ class Verdict(Stored):
     version: int = 1
     verdict: Literal["promote", "keep", "ask"]
     nominated: str | None = Field(None, description="label of the model that was compared with the champion")
-    question: str = Field("", description="what a person is asked, as a heading; empty if nobody is")
-    reason: str = Field("", description="a sentence for people")
-    card: str = Field("", description="the evidence, as Markdown")
-    evaluated: Evaluated = Field(description="the evaluation that it rests on")
+    question: str = Field("", description="approval request, as a heading; empty if no approval is needed")
+    reason: str = Field("", description="the outcome and its reason, as text")
+    evidence: str = Field("", description="evidence summary, as Markdown")
+    evaluated: Evaluated = Field(description="the evaluation that it is based on")
     promote: str = Field("", description="content key of the stage's decision")
     report: str = Field("", description="name of the run's report in the store, or why there is none")
 
     @property
     def asks(self) -> bool:
-        """Whether a person decides."""
+        """Whether a person must approve."""
         return self.verdict == "ask"
 
     def is_open(self, plan_name: str, decisions: Iterable[Decision]) -> bool:
-        """Whether a person is asked and no decision of the run followed, given what can be read of the ledger."""
+        """Whether the run still waits for approval: no decision of it is among those that can be read."""
         after = (decision for decision in decisions if decision.number > self.evaluated.ledger)
         return self.asks and not any(decision.is_of_run(plan_name) for decision in after)
 
@@ -46,7 +46,7 @@ class Verdict(Stored):
 
     @classmethod
     def load(cls, store: Store, plan_name: str) -> Verdict | None:
-        """Read the verdict of a plan; None if its run has not decided yet, or is of a version without one.
+        """Read the verdict of a plan; None if its run has not decided yet, or ran in a version without verdicts.
 
         Raises:
             BadData: the object is not a verdict, or a later version wrote it.

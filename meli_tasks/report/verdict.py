@@ -42,7 +42,7 @@ def headline(run: Material) -> str:
     if decided is None:
         if run.scores is None:
             return "Nothing was evaluated."
-        return "The models were evaluated. No decision was made, or what it wrote was deleted."
+        return "The models were evaluated. No decision was made, or its files were deleted."
     return decided.entry.reason if decided.entry else decided.found.reason
 
 
@@ -66,14 +66,14 @@ def verdict(run: Material) -> Sequence[Block]:
 
 def _without_entry(decided: Decided) -> str:
     if decided.found.verdict == "ask":
-        return "A person decides"
+        return "Approval required"
     if decided.promoted:
         return "Not in the ledger yet"
     return "Nothing was promoted"
 
 
 def _answer(entry: Decision | None) -> list[Block]:
-    """What a person answered, if the run asked one."""
+    """The answer to the run's approval request, if it had one."""
     approval = entry.approval if entry else None
     if approval is None:
         return []
@@ -81,7 +81,7 @@ def _answer(entry: Decision | None) -> list[Block]:
         return [Text(f"Nobody answered by {approval.at:%Y-%m-%d %H:%M} UTC, so the champion was kept.", "warning")]
     answer = "Approved" if approval.approved else "Rejected"
     reason = f": {approval.reason}" if approval.reason else ", without a reason"
-    return [Text(f"{answer} by {approval.by or 'somebody'} on {approval.at:%Y-%m-%d %H:%M} UTC{reason}", "note")]
+    return [Text(f"{answer} by {approval.by or 'an unknown user'} on {approval.at:%Y-%m-%d %H:%M} UTC{reason}", "note")]
 
 
 def _why(found: PromotionDecision) -> list[Block]:
@@ -91,7 +91,10 @@ def _why(found: PromotionDecision) -> list[Block]:
         blocks.append(Text(f"{found.nominated} was nominated: {found.why_nominated}."))
     if found.borderline:
         blocks.append(
-            Text("The evidence is borderline: the probability is close to its limit, so a person decides.", "warning")
+            Text(
+                "The evidence is borderline: the probability is close to its limit, so a person must approve.",
+                "warning",
+            )
         )
     return blocks
 
@@ -100,7 +103,9 @@ def _failed(run: Material) -> list[Block]:
     failed = run.evaluated.failed if run.evaluated else ()
     if not failed:
         return []
-    return [Text(f"{count(len(failed), 'set')} failed to train and took no part: {', '.join(failed)}.", "warning")]
+    return [
+        Text(f"{count(len(failed), 'set')} failed to train and could not be compared: {', '.join(failed)}.", "warning")
+    ]
 
 
 def _compared(run: Material, decided: Decided) -> Block:
@@ -130,10 +135,10 @@ def _facts(decided: Decided) -> list[tuple[str, Cell]]:
         ]
     if found.selection_bias >= LEAST_BIAS:
         at = pointer(DECISION, "selection_bias")
-        rows.append(("The champion's figure is too high by about", figure(found.selection_bias, at)))
+        rows.append(("Estimated selection bias of the champion's figure", figure(found.selection_bias, at)))
     if found.nominated_bias >= LEAST_BIAS:
         at = pointer(DECISION, "nominated_bias")
-        rows.append(("The challenger's figure is too high by about", figure(found.nominated_bias, at)))
+        rows.append(("Estimated selection bias of the challenger's figure", figure(found.nominated_bias, at)))
     kind = found.test.described.partition(" ")[2] if found.test else "test titles"
     rows.append((f"Compared on {kind}", whole(found.test_titles, pointer(DECISION, "test_titles"))))
     if entry := decided.entry:
@@ -143,7 +148,7 @@ def _facts(decided: Decided) -> list[tuple[str, Cell]]:
 
 def _gates(gates: Sequence[Gate]) -> list[Block]:
     if not gates:
-        return [Text("No gate was examined: there was nothing to compare.")]
+        return [Text("No gates were checked: there was nothing to compare.")]
     rows = [
         (
             Cell(gate.name.replace("_", " "), strong=True),
@@ -173,7 +178,7 @@ LEADERBOARD = (
     Column("top 5", True),
     Column("macro F1", True),
     Column("calibration error", True),
-    Column("golden titles lost", True),
+    Column("golden titles misclassified", True),
     Column("ms per title", True),
     Column("MB", True),
 )
@@ -202,8 +207,8 @@ def leaderboard(run: Material) -> Sequence[Block]:
         [[row[place] for place in measured] for row in rows],
     )
     notes = [*(scores.test.notes() if scores.test else []), *(scores.golden.notes() if scores.golden else [])]
-    if scores.golden is None and "golden titles lost" in lacking:
-        lacking.remove("golden titles lost")
+    if scores.golden is None and "golden titles misclassified" in lacking:
+        lacking.remove("golden titles misclassified")
         notes.append("There are no golden titles.")
     if lacking:
         notes.append(f"Not measured: {', '.join(lacking)}.")
@@ -264,7 +269,7 @@ def _golden_lost(label: str, found: Evaluation) -> Cell:
 
 
 def _golden(run: Material) -> list[Block]:
-    """The golden titles that a model does not put into their category."""
+    """The golden titles that a model misclassifies."""
     rows: list[Row] = [
         [Cell(label), Cell(lost.title), Cell(lost.category), Cell(lost.predicted)]
         for label, found in run.models.items()
@@ -273,8 +278,8 @@ def _golden(run: Material) -> list[Block]:
     ]
     if not rows:
         return []
-    columns = (Column("model"), Column("title"), Column("must be"), Column("predicted"))
-    return [Table("Golden titles that a model loses", columns, rows)]
+    columns = (Column("model"), Column("title"), Column("required category"), Column("predicted"))
+    return [Table("Misclassified golden titles", columns, rows)]
 
 
 def _reference_row(reference: ReferenceModel, axis: tuple[float, float]) -> list[Cell | Range]:

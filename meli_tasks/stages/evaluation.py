@@ -157,7 +157,7 @@ class TestSet(Stored):
                 f"fitted on them ({found})."
             )
         for label, why in self.unread.items():
-            notes.append(f"Whether {label} was fitted on test titles was not checked: {why}")
+            notes.append(f"Could not check whether {label} was fitted on test titles: {why}")
         return notes
 
     def _notes_of_folds(self) -> list[str]:
@@ -172,12 +172,14 @@ class TestSet(Stored):
             more = ", ..." if self.untrained.categories > len(self.untrained.first) else ""
             notes.append(
                 f"{count(self.untrained.titles, 'title')} of {count(self.untrained.categories, 'category')} count as "
-                f"errors, because no title of the category is left to train on without the fold: {names}{more}."
+                f"errors, because their category has no training titles outside the fold: {names}{more}."
             )
         if self.without_ensemble:
             where = enumeration([str(fold) for fold in self.without_ensemble], self.folds)
             what = "fold" if len(self.without_ensemble) == 1 else "folds"
-            notes.append(f"The models of {what} {where} make no ensemble: there the best member takes its place.")
+            notes.append(
+                f"The models of {what} {where} form no ensemble, so the best member is evaluated there instead."
+            )
         return notes
 
 

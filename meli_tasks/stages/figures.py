@@ -95,7 +95,7 @@ class GoldenTitles(Stored):
             named = enumeration([repr(name) for name in self.unknown_categories], _NAMED)
             notes.append(
                 f"{self.unchecked_titles:,} of {count(total, 'golden title')} {were} not checked, because no title of "
-                f"this run has the category {named}: it is spelled otherwise in the source, or has too few rows."
+                f"this run has the category {named}: it is spelled differently in the source, or has too few rows."
             )
         if self.bad_rows:
             notes.append(unusable_rows(self.bad_rows, self.first_bad))
@@ -126,6 +126,6 @@ class ReferenceModel(Stored):
             return []
         does = "does" if len(named) == 1 else "do"
         return [
-            f"{enumeration(named, _NAMED)} {does} not beat the reference model, TF-IDF with a linear "
-            f"classifier (balanced accuracy {self.balanced_accuracy:.4f}), by more than noise."
+            f"{enumeration(named, _NAMED)} {does} not significantly beat the reference model, TF-IDF with a linear "
+            f"classifier (balanced accuracy {self.balanced_accuracy:.4f})."
         ]

@@ -1,7 +1,7 @@
-"""The gate `golden_titles`: a model that loses a title that must keep its category is not promoted.
+"""The gate `golden_titles`: a model that misclassifies a golden title is not promoted.
 
-It holds for the first champion too, and for a challenger of a champion that loses the same title: the title must keep
-its category, whatever was promoted before.
+The gate also applies to the first champion, and to a challenger whose champion misclassifies the same title: a golden
+title must keep its category, whatever was promoted before.
 """
 
 from __future__ import annotations
@@ -28,10 +28,18 @@ def golden_gates(found: GoldenResult | None, about: GoldenTitles | None) -> tupl
     if about is None:
         return ()
     if found is None or not found.titles:
-        detail = "; ".join(about.notes()) if found else "the model was not checked with the golden titles"
+        detail = "; ".join(about.notes()) if found else "the golden titles were not checked for this model"
         return (Gate(name=NAME, passed=None, limit=0, detail=detail.rstrip(".")),)
     if not found.lost_titles:
-        return (Gate(name=NAME, passed=True, value=0, limit=0, detail=f"{count(found.titles, 'golden title')} kept"),)
+        return (
+            Gate(
+                name=NAME,
+                passed=True,
+                value=0,
+                limit=0,
+                detail=f"{count(found.titles, 'golden title')} classified correctly",
+            ),
+        )
     return (Gate(name=NAME, passed=False, value=found.lost_titles, limit=0, detail=lost_text(found)),)
 
 
@@ -42,7 +50,7 @@ def golden_notes(
     evaluations: Mapping[str, Evaluation],
     about: GoldenTitles | None,
 ) -> list[str]:
-    """What a decision has to say of golden titles beyond the gates of the candidate that it chose, a sentence each.
+    """The sentences about golden titles that a decision adds to the gates of its candidate.
 
     Args:
         label: The candidate that the decision is about; None without one.
@@ -59,12 +67,14 @@ def golden_notes(
         notes += [f"{other} cannot be promoted: {failure_text(gate)}." for gate in lost if other != label]
     before = evaluations[champion].golden if champion and champion in evaluations else None
     if before and before.lost_titles:
-        notes.append(f"The champion {champion} loses {count(before.lost_titles, 'golden title')}: {lost_text(before)}.")
+        notes.append(
+            f"The champion {champion} misclassifies {count(before.lost_titles, 'golden title')}: {lost_text(before)}."
+        )
     return notes
 
 
 def lost_text(found: GoldenResult) -> str:
-    """Which golden titles a model loses: "'Taza azul' is predicted CUPS, not MUGS"."""
+    """Which golden titles a model misclassifies: "'Taza azul' is predicted CUPS, not MUGS"."""
     named = [f"{lost.title!r} is predicted {lost.predicted}, not {lost.category}" for lost in found.lost[:_NAMED]]
     more = found.lost_titles - len(named)
     return "; ".join(named) + (f"; and {more:,} more" if more else "")
@@ -72,4 +82,4 @@ def lost_text(found: GoldenResult) -> str:
 
 def failure_text(gate: Gate) -> str:
     """The gate's failure as a part of a sentence."""
-    return f"it loses {count(int(gate.value or 0), 'golden title')} ({gate.detail})"
+    return f"it misclassifies {count(int(gate.value or 0), 'golden title')} ({gate.detail})"

@@ -243,7 +243,7 @@ class EvaluateSummary(Summary):
 
     @override
     def notes(self) -> list[str]:
-        lost = [f"{label} loses {titles:,}" for label, titles in self.golden_lost.items() if titles]
+        lost = [f"{label} misclassifies {titles:,}" for label, titles in self.golden_lost.items() if titles]
         found = [f"Of {count(self.golden_titles or 0, 'golden title')}, {enumeration(lost, NAMED)}."] if lost else []
         return [*found, *self.golden_notes, *self.reference_notes]
 

@@ -64,7 +64,7 @@ def test_a_promotion_and_its_rollback_by_button_reach_everybody(site: Site, stac
         page.keyboard.press("Space")
         page.get_by_role("button", name="Promote", exact=True).click()
         decide(page, f"Promote {other['set']} of {other['run_id']}?", "Promote")
-        expect(page.get_by_text(f"Decision {last + 1}: the champion is {other['set']} now.")).to_be_visible()
+        expect(page.get_by_text(f"Decision {last + 1}: the champion is now {other['set']}.")).to_be_visible()
         champion = page.get_by_test_id("champion")
         expect(champion.get_by_role("heading", name=other["set"])).to_be_visible()
         expect(champion.get_by_text(REASON)).to_be_visible()  # as text
@@ -73,7 +73,7 @@ def test_a_promotion_and_its_rollback_by_button_reach_everybody(site: Site, stac
         champion.get_by_role("button", name="Roll back").click()
         shoot(page, "rollback")
         decide(page, f"Roll back from {other['set']}?", "Roll back")
-        expect(page.get_by_text(f"Decision {last + 2}: the champion is {first['set']} now.")).to_be_visible()
+        expect(page.get_by_text(f"Decision {last + 2}: the champion is now {first['set']}.")).to_be_visible()
         expect(champion.get_by_role("heading", name=first["set"])).to_be_visible()
         history = page.get_by_role("table", name="Promotion history")
         expect(history.get_by_text("rollback", exact=True).first).to_be_visible()

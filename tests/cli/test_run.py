@@ -260,8 +260,8 @@ def test_without_a_terminal_the_champion_stays_and_the_command_says_how_to_promo
     assert result.exit_code == 0, result.output
     decision = json.loads(result.stdout)["decision"]
     assert (decision["action"], decision["champion"], decision["approval"]) == ("keep", None, None)
-    assert "No model becomes champion, because nobody could be asked." in decision["reason"]
-    assert "note: Promote quick_mlp to be the first champion? There is no terminal to ask" in result.stderr
+    assert "No model becomes champion, because no approval could be requested." in decision["reason"]
+    assert "note: Promote quick_mlp as the first champion? There is no terminal to ask" in result.stderr
     [model] = re.findall(r'meli promote (\S+) --reason "WHY"', result.stderr)
     assert (
         document("promote", model, "--yes", "--reason", "approved in the review")["champion"]["set_name"] == "quick_mlp"
@@ -281,7 +281,7 @@ def test_a_person_at_a_terminal_sees_the_evidence_and_answers(place: Path, monke
     code, output = in_a_terminal(*weak(place), typed="n\nnot today\n", COLUMNS="80")
     assert code == 0, output
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output)
-    assert "Promote quick_mlp to be the first champion?" in plain
+    assert "Promote quick_mlp as the first champion?" in plain
     assert re.search(r"balanced accuracy +0\.\d{4}", plain)
     assert max(map(len, re.split(r"[\n\r]", plain.partition("{")[0]))) <= 80
     assert re.search(r"Rejected by \S+ \(not today\)", plain)

@@ -123,7 +123,9 @@ class FakePipeline:
     def decide(self, plan: Any, evaluated: Evaluated) -> Any:
         self._maybe_fail("decide", "")
         verdict = SCENARIO.get("verdict", "keep")
-        return Verdict(verdict=verdict, question="Promote mlp?", card="**card**", reason="because", evaluated=evaluated)
+        return Verdict(
+            verdict=verdict, question="Promote mlp?", evidence="**evidence**", reason="because", evaluated=evaluated
+        )
 
     def promote(self, plan: Any, decided: Verdict, approval: Approval | None = None) -> Any:
         SEEN["promoted_from"] = decided.evaluated.model_dump(mode="json")

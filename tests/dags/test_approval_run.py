@@ -118,7 +118,7 @@ def test_a_person_approves_rejects_and_answers_too_late(stack: Stack) -> None:
     api.asks(first)
     assert ledger.last() is None
     question = api.question(first)
-    assert question["subject"] == "Promote quick_mlp to be the first champion?"
+    assert question["subject"] == "Promote quick_mlp as the first champion?"
     assert "| challenger quick_mlp |" in question["body"] and "/meli/api/report/" in question["body"]
     assert api.ended(first, "Approve", "the first one") == "success"
     promoted = ledger.last()

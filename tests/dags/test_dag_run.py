@@ -195,7 +195,7 @@ def test_a_run_that_leaves_nothing_to_a_person_does_not_wait(runs: Runs) -> None
 def test_an_approval_reaches_promote_with_who_and_why_and_a_second_one_is_refused(runs: Runs) -> None:
     run = runs["approved"]
     assert run["state"] == "success"
-    assert run["asked"] == {"subject": "Promote mlp?", "body": "**card**", "fields": ["reason"], "refused": 409}
+    assert run["asked"] == {"subject": "Promote mlp?", "body": "**evidence**", "fields": ["reason"], "refused": 409}
     answer = run["approval"]
     assert (answer["by"], answer["approved"], answer["timed_out"]) == ("ana", True, False)
     assert answer["reason"] == "recall of PHONES is fine"

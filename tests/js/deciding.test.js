@@ -98,7 +98,7 @@ test("a rollback asks for a reason, sends what the page displayed, and loads the
   };
   await page.click("Roll back");
   assert.deepEqual(sent(), [["POST", "rollback", { to: null, expected: 4, reason: "recall fell" }]]);
-  assert.match(page.text, /Decision 5: the champion is cnn now\./);
+  assert.match(page.text, /Decision 5: the champion is now cnn\./);
   assert.equal(requests.filter(([, path]) => path === "models?limit=100").length, 2);
   assert.equal(requests.filter(([, path]) => path === "decisions?limit=20").length, 2);
 });
@@ -115,7 +115,7 @@ test("a warning about MLflow is displayed with what was done", async () => {
   await page.click("Roll back");
   await giveReason("x");
   await page.click("Roll back");
-  assert.match(page.text, /the champion is cnn now\. MLflow does not answer\./);
+  assert.match(page.text, /the champion is now cnn\. MLflow does not answer\./);
 });
 
 test("if somebody else has decided, it says so and the next try sends the new number", async () => {
@@ -172,7 +172,7 @@ test("one selected model can be promoted, unless it is the champion or was not e
   assert.deepEqual(sent(), [
     ["POST", "promote", { model: "run_1/plan/cnn", expected: 4, reason: "<b>we</b> need it" }],
   ]);
-  assert.match(page.text, /Decision 5: the champion is cnn now\./);
+  assert.match(page.text, /Decision 5: the champion is now cnn\./);
 });
 
 test("each model of a run that can be promoted has a button", async () => {
@@ -196,7 +196,7 @@ test("each model of a run that can be promoted has a button", async () => {
   await giveReason("we need it");
   await page.click("Promote"); // that of the question, which is above the table
   assert.deepEqual(sent(), [["POST", "promote", { model: "run_1/plan/cnn", expected: 4, reason: "we need it" }]]);
-  assert.match(page.text, /Decision 5: the champion is cnn now\./);
+  assert.match(page.text, /Decision 5: the champion is now cnn\./);
 });
 
 test("a run and the champion link to their report, if there is one", async () => {

@@ -17,12 +17,12 @@ test("a gate says in plain words what was observed and what allowed", () => {
     [gate("category_drop", 0.25, 0.3), "Largest loss of recall in a category", "0.250 of at most 0.300"],
     [
       gate("category_loss", 0.25, 0.01),
-      "Probability that the clearest loss of a category is chance",
+      "p-value of the most significant category loss",
       "25 %, at least 1 % required",
     ],
     [
       gate("category_loss", 0.0002, 0.01),
-      "Probability that the clearest loss of a category is chance",
+      "p-value of the most significant category loss",
       "below 0.1 %, at least 1 % required",
     ],
     [gate("category_drop", null, 0.3), "Largest loss of recall in a category", "no value; at most 0.300 allowed"],
@@ -31,7 +31,7 @@ test("a gate says in plain words what was observed and what allowed", () => {
       "Test titles that are new to every model",
       "55 titles, at least 300 titles required",
     ],
-    [gate("golden_titles", 1, 0, false), "Golden titles that the model loses", "1 title, none allowed"],
+    [gate("golden_titles", 1, 0, false), "Misclassified golden titles", "1 title, none allowed"],
     [gate("sum_of_parts", 7, 9), "Sum of parts", "7, limit 9"],
   ];
   for (const [one, title, text] of cases) assert.deepEqual([gateTitle(one), gateText(one)], [title, text]);

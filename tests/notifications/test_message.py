@@ -124,7 +124,7 @@ def asks(store: Store, run: PastRun, reason: str = "cnn may become champion: a p
 def test_a_run_that_waits_for_a_person_says_for_what_until_when_and_where_to_answer(file_store: Store) -> None:
     asks(file_store, PastRun(file_store))
     sent = unfinished.of_a_waiting_run(SETTINGS, file_store, RUN)
-    assert (sent.verdict, sent.title) == ("waiting", "A person decides: Promote cnn?")
+    assert (sent.verdict, sent.title) == ("waiting", "Approval required: Promote cnn?")
     assert sent.lines[:2] == (
         "cnn may become champion: a person decides",
         "Without an answer within 12 h the champion stays.",
@@ -134,14 +134,14 @@ def test_a_run_that_waits_for_a_person_says_for_what_until_when_and_where_to_ans
     assert [model.name for model in sent.models] == ["mlp", "cnn"]
     assert all(sent.matters(wish) for wish in ("always", "changes", "failures"))
     assert f"<{page}/tasks/approve/required_actions|Approve or reject it>" in render.slack(sent)
-    assert "🙋 *A person decides: Promote cnn?*" in render.slack(sent) and "Promote cnn?" in render.html(sent)
+    assert "🙋 *Approval required: Promote cnn?*" in render.slack(sent) and "Promote cnn?" in render.html(sent)
 
 
 def test_a_late_run_that_waits_for_a_person_is_reported_as_that(file_store: Store) -> None:
     run = PastRun(file_store)
     decided = asks(file_store, run)
     late = unfinished.of_a_late_run(SETTINGS, file_store, replace(RUN, state="running"), 240)
-    assert late.title == "The run waits for a person, and is not done 4 h after it was queued"
+    assert late.title == "The run is waiting for approval, and is not finished 4 h after it was queued"
     assert late.links[0][0] == "Approve or reject it"
     Registry(file_store, Tracking("", file_store)).apply(
         run.plan, decided.evaluated, run.promotion(decided.evaluated, None)
@@ -186,7 +186,7 @@ def test_a_late_run_says_how_far_it_is(file_store: Store) -> None:
     run.plan.save(file_store)
     queued = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
     sent = unfinished.of_a_late_run(SETTINGS, file_store, replace(RUN, queued=queued, state="running"), 240)
-    assert sent.title == "The run is late: not done 4 h after it was queued"
+    assert sent.title == "The run is late: not finished 4 h after it was queued"
     assert sent.lines[0].startswith("Queued at 2026-11-20 03:00 UTC, due ") and "running now" in sent.lines[0]
     assert sent.lines[1:] == (
         "2 of 4 steps done.",

@@ -93,7 +93,7 @@ def test_a_late_run_is_reported_once_and_one_that_ended_in_time_never(in_airflow
         for state in ("running", "running", "failed"):
             late(in_airflow, "slow" if state == "running" else "failed in time", state, MELI_WEBHOOK=web.url)
     [body] = web.bodies
-    assert body["text"].startswith("⏰ *The run is late: not done 4 h after it was queued*")
+    assert body["text"].startswith("⏰ *The run is late: not finished 4 h after it was queued*")
 
 
 def test_that_a_run_waits_for_a_person_is_sent_once_whatever_is_to_be_reported(in_airflow: InAirflow) -> None:
@@ -101,7 +101,7 @@ def test_that_a_run_waits_for_a_person_is_sent_once_whatever_is_to_be_reported(i
         done = in_airflow("-c", WAITS, MELI_WEBHOOK=web.url, MELI_NOTIFY="failures")
         assert done.returncode == 0, done.stderr[-2000:]
     [body] = web.bodies
-    assert body["text"].startswith("🙋 *A person decides: Promote a model?*")
+    assert body["text"].startswith("🙋 *Approval required: Promote a model?*")
     page = "http://localhost:8080/dags/meli_training/runs/manual__1/tasks/approve/required_actions"
     assert f"<{page}|Approve or reject it>" in body["text"]
 

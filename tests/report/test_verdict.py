@@ -98,7 +98,7 @@ def test_borderline_evidence_and_the_bias_of_the_selection_are_named(tmp_path: P
     assert "Promoted." in text
     assert "The evidence is borderline" in text
     assert "mlp was nominated: the best on the validation titles." in text
-    assert "The champion's figure is too high by about0.0123" in text
+    assert "Estimated selection bias of the champion's figure0.0123" in text
 
 
 def test_a_champion_that_the_reference_model_beats_is_worth_a_warning(tmp_path: Path) -> None:
@@ -116,5 +116,5 @@ def test_a_champion_that_the_reference_model_beats_is_worth_a_warning(tmp_path: 
         scores = {"version": 2, "models": stored, "reference": reference}
         run.store.write(manifest.file_name("scores.json"), json.dumps(scores).encode())
         text = parse(render(Material(run.store, run.plan))).sections["leaderboard"]
-        assert ("mlp does not beat the reference model" in text) is (not_beaten_by == ["mlp"])
+        assert ("mlp does not significantly beat the reference model" in text) is (not_beaten_by == ["mlp"])
         assert "fitted on 500 titles" in text

@@ -177,7 +177,7 @@ def test_every_model_is_checked_with_the_golden_titles(monkeypatch: pytest.Monke
     title = LostTitle(title="gold b", category="B", predicted="A")
     assert scores.models["lost"].golden == GoldenResult(titles=1, lost=(title,), lost_titles=1)
     assert (summary.golden_titles, summary.golden_lost) == (1, {"known": 0, "lost": 1})
-    assert summary.notes() == ["Of 1 golden title, lost loses 1.", *scores.golden.notes()]
+    assert summary.notes() == ["Of 1 golden title, lost misclassifies 1.", *scores.golden.notes()]
 
 
 def test_without_golden_titles_nothing_is_said_of_them(monkeypatch: pytest.MonkeyPatch, listings: Path) -> None:

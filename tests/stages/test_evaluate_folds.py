@@ -110,8 +110,7 @@ def test_titles_whose_category_only_their_fold_has_count_as_errors_and_are_repor
     assert scores.test.notes() == [
         "The figures are cross-validated over 3 folds (8 titles): each title was classified by a model trained without "
         "its fold. The model itself was trained on all titles.",
-        "2 titles of 1 category count as errors, because no title of the category is left to train on without the "
-        "fold: RARE.",
+        "2 titles of 1 category count as errors, because their category has no training titles outside the fold: RARE.",
     ]
 
 
@@ -163,5 +162,5 @@ def test_what_titles_are_called_in_texts() -> None:
     assert TestSet(split_titles=2_583, titles=2_583, required=300).described == "2,583 test titles"
     substituted = TestSet(split_titles=10, titles=10, required=5, folds=5, without_ensemble=(2, 4))
     assert substituted.notes()[-1] == (
-        "The models of folds 2, 4 make no ensemble: there the best member takes its place."
+        "The models of folds 2, 4 form no ensemble, so the best member is evaluated there instead."
     )

@@ -80,8 +80,8 @@ def test_the_first_champion_must_keep_them_too(tmp_path: Path) -> None:
     decision = decide(tmp_path, {"mlp": (8, losing(1))})
     assert decision.promoted is None
     assert decision.reason == (
-        "No model becomes champion: mlp (balanced accuracy 0.9800) does not pass every gate: it loses 1 golden title "
-        "('Taza azul' is predicted CUPS, not MUGS)."
+        "No model becomes champion: mlp (balanced accuracy 0.9800) was not promoted because it misclassifies 1 golden "
+        "title ('Taza azul' is predicted CUPS, not MUGS)."
     )
 
 
@@ -98,23 +98,24 @@ def test_another_model_that_keeps_them_is_promoted_and_the_better_one_named(tmp_
     decision = decide(tmp_path, models, "champion")
     assert decision.promoted == "ensemble"
     assert decision.reason.endswith(
-        "best cannot be promoted: it loses 1 golden title ('Taza azul' is predicted CUPS, not MUGS)."
+        "best cannot be promoted: it misclassifies 1 golden title ('Taza azul' is predicted CUPS, not MUGS)."
     )
 
 
 def test_a_champion_that_loses_them_too_saves_no_challenger(tmp_path: Path) -> None:
     decision = decide(tmp_path, {"old": (80, losing(2)), "mlp": (8, losing(1))}, "old")
     assert decision.promoted is None
-    assert "old stays champion" in decision.reason and "it loses 1 golden title ('Taza azul'" in decision.reason
+    assert "old stays champion" in decision.reason and "it misclassifies 1 golden title ('Taza azul'" in decision.reason
     assert decision.reason.endswith(
-        "The champion old loses 2 golden titles: 'Taza azul' is predicted CUPS, not MUGS; 't1' is predicted B, not A."
+        "The champion old misclassifies 2 golden titles: 'Taza azul' is predicted CUPS, not MUGS; 't1' is predicted B, "
+        "not A."
     )
 
 
 def test_a_champion_that_loses_one_is_reported_without_a_challenger(tmp_path: Path) -> None:
     decision = decide(tmp_path, {"old": (8, losing(1)), "mlp": (80, KEPT)}, "old")
     assert "old stays champion" in decision.reason
-    assert "The champion old loses 1 golden title: 'Taza azul' is predicted CUPS, not MUGS." in decision.reason
+    assert "The champion old misclassifies 1 golden title: 'Taza azul' is predicted CUPS, not MUGS." in decision.reason
 
 
 def test_titles_that_were_not_checked_are_said_of_a_model_that_passes(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_titles_that_were_not_checked_are_said_of_a_model_that_passes(tmp_path: 
     assert decision.promoted == "mlp" and gate_of(decision).passed is True
     assert decision.reason.endswith(
         "2 of 32 golden titles were not checked, because no title of this run has the category 'MUG': it is spelled "
-        "otherwise in the source, or has too few rows."
+        "differently in the source, or has too few rows."
     )
 
 

@@ -134,8 +134,8 @@ def test_a_model_that_does_not_beat_the_reference_is_promoted_with_a_warning(eva
     assert decision["promoted"] == "mlp"
     # Only of the two models that the decision is about.
     assert decision["reason"].endswith(
-        "champion, mlp do not beat the reference model, TF-IDF with a linear classifier (balanced accuracy 0.9400), by "
-        "more than noise."
+        "champion, mlp do not significantly beat the reference model, TF-IDF with a linear classifier (balanced "
+        "accuracy 0.9400)."
     )
 
 
@@ -185,8 +185,8 @@ def test_champion_already_best_stays(evaluate: Evaluated) -> None:
     decision = evaluate.decide("mlp")
     assert (decision["verdict"], decision["promoted"], decision["nominated"]) == ("keep", None, "twin")
     assert decision["reason"].startswith(
-        "mlp stays champion: twin (balanced accuracy 0.9500) does not pass every gate: a gain of 0.0000 is below "
-        "0.001; a probability of 0.000 that it is better is below 0.95."
+        "mlp stays champion: twin (balanced accuracy 0.9500) was not promoted because its gain of 0.0000 is "
+        "below the minimum of 0.001; the probability that it is better, 0.000, is below the minimum of 0.95."
     )
 
 
@@ -198,12 +198,15 @@ def test_one_challenger_is_compared_however_good_the_others_are_on_the_test_titl
     decision = evaluate.decide("champion")
     assert (decision["nominated"], decision["promoted"]) == ("mlp", None)
     assert decision["why_nominated"] == (
-        "the best balanced accuracy on the validation titles (0.9200) of the 3 challengers; 1 had no such figure"
+        "the best balanced accuracy on the validation titles (0.9200) of the 3 challengers; 1 without a validation "
+        "result"
     )
     examined = {candidate["label"]: candidate for candidate in decision["examined"]}
     assert list(examined) == ["mlp", "lucky", "new"]
-    assert examined["lucky"]["note"] == ("not nominated: balanced accuracy 0.9000 on the validation titles, mlp 0.9200")
-    assert examined["new"]["note"] == "not nominated: it has no figure on the validation titles"
+    assert examined["lucky"]["note"] == (
+        "not nominated: balanced accuracy 0.9000 on the validation titles; mlp has 0.9200"
+    )
+    assert examined["new"]["note"] == "not nominated: it has no validation result"
     for label in ("lucky", "new"):
         assert examined[label]["comparison"] is None
         assert {gate["name"] for gate in examined[label]["gates"]} == {"milliseconds", "megabytes"}
@@ -220,7 +223,7 @@ def test_without_validation_figures_the_number_of_challengers_is_corrected_for(e
     limit = next(gate["limit"] for gate in several["gates"] if gate["name"] == "probability")
     assert limit == pytest.approx(1 - 0.05 / 4)
     assert several["nominated"] == "mlp"
-    assert "because none has a figure on the validation titles" in several["reason"]
+    assert "because none has a validation result" in several["reason"]
     assert "corrected for 4 challengers" in several["reason"]
 
 
@@ -235,8 +238,8 @@ def test_borderline_evidence_is_decided_by_a_person(evaluate: Evaluated, band: f
     assert decision["borderline"] == (verdict == "ask")
     assert (decision["promoted"] is not None) == (verdict == "promote")
     if verdict == "ask":
-        assert "mlp may become champion" in decision["reason"]
-        assert "a person decides, because the evidence is borderline" in decision["reason"]
+        assert "mlp is proposed as champion" in decision["reason"]
+        assert "Approval is required, because the evidence is borderline" in decision["reason"]
 
 
 def test_no_person_is_asked_if_another_gate_fails(evaluate: Evaluated) -> None:
@@ -252,7 +255,7 @@ def test_with_approval_a_person_decides_what_passes_the_gates(evaluate: Evaluate
     evaluate.model("mlp", FEW)
     decision = evaluate.decide("champion", mode="approval")
     assert (decision["verdict"], decision["promoted"], decision["borderline"]) == ("ask", None, False)
-    assert "a person decides, because this run promotes only what a person approves" in decision["reason"]
+    assert "Approval is required, because every promotion of this run requires approval" in decision["reason"]
     assert evaluate.decide("mlp", mode="approval")["verdict"] == "keep"
     assert evaluate.decide(None, mode="approval")["verdict"] == "ask"
 
@@ -271,9 +274,9 @@ def test_champion_alone_stays(evaluate: Evaluated) -> None:
 @pytest.mark.parametrize(
     ("params", "gate", "failure"),
     [
-        ({"min_gain": 0.2}, "gain", "a gain of 0.1500 is below 0.2"),
-        ({"max_milliseconds": 0.5}, "milliseconds", "1 milliseconds are above 0.5"),
-        ({"max_megabytes": 5}, "megabytes", "10 megabytes are above 5"),
+        ({"min_gain": 0.2}, "gain", "its gain of 0.1500 is below the minimum of 0.2"),
+        ({"max_milliseconds": 0.5}, "milliseconds", "1 milliseconds exceed the limit of 0.5"),
+        ({"max_megabytes": 5}, "megabytes", "10 megabytes exceed the limit of 5"),
     ],
 )
 def test_each_gate_alone_holds_the_champion(
@@ -285,7 +288,7 @@ def test_each_gate_alone_holds_the_champion(
     assert decision["promoted"] is None
     assert failed_gates(decision) == {gate}
     assert decision["reason"] == (
-        f"champion stays champion: mlp (balanced accuracy 0.9500) does not pass every gate: {failure}."
+        f"champion stays champion: mlp (balanced accuracy 0.9500) was not promoted because {failure}."
     )
 
 
@@ -295,7 +298,7 @@ def test_a_model_whose_cost_was_not_evaluated_fails_the_gate(evaluate: Evaluated
     decision = evaluate.decide(None, max_megabytes=5)
     assert failed_gates(decision) == {"milliseconds", "megabytes"}
     assert decision["reason"].startswith("No model becomes champion: mlp")
-    assert decision["reason"].endswith(": milliseconds was not evaluated; 10 megabytes are above 5.")
+    assert decision["reason"].endswith(" because milliseconds was not measured; 10 megabytes exceed the limit of 5.")
 
 
 @pytest.mark.parametrize(("limit", "figure"), [("min_gain", "gain"), ("min_probability", "probability")])
@@ -330,7 +333,7 @@ def test_a_gain_by_chance_is_not_enough(evaluate: Evaluated) -> None:
     decision = evaluate.decide("champion")
     assert failed_gates(decision) == {"probability"}
     assert decision["probability"] == 0.5  # a title that is won is as likely lost
-    assert f"a probability of {decision['probability']:.3f} that it is better is below 0.95" in decision["reason"]
+    assert f"that it is better, {decision['probability']:.3f}, is below the minimum of 0.95" in decision["reason"]
 
 
 def test_a_collapsing_category_holds_the_champion_however_good_the_rest(evaluate: Evaluated) -> None:
@@ -339,7 +342,7 @@ def test_a_collapsing_category_holds_the_champion_however_good_the_rest(evaluate
     decision = evaluate.decide("champion")
     assert decision["gain"] > 0.1
     assert failed_gates(decision) == {"category_loss"}
-    assert "C0 loses 24 of 32 titles, which happens by chance with probability" in decision["reason"]
+    assert "C0 loses 24 of 32 titles (p = " in decision["reason"]
     assert decision["verdict"] == "keep"
 
 
@@ -351,7 +354,7 @@ def test_a_category_gate_that_could_not_find_anything_is_not_checked(evaluate: E
     assert decision["promoted"] == "mlp"
     gate = next(gate for gate in decision["gates"] if gate["name"] == "category_loss")
     assert (gate["passed"], gate["value"], gate["limit"]) == (None, None, Promote().category_level)
-    assert "Not checked: category_loss (no category has so many test titles" in decision["reason"]
+    assert "Not checked: category_loss (every category has too few test titles" in decision["reason"]
 
 
 def test_a_candidate_that_fails_a_gate_does_not_block_the_next_best(evaluate: Evaluated) -> None:
@@ -363,7 +366,7 @@ def test_a_candidate_that_fails_a_gate_does_not_block_the_next_best(evaluate: Ev
     assert decision["why_nominated"] == "the only challenger that passes the other gates"
     examined = {candidate["label"]: candidate for candidate in decision["examined"]}
     assert list(examined) == ["mlp", "ensemble"]
-    assert examined["ensemble"]["note"] == "not nominated: it does not pass megabytes"
+    assert examined["ensemble"]["note"] == "not nominated: fails megabytes"
 
 
 def test_mode_never_evaluates_and_promotes_no_model(evaluate: Evaluated) -> None:
@@ -373,20 +376,20 @@ def test_mode_never_evaluates_and_promotes_no_model(evaluate: Evaluated) -> None
     assert decision["promoted"] is None
     assert decision["probability"] == pytest.approx(1)
     assert decision["reason"].startswith("mlp would become champion with balanced accuracy 0.9500, +0.1500 against")
-    assert decision["reason"].endswith(", but this run does not promote (mode 'never').")
+    assert decision["reason"].endswith(", but promotion is off for this run ('never').")
 
 
 def test_nobody_becomes_first_champion_past_a_gate(evaluate: Evaluated) -> None:
     evaluate.model("mlp", FEW, milliseconds=80)
     decision = evaluate.decide(None)
     assert decision["promoted"] is None
-    assert "80 milliseconds are above 50" in decision["reason"]
+    assert "80 milliseconds exceed the limit of 50" in decision["reason"]
 
 
 def test_a_champion_that_was_not_evaluated_is_bad_data(evaluate: Evaluated) -> None:
     evaluate.model("mlp_b", FEW)
     evaluate.model("mlp_a", FEW)
-    with pytest.raises(BadData, match=r"'cnn' was not evaluated; evaluated are mlp_a, mlp_b\.$"):
+    with pytest.raises(BadData, match=r"'cnn' was not evaluated\. Evaluated models: mlp_a, mlp_b\.$"):
         evaluate.decide("cnn")
 
 
@@ -413,7 +416,10 @@ def test_what_the_champion_owes_to_luck_counts_for_the_challenger(evaluate: Eval
     assert corrected["champion_bias"] == bias
     assert corrected["gain"] > plain["gain"]
     assert corrected["probability"] > plain["probability"]
-    assert f"The figure of champion counts as {0.8 - bias:.4f}, not 0.8000" in corrected["reason"]
+    assert (
+        f"The balanced accuracy of champion counts as {0.8 - bias:.4f} instead of the measured 0.8000"
+        in corrected["reason"]
+    )
     assert corrected["scores"]["champion"]["balanced_accuracy"] == pytest.approx(0.8)
 
 
@@ -447,7 +453,7 @@ def test_a_figure_that_cannot_be_corrected_is_said_to_be_uncorrected(evaluate: E
     evaluate.model("mlp", SOME[4:])
     decision = evaluate.decide("champion", history=history(0.8, sketch=[]))
     assert (decision["selection_bias"], decision["champion_bias"]) == (0, None)
-    assert "The champion's figure is not corrected for its selection" in decision["reason"]
+    assert "The champion's balanced accuracy is not corrected for selection bias" in decision["reason"]
 
 
 def test_a_champion_of_which_the_ledger_holds_no_figures_is_said_to_be_uncorrected(evaluate: Evaluated) -> None:
@@ -458,8 +464,8 @@ def test_a_champion_of_which_the_ledger_holds_no_figures_is_said_to_be_uncorrect
     decision = evaluate.decide("champion", ledger=3)
     assert decision["champion_bias"] is None
     assert (
-        "The champion's figure is not corrected for its selection: no decision in the ledger tells how it did before "
-        "on titles such as these."
+        "The champion's balanced accuracy is not corrected for selection bias: the ledger has no earlier result of it "
+        "on comparable titles."
     ) in decision["reason"]
 
 

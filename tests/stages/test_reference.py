@@ -120,8 +120,8 @@ def test_the_figures_over_parts_and_the_models_that_do_not_beat_it(tmp_path: Pat
     assert found.interval[0] < 0.75 < found.interval[1]
     assert found.not_beaten_by == ("same", "one better")
     assert found.notes() == [
-        "same, one better do not beat the reference model, TF-IDF with a linear classifier (balanced accuracy 0.7500), "
-        "by more than noise."
+        "same, one better do not significantly beat the reference model, TF-IDF with a linear classifier (balanced "
+        "accuracy 0.7500)."
     ]
 
 

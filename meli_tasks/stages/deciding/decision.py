@@ -1,4 +1,4 @@
-"""The decision: one challenger is nominated, compared with the champion, and passes the gates or does not."""
+"""The decision: nominate one challenger, compare it with the champion, and check the gates."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from meli_tasks.stages.evaluation import Candidate, PromotionDecision
 from meli_tasks.stages.summaries import Gate, Verdict
 
 WHAT_TO_DO = (
-    "The comparison is possible again when the source brings enough new titles, or when its splits are as they were "
-    "when that model was trained."
+    "They can be compared again once the source provides enough new titles, or once its splits match those that this "
+    "model was trained with."
 )
 DIGITS = 9
 """To which the distance from a limit counts: 0.97 is as far from 0.95 as a band of 0.02 reaches, and not further."""
@@ -27,7 +27,7 @@ DIGITS = 9
 
 @dataclass(frozen=True)
 class Compared:
-    """The nominated challenger with its gates, the error of the comparison, and what it would owe to its selection."""
+    """The nominated challenger with its gates, the comparison's standard error, and its selection bias if promoted."""
 
     candidate: Candidate
     error: float | None = None
@@ -79,7 +79,7 @@ def decide(results: TestResults, params: Promotion) -> PromotionDecision:
 
 
 def verdict_of(candidate: Candidate | None, limits: Promote) -> tuple[Verdict, bool]:
-    """What follows from the gates, and whether the evidence is borderline."""
+    """The verdict that the gates lead to, and whether the evidence is borderline."""
     if candidate is None or not candidate.nominated or limits.mode == "never":
         return "keep", False
     failed = {gate.name for gate in candidate.gates if gate.passed is False}
@@ -102,35 +102,33 @@ def _refused(champion: str | None, results: TestResults) -> str:
         return ""
     if champion in results.test.not_scored:
         why = results.test.not_scored[champion]
-        return f"{champion} stays champion, because the comparison is refused: {why} {WHAT_TO_DO}"
+        return f"{champion} stays champion, because the models cannot be compared: {why} {WHAT_TO_DO}"
     raise BadData(
-        f"The champion {champion!r} was not evaluated; evaluated are {', '.join(sorted(results.evaluations))}."
+        f"The champion {champion!r} was not evaluated. Evaluated models: {', '.join(sorted(results.evaluations))}."
     )
 
 
 def _correction(params: Promotion, results: TestResults) -> tuple[Correction, list[str]]:
-    """What the champion's figure owes to its selection, and a sentence if that cannot be known."""
+    """The correction for the champion's selection bias, and a sentence if the bias cannot be estimated."""
     history = params.history
     if params.champion is None or params.champion not in results.evaluations:
         return NO_CORRECTION, []
     shared = fraction_held(results.test.sketch, history.sketch) if history else None
     if history is None or shared is None:
         why = (
-            "no decision in the ledger tells how it did before on titles such as these"
+            "the ledger has no earlier result of it on comparable titles"
             if history is None
-            else "the decision that made it champion does not say on which titles it was selected"
+            else "the decision that promoted it does not record the titles that it was selected on"
         )
-        said = f"The champion's figure is not corrected for its selection: {why}."
-        return NO_CORRECTION, [
-            said
-        ] if params.ledger or history else []  # without a ledger, there is none to be expected
+        said = f"The champion's balanced accuracy is not corrected for selection bias: {why}."
+        return NO_CORRECTION, [said] if params.ledger or history else []  # without a ledger, no correction is expected
     return Correction(luck_of(history.champion, history.measured, history.error), shared, history.error), []
 
 
 def _bias_when_promoted(correction: Correction, history: TestHistory | None) -> float | None:
-    """What the figure that the champion was promoted with owes to its selection; None if this says nothing of it.
+    """The selection bias of the figure that the champion was promoted with; None if it cannot be estimated.
 
-    If most titles were replaced since, the champion's luck on the new ones says nothing of the figure on the old ones.
+    If most titles have been replaced since then, the bias on the new titles says nothing about the old figure.
     """
     promoted = history is not None and history.promoted
     return correction.luck.bias if promoted and correction.luck.known else None
@@ -168,7 +166,7 @@ def _compared(
 def _bias_of_nominated(
     label: str, champion: str, results: TestResults, history: TestHistory | None, error: float
 ) -> float:
-    """What the nominated model's figure will owe to its selection, should it become champion."""
+    """The selection bias that the nominated model's figure will have if the model becomes champion."""
     if history is None:
         return 0.0
     offset = history.champion - results.evaluations[champion].balanced_accuracy

@@ -26,7 +26,7 @@ def other_gates(label: str, results: TestResults, limits: Promote) -> tuple[Gate
 
 
 def accuracy_gates(found: Comparison, limits: Promote, min_probability: float) -> tuple[Gate, ...]:
-    """Whether a challenger is better than the champion, and certainly so."""
+    """Whether a challenger is better than the champion by enough, and with enough certainty."""
     return (
         _at_least("gain", found.gain, limits.min_gain),
         _at_least("probability", found.probability, min_probability),
@@ -38,7 +38,7 @@ def category_gate(champion: str, label: str, results: TestResults, limits: Promo
     level = limits.category_level
     loss = clearest_loss(results.labels, results.correct[champion], results.correct[label], level)
     if loss is None:
-        detail = "no category has so many test titles that the loss of all of them could not be chance"
+        detail = "every category has too few test titles for a significant loss"
         return Gate(name=CATEGORY_LOSS, passed=None, limit=level, detail=detail)
     detail = (
         f"{results.categories[loss.category]} loses {loss.lost:,} of {count(loss.titles, 'title')}"
@@ -50,12 +50,12 @@ def category_gate(champion: str, label: str, results: TestResults, limits: Promo
 
 
 def _unseen_gate(test: TestSet) -> tuple[Gate, ...]:
-    """Whether the titles are new to every compared model. No gate if there is nothing to say of them."""
+    """Whether the titles are new to every compared model. No gate if all of them are."""
     if test.unread:
         return (Gate(name="unseen_titles", passed=None, limit=test.required, detail="; ".join(test.unread.values())),)
     if not test.left_out:
         return ()
-    passed, detail = test.titles >= test.required, f"{test.left_out:,} test titles left out"
+    passed, detail = test.titles >= test.required, f"{count(test.left_out, 'test title')} left out"
     return (Gate(name="unseen_titles", passed=passed, value=test.titles, limit=test.required, detail=detail),)
 
 

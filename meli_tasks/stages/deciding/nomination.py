@@ -1,8 +1,8 @@
-"""Which challenger is compared with the champion: one a night, so that several do not have several chances.
+"""Which challenger is compared with the champion: one per run, so that more challengers do not mean more chances.
 
-It is chosen by figures that the comparison does not use: balanced accuracy on the validation titles, among the
-challengers that pass the gates which do not depend on the test titles. If no challenger has such a figure, the one that
-is most accurate on the test titles is compared, and the probability that it has to reach is corrected for the choice.
+The choice uses figures that the comparison does not use: balanced accuracy on the validation titles, among the
+challengers that pass the gates which do not depend on the test titles. If no challenger has such a figure, the most
+accurate one on the test titles is compared, and the required probability is corrected for that choice.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from meli_tasks.stages.summaries import Gate
 
 @dataclass(frozen=True)
 class Nomination:
-    """The nominated challenger and why; None if none can be. `tried` is the number of challengers to correct for."""
+    """The nominated challenger, if any, and why. `tried` is the number of challengers to correct for."""
 
     label: str | None
     why: str
     tried: int = 1
 
     def corrected(self, probability: float) -> float:
-        """What has to be reached so that the best of all tried models is promoted as rarely as one (Bonferroni)."""
+        """The required probability, raised so that several models cause no more false promotions (Bonferroni)."""
         return 1 - (1 - probability) / self.tried
 
 
 def nominate(results: TestResults, gates: Mapping[str, Sequence[Gate]]) -> Nomination:
-    """Choose one of the challengers, the labels of `gates`, which have the gates of each that need no comparison."""
+    """Choose one challenger. `gates` holds, by label, each challenger's gates that need no comparison."""
     eligible = [label for label, found in gates.items() if all(gate.passed is not False for gate in found)]
     if not eligible:
         return Nomination(None, "no challenger passes the gates that do not depend on the test titles")
@@ -44,29 +44,29 @@ def nominate(results: TestResults, gates: Mapping[str, Sequence[Gate]]) -> Nomin
     if len(eligible) == 1:
         return Nomination(label, _why("", among, 0, out))
     why = (
-        f"the best balanced accuracy on the test titles{among}, because none has a figure on the validation titles; "
-        f"the probability that it has to reach is corrected for {len(eligible)} challengers"
+        f"the best balanced accuracy on the test titles{among}, because none has a validation result; "
+        f"the required probability is corrected for {len(eligible)} challengers"
     )
     return Nomination(label, why, tried=len(eligible))
 
 
 def why_not(label: str, nomination: Nomination, results: TestResults, gates: Sequence[Gate]) -> str:
-    """Why a challenger was not nominated, for the list of those examined."""
+    """Why a challenger was not nominated, for the list of evaluated challengers."""
     failed = [gate.name for gate in gates if gate.passed is False]
     if failed:
-        return f"not nominated: it does not pass {' and '.join(failed)}"
+        return f"not nominated: fails {' and '.join(failed)}"
     chosen = nomination.label or ""
     if nomination.tried > 1:
         return f"not nominated: {chosen} is more accurate on the test titles"
     own = results.validation.get(label)
     if own is None:
-        return "not nominated: it has no figure on the validation titles"
+        return "not nominated: it has no validation result"
     best = results.validation[chosen]
-    return f"not nominated: balanced accuracy {own:.4f} on the validation titles, {chosen} {best:.4f}"
+    return f"not nominated: balanced accuracy {own:.4f} on the validation titles; {chosen} has {best:.4f}"
 
 
 def _why(figure: str, among: str, without: int, out: int) -> str:
     if not among:
         return "the only challenger that passes the other gates" if out else "the only challenger"
-    missing = f"; {without} had no such figure" if without else ""
+    missing = f"; {without} without a validation result" if without else ""
     return f"the best {figure}{among}{missing}"

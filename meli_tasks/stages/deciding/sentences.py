@@ -1,4 +1,4 @@
-"""What a decision says: one sentence on what was decided and why, and one on each thing that was not as usual."""
+"""The text of a decision: one sentence with the outcome and its reason, and one for each unusual circumstance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from meli_tasks.stages.summaries import Gate, Verdict
 
 @dataclass(frozen=True)
 class Situation:
-    """All that the sentences are about. `chosen` is the nominated challenger, or the best of those that cannot be."""
+    """What the sentences describe. `chosen` is the nominated challenger, or the best one if none can be nominated."""
 
     results: TestResults
     champion: str | None
@@ -40,13 +40,13 @@ def reason(said: Situation) -> str:
     if not chosen.passed and not said.borderline:
         failed = "; ".join(_failure(gate) for gate in chosen.gates if gate.passed is False)
         stays = f"{champion} stays champion" if champion else "No model becomes champion"
-        return f"{stays}: {chosen.label} (balanced accuracy {accuracy:.4f}) does not pass every gate: {failed}."
+        return f"{stays}: {chosen.label} (balanced accuracy {accuracy:.4f}) was not promoted because {failed}."
     why = _why_better(chosen, said, accuracy)
     if said.limits.mode == "never":
-        return f"{chosen.label} would become champion {why}, but this run does not promote (mode 'never')."
+        return f"{chosen.label} would become champion {why}, but promotion is off for this run ('never')."
     if said.verdict == "ask":
-        since = "the evidence is borderline" if said.borderline else "this run promotes only what a person approves"
-        return f"{chosen.label} may become champion {why}: a person decides, because {since}."
+        since = "the evidence is borderline" if said.borderline else "every promotion of this run requires approval"
+        return f"{chosen.label} is proposed as champion {why}. Approval is required, because {since}."
     return f"{chosen.label} becomes champion {why}."
 
 
@@ -60,8 +60,8 @@ def notes(said: Situation, nomination: Nomination) -> list[str]:
     if said.bias >= 5e-5 and said.champion:
         measured = said.results.evaluations[said.champion].balanced_accuracy
         found.append(
-            f"The figure of {said.champion} counts as {measured - said.bias:.4f}, not {measured:.4f}: part of what was "
-            "measured is the luck by which it was selected on these titles."
+            f"The balanced accuracy of {said.champion} counts as {measured - said.bias:.4f} instead of the measured "
+            f"{measured:.4f}, to correct for selection bias: the model was selected for its score on these titles."
         )
     found += said.results.test.notes()
     found += golden_notes(label, gates, said.champion, said.results.evaluations, said.results.golden)
@@ -83,14 +83,14 @@ def _why_better(chosen: Candidate, said: Situation, accuracy: float) -> str:
 
 
 def _failure(gate: Gate) -> str:
-    if gate.value is None:
-        return f"{gate.name} was not evaluated"
-    if gate.name == GOLDEN_GATE:
+    if gate.name == GOLDEN_GATE and gate.value is not None:
         return failure_text(gate)
-    if gate.name == "gain":
-        return f"a gain of {gate.value:.4f} is below {gate.limit:g}"
-    if gate.name == "probability":
-        return f"a probability of {gate.value:.3f} that it is better is below {gate.limit:g}"
-    if gate.name == CATEGORY_LOSS:
-        return f"{gate.detail}, which happens by chance with probability {gate.value:.2g}, below {gate.limit:g}"
-    return f"{gate.value:g} {gate.name} are above {gate.limit:g}"
+    if gate.value is None:
+        return f"{gate.name} was not measured"
+    texts = {
+        "gain": f"its gain of {gate.value:.4f} is below the minimum of {gate.limit:g}",
+        "probability": f"the probability that it is better, {gate.value:.3f}, is below the minimum of {gate.limit:g}",
+        CATEGORY_LOSS: f"{gate.detail} (p = {gate.value:.2g}, below the limit of {gate.limit:g})",
+        "unseen_titles": f"only {gate.value:g} test titles are new to every model, fewer than {gate.limit:g}",
+    }
+    return texts.get(gate.name, f"{gate.value:g} {gate.name} exceed the limit of {gate.limit:g}")

@@ -35,7 +35,7 @@ export function useMayDecide() {
  * @param {Changed} changed
  */
 export const doneText = ({ decision, warning }) =>
-  `Decision ${decision.number}: the champion is ${decision.set} now.${warning ? ` ${warning}` : ""}`;
+  `Decision ${decision.number}: the champion is now ${decision.set}.${warning ? ` ${warning}` : ""}`;
 
 /**
  * The question, the reason, and the two answers. `onDone` gets what happened; after it the page has to be loaded again,

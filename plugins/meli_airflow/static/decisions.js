@@ -63,7 +63,7 @@ const gain = ({ gain: value, gain_interval: interval, probability }) =>
  * @param {NonNullable<Decision["approval"]>} approval
  */
 const answer = ({ by, approved, timed_out: timedOut }) =>
-  timedOut ? "nobody answered in time" : `${approved ? "approved" : "rejected"} by ${by || "somebody"}`;
+  timedOut ? "nobody answered in time" : `${approved ? "approved" : "rejected"} by ${by || "an unknown user"}`;
 
 /**
  * @param {Set<string>} linked ids of runs that Airflow knows

@@ -18,7 +18,7 @@ const WORDINGS = {
   gain: { title: "Gain in balanced accuracy", atMost: false, format: (value) => formatSigned(value, 4) },
   probability: { title: "Probability that it is better", atMost: false, format: percent },
   category_loss: {
-    title: "Probability that the clearest loss of a category is chance",
+    title: "p-value of the most significant category loss",
     atMost: false,
     format: (value) => (value > 0 && value < 0.001 ? "below 0.1 %" : percent(value)),
   },
@@ -34,7 +34,7 @@ const WORDINGS = {
     format: (value) => count(value, "title"),
   },
   golden_titles: {
-    title: "Golden titles that the model loses",
+    title: "Misclassified golden titles",
     atMost: true,
     format: (value) => count(value, "title"),
   },

@@ -86,8 +86,8 @@ function Question({ data: { question, state }, runId }) {
   return h(
     Note,
     { status: "warning", title: `Waiting for approval: ${question}` },
-    "The run waits for a person and holds no worker meanwhile. ",
-    h(AppLink, { to: `${runPath(runId)}/tasks/approve/required_actions` }, "See the evidence and answer"),
+    "The run is waiting and does not occupy a worker. ",
+    h(AppLink, { to: `${runPath(runId)}/tasks/approve/required_actions` }, "Review the evidence and answer"),
     ".",
   );
 }

@@ -135,5 +135,5 @@ def test_titles_of_an_unknown_category_are_not_checked_and_reported(tmp_path: Pa
     assert check.result(Model("BA")) == GoldenResult(titles=1)
     assert check.about.notes() == [
         "2 of 3 golden titles were not checked, because no title of this run has the category 'TYPO': it is spelled "
-        "otherwise in the source, or has too few rows."
+        "differently in the source, or has too few rows."
     ]

@@ -1,4 +1,4 @@
-"""The evidence card: what a person needs to know to approve a model, as Markdown for Airflow and for a terminal."""
+"""The evidence summary: what a person needs to know to approve a model, as Markdown for Airflow and for a terminal."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ MARKUP = re.compile(r"([\\`*\[\]<>|#~])")
 GATES = {
     "gain": "gain in balanced accuracy",
     "probability": "probability that it is better",
-    "category_loss": "probability that the clearest loss of a category is chance",
+    "category_loss": "p-value of the most significant category loss",
     "category_drop": "largest loss of recall in a category",  # of decisions before 0.2.0
     "unseen_titles": "test titles that are new to every model",
     "milliseconds": "CPU time to classify a title, in ms",
     "megabytes": "size of the model, in MB",
-    "golden_titles": "golden titles",
+    "golden_titles": "misclassified golden titles",
 }
 
 
@@ -43,8 +43,8 @@ def report_page(settings: Settings, run_id: str) -> str:
 
 
 @dataclass(frozen=True)
-class EvidenceCard:
-    """A decision with the evaluations behind it.
+class EvidenceSummary:
+    """Summarizes a decision and the evaluations behind it.
 
     Attributes:
         decided: What the stage promote decided.
@@ -57,12 +57,12 @@ class EvidenceCard:
     links: Sequence[Link] = ()
 
     def question(self) -> str:
-        """The question as a heading."""
+        """The approval request as a heading."""
         label, champion = self._label, self.decided.champion
-        return f"Promote {label}, instead of {champion}?" if champion else f"Promote {label} to be the first champion?"
+        return f"Promote {label} to replace {champion}?" if champion else f"Promote {label} as the first champion?"
 
     def markdown(self) -> str:
-        """The whole card."""
+        """The whole summary."""
         parts = [f"**{text(self.decided.reason)}**"]
         if self._label in self.evaluations:
             parts += [self._figures(), self._gain()]
@@ -86,8 +86,8 @@ class EvidenceCard:
             ("balanced accuracy", [f"{found.balanced_accuracy:.4f}" for found in columns]),
             ("95 % interval", [f"{found.interval[0]:.4f} to {found.interval[1]:.4f}" for found in columns]),
             ("accuracy", [_measured(found.accuracy, 4) for found in columns]),
-            ("among the top 5", [_measured(found.top5, 4) for found in columns]),
-            ("ms for a title (95th percentile)", [_measured(found.milliseconds_p95, 2) for found in columns]),
+            ("top-5 accuracy", [_measured(found.top5, 4) for found in columns]),
+            ("ms per title (95th percentile)", [_measured(found.milliseconds_p95, 2) for found in columns]),
             ("MB", [_measured(found.megabytes, 1) for found in columns]),
         ]
         head = ["", *(f"{role} {text(str(label))}" for role, label in zip(roles, shown, strict=True))]
@@ -108,11 +108,11 @@ class EvidenceCard:
             lines.append(f"Measured on {described}.")
         if decided.champion and decided.selection_bias:
             lines.append(
-                f"The champion was selected by its own figure, which is about {decided.selection_bias:.4f} too high "
-                "for that reason."
+                f"The champion was selected for its score on these titles, so its figure has an estimated selection "
+                f"bias of {decided.selection_bias:.4f}. The gain is corrected for it."
             )
         if decided.why_nominated:
-            lines.append(text(decided.why_nominated))
+            lines.append(text(f"{self._label} was nominated: {decided.why_nominated}."))
         return " ".join(lines)
 
     def _gates(self) -> str:
@@ -123,7 +123,7 @@ class EvidenceCard:
         return _table(["gate", "result", "observed", "limit", "detail"], rows)
 
     def _worse(self) -> str:
-        """What the challenger does worse than the champion."""
+        """Where the challenger is worse than the champion."""
         champion = self.decided.champion
         if champion is None or champion not in self.evaluations or self._label not in self.evaluations:
             return ""
@@ -139,7 +139,7 @@ class EvidenceCard:
 
 
 def text(words: str) -> str:
-    """Text of which Markdown takes nothing for markup, on one line: categories come from other people's files."""
+    """Text on one line, with Markdown markup escaped: category names come from users' files."""
     return MARKUP.sub(r"\\\1", printable(" ".join(words.split())))
 
 

@@ -1,10 +1,10 @@
-"""The words of the evidence card."""
+"""The words of the evidence summary."""
 
 from __future__ import annotations
 
 import pytest
 
-from meli_tasks.planning.evidence_card import GATES, EvidenceCard
+from meli_tasks.planning.evidence_summary import GATES, EvidenceSummary
 from meli_tasks.stages.deciding.gates import CATEGORY_LOSS
 from meli_tasks.stages.evaluation import PromotionDecision
 from meli_tasks.stages.golden_gate import NAME as GOLDEN
@@ -16,4 +16,4 @@ from meli_tasks.stages.summaries import Gate
 )
 def test_each_gate_is_named_in_words(name: str) -> None:
     found = PromotionDecision(gates=(Gate(name=name, passed=True, value=1.0, limit=0.5),))
-    assert f"| {GATES[name]} | passed | 1 | 0.5 |" in EvidenceCard(found, {}).markdown()
+    assert f"| {GATES[name]} | passed | 1 | 0.5 |" in EvidenceSummary(found, {}).markdown()
