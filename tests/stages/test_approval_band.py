@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meli_tasks.core.hyperparameters import Promote
+from meli_tasks.core.stage_parameters import Promote
 from meli_tasks.stages.deciding.decision import verdict_of
 from meli_tasks.stages.evaluation import Candidate, Comparison
 from meli_tasks.stages.summaries import Gate
