@@ -15,11 +15,7 @@ test("a gate says in plain words what was observed and what allowed", () => {
     [gate("gain", -0.012, 0.001), "Gain in balanced accuracy", "−0.0120, at least +0.0010 required"],
     [gate("probability", 0.9675, 0.9), "Probability that it is better", "96.8 %, at least 90 % required"],
     [gate("category_drop", 0.25, 0.3), "Largest loss of recall in a category", "0.250 of at most 0.300"],
-    [
-      gate("category_loss", 0.25, 0.01),
-      "p-value of the most significant category loss",
-      "25 %, at least 1 % required",
-    ],
+    [gate("category_loss", 0.25, 0.01), "p-value of the most significant category loss", "25 %, at least 1 % required"],
     [
       gate("category_loss", 0.0002, 0.01),
       "p-value of the most significant category loss",
