@@ -227,7 +227,8 @@ class LocalRun:
         return self.pipeline.train(plan, name, fold)[0]
 
     def _ensemble(self, plan: Plan, trained: list[str]) -> None:
-        from meli_tasks.planning.plan import ENSEMBLE, why_no_ensemble
+        from meli_tasks.planning.plan import why_no_ensemble
+        from meli_tasks.stages.summaries import ENSEMBLE
 
         if reason := why_no_ensemble(plan, trained):
             logger.info("no ensemble: %s", reason)

@@ -26,9 +26,10 @@ from meli_tasks.ledger import Ledger
 from meli_tasks.planning.compared import evaluate_step, evaluated_models
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated
-from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
+from meli_tasks.planning.plan import Plan, ensemble_step
 from meli_tasks.stages.evaluation import Evaluation, Scores
 from meli_tasks.stages.stored import refuse_later_version
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
 

@@ -101,8 +101,8 @@ def _run(store: Store, plan: Plan, reader: LenientReader) -> RunRow:
     from meli_tasks.artifacts import paths
     from meli_tasks.artifacts.manifest import find
     from meli_tasks.planning.history import evaluated
-    from meli_tasks.planning.plan import ENSEMBLE
     from meli_tasks.planning.preview import Preview
+    from meli_tasks.stages.summaries import ENSEMBLE
 
     def exists(key: str) -> bool:
         return reader.attempt(paths.manifest("train", key), lambda: find(store, "train", key)) is not None

@@ -15,10 +15,10 @@ from meli_tasks.pages.paired import PairedGains, Tested
 from meli_tasks.pages.read_cache import FOREVER, LISTED_SECONDS, ReadCache
 from meli_tasks.pages.runs import Runs
 from meli_tasks.planning.parameters import data_parameters, ensemble_parameters, flat
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import EPOCHS, Epoch
 from meli_tasks.stages.figures import CategoryRecall
-from meli_tasks.stages.summaries import EnsembleSummary
+from meli_tasks.stages.summaries import ENSEMBLE, EnsembleSummary
 
 
 class Member(NamedTuple):

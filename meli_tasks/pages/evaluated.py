@@ -13,9 +13,9 @@ from meli_tasks.pages.manifests import read_manifest
 from meli_tasks.pages.models import ModelRow
 from meli_tasks.pages.read_cache import FOREVER, ReadCache
 from meli_tasks.planning.evaluation import EvaluationReport
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import Evaluation
-from meli_tasks.stages.summaries import EvaluateSummary
+from meli_tasks.stages.summaries import ENSEMBLE, EvaluateSummary
 
 ID_CHARACTERS = 16
 

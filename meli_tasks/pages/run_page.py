@@ -17,11 +17,11 @@ from meli_tasks.pages.models import SkippedObjects
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.pages.run_models import LiveNote, Progress, RunPage, StepRow, TrainingPage
 from meli_tasks.planning.evaluation import EvaluationReport
-from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
+from meli_tasks.planning.plan import Plan, ensemble_step
 from meli_tasks.planning.preview import Preview
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.stages.evaluation import Epoch
-from meli_tasks.stages.summaries import TrainSummary
+from meli_tasks.stages.summaries import ENSEMBLE, TrainSummary
 
 LIVE_SECONDS = 1.0  # a stage writes its progress at most this often
 

@@ -17,11 +17,11 @@ from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.fold_models import FoldModels, fold_models
 from meli_tasks.planning.lineage import FittedOn, fitted_on, fitted_on_any
 from meli_tasks.planning.measured import history_on_titles
-from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
+from meli_tasks.planning.plan import Plan, ensemble_step
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.evaluation import JudgedWith
 from meli_tasks.stages.listings.golden import GOLDEN
-from meli_tasks.stages.summaries import EnsembleSummary, TrainSummary
+from meli_tasks.stages.summaries import ENSEMBLE, EnsembleSummary, TrainSummary
 from meli_tasks.store import Store
 
 REFERENCE = "reference"

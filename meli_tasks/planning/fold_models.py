@@ -14,9 +14,9 @@ from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_model, need
 from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import BadData
 from meli_tasks.planning.lineage import trained_without
-from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
+from meli_tasks.planning.plan import Plan, ensemble_step
 from meli_tasks.planning.recipes import Fold
-from meli_tasks.stages.summaries import EnsembleSummary
+from meli_tasks.stages.summaries import ENSEMBLE, EnsembleSummary
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import Plan
 from meli_tasks.sources.place import redact_source
-from meli_tasks.stages.summaries import EnsembleSummary
+from meli_tasks.stages.summaries import ENSEMBLE, EnsembleSummary
 
 # The fields of the request that describe the data; the others control the run.
 DATA_FIELDS = {

@@ -28,10 +28,8 @@ from meli_tasks.sets.catalog import SECTIONS
 from meli_tasks.settings import Settings
 from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.stored import Stored
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Store
-
-ENSEMBLE = "ensemble"
-"""The stage that combines a run's models, and the label of the resulting model. No set may have this name."""
 
 
 class SearchedSet(Stored):

@@ -15,6 +15,7 @@ from meli_tasks.core.stage_parameters import Ensemble, Evaluate, Folds, Ingest, 
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 from meli_tasks.sources.days import first_day
+from meli_tasks.stages.summaries import ENSEMBLE
 
 SECOND = "_second"
 """Ends the column of each model's second category in predictions.parquet. Sets cannot have the other columns' names."""
@@ -200,7 +201,7 @@ def _check_names(sets: Sequence[str]) -> None:
     Raises:
         BadHyperparameters: one would.
     """
-    taken = {f"{label}{SECOND}": label for label in (*sets, "ensemble")}
+    taken = {f"{label}{SECOND}": label for label in (*sets, ENSEMBLE)}
     for name in sets:
         if name in taken:
             raise BadHyperparameters(

@@ -116,9 +116,9 @@ def _attempt(store: Store, ref: ModelRef) -> Manifest:
 def _newest_of_set(store: Store, set_name: str) -> Model:
     from meli_tasks.artifacts.manifest import find
     from meli_tasks.planning.history import evaluated, plans
-    from meli_tasks.planning.plan import ENSEMBLE
     from meli_tasks.sets import catalog as named_sets
     from meli_tasks.sets import stored as stored_sets
+    from meli_tasks.stages.summaries import ENSEMBLE
 
     if set_name == ENSEMBLE:
         for plan in plans(store):

@@ -18,14 +18,14 @@ from meli_tasks.core.errors import MeliError, NotFound
 from meli_tasks.decision import Decision
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning import history
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import Plan
 from meli_tasks.report.blocks import Row, Table
 from meli_tasks.report.card_sections import facts, front_matter, metrics, parameters, slices, weakest
 from meli_tasks.report.material import Material
 from meli_tasks.report.templating import Ready, escape_markdown, markdown_template
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL
 from meli_tasks.stages.evaluation import Evaluation
-from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
+from meli_tasks.stages.summaries import ENSEMBLE, EnsembleSummary, IngestSummary
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")

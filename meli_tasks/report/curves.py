@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from meli_tasks.artifacts import paths
-from meli_tasks.planning.plan import ENSEMBLE
 from meli_tasks.report import charts
 from meli_tasks.report.blocks import (
     Block,
@@ -23,7 +22,7 @@ from meli_tasks.report.blocks import (
 from meli_tasks.report.charts import Axis, Line
 from meli_tasks.report.material import Material
 from meli_tasks.stages.evaluation import Epoch
-from meli_tasks.stages.summaries import TrainSummary
+from meli_tasks.stages.summaries import ENSEMBLE, TrainSummary
 
 Histories = Mapping[str, tuple[Epoch, ...]]
 Quantity = Callable[[Epoch], float | None]

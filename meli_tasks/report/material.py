@@ -15,9 +15,10 @@ from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.decision import Decision
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.stages.evaluation import EPOCHS, Epoch, Evaluation, PromotionDecision, Scores
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")

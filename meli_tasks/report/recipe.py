@@ -9,11 +9,12 @@ from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.command import lacks_secrets, run_command
 from meli_tasks.planning.parameters import data_parameters, ensemble_parameters, flat
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import Plan
 from meli_tasks.report.blocks import Block, Cell, Code, Column, Facts, Row, Table, Text
 from meli_tasks.report.comparison import pair_of
 from meli_tasks.report.material import Material
-from meli_tasks.stages.summaries import EnsembleSummary
+from meli_tasks.stages.summaries import ENSEMBLE, EnsembleSummary
+from meli_tasks.wording import count
 
 MANY_STEPS = 40
 
@@ -135,7 +136,7 @@ def _versions(model: Manifest) -> str:
 
 def _device(model: Manifest) -> str:
     found = model.conditions
-    parts = [found.device, found.precision, f"{found.threads} threads" if found.threads else ""]
+    parts = [found.device, found.precision, count(found.threads, "thread") if found.threads else ""]
     return ", ".join(part for part in parts if part)
 
 

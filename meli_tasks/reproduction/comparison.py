@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from meli_tasks.artifacts import reading
 from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.planning.evaluation import EvaluationReport
-from meli_tasks.planning.plan import ENSEMBLE
 from meli_tasks.reproduction.again import Again
 from meli_tasks.reproduction.origin import Origin
 from meli_tasks.stages.evaluation import Scores
-from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary, TrainSummary
+from meli_tasks.stages.summaries import ENSEMBLE, EnsembleSummary, IngestSummary, TrainSummary
 from meli_tasks.store import Store
 
 _TRAINED = (

@@ -12,7 +12,8 @@ from meli_tasks.core.errors import NotFound
 from meli_tasks.execution.runner import LISTINGS, MODEL
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.history import plans_of_run
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import Plan
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Store
 
 CHAMPION = "champion"

@@ -11,7 +11,8 @@ from meli_tasks.airflow_client import AirflowApi, TaskInstance
 from meli_tasks.execution.progress_log import ProgressNote, read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.evaluation import Evaluated
-from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
+from meli_tasks.planning.plan import Plan, ensemble_step
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Store
 
 DAG = "meli_training"

@@ -16,6 +16,8 @@ from meli_tasks.wording import count, doubtful_note, enumeration
 
 POOR_COVERAGE = 0.1
 """Fraction of the corpus tokens. Vectors of the right language cover 80 % and more."""
+ENSEMBLE = "ensemble"
+"""The stage that combines a run's models, and the label of the resulting model. No set may have this name."""
 NAMED = 10
 """How many files or categories a note names."""
 

@@ -18,10 +18,10 @@ from meli_tasks.artifacts.manifest import Manifest, find, find_model, need, need
 from meli_tasks.artifacts.reading import PARSE_ERRORS, reason_of
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.planning.evaluation import Evaluated
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import EPOCHS, Evaluation, Scores
 from meli_tasks.stages.stored import Stored
-from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
+from meli_tasks.stages.summaries import ENSEMBLE, EnsembleSummary, IngestSummary
 from meli_tasks.store import Blob, Store
 from meli_tasks.tracking import fields as mlflow_fields
 from meli_tasks.tracking.client import MlflowServer

@@ -12,10 +12,11 @@ from meli_tasks.champion import need_champion_model
 from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Champion, Decision
 from meli_tasks.ledger import Ledger
-from meli_tasks.planning.plan import ENSEMBLE, Plan
+from meli_tasks.planning.plan import Plan
 from meli_tasks.report import keep_champion_card
 from meli_tasks.report.card import description
 from meli_tasks.stages.files.digest import MODEL_FILES
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.tracking.fields import members_text, weights_of
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registered_model import NewVersion, register

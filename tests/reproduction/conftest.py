@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from meli_tasks.artifacts.manifest import Manifest, find
-from meli_tasks.planning.plan import ENSEMBLE, Plan, ensemble_step
+from meli_tasks.planning.plan import Plan, ensemble_step
 from meli_tasks.settings import Settings
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Store
 from tests.cli.program import document, here
 

@@ -14,11 +14,11 @@ from meli_tasks.cli import reproduce
 from meli_tasks.cli import run as run_command
 from meli_tasks.core.errors import BadSettings, NotFound, TrackingRejected
 from meli_tasks.ledger import Ledger
-from meli_tasks.planning.plan import ENSEMBLE
 from meli_tasks.planning.request import Request
 from meli_tasks.reproduction.differences import differences
 from meli_tasks.reproduction.origin import Origin, origin_of_decision, origin_of_model
 from meli_tasks.stages import STAGES
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.tracking.client import MlflowServer
 from meli_tasks.tracking.model_versions import model_of_version
 from tests.cli.program import document, here

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from meli_tasks.core.errors import BadHyperparameters, Conflict
-from meli_tasks.planning.plan import ENSEMBLE, make_plan
+from meli_tasks.planning.plan import make_plan
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets import stored as stored_sets
 from meli_tasks.settings import Settings
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Store
 from tests.cli.program import here
 from tests.unreadable import CONTENTS, put

@@ -1,8 +1,10 @@
 """Which challenger is compared with the champion: one per run, so that more challengers do not mean more chances.
 
-The choice uses figures that the comparison does not use: balanced accuracy on the validation titles, among the
-challengers that pass the gates which do not depend on the test titles. If no challenger has such a figure, the most
-accurate one on the test titles is compared, and the required probability is corrected for that choice.
+The choice uses what the comparison does not use, the validation titles, among the challengers that pass the gates which
+do not depend on the test titles. It is the run's ensemble, which is a challenger only if the validation titles do not
+show that its best member is better: on new titles, an average of models is rarely worse than one of them. Without an
+ensemble it is the model with the best balanced accuracy on the validation titles. If no challenger has such a figure,
+the most accurate one on the test titles is compared, and the required probability is corrected for that choice.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from meli_tasks.stages.deciding.results import TestResults
-from meli_tasks.stages.summaries import Gate
+from meli_tasks.stages.summaries import ENSEMBLE, Gate
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ def nominate(results: TestResults, gates: Mapping[str, Sequence[Gate]]) -> Nomin
     out = len(gates) - len(eligible)
     among = f" of the {len(eligible)} challengers" if len(eligible) > 1 else ""
     among += f" (of {len(gates)}) that pass the other gates" if out and len(eligible) > 1 else ""
+    if ENSEMBLE in eligible:
+        return Nomination(ENSEMBLE, _why_the_ensemble(results.validation, eligible, out))
     validated = [label for label in eligible if label in results.validation]
     if validated:
         label = min(validated, key=lambda label: (-results.validation[label], label))
@@ -59,10 +63,24 @@ def why_not(label: str, nomination: Nomination, results: TestResults, gates: Seq
     if nomination.tried > 1:
         return f"not nominated: {chosen} is more accurate on the test titles"
     own = results.validation.get(label)
+    if chosen == ENSEMBLE:
+        return "not nominated: the run's ensemble is"
     if own is None:
         return "not nominated: it has no validation result"
     best = results.validation[chosen]
     return f"not nominated: balanced accuracy {own:.4f} on the validation titles; {chosen} has {best:.4f}"
+
+
+def _why_the_ensemble(validation: Mapping[str, float], eligible: Sequence[str], out: int) -> str:
+    """The reason, with the validation figures that there are: another model's may be the higher one, within noise."""
+    if len(eligible) == 1:
+        return _why("", "", 0, out)
+    why = "the validation titles do not show that its best member is better"
+    others = {label: validation[label] for label in eligible if label != ENSEMBLE and label in validation}
+    if ENSEMBLE not in validation or not others:
+        return why
+    best = min(others, key=lambda label: (-others[label], label))
+    return f"{why} (balanced accuracy {validation[ENSEMBLE]:.4f}, {best} {others[best]:.4f})"
 
 
 def _why(figure: str, among: str, without: int, out: int) -> str:
