@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,7 +23,12 @@ ID_CHARACTERS = 16
 
 @dataclass(frozen=True)
 class Run:
-    """The fields of a plan that the leaderboard needs; `sets` maps a set's name to its training run's key."""
+    """The fields of a plan that the lists of runs need; `sets` maps a set's name to its training run's key.
+
+    `source` is where the titles of this run are from, `requested_source` the same before the date was filled in: it is
+    compared and never displayed, as it may hold a password. `ingest` and `preprocess` are keys of the run's listings
+    and of its first recipe.
+    """
 
     plan: str
     run_id: str
@@ -32,6 +38,10 @@ class Run:
     dag_run_url: str
     sets: dict[str, str]
     architectures: dict[str, str]
+    requested_source: str = ""
+    ingest: str = ""
+    preprocess: str = ""
+    promotion: str = ""
 
     @classmethod
     def of(cls, plan: Plan) -> Run:
@@ -45,6 +55,10 @@ class Run:
             dag_run_url=plan.dag_run_url,
             sets={name: step.key for name, step in plan.sets.items()},
             architectures={name: step.outline.architecture for name, step in plan.sets.items()},
+            requested_source=plan.request.source,
+            ingest=plan.ingest.key,
+            preprocess=plan.recipes[0].preprocess.key if plan.recipes else "",
+            promotion=plan.request.promotion,
         )
 
     @property
@@ -60,7 +74,7 @@ class Run:
 
 @dataclass(frozen=True)
 class EvaluatedRun:
-    """A run's report without the categories.
+    """A run's report without the figures of each category, of which only the names are kept.
 
     `test_set` identifies the titles that all its models were tested on; `left_out` are the others of the test split.
     `folds` is 0 unless they were cross-validated on all titles.
@@ -75,6 +89,7 @@ class EvaluatedRun:
     failed: tuple[str, ...]
     figures: dict[str, Evaluation]
     members: dict[str, float]
+    categories: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, cache: ReadCache, plan: str, report: EvaluationReport) -> EvaluatedRun:
@@ -94,6 +109,7 @@ class EvaluatedRun:
             failed=report.failed,
             figures={label: evaluation.model_copy(update=without) for label, evaluation in report.scores.items()},
             members=report.ensemble.weights if report.ensemble else {},
+            categories=frozenset(map(sys.intern, titles)),  # thousands of runs have the same names
         )
 
 

@@ -109,8 +109,8 @@ class Runs:
         runs = self.newest_first()
         matching = [run for run in runs if run_filter.accepts(run)]
         shown = matching[: min(run_filter.limit, MAX_RUNS)]
-        found = self._evaluations(shown)
-        nights = {run.plan: night for run in shown if run.plan not in found and (night := self._nothing_new(run))}
+        found = self.evaluations(shown)
+        nights = {run.plan: night for run in shown if run.plan not in found and (night := self.nothing_new(run))}
         test_sets = _test_sets(shown, found)
         position = {test_set.id: place for place, test_set in enumerate(test_sets)}
         rows = [
@@ -140,7 +140,7 @@ class Runs:
         newest = sorted(self.newest_first(), key=lambda run: (run.day, run.at), reverse=True)[:MAX_RUNS]
         for start in range(0, len(newest), RUNS_AT_ONCE):
             some = newest[start : start + RUNS_AT_ONCE]
-            evaluations = self._evaluations(some)
+            evaluations = self.evaluations(some)
             for run in some:
                 if (evaluated := evaluations.get(run.plan)) and (figure := _figure(run, evaluated, champion)):
                     return figure
@@ -149,7 +149,7 @@ class Runs:
     def _read(self, name: str) -> Run | None:
         return self._cache.attempt(name, lambda: Run.of(Plan.load(self._cache.store, name)))
 
-    def _evaluations(self, runs: list[Run]) -> dict[str, EvaluatedRun]:
+    def evaluations(self, runs: list[Run]) -> dict[str, EvaluatedRun]:
         """What the evaluations of these runs found, by plan. A run without a readable one is left out."""
         listing = self._cache.listing(paths.PLANS)
         versions = {run.plan: listing.get(paths.evaluated(run.plan), "") for run in runs}
@@ -165,7 +165,7 @@ class Runs:
         report = self._cache.attempt(paths.evaluated(plan), lambda: EvaluationReport.load(self._cache.store, plan))
         return EvaluatedRun.of(self._cache, plan, report) if report else None
 
-    def _nothing_new(self, run: Run) -> NightWithNothingNew | None:
+    def nothing_new(self, run: Run) -> NightWithNothingNew | None:
         """The run, if it ended early because everything that it requested had been evaluated before."""
         name = paths.preview(run.plan)
         version = self._cache.listing(paths.PLANS).get(name)
