@@ -46,7 +46,7 @@ def champion_card(
     since = next((decision for decision in reversed(decisions) if decision.action != "keep"), promotion)
     plan = cache.read(promotion.evidence.plan, Plan.model_validate_json) if promotion.evidence.plan else None
     model = model_manifest(cache, champion.ref)
-    listings = _listings_of(cache, model) if model else None
+    listings = listings_of(cache, model) if model else None
     return ChampionCard(
         set=champion.set_name,
         train=champion.train,
@@ -55,7 +55,7 @@ def champion_card(
         interval=champion.interval,
         selection_bias=champion.selection_bias,
         folds=champion.folds,
-        current=_unbiased(cache, current, decisions, promotion.evidence.plan) if current else None,
+        current=unbiased(cache, current, decisions, promotion.evidence.plan) if current else None,
         since=since.at.isoformat(),
         decision=since.number,
         action=since.action,
@@ -85,7 +85,7 @@ def card_of(cache: ReadCache, model: ModelRef) -> str:
     return cache.read(paths.card(str(model)), bytes.decode) or ""
 
 
-def _unbiased(cache: ReadCache, current: CurrentFigure, decisions: Sequence[Decision], plan: str) -> CurrentFigure:
+def unbiased(cache: ReadCache, current: CurrentFigure, decisions: Sequence[Decision], plan: str) -> CurrentFigure:
     """The champion's newest figure, less what the selection added to it.
 
     The decision of that run knows it. Otherwise it is known if the titles are those that the champion was selected on;
@@ -112,7 +112,7 @@ def _compares(decision: Decision, champion: Champion) -> bool:
     return compared.is_same(champion.ref)
 
 
-def _listings_of(cache: ReadCache, model: Manifest) -> IngestSummary | None:
+def listings_of(cache: ReadCache, model: Manifest) -> IngestSummary | None:
     """The listings that a model was made from; None if an artifact is missing."""
     inputs = model.inputs
     if "ingest" not in inputs and "preprocess" in inputs:

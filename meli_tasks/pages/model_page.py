@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest, ModelRef
+from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import NotFound
-from meli_tasks.decision import Decision
+from meli_tasks.decision import Champion, Decision
 from meli_tasks.pages.champion import card_of, decision_row, has_report
 from meli_tasks.pages.comparison import model_parameters
+from meli_tasks.pages.decided import Decided
+from meli_tasks.pages.head_figure import head_figure
 from meli_tasks.pages.located import Located
+from meli_tasks.pages.made_from import lineage, loading, members, trained_on
 from meli_tasks.pages.manifests import model_manifest, read_manifest
+from meli_tasks.pages.model_notes import missing, notes
+from meli_tasks.pages.models import CurrentFigure
 from meli_tasks.pages.one_model import (
+    FEW_TITLES,
     CategoryFigures,
     ConfusedTitles,
     ConfusionsPage,
-    LineageRow,
-    Loading,
     ModelFigures,
     ModelPage,
     SliceRow,
@@ -26,39 +28,65 @@ from meli_tasks.pages.predicted import PREDICTIONS, PredictedTitles
 from meli_tasks.pages.read_cache import FOREVER, ReadCache
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import Evaluation, Scores
-from meli_tasks.stages.figures import ReferenceModel
 from meli_tasks.store import Store
-from meli_tasks.tracking.alias import ALIAS
 
 SCORES, SUSPECTS = "scores.json", "suspect_labels.csv"
 MAX_SUSPECTS_BYTES = 50_000_000
-_SHA256_DIGITS = 12
 
 
-def model_page(cache: ReadCache, found: Located, decisions: Sequence[Decision], registered: str) -> ModelPage:
-    """The content of the page of one model; `registered` is the champion's name in MLflow."""
+def model_page(
+    cache: ReadCache, found: Located, decided: Decided, current: CurrentFigure | None, registered: str
+) -> ModelPage:
+    """The content of the page of one model.
+
+    Args:
+        cache: Reads the artifacts.
+        found: The model.
+        decided: The ledger.
+        current: The current champion's newest evaluation.
+        registered: The champion's name in MLflow.
+    """
+    decisions, champion, url = decided.decisions, decided.champion, cache.store.url
     manifest = model_manifest(cache, found.ref)
-    parameters = model_parameters(cache, list(decisions), Plan.load(cache.store, found.plan), found.row, manifest)
     evaluation, evaluate = found.evaluation, found.evaluate
     outputs = evaluate.outputs if evaluate else {}
+    scores = cache.read(evaluate.file_name(SCORES), Scores.model_validate_json, FOREVER) if evaluate else None
     return ModelPage(
         row=found.row,
         test_set=found.test_set if evaluation else None,
+        figure=head_figure(cache, found, decisions),
         figures=_figures(evaluation) if evaluation else None,
+        missing=missing(url, found, scores, manifest),
+        notes=notes(found.label, scores),
+        champion=champion is not None and champion.ref.is_same(found.ref),
+        compare_with=_compare_with(found, champion, current),
+        members=members(found, manifest),
+        trained_on=trained_on(cache, manifest),
         slices=_slices(evaluation) if evaluation else [],
         categories=_categories(evaluation) if evaluation else [],
         reliability=evaluation.reliability if evaluation else (),
         abstention=evaluation.abstention if evaluation else (),
-        reference=cache.read(evaluate.file_name(SCORES), _reference, FOREVER) if evaluate else None,
-        parameters=parameters,
-        lineage=_lineage(cache, found.ref, manifest),
+        reference=scores.reference if scores else None,
+        parameters=model_parameters(cache, decisions, Plan.load(cache.store, found.plan), found.row, manifest),
+        lineage=lineage(cache, found.ref, manifest),
         decisions=[decision_row(one) for one in reversed(decisions) if _took_part(one, found.ref)],
-        load=_load(found, manifest, decisions, registered) if manifest else [],
+        load=loading(url, manifest, champion, registered),
         has_predictions=PREDICTIONS in outputs,
         has_suspects=SUSPECTS in outputs,
         has_report=has_report(cache, found.plan),
         card=card_of(cache, manifest.ref if manifest else found.ref),
     )
+
+
+def _compare_with(found: Located, champion: Champion | None, current: CurrentFigure | None) -> str:
+    """The row of the champion to compare a model with: that of the same run, on the same titles, if there is one."""
+    if champion is None or champion.ref.is_same(found.ref):
+        return ""
+    report = found.report
+    for label in report.models if report else ():
+        if report and report.ref(label).is_same(champion.ref):
+            return paths.model_id(found.plan, label)
+    return current.id if current else ""
 
 
 def confusions_page(predicted: PredictedTitles, found: Located, model: str) -> ConfusionsPage:
@@ -127,11 +155,6 @@ def _need_evaluate(found: Located) -> Manifest:
     return found.evaluate
 
 
-def _reference(scores: bytes) -> ReferenceModel | None:
-    """The reference model of an evaluation. Nothing else of its scores is kept: the report beside the plan has them."""
-    return Scores.model_validate_json(scores).reference
-
-
 def _figures(evaluation: Evaluation) -> ModelFigures:
     return ModelFigures(
         top3=evaluation.top3,
@@ -145,7 +168,7 @@ def _slices(evaluation: Evaluation) -> list[SliceRow]:
     """By kind and name, as stored; an earlier version had only two kinds, in fields of their own."""
     former = {"language": evaluation.by_language, "label_quality": evaluation.by_label_quality}
     return [
-        SliceRow(kind=kind, name=name, **one.model_dump())
+        SliceRow(kind=kind, name=name, few=one.titles < FEW_TITLES, **one.model_dump())
         for kind, slices in (evaluation.slices or former).items()
         for name, one in slices.items()
     ]
@@ -156,49 +179,7 @@ def _categories(evaluation: Evaluation) -> list[CategoryFigures]:
     return [CategoryFigures(category=name, **one.model_dump()) for name, one in ranked]
 
 
-def _lineage(cache: ReadCache, model: ModelRef, manifest: Manifest | None) -> list[LineageRow]:
-    """The model and the artifacts behind it, each a single time, the nearest first."""
-    if manifest is None:
-        return []
-    rows = [_lineage_row(manifest.stage, "", model.key, manifest)]
-    seen, left = {model.key}, list(manifest.inputs.items())
-    while left:
-        name, value = left.pop(0)
-        ref, (kind, _, member) = ModelRef.parse(value), name.partition(":")
-        if ref.key in seen:
-            continue
-        seen.add(ref.key)
-        found = model_manifest(cache, ref) if kind == "model" else read_manifest(cache, kind, ref.key)
-        stage = found.stage if found else MODEL_STAGES[0] if kind == "model" else kind
-        rows.append(_lineage_row(stage, member, ref.key, found))
-        left += found.inputs.items() if found and found.stage != "ingest" else []
-    return rows
-
-
-def _lineage_row(stage: str, name: str, key: str, manifest: Manifest | None) -> LineageRow:
-    return LineageRow(
-        stage=stage,
-        name=name,
-        key=key,
-        at=manifest.at if manifest else "",
-        run_id=manifest.run_id if manifest else "",
-        seconds=manifest.seconds if manifest else 0.0,
-    )
-
-
 def _took_part(decision: Decision, model: ModelRef) -> bool:
     champion = decision.champion
     restored = decision.action != "keep" and champion is not None and champion.ref.is_same(model)
     return restored or any(ref.is_same(model) for ref in decision.evidence.refs)
-
-
-def _load(found: Located, manifest: Manifest, decisions: Sequence[Decision], registered: str) -> list[Loading]:
-    """How to use the model: as the champion if it is, and in any case by its key and digest."""
-    ref = f"{manifest.key}@{manifest.model_sha256[:_SHA256_DIGITS]}"
-    ways = [Loading(where="command line", code=f'meli predict --model {ref} "a title"')]
-    champion = decisions[-1].champion if decisions else None
-    if champion and champion.ref.is_same(manifest.ref):
-        code = f'mlflow.pyfunc.load_model("models:/{registered}@{ALIAS}").predict(["a title"])'
-        ways.append(Loading(where="Python, through MLflow", code=code))
-    files = paths.artifact_file(manifest.stage, manifest.key, manifest.attempt, "")
-    return [*ways, Loading(where="files in the store", code=files)]

@@ -17,6 +17,20 @@ from meli_tasks.stages.figures import (
     ReliabilityBin,
 )
 
+FEW_TITLES = 30
+"""A part of the test titles with fewer says little: the page displays it in grey."""
+
+
+class HeadFigure(PageModel):
+    """The figure of a model. That of a champion is less than the evaluated one, by what its selection added."""
+
+    balanced_accuracy: float = Field(description="as evaluated, less `selection_bias`")
+    interval: Interval = Field(description="of the figure as evaluated")
+    evaluated: float = Field(description="balanced accuracy as evaluated")
+    selection_bias: float = Field(
+        0.0, description="by how much that is too high: the model was selected by it, on these titles"
+    )
+
 
 class ModelFigures(PageModel):
     """The figures of a model on all test titles that are not in its row of the leaderboard."""
@@ -33,6 +47,7 @@ class SliceRow(PageModel):
     kind: str = Field(description="language, label_quality, category_size, title_length, unknown_words or newest_day")
     name: str
     titles: int
+    few: bool = Field(description="whether there are too few titles for the figures to say much")
     balanced_accuracy: float
     accuracy: float | None
     interval: Interval | None
@@ -46,6 +61,26 @@ class CategoryFigures(PageModel):
     titles: int
     interval: Interval | None
     predicted: int | None = Field(description="test titles that the model puts into this category")
+
+
+class ModelMember(PageModel):
+    """A member of an ensemble. `id` is that of its row in the same run; empty if the run did not evaluate it."""
+
+    set: str
+    weight: float
+    train: str
+    id: str
+
+
+class TrainedOn(PageModel):
+    """The listings that a model was made from."""
+
+    rows: int
+    categories: int
+    fingerprint: str
+    languages: dict[str, int]
+    label_qualities: dict[str, int]
+    bad_rows: int = Field(description="rows in quarantine")
 
 
 class LineageRow(PageModel):
@@ -71,7 +106,14 @@ class ModelPage(PageModel):
 
     row: ModelRow
     test_set: TestSet | None = Field(description="the titles behind every figure; None if it was not evaluated")
+    figure: HeadFigure | None = Field(description="None if it was not evaluated")
     figures: ModelFigures | None = Field(description="None if it was not evaluated")
+    missing: list[str] = Field(description="what the page cannot display and why, a sentence each")
+    notes: list[str] = Field(description="what to know about the figures, a sentence each")
+    champion: bool = Field(description="whether it is the model of the current champion, in any run")
+    compare_with: str = Field(description="id of a row of the current champion; empty if there is no other model")
+    members: list[ModelMember] = Field(description="of an ensemble, the heaviest first")
+    trained_on: TrainedOn | None = Field(description="None if the listings are no longer in the store")
     slices: list[SliceRow]
     categories: list[CategoryFigures] = Field(description="all of them, the lowest recall first")
     reliability: tuple[ReliabilityBin, ...] = Field(description="from the least to the most probable predictions")

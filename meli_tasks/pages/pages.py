@@ -148,7 +148,8 @@ class Pages:
         Raises:
             NotFound: no such run, or no such model in it.
         """
-        return model_page(self._cache, self._located(model), self._decisions(), self._mlflow_at[2])
+        found, current = self._located(model), self._current_figure()
+        return model_page(self._cache, found, self._decided.read(), current, self._mlflow_at[2])
 
     def confusions(self, model: str) -> ConfusionsPage:
         """The most confused pairs of a model.

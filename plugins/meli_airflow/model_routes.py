@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from meli_airflow import metadata_db
 from meli_airflow.parameters import (
     Body,
     ModelInPath,
@@ -33,7 +34,9 @@ class Titles(Body):
 @router.get(MODEL)
 def model(pages: PagesOfStore, model: ModelInPath) -> JsonBody:
     """One model of one run: its figures, what it was made from, the decisions that it took part in."""
-    return pages.model(model).model_dump(mode="json")
+    found = pages.model(model)
+    runs = [found.row.run_id, *(one.run_id for one in found.lineage), *(one.run_id for one in found.decisions)]
+    return {**found.model_dump(mode="json"), "in_airflow": sorted(metadata_db.states_of(runs))}
 
 
 @router.get(f"{MODEL}/confusions")

@@ -100,3 +100,40 @@ export const RUN = {
   last_decision: 1,
   skipped: { count: 0, first: [] },
 };
+
+/** @typedef {import("../../plugins/meli_airflow/types/responses").Model} Model */
+
+/** @type {(changes?: Partial<Model>) => Model} */
+export const modelAnswer = (changes = {}) => ({
+  row: row("mlp", 0.9),
+  test_set: TODAY,
+  figure: { balanced_accuracy: 0.9, interval: [0.89, 0.91], evaluated: 0.9, selection_bias: 0 },
+  figures: { top3: 0.98, calibration_error: 0.021, suspect_labels: 4, golden: null },
+  missing: [],
+  notes: [],
+  champion: false,
+  compare_with: "",
+  members: [],
+  trained_on: null,
+  slices: [],
+  categories: [],
+  reliability: [],
+  abstention: [],
+  reference: {
+    balanced_accuracy: 0.88,
+    interval: [0.87, 0.89],
+    accuracy: 0.9,
+    trained_titles: 1000,
+    not_beaten_by: [],
+  },
+  parameters: {},
+  lineage: [],
+  decisions: [],
+  load: [],
+  has_predictions: false,
+  has_suspects: false,
+  has_report: false,
+  card: "",
+  in_airflow: ["run_1"],
+  ...changes,
+});

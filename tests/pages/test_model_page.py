@@ -164,7 +164,7 @@ def test_lineage_parameters_and_how_to_load_it(run: PastRun) -> None:
     [command, files] = page.load
     sha256 = run.trainings["mlp"].model_sha256[:12]
     assert command.code == f'meli predict --model {run.models["mlp"]}@{sha256} "a title"'
-    assert files.code == f"train/{run.models['mlp']}/attempt1/"
+    assert files.code == f"{run.store.url}/train/{run.models['mlp']}/attempt1/"
 
 
 def test_the_decisions_that_it_took_part_in_are_listed(run: PastRun) -> None:

@@ -26,9 +26,12 @@ from meli_tasks.pages.one_model import (
     ConfusedTitle,
     ConfusedTitles,
     ConfusionsPage,
+    HeadFigure,
     LineageRow,
     ModelFigures,
+    ModelMember,
     SliceRow,
+    TrainedOn,
 )
 from meli_tasks.pages.predicting import PredictionsPage
 from meli_tasks.prediction.explain import Explanation
@@ -41,7 +44,13 @@ from tests.past_run import PastRun
 
 TYPES = Path(__file__).parents[2] / "plugins/meli_airflow/types/responses.d.ts"
 # Fields that the web application adds to what `Pages` returns: they come from Airflow's database.
-FROM_AIRFLOW = {"Models": {"in_airflow"}, "Decisions": {"in_airflow"}, "Run": {"state"}, "Training": {"task"}}
+FROM_AIRFLOW = {
+    "Models": {"in_airflow"},
+    "Decisions": {"in_airflow"},
+    "Run": {"state"},
+    "Training": {"task"},
+    "Model": {"in_airflow"},
+}
 
 
 def declared() -> dict[str, dict[str, bool]]:
@@ -97,6 +106,7 @@ def test_the_server_sends_every_declared_field(interface: str, responses: dict[s
 @pytest.mark.parametrize(
     ("interface", "kind"),
     [
+        ("HeadFigure", HeadFigure), ("ModelMember", ModelMember), ("TrainedOn", TrainedOn),
         ("SliceRow", SliceRow), ("CategoryFigures", CategoryFigures), ("LineageRow", LineageRow),
         ("ModelFigures", ModelFigures), ("Confusions", ConfusionsPage), ("ConfusedTitles", ConfusedTitles),
         ("ConfusedTitle", ConfusedTitle), ("Confusion", Confusion), ("LostTitle", LostTitle),

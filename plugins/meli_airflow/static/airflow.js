@@ -61,5 +61,14 @@ export const runPath = (runId, dag = "meli_training") => `/dags/${dag}/runs/${en
  */
 export const runTab = (runId) => `${runPath(runId)}/plugin/meli_run`;
 
+/** The page with all models. */
+export const MODELS_PATH = "/plugin/models";
+
+/**
+ * The page of one model.
+ * @param {string} id of its row in the leaderboard: run, plan and set
+ */
+export const modelPath = (id) => `${MODELS_PATH}?${new URLSearchParams({ model: id })}`;
+
 /** States of a DAG run that do not change any more. */
 export const FINISHED = new Set(["success", "failed"]);

@@ -7,6 +7,7 @@ import { canPromote, Deciding, Done, promotion, useMayDecide } from "./deciding.
 import { Decisions } from "./decisions.js";
 import { count, duration, formatNumber } from "./format.js";
 import { ALL_COLUMNS, BEST_FIRST, Leaderboard } from "./leaderboard.js";
+import { Model } from "./model.js";
 import { AppLink, EmptyState, LoadError, Loading, Muted, Page, Section, SkippedNote } from "./parts.js";
 import { useServer } from "./server.js";
 import { nextOrder, parseOrder } from "./sorting.js";
@@ -27,6 +28,8 @@ export function Models() {
   const [params] = useAddress();
   const [left, right, artifact] = [params.get("left"), params.get("right"), params.get("artifact")];
   if (artifact) return h(Artifact, { name: artifact });
+  const model = params.get("model");
+  if (model && !params.has("try")) return h(Model, { id: model });
   return left && right ? h(Comparison, { left, right }) : h(Overview);
 }
 

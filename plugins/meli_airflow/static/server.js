@@ -13,6 +13,15 @@ const SECONDS_AFTER_FAILURE = 5;
  */
 export const reportUrl = (runId) => new URL(`report/${encodeURIComponent(runId)}`, API).href;
 
+/**
+ * The path of a model's own data below the API: its id with each part encoded.
+ * @param {string} id run, plan and set, between slashes
+ */
+export function modelApi(id) {
+  const [run = "", digest = "", ...label] = id.split("/");
+  return `model/${[run, digest, label.join("/")].map(encodeURIComponent).join("/")}`;
+}
+
 /** The server did not do what was requested; `status` is 0 if it could not be reached. */
 export class RequestError extends Error {
   /**

@@ -362,11 +362,40 @@ export interface Artifact {
   about: { at?: string; seconds?: number; run_id?: string; git?: string; versions?: Record<string, string> };
 }
 
+/** The figure of a model. That of a champion is less than the evaluated one, by what its selection added. */
+export interface HeadFigure {
+  balanced_accuracy: number;
+  interval: Interval;
+  evaluated: number;
+  selection_bias: number;
+}
+
+/** A member of an ensemble. */
+export interface ModelMember {
+  set: string;
+  weight: number;
+  train: string;
+  /** Of its row in the same run; empty if the run did not evaluate it. */
+  id: string;
+}
+
+/** The listings that a model was made from. */
+export interface TrainedOn {
+  rows: number;
+  categories: number;
+  fingerprint: string;
+  languages: Record<string, number>;
+  label_qualities: Record<string, number>;
+  bad_rows: number;
+}
+
 /** The figures on a part of the test titles, such as those of one language. */
 export interface SliceRow {
   kind: string;
   name: string;
   titles: number;
+  /** Too few titles for the figures to say much. */
+  few: boolean;
   balanced_accuracy: number;
   accuracy: number | null;
   interval: Interval | null;
@@ -438,7 +467,18 @@ export interface Model {
   row: ModelRow;
   /** Null if it was not evaluated. */
   test_set: TestSet | null;
+  figure: HeadFigure | null;
   figures: ModelFigures | null;
+  /** What the page cannot display and why, a sentence each. */
+  missing: string[];
+  /** What to know about the figures, a sentence each. */
+  notes: string[];
+  /** Whether it is the model of the current champion, in any run. */
+  champion: boolean;
+  /** The id of a row of the current champion; empty if there is no other model. */
+  compare_with: string;
+  members: ModelMember[];
+  trained_on: TrainedOn | null;
   slices: SliceRow[];
   /** All of them, the lowest recall first. */
   categories: CategoryFigures[];
@@ -457,6 +497,8 @@ export interface Model {
   has_report: boolean;
   /** Markdown; empty if there is none. */
   card: string;
+  /** Ids of its runs that Airflow knows. */
+  in_airflow: string[];
 }
 
 /** Titles of one category that the model puts into another one. */
