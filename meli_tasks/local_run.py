@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meli_tasks.pipeline import Pipeline
     from meli_tasks.planning.evaluation import Evaluated
     from meli_tasks.planning.plan import Plan
+    from meli_tasks.planning.preview import Preview
     from meli_tasks.planning.verdict import Verdict
     from meli_tasks.promotion import PromotionOutcome
     from meli_tasks.stages.evaluation import Evaluation
@@ -114,6 +115,9 @@ class RunOutcome:
 class StepReporter(Protocol):
     """Receives the steps of a run."""
 
+    def planned(self, preview: Preview) -> None:
+        """The run will compute or reuse these steps."""
+
     def started(self, stage: str, name: str) -> None:
         """A step has started."""
 
@@ -158,8 +162,9 @@ class LocalRun:
             MeliError: Something that every set depends on failed: the request, the source, or one of the stages ingest,
                 evaluate and promote.
         """
-        plan, _ = self.pipeline.plan(params, as_of)
+        plan, preview = self.pipeline.plan(params, as_of)
         self.plan = plan
+        self.reporter.planned(preview)
         from meli_tasks.planning.compared import reference_steps
 
         order = list(STAGES)

@@ -73,18 +73,24 @@ def console(*, stderr: bool = False, width: int | None = None, file: IO[str] | N
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a listing. `whole` values are never broken over two lines: names, ids and figures."""
+    """A column of a listing."""
 
     name: str
     whole: bool = True
+    """Its values are never broken over two lines: names and figures."""
     justify: Justify = "left"
     style: str = ""
+    rank: int = 0
+    """Where the terminal is too narrow, columns of the highest rank are left out first; those of rank 0 never are."""
+    room: int = 0
+    """Terminal columns in which a value that may be broken is readable. A word that is longer is broken, too."""
 
 
 class Listing:
-    """Rows under headings. Where the terminal is too narrow for the columns, each row becomes a block of lines.
+    """Rows under headings. A terminal that is too narrow for all columns displays those that matter most.
 
-    So a name is never cut, and breaks only if it is longer than the terminal is wide.
+    If not even those fit, each row becomes a block of lines. So a name is never cut, and it breaks only if it is longer
+    than the terminal is wide or its column allows it.
     """
 
     def __init__(self, columns: Sequence[Column], title: str = "") -> None:
@@ -100,37 +106,59 @@ class Listing:
         self.rows.append([safe(one_line(cell)) for cell in row])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if self._width(headings_break=True) <= options.max_width:
-            yield self._table(headings_break=self._width(headings_break=False) > options.max_width)
+        places = self._fitting(options.max_width)
+        if places is None:
+            if self.title:
+                yield safe(Text(self.title, style="italic"))
+            for row in self.rows:
+                yield from self._block(row)
             return
-        if self.title:
-            yield safe(Text(self.title, style="italic"))
-        for row in self.rows:
-            yield from self._block(row)
+        yield self._table(places, headings_break=self._width(places, headings_break=False) > options.max_width)
+        left_out = [column.name for place, column in enumerate(self.columns) if place not in places]
+        if left_out and self.rows:
+            yield Text(f"A wider terminal also displays: {', '.join(left_out)}", style="dim")
 
-    def _width(self, *, headings_break: bool) -> int:
-        """The columns of a terminal that the table needs if whatever may break is broken between its words."""
-        widths = [
-            max([self._widest(place), *map(cell_len, column.name.split() if headings_break else [column.name])])
-            for place, column in enumerate(self.columns)
-        ]
-        return sum(widths) + GAP * (len(widths) - 1)
+    def _fitting(self, width: int) -> list[int] | None:
+        """The columns that a terminal of this width displays as a table; None if it is too narrow for a table."""
+        places = list(range(len(self.columns)))
+        while self._width(places, headings_break=True) > width:
+            least = max(places, key=lambda place: (self.columns[place].rank, place))
+            if self.columns[least].rank == 0:
+                return None
+            places.remove(least)
+        return places
+
+    def _width(self, places: Sequence[int], *, headings_break: bool) -> int:
+        """The columns of a terminal that the table needs if whatever may break is broken."""
+        return sum(self._narrowest(place, headings_break=headings_break) for place in places) + GAP * (len(places) - 1)
+
+    def _narrowest(self, place: int, *, headings_break: bool) -> int:
+        name = self.columns[place].name
+        return max([self._widest(place), *map(cell_len, name.split() if headings_break else [name])])
 
     def _widest(self, place: int) -> int:
         """The width of the longest part of a column's values that must not be broken."""
-        cells = [row[place].plain for row in self.rows]
-        parts = cells if self.columns[place].whole else [word for cell in cells for word in cell.split()]
-        return max(map(cell_len, parts), default=0)
+        column, cells = self.columns[place], [row[place].plain for row in self.rows]
+        longest = max(map(cell_len, cells), default=0)
+        if column.whole:
+            return longest
+        if column.room:
+            return min(longest, column.room)
+        return max((cell_len(word) for cell in cells for word in cell.split()), default=0)
 
-    def _table(self, *, headings_break: bool) -> Table:
+    def _table(self, places: Sequence[int], *, headings_break: bool) -> Table:
         table = plain_table(self.title)
-        for place, column in enumerate(self.columns):
-            widest = max([self._widest(place), *map(cell_len, column.name.split())])
+        for place in places:
+            column = self.columns[place]
+            narrowest = self._narrowest(place, headings_break=True)
             # A column that must not break its values does not break its heading either, so that is done here.
-            heading = "\n".join(wrap(column.name, max(widest, 1))) if headings_break and column.whole else column.name
-            table.add_column(heading, justify=column.justify, overflow="fold", no_wrap=column.whole)
+            wrapped = "\n".join(wrap(column.name, max(narrowest, 1)))
+            heading = wrapped if headings_break and column.whole else column.name
+            table.add_column(
+                heading, justify=column.justify, overflow="fold", no_wrap=column.whole, min_width=narrowest
+            )
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*(row[place] for place in places))
         return table
 
     def _block(self, row: Sequence[Text]) -> Iterable[RenderableType]:

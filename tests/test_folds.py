@@ -22,6 +22,7 @@ from meli_tasks.notifications.message import DagRun, failures_of
 from meli_tasks.pipeline import Pipeline, PromotionOutcome
 from meli_tasks.planning.evaluation import Evaluated, EvaluationReport
 from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.preview import Preview
 from meli_tasks.settings import Settings
 from meli_tasks.stages import train
 from meli_tasks.stages.evaluation import Scores, TestSet
@@ -227,6 +228,9 @@ class Reported:
     def __init__(self) -> None:
         self.steps: list[StepReport] = []
         self.running = ""
+
+    def planned(self, preview: Preview) -> None:
+        pass
 
     def started(self, stage: str, name: str) -> None:
         self.running = name

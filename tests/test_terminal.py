@@ -117,3 +117,35 @@ def test_a_title_is_harmless_and_no_markup() -> None:
     assert r"[red]\x1b]8;;" in text
     assert printable(text) == text
     assert console().width
+
+
+def rows_of(listing: Listing, width: int) -> list[list[str]]:
+    return [line.split() for line in printed(listing, width=width).splitlines()]
+
+
+def test_columns_that_matter_least_are_left_out_first_and_named() -> None:
+    listing = Listing([Column("set"), Column("figure"), Column("interval", rank=1), Column("megabytes", rank=2)])
+    listing.add("mlp_prueba_1_corrected", "0.9412", "0.9200-0.9600", "25.3")
+    assert rows_of(listing, 80)[0] == ["set", "figure", "interval", "megabytes"]
+    assert len(rows_of(listing, 80)) == 2
+    assert rows_of(listing, 50) == [
+        ["set", "figure", "interval"],
+        ["mlp_prueba_1_corrected", "0.9412", "0.9200-0.9600"],
+        ["A", "wider", "terminal", "also", "displays:", "megabytes"],
+    ]
+    assert rows_of(listing, 44)[:2] == [["set", "figure"], ["mlp_prueba_1_corrected", "0.9412"]]
+    assert rows_of(listing, 44)[2:] == [["A", "wider", "terminal", "also", "displays:", "interval,"], ["megabytes"]]
+
+
+def test_a_terminal_too_narrow_even_for_those_that_matter_displays_all_values_in_blocks() -> None:
+    listing = Listing([Column("set"), Column("figure"), Column("megabytes", rank=1)])
+    listing.add("mlp_prueba_1_corrected", "0.9412", "25.3")
+    assert rows_of(listing, 24) == [["mlp_prueba_1_corrected"], ["figure", "0.9412"], ["megabytes", "25.3"]]
+
+
+def test_a_column_with_room_breaks_its_values_and_no_other_does() -> None:
+    listing = Listing([Column("run", whole=False, room=12), Column("set"), Column("figure")])
+    listing.add("scheduled__2026-11-20T03:00:00+00:00", "cnn_semi_freeze_corrected", "0.9412")
+    lines = rows_of(listing, 12 + 2 + 25 + 2 + 6)
+    assert lines[1] == ["scheduled__2", "cnn_semi_freeze_corrected", "0.9412"]
+    assert "".join(line[0] for line in lines[1:]) == "scheduled__2026-11-20T03:00:00+00:00"

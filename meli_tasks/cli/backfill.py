@@ -167,7 +167,8 @@ def _show(preview: BackfillPreview) -> None:
 
     from meli_tasks.terminal import Column, Listing
 
-    columns = [Column("date"), Column("to do", whole=False), Column("cached", justify="right"), Column("run")]
+    to_do = Column("to do", whole=False, room=24)
+    columns = [Column("date"), to_do, Column("cached", justify="right", rank=2), Column("run", rank=1)]
     listing = Listing(columns)
     for day in preview.dates:
         style = "dim" if day.done or day.empty else "red" if day.problem else ""
@@ -194,7 +195,7 @@ def _conclude(found: BackfillReport) -> None:
         for name in models:
             if name in day.scores:
                 accuracy = day.scores[name].balanced_accuracy
-                cells.append(Text(f"{accuracy:.4f}", style="bold green" if accuracy == best else ""))
+                cells.append(Text(f"{accuracy:.4f}", style="bold" if accuracy == best else ""))
             else:
                 cells.append(Text("failed", style="red") if name in day.failed else Text("-", style="dim"))
         listing.add(day.date, day.state, *cells)
@@ -236,7 +237,13 @@ def _list(as_json: bool) -> None:
         return
     from meli_tasks.terminal import Column, Listing
 
-    columns = [Column(name, whole=name in ("at", "id")) for name in ("at", "id", "dates", "sets", "state")]
+    columns = [
+        Column("at", rank=3),
+        Column("id"),
+        Column("dates", whole=False, rank=2),
+        Column("sets", whole=False, room=16, rank=1),
+        Column("state", whole=False, room=16),
+    ]
     listing = Listing(columns, "backfills, newest first")
     for row in rows:
         dates = f"{row.from_date} to {row.to_date} ({row.dates})"

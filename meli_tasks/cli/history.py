@@ -139,8 +139,15 @@ def _show_runs(runs: list[RunRow]) -> None:
     from meli_tasks.terminal import Column, Listing
 
     console = out()
-    columns = [Column("at"), Column("run"), Column("source"), Column("trained sets", whole=False), Column("best")]
-    listing = Listing([*columns, Column("balanced accuracy")], "runs, newest first")
+    columns = [
+        Column("at", rank=1),
+        Column("run", whole=False, room=24),
+        Column("source", whole=False, room=24, rank=2),
+        Column("trained sets", whole=False, rank=3),
+        Column("best"),
+        Column("balanced accuracy", whole=False),
+    ]
+    listing = Listing(columns, "runs, newest first")
     for run in runs:
         trained = ", ".join(
             f"{name} {run.models[name][:8]}" if name in run.models else name
@@ -159,8 +166,15 @@ def _show_runs(runs: list[RunRow]) -> None:
 def _show_decisions(decisions: list[Decision]) -> None:
     from meli_tasks.terminal import Column, Listing
 
-    columns = [Column("number", justify="right"), Column("at"), Column("decision"), Column("champion"), Column("by")]
-    listing = Listing([*columns, Column("reason", whole=False)], "decisions, newest first")
+    columns = [
+        Column("number", justify="right"),
+        Column("at", rank=1),
+        Column("decision"),
+        Column("champion"),
+        Column("by", rank=2),
+        Column("reason", whole=False, room=24),
+    ]
+    listing = Listing(columns, "decisions, newest first")
     for decision in decisions:
         champion = decision.champion.set_name if decision.champion else "none"
         at = f"{decision.at:%Y-%m-%d %H:%M}"

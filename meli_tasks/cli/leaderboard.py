@@ -21,8 +21,9 @@ def leaderboard(scores: Mapping[str, Evaluation], title: str = "") -> Listing:
 
     from meli_tasks.terminal import Column, Listing
 
-    names = ("model", "balanced accuracy", "95 % interval", "accuracy", "top 5", "macro F1", "ms/title", "MB")
-    listing = Listing([Column(name, justify="left" if name == "model" else "right") for name in names], title)
+    names = ("balanced accuracy", "95 % interval", "accuracy", "top 5", "macro F1", "ms/title", "MB")
+    figures = (Column(name, justify="right", rank=rank) for rank, name in enumerate(names))
+    listing = Listing([Column("model"), *figures], title)
     for label, score in ranking(scores):
         low, high = score.interval
         listing.add(

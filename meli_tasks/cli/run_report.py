@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from meli_tasks.local_run import RunOutcome, StepReport
+    from meli_tasks.planning.preview import Preview
+    from meli_tasks.planning.remaining import Remaining
 
 
 # The figures of a stage's summary that its line shows.
@@ -38,6 +40,7 @@ class Report(logging.Handler):
         self.quiet = quiet
         self._status: Status | None = None
         self._running = ""
+        self._remaining: Remaining | None = None
 
     def __enter__(self) -> Self:
         if not self.quiet and sys.stderr.isatty():
@@ -64,25 +67,37 @@ class Report(logging.Handler):
         if self._status:
             self._status.start()
 
+    def planned(self, preview: Preview) -> None:
+        """Count the training runs and the time that is left by the preview of the run."""
+        from meli_tasks.planning.remaining import Remaining
+
+        self._remaining = Remaining(preview)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Show the progress that a stage logged."""
-        progress = getattr(record, "progress", None)
+        progress: Mapping[str, float | int | str] | None = getattr(record, "progress", None)
         if progress:
-            self.show(describe(progress))
+            left = progress.get("seconds_left")
+            self.show(describe(progress), float(left) if left is not None else None)
 
-    def show(self, progress: str) -> None:
-        """Update the status line, if there is one."""
+    def show(self, progress: str, seconds_left: float | None = None) -> None:
+        """Update the status line, if there is one; `seconds_left` is what the running step reports."""
         if self._status:
-            self._status.update(f"{_unmarked(self._running)}  [dim]{_unmarked(progress)}[/dim]")
+            whole = self._remaining.text(seconds_left) if self._remaining else ""
+            parts = [f"{_unmarked(self._running)}", f"[dim]{_unmarked(progress)}[/dim]" if progress else "", whole]
+            self._status.update("  ".join(filter(None, parts)))
 
     def started(self, stage: str, name: str) -> None:
         """Show that a step has started."""
         self._running = f"{stage} {name}".strip()
-        if self._status:
-            self._status.update(_unmarked(self._running))
+        if self._remaining:
+            self._remaining.started(stage, name)
+        self.show("")
 
     def finished(self, step: StepReport) -> None:
         """Print a step that was computed, reused or failed."""
+        if self._remaining:
+            self._remaining.finished(step.stage, step.name, step.seconds, computed=not (step.hit or step.error))
         if self.quiet:
             return
         from rich.text import Text

@@ -140,8 +140,8 @@ def _list(shipped: dict[str, HyperparameterSet], stored: dict[str, Hyperparamete
 
     from meli_tasks.terminal import Column, Listing
 
-    columns = [Column(name) for name in ("name", "family", "variant", "where")]
-    listing = Listing([*columns, Column("title", whole=False)])
+    columns = [Column(name, rank=rank) for rank, name in enumerate(("name", "family", "variant", "where"))]
+    listing = Listing([*columns, Column("title", whole=False, room=24)])
     for row in rows:
         listing.add(Text(row.name, style="bold"), row.family, row.variant, row.where, row.title)
     out().print(listing)
@@ -168,7 +168,8 @@ def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: 
     if values.description:
         console.print(Text(values.description.strip()))
     console.print()
-    listing = Listing([Column(name, whole=name != "meaning") for name in ("parameter", "value", "from", "meaning")])
+    columns = [Column("parameter"), Column("value"), Column("from", rank=1)]
+    listing = Listing([*columns, Column("meaning", whole=False, room=24, rank=2)])
     for parameter in parameters:
         style = "dim" if parameter.origin == DEFAULT else ""
         cells = (parameter.name, _as_text(parameter.value), parameter.origin, parameter.description)

@@ -30,8 +30,9 @@ def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[T
     hits = {task.name: task.hit for task in tasks if task.task.startswith("train_")}
     measured = f"all titles by {report.folds} folds" if report.folds else "the test titles"
     title = f"Leaderboard: balanced accuracy on {measured}"
-    names = ("set", "balanced accuracy", "95 % interval", "top-5", "training time", "")
-    listing = Listing([Column(name, justify="left" if name in ("set", "") else "right") for name in names], title)
+    names = ("balanced accuracy", "95 % interval", "training time", "top 5")
+    figures = [Column(name, justify="right", rank=rank) for rank, name in enumerate(names)]
+    listing = Listing([Column("set"), *figures, Column("")], title)
     for label, evaluation in sorted(evaluations, key=lambda item: -item[1].balanced_accuracy):
         low, high = evaluation.interval
         ref = evaluated.ref(label)
@@ -41,7 +42,7 @@ def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[T
         about = "reused" if hits.get(label) else about
         top5 = "-" if evaluation.top5 is None else f"{evaluation.top5:.4f}"
         interval = f"{low:.4f}-{high:.4f}"
-        listing.add(label, f"{evaluation.balanced_accuracy:.4f}", interval, top5, seconds, Text(about, style="dim"))
+        listing.add(label, f"{evaluation.balanced_accuracy:.4f}", interval, seconds, top5, Text(about, style="dim"))
     console.print()
     console.print(listing)
     for task in tasks:

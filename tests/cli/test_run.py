@@ -198,7 +198,7 @@ def test_the_champion_is_described_now_and_on_a_date(outcome: Any) -> None:
     card = document("champion")
     assert card["set_name"] == outcome["decision"]["champion"]["set_name"]
     assert card["decision"]["action"] == "promote"
-    assert card["params"]["epochs"] == 2
+    assert (card["set_name"], card["params"]["max_members"]) == ("ensemble", 4)
     assert document("champion", "--on", f"{datetime.now(UTC):%Y-%m-%d}")["train"] == card["train"]
     assert card["train"] in here("champion").stdout
     error = here("champion", "--on", "2020-01-01").exception

@@ -12,11 +12,15 @@ import pytest
 
 from meli_tasks.local_run import LocalRun, StepReport
 from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.preview import Preview
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 
 
 class Silent:
+    def planned(self, preview: Preview) -> None:
+        pass
+
     def started(self, stage: str, name: str) -> None:
         pass
 
