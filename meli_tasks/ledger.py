@@ -177,7 +177,7 @@ class Ledger:
         last = self.last() if expected_last is None else self._expect(expected_last)
         if last is None or last.champion is None or last.promotion is None:
             raise NotFound(f"There is no champion in {self._place} yet, so there is none to roll back to.")
-        target = self._before(last.promotion) if to is None else self._promotion_after(to, last)
+        target = self.before(last.promotion) if to is None else self._promotion_after(to, last)
         champion = prepare(self._decision(target))
         if champion is None or champion.ref.is_same(last.champion.ref):
             raise Conflict(f"The champion after decision {to} is already the current one: {last.champion.train}.")
@@ -261,8 +261,8 @@ class Ledger:
             f"{self._place} has changed: another writer made decision {decision.number} first. {RETRY_ADVICE}"
         ) from error
 
-    def _before(self, promotion: int) -> int:
-        """The promotion of the previous champion, skipping repeated promotions of the same model."""
+    def before(self, promotion: int) -> int:
+        """The promotion of the previous champion, skipping repeated promotions of the same model; or NotFound."""
         champion = self._decision(promotion).champion
         earlier = self._decision(promotion).previous
         while earlier is not None:

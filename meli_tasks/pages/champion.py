@@ -188,8 +188,11 @@ class MlflowAlias:
             found = self._found = self._request()
             self._at = time.monotonic()
         if found.version and not found.note and not champion.is_same(ModelRef(found.train, found.sha256)):
-            note = "MLflow's alias has not followed yet: `meli champion` or the next run brings it up to date."
-            return found.model_copy(update={"note": note})
+            note = (
+                f"MLflow's alias {ALIAS!r} points at another model (version {found.version}) than the ledger: `meli "
+                "champion` or the next run brings it up to date."
+            )
+            return found.model_copy(update={"note": note, "differs": True})
         return found
 
     def _request(self) -> MlflowChampion:

@@ -89,6 +89,7 @@ class MlflowChampion(PageModel):
     train: str = ""
     sha256: str = ""
     note: str = ""
+    differs: bool = Field(False, description="whether the alias points at another model than the ledger's champion")
 
 
 class ModelRow(PageModel):

@@ -29,7 +29,9 @@ from meli_tasks.pages.models import (
     SkippedObject,
     SkippedObjects,
 )
+from meli_tasks.pages.news import ChampionNews, News
 from meli_tasks.pages.one_model import ConfusedTitles, ConfusionsPage, ModelPage
+from meli_tasks.pages.outcomes import AirflowRun
 from meli_tasks.pages.paired import PairedGains
 from meli_tasks.pages.predicted import PredictedTitles
 from meli_tasks.pages.predicting import PredictionsPage, predictions
@@ -88,6 +90,11 @@ class Pages:
             last_decision=decided.last,
             skipped=self._skipped(),
         )
+
+    def news(self, airflow: Sequence[AirflowRun]) -> ChampionNews:
+        """What the champion replaced, how old it is, and how the last run ended; `airflow`: its newest runs."""
+        champion, current = self._decided.read().champion, self._current_figure()
+        return News(self._cache, self._runs, self._ledger, self._decisions()).of(champion, current, airflow)
 
     def mlflow(self) -> MlflowChampion:
         """The model that MLflow calls champion; separate from `models`, as an unavailable server is slow."""

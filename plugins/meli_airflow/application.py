@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import override
 
-from meli_airflow import decision_routes, metadata_db, model_routes, rights
+from meli_airflow import decision_routes, metadata_db, model_routes, night_routes, rights
 from meli_airflow.auth import Authorization
 from meli_airflow.parameters import (
     Day,
@@ -167,5 +167,6 @@ def application() -> FastAPI:
     app.include_router(router)
     app.include_router(model_routes.router)
     app.include_router(decision_routes.router)
+    app.include_router(night_routes.router)
     app.mount("/static", PageBundle(directory=pathlib.Path(__file__).parent / "static"))
     return app

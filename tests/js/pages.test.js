@@ -96,7 +96,7 @@ test("what cannot be read is counted and named, and makes no other model champio
     page.text,
     /2 stored objects cannot be read and are left out\s+plans\/a\/b\.json: it is empty\s+and 1 more/,
   );
-  assert.match(page.text, /Unknown\s+The newest decision cannot be read/);
+  assert.match(page.text, /The champion is unknown\s+The newest decision cannot be read/);
   assert.doesNotMatch(page.text, /There is no champion yet/);
 });
 

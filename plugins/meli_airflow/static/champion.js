@@ -1,16 +1,27 @@
-// The current champion: which data it was trained on, since when it has been champion, by which decision and why.
-import { formatDateTime, h, runTab, UI, useState } from "./airflow.js";
+// The current champion in ten seconds: how good it is, what it replaced, what the last run did and why, the way back.
+// Its data, its keys and its model card are below a fold.
+import { formatDateTime, h, UI, useState } from "./airflow.js";
+import { Details, titlesOf } from "./champion_details.js";
+import { ago, betterThan, meaning } from "./champion_text.js";
 import { Deciding, Done, rollback } from "./deciding.js";
-import { count, formatDecimal, formatInterval, formatMembers, formatTestSet } from "./format.js";
-import { AppLink, EmptyState, ExternalLink, LabeledValue, Muted, Note, Panel, Section, StateBadge } from "./parts.js";
+import { Fold } from "./fold.js";
+import { formatDay, formatDecimal, formatInterval, formatTestSet } from "./format.js";
+import { LastRun } from "./last_run.js";
+import { AppLink, EmptyState, ExternalLink, Muted, Note, Panel, Section, StateBadge } from "./parts.js";
 import { reportUrl, useServer } from "./server.js";
 
 /** @typedef {import("../types/responses").Champion} ChampionResponse */
+/** @typedef {import("../types/responses").ChampionNews} ChampionNews */
 /** @typedef {import("../types/responses").MlflowChampion} MlflowChampion */
 
-const { Box, Flex, Heading, SimpleGrid, Text } = UI;
+const { Box, Flex, Heading, Text } = UI;
 const SECONDS = 30;
-const MONO = { display: "block", fontFamily: "mono", fontSize: "xs" };
+
+/**
+ * The page of one model.
+ * @param {string} id
+ */
+const modelPath = (id) => `/plugin/models?${new URLSearchParams({ model: id })}`;
 
 /**
  * `linked` has the ids of runs that Airflow knows, `runs` the number of all runs in the store, `last` the number of the
@@ -25,50 +36,129 @@ const MONO = { display: "block", fontFamily: "mono", fontSize: "xs" };
  * @param {() => void} props.reload
  */
 export function Champion({ champion, unknown, linked, runs, last, mayDecide, reload }) {
-  if (unknown) return h(Section, { title: "Champion" }, h(Note, { status: "warning", title: "Unknown" }, unknown));
+  /** @type {import("./server.js").Loaded<ChampionNews>} */
+  const { data: news, error, reload: reloadNews } = useServer("champion-news", () => SECONDS);
+  const reloadBoth = () => {
+    reload();
+    reloadNews();
+  };
+  const lastRun = news?.last_run ? h(LastRun, { run: news.last_run, linked: new Set(news.in_airflow) }) : null;
+  if (unknown) {
+    const advice =
+      "\nWho is champion is unknown until it can be read. Restore it from a backup, or upgrade meli-tasks.";
+    return h(
+      Section,
+      { title: "Champion" },
+      h(Note, { status: "warning", title: "The champion is unknown" }, unknown, advice),
+      lastRun,
+    );
+  }
   return h(
     Section,
     { title: "Champion" },
     champion
       ? h(
-          Panel,
-          { "data-testid": "champion" },
-          h(Summary, { champion }),
-          h(Details, { champion, linked }),
-          champion.card ? h(Card, { card: champion.card }) : null,
-          mayDecide ? h(RollBack, { champion, last, reload }) : null,
+          Card,
+          { key: champion.train, champion, news, linked, last, mayDecide, reload: reloadBoth }, // a card for each champion
+          lastRun ??
+            (error ? h(Muted, { display: "block" }, `What the last run did is unknown: ${error.message}`) : null),
         )
       : h(
-          EmptyState,
-          { title: "There is no champion yet" },
-          runs ? "No run has promoted a model. The promotion history below has the reasons." : h(HowToStart),
+          Box,
+          null,
+          h(
+            EmptyState,
+            { title: "There is no champion yet" },
+            runs ? "No run has promoted a model. The promotion history below has the reasons." : h(HowToStart),
+          ),
+          lastRun,
         ),
   );
 }
 
-/** @param {{champion: ChampionResponse, last: number, reload: () => void}} props */
-function RollBack({ champion, last, reload }) {
-  const [done, setDone] = useState("");
+/**
+ * `children`: what the last run did.
+ * @param {object} props
+ * @param {ChampionResponse} props.champion
+ * @param {ChampionNews | undefined} props.news
+ * @param {Set<string>} props.linked
+ * @param {number} props.last
+ * @param {boolean} props.mayDecide
+ * @param {() => void} props.reload
+ * @param {import("react").ReactNode} [props.children]
+ */
+function Card({ champion, news, linked, last, mayDecide, reload, children }) {
+  /** @type {import("./server.js").Loaded<MlflowChampion>} */
+  const { data: mlflow } = useServer("mlflow", () => SECONDS);
   return h(
-    Box,
-    { mt: 4 },
-    h(Deciding, { label: "Roll back", action: rollback(champion, last), onDone: setDone, reload }),
-    h(Done, null, done),
+    Panel,
+    { "data-testid": "champion" },
+    h(Warnings, { news, mlflow }),
+    h(Summary, { champion, news, mlflow }),
+    children,
+    mayDecide ? h(RollBack, { champion, news, last, reload }) : null,
+    h(Fold, { mt: 3, label: "Details: decision, data, keys, model card" }, h(Details, { champion, linked, mlflow })),
   );
 }
 
-/** @param {{card: string}} props */
-const Card = ({ card }) =>
-  h(
+/**
+ * What of the champion needs attention: its model is gone, MLflow names another one, or its data is old or has changed.
+ * @param {{news: ChampionNews | undefined, mlflow: MlflowChampion | undefined}} props
+ */
+function Warnings({ news, mlflow }) {
+  const alias = mlflow?.differs ? (mlflow.note ?? "") : "";
+  const warnings = [...(news?.warnings ?? []), alias].filter(Boolean);
+  return h(
     Box,
-    { as: "details", mt: 4 },
-    h(Box, { as: "summary", cursor: "pointer", fontSize: "sm" }, "Model card"),
-    h(
-      Box,
-      { as: "pre", mt: 2, fontSize: "xs", whiteSpace: "pre-wrap", wordBreak: "break-word", "data-testid": "card" },
-      card,
-    ),
+    null,
+    news?.gone ? h(Note, { status: "error", title: "The champion's model is gone" }, news.gone) : null,
+    warnings.length
+      ? h(
+          Note,
+          {
+            status: "warning",
+            title: warnings.length === 1 ? "Needs attention" : `${warnings.length} things need attention`,
+          },
+          warnings.join("\n"),
+        )
+      : null,
   );
+}
+
+/**
+ * The button names what it restores.
+ * @param {{champion: ChampionResponse, news: ChampionNews | undefined, last: number, reload: () => void}} props
+ */
+function RollBack({ champion, news, last, reload }) {
+  const [done, setDone] = useState("");
+  const back = news?.way_back ?? null;
+  if (news?.first) return h(Done, null, done || "There is no earlier champion to roll back to.");
+  if (back?.gone) {
+    return h(Muted, { display: "block" }, `The previous champion, ${back.set}, is no longer in the store.`);
+  }
+  return h(
+    Box,
+    { mt: 4 },
+    h(
+      Flex,
+      { align: "center", gap: 3, wrap: "wrap" },
+      h(Deciding, {
+        label: back ? `Roll back to ${back.set}` : "Roll back",
+        action: rollback(champion, last, back),
+        onDone: setDone,
+        reload,
+      }),
+      back
+        ? h(
+            Muted,
+            null,
+            `the previous champion, promoted on ${formatDateTime(back.at)} with ${formatDecimal(back.balanced_accuracy)}`,
+          )
+        : null,
+    ),
+    h(Done, null, done),
+  );
+}
 
 const HowToStart = () =>
   h(
@@ -79,40 +169,65 @@ const HowToStart = () =>
     ": its best model becomes the champion when it ends.",
   );
 
-/** @param {{champion: ChampionResponse}} props */
-const Summary = ({ champion }) =>
+/** @param {{champion: ChampionResponse, news: ChampionNews | undefined, mlflow: MlflowChampion | undefined}} props */
+const Summary = ({ champion, news, mlflow }) =>
   h(
     Flex,
-    { justify: "space-between", align: "start", wrap: { base: "wrap", md: "nowrap" }, gap: 4, mb: 4 },
+    { justify: "space-between", align: "start", wrap: { base: "wrap", md: "nowrap" }, columnGap: 6, rowGap: 3, mb: 4 },
     h(
       Box,
       { minW: 0 },
       h(
         Flex,
         { align: "center", gap: 3, wrap: "wrap" },
-        h(Heading, { as: "h3", size: "lg" }, champion.set),
+        h(Heading, { as: "h3", size: "lg", overflowWrap: "anywhere" }, champion.set),
         h(StateBadge, { of: "champion" }),
         champion.action === "rollback" ? h(StateBadge, { of: "rollback" }, "restored by a rollback") : null,
       ),
-      h(Text, { color: "fg.muted", fontSize: "sm", mt: 1 }, champion.reason),
-      Object.keys(champion.members).length
-        ? h(Text, { color: "fg.muted", fontSize: "sm" }, `members: ${formatMembers(champion.members)}`)
-        : null,
+      h(Text, { fontSize: "sm", mt: 1 }, betterThan(news) || champion.reason),
+      h(Since, { champion, news }),
+      h(Links, { champion, news, mlflow }),
     ),
     h(Figure, { champion }),
   );
 
+/** @param {{champion: ChampionResponse, news: ChampionNews | undefined}} props */
+function Since({ champion, news }) {
+  const age = typeof news?.days === "number" ? ` (${ago(news.days)})` : "";
+  const dataAge = typeof news?.data_days === "number" ? ` (${ago(news.data_days)})` : "";
+  return h(
+    Muted,
+    { display: "block", mt: 1 },
+    `Champion since ${formatDateTime(champion.since)}${age}.`,
+    champion.as_of ? ` Trained on titles up to ${formatDay(champion.as_of)}${dataAge}.` : "",
+  );
+}
+
 /**
- * The score on the newest titles, and the one that it was promoted for if that was on others.
+ * Where to look further.
+ * @param {{champion: ChampionResponse, news: ChampionNews | undefined, mlflow: MlflowChampion | undefined}} props
+ */
+function Links({ champion, news, mlflow }) {
+  return h(
+    Flex,
+    { columnGap: 4, rowGap: 1, wrap: "wrap", mt: 3, fontSize: "sm" },
+    news?.model ? h(AppLink, { to: modelPath(news.model) }, "What it confuses") : null,
+    news && !news.gone ? h(AppLink, { to: "/plugin/models?try=1" }, "Try a title") : null,
+    champion.has_report ? h(ExternalLink, { href: reportUrl(champion.run_id) }, "Report") : null,
+    mlflow?.version && mlflow.url ? h(ExternalLink, { href: mlflow.url }, `MLflow version ${mlflow.version}`) : null,
+  );
+}
+
+/**
+ * The score on the newest titles, in words, with its interval.
  * @param {{champion: ChampionResponse}} props
  */
 function Figure({ champion }) {
   const { current } = champion;
-  const { balanced_accuracy: accuracy, interval, selection_bias: bias } = current ?? champion;
-  const promotedFor = formatDecimal(champion.balanced_accuracy);
+  const { balanced_accuracy: accuracy, interval } = current ?? champion;
   return h(
     Box,
-    { textAlign: { base: "start", md: "end" }, w: { md: "360px" }, flexShrink: 0, maxW: "100%" },
+    { textAlign: { base: "start", md: "end" }, w: { md: "380px" }, flexShrink: 0, maxW: "100%" },
     h(
       Text,
       { fontSize: "3xl", fontWeight: "bold", lineHeight: 1.1, fontVariantNumeric: "tabular-nums" },
@@ -126,87 +241,6 @@ function Figure({ champion }) {
         ? `on ${formatTestSet(current.test_set)}`
         : `on ${titlesOf(champion)} of the run that promoted it; no run in the store has evaluated it since`,
     ),
-    bias
-      ? h(
-          Muted,
-          { display: "block" },
-          `evaluated at ${formatDecimal(accuracy + bias)}, less ${formatDecimal(bias)}: it was selected on these titles`,
-        )
-      : null,
-    promotedFor === formatDecimal(accuracy)
-      ? null
-      : h(Muted, { display: "block" }, `promoted with ${promotedFor}, on ${titlesOf(champion)} of that run`),
-  );
-}
-
-/** @param {ChampionResponse} champion */
-const titlesOf = ({ folds }) => (folds ? `the titles, cross-validated over ${folds} folds,` : "the test titles");
-
-/** @param {{champion: ChampionResponse, linked: Set<string>}} props */
-const Details = ({ champion, linked }) =>
-  h(
-    SimpleGrid,
-    { columns: { base: 1, sm: 2, lg: 4 }, gap: 4 },
-    h(
-      LabeledValue,
-      { label: "Since" },
-      `${formatDateTime(champion.since)}, decision ${champion.decision}`,
-      h(
-        Muted,
-        { display: "block" },
-        champion.kept ? `kept by ${count(champion.kept, "later decision")}` : "the latest decision",
-      ),
-    ),
-    h(
-      LabeledValue,
-      { label: "Trained by" },
-      linked.has(champion.run_id)
-        ? h(AppLink, { to: runTab(champion.run_id) }, champion.run_id)
-        : champion.run_id || "–",
-      champion.by !== champion.run_id ? h(Muted, { display: "block" }, `decided by ${champion.by}`) : null,
-      champion.has_report
-        ? h(Box, { fontSize: "sm" }, h(ExternalLink, { href: reportUrl(champion.run_id) }, "Report"))
-        : null,
-    ),
-    h(Data, { champion }),
-    h(Mlflow, { key: champion.train, champion }), // another champion has another version
-  );
-
-/** @param {{champion: ChampionResponse}} props */
-const Data = ({ champion }) =>
-  h(
-    LabeledValue,
-    { label: "Data" },
-    champion.source || "–",
-    h(
-      Muted,
-      { display: "block" },
-      [
-        champion.as_of && `as of ${champion.as_of}`,
-        champion.rows && count(champion.rows, "title"),
-        champion.categories && count(champion.categories, "category"),
-      ]
-        .filter(Boolean)
-        .join(", "),
-    ),
-    champion.fingerprint
-      ? h(Muted, { ...MONO, title: champion.fingerprint }, `fingerprint ${champion.fingerprint.slice(0, 12)}`)
-      : null,
-  );
-
-/** @param {{champion: ChampionResponse}} props */
-function Mlflow({ champion }) {
-  /** @type {import("./server.js").Loaded<MlflowChampion>} */
-  const { data } = useServer("mlflow", () => SECONDS);
-  const version = () => {
-    if (data?.version && data.url) return h(ExternalLink, { href: data.url }, `version ${data.version}`);
-    return h(Muted, null, data ? "unknown" : "loading…");
-  };
-  return h(
-    LabeledValue,
-    { label: "MLflow" },
-    version(),
-    data?.note ? h(Muted, { display: "block" }, data.note) : null,
-    h(Muted, { ...MONO, title: champion.train }, `key ${champion.train.slice(0, 12)}`),
+    h(Text, { fontSize: "sm", mt: 1 }, meaning(accuracy)),
   );
 }

@@ -137,18 +137,19 @@ export const Done = ({ children }) =>
   h(Muted, { "aria-live": "polite", display: "block", overflowWrap: "anywhere" }, children);
 
 /**
- * To the previous champion. `expected` is the last decision that the page displays.
+ * To the champion that the page names, or to the previous one. `expected` is the last decision that the page displays.
  * @param {Champion} champion
  * @param {number} expected
+ * @param {import("../types/responses").WayBack | null} [back]
  * @returns {Action}
  */
-export const rollback = (champion, expected) => ({
+export const rollback = (champion, expected, back) => ({
   path: "rollback",
-  body: { to: null, expected },
-  title: `Roll back from ${champion.set}?`,
+  body: { to: back?.to ?? null, expected },
+  title: back ? `Roll back from ${champion.set} to ${back.set}?` : `Roll back from ${champion.set}?`,
   explanation:
-    "The previous champion becomes the current one again, here and in MLflow. Nothing is deleted, and a run may " +
-    "promote another model later.",
+    `${back ? `${back.set}, champion of decision ${back.to},` : "The previous champion"} becomes the current one again, ` +
+    "here and in MLflow. Nothing is deleted, and a run may promote another model later.",
   confirm: "Roll back",
   palette: "danger",
 });

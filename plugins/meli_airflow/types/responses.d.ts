@@ -129,7 +129,67 @@ export interface Models {
   in_airflow: string[];
 }
 
+/** How a run ended and why, in a sentence. */
+export interface RunOutcome {
+  run_id: string;
+  /** promoted, kept, waiting, nothing new, evaluated, failed, running, unknown */
+  outcome: string;
+  sentence: string;
+  /** The whole reason, if the sentence is shorter. */
+  detail: string;
+  /** The task that failed. */
+  task: string;
+  /** Of that task; -1 if it is not mapped. */
+  map_index: number;
+  /** When it ended, or asked. */
+  at: string;
+}
+
+/** The champion that the current one replaced, and the gain that it was promoted for. */
+export interface BetterThan {
+  set: string;
+  gain: number | null;
+  interval: Interval | null;
+  probability: number | null;
+  /** Who promoted it without a comparison. */
+  by_hand: string;
+}
+
+/** What a rollback restores. */
+export interface WayBack {
+  /** The decision that promoted it. */
+  to: number;
+  set: string;
+  balanced_accuracy: number;
+  interval: Interval;
+  at: string;
+  run_id: string;
+  /** Its model is no longer in the store. */
+  gone: boolean;
+}
+
+/** What is new about the champion. */
+export interface ChampionNews {
+  /** The id of its page; empty if no run in the store has it. */
+  model: string;
+  /** Null without a champion. */
+  days: number | null;
+  data_days: number | null;
+  /** Dates of newer titles that runs of the same source have planned with. */
+  newer_nights: number;
+  first: boolean;
+  better_than: BetterThan | null;
+  way_back: WayBack | null;
+  /** Why its model cannot be loaded; empty if it can. */
+  gone: string;
+  warnings: string[];
+  last_run: RunOutcome | null;
+  in_airflow: string[];
+}
+
 export interface MlflowChampion {
+  /** Whether the alias points at another model than the ledger's champion. */
+  differs?: boolean;
   version?: string;
   url?: string;
   note?: string;
