@@ -22,7 +22,7 @@ demo: $(VENV)/.demo ## start S3, MLflow and Airflow, run the pipeline, print the
 stop: ## stop the demo's services; the data stays in .meli/
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m meli_tasks.stack stop; else echo "Nothing is installed, so nothing is running."; fi
 
-status: ## list the demo's running services and their addresses
+status: ## list the running services, how to sign in, the champion and the last run
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m meli_tasks.stack status || [ $$? -eq 3 ]; else echo "Nothing is installed, so nothing is running."; fi
 
 test: $(VENV)/.dev ## install the test packages and run the tests

@@ -45,6 +45,17 @@ class TaskInstance(BaseModel):
         return 0.0
 
 
+class DagRun(BaseModel):
+    """A run of a DAG, as the API describes it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    dag_run_id: str
+    state: str
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+
+
 class AirflowApi:
     """An api-server, on behalf of one user."""
 
@@ -119,6 +130,12 @@ class AirflowApi:
         """queued, running, success or failed; empty if there is no such run."""
         found = self._call("GET", f"/dags/{dag}/dagRuns/{quote(run)}", missing=None)
         return str(found["state"]) if found else ""
+
+    def newest_run(self, dag: str) -> DagRun | None:
+        """The run that was triggered last; None if there is none."""
+        found = self._call("GET", f"/dags/{dag}/dagRuns?{urlencode({'limit': 1, 'order_by': '-id'})}", missing=None)
+        runs = found["dag_runs"] if found else []
+        return DagRun.model_validate(runs[0]) if runs else None
 
     def cancel(self, dag: str, run: str) -> None:
         """End a run and its tasks."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from meli_tasks.cli import completion
 from meli_tasks.core.errors import BadHyperparameters
 
 # A panel of its own in the help: with all options in one table, 80 columns cut the longest names.
@@ -32,6 +33,7 @@ Sets = Annotated[
         metavar="NAMES",
         help="Hyperparameter sets, comma-separated. Repeatable. Default: MELI_SETS.",
         show_default=False,
+        autocompletion=completion.sets,
     ),
 ]
 Override = Annotated[

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from meli_tasks.cli import completion
 from meli_tasks.cli.console import Json, echo, err, out, print_json, table, warn
 from meli_tasks.cli.options import file_to_write
 from meli_tasks.core.errors import BadData
@@ -75,7 +76,13 @@ def predict(  # noqa: PLR0917 options, all given by name
         ),
     ] = "",
     set_name: Annotated[
-        str, typer.Option("--set", metavar="NAME", help="Use the newest model of this set instead of the champion.")
+        str,
+        typer.Option(
+            "--set",
+            metavar="NAME",
+            help="Use the newest model of this set instead of the champion.",
+            autocompletion=completion.sets,
+        ),
     ] = "",
     as_json: Json = False,
 ) -> None:

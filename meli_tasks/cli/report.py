@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from meli_tasks.cli import completion
 from meli_tasks.cli.console import Json, out, print_json, warn
 from meli_tasks.cli.options import file_to_write
 
@@ -25,7 +26,12 @@ EXAMPLES = (
 
 def report(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="ID of the run, or `latest`; `meli runs` lists the runs.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="ID of the run, or `latest`; `meli runs` lists the runs.",
+            autocompletion=completion.runs,
+        ),
     ] = "latest",
     output: Annotated[Path | None, file_to_write("File to write. Default: report-RUN.html in this folder.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Write the report again, even if the store has one.")] = False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from meli_tasks.cli import completion
 from meli_tasks.cli.console import Json, echo, out, print_json, warn
 from meli_tasks.core.errors import BadHyperparameters, MeliError
 from meli_tasks.wording import UNPRINTABLE
@@ -54,7 +55,12 @@ class Parameter:
 
 def sets(
     name: Annotated[
-        str, typer.Argument(help="Set to explain; by default all sets are listed.", show_default=False)
+        str,
+        typer.Argument(
+            help="Set to explain; by default all sets are listed.",
+            show_default=False,
+            autocompletion=completion.sets,
+        ),
     ] = "",
     as_yaml: Annotated[bool, typer.Option("--yaml", help="Print all parameters of the set as YAML.")] = False,
     remove: Annotated[

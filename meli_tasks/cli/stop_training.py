@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from meli_tasks.cli import completion
 from meli_tasks.cli.console import Json, out, print_json
 from meli_tasks.core.errors import NotFound
 
@@ -17,8 +18,16 @@ EXAMPLES = (
 
 
 def stop_training(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="ID of the run; `meli runs` lists the runs.")],
-    set_name: Annotated[str, typer.Argument(metavar="SET", help="Hyperparameter set to stop training.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="ID of the run; `meli runs` lists the runs.", autocompletion=completion.runs
+        ),
+    ],
+    set_name: Annotated[
+        str,
+        typer.Argument(metavar="SET", help="Hyperparameter set to stop training.", autocompletion=completion.sets),
+    ],
     as_json: Json = False,
 ) -> None:
     """Stop training a set early: its best epoch so far becomes the model, and the run continues.

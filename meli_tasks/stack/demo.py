@@ -25,13 +25,13 @@ from meli_tasks.stack.interrupts import Interrupts
 from meli_tasks.stack.progress_table import Progress
 from meli_tasks.stack.services import Stack
 from meli_tasks.stack.start import StackStart, stop_all
+from meli_tasks.stack.status import status
 from meli_tasks.stack.summary import (
     show_champion,
     show_failure,
     show_leaderboard,
     show_links,
     show_unused_rows,
-    sign_in_line,
 )
 from meli_tasks.stack.watch import DAG, Task, Watch
 from meli_tasks.terminal import console as safe_console
@@ -161,7 +161,7 @@ def follow(console: Console, stack: Stack, watch: Watch) -> tuple[list[Task], st
         while True:
             state = watch.state()
             tasks = watch.tasks()
-            progress.show(tasks)
+            progress.show(tasks, watch.estimate())
             if state in ("success", "failed"):
                 return tasks, state
             alive = {record.name for record in processes.running(stack.home)}
@@ -200,24 +200,6 @@ def stop(console: Console) -> int:
     stopped = stop_all(home, records, lambda line: console.print(line, markup=False, highlight=False))
     console.print("Everything has stopped." if stopped else f"No process of {home.root} is running.", highlight=False)
     return 0
-
-
-def status(console: Console) -> int:
-    """Print the running processes, and how to sign in to Airflow.
-
-    Returns:
-        0 if there are some, 3 if there are none.
-    """
-    home = Home.here()
-    records = processes.running(home)
-    for record in records:
-        where = f"http://localhost:{record.port}" if record.port else ""
-        console.print(f"{record.name:<24} process {record.pid:<8} {where}", markup=False, highlight=False)
-        if record.name == "airflow-api-server":
-            console.print(f"{'':<24} {sign_in_line(home.secrets())}", markup=False, highlight=False, soft_wrap=True)
-    if not records:
-        console.print(f"No process of {home.root} is running.", highlight=False)
-    return 0 if records else 3
 
 
 def main(arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,7 @@ STATE_LABELS = {
     "upstream_failed": "[yellow]not run[/]",
     "skipped": "[dim]skipped[/]",
     "up_for_retry": "[yellow]retrying[/]",
+    "deferred": "[yellow]waiting for a person[/]",
 }
 
 
@@ -40,6 +42,17 @@ def details(task: Task) -> str:
         parts.append(f"training loss {note.loss:.3f}")
     if note.seconds_left is not None:
         parts.append(f"{duration(note.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def caption(tasks: Sequence[Task], elapsed: float, estimate: float | None) -> str:
+    """For instance "41 s elapsed, 1 of 2 sets trained, about 30 s left"."""
+    trainings = [task for task in tasks if task.task.startswith("train_")]
+    parts = [f"{duration(elapsed)} elapsed"]
+    if len(trainings) > 1:
+        parts.append(f"{sum(task.state == 'success' for task in trainings)} of {len(trainings)} sets trained")
+    if estimate is not None and estimate > elapsed:
+        parts.append(f"about {duration(estimate - elapsed)} left")
     return ", ".join(parts)
 
 
@@ -63,10 +76,10 @@ class Progress:
         if self._live:
             self._live.__exit__(kind, error, trace)
 
-    def show(self, tasks: list[Task]) -> None:
-        """Display the current state."""
+    def show(self, tasks: list[Task], estimate: float | None = None) -> None:
+        """Display the current state; `estimate` is the run's seconds by past runs, if there are any."""
         if self._live:
-            self._live.update(self._table(tasks))
+            self._live.update(self._table(tasks, estimate))
             return
         for task in tasks:
             line = self._line(task)
@@ -75,7 +88,7 @@ class Progress:
                 at = duration(time.monotonic() - self._began)
                 self._console.print(f"{at:<10}  {line}", highlight=False, markup=False, soft_wrap=True)
 
-    def _table(self, tasks: list[Task]) -> Table:
+    def _table(self, tasks: list[Task], estimate: float | None) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for column in ("stage", "", "time", ""):
             table.add_column(column, justify="right" if column == "time" else "left", overflow="fold")
@@ -83,7 +96,7 @@ class Progress:
             seconds = duration(task.seconds) if task.seconds else ""
             sign = STATE_LABELS.get(task.state, "[dim]waiting[/]")
             table.add_row(escape(task.label), sign, seconds, f"[dim]{escape(details(task))}[/]")
-        table.caption = f"{duration(time.monotonic() - self._began)} elapsed"
+        table.caption = caption(tasks, time.monotonic() - self._began, estimate)
         table.caption_justify = "left"
         return table
 

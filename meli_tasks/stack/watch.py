@@ -12,15 +12,18 @@ from meli_tasks.execution.progress_log import ProgressNote, read_progress
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan, ensemble_step
+from meli_tasks.planning.preview import Preview
 from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Store
 
 DAG = "meli_training"
 # In the order they run; the DAG's other tasks are bookkeeping and are displayed only if they fail.
 STAGES = (
-    "plan", "ingest", "preprocess", "embed", "train_mlp", "train_cnn", "search", "ensemble", "evaluate", "promote",
+    "plan", "ingest", "preprocess", "embed", "train_mlp", "train_cnn", "search", "ensemble", "evaluate", "decide",
+    "approve", "promote",
 )  # fmt: skip
-SEARCH = "search"
+# Most runs skip these, so they are displayed only if they are in another state.
+OPTIONAL = frozenset({"search", "approve"})
 ENDED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 
 
@@ -55,6 +58,7 @@ class Watch:
         self._store = store
         self._logs = logs
         self._plan: Plan | None = None
+        self._preview: Preview | None = None
         self._messages: dict[tuple[str, int, int], str] = {}
         self._hits: dict[tuple[str, int], bool] = {}
 
@@ -68,11 +72,17 @@ class Watch:
             self._plan = Plan.load(self._store, planned["plan"])
         return self._plan
 
+    def estimate(self) -> float | None:
+        """The seconds of the run by past runs; None until its plan exists, or without a similar past run."""
+        plan = self.plan()
+        if plan is not None and self._preview is None:
+            self._preview = Preview.load(self._store, plan)
+        return self._preview.estimate_seconds if self._preview else None
+
     def tasks(self) -> list[Task]:
         """The run's tasks in the order they run."""
         found = [self._task(instance) for instance in self._api.tasks(DAG, self.run)]
-        # Most runs do not search: `plan` skips the task, so it is displayed only if it is in another state.
-        found = [task for task in found if task.task != SEARCH or task.state not in ("waiting", "skipped")]
+        found = [task for task in found if task.task not in OPTIONAL or task.state not in ("waiting", "skipped")]
         shown = [task for task in found if task.task in STAGES or task.state == "failed"]
         order = {name: place for place, name in enumerate(STAGES)}
         return sorted(shown, key=lambda task: (order.get(task.task, len(order)), task.index))

@@ -89,10 +89,13 @@ def test_the_status_says_where_to_go_and_how_to_sign_in(
     home = Home(tmp_path)
     home.make()
     password = home.secrets().airflow_password
-    running = [Record("airflow-api-server", 7, "now", 8080, "", ""), Record("mlflow", 8, "now", 5000, "", "")]
-    monkeypatch.setattr(demo.processes, "running", lambda home: running)
+    server = [Record("airflow-api-server", 7, "now", 8080, "", ""), Record("mlflow", 8, "now", 5000, "", "")]
+    monkeypatch.setattr(demo.processes, "running", lambda home: server)
+    home.write_environment({"MELI_AIRFLOW_URL": "http://localhost:9"})  # nothing listens there
     assert demo.main(["status"]) == 0
     shown = capsys.readouterr().out
+    assert "champion                unknown: the S3 server is not running\n" in shown
+    assert "last run                unknown: Airflow at http://localhost:9 does not answer yet\n" in shown
     assert "http://localhost:8080" in shown and "http://localhost:5000" in shown
     assert f"sign in as admin with the password {password}" in shown
 

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from meli_tasks.execution.progress_log import ProgressNote
-from meli_tasks.stack.progress_table import Progress, details
+from meli_tasks.stack.progress_table import Progress, caption, details
 from meli_tasks.stack.watch import Task
 
 
@@ -59,3 +59,10 @@ def test_on_a_terminal_every_task_has_a_row_and_brackets_are_no_markup() -> None
     assert "epoch 3/10" in shown
     assert "[red]" in shown
     assert "loss [nan] at step 3" in shown
+
+
+def test_the_caption_counts_the_trained_sets_and_says_what_is_left() -> None:
+    trainings = [task("success"), task("running", name="cnn"), task("success", task="ingest")]
+    assert caption(trainings, 41.0, 71.0) == "41 s elapsed, 1 of 2 sets trained, about 30 s left"
+    assert caption(trainings[:1], 41.0, None) == "41 s elapsed"
+    assert caption(trainings, 80.0, 71.0) == "1 min 20 s elapsed, 1 of 2 sets trained"

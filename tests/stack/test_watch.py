@@ -10,6 +10,7 @@ from meli_tasks.airflow_client import TaskInstance
 from meli_tasks.artifacts import paths
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.preview import Preview
 from meli_tasks.planning.recipes import Recipe
 from meli_tasks.planning.request import Request
 from meli_tasks.stack.watch import Watch
@@ -131,3 +132,16 @@ def test_a_failure_is_told_in_our_words_else_in_pythons(
     task = watch.tasks()[0]
     assert task.message == message
     assert watch.log_file(task) == file
+
+
+def test_the_estimate_is_that_of_the_preview(tmp_path: Path, plan: Plan) -> None:
+    watch, _ = watching(tmp_path, plan, [])
+    assert watch.estimate() is None
+    Preview(estimate_seconds=70.0).save(plan, open_store(tmp_path.joinpath("store").as_uri()))
+    assert watch.estimate() == 70.0
+
+
+def test_the_approval_is_displayed_only_while_somebody_is_asked(tmp_path: Path, plan: Plan) -> None:
+    for state, shown in (("skipped", []), (None, []), ("deferred", ["approve"])):
+        watch, _ = watching(tmp_path, plan, [instance("approve", state)])
+        assert [task.task for task in watch.tasks()] == shown
