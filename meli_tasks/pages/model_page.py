@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
+from meli_tasks.core.calibration import ACCURACIES
 from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Champion, Decision
 from meli_tasks.pages.champion import card_of, decision_row, has_report
@@ -16,7 +17,9 @@ from meli_tasks.pages.manifests import model_manifest, read_manifest
 from meli_tasks.pages.model_notes import missing, notes
 from meli_tasks.pages.models import CurrentFigure
 from meli_tasks.pages.one_model import (
+    FEW_OF_CATEGORY,
     FEW_TITLES,
+    Answering,
     CategoryFigures,
     ConfusedTitles,
     ConfusionsPage,
@@ -66,6 +69,7 @@ def model_page(
         categories=_categories(evaluation) if evaluation else [],
         reliability=evaluation.reliability if evaluation else (),
         abstention=evaluation.abstention if evaluation else (),
+        answering=_answering(evaluation) if evaluation else [],
         reference=scores.reference if scores else None,
         parameters=model_parameters(cache, decisions, Plan.load(cache.store, found.plan), found.row, manifest),
         lineage=lineage(cache, found.ref, manifest),
@@ -89,19 +93,25 @@ def _compare_with(found: Located, champion: Champion | None, current: CurrentFig
     return current.id if current else ""
 
 
-def confusions_page(predicted: PredictedTitles, found: Located, model: str) -> ConfusionsPage:
-    """The most confused pairs of a model: as stored, or counted in its predictions.
+def confusions_page(predicted: PredictedTitles, found: Located, model: str, of: str = "") -> ConfusionsPage:
+    """The most confused pairs of a model, as stored or counted in its predictions; or all pairs with a category.
+
+    Args:
+        predicted: Reads predictions.
+        found: The model.
+        model: Its id.
+        of: A category; empty for the most confused pairs of all.
 
     Raises:
         NotFound: the model was not evaluated, or neither of the two is in the store.
     """
     evaluation = _need_evaluation(found)
     has_titles = bool(found.evaluate and PREDICTIONS in found.evaluate.outputs)
-    pairs = list(evaluation.confusions)
+    pairs = [] if of else list(evaluation.confusions)
     if not pairs:
-        pairs = predicted.pairs(_need_evaluate(found), found.label)
+        pairs = predicted.pairs(_need_evaluate(found), found.label, of)
     titles = found.test_set.titles if found.test_set else 0
-    return ConfusionsPage(id=model, test_titles=titles, pairs=pairs, has_titles=has_titles)
+    return ConfusionsPage(id=model, test_titles=titles, of=of, pairs=pairs, has_titles=has_titles)
 
 
 def confused_titles(
@@ -174,9 +184,20 @@ def _slices(evaluation: Evaluation) -> list[SliceRow]:
     ]
 
 
+def _answering(evaluation: Evaluation) -> list[Answering]:
+    if not evaluation.abstention:
+        return []
+    reached = evaluation.accuracy or 0.0
+    wanted = [accuracy for accuracy in ACCURACIES if accuracy > reached]
+    return [Answering(accuracy=accuracy, point=evaluation.answering(accuracy)) for accuracy in wanted]
+
+
 def _categories(evaluation: Evaluation) -> list[CategoryFigures]:
-    ranked = sorted(evaluation.categories.items(), key=lambda item: (item[1].recall, -item[1].titles, item[0]))
-    return [CategoryFigures(category=name, **one.model_dump()) for name, one in ranked]
+    rows = [
+        CategoryFigures(category=name, few=one.titles < FEW_OF_CATEGORY, **one.model_dump())
+        for name, one in evaluation.categories.items()
+    ]
+    return sorted(rows, key=lambda row: (row.few, row.recall, -row.titles, row.category))
 
 
 def _took_part(decision: Decision, model: ModelRef) -> bool:

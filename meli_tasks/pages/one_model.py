@@ -19,6 +19,8 @@ from meli_tasks.stages.figures import (
 
 FEW_TITLES = 30
 """A part of the test titles with fewer says little: the page displays it in grey."""
+FEW_OF_CATEGORY = 5
+"""So does a category with fewer: one title more or less changes its recall by more than a fifth."""
 
 
 class HeadFigure(PageModel):
@@ -59,8 +61,16 @@ class CategoryFigures(PageModel):
     category: str
     recall: float
     titles: int
+    few: bool = Field(description="whether there are too few titles for the recall to say much")
     interval: Interval | None
     predicted: int | None = Field(description="test titles that the model puts into this category")
+
+
+class Answering(PageModel):
+    """What it takes to be right this often: how sure the model must be, and how many titles that leaves."""
+
+    accuracy: float = Field(description="the accuracy that is wanted")
+    point: AbstentionPoint | None = Field(description="None if no threshold reaches it")
 
 
 class ModelMember(PageModel):
@@ -115,9 +125,12 @@ class ModelPage(PageModel):
     members: list[ModelMember] = Field(description="of an ensemble, the heaviest first")
     trained_on: TrainedOn | None = Field(description="None if the listings are no longer in the store")
     slices: list[SliceRow]
-    categories: list[CategoryFigures] = Field(description="all of them, the lowest recall first")
+    categories: list[CategoryFigures] = Field(
+        description="all of them: the lowest recall first, those with few titles last"
+    )
     reliability: tuple[ReliabilityBin, ...] = Field(description="from the least to the most probable predictions")
     abstention: tuple[AbstentionPoint, ...] = Field(description="by rising threshold")
+    answering: list[Answering] = Field(description="for accuracies that the model does not reach on all titles")
     reference: ReferenceModel | None
     parameters: dict[str, JsonValue] = Field(description="by dotted name")
     lineage: list[LineageRow]
@@ -130,10 +143,11 @@ class ModelPage(PageModel):
 
 
 class ConfusionsPage(PageModel):
-    """The most confused pairs of categories."""
+    """The most confused pairs of categories, or all pairs with one of them."""
 
     id: str
     test_titles: int
+    of: str = Field("", description="the category that every pair contains; empty for all categories")
     pairs: list[Confusion] = Field(description="the most frequent first")
     has_titles: bool = Field(description="whether the pairs have example titles")
 

@@ -158,13 +158,13 @@ class Pages:
         found, current = self._located(model), self._current_figure()
         return model_page(self._cache, found, self._decided.read(), current, self._mlflow_at[2])
 
-    def confusions(self, model: str) -> ConfusionsPage:
-        """The most confused pairs of a model.
+    def confusions(self, model: str, of: str = "") -> ConfusionsPage:
+        """The most confused pairs of a model; with a category, the pairs that contain it.
 
         Raises:
             NotFound: no such model, or it was not evaluated.
         """
-        return confusions_page(self._predicted, self._located(model), model)
+        return confusions_page(self._predicted, self._located(model), model, of)
 
     def confused_titles(self, model: str, category: str, predicted: str, limit: int) -> ConfusedTitles:
         """The titles of a category that a model put into another one.

@@ -40,8 +40,13 @@ class PredictedTitles:
         self._lock = threading.Lock()
         self._reading = threading.Lock()  # one table at a time, so that many requests take the memory of one
 
-    def pairs(self, evaluate: Manifest, label: str) -> list[Confusion]:
-        """The most confused pairs, for evaluations that did not store them.
+    def pairs(self, evaluate: Manifest, label: str, of: str = "") -> list[Confusion]:
+        """The most confused pairs, for evaluations that did not store them; or those that contain one category.
+
+        Args:
+            evaluate: The evaluation of the model.
+            label: The model's name in the evaluation.
+            of: A category: the pairs whose titles are of it, or are put into it. Empty for all categories.
 
         Raises:
             NotFound: the predictions are no longer in the store.
@@ -51,6 +56,8 @@ class PredictedTitles:
         table = self._predictions_of(evaluate, label)
         of_titles = {row["category"]: row["category_count"] for row in _counts(table, ["category"])}
         wrong = table.filter(pc.not_equal(table["category"], table["predicted"]))
+        if of:
+            wrong = wrong.filter(pc.or_(pc.equal(wrong["category"], of), pc.equal(wrong["predicted"], of)))
         counts = sorted(
             _counts(wrong, ["category", "predicted"]),
             key=lambda row: (-row["category_count"], row["category"], row["predicted"]),

@@ -45,11 +45,13 @@ def confusions(
     model: ModelInPath,
     category: OptionalCategory = "",
     predicted: OptionalCategory = "",
+    *,
+    of: OptionalCategory = "",
     limit: TitlesLimit = 20,
 ) -> JsonBody:
-    """The most confused pairs of categories; with `category` and `predicted`, the titles of that pair."""
+    """The most confused pairs of categories, or with `of` those of a category; the titles of a pair with both names."""
     if not category and not predicted:
-        return pages.confusions(model).model_dump(mode="json")
+        return pages.confusions(model, of).model_dump(mode="json")
     need_both(category=category, predicted=predicted)
     return pages.confused_titles(model, category, predicted, limit).model_dump(mode="json")
 

@@ -29,6 +29,7 @@ EXPECTED = {
     "label": "the name of a model in its run",
     "category": "the name of a category",
     "predicted": "the name of a category",
+    "of": "the name of a category",
     "on": "a date such as 2026-11-28",
     "model": "the id of a model, as the leaderboard has it, or KEY@SHA256",
     "titles": "a list of 1 to 100 titles, each of 1 to 500 characters",

@@ -119,6 +119,7 @@ export const modelAnswer = (changes = {}) => ({
   categories: [],
   reliability: [],
   abstention: [],
+  answering: [],
   reference: {
     balanced_accuracy: 0.88,
     interval: [0.87, 0.89],

@@ -131,7 +131,7 @@ def test_a_category_keeps_its_interval_and_count(run: PastRun) -> None:
     recall = CategoryRecall(recall=0.5, titles=8, interval=(0.2, 0.8), predicted=11)
     measured(run, {"categories": {PERFUMES: recall}})
     [found] = Pages(run.store).model(id_of(run)).categories
-    assert found.model_dump() == {"category": PERFUMES, **recall.model_dump()}
+    assert found.model_dump() == {"category": PERFUMES, "few": False, **recall.model_dump()}
 
 
 def test_an_evaluation_of_an_earlier_version_lacks_the_new_figures(run: PastRun) -> None:

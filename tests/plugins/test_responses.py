@@ -22,6 +22,7 @@ from meli_tasks.pages import RunFilter
 from meli_tasks.pages.actions import ChangedPage
 from meli_tasks.pages.models import ChampionOnPage, Gain, MemberRow, NightWithNothingNew
 from meli_tasks.pages.one_model import (
+    Answering,
     CategoryFigures,
     ConfusedTitle,
     ConfusedTitles,
@@ -107,6 +108,7 @@ def test_the_server_sends_every_declared_field(interface: str, responses: dict[s
     ("interface", "kind"),
     [
         ("HeadFigure", HeadFigure), ("ModelMember", ModelMember), ("TrainedOn", TrainedOn),
+        ("Answering", Answering),
         ("SliceRow", SliceRow), ("CategoryFigures", CategoryFigures), ("LineageRow", LineageRow),
         ("ModelFigures", ModelFigures), ("Confusions", ConfusionsPage), ("ConfusedTitles", ConfusedTitles),
         ("ConfusedTitle", ConfusedTitle), ("Confusion", Confusion), ("LostTitle", LostTitle),

@@ -26,6 +26,7 @@ PATHS = (
     "/api/model/a/b%20c/mlp", "/api/model/a%00/b/mlp", "/api/model/a/b/m%00", f"/api/model/a/b/{LONG}",
     "/api/model/a/b/mlp/confusions?category=X", "/api/model/a/b/mlp/confusions?predicted=X",
     "/api/model/a/b/mlp/confusions?category=X&predicted=Y&limit=0", "/api/model/a/b/mlp/confusions?category=%00",
+    "/api/model/a/b/mlp/confusions?of=%00",
     "/api/runs/a%00b", f"/api/runs/{LONG}", "/api/backfills/a%00b",
 )  # fmt: skip
 

@@ -1,6 +1,9 @@
 // The page of one model: what it scores and how sure that is, what it gets wrong, what it was made from, how to use it.
 import { h, MODELS_PATH, UI, useEffect } from "./airflow.js";
+import { CategoryRecalls } from "./model_categories.js";
+import { Confusions } from "./model_confusions.js";
 import { Head } from "./model_head.js";
+import { Slices } from "./model_slices.js";
 import { AppLink, ExternalLink, LoadError, Loading, Note, Page } from "./parts.js";
 import { modelApi, reportUrl, useServer } from "./server.js";
 
@@ -24,7 +27,13 @@ export function Model({ id }) {
   const frame = (/** @type {import("react").ReactNode[]} */ ...children) =>
     h(Page, { title: data ? data.row.set : "Model", beside: h(Links, { data }) }, ...children);
   if (data === undefined) return frame(error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
-  return frame(h(Missing, { data }), h(Head, { data }));
+  return frame(
+    h(Missing, { data }),
+    h(Head, { data }),
+    h(CategoryRecalls, { data }),
+    h(Confusions, { data }),
+    h(Slices, { data }),
+  );
 }
 
 /** @param {{data: ModelResponse | undefined}} props */

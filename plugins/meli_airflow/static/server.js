@@ -14,6 +14,12 @@ const SECONDS_AFTER_FAILURE = 5;
 export const reportUrl = (runId) => new URL(`report/${encodeURIComponent(runId)}`, API).href;
 
 /**
+ * The address of something below our API, for a link.
+ * @param {string} path
+ */
+export const apiUrl = (path) => new URL(path, API).href;
+
+/**
  * The path of a model's own data below the API: its id with each part encoded.
  * @param {string} id run, plan and set, between slashes
  */

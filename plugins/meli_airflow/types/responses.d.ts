@@ -465,6 +465,8 @@ export interface CategoryFigures {
   category: string;
   recall: number;
   titles: number;
+  /** Too few titles for the recall to say much. */
+  few: boolean;
   interval: Interval | null;
   /** Test titles that the model puts into this category; null if it was not measured. */
   predicted: number | null;
@@ -512,6 +514,12 @@ export interface AbstentionPoint {
   accuracy: number;
 }
 
+/** What it takes to be right this often; the point is null if no threshold reaches it. */
+export interface Answering {
+  accuracy: number;
+  point: AbstentionPoint | null;
+}
+
 /** The simple model that every model should beat. */
 export interface ReferenceModel {
   balanced_accuracy: number;
@@ -540,10 +548,11 @@ export interface Model {
   members: ModelMember[];
   trained_on: TrainedOn | null;
   slices: SliceRow[];
-  /** All of them, the lowest recall first. */
+  /** All of them: the lowest recall first, those with few titles last. */
   categories: CategoryFigures[];
   reliability: ReliabilityBin[];
   abstention: AbstentionPoint[];
+  answering: Answering[];
   reference: ReferenceModel | null;
   /** By dotted name. */
   parameters: Record<string, unknown>;
@@ -572,6 +581,8 @@ export interface Confusion {
 export interface Confusions {
   id: string;
   test_titles: number;
+  /** The category that every pair contains; empty for all categories. */
+  of: string;
   pairs: Confusion[];
   has_titles: boolean;
 }
