@@ -31,6 +31,7 @@ test: $(VENV)/.dev ## install the test packages and run the tests
 
 test-browser: $(VENV)/.dev ## test the pages in Chromium; screenshots in tests/browser/screenshots/ (10 minutes on 2 cores)
 	@$(BIN)/python -m tests.browser.chromium
+	@sh tests/js/run.sh install
 	@$(BIN)/python -m pytest -m browser tests/browser
 
 test-cluster: $(VENV)/.dev ## test the cluster without containers: outages, recovery, backfills (25 minutes on 2 cores)

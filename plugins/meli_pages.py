@@ -59,6 +59,6 @@ class MeliPages(AirflowPlugin):
     fastapi_apps = [{"app": LazyApplication(), "url_prefix": PREFIX, "name": "meli"}]  # noqa: RUF012 - Airflow reads a list
     react_apps = [  # noqa: RUF012
         page("Models", "models", "nav", "models", nav_top_level=True),
-        page("Leaderboard", "meli_run", "dag_run", "models"),
-        page("Curves", "meli_training", "task_instance", "curves"),
+        page("Result", "meli_run", "dag_run", "models"),
+        page("Learning curves", "meli_training", "task_instance", "curves"),
     ]

@@ -10,12 +10,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 import requests
 from playwright.sync_api import Browser, Page
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-WIDE = {"width": 1440, "height": 1000}
-NARROW = {"width": 390, "height": 844}
+DESKTOP, TABLET, PHONE = 1440, 1024, 390
+HEIGHTS = {DESKTOP: 1000, TABLET: 768, PHONE: 844}
+# A test with the arguments `width` and `dark` sees its page as every reader may.
+every_view = pytest.mark.parametrize(
+    ("width", "dark"),
+    [
+        pytest.param(width, dark, id=f"{width}-{'dark' if dark else 'light'}")
+        for width in HEIGHTS
+        for dark in (False, True)
+    ],
+)
 
 
 @dataclass
@@ -30,9 +40,23 @@ class Site:
     _token: str = ""
 
     @contextmanager
-    def page(self, path: str, *, dark: bool = False, narrow: bool = False) -> Iterator[Page]:
-        """A page in its own window, signed in; a JavaScript error on it fails the test."""
-        window = self.browser.new_context(viewport=NARROW if narrow else WIDE, storage_state=self.state)
+    def page(
+        self, path: str, *, dark: bool = False, narrow: bool = False, width: int = DESKTOP, still: bool = False
+    ) -> Iterator[Page]:
+        """A page in its own window, signed in; a JavaScript error on it fails the test.
+
+        Args:
+            path: the page's address within Airflow.
+            dark: in Airflow's dark mode instead of its light one.
+            narrow: as on a phone; short for `width=PHONE`.
+            width: of the window in pixels: DESKTOP, TABLET or PHONE.
+            still: for a reader who asked the system for reduced motion.
+        """
+        width = PHONE if narrow else width
+        window = self.browser.new_context(
+            viewport={"width": width, "height": HEIGHTS[width]}, storage_state=self.state,
+            reduced_motion="reduce" if still else "no-preference",
+        )  # fmt: skip
         page = window.new_page()
         page.set_default_timeout(60_000)
         errors: list[str] = []
@@ -77,11 +101,11 @@ def shoot(page: Page, name: str, *, height: int = 0) -> None:
     """Save a screenshot as test output; `height` enlarges the window first, to show more than fits a screen."""
     SCREENSHOTS.mkdir(exist_ok=True)
     if height:
-        page.set_viewport_size({**WIDE, "height": height})
+        page.set_viewport_size({"width": page.evaluate("innerWidth"), "height": height})
         page.wait_for_function(f"innerHeight === {height}")
     page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 
 def run_path(run_id: str, dag: str = "meli_training") -> str:
     """The page of a run."""
-    return f"/dags/{dag}/runs/{quote(run_id, safe='')}"
+    return f"/dags/{dag}/runs/{quote(run_id, safe=':+')}"

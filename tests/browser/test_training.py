@@ -95,7 +95,7 @@ def test_mapped_tasks_are_named_after_their_sets(site: Site, finished: str) -> N
 
 def test_the_tab_of_a_run_has_its_leaderboard_plan_and_decision(site: Site, finished: str) -> None:
     with site.page(run_path(finished)) as page:
-        page.get_by_role("link", name="Leaderboard", exact=True).click()
+        page.get_by_role("link", name="Result", exact=True).click()
         board = page.get_by_role("table", name="Leaderboard")
         for name in SETS:
             expect(board.get_by_text(name, exact=True).first).to_be_visible()

@@ -77,7 +77,7 @@ const React = {
 const names = (prefix) => new Proxy({}, { get: (_, name) => prefix + String(name) });
 
 /** The page's address, as the router keeps it. */
-export const address = { search: "" };
+export const address = { pathname: "", search: "" };
 /** Requests since the last `mount`: method, path and body. */
 export const requests = /** @type {[string, string, unknown][]} */ ([]);
 let responses = /** @type {Record<string, Response>} */ ({});
@@ -90,9 +90,11 @@ Object.assign(globalThis, {
   ),
   ReactRouterDOM: {
     Link: "Router.Link",
+    useLocation: () => ({ pathname: address.pathname, search: address.search }),
     useNavigate:
       () =>
-      (/** @type {{search: string}} */ { search }) => {
+      (/** @type {{pathname?: string, search: string}} */ { pathname, search }) => {
+        address.pathname = pathname ?? address.pathname;
         address.search = search;
         dirty = true;
       },
@@ -107,9 +109,17 @@ Object.assign(globalThis, {
   localStorage: { getItem: () => '"UTC"' },
   document: Object.assign(new EventTarget(), {
     hidden: false,
+    title: "Airflow",
     head: { append: () => undefined },
-    createElement: () => ({}),
+    body: { prepend: () => undefined },
+    getElementById: () => null,
+    createElement: () => ({ remove: () => undefined }),
   }),
+  // Nobody but the page itself changes the page.
+  MutationObserver: class {
+    observe() {}
+    disconnect() {}
+  },
   fetch: async (/** @type {URL} */ url, /** @type {{method: string, body?: string, signal?: AbortSignal}} */ init) => {
     const { method, body, signal } = init;
     const path = url.href.replace(/^.*?\/(api\/)/, "");
@@ -296,7 +306,7 @@ export class Mounted {
 
 /**
  * Render one of the pages that the bundle registers for Airflow.
- * @param {"Models" | "Leaderboard" | "Curves"} page
+ * @param {"Models" | "Result" | "Learning curves"} page
  * @param {Record<string, unknown>} props
  * @param {Record<string, Response>} answers by method and path, e.g. "GET models?limit=100"
  */

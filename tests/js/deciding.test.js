@@ -73,7 +73,7 @@ test("who may only read sees no button to decide", async () => {
   assert.ok(!buttons().includes("Roll back") && !buttons().includes("Promote"), page.text);
   page.unmount();
   page = await mount(
-    "Leaderboard",
+    "Result",
     { dagId: "meli_training", runId: "run_1" },
     {
       "GET runs/run_1": { body: RUN },
@@ -177,7 +177,7 @@ test("one selected model can be promoted, unless it is the champion or was not e
 
 test("each model of a run that can be promoted has a button", async () => {
   page = await mount(
-    "Leaderboard",
+    "Result",
     { dagId: "meli_training", runId: "run_1" },
     {
       "GET runs/run_1": { body: RUN },
@@ -202,7 +202,7 @@ test("each model of a run that can be promoted has a button", async () => {
 test("a run and the champion link to their report, if there is one", async () => {
   const links = () => page?.all("Link").map(({ props }) => props.href) ?? [];
   page = await mount(
-    "Leaderboard",
+    "Result",
     { dagId: "meli_training", runId: "manual__1+a" },
     {
       "GET runs/manual__1%2Ba": {

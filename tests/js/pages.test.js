@@ -242,7 +242,7 @@ const RUN = {
 };
 
 test("a run's tab counts its steps and reports progress, the decision and its gates", async () => {
-  page = await mount("Leaderboard", { dagId: "meli_training", runId: "run_1" }, { "GET runs/run_1": { body: RUN } });
+  page = await mount("Result", { dagId: "meli_training", runId: "run_1" }, { "GET runs/run_1": { body: RUN } });
   for (const text of [
     "Computed\n1 step\n3.2 s",
     "Reused\n1 step\n1 min saved",
@@ -270,7 +270,7 @@ test("a night that found nothing new says what it saved, and not that models are
     evaluated: false,
     test_titles: null,
   };
-  page = await mount("Leaderboard", { dagId: "meli_training", runId: "run_1" }, { "GET runs/run_1": { body } });
+  page = await mount("Result", { dagId: "meli_training", runId: "run_1" }, { "GET runs/run_1": { body } });
   assert.match(page.text, /Nothing new, saved 2 min 2 s\ndecision 3 was: mlp stays/);
   assert.doesNotMatch(page.text, /not evaluated|is evaluated yet/);
 });
@@ -278,7 +278,7 @@ test("a night that found nothing new says what it saved, and not that models are
 test("switching tabs does not multiply the requests of a page", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const body = { ...RUN, state: "running" };
-  page = await mount("Leaderboard", { dagId: "meli_training", runId: "run_1" }, { "GET runs/run_1": { body } });
+  page = await mount("Result", { dagId: "meli_training", runId: "run_1" }, { "GET runs/run_1": { body } });
   for (let turn = 0; turn < 10; turn += 1) switchTabs();
   await page.settle();
   requests.length = 0;
@@ -296,7 +296,7 @@ test("a run without a plan says whether one is to come", async () => {
     ["failed", /Its log has the reason/],
   ]) {
     page = await mount(
-      "Leaderboard",
+      "Result",
       { dagId: "meli_training", runId: "a/b" },
       { "GET runs/a%2Fb": { body: { state, plan: "" } } },
     );
@@ -339,7 +339,7 @@ const TASK = { dagId: "meli_training", runId: "r", taskId: "train_mlp", mapIndex
 const TRAINING_PATH = "GET training?run_id=r&task_id=train_mlp&map_index=0";
 
 test("a running training task displays its progress, its best epoch and its curves", async () => {
-  page = await mount("Curves", TASK, { [TRAINING_PATH]: { body: TRAINING } });
+  page = await mount("Learning curves", TASK, { [TRAINING_PATH]: { body: TRAINING } });
   for (const text of [
     "Epoch\n4 of 10",
     "0.7500\nvalidation, epoch 2",
@@ -363,7 +363,7 @@ test("a running training task displays its progress, its best epoch and its curv
 
 test("a history without the plain training loss draws the objective on an axis of its own", async () => {
   const epochs = TRAINING.epochs.map(({ train_cross_entropy: _, ...epoch }) => epoch);
-  page = await mount("Curves", TASK, { [TRAINING_PATH]: { body: { ...TRAINING, state: "done", epochs } } });
+  page = await mount("Learning curves", TASK, { [TRAINING_PATH]: { body: { ...TRAINING, state: "done", epochs } } });
   const labels = page.all("Box").filter(({ props }) => props.role === "img");
   assert.deepEqual(
     labels.map(({ props }) => props["aria-label"]),
@@ -386,7 +386,9 @@ test("an epoch that is used though another was better says why", async () => {
     [{ kept_epoch: 2, keep: "last", stopped_by: "ana" }, /Epoch used\n2\nthe best epoch when it was stopped by ana/],
   ];
   for (const [change, wanted] of cases) {
-    page = await mount("Curves", TASK, { [TRAINING_PATH]: { body: { ...TRAINING, state: "done", ...change } } });
+    page = await mount("Learning curves", TASK, {
+      [TRAINING_PATH]: { body: { ...TRAINING, state: "done", ...change } },
+    });
     assert.match(page.text, wanted);
     page.unmount();
   }
@@ -476,14 +478,14 @@ test("a task that has not started says what it waits for, and one that ended say
     ["", /Earlier tasks/],
   ]) {
     const body = { task: { state }, set: "", state: "waiting", epochs: [], losses: [] };
-    page = await mount("Curves", TASK, { [TRAINING_PATH]: { body } });
+    page = await mount("Learning curves", TASK, { [TRAINING_PATH]: { body } });
     assert.match(page.text, /** @type {RegExp} */ (text));
     page.unmount();
   }
 });
 
 test("other tasks have no curves", async () => {
-  page = await mount("Curves", { ...TASK, taskId: "ingest" }, {});
+  page = await mount("Learning curves", { ...TASK, taskId: "ingest" }, {});
   assert.match(page.text, /This task has no training curves/);
   assert.deepEqual(requests, []);
 });
@@ -541,7 +543,7 @@ const BACKFILL_PATH = "GET backfills/backfill_1";
 const CANCEL_PATH = "PATCH v2/dags/meli_backfill/dagRuns/backfill_1";
 
 test("a backfill's tab displays the preview and where to approve it", async () => {
-  page = await mount("Leaderboard", BACKFILL_TAB, { [BACKFILL_PATH]: { body: BACKFILL } });
+  page = await mount("Result", BACKFILL_TAB, { [BACKFILL_PATH]: { body: BACKFILL } });
   for (const text of [
     "Waiting for approval",
     "Approve or reject it",
@@ -574,7 +576,7 @@ test("a reported backfill displays each date's scores, the best first", async ()
     seconds: 59.6,
     rejected_by: "",
   };
-  page = await mount("Leaderboard", BACKFILL_TAB, {
+  page = await mount("Result", BACKFILL_TAB, {
     [BACKFILL_PATH]: { body: { ...BACKFILL, state: "failed", approval: "success", report } },
   });
   assert.match(page.text, /cnn 0\.9000\s+mlp 0\.8000\s+rnn: it diverged/);
@@ -587,7 +589,7 @@ test("cancelling asks first, marks the run as failed, and tries again when the s
     [BACKFILL_PATH]: { body: BACKFILL },
     [CANCEL_PATH]: { status: 500, body: { detail: "database is locked" } },
   };
-  page = await mount("Leaderboard", BACKFILL_TAB, answers);
+  page = await mount("Result", BACKFILL_TAB, answers);
   await page.click("Cancel the backfill");
   assert.match(page.text, /This also stops 1 run of meli_training\. Results that are already computed are kept\./);
   t.mock.timers.enable({ apis: ["setTimeout"] });
@@ -604,7 +606,7 @@ test("cancelling asks first, marks the run as failed, and tries again when the s
 });
 
 test("a user who may not cancel reads why", async () => {
-  page = await mount("Leaderboard", BACKFILL_TAB, {
+  page = await mount("Result", BACKFILL_TAB, {
     [BACKFILL_PATH]: { body: BACKFILL },
     [CANCEL_PATH]: { status: 403, body: { detail: "Forbidden" } },
   });
@@ -638,14 +640,14 @@ test("a training task whose set is not known says what it is waiting for", async
     error: "",
   };
   const props = { dagId: "meli_training", runId: "run_1", taskId: "train_mlp", mapIndex: 0 };
-  page = await mount("Curves", props, { [`GET ${query}`]: { body: training } });
+  page = await mount("Learning curves", props, { [`GET ${query}`]: { body: training } });
   assert.match(page.text, /No training took place/);
 });
 
 test("a page that fails takes nothing of Airflow's page with it", async () => {
   const query = "GET training?run_id=run_1&task_id=train_mlp&map_index=0";
   const props = { dagId: "meli_training", runId: "run_1", taskId: "train_mlp", mapIndex: 0 };
-  page = await mount("Curves", props, { [query]: { body: { task: {}, set: "", state: "waiting" } } });
+  page = await mount("Learning curves", props, { [query]: { body: { task: {}, set: "", state: "waiting" } } });
   assert.match(page.text, /This page cannot be displayed/);
   assert.match(page.text, /The browser reports: .*undefined/);
   await page.click("Try again");

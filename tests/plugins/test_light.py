@@ -61,6 +61,6 @@ def test_airflow_loads_the_plugins_and_nothing_else_of_the_folder(in_airflow: In
     answered = answer(in_airflow, LOADED)
     assert answered["errors"] == {}
     assert {"meli_links", "meli_pages"} <= set(answered["names"])  # type: ignore[call-overload]
-    assert answered["pages"] == {"Models": "nav", "Leaderboard": "dag_run", "Curves": "task_instance"}
+    assert answered["pages"] == {"Models": "nav", "Result": "dag_run", "Learning curves": "task_instance"}
     # Relative, so it holds where Airflow lives under a path.
     assert answered["bundles"] == ["meli/static/pages.js"]

@@ -1,6 +1,7 @@
 // Small components in Airflow's own style, made of its components.
 import { h, Router, UI } from "./airflow.js";
 import { count, formatNumber } from "./format.js";
+import { arriveAt, useTitle } from "./frame.js";
 
 /** @typedef {import("react").ReactNode} ReactNode */
 /** @typedef {Record<string, unknown>} Props further props of a Chakra component */
@@ -188,21 +189,23 @@ export const ProgressBar = ({ label, done, color = "success.solid", ...more }) =
   );
 
 /**
- * The frame of a page of its own; a tab has Airflow's around it.
+ * A page of its own; a tab has Airflow's header around it. Its title also names the window.
  * @param {{title: string, beside?: ReactNode, children?: ReactNode}} props
  */
-export const Page = ({ title, beside, children }) =>
-  h(
+export function Page({ title, beside, children }) {
+  useTitle(title);
+  return h(
     Box,
     { p: { base: 2, md: 4 }, maxW: "1600px", "data-testid": "meli-page" },
     h(
       Flex,
       { justify: "space-between", align: "center", wrap: "wrap", gap: 2, mb: 4 },
-      h(Heading, { as: "h1", size: "xl" }, title),
+      h(Heading, { as: "h1", size: "xl", tabIndex: -1, ref: arriveAt }, title),
       beside,
     ),
     children,
   );
+}
 
 /**
  * The frame of a tab.

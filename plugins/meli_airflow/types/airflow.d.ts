@@ -20,7 +20,8 @@ export interface Globals {
   };
   ReactRouterDOM: {
     Link: Component;
-    useNavigate: () => (to: { search: string }) => void;
+    useLocation: () => { pathname: string; search: string };
+    useNavigate: () => (to: { pathname?: string; search: string }, options?: { replace: boolean }) => void;
     useSearchParams: () => [
       URLSearchParams,
       (next: (before: URLSearchParams) => URLSearchParams, options: { replace: boolean }) => void,
