@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from meli_tasks.core.choices import Choices
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.planning.form import OPEN, OVERRIDES, Form, Sections, fields_of
+from meli_tasks.planning import texts
+from meli_tasks.planning.form import OPEN, OVERRIDES, Form, Sections, fields_of, with_summary
+from meli_tasks.planning.form_summary import backfill_summary
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
 from meli_tasks.wording import count
@@ -38,16 +41,14 @@ SECTIONS: Sections = {
 class Backfill(Request):
     """The request for a backfill: the parameters of a run, and a range of dates."""
 
-    from_date: date = Field(description="First date, e.g. 2026-11-01.")
-    to_date: date = Field(description="Last date (inclusive).")
-    every_days: int = Field(1, ge=1, le=MAX_RUNS, description="Interval between dates, in days.")
-    promotion: Literal["never", "always"] = Field(
-        "never",
-        description="never: only evaluate the models. always: a better model becomes champion, whatever its date.",
-    )
-    at_once: int | None = Field(
-        None, ge=1, le=64, description="Maximum number of concurrent runs; by default the slots of the pool backfill."
-    )
+    from_date: date = Field(description=texts.FROM_DATE)
+    to_date: date = Field(description=texts.TO_DATE)
+    every_days: int = Field(1, ge=1, le=MAX_RUNS, description=texts.EVERY_DAYS)
+    promotion: Annotated[
+        Literal["never", "always"],
+        Choices(never="only evaluate the models", always="a better model becomes champion, whatever its date"),
+    ] = Field("never", description=texts.BACKFILL_PROMOTION)
+    at_once: int | None = Field(None, ge=1, le=64, description=texts.AT_ONCE)
     ask: bool = Field(True, description="Show a preview and wait for approval before anything runs.")
 
     @classmethod
@@ -98,4 +99,4 @@ class Backfill(Request):
 
 def backfill_form_fields(settings: Settings) -> Form:
     """Return the keyword arguments of an Airflow `Param` for each field of the backfill form, in display order."""
-    return fields_of(Backfill, SECTIONS, settings)
+    return with_summary(backfill_summary(settings), fields_of(Backfill, SECTIONS, settings))

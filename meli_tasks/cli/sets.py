@@ -185,6 +185,7 @@ def _explain(name: str, values: HyperparameterSet, settings: Settings, as_json: 
 
 def _parameters(name: str, values: HyperparameterSet) -> Iterator[Parameter]:
     written = _written(name)
+    from meli_tasks.core.choices import described
     from meli_tasks.sets.catalog import SECTIONS
 
     for section in SECTIONS:
@@ -192,7 +193,7 @@ def _parameters(name: str, values: HyperparameterSet) -> Iterator[Parameter]:
         plain = part.model_dump(mode="json")
         for field, info in type(part).model_fields.items():
             path = f"{section}.{field}"
-            yield Parameter(path, plain[field], written.get(path, DEFAULT), info.description or "")
+            yield Parameter(path, plain[field], written.get(path, DEFAULT), described(info))
 
 
 def _written(name: str) -> dict[str, str]:

@@ -8,10 +8,11 @@ Here is what authors of sets write; the parameters of the other stages are in `s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from meli_tasks.core.choices import Choices
 from meli_tasks.core.section import Section
 
 MAX_LAYER_WIDTH = 65_536
@@ -22,20 +23,23 @@ MAX_FILTER_LENGTHS = 16
 class Preprocess(Section):
     """How titles are split into words, and which words and n-grams get an id."""
 
-    tokenizer: Literal["default", "lab"] = Field(
-        "default", description="'default' keeps digits and model names; 'lab' removes them, as the lab did."
-    )
+    tokenizer: Annotated[
+        Literal["default", "lab"],
+        Choices(default="keeps digits and model names", lab="removes digits and model names, as the lab did"),
+    ] = Field("default", description="How a title is split into words.")
     max_words: int = Field(
         50_000, ge=2, le=5_000_000, description="Maximum vocabulary size; the most frequent words are kept."
     )
     min_word_count: int = Field(
         1, ge=1, le=1_000_000, description="Minimum frequency of a word in the training titles."
     )
-    word_frequency: Literal["occurrences", "titles"] = Field(
-        "occurrences",
-        description="What max_words and min_word_count count: all occurrences of a word in the training titles, or the "
-        "titles that contain it, as the lab did (gensim's filter_extremes).",
-    )
+    word_frequency: Annotated[
+        Literal["occurrences", "titles"],
+        Choices(
+            occurrences="all occurrences of a word in the training titles",
+            titles="the titles that contain it, as the lab did (gensim's filter_extremes)",
+        ),
+    ] = Field("occurrences", description="What max_words and min_word_count count.")
     max_title_words: int = Field(
         40, ge=1, le=1_000, description="Maximum length of a title in words; longer titles are truncated."
     )
@@ -70,9 +74,14 @@ class Preprocess(Section):
 class Embed(Section):
     """Word vectors, trained on the training titles or read from a file in word2vec format."""
 
-    method: Literal["fasttext", "word2vec", "pretrained"] = Field(
-        "fasttext", description="'pretrained' reads `path`; the other methods train on the training titles with gensim."
-    )
+    method: Annotated[
+        Literal["fasttext", "word2vec", "pretrained"],
+        Choices(
+            fasttext="trained on the training titles, with character n-grams",
+            word2vec="trained on the training titles, whole words only",
+            pretrained="read from the file in `path`",
+        ),
+    ] = Field("fasttext", description="Where the word vectors come from.")
     dimensions: int = Field(100, ge=2, le=2_000, description="Dimensions of a word vector.")
     epochs: int = Field(5, ge=1, le=1_000, description="Passes over the training titles.")
     window: int = Field(5, ge=1, le=100, description="Context window: words on each side.")
@@ -80,9 +89,9 @@ class Embed(Section):
         "",
         description="Only for 'pretrained': path or URL (s3://, https://) of a word2vec file, text or binary.",
     )
-    unknown: Literal["zeros", "random"] = Field(
-        "zeros", description="Vector of a word that the pretrained file does not contain; the lab drew it at random."
-    )
+    unknown: Annotated[
+        Literal["zeros", "random"], Choices(zeros="all zeros", random="drawn at random, as the lab did")
+    ] = Field("zeros", description="Vector of a word that the pretrained file does not contain.")
     min_coverage: float = Field(
         0.0,
         ge=0,
@@ -101,16 +110,21 @@ class Embed(Section):
 class Train(Section):
     """The network, its optimizer and its schedule."""
 
-    architecture: Literal["mlp", "cnn"] = Field(
-        description="'mlp' averages the word vectors; 'cnn' applies filters to them."
+    architecture: Annotated[
+        Literal["mlp", "cnn"], Choices(mlp="averages the word vectors", cnn="applies filters to the word vectors")
+    ] = Field(description="Kind of network.")
+    hidden: tuple[int, ...] = Field(
+        (256,), description="Width of each dense layer after pooling, e.g. 256,128; [] for none."
     )
-    hidden: tuple[int, ...] = Field((256,), description="Width of each dense layer after pooling; empty for none.")
     dropout: float = Field(0.2, ge=0, le=0.95, description="Dropout probability.")
-    word_vectors: Literal["frozen", "trained", "semi_frozen"] = Field(
-        "frozen",
-        description="Which word vectors are trained: none ('frozen'), all ('trained'), or those of the `trained_words` "
-        "most frequent words from `unfreeze_epoch` on ('semi_frozen').",
-    )
+    word_vectors: Annotated[
+        Literal["frozen", "trained", "semi_frozen"],
+        Choices(
+            frozen="none",
+            trained="all",
+            semi_frozen="those of the `trained_words` most frequent words, from `unfreeze_epoch` on",
+        ),
+    ] = Field("frozen", description="Which word vectors are trained.")
     trained_words: int = Field(
         5_000,
         ge=1,
@@ -134,18 +148,30 @@ class Train(Section):
     )
     epochs: int = Field(10, ge=1, le=10_000, description="Passes over the training titles.")
     batch_size: int = Field(512, ge=1, le=1_048_576, description="Titles per step.")
-    optimizer: Literal["adam", "adamw"] = Field(
-        "adamw", description="'adam' adds the weight decay to the gradient, as in the lab; 'adamw' decouples it."
-    )
-    row_correction: Literal["own_steps", "all_steps"] = Field(
+    optimizer: Annotated[
+        Literal["adam", "adamw"],
+        Choices(adam="adds the weight decay to the gradient, as in the lab", adamw="decouples the weight decay"),
+    ] = Field("adamw", description="Optimizer.")
+    row_correction: Annotated[
+        Literal["own_steps", "all_steps"],
+        Choices(
+            own_steps="those that changed the vector, as Adam is defined",
+            all_steps="all, so that rare words and n-grams take steps of up to 31 times the learning rate",
+        ),
+    ] = Field(
         "own_steps",
-        description="Only for 'adamw': which steps Adam's bias correction of a word's or an n-gram's vector counts. "
-        "'own_steps': those that changed the vector, as Adam is defined. 'all_steps': all, so that rare words and "
-        "n-grams take steps of up to 31 times the learning rate.",
+        description="Only for 'adamw': which steps Adam's bias correction of a word's or an n-gram's vector counts.",
     )
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Peak learning rate.")
     weight_decay: float = Field(1e-5, ge=0, le=1, description="Weight-decay coefficient.")
-    schedule: Literal["constant", "cosine", "one_cycle"] = Field("one_cycle", description="Learning-rate schedule.")
+    schedule: Annotated[
+        Literal["constant", "cosine", "one_cycle"],
+        Choices(
+            constant="the learning rate does not change",
+            cosine="falls from the peak to 0 along a cosine",
+            one_cycle="rises to the peak, then falls",
+        ),
+    ] = Field("one_cycle", description="Learning-rate schedule.")
     warmup_fraction: float = Field(
         0.2, ge=0, le=0.9, description="Only for 'one_cycle': fraction of the steps in which the learning rate rises."
     )
@@ -157,9 +183,14 @@ class Train(Section):
         le=100,
         description="Margin subtracted from the true category's logit in the loss, which widens its lead; 0 for none.",
     )
-    class_weights: Literal["none", "sqrt", "balanced"] = Field(
-        "none", description="How strongly the loss emphasises rare categories."
-    )
+    class_weights: Annotated[
+        Literal["none", "sqrt", "balanced"],
+        Choices(
+            none="every title counts the same",
+            sqrt="in between: by the square root of the balanced weight",
+            balanced="every category counts the same",
+        ),
+    ] = Field("none", description="How strongly the loss emphasises rare categories.")
     unreliable_weight: float = Field(
         1.0, ge=0, le=1, description="Weight of titles whose label is marked as unreliable."
     )
@@ -169,17 +200,23 @@ class Train(Section):
         le=10_000,
         description="Epochs without a better balanced accuracy before training stops; 0 disables early stopping.",
     )
-    keep: Literal["best", "last"] = Field(
+    keep: Annotated[
+        Literal["best", "last"],
+        Choices(best="the one with the best balanced accuracy on the validation titles", last="the last one"),
+    ] = Field(
         "best", description="Epoch whose weights become the model; if training is stopped early, it is always the best."
     )
     seed: int = Field(
         1, ge=0, le=2**31 - 1, description="Seed for the initial weights, the order of the titles and dropout."
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto",
-        description="Precision of matrix products in training: bfloat16 is faster and less precise; 'auto' means "
-        "float32 on the CPU and bfloat16 on a GPU.",
-    )
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        Choices(
+            auto="float32 on the CPU, bfloat16 on a GPU",
+            float32="slower and more precise",
+            bfloat16="faster and less precise",
+        ),
+    ] = Field("auto", description="Precision of matrix products in training.")
     ema_decay: float = Field(
         0.0,
         ge=0,

@@ -12,7 +12,9 @@ from typing import Any, TypeAlias, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from meli_tasks.planning.request import Request
+from meli_tasks.core.choices import explained
+from meli_tasks.planning.form_summary import training_summary
+from meli_tasks.planning.request import SUMMARY, Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 
@@ -26,6 +28,15 @@ OPEN = "Run Parameters"
 """Airflow's own name for the one section of a form that is open at first. It opens no section of another name."""
 OVERRIDES = "Overrides"
 AS_EACH_SET = "value of each set"
+FIRST_OVERRIDES = ("train.epochs", "train.learning_rate", "train.batch_size", "train.dropout")
+"""The hyperparameters that are changed most often, in the order of the form."""
+# No character can belong to two neighbouring parts of a pattern: one that could is matched in as many ways as there are
+# places to cut, and a text that does not match then takes exponentially long. Airflow's server matches what it is sent.
+LIST = r"^[\[( ]*([0-9][0-9 ,]*)?([\])][\]) ]*)?$"
+YES_OR_NO = "^(true|false)$"
+# What only the form can say.
+TITLES = {"as_of": "Date of the run"}
+ADDED = {"as_of": " Leave Logical Date above as it is: its day is used if this field is empty."}
 LIMITS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 SECTIONS: Sections = {
     OPEN: ("source", "as_of", "sets", "stored_sets", "promotion"),
@@ -39,7 +50,12 @@ SECTIONS: Sections = {
 
 def form_fields(settings: Settings) -> Form:
     """Return the keyword arguments of an Airflow `Param` for each field of the training form, in display order."""
-    return fields_of(Request, SECTIONS, settings)
+    return with_summary(training_summary(settings), fields_of(Request, SECTIONS, settings))
+
+
+def with_summary(summary: Field, fields: Form) -> Form:
+    """Return the fields of a form with its summary as the first one of the open section."""
+    return {SUMMARY: {**summary, "section": OPEN}, **fields}
 
 
 def fields_of(model: type[BaseModel], sections: Sections, settings: Settings) -> Form:
@@ -50,7 +66,9 @@ def fields_of(model: type[BaseModel], sections: Sections, settings: Settings) ->
         for name in names:
             info = model.model_fields[name]
             field = {**_flat(schema[name]), "title": _title(name), "section": section}
-            field["description"] = _description(info)
+            field["description"] = _description(info) + _default(field["default"]) + ADDED.get(name, "")
+            if options := explained(info):
+                field["values_display"] = _options(options)
             if info.is_required() and field["type"] == "string":
                 # Airflow marks an empty required field as an error before anybody has seen the form. The first task
                 # refuses an empty one, and the description says so.
@@ -58,7 +76,7 @@ def fields_of(model: type[BaseModel], sections: Sections, settings: Settings) ->
             fields[name] = field
         if section == OVERRIDES:
             fields |= override_fields(settings)
-    source = _description(model.model_fields["source"])
+    source = _description(model.model_fields["source"]) + _default(settings.source)
     fields["source"].update(type="string", default=settings.source, minLength=1, description=source)
     titles = {name: f"{name}: {named_sets.load(name).title}" for name in named_sets.names()}
     chosen = chosen_sets(settings)
@@ -71,16 +89,19 @@ def fields_of(model: type[BaseModel], sections: Sections, settings: Settings) ->
 def override_fields(settings: Settings) -> Form:
     """Return a field for every hyperparameter, by its dotted name, which is empty unless somebody fills it in."""
     fields: Form = {}
-    # Those that are changed most often come first.
-    for name, info in sorted(named_sets.parameters().items(), key=lambda item: not item[0].startswith("train.")):
+    parameters = named_sets.parameters()
+    of_training = [name for name in parameters if name.startswith("train.")]
+    for name in dict.fromkeys((*FIRST_OVERRIDES, *of_training, *parameters)):
+        info = parameters[name]
         section, _, parameter = name.partition(".")
         schema = _optional(info)
+        text = f"{_description(info)} Use true or false." if info.annotation is bool else _description(info)
         values = _values_in_sets(section, parameter, settings)
         fields[name] = {
             **schema,
             "default": None,
             "title": f"{_title(section)}: {parameter.replace('_', ' ')}",
-            "description": f"{_description(info)} Empty: the value of each set{values}.",
+            "description": f"{text} Empty: the value of each set{values}.",
             "section": OVERRIDES,
         }
     return fields
@@ -108,12 +129,14 @@ def _optional(info: FieldInfo) -> Field:
     """Return the schema of a hyperparameter that may stay empty; a list is written as text, such as 256,128."""
     choices = get_args(info.annotation)
     if named_sets.is_list(info):
-        return {"type": ["string", "null"], "pattern": r"^[\[( ]*(\d+[ ,]*)*[\]) ]*$"}
+        return {"type": ["string", "null"], "pattern": LIST}
     if choices and all(isinstance(choice, str) for choice in choices):
-        return {"type": ["string", "null"], "enum": [*choices, None], "values_display": {"null": AS_EACH_SET}}
+        display = {**_options(explained(info)), "null": AS_EACH_SET}
+        return {"type": ["string", "null"], "enum": [*choices, None], "values_display": display}
     if info.annotation is bool:
-        display = {"true": "yes", "false": "no", "null": AS_EACH_SET}
-        return {"type": ["boolean", "null"], "enum": [True, False, None], "values_display": display}
+        # Airflow draws a boolean as a switch, which has no third position for the value of each set. Text with two
+        # suggestions has. The API takes true and false too.
+        return {"type": ["string", "boolean", "null"], "examples": ["true", "false"], "pattern": YES_OR_NO}
     kinds: dict[Any, str] = {int: "integer", float: "number", str: "string"}
     kind = kinds[info.annotation]
     limits = {LIMITS[name]: getattr(rule, name) for rule in info.metadata for name in LIMITS if hasattr(rule, name)}
@@ -121,14 +144,27 @@ def _optional(info: FieldInfo) -> Field:
 
 
 def _description(info: FieldInfo) -> str:
-    """Return the description of a field and, for a number, its range; the form displays the options of a choice."""
+    """Return the description of a field and its range; the form displays the options of a choice."""
     number = info.annotation in (int, float) or (named_sets.is_list(info) and str not in get_args(info.annotation))
     text = str(info.description).removesuffix(".")
     return f"{text} ({named_sets.expected(info)})." if number else f"{text}."
 
 
+def _default(value: object) -> str:
+    """Return the default as a sentence; empty if the field is empty by default, which its description explains."""
+    if isinstance(value, bool):
+        return f" Default: {'on' if value else 'off'}."
+    shown = f"{value:g}" if isinstance(value, float) else value
+    return "" if value is None or value in ("", {}, []) else f" Default: {shown}."
+
+
+def _options(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return each option as a list displays it: its value, then what it means."""
+    return {option: f"{option}: {text}" for option, text in texts.items()}
+
+
 def _title(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    return TITLES.get(name, name.replace("_", " ").capitalize())
 
 
 def _flat(property_schema: Field) -> Field:

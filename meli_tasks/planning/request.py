@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from meli_tasks.core.choices import Choices
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.section import Section
 from meli_tasks.core.stage_parameters import Ensemble, Evaluate, Folds, Ingest, Promote
+from meli_tasks.planning import texts
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 from meli_tasks.sources.days import first_day
@@ -19,72 +21,48 @@ from meli_tasks.stages.summaries import ENSEMBLE
 
 SECOND = "_second"
 """Ends the column of each model's second category in predictions.parquet. Sets cannot have the other columns' names."""
+SUMMARY = "summary"
+"""The first field of a form: text to read, always null. The trigger form sends it with the others."""
 
 
 class Request(Section):
     """The parameters of a run; everything about the models is in the sets that it names."""
 
-    source: str = Field(
-        description="Titles to read: a path, a glob, s3://, https:// or sample:rows=20000,seed=1. {ds} stands for "
-        "the date of the run."
-    )
-    as_of: date | None = Field(
-        None,
-        description="Date of the run. It replaces {ds} in the source; with date_column, no newer title is used. By "
-        "default, the day on which the run is due, in the time zone of the schedule.",
-    )
-    window_days: int = Field(
-        1,
-        ge=1,
-        le=3_660,
-        description="Number of days of titles, up to and including the date of the run. {ds} is each of them in turn. "
-        "With date_column, 1 means every title up to the date of the run.",
-    )
-    date_column: str = Field(
-        "",
-        description="Column that holds the date of each title, for a source that is a single growing table. Titles "
-        "newer than the date of the run are not used.",
-    )
-    language: Literal["any", "spanish", "portuguese"] = Field("any", description="Keep only titles in this language.")
-    reliable_only: bool = Field(False, description="Keep only titles whose label is marked as reliable.")
-    max_bad_fraction: float = Field(0.05, ge=0, le=1, description="Fraction of bad rows above which ingest fails.")
-    min_category_rows: int = Field(
-        10, ge=1, le=1_000_000, description="Minimum number of rows in a category; smaller categories are excluded."
-    )
-    golden: str = Field(
-        "",
-        description="Titles that must keep their category: path or URL of a file with the columns title and category. "
-        "A model that loses one is not promoted. By default golden.csv beside the source, or else in the store; none: "
-        "no such titles.",
-    )
+    source: str = Field(description=texts.SOURCE)
+    as_of: date | None = Field(None, description=texts.AS_OF)
+    window_days: int = Field(1, ge=1, le=3_660, description=texts.WINDOW_DAYS)
+    date_column: str = Field("", description=texts.DATE_COLUMN)
+    language: Annotated[
+        Literal["any", "spanish", "portuguese"],
+        Choices(any="titles in any language", spanish="only Spanish titles", portuguese="only Portuguese titles"),
+    ] = Field("any", description=texts.LANGUAGE)
+    reliable_only: bool = Field(False, description=texts.RELIABLE_ONLY)
+    max_bad_fraction: float = Field(0.05, ge=0, le=1, description=texts.MAX_BAD_FRACTION)
+    min_category_rows: int = Field(10, ge=1, le=1_000_000, description=texts.MIN_CATEGORY_ROWS)
+    golden: str = Field("", description=texts.GOLDEN)
     stored_sets: str = Field(
         "",
         description="Additional sets from the store, such as those that a search found: their names, comma-separated. "
         "`meli sets` lists them.",
     )
-    sets: tuple[str, ...] = Field(
-        description="Hyperparameter sets to train. A set is a named hyperparameter configuration."
-    )
+    sets: tuple[str, ...] = Field(description=texts.SETS)
     overrides: dict[str, object] = Field(
         default_factory=dict,
         description='Hyperparameters to change in every set, e.g. {"train.epochs": 5}. A key such as '
         '"train.epochs" may also be a parameter of its own.',
     )
-    ensemble: bool = Field(
-        True,
-        description="Combine the models of the run into a weighted ensemble, and evaluate it like any other model.",
-    )
+    ensemble: bool = Field(True, description=texts.ENSEMBLE)
     ensemble_members: int = Field(4, ge=2, le=16, description="Maximum number of models in the ensemble.")
-    folds: Folds = Field(
-        0,
-        description="Evaluate on all titles: each set is trained once more for each fold, without its titles. 0 "
-        "evaluates on the test split; otherwise 3 to 10.",
-    )
-    promotion: Literal["auto", "approval", "never", "always"] = Field(
-        "auto",
-        description="auto: promote a better model, except in a backfill. approval: a person approves it first. never: "
-        "only evaluate. always: promote a better model in a backfill too.",
-    )
+    folds: Folds = Field(0, description=texts.FOLDS)
+    promotion: Annotated[
+        Literal["auto", "approval", "never", "always"],
+        Choices(
+            auto="promote a better model, except in a backfill",
+            approval="a person approves a better model first",
+            never="only evaluate",
+            always="promote a better model, in a backfill too",
+        ),
+    ] = Field("auto", description=texts.PROMOTION)
     min_gain: float = Field(0.001, ge=0, le=1, description="Minimum gain in balanced accuracy over the champion.")
     min_probability: float = Field(
         0.95, ge=0.5, le=1, description="Minimum probability that the challenger is better than the champion."
@@ -96,7 +74,7 @@ class Request(Section):
         description="With promotion auto: if that probability is at most this far from its minimum, a person decides. "
         "0: no person is asked.",
     )
-    force: bool = Field(False, description="Recompute everything, even results that already exist.")
+    force: bool = Field(False, description=texts.FORCE)
     search_minutes: float = Field(
         0.0,
         ge=0,
@@ -104,7 +82,10 @@ class Request(Section):
         description="Minutes to search for better hyperparameters on these titles; 0 disables the search. The best set "
         "found is stored, and its model is evaluated with the others.",
     )
-    search_family: Literal["mlp", "cnn"] = Field("mlp", description="Model family to search.")
+    search_family: Annotated[
+        Literal["mlp", "cnn"],
+        Choices(mlp="networks that average the word vectors", cnn="networks that apply filters to them"),
+    ] = Field("mlp", description=texts.SEARCH_FAMILY)
 
     former_names: ClassVar[Mapping[str, str]] = {"max_bad_share": "max_bad_fraction"}
     added_fields: ClassVar[frozenset[str]] = frozenset({"folds", "golden", "approval_band"})
@@ -133,6 +114,7 @@ class Request(Section):
         Raises:
             BadHyperparameters: A key is unknown (the error suggests the nearest one), or a value is out of range.
         """
+        params = {key: value for key, value in params.items() if key != SUMMARY or value is not None}
         try:
             params = with_overrides(cls.with_current_names(params))
         except ValueError as error:

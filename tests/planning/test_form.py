@@ -7,8 +7,10 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 
-from meli_tasks.planning.form import OPEN, form_fields
-from meli_tasks.planning.request import Request
+from meli_tasks.backfill.request import backfill_form_fields
+from meli_tasks.core.errors import BadHyperparameters
+from meli_tasks.planning.form import OPEN, Form, form_fields
+from meli_tasks.planning.request import SUMMARY, Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
 
@@ -20,12 +22,12 @@ def test_the_sections_are_in_order_and_hold_every_parameter() -> None:
     assert list(dict.fromkeys(field["section"] for field in FIELDS.values())) == [
         "Run Parameters", "Data", "Overrides", "Models", "Search", "Promotion",
     ]  # fmt: skip
-    assert set(FIELDS) == (set(Request.model_fields) - {"overrides"}) | set(named_sets.parameters())
+    assert set(FIELDS) == (set(Request.model_fields) - {"overrides"}) | set(named_sets.parameters()) | {SUMMARY}
 
 
 def test_what_is_chosen_most_often_is_in_the_section_that_airflow_opens() -> None:
     opened = [name for name, field in FIELDS.items() if field["section"] == OPEN]
-    assert opened == ["source", "as_of", "sets", "stored_sets", "promotion"]
+    assert opened == [SUMMARY, "source", "as_of", "sets", "stored_sets", "promotion"]
 
 
 def test_an_override_is_empty_and_describes_its_range_and_the_values_of_the_sets() -> None:
@@ -92,10 +94,76 @@ def test_a_parameter_of_the_run_is_titled_and_described_with_its_range() -> None
     assert (field["title"], field["section"], field["default"]) == ("Window days", "Data", 1)
     assert (field["type"], field["minimum"], field["maximum"]) == ("integer", 1, 3660)
     description = str(Request.model_fields["window_days"].description).removesuffix(".")
-    assert field["description"] == f"{description} (a whole number from 1 to 3660)."
+    assert field["description"] == f"{description} (a whole number from 1 to 3660). Default: 1."
     choice = FIELDS["language"]
     assert choice["enum"] == ["any", "spanish", "portuguese"]
-    assert choice["description"] == "Keep only titles in this language."
+    assert choice["description"] == "Keep only titles in this language. Default: any."
+    assert FIELDS["ensemble"]["description"].endswith(" Default: on.")
+    assert FIELDS["search_minutes"]["description"].endswith(" Default: 0.")
+
+
+def test_the_overrides_start_with_those_that_are_changed_most_often() -> None:
+    overrides = [name for name, field in FIELDS.items() if field["section"] == "Overrides"]
+    assert overrides[:4] == ["train.epochs", "train.learning_rate", "train.batch_size", "train.dropout"]
+    assert len(set(overrides)) == len(overrides) == len(named_sets.parameters())
+
+
+@pytest.mark.parametrize("fields", [FIELDS, backfill_form_fields(SETTINGS)], ids=["training", "backfill"])
+def test_every_option_of_every_choice_is_explained(fields: Form) -> None:
+    choices = {name: field for name, field in fields.items() if "enum" in field}
+    assert len(choices) > 12
+    for name, field in choices.items():
+        options = [option for option in field["enum"] if option is not None]
+        assert set(field["values_display"]) - {"null"} == set(options), name
+        assert all(field["values_display"][option].startswith(f"{option}: ") for option in options)
+
+
+@pytest.mark.parametrize("fields", [FIELDS, backfill_form_fields(SETTINGS)], ids=["training", "backfill"])
+def test_every_field_has_a_sentence_and_every_number_its_default(fields: Form) -> None:
+    for name, field in fields.items():
+        text = field.get("description") or field["description_md"]
+        assert text.endswith("."), name
+        assert len(text) > 20, name
+        if field["default"] not in (None, "", {}) and name != "sets":
+            assert f"Default: {wording(field['default'])}." in text, name
+
+
+def wording(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def test_the_summary_on_top_says_what_the_untouched_form_does_and_sends_nothing() -> None:
+    name, field = next(iter(form_fields(Settings(sets="mlp,cnn", source="s3://titles/{ds}.csv")).items()))
+    assert (name, field["type"], field["default"]) == (SUMMARY, ["null"], None)
+    assert field["values_display"] == {"null": "Train mlp and cnn, and promote the best if it is better"}
+    text = field["description_md"]
+    assert "1. The titles of **s3://titles/\\{ds\\}.csv** are read" in text
+    assert "2. **mlp** and **cnn** are each trained" in text
+    assert "better by at least 0.001, with a probability of at least 95%" in text
+    assert "*Trigger* is grey only while a field with a red asterisk is empty" in text
+    assert Request.check({SUMMARY: None, "sets": ["mlp"]}, SETTINGS) == Request.check({"sets": ["mlp"]}, SETTINGS)
+    with pytest.raises(BadHyperparameters, match="There is no parameter 'summary'"):
+        Request.check({SUMMARY: "text"}, SETTINGS)
+
+
+def test_the_summary_of_the_backfill_says_what_is_missing_before_it_starts() -> None:
+    text = backfill_form_fields(SETTINGS)[SUMMARY]["description_md"]
+    assert "**You choose the first and the last date**" in text
+    assert "Without them nothing is trained: the first task fails" in text
+    assert "*Trigger* is grey only while" in text
+
+
+def test_a_password_in_the_source_is_not_in_the_summary() -> None:
+    text = form_fields(Settings(source="https://me:secret@host/titles.csv"))[SUMMARY]["description_md"]
+    assert "secret" not in text
+
+
+def test_one_date_is_asked_for_and_with_a_picker() -> None:
+    dates = {name: field["format"] for name, field in FIELDS.items() if "date" in field.get("format", "")}
+    assert dates == {"as_of": "date"}
+    assert "Leave Logical Date above as it is" in FIELDS["as_of"]["description"]
 
 
 def test_overrides_of_training_come_before_the_others() -> None:
@@ -118,10 +186,22 @@ def test_a_choice_can_be_left_to_each_set() -> None:
     field = FIELDS["train.optimizer"]
     assert (field["type"], field["enum"][-1]) == (["string", "null"], None)
     assert field["enum"][:-1] == list(get_args(named_sets.parameter("train.optimizer").annotation))
-    assert field["values_display"] == {"null": "value of each set"}
+    assert field["values_display"] == {
+        "adam": "adam: adds the weight decay to the gradient, as in the lab",
+        "adamw": "adamw: decouples the weight decay",
+        "null": "value of each set",
+    }
+
+
+def test_a_switch_has_no_third_position_so_a_truth_value_is_text_that_may_stay_empty() -> None:
     field = FIELDS["preprocess.boundaries"]
-    assert (field["type"], field["enum"]) == (["boolean", "null"], [True, False, None])
-    assert field["values_display"] == {"true": "yes", "false": "no", "null": "value of each set"}
+    assert (field["type"], field["examples"]) == (["string", "boolean", "null"], ["true", "false"])
+    assert " Use true or false. Empty: the value of each set (mlp: true, " in field["description"]
+    validator = jsonschema.Draft202012Validator(field)
+    assert all(map(validator.is_valid, ("true", "false", True, False, None)))
+    assert not any(map(validator.is_valid, ("maybe", "", 1)))
+    for value in ("false", False):
+        assert named_sets.resolve("mlp", {"preprocess.boundaries": value}).preprocess.boundaries is False
 
 
 def test_values_of_the_sets_are_written_as_the_form_takes_them() -> None:
