@@ -52,3 +52,103 @@ test("an unknown model is a sentence, not an empty page", async () => {
   page = await mount("Models", {}, { [API]: { status: 404, body: { detail } } });
   assert.match(page.text, /Could not load this\nThe run run_1 has no model 'mlp'; it has cnn\./);
 });
+
+const PAIRS = {
+  id: ID,
+  test_titles: 1049,
+  of: "",
+  pairs: [{ category: "SOFAS", predicted: "CHAIRS", titles: 2, of_titles: 8 }],
+  has_titles: true,
+};
+const TITLES = {
+  category: "SOFAS",
+  predicted: "CHAIRS",
+  titles: 2,
+  shown: [{ row: 7, title: "Sillon <b>doble</b>", probability: 0.91234, true_probability: null }],
+};
+const CATEGORIES = [
+  {
+    category: "SOFAS",
+    recall: 0.75,
+    titles: 8,
+    few: false,
+    interval: /** @type {[number, number]} */ ([0.4, 0.9]),
+    predicted: 6,
+  },
+  { category: "LAMPS", recall: 0, titles: 1, few: true, interval: null, predicted: 0 },
+];
+
+test("a confused pair unfolds into its titles with the probabilities of both categories", async () => {
+  page = await mount(
+    "Models",
+    {},
+    {
+      [API]: { body: modelAnswer() },
+      [`${API}/confusions`]: { body: PAIRS },
+      [`${API}/confusions?category=SOFAS&predicted=CHAIRS&limit=20`]: { body: TITLES },
+    },
+  );
+  assert.match(page.rowsOf("Most confused pairs").join("\n"), /SOFAS\nCHAIRS\n2\s*of 8/);
+  assert.doesNotMatch(page.text, /Sillon/);
+  await page.click("Show");
+  assert.deepEqual(
+    page.rowsOf("Titles of SOFAS put into CHAIRS").map((line) => line.split("\n").at(0)),
+    ["Sillon <b>doble</b>"],
+  );
+  assert.match(page.text, /0\.912\s+not stored/);
+  await page.click("Hide");
+  assert.doesNotMatch(page.text, /Sillon/);
+});
+
+test("a category leads to all of its pairs, by an address that can be sent", async () => {
+  const of = { ...PAIRS, of: "LAMPS", pairs: [] };
+  page = await mount(
+    "Models",
+    {},
+    {
+      [API]: { body: modelAnswer({ categories: CATEGORIES }) },
+      [`${API}/confusions`]: { body: PAIRS },
+      [`${API}/confusions?of=LAMPS`]: { body: of },
+    },
+  );
+  assert.deepEqual(
+    page.rowsOf("Categories").map((line) => line.split("\n")[0]),
+    ["SOFAS", "LAMPS"],
+  );
+  await page.click("Recall");
+  await page.click("Recall");
+  assert.deepEqual(
+    page.rowsOf("Categories").map((line) => line.split("\n")[0]),
+    ["LAMPS", "SOFAS"],
+  );
+  await page.click("LAMPS");
+  assert.equal(new URLSearchParams(address.search).get("category"), "LAMPS");
+  assert.match(page.text, /Confusions of LAMPS/);
+  assert.match(page.text, /No confusion\nOf the test titles, none of LAMPS/);
+});
+
+test("a part with too few titles is marked, and the others are not", async () => {
+  const part = { kind: "language", balanced_accuracy: 0.8, accuracy: 0.81, interval: null };
+  const slices = [
+    { ...part, name: "spanish", titles: 500, few: false },
+    { ...part, name: "portuguese", titles: 3, few: true },
+  ];
+  page = await mount(
+    "Models",
+    {},
+    { [API]: { body: modelAnswer({ slices }) }, [`${API}/confusions`]: { body: PAIRS } },
+  );
+  const [, spanish = "", portuguese = ""] = page.rowsOf("Slices");
+  assert.match(portuguese, /few titles/);
+  assert.doesNotMatch(spanish, /few titles/);
+});
+
+test("a model card is headings and tables, and its HTML is text", async () => {
+  const card =
+    "---\na: b\n---\n# Model card\n\n<script>alert(1)</script>\n\n| metric | value |\n| --- | ---: |\n| top 3 | 0.9 |\n";
+  page = await mount("Models", {}, { [API]: { body: modelAnswer({ card }) }, [`${API}/confusions`]: { body: PAIRS } });
+  assert.ok(page.all("Heading").some(({ children }) => children.includes("Model card")));
+  assert.match(page.text, /<script>alert\(1\)<\/script>/);
+  assert.deepEqual(page.rowsOf("metric, value"), ["top 3\n0.9"]);
+  assert.doesNotMatch(page.text, /a: b/);
+});

@@ -75,8 +75,10 @@ export const MODELS_PATH = "/plugin/models";
 /**
  * The page of one model.
  * @param {string} id of its row in the leaderboard: run, plan and set
+ * @param {"confusions"} [show] the part of the page to begin at
  */
-export const modelPath = (id) => `${MODELS_PATH}?${new URLSearchParams({ model: id })}`;
+export const modelPath = (id, show) =>
+  `${MODELS_PATH}?${new URLSearchParams({ model: id, ...(show ? { show } : {}) })}`;
 
 /** States of a DAG run that do not change any more. */
 export const FINISHED = new Set(["success", "failed"]);

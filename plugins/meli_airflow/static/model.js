@@ -1,8 +1,11 @@
 // The page of one model: what it scores and how sure that is, what it gets wrong, what it was made from, how to use it.
 import { h, MODELS_PATH, UI, useEffect } from "./airflow.js";
+import { Calibration } from "./model_calibration.js";
+import { ModelCard } from "./model_card.js";
 import { CategoryRecalls } from "./model_categories.js";
 import { Confusions } from "./model_confusions.js";
 import { Head } from "./model_head.js";
+import { HowToLoad, Origin, Parameters, TookPart } from "./model_origin.js";
 import { Slices } from "./model_slices.js";
 import { AppLink, ExternalLink, LoadError, Loading, Note, Page } from "./parts.js";
 import { modelApi, reportUrl, useServer } from "./server.js";
@@ -16,7 +19,8 @@ export function Model({ id }) {
   /** @type {import("./server.js").Loaded<ModelResponse>} */
   const { data: loaded, error, reload } = useServer(modelApi(id));
   const data = loaded?.row.id === id ? loaded : undefined; // of the model before it until this one is loaded
-  const title = data ? `${data.row.set} of ${data.row.run_id}` : "Model";
+  const name = data ? data.row.set.replace(/ \(champion\)$/, "") : "Model"; // the label of an earlier run's champion
+  const title = data ? `${name} of ${data.row.run_id}` : name;
   useEffect(() => {
     const before = document.title;
     document.title = `${title} – Models`;
@@ -25,7 +29,7 @@ export function Model({ id }) {
     };
   }, [title]);
   const frame = (/** @type {import("react").ReactNode[]} */ ...children) =>
-    h(Page, { title: data ? data.row.set : "Model", beside: h(Links, { data }) }, ...children);
+    h(Page, { title: name, beside: h(Links, { data }) }, ...children);
   if (data === undefined) return frame(error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
   return frame(
     h(Missing, { data }),
@@ -33,6 +37,12 @@ export function Model({ id }) {
     h(CategoryRecalls, { data }),
     h(Confusions, { data }),
     h(Slices, { data }),
+    h(Calibration, { data }),
+    h(HowToLoad, { data }),
+    h(Origin, { data }),
+    h(Parameters, { data }),
+    h(TookPart, { data }),
+    h(ModelCard, { card: data.card, model: data.row.train }),
   );
 }
 

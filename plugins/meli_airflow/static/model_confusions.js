@@ -20,16 +20,16 @@ const MOST_TITLES = 1000;
 /** @param {{data: ModelResponse}} props */
 export function Confusions({ data }) {
   const [params, set] = useAddress();
-  const of = params.get("category") ?? "";
+  const [of, show] = [params.get("category") ?? "", params.get("show")];
   const { id } = data.row;
   const query = of ? `?${new URLSearchParams({ of })}` : "";
   /** @type {import("./server.js").Loaded<ConfusionsResponse>} */
   const loaded = useServer(data.figure ? `${modelApi(id)}/confusions${query}` : "");
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only another category scrolls
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only another address scrolls
   useEffect(() => {
-    if (of) box.current?.scrollIntoView({ block: "start" });
-  }, [of]);
+    if (of || show === "confusions") box.current?.scrollIntoView({ block: "start" });
+  }, [of, show]);
   if (!data.figure) return null;
   return h(
     Box,

@@ -29,7 +29,7 @@ function Figure({ data: { figure, test_set: testSet, row, champion } }) {
     Flex,
     { gap: 2, wrap: "wrap", mb: 2 },
     champion ? h(StateBadge, { of: "champion" }) : null,
-    row.external && !row.champion ? h(StateBadge, { of: "not run" }, "champion at that time") : null,
+    row.external && !champion ? h(StateBadge, { of: "not run" }, "champion at that time") : null,
     row.state === "evaluated" ? null : h(StateBadge, { of: row.state }),
   );
   if (!figure || !testSet)
@@ -57,7 +57,7 @@ function Figure({ data: { figure, test_set: testSet, row, champion } }) {
 }
 
 /** @param {Props} props */
-const Origin = ({ data: { row, in_airflow: linked, members } }) =>
+const Origin = ({ data: { row, parameters, in_airflow: linked, members } }) =>
   h(
     SimpleGrid,
     { columns: { base: 1, sm: 2 }, gap: 4, minW: 0 },
@@ -70,7 +70,9 @@ const Origin = ({ data: { row, in_airflow: linked, members } }) =>
     h(
       LabeledValue,
       { label: "Recipe" },
-      row.architecture || (members.length ? `ensemble of ${members.length}` : row.set),
+      members.length
+        ? `ensemble of ${members.length}`
+        : String(parameters["train.architecture"] ?? (row.architecture || row.set)),
       members.map((one) =>
         h(
           Box,
