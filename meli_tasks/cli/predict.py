@@ -18,7 +18,8 @@ from meli_tasks.core.errors import BadData
 from meli_tasks.wording import count, doubtful_note, duration
 
 if TYPE_CHECKING:
-    from meli_tasks.prediction.files import Progress, Ranker
+    from meli_tasks.prediction.files import Progress
+    from meli_tasks.prediction.ranking import Ranker
 
 EXAMPLES = (
     'meli predict "Funda Silicona Iphone 11"',
@@ -27,6 +28,7 @@ EXAMPLES = (
     "meli predict --input titles.parquet --output categories.jsonl --set cnn",
 )
 
+NO_KNOWN_WORD = "No known word: the model has seen none of these words, so any category would be a guess."
 _NAMED_LINES = 20
 
 
@@ -40,9 +42,10 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The most likely categories of a title, the likeliest first."""
+    """The most likely categories of a title, the likeliest first; none if the model knows no word of it."""
 
     title: str
+    known: bool
     categories: list[Ranked]
 
 
@@ -62,7 +65,7 @@ def predict(  # noqa: PLR0917 options, all given by name
     output: Annotated[
         Path | None,
         file_to_write(
-            "File to write: the columns of the input, and category, probability, categories and probabilities."
+            "File to write: the columns of the input, and category, probability, categories, probabilities and known."
         ),
     ] = None,
     top: Annotated[
@@ -90,8 +93,9 @@ def predict(  # noqa: PLR0917 options, all given by name
 
     Titles are given on the command line or in a file of any length, which is read and written in chunks. Rows of a file
     that have no usable title keep their place, get an empty category and are counted; if no row at all can be
-    classified, the command fails. Input columns with the name of an added column are kept as given_category and so on.
-    The output file appears only when it is complete.
+    classified, the command fails. A title of which the model knows no word gets no category either, as it would be a
+    guess: [bold]known[/bold] is false then, and the command succeeds. Input columns with the name of an added column
+    are kept as given_category and so on. The output file appears only when it is complete.
     """
     _check_options(titles or [], input, output, model, set_name)
     for title in titles or []:
@@ -139,22 +143,16 @@ def _classifier(key: str, set_name: str) -> tuple[str, Any]:
 
 
 def _predict_titles(classifier: Any, name: str, titles: Sequence[str], top: int, as_json: bool) -> None:
+    from meli_tasks.prediction.ranking import predict_titles
     from meli_tasks.rowfiles.titles import cleaned
 
-    indices, probabilities = classifier.rank(cleaned(titles), min(top, len(classifier.categories)))
+    found = predict_titles(classifier, cleaned(titles), [""] * len(titles), top)
     predictions = [
-        Prediction(
-            title,
-            [
-                Ranked(classifier.categories[index], round(float(probability), 6))
-                for index, probability in zip(row, row_probabilities, strict=True)
-            ],
+        Prediction(title, bool(known), list(map(Ranked, categories, probabilities)))
+        for title, known, categories, probabilities in zip(
+            titles, found.known, found.categories, found.probabilities, strict=True
         )
-        for title, row, row_probabilities in zip(titles, indices.tolist(), probabilities.tolist(), strict=True)
     ]
-    for title in titles:
-        if not classifier.knows(title):
-            warn(f"the model knows no word of {title[:60]!r}, so its prediction is the same as for any unknown title.")
     if as_json:
         print_json({"model": name, "titles": [asdict(prediction) for prediction in predictions]})
         return
@@ -169,6 +167,9 @@ def _print_tables(predictions: list[Prediction], name: str) -> None:
     console = out()
     for prediction in predictions:
         title = one_line(Text(prediction.title, style="bold"))
+        if not prediction.known:
+            console.print(title, Text(NO_KNOWN_WORD, style="yellow"), Text(), sep="\n")
+            continue
         listing = table(title)
         listing.add_column("category", overflow="fold")
         listing.add_column("probability", justify="right")
@@ -205,7 +206,8 @@ def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> N
                 "model": name,
                 "output": str(target),
                 "rows": done.rows,
-                "classified": done.rows - done.bad_rows,
+                "classified": done.rows - done.bad_rows - done.unknown_rows,
+                "unknown_rows": done.unknown_rows,
                 "bad_rows": done.bad_rows,
                 "bad_by_reason": dict(done.bad),
                 "bad_lines": done.bad_lines,
@@ -225,6 +227,11 @@ def _report_file(done: Progress, name: str, target: Path, *, as_json: bool) -> N
     )
     if done.bad and not done.failed:
         warn(f"{count(done.bad_rows, 'row')} got an empty category ({_reasons(done)}).")
+    if done.unknown_rows:
+        warn(
+            f"{count(done.unknown_rows, 'row')} got no category, because the model knows no word of the title: "
+            "known is false."
+        )
     if done.encoding_advice:
         warn(done.encoding_advice)
     if lines := done.doubtful_lines:

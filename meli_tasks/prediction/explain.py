@@ -26,7 +26,7 @@ class Known(StrEnum):
     """How well a model knows a word."""
 
     WORD = "word"
-    PARTS = "parts"  # only n-grams of its letters, as of a misspelled word
+    PARTS = "parts"  # most of its letters lie in n-grams that the model knows, as in a misspelled word
     NOTHING = "nothing"
     IGNORED = "ignored"  # nothing in it is a word for the model's tokenizer, such as a dash or a stop word
 
@@ -52,8 +52,8 @@ class RankedCategory:
 class Explanation:
     """A title's most probable categories, and its words.
 
-    Without a single known word, any prediction would be a guess that hardly depends on the title: `known` is False,
-    and there are no categories and no effects.
+    Without a single word that is known, at least by its parts, any prediction would be a guess that hardly depends on
+    the title: `known` is False, and there are no categories and no effects.
     """
 
     title: str
@@ -77,7 +77,7 @@ def explain(classifier: Classifier, titles: Sequence[str], top: int, *, effects:
 def _explain(classifier: Classifier, title: str, top: int, effects: bool) -> Explanation:
     pieces = title.split()
     known = [Known[classifier.recognizes(piece).name] for piece in pieces]
-    if Known.WORD not in known:
+    if not classifier.known([title])[0]:
         words = tuple(Word(piece, how, None) for piece, how in zip(pieces, known, strict=True))
         return Explanation(title, known=False, categories=(), words=words)
     matters = [place for place, how in enumerate(known) if how != Known.IGNORED][:MOST_EFFECTS] if effects else []

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from meli_tasks.core.errors import BadData
+from meli_tasks.prediction.ranking import Ranker, predict_titles
 from meli_tasks.rowfiles.columns import TITLE, find_column, fold, missing_column, refuse_twins, renamed_twins
 from meli_tasks.rowfiles.encodings import BAD_ENCODING, FileEncoding
 from meli_tasks.rowfiles.kinds import kind_of
@@ -31,17 +32,8 @@ ADDED: dict[str, AddedKind] = {
     "probability": "number",
     "categories": "texts",
     "probabilities": "numbers",
+    "known": "flag",
 }
-
-
-class Ranker(Protocol):
-    """The part of a classifier that is needed here; `TitleClassifier` is one."""
-
-    categories: list[str]
-
-    def rank(self, titles: Sequence[str], top: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Per title the most probable categories' indices and their probabilities, both (titles, top)."""
-        ...
 
 
 @dataclass
@@ -52,6 +44,8 @@ class Progress:
     fraction: float = 0.0
     """Of the input, 0 to 1."""
     seconds: float = 0.0
+    unknown_rows: int = 0
+    """Rows whose title is fine but has no word that the model knows: they have no category either."""
     bad: Counter[str] = field(default_factory=Counter)
     """Rows without a prediction, by reason."""
     bad_lines: dict[str, list[int]] = field(default_factory=dict)
@@ -71,7 +65,7 @@ class Progress:
 
     @property
     def bad_rows(self) -> int:
-        """Rows whose category is empty."""
+        """Rows whose title cannot be read."""
         return self.bad.total()
 
     @property
@@ -93,31 +87,6 @@ class Progress:
     def rows_per_second(self) -> float:
         """Rows per second since the start."""
         return self.rows / self.seconds if self.seconds else 0.0
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What is added to each of some rows: the first category, and the ranked ones; empty where there is no title."""
-
-    category: list[str]
-    probability: list[float | None]
-    categories: list[tuple[str, ...]]
-    probabilities: list[tuple[float, ...]]
-
-    @classmethod
-    def none(cls, rows: int) -> Predictions:
-        """For rows of which none is classified."""
-        return cls([""] * rows, [None] * rows, [()] * rows, [()] * rows)
-
-    def columns(self, lists_as_json: bool) -> dict[str, Sequence[object]]:
-        """The columns by the names of `ADDED`; CSV writes tuples joined by ` | `, and lists as JSON."""
-        kind = list if lists_as_json else tuple
-        return {
-            "category": self.category,
-            "probability": self.probability,
-            "categories": list(map(kind, self.categories)),
-            "probabilities": list(map(kind, self.probabilities)),
-        }
 
 
 def check_files(source: Path, target: Path) -> None:
@@ -146,10 +115,11 @@ def predict_file(
     report: Callable[[Progress], None] = lambda progress: None,
     batch_rows: int = BATCH_ROWS,
 ) -> Progress:
-    """Copy a file of rows, adding `category`, `probability`, and the `top` ranked `categories` and `probabilities`.
+    """Copy a file of rows, adding the columns of `ADDED`: the `top` ranked categories of each title.
 
     Titles are read as training reads them. Columns of the input that have the added names are kept as `given_<name>`.
-    Every row is kept; one that cannot be classified gets an empty category. The target appears whole or not at all.
+    Every row is kept; one that cannot be classified gets an empty category. `known` is false if the model knows no word
+    of the title, and empty if there is no usable title. The target appears whole or not at all.
 
     Args:
         classifier: the model.
@@ -182,6 +152,7 @@ def predict_file(
             progress.base64.update({} if writer.kind == "parquet" else rows.base64_values())
             progress.escaped.update({} if file.typed else _escaped(rows))
             progress.rows += len(rows)
+            progress.unknown_rows += predictions.known.count(False)
             progress.fraction, progress.seconds = file.fraction_read(), time.monotonic() - started
             report(progress)
         progress.encoding_advice = encoding.advice()
@@ -220,30 +191,6 @@ def _lines_of(reason: str, batch: WholeRows, reasons: Sequence[str]) -> list[int
     if reason not in reasons:
         return []
     return [line for line, found in zip(batch.lines.tolist(), reasons, strict=True) if found == reason]
-
-
-def predict_titles(classifier: Ranker, titles: Sequence[str], reasons: Sequence[str], top: int) -> Predictions:
-    """The predictions for some rows.
-
-    Args:
-        classifier: the model.
-        titles: one per row.
-        reasons: why each row cannot be classified, "" if it can.
-        top: how many categories to rank.
-    """
-    good = [row for row, reason in enumerate(reasons) if not reason]
-    found = Predictions.none(len(titles))
-    if not good:
-        return found
-    indices, probabilities = classifier.rank([titles[row] for row in good], min(top, len(classifier.categories)))
-    names = [tuple(classifier.categories[index] for index in ranked) for ranked in indices.tolist()]
-    rounded = probabilities.astype("float64").round(6).tolist()
-    for row, ranked_names, ranked_probabilities in zip(good, names, rounded, strict=True):
-        found.categories[row] = ranked_names
-        found.probabilities[row] = tuple(ranked_probabilities)
-        found.category[row] = ranked_names[0]
-        found.probability[row] = ranked_probabilities[0]
-    return found
 
 
 def _batches(file: RowFile, batch_rows: int, doubtful: list[int]) -> Iterator[WholeRows]:

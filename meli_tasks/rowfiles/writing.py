@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 GROUP_ROWS = 65_536
 
 AddedColumns = Mapping[str, Sequence[object]]
-AddedKind = Literal["text", "number", "texts", "numbers"]
+AddedKind = Literal["text", "number", "texts", "numbers", "flag"]
 
 
 class _Format(Protocol):
@@ -233,5 +233,5 @@ def _arrow_type(kind: AddedKind) -> pa.DataType:
     import pyarrow as pa
 
     text, number = pa.string(), pa.float32()
-    types = {"text": text, "number": number, "texts": pa.list_(text), "numbers": pa.list_(number)}
+    types = {"text": text, "number": number, "texts": pa.list_(text), "numbers": pa.list_(number), "flag": pa.bool_()}
     return types[kind]

@@ -54,13 +54,14 @@ class RegisteredTitleClassifier(PythonModel):
 
         Args:
             context: unused; MLflow passes it.
-            model_input: a DataFrame with a column `title`, or a list of titles. A missing title is ranked as an
-                unknown one.
+            model_input: a DataFrame with a column `title`, or a list of titles. A missing title is one
+                without a known word.
             params: `top`: how many categories to rank, 5 unless given.
 
         Returns:
-            One row per title, in order: the best `category` and `probability`, and all `categories` and
-            `probabilities`, ranked.
+            One row per title, in order: the best `category` and `probability`, all `categories` and `probabilities`,
+            ranked, and `known`. It is False for a title of which the model knows no word, not even by its parts: its
+            category would be a guess, so `category` is empty, `probability` is NaN, and both lists are empty.
 
         Raises:
             ValueError: there is no column `title`, a title is a list, an object or a boolean, or `top` is below 1.
@@ -70,15 +71,24 @@ class RegisteredTitleClassifier(PythonModel):
         if top < 1:
             raise ValueError(f"top must be at least 1, but is {top}")
         names = self._classifier.categories
-        rows: dict[str, list[Any]] = {"category": [], "probability": [], "categories": [], "probabilities": []}
+        columns: dict[str, list[Any]] = {"categories": [], "probabilities": [], "known": []}
         for start in range(0, len(titles), CHUNK_TITLES):
             chunk = titles[start : start + CHUNK_TITLES]
+            known = self._classifier.known(chunk).tolist()
             ranked, probabilities = self._classifier.rank(chunk, top=min(top, len(names)))
-            rows["categories"] += [[names[position] for position in positions] for positions in ranked]
-            rows["probabilities"] += probabilities.tolist()
-        rows["category"] = [categories[0] for categories in rows["categories"]]
-        rows["probability"] = [probabilities[0] for probabilities in rows["probabilities"]]
-        return pd.DataFrame(rows)
+            columns["known"] += known
+            columns["categories"] += [
+                [names[position] for position in positions] if is_known else []
+                for positions, is_known in zip(ranked, known, strict=True)
+            ]
+            columns["probabilities"] += [
+                row if is_known else [] for row, is_known in zip(probabilities.tolist(), known, strict=True)
+            ]
+        best = {
+            "category": [ranked[0] if ranked else "" for ranked in columns["categories"]],
+            "probability": [ranked[0] if ranked else float("nan") for ranked in columns["probabilities"]],
+        }
+        return pd.DataFrame({**best, **columns})
 
 
 def _titles(model_input: Any) -> list[str]:

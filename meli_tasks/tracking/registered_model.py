@@ -129,5 +129,6 @@ def _signature() -> Any:
         ColSpec("double", "probability"),
         ColSpec(Array(DataType.string), "categories"),
         ColSpec(Array(DataType.double), "probabilities"),
+        ColSpec("boolean", "known"),
     ]
     return ModelSignature(outputs=Schema(outputs), params=ParamSchema([ParamSpec("top", "long", 5)]))

@@ -92,11 +92,11 @@ def test_categories_and_titles_cannot_act_on_the_terminal(monkeypatch: Any, caps
         def rank(self, titles: list[str], top: int) -> tuple[Any, Any]:
             return np.zeros((len(titles), 1), int), np.ones((len(titles), 1), np.float32)
 
-        def knows(self, title: str) -> bool:
-            return False
+        def known(self, titles: list[str]) -> Any:
+            return np.array(["funda" in title for title in titles])
 
     monkeypatch.setattr(predict, "_classifier", lambda key, set_name: (f"champion {HOSTILE}", Classifier()))
-    for arguments in (["predict", "funda"], ["predict", "funda", "--json"]):
+    for arguments in (["predict", "funda", HOSTILE], ["predict", "funda", HOSTILE, "--json"]):
         result = here(*arguments)
         assert result.exit_code == 0, result.output
         assert_harmless(result.output)

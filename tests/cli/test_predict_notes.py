@@ -30,6 +30,17 @@ def test_predict_says_what_it_found_and_changed(tmp_path: Path, monkeypatch: pyt
     assert document("predict", "--input", "photos.parquet", "--output", "photos.csv")["base64_values"] == {"photo": 1}
 
 
+def test_predict_counts_the_titles_without_a_known_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("meli_tasks.cli.predict._classifier", lambda key, set_name: ("a model", ByLength()))
+    (tmp_path / "in.csv").write_text("title\nSilla\nqwertz\n\n")
+    result = here("predict", "--input", "in.csv", "--output", "out.csv")
+    assert result.exit_code == 0
+    assert "1 row got no category, because the model knows no word of the title" in " ".join(result.stderr.split())
+    found = document("predict", "--input", "in.csv", "--output", "out.csv")
+    assert (found["rows"], found["classified"], found["unknown_rows"], found["bad_rows"]) == (3, 1, 1, 1)
+
+
 def test_predict_says_in_which_columns_it_wrote_escapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("meli_tasks.cli.predict._classifier", lambda key, set_name: ("a model", ByLength()))

@@ -157,8 +157,11 @@ def test_predict_uses_the_champion_a_set_or_a_key(outcome: Any) -> None:
 def test_predict_shows_a_table_and_notes_what_it_cannot_know(outcome: Any) -> None:
     result = here("predict", "Funda Silicona Iphone 11", "📱📱")
     assert result.exit_code == 0
-    assert result.stdout.count("%") == 10
-    assert "the model knows no word of '📱📱'" in result.stderr
+    assert result.stdout.count("%") == 5
+    assert "📱📱\nNo known word: " in result.stdout
+    known, unknown = document("predict", "Funda Silicona Iphone 11", "📱📱")["titles"]
+    assert (known["known"], len(known["categories"])) == (True, 5)
+    assert unknown == {"title": "📱📱", "known": False, "categories": []}
     for title in ("", "   ", "x" * 100_000):
         assert isinstance(here("predict", title).exception, BadData)
 
@@ -172,7 +175,7 @@ def test_predict_names_the_models_it_cannot_find(outcome: Any) -> None:
 
 def test_predict_a_file_equals_predicting_its_titles(outcome: Any, place: Path) -> None:
     report = document("predict", "--input", "titles.csv", "--output", "predicted.csv.gz")
-    assert report["rows"] == report["classified"] == 1200
+    assert report["rows"] == report["classified"] + report["unknown_rows"] == 1200
     assert report["renamed"] == {"category": "given_category"}
     assert here("predict", "--input", "predicted.csv.gz", "--output", "again.jsonl").exit_code == 0
     rows = [json.loads(line) for line in (place / "again.jsonl").read_text().splitlines()]

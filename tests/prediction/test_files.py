@@ -20,7 +20,7 @@ from meli_tasks.core.errors import BadData, DiskFull
 from meli_tasks.prediction.files import check_files, given_names, predict_file
 from meli_tasks.rowfiles.reading import RowFile
 
-PREDICTED = ["category", "probability", "categories", "probabilities"]
+PREDICTED = ["category", "probability", "categories", "probabilities", "known"]
 
 
 class ByLength:
@@ -32,6 +32,9 @@ class ByLength:
         first = np.array([len(title) % 7 for title in titles])[:, None]
         probabilities = np.array([0.5, 0.2, 0.1, 0.1, 0.05, 0.03, 0.02], np.float32)[:top]
         return (first + np.arange(top)) % 7, np.tile(probabilities, (len(titles), 1))
+
+    def known(self, titles: Sequence[str]) -> Any:
+        return np.array(["qwertz" not in title for title in titles])
 
 
 def predict(source: Path, target: Path, **options: Any) -> Any:
@@ -67,9 +70,9 @@ def test_csv_joins_the_ranked_five(tmp_path: Path) -> None:
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert lines[0] == "title," + ",".join(PREDICTED)
     assert lines[1] == (
-        "abc,LENGTH_3,0.5,LENGTH_3 | LENGTH_4 | LENGTH_5 | LENGTH_6 | LENGTH_0,0.5 | 0.2 | 0.1 | 0.1 | 0.05"
+        "abc,LENGTH_3,0.5,LENGTH_3 | LENGTH_4 | LENGTH_5 | LENGTH_6 | LENGTH_0,0.5 | 0.2 | 0.1 | 0.1 | 0.05,true"
     )
-    assert lines[2] == ",,,,"  # with one column, a blank line is a row without a title
+    assert lines[2] == ",,,,,"  # with one column, a blank line is a row without a title
 
 
 def test_json_lines_keep_values_and_lists(tmp_path: Path) -> None:
@@ -81,11 +84,29 @@ def test_json_lines_keep_values_and_lists(tmp_path: Path) -> None:
     assert first == {
         "title": "añb", "n": 1.5, "tags": [1, None],
         "category": "LENGTH_3", "probability": 0.5, "categories": ["LENGTH_3", "LENGTH_4"], "probabilities": [0.5, 0.2],
+        "known": True,
     }  # fmt: skip
-    assert second == {"n": 2, "category": "", "probability": None, "categories": [], "probabilities": []}
+    assert second == {"n": 2, "category": "", "probability": None, "categories": [], "probabilities": [], "known": None}
     assert third["unreadable"] == "[1]"
     assert fourth["title"] == 3 and fourth["category"] == "LENGTH_1"  # a number is a title, as in training
     assert dict(done.bad) == {"no title": 1, "malformed JSON": 1}
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out.jsonl", "out.parquet"])
+def test_a_title_without_a_known_word_gets_no_category_and_says_so(tmp_path: Path, output: str) -> None:
+    source = write(tmp_path / "in.csv", "title\nabc\nqwertz\n\n")
+    done = predict(source, tmp_path / output)
+    assert (done.rows, done.unknown_rows, done.bad_rows, done.failed) == (3, 1, 1, False)
+    known, unknown, bad = rows_of(tmp_path / output)
+    yes, no, nothing = ("true", "false", "") if output == "out.csv" else (True, False, None)
+    assert [row["known"] for row in (known, unknown, bad)] == [yes, no, nothing]
+    assert known["category"] == "LENGTH_3"
+    for name in ("category", "probability", "categories", "probabilities"):
+        assert unknown[name] == bad[name] and not unknown[name]
+
+
+def test_a_file_of_unknown_words_only_has_not_failed(tmp_path: Path) -> None:
+    assert not predict(write(tmp_path / "in.csv", "title\nqwertz\nqwertz asdf\n"), tmp_path / "out.csv").failed
 
 
 def test_parquet_keeps_types_and_all_row_groups(tmp_path: Path) -> None:
@@ -115,7 +136,7 @@ def test_parquet_without_rows_keeps_its_columns(tmp_path: Path) -> None:
 def test_a_header_alone_is_a_file_of_no_rows(tmp_path: Path) -> None:
     source = write(tmp_path / "in.csv", "title,id\n")
     assert predict(source, tmp_path / "out.csv").rows == 0
-    assert (tmp_path / "out.csv").read_text() == "title,id,category,probability,categories,probabilities\n"
+    assert (tmp_path / "out.csv").read_text() == "title,id,category,probability,categories,probabilities,known\n"
 
 
 def test_columns_of_the_same_name_are_kept_under_another(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def use(models: LoadedModels, run: PastRun, name: str) -> None:
     with models.use(Model(name, run.trainings[name])) as classifier:
-        assert classifier.knows("perfume")
+        assert classifier.known(["perfume"]).all()
 
 
 def test_the_least_recently_used_model_makes_room(run: PastRun, loads: list[str]) -> None:

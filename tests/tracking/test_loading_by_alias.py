@@ -69,8 +69,9 @@ def test_the_champion_loads_by_alias_where_the_project_is_not_installed(
     assert found["wide"]["categories"][1][0] == "SNEAKERS"
     assert len(found["wide"]["categories"][0]) == 3
     assert found["texts"]["category"][:2] == ["PERFUMES", "PERFUMES"]
-    assert [len(ranked) for ranked in found["texts"]["probabilities"]] == [2, 2, 2]
+    assert [len(ranked) for ranked in found["texts"]["probabilities"]] == [2, 2, 0]
     assert found["texts"]["probability"][0] == found["texts"]["probabilities"][0][0] > 0.9
+    assert found["texts"]["known"] == [True, True, False]
     assert found["refusal"] == "a column `title` is required, but the columns are titulo"
     assert found["refused_list"] == "titles are text, but the one at position 0 is a list: ['zapatillas']"
     assert found["same"]

@@ -24,6 +24,16 @@ def load(folder: Path, model_config: dict[str, Any] | None) -> Any:
     return model
 
 
+def test_a_title_without_a_known_word_has_no_category(file_store: Store, tmp_path: Path) -> None:
+    PastRun(file_store).with_real_model("mlp", tmp_path / "model")
+    found = load(tmp_path / "model", None).predict(None, ["perfume", "asdkjh qwe zzz", None])
+    assert found["known"].tolist() == [True, False, False]
+    assert found["category"].tolist() == ["PERFUMES", "", ""]
+    assert found["probability"].isna().tolist() == [False, True, True]
+    assert [len(ranked) for ranked in found["categories"]] == [len(ranked) for ranked in found["probabilities"]]
+    assert found["categories"].tolist()[1:] == [[], []]
+
+
 def test_the_files_that_were_promoted_are_loaded_and_no_others(file_store: Store, tmp_path: Path) -> None:
     run, folder = PastRun(file_store), tmp_path / "model"
     run.with_real_model("mlp", folder)

@@ -72,9 +72,12 @@ class TitleClassifier:
         """Raw titles and the positions of their categories, -1 for one that the model does not know -> see Scored."""
         return scored_by(self, titles, labels, top)
 
-    def knows(self, title: str) -> bool:
-        """Whether the model knows a word or an n-gram of the title. All titles without one get the same prediction."""
-        return self.encoder.knows(title)
+    def known(self, titles: Sequence[str]) -> NDArray[np.bool_]:
+        """Whether the model knows a word of each title, at least by its parts, shape (titles,).
+
+        A ranking for any other title is a guess: it hardly depends on what the title says.
+        """
+        return self.encoder.known(titles, parts=self.network.ngrams is not None)
 
     def unknown_words(self, batch: Batch) -> Tensor:
         """A batch of `batch_of` -> the fraction of each title's words that are not in the vocabulary, shape (titles,).
@@ -88,8 +91,9 @@ class TitleClassifier:
         return torch.where(words > 0, unknown / words.clamp(min=1), 1.0).clamp(max=1.0)
 
     def recognizes(self, text: str) -> Recognized:
-        """How well the model knows a piece of a title."""
-        return self.encoder.recognizes(text)
+        """How well the model knows a piece of a title. N-grams count only for a network that reads them."""
+        found = self.encoder.recognizes(text)
+        return Recognized.NOTHING if found is Recognized.PARTS and self.network.ngrams is None else found
 
     @torch.inference_mode()
     def predict(self, batch: Batch, inverse_temperature: float = 1.0) -> Tensor:

@@ -85,9 +85,11 @@ class Ensemble:
         """Raw titles and the positions of their categories, -1 for one that no member knows -> see Scored."""
         return scored_by(self, titles, labels, top)
 
-    def knows(self, title: str) -> bool:
-        """Whether any member knows a word or an n-gram of the title."""
-        return any(member.classifier.knows(title) for member in self.members)
+    def known(self, titles: Sequence[str]) -> NDArray[np.bool_]:
+        """Whether any member knows a word of each title, at least by its parts, shape (titles,)."""
+        # Of the members that share an encoder, the one that encodes for them knows the most.
+        known: NDArray[np.bool_] = np.any([classifier.known(titles) for classifier in self._encoding.values()], axis=0)
+        return known
 
     def recognizes(self, text: str) -> Recognized:
         """How well the member that knows it best knows a piece of a title."""

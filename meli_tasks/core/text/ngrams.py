@@ -11,7 +11,7 @@ n-grams of only a few hundred thousand words. N-grams of two or more words are i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -35,6 +35,17 @@ def character_ngrams_of(word: str, lengths: tuple[int, int]) -> list[str]:
         if length >= len(marked):
             break
     return found
+
+
+def covered_by(word: str, known: Container[str], lengths: tuple[int, int], least: int) -> float:
+    """The fraction of a word's letters that lie in known character n-grams of at least `least` characters."""
+    marked = f"<{word}>"
+    covered = [False] * len(marked)
+    for length in range(least, lengths[1] + 1):
+        for start in range(len(marked) - length + 1):
+            if f"#{marked[start : start + length]}" in known:
+                covered[start : start + length] = [True] * length
+    return sum(covered[1:-1]) / len(word) if word else 0.0
 
 
 def ngrams_of_word(word: str, word_range: tuple[int, int], character_range: tuple[int, int]) -> list[str]:

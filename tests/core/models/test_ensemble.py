@@ -57,7 +57,8 @@ def test_an_ensemble_is_the_weighted_mean_of_its_members(encoder: Encoder) -> No
     np.testing.assert_allclose(shares, np.sort(expected, axis=1)[:, :-3:-1], atol=1e-6)
     assert ensemble.rank(TITLES, top=9)[0].shape == (5, 4)
     assert ensemble.rank([], top=2)[0].shape == (0, 2)
-    assert ensemble.knows("taza") and not ensemble.knows("")
+    assert ensemble.known(["taza", "", "zzz"]).tolist() == [True, False, False]
+    assert ensemble.known([]).tolist() == []
 
 
 def test_the_unknown_words_of_an_ensemble_are_those_of_the_member_that_knows_most() -> None:

@@ -35,4 +35,4 @@ def test_an_encoder_stored_before_boundary_tokens_existed_has_none() -> None:
 @pytest.mark.parametrize("boundaries", [False, True])
 def test_a_title_without_a_known_word_is_not_known(boundaries: bool) -> None:
     encoder = encoder_of([["funda", "iphone"]], Preprocess(boundaries=boundaries))
-    assert [encoder.knows(title) for title in ("una funda", "zzz", "")] == [True, False, False]
+    assert encoder.known(["una funda", "zzz", ""], parts=True).tolist() == [True, False, False]

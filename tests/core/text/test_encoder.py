@@ -313,6 +313,23 @@ def test_emptying_the_cache_of_new_words_changes_nothing(monkeypatch: pytest.Mon
         assert np.array_equal(getattr(found, field), getattr(expected, field)), field
 
 
+def test_a_word_is_known_by_its_parts_if_they_cover_half_of_it() -> None:
+    """Nearly every nonsense has a known n-gram of two letters, so that one alone must not count."""
+    params = Preprocess(min_word_count=1, max_ngrams=1_000, min_ngram_count=1, character_ngrams=(2, 5))
+    encoder = encoder_of([["zapatilla", "running", "asa", "puzzle"]], params)
+    titles = ["zapatila", "asdkjh qwe zzz", "qwe zapatila", "-", "puzz", "xxxpuzxxx"]
+    assert encoder.known(titles, parts=True).tolist() == [True, False, True, False, True, False]
+    assert not encoder.known(titles, parts=False).any()
+    assert len(encoder.encode(["asdkjh"]).new_char_ngrams)
+    pairs = encoder_of([["zapatilla"]], Preprocess(max_ngrams=1_000, min_ngram_count=1, character_ngrams=(2, 3)))
+    assert pairs.known(["zapatila", "zaqqqqq"], parts=True).tolist() == [True, False]
+
+
+def test_only_the_words_that_reach_the_model_count() -> None:
+    encoder = encoder_of([["funda"]], Preprocess(max_title_words=2))
+    assert encoder.known(["qwe funda", "qwe qwe funda"], parts=True).tolist() == [True, False]
+
+
 def test_every_ngram_needs_a_weight() -> None:
     with pytest.raises(ValueError, match="1 n-grams, but 0 weights"):
         Encoder("default", [], ["a"], np.zeros(0, np.float32), (1, 1), (2, 2), 10)

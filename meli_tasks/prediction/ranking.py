@@ -1,0 +1,87 @@
+"""Ranked categories for titles, and none for a title of which the model knows no word.
+
+What a known word is, the model's encoder defines (`Recognized`): a word of its vocabulary, or one that it knows by most
+of its letters if the network reads n-grams. Every prediction that a person or a program asks for follows it: the page,
+`meli predict`, files, and the model in MLflow. Evaluation ranks all titles, as a model must also answer for those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Ranker(Protocol):
+    """The part of a classifier that is needed here; `TitleClassifier` is one."""
+
+    categories: list[str]
+
+    def rank(self, titles: Sequence[str], top: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Per title the most probable categories' indices and their probabilities, both (titles, top)."""
+        ...
+
+    def known(self, titles: Sequence[str]) -> NDArray[np.bool_]:
+        """Whether the model knows a word of each title, at least by its parts, shape (titles,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What is added to each of some rows: the first category, the ranked ones, and whether a word is known.
+
+    Where no word is known, `known` is False; where there is no title, None. There is no category for either.
+    """
+
+    category: list[str]
+    probability: list[float | None]
+    categories: list[tuple[str, ...]]
+    probabilities: list[tuple[float, ...]]
+    known: list[bool | None]
+
+    @classmethod
+    def none(cls, rows: int) -> Predictions:
+        """For rows of which none is classified."""
+        return cls([""] * rows, [None] * rows, [()] * rows, [()] * rows, [None] * rows)
+
+    def columns(self, lists_as_json: bool) -> dict[str, Sequence[object]]:
+        """The columns by the names of `ADDED`; CSV writes tuples joined by ` | `, and lists as JSON."""
+        kind = list if lists_as_json else tuple
+        return {
+            "category": self.category,
+            "probability": self.probability,
+            "categories": list(map(kind, self.categories)),
+            "probabilities": list(map(kind, self.probabilities)),
+            "known": self.known,
+        }
+
+
+def predict_titles(classifier: Ranker, titles: Sequence[str], reasons: Sequence[str], top: int) -> Predictions:
+    """The predictions for some rows. A title of which the model knows no word gets none, as it would be a guess.
+
+    Args:
+        classifier: the model.
+        titles: one per row.
+        reasons: why each row cannot be classified, "" if it can.
+        top: how many categories to rank.
+    """
+    good = [row for row, reason in enumerate(reasons) if not reason]
+    found = Predictions.none(len(titles))
+    for row, known in zip(good, classifier.known([titles[row] for row in good]).tolist(), strict=True):
+        found.known[row] = known
+    good = [row for row in good if found.known[row]]
+    if not good:
+        return found
+    indices, probabilities = classifier.rank([titles[row] for row in good], min(top, len(classifier.categories)))
+    names = [tuple(classifier.categories[index] for index in ranked) for ranked in indices.tolist()]
+    rounded = probabilities.astype("float64").round(6).tolist()
+    for row, ranked_names, ranked_probabilities in zip(good, names, rounded, strict=True):
+        found.categories[row] = ranked_names
+        found.probabilities[row] = tuple(ranked_probabilities)
+        found.category[row] = ranked_names[0]
+        found.probability[row] = ranked_probabilities[0]
+    return found
