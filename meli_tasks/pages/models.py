@@ -210,13 +210,6 @@ class DecisionRow(PageModel):
     dag_run_url: str
 
 
-class DecisionsPage(PageModel):
-    """The newest decisions, and how many there are."""
-
-    all: int
-    decisions: list[DecisionRow]
-
-
 class ChampionOnPage(PageModel):
     """The champion on a day, and the decision that promoted or restored it; both are None if there was no champion."""
 

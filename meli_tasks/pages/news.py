@@ -44,6 +44,7 @@ class WayBack(PageModel):
     at: str = Field(description="when it was promoted")
     run_id: str
     gone: bool = Field(False, description="whether its model is no longer in the store, so that it cannot be restored")
+    undo: bool = Field(False, description="whether it undoes a rollback to the first champion")
 
 
 class ChampionNews(PageModel):
@@ -153,11 +154,20 @@ class News:
         )
 
     def _way_back(self) -> WayBack | None:
-        """What a rollback restores; None if there is no earlier champion, or the ledger cannot be read that far."""
+        """What a rollback restores: the champion before, or after a rollback to the first one what that replaced.
+
+        None if there has been no other champion, or if the ledger cannot be read that far.
+        """
+        last = self.decisions[-1]
+        since = next((one for one in reversed(self.decisions) if one.action != "keep"), last)
+        undo = False
         try:
-            target = self.ledger.decision(self.ledger.before(self.decisions[-1].promotion or 0))
+            target = self.ledger.decision(self.ledger.before(last.promotion or 0))
         except MeliError:
-            return None
+            replaced = next((one for one in self.decisions if one.number == since.previous), None)
+            if since.action != "rollback" or replaced is None:
+                return None
+            target, undo = replaced, True
         champion = target.champion
         assert champion is not None  # a promotion has one
         return WayBack(
@@ -168,6 +178,7 @@ class News:
             at=target.at.isoformat(),
             run_id=champion.run_id,
             gone=model_manifest(self.cache, champion.ref) is None,
+            undo=undo,
         )
 
     def _gone(self, champion: Champion) -> str:

@@ -14,16 +14,16 @@ from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Decision
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages.actions import ChangedPage, promote, roll_back
-from meli_tasks.pages.champion import MlflowAlias, champion_card, champion_on, decision_row
+from meli_tasks.pages.champion import MlflowAlias, champion_card, champion_on
 from meli_tasks.pages.comparison import compare
 from meli_tasks.pages.decided import DecidedSoFar
+from meli_tasks.pages.history import HistoryPage, history
 from meli_tasks.pages.located import Located, locate
 from meli_tasks.pages.model_page import confused_titles, confusions_page, model_page, suspect_labels
 from meli_tasks.pages.models import (
     ChampionOnPage,
     ComparisonPage,
     CurrentFigure,
-    DecisionsPage,
     MlflowChampion,
     ModelsPage,
     SkippedObject,
@@ -101,10 +101,9 @@ class Pages:
         champion = self._decided.read().champion
         return self._mlflow.champion(champion.ref) if champion else MlflowChampion(note="There is no champion yet.")
 
-    def decisions(self, limit: int) -> DecisionsPage:
-        """The newest decisions on the champion, and how many there are."""
-        found = self._decisions()
-        return DecisionsPage(all=len(found), decisions=[decision_row(each) for each in reversed(found[-limit:])])
+    def decisions(self, limit: int) -> HistoryPage:
+        """The newest lines of the promotion history, and how many there are."""
+        return history(self._decisions(), limit)
 
     def champion_on(self, day: date | None) -> ChampionOnPage:
         """The champion at the end of a day in UTC, or now, with the decision that promoted or restored it.

@@ -54,6 +54,7 @@ def test_models_is_in_the_navigation_and_displays_the_champion(site: Site) -> No
         expect(champion.get_by_text(re.compile(r"^as of .*, 3,000 titles"))).to_be_visible()
         expect(champion.get_by_role("link", name="MLflow version 1")).to_be_visible()
         expect(champion.get_by_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d, decision 1"))).to_be_visible()
+        page.get_by_text("Show all").click()
         expect(page.get_by_role("table", name="Promotion history").get_by_text("promote", exact=True)).to_be_visible()
         shoot(page, "models")
 

@@ -70,11 +70,12 @@ def test_a_promotion_and_its_rollback_by_button_reach_everybody(site: Site, stac
         expect(champion.get_by_text(REASON)).to_be_visible()  # as text
         assert set(in_force(site, stack).values()) == {other["train"]}
 
-        champion.get_by_role("button", name="Roll back").click()
+        champion.get_by_role("button", name=f"Roll back to {first['set']}").click()
         shoot(page, "rollback")
-        decide(page, f"Roll back from {other['set']}?", "Roll back")
+        decide(page, f"Roll back from {other['set']} to {first['set']}?", "Roll back")
         expect(page.get_by_text(f"Decision {last + 2}: the champion is now {first['set']}.")).to_be_visible()
         expect(champion.get_by_role("heading", name=first["set"])).to_be_visible()
+        page.get_by_text("Show all").click()
         history = page.get_by_role("table", name="Promotion history")
         expect(history.get_by_text("rollback", exact=True).first).to_be_visible()
         assert set(in_force(site, stack).values()) == {first["train"]}
@@ -91,10 +92,11 @@ def test_a_page_that_is_out_of_date_decides_nothing(site: Site, stack: dict[str,
         page.route("**/meli/api/models?**", lambda route: route.abort())
         rows = site.get("/meli/api/models")["rows"]
         champion = site.get("/meli/api/champion")
+        restored = site.get("/meli/api/champion-news")["way_back"]["set"]
         other = next(row for row in rows if row["interval"] and row["train"] != champion["train"])
         body = {"model": other["id"], "reason": "needed now", "expected": last}
         assert site.post("/meli/api/promote", body)["decision"]["number"] == last + 1
-        decide(page, f"Roll back from {champion['set']}?", "Roll back")
+        decide(page, f"Roll back from {champion['set']} to {restored}?", "Roll back")
         expect(page.get_by_role("alert").get_by_text(f"its last decision is {last + 1}, not {last}")).to_be_visible()
     assert set(in_force(site, stack).values()) == {other["train"]}
     assert site.get("/meli/api/models")["last_decision"] == last + 1

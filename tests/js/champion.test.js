@@ -117,7 +117,7 @@ test("the way back names the model and is what is sent", async () => {
 test("without a way back the card says why instead of a button", async () => {
   const buttons = () => page?.all("Button").map(({ children }) => children.join("")) ?? [];
   page = await mount("Models", {}, overview({ first: true, better_than: null, way_back: null }));
-  assert.match(page.text, /There is no earlier champion to roll back to\./);
+  assert.match(page.text, /There is no other champion to roll back to\./);
   assert.ok(!buttons().some((label) => label.startsWith("Roll back")));
   page.unmount();
   page = await mount("Models", {}, overview({ way_back: NEWS.way_back && { ...NEWS.way_back, gone: true } }));

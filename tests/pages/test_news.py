@@ -64,6 +64,15 @@ def test_a_champion_names_what_it_replaced_with_the_stored_gain_and_the_way_back
     assert last.set_name == "mlp"
 
 
+def test_a_rollback_to_the_first_champion_can_be_undone(store: Counting) -> None:
+    run = PastRun(store)
+    promote(run, "cnn")
+    promote(run, "mlp", expected_last=1)
+    Ledger(store).rollback(by="ana")
+    assert (back := news(store).way_back) is not None
+    assert (back.to, back.set, back.undo) == (2, "mlp", True)
+
+
 def test_a_model_that_left_the_store_is_reported_and_so_is_a_way_back_to_it(store: Counting, tmp_path: Path) -> None:
     run = PastRun(store)
     evaluate(run)
@@ -164,3 +173,29 @@ def test_a_run_that_waits_for_approval_repeats_its_question(store: Counting) -> 
     assert (found := news(store, waits).last_run) is not None
     assert (found.outcome, found.sentence) == ("waiting", "It waits for approval: Promote cnn to replace mlp?")
     assert date.fromisoformat(found.at[:10])
+
+
+def test_a_run_that_is_cleared_and_keeps_the_champion_again_adds_no_line_to_the_history(store: Counting) -> None:
+    first, second = PastRun(store), PastRun(store, "scheduled__2026-11-21", seed=1)
+    promote(first, "mlp")
+    kept(second, 1)
+    kept(first, 2)  # the run that promoted it, cleared
+    kept(second, 3)
+    kept(second, 4)
+    page = Pages(store).decisions(10)
+    assert (page.all, page.decided) == (2, 5)
+    assert [(row.number, row.action, [one.number for one in row.again]) for row in page.decisions] == [
+        (5, "keep", [4, 2]), (1, "promote", [3]),
+    ]  # fmt: skip
+    assert [row.number for row in Pages(store).decisions(1).decisions] == [5]
+
+
+def test_after_another_champion_the_same_run_has_news(store: Counting) -> None:
+    first, second = PastRun(store), PastRun(store, "scheduled__2026-11-21", seed=1)
+    promote(first, "mlp")
+    kept(second, 1)
+    promote(first, "cnn", expected_last=2)
+    kept(second, 3)
+    Ledger(store).append(4, action="keep", reason="a person's", by="ana")
+    Ledger(store).append(5, action="keep", reason="a person's", by="ana")
+    assert [row.number for row in Pages(store).decisions(10).decisions] == [6, 5, 4, 3, 2, 1]

@@ -28,7 +28,7 @@ def test_an_empty_store_has_no_champion_and_no_rows(file_store: Store) -> None:
     page = ServedPages(file_store).models(RunFilter())
     assert page["champion"] is None
     assert page["rows"] == []
-    assert ServedPages(file_store).decisions(10) == {"all": 0, "decisions": []}
+    assert ServedPages(file_store).decisions(10) == {"all": 0, "decided": 0, "decisions": []}
 
 
 def test_the_champion_card_has_the_data_the_date_and_the_reason(store: Counting) -> None:

@@ -1,7 +1,7 @@
 // The current champion in ten seconds: how good it is, what it replaced, what the last run did and why, the way back.
 // Its data, its keys and its model card are below a fold.
 import { formatDateTime, h, UI, useState } from "./airflow.js";
-import { Details, titlesOf } from "./champion_details.js";
+import { Details, isByHand, titlesOf } from "./champion_details.js";
 import { ago, betterThan, meaning } from "./champion_text.js";
 import { Deciding, Done, rollback } from "./deciding.js";
 import { Fold } from "./fold.js";
@@ -16,6 +16,12 @@ import { reportUrl, useServer } from "./server.js";
 
 const { Box, Flex, Heading, Text } = UI;
 const SECONDS = 30;
+const COLUMNS = { base: "minmax(0, 1fr)", md: "minmax(0, 1fr) minmax(0, 400px)" };
+/** A phone shows the champion, its figure and the last verdict first. */
+const AREAS = {
+  base: '"name" "figure" "last" "background"',
+  md: '"name figure" "background figure" "last last"',
+};
 
 /**
  * The page of one model.
@@ -94,8 +100,14 @@ function Card({ champion, news, linked, last, mayDecide, reload, children }) {
     Panel,
     { "data-testid": "champion" },
     h(Warnings, { news, mlflow }),
-    h(Summary, { champion, news, mlflow }),
-    children,
+    h(
+      Box,
+      { display: "grid", columnGap: 6, rowGap: 3, gridTemplateColumns: COLUMNS, gridTemplateAreas: AREAS },
+      h(Name, { champion }),
+      h(Figure, { champion }),
+      h(Background, { champion, news, mlflow }),
+      h(Box, { gridArea: "last", minW: 0 }, children),
+    ),
     mayDecide ? h(RollBack, { champion, news, last, reload }) : null,
     h(Fold, { mt: 3, label: "Details: decision, data, keys, model card" }, h(Details, { champion, linked, mlflow })),
   );
@@ -132,7 +144,7 @@ function Warnings({ news, mlflow }) {
 function RollBack({ champion, news, last, reload }) {
   const [done, setDone] = useState("");
   const back = news?.way_back ?? null;
-  if (news?.first) return h(Done, null, done || "There is no earlier champion to roll back to.");
+  if (news && !back) return h(Done, null, done || "There is no other champion to roll back to.");
   if (back?.gone) {
     return h(Muted, { display: "block" }, `The previous champion, ${back.set}, is no longer in the store.`);
   }
@@ -152,7 +164,7 @@ function RollBack({ champion, news, last, reload }) {
         ? h(
             Muted,
             null,
-            `the previous champion, promoted on ${formatDateTime(back.at)} with ${formatDecimal(back.balanced_accuracy)}`,
+            `${back.undo ? "the champion before this rollback" : "the previous champion"}, promoted on ${formatDateTime(back.at)} with ${formatDecimal(back.balanced_accuracy)}`,
           )
         : null,
     ),
@@ -169,26 +181,25 @@ const HowToStart = () =>
     ": its best model becomes the champion when it ends.",
   );
 
-/** @param {{champion: ChampionResponse, news: ChampionNews | undefined, mlflow: MlflowChampion | undefined}} props */
-const Summary = ({ champion, news, mlflow }) =>
+/** @param {{champion: ChampionResponse}} props */
+const Name = ({ champion }) =>
   h(
     Flex,
-    { justify: "space-between", align: "start", wrap: { base: "wrap", md: "nowrap" }, columnGap: 6, rowGap: 3, mb: 4 },
-    h(
-      Box,
-      { minW: 0 },
-      h(
-        Flex,
-        { align: "center", gap: 3, wrap: "wrap" },
-        h(Heading, { as: "h3", size: "lg", overflowWrap: "anywhere" }, champion.set),
-        h(StateBadge, { of: "champion" }),
-        champion.action === "rollback" ? h(StateBadge, { of: "rollback" }, "restored by a rollback") : null,
-      ),
-      h(Text, { fontSize: "sm", mt: 1 }, betterThan(news) || champion.reason),
-      h(Since, { champion, news }),
-      h(Links, { champion, news, mlflow }),
-    ),
-    h(Figure, { champion }),
+    { gridArea: "name", align: "center", gap: 3, wrap: "wrap", minW: 0 },
+    h(Heading, { as: "h3", size: "lg", overflowWrap: "anywhere" }, champion.set),
+    h(StateBadge, { of: "champion" }),
+    champion.action === "rollback" ? h(StateBadge, { of: "rollback" }, "restored by a rollback") : null,
+  );
+
+/** @param {{champion: ChampionResponse, news: ChampionNews | undefined, mlflow: MlflowChampion | undefined}} props */
+const Background = ({ champion, news, mlflow }) =>
+  h(
+    Box,
+    { gridArea: "background", minW: 0 },
+    h(Text, { fontSize: "sm" }, betterThan(news)),
+    isByHand(champion) ? h(Text, { fontSize: "sm", overflowWrap: "anywhere" }, champion.reason) : null,
+    h(Since, { champion, news }),
+    h(Links, { champion, news, mlflow }),
   );
 
 /** @param {{champion: ChampionResponse, news: ChampionNews | undefined}} props */
@@ -227,13 +238,14 @@ function Figure({ champion }) {
   const { balanced_accuracy: accuracy, interval } = current ?? champion;
   return h(
     Box,
-    { textAlign: { base: "start", md: "end" }, w: { md: "380px" }, flexShrink: 0, maxW: "100%" },
+    { gridArea: "figure", textAlign: { base: "start", md: "end" }, minW: 0 },
     h(
       Text,
       { fontSize: "3xl", fontWeight: "bold", lineHeight: 1.1, fontVariantNumeric: "tabular-nums" },
       formatDecimal(accuracy),
     ),
     h(Muted, { display: "block" }, `balanced accuracy, 95 % interval ${formatInterval(interval)}`),
+    h(Text, { fontSize: "sm", my: 1 }, meaning(accuracy)),
     h(
       Muted,
       { display: "block" },
@@ -241,6 +253,5 @@ function Figure({ champion }) {
         ? `on ${formatTestSet(current.test_set)}`
         : `on ${titlesOf(champion)} of the run that promoted it; no run in the store has evaluated it since`,
     ),
-    h(Text, { fontSize: "sm", mt: 1 }, meaning(accuracy)),
   );
 }

@@ -47,12 +47,18 @@ const Card = ({ card }) =>
     h(Box, { as: "pre", fontSize: "xs", whiteSpace: "pre-wrap", wordBreak: "break-word", "data-testid": "card" }, card),
   );
 
+/**
+ * Whether a person decided: then the reason is that person's, and above the fold.
+ * @param {ChampionResponse} champion
+ */
+export const isByHand = (champion) => champion.by !== champion.run_id;
+
 /** @param {{champion: ChampionResponse, linked: Set<string>, mlflow: MlflowChampion | undefined}} props */
 export const Details = ({ champion, linked, mlflow }) =>
   h(
     Box,
     null,
-    h(Muted, { display: "block", mb: 3 }, champion.reason),
+    isByHand(champion) ? null : h(Muted, { display: "block", mb: 3 }, champion.reason),
     h(Corrections, { champion }),
     h(Facts, { champion, linked, mlflow }),
     champion.card ? h(Card, { card: champion.card }) : null,

@@ -25,7 +25,7 @@ export const ago = (days) => (days === 0 ? "today" : `${count(days, "day")} ago`
  */
 export function betterThan(news) {
   if (!news || news.days === null) return "";
-  if (news.first) return "It is the first champion, so there was none to be better than.";
+  if (news.first) return "It is the first champion of this store.";
   const { set = "", gain, interval, by_hand: person = "" } = news.better_than ?? {};
   if (!set) return "";
   if (gain === null || gain === undefined) {

@@ -1,12 +1,13 @@
-// The promotion history: every decision in the ledger, newest first.
+// The promotion history, newest first, below a fold: a line for each decision, one for a run that decided the same again.
 import { formatDateTime, h, runTab, UI, useState } from "./airflow.js";
+import { Fold } from "./fold.js";
 import { count, formatDecimal, formatInterval, formatSigned } from "./format.js";
 import { gateState, gateText, gateTitle } from "./gates.js";
 import { AppLink, EmptyState, LoadError, Loading, Muted, Section, StateBadge } from "./parts.js";
 import { useServer } from "./server.js";
 import { OnPhone, table } from "./table.js";
 
-/** @typedef {import("../types/responses").Decision} Decision */
+/** @typedef {import("../types/responses").HistoryRow} HistoryRow */
 /** @typedef {import("../types/responses").Decisions} DecisionsResponse */
 /** @typedef {import("../types/responses").Gate} Gate */
 
@@ -46,7 +47,7 @@ export const Gates = ({ gates }) =>
 
 /**
  * The gain of a challenger with its 95 % interval. It is no gain for certain unless the interval lies above 0.
- * @param {Decision} row
+ * @param {HistoryRow} row
  */
 const gain = ({ gain: value, gain_interval: interval, probability }) =>
   value === null || value === undefined
@@ -60,14 +61,27 @@ const gain = ({ gain: value, gain_interval: interval, probability }) =>
 
 /**
  * What a person answered whom the run asked.
- * @param {NonNullable<Decision["approval"]>} approval
+ * @param {NonNullable<HistoryRow["approval"]>} approval
  */
 const answer = ({ by, approved, timed_out: timedOut }) =>
   timedOut ? "nobody answered in time" : `${approved ? "approved" : "rejected"} by ${by || "an unknown user"}`;
 
 /**
+ * The decisions of a run that was cleared and kept the same champion again: they are in the ledger, but no news.
+ * @param {{again: import("../types/responses").Decision[]}} props
+ */
+const Again = ({ again }) =>
+  h(
+    Fold,
+    { label: h(Muted, { fontSize: "xs" }, `kept again when it was run again: ${count(again.length, "decision")}`) },
+    again.map(({ number, at, reason }) =>
+      h(Muted, { key: number, display: "block", fontSize: "xs" }, `${number}, ${formatDateTime(at)}: ${reason}`),
+    ),
+  );
+
+/**
  * @param {Set<string>} linked ids of runs that Airflow knows
- * @returns {import("./table.js").Column<Decision>[]}
+ * @returns {import("./table.js").Column<HistoryRow>[]}
  */
 const columns = (linked) => [
   { key: "number", title: "No.", numeric: true, wide: true, cell: (row) => row.number },
@@ -75,7 +89,17 @@ const columns = (linked) => [
   {
     key: "action",
     title: "Decision",
-    cell: (row) => [h(StateBadge, { key: "badge", of: row.action }), h(OnPhone, { key: "at" }, formatDateTime(row.at))],
+    cell: (row) => [
+      h(StateBadge, { key: "badge", of: row.action }),
+      row.approval ? h(Muted, { key: "answer", display: "block", fontSize: "xs" }, answer(row.approval)) : null,
+      h(OnPhone, { key: "at" }, formatDateTime(row.at)),
+    ],
+  },
+  {
+    key: "nominated",
+    title: "Nominated",
+    wide: true,
+    cell: (row) => h(Box, { title: row.why_nominated, overflowWrap: "anywhere" }, row.nominated ?? ""),
   },
   {
     key: "set",
@@ -101,7 +125,7 @@ const columns = (linked) => [
     wide: true,
     cell: (row) => [
       linked.has(row.run_id) ? h(AppLink, { key: "by", to: runTab(row.run_id) }, row.by) : row.by,
-      row.approval ? h(Muted, { key: "answer", display: "block", fontSize: "xs" }, answer(row.approval)) : null,
+      row.by_hand ? h(Muted, { key: "hand", display: "block", fontSize: "xs" }, "by hand") : null,
     ],
     props: { minW: "140px", wordBreak: "break-word" },
   },
@@ -109,7 +133,10 @@ const columns = (linked) => [
     key: "reason",
     title: "Reason",
     wide: true,
-    cell: (row) => h(Box, { minW: "260px", color: "fg.muted" }, row.reason),
+    cell: (row) => [
+      h(Box, { key: "reason", minW: "260px", color: "fg.muted" }, row.reason),
+      row.again?.length ? h(Again, { key: "again", again: row.again }) : null,
+    ],
   },
 ];
 
@@ -122,9 +149,10 @@ export function Decisions() {
     if (data.all === 0) {
       return h(EmptyState, { title: "No decision yet" }, "The first run that evaluates a model makes one.");
     }
+    const [newest] = data.decisions;
     return h(
-      Box,
-      null,
+      Fold,
+      { label: newest ? `The last was on ${formatDateTime(newest.at)}: ${newest.action}. Show all` : "Show all" },
       table({
         columns: columns(new Set(data.in_airflow)),
         rows: data.decisions,
@@ -142,7 +170,10 @@ export function Decisions() {
   };
   return h(
     Section,
-    { title: "Promotion history", beside: data?.all ? h(Muted, null, count(data.all, "decision")) : null },
+    {
+      title: "Promotion history",
+      beside: data?.all ? h(Muted, null, count(data.decided ?? data.all, "decision")) : null,
+    },
     body(),
   );
 }

@@ -166,6 +166,8 @@ export interface WayBack {
   run_id: string;
   /** Its model is no longer in the store. */
   gone: boolean;
+  /** It undoes a rollback to the first champion. */
+  undo?: boolean;
 }
 
 /** What is new about the champion. */
@@ -231,9 +233,18 @@ export interface Decision {
   run_id: string;
 }
 
+/** A line of the promotion history. */
+export interface HistoryRow extends Decision {
+  /** Further decisions of the same run that kept the champion it left, the newest first. */
+  again?: Decision[];
+}
+
 export interface Decisions {
+  /** Lines of the history. */
   all: number;
-  decisions: Decision[];
+  /** Decisions in the ledger. */
+  decided?: number;
+  decisions: HistoryRow[];
   in_airflow: string[];
 }
 
