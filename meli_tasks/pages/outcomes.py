@@ -69,11 +69,13 @@ class Outcomes:
         cache: Reads what lies beside the plans.
         runs: Knows which runs found nothing new.
         decisions: What can be read of the ledger, oldest first.
+        with_messages: Whether to look up why a task failed, which lists the store for each failed run.
     """
 
     cache: ReadCache
     runs: Runs
     decisions: Sequence[Decision]
+    with_messages: bool = True
     _of_plan: dict[str, Decision] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -114,14 +116,16 @@ class Outcomes:
         if run.promotion == "never":
             sentence = "It only evaluated its models, as requested, and decided nothing."
             return RunOutcome(run_id=run.run_id, outcome="evaluated", sentence=sentence, at=run.at)
-        verdict = self.cache.read(paths.verdict(run.plan), Verdict.model_validate_json)
+        name = paths.verdict(run.plan)
+        version = self.cache.listing(paths.PLANS).get(name)
+        verdict = self.cache.read_version(name, Verdict.model_validate_json, version) if version else None
         if verdict is None or not verdict.is_open(run.plan, self.decisions):
             return None
         sentence = f"It waits for approval: {verdict.question}"
         return RunOutcome(run_id=run.run_id, outcome="waiting", sentence=sentence, detail=verdict.reason, at=run.at)
 
     def _failed(self, airflow: AirflowRun) -> RunOutcome:
-        failure = self._failure(airflow)
+        failure = self._failure(airflow) if self.with_messages else None
         where = failure.label if failure else airflow.task
         why = f", because {_clause(failure.message)}" if failure else ""
         return RunOutcome(

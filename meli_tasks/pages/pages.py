@@ -8,12 +8,11 @@ from functools import cached_property
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import need
-from meli_tasks.backfill.preview import BackfillPreview
-from meli_tasks.backfill.report import BackfillReport
 from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Decision
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages.actions import ChangedPage, promote, roll_back
+from meli_tasks.pages.backfill_page import backfill_page
 from meli_tasks.pages.champion import MlflowAlias, champion_card, champion_on
 from meli_tasks.pages.comparison import compare
 from meli_tasks.pages.decided import DecidedSoFar
@@ -30,6 +29,8 @@ from meli_tasks.pages.models import (
     SkippedObjects,
 )
 from meli_tasks.pages.news import ChampionNews, News
+from meli_tasks.pages.night_models import NightsPage
+from meli_tasks.pages.nights import NightFilter, Nights
 from meli_tasks.pages.one_model import ConfusedTitles, ConfusionsPage, ModelPage
 from meli_tasks.pages.outcomes import AirflowRun
 from meli_tasks.pages.paired import PairedGains
@@ -37,7 +38,7 @@ from meli_tasks.pages.predicted import PredictedTitles
 from meli_tasks.pages.predicting import PredictionsPage, predictions
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.pages.run_models import ArtifactPage, BackfillPage, RunPage, TrainingPage
-from meli_tasks.pages.run_page import LIVE_SECONDS, run_page, training_page
+from meli_tasks.pages.run_page import run_page, training_page
 from meli_tasks.pages.runs import RunFilter, Runs
 from meli_tasks.planning.plan import Plan
 from meli_tasks.prediction.loaded import LoadedModels
@@ -62,6 +63,7 @@ class Pages:
         self.store = store
         self._cache = ReadCache(store)
         self._runs = Runs(self._cache)
+        self._nights = Nights(self._cache, self._runs)
         self._ledger = Ledger(store)
         self._gains = PairedGains(store)
         self._predicted = PredictedTitles(store)
@@ -95,6 +97,10 @@ class Pages:
         """What the champion replaced, how old it is, and how the last run ended; `airflow`: its newest runs."""
         champion, current = self._decided.read().champion, self._current_figure()
         return News(self._cache, self._runs, self._ledger, self._decisions()).of(champion, current, airflow)
+
+    def nights(self, which: NightFilter, airflow: Sequence[AirflowRun]) -> NightsPage:
+        """The runs by the day of their titles: how they ended, and their figures; `airflow`: all runs it knows."""
+        return self._nights.page(which, self._decisions(), airflow)
 
     def mlflow(self) -> MlflowChampion:
         """The model that MLflow calls champion; separate from `models`, as an unavailable server is slow."""
@@ -248,14 +254,7 @@ class Pages:
         Raises:
             BadData: one of them cannot be read.
         """
-        return BackfillPage(
-            preview=BackfillPreview.find(
-                backfill_id, lambda name: self._cache.read_whole(name, BackfillPreview.from_bytes, LIVE_SECONDS)
-            ),
-            report=BackfillReport.find(
-                backfill_id, lambda name: self._cache.read_whole(name, BackfillReport.from_bytes, LIVE_SECONDS)
-            ),
-        )
+        return backfill_page(self._cache, backfill_id)
 
     @cached_property
     def _models(self) -> LoadedModels:

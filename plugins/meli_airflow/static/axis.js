@@ -1,7 +1,17 @@
 // What a chart needs to know of its points: columns on one x axis, ranges, labels, the cursor. Pure: Node runs it too.
 
 /** @typedef {[x: number, y: number]} Point */
-/** @typedef {{label: string, colour: string, dashed?: boolean | undefined, points: Point[]}} Series */
+/** @typedef {[x: number, low: number, high: number]} PointInterval */
+/**
+ * A line. `apart` are the x values that must not be joined with the point before them, as the two do not compare.
+ * @typedef {object} Series
+ * @property {string} label
+ * @property {string} colour
+ * @property {boolean | undefined} [dashed]
+ * @property {Point[]} points
+ * @property {PointInterval[]} [intervals]
+ * @property {number[]} [apart]
+ */
 
 /**
  * Series as columns over the x values of all of them: `[xs, ys of the first, ys of the second, ...]`, null where a
@@ -43,6 +53,32 @@ export function yRange(low, high) {
   if (low === null || high === null) return [0, 1];
   const margin = (high - low || Math.abs(low) || 1) * MARGIN;
   return [low - margin, high + margin];
+}
+
+/**
+ * The range of values and of the intervals around them.
+ * @param {number | null} low
+ * @param {number | null} high
+ * @param {readonly Series[]} series
+ * @returns {[number | null, number | null]}
+ */
+export function withIntervals(low, high, series) {
+  const ends = series.flatMap(({ intervals = [] }) => intervals.flatMap(([, from, to]) => [from, to]));
+  if (low === null || high === null || ends.length === 0) return [low, high];
+  return [Math.min(low, ...ends), Math.max(high, ...ends)];
+}
+
+/**
+ * The stretches of x over which no line is drawn: from the x before each of `apart` to it.
+ * @param {readonly number[]} xs rising
+ * @param {readonly number[]} apart
+ * @returns {[number, number][]}
+ */
+export function gapsBefore(xs, apart) {
+  const starts = new Set(apart);
+  return xs
+    .slice(1)
+    .flatMap((x, index) => (starts.has(x) ? [/** @type {[number, number]} */ ([xs[index] ?? x, x])] : []));
 }
 
 /** Distances between labels of an axis that counts things: 1, 2, 5, 10, 20, ... up to 5 billion. */
