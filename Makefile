@@ -9,7 +9,7 @@ REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop status test test-browser test-cluster test-compose mutants lint format lock docs-lab bench secrets clean
+.PHONY: help setup demo stop status test test-browser test-cluster test-compose mutants lint format lock docs docs-lab bench secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,9 @@ format: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff format .
 	@sh tests/js/run.sh format
 
+docs: $(VENV)/.dev ## build the documentation site: site/index.html, for any browser, without a server or a network
+	@$(BIN)/python docs/build_site.py
+
 docs-lab: $(VENV)/.demo ## run the lab's experiments and write the tables of docs/lab.md (a quarter of an hour on 2 cores)
 	@$(BIN)/python -m benchmarks.lab --source $(REAL_DATA)/meli_spanish.csv.gz
 
@@ -73,8 +76,8 @@ lock: $(VENV)/.uv ## resolve the package versions again and write locks/
 secrets: $(VENV)/.python ## write .env with random secrets for docker-compose.yaml
 	@$(BIN)/python docker/write_secrets.py
 
-clean: stop ## remove .venv/, .meli/, mutants/ and node_modules/
-	@rm -rf $(VENV) .meli mutants node_modules
+clean: stop ## remove .venv/, .meli/, mutants/, site/ and node_modules/
+	@rm -rf $(VENV) .meli mutants site node_modules
 
 $(VENV)/.python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11, or name an interpreter with make PYTHON=..."; exit 1; }

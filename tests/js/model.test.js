@@ -24,7 +24,7 @@ test("a model's page begins with its figure, how sure it is, and the titles behi
   ]) {
     assert.ok(page.text.includes(text), `${text} is not in:\n${page.text}`);
   }
-  assert.equal(document.title, "mlp of run_1 – Models");
+  assert.equal(document.title, "mlp of run_1 - Airflow");
 });
 
 test("a champion's figure is less what its selection added, and says so", async () => {

@@ -30,8 +30,14 @@ test("the vendored uPlot has its licence and the version that the lock pins", ()
   assert.ok(read(`${folder}/uPlot.iife.min.js`).includes(`(v${version})`));
 });
 
-const installed = existsSync(new URL("node_modules/uplot", ROOT));
-test("the vendored uPlot is the npm package's, byte for byte", {
+test("the vendored iframe-worker of the documentation site has the version that the lock pins", () => {
+  const version = lock.packages["node_modules/iframe-worker"]?.version;
+  assert.ok(read("docs/vendor/iframe-worker/README.txt").startsWith(`iframe-worker ${version} (MIT)`));
+  assert.match(read("docs/vendor/iframe-worker/LICENSE"), /Permission is hereby granted, free of charge/);
+});
+
+const installed = existsSync(new URL("node_modules/iframe-worker", ROOT));
+test("the vendored files are those of the npm packages, byte for byte", {
   skip: installed ? false : "npm packages are not installed",
 }, () => {
   for (const file of ["uPlot.iife.min.js", "uPlot.min.css"]) {
@@ -41,4 +47,5 @@ test("the vendored uPlot is the npm package's, byte for byte", {
       file,
     );
   }
+  assert.equal(read("docs/vendor/iframe-worker/shim.js"), read("node_modules/iframe-worker/shim/index.js"));
 });

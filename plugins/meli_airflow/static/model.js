@@ -1,5 +1,5 @@
 // The page of one model: what it scores and how sure that is, what it gets wrong, what it was made from, how to use it.
-import { h, MODELS_PATH, UI, useEffect } from "./airflow.js";
+import { h, MODELS_PATH, UI } from "./airflow.js";
 import { Calibration } from "./model_calibration.js";
 import { ModelCard } from "./model_card.js";
 import { CategoryRecalls } from "./model_categories.js";
@@ -21,15 +21,8 @@ export function Model({ id }) {
   const data = loaded?.row.id === id ? loaded : undefined; // of the model before it until this one is loaded
   const name = data ? data.row.set.replace(/ \(champion\)$/, "") : "Model"; // the label of an earlier run's champion
   const title = data ? `${name} of ${data.row.run_id}` : name;
-  useEffect(() => {
-    const before = document.title;
-    document.title = `${title} – Models`;
-    return () => {
-      document.title = before;
-    };
-  }, [title]);
   const frame = (/** @type {import("react").ReactNode[]} */ ...children) =>
-    h(Page, { title: name, beside: h(Links, { data }) }, ...children);
+    h(Page, { title: name, windowTitle: title, beside: h(Links, { data }) }, ...children);
   if (data === undefined) return frame(error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
   return frame(
     h(Missing, { data }),

@@ -189,11 +189,12 @@ export const ProgressBar = ({ label, done, color = "success.solid", ...more }) =
   );
 
 /**
- * A page of its own; a tab has Airflow's header around it. Its title also names the window.
- * @param {{title: string, beside?: ReactNode, children?: ReactNode}} props
+ * A page of its own; a tab has Airflow's header around it. Its title also names the window,
+ * unless `windowTitle` says more.
+ * @param {{title: string, windowTitle?: string, beside?: ReactNode, children?: ReactNode}} props
  */
-export function Page({ title, beside, children }) {
-  useTitle(title);
+export function Page({ title, windowTitle = title, beside, children }) {
+  useTitle(windowTitle);
   return h(
     Box,
     { p: { base: 2, md: 4 }, maxW: "1600px", "data-testid": "meli-page" },
