@@ -56,6 +56,18 @@ def clearest_loss(labels: Integers, champion: Booleans, challenger: Booleans, le
     return Loss(found, int(lost[found]), int(right[found]), min(1.0, float(chances[found])))
 
 
+def chances_of_losses(labels: Integers, champion: Booleans, challenger: Booleans) -> Floats:
+    """For each category up to the largest in `labels`, the probability of a loss as large in any category by chance.
+
+    With the models exchanged it is that of what the challenger wins.
+    """
+    titles = np.bincount(labels)
+    right = np.bincount(labels[champion], minlength=len(titles))
+    lost = np.bincount(labels[champion & ~challenger], minlength=len(titles))
+    tails = _tails(lost, right, _rates_elsewhere(lost, right), _spread(labels, champion, challenger))
+    return np.asarray(np.minimum(1.0, (titles > 0).sum() * tails), np.float64)
+
+
 def _rates_elsewhere(lost: Counts, right: Counts) -> Floats:
     """The rate of lost titles in all other categories, for each. A title more of each kind keeps it from being 0."""
     return np.asarray((lost.sum() - lost + 1) / (right.sum() - right + 2), np.float64)

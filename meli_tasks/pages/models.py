@@ -7,13 +7,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from meli_tasks.approval import Approval
 from meli_tasks.decision import Action
-from meli_tasks.stages.evaluation import Epoch
 from meli_tasks.stages.summaries import Gate
 
 Interval = tuple[float, float]
@@ -225,68 +224,3 @@ class ChampionOnPage(PageModel):
     run_id: str
     as_of: str | None
     decision: DecisionRow | None
-
-
-class Parameter(PageModel):
-    """A parameter of two models, by its dotted name."""
-
-    name: str
-    left: Any = None
-    right: Any = None
-    differs: bool
-
-
-class MemberRow(PageModel):
-    """A model with its weight on each side; a model that is no ensemble is its own only member.
-
-    `train` is the model's key: two runs may have trained different models from sets of one name.
-    """
-
-    set: str
-    train: str
-    left: float | None = Field(description="weight; None if it is not a member")
-    right: float | None
-
-
-class Curves(PageModel):
-    """The epochs of two training runs."""
-
-    left: tuple[Epoch, ...]
-    right: tuple[Epoch, ...]
-
-
-class CategoryRow(PageModel):
-    """A category's recall with two models; a side that was not evaluated on it is None."""
-
-    category: str
-    left: float | None
-    right: float | None
-    left_titles: int
-    right_titles: int
-    difference: float | None
-
-
-class Gain(PageModel):
-    """The gain in balanced accuracy of the right model over the left one, from their predictions for the same titles.
-
-    It says something only if the 95 % `interval` of the paired bootstrap does not contain 0.
-    """
-
-    value: float
-    interval: Interval
-    probability: float = Field(description="that the right model is better")
-
-
-class ComparisonPage(PageModel):
-    """Two models side by side."""
-
-    left: ModelRow
-    right: ModelRow
-    parameters: list[Parameter] = Field(
-        description="those that both sides have, if only one of them is an ensemble, which has no hyperparameters"
-    )
-    members: list[MemberRow] = Field(description="the heaviest first; empty if neither side is an ensemble")
-    curves: Curves
-    same_titles: bool
-    gain: Gain | None = Field(None, description="None if the titles differ or the predictions are gone")
-    categories: list[CategoryRow]

@@ -14,14 +14,14 @@ from meli_tasks.ledger import Ledger
 from meli_tasks.pages.actions import ChangedPage, promote, roll_back
 from meli_tasks.pages.backfill_page import backfill_page
 from meli_tasks.pages.champion import MlflowAlias, champion_card, champion_on
-from meli_tasks.pages.comparison import compare
+from meli_tasks.pages.compared import ComparisonPage
+from meli_tasks.pages.comparison import Reader
 from meli_tasks.pages.decided import DecidedSoFar
 from meli_tasks.pages.history import HistoryPage, history
 from meli_tasks.pages.located import Located, locate
 from meli_tasks.pages.model_page import confused_titles, confusions_page, model_page, suspect_labels
 from meli_tasks.pages.models import (
     ChampionOnPage,
-    ComparisonPage,
     CurrentFigure,
     MlflowChampion,
     ModelsPage,
@@ -33,7 +33,7 @@ from meli_tasks.pages.night_models import NightsPage
 from meli_tasks.pages.nights import NightFilter, Nights
 from meli_tasks.pages.one_model import ConfusedTitles, ConfusionsPage, ModelPage
 from meli_tasks.pages.outcomes import AirflowRun
-from meli_tasks.pages.paired import PairedGains
+from meli_tasks.pages.paired import PairedTests
 from meli_tasks.pages.predicted import PredictedTitles
 from meli_tasks.pages.predicting import PredictionsPage, predictions
 from meli_tasks.pages.read_cache import ReadCache
@@ -65,7 +65,7 @@ class Pages:
         self._runs = Runs(self._cache)
         self._nights = Nights(self._cache, self._runs)
         self._ledger = Ledger(store)
-        self._gains = PairedGains(store)
+        self._tests = PairedTests(store)
         self._predicted = PredictedTitles(store)
         self._decided = DecidedSoFar(store)
         self._mlflow_at = (mlflow_uri, mlflow_pages, registered_model)
@@ -146,13 +146,18 @@ class Pages:
         """
         return self._after_change(roll_back(self._registry(), to, by=by, reason=reason, expected=expected))
 
-    def comparison(self, left: str, right: str) -> ComparisonPage:
-        """Two rows of the leaderboard side by side.
+    def comparison(self, models: Sequence[str], baseline: str = "") -> ComparisonPage:
+        """Rows of the leaderboard, each compared with one of them.
+
+        Args:
+            models: The ids of two to eight of them.
+            baseline: The id of the one that the others are compared with; by default the champion, or the first.
 
         Raises:
             NotFound: no such run, or no such model in it.
         """
-        return compare(self._cache, self._runs, self._decisions(), self._gains, (left, right))
+        reader = Reader(self._cache, self._decided.read(), self._tests, self._current_figure())
+        return reader.compare([self._located(model) for model in models], baseline)
 
     def model(self, model: str) -> ModelPage:
         """One model of one run.

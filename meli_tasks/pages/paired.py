@@ -1,101 +1,174 @@
-"""How sure it is that one of two models is better: the paired comparison of their predictions for the same titles."""
+"""How sure it is that a model is better than the baseline: a paired comparison of answers to the same titles."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from meli_tasks.artifacts.manifest import Manifest
+from cachetools import LRUCache
+
 from meli_tasks.core.errors import NotFound
-from meli_tasks.pages.models import Gain
+from meli_tasks.pages.answers import PREDICTIONS, StoredAnswers, Tested, Together
+from meli_tasks.pages.compared import CategoryChange, ScoreDifference, Verdict
+from meli_tasks.pages.models import Interval
 from meli_tasks.store import Store
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PREDICTIONS = "predictions.parquet"
-MAX_BYTES = 200_000_000  # of a file of predictions: tens of millions of titles
+    from meli_tasks.core.metrics import Comparison
+
+    Correct = NDArray[np.bool_]
+
+LEVEL = 0.05
+"""A change of a category is marked if chance gives one as large in any category, up or down, with less than this."""
+BOOTSTRAP_SAMPLES = 1_000
+REMEMBERED = 50  # comparisons
 
 
 @dataclass(frozen=True)
-class Tested:
-    """A model in an evaluation: its label there."""
+class Figures:
+    """The figures of a model on the titles of a comparison."""
 
-    evaluate: Manifest
-    label: str
+    balanced_accuracy: float
+    interval: Interval
+    accuracy: float
+    macro_f1: float
+    recalls: dict[str, float]
 
 
 @dataclass(frozen=True)
-class Answers:
-    """The rows of the test titles in the listings, ascending, their categories, and which were predicted correctly."""
+class Tests:
+    """What the answers of several models to the same titles say; the lists are in the order of the models.
 
-    rows: NDArray[np.int64]
-    categories: NDArray[np.object_]
-    correct: NDArray[np.bool_]
+    `differences` are those to the baseline by the name of the figure, `changes` those of each category's recall; both
+    are empty for the baseline. `sizes` are the titles of each category.
+    """
+
+    titles: int
+    sizes: dict[str, int]
+    figures: list[Figures]
+    differences: list[dict[str, ScoreDifference]]
+    changes: list[dict[str, CategoryChange]]
 
 
-class PairedGains:
-    """The gains between pairs of models. What an attempt wrote never changes, so each gain is calculated once."""
+@dataclass(frozen=True)
+class NotTested:
+    """Why nothing could be tested, in a sentence."""
 
-    ROOM = 1_000
+    why: str
+
+
+class PairedTests:
+    """Tests models against a baseline. What an attempt wrote never changes, so each comparison is calculated once."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._known: dict[tuple[str, str, str, str], Gain | None] = {}
+        self._answers = StoredAnswers(store)
+        self._known: LRUCache[tuple[object, ...], Tests] = LRUCache(REMEMBERED)
+        self._lock = threading.Lock()
 
-    def gain(self, left: Tested, right: Tested) -> Gain | None:
-        """The gain in balanced accuracy of the right model over the left one, with its 95 % interval.
+    def test(self, tested: Sequence[Tested], baseline: int, *, same: bool) -> Tests | NotTested:
+        """Test models against the one at the position `baseline`.
 
-        None if it cannot be calculated: the predictions are no longer in the store, or not for the same titles.
+        Args:
+            tested: The models.
+            baseline: The position of the baseline.
+            same: Whether they were tested on the same titles: otherwise those that they have in common are looked up.
         """
-        key = (*_name(left), *_name(right))
-        if key not in self._known:
-            if len(self._known) >= self.ROOM:
-                self._known.clear()
-            self._known[key] = self._calculate(left, right)
-        return self._known[key]
-
-    def _calculate(self, left: Tested, right: Tested) -> Gain | None:
-        # Heavy, and of use to this comparison only.
-        import numpy as np
-
-        from meli_tasks.core.decisions import comparison, difference
-
-        one, other = self._answers(left), self._answers(right)
-        if one is None or other is None or not np.array_equal(one.rows, other.rows):
-            return None
-        _, labels = np.unique(one.categories, return_inverse=True)
-        found = comparison(difference(labels, one.correct, other.correct))
-        return Gain(value=found.gain, interval=found.interval, probability=found.probability)
-
-    def _answers(self, tested: Tested) -> Answers | None:
-        import numpy as np
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        manifest, label = tested.evaluate, tested.label
-        output = manifest.outputs.get(PREDICTIONS)
-        if output is None or output.bytes > MAX_BYTES:
-            return None
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / PREDICTIONS
-            try:
-                self._store.download(manifest.file_name(PREDICTIONS), path)
-            except NotFound:  # the store was tidied up
-                return None
-            if not {"row", "category", label} <= set(pq.read_schema(path).names):
-                return None
-            table = pq.read_table(path, columns=["row", "category", label])
-        rows = table["row"].to_numpy()
-        order = np.argsort(rows)
-        # Categories are stored as positions in a list of names, which may differ between two evaluations.
-        true, predicted = (table[name].cast(pa.string()).to_numpy()[order] for name in ("category", label))
-        return Answers(rows[order], true, true == predicted)
+        key = (same, baseline, *((one.evaluate.file_name(PREDICTIONS), one.label) for one in tested))
+        with self._lock:
+            known = self._known.get(key)
+        if known is not None:
+            return known
+        try:
+            found = self._answers.same_titles(tested) if same else self._answers.common_titles(tested)
+        except NotFound as error:  # the store was tidied up
+            return NotTested(str(error))
+        if found is None:
+            return NotTested("The stored predictions of the models are not for the same titles.")
+        if not len(found.true):
+            return NotTested("No title was tested with all of them.")
+        tests = _tests(found, baseline)
+        with self._lock:
+            self._known[key] = tests
+        return tests
 
 
-def _name(tested: Tested) -> tuple[str, str]:
-    """The predictions' name in the store, which has the attempt in it, and the label."""
-    return tested.evaluate.file_name(PREDICTIONS), tested.label
+def _tests(found: Together, baseline: int) -> Tests:
+    import numpy as np
+
+    sizes = np.bincount(found.true, minlength=len(found.names))
+    named = [(number, found.names[number]) for number in np.flatnonzero(sizes)]
+    others = range(len(found.predicted))
+    return Tests(
+        titles=len(found.true),
+        sizes={name: int(sizes[number]) for number, name in named},
+        figures=[_figures(found, model) for model in others],
+        differences=[{} if model == baseline else _differences(found, baseline, model) for model in others],
+        changes=[{} if model == baseline else _changes(found, baseline, model) for model in others],
+    )
+
+
+def _figures(found: Together, model: int) -> Figures:
+    # Heavy, and of use to comparisons only.
+    import numpy as np
+
+    from meli_tasks.core.exchanges import macro_f1_of
+    from meli_tasks.core.metrics import bootstrap_interval, recalls
+
+    predicted, correct = found.predicted[model], found.predicted[model] == found.true
+    of = recalls(found.true, correct)
+    return Figures(
+        balanced_accuracy=float(np.mean(of.values)),
+        interval=bootstrap_interval(found.true, correct, samples=BOOTSTRAP_SAMPLES, seed=0),
+        accuracy=float(correct.mean()),
+        macro_f1=macro_f1_of(found.true, predicted),
+        recalls={found.names[number]: float(value) for number, value in zip(of.categories, of.values, strict=True)},
+    )
+
+
+def _differences(found: Together, baseline: int, model: int) -> dict[str, ScoreDifference]:
+    from meli_tasks.core.decisions import comparison, difference
+    from meli_tasks.core.exchanges import accuracy_gain, f1_gain
+
+    one, other = found.predicted[baseline], found.predicted[model]
+    before, after = one == found.true, other == found.true
+    differ = bool((before != after).any())
+    return {
+        "balanced_accuracy": _difference(comparison(difference(found.true, before, after)), differ),
+        "accuracy": _difference(accuracy_gain(before, after), differ),
+        "macro_f1": _difference(f1_gain(found.true, one, other), bool((one != other).any())),
+    }
+
+
+def _difference(found: Comparison, differ: bool) -> ScoreDifference:
+    """A difference with its verdict; `differ`: whether any title tells the models apart."""
+    low, high = found.interval
+    verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "unclear" if differ else "same"
+    return ScoreDifference(
+        value=found.gain, interval=found.interval, probability=found.probability if differ else None, verdict=verdict
+    )
+
+
+def _changes(found: Together, baseline: int, model: int) -> dict[str, CategoryChange]:
+    """What each category gains or loses: both are tested, so each direction gets half of the level."""
+    import numpy as np
+
+    from meli_tasks.core.category_losses import chances_of_losses
+
+    before, after = (found.predicted[each] == found.true for each in (baseline, model))
+    lost, won = chances_of_losses(found.true, before, after), chances_of_losses(found.true, after, before)
+    change = np.bincount(found.true, after.astype(float) - before.astype(float))
+    sizes = np.bincount(found.true)
+    changes = {}
+    for number in np.flatnonzero(sizes):
+        value = float(change[number] / sizes[number])
+        probability = min(1.0, 2 * float((won if value > 0 else lost)[number]))
+        verdict: Verdict = "unclear" if value else "same"
+        if value and probability < LEVEL:
+            verdict = "better" if value > 0 else "worse"
+        changes[found.names[number]] = CategoryChange(value=value, verdict=verdict, probability=probability)
+    return changes

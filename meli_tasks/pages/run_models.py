@@ -106,6 +106,8 @@ class TrainingPage(PageModel):
     epochs: tuple[Epoch, ...] = ()
     losses: tuple[tuple[int, float], ...] = Field((), description="pairs of step and loss")
     kept_epoch: int | None = Field(None, description="the epoch whose weights became the model")
+    kept: str = Field("", description="which epoch was kept and why, in a line; empty until then")
+    dropout: bool | None = Field(None, description="whether it is trained with dropout; None if it is not known")
     keep: str = Field("", description="which epoch the set keeps: best, or last")
     stopped_by: str = Field("", description="who stopped it early, and when: then the best epoch is kept")
     seconds: float | None = None

@@ -10,8 +10,9 @@ from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Decision
 from meli_tasks.pages.champion import decision_row, has_report
-from meli_tasks.pages.comparison import model_history
+from meli_tasks.pages.comparison import model_history, with_dropout
 from meli_tasks.pages.evaluated import EvaluatedRun, Run, model_rows, read_report
+from meli_tasks.pages.kept_epoch import kept_line
 from meli_tasks.pages.manifests import read_manifest
 from meli_tasks.pages.models import SkippedObjects
 from meli_tasks.pages.read_cache import ReadCache
@@ -151,12 +152,15 @@ def training_page(cache: ReadCache, plan: Plan, set_name: str) -> TrainingPage:
 
 def _done(page: TrainingPage, manifest: Manifest, history: tuple[Epoch, ...], note: LiveNote | None) -> TrainingPage:
     summary = manifest.read_summary(TrainSummary)
+    kept = summary.kept_epoch or None
     return page.model_copy(
         update={
             "state": "done",
             "epochs": history,
             "losses": note.losses if note else (),
-            "kept_epoch": summary.kept_epoch or None,
+            "kept_epoch": kept,
+            "kept": kept_line(history, kept, page.keep, summary.stopped_by),
+            "dropout": with_dropout(manifest),
             "stopped_by": summary.stopped_by,
             "seconds": manifest.seconds,
             "at": manifest.at,

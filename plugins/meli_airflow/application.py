@@ -17,11 +17,11 @@ from typing_extensions import override
 from meli_airflow import decision_routes, metadata_db, model_routes, night_routes, rights
 from meli_airflow.auth import Authorization
 from meli_airflow.parameters import (
+    Comparison,
     Day,
     Key,
     Limit,
     MapIndex,
-    ModelId,
     RunId,
     RunIdParameter,
     SetName,
@@ -89,9 +89,9 @@ def decisions(pages: PagesOfStore, limit: Limit = 20) -> JsonBody:
 
 
 @router.get("/comparison")
-def comparison(pages: PagesOfStore, left: ModelId, right: ModelId) -> JsonBody:
-    """Two rows of the leaderboard side by side."""
-    return pages.comparison(left, right).model_dump(mode="json")
+def comparison(pages: PagesOfStore, chosen: Comparison) -> JsonBody:
+    """Two to eight rows of the leaderboard, each compared with one of them."""
+    return pages.comparison(chosen.models, chosen.baseline).model_dump(mode="json")
 
 
 @router.get("/artifacts/{stage}/{key}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
@@ -19,6 +20,8 @@ EXPECTED = {
     "until": "a date such as 2026-11-28",
     "left": "the id of a model, as the leaderboard has it",
     "right": "the id of a model, as the leaderboard has it",
+    "compare": "the ids of 2 to 8 different models, as the leaderboard has them",
+    "baseline": "the id of one of the compared models",
     "stage": "the name of a stage, such as train",
     "key": "an artifact's key, 32 digits from 0 to f",
     "run_id": "the id of a run",
@@ -40,6 +43,7 @@ EXPECTED = {
     "to": "the number of a decision, or null for the previous champion",
 }
 SHOWN_CHARACTERS = 60
+MOST_COMPARED = 8
 # PostgreSQL refuses a text with a NUL character in it.
 TEXT = r"^[^\x00]*$"
 
@@ -48,6 +52,9 @@ Text = Annotated[str, Query(max_length=200, pattern=TEXT, description=EXPECTED["
 SetName = Annotated[str, Query(alias="set", max_length=200, pattern=TEXT, description=EXPECTED["set"])]
 Day = Annotated[date | None, Query(description=EXPECTED["since"])]
 ModelId = Annotated[str, Query(max_length=900, pattern=TEXT, description=EXPECTED["left"])]
+ModelIds = Annotated[
+    Sequence[Annotated[str, StringConstraints(max_length=900, pattern=TEXT)]], Query(description=EXPECTED["compare"])
+]
 Stage = Annotated[str, Path(pattern="^[a-z]{1,20}$", description=EXPECTED["stage"])]
 Key = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description=EXPECTED["key"])]
 RunId = Annotated[str, Path(max_length=900, pattern=TEXT, description=EXPECTED["run_id"])]
@@ -83,6 +90,37 @@ def model_id(run: RunPart, digest: Digest, label: Label) -> str:
 
 
 ModelInPath = Annotated[str, Depends(model_id)]
+
+
+@dataclass(frozen=True)
+class ToCompare:
+    """The ids of the models of a comparison, and of the one that the others are compared with, empty by default."""
+
+    models: tuple[str, ...]
+    baseline: str
+
+
+def to_compare(compare: ModelIds = (), baseline: ModelId = "", left: ModelId = "", right: ModelId = "") -> ToCompare:
+    """`compare` is given once for each model; `left` and `right` are those of earlier versions, for two of them."""
+    models, baseline = tuple(compare), baseline or left
+    if not models and (left or right):
+        need_both(left=left, right=right)
+        models = (left, right)
+    if not models:
+        raise RequestValidationError([{"type": "missing", "loc": ("query", "compare"), "input": None}])
+    wrong = f"{len(models)} models" if len(models) > 1 else "1 model"
+    if len(set(models)) < len(models):
+        wrong = "the same model twice"
+    elif 2 <= len(models) <= MOST_COMPARED:
+        wrong = ""
+    if wrong:
+        raise RequestValidationError([{"type": "value_error", "loc": ("query", "compare"), "input": wrong}])
+    if baseline and baseline not in models:
+        raise RequestValidationError([{"type": "value_error", "loc": ("query", "baseline"), "input": baseline}])
+    return ToCompare(models, baseline)
+
+
+Comparison = Annotated[ToCompare, Depends(to_compare)]
 
 
 def need_both(**parameters: str) -> None:

@@ -326,6 +326,8 @@ const TRAINING = {
     [3, 2],
   ],
   kept_epoch: null,
+  kept: "",
+  dropout: true,
   keep: "best",
   stopped_by: "",
   seconds: null,
@@ -375,77 +377,176 @@ test("a history without the plain training loss draws the objective on an axis o
   );
 });
 
-test("an epoch that is used though another was better says why", async () => {
-  /** @type {[Partial<Training>, RegExp][]} */
-  const cases = [
-    [
-      { kept_epoch: 3, keep: "last" },
-      /Epoch used\n3\nbalanced accuracy 0\.7500\nthe last epoch, as good as the best one: the set says keep = last/,
-    ],
-    [{ kept_epoch: 2, keep: "best" }, /Epoch used\n2\nthe best epoch\n/],
-    [{ kept_epoch: 2, keep: "last", stopped_by: "ana" }, /Epoch used\n2\nthe best epoch when it was stopped by ana/],
-  ];
-  for (const [change, wanted] of cases) {
-    page = await mount("Learning curves", TASK, {
-      [TRAINING_PATH]: { body: { ...TRAINING, state: "done", ...change } },
-    });
-    assert.match(page.text, wanted);
-    page.unmount();
-  }
+test("the epoch that is used is marked in the curves, with its reason", async () => {
+  const kept = "epoch 3 kept: the last one, because the set says keep = last; epoch 2 had the best score";
+  const body = { ...TRAINING, state: "done", kept_epoch: 3, kept };
+  page = await mount("Learning curves", TASK, { [TRAINING_PATH]: { body } });
+  assert.match(page.text, /Epoch used\n3\nbalanced accuracy 0\.7500\nthe last one, because the set says keep = last/);
+  const [chart] = page.all("Box").filter(({ props }) => props.role === "img");
+  assert.equal(chart?.props["data-marks"], 1);
+  assert.match(String(chart?.props["aria-label"]), /kept at 3 with 0\.7500/);
 });
+
+/** @typedef {import("../../plugins/meli_airflow/types/responses").ScoreDifference} ScoreDifference */
+
+const CURVE = {
+  epochs: TRAINING.epochs,
+  kept_epoch: 2,
+  kept: "epoch 2 kept: best validation balanced accuracy",
+  dropout: true,
+};
+
+/** @type {(set: string, accuracy: number, difference: ScoreDifference | null) => import("../../plugins/meli_airflow/types/responses").ComparedModel} */
+const comparedModel = (set, accuracy, difference) => ({
+  row: row(set, accuracy),
+  baseline: difference === null,
+  champion: false,
+  ensemble: false,
+  scores: {
+    balanced_accuracy: { value: accuracy, interval: [accuracy - 0.01, accuracy + 0.01], difference },
+    top5: {
+      value: accuracy,
+      interval: null,
+      difference: difference && { value: 0.05, interval: null, probability: null, verdict: "untested" },
+    },
+  },
+  curve: CURVE,
+});
+
+/** @type {ScoreDifference} */
+const UNCLEAR = { value: 0.05, interval: [-0.004, 0.104], probability: 0.93, verdict: "unclear" };
 
 /** @type {Comparison} */
 const COMPARISON = {
-  left: row("mlp", 0.9),
-  right: row("cnn", 0.95),
-  parameters: [{ name: "train.epochs", left: 3, right: 5, differs: true }],
+  models: [comparedModel("mlp", 0.9, null), comparedModel("cnn", 0.95, UNCLEAR)],
+  titles: { kind: "same", titles: 1049, test_set: null, note: "" },
+  notes: [],
+  curves_note: "",
   members: [],
-  curves: { left: TRAINING.epochs, right: TRAINING.epochs },
-  same_titles: true,
-  gain: { value: 0.05, interval: [-0.004, 0.104], probability: 0.93 },
+  parameters: [
+    {
+      title: "Parameters",
+      models: [0, 1],
+      rows: [
+        { name: "train.epochs", values: [3, 5], differs: true },
+        { name: "train.seed", values: [1, 1], differs: false },
+      ],
+    },
+  ],
   categories: [
-    { category: "SHOES", left: 0.8, right: 0.9, left_titles: 12, right_titles: 12, difference: 0.1 },
-    { category: "HATS", left: 0.9, right: 0.8, left_titles: 12, right_titles: 12, difference: -0.1 },
+    {
+      category: "SHOES",
+      titles: 12,
+      recalls: [0.8, 0.9],
+      changes: [null, { value: 0.1, verdict: "unclear", probability: 0.7 }],
+    },
+    {
+      category: "HATS",
+      titles: 12,
+      recalls: [0.9, 0.1],
+      changes: [null, { value: -0.8, verdict: "worse", probability: 0.001 }],
+    },
   ],
 };
 
-/** @param {Partial<Comparison>} [change] */
-const compared = async (change) => {
-  address.search = "?left=a&right=b";
-  page = await mount("Models", {}, { "GET comparison?left=a&right=b": { body: { ...COMPARISON, ...change } } });
+/** @param {Partial<Comparison>} [change] @param {string} [search] */
+const compared = async (change, search = "compare=a&compare=b") => {
+  address.search = `?${search}`;
+  page = await mount("Models", {}, { [`GET comparison?${search}`]: { body: { ...COMPARISON, ...change } } });
   return page;
 };
 
 test("a difference is coloured only if its paired interval excludes 0", async () => {
-  /** @type {[Comparison["gain"], string, RegExp][]} */
+  /** @type {[ScoreDifference, string, RegExp][]} */
   const cases = [
+    [UNCLEAR, "fg.muted", /\+0\.0500 \(−0\.004 to \+0\.104\), better with 93 %\nmay be chance/],
     [
-      COMPARISON.gain,
-      "fg.muted",
-      /\+0\.0500\n95 %: −0\.0040 to \+0\.1040[\s\S]*may be chance: its 95 % interval contains 0\. cnn is better with probability 93 %/,
-    ],
-    [
-      { value: 0.05, interval: [0.001, 0.09], probability: 0.99 },
+      { value: 0.05, interval: [0.0001, 0.09], probability: 0.9999, verdict: "better" },
       "fg.success",
-      /cnn is better than mlp: the 95 % interval/,
+      /\+0\.0500 \(\+0\.00010 to \+0\.09000\), better with more than 99 %\n▲ better/,
     ],
-    [{ value: 0.05, interval: [-0.09, -0.001], probability: 0.01 }, "fg.error", /cnn is worse than mlp/],
-    [null, "fg.muted", /No interval/],
+    [
+      { value: -0.05, interval: [-0.09, -0.001], probability: 0.001, verdict: "worse" },
+      "fg.error",
+      /−0\.0500 \(−0\.090 to −0\.001\), better with less than 1 %\n▼ worse/,
+    ],
+    [{ value: 0.05, interval: null, probability: null, verdict: "untested" }, "fg.muted", /\+0\.0500\nnot tested/],
+    [
+      { value: 0, interval: [0, 0], probability: null, verdict: "same" },
+      "fg.muted",
+      /±0\.0000\nright and wrong on the/,
+    ],
   ];
-  for (const [gain, colour, wanted] of cases) {
-    const mounted = await compared({ gain });
+  for (const [difference, colour, wanted] of cases) {
+    const mounted = await compared({
+      models: [comparedModel("mlp", 0.9, null), comparedModel("cnn", 0.95, difference)],
+    });
     assert.match(mounted.text, wanted);
     const scores = mounted.all("Table.Root").find(({ props }) => props["aria-label"] === "Scores");
     const colours = [...JSON.stringify(scores).matchAll(/"color":"(fg\.(?:success|error))"/g)].map((found) => found[1]);
     assert.deepEqual([...new Set(colours)], colour === "fg.muted" ? [] : [colour]);
-    // The differences of single categories are chance more often than not.
-    const fills = mounted.all("rect").map(({ props }) => props.fill);
-    assert.deepEqual(new Set(fills), new Set(["var(--chakra-colors-fg-muted)"]));
     mounted.unmount();
   }
 });
 
-test("two models' curves are drawn one quantity to an axis", async () => {
+test("a category is coloured only if the exact test finds a change", async () => {
+  const mounted = await compared();
+  assert.match(
+    mounted.text,
+    /1 change of a category is more than chance[\s\S]*1 other change may be chance and stays grey/,
+  );
+  const rows = mounted.all("Table.Root").find(({ props }) => props["aria-label"] === "Recall by category");
+  const text = JSON.stringify(rows);
+  assert.ok(text.indexOf("HATS") < text.indexOf("SHOES")); // what was found comes first
+  assert.deepEqual(
+    [...new Set([...text.matchAll(/"color":"(fg\.(?:success|error))"/g)].map((found) => found[1]))],
+    ["fg.error"],
+  );
+});
+
+test("models that were tested on different titles have no scores side by side", async () => {
+  const models = COMPARISON.models.map((model) => ({ ...model, scores: {} }));
+  const note = "The models were tested on different titles, so their scores cannot be compared.";
+  const mounted = await compared({ models, titles: { kind: "none", titles: 0, test_set: null, note }, categories: [] });
+  assert.match(mounted.text, /No scores to compare\n.*different titles/);
+  assert.ok(!mounted.all("Table.Root").some(({ props }) => props["aria-label"] === "Scores"));
+  mounted.unmount();
+  const common = await compared({ titles: { kind: "common", titles: 312, test_set: null, note: "Of 1,049 and 980." } });
+  assert.match(common.text, /On 312 common titles\nOf 1,049 and 980\./);
+});
+
+test("the addresses of earlier versions still compare, with the left model as the baseline", async () => {
+  address.search = "?left=a&right=b";
+  page = await mount("Models", {}, { "GET comparison?compare=a&compare=b&baseline=a": { body: COMPARISON } });
+  assert.match(page.text, /2 models compared/);
+});
+
+test("models that cannot be compared are refused in the page's own words", async () => {
+  address.search = "?compare=a";
+  const detail = "The parameter compare is '1 model', but it must be the ids of 2 to 8 different models.";
+  page = await mount("Models", {}, { "GET comparison?compare=a": { status: 422, body: { detail } } });
+  assert.match(page.text, /cannot be compared\n[\s\S]*2 to 8 different models[\s\S]*Choose two to eight/);
+});
+
+test("another model is made the baseline, and one of three can be left out", async () => {
+  const models = ["mlp", "cnn", "bow"].map((set, position) => comparedModel(set, 0.9, position ? UNCLEAR : null));
+  const mounted = await compared({ models }, "compare=a&compare=b&compare=c");
+  const links = mounted.all("Router.Link");
+  const to = (/** @type {string} */ text) =>
+    links
+      .filter(({ children }) => children.includes(text))
+      .map(({ props }) => new URL(String(props.to), "http://airflow"));
+  assert.deepEqual(
+    to("Make it the baseline").map(({ searchParams }) => searchParams.get("baseline")),
+    ["run_1/plan/cnn", "run_1/plan/bow"],
+  );
+  assert.deepEqual(
+    to("Leave it out").map(({ searchParams }) => searchParams.getAll("compare").length),
+    [2, 2, 2],
+  );
+});
+
+test("curves of any number of models are drawn one quantity to an axis, with the kept epochs", async () => {
   const mounted = await compared();
   const charts = mounted.all("Box").filter(({ props }) => props.role === "img");
   assert.deepEqual(
@@ -454,21 +555,31 @@ test("two models' curves are drawn one quantity to an axis", async () => {
   );
   assert.match(
     String(charts[1]?.props["aria-label"]),
-    /mlp, validation ends at 0\.0533.*mlp, training, with dropout ends/,
+    /1 mlp, validation ends at 0\.0533, kept at 2 with.*1 mlp, training, with dropout ends/,
   );
+  assert.match(mounted.text, /1 mlp: epoch 2 kept: best validation balanced accuracy/);
+  assert.match(mounted.text, /while the model still learns and with dropout/);
+  assert.equal(charts[1]?.props["data-scale"], "linear");
 });
 
 test("a set is compared with an ensemble by members and weights", async () => {
+  const models = [comparedModel("mlp", 0.9, null), { ...comparedModel("ensemble", 0.96, UNCLEAR), ensemble: true }];
   const mounted = await compared({
-    right: row("ensemble", 0.96),
+    models,
     members: [
-      { set: "mlp", train: "a".repeat(32), left: 1, right: 0.62 },
-      { set: "cnn", train: "b".repeat(32), left: null, right: 0.38 },
+      { set: "mlp", train: "a".repeat(32), weights: [1, 0.62] },
+      { set: "cnn", train: "b".repeat(32), weights: [null, 0.38] },
     ],
-    parameters: [{ name: "data.source", left: "titles.csv", right: "titles.csv", differs: false }],
+    parameters: [
+      {
+        title: "Parameters of the data",
+        models: [0, 1],
+        rows: [{ name: "data.source", values: ["titles.csv", "titles.csv"], differs: false }],
+      },
+    ],
   });
-  assert.match(mounted.text, /mlp\n1\.000\n0\.620\n/);
-  assert.match(mounted.text, /cnn\n–\n0\.380\n/);
+  assert.match(mounted.text, /mlp\n[\s\S]*1\.000\n0\.620\n/);
+  assert.match(mounted.text, /cnn\n[\s\S]*–\n0\.380\n/);
 });
 
 test("a task that has not started says what it waits for, and one that ended says so", async () => {

@@ -50,6 +50,20 @@ def test_a_value_that_cannot_be_used_is_refused_in_a_sentence(answers: dict[str,
             "/api/comparison?left=a",
             "The parameter right is missing: it must be the id of a model, as the leaderboard has it.",
         ),
+        (
+            "/api/comparison?compare=a",
+            "The parameter compare is '1 model', but it must be the ids of 2 to 8 different models, as the leaderboard "
+            "has them.",
+        ),
+        (
+            "/api/comparison?compare=a&compare=a",
+            "The parameter compare is 'the same model twice', but it must be the ids of 2 to 8 different models, as "
+            "the leaderboard has them.",
+        ),
+        (
+            "/api/comparison?compare=a&compare=b&baseline=c",
+            "The parameter baseline is 'c', but it must be the id of one of the compared models.",
+        ),
         ("/api/runs/a%00b", r"The parameter run_id is 'a\x00b', but it must be the id of a run."),
     ],
 )

@@ -20,7 +20,8 @@ from meli_tasks.backfill.preview import BackfillPreview, DateRun
 from meli_tasks.backfill.report import BackfillReport, DateReport
 from meli_tasks.pages import RunFilter
 from meli_tasks.pages.actions import ChangedPage
-from meli_tasks.pages.models import ChampionOnPage, Gain, MemberRow, NightWithNothingNew
+from meli_tasks.pages.compared import CategoryChange, MemberRow, Score, ScoreDifference
+from meli_tasks.pages.models import ChampionOnPage, NightWithNothingNew
 from meli_tasks.pages.one_model import (
     Answering,
     CategoryFigures,
@@ -78,14 +79,19 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str
     models, decisions, page = pages.models(RunFilter()), pages.decisions(20), pages.run(run.plan.name)
     training = pages.training(run.plan.name, "mlp")
     first, second = models["rows"][:2]
-    comparison = pages.comparison(first["id"], second["id"])
+    comparison = pages.comparison([first["id"], second["id"]])
     return {
         "Models": models, "TestSet": models["test_sets"][0], "NothingNew": models["nothing_new"],
         "CurrentFigure": models["champion"]["current"], "Night": dict.fromkeys(NightWithNothingNew.model_fields),
-        "Gain": dict.fromkeys(Gain.model_fields), "MemberRow": dict.fromkeys(MemberRow.model_fields),
+        "MemberRow": dict.fromkeys(MemberRow.model_fields),
         "RunCounts": models["runs"], "ModelRow": first, "Champion": models["champion"],
         "Decisions": decisions, "Decision": decisions["decisions"][0],
-        "Comparison": comparison, "CategoryRow": comparison["categories"][0], "Parameter": comparison["parameters"][0],
+        "Comparison": comparison, "CategoryRow": comparison["categories"][0],
+        "ParameterTable": comparison["parameters"][0], "Parameter": comparison["parameters"][0]["rows"][0],
+        "ComparedModel": comparison["models"][0], "Curve": comparison["models"][0]["curve"],
+        "ComparedTitles": comparison["titles"], "Score": dict.fromkeys(Score.model_fields),
+        "ScoreDifference": dict.fromkeys(ScoreDifference.model_fields),
+        "CategoryChange": dict.fromkeys(CategoryChange.model_fields),
         "Run": page, "Step": page["steps"][0],
         "Training": training, "Epoch": training["epochs"][0],
         "Artifact": pages.artifact("train", run.models["mlp"]),
@@ -95,8 +101,9 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str
 
 @pytest.mark.parametrize(
     "interface",
-    ["Models", "TestSet", "NothingNew", "CurrentFigure", "Night", "Gain", "MemberRow",
+    ["Models", "TestSet", "NothingNew", "CurrentFigure", "Night", "MemberRow",
      "RunCounts", "ModelRow", "Champion", "Decisions", "Decision", "Comparison", "CategoryRow", "Parameter",
+     "ParameterTable", "ComparedModel", "Curve", "ComparedTitles", "Score", "ScoreDifference", "CategoryChange",
      "Run", "Step", "Training", "Epoch", "Artifact", "Model"],
 )  # fmt: skip
 def test_the_server_sends_every_declared_field(interface: str, responses: dict[str, Mapping[str, Any]]) -> None:

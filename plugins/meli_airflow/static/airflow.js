@@ -80,5 +80,15 @@ export const MODELS_PATH = "/plugin/models";
 export const modelPath = (id, show) =>
   `${MODELS_PATH}?${new URLSearchParams({ model: id, ...(show ? { show } : {}) })}`;
 
+/**
+ * The comparison of models with one of them, the baseline; without one it is the champion, or the first.
+ * @param {readonly string[]} ids of two to eight rows in the leaderboard
+ */
+export function comparePath(ids, baseline = "") {
+  const query = new URLSearchParams(ids.map((id) => ["compare", id]));
+  if (baseline) query.set("baseline", baseline);
+  return `${MODELS_PATH}?${query}`;
+}
+
 /** States of a DAG run that do not change any more. */
 export const FINISHED = new Set(["success", "failed"]);

@@ -3,7 +3,8 @@
 /** @typedef {[x: number, y: number]} Point */
 /** @typedef {[x: number, low: number, high: number]} PointInterval */
 /**
- * A line. `apart` are the x values that must not be joined with the point before them, as the two do not compare.
+ * A line. `apart` are the x values that must not be joined with the point before them, as the two do not compare. `mark`
+ * is one of its points that stands out, by its x value, with a text of a letter or two.
  * @typedef {object} Series
  * @property {string} label
  * @property {string} colour
@@ -11,6 +12,7 @@
  * @property {Point[]} points
  * @property {PointInterval[]} [intervals]
  * @property {number[]} [apart]
+ * @property {{x: number, text: string} | undefined} [mark]
  */
 
 /**
@@ -81,6 +83,38 @@ export function gapsBefore(xs, apart) {
     .flatMap((x, index) => (starts.has(x) ? [/** @type {[number, number]} */ ([xs[index] ?? x, x])] : []));
 }
 
+/**
+ * The range of a logarithmic axis, whose values are positive.
+ * @param {number | null} low
+ * @param {number | null} high
+ * @returns {[number, number]}
+ */
+export function logRange(low, high) {
+  if (low === null || high === null) return [0.1, 1];
+  const factor = low === high ? 2 : (high / low) ** MARGIN;
+  return [low / factor, high * factor];
+}
+
+const LOG_STEPS = [[1], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7]];
+const FEWEST_LABELS = 3;
+
+/**
+ * Where a logarithmic axis has labels: at powers of ten, or between them if there are too few.
+ * @param {number} low positive
+ * @param {number} high
+ * @returns {number[]} at least one
+ */
+export function logSplits(low, high) {
+  const powers = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) powers.push(power);
+  for (const steps of LOG_STEPS) {
+    const all = powers.flatMap((power) => steps.map((step) => Number((step * 10 ** power).toPrecision(2))));
+    const inside = all.filter((value) => value >= low && value <= high);
+    if (inside.length >= FEWEST_LABELS) return inside;
+  }
+  return [0.1, 0.5, 0.9].map((part) => Number((low * (high / low) ** part).toPrecision(3)));
+}
+
 /** Distances between labels of an axis that counts things: 1, 2, 5, 10, 20, ... up to 5 billion. */
 export const WHOLE_STEPS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
@@ -128,6 +162,9 @@ export function moveCursor(key, index, length) {
 export function describe(title, series, digits = 4) {
   const drawn = series.filter(({ points }) => points.length > 0);
   if (drawn.length === 0) return `${title}: no points yet`;
-  const ends = drawn.map(({ label, points }) => `${label} ends at ${valueAt(points, null).toFixed(digits)}`);
+  const ends = drawn.map(({ label, points, mark }) => {
+    const marked = mark ? `, kept at ${axisLabel(mark.x)} with ${valueAt(points, mark.x).toFixed(digits)}` : "";
+    return `${label} ends at ${valueAt(points, null).toFixed(digits)}${marked}`;
+  });
   return `${title}: ${ends.join(", ")}`;
 }

@@ -1,37 +1,17 @@
-// How much better or worse each category is in one model than in another.
+// The recall of each category with the compared models, and which of the changes are more than chance.
 import { h, UI, useState } from "./airflow.js";
-import { formatDecimal, formatNumber, formatSigned } from "./format.js";
+import { colourOf, VERDICTS } from "./differences.js";
+import { count, formatDecimal, formatNumber, formatSigned } from "./format.js";
 import { Muted, Section } from "./parts.js";
 import { OnPhone, table } from "./table.js";
 
+/** @typedef {import("../types/responses").CategoryChange} CategoryChange */
 /** @typedef {import("../types/responses").CategoryRow} CategoryRow */
-/** @typedef {import("../types/responses").Comparison} ComparisonResponse */
+/** @typedef {import("../types/responses").Comparison} Comparison */
+/** @typedef {{data: Comparison, names: readonly string[]}} Props `names` are the models', in their order */
 
-const { Box, Button, Flex, Heading, Input, SimpleGrid } = UI;
-const TOP = 10;
-const HALF = 40;
-
-/**
- * A difference as a bar to the left or right of the middle; `largest` fills it.
- * @param {{value: number, largest: number}} props
- */
-function DifferenceBar({ value, largest }) {
-  const length = largest ? (Math.abs(value) / largest) * HALF : 0;
-  return h(
-    "svg",
-    { width: 2 * HALF, height: 12, "aria-hidden": true },
-    h("line", { x1: HALF, x2: HALF, y1: 0, y2: 12, stroke: "var(--chakra-colors-border-emphasized)" }),
-    h("rect", {
-      x: value < 0 ? HALF - length : HALF,
-      y: 2,
-      width: length,
-      height: 8,
-      rx: 2,
-      // In one colour: a category has few titles, and its difference no interval, so it may be chance.
-      fill: "var(--chakra-colors-fg-muted)",
-    }),
-  );
-}
+const { Box, Button, Flex, Input } = UI;
+const TOP = 20;
 
 /**
  * A long name that may break after its underscores.
@@ -40,111 +20,117 @@ function DifferenceBar({ value, largest }) {
 const Breakable = ({ name }) =>
   h("span", null, ...name.split(/(?<=_)/).map((part, position) => [part, h("wbr", { key: position })]));
 
+/** Whether the test found a change. @param {CategoryChange | null} change */
+const isFound = (change) => change?.verdict === "better" || change?.verdict === "worse";
+
+/** The largest change of a category. @param {CategoryRow} row */
+const sizeOf = ({ changes }) => Math.max(0, ...changes.map((change) => Math.abs(change?.value ?? 0)));
+
 /**
- * @param {ComparisonResponse} data
- * @param {number} largest
+ * What was found comes first, then the largest changes.
+ * @param {CategoryRow} one
+ * @param {CategoryRow} other
+ */
+const byImportance = (one, other) =>
+  Number(other.changes.some(isFound)) - Number(one.changes.some(isFound)) || sizeOf(other) - sizeOf(one);
+
+/** @param {{row: CategoryRow, position: number}} props */
+function Recall({ row, position }) {
+  const [recall, change] = [row.recalls[position], row.changes[position]];
+  return h(
+    Box,
+    null,
+    formatDecimal(recall, 3) || "–",
+    change && change.verdict !== "same" && change.verdict !== "untested"
+      ? h(
+          Box,
+          { color: colourOf(change.verdict), fontSize: "xs", "data-verdict": change.verdict },
+          `${formatSigned(change.value)} ${isFound(change) ? VERDICTS[change.verdict] : ""}`,
+        )
+      : null,
+  );
+}
+
+/**
+ * @param {readonly string[]} names
  * @returns {import("./table.js").Column<CategoryRow>[]}
  */
-const columns = ({ left, right, same_titles: same }, largest) => [
+const columns = (names) => [
   {
     key: "category",
     title: "Category",
     cell: (row) => [
       h(Breakable, { key: "name", name: row.category }),
-      h(OnPhone, { key: "both" }, `${formatDecimal(row.left, 3) || "–"} and ${formatDecimal(row.right, 3) || "–"}`),
+      h(
+        OnPhone,
+        { key: "recalls" },
+        names.map((name, position) =>
+          h(Flex, { key: name, gap: 2 }, h("span", null, name), h(Recall, { row, position })),
+        ),
+      ),
     ],
   },
-  {
-    key: "titles",
-    title: "Titles",
+  { key: "titles", title: "Titles", numeric: true, cell: (row) => formatNumber(row.titles) },
+  ...names.map((name, position) => ({
+    key: `model ${position}`,
+    title: name,
     numeric: true,
-    cell: (row) =>
-      same || row.left_titles === row.right_titles
-        ? formatNumber(row.left_titles || row.right_titles)
-        : `${formatNumber(row.left_titles)} / ${formatNumber(row.right_titles)}`,
-  },
-  { key: "left", title: left.set, numeric: true, wide: true, cell: (row) => formatDecimal(row.left, 3) || "–" },
-  { key: "right", title: right.set, numeric: true, wide: true, cell: (row) => formatDecimal(row.right, 3) || "–" },
-  {
-    key: "difference",
-    title: "Difference",
-    numeric: true,
-    cell: (row) => (row.difference === null ? "–" : formatSigned(row.difference)),
-  },
-  {
-    key: "bar",
-    title: "",
     wide: true,
-    cell: (row) => (row.difference === null ? null : h(DifferenceBar, { value: row.difference, largest })),
-  },
+    cell: (/** @type {CategoryRow} */ row) => h(Recall, { row, position }),
+  })),
 ];
 
-/**
- * The rows are sorted by their difference, the largest gain first.
- * @param {{data: ComparisonResponse}} props
- */
-export function Categories({ data }) {
-  const { categories, right } = data;
+/** @param {Props} props */
+export function Categories({ data: { categories, models }, names }) {
   const [all, setAll] = useState(false);
+  const [text, setText] = useState("");
   if (categories.length === 0) return null;
-  const differences = categories.flatMap((row) => (row.difference === null ? [] : [row.difference]));
-  const largest = Math.max(...differences.map(Math.abs), 0);
-  const gains = categories.filter((row) => row.difference !== null && row.difference > 0);
-  const losses = categories.filter((row) => row.difference !== null && row.difference < 0).reverse();
-  const unchanged = differences.length - gains.length - losses.length;
-  /** @param {CategoryRow[]} rows @param {string} label */
-  const rowTable = (rows, label) =>
-    table({ columns: columns(data, largest), rows, rowKey: (row) => row.category, label });
-  /** @param {string} title @param {CategoryRow[]} rows @param {string} none */
-  const top = (title, rows, none) =>
-    h(
-      Box,
-      { minW: 0 },
-      h(Heading, { as: "h3", size: "sm", mb: 2 }, `${title} of ${right.set}`),
-      rows.length ? rowTable(rows.slice(0, TOP), title) : h(Muted, null, none),
-    );
+  const changed = categories.filter((row) => sizeOf(row) > 0).sort(byImportance);
+  const matching = categories.filter(({ category }) => category.toLowerCase().includes(text.toLowerCase()));
+  const rows = all ? matching : changed.slice(0, TOP);
   return h(
     Section,
     {
       title: "Recall by category",
       beside: h(
-        Flex,
-        { gap: 3, align: "center", wrap: "wrap" },
-        h(Muted, null, `${gains.length} better, ${losses.length} worse, ${unchanged} the same`),
-        h(
-          Button,
-          { size: "xs", variant: "outline", onClick: () => setAll(!all) },
-          all ? "Top gains and losses" : `All ${formatNumber(categories.length)}`,
-        ),
+        Button,
+        { size: "xs", variant: "outline", "aria-expanded": all, onClick: () => setAll(!all) },
+        all ? "Largest changes" : `All ${formatNumber(categories.length)}`,
       ),
     },
+    h(Muted, { display: "block", mb: 2 }, summary(categories, models.length)),
     all
-      ? h(Searchable, { categories, rowTable })
-      : h(
-          SimpleGrid,
-          { columns: { base: 1, xl: 2 }, gap: 6 },
-          top("Top gains", gains, "No category is better on the right."),
-          top("Top losses", losses, "No category is worse on the right."),
-        ),
+      ? h(Input, {
+          size: "sm",
+          w: "260px",
+          mb: 2,
+          placeholder: "Category",
+          "aria-label": "Filter categories",
+          value: text,
+          onChange: (/** @type {{target: {value: string}}} */ event) => setText(event.target.value),
+        })
+      : null,
+    rows.length ? table({ label: "Recall by category", columns: columns(names), rows, rowKey: keyOf }) : null,
   );
 }
 
-/** @param {{categories: CategoryRow[], rowTable: (rows: CategoryRow[], label: string) => import("react").ReactNode}} props */
-function Searchable({ categories, rowTable }) {
-  const [text, setText] = useState("");
-  const matching = categories.filter((row) => row.category.toLowerCase().includes(text.toLowerCase()));
-  return h(
-    Box,
-    null,
-    h(Input, {
-      size: "sm",
-      w: "260px",
-      mb: 2,
-      placeholder: "Category",
-      "aria-label": "Filter categories",
-      value: text,
-      onChange: (/** @type {{target: {value: string}}} */ event) => setText(event.target.value),
-    }),
-    rowTable(matching, "All categories"),
-  );
+/** @param {CategoryRow} row */
+const keyOf = ({ category }) => category;
+
+/**
+ * How many of the changes are more than chance, in words.
+ * @param {readonly CategoryRow[]} categories
+ * @param {number} models
+ */
+function summary(categories, models) {
+  const changes = categories.flatMap((row) => row.changes.filter((change) => change !== null));
+  if (changes.length === 0) return "The changes could not be tested: the predictions are no longer in the store.";
+  const found = changes.filter(isFound).length;
+  const other = changes.filter(({ verdict }) => verdict === "unclear").length;
+  const what = found ? count(found, "change") : "No change";
+  const rule = `by an exact test, corrected for the ${count(categories.length, "category")}`;
+  return (
+    `${what} of a category is more than chance ${rule}${models > 2 ? " of each model" : ""}. ` +
+    `${other ? `${count(other, "other change")} may be chance and ${other === 1 ? "stays" : "stay"} grey.` : ""}`
+  ).replace(/^(\S*[2-9]\S*|1\d\S*) changes of a category is/, "$1 changes of categories are");
 }

@@ -25,6 +25,7 @@ const DRAG_PIXELS = 5;
  * @param {(x: number) => string} [props.xText] a value of x as text
  * @param {boolean} [props.gaps] lines end where a series has no value
  * @param {(x: number) => void} [props.onOpen]
+ * @param {boolean} [props.log] a logarithmic y axis, which has no place for values that are not positive
  */
 export function Chart({
   title,
@@ -37,17 +38,12 @@ export function Chart({
   xText = axisLabel,
   gaps = false,
   onOpen,
+  log = false,
 }) {
-  const drawn = series.filter(({ points }) => points.length > 0);
-  const shape = JSON.stringify(
-    drawn.map(({ label, colour, dashed, points, apart, intervals }) => [
-      [label, colour, dashed, points.length <= MARKED_POINTS],
-      [apart, intervals, xText === axisLabel ? 0 : points.map(([at]) => xText(at))],
-    ]),
-  );
+  const drawn = placeable(series, log);
   const { box, plot, cursor, zoomed, failed } = usePlot(
-    { series: drawn, xTitle, height, whole, sync, xText, gaps },
-    drawn.length ? shape : "",
+    { series: drawn, xTitle, height, whole, sync, xText, gaps, log },
+    drawn.length ? shapeOf(drawn, xText, log) : "",
   );
   const [xs] = columns(drawn);
   const x = cursor === null ? null : (xs[cursor] ?? null);
@@ -62,16 +58,8 @@ export function Chart({
       Flex,
       { mb: 1, justify: "space-between", align: "start", gap: 2, minH: "24px" },
       h(
-        Box,
-        null,
-        h(
-          Text,
-          { fontSize: "sm", fontWeight: "semibold", "aria-live": "polite" },
-          title,
-          x === null
-            ? null
-            : h(Text, { as: "span", color: "fg.muted", fontWeight: "normal" }, ` at ${xTitle} ${xText(x)}`),
-        ),
+        Head,
+        { title, at: x === null ? "" : ` at ${xTitle} ${xText(x)}` },
         h(Legend, { series: drawn, x, digits, gaps }),
       ),
       zoomed ? h(Button, { size: "2xs", variant: "outline", onClick: unzoom }, "Reset zoom") : null,
@@ -86,6 +74,8 @@ export function Chart({
             ? "Click a point to open its run, drag to zoom in"
             : "Drag to zoom in, double-click to zoom out",
           "data-series": drawn.length,
+          "data-scale": log ? "log" : "linear",
+          "data-marks": drawn.filter(({ mark }) => mark).length,
           "data-points": drawn.reduce((sum, { points }) => sum + points.length, 0),
           ...handlers,
           minH: `${height}px`,
@@ -99,6 +89,47 @@ export function Chart({
         ),
   );
 }
+
+/**
+ * The lines that have points, without those that the axis has no place for.
+ * @param {readonly Series[]} series
+ * @param {boolean} log
+ */
+const placeable = (series, log) =>
+  series
+    .map((line) => (log ? { ...line, points: line.points.filter(([, y]) => y > 0) } : line))
+    .filter(({ points }) => points.length > 0);
+
+/**
+ * What of a chart needs a new plot when it changes, as a text.
+ * @param {readonly Series[]} series
+ * @param {(x: number) => string} xText
+ * @param {boolean} log
+ */
+function shapeOf(series, xText, log) {
+  const lines = series.map(({ label, colour, dashed, points, apart, intervals, mark }) => [
+    [label, colour, dashed, points.length <= MARKED_POINTS, mark],
+    [apart, intervals, xText === axisLabel ? 0 : points.map(([at]) => xText(at))],
+  ]);
+  return JSON.stringify([log, lines]);
+}
+
+/**
+ * The chart's title with the place of the cursor, over its legend.
+ * @param {{title: string, at: string, children?: import("react").ReactNode}} props
+ */
+const Head = ({ title, at, children }) =>
+  h(
+    Box,
+    null,
+    h(
+      Text,
+      { fontSize: "sm", fontWeight: "semibold", "aria-live": "polite" },
+      title,
+      at ? h(Text, { as: "span", color: "fg.muted", fontWeight: "normal" }, at) : null,
+    ),
+    children,
+  );
 
 /**
  * What keys and clicks do to a plot: they move the cursor, and open what it is at.

@@ -30,7 +30,9 @@ export function Models() {
   if (artifact) return h(Artifact, { name: artifact });
   const model = params.get("model");
   if (model && !params.has("try")) return h(Model, { id: model });
-  return left && right ? h(Comparison, { left, right }) : h(Overview);
+  const compare = params.getAll("compare");
+  const ids = compare.length || !left || !right ? compare : [left, right];
+  return ids.length ? h(Comparison, { ids, baseline: params.get("baseline") ?? left ?? "" }) : h(Overview);
 }
 
 function Overview() {

@@ -1,6 +1,17 @@
 // A plot in a box, drawn by uPlot in Airflow's colours and fonts: it follows the data, the box's width and the theme.
 import { globals, useEffect, useRef, useState } from "./airflow.js";
-import { axisLabel, columns, gapsBefore, WHOLE_STEPS, withIntervals, xRange, yRange } from "./axis.js";
+import {
+  axisLabel,
+  columns,
+  gapsBefore,
+  logRange,
+  logSplits,
+  WHOLE_STEPS,
+  withIntervals,
+  xRange,
+  yRange,
+} from "./axis.js";
+import { drawMarks } from "./marks.js";
 
 /** @typedef {import("./axis.js").Series} Series */
 /** @typedef {import("../types/airflow").Globals["uPlot"]} PlotClass */
@@ -17,10 +28,13 @@ import { axisLabel, columns, gapsBefore, WHOLE_STEPS, withIntervals, xRange, yRa
  * @property {string | undefined} sync
  * @property {((x: number) => string) | undefined} [xText]
  * @property {boolean} [gaps]
+ * @property {boolean} [log] a logarithmic y axis
  */
 
 /** Series colours by their CSS variables: Airflow defines them for light and dark. */
-export const COLOURS = ["blue", "orange", "green", "purple"].map((name) => `--chakra-colors-${name}-focus-ring`);
+export const COLOURS = ["blue", "orange", "green", "purple", "red", "cyan", "pink", "yellow"].map(
+  (name) => `--chakra-colors-${name}-focus-ring`,
+);
 /** Points are marked while a line has at most this many; more would run into each other. */
 export const MARKED_POINTS = 40;
 const DASHES = [5, 4];
@@ -58,11 +72,12 @@ const css = (element, name) => getComputedStyle(element).getPropertyValue(name).
 /**
  * uPlot's options. Colours are functions: they are looked up at each drawing, so a change of theme only redraws.
  * @param {HTMLElement} box
- * @param {Drawing} chart
+ * @param {Drawing} drawing
  * @param {{onCursor: (index: number | null) => void, onZoom: (zoomed: boolean) => void}} events
  * @returns {Options}
  */
-function options(box, { series, xTitle, height, whole, sync, xText = axisLabel, gaps = false }, { onCursor, onZoom }) {
+function options(box, drawing, { onCursor, onZoom }) {
+  const { series, xTitle, height, whole, sync, xText = axisLabel } = drawing;
   const muted = () => css(box, "--chakra-colors-fg-muted");
   const grid = { stroke: () => css(box, "--chakra-colors-border"), width: 1 };
   const font = `11px ${getComputedStyle(box).fontFamily}`;
@@ -82,10 +97,7 @@ function options(box, { series, xTitle, height, whole, sync, xText = axisLabel, 
         ? { sync: { key: sync, filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } } }
         : {}),
     },
-    scales: {
-      x: { time: false, range: (_, low, high) => xRange(low, high) },
-      y: { range: (_, low, high) => yRange(...withIntervals(low, high, series)) },
-    },
+    scales: { x: { time: false, range: (_, low, high) => xRange(low, high) }, y: yScale(drawing) },
     axes: [
       {
         ...axis,
@@ -97,27 +109,49 @@ function options(box, { series, xTitle, height, whole, sync, xText = axisLabel, 
         size: 26,
         ...(whole ? { incrs: WHOLE_STEPS } : {}),
       },
-      { ...axis, size: 52 },
+      { ...axis, size: 52, ...(drawing.log ? LOG_LABELS : {}) },
     ],
-    series: [
-      {},
-      ...series.map(({ label, colour, dashed, points, apart }) => ({
-        label,
-        stroke: () => css(box, colour),
-        width: 2,
-        spanGaps: !gaps,
-        ...(apart ? { gaps: interruptions(apart) } : {}),
-        ...(dashed ? { dash: DASHES } : {}),
-        points: { show: points.length <= MARKED_POINTS, size: 6, fill: () => css(box, colour) },
-      })),
-    ],
+    series: [{}, ...series.map((line) => plotted(line, !drawing.gaps, () => css(box, line.colour)))],
     hooks: {
       setCursor: [({ cursor }) => onCursor(cursor.idx ?? null)],
       setScale: [(plot, scale) => scale === "x" && onZoom(isZoomed(plot))],
-      draw: [(plot) => drawIntervals(plot, series, (colour) => css(box, colour))],
+      draw: [
+        (plot) => drawIntervals(plot, series, (colour) => css(box, colour)),
+        (plot) => drawMarks(plot, series, (colour) => css(box, colour), getComputedStyle(box).fontFamily),
+      ],
     },
   };
 }
+
+/** @type {Partial<import("uplot").Axis>} */
+const LOG_LABELS = { splits: (_, __, low, high) => logSplits(low, high), filter: (_, splits) => splits };
+
+/**
+ * uPlot's scale of the values.
+ * @param {Drawing} drawing
+ * @returns {import("uplot").Scale}
+ */
+const yScale = ({ log, series }) => ({
+  distr: log ? 3 : 1,
+  range: (_, low, high) => (log ? logRange(low, high) : yRange(...withIntervals(low, high, series))),
+});
+
+/**
+ * uPlot's options of a line.
+ * @param {Series} line
+ * @param {boolean} spanGaps
+ * @param {() => string} colour
+ * @returns {import("uplot").Series}
+ */
+const plotted = ({ label, dashed, points, apart }, spanGaps, colour) => ({
+  label,
+  stroke: colour,
+  width: 2,
+  spanGaps,
+  ...(apart ? { gaps: interruptions(apart) } : {}),
+  ...(dashed ? { dash: DASHES } : {}),
+  points: { show: points.length <= MARKED_POINTS, size: 6, fill: colour },
+});
 
 /**
  * uPlot's gaps of a line that is interrupted although both ends have values.

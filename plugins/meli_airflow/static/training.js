@@ -176,20 +176,11 @@ function Figures({ data }) {
 }
 
 /**
- * The epoch whose weights became the model; if it is not the best one, why.
+ * The epoch whose weights became the model, and why.
  * @param {Props & {best: Epoch | undefined}} props
  */
-function KeptEpoch({ data: { epochs, kept_epoch: kept, keep, stopped_by: stoppedBy }, best }) {
+function KeptEpoch({ data: { epochs, kept_epoch: kept, kept: line }, best }) {
   const score = epochs.find(({ epoch }) => epoch === kept)?.validation_balanced_accuracy;
-  const reason = () => {
-    if (!best || kept === null) return "";
-    if (kept === best.epoch) return stoppedBy ? `the best epoch when it was stopped by ${stoppedBy}` : "the best epoch";
-    if (keep === "last") {
-      const rank = score === best.validation_balanced_accuracy ? "as good as the best one" : "not the best one";
-      return `the last epoch, ${rank}: the set says keep = last`;
-    }
-    return "not the best epoch";
-  };
   return h(
     LabeledValue,
     { label: "Epoch used" },
@@ -197,7 +188,7 @@ function KeptEpoch({ data: { epochs, kept_epoch: kept, keep, stopped_by: stopped
     typeof score === "number" && kept !== best?.epoch
       ? h(Muted, { display: "block" }, `balanced accuracy ${formatDecimal(score)}`)
       : null,
-    h(Muted, { display: "block" }, reason()),
+    h(Muted, { display: "block" }, line.replace(/^epoch \d+ kept: /, "")),
   );
 }
 
@@ -216,7 +207,8 @@ function Curves({ data }) {
   if (data.epochs.length === 0 && data.losses.length === 0) return null;
   const losses = data.losses.filter(([, loss]) => Number.isFinite(loss));
   const [colour = "", trainingColour = ""] = COLOURS;
-  const source = { prefix: "", epochs: data.epochs, colour, trainingColour };
+  const { epochs, kept_epoch: keptEpoch, kept, dropout } = data;
+  const source = { name: "", mark: "", epochs, colour, trainingColour, keptEpoch, kept, dropout };
   return h(
     LearningCurves,
     { sources: [source], sync: "epochs" },

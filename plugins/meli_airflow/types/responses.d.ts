@@ -261,47 +261,98 @@ export interface Epoch {
   seconds?: number | null;
 }
 
+/** What the paired test says of a model and the baseline. */
+export type Verdict = "better" | "worse" | "unclear" | "same" | "untested";
+
+/** The epochs of a training run, and which of them became the model and why. */
+export interface Curve {
+  epochs: Epoch[];
+  /** Null if it is not known. */
+  kept_epoch: number | null;
+  /** A line: epoch 6 kept: best validation balanced accuracy. */
+  kept: string;
+  /** Whether it was trained with dropout; null if it is not known. */
+  dropout: boolean | null;
+}
+
+/** By how much a score is above the baseline's. */
+export interface ScoreDifference {
+  value: number;
+  /** 95 %, of the paired test; null if nothing was tested. */
+  interval: Interval | null;
+  probability: number | null;
+  verdict: Verdict;
+}
+
+export interface Score {
+  value: number;
+  interval: Interval | null;
+  /** Null for the baseline, or if it has no such figure. */
+  difference: ScoreDifference | null;
+}
+
+export interface ComparedModel {
+  row: ModelRow;
+  baseline: boolean;
+  champion: boolean;
+  ensemble: boolean;
+  /** On the titles of the comparison, by name of the figure. */
+  scores: Record<string, Score>;
+  curve: Curve;
+}
+
+/** The titles that the scores are on: the same for all models, those that they have in common, or none. */
+export interface ComparedTitles {
+  kind: "same" | "common" | "none";
+  titles: number;
+  test_set: TestSet | null;
+  note: string;
+}
+
+export interface CategoryChange {
+  value: number;
+  verdict: Verdict;
+  probability: number | null;
+}
+
+/** A category's recall with each model, in the order of the models. */
 export interface CategoryRow {
   category: string;
-  left: number | null;
-  right: number | null;
-  left_titles: number;
-  right_titles: number;
-  /** Null if only one side was evaluated on the category. */
-  difference: number | null;
+  titles: number;
+  recalls: (number | null)[];
+  changes: (CategoryChange | null)[];
 }
 
 export interface Parameter {
   name: string;
-  left: unknown;
-  right: unknown;
+  values: unknown[];
   differs: boolean;
 }
 
-/** The weight of a model on each side; a model that is no ensemble is its own only member. */
+/** The parameters of the models at these positions. */
+export interface ParameterTable {
+  title: string;
+  models: number[];
+  rows: Parameter[];
+}
+
+/** The weight of a model in each compared one; a model that is no ensemble is its own only member. */
 export interface MemberRow {
   set: string;
   train: string;
-  left: number | null;
-  right: number | null;
+  weights: (number | null)[];
 }
 
-/** The gain in balanced accuracy of the right model, from the paired comparison of both on the same titles. */
-export interface Gain {
-  value: number;
-  interval: Interval;
-  probability: number;
-}
-
+/** Two to eight models, each compared with one of them, the baseline. */
 export interface Comparison {
-  left: ModelRow;
-  right: ModelRow;
-  parameters: Parameter[];
-  /** Empty if neither side is an ensemble. */
+  models: ComparedModel[];
+  titles: ComparedTitles;
+  notes: string[];
+  /** Why the curves do not compare; empty if they do. */
+  curves_note: string;
+  /** Empty if no model is an ensemble. */
   members: MemberRow[];
-  curves: { left: Epoch[]; right: Epoch[] };
-  same_titles: boolean;
-  gain: Gain | null;
+  parameters: ParameterTable[];
   categories: CategoryRow[];
 }
 
@@ -366,6 +417,10 @@ export interface Training {
   epochs: Epoch[];
   losses: [step: number, loss: number][];
   kept_epoch: number | null;
+  /** Which epoch was kept and why, in a line; empty until then. */
+  kept: string;
+  /** Whether it is trained with dropout; null if it is not known. */
+  dropout: boolean | null;
   /** Which epoch the set keeps: best, or last. */
   keep: string;
   stopped_by: string;
