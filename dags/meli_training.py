@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule, get_current_context, task, task_group
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import question_notifiers, run_callbacks, task_callbacks
 from meli_airflow.operators import ANSWER, ApprovePromotion
@@ -242,9 +242,10 @@ def evaluate() -> dict[str, Any]:
     """Evaluate the trained models, the ensemble and the champion on the test titles."""
     name = plan_name()
     if not name:
-        if reason := get_current_context()["ti"].xcom_pull(task_ids="plan", key=NOTHING_NEW):
-            raise AirflowSkipException(reason)
-        raise AirflowFailException("There is no plan, so there is nothing to evaluate: see the task plan.")
+        reason = get_current_context()["ti"].xcom_pull(task_ids="plan", key=NOTHING_NEW)
+        raise AirflowSkipException(reason or "There is no plan, so there is nothing to evaluate: see the task plan.")
+    if not get_current_context()["ti"].xcom_pull(task_ids="ingest"):
+        raise AirflowSkipException("There are no titles, so there is nothing to evaluate: see the task ingest.")
     with plain_failures():
         pipeline, plan = opened(name)
         trained = trained_sets(plan)
@@ -291,7 +292,7 @@ with DAG(
     default_args={
         **retry_arguments(settings),
         "weight_rule": BACKFILLS_LAST,
-        **task_callbacks(settings),
+        **task_callbacks(),
     },
     **run_callbacks(settings),
 ) as dag:
@@ -312,7 +313,8 @@ with DAG(
             return train.override(task_id=name).expand(choice=sets)
 
     planned: Any = plan_run()  # an XComArg, for which Airflow passes what the task returned
-    vectors = recipe.expand(recipe=ingest(planned))
+    ingested: Any = ingest(planned)
+    vectors = recipe.expand(recipe=ingested)
     searched = search()
     vectors >> searched
     combined = ensemble()
@@ -327,4 +329,8 @@ with DAG(
         response_timeout=timedelta(hours=settings.approval_hours),
         notifiers=question_notifiers(settings),
     )
-    decided >> approve >> promote()
+    recorded = promote()
+    decided >> approve >> recorded
+    # A run is as green as its last task, which is skipped after an `evaluate` that was. With this edge it is
+    # `upstream_failed` if there are no titles because `plan` or `ingest` failed, and so the run fails.
+    ingested >> recorded

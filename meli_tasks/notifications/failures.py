@@ -11,6 +11,7 @@ from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.store import Store
 
 MAX_MESSAGE_CHARACTERS = 400  # characters of an error's message; the log has all of it
+SILENT = "it left no message; see its log"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,16 @@ class Failure:
     def label(self) -> str:
         """The task's name for people."""
         return f"{self.task} [{self.of}]" if self.of else self.task
+
+    @property
+    def why(self) -> str:
+        """Its error message, as notifications and the run's tab display it."""
+        return self.message or SILENT
+
+    @property
+    def sentence(self) -> str:
+        """What failed and why, in a line."""
+        return f"{self.label}: {self.why}"
 
 
 def keep(store: Store, run_id: str, failure: Failure, map_index: int = -1) -> None:

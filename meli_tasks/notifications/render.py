@@ -22,7 +22,6 @@ COLOURS = {
     "waiting": "#bf8700",
 }
 HEADS = ("model", "balanced accuracy", "95 % interval", "top 5", "")
-SILENT = "it left no message; see its log"
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>{title}</title></head>
@@ -44,7 +43,7 @@ def plain(notification: Notification) -> str:
     """Plain text."""
     parts = [notification.title, "\n".join((_run(notification), *notification.lines)), _table(notification)]
     if notification.failures:
-        parts.append("\n".join(["Failed:", *(f"- {f.label}: {f.message or SILENT}" for f in notification.failures)]))
+        parts.append("\n".join(["Failed:", *(f"- {f.sentence}" for f in notification.failures)]))
     if notification.rollback:
         parts.append(f"To undo the promotion: {notification.rollback}")
     parts.append("\n".join(f"{name}: {url}" for name, url in notification.links))
@@ -57,7 +56,7 @@ def slack(notification: Notification) -> str:
     parts = ["\n".join([head, *map(_escaped, (_run(notification), *notification.lines))])]
     if notification.models:
         parts.append(f"```\n{_escaped(_table(notification))}\n```")
-    parts += [f"• {_slack_link(f)}: {_escaped(f.message or SILENT)}" for f in notification.failures]
+    parts += [f"• {_slack_link(f)}: {_escaped(f.why)}" for f in notification.failures]
     if notification.rollback:
         parts.append(f"To undo the promotion: `{notification.rollback}`")
     parts.append(" · ".join(f"<{url}|{name}>" for name, url in notification.links))
@@ -72,7 +71,7 @@ def html(notification: Notification) -> str:
     if notification.models:
         parts.append(_html_table(notification))
     if notification.failures:
-        items = "".join(f"<li>{_html_link(f)}: {escape(f.message or SILENT)}</li>" for f in notification.failures)
+        items = "".join(f"<li>{_html_link(f)}: {escape(f.why)}</li>" for f in notification.failures)
         parts.append(f'<p style="margin:0">Failed:</p><ul style="margin:0 0 12px;padding-left:20px">{items}</ul>')
     if notification.rollback:
         parts.append(

@@ -32,11 +32,12 @@ from meli_tasks.pages.news import ChampionNews, News
 from meli_tasks.pages.night_models import NightsPage
 from meli_tasks.pages.nights import NightFilter, Nights
 from meli_tasks.pages.one_model import ConfusedTitles, ConfusionsPage, ModelPage
-from meli_tasks.pages.outcomes import AirflowRun
+from meli_tasks.pages.outcomes import AirflowRun, Outcomes
 from meli_tasks.pages.paired import PairedTests
 from meli_tasks.pages.predicted import PredictedTitles
 from meli_tasks.pages.predicting import PredictionsPage, predictions
 from meli_tasks.pages.read_cache import ReadCache
+from meli_tasks.pages.run_head import FailedInAirflow, RunHead, head_of
 from meli_tasks.pages.run_models import ArtifactPage, BackfillPage, RunPage, TrainingPage
 from meli_tasks.pages.run_page import run_page, training_page
 from meli_tasks.pages.runs import RunFilter, Runs
@@ -235,6 +236,12 @@ class Pages:
         current = self._current_figure()
         page = run_page(self._cache, self._plan(plan), self._decisions(), current.id if current else "")
         return page.model_copy(update={"skipped": self._skipped(), "last_decision": self._decided.read().last})
+
+    def run_head(
+        self, run_id: str, page: RunPage | None, airflow: AirflowRun | None, failed: Sequence[FailedInAirflow]
+    ) -> RunHead:
+        """What happened in a run, in a line; `page` is None if it has no plan. See `head_of`."""
+        return head_of(Outcomes(self._cache, self._runs, self._decisions()), run_id, page, airflow, failed)
 
     def training(self, plan: str, set_name: str) -> TrainingPage:
         """One training run of a DAG run, live.

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import override
 
-from meli_airflow import decision_routes, metadata_db, model_routes, night_routes, rights
+from meli_airflow import decision_routes, metadata_db, model_routes, night_routes, rights, run_history
 from meli_airflow.auth import Authorization
 from meli_airflow.parameters import (
     Comparison,
@@ -102,10 +102,18 @@ def artifact(pages: PagesOfStore, stage: Stage, key: Key) -> JsonBody:
 
 @router.get("/runs/{run_id:path}")
 def run(pages: PagesOfStore, run_id: RunId) -> JsonBody:
-    """A run of meli_training: its steps, its leaderboard, its decision; before it has a plan, only its state."""
-    state = metadata_db.state_of(run_id)
+    """A run: what happened, its steps, its leaderboard, its decision; without a plan the first only."""
+    airflow = run_history.run_of(run_id)
     plan = metadata_db.plan_of(run_id) or pages.plan_of(run_id)
-    return {"state": state, **(pages.run(plan).model_dump(mode="json") if plan else {"plan": ""})}
+    if airflow is None and not plan:
+        raise NotFound(
+            f"There is no run {run_id!r}: neither Airflow nor the store knows it. It was deleted, or its id is "
+            "misspelled."
+        )
+    page = pages.run(plan) if plan else None
+    head = pages.run_head(run_id, page, airflow, run_history.failed_tasks(run_id) if airflow else [])
+    shown = {"state": airflow.state if airflow else "", "head": head.model_dump(mode="json")}
+    return {**shown, **(page.model_dump(mode="json") if page else {"plan": ""})}
 
 
 @router.get("/report/{run_id:path}")

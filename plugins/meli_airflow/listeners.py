@@ -8,6 +8,9 @@ transaction, or nothing does.
 Airflow marks the pending tasks of such a run as skipped. A scheduler that has just loaded the run, from a database that
 locks no rows (SQLite), then finds its last task skipped and overwrites the run's state with `success`. So the last task
 is marked as `upstream_failed` instead, which makes the scheduler's own conclusion `failed` too.
+
+It also lets `evaluate` and the tasks around it run again when somebody clears the failed tasks of a run whose `plan` or
+`ingest` failed: Airflow leaves what was skipped as it is, and such a run would end green without a model.
 """
 
 from __future__ import annotations
@@ -33,6 +36,36 @@ LAST_TASK = {BACKFILL: "report", TRAINING: "promote"}
 """The only leaf of each DAG, whose state decides on that of the run."""
 WAITING = ("running", "deferred", "up_for_retry")
 """States of the task `run` of a date whose run it has started, or waits for."""
+
+
+FIRST_TASKS = ("plan", "ingest")
+SKIPPED_WITHOUT_TITLES = ("ensemble", "evaluate", "decide", "approve")
+"""Tasks of a training run that are skipped if one of the first ones failed."""
+
+
+@hookimpl
+def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
+    """Airflow's hook: a DAG run starts, for the first time or after somebody cleared tasks of it."""
+    if dag_run.dag_id != TRAINING or not dag_run.clear_number:
+        return
+    from sqlalchemy.orm import object_session
+
+    session = object_session(dag_run)
+    if session is not None:
+        run_what_was_skipped(dag_run, session)
+
+
+def run_what_was_skipped(dag_run: DagRun, session: Session) -> None:
+    """Let the tasks run that were skipped because `plan` or `ingest` failed, if that one is about to run again."""
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import select, update
+
+    of_run = (TaskInstance.dag_id == dag_run.dag_id, TaskInstance.run_id == dag_run.run_id)
+    to_run = (TaskInstance.task_id.in_(FIRST_TASKS), TaskInstance.state.is_(None))
+    if session.scalar(select(TaskInstance.task_id).where(*of_run, *to_run).limit(1)) is None:
+        return
+    skipped = (TaskInstance.task_id.in_(SKIPPED_WITHOUT_TITLES), TaskInstance.state == "skipped")
+    session.execute(update(TaskInstance).where(*of_run, *skipped).values(state=None))
 
 
 @hookimpl

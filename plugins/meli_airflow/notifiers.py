@@ -62,9 +62,9 @@ def run_callbacks(settings: Settings) -> RunCallbacks:
     return callbacks
 
 
-def task_callbacks(settings: Settings) -> TaskCallbacks:
-    """The callbacks of a DAG's tasks; none without a channel to send by."""
-    return {"on_failure_callback": TaskFailed()} if has_channel(settings) else {}
+def task_callbacks() -> TaskCallbacks:
+    """The callbacks of a DAG's tasks. The run's tab says why a task failed, also without a channel to send by."""
+    return {"on_failure_callback": TaskFailed()}
 
 
 def question_notifiers(settings: Settings) -> list[RunWaits]:
@@ -133,7 +133,7 @@ class RunWaits(PlainNotifier):
 
 
 class TaskFailed(PlainNotifier):
-    """Keeps why a task failed for good, so that the notification at the run's end can say it."""
+    """Keeps why a task failed for good, so that the run's tab and the notification at its end can say it."""
 
     @override
     def notify(self, context: Context) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from meli_airflow.metadata_db import TRAINING_DAG
-from meli_tasks.pages import AirflowRun
+from meli_tasks.pages import AirflowRun, FailedInAirflow
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -21,6 +21,33 @@ def newest_runs(limit: int) -> list[AirflowRun]:
 
     query = _runs().order_by(DagRun.end_date.is_not(None), DagRun.end_date.desc()).limit(limit)
     return _found(query)
+
+
+def run_of(run_id: str) -> AirflowRun | None:
+    """One run; None if Airflow does not know it."""
+    from airflow.models.dagrun import DagRun
+
+    return next(iter(_found(_runs().where(DagRun.run_id == run_id))), None)
+
+
+def failed_tasks(run_id: str) -> list[FailedInAirflow]:
+    """The failed tasks of a run, in the order in which they failed."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    query = (
+        select(TaskInstance)
+        .where(TaskInstance.dag_id == TRAINING_DAG, TaskInstance.run_id == run_id, TaskInstance.state == "failed")
+        .order_by(TaskInstance.end_date)
+    )
+    with create_session() as session:
+        return [
+            FailedInAirflow(
+                task.task_id, -1 if task.map_index is None else task.map_index, task.rendered_map_index or ""
+            )
+            for task in session.scalars(query)
+        ]
 
 
 def _runs() -> Select[Any]:

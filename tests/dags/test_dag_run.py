@@ -164,6 +164,16 @@ def test_nothing_trains_after_a_failed_ingest(runs: Runs) -> None:
     assert states(run, "ingest", *after) == ["failed", *["upstream_failed"] * len(after)]
 
 
+@pytest.mark.parametrize("title", ["unknown key", "ingest fails"])
+def test_without_titles_the_run_fails_and_only_what_failed_is_red(title: str, runs: Runs) -> None:
+    run = runs[title]
+    assert run["state"] == "failed"
+    assert states(run, "ensemble", "evaluate", "decide", "approve") == ["skipped"] * 4
+    [failed] = [task for task, (state, _) in run["tasks"].items() if state == "failed"]
+    assert failed == {"unknown key": "plan", "ingest fails": "ingest"}[title]
+    assert states(run, "promote") == ["upstream_failed"]
+
+
 def test_plan_refuses_a_key_that_the_form_let_through(runs: Runs) -> None:
     run = runs["unknown key"]
     assert run["state"] == "failed"

@@ -47,8 +47,8 @@ def shown(in_airflow: InAirflow, **settings: str) -> list[list[object]]:
     return answer
 
 
-def test_without_a_channel_the_dag_has_no_callbacks(in_airflow: InAirflow) -> None:
-    assert shown(in_airflow) == [[], [], [], []]
+def test_without_a_channel_the_dag_only_keeps_why_tasks_fail_for_the_runs_tab(in_airflow: InAirflow) -> None:
+    assert shown(in_airflow) == [[], ["TaskFailed"], [], []]
 
 
 def test_with_a_channel_the_dag_has_callbacks_and_a_deadline(in_airflow: InAirflow) -> None:
