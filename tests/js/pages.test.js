@@ -290,21 +290,6 @@ test("switching tabs does not multiply the requests of a page", async (t) => {
   page.unmount();
 });
 
-test("a run without a plan says whether one is to come", async () => {
-  for (const [state, text] of [
-    ["running", /appears here without a reload/],
-    ["failed", /Its log has the reason/],
-  ]) {
-    page = await mount(
-      "Result",
-      { dagId: "meli_training", runId: "a/b" },
-      { "GET runs/a%2Fb": { body: { state, plan: "" } } },
-    );
-    assert.match(page.text, /** @type {RegExp} */ (text));
-    page.unmount();
-  }
-});
-
 /** @type {Training} */
 const TRAINING = {
   task: { state: "running" },

@@ -36,6 +36,7 @@ from meli_tasks.pages.one_model import (
     TrainedOn,
 )
 from meli_tasks.pages.predicting import PredictionsPage
+from meli_tasks.pages.run_head import FailedTask, RunHead
 from meli_tasks.prediction.explain import Explanation
 from meli_tasks.stages.figures import AbstentionPoint, Confusion, LostTitle, ReferenceModel, ReliabilityBin
 from meli_tasks.stages.summaries import Gate
@@ -49,7 +50,7 @@ TYPES = Path(__file__).parents[2] / "plugins/meli_airflow/types/responses.d.ts"
 FROM_AIRFLOW = {
     "Models": {"in_airflow"},
     "Decisions": {"in_airflow"},
-    "Run": {"state"},
+    "Run": {"state", "head"},
     "Training": {"task"},
     "Model": {"in_airflow"},
 }
@@ -119,6 +120,7 @@ def test_the_server_sends_every_declared_field(interface: str, responses: dict[s
         ("SliceRow", SliceRow), ("CategoryFigures", CategoryFigures), ("LineageRow", LineageRow),
         ("ModelFigures", ModelFigures), ("Confusions", ConfusionsPage), ("ConfusedTitles", ConfusedTitles),
         ("ConfusedTitle", ConfusedTitle), ("Confusion", Confusion), ("LostTitle", LostTitle),
+        ("RunHead", RunHead), ("FailedTask", FailedTask),
         ("Changed", ChangedPage), ("ChampionOn", ChampionOnPage), ("Predictions", PredictionsPage),
         ("ReferenceModel", ReferenceModel), ("ReliabilityBin", ReliabilityBin), ("AbstentionPoint", AbstentionPoint),
     ],

@@ -80,7 +80,7 @@ export const EmptyState = ({ title, children }) =>
     h(Box, { color: "fg.muted", fontSize: "sm" }, children),
   );
 
-/** @param {{status?: "info" | "warning" | "error", title?: string, children?: ReactNode}} props */
+/** @param {{status?: "info" | "success" | "warning" | "error", title?: string, children?: ReactNode}} props */
 export const Note = ({ status = "info", title, children }) =>
   h(
     Alert.Root,

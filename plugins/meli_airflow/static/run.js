@@ -19,6 +19,7 @@ import {
   Tab,
 } from "./parts.js";
 import { PromotableModels } from "./promotable.js";
+import { Head } from "./run_head.js";
 import { reportUrl, SECONDS_AFTER_THE_END, useServer } from "./server.js";
 import { table } from "./table.js";
 
@@ -52,24 +53,30 @@ function Run({ runId }) {
   const { data, error, reload } = useServer(`runs/${encodeURIComponent(runId)}`, ({ state }) =>
     state && !FINISHED.has(state) ? SECONDS : SECONDS_AFTER_THE_END,
   );
-  if (data === undefined) return h(Tab, null, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
+  if (data === undefined) {
+    if (error?.status === 404) return h(Tab, null, h(EmptyState, { title: "There is no such run" }, error.message));
+    return h(Tab, null, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
+  }
   if (!data.plan) {
     return h(
       Tab,
-      null,
-      h(
-        EmptyState,
-        { title: "There is no plan" },
-        FINISHED.has(data.state)
-          ? "The task plan did not write one. Its log has the reason."
-          : "The task plan writes it first. It appears here without a reload.",
-      ),
+      { "data-testid": "meli-run" },
+      error ? h(LoadError, { error, reload }) : null,
+      h(Head, { runId, data, reload }),
+      FINISHED.has(data.state)
+        ? null
+        : h(
+            EmptyState,
+            { title: "There is no plan yet" },
+            "The task plan writes it first. It appears here without a reload.",
+          ),
     );
   }
   return h(
     Tab,
     { "data-testid": "meli-run" },
     error ? h(LoadError, { error, reload }) : null,
+    h(Head, { runId, data, reload }),
     data.nothing_new ? h(Note, { title: nothingNew(data) }, data.nothing_new) : null,
     h(SkippedNote, { skipped: data.skipped }),
     h(Question, { data, runId }),

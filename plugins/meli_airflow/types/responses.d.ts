@@ -379,9 +379,27 @@ export interface Step {
   progress: Progress;
 }
 
+export interface FailedTask {
+  task: string;
+  /** Of a mapped task; -1 if it is not mapped. */
+  map_index: number;
+  label: string;
+  message: string;
+  /** Whether Airflow has a page of it. */
+  in_airflow: boolean;
+}
+
+export interface RunHead {
+  outcome: string;
+  title: string;
+  detail: string;
+  failed: FailedTask[];
+}
+
 export interface Run {
   state: string;
-  /** Empty until the task `plan` has written one; then nothing but `state` is there. */
+  head: RunHead;
+  /** Empty until the task `plan` has written one; then only `state` and `head` are there. */
   plan: string;
   run_id?: string;
   as_of: string;
