@@ -12,9 +12,11 @@ from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import MeliError
 from meli_tasks.decision import Champion, Decision
 from meli_tasks.ledger import Ledger
+from meli_tasks.pages.champion_warnings import ChampionData, data_warnings
 from meli_tasks.pages.evaluated import Run
 from meli_tasks.pages.manifests import model_manifest
 from meli_tasks.pages.models import CurrentFigure, Interval, PageModel
+from meli_tasks.pages.nights import Nights
 from meli_tasks.pages.outcomes import AirflowRun, Outcomes, RunOutcome
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.pages.runs import Runs
@@ -69,12 +71,14 @@ class News:
     Attributes:
         cache: Reads manifests and what lies beside the plans.
         runs: All runs of the store.
+        nights: Knows how titles changed.
         ledger: For the way back.
         decisions: What can be read of the ledger, oldest first.
     """
 
     cache: ReadCache
     runs: Runs
+    nights: Nights
     ledger: Ledger
     decisions: Sequence[Decision]
 
@@ -95,11 +99,13 @@ class News:
         promotion = next((one for one in self.decisions if one.number == last.promotion), last)
         since = next((one for one in reversed(self.decisions) if one.action != "keep"), promotion)
         titles = date.fromisoformat(champion.as_of) if champion.as_of else None
+        data = self._data(champion, promotion)
         return ChampionNews(
             model=self._model(champion, current, promotion),
             days=max(0, (now - since.at).days),
             data_days=max(0, (now.date() - titles).days) if titles else None,
-            newer_nights=len(self._newer_days(champion, promotion)),
+            newer_nights=data.newer_nights,
+            warnings=data_warnings(data),
             first=promotion.previous is None,
             better_than=self._better_than(promotion),
             way_back=self._way_back(),
@@ -133,12 +139,15 @@ class News:
             return current.id
         return paths.model_id(plan, champion.set_name) if plan and self.runs.run(plan) else ""
 
-    def _newer_days(self, champion: Champion, promotion: Decision) -> set[str]:
-        """The dates of newer titles of the source that the champion was trained on."""
+    def _data(self, champion: Champion, promotion: Decision) -> ChampionData:
+        """The champion's titles, and how those of its source have changed since."""
         own = self.runs.run(promotion.evidence.plan) if promotion.evidence.plan else None
-        if own is None or not champion.as_of:
-            return set()
-        return {run.as_of for run in self.runs.newest_first() if _is_newer(run, own, champion.as_of)}
+        as_of = champion.as_of or ""
+        if own is None or not as_of:
+            return ChampionData(as_of, 0, None, None)
+        newer = {run.as_of for run in self.runs.newest_first() if _is_newer(run, own, as_of)}
+        then, newest = self.nights.changes(own)
+        return ChampionData(as_of, len(newer), then, newest)
 
     def _better_than(self, promotion: Decision) -> BetterThan | None:
         before = next((one for one in self.decisions if one.number == promotion.previous), None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pydantic import Field
 
 from meli_tasks.pages.models import Interval, PageModel, TestSet
@@ -52,3 +54,12 @@ class NightsPage(PageModel):
     nights: list[NightRow]
     test_sets: list[TestSet]
     before: int = Field(description="runs of the same source with which categories are compared, at most")
+
+
+@dataclass(frozen=True)
+class NightChange:
+    """What of a night's titles may matter to a champion that was trained on earlier ones."""
+
+    day: str
+    new_names: tuple[str, ...] = ()
+    unknown_words: float | None = None

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from meli_tasks.decision import Decision
 from meli_tasks.pages.evaluated import EvaluatedRun, Run
 from meli_tasks.pages.manifests import read_manifest
-from meli_tasks.pages.night_models import NightFigure, NightRow, NightsPage
+from meli_tasks.pages.night_models import NightChange, NightFigure, NightRow, NightsPage
 from meli_tasks.pages.outcomes import AirflowRun, Outcomes
 from meli_tasks.pages.read_cache import READERS, ReadCache
 from meli_tasks.pages.runs import Runs
@@ -105,6 +105,23 @@ class Nights:
             all=len(nights), matching=len(matching), nights=rows, test_sets=list(test_sets.values()), before=BEFORE
         )
 
+    def changes(self, own: Run) -> tuple[NightChange, NightChange | None]:
+        """The titles of a run, and the newest evaluated ones of its source that are of a later day, if there are any.
+
+        A new category is one that neither the run's test titles nor those of the runs before it had.
+        """
+        runs = [run for run in self._runs.newest_first() if run.requested_source == own.requested_source]
+        runs.sort(key=lambda run: (run.day, run.at))
+        earlier = [run for run in runs if run.day <= own.day][-BEFORE:]
+        evaluated = self._runs.evaluations([*earlier, *[run for run in runs if run.day > own.day][-BEFORE:]])
+        known = {name for run in earlier if run.plan in evaluated for name in evaluated[run.plan].categories}
+        later = next((run for run in reversed(runs) if run.day > own.day and run.plan in evaluated), None)
+        then = NightChange(own.day, (), self._unknown_words(own.preprocess))
+        if later is None:
+            return then, None
+        new = sorted(evaluated[later.plan].categories - known) if known else []
+        return then, NightChange(later.day, tuple(new), self._unknown_words(later.preprocess))
+
     def _nights(self, airflow: Sequence[AirflowRun]) -> list[Night]:
         """All runs, by the day of their titles and their own time."""
         known = {run.run_id: run for run in airflow}
@@ -125,16 +142,15 @@ class Nights:
         if listings is None and (manifest := read_manifest(self._cache, "ingest", run.ingest)):
             found = manifest.read_summary(IngestSummary)
             listings = self._ingested[run.ingest] = Titles(found.rows, found.bad_rows, found.categories)
-        unknown = self._unknown.get(run.preprocess)
-        if (
-            unknown is None
-            and run.preprocess
-            and (manifest := read_manifest(self._cache, "preprocess", run.preprocess))
-        ):
-            unknown = manifest.read_summary(PreprocessSummary).unknown_fraction.get("validation")
-            if unknown is not None:
-                self._unknown[run.preprocess] = unknown
-        return replace(listings or Titles(), unknown_words=unknown)
+        return replace(listings or Titles(), unknown_words=self._unknown_words(run.preprocess))
+
+    def _unknown_words(self, key: str) -> float | None:
+        """The fraction of unknown words in the arrays of a key; None if there are none."""
+        if key and key not in self._unknown and (manifest := read_manifest(self._cache, "preprocess", key)):
+            fraction = manifest.read_summary(PreprocessSummary).unknown_fraction.get("validation")
+            if fraction is not None:
+                self._unknown[key] = fraction
+        return self._unknown.get(key)
 
 
 def _row(

@@ -97,7 +97,8 @@ class Pages:
     def news(self, airflow: Sequence[AirflowRun]) -> ChampionNews:
         """What the champion replaced, how old it is, and how the last run ended; `airflow`: its newest runs."""
         champion, current = self._decided.read().champion, self._current_figure()
-        return News(self._cache, self._runs, self._ledger, self._decisions()).of(champion, current, airflow)
+        news = News(self._cache, self._runs, self._nights, self._ledger, self._decisions())
+        return news.of(champion, current, airflow)
 
     def nights(self, which: NightFilter, airflow: Sequence[AirflowRun]) -> NightsPage:
         """The runs by the day of their titles: how they ended, and their figures; `airflow`: all runs it knows."""

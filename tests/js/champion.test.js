@@ -53,6 +53,7 @@ const overview = (news = {}, more = {}) => ({
   "GET mlflow": { body: { version: "7", url: "http://mlflow/7", note: "" } },
   "GET decisions?limit=20": { body: { all: 0, decisions: [], in_airflow: [] } },
   "GET rights": { body: { user: "ana", decide: true } },
+  "GET nights?limit=30": { body: { all: 0, matching: 0, nights: [], test_sets: [], before: 60, in_airflow: [] } },
   ...more,
 });
 
@@ -86,7 +87,7 @@ test("the card says how good, better than what, since when, and what the last ru
   ]) {
     assert.ok(page.text.includes(text), `${text} is not in:\n${page.text}`);
   }
-  assert.equal(links()["What it confuses"], "/plugin/models?model=run_1%2Fplan%2Fmlp");
+  assert.equal(links()["What it confuses"], "/plugin/models?model=run_1%2Fplan%2Fmlp&show=confusions");
   assert.equal(links()["Try a title"], "/plugin/models?try=1");
   assert.equal(links().run_2, "/dags/meli_training/runs/run_2/plugin/meli_run");
 });

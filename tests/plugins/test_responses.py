@@ -18,10 +18,12 @@ from pydantic import BaseModel
 from meli_tasks.artifacts import paths
 from meli_tasks.backfill.preview import BackfillPreview, DateRun
 from meli_tasks.backfill.report import BackfillReport, DateReport
-from meli_tasks.pages import RunFilter
+from meli_tasks.pages import NightFilter, RunFilter
 from meli_tasks.pages.actions import ChangedPage
 from meli_tasks.pages.compared import CategoryChange, MemberRow, Score, ScoreDifference
 from meli_tasks.pages.models import ChampionOnPage, NightWithNothingNew
+from meli_tasks.pages.news import BetterThan, WayBack
+from meli_tasks.pages.night_models import NightFigure, NightRow
 from meli_tasks.pages.one_model import (
     Answering,
     CategoryFigures,
@@ -35,6 +37,7 @@ from meli_tasks.pages.one_model import (
     SliceRow,
     TrainedOn,
 )
+from meli_tasks.pages.outcomes import RunOutcome
 from meli_tasks.pages.predicting import PredictionsPage
 from meli_tasks.pages.run_head import FailedTask, RunHead
 from meli_tasks.prediction.explain import Explanation
@@ -48,6 +51,8 @@ from tests.past_run import PastRun
 TYPES = Path(__file__).parents[2] / "plugins/meli_airflow/types/responses.d.ts"
 # Fields that the web application adds to what `Pages` returns: they come from Airflow's database.
 FROM_AIRFLOW = {
+    "Nights": {"in_airflow"},
+    "ChampionNews": {"in_airflow"},
     "Models": {"in_airflow"},
     "Decisions": {"in_airflow"},
     "Run": {"state", "head"},
@@ -97,6 +102,7 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str
         "Training": training, "Epoch": training["epochs"][0],
         "Artifact": pages.artifact("train", run.models["mlp"]),
         "Model": pages.model(first["id"]),
+        "Nights": pages.nights(NightFilter(), []), "ChampionNews": pages.news([]),
     }  # fmt: skip
 
 
@@ -105,7 +111,7 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str
     ["Models", "TestSet", "NothingNew", "CurrentFigure", "Night", "MemberRow",
      "RunCounts", "ModelRow", "Champion", "Decisions", "Decision", "Comparison", "CategoryRow", "Parameter",
      "ParameterTable", "ComparedModel", "Curve", "ComparedTitles", "Score", "ScoreDifference", "CategoryChange",
-     "Run", "Step", "Training", "Epoch", "Artifact", "Model"],
+     "Run", "Step", "Training", "Epoch", "Artifact", "Model", "Nights", "ChampionNews"],
 )  # fmt: skip
 def test_the_server_sends_every_declared_field(interface: str, responses: dict[str, Mapping[str, Any]]) -> None:
     sent = json.loads(json.dumps(responses[interface]))
@@ -122,6 +128,8 @@ def test_the_server_sends_every_declared_field(interface: str, responses: dict[s
         ("ConfusedTitle", ConfusedTitle), ("Confusion", Confusion), ("LostTitle", LostTitle),
         ("RunHead", RunHead), ("FailedTask", FailedTask),
         ("Changed", ChangedPage), ("ChampionOn", ChampionOnPage), ("Predictions", PredictionsPage),
+        ("NightRow", NightRow), ("NightFigure", NightFigure), ("RunOutcome", RunOutcome),
+        ("BetterThan", BetterThan), ("WayBack", WayBack),
         ("ReferenceModel", ReferenceModel), ("ReliabilityBin", ReliabilityBin), ("AbstentionPoint", AbstentionPoint),
     ],
 )  # fmt: skip

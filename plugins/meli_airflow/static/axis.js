@@ -58,6 +58,13 @@ export function yRange(low, high) {
 }
 
 /**
+ * The range of the y axis of something that is counted: from 0, to at least 1.
+ * @param {number | null} high
+ * @returns {[number, number]}
+ */
+export const countRange = (high) => [0, Math.max(1, high ?? 0) * (1 + MARGIN)];
+
+/**
  * The range of values and of the intervals around them.
  * @param {number | null} low
  * @param {number | null} high

@@ -1,6 +1,6 @@
 // The current champion in ten seconds: how good it is, what it replaced, what the last run did and why, the way back.
 // Its data, its keys and its model card are below a fold.
-import { formatDateTime, h, UI, useState } from "./airflow.js";
+import { formatDateTime, h, MODELS_PATH, modelPath, UI, useState } from "./airflow.js";
 import { Details, isByHand, titlesOf } from "./champion_details.js";
 import { ago, betterThan, meaning } from "./champion_text.js";
 import { Deciding, Done, rollback } from "./deciding.js";
@@ -22,12 +22,6 @@ const AREAS = {
   base: '"name" "figure" "last" "background"',
   md: '"name figure" "background figure" "last last"',
 };
-
-/**
- * The page of one model.
- * @param {string} id
- */
-const modelPath = (id) => `/plugin/models?${new URLSearchParams({ model: id })}`;
 
 /**
  * `linked` has the ids of runs that Airflow knows, `runs` the number of all runs in the store, `last` the number of the
@@ -222,8 +216,8 @@ function Links({ champion, news, mlflow }) {
   return h(
     Flex,
     { columnGap: 4, rowGap: 1, wrap: "wrap", mt: 3, fontSize: "sm" },
-    news?.model ? h(AppLink, { to: modelPath(news.model) }, "What it confuses") : null,
-    news && !news.gone ? h(AppLink, { to: "/plugin/models?try=1" }, "Try a title") : null,
+    news?.model ? h(AppLink, { to: modelPath(news.model, "confusions") }, "What it confuses") : null,
+    news && !news.gone ? h(AppLink, { to: `${MODELS_PATH}?try=1` }, "Try a title") : null,
     champion.has_report ? h(ExternalLink, { href: reportUrl(champion.run_id) }, "Report") : null,
     mlflow?.version && mlflow.url ? h(ExternalLink, { href: mlflow.url }, `MLflow version ${mlflow.version}`) : null,
   );

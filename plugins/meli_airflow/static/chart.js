@@ -24,6 +24,8 @@ const DRAG_PIXELS = 5;
  * @param {string} [props.sync] charts with the same text move their cursors together
  * @param {(x: number) => string} [props.xText] a value of x as text
  * @param {boolean} [props.gaps] lines end where a series has no value
+ * @param {boolean} [props.counted] y counts things, from 0 up
+ * @param {[number, number]} [props.ends] the range of x if it is more than that of the points
  * @param {(x: number) => void} [props.onOpen]
  * @param {boolean} [props.log] a logarithmic y axis, which has no place for values that are not positive
  */
@@ -37,13 +39,15 @@ export function Chart({
   sync,
   xText = axisLabel,
   gaps = false,
+  counted = false,
+  ends,
   onOpen,
   log = false,
 }) {
   const drawn = placeable(series, log);
   const { box, plot, cursor, zoomed, failed } = usePlot(
-    { series: drawn, xTitle, height, whole, sync, xText, gaps, log },
-    drawn.length ? shapeOf(drawn, xText, log) : "",
+    { series: drawn, xTitle, height, whole, sync, xText, gaps, log, counted, ends },
+    drawn.length ? `${shapeOf(drawn, xText, log)}${ends ?? ""}` : "",
   );
   const [xs] = columns(drawn);
   const x = cursor === null ? null : (xs[cursor] ?? null);

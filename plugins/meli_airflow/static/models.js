@@ -8,6 +8,7 @@ import { Decisions } from "./decisions.js";
 import { count, duration, formatNumber } from "./format.js";
 import { ALL_COLUMNS, BEST_FIRST, Leaderboard } from "./leaderboard.js";
 import { Model } from "./model.js";
+import { Nights } from "./nights.js";
 import { AppLink, EmptyState, LoadError, Loading, Muted, Page, Section, SkippedNote } from "./parts.js";
 import { useServer } from "./server.js";
 import { nextOrder, parseOrder } from "./sorting.js";
@@ -72,6 +73,7 @@ function Overview() {
       h(NothingNew, { nothingNew: data.nothing_new, linked }),
       h(ShowMore, { runs: data.runs, loading }),
     ),
+    h(Nights),
     h(Decisions, { key: last }), // a new decision is displayed at once
   );
 }

@@ -3,6 +3,7 @@ import { globals, useEffect, useRef, useState } from "./airflow.js";
 import {
   axisLabel,
   columns,
+  countRange,
   gapsBefore,
   logRange,
   logSplits,
@@ -29,6 +30,8 @@ import { drawMarks } from "./marks.js";
  * @property {((x: number) => string) | undefined} [xText]
  * @property {boolean} [gaps]
  * @property {boolean} [log] a logarithmic y axis
+ * @property {boolean} [counted] y counts things, from 0 up
+ * @property {[number, number] | undefined} [ends] the range of x if it is more than that of the points
  */
 
 /** Series colours by their CSS variables: Airflow defines them for light and dark. */
@@ -97,7 +100,7 @@ function options(box, drawing, { onCursor, onZoom }) {
         ? { sync: { key: sync, filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } } }
         : {}),
     },
-    scales: { x: { time: false, range: (_, low, high) => xRange(low, high) }, y: yScale(drawing) },
+    scales: { x: xScale(drawing), y: yScale(drawing) },
     axes: [
       {
         ...axis,
@@ -109,7 +112,7 @@ function options(box, drawing, { onCursor, onZoom }) {
         size: 26,
         ...(whole ? { incrs: WHOLE_STEPS } : {}),
       },
-      { ...axis, size: 52, ...(drawing.log ? LOG_LABELS : {}) },
+      { ...axis, size: 52, ...(drawing.log ? LOG_LABELS : drawing.counted ? { incrs: WHOLE_STEPS } : {}) },
     ],
     series: [{}, ...series.map((line) => plotted(line, !drawing.gaps, () => css(box, line.colour)))],
     hooks: {
@@ -131,9 +134,23 @@ const LOG_LABELS = { splits: (_, __, low, high) => logSplits(low, high), filter:
  * @param {Drawing} drawing
  * @returns {import("uplot").Scale}
  */
-const yScale = ({ log, series }) => ({
+const yScale = ({ log, counted, series }) => ({
   distr: log ? 3 : 1,
-  range: (_, low, high) => (log ? logRange(low, high) : yRange(...withIntervals(low, high, series))),
+  range: (_, low, high) => {
+    if (counted) return countRange(high);
+    return log ? logRange(low, high) : yRange(...withIntervals(low, high, series));
+  },
+});
+
+/**
+ * uPlot's scale of x. A zoom covers less than all points, and so none of what lies beyond them.
+ * @param {Drawing} drawing
+ * @returns {import("uplot").Scale}
+ */
+const xScale = ({ ends }) => ({
+  time: false,
+  range: ({ data: [xs] }, low, high) =>
+    ends && low === (xs[0] ?? null) && high === (xs.at(-1) ?? null) ? ends : xRange(low, high),
 });
 
 /**

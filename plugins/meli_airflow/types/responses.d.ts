@@ -189,6 +189,51 @@ export interface ChampionNews {
   in_airflow: string[];
 }
 
+/** A model's balanced accuracy in a night. */
+export interface NightFigure {
+  set: string;
+  /** As evaluated, less `selection_bias`. */
+  balanced_accuracy: number;
+  interval: Interval;
+  selection_bias: number;
+}
+
+/** A run by the day of its titles; what is not known is null. */
+export interface NightRow {
+  run_id: string;
+  day: string;
+  at: string;
+  outcome: string;
+  sentence: string;
+  task: string;
+  champion: NightFigure | null;
+  challenger: NightFigure | null;
+  /** Empty if nothing was evaluated. */
+  test_set: string;
+  /** The evaluated run before it had the same test titles. */
+  joined: boolean;
+  titles: number | null;
+  bad_rows: number | null;
+  categories: number | null;
+  new_categories: number | null;
+  new_names: string[];
+  /** A fraction of the words of its validation titles. */
+  unknown_words: number | null;
+  /** Without waiting for a person. */
+  seconds: number | null;
+}
+
+export interface Nights {
+  all: number;
+  matching: number;
+  /** Oldest first. */
+  nights: NightRow[];
+  test_sets: TestSet[];
+  /** Runs with which categories are compared, at most. */
+  before: number;
+  in_airflow: string[];
+}
+
 export interface MlflowChampion {
   /** Whether the alias points at another model than the ledger's champion. */
   differs?: boolean;
