@@ -60,6 +60,8 @@ class Pages:
         mlflow_uri: str = "",
         mlflow_pages: str = "",
         registered_model: str = DEFAULT_REGISTERED_MODEL,
+        *,
+        airflow: str = "",
     ) -> None:
         self.store = store
         self._cache = ReadCache(store)
@@ -70,6 +72,7 @@ class Pages:
         self._predicted = PredictedTitles(store)
         self._decided = DecidedSoFar(store)
         self._mlflow_at = (mlflow_uri, mlflow_pages, registered_model)
+        self._airflow = airflow
         self._mlflow = MlflowAlias(store, *self._mlflow_at)
 
     @classmethod
@@ -79,7 +82,8 @@ class Pages:
         Raises:
             BadSettings: no store is set.
         """
-        return cls(settings.open_store(), settings.mlflow_uri, settings.mlflow_pages, settings.registered_model)
+        at = (settings.mlflow_uri, settings.mlflow_pages, settings.registered_model)
+        return cls(settings.open_store(), *at, airflow=settings.airflow_url)
 
     def models(self, run_filter: RunFilter) -> ModelsPage:
         """The champion, and the leaderboard over runs and sets."""
@@ -275,7 +279,7 @@ class Pages:
 
     def _registry(self) -> Registry:
         uri, pages, model = self._mlflow_at
-        return Registry(self.store, Tracking(uri, self.store, pages, model, QUICK))
+        return Registry(self.store, Tracking(uri, self.store, pages, model, QUICK, airflow=self._airflow))
 
     def _after_change(self, changed: ChangedPage) -> ChangedPage:
         """Forget what was kept of the champion, so that whoever changed it sees the change."""

@@ -58,6 +58,8 @@ class Tracking:
         pages: str = "",
         model: str = DEFAULT_REGISTERED_MODEL,
         patience: Patience = DEFAULT_PATIENCE,
+        *,
+        airflow: str = "",
     ) -> None:
         """Does not connect yet.
 
@@ -67,6 +69,7 @@ class Tracking:
             pages: The address at which a browser reaches the server, if it is not `uri`.
             model: The name of the champion's registered model.
             patience: How long to wait for the server.
+            airflow: The address at which a browser reaches Airflow, whose pages a registered version links to.
 
         Raises:
             BadSettings: the URI is not a server address.
@@ -74,13 +77,15 @@ class Tracking:
         self.uri = uri
         self.store = store
         self.model = model
+        self.airflow = airflow
         self._server = MlflowServer(uri, pages, patience) if uri else None
         self._projection: Projection | None = None
 
     @classmethod
     def of(cls, settings: Settings, store: Store, patience: Patience = DEFAULT_PATIENCE) -> Tracking:
         """The tracking server of the settings, for the artifacts of `store`."""
-        return cls(settings.mlflow_uri, store, settings.mlflow_pages, settings.registered_model, patience)
+        at, model = (settings.mlflow_uri, store, settings.mlflow_pages), settings.registered_model
+        return cls(*at, model, patience, airflow=settings.airflow_url)
 
     def projection(self) -> Projection:
         """The opened projection.

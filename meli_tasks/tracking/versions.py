@@ -5,9 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.cache import download
-from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.champion import need_champion_model
 from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Champion, Decision
@@ -22,6 +24,8 @@ from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registered_model import NewVersion, register
 from meli_tasks.tracking.runs import ARTIFACT_KEY, DAG_RUN, SHA256
 
+PAGE = "meli.page"
+"""The tag with the address of the model's page in Airflow."""
 MOST_CHARACTERS = 5_000
 """Of a version's description, in MLflow's database."""
 
@@ -37,12 +41,14 @@ def register_champion(ledger: Ledger, tracking: Tracking, decision: Decision, ta
     champion, model = need_champion_model(ledger, decision)
     promotion = ledger.decision(decision.promotion or decision.number)
     card = keep_champion_card(ledger.store, model.ref, tracking.model)
+    page = model_page(tracking.airflow, champion, promotion)
+    link = f"[The page of this model in Airflow]({page})\n\n" if page else ""
     new = NewVersion(
         model=tracking.model,
         experiment=tracking.projection().experiment,
         run_id=_training_run(tracking, model, promotion),
-        tags={**_tags(champion, model), **tags},
-        description=description(card, MOST_CHARACTERS) or promotion.reason,
+        tags={**_tags(champion, model), **({PAGE: page} if page else {}), **tags},
+        description=link + (description(card, MOST_CHARACTERS - len(link)) or promotion.reason),
     )
     with tempfile.TemporaryDirectory(prefix="meli-model-") as work:
         folder = Path(work, "model")
@@ -50,6 +56,25 @@ def register_champion(ledger: Ledger, tracking: Tracking, decision: Decision, ta
         for file in MODEL_FILES:
             download(ledger.store, model, file, folder / file)
         return register(folder, new, uri=tracking.uri)
+
+
+def model_page(airflow: str, champion: Champion, promotion: Decision) -> str:
+    """The address of a champion's page in Airflow, for the run that promoted it.
+
+    Args:
+        airflow: The address at which a browser reaches Airflow.
+        champion: The champion.
+        promotion: The decision that promoted it.
+
+    Returns:
+        An empty string if Airflow's address is unknown, or the run.
+    """
+    evidence = promotion.evidence
+    refs = {label: ModelRef(key, evidence.attempts.get(label, "")) for label, key in evidence.models.items()}
+    label = next((label for label, ref in refs.items() if ref.is_same(champion.ref)), "")
+    if not (airflow and evidence.plan and label):
+        return ""
+    return f"{airflow.rstrip('/')}/plugin/models?{urlencode({'model': paths.model_id(evidence.plan, label)})}"
 
 
 def _tags(champion: Champion, model: Manifest) -> dict[str, str]:

@@ -6,12 +6,16 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from mlflow.tracking import MlflowClient
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Output
 from meli_tasks.execution import attempts
+from meli_tasks.ledger import Ledger
+from meli_tasks.pages import Pages
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL as MODEL
 from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
@@ -54,6 +58,27 @@ def test_a_version_names_the_attempt(
     assert client.get_model_version(MODEL, version).tags["meli.sha256"] == run.trainings["mlp"].model_sha256
     champion = registry.champion()
     assert champion is not None and champion.sha256 == run.trainings["mlp"].model_sha256
+
+
+def test_a_version_links_to_the_page_of_its_model_in_airflow(
+    client: MlflowClient, file_store: Store, tracking: Tracking, tmp_path: Path
+) -> None:
+    run = past_run(file_store, tmp_path)
+    linking = Tracking(tracking.uri, file_store, airflow="https://airflow.example/at/")
+    version = client.get_model_version(MODEL, promote(Registry(file_store, linking), run, "mlp"))
+    query = urlencode({"model": paths.model_id(run.plan.name, "mlp")})
+    assert version.tags["meli.page"] == f"https://airflow.example/at/plugin/models?{query}"
+    assert version.tags["meli.page"] in version.description
+    [decision] = Ledger(file_store).decisions()
+    assert Pages(file_store).model(paths.model_id(run.plan.name, "mlp")).row.train == decision.champion.train  # type: ignore[union-attr]
+
+
+def test_without_airflows_address_a_version_has_no_link(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path
+) -> None:
+    version = client.get_model_version(MODEL, promote(registry, past_run(file_store, tmp_path), "mlp"))
+    assert "meli.page" not in version.tags
+    assert "plugin/models" not in version.description
 
 
 def test_another_attempt_of_the_champions_key_gets_a_version_of_its_own(
