@@ -24,7 +24,7 @@ class Visit:
     loaded: Callable[[Page], Locator]
 
 
-def _first_models(site: Site) -> list[dict[str, Any]]:
+def first_models(site: Site) -> list[dict[str, Any]]:
     """The models of the oldest training run that compared two of its own."""
     rows = site.get("/meli/api/models?limit=1000")["rows"]
     own: dict[str, list[dict[str, Any]]] = {}
@@ -35,11 +35,11 @@ def _first_models(site: Site) -> list[dict[str, Any]]:
 
 
 def _first_run(site: Site) -> str:
-    return str(_first_models(site)[0]["run_id"])
+    return str(first_models(site)[0]["run_id"])
 
 
 def _comparison(site: Site) -> str:
-    left, right = _first_models(site)[:2]
+    left, right = first_models(site)[:2]
     return f"{MODELS}?{urlencode({'left': left['id'], 'right': right['id']})}"
 
 
@@ -63,6 +63,10 @@ VISITS = {
     "models": Visit(lambda _: MODELS, lambda page: page.get_by_role("table", name="Leaderboard")),
     "no models": Visit(lambda _: f"{MODELS}?text=nobody+has+this", lambda page: page.get_by_text("No run matches")),
     "comparison": Visit(_comparison, lambda page: page.get_by_role("img", name="Balanced accuracy")),
+    "model": Visit(
+        lambda site: f"{MODELS}?{urlencode({'model': first_models(site)[0]['id']})}",
+        lambda page: page.get_by_role("table", name="Slices"),
+    ),
     "unknown model": Visit(
         lambda _: f"{MODELS}?{urlencode({'left': 'no/such/model', 'right': 'x/y/z'})}",
         lambda page: page.get_by_text("choose a model of the leaderboard"),
