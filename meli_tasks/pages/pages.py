@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import cached_property
 
@@ -41,9 +41,10 @@ from meli_tasks.pages.run_head import FailedInAirflow, RunHead, head_of
 from meli_tasks.pages.run_models import ArtifactPage, BackfillPage, RunPage, TrainingPage
 from meli_tasks.pages.run_page import run_page, training_page
 from meli_tasks.pages.runs import RunFilter, Runs
+from meli_tasks.pages.scoring import ScoringEvent, Upload, score
 from meli_tasks.planning.plan import Plan
 from meli_tasks.prediction.loaded import LoadedModels
-from meli_tasks.prediction.models import find_model
+from meli_tasks.prediction.models import Model, find_model
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL, Settings
 from meli_tasks.store import Store
 from meli_tasks.tracking.client import QUICK
@@ -191,20 +192,21 @@ class Pages:
         return confused_titles(self._cache, self._predicted, self._located(model), (category, predicted), limit)
 
     def predict(self, titles: Sequence[str], model: str = "", top: int = 5, *, effects: bool = True) -> PredictionsPage:
-        """The most probable categories of titles, and what each word contributes.
+        """The `top` categories of raw titles, and with `effects` what each word contributes.
 
-        Args:
-            titles: Raw titles.
-            model: The id of a model of a run, or a model's key, also KEY@SHA256; empty for the champion.
-            top: The number of categories for each title.
-            effects: Whether to compute the effect of each word.
+        `model` is the id of a model of a run, or a model's key, also KEY@SHA256; empty for the champion.
 
         Raises:
             NotFound: no such model, or there is no champion, or its files are gone.
         """
-        if "/" in model:
-            model = str(self._located(model).ref)
-        return predictions(self._models, find_model(self.store, key=model), titles, top, effects=effects)
+        return predictions(self._models, self._model(model), titles, top, effects=effects)
+
+    def score(self, name: str, content: bytes, model: str, top: int) -> Iterator[ScoringEvent]:
+        """Classify the titles of a CSV file; see `score` for what is refused, and `predict` for `model`."""
+        return score(self._models, Upload(name, content, self._model(model), top))
+
+    def _model(self, name: str) -> Model:
+        return find_model(self.store, key=str(self._located(name).ref) if "/" in name else name)
 
     def suspect_labels(self, model: str) -> bytes:
         """The table of suspect labels of a model's evaluation, as CSV.

@@ -97,7 +97,7 @@ def check_files(source: Path, target: Path) -> None:
     """
     refuse_same_file(source, target)
     with RowFile(source) as file:
-        _require_titles(file)
+        title_column(file)
     kind_of(target)
     if target.is_dir() or not target.parent.is_dir():
         raise BadData(
@@ -115,11 +115,7 @@ def predict_file(
     report: Callable[[Progress], None] = lambda progress: None,
     batch_rows: int = BATCH_ROWS,
 ) -> Progress:
-    """Copy a file of rows, adding the columns of `ADDED`: the `top` ranked categories of each title.
-
-    Titles are read as training reads them. Columns of the input that have the added names are kept as `given_<name>`.
-    Every row is kept; one that cannot be classified gets an empty category. `known` is false if the model knows no word
-    of the title, and empty if there is no usable title. The target appears whole or not at all.
+    """Copy a file of rows, adding the columns of `ADDED`; see `predict_batches`.
 
     Args:
         classifier: the model.
@@ -133,10 +129,48 @@ def predict_file(
         BadData: the source cannot be read, has no column `title`, or is the target.
         DiskFull: there is no space left.
     """
+    progress = Progress()
+    for progress in predict_batches(classifier, source, target, top=top, batch_rows=batch_rows):
+        report(progress)
+    return progress
+
+
+def predict_batches(
+    classifier: Ranker,
+    source: Path,
+    target: Path,
+    *,
+    top: int = 5,
+    batch_rows: int = BATCH_ROWS,
+    only_column: bool = False,
+    for_spreadsheets: bool = False,
+) -> Iterator[Progress]:
+    """Copy a file of rows, adding the columns of `ADDED`: the `top` ranked categories of each title.
+
+    Titles are read as training reads them. Columns of the input that have the added names are kept as `given_<name>`.
+    Every row is kept; one that cannot be classified gets an empty category. `known` is false if the model knows no word
+    of the title, and empty if there is no usable title. The target appears whole or not at all.
+
+    Args:
+        classifier: the model.
+        source: CSV, JSON Lines or Parquet, recognised by its content.
+        target: the kind is given by its suffix.
+        top: how many categories to rank.
+        batch_rows: rows that are classified and written together.
+        only_column: whether the only column of a file has the titles, whatever its name.
+        for_spreadsheets: whether CSV gets a quote before texts that a spreadsheet would run as formulas.
+
+    Yields:
+        The progress after each batch: the same object, which is complete once the iteration ends.
+
+    Raises:
+        BadData: the source cannot be read, has no column `title`, or is the target.
+        DiskFull: there is no space left.
+    """
     refuse_same_file(source, target)
     progress, started = Progress(), time.monotonic()
-    with RowFile(source) as file, RowTarget(target, ADDED) as writer:
-        _require_titles(file)
+    with RowFile(source) as file, RowTarget(target, ADDED, for_spreadsheets=for_spreadsheets) as writer:
+        named = title_column(file, only_column)
         twins = {} if file.keyed else renamed_twins(file.names)
         encoding = FileEncoding(file.name, file.typed)
         progress.lists_as_json = writer.kind == "csv" and not all(map(can_be_joined, classifier.categories))
@@ -144,7 +178,7 @@ def predict_file(
             rows = batch.rows
             given = given_names(rows.names)
             progress.renamed.update({**twins, **given})
-            titles, reasons = _titles(batch, file.keyed)
+            titles, reasons = _titles(batch, named, file.keyed)
             progress.add_bad(batch.lines, reasons)
             encoding.add(_texts(rows, titles, file.typed), _lines_of(BAD_ENCODING, batch, reasons))
             predictions = predict_titles(classifier, titles, reasons, top)
@@ -154,16 +188,15 @@ def predict_file(
             progress.rows += len(rows)
             progress.unknown_rows += predictions.known.count(False)
             progress.fraction, progress.seconds = file.fraction_read(), time.monotonic() - started
-            report(progress)
+            yield progress
         progress.encoding_advice = encoding.advice()
     progress.fraction, progress.seconds = 1.0, time.monotonic() - started
-    return progress
 
 
-def _titles(batch: WholeRows, keyed: bool) -> tuple[list[str], list[str]]:
+def _titles(batch: WholeRows, column: str, keyed: bool) -> tuple[list[str], list[str]]:
     """The titles of some rows, and why they cannot be classified, "" if they can."""
     rows = batch.rows
-    place = find_column(rows.names, TITLE, exact_first=keyed)
+    place = find_column(rows.names, column, exact_first=keyed)
     titles = cleaned([None] * len(rows) if place is None else rows.texts(place))
     reasons = problems_of(titles)
     kinds = {} if place is None else rows.no_texts(place)
@@ -228,10 +261,22 @@ def refuse_same_file(source: Path, target: Path) -> None:
         raise BadData(f"Input and output are the same file, {source}. Give the output another name.")
 
 
-def _require_titles(file: RowFile) -> None:
+def title_column(file: RowFile, only_column: bool = False) -> str:
+    """The name of the column with the titles.
+
+    Args:
+        file: the file.
+        only_column: whether a file's only column has the titles, whatever its name.
+
+    Raises:
+        BadData: there is none, or more than one.
+    """
+    if only_column and not file.keyed and len(file.names) == 1:
+        return file.names[0]
     if file.keyed and not file.names:
         raise BadData(f"{file.name}: none of its first lines is a JSON object. JSON Lines has one object per line.")
     if not file.keyed:
         refuse_twins(file.name, file.names, TITLE)
     if find_column(file.names, TITLE) is None:
         raise BadData(missing_column(file.name, TITLE, file.names))
+    return TITLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +13,9 @@ from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.prediction.models import Model, load
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from meli_tasks.core.models.ensemble import Classifier
     from meli_tasks.settings import Settings
     from meli_tasks.store import Store
@@ -27,6 +30,27 @@ class _Place:
 
     classifier: Classifier | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class SharedClassifier:
+    """A model that is taken for one call at a time, so that whoever classifies a whole file lets others in between."""
+
+    def __init__(self, models: LoadedModels, model: Model) -> None:
+        """Load the model; see `LoadedModels.use`."""
+        self._models = models
+        self._model = model
+        with models.use(model) as classifier:
+            self.categories = list(classifier.categories)
+
+    def rank(self, titles: Sequence[str], top: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Per title the most probable categories' indices and their probabilities, both (titles, top)."""
+        with self._models.use(self._model) as classifier:
+            return classifier.rank(titles, top)
+
+    def known(self, titles: Sequence[str]) -> NDArray[np.bool_]:
+        """Whether the model knows a word of each title, at least by its parts, shape (titles,)."""
+        with self._models.use(self._model) as classifier:
+            return classifier.known(titles)
 
 
 class LoadedModels:

@@ -26,6 +26,15 @@ def printable(text: str) -> str:
     return _original_bytes(text).decode("utf-8", "backslashreplace")
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet runs a cell that begins with one of these (OWASP, "CSV injection")."""
+
+
+def harmless(text: str) -> str:
+    """The text fit for a cell: after a quote if a spreadsheet would run it."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
 def excerpt(text: str) -> str:
     """The beginning of a text, fit for a message or a quarantine file."""
     return printable(text[:EXCERPT_CHARACTERS])

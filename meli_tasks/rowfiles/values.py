@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -30,6 +31,11 @@ def text_of(value: object) -> str | None:
     if type(value) in _KINDS or value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return _plain(value)
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell is a plain number such as -1.5, which no spreadsheet runs."""
+    return re.fullmatch(r"[+-]?[0-9]+([.,][0-9]+)*([eE][+-]?[0-9]+)?", text, re.ASCII) is not None
 
 
 def kind_if_no_text(value: object) -> str:

@@ -17,8 +17,8 @@ from meli_tasks.core.errors import BadData, MeliError
 from meli_tasks.disk import disk_errors, part_file, passing
 from meli_tasks.rowfiles.kinds import kind_of
 from meli_tasks.rowfiles.rows import UNREADABLE, Rows
-from meli_tasks.rowfiles.text import has_foreign_bytes, printable
-from meli_tasks.rowfiles.values import as_cell, json_text
+from meli_tasks.rowfiles.text import harmless, has_foreign_bytes, printable
+from meli_tasks.rowfiles.values import as_cell, is_number, json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,9 +40,18 @@ class _Format(Protocol):
 class RowTarget:
     """A file to write once. A context manager: leaving it normally renames the file, an error leaves nothing behind."""
 
-    def __init__(self, path: Path, added: Mapping[str, AddedKind] | None = None) -> None:
-        """Name the target; `added` lists columns that come after the rows' own, and what they hold."""
+    def __init__(
+        self, path: Path, added: Mapping[str, AddedKind] | None = None, *, for_spreadsheets: bool = False
+    ) -> None:
+        """Name the target.
+
+        Args:
+            path: The file.
+            added: Columns that come after the rows' own, and what they hold.
+            for_spreadsheets: Whether texts of CSV that a spreadsheet would run as formulas get a quote in front.
+        """
         self.path = path
+        self._for_spreadsheets = for_spreadsheets
         self.added = dict(added or {})
         self.kind, self.gzipped = kind_of(path)
         self._parts = ExitStack()
@@ -64,8 +73,10 @@ class RowTarget:
             raise BadData(f"{self.path} cannot be written: {error.strerror}.") from None
         if self.kind == "parquet":
             self._format = _Parquet(self.path, raw, self.added)
+        elif self.kind == "csv":
+            self._format = _Csv(self.path, raw, self.gzipped, self._for_spreadsheets)
         else:
-            self._format = (_Csv if self.kind == "csv" else _JsonLines)(self.path, raw, self.gzipped)
+            self._format = _JsonLines(self.path, raw, self.gzipped)
         return self
 
     def write(self, rows: Rows, added: AddedColumns | None = None, renamed: Mapping[str, str] | None = None) -> None:
@@ -123,7 +134,10 @@ class _JsonLines(_Text):
 
 
 class _Csv(_Text):
-    columns: Sequence[str] | None = None
+    def __init__(self, path: Path, raw: BinaryIO, gzipped: bool, for_spreadsheets: bool) -> None:
+        super().__init__(path, raw, gzipped)
+        self.columns: Sequence[str] | None = None
+        self._for_spreadsheets = for_spreadsheets
 
     def write(self, rows: Rows, renamed: Mapping[str, str], added: AddedColumns) -> None:
         if self.columns is None:
@@ -137,6 +151,8 @@ class _Csv(_Text):
         self._write_rows(list(zip(*columns, strict=True)))
 
     def _write_rows(self, rows: Sequence[Sequence[str]]) -> None:
+        if self._for_spreadsheets:
+            rows = [[cell if is_number(cell) else harmless(cell) for cell in row] for row in rows]
         text = _csv_of(rows)
         if "\r" in text:
             # Python 3.11 leaves a carriage return unquoted, and readers take it for a line end.

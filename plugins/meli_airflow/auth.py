@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from meli_airflow import rights
-from meli_airflow.cross_site import SAFE_METHODS, refused
+from meli_airflow.cross_site import MAX_BODY_BYTES, SAFE_METHODS, refused
 from meli_airflow.metadata_db import TRAINING_DAG
 
 if TYPE_CHECKING:
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 # The pages' JavaScript contains no data, and it explains to users why they are not allowed to read the DAG.
 FOR_ALL_SIGNED_IN = "/static/"
-FOR_READERS = frozenset({("POST", "/api/predict")})
+FOR_READERS = frozenset({("POST", "/api/predict"), ("POST", "/api/predict/file")})
 """What is requested by POST because of its size, and changes nothing."""
+MAX_BYTES = {"/api/predict/file": 1_400_000}
+"""How long a body may be, where that is not `cross_site.MAX_BODY_BYTES`: here it holds a file of 1 MB in base64."""
 
 
 class Authorization:
@@ -49,7 +51,7 @@ class Authorization:
             path = scope["path"].removeprefix(scope.get("root_path", ""))
             if not path.startswith(FOR_ALL_SIGNED_IN):
                 await run_in_threadpool(_check, user, request.method, path)
-            if problem := refused(request.headers, request.method):
+            if problem := refused(request.headers, request.method, MAX_BYTES.get(path, MAX_BODY_BYTES)):
                 raise HTTPException(problem.status, problem.detail)
         except HTTPException as refusal:
             answer = JSONResponse({"detail": refusal.detail}, refusal.status_code, headers=refusal.headers)

@@ -25,7 +25,7 @@ class Refused:
     detail: str
 
 
-def refused(headers: Mapping[str, str], method: str) -> Refused | None:
+def refused(headers: Mapping[str, str], method: str, max_bytes: int = MAX_BODY_BYTES) -> Refused | None:
     """Why a request is refused; None if it is not. `headers` ignores the case of names, as Starlette's does."""
     if method in SAFE_METHODS:
         return None
@@ -35,8 +35,8 @@ def refused(headers: Mapping[str, str], method: str) -> Refused | None:
     length = headers.get("content-length", "")
     if not length.isdecimal():
         return Refused(411, "The length of the body is missing: send the header Content-Length.")
-    if int(length) > MAX_BODY_BYTES:
-        return Refused(413, f"The body has {int(length):,} bytes, but it must have at most {MAX_BODY_BYTES:,}.")
+    if int(length) > max_bytes:
+        return Refused(413, f"The body has {int(length):,} bytes, but it must have at most {max_bytes:,}.")
     if "authorization" in headers or _from_our_pages(headers):
         return None
     return Refused(

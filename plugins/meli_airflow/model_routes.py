@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from meli_airflow import metadata_db
 from meli_airflow.parameters import (
     Body,
+    FileInBody,
+    FileName,
     ModelInPath,
     OptionalCategory,
     OptionalModelInBody,
@@ -29,6 +31,15 @@ class Titles(Body):
     model: OptionalModelInBody = ""
     top: Top = 5
     effects: bool = True
+
+
+class File(Body):
+    """A CSV file to classify, by the champion if no model is named."""
+
+    name: FileName
+    content: FileInBody
+    model: OptionalModelInBody = ""
+    top: Top = 5
 
 
 @router.get(MODEL)
@@ -70,3 +81,13 @@ def suspects(pages: PagesOfStore, model: ModelInPath) -> Response:
 def predict(pages: PagesOfStore, body: Titles) -> JsonBody:
     """The most probable categories of titles, which of their words are known, and what each word contributes."""
     return pages.predict(body.titles, body.model, body.top, effects=body.effects).model_dump(mode="json")
+
+
+@router.post("/predict/file")
+def predict_file(pages: PagesOfStore, body: File) -> StreamingResponse:
+    """The categories of a CSV file's titles, as lines of JSON: how much is done, at last the result or an error."""
+    events = pages.score(body.name, body.content, body.model, body.top)
+    lines = (f"{event.model_dump_json()}\n" for event in events)
+    # With an encoding of its own, Airflow's compression, which would hold the lines back, leaves the answer alone.
+    headers = {"Content-Encoding": "identity", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 EXPECTED = {
     "limit": "a whole number from 1 to 1,000",
@@ -38,6 +39,8 @@ EXPECTED = {
     "titles": "a list of 1 to 100 titles, each of 1 to 500 characters",
     "top": "a whole number from 1 to 20",
     "effects": "true or false",
+    "name": "the name of a file, of 1 to 200 characters",
+    "content": "a file of at most 1,000,000 bytes, in base64",
     "reason": "a text of 1 to 1,000 characters",
     "expected": "the number of the last decision that you have seen, 0 if there is none",
     "to": "the number of a decision, or null for the previous champion",
@@ -71,6 +74,16 @@ TitlesInBody = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT)]],
     Field(min_length=1, max_length=100),
 ]
+FileName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=TEXT)]
+
+
+def _from_base64(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return base64.b64decode(value, validate=True)  # pydantic's own decoder skips what is no base64
+
+
+FileInBody = Annotated[bytes, BeforeValidator(_from_base64)]
 Top = Annotated[int, Field(strict=True, ge=1, le=20)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000, pattern=TEXT)]
 Expected = Annotated[int, Field(strict=True, ge=0, le=99_999_999)]

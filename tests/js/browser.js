@@ -132,6 +132,7 @@ Object.assign(globalThis, {
       ok: status < 400,
       status,
       statusText: "",
+      body: { getReader: () => readerOf(json) },
       json: async () => {
         signal?.throwIfAborted();
         return structuredClone(json);
@@ -139,6 +140,21 @@ Object.assign(globalThis, {
     };
   },
 });
+
+/**
+ * Reads a list as lines of JSON, which arrive in pieces that do not end where the lines do.
+ * @param {unknown} list
+ */
+function readerOf(list) {
+  const text = Array.isArray(list) ? list.map((one) => `${JSON.stringify(one)}\n`).join("") : JSON.stringify(list);
+  const pieces = text.match(/[\s\S]{1,40}/g) ?? [];
+  return {
+    read: async () => {
+      const piece = pieces.shift();
+      return piece === undefined ? { done: true } : { done: false, value: new TextEncoder().encode(piece) };
+    },
+  };
+}
 
 /** Switch to another tab of the browser, and back. */
 export function switchTabs() {

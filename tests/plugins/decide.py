@@ -6,6 +6,7 @@ with two promotions, and MODEL is the id of a model that can be promoted.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import warnings
@@ -22,6 +23,21 @@ ROLES = ("viewer", "user", "op", "admin")
 HOST = "airflow.example.org"
 OURS, FOREIGN = f"https://{HOST}", "https://evil.example.org"
 ROLLBACK: dict[str, Any] = {"reason": "recall fell", "expected": 2}
+
+
+def b64(content: bytes) -> str:
+    """In base64, as the page sends a file."""
+    return base64.b64encode(content).decode()
+
+
+FILES: dict[str, dict[str, Any]] = {
+    "a file": {},
+    "a file of another kind": {"content": b64(b"PK\x03\x04" + b"x" * 50)},
+    "a file that is too large": {"content": b64(b"title\n" + b"x" * 1_040_000)},
+    "a body that is too large": {"content": b64(b"title\n" + b"x" * 1_060_000)},
+    "no base64": {"content": "ñ" * 100},
+    "a file for a model that is gone": {"model": "f" * 32},
+}
 PREDICTIONS: dict[str, dict[str, Any]] = {
     "no title": {"titles": []},
     "101 titles": {"titles": ["x"] * 101},
@@ -51,6 +67,11 @@ def main() -> None:
 
     titles = {"titles": ["perfume qwe"], "model": os.environ["MODEL"]}
     post("viewer predicts", "predict", bearer("viewer"), json=titles)
+    for what, changed in FILES.items():
+        body = {"name": "t.csv", "content": b64(b"title\nperfume\nqwe\n"), "model": os.environ["MODEL"], **changed}
+        answer = client.post("/meli/api/predict/file", headers=bearer("viewer"), json=body)
+        lines = [json.loads(line) for line in answer.text.splitlines()]
+        done.append([what, answer.status_code, {"lines": lines, "headers": dict(answer.headers)}, 0])
     for what, changed in PREDICTIONS.items():
         post(what, "predict", bearer("viewer"), json={**titles, **changed})
     post("nobody", "rollback", {}, json=ROLLBACK)

@@ -162,6 +162,36 @@ def test_what_cannot_be_predicted_is_refused_in_a_sentence(
     assert sentence in answer["detail"]
 
 
+def test_whoever_may_read_may_score_a_file_and_gets_lines(decided: Decided) -> None:
+    status, answer, _ = decided.requests["a file"]
+    assert status == 200, answer
+    assert answer["headers"]["content-type"] == "application/x-ndjson"
+    assert answer["headers"]["content-encoding"] == "identity"  # compressed, the lines would be held back
+    *progress, last = answer["lines"]
+    assert [line["result"] for line in progress] == [None] * len(progress)
+    assert [(row["category"], row["known"]) for row in last["result"]["first"]] == [("PERFUMES", True), ("", False)]
+
+
+@pytest.mark.parametrize(
+    ("what", "status", "sentence"),
+    [
+        ("a file of another kind", 422, "t.csv: this is a zip archive or a spreadsheet"),
+        ("a file that is too large", 422, "t.csv has 1,040,006 bytes, but the page scores at most 1,000,000."),
+        ("a body that is too large", 413, "but it must have at most 1,400,000."),
+        ("no base64", 422, "but it must be a file of at most 1,000,000 bytes, in base64."),
+        ("a file for a model that is gone", 404, "f" * 32),
+    ],
+)
+def test_a_file_that_cannot_be_scored_is_refused_in_a_sentence(
+    what: str, status: int, sentence: str, decided: Decided
+) -> None:
+    found, answer, _ = decided.requests[what]
+    assert found == status, answer
+    [refused] = answer["lines"]
+    assert sentence in refused["detail"]
+    assert len(refused["detail"]) < 400
+
+
 def test_a_report_can_run_and_load_nothing(decided: Decided) -> None:
     status, headers, text = decided.files[f"report/{decided.run.run_id}"]
     assert (status, text) == (200, "<!doctype html><title>Report</title>")

@@ -40,6 +40,7 @@ from meli_tasks.pages.one_model import (
 from meli_tasks.pages.outcomes import RunOutcome
 from meli_tasks.pages.predicting import PredictionsPage
 from meli_tasks.pages.run_head import FailedTask, RunHead
+from meli_tasks.pages.scoring import ScoredFile, ScoredRow, ScoringEvent
 from meli_tasks.prediction.explain import Explanation
 from meli_tasks.stages.figures import AbstentionPoint, Confusion, LostTitle, ReferenceModel, ReliabilityBin
 from meli_tasks.stages.summaries import Gate
@@ -130,6 +131,7 @@ def test_the_server_sends_every_declared_field(interface: str, responses: dict[s
         ("Changed", ChangedPage), ("ChampionOn", ChampionOnPage), ("Predictions", PredictionsPage),
         ("NightRow", NightRow), ("NightFigure", NightFigure), ("RunOutcome", RunOutcome),
         ("BetterThan", BetterThan), ("WayBack", WayBack),
+        ("ScoredRow", ScoredRow), ("ScoredFile", ScoredFile), ("ScoringEvent", ScoringEvent),
         ("ReferenceModel", ReferenceModel), ("ReliabilityBin", ReliabilityBin), ("AbstentionPoint", AbstentionPoint),
     ],
 )  # fmt: skip

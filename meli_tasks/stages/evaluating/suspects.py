@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from meli_tasks.core.confident_learning import Suspects, find_suspects
-from meli_tasks.rowfiles.text import printable
+from meli_tasks.rowfiles.text import harmless, printable
 from meli_tasks.stages.evaluating.predictions import Predictions
 from meli_tasks.stages.evaluation import Evaluation
 from meli_tasks.stages.listings.test_titles import TestTitles
@@ -19,8 +19,6 @@ FILE = "suspect_labels.csv"
 COLUMNS = (
     "row", "title", "language", "category", "suggested_category", "probability_of_category", "probability_of_suggested"
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet runs a cell that begins with one of these (OWASP, "CSV injection")."""
 
 
 def suspects_of(titles: TestTitles, predicted: Predictions) -> Suspects:
@@ -51,7 +49,7 @@ def write_suspects(
     rows = titles.rows.to_numpy()
     for place, suggested, probability in zip(*_plain(suspects), strict=True):
         names = (categories[titles.labels[place]], categories[suggested])
-        cells = map(_harmless, (titles.titles[place], titles.languages[place], *names))
+        cells = (harmless(printable(text)) for text in (titles.titles[place], titles.languages[place], *names))
         of_label = float(predicted.true_probabilities[place])
         writer.writerow([int(rows[place]), *cells, round(of_label, 6), round(probability, 6)])
     path.write_bytes(text.getvalue().encode())
@@ -59,8 +57,3 @@ def write_suspects(
 
 def _plain(suspects: Suspects) -> tuple[list[int], list[int], list[float]]:
     return suspects.titles.tolist(), suspects.suggested.tolist(), suspects.probabilities.tolist()
-
-
-def _harmless(text: str) -> str:
-    text = printable(text)
-    return f"'{text}" if text.startswith(_FORMULA) else text

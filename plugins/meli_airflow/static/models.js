@@ -13,6 +13,7 @@ import { AppLink, EmptyState, LoadError, Loading, Muted, Page, Section, SkippedN
 import { useServer } from "./server.js";
 import { nextOrder, parseOrder } from "./sorting.js";
 import { table } from "./table.js";
+import { Try } from "./try.js";
 
 /** @typedef {import("../types/responses").Models} ModelsResponse */
 /** @typedef {import("../types/responses").RunCounts} RunCounts */
@@ -30,7 +31,8 @@ export function Models() {
   const [left, right, artifact] = [params.get("left"), params.get("right"), params.get("artifact")];
   if (artifact) return h(Artifact, { name: artifact });
   const model = params.get("model");
-  if (model && !params.has("try")) return h(Model, { id: model });
+  if (params.has("try")) return h(Try, { key: model, id: model ?? "" });
+  if (model) return h(Model, { id: model });
   const compare = params.getAll("compare");
   const ids = compare.length || !left || !right ? compare : [left, right];
   return ids.length ? h(Comparison, { ids, baseline: params.get("baseline") ?? left ?? "" }) : h(Overview);
@@ -53,7 +55,7 @@ function Overview() {
   const last = data.last_decision;
   return h(
     Page,
-    { title: "Models" },
+    { title: "Models", beside: h(AppLink, { to: "/plugin/models?try=1", fontSize: "sm" }, "Try a title") },
     error ? h(LoadError, { error, reload }) : null,
     h(SkippedNote, { skipped: data.skipped }),
     h(Champion, {

@@ -54,7 +54,44 @@ export class RequestError extends Error {
  * @returns {Promise<T>}
  * @throws {RequestError} with a message that says what to do
  */
-export async function request(path, { base = API, method = "GET", body, signal } = {}) {
+export async function request(path, options = {}) {
+  const response = await opened(path, options);
+  return response.json().catch(() => ({}));
+}
+
+/**
+ * Send a request whose response has one JSON value in each line, and hand each over as soon as it arrives.
+ * @template T
+ * @param {string} path
+ * @param {unknown} body
+ * @param {AbortSignal} signal
+ * @param {(value: T) => void} onValue
+ * @throws {RequestError} with a message that says what to do
+ */
+export async function requestLines(path, body, signal, onValue) {
+  const response = await opened(path, { method: "POST", body, signal });
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (let done = !reader; !done; ) {
+    const part = await reader?.read().catch((error) => {
+      if (signal.aborted) throw error;
+      throw new RequestError(0, "The connection to Airflow's API server broke off. Try again.");
+    });
+    done = part?.done ?? true;
+    const lines = (rest + decoder.decode(part?.value, { stream: !done })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onValue(JSON.parse(line));
+  }
+}
+
+/**
+ * The response to a request, once it is known to be a success.
+ * @param {string} path
+ * @param {{base?: URL, method?: string, body?: unknown, signal?: AbortSignal}} options
+ * @returns {Promise<Response>}
+ */
+async function opened(path, { base = API, method = "GET", body, signal }) {
   /** @type {RequestInit} */
   const options = { credentials: "same-origin", method };
   if (signal) options.signal = signal;
@@ -69,8 +106,8 @@ export async function request(path, { base = API, method = "GET", body, signal }
     if (signal?.aborted) throw error;
     throw new RequestError(0, "Airflow's API server does not respond. This page keeps trying.");
   }
+  if (response.ok) return response;
   const json = await response.json().catch(() => ({}));
-  if (response.ok) return json;
   throw new RequestError(response.status, sentence(json.detail) || response.statusText);
 }
 

@@ -759,7 +759,7 @@ export interface ChampionOn {
   decision: Decision | null;
 }
 
-/** How well a model knows a word: "parts" are n-grams of its letters, "ignored" is no word for its tokenizer. */
+/** How well a model knows a word: "parts" if misspelled, by most letters; "ignored" is no word for its tokenizer. */
 export type Known = "word" | "parts" | "nothing" | "ignored";
 
 /** A title with its most probable categories; without a known word there are none, as they would be a guess. */
@@ -777,4 +777,39 @@ export interface Predictions {
   sha256: string;
   warning: string;
   titles: Explanation[];
+}
+
+/** A row of a scored file; `known` is null if it has no usable title. */
+export interface ScoredRow {
+  title: string;
+  category: string;
+  probability: number | null;
+  known: boolean | null;
+}
+
+/** A file scored on the page: its first rows, and all of it as CSV. */
+export interface ScoredFile {
+  model: string;
+  train: string;
+  sha256: string;
+  warning: string;
+  /** The column with the titles. */
+  column: string;
+  rows: number;
+  /** Rows with a title of which the model knows no word. */
+  unknown_rows: number;
+  /** Rows without a usable title. */
+  bad_rows: number;
+  notes: string[];
+  first: ScoredRow[];
+  csv: string;
+}
+
+/** A line of the answer while a file is scored; the last one has a result or an error. */
+export interface ScoringEvent {
+  /** Between 0 and 1. */
+  fraction: number;
+  rows: number;
+  error: string;
+  result: ScoredFile | null;
 }
