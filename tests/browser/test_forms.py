@@ -64,7 +64,7 @@ def test_a_choice_explains_each_option(site: Site) -> None:
         form = Form(page)
         with form.section(OPEN) as opened:
             expect(opened.get_by_text("auto: promote a better model, except in a backfill")).to_be_visible()
-            opened.get_by_text("auto: promote a better model").click()
+            opened.get_by_text("auto: promote a better model").click(force=True)
             for option in ("approval: a person approves", "never: only evaluate", "always: promote a better model"):
                 expect(page.get_by_role("option", name=option)).to_be_visible()
 
