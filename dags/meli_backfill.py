@@ -35,7 +35,7 @@ settings = Settings.from_environment()
 @task(task_id="preview")
 def preview_dates() -> list[PlannedDate]:
     """Check the request, and report what each date will compute."""
-    from meli_tasks.backfill.preview import preview_backfill
+    from meli_tasks.backfill.planning import preview_backfill
 
     context = get_current_context()
     ti: Any = context["ti"]  # the protocol lacks `get_dag`

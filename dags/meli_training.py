@@ -130,7 +130,7 @@ def plan_run() -> PlanName:
     with plain_failures():
         pipeline = Pipeline(settings, run_id=dag_run.run_id)
         params, day = dict(context["params"]), run_date(dag_run)
-        plan, preview = pipeline.plan(params, day, url, backfill=kind == "backfill")
+        plan, preview = pipeline.plan(params, day, url, backfill=kind == "backfill", dag_run_started=dag_run.start_date)
     if kind == "scheduled" and preview.nothing_new:
         reason = f"Nothing new: {preview.summary()}. {preview.nothing_new}"
         ti.xcom_push(NOTHING_NEW, reason)

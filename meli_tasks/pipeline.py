@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from meli_tasks.approval import Approval
@@ -28,6 +28,7 @@ from meli_tasks.planning.plan import (
 )
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.planning.request import Request
+from meli_tasks.planning.timing import record_end
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.promotion import Promoter, PromotionOutcome
 from meli_tasks.settings import Settings
@@ -66,18 +67,36 @@ class Pipeline:
         return pipeline, plan
 
     def plan(
-        self, params: Mapping[str, object], as_of: date | None, dag_run_url: str = "", *, backfill: bool = False
+        self,
+        params: Mapping[str, object],
+        as_of: date | None,
+        dag_run_url: str = "",
+        *,
+        backfill: bool = False,
+        dag_run_started: datetime | None = None,
     ) -> tuple[Plan, Preview]:
         """Check a request, work out every step, store the plan, and log what will be computed.
 
         It also brings MLflow up to date with the ledger, which an outage or a person may have left behind.
 
         A backfill only evaluates its models, unless it requests promotion "always".
+
+        Args:
+            params: The request.
+            as_of: The date on which the run is due.
+            dag_run_url: Its page in Airflow.
+            backfill: Whether a backfill started it.
+            dag_run_started: When its DAG run started; None for a run outside Airflow, which starts now.
         """
+        started = {
+            "started": (dag_run_started or datetime.now(UTC)).isoformat(),
+            "in_airflow": dag_run_started is not None,
+        }
         request = Request.check(params, self.settings)
         if backfill and request.promotion in ("auto", "approval"):
             request = request.model_copy(update={"promotion": "never"})
         plan = make_plan(request, self.settings, self.runner.run_id, as_of, dag_run_url, store=self.store)
+        plan = plan.model_copy(update=started)
         found = preview(plan, self.store, self.settings.slots, ledger=self.ledger)
         for name in plan.resolved:
             logger.info("set %s: %s", name, canonical_json(plan.displayed_set(name)))
@@ -197,7 +216,10 @@ class Pipeline:
             Conflict: the ledger changed during every attempt.
         """
         outcome = self._promoter().promote(plan, decided, approval)
-        return outcome.model_copy(update={"report": self._report_or_problem(plan)})
+        report = self._report_or_problem(plan)
+        if not decided.asks:  # how long a person takes says nothing about the next run
+            record_end(plan, self.store)
+        return outcome.model_copy(update={"report": report})
 
     def report(self, plan: Plan) -> str:
         """Write the report of the run and send it to MLflow, now or after an outage. Returns its name in the store.

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import need
 from meli_tasks.backfill.preview import is_done
 from meli_tasks.core.errors import BadData, Conflict
@@ -16,6 +17,7 @@ from meli_tasks.pipeline import Pipeline
 from meli_tasks.planning import history as past_runs
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.timing import RunTiming, record_end
 from meli_tasks.promotion import PromotionOutcome
 from meli_tasks.settings import Settings
 from meli_tasks.stages import ensemble as ensemble_stage
@@ -200,10 +202,25 @@ def test_the_preview_is_kept_beside_the_plan_with_an_estimate_from_past_runs(set
     assert blob is not None
     kept = json.loads(blob.data)
     assert (kept["computed"], kept["cached"]) == (3, found.cached) == (3, len(kept["steps"]) - 3)
-    trainings = [need(pipeline.store, "train", step.key).seconds for step in first[1].sets.values()]
+    keys = {key for name in pipeline.store.names("train/") if (key := paths.key_of_manifest(name))}
+    trainings = [need(pipeline.store, "train", key).seconds for key in keys]
     estimates = {line["name"]: line["estimate"] for line in kept["steps"] if not line["cached"]}
+    # A seed takes no time, so each set takes about what it took before.
     assert all(min(trainings) <= estimates[name] <= max(trainings) for name in plan.sets)
-    assert kept["estimate_seconds"] == pytest.approx(sum(estimates.values()))
+    evaluation = kept["evaluation_seconds"]
+    assert evaluation > 0
+    # The run also decides and writes its report, which the first run's duration tells.
+    assert kept["estimate_runs"] >= 1
+    assert kept["estimate_seconds"] > sum(estimates.values()) + evaluation
+
+
+def test_a_run_records_how_long_it_took_once(settings: Settings, first: Any) -> None:
+    pipeline, plan = first[:2]
+    timing = RunTiming.load(pipeline.store, plan.name)
+    assert timing is not None
+    assert timing.seconds >= sum(need(pipeline.store, "train", step.key).seconds for step in plan.sets.values())
+    record_end(plan, pipeline.store)
+    assert RunTiming.load(pipeline.store, plan.name) == timing
 
 
 def test_a_ledger_that_moved_meanwhile_is_decided_again(settings: Settings, first: Any) -> None:

@@ -8,6 +8,7 @@
     plans/RUN/HASH/searched.json             the set that its search found
     plans/RUN/HASH/evaluated.json            what its evaluation found
     plans/RUN/HASH/report.html               the report of the run, for people
+    plans/RUN/HASH/timing.json               how long the run took
     plans/RUN/HASH/verdict.json              whether a model is to be promoted, or a person is asked
     ledger/NUMBER.json                       a promotion decision
     sets/NAME.yaml                           a hyperparameter set
@@ -51,6 +52,7 @@ _MANIFEST = "manifest.json"
 _PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "evaluated.json", "report.json"
 _HTML_REPORT = "report.html"
 _VERDICT = "verdict.json"
+_TIMING = "timing.json"
 
 
 def name_part(text: str) -> str:
@@ -154,6 +156,11 @@ def report(plan_name: str) -> str:
 def verdict(plan_name: str) -> str:
     """The verdict on the models of a plan's run."""
     return f"{plan_folder(plan_name)}/{_VERDICT}"
+
+
+def timing(plan_name: str) -> str:
+    """How long the run of a plan took."""
+    return f"{plan_folder(plan_name)}/{_TIMING}"
 
 
 def searched(plan_name: str) -> str:

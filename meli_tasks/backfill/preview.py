@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.reading import LenientReader
-from meli_tasks.backfill.request import POOL_SLOTS, Backfill
-from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.backfill.request import Backfill
+from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Ledger
-from meli_tasks.planning.estimate import Estimate, seconds_with_slots
 from meli_tasks.planning.history import evaluated
-from meli_tasks.planning.plan import Plan, make_plan
-from meli_tasks.planning.preview import Preview, preview
-from meli_tasks.settings import Settings
-from meli_tasks.sources.place import NoFiles, redact_source
+from meli_tasks.planning.plan import Plan
+from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.stored import refuse_later_version
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
@@ -178,50 +173,6 @@ def backfills(store: Store, reader: LenientReader | None = None) -> list[Backfil
     return sorted(found, key=lambda preview: preview.at, reverse=True)
 
 
-@dataclass(frozen=True)
-class _PlannedDate:
-    """A date that can be run."""
-
-    plan: Plan
-    preview: Preview
-    done: bool
-
-
-def preview_backfill(request: Backfill, settings: Settings, store: Store, backfill_id: str) -> BackfillPreview:
-    """Plan the run of every date, without computing anything.
-
-    Raises:
-        BadHyperparameters: A set or an override does not exist.
-        BadData: None of the dates has titles.
-    """
-    estimate, ledger = Estimate.of(store), Ledger(store)
-    ledger.decisions()  # a single time, instead of once for each date
-    days = request.dates()
-    with ThreadPoolExecutor(READERS) as readers:
-        planned = list(readers.map(lambda day: _plan_date(request, settings, ledger, estimate, day), days))
-    problems = [result for result in planned if isinstance(result, BadData)]
-    if len(problems) == len(planned):
-        raise BadData(f"None of the {count(len(planned), 'date')} can be run. {problems[0]}")
-    dates: list[DateRun] = []
-    claimed: set[str] = set()  # keys that an earlier date computes: each step is computed a single time
-    for day, result in zip(days, planned, strict=True):
-        if isinstance(result, BadData):
-            dates.append(DateRun(str(day), problem=str(result), empty=isinstance(result, NoFiles)))
-        else:
-            dates.append(_date_run(result, claimed, settings.slots))
-    return BackfillPreview(
-        id=backfill_id,
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        request=request,
-        dates=tuple(dates),
-        warnings=tuple(_warnings(request, [result for result in planned if isinstance(result, _PlannedDate)])),
-        computed=sum(day.computed for day in dates),
-        cached=sum(day.cached for day in dates),
-        estimate_seconds=_total_seconds(dates, request.at_once or POOL_SLOTS),
-        saved_seconds=round(sum(day.saved_seconds for day in dates), 1),
-    )
-
-
 def is_done(store: Store, plan: Plan, ledger: Ledger | None = None) -> bool:
     """Return whether a run of this plan evaluated every set, and the ensemble if it was to have one, and decided."""
     report = evaluated(store, plan)
@@ -245,63 +196,6 @@ def plan_of_run(store: Store, plan_name: str, run_id: str) -> Plan | None:
     except NotFound:
         names = [name for name in store.names(paths.plans_of_run(run_id)) if paths.is_plan(name)]
         return max((Plan.load(store, name) for name in names), key=lambda plan: plan.at, default=None)
-
-
-def _plan_date(
-    request: Backfill, settings: Settings, ledger: Ledger, estimate: Estimate, day: date
-) -> _PlannedDate | BadData:
-    """Return the plan of a date, or why it cannot be run."""
-    try:
-        plan = make_plan(request.request(day), settings, "", day, store=ledger.store)
-    except BadData as error:
-        return error
-    plan = plan.for_run(f"meli_backfill__{day}__{paths.plan_digest(plan.name)}")
-    store = ledger.store
-    found = preview(plan, store, settings.slots, estimate, ledger)
-    return _PlannedDate(plan, found, done=is_done(store, plan, ledger) or bool(found.nothing_new))
-
-
-def _date_run(planned: _PlannedDate, claimed: set[str], slots: int) -> DateRun:
-    plan, steps = planned.plan, planned.preview.steps
-    missing = [line for line in steps if not line.cached and line.key not in claimed]
-    claimed.update(line.key for line in missing)
-    seconds = seconds_with_slots([(line.stage, line.estimate) for line in missing], slots)
-    return DateRun(
-        date=plan.as_of,
-        run_id=plan.run_id,
-        plan=plan.name,
-        conf=plan.request.model_dump(mode="json"),
-        done=planned.done and not missing,
-        computed=len(missing),
-        cached=len(steps) - len(missing),
-        estimate_seconds=None if seconds is None else round(seconds, 1),
-        saved_seconds=round(planned.preview.saved_seconds, 1),
-    )
-
-
-def _total_seconds(dates: Sequence[DateRun], at_once: int) -> float | None:
-    """Return the seconds of all dates with `at_once` concurrent runs; None if one of them has no estimate."""
-    running = [day.estimate_seconds for day in dates if day.computed]
-    known = [seconds for seconds in running if seconds is not None]
-    return round(sum(known) / min(at_once, len(known)), 1) if known and len(known) == len(running) else None
-
-
-def _warnings(request: Backfill, planned: Sequence[_PlannedDate]) -> list[str]:
-    warnings = []
-    dates_by_titles: dict[str, list[str]] = {}
-    for day in planned:
-        dates_by_titles.setdefault(day.plan.ingest.key, []).append(day.plan.as_of)
-    if len(planned) > 1 and len(dates_by_titles) == 1:
-        reason = "" if "{ds}" in request.source or request.date_column else ": it has neither {ds} nor a date_column"
-        warnings.append(f"Every date has the same titles of {redact_source(request.source)}{reason}")
-    else:
-        same = [dates for dates in dates_by_titles.values() if len(dates) > 1]
-        warnings += [f"{', '.join(dates)} have the same titles" for dates in same]
-    if absent := len(request.dates()) - len(planned):
-        warnings.append(f"{count(absent, 'date')} cannot be run and will be left out")
-    if request.promotion == "always":
-        warnings.append("Each run may promote a model, so the model of an older date can become champion")
-    return warnings
 
 
 def _cell(text: str) -> str:

@@ -128,7 +128,7 @@ def backfill(
 
 
 def _backfill(params: Mapping[str, object], yes: bool, here: bool, as_json: bool) -> None:
-    from meli_tasks.backfill.preview import preview_backfill
+    from meli_tasks.backfill.planning import preview_backfill
     from meli_tasks.backfill.report import report
     from meli_tasks.backfill.request import Backfill
     from meli_tasks.cli import backfill_runs
@@ -139,7 +139,7 @@ def _backfill(params: Mapping[str, object], yes: bool, here: bool, as_json: bool
     request = Backfill.check(params, settings)
     store = settings.open_store()
     api = None if here else backfill_runs.airflow(settings)
-    preview = preview_backfill(request, settings, store, new_run_id())
+    preview = preview_backfill(request, settings, store, new_run_id(), in_airflow=api is not None)
     if not as_json:
         _show(preview)
     if not preview.runs:

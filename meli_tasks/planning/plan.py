@@ -64,6 +64,9 @@ class Plan(Stored):
     folds: tuple[Fold, ...] = ()
     resolved: dict[str, StoredSet] = Field(default_factory=dict)
     golden: PlannedGolden | None = None
+    started: str = ""
+    """When the run started, in ISO format; empty if unknown. Its duration is recorded when it ends."""
+    in_airflow: bool = False
     name: str = ""
 
     @model_validator(mode="after")

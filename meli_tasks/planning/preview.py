@@ -10,10 +10,13 @@ from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import ModelRef, find
 from meli_tasks.champion import champion_model
 from meli_tasks.decision import Decision
+from meli_tasks.execution.runner import MODEL, Step
 from meli_tasks.ledger import Ledger
-from meli_tasks.planning.compared import evaluate_step, evaluated_models, judged_with
+from meli_tasks.planning.compared import evaluate_step, evaluated_models, judged_with, reference_steps
 from meli_tasks.planning.estimate import Estimate, seconds_with_slots
-from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.estimate import wording as estimate_wording
+from meli_tasks.planning.past_runs import past_runs, shape_of, titles_of
+from meli_tasks.planning.plan import Plan, ensemble_step
 from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
@@ -40,7 +43,11 @@ class Preview(Stored):
     computed: int = 0
     cached: int = 0
     estimate_seconds: float | None = None
-    """Seconds of the run, with as many concurrent training runs as there are slots; None without an estimate."""
+    """Seconds of the whole run, from its start to its end; None without an estimate."""
+    estimate_runs: int | None = None
+    """Past runs of this kind that the estimate is based on; 0 for a guess from other runs. None in older previews."""
+    evaluation_seconds: float | None = None
+    """Seconds of the reference model and the evaluation, which `steps` do not have; None without an estimate."""
     saved_seconds: float = 0.0
     """Seconds that the cached steps took."""
     folds: int = 0
@@ -63,7 +70,7 @@ class Preview(Stored):
         saved = f"{count(self.cached, 'step')} cached, {duration(self.saved_seconds)} saved" if self.cached else ""
         if not self.computed:
             return f"Nothing to compute: {saved}"
-        takes = "" if self.estimate_seconds is None else f", about {duration(self.estimate_seconds)} by past runs"
+        takes = f", {estimate_wording(self.estimate_seconds, self.estimate_runs)}"
         folds = f", with {self.folds} folds" if self.folds else ""
         return f"{count(self.computed, 'step')} to compute{folds}{takes}{'; ' if saved else ''}{saved}"
 
@@ -90,13 +97,14 @@ def preview(
         plan: The plan.
         store: The store with its results, and with past runs.
         slots: Number of concurrent training runs.
-        estimate: The estimate from past runs; by default it is read from the store if a step is to be computed.
+        estimate: What is known of past runs; by default it is read from the store.
         ledger: The store's ledger, for callers with many plans: it reads each decision a single time.
     """
+    slots = slots if plan.in_airflow else 1
+    estimate = estimate or past_runs(store, slots)
     steps = list({step.key: step for step in plan.steps()}.values())
     manifests = [None if plan.force else find(store, step.stage, step.key) for step in steps]
-    if not all(manifests):
-        estimate = estimate or Estimate.of(store)
+    titles = titles_of(plan, store, estimate)
     lines = tuple(
         PreviewStep(
             stage=step.stage,
@@ -104,20 +112,39 @@ def preview(
             key=step.key,
             cached=manifest is not None,
             seconds=manifest.seconds if manifest else None,
-            estimate=estimate.seconds(step) if estimate and not manifest else None,
+            estimate=None if manifest else estimate.seconds(step, titles),
         )
         for step, manifest in zip(steps, manifests, strict=True)
     )
     missing = [(line.stage, line.estimate) for line in lines if not line.cached]
+    known = "" if missing else nothing_new(plan, store, ledger)
+    evaluation = 0.0 if known else _evaluation_seconds(plan, store, estimate, titles)
+    steps_take = seconds_with_slots([*missing, ("evaluate", evaluation or 0.0)], slots)
+    takes = estimate.run(shape_of(plan, slots), steps_take)
     return Preview(
         steps=lines,
         computed=len(missing),
         cached=len(lines) - len(missing),
-        estimate_seconds=seconds_with_slots(missing, slots) if missing else None,
+        estimate_seconds=takes.seconds if takes else None,
+        estimate_runs=takes.runs if takes else None,
+        evaluation_seconds=evaluation,
         saved_seconds=sum(line.seconds or 0.0 for line in lines),
         folds=len(plan.folds),
-        nothing_new="" if missing else nothing_new(plan, store, ledger),
+        nothing_new=known,
     )
+
+
+def _evaluation_seconds(plan: Plan, store: Store, estimate: Estimate, titles: int | None) -> float | None:
+    """Estimate the reference model and the evaluation of a plan's models; None if none was ever measured.
+
+    The models are known only after training, but their number is: the sets, their ensemble and the champion.
+    """
+    number = len(plan.sets) + 1 + (ensemble_step(plan, list(plan.sets)) is not None)
+    evaluate = Step("evaluate", "", {}, {f"{MODEL}{place}": "" for place in range(number)})
+    absent = [step for step in reference_steps(plan).values() if not find(store, step.stage, step.key)]
+    seconds = [estimate.seconds(step, titles) for step in (*absent, evaluate)]
+    known = [each for each in seconds if each is not None]
+    return sum(known) if known else None
 
 
 def nothing_new(plan: Plan, store: Store, ledger: Ledger | None = None) -> str:

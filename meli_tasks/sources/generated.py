@@ -43,6 +43,11 @@ def is_generated(spec: str) -> bool:
     return spec.partition(":")[0] == "sample"
 
 
+def generated_rows(spec: str) -> int | None:
+    """How many titles a source generates; None for a source that is read."""
+    return _parsed(spec).rows if is_generated(spec) else None
+
+
 class Sample:
     """The generated titles."""
 

@@ -15,9 +15,9 @@ from meli_tasks.execution.runner import Step
 from meli_tasks.execution.stop_requests import StoredStopRequests
 from meli_tasks.ledger import Ledger
 from meli_tasks.notifications.failures import Failure, keep, of_run
-from meli_tasks.planning.estimate import Estimate
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated, plans
+from meli_tasks.planning.past_runs import past_runs
 from meli_tasks.planning.plan import Plan
 from meli_tasks.search.journal import Journal
 from meli_tasks.store import Store
@@ -48,7 +48,7 @@ def test_a_spoilt_plan_hides_no_other_and_is_named(
     assert [plan.run_id for plan in plans(run.store)] == [run.run_id]
     assert "1 object in " in caplog.text
     assert f"could not be read and was skipped: {SPOILT} (" in caplog.text
-    assert Estimate.of(run.store).seconds(run.plan.ingest) == 30.0
+    assert past_runs(run.store).seconds(run.plan.ingest) == 30.0
 
 
 def test_a_plan_of_a_later_version_is_skipped_in_lists_and_refused_by_tasks(
@@ -82,7 +82,7 @@ def test_an_object_in_a_folder_named_like_a_plan_is_none(run: PastRun) -> None:
 def test_a_spoilt_manifest_leaves_an_estimate(run: PastRun, content: str, caplog: pytest.LogCaptureFixture) -> None:
     mlp, cnn = run.plan.sets.values()
     name = put(run.store, paths.manifest("train", mlp.key), content)
-    assert Estimate.of(run.store).seconds(cnn) == 30.0
+    assert past_runs(run.store).seconds(cnn) == 30.0
     assert name in caplog.text
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.backfill.preview import BackfillPreview, preview_backfill
+from meli_tasks.backfill.planning import preview_backfill
+from meli_tasks.backfill.preview import BackfillPreview
 from meli_tasks.backfill.request import Backfill
 from meli_tasks.execution.runner import Step
 from meli_tasks.pipeline import Pipeline

@@ -149,7 +149,7 @@ def test_a_day_that_cannot_be_read_fails_the_backfill_and_one_without_files_does
             raise BadData("The source is damaged.")
         return make_plan(request, settings, run_id, day, store=store)
 
-    monkeypatch.setattr("meli_tasks.backfill.preview.make_plan", plan_or_problem)
+    monkeypatch.setattr("meli_tasks.backfill.planning.make_plan", plan_or_problem)
     preview = previewed(settings, store)
     assert [day.action for day in preview.dates[:2]] == [
         "has no titles: The source has no files for 2026-11-01.",

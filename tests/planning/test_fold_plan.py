@@ -83,9 +83,9 @@ def test_the_preview_counts_the_folds(settings: Settings, file_store: Store) -> 
     found = preview(plan_of(settings, folds=5), file_store)
     # Seven listings; preprocess, embed, two sets and an ensemble for the sets and for each fold.
     assert found.computed == 7 + 6 * 5
-    assert found.summary() == "37 steps to compute, with 5 folds"
+    assert found.summary() == "37 steps to compute, with 5 folds, no estimate yet: no run of this kind so far"
     assert sum("fold 2 of 5" in line for line in found.lines()) == 6
-    assert preview(plan_of(settings), file_store).summary() == "6 steps to compute"
+    assert preview(plan_of(settings), file_store).summary().startswith("6 steps to compute, no ")
 
 
 def test_a_stored_plan_keeps_its_folds(settings: Settings, file_store: Store) -> None:

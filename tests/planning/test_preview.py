@@ -65,6 +65,7 @@ def publish_past_run(store: Store, plan: Plan) -> None:
 def test_the_estimate_of_a_run_lets_its_trainings_share_the_slots(
     plan: Plan, file_store: FileStore, slots: int, trainings: float
 ) -> None:
+    plan = plan.model_copy(update={"in_airflow": True})
     publish_past_run(file_store, plan)
     found = preview(plan, file_store, slots)
     before = sum(line.estimate or 0.0 for line in found.steps if line.stage != "train")
@@ -73,8 +74,14 @@ def test_the_estimate_of_a_run_lets_its_trainings_share_the_slots(
 
 
 def test_by_default_trainings_run_one_after_another(plan: Plan, file_store: FileStore) -> None:
+    plan = plan.model_copy(update={"in_airflow": True})
     publish_past_run(file_store, plan)
     assert preview(plan, file_store) == preview(plan, file_store, slots=1) != preview(plan, file_store, slots=2)
+
+
+def test_outside_airflow_trainings_run_one_after_another_whatever_the_slots(plan: Plan, file_store: FileStore) -> None:
+    publish_past_run(file_store, plan)
+    assert preview(plan, file_store, slots=2) == preview(plan, file_store, slots=1)
 
 
 def test_cached_steps_save_their_seconds_and_are_not_part_of_the_estimate(plan: Plan, file_store: FileStore) -> None:
@@ -94,7 +101,7 @@ def test_cached_steps_save_their_seconds_and_are_not_part_of_the_estimate(plan: 
 def test_without_past_runs_there_is_no_estimate(plan: Plan, file_store: FileStore) -> None:
     found = preview(plan, file_store)
     assert found.estimate_seconds is None
-    assert found.summary() == f"{len(found.steps)} steps to compute"
+    assert found.summary() == (f"{len(found.steps)} steps to compute, no estimate yet: no run of this kind so far")
 
 
 def test_the_log_lists_each_step_with_its_state_and_time() -> None:
@@ -107,18 +114,22 @@ def test_the_log_lists_each_step_with_its_state_and_time() -> None:
         computed=2,
         cached=1,
         saved_seconds=61.0,
+        estimate_seconds=50.0,
+        estimate_runs=3,
     )
     assert found.lines() == [
         "ingest     titles.csv                               cached (1 min 1 s saved)",
         "embed      word2vec 64                              to compute, about 5 s",
         "train      quick_mlp                                to compute",
-        "2 steps to compute; 1 step cached, 1 min 1 s saved",
+        "2 steps to compute, about 50 s by 3 runs of this kind; 1 step cached, 1 min 1 s saved",
     ]
 
 
 def test_the_summary_says_how_long_the_run_takes_or_that_there_is_nothing_to_compute() -> None:
     estimated = Preview(computed=2, estimate_seconds=90.0)
     assert estimated.summary() == "2 steps to compute, about 1 min 30 s by past runs"
+    guess = Preview(computed=2, estimate_seconds=90.0, estimate_runs=0)
+    assert guess.summary().endswith(", roughly 1 min 30 s, a guess from other runs: no run of this kind so far")
     cached = Preview(cached=5, saved_seconds=30.0)
     assert cached.summary() == "Nothing to compute: 5 steps cached, 30 s saved"
 
