@@ -4,6 +4,8 @@ import {
   axisLabel,
   columns,
   describe,
+  logRange,
+  logSplits,
   moveCursor,
   valueAt,
   WHOLE_STEPS,
@@ -120,4 +122,34 @@ test("a chart says in words where its lines end", () => {
   ];
   assert.equal(describe("Loss", series), "Loss: validation ends at 0.2500");
   assert.equal(describe("Loss", []), "Loss: no points yet");
+});
+
+test("a logarithmic axis has labels whatever its range", () => {
+  /** @type {[number, number, number[]][]} */
+  const cases = [
+    [0.001, 20, [0.001, 0.01, 0.1, 1, 10]],
+    [0.08, 2.7, [0.1, 0.2, 0.5, 1, 2]],
+    [0.15, 0.45, [0.15, 0.2, 0.3, 0.4]],
+  ];
+  for (const [low, high, labels] of cases) assert.deepEqual(logSplits(low, high), labels);
+  for (const label of logSplits(0.31, 0.312)) assert.ok(label >= 0.31 && label <= 0.312);
+  assert.equal(logSplits(0.31, 0.312).length, 3);
+});
+
+test("a logarithmic axis has the same room on both sides of its points", () => {
+  const [low, high] = logRange(0.1, 10);
+  assert.ok(low < 0.1 && high > 10);
+  assert.ok(Math.abs(low * high - 1) < 1e-9);
+  assert.deepEqual(logRange(0.5, 0.5), [0.25, 1]);
+  assert.deepEqual(logRange(null, null), [0.1, 1]);
+});
+
+test("the point that stands out is in the chart's words", () => {
+  const points = /** @type {Point[]} */ ([
+    [1, 0.5],
+    [2, 0.9],
+    [3, 0.8],
+  ]);
+  const series = [{ label: "mlp", colour: "", points, mark: { x: 2, text: "1" } }];
+  assert.equal(describe("Accuracy", series), "Accuracy: mlp ends at 0.8000, kept at 2 with 0.9000");
 });

@@ -65,7 +65,9 @@ const columns = (names) => [
         OnPhone,
         { key: "recalls" },
         names.map((name, position) =>
-          h(Flex, { key: name, gap: 2 }, h("span", null, name), h(Recall, { row, position })),
+          row.changes[position]?.verdict === "same"
+            ? null
+            : h(Flex, { key: name, gap: 2 }, h("span", null, name), h(Recall, { row, position })),
         ),
       ),
     ],
@@ -126,11 +128,12 @@ function summary(categories, models) {
   const changes = categories.flatMap((row) => row.changes.filter((change) => change !== null));
   if (changes.length === 0) return "The changes could not be tested: the predictions are no longer in the store.";
   const found = changes.filter(isFound).length;
-  const other = changes.filter(({ verdict }) => verdict === "unclear").length;
-  const what = found ? count(found, "change") : "No change";
-  const rule = `by an exact test, corrected for the ${count(categories.length, "category")}`;
-  return (
-    `${what} of a category is more than chance ${rule}${models > 2 ? " of each model" : ""}. ` +
-    `${other ? `${count(other, "other change")} may be chance and ${other === 1 ? "stays" : "stay"} grey.` : ""}`
-  ).replace(/^(\S*[2-9]\S*|1\d\S*) changes of a category is/, "$1 changes of categories are");
+  const unclear = changes.filter(({ verdict }) => verdict === "unclear").length;
+  const rule = `by the exact test, corrected for ${count(categories.length, "category")}`;
+  const start =
+    found === 0
+      ? `No category is clearly better or worse ${rule}`
+      : `${count(found, "change")} ${found === 1 ? "is" : "are"} more than chance ${rule}`;
+  const rest = `${count(unclear, "change")} may be chance and ${unclear === 1 ? "stays" : "stay"} grey`;
+  return `${start}${models > 2 ? " for each model" : ""}.${unclear ? ` ${rest}.` : ""}`;
 }

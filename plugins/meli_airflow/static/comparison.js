@@ -3,7 +3,7 @@ import { comparePath, formatDateTime, h, MODELS_PATH, modelPath, UI } from "./ai
 import { Categories } from "./categories.js";
 import { COLOURS } from "./chart.js";
 import { LearningCurves } from "./curves.js";
-import { Difference } from "./differences.js";
+import { Difference, ShortDifference } from "./differences.js";
 import { count, formatDecimal, formatInterval, formatTestSet } from "./format.js";
 import { AppLink, EmptyState, LoadError, Loading, Muted, Note, Page, Panel, Section, StateBadge } from "./parts.js";
 import { Members, Parameters } from "./recipes.js";
@@ -143,7 +143,7 @@ function Scores({ data, names }) {
             h(
               OnPhone,
               { key: "others" },
-              others.map((kind) => h(Box, { key: kind.key, mt: 1 }, `${kind.title}: `, h(ScoreOf, { model, kind }))),
+              others.map((kind) => h(ShortScore, { key: kind.key, model, kind })),
             ),
           ],
         },
@@ -165,8 +165,8 @@ function Scores({ data, names }) {
     h(
       Muted,
       { display: "block", mt: 2 },
-      `Differences are to ${baseline}. In brackets is the 95 % interval of the paired test: only a difference whose ` +
-        "interval excludes 0 is coloured. Grey ones may be chance, or were not tested.",
+      `Each difference is to the baseline, ${baseline}, with the 95 % interval of the paired test in brackets. Only one ` +
+        "whose interval excludes 0 is coloured; the others may be chance, or were not tested.",
     ),
     notes.map((note) => h(Muted, { key: note, display: "block", mt: 1 }, note)),
   );
@@ -186,6 +186,17 @@ function ScoreOf({ model, kind: { key, digits } }) {
     score.interval ? h(Muted, { fontSize: "xs" }, ` (${formatInterval(score.interval, 3)})`) : null,
     h(Difference, { difference: score.difference, digits }),
   );
+}
+
+/**
+ * A further score on a phone, in a line.
+ * @param {{model: ComparedModel, kind: ScoreKind}} props
+ */
+function ShortScore({ model, kind: { key, title, digits } }) {
+  const score = model.scores[key];
+  if (!score) return null;
+  const difference = h(ShortDifference, { difference: score.difference, digits });
+  return h(Box, { mt: 1 }, `${title} ${formatDecimal(score.value, digits)} `, difference);
 }
 
 /** @param {Props} props */

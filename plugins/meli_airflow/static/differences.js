@@ -7,6 +7,7 @@ import { formatInterval, formatSigned } from "./format.js";
 
 const { Box } = UI;
 const INTERVAL_DIGITS = 3;
+const MOST_DIGITS = 6;
 
 /** @type {Record<Verdict, string>} */
 export const VERDICTS = {
@@ -21,7 +22,7 @@ export const VERDICTS = {
  * The colour of a difference: only one that the test found is better or worse; any other may be chance.
  * @param {Verdict} verdict
  */
-export const colourOf = (verdict) => ({ better: "fg.success", worse: "fg.error" })[String(verdict)] ?? "fg.muted";
+export const colourOf = (verdict) => ({ better: "green.fg", worse: "red.fg" })[String(verdict)] ?? "fg.muted";
 
 /**
  * A probability in words: never 0 or 100 %, as there is no certainty.
@@ -29,8 +30,19 @@ export const colourOf = (verdict) => ({ better: "fg.success", worse: "fg.error" 
  */
 export function percent(probability) {
   const rounded = Math.round(probability * 100);
-  if (rounded < 1) return "less than 1 %";
-  return rounded > 99 ? "more than 99 %" : `${rounded} %`;
+  if (rounded < 1) return "less than 1\u00a0%"; // the sign stays on the line of its number
+  return rounded > 99 ? "more than 99\u00a0%" : `${rounded}\u00a0%`;
+}
+
+/**
+ * The decimals of an interval: a limit close to 0 keeps its sign, so that the text never contradicts the colour.
+ * @param {import("../types/responses").Interval} interval
+ */
+function digitsOf(interval) {
+  const closest = Math.min(...interval.map(Math.abs));
+  let digits = INTERVAL_DIGITS;
+  while (digits < MOST_DIGITS && closest < 0.5 * 10 ** -digits) digits += 1;
+  return digits;
 }
 
 /**
@@ -40,10 +52,7 @@ export function percent(probability) {
 export function differenceText({ value, interval, probability }, digits = 4) {
   const size = formatSigned(value, digits);
   if (!interval || probability === null) return size;
-  // A limit close to 0 keeps its sign, so that the text never contradicts the colour.
-  const rounded = interval.some((limit) => Math.abs(limit) < 0.5 * 10 ** -INTERVAL_DIGITS);
-  const limits = formatInterval(interval, rounded ? INTERVAL_DIGITS + 2 : INTERVAL_DIGITS, true);
-  return `${size} (${limits}), better with ${percent(probability)}`;
+  return `${size} (${formatInterval(interval, digitsOf(interval), true)}), better with ${percent(probability)}`;
 }
 
 /**
@@ -59,3 +68,16 @@ export function Difference({ difference, digits = 4 }) {
     h(Box, null, VERDICTS[difference.verdict]),
   );
 }
+
+/**
+ * A difference in a few words, for a phone: what the test found, without its interval.
+ * @param {{difference: ScoreDifference | null | undefined, digits?: number}} props
+ */
+export const ShortDifference = ({ difference, digits = 4 }) =>
+  difference
+    ? h(
+        Box,
+        { as: "span", color: colourOf(difference.verdict) },
+        `${formatSigned(difference.value, digits)} ${VERDICTS[difference.verdict]}`,
+      )
+    : null;

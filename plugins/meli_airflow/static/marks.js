@@ -6,7 +6,7 @@ const RADIUS = 8;
 const LETTERS = 10;
 
 /**
- * A ring around the marked point of each series, with its text inside.
+ * A ring around the marked point of each series, with its text inside. Where two would overlap, the later one is above.
  * @param {import("./plot.js").UPlot} plot
  * @param {readonly Series[]} series
  * @param {(name: string) => string} colourOf a CSS variable's value
@@ -19,10 +19,14 @@ export function drawMarks(plot, series, colourOf, fontFamily) {
   ctx.font = `bold ${LETTERS * devicePixelRatio}px ${fontFamily}`;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
+  /** @type {[number, number][]} */
+  const drawn = [];
   for (const { mark, points, colour } of series) {
     const point = mark && points.find(([x]) => x === mark.x);
     if (!mark || !point || isOutside(plot, point[0])) continue;
-    const [x, y] = [plot.valToPos(point[0], "x", true), plot.valToPos(point[1], "y", true)];
+    const x = plot.valToPos(point[0], "x", true);
+    const y = free(drawn, x, plot.valToPos(point[1], "y", true));
+    drawn.push([x, y]);
     ctx.beginPath();
     ctx.arc(x, y, RADIUS * devicePixelRatio, 0, 2 * Math.PI);
     ctx.fillStyle = colourOf("--chakra-colors-bg");
@@ -33,6 +37,21 @@ export function drawMarks(plot, series, colourOf, fontFamily) {
     ctx.fillText(mark.text, x, y);
   }
   ctx.restore();
+}
+
+/**
+ * The place of a ring: its point's, or the first above it at which it hides no other.
+ * @param {readonly [number, number][]} drawn
+ * @param {number} x
+ * @param {number} y
+ */
+function free(drawn, x, y) {
+  const apart = 2 * (RADIUS + 1) * devicePixelRatio;
+  let place = y;
+  for (const [, top] of drawn.filter(([left]) => Math.abs(left - x) < apart).sort((one, other) => other[1] - one[1])) {
+    if (Math.abs(place - top) < apart) place = top - apart;
+  }
+  return place;
 }
 
 /**

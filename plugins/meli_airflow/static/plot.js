@@ -35,7 +35,7 @@ import { drawMarks } from "./marks.js";
  */
 
 /** Series colours by their CSS variables: Airflow defines them for light and dark. */
-export const COLOURS = ["blue", "orange", "green", "purple", "red", "cyan", "pink", "yellow"].map(
+export const COLOURS = ["blue", "orange", "green", "purple", "cyan", "pink", "red", "yellow"].map(
   (name) => `--chakra-colors-${name}-focus-ring`,
 );
 /** Points are marked while a line has at most this many; more would run into each other. */
