@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 """A change of a category is marked if chance gives one as large in any category, up or down, with less than this."""
-BOOTSTRAP_SAMPLES = 1_000
+BOOTSTRAP_SAMPLES = 500
 REMEMBERED = 50  # comparisons
 
 
@@ -45,7 +45,8 @@ class Tests:
     """What the answers of several models to the same titles say; the lists are in the order of the models.
 
     `differences` are those to the baseline by the name of the figure, `changes` those of each category's recall; both
-    are empty for the baseline. `sizes` are the titles of each category.
+    are empty for the baseline. `sizes` are the titles of each category. There are `figures` only of models that were
+    tested on different titles: of others the stored ones count.
     """
 
     titles: int
@@ -90,14 +91,14 @@ class PairedTests:
         if found is None:
             return NotTested("The stored predictions of the models are not for the same titles.")
         if not len(found.true):
-            return NotTested("No title was tested with all of them.")
-        tests = _tests(found, baseline)
+            return NotTested("They have no title in common.")
+        tests = _tests(found, baseline, figures=not same)
         with self._lock:
             self._known[key] = tests
         return tests
 
 
-def _tests(found: Together, baseline: int) -> Tests:
+def _tests(found: Together, baseline: int, *, figures: bool) -> Tests:
     import numpy as np
 
     sizes = np.bincount(found.true, minlength=len(found.names))
@@ -106,7 +107,7 @@ def _tests(found: Together, baseline: int) -> Tests:
     return Tests(
         titles=len(found.true),
         sizes={name: int(sizes[number]) for number, name in named},
-        figures=[_figures(found, model) for model in others],
+        figures=[_figures(found, model) for model in others] if figures else [],
         differences=[{} if model == baseline else _differences(found, baseline, model) for model in others],
         changes=[{} if model == baseline else _changes(found, baseline, model) for model in others],
     )

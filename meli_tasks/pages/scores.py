@@ -153,11 +153,9 @@ def _on_common(tests: PairedTests, models: Sequence[Located], tested: Sequence[T
         else tests.test(known, evaluated.index(base), same=False)
     )
     if isinstance(result, Tests) and result.titles < FEWEST:
-        result = NotTested(
-            f"Only {count(result.titles, 'title')} were tested with all of them, and {FEWEST} are needed."
-        )
+        result = NotTested(f"They have {count(result.titles, 'title')} in common, and at least {FEWEST} are needed.")
     if isinstance(result, NotTested):
-        note = f"{start}, so their scores cannot be compared. {result.why} Train them in one run to compare them."
+        note = f"{start}, so their scores cannot be compared. {result.why} To compare them, train them in one run."
         return Compared(models, base, ComparedTitles(kind="none", note=note), [None] * len(models))
     own = sorted({found.titles for position in evaluated if (found := models[position].test_set)}, reverse=True)
     note = (
