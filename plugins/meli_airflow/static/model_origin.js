@@ -74,7 +74,8 @@ export function Origin({ data }) {
         LabeledValue,
         { label: "Source" },
         String(source),
-        h(Muted, { display: "block" }, `as of ${row.as_of || "the run"}`),
+        // The date of the run is not that of the data of a champion of an earlier run.
+        row.as_of && !row.external ? h(Muted, { display: "block" }, `as of ${row.as_of}`) : null,
       ),
       h(
         LabeledValue,
