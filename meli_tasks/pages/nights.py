@@ -134,8 +134,10 @@ class Nights:
 
     def _titles(self, runs: Sequence[Run]) -> dict[str, Titles]:
         """What the manifests say of each run's titles, by plan."""
+        new = [run for run in runs if run.ingest not in self._ingested or self._is_unread(run.preprocess)]
         with ThreadPoolExecutor(READERS) as readers:
-            return dict(zip((run.plan for run in runs), readers.map(self._titles_of, runs), strict=True))
+            read = dict(zip((run.plan for run in new), readers.map(self._titles_of, new), strict=True))
+        return {run.plan: read.get(run.plan) or self._titles_of(run) for run in runs}
 
     def _titles_of(self, run: Run) -> Titles:
         listings = self._ingested.get(run.ingest)
@@ -144,9 +146,12 @@ class Nights:
             listings = self._ingested[run.ingest] = Titles(found.rows, found.bad_rows, found.categories)
         return replace(listings or Titles(), unknown_words=self._unknown_words(run.preprocess))
 
+    def _is_unread(self, key: str) -> bool:
+        return bool(key) and key not in self._unknown
+
     def _unknown_words(self, key: str) -> float | None:
         """The fraction of unknown words in the arrays of a key; None if there are none."""
-        if key and key not in self._unknown and (manifest := read_manifest(self._cache, "preprocess", key)):
+        if self._is_unread(key) and (manifest := read_manifest(self._cache, "preprocess", key)):
             fraction = manifest.read_summary(PreprocessSummary).unknown_fraction.get("validation")
             if fraction is not None:
                 self._unknown[key] = fraction
