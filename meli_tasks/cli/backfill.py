@@ -12,6 +12,7 @@ import typer
 
 from meli_tasks.cli.console import Json, complain, need_confirmation, out, print_json, warn
 from meli_tasks.cli.options import Ensemble, Folds, Override, Sets, TitleOptions, Yes, joined, overrides, takes_titles
+from meli_tasks.planning import texts
 from meli_tasks.wording import count
 
 if TYPE_CHECKING:
@@ -53,25 +54,23 @@ class Promotion(StrEnum):
 
 From = Annotated[
     datetime | None,
-    typer.Option("--from", metavar="DATE", formats=["%Y-%m-%d"], help="First date.", show_default=False),
+    typer.Option("--from", metavar="DATE", formats=["%Y-%m-%d"], help=texts.FROM_DATE, show_default=False),
 ]
 To = Annotated[
     datetime | None,
-    typer.Option("--to", metavar="DATE", formats=["%Y-%m-%d"], help="Last date (inclusive).", show_default=False),
+    typer.Option("--to", metavar="DATE", formats=["%Y-%m-%d"], help=texts.TO_DATE, show_default=False),
 ]
-Every = Annotated[int, typer.Option("--every", min=1, max=366, metavar="DAYS", help="Interval between dates, in days.")]
+Every = Annotated[int, typer.Option("--every", min=1, max=366, metavar="DAYS", help=texts.EVERY_DAYS)]
 AtOnce = Annotated[
     int | None,
     typer.Option(
         min=1,
         max=64,
         metavar="RUNS",
-        help="Maximum number of concurrent runs. Default: the slots of the Airflow pool `backfill`.",
+        help=texts.AT_ONCE,
     ),
 ]
-MayPromote = Annotated[
-    Promotion, typer.Option(help="Only evaluate the models, or let each run promote a better one, whatever its date.")
-]
+MayPromote = Annotated[Promotion, typer.Option(help=texts.BACKFILL_PROMOTION)]
 Here = Annotated[bool, typer.Option("--here", help="Run the dates in this process, one after another.")]
 Listed = Annotated[bool, typer.Option("--list", help="List the backfills, newest first.")]
 Cancel = Annotated[

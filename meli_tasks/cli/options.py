@@ -14,6 +14,7 @@ import typer
 
 from meli_tasks.cli import completion
 from meli_tasks.core.errors import BadHyperparameters
+from meli_tasks.planning import texts
 
 # A panel of its own in the help: with all options in one table, 80 columns cut the longest names.
 TITLES = "Titles"
@@ -31,7 +32,7 @@ Sets = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAMES",
-        help="Hyperparameter sets, comma-separated. Repeatable. Default: MELI_SETS.",
+        help=f"{texts.SETS} Comma-separated. Repeatable. Default: MELI_SETS.",
         show_default=False,
         autocompletion=completion.sets,
     ),
@@ -49,12 +50,12 @@ AsOf = Annotated[
     typer.Option(
         metavar="DATE",
         formats=["%Y-%m-%d"],
-        help="Date of the run; it replaces {ds} in the source. Default: today (UTC).",
+        help=f"{texts.AS_OF} Default: today (UTC).",
     ),
 ]
 Ensemble = Annotated[
     bool,
-    typer.Option("--ensemble/--no-ensemble", help="Combine the models of two or more sets into a weighted ensemble."),
+    typer.Option("--ensemble/--no-ensemble", help=texts.ENSEMBLE),
 ]
 Param = Annotated[
     list[str] | None,
@@ -71,8 +72,7 @@ Folds = Annotated[
         metavar="FOLDS",
         min=0,
         max=10,
-        help="Evaluate on all titles by 3 to 10 folds: each set is trained once more for each, without its titles. 0 "
-        "evaluates on the test split.",
+        help=texts.FOLDS,
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation prompt.")]
@@ -92,8 +92,7 @@ class TitleOptions:
         typer.Option(
             rich_help_panel=TITLES,
             metavar="SOURCE",
-            help="Titles to read: a path, a glob, s3://, https:// or sample:rows=20000,seed=1. {ds} stands for the "
-            "date of the run. Default: MELI_SOURCE.",
+            help=f"{texts.SOURCE} Default: MELI_SOURCE.",
         ),
     ] = ""
     window_days: Annotated[
@@ -103,8 +102,7 @@ class TitleOptions:
             min=1,
             max=3_660,
             metavar="DAYS",
-            help="Number of days of titles, up to and including the date of the run. With --date-column, 1 means every "
-            "title up to that date.",
+            help=texts.WINDOW_DAYS,
         ),
     ] = 1
     date_column: Annotated[
@@ -112,7 +110,7 @@ class TitleOptions:
         typer.Option(
             rich_help_panel=TITLES,
             metavar="NAME",
-            help="Column that holds the date of each title, for a source that is a single growing table.",
+            help=texts.DATE_COLUMN,
         ),
     ] = ""
     language: Annotated[
@@ -120,14 +118,12 @@ class TitleOptions:
         typer.Option(
             rich_help_panel=TITLES,
             metavar="LANGUAGE",
-            help="Keep only titles in this language: any, spanish or portuguese.",
+            help=f"{texts.LANGUAGE} One of any, spanish and portuguese.",
         ),
     ] = Language.any
     reliable_only: Annotated[
         bool,
-        typer.Option(
-            "--reliable-only", rich_help_panel=TITLES, help="Keep only titles whose label is marked as reliable."
-        ),
+        typer.Option("--reliable-only", rich_help_panel=TITLES, help=texts.RELIABLE_ONLY),
     ] = False
     max_bad_fraction: Annotated[
         float | None,
@@ -136,7 +132,7 @@ class TitleOptions:
             min=0,
             max=1,
             metavar="FRACTION",
-            help="Fraction of bad rows above which ingest fails. Default: 0.05.",
+            help=f"{texts.MAX_BAD_FRACTION} Default: 0.05.",
         ),
     ] = None
     min_category_rows: Annotated[
@@ -146,7 +142,7 @@ class TitleOptions:
             min=1,
             max=1_000_000,
             metavar="ROWS",
-            help="Minimum number of rows in a category; smaller categories are excluded. Default: 10.",
+            help=f"{texts.MIN_CATEGORY_ROWS} Default: 10.",
         ),
     ] = None
 

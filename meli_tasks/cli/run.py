@@ -25,6 +25,7 @@ from meli_tasks.cli.options import (
     run_date,
     takes_titles,
 )
+from meli_tasks.planning import texts
 
 EXAMPLES = (
     "meli run all",
@@ -77,19 +78,16 @@ Golden = Annotated[
     str,
     typer.Option(
         metavar="FILE",
-        help="Titles that must keep their category: a path or URL. Default: golden.csv beside the source, or else in "
-        "the store. none: no such titles.",
+        help=texts.GOLDEN,
         show_default=False,
     ),
 ]
 Promotion = Annotated[
     Mode,
-    typer.Option(
-        help="Whether a better model is promoted, or a person approves it first. --no-promote is short for never."
-    ),
+    typer.Option(help=f"{texts.PROMOTION} --no-promote is short for never."),
 ]
 Approve = Annotated[bool, typer.Option("--yes", "-y", help="Approve the promotion, if this run leaves it to a person.")]
-Force = Annotated[bool, typer.Option("--force", help="Recompute everything, even results that already exist.")]
+Force = Annotated[bool, typer.Option("--force", help=texts.FORCE)]
 
 
 @takes_titles
