@@ -31,6 +31,7 @@ class _Request(BaseModel):
     by: str
     at: str
     run_id: str | None = None
+    reason: str = ""
 
 
 class StoredStopRequests(StopRequests):
@@ -49,11 +50,13 @@ class StoredStopRequests(StopRequests):
         except MeliError as error:
             logger.warning("Could not check for a stop request, so the training run continues: %s", error)
             return None
-        return f"{request.by} at {request.at[:19]}" if request and request.run_id == self._run_id else None
+        if request is None or request.run_id != self._run_id:
+            return None
+        return f"{request.by} at {request.at[:19]}{f' ({request.reason})' if request.reason else ''}"
 
-    def request(self, by: str) -> None:
+    def request(self, by: str, reason: str = "") -> None:
         """Write a stop request for this run."""
-        request = _Request(by=by, at=datetime.now(UTC).isoformat(), run_id=self._run_id)
+        request = _Request(by=by, at=datetime.now(UTC).isoformat(), run_id=self._run_id, reason=reason)
         self._store.write(self._name, request.model_dump_json().encode())
 
     def clear(self) -> None:
@@ -64,10 +67,10 @@ class StoredStopRequests(StopRequests):
             logger.warning("Could not delete the stop request %s: %s", self._name, error)
 
 
-def request_stop(store: Store, stage: str, key: str, run_id: str, *, name: str, by: str) -> None:
+def request_stop(store: Store, stage: str, key: str, run_id: str, *, name: str, by: str, reason: str = "") -> None:
     """Request that the run `run_id`, which computes a step now, stops early and keeps the best it has.
 
-    `name` is the set, and `by` who requests it.
+    `name` is the set, `by` who requests it, and `reason` why. The first request counts.
 
     Raises:
         Conflict: the step is not running, or it is another run that computes it.
@@ -82,4 +85,6 @@ def request_stop(store: Store, stage: str, key: str, run_id: str, *, name: str, 
             f"{run_id} is not training {name} ({key[:8]}): the run {note.run_id} is, and this run will use its model. "
             f"To stop that one: meli stop-training {note.run_id} {name}"
         )
-    StoredStopRequests(store, stage, key, note.run_id).request(by)
+    requests = StoredStopRequests(store, stage, key, note.run_id)
+    if requests.requested_by() is None:
+        requests.request(by, reason)

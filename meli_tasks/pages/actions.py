@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from meli_tasks.core.errors import NotFound, TrackingUnavailable
 from meli_tasks.decision import Decision
 from meli_tasks.pages.champion import decision_row
 from meli_tasks.pages.models import DecisionRow, PageModel
@@ -32,6 +33,23 @@ def roll_back(registry: Registry, to: int | None, *, by: str, reason: str, expec
     with able_to_load():
         decision = registry.rollback(by, to, checked_reason(reason), expected_last=expected)
     return _changed(registry, decision)
+
+
+def repair_alias(registry: Registry) -> str:
+    """Make MLflow's alias follow the ledger.
+
+    Returns:
+        What was done.
+
+    Raises:
+        TrackingUnavailable: MLflow could not be updated; the message says why.
+    """
+    if not registry.tracking.uri:
+        raise NotFound("No MLflow server is set (MLFLOW_TRACKING_URI), so there is no alias to repair.")
+    repair = registry.repair()
+    if repair.synced.warning:
+        raise TrackingUnavailable(f"The alias was not repaired. {repair.synced.warning}")
+    return " ".join(repair.notes) or "The alias already points at the champion: there was nothing to repair."
 
 
 def _changed(registry: Registry, decision: Decision) -> ChangedPage:

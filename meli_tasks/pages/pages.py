@@ -11,7 +11,7 @@ from meli_tasks.artifacts.manifest import need
 from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Decision
 from meli_tasks.ledger import Ledger
-from meli_tasks.pages.actions import ChangedPage, promote, roll_back
+from meli_tasks.pages.actions import ChangedPage, promote, repair_alias, roll_back
 from meli_tasks.pages.backfill_page import backfill_page
 from meli_tasks.pages.champion import MlflowAlias, champion_card, champion_on
 from meli_tasks.pages.compared import ComparisonPage
@@ -43,10 +43,12 @@ from meli_tasks.pages.run_page import run_page, training_page
 from meli_tasks.pages.runs import RunFilter, Runs
 from meli_tasks.pages.scoring import ScoringEvent, Upload, score
 from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.stop import stop_training
 from meli_tasks.prediction.loaded import LoadedModels
 from meli_tasks.prediction.models import Model, find_model
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL, Settings
 from meli_tasks.store import Store
+from meli_tasks.tracking.by_hand import checked_reason
 from meli_tasks.tracking.client import QUICK
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
@@ -152,6 +154,16 @@ class Pages:
             Conflict: it is the champion already, or another decision was written in the meantime.
         """
         return self._after_change(roll_back(self._registry(), to, by=by, reason=reason, expected=expected))
+
+    def stop_training(self, run: str, set_name: str, *, by: str, reason: str) -> None:
+        """Ask a run to stop training a set and to keep its best epoch; see `planning.stop.stop_training`."""
+        stop_training(self.store, run, set_name, by=by, reason=checked_reason(reason))
+
+    def repair_alias(self) -> str:
+        """Make MLflow's alias follow the ledger; see `actions.repair_alias`."""
+        done = repair_alias(self._registry())
+        self._mlflow = MlflowAlias(self.store, *self._mlflow_at)
+        return done
 
     def comparison(self, models: Sequence[str], baseline: str = "") -> ComparisonPage:
         """Rows of the leaderboard, each compared with one of them.

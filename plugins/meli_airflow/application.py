@@ -14,7 +14,16 @@ from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import override
 
-from meli_airflow import decision_routes, metadata_db, model_routes, night_routes, rights, run_history
+from meli_airflow import (
+    action_routes,
+    decision_routes,
+    metadata_db,
+    model_routes,
+    night_routes,
+    questions,
+    rights,
+    run_history,
+)
 from meli_airflow.auth import Authorization
 from meli_airflow.parameters import (
     Comparison,
@@ -112,7 +121,9 @@ def run(pages: PagesOfStore, run_id: RunId) -> JsonBody:
         )
     page = pages.run(plan) if plan else None
     head = pages.run_head(run_id, page, airflow, run_history.failed_tasks(run_id) if airflow else [])
-    shown = {"state": airflow.state if airflow else "", "head": head.model_dump(mode="json")}
+    shown: JsonBody = {"state": airflow.state if airflow else "", "head": head.model_dump(mode="json")}
+    asked = questions.question_of(run_id) if airflow else None
+    shown["asked"] = {"evidence": asked.evidence, "ready_in": asked.ready_in} if asked else None
     return {**shown, **(page.model_dump(mode="json") if page else {"plan": ""})}
 
 
@@ -176,5 +187,6 @@ def application() -> FastAPI:
     app.include_router(model_routes.router)
     app.include_router(decision_routes.router)
     app.include_router(night_routes.router)
+    app.include_router(action_routes.router)
     app.mount("/static", PageBundle(directory=pathlib.Path(__file__).parent / "static"))
     return app

@@ -64,7 +64,13 @@ class Authorization:
 def _check(user: BaseUser, method: str, path: str) -> None:
     if not rights.may_read(user):
         raise HTTPException(403, f"You may not read the DAG {TRAINING_DAG}.")
-    if method not in SAFE_METHODS and (method, path) not in FOR_READERS and not rights.may_decide(user):
+    if method in SAFE_METHODS or (method, path) in FOR_READERS:
+        return
+    action = rights.ACTIONS.get(path.removeprefix("/api/")) if method == "POST" else None
+    if action is not None:
+        if not action.allows(user):
+            raise HTTPException(403, action.refusal)
+    elif not rights.may_decide(user):
         raise HTTPException(
             403,
             f"You may not decide on the champion, so nothing was changed. It needs the right to edit the DAG "

@@ -41,7 +41,11 @@ def champion(pages: PagesOfStore, on: Day = None) -> JsonBody:
 @router.get("/rights")
 def own_rights(user: User) -> JsonBody:
     """What the signed-in user may do; whoever may not read the pages does not get here."""
-    return {"user": user.get_name(), "decide": rights.may_decide(user)}
+    return {
+        "user": user.get_name(),
+        "decide": rights.may_decide(user),
+        **{name: right.allows(user) for name, right in rights.ACTIONS.items()},
+    }
 
 
 @router.post("/promote")

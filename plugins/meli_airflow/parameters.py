@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -43,6 +43,7 @@ EXPECTED = {
     "content": "a file of at most 1,000,000 bytes, in base64",
     "reason": "a text of 1 to 1,000 characters",
     "expected": "the number of the last decision that you have seen, 0 if there is none",
+    "approve": "true or false",
     "to": "the number of a decision, or null for the previous champion",
 }
 SHOWN_CHARACTERS = 60
@@ -86,6 +87,9 @@ def _from_base64(value: object) -> bytes:
 FileInBody = Annotated[bytes, BeforeValidator(_from_base64)]
 Top = Annotated[int, Field(strict=True, ge=1, le=20)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000, pattern=TEXT)]
+RunIdInBody = Annotated[str, StringConstraints(min_length=1, max_length=900, pattern=TEXT)]
+TrainingTask = Literal["train_mlp", "train_cnn"]
+MapIndexInBody = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Expected = Annotated[int, Field(strict=True, ge=0, le=99_999_999)]
 DecisionNumber = Annotated[int, Field(strict=True, ge=1, le=99_999_999)] | None
 MapIndex = Annotated[int, Query(ge=-1, le=1_000_000, description=EXPECTED["map_index"])]

@@ -8,13 +8,14 @@ right, to edit the resource `Meli champion`, is granted to the roles that should
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.models.dag import DagModel
 
-from meli_airflow.metadata_db import TRAINING_DAG
+from meli_airflow.metadata_db import BACKFILL_DAG, TRAINING_DAG
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -37,6 +38,37 @@ def may_decide(user: BaseUser) -> bool:
     return manager.is_authorized_dag(
         method="PUT", details=_training_dag(), user=user
     ) and manager.is_authorized_custom_view(method="PUT", resource_name=CHAMPION, user=user)
+
+
+@dataclass(frozen=True)
+class ActionRight:
+    """Airflow's own right to edit a part of a DAG, which an action on its runs needs. `does` completes a sentence."""
+
+    dag: str
+    part: DagAccessEntity
+    does: str
+
+    def allows(self, user: BaseUser) -> bool:
+        """Whether a user has it."""
+        details = DagDetails(id=self.dag, team_name=DagModel.get_team_name(self.dag))
+        return get_auth_manager().is_authorized_dag(method="PUT", access_entity=self.part, details=details, user=user)
+
+    @property
+    def refusal(self) -> str:
+        """What a user without it is told."""
+        part = self.part.value.lower().replace("_", " ")
+        return (
+            f"You may not {self.does}, so nothing was changed. It needs the right to edit a {part} of the DAG "
+            f"{self.dag}: ask an administrator for it."
+        )
+
+
+ACTIONS = {
+    "answer": ActionRight(TRAINING_DAG, DagAccessEntity.HITL_DETAIL, "answer for a run"),
+    "stop-training": ActionRight(TRAINING_DAG, DagAccessEntity.TASK_INSTANCE, "stop a training run"),
+    "cancel-backfill": ActionRight(BACKFILL_DAG, DagAccessEntity.RUN, "cancel a backfill"),
+}
+"""The actions that need no right to decide on the champion, by their path."""
 
 
 def register() -> None:

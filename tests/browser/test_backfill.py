@@ -59,6 +59,7 @@ def test_a_backfill_is_cancelled_from_the_page(site: Site, days: tuple[str, str]
     run = started(site, *days, "sample:rows=1500,seed=8")
     with site.page(f"{run_path(run, 'meli_backfill')}/plugin/meli_run") as page:
         page.get_by_role("button", name="Cancel the backfill").click(timeout=180_000)
+        page.get_by_label("Reason").fill("the wrong dates")
         page.get_by_role("button", name="Cancel it").click()
         expect(page.get_by_role("button", name="Cancel it")).to_be_hidden()
     # SQLite locks no rows: a scheduler reading the run at that moment finds no failed task, and may mark it a success

@@ -633,7 +633,6 @@ const BACKFILL = {
 };
 const BACKFILL_TAB = { dagId: "meli_backfill", runId: "backfill_1" };
 const BACKFILL_PATH = "GET backfills/backfill_1";
-const CANCEL_PATH = "PATCH v2/dags/meli_backfill/dagRuns/backfill_1";
 
 test("a backfill's tab displays the preview and where to approve it", async () => {
   page = await mount("Result", BACKFILL_TAB, { [BACKFILL_PATH]: { body: BACKFILL } });
@@ -675,40 +674,6 @@ test("a reported backfill displays each date's scores, the best first", async ()
   assert.match(page.text, /cnn 0\.9000\s+mlp 0\.8000\s+rnn: it diverged/);
   assert.match(page.text, /1 computed, 5 reused\n1 min of computation/);
   assert.doesNotMatch(page.text, /Waiting for approval|Cancel the backfill/);
-});
-
-test("cancelling asks first, marks the run as failed, and tries again when the server is busy", async (t) => {
-  const answers = {
-    [BACKFILL_PATH]: { body: BACKFILL },
-    [CANCEL_PATH]: { status: 500, body: { detail: "database is locked" } },
-  };
-  page = await mount("Result", BACKFILL_TAB, answers);
-  await page.click("Cancel the backfill");
-  assert.match(page.text, /This also stops 1 run of meli_training\. Results that are already computed are kept\./);
-  t.mock.timers.enable({ apis: ["setTimeout"] });
-  await page.click("Cancel it");
-  answers[CANCEL_PATH] = { status: 200, body: { detail: "" } };
-  t.mock.timers.tick(1000);
-  await page.settle();
-  const patches = requests.filter(([method]) => method === "PATCH");
-  assert.deepEqual(
-    patches.map(([, , body]) => body),
-    [{ state: "failed" }, { state: "failed" }],
-  );
-  assert.match(page.text, /Cancel the backfill/);
-});
-
-test("a user who may not cancel reads why", async () => {
-  page = await mount("Result", BACKFILL_TAB, {
-    [BACKFILL_PATH]: { body: BACKFILL },
-    [CANCEL_PATH]: { status: 403, body: { detail: "Forbidden" } },
-  });
-  await page.click("Cancel the backfill");
-  await page.click("Cancel it");
-  assert.match(page.text, /You do not have permission to change runs of meli_backfill/);
-  assert.equal(requests.filter(([method]) => method === "PATCH").length, 1);
-  await page.click("Keep it running");
-  assert.match(page.text, /Cancel the backfill/);
 });
 
 test("a training task whose set is not known says what it is waiting for", async () => {

@@ -1,5 +1,6 @@
 // The tab on a run of meli_backfill: its preview, the progress of each date, and the button that cancels it.
-import { FINISHED, formatDateTime, h, runPath, runTab, UI, useState } from "./airflow.js";
+import { CancelBackfill } from "./actions.js";
+import { FINISHED, formatDateTime, h, runPath, runTab, UI } from "./airflow.js";
 import { count, duration, formatDecimal, formatNumber } from "./format.js";
 import {
   AppLink,
@@ -15,7 +16,7 @@ import {
   StateBadge,
   Tab,
 } from "./parts.js";
-import { AIRFLOW, RequestError, request, SECONDS_AFTER_THE_END, useServer } from "./server.js";
+import { SECONDS_AFTER_THE_END, useServer } from "./server.js";
 import { table } from "./table.js";
 
 /** @typedef {import("../types/responses").Backfill} BackfillResponse */
@@ -25,11 +26,9 @@ import { table } from "./table.js";
 /** @typedef {{data: BackfillResponse, preview: Preview}} Props */
 /** @typedef {import("react").ReactNode} ReactNode */
 
-const { Box, Button, Flex, SimpleGrid, Text } = UI;
+const { Box, Flex, SimpleGrid } = UI;
 const DAG = "meli_backfill";
 const SECONDS = 3;
-const TRIES = 3;
-const MILLISECONDS_BETWEEN_TRIES = 1000;
 const UNFINISHED = new Set(["running", "queued", "to compute"]);
 
 /** @param {{runId: string}} props */
@@ -38,7 +37,11 @@ export function Backfill({ runId }) {
   const { data, error, reload } = useServer(`backfills/${encodeURIComponent(runId)}`, ({ state }) =>
     state && !FINISHED.has(state) ? SECONDS : SECONDS_AFTER_THE_END,
   );
-  if (data === undefined) return h(Tab, null, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
+  if (data === undefined) {
+    if (error?.status === 404)
+      return h(Tab, null, h(EmptyState, { title: "There is no such backfill" }, error.message));
+    return h(Tab, null, error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
+  }
   const { preview } = data;
   if (!preview) {
     return h(
@@ -135,74 +138,6 @@ function Totals({ data: { report }, preview }) {
 }
 
 /**
- * Mark the run as failed, which ends its training runs too.
- * @param {string} runId
- * @throws {RequestError}
- */
-async function cancel(runId) {
-  const path = `dags/${DAG}/dagRuns/${encodeURIComponent(runId)}`;
-  for (let left = TRIES; ; left -= 1) {
-    try {
-      await request(path, { base: AIRFLOW, method: "PATCH", body: { state: "failed" } });
-      return;
-    } catch (error) {
-      // A busy database is worth another try, and cancelling twice changes nothing.
-      if (!(error instanceof RequestError) || error.status < 500 || left === 1) throw error;
-      await new Promise((wake) => setTimeout(wake, MILLISECONDS_BETWEEN_TRIES));
-    }
-  }
-}
-
-/** @param {{data: BackfillResponse, runId: string, reload: () => void}} props */
-function Cancel({ data, runId, reload }) {
-  const [confirming, setConfirming] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState("");
-  if (FINISHED.has(data.state)) return null;
-  const running = Object.values(data.runs).filter((state) => state === "running" || state === "queued").length;
-  const onCancel = async () => {
-    setBusy(true);
-    setProblem("");
-    try {
-      await cancel(runId);
-      setConfirming(false);
-      reload();
-    } catch (error) {
-      const denied = error instanceof RequestError && error.status === 403;
-      setProblem(
-        denied
-          ? `You do not have permission to change runs of ${DAG}.`
-          : error instanceof Error
-            ? error.message
-            : String(error),
-      );
-    } finally {
-      setBusy(false);
-    }
-  };
-  if (!confirming) {
-    return h(
-      Button,
-      { size: "sm", variant: "outline", colorPalette: "danger", onClick: () => setConfirming(true) },
-      "Cancel the backfill",
-    );
-  }
-  return h(
-    Flex,
-    { align: "center", gap: 2, wrap: "wrap", role: "alertdialog", "aria-label": "Cancel the backfill" },
-    problem ? h(Text, { color: "fg.error", fontSize: "sm" }, problem) : null,
-    h(
-      Muted,
-      null,
-      running ? `This also stops ${count(running, "run")} of meli_training. ` : "",
-      "Results that are already computed are kept.",
-    ),
-    h(Button, { size: "sm", colorPalette: "danger", loading: busy, onClick: onCancel, autoFocus: true }, "Cancel it"),
-    h(Button, { size: "sm", variant: "outline", onClick: () => setConfirming(false) }, "Keep it running"),
-  );
-}
-
-/**
  * The state to display for a date.
  * @param {BackfillDate} day
  * @param {BackfillResponse} data
@@ -246,12 +181,13 @@ function Scores({ day, reported }) {
 /** @param {Props & {runId: string, reload: () => void}} props */
 function Dates({ data, preview, runId, reload }) {
   const states = new Map(preview.dates.map((day) => [day.date, dayState(day, data)]));
+  const running = Object.values(data.runs).filter((state) => state === "running" || state === "queued").length;
   const finished = [...states.values()].filter((state) => !UNFINISHED.has(state)).length;
   const done = preview.dates.length ? finished / preview.dates.length : 1;
   const reported = new Map(data.report?.dates.map((day) => [day.date, day]));
   return h(
     Section,
-    { title: "Dates", beside: h(Cancel, { data, runId, reload }) },
+    { title: "Dates", beside: h(CancelBackfill, { runId, running, ended: FINISHED.has(data.state), reload }) },
     h(
       Flex,
       { align: "center", gap: 3, mb: 3 },

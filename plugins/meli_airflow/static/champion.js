@@ -1,5 +1,6 @@
 // The current champion in ten seconds: how good it is, what it replaced, what the last run did and why, the way back.
 // Its data, its keys and its model card are below a fold.
+import { RepairAlias } from "./actions.js";
 import { formatDateTime, h, MODELS_PATH, modelPath, UI, useState } from "./airflow.js";
 import { Details, isByHand, titlesOf } from "./champion_details.js";
 import { ago, betterThan, meaning } from "./champion_text.js";
@@ -94,6 +95,7 @@ function Card({ champion, news, linked, last, mayDecide, reload, children }) {
     Panel,
     { "data-testid": "champion" },
     h(Warnings, { news, mlflow }),
+    mlflow?.differs ? h(RepairAlias, { reload }) : null,
     h(
       Box,
       { display: "grid", columnGap: 6, rowGap: 3, gridTemplateColumns: COLUMNS, gridTemplateAreas: AREAS },

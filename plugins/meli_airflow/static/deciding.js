@@ -1,4 +1,4 @@
-// What a person can decide on the pages: promote a model, or roll back. Only for users with the right.
+// What a person can do on the pages, such as promote a model or stop a training run. Only for users with the right.
 import { h, UI, useState } from "./airflow.js";
 import { formatDecimal } from "./format.js";
 import { Muted } from "./parts.js";
@@ -18,24 +18,33 @@ import { RequestError, request, useServer } from "./server.js";
  * @property {string} explanation
  * @property {string} confirm the label of the button that does it
  * @property {string} [palette] colours of that button
+ * @property {string} [stored] where the reason ends up
  */
 
 const { Box, Button, Flex, Input, Text } = UI;
 const MAX_REASON = 1000;
 
-/** Whether the signed-in user may promote and roll back; false until it is known. */
-export function useMayDecide() {
+/**
+ * Whether the signed-in user may do something; false until it is known.
+ * @param {Exclude<keyof Rights, "user">} what
+ */
+export function useMay(what) {
   /** @type {import("./server.js").Loaded<Rights>} */
   const { data } = useServer("rights");
-  return data?.decide ?? false;
+  return data?.[what] ?? false;
 }
 
+/** Whether the signed-in user may promote and roll back; false until it is known. */
+export const useMayDecide = () => useMay("decide");
+
 /**
- * What happened, as text.
- * @param {Changed} changed
+ * What happened, as text: a decision on the champion, or what the server says it did.
+ * @param {Changed | {done: string}} changed
  */
-export const doneText = ({ decision, warning }) =>
-  `Decision ${decision.number}: the champion is now ${decision.set}.${warning ? ` ${warning}` : ""}`;
+export const doneText = (changed) =>
+  "done" in changed
+    ? changed.done
+    : `Decision ${changed.decision.number}: the champion is now ${changed.decision.set}.${changed.warning ? ` ${changed.warning}` : ""}`;
 
 /**
  * The question, the reason, and the two answers. `onDone` gets what happened; after it the page has to be loaded again,
@@ -50,7 +59,7 @@ export function Confirm({ action, onDone, onCancel, reload }) {
     setBusy(true);
     setProblem("");
     try {
-      /** @type {Changed} */
+      /** @type {Changed | {done: string}} */
       const changed = await request(action.path, { method: "POST", body: { ...action.body, reason } });
       onDone(doneText(changed));
       reload();
@@ -85,7 +94,7 @@ export function Confirm({ action, onDone, onCancel, reload }) {
         value: reason,
         maxLength: MAX_REASON,
         autoFocus: true,
-        placeholder: "Stored with the decision",
+        placeholder: action.stored ?? "Stored with the decision",
         onChange: (/** @type {ChangeEvent} */ event) => setReason(event.target.value),
       }),
     ),
@@ -113,15 +122,15 @@ export function Confirm({ action, onDone, onCancel, reload }) {
 
 /**
  * A button that asks first. The caller displays what it did: this may be gone then, with what could be decided.
- * @param {{label: string, action: Action, onDone: (text: string) => void, reload: () => void}} props
+ * @param {{label: string, action: Action, onDone: (text: string) => void, reload: () => void, disabled?: boolean}} props
  */
-export function Deciding({ label, action, onDone, reload }) {
+export function Deciding({ label, action, onDone, reload, disabled = false }) {
   const [asking, setAsking] = useState(false);
   const onClick = () => {
     onDone("");
     setAsking(true);
   };
-  if (!asking) return h(Button, { size: "sm", variant: "outline", onClick }, label);
+  if (!asking) return h(Button, { size: "sm", variant: "outline", disabled, onClick }, label);
   const onEnd = (/** @type {string} */ text) => {
     setAsking(false);
     onDone(text);

@@ -1,5 +1,5 @@
 // The tab on a DAG run: which steps it computed and which it reused, its leaderboard, its decision.
-import { FINISHED, formatDateTime, h, runPath, runTab, UI } from "./airflow.js";
+import { FINISHED, formatDateTime, h, runTab, UI } from "./airflow.js";
 import { Backfill } from "./backfill.js";
 import { Gates } from "./decisions.js";
 import { count, duration, formatNumber } from "./format.js";
@@ -19,7 +19,7 @@ import {
   Tab,
 } from "./parts.js";
 import { PromotableModels } from "./promotable.js";
-import { Head } from "./run_head.js";
+import { Head, Question } from "./run_head.js";
 import { reportUrl, SECONDS_AFTER_THE_END, useServer } from "./server.js";
 import { table } from "./table.js";
 
@@ -79,23 +79,11 @@ function Run({ runId }) {
     h(Head, { runId, data, reload }),
     data.nothing_new ? h(Note, { title: nothingNew(data) }, data.nothing_new) : null,
     h(SkippedNote, { skipped: data.skipped }),
-    h(Question, { data, runId }),
+    h(Question, { data, runId, reload }),
     h(Totals, { data }),
     h(Decision, { data }),
     h(Results, { data, reload }),
     h(Steps, { data }),
-  );
-}
-
-/** @param {Props & {runId: string}} props */
-function Question({ data: { question, state }, runId }) {
-  if (!question || FINISHED.has(state)) return null;
-  return h(
-    Note,
-    { status: "warning", title: `Waiting for approval: ${question}` },
-    "The run is waiting and does not occupy a worker. ",
-    h(AppLink, { to: `${runPath(runId)}/tasks/approve/required_actions` }, "Review the evidence and answer"),
-    ".",
   );
 }
 

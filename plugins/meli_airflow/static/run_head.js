@@ -1,5 +1,8 @@
 // The head of a run's tab: what happened in a line, each failed task with why, and the button that runs them again.
+
+import { Answers } from "./actions.js";
 import { FINISHED, h, runPath, UI, useState } from "./airflow.js";
+import { Fold } from "./fold.js";
 import { count } from "./format.js";
 import { AppLink, Note } from "./parts.js";
 import { AIRFLOW, RequestError, request } from "./server.js";
@@ -111,5 +114,32 @@ export function Head({ runId, data: { head, state }, reload }) {
       h(FailedTasks, { runId, head }),
       again.length && FINISHED.has(state) ? h(RunAgain, { runId, failed: again, reload }) : null,
     ),
+  );
+}
+
+/**
+ * What the run asks a person, the evidence, and both answers.
+ * @param {{runId: string, data: RunResponse, reload: () => void}} props
+ */
+export function Question({ runId, data: { question, state, asked }, reload }) {
+  if (!question || FINISHED.has(state)) return null;
+  return h(
+    Box,
+    { mb: 6 },
+    h(
+      Note,
+      { status: "warning", title: `Waiting for approval: ${question}` },
+      "The run is waiting and does not occupy a worker. ",
+      h(AppLink, { to: `${runPath(runId)}/tasks/approve/required_actions` }, "Review the evidence and answer"),
+      " on Airflow's page, or here.",
+    ),
+    asked?.evidence
+      ? h(
+          Fold,
+          { label: "Evidence" },
+          h(Box, { whiteSpace: "pre-wrap", overflowWrap: "anywhere", fontSize: "sm" }, asked.evidence),
+        )
+      : null,
+    asked ? h(Answers, { runId, subject: question, readyIn: asked.ready_in, reload }) : null,
   );
 }

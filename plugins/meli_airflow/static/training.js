@@ -1,4 +1,5 @@
 // The tab on a training task: its learning curves, updated while it trains.
+import { StopTraining } from "./actions.js";
 import { formatDateTime, h, runTab, UI } from "./airflow.js";
 import { Chart, COLOURS } from "./chart.js";
 import { LearningCurves } from "./curves.js";
@@ -73,6 +74,7 @@ function Training({ runId, taskId, mapIndex }) {
     { "data-testid": "meli-training", "data-state": data.state },
     error ? h(LoadError, { error, reload }) : null,
     !data.set || data.state === "waiting" ? h(NotStarted, { data }) : h(Status, { data }),
+    data.state === "running" && data.set ? h(StopTraining, { runId, taskId, mapIndex, set: data.set, reload }) : null,
     h(Curves, { data }),
     h(Epochs, { data }),
   );

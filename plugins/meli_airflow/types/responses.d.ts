@@ -444,6 +444,8 @@ export interface RunHead {
 export interface Run {
   state: string;
   head: RunHead;
+  /** What the task approve waits for: its evidence as Markdown, and the seconds until Airflow keeps an answer. */
+  asked?: { evidence: string; ready_in: number } | null;
   /** Empty until the task `plan` has written one; then only `state` and `head` are there. */
   plan: string;
   run_id?: string;
@@ -734,8 +736,11 @@ export interface ConfusedTitles {
 /** What the signed-in user may do. */
 export interface Rights {
   user: string;
-  /** Promote a model, and roll back. */
+  /** Promote a model, roll back, and repair the alias. */
   decide: boolean;
+  answer: boolean;
+  "stop-training": boolean;
+  "cancel-backfill": boolean;
 }
 
 /** A decision that a person made on a page. */
