@@ -82,6 +82,9 @@ export const address = { pathname: "", search: "" };
 export const requests = /** @type {[string, string, unknown][]} */ ([]);
 let responses = /** @type {Record<string, Response>} */ ({});
 
+/** The events of the window: errors that no code catches. */
+export const windowEvents = new EventTarget();
+
 Object.assign(globalThis, {
   React,
   ChakraUI: new Proxy(
@@ -106,6 +109,8 @@ Object.assign(globalThis, {
       },
     ],
   },
+  addEventListener: windowEvents.addEventListener.bind(windowEvents),
+  removeEventListener: windowEvents.removeEventListener.bind(windowEvents),
   localStorage: { getItem: () => '"UTC"' },
   document: Object.assign(new EventTarget(), {
     hidden: false,
@@ -328,6 +333,10 @@ export class Mounted {
  */
 export async function mount(page, props, answers) {
   await import("../../plugins/meli_airflow/static/pages.js");
+  // Each page loads its own modules when it is displayed; here they are loaded before.
+  await Promise.all(
+    ["models", "run", "training"].map((name) => import(`../../plugins/meli_airflow/static/${name}.js`)),
+  );
   responses = answers;
   requests.length = 0;
   const component = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (globalThis))[page];

@@ -703,9 +703,7 @@ test("a training task whose set is not known says what it is waiting for", async
 });
 
 test("a page that fails takes nothing of Airflow's page with it", async () => {
-  const query = "GET training?run_id=run_1&task_id=train_mlp&map_index=0";
-  const props = { dagId: "meli_training", runId: "run_1", taskId: "train_mlp", mapIndex: 0 };
-  page = await mount("Learning curves", props, { [query]: { body: { task: {}, set: "", state: "waiting" } } });
+  page = await mount("Models", {}, { ...OVERVIEW, "GET models?limit=100": { body: { ...MODELS, runs: undefined } } });
   assert.match(page.text, /This page cannot be displayed/);
   assert.match(page.text, /The browser reports: .*undefined/);
   await page.click("Try again");

@@ -1,6 +1,7 @@
 // The tab on a run of meli_backfill: its preview, the progress of each date, and the button that cancels it.
 import { CancelBackfill } from "./actions.js";
 import { FINISHED, formatDateTime, h, runPath, runTab, UI } from "./airflow.js";
+import { Part } from "./boundary.js";
 import { count, duration, formatDecimal, formatNumber } from "./format.js";
 import {
   AppLink,
@@ -60,9 +61,9 @@ export function Backfill({ runId }) {
     Tab,
     { "data-testid": "meli-backfill" },
     error ? h(LoadError, { error, reload }) : null,
-    h(Notes, { data, preview, runId }),
-    h(Totals, { data, preview }),
-    h(Dates, { data, preview, runId, reload }),
+    h(Part, { title: "What needs attention" }, h(Notes, { data, preview, runId })),
+    h(Part, { title: "The summary" }, h(Totals, { data, preview })),
+    h(Part, { title: "The list of dates" }, h(Dates, { data, preview, runId, reload })),
   );
 }
 

@@ -1,6 +1,7 @@
 // The page Models: the champion, the leaderboard by test titles, two models side by side, the promotion history.
 import { formatDateTime, h, Router, runTab, UI, useAddress, useEffect, useState } from "./airflow.js";
 import { Artifact } from "./artifact.js";
+import { Part } from "./boundary.js";
 import { Champion } from "./champion.js";
 import { Comparison } from "./comparison.js";
 import { canPromote, Deciding, Done, promotion, useMayDecide } from "./deciding.js";
@@ -58,25 +59,33 @@ function Overview() {
     { title: "Models", beside: h(AppLink, { to: "/plugin/models?try=1", fontSize: "sm" }, "Try a title") },
     error ? h(LoadError, { error, reload }) : null,
     h(SkippedNote, { skipped: data.skipped }),
-    h(Champion, {
-      champion: data.champion,
-      unknown: data.champion_unknown,
-      linked,
-      runs: data.runs.all,
-      last,
-      mayDecide,
-      reload,
-    }),
+    h(
+      Part,
+      { title: "The champion" },
+      h(Champion, {
+        champion: data.champion,
+        unknown: data.champion_unknown,
+        linked,
+        runs: data.runs.all,
+        last,
+        mayDecide,
+        reload,
+      }),
+    ),
     h(
       Section,
       { title: "Leaderboard", beside: h(Muted, { "aria-live": "polite" }, loading ? "Loading…" : runsText(data.runs)) },
       h(Filters, { sets: data.sets }),
-      data.rows.length ? h(Selectable, { data, linked, mayDecide, reload }) : h(NoRows, { data }),
+      h(
+        Part,
+        { title: "The leaderboard" },
+        data.rows.length ? h(Selectable, { data, linked, mayDecide, reload }) : h(NoRows, { data }),
+      ),
       h(NothingNew, { nothingNew: data.nothing_new, linked }),
       h(ShowMore, { runs: data.runs, loading }),
     ),
-    h(Nights),
-    h(Decisions, { key: last }), // a new decision is displayed at once
+    h(Part, { title: "Over nights" }, h(Nights)),
+    h(Part, { title: "The promotion history" }, h(Decisions, { key: last })), // a new decision is displayed at once
   );
 }
 

@@ -1,6 +1,7 @@
 // The tab on a DAG run: which steps it computed and which it reused, its leaderboard, its decision.
 import { FINISHED, formatDateTime, h, runTab, UI } from "./airflow.js";
 import { Backfill } from "./backfill.js";
+import { Part } from "./boundary.js";
 import { Gates } from "./decisions.js";
 import { count, duration, formatNumber } from "./format.js";
 import {
@@ -76,14 +77,14 @@ function Run({ runId }) {
     Tab,
     { "data-testid": "meli-run" },
     error ? h(LoadError, { error, reload }) : null,
-    h(Head, { runId, data, reload }),
+    h(Part, { title: "What happened" }, h(Head, { runId, data, reload })),
     data.nothing_new ? h(Note, { title: nothingNew(data) }, data.nothing_new) : null,
     h(SkippedNote, { skipped: data.skipped }),
-    h(Question, { data, runId, reload }),
-    h(Totals, { data }),
-    h(Decision, { data }),
-    h(Results, { data, reload }),
-    h(Steps, { data }),
+    h(Part, { title: "The question" }, h(Question, { data, runId, reload })),
+    h(Part, { title: "The summary" }, h(Totals, { data })),
+    h(Part, { title: "The decision" }, h(Decision, { data })),
+    h(Part, { title: "The leaderboard" }, h(Results, { data, reload })),
+    h(Part, { title: "The plan" }, h(Steps, { data })),
   );
 }
 

@@ -1,6 +1,7 @@
 // The tab on a training task: its learning curves, updated while it trains.
 import { StopTraining } from "./actions.js";
 import { formatDateTime, h, runTab, UI } from "./airflow.js";
+import { Part } from "./boundary.js";
 import { Chart, COLOURS } from "./chart.js";
 import { LearningCurves } from "./curves.js";
 import { duration, formatDecimal, formatNumber } from "./format.js";
@@ -75,8 +76,8 @@ function Training({ runId, taskId, mapIndex }) {
     error ? h(LoadError, { error, reload }) : null,
     !data.set || data.state === "waiting" ? h(NotStarted, { data }) : h(Status, { data }),
     data.state === "running" && data.set ? h(StopTraining, { runId, taskId, mapIndex, set: data.set, reload }) : null,
-    h(Curves, { data }),
-    h(Epochs, { data }),
+    h(Part, { title: "The learning curves" }, h(Curves, { data })),
+    h(Part, { title: "The table of epochs" }, h(Epochs, { data })),
   );
 }
 
