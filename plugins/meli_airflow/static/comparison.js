@@ -138,7 +138,7 @@ function Scores({ data, names }) {
           key: "model",
           title: "Model",
           cell: ({ model, name }) => [
-            h(Box, { key: "name", wordBreak: "break-word", fontWeight: "semibold" }, name),
+            h(Box, { key: "name", minW: { md: "110px" }, wordBreak: "break-word", fontWeight: "semibold" }, name),
             model.baseline ? h(Muted, { key: "base", fontSize: "xs" }, "baseline") : null,
             h(
               OnPhone,

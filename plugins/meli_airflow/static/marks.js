@@ -6,7 +6,8 @@ const RADIUS = 8;
 const LETTERS = 10;
 
 /**
- * A ring around the marked point of each series, with its text inside. Where two would overlap, the later one is above.
+ * A ring around the marked point of each series, with its text inside. Where two would overlap, the later one is
+ * above, or below where there is no room.
  * @param {import("./plot.js").UPlot} plot
  * @param {readonly Series[]} series
  * @param {(name: string) => string} colourOf a CSS variable's value
@@ -40,18 +41,18 @@ export function drawMarks(plot, series, colourOf, fontFamily) {
 }
 
 /**
- * The place of a ring: its point's, or the first above it at which it hides no other.
+ * The place of a ring: its point's, or the nearest at which it hides no other, rather above than below.
  * @param {readonly [number, number][]} drawn
  * @param {number} x
  * @param {number} y
  */
 function free(drawn, x, y) {
   const apart = 2 * (RADIUS + 1) * devicePixelRatio;
-  let place = y;
-  for (const [, top] of drawn.filter(([left]) => Math.abs(left - x) < apart).sort((one, other) => other[1] - one[1])) {
-    if (Math.abs(place - top) < apart) place = top - apart;
-  }
-  return place;
+  const taken = drawn.filter(([left]) => Math.abs(left - x) < apart).map(([, top]) => top);
+  const places = [y, ...taken.flatMap((top) => [top - apart, top + apart])].filter(
+    (place) => place > RADIUS * devicePixelRatio && taken.every((top) => Math.abs(place - top) >= apart),
+  );
+  return places.sort((one, other) => Math.abs(one - y) - Math.abs(other - y))[0] ?? y;
 }
 
 /**
