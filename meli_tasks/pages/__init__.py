@@ -3,8 +3,9 @@
 from meli_tasks.pages.nights import NightFilter
 from meli_tasks.pages.outcomes import AirflowRun
 from meli_tasks.pages.pages import Pages
+from meli_tasks.pages.ranking import Wanted
 from meli_tasks.pages.run_head import FailedInAirflow
 from meli_tasks.pages.run_models import TrainingPage
 from meli_tasks.pages.runs import RunFilter
 
-__all__ = ["AirflowRun", "FailedInAirflow", "NightFilter", "Pages", "RunFilter", "TrainingPage"]
+__all__ = ["AirflowRun", "FailedInAirflow", "NightFilter", "Pages", "RunFilter", "TrainingPage", "Wanted"]

@@ -157,14 +157,21 @@ def model_rows(run: Run, evaluated: EvaluatedRun | None, champion: str, nothing_
     """
     figures = evaluated.figures if evaluated else {}
     labels = sorted(figures, key=lambda label: -figures[label].balanced_accuracy)
+    rows = [model_row(run, evaluated, label, champion) for label in labels]
+    return [*rows, *missing_rows(run, evaluated, champion, nothing_new)]
+
+
+def missing_rows(run: Run, evaluated: EvaluatedRun | None, champion: str, nothing_new: bool = False) -> list[ModelRow]:
+    """A row for each requested model of a run that has no score."""
+    figures = evaluated.figures if evaluated else {}
     missing = "nothing new" if nothing_new else "not evaluated"
-    return [
-        _row(run, evaluated, label, champion, missing)
-        for label in [*labels, *(name for name in run.sets if name not in figures)]
-    ]
+    return [model_row(run, evaluated, label, champion, missing) for label in run.sets if label not in figures]
 
 
-def _row(run: Run, evaluated: EvaluatedRun | None, label: str, champion: str, missing: str) -> ModelRow:
+def model_row(
+    run: Run, evaluated: EvaluatedRun | None, label: str, champion: str, missing: str = "not evaluated"
+) -> ModelRow:
+    """The row of one model of a run; `missing` is its state if it has no score and did not fail."""
     ref, model = ModelRef(run.sets.get(label, "")), paths.model_id(run.plan, label)
     if evaluated:
         ref = evaluated.models.get(label, ref)

@@ -36,6 +36,18 @@ class TestSet(PageModel):
     last_day: str
 
 
+class RankedTestSet(TestSet):
+    """Test titles with the models that are ranked on them. Only those that are open have rows."""
+
+    models: int = Field(description="models of the displayed runs that were tested on them, each counted once")
+    best: float = Field(description="balanced accuracy of the best of them")
+    best_set: str
+    scale: Interval = Field(description="what the intervals of the best twenty models span")
+    open: bool = Field(description="whether its rows are among those of the response")
+    matching: int = Field(description="models that match the filters; 0 unless it is open")
+    shown: int = Field(description="rows of the response that are on these titles")
+
+
 class CurrentFigure(PageModel):
     """The champion's score on the newest titles that it was evaluated on. `id` is that of its leaderboard row."""
 
@@ -116,6 +128,9 @@ class ModelRow(PageModel):
     macro_f1: float | None = None
     milliseconds_p95: float | None = None
     megabytes: float | None = None
+    rank: int | None = Field(None, description="on its test titles, 1 for the best; None outside of a leaderboard")
+    reaches_best: bool = Field(False, description="whether its interval reaches the score of the best model")
+    runs: int = Field(1, description="displayed runs that evaluated this model on these titles")
 
 
 class RunCounts(PageModel):
@@ -164,10 +179,12 @@ class SkippedObjects(PageModel):
 
 
 class Leaderboard(PageModel):
-    """The rows of the newest matching runs: by test titles, the newest first, then by accuracy."""
+    """The models of the newest matching runs: by test titles, the newest first, then by accuracy."""
 
     rows: list[ModelRow]
-    test_sets: list[TestSet]
+    test_sets: list[RankedTestSet]
+    pinned: list[ModelRow]
+    without_score: int = Field(description="models that failed or were not evaluated yet; `rows` ends with the newest")
     nothing_new: NothingNew
     runs: RunCounts
     sets: list[str]

@@ -9,22 +9,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import ModelRef
-from meli_tasks.pages.evaluated import EvaluatedRun, Run, model_rows
+from meli_tasks.pages.evaluated import EvaluatedRun, Run
 from meli_tasks.pages.models import (
     CurrentFigure,
     Leaderboard,
-    ModelRow,
     NightWithNothingNew,
     NothingNew,
     RunCounts,
     TestSet,
 )
+from meli_tasks.pages.ranking import Ranking, Wanted, without_score
 from meli_tasks.pages.read_cache import READERS, ReadCache
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
@@ -40,7 +40,7 @@ class RunFilter:
     """Which runs to display. Dates are those of the titles (`as_of`), or the run's own if it has none."""
 
     text: str = ""
-    set_name: str = ""
+    wanted: Wanted = field(default_factory=Wanted)
     since: date | None = None
     until: date | None = None
     limit: int = 100
@@ -48,7 +48,7 @@ class RunFilter:
     def accepts(self, run: Run) -> bool:
         """Whether a run is one of them."""
         return (
-            (not self.set_name or self.set_name in run.sets)
+            (not self.wanted.set_name or self.wanted.set_name in run.sets)
             and (self.since is None or run.day >= self.since.isoformat())
             and (self.until is None or run.day <= self.until.isoformat())
             and run.matches(self.text)
@@ -100,7 +100,7 @@ class Runs:
         return _test_sets([run], {run.plan: evaluated})[0]
 
     def leaderboard(self, run_filter: RunFilter, champion: str) -> Leaderboard:
-        """The newest matching runs, a row per model: by test titles, the newest first, then by accuracy.
+        """The newest matching runs, a row for each model: by test titles, the newest first, then by accuracy.
 
         Args:
             run_filter: Which runs to display.
@@ -111,18 +111,15 @@ class Runs:
         shown = matching[: min(run_filter.limit, MAX_RUNS)]
         found = self.evaluations(shown)
         nights = {run.plan: night for run in shown if run.plan not in found and (night := self.nothing_new(run))}
-        test_sets = _test_sets(shown, found)
-        position = {test_set.id: place for place, test_set in enumerate(test_sets)}
-        rows = [
-            row
-            for run in shown
-            if run.plan not in nights
-            for row in model_rows(run, found.get(run.plan), champion)
-            if run_filter.set_name in ("", row.set)
-        ]
+        ranking = Ranking.of(_test_sets(shown, found), shown, found, champion)
+        rows, test_sets = ranking.rows(run_filter.wanted)
+        with_news = [run for run in shown if run.plan not in nights]
+        unscored, number = without_score(with_news, found, champion, run_filter.wanted)
         return Leaderboard(
-            rows=sorted(rows, key=lambda row: _rank(row, position)),
+            rows=[*rows, *unscored],
             test_sets=test_sets,
+            pinned=ranking.pinned(run_filter.wanted),
+            without_score=number,
             nothing_new=NothingNew(
                 runs=len(nights),
                 saved_seconds=sum(night.saved_seconds for night in nights.values()),
@@ -215,9 +212,3 @@ def _test_sets(runs: list[Run], evaluated: Mapping[str, EvaluatedRun]) -> list[T
         )
         for test_set, runs in newest
     ]
-
-
-def _rank(row: ModelRow, position: Mapping[str, int]) -> tuple[int, float]:
-    """The newest test titles first, the best model first; what has no score last."""
-    accuracy = -1.0 if row.balanced_accuracy is None else row.balanced_accuracy
-    return position.get(row.test_set, len(position)), -accuracy

@@ -29,19 +29,23 @@ from meli_airflow.parameters import (
     Comparison,
     Day,
     Key,
+    Kind,
     Limit,
     MapIndex,
+    ModelIds,
+    Rows,
     RunId,
     RunIdParameter,
     SetName,
     Stage,
     TaskId,
+    TestSetIds,
     Text,
     refusal,
 )
 from meli_airflow.store_pages import JsonBody, PagesOfStore
 from meli_tasks.core.errors import BadHyperparameters, Conflict, MeliError, NotFound
-from meli_tasks.pages import RunFilter, TrainingPage
+from meli_tasks.pages import RunFilter, TrainingPage, Wanted
 
 router = APIRouter(prefix="/api")
 
@@ -67,11 +71,22 @@ class PageBundle(StaticFiles):
         return answer
 
 
+def wanted(
+    set_name: SetName = "", kind: Kind = "", rows: Rows = 50, opened: TestSetIds = (), pins: ModelIds = ()
+) -> Wanted:
+    """Which models of these runs the leaderboard displays."""
+    return Wanted(set_name, kind, rows, tuple(opened), tuple(pins))
+
+
 def run_filter(
-    limit: Limit = 100, text: Text = "", set_name: SetName = "", since: Day = None, until: Day = None
+    models: Annotated[Wanted, Depends(wanted)],
+    limit: Limit = 100,
+    text: Text = "",
+    since: Day = None,
+    until: Day = None,
 ) -> RunFilter:
     """Which runs the leaderboard displays."""
-    return RunFilter(text, set_name, since, until, limit)
+    return RunFilter(text, models, since, until, limit)
 
 
 @router.get("/models")

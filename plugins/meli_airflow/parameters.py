@@ -17,6 +17,10 @@ EXPECTED = {
     "limit": "a whole number from 1 to 1,000",
     "text": "at most 200 characters",
     "set": "the name of a set",
+    "kind": "mlp, cnn, ensemble or champion",
+    "rows": "a whole number from 1 to 1,000",
+    "open": "up to 50 ids of test titles, as the leaderboard has them",
+    "pin": "up to 20 ids of models, as the leaderboard has them",
     "since": "a date such as 2026-11-28",
     "until": "a date such as 2026-11-28",
     "left": "the id of a model, as the leaderboard has it",
@@ -54,6 +58,16 @@ TEXT = r"^[^\x00]*$"
 Limit = Annotated[int, Query(ge=1, le=1_000, description=EXPECTED["limit"])]
 Text = Annotated[str, Query(max_length=200, pattern=TEXT, description=EXPECTED["text"])]
 SetName = Annotated[str, Query(alias="set", max_length=200, pattern=TEXT, description=EXPECTED["set"])]
+Kind = Annotated[Literal["", "mlp", "cnn", "ensemble", "champion"], Query(description=EXPECTED["kind"])]
+Rows = Annotated[int, Query(ge=1, le=1_000, description=EXPECTED["rows"])]
+TestSetIds = Annotated[
+    Sequence[Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]],
+    Query(alias="open", max_length=50, description=EXPECTED["open"]),
+]
+ModelIds = Annotated[
+    Sequence[Annotated[str, StringConstraints(max_length=900, pattern=TEXT)]],
+    Query(alias="pin", max_length=20, description=EXPECTED["pin"]),
+]
 Day = Annotated[date | None, Query(description=EXPECTED["since"])]
 ModelId = Annotated[str, Query(max_length=900, pattern=TEXT, description=EXPECTED["left"])]
 ModelIds = Annotated[
