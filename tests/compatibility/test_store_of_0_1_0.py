@@ -208,18 +208,17 @@ def test_the_decisions_are_shown_with_their_evidence(store: Store) -> None:
 
 @pytest.mark.parametrize(("plan", "label"), [(FIRST, "quick_mlp"), (SECOND, "quick_mlp (champion)")])
 def test_two_models_are_compared(store: Store, plan: str, label: str) -> None:
-    page = as_json(Pages(store).comparison(row_id(plan, label), row_id(SECOND, "ensemble")))
-    assert (page["left"]["set"], page["right"]["set"]) == (label, "ensemble")
-    assert page["same_titles"]
+    page = as_json(Pages(store).comparison([row_id(plan, label), row_id(SECOND, "ensemble")]))
+    assert [model["row"]["set"] for model in page["models"]] == [label, "ensemble"]
     assert len(page["categories"]) == 41
-    assert {row["set"]: row["right"] for row in page["members"] if row["right"]} == {"quick_cnn": 0.5, "quick_mlp": 0.5}
-    assert [row["train"] for row in page["members"] if row["left"] == 1.0] == [page["left"]["train"]]
-    assert [epoch["epoch"] for epoch in page["curves"]["left"]] == [1]
-    by_name = {
-        line["name"]: line
-        for line in as_json(Pages(store).comparison(row_id(plan, label), row_id(SECOND, "quick_cnn")))["parameters"]
-    }
-    assert by_name["train.epochs"]["left"] == 1
+    in_ensemble = {row["set"]: row["weights"][1] for row in page["members"] if row["weights"][1]}
+    assert in_ensemble == {"quick_cnn": 0.5, "quick_mlp": 0.5}
+    alone = [row["train"] for row in page["members"] if row["weights"][0] == 1.0]
+    assert alone == [page["models"][0]["row"]["train"]]
+    assert [epoch["epoch"] for epoch in page["models"][0]["curve"]["epochs"]] == [1]
+    single = as_json(Pages(store).comparison([row_id(plan, label), row_id(SECOND, "quick_cnn")]))
+    by_name = {line["name"]: line for table in single["parameters"] for line in table["rows"]}
+    assert by_name["train.epochs"]["values"][0] == 1
 
 
 def test_a_run_shows_its_steps_and_its_decision(store: Store) -> None:

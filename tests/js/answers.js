@@ -27,6 +27,9 @@ export const row = (set, accuracy) => ({
   macro_f1: accuracy,
   milliseconds_p95: 1.5,
   megabytes: 2,
+  rank: accuracy === null ? null : 1,
+  reaches_best: false,
+  runs: 1,
 });
 
 export const ROWS = [row("mlp", 0.9), row("cnn", 0.95), row("broken", null)];
@@ -39,6 +42,18 @@ const TODAY = {
   source: "titles.csv",
   first_day: "2026-11-20",
   last_day: "2026-11-20",
+};
+
+/** @type {import("../../plugins/meli_airflow/types/responses").RankedTestSet} */
+export const TODAY_RANKED = {
+  ...TODAY,
+  models: 2,
+  best: 0.95,
+  best_set: "cnn",
+  scale: [0.89, 0.96],
+  open: true,
+  matching: 2,
+  shown: 2,
 };
 
 /** @type {Models} */
@@ -71,7 +86,9 @@ export const MODELS = {
     members: {},
   },
   rows: ROWS,
-  test_sets: [TODAY],
+  test_sets: [TODAY_RANKED],
+  pinned: [],
+  without_score: 1,
   nothing_new: { runs: 0, saved_seconds: 0, newest: [] },
   champion_unknown: "",
   last_decision: 1,

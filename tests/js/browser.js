@@ -111,7 +111,7 @@ Object.assign(globalThis, {
   },
   addEventListener: windowEvents.addEventListener.bind(windowEvents),
   removeEventListener: windowEvents.removeEventListener.bind(windowEvents),
-  localStorage: { getItem: () => '"UTC"' },
+  localStorage: { getItem: () => '"UTC"', setItem: () => undefined },
   document: Object.assign(new EventTarget(), {
     hidden: false,
     title: "Airflow",

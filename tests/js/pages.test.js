@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { MODELS, RUN as PLAIN_RUN, row } from "./answers.js";
+import { MODELS, RUN as PLAIN_RUN, row, TODAY_RANKED } from "./answers.js";
 import { address, mount, requests, switchTabs } from "./browser.js";
 
 /** @typedef {import("../../plugins/meli_airflow/types/responses").Backfill} Backfill */
@@ -44,14 +44,15 @@ test("the champion's figure is the one on the newest titles, beside the one that
 
 test("each set of test titles is ranked and scaled by itself, the newest first", async () => {
   const yesterday = {
+    ...TODAY_RANKED,
     id: "yesterday",
     titles: 980,
     left_out: 488,
-    folds: 0,
-    source: "titles.csv",
     first_day: "2026-11-18",
     last_day: "2026-11-19",
+    scale: /** @type {[number, number]} */ ([0.9, 1]),
   };
+  const before = { ...yesterday, id: "before", open: false, models: 31, matching: 0, shown: 0 };
   const older = (/** @type {string} */ set, /** @type {number} */ accuracy) => ({
     ...row(set, accuracy),
     id: `run_0/plan/${set}`,
@@ -61,27 +62,64 @@ test("each set of test titles is ranked and scaled by itself, the newest first",
   const body = {
     ...MODELS,
     rows: [older("old_best", 0.99), ...MODELS.rows, older("old_worst", 0.5), { ...row("queued", null), test_set: "" }],
-    test_sets: [...MODELS.test_sets, yesterday],
+    test_sets: [...MODELS.test_sets, yesterday, before],
+    without_score: 40,
   };
   page = await mount("Models", {}, { ...OVERVIEW, "GET models?limit=100": { body } });
   assert.deepEqual(
-    page.rowsOf("Leaderboard").map((line) => line.split("\n")[0]),
+    page
+      .rowsOf("Leaderboard")
+      .map((line) => line.match(/On the [\d,]+|cnn|mlp|old_\w+|Without|broken|queued|The first/)?.[0]),
     [
-      "On the 1,049 test titles of titles.csv, 20 Nov 2026",
+      "On the 1,049",
       "cnn",
       "mlp",
-      "broken",
-      "On the 980 test titles of titles.csv, 18 Nov 2026 to 19 Nov 2026, without 488 that a compared model was fitted on",
+      "On the 980",
       "old_best",
       "old_worst",
-      "Without a score: failed, or not evaluated yet",
+      "On the 980",
+      "Without",
+      "broken",
       "queued",
+      "The first",
     ],
   );
-  assert.match(page.text, /Only models that were tested on the same titles are ranked together\./);
+  assert.match(page.text, /2 models, bars from 0\.890 to 0\.960/);
+  assert.match(page.text, /31 models, the best is cnn with 0\.9500/);
+  assert.match(page.text, /The first 2 of 40 models\./);
   // The best of yesterday ends at the right edge of its own scale, as the best of today does.
   const ends = page.all("line").map(({ props }) => Math.round(Number(props.x2)));
   assert.deepEqual([ends[0], ends[2]], [88, 88]);
+  // The worst is far below the best models: an arrow, and no dot.
+  assert.equal(page.all("circle").length, 3);
+});
+
+test("titles are opened in the address, and folded without a request", async () => {
+  const folded = { ...TODAY_RANKED, id: "yesterday", open: false, shown: 0 };
+  const body = { ...MODELS, test_sets: [TODAY_RANKED, folded] };
+  page = await mount("Models", {}, { ...OVERVIEW, "GET models?limit=100": { body } });
+  const toggle = async (/** @type {number} */ place) => {
+    const buttons = page?.all("Button").filter(({ props }) => props["aria-expanded"] !== undefined) ?? [];
+    const onClick = buttons[place]?.props.onClick;
+    assert.ok(typeof onClick === "function");
+    onClick();
+    await page?.settle();
+  };
+  await toggle(0);
+  assert.equal(page.rowsOf("Leaderboard").filter((line) => /cnn\n/.test(line)).length, 0);
+  await toggle(1);
+  assert.equal(address.search, "?open=yesterday");
+});
+
+test("a pinned model is in the address, and above all rankings", async () => {
+  const body = { ...MODELS, pinned: [row("cnn", 0.95)] };
+  page = await mount("Models", {}, { ...OVERVIEW, "GET models?limit=100": { body } });
+  assert.match(page.rowsOf("Leaderboard")[0] ?? "", /^Pinned/);
+  const pin = page.all("Button").find(({ props }) => props["aria-label"] === "Pin mlp of run_1");
+  assert.ok(typeof pin?.props.onClick === "function");
+  pin.props.onClick();
+  await page.settle();
+  assert.equal(address.search, "?pin=run_1%2Fplan%2Fmlp");
 });
 
 test("what cannot be read is counted and named, and makes no other model champion", async () => {
@@ -144,7 +182,8 @@ test("the leaderboard sorts by a click on a header, with the failed model last",
     page
       ?.rowsOf("Leaderboard")
       .slice(1)
-      .map((line) => line.match(/^(mlp|cnn|broken)/)?.[1]);
+      .map((line) => line.match(/(mlp|cnn|broken)\n/)?.[1])
+      .filter(Boolean);
   assert.deepEqual(rows(), ["cnn", "mlp", "broken"]); // the best first, before anybody sorts
   await sorted("up");
   assert.deepEqual(rows(), ["mlp", "cnn", "broken"]);
@@ -152,7 +191,7 @@ test("the leaderboard sorts by a click on a header, with the failed model last",
   assert.deepEqual(rows(), ["cnn", "mlp", "broken"]);
 });
 
-test("two models can be selected and compared, a third selection replaces the first", async () => {
+test("several models can be selected and compared", async () => {
   page = await mount("Models", {}, OVERVIEW);
   const select = async (/** @type {number} */ position) => {
     const onCheckedChange = page?.all("Checkbox.Root")[position]?.props.onCheckedChange;

@@ -93,11 +93,11 @@ def test_an_ensemble_is_a_row_with_its_members_and_compares_by_its_weights(run: 
     assert (rows["ensemble"]["members"], rows["mlp"]["members"]) == (weights, {})
     assert rows["ensemble"]["champion"] and not rows["ensemble"]["external"]
     assert (page["champion"]["set"], page["champion"]["members"]) == ("ensemble", weights)
-    found = pages.comparison(rows["mlp"]["id"], rows["ensemble"]["id"])
-    lines = {line["name"]: line["right"] for line in found["parameters"]}
-    assert lines["data.source"] == "s3://titles/{ds}.csv.gz"
-    assert {row["set"]: row["right"] for row in found["members"]} == weights
-    assert found["curves"]["right"] == []
+    found = pages.comparison([rows["mlp"]["id"], rows["ensemble"]["id"]])
+    lines = {line["name"]: line["values"] for table in found["parameters"] for line in table["rows"]}
+    assert lines["data.source"][-1] == "s3://titles/{ds}.csv.gz"
+    assert {row["set"]: row["weights"][1] for row in found["members"]} == weights
+    assert found["models"][1]["curve"] is None
 
 
 def test_the_step_of_an_ensemble_is_the_one_that_was_made_of_what_succeeded(run: PastRun, file_store: Store) -> None:

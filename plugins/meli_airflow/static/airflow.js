@@ -11,19 +11,26 @@ export const Router = ReactRouterDOM;
 export const h = React.createElement;
 
 /**
+ * What a name in the address stands for, as texts; an empty value is none.
+ * @param {string | number | readonly string[] | null | undefined} value
+ */
+const listOf = (value) => (Array.isArray(value) ? value : [value ?? ""]).map(String).filter(Boolean);
+
+/**
  * State kept in the address, so that a page can be linked to and the browser's Back button works.
- * @returns {[URLSearchParams, (changes: Record<string, string | number | null | undefined>, replace?: boolean) => void]}
+ * @typedef {Record<string, string | number | readonly string[] | null | undefined>} AddressChanges a list is repeated
+ * @returns {[URLSearchParams, (changes: AddressChanges, replace?: boolean) => void]}
  */
 export function useAddress() {
   const [params, setParams] = Router.useSearchParams();
-  /** @param {Record<string, string | number | null | undefined>} changes empty values are removed */
+  /** @param {AddressChanges} changes empty values are removed */
   const set = (changes, replace = false) =>
     setParams(
       (before) => {
         const next = new URLSearchParams(before);
         for (const [name, value] of Object.entries(changes)) {
-          if (value === undefined || value === null || value === "") next.delete(name);
-          else next.set(name, String(value));
+          next.delete(name);
+          for (const one of listOf(value)) next.append(name, one);
         }
         return next;
       },

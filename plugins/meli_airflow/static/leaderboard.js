@@ -1,13 +1,14 @@
 // The table of models: those of all runs on the page Models, those of one run on its tab.
-import { formatDateTime, h, runTab, UI } from "./airflow.js";
-import { formatDecimal, formatMembers, formatTestSet } from "./format.js";
+import { formatDateTime, h, modelPath, runTab, UI } from "./airflow.js";
+import { barOf } from "./bars.js";
+import { count, formatDecimal, formatMembers } from "./format.js";
 import { AppLink, Muted, StateBadge } from "./parts.js";
 import { sortRows } from "./sorting.js";
 import { table } from "./table.js";
 
 /** @typedef {import("../types/responses").ModelRow} ModelRow */
 /** @typedef {import("./sorting.js").Order} Order */
-/** @typedef {import("../types/responses").TestSet} TestSet */
+/** @typedef {import("../types/responses").RankedTestSet} RankedTestSet */
 /** @typedef {[low: number, high: number]} Scale what the bars of models tested on the same titles span */
 /** @typedef {{linked: Set<string>, scales: Map<string, Scale>}} Context `scales` by the id of the test titles */
 /**
@@ -19,20 +20,23 @@ import { table } from "./table.js";
 const { Box, Checkbox, Flex } = UI;
 const WIDTH = 90;
 const COLOUR = "var(--chakra-colors-blue-focus-ring)";
+const BARS = 20;
 
 /**
- * A model's confidence interval as a bar, on the scale of the models that were tested on the same titles.
+ * A model's confidence interval as a bar, on the scale of the best models that were tested on the same titles. What lies
+ * beyond the scale is an arrow at its end.
  * @param {{row: ModelRow, scale: Scale | undefined}} props
  */
 function IntervalBar({ row, scale: [low, high] = [0, 0] }) {
   if (!row.interval || row.balanced_accuracy === null || high <= low) return null;
-  const x = (/** @type {number} */ value) => 2 + ((value - low) / (high - low)) * (WIDTH - 4);
-  const [from, to] = row.interval;
+  const bar = barOf(row.interval, row.balanced_accuracy, [low, high]);
+  const x = (/** @type {number} */ part) => 2 + part * (WIDTH - 4);
   return h(
     "svg",
-    { width: WIDTH, height: 14, "aria-hidden": true },
-    h("line", { x1: x(from), x2: x(to), y1: 7, y2: 7, stroke: COLOUR, strokeWidth: 2, opacity: 0.7 }),
-    h("circle", { cx: x(row.balanced_accuracy), cy: 7, r: 3.5, fill: COLOUR }),
+    { width: WIDTH, height: 14, "aria-hidden": true, "data-beyond": bar.beyond },
+    h("line", { x1: x(bar.from), x2: x(bar.to), y1: 7, y2: 7, stroke: COLOUR, strokeWidth: 2, opacity: 0.7 }),
+    bar.beyond ? h("path", { d: "M9 2 3 7l6 5", fill: "none", stroke: COLOUR, strokeWidth: 2 }) : null,
+    bar.at === null ? null : h("circle", { cx: x(bar.at), cy: 7, r: 3.5, fill: COLOUR }),
   );
 }
 
@@ -60,6 +64,12 @@ const score = (row, { scales }) =>
         ),
       );
 
+/**
+ * The name of a model's set: the champion beside a run's own models has a mark of its own.
+ * @param {ModelRow} row
+ */
+export const nameOf = (row) => (row.external ? row.set.replace(/ \(champion\)$/, "") : row.set);
+
 /** @param {ModelRow} row */
 const set = (row) =>
   h(
@@ -67,8 +77,8 @@ const set = (row) =>
     { align: "center", columnGap: 2, wrap: "wrap" },
     h(
       Box,
-      { as: "span", fontWeight: "semibold", overflowWrap: "break-word" },
-      row.external ? row.set.replace(/ \(champion\)$/, "") : row.set,
+      { as: "span", fontWeight: "semibold", overflowWrap: "anywhere" },
+      h(AppLink, { to: modelPath(row.id), display: "inline" }, nameOf(row)),
     ),
     row.champion ? h(StateBadge, { of: "champion" }) : null,
     row.external && !row.champion ? h(Muted, { fontSize: "xs" }, "champion at that time") : null,
@@ -85,7 +95,12 @@ const run = (row, { linked }) =>
       { overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap", title: row.run_id },
       linked.has(row.run_id) ? h(AppLink, { to: runTab(row.run_id), display: "inline" }, row.run_id) : row.run_id,
     ),
-    h(Muted, { fontSize: "xs" }, formatDateTime(row.at)),
+    h(
+      Muted,
+      { fontSize: "xs" },
+      formatDateTime(row.at),
+      row.runs > 1 ? `, and ${count(row.runs - 1, "more run")}` : "",
+    ),
   );
 
 /** @param {ModelRow} row */
@@ -130,8 +145,26 @@ const FIGURES = [
 /** The columns for the models of one run. */
 export const RUN_COLUMNS = [SET, SCORE, ...FIGURES];
 
+/**
+ * A model's place among those tested on the same titles; "≈" if its interval reaches the score of the best one.
+ * @param {ModelRow} row
+ */
+const rank = (row) =>
+  row.rank === null
+    ? null
+    : h(
+        Box,
+        { whiteSpace: "nowrap" },
+        row.rank,
+        row.rank > 1 && row.reaches_best
+          ? h(Box, { as: "span", color: "fg.muted", role: "img", "aria-label": REACHES, title: REACHES }, " ≈")
+          : null,
+      );
+const REACHES = "may be as good as the best: its interval reaches that score";
+
 /** The columns for the models of all runs. */
 export const ALL_COLUMNS = [
+  { key: "rank", title: "#", cell: rank },
   SET,
   SCORE,
   { key: "at", title: "Run", wide: true, sort: (/** @type {ModelRow} */ row) => row.at, cell: run },
@@ -149,77 +182,61 @@ export const ALL_COLUMNS = [
 export const BEST_FIRST = ["balanced_accuracy", "down"];
 
 /**
- * What the bars of the models of each set of test titles span.
+ * What the bars of the models of one run span: the intervals of the best twenty.
  * @param {readonly ModelRow[]} rows
  */
 function scalesOf(rows) {
-  /** @type {Map<string, Scale>} */
-  const scales = new Map();
-  for (const { test_set: id, interval } of rows) {
-    if (!interval) continue;
-    const [low, high] = scales.get(id) ?? interval;
-    scales.set(id, [Math.min(low, interval[0]), Math.max(high, interval[1])]);
-  }
-  return scales;
+  const best = sortRows(rows, [SCORE], BEST_FIRST).slice(0, BARS);
+  const intervals = best.flatMap(({ interval }) => (interval ? [interval] : []));
+  /** @type {Scale} */
+  const scale = [Math.min(...intervals.map(([low]) => low)), Math.max(...intervals.map(([, high]) => high))];
+  return new Map(best.map((row) => [row.test_set, scale]));
 }
 
 /**
- * The rows under a heading for each set of test titles, the newest first; those without a score come last.
- * @param {readonly ModelRow[]} rows
- * @param {readonly TestSet[]} testSets
- * @returns {import("./table.js").Group<ModelRow>[]}
+ * A column with a checkbox for each model that has a score.
+ * @param {string[]} selected ids of rows
+ * @param {(id: string) => void} onSelect
+ * @param {number} most more cannot be selected
+ * @returns {ModelColumn}
  */
-function groupsOf(rows, testSets) {
-  const groups = testSets.map((testSet) => ({
-    key: testSet.id,
-    heading: `On ${formatTestSet(testSet)}`,
-    rows: rows.filter((row) => row.test_set === testSet.id),
-  }));
-  const ids = new Set(testSets.map(({ id }) => id));
-  const others = rows.filter((row) => !ids.has(row.test_set));
-  const all = [...groups, { key: "", heading: "Without a score: failed, or not evaluated yet", rows: others }];
-  return all.filter((group) => group.rows.length > 0);
-}
+export const choiceColumn = (selected, onSelect, most) => ({
+  key: "choice",
+  title: "",
+  cell: (row) =>
+    h(
+      Checkbox.Root,
+      {
+        size: "sm",
+        checked: selected.includes(row.id),
+        disabled: row.interval === null || (selected.length >= most && !selected.includes(row.id)),
+        onCheckedChange: () => onSelect(row.id),
+      },
+      h(Checkbox.HiddenInput, { "aria-label": `Compare ${row.set} of ${row.run_id}` }),
+      h(Checkbox.Control),
+    ),
+});
 
 /**
- * `linked` has the ids of runs that Airflow knows. With `onSelect`, each row has a checkbox. With `testSets`, each set of
- * test titles is ranked by itself.
+ * The models of one run, or with `groups` those of all runs by their test titles. `linked` has the ids of runs that
+ * Airflow knows, `scales` what the bars span by the id of the test titles.
  * @param {object} props
- * @param {ModelRow[]} props.rows
- * @param {readonly TestSet[]} [props.testSets]
+ * @param {ModelRow[]} [props.rows]
+ * @param {import("./table.js").Group<ModelRow>[]} [props.groups]
+ * @param {Map<string, Scale>} [props.scales]
  * @param {ModelColumn[]} props.columns
  * @param {Set<string>} props.linked
  * @param {Order} props.order
  * @param {(key: string) => void} [props.onSort]
- * @param {string[]} [props.selected] ids of rows
- * @param {(id: string) => void} [props.onSelect]
  */
-export function Leaderboard({ rows, testSets, columns, linked, order, onSort, selected = [], onSelect }) {
-  const scales = scalesOf(rows);
+export function Leaderboard({ rows = [], groups, scales = scalesOf(rows), columns, linked, order, onSort }) {
   /** @type {import("./table.js").Column<ModelRow>[]} */
   const cells = columns.map((column) => ({ ...column, cell: (row) => column.cell(row, { linked, scales }) }));
-  if (onSelect) {
-    cells.unshift({
-      key: "choice",
-      title: "",
-      cell: (row) =>
-        h(
-          Checkbox.Root,
-          {
-            size: "sm",
-            checked: selected.includes(row.id),
-            disabled: row.interval === null,
-            onCheckedChange: () => onSelect(row.id),
-          },
-          h(Checkbox.HiddenInput, { "aria-label": `Compare ${row.set} of ${row.run_id}` }),
-          h(Checkbox.Control),
-        ),
-    });
-  }
-  const sorted = sortRows(rows, columns, order);
   return table({
     columns: cells,
-    ...(testSets ? { groups: groupsOf(sorted, testSets) } : { rows: sorted }),
+    ...(groups
+      ? { groups: groups.map((group) => ({ ...group, rows: sortRows(group.rows, columns, order) })) }
+      : { rows: sortRows(rows, columns, order) }),
     rowKey: (row) => row.id,
     label: "Leaderboard",
     order,

@@ -48,7 +48,7 @@ const HEADER_SPACE = { base: "normal", md: "nowrap" };
 /**
  * A part of a table under a heading of its own.
  * @template Row
- * @typedef {{key: string, heading: ReactNode, rows: readonly Row[]}} Group
+ * @typedef {{key: string, heading: ReactNode, rows: readonly Row[], foot?: ReactNode}} Group
  */
 
 /**
@@ -103,11 +103,11 @@ function header(column, order, onSort) {
  * @param {(key: string) => void} [options.onSort]
  */
 export function table({ columns, rows = [], groups, rowKey, label, order, onSort }) {
-  /** @param {Row} row @param {number} position */
-  const line = (row, position) =>
+  /** @param {Row} row @param {number} position @param {string} [part] a row may be in several groups */
+  const line = (row, position, part = "") =>
     h(
       Table.Row,
-      { key: rowKey(row) },
+      { key: part + rowKey(row) },
       columns.map(({ key, numeric, wide, props, cell }) =>
         h(
           Table.Cell,
@@ -144,9 +144,16 @@ export function table({ columns, rows = [], groups, rowKey, label, order, onSort
                   group.heading,
                 ),
               ),
-              ...group.rows.map(line),
+              ...group.rows.map((row, position) => line(row, position, `${group.key} `)),
+              group.foot
+                ? h(
+                    Table.Row,
+                    { key: `foot ${group.key}` },
+                    h(Table.Cell, { colSpan: columns.length, whiteSpace: "normal" }, group.foot),
+                  )
+                : null,
             ])
-          : rows.map(line),
+          : rows.map((row, position) => line(row, position)),
       ),
     ),
   );

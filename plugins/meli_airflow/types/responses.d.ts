@@ -30,6 +30,12 @@ export interface ModelRow {
   macro_f1: number | null;
   milliseconds_p95: number | null;
   megabytes: number | null;
+  /** On its test titles, 1 for the best; null outside of the leaderboard over all runs. */
+  rank: number | null;
+  /** Whether its interval reaches the score of the best model. */
+  reaches_best: boolean;
+  /** Displayed runs that evaluated this model on these titles. */
+  runs: number;
 }
 
 /** The test titles of some runs. Only scores on the same titles can be ranked. */
@@ -43,6 +49,21 @@ export interface TestSet {
   source: string;
   first_day: string;
   last_day: string;
+}
+
+/** Test titles with the models that are ranked on them. Only those that are open have rows. */
+export interface RankedTestSet extends TestSet {
+  models: number;
+  /** Balanced accuracy of the best of them. */
+  best: number;
+  best_set: string;
+  /** What the intervals of the best twenty models span. */
+  scale: Interval;
+  open: boolean;
+  /** Models that match the filters; 0 unless it is open. */
+  matching: number;
+  /** Rows of the response that are on these titles. */
+  shown: number;
 }
 
 /** The champion's score on the newest titles that it was evaluated on. */
@@ -122,7 +143,10 @@ export interface Models {
   skipped: SkippedObjects;
   rows: ModelRow[];
   /** The newest first. */
-  test_sets: TestSet[];
+  test_sets: RankedTestSet[];
+  pinned: ModelRow[];
+  /** Models that failed or were not evaluated yet; `rows` ends with the newest of them. */
+  without_score: number;
   nothing_new: NothingNew;
   runs: RunCounts;
   sets: string[];
