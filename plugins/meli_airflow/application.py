@@ -32,7 +32,7 @@ from meli_airflow.parameters import (
     Kind,
     Limit,
     MapIndex,
-    ModelIds,
+    Pins,
     Rows,
     RunId,
     RunIdParameter,
@@ -72,7 +72,7 @@ class PageBundle(StaticFiles):
 
 
 def wanted(
-    set_name: SetName = "", kind: Kind = "", rows: Rows = 50, opened: TestSetIds = (), pins: ModelIds = ()
+    set_name: SetName = "", kind: Kind = "", rows: Rows = 50, opened: TestSetIds = (), pins: Pins = ()
 ) -> Wanted:
     """Which models of these runs the leaderboard displays."""
     return Wanted(set_name, kind, rows, tuple(opened), tuple(pins))

@@ -64,7 +64,7 @@ TestSetIds = Annotated[
     Sequence[Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]],
     Query(alias="open", max_length=50, description=EXPECTED["open"]),
 ]
-ModelIds = Annotated[
+Pins = Annotated[
     Sequence[Annotated[str, StringConstraints(max_length=900, pattern=TEXT)]],
     Query(alias="pin", max_length=20, description=EXPECTED["pin"]),
 ]

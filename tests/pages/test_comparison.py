@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import NotFound
 from meli_tasks.execution.runner import Step
 from meli_tasks.pages import RunFilter
@@ -92,7 +93,8 @@ def test_comparing_what_is_not_there_says_so(model: str, store: Counting) -> Non
 def compared(store: Counting, *models: str, baseline: str = "") -> dict[str, Any]:
     """The comparison of models by their sets, or by "run set"; the first is the baseline unless another is named."""
     pages = ServedPages(store)
-    rows = pages.models(RunFilter())["rows"]
+    plans = [name for name in store.names(paths.PLANS) if paths.is_plan(name)]
+    rows = [row for plan in plans for row in pages.run(plan)["rows"]]
     ids = {row["set"]: row["id"] for row in rows} | {f"{row['run_id']} {row['set']}": row["id"] for row in rows}
     return dict(pages.comparison([ids[model] for model in models], ids[baseline or models[0]]))
 
