@@ -97,7 +97,7 @@ def test_an_ensemble_is_a_row_with_its_members_and_compares_by_its_weights(run: 
     lines = {line["name"]: line["values"] for table in found["parameters"] for line in table["rows"]}
     assert lines["data.source"][-1] == "s3://titles/{ds}.csv.gz"
     assert {row["set"]: row["weights"][1] for row in found["members"]} == weights
-    assert found["models"][1]["curve"] is None
+    assert found["models"][1]["curve"]["epochs"] == []
 
 
 def test_the_step_of_an_ensemble_is_the_one_that_was_made_of_what_succeeded(run: PastRun, file_store: Store) -> None:
