@@ -13,6 +13,8 @@ from meli_tasks.ledger import Ledger
 from meli_tasks.notifications import failures
 from meli_tasks.notifications.failures import Failure
 from meli_tasks.pages import AirflowRun, Pages
+from meli_tasks.pages.champion import MlflowAlias
+from meli_tasks.pages.models import MlflowChampion
 from meli_tasks.pages.news import ChampionNews
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.preview import Preview
@@ -199,3 +201,41 @@ def test_after_another_champion_the_same_run_has_news(store: Counting) -> None:
     Ledger(store).append(4, action="keep", reason="a person's", by="ana")
     Ledger(store).append(5, action="keep", reason="a person's", by="ana")
     assert [row.number for row in Pages(store).decisions(10).decisions] == [6, 5, 4, 3, 2, 1]
+
+
+@pytest.mark.parametrize(("train", "differs"), [("another key", True), ("", False)])
+def test_only_an_alias_that_points_at_another_model_is_a_warning(
+    train: str, differs: bool, store: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = PastRun(store)
+    champion = promote(run, "mlp")
+    pages = Pages(store, "http://mlflow:5000")
+    found = MlflowChampion(version="3", url="http://mlflow/3", train=train or champion.train)
+    monkeypatch.setattr(MlflowAlias, "_request", lambda _: found)
+    sent = pages.mlflow()
+    assert sent.differs is differs
+    assert ("points at another model (version 3) than the ledger" in sent.note) is differs
+
+
+def test_a_damaged_ledger_leaves_what_the_last_run_did(store: Counting) -> None:
+    run = PastRun(store)
+    evaluate(run)
+    promote(run, "mlp")
+    store.write("ledger/00000002.json", b"{")
+    failed = AirflowRun("scheduled__2", "failed", ended="2036-11-22T03:00:00+00:00", task="promote")
+    found = news(store, failed)
+    assert (found.days, found.way_back, found.better_than) == (None, None, None)
+    assert found.last_run is not None
+    assert found.last_run.task == "promote"
+
+
+def test_a_promotion_by_hand_names_who_decided(store: Counting, tmp_path: Path) -> None:
+    run = PastRun(store)
+    run.with_real_models(tmp_path / "models")
+    evaluate(run)
+    promote(run, "mlp")
+    pages = Pages(store)
+    pages.promote(run.models["cnn"], by="ana", reason="we need it", expected=1)
+    found = pages.news([])
+    assert found.better_than is not None
+    assert (found.better_than.set, found.better_than.by_hand, found.better_than.gain) == ("mlp", "ana", None)
