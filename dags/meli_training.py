@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
+from meli_airflow.assets import CHAMPION, CHAMPION_CHANGES, TITLES, TITLES_INGESTED, send
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import question_notifiers, run_callbacks, task_callbacks
 from meli_airflow.operators import ANSWER, ApprovePromotion
@@ -145,12 +146,14 @@ def plan_run() -> PlanName:
     return planned
 
 
-@task
+@task(outlets=[TITLES_INGESTED])
 def ingest(planned: PlanName) -> list[PlannedRecipe]:
     """Read, check and split the titles; with folds, also make the listings of each."""
     with plain_failures():
         pipeline, plan = opened(planned["plan"])
-        titles = computed(pipeline.ingest(plan), pipeline.store.url)
+        result = pipeline.ingest(plan)
+        send(TITLES_INGESTED, TITLES, pipeline.titles_ingested(plan, result))
+        titles = computed(result, pipeline.store.url)
         return [
             {**titles, "plan": plan.name, "index": index, "name": recipe.name}
             for index, recipe in enumerate(plan.all_recipes)
@@ -263,7 +266,7 @@ def decide(evaluated: dict[str, Any]) -> dict[str, Any]:
         return pipeline.decide(plan, Evaluated.model_validate(evaluated)).model_dump(mode="json")
 
 
-@task(multiple_outputs=False)
+@task(multiple_outputs=False, outlets=[CHAMPION_CHANGES])
 def promote() -> dict[str, Any]:
     """Record the decision, and the answer of the person who was asked; the champion follows."""
     with plain_failures():
@@ -275,7 +278,9 @@ def promote() -> dict[str, Any]:
         approval = Approval.model_validate(answered) if answered else None
         pipeline, plan = opened(plan_name())
         decided = Verdict.model_validate(ti.xcom_pull(task_ids="decide"))
-        return pipeline.promote(plan, decided, approval).model_dump(mode="json")
+        outcome = pipeline.promote(plan, decided, approval)
+        send(CHAMPION_CHANGES, CHAMPION, pipeline.champion_changed(outcome))
+        return outcome.model_dump(mode="json")
 
 
 with DAG(

@@ -17,6 +17,7 @@ from meli_tasks.champion import champion_model
 from meli_tasks.core.errors import BadData
 from meli_tasks.execution.runner import Result, Runner, Step
 from meli_tasks.ledger import Ledger
+from meli_tasks.planning.asset_events import ChampionChanged, TitlesIngested
 from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble, reference_steps
 from meli_tasks.planning.evaluation import EnsembleResult, Evaluated, EvaluationReport
 from meli_tasks.planning.fold_models import fold_models
@@ -32,8 +33,9 @@ from meli_tasks.planning.timing import record_end
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.promotion import Promoter, PromotionOutcome
 from meli_tasks.settings import Settings
+from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.evaluation import Evaluation, Scores
-from meli_tasks.stages.summaries import EnsembleSummary
+from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
 
@@ -220,6 +222,22 @@ class Pipeline:
         if not decided.asks:  # how long a person takes says nothing about the next run
             record_end(plan, self.store)
         return outcome.model_copy(update={"report": report})
+
+    def champion_changed(self, outcome: PromotionOutcome) -> ChampionChanged | None:
+        """What to announce about a decision; None if the champion is the one before."""
+        if outcome.action == "keep" or outcome.champion is None or outcome.number is None:
+            return None
+        version = Registry.quick(self.settings, self.store, self.ledger).version_of(outcome.champion)
+        return ChampionChanged.of(outcome.champion, outcome.action, outcome.number, version)
+
+    def titles_ingested(self, plan: Plan, result: Result) -> TitlesIngested | None:
+        """What to announce about ingested titles; None if an earlier run had ingested them, so that nothing is new."""
+        if result.hit:
+            return None
+        manifest = result.manifest
+        source = redact_source(plan.request.source)
+        summary = manifest.read_summary(IngestSummary)
+        return TitlesIngested.of(summary, source, plan.as_of, plan.run_id, manifest.key)
 
     def report(self, plan: Plan) -> str:
         """Write the report of the run and send it to MLflow, now or after an outage. Returns its name in the store.

@@ -132,6 +132,14 @@ class Registry:
         with TemporaryDirectory(prefix="meli-champion-") as folder:
             check_files(self.store, model, Path(folder))
 
+    def version_of(self, champion: Champion) -> str:
+        """The number of the champion's version in MLflow; empty if MLflow does not say."""
+        try:
+            return self._alias.version_of(champion) or ""
+        except MeliError as error:
+            logger.info("The champion's version in MLflow is unknown: %s", error)
+            return ""
+
     def champion(self) -> Champion | None:
         """The current champion."""
         return self.ledger.champion()

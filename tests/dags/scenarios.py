@@ -20,7 +20,11 @@ from typing import Any
 
 from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
 from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+from airflow.models.asset import AssetEvent
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import timezone
 from airflow.utils.session import create_session
@@ -32,11 +36,17 @@ from sqlalchemy.orm import joinedload
 import meli_tasks.pipeline
 from meli_tasks.approval import Approval
 from meli_tasks.core.errors import BadHyperparameters, Diverged, NotFound, Unreachable
+from meli_tasks.decision import Champion
+from meli_tasks.planning.asset_events import ChampionChanged, TitlesIngested
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.promotion import PromotionOutcome
-from meli_tasks.stages.summaries import EnsembleSummary
+from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
 
+CHAMPION = Champion(
+    train="c" * 32, set_name="mlp", balanced_accuracy=0.9, interval=(0.88, 0.92), selection_bias=0.02, run_id="run",
+    as_of="2026-11-28", sha256="d" * 64,
+)  # fmt: skip
 SCENARIO: dict[str, Any] = {}
 SEEN: dict[str, Any] = {}
 ARCHITECTURES = {"mlp": "mlp", "mlp_1": "mlp", "cnn": "cnn"}
@@ -130,7 +140,16 @@ class FakePipeline:
     def promote(self, plan: Any, decided: Verdict, approval: Approval | None = None) -> Any:
         SEEN["promoted_from"] = decided.evaluated.model_dump(mode="json")
         SEEN["approval"] = approval.model_dump(mode="json") if approval else None
-        return PromotionOutcome(action="keep")
+        return PromotionOutcome(action=SCENARIO.get("action", "keep"))
+
+    def champion_changed(self, outcome: PromotionOutcome) -> ChampionChanged | None:
+        return None if outcome.action == "keep" else ChampionChanged.of(CHAMPION, outcome.action, 3, "7")
+
+    def titles_ingested(self, plan: Any, result: Any) -> TitlesIngested | None:
+        if SCENARIO.get("reused_titles"):
+            return None
+        summary = IngestSummary(rows=1200, categories=39, bad_rows=2, fingerprint="f" * 8)
+        return TitlesIngested.of(summary, "titles.csv", "2026-11-28", "run", "ingested")
 
     def _result(self, stage: str, which: Any) -> Any:
         self._maybe_fail(stage, which)
@@ -223,6 +242,28 @@ class Person(threading.Thread):
             self.seen["refused"] = refused.status_code
 
 
+def events_of(run: Any) -> list[list[Any]]:
+    """The asset events that the run sent: the asset's name and the figures."""
+    with create_session() as session:
+        sent = select(AssetEvent).where(AssetEvent.source_run_id == run.run_id).order_by(AssetEvent.id)
+        found = session.scalars(sent.options(joinedload(AssetEvent.asset)))
+        return [[event.asset.name, event.extra] for event in found]
+
+
+def triggered_by_assets() -> list[dict[str, Any]]:
+    """The runs that Airflow's scheduler makes of the DAGs whose assets have new events, and these events."""
+    with create_session() as session:
+        scheduler = SchedulerJobRunner(job=Job())
+        waiting, _ = DagModel.dags_needing_dagruns(session)
+        models = [model for model in waiting if model.dag_id == "announce_champion"]
+        scheduler._create_dag_runs_asset_triggered(dag_models=models, session=session)
+        runs = session.scalars(select(DagRun).where(DagRun.dag_id == "announce_champion"))
+        return [
+            {"type": str(run.run_type), "events": [event.extra["set"] for event in run.consumed_asset_events]}
+            for run in runs
+        ]
+
+
 ANA = SimpleNamespace(get_id=lambda: "7", get_name=lambda: "ana")
 SCHEDULER: Any = SimpleNamespace(log=logging.getLogger("scheduler"))
 
@@ -244,4 +285,7 @@ for title, scenario in json.loads(sys.argv[1]).items():
         name = f"{instance.task_id}[{instance.map_index}]" if instance.map_index >= 0 else instance.task_id
         tasks[name] = [str(instance.state), instance.rendered_map_index]
     answers[title] = {**SEEN, "run": run.run_id, "state": str(run.state), "tasks": tasks}
+    answers[title]["events"] = events_of(run)
+    if "announce_champion" in os.environ.get("TESTED_CONSUMER", ""):
+        answers[title]["triggered"] = triggered_by_assets()
 sys.stdout.write(json.dumps(answers) + "\n")
