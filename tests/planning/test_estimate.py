@@ -31,7 +31,7 @@ def test_a_seed_changes_no_duration() -> None:
 
 def test_without_such_a_step_the_epochs_are_scaled() -> None:
     estimate = Estimate([trained(21.0, epochs=4), trained(900.0, epochs=4, architecture="cnn")])
-    assert estimate.seconds(training(epochs=8)) == pytest.approx(41.0)  # a second whatever the epochs, 5 for each
+    assert estimate.seconds(training(epochs=8)) == pytest.approx(32.0)  # 10 s whatever the epochs
 
 
 def test_without_such_a_set_it_is_that_of_the_stage() -> None:
@@ -41,8 +41,13 @@ def test_without_such_a_set_it_is_that_of_the_stage() -> None:
 
 
 def test_one_past_step_is_scaled_by_its_titles() -> None:
-    estimate = Estimate([trained(11.0, titles=1_000)])
-    assert estimate.seconds(training(), titles=4_000) == pytest.approx(41.0)
+    estimate = Estimate([trained(70.0, titles=1_000)])
+    assert estimate.seconds(training(), titles=4_000) == pytest.approx(250.0)
+
+
+def test_a_short_step_is_taken_for_start_up_until_another_amount_of_titles_tells() -> None:
+    estimate = Estimate([trained(9.0, titles=1_000)])
+    assert estimate.seconds(training(), titles=4_000) == pytest.approx(9.0)
 
 
 def test_two_amounts_of_titles_tell_what_a_step_takes_without_any() -> None:
@@ -72,9 +77,9 @@ def test_an_evaluation_takes_as_long_as_its_models_whose_figures_differ_each_tim
     def evaluation(models: int, figure: float) -> Step:
         return Step("evaluate", "", {"validation": {"mlp": figure}}, {f"model:{place}": "" for place in range(models)})
 
-    estimate = Estimate([PastStep(evaluation(2, 0.9), 9.0, 1_000)])
-    assert estimate.seconds(evaluation(2, 0.8), titles=1_000) == 9.0
-    assert estimate.seconds(evaluation(4, 0.8), titles=1_000) == 17.0
+    estimate = Estimate([PastStep(evaluation(2, 0.9), 30.0, 1_000)])
+    assert estimate.seconds(evaluation(2, 0.8), titles=1_000) == 30.0
+    assert estimate.seconds(evaluation(4, 0.8), titles=1_000) == 50.0
 
 
 SHAPE = RunShape(in_airflow=True, sets=("mlp",), steps=10)
