@@ -229,6 +229,7 @@ def models_of(report: EvaluationReport, decision: Decision | None) -> tuple[Mode
         evaluated = report.ref(label) if label in report.models else None
         is_champion = now is not None and evaluated is not None and evaluated.is_same(now)
         note = "champion" if is_champion else "previous champion" if label == report.champion else ""
+        note = ", ".join(filter(None, (note, "no better than guessing" if score.at_chance else "")))
         found.append(Model(label, score.balanced_accuracy, score.interval, score.top5 or 0.0, note))
     return tuple(sorted(found, key=lambda model: (-model.balanced_accuracy, model.name)))
 

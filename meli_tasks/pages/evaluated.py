@@ -15,7 +15,7 @@ from meli_tasks.pages.models import ModelRow
 from meli_tasks.pages.read_cache import FOREVER, ReadCache
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
-from meli_tasks.stages.evaluation import Evaluation
+from meli_tasks.stages.evaluation import Evaluation, at_chance
 from meli_tasks.stages.summaries import ENSEMBLE, EvaluateSummary
 
 ID_CHARACTERS = 16
@@ -192,6 +192,7 @@ def model_row(
         state="evaluated" if found else "failed" if failed else missing,
         champion=model == champion,
         external=label not in run.sets and label != ENSEMBLE,
+        at_chance=at_chance(found.interval, len(evaluated.categories)) if evaluated and found else False,
         test_set=evaluated.test_set if evaluated else "",
         balanced_accuracy=found.balanced_accuracy if found else None,
         interval=found.interval if found else None,

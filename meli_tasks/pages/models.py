@@ -120,6 +120,7 @@ class ModelRow(PageModel):
     state: str
     champion: bool = Field(description="whether this is the current champion's current figure; true of one row at most")
     external: bool = Field(description="the champion at that time, evaluated beside the run's own models")
+    at_chance: bool = Field(False, description="whether it is no better than guessing; see `evaluation.at_chance`")
     test_set: str = Field("", description="id of the test titles; empty if the run evaluated nothing")
     balanced_accuracy: float | None = None
     interval: Interval | None = None

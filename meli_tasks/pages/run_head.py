@@ -60,6 +60,7 @@ class RunHead(PageModel):
     title: str = Field(description="what happened, in a line")
     detail: str = Field("", description="why; empty if the title says it")
     failed: list[FailedTask] = Field(default_factory=list, description="in the order in which they failed")
+    warning: str = Field("", description="which models are no better than guessing; empty if none is")
 
 
 def head_of(
@@ -86,7 +87,20 @@ def head_of(
         evaluated = EvaluatedRun.of(cache, page.plan, report) if report else None
     began = datetime.fromisoformat(airflow.started) if airflow and airflow.started else None
     kept = failures_of(cache.store, DagRun("meli_training", run_id, began=began), plan, report)
-    return run_head(outcomes.of(run, evaluated, airflow), airflow, failed, kept, page)
+    head = run_head(outcomes.of(run, evaluated, airflow), airflow, failed, kept, page)
+    return head.model_copy(update={"warning": _guessing(evaluated, page)})
+
+
+def _guessing(evaluated: EvaluatedRun | None, page: RunPage | None) -> str:
+    """Which models of a run are no better than guessing."""
+    names = [row.set for row in page.rows if row.at_chance] if page else []
+    if not names or evaluated is None:
+        return ""
+    are = "is" if len(names) == 1 else "are"
+    return (
+        f"{', '.join(names)} {are} no better than guessing, which gets a balanced accuracy of "
+        f"{1 / len(evaluated.categories):.4f} with {len(evaluated.categories)} categories: see the learning curves."
+    )
 
 
 def run_head(

@@ -49,6 +49,15 @@ class Figures(Stored):
     megabytes: float | None = Field(None, description="size of the model's files")
 
 
+def at_chance(interval: tuple[float, float], categories: int) -> bool:
+    """Whether a model is no better than guessing, which gets a balanced accuracy of 1 / `categories`.
+
+    It is if the 95 % interval of its balanced accuracy does not lie above that. A model that answers with one category
+    for every title has exactly that figure, without any spread.
+    """
+    return categories > 1 and interval[0] <= 1 / categories + 1e-9
+
+
 class Evaluation(Figures):
     """All figures of one model on the test titles."""
 
@@ -77,6 +86,11 @@ class Evaluation(Figures):
         None if no threshold reaches it, or if it was not measured. Exact for the accuracies in `core.calibration`.
         """
         return next((point for point in self.abstention if point.accuracy >= accuracy), None)
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the model is no better than guessing."""
+        return at_chance(self.interval, len(self.categories))
 
     def brief(self) -> Evaluation:
         """The same without what takes space: copies of it stand beside every plan, and lists of runs read them."""

@@ -101,7 +101,13 @@ export const MODELS = {
 /** @type {Run} */
 export const RUN = {
   state: "success",
-  head: { outcome: "kept", title: "Kept", detail: "It kept mlp, because cnn may be no better.", failed: [] },
+  head: {
+    outcome: "kept",
+    title: "Kept",
+    detail: "It kept mlp, because cnn may be no better.",
+    failed: [],
+    warning: "",
+  },
   plan: "plans/run_1/plan.json",
   as_of: "2026-11-20",
   source: "titles.csv",

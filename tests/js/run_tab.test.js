@@ -18,6 +18,7 @@ const FAILED = {
   outcome: "failed",
   title: "Failed in train_cnn [cnn]: the loss is not finite",
   detail: "",
+  warning: "",
   failed: [
     { task: "train_cnn", map_index: 2, label: "train_cnn [cnn]", message: "the loss is not finite", in_airflow: true },
     { task: "ingest", map_index: -1, label: "ingest", message: "<b>no</b> titles", in_airflow: true },
@@ -25,7 +26,7 @@ const FAILED = {
 };
 
 test("a run that is still to be planned says so, and one that failed says why and links to the log", async () => {
-  const running = { outcome: "running", title: "Running: planning", detail: "", failed: [] };
+  const running = { outcome: "running", title: "Running: planning", detail: "", failed: [], warning: "" };
   page = await mount("Result", PROPS, {
     "GET runs/a%2Fb": { body: { state: "running", plan: "", head: running } },
   });

@@ -16,6 +16,7 @@ from meli_tasks.pages import AirflowRun, FailedInAirflow
 from meli_tasks.pages.run_head import progress
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.settings import Settings
+from meli_tasks.stages.evaluation import at_chance
 from meli_tasks.store import Store
 from tests.pages.published import Counting, evaluate, promote
 from tests.pages.served import ServedPages
@@ -111,3 +112,18 @@ def test_a_running_run_says_how_far_it_is_and_how_long_it_will_take(store: Count
 @pytest.mark.parametrize(("state", "title"), [("queued", "Queued: it starts when"), ("running", "Running: planning")])
 def test_before_there_is_a_plan_it_says_what_it_waits_for(state: str, title: str, store: Counting) -> None:
     assert head("manual__1", store, state)["title"].startswith(title)
+
+
+def test_a_model_that_is_no_better_than_guessing_is_flagged(store: Counting) -> None:
+    run = PastRun(store, accuracies={"mlp": 0.94, "cnn": 1 / 3})  # of three categories
+    evaluate(run)
+    page = ServedPages(store).run(run.plan.name)
+    assert {row["set"]: row["at_chance"] for row in page["rows"]} == {"mlp": False, "cnn": True}
+    warning = head(run.run_id, store, "success", plan=run.plan.name)["warning"]
+    assert warning.startswith("cnn is no better than guessing, which gets a balanced accuracy of 0.3333 with 3 ")
+
+
+@pytest.mark.parametrize(("low", "flagged"), [(1 / 39, True), (0.0257, False), (0.01, True)])
+def test_guessing_is_defined_by_the_interval(low: float, flagged: bool) -> None:
+    assert at_chance((low, 0.03), 39) is flagged
+    assert not at_chance((0.5, 1.0), 1)

@@ -81,6 +81,7 @@ const set = (row) =>
       h(AppLink, { to: modelPath(row.id), display: "inline" }, nameOf(row)),
     ),
     row.champion ? h(StateBadge, { of: "champion" }) : null,
+    row.at_chance ? h(StateBadge, { of: "warning" }, "no better than guessing") : null,
     row.external && !row.champion ? h(Muted, { fontSize: "xs" }, "champion at that time") : null,
     Object.keys(row.members).length ? h(Muted, { fontSize: "xs" }, formatMembers(row.members)) : null,
   );

@@ -107,6 +107,7 @@ export function Head({ runId, data: { head, state }, reload }) {
   return h(
     Box,
     { "data-testid": "run-head" },
+    head.warning ? h(Note, { status: "warning", title: "No better than guessing" }, head.warning) : null,
     h(
       Note,
       { status: STATUS[head.outcome] ?? "info", title: head.title },

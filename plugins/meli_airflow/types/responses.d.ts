@@ -21,6 +21,8 @@ export interface ModelRow {
   champion: boolean;
   /** The champion at that time, evaluated beside the run's own models. */
   external: boolean;
+  /** No better than guessing. */
+  at_chance?: boolean;
   /** The id of its test titles; empty if the run evaluated nothing. */
   test_set: string;
   balanced_accuracy: number | null;
@@ -463,6 +465,8 @@ export interface RunHead {
   title: string;
   detail: string;
   failed: FailedTask[];
+  /** Which models are no better than guessing; empty if none is. */
+  warning: string;
 }
 
 export interface Run {
