@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from meli_tasks.stack import processes
 from meli_tasks.stack.home import Home
 from tests.browser import chromium
-from tests.browser.site import Site
+from tests.browser.site import Site, signed_in
 
 ROOT = Path(__file__).parents[2]
 SOURCE = "sample:rows=3000,seed=1"
@@ -64,12 +64,4 @@ def settings_of(home: Home) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def site(stack: dict[str, str], browser: Browser) -> Site:
     """Airflow, signed in through its form."""
-    password = stack["MELI_AIRFLOW_PASSWORD"]
-    found = Site(stack["MELI_AIRFLOW_URL"], stack["MELI_AIRFLOW_USER"], password, browser)
-    with found.page("/") as page:
-        page.fill("input[name=username]", found.user)
-        page.fill("input[name=password]", found.password)
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("link", name="Models")).to_be_visible()
-        found.state = page.context.storage_state()
-    return found
+    return signed_in(stack, browser)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 DESKTOP, TABLET, PHONE = 1440, 1024, 390
@@ -95,6 +95,18 @@ class Site:
                 return found
             assert time.monotonic() < deadline, f"{path} after {seconds:.0f} s: {answer}"
             time.sleep(0.3)
+
+
+def signed_in(stack: Mapping[str, str], browser: Browser) -> Site:
+    """Airflow of a stack with these settings, signed in through its form."""
+    site = Site(stack["MELI_AIRFLOW_URL"], stack["MELI_AIRFLOW_USER"], stack["MELI_AIRFLOW_PASSWORD"], browser)
+    with site.page("/") as page:
+        page.fill("input[name=username]", site.user)
+        page.fill("input[name=password]", site.password)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("link", name="Models")).to_be_visible()
+        site.state = page.context.storage_state()
+    return site
 
 
 def shoot(page: Page, name: str, *, height: int = 0) -> None:

@@ -13,7 +13,7 @@ a.chakra-button[aria-current="page"] img[src*="meli/static/"] { filter: brightne
 }
 #meli-skip:focus { transform: none; }
 #meli-skip:focus-visible, [data-meli] :is(a, button, input, select, textarea, summary, [tabindex]):focus-visible,
-[data-meli] input:focus-visible + * {
+[data-meli] input:focus-visible + *, [data-meli] input[type="date"]:focus {
   outline: 2px solid var(--chakra-colors-fg-info); outline-offset: 2px;
 }
 [data-meli][tabindex], [data-meli] :is(h1, [data-focus-kept]) { outline: none; }
