@@ -21,7 +21,10 @@ time.sleep(600)
 """
 
 
-def test_a_process_that_computes_or_writes_is_not_given_up_however_long_it_takes() -> None:
+def test_a_process_that_computes_or_writes_is_not_given_up_however_long_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "WORK_SECONDS", 0.01)  # in a second, which beside a hundred others it still gets
     assert waiting.run([sys.executable, "-c", SPIN], idle_seconds=1.2).stdout == "spun\n"
     done = waiting.run([sys.executable, "-c", WRITE], idle_seconds=1.2)
     assert (done.returncode, done.stdout.count("on")) == (0, 8)

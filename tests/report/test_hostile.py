@@ -25,7 +25,7 @@ HOSTILE = (
     "</title><script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
     "' onmouseover='alert(1)",
-    "{{ 7*7 }}{% raw %}",
+    "{{ 777*777 }}{% raw %}",
     "</style><style>*{display:none}",
     "&lt;b&gt; &amp; <!--",
     "a\x00b\x1b[2Jc\x07\u202ed\u2066e\ufeff",
@@ -89,7 +89,7 @@ def test_no_text_becomes_an_element_or_an_attribute(page: Page) -> None:
 @pytest.mark.parametrize("text", HOSTILE[:6])
 def test_it_is_displayed_as_it_is(page: Page, section: str, text: str) -> None:
     assert text in page.sections[section]
-    assert "49" not in page.sections[section].replace(text, "") or text != HOSTILE[3]
+    assert str(777 * 777) not in page.sections[section].replace(text, "") or text != HOSTILE[3]
 
 
 def test_what_is_not_displayed_becomes_an_escape_sequence(html: str, page: Page) -> None:
