@@ -26,6 +26,7 @@
     golden/DIGEST.json                       golden titles as a plan has read them
     identity.json                            the id by which MLflow's registry tells this store from others
     cards/KEY@SHA256.md                      the model card of a model
+    notes/KEY/NUMBER.json                    what people wrote about a model, a change of it each
     probe/ID/                                what `meli doctor` writes and removes
 
 Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it. 0.1.0 wrote
@@ -43,6 +44,7 @@ PLANS = "plans/"
 LEDGER = "ledger/"
 SETS = "sets/"
 SEARCHES = "searches/"
+NOTES = "notes/"
 BACKFILLS = "backfills/"
 GOLDEN_FILE = GOLDEN
 """The file of golden titles in the store, which a person put there."""
@@ -199,6 +201,23 @@ def decision_number(name: str) -> int | None:
     """The number in the name of a decision; None for any other name."""
     digits = name.removeprefix(LEDGER).removesuffix(".json")
     return int(digits) if digits.isdecimal() and name == decision(int(digits)) else None
+
+
+def notes(key: str) -> str:
+    """The prefix of the changes of a model's note."""
+    return f"{NOTES}{key}/"
+
+
+def note(key: str, number: int) -> str:
+    """A change of a model's note."""
+    return f"{notes(key)}{number:08}.json"
+
+
+def key_and_number_of_note(name: str) -> tuple[str, int]:
+    """The model's key and the number in the name of a change of its note; an empty string and 0 for any other name."""
+    key, _, file = name.removeprefix(NOTES).partition("/")
+    digits = file.removesuffix(".json")
+    return (key, int(digits)) if digits.isdecimal() and name == note(key, int(digits)) else ("", 0)
 
 
 def golden(digest: str) -> str:

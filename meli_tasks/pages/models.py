@@ -103,6 +103,15 @@ class MlflowChampion(PageModel):
     differs: bool = Field(False, description="whether the alias points at another model than the ledger's champion")
 
 
+class Note(PageModel):
+    """What people wrote about a model, at last."""
+
+    number: int = Field(description="whoever changes the note sends it, to show which one they have seen")
+    text: str = Field(description="plain text, never markup; empty if the note was removed")
+    by: str
+    at: str
+
+
 class ModelRow(PageModel):
     """A row of the leaderboard: a model that a run evaluated, or was to evaluate."""
 
@@ -132,6 +141,7 @@ class ModelRow(PageModel):
     rank: int | None = Field(None, description="on its test titles, 1 for the best; None outside of a leaderboard")
     reaches_best: bool = Field(False, description="whether its interval reaches the score of the best model")
     runs: int = Field(1, description="displayed runs that evaluated this model on these titles")
+    note: Note | None = Field(None, description="None if nobody has written one")
 
 
 class RunCounts(PageModel):

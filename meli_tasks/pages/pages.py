@@ -25,12 +25,14 @@ from meli_tasks.pages.models import (
     CurrentFigure,
     MlflowChampion,
     ModelsPage,
+    Note,
     SkippedObject,
     SkippedObjects,
 )
 from meli_tasks.pages.news import ChampionNews, News
 from meli_tasks.pages.night_models import NightsPage
 from meli_tasks.pages.nights import NightFilter, Nights
+from meli_tasks.pages.noted import Notes
 from meli_tasks.pages.one_model import ConfusedTitles, ConfusionsPage, ModelPage
 from meli_tasks.pages.outcomes import AirflowRun, Outcomes
 from meli_tasks.pages.paired import PairedTests
@@ -70,6 +72,7 @@ class Pages:
         self._cache = ReadCache(store)
         self._runs = Runs(self._cache)
         self._nights = Nights(self._cache, self._runs)
+        self._notes = Notes(self._cache)
         self._ledger = Ledger(store)
         self._tests = PairedTests(store)
         self._predicted = PredictedTitles(store)
@@ -94,7 +97,7 @@ class Pages:
         unknown = decided.champion_unknown
         board = self._runs.leaderboard(run_filter, current.id if current else "")
         return ModelsPage(
-            **dict(board),
+            **{**dict(board), "rows": self._notes.add_to(board.rows), "pinned": self._notes.add_to(board.pinned)},
             champion=None if unknown else champion_card(self._cache, decided.decisions, current),
             champion_unknown=unknown,
             last_decision=decided.last,
@@ -185,7 +188,12 @@ class Pages:
             NotFound: no such run, or no such model in it.
         """
         found, current = self._located(model), self._current_figure()
-        return model_page(self._cache, found, self._decided.read(), current, self._mlflow_at[2])
+        page = model_page(self._cache, found, self._decided.read(), current, self._mlflow_at[2])
+        return page.model_copy(update={"row": self._notes.add_to([page.row])[0]})
+
+    def write_note(self, model: str, text: str, *, by: str, seen: int) -> Note:
+        """Write or remove a model's note; see `Notes.write`."""
+        return self._notes.write(self._located(model).row, text, by=by, seen=seen)
 
     def confusions(self, model: str, of: str = "") -> ConfusionsPage:
         """The most confused pairs of a model; with a category, the pairs that contain it.
@@ -316,7 +324,8 @@ class Pages:
 
     def _skipped(self) -> SkippedObjects:
         """What could not be read, so that nobody takes it for missing."""
-        self._cache.forget_rewritten(paths.PLANS)
+        for prefix in (paths.PLANS, paths.NOTES):
+            self._cache.forget_rewritten(prefix)
         skipped = [*self._cache.skipped, *self._decided.read().skipped]
         first = [SkippedObject(name=one.name, reason=one.reason) for one in skipped[: SkippedObjects.LISTED]]
         return SkippedObjects(count=len(skipped), first=first)

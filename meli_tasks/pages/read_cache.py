@@ -125,6 +125,11 @@ class ReadCache:
                 self._listed[prefix] = listed
         return listed
 
+    def forget_listing(self, prefix: str) -> None:
+        """List a prefix again at the next call, as something was written there."""
+        with self._lock:
+            self._listed.pop(prefix, None)
+
     def _read(self, name: str, parse: Parse[T], version: str) -> T | None:
         blob = self.store.read(name)
         if blob is None:

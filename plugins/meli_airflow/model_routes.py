@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response, StreamingResponse
 
 from meli_airflow import metadata_db
+from meli_airflow.auth import signed_in
 from meli_airflow.parameters import (
     Body,
+    Expected,
     FileInBody,
     FileName,
     ModelInPath,
+    NoteText,
     OptionalCategory,
     OptionalModelInBody,
     TitlesInBody,
@@ -40,6 +45,13 @@ class File(Body):
     content: FileInBody
     model: OptionalModelInBody = ""
     top: Top = 5
+
+
+class WrittenNote(Body):
+    """The text of a note, empty to remove it, and the number of the note that the person has seen."""
+
+    note: NoteText
+    seen: Expected
 
 
 @router.get(MODEL)
@@ -75,6 +87,14 @@ def suspects(pages: PagesOfStore, model: ModelInPath) -> Response:
         "X-Content-Type-Options": "nosniff",
     }
     return Response(pages.suspect_labels(model), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.post(f"{MODEL}/note")
+def write_note(
+    pages: PagesOfStore, user: Annotated[Any, Depends(signed_in)], model: ModelInPath, body: WrittenNote
+) -> JsonBody:
+    """Write or remove the note of a model."""
+    return pages.write_note(model, body.note, by=user.get_name(), seen=body.seen).model_dump(mode="json")
 
 
 @router.post("/predict")

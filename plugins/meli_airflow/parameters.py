@@ -45,6 +45,8 @@ EXPECTED = {
     "effects": "true or false",
     "name": "the name of a file, of 1 to 200 characters",
     "content": "a file of at most 1,000,000 bytes, in base64",
+    "note": "a text of at most 2,000 characters",
+    "seen": "the number of the note that you have seen, 0 if there is none",
     "reason": "a text of 1 to 1,000 characters",
     "expected": "the number of the last decision that you have seen, 0 if there is none",
     "approve": "true or false",
@@ -104,6 +106,7 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 RunIdInBody = Annotated[str, StringConstraints(min_length=1, max_length=900, pattern=TEXT)]
 TrainingTask = Literal["train_mlp", "train_cnn"]
 MapIndexInBody = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+NoteText = Annotated[str, StringConstraints(max_length=2_000, pattern=TEXT)]
 Expected = Annotated[int, Field(strict=True, ge=0, le=99_999_999)]
 DecisionNumber = Annotated[int, Field(strict=True, ge=1, le=99_999_999)] | None
 MapIndex = Annotated[int, Query(ge=-1, le=1_000_000, description=EXPECTED["map_index"])]

@@ -13,10 +13,12 @@ import pytest
 import torch
 
 from benchmarks import __main__ as program
-from benchmarks import accuracy, bench_default, bench_growth, bench_peers, bench_predict, bench_sample
+from benchmarks import accuracy, bench_default, bench_growth, bench_pages, bench_peers, bench_predict, bench_sample
 from benchmarks.figures import Figure, Options
 from benchmarks.isolated import Clock, Cost
+from meli_tasks.pages import Pages, RunFilter
 from meli_tasks.sets import catalog
+from meli_tasks.store import open_store
 
 
 def run_here(function: str, arguments: Mapping[str, Any], threads: int) -> tuple[Any, Cost]:
@@ -30,7 +32,7 @@ def run_here(function: str, arguments: Mapping[str, Any], threads: int) -> tuple
 @pytest.fixture
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Options]:
     """A tiny run whose steps stay in this process; cores and threads are restored afterwards."""
-    for module in (accuracy, bench_default, bench_growth, bench_peers, bench_predict):
+    for module in (accuracy, bench_default, bench_growth, bench_pages, bench_peers, bench_predict):
         monkeypatch.setattr(module, "run_isolated", run_here)
     for name in ("out", "work"):
         (tmp_path / name).mkdir()
@@ -186,3 +188,19 @@ def test_the_parts_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     output = capsys.readouterr().out
     assert all(part in output for part in program.PARTS)
     assert "peers" in output and "only when named" in output
+
+
+def test_pages_measures_runs_on_titles_of_their_own_and_on_the_same(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench_pages, "LISTED_SECONDS", 0.0)
+    figures = by_name(bench_pages.run(options))
+    for runs in bench_pages.SMALL_RUNS:
+        for titles in ("a test set each", "the same test titles"):
+            for which in ("first answer", "listed again", "warm"):
+                assert figures[f"{runs} runs of 2 sets, {titles}: {which}"].value > 0
+        page = Pages(open_store((options.work / f"{runs}-1").as_uri())).models(RunFilter())
+        assert page.champion is not None and page.champion.current is not None
+        assert (page.runs.all, len(page.test_sets), page.skipped.count) == (runs, runs, 0)
+        same = Pages(open_store((options.work / f"{runs}-{runs}").as_uri())).models(RunFilter())
+        assert (len(same.rows), len(same.test_sets)) == (2 * runs, 1)

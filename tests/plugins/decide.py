@@ -96,7 +96,13 @@ def main() -> None:
     post("an old page", "rollback", {"Origin": OURS}, json={**ROLLBACK, "expected": 1})
     post("our page", "rollback", {"Origin": OURS, "Sec-Fetch-Site": "same-origin"},
          json={**ROLLBACK, "reason": "<b>recall</b>\nof PHONES fell"})  # fmt: skip
+    note = f"model/{os.environ['MODEL']}/note"
+    post("foreign note", note, {"Origin": FOREIGN}, json={"note": "x", "seen": 0})
     client.cookies.clear()
+    post("viewer's note", note, bearer("viewer"), json={"note": "x", "seen": 0})
+    post("long note", note, bearer("user"), json={"note": "x" * 2_001, "seen": 0})
+    post("user's note", note, bearer("user"), json={"note": "<b>diverged</b>\nat 0.01", "seen": 0})
+    post("second note", note, bearer("op"), json={"note": "mine", "seen": 0})
     model = os.environ["MODEL"]
     post("no such model", "promote", bearer("user"), json={"model": "a/b/c", "reason": "r", "expected": 3})
     post("viewer promotes", "promote", bearer("viewer"), json={"model": model, "reason": "r", "expected": 3})

@@ -115,6 +115,27 @@ def test_a_promotion_by_hand_names_who_and_its_evidence(decided: Decided) -> Non
     assert decision.evidence.scores["small"].balanced_accuracy == 0.88
 
 
+@pytest.mark.parametrize(
+    ("what", "status", "sentence"),
+    [
+        ("foreign note", 403, "does not come from a page of this Airflow"),
+        ("viewer's note", 403, "so nothing was changed"),
+        ("long note", 422, "but it must be a text of at most 2,000 characters."),
+        ("second note", 409, "its number is 1, not 0. Nothing was written"),
+    ],
+)
+def test_a_note_that_is_refused_says_why(what: str, status: int, sentence: str, decided: Decided) -> None:
+    found, answer, _ = decided.requests[what]
+    assert found == status, answer
+    assert sentence in answer["detail"]
+
+
+def test_a_note_is_stored_as_text_with_its_author(decided: Decided) -> None:
+    status, answer, _ = decided.requests["user's note"]
+    assert (status, answer["number"], answer["by"]) == (200, 1, "the user")
+    assert answer["text"] == "<b>diverged</b>\nat 0.01"
+
+
 def test_the_champion_cannot_be_promoted_again(decided: Decided) -> None:
     status, answer, last = decided.requests["twice"]
     assert (status, last) == (409, 4)

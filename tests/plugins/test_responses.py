@@ -21,7 +21,7 @@ from meli_tasks.backfill.report import BackfillReport, DateReport
 from meli_tasks.pages import NightFilter, RunFilter
 from meli_tasks.pages.actions import ChangedPage
 from meli_tasks.pages.compared import CategoryChange, MemberRow, Score, ScoreDifference
-from meli_tasks.pages.models import ChampionOnPage, NightWithNothingNew
+from meli_tasks.pages.models import ChampionOnPage, NightWithNothingNew, Note
 from meli_tasks.pages.news import BetterThan, WayBack
 from meli_tasks.pages.night_models import NightFigure, NightRow
 from meli_tasks.pages.one_model import (
@@ -122,7 +122,7 @@ def test_the_server_sends_every_declared_field(interface: str, responses: dict[s
 @pytest.mark.parametrize(
     ("interface", "kind"),
     [
-        ("HeadFigure", HeadFigure), ("ModelMember", ModelMember), ("TrainedOn", TrainedOn),
+        ("Note", Note), ("HeadFigure", HeadFigure), ("ModelMember", ModelMember), ("TrainedOn", TrainedOn),
         ("Answering", Answering),
         ("SliceRow", SliceRow), ("CategoryFigures", CategoryFigures), ("LineageRow", LineageRow),
         ("ModelFigures", ModelFigures), ("Confusions", ConfusionsPage), ("ConfusedTitles", ConfusedTitles),

@@ -4,6 +4,15 @@ export type Members = Record<string, number>;
 export type Interval = [low: number, high: number];
 type Missing = null | undefined;
 
+/** What people wrote about a model: plain text, empty if the note was removed. */
+export interface Note {
+  /** Whoever changes the note sends it as `seen`. */
+  number: number;
+  text: string;
+  by: string;
+  at: string;
+}
+
 /** A model of the leaderboard; scores are null until it is evaluated. */
 export interface ModelRow {
   id: string;
@@ -38,6 +47,8 @@ export interface ModelRow {
   reaches_best: boolean;
   /** Displayed runs that evaluated this model on these titles. */
   runs: number;
+  /** Null if nobody has written one. */
+  note?: Note | null;
 }
 
 /** The test titles of some runs. Only scores on the same titles can be ranked. */
