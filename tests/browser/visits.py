@@ -67,6 +67,7 @@ VISITS = {
         lambda site: f"{MODELS}?{urlencode({'model': first_models(site)[0]['id']})}",
         lambda page: page.get_by_role("table", name="Slices"),
     ),
+    "try": Visit(lambda _: f"{MODELS}?try=1", lambda page: page.get_by_role("button", name="Classify")),
     "unknown model": Visit(
         lambda _: f"{MODELS}?{urlencode({'left': 'no/such/model', 'right': 'x/y/z'})}",
         lambda page: page.get_by_text("choose a model of the leaderboard"),
