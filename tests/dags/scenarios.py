@@ -14,7 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,8 +86,17 @@ class FakePipeline:
         names = ["words, fasttext", "lab words, pretrained"][: 2 if "mlp_1" in params["sets"] else 1]
         return [SimpleNamespace(name=name) for name in names]
 
-    def plan(self, params: Mapping[str, Any], as_of: date | None, url: str = "", *, backfill: bool = False) -> Any:
-        SEEN.update(params=dict(params), as_of=str(as_of), url=url, backfill=backfill)
+    def plan(
+        self,
+        params: Mapping[str, Any],
+        as_of: date | None,
+        url: str = "",
+        *,
+        backfill: bool = False,
+        dag_run_started: datetime | None = None,
+    ) -> Any:
+        started = dag_run_started.isoformat() if dag_run_started else ""
+        SEEN.update(params=dict(params), as_of=str(as_of), url=url, backfill=backfill, started=started)
         if "epoch" in params:
             raise BadHyperparameters("There is no parameter 'epoch': did you mean 'overrides'?")
         self._maybe_fail("plan", "")
