@@ -19,7 +19,9 @@ def board(page: Page) -> list[str]:
     """The sets in the leaderboard, from the top."""
     table = page.get_by_role("table", name="Leaderboard")
     expect(table).to_be_visible()
-    return [text.split("\n")[0].strip() for text in table.locator("tbody tr td:nth-child(2)").all_inner_texts()]
+    column = table.get_by_role("columnheader", name="Set").evaluate("header => header.cellIndex")
+    cells = table.locator(f"tbody tr td:nth-child({column + 1})")
+    return [text.split("\n")[0].strip() for text in cells.all_inner_texts()]
 
 
 def accuracies(page: Page, direction: str) -> list[list[float]]:
@@ -91,6 +93,44 @@ def test_two_models_are_compared_with_the_keyboard_alone(site: Site) -> None:
         expect(page.get_by_role("heading", name="2 models compared")).to_be_visible()
         page.go_back()
         expect(page.get_by_role("heading", name="Leaderboard")).to_be_visible()
+
+
+def test_test_titles_are_folded_and_a_pinned_model_stays_on_top(site: Site) -> None:
+    with site.page(MODELS) as page:
+        names = board(page)
+        table = page.get_by_role("table", name="Leaderboard")
+        expect(table.get_by_text(re.compile(r"bars from 0\.\d{3} to "))).to_have_count(1)
+        titles = table.get_by_role("button", name=re.compile("^.?On the "))
+        titles.click()
+        expect(titles).to_have_attribute("aria-expanded", "false")
+        expect(table.get_by_role("link", name=names[0], exact=True)).to_have_count(0)
+        titles.click()
+        table.get_by_role("button", name="Pin quick_mlp of ").click()
+        page.wait_for_url("**pin=**quick_mlp**")
+        expect(table.get_by_text("Pinned, each ranked on its own test titles")).to_be_visible()
+        assert board(page)[0] == "quick_mlp"
+        address = page.url.removeprefix(site.url)
+    with site.page(address, narrow=True, dark=True) as page:
+        assert board(page)[0] == "quick_mlp"
+
+
+def test_a_note_is_written_on_a_models_page_and_removed_again(site: Site) -> None:
+    text = "Kept for the audit <b>of May</b>"
+    with site.page(MODELS) as page:
+        board(page)
+        table = page.get_by_role("table", name="Leaderboard")
+        table.get_by_role("link", name="quick_mlp", exact=True).first.click()
+        page.get_by_role("button", name="Add a note").click()
+        page.get_by_label("Note", exact=True).fill(text)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_test_id("note").get_by_text(text)).to_be_visible()
+        page.get_by_role("link", name="← All models").click()
+        expect(table.get_by_text(text).first).to_be_visible()
+        page.go_back()
+        page.get_by_role("button", name="Edit the note").click()
+        page.get_by_label("Note", exact=True).fill("")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("button", name="Add a note")).to_be_visible()
 
 
 @pytest.mark.parametrize("dark", [False, True])

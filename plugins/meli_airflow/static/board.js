@@ -186,6 +186,8 @@ const TitlesHeading = ({ titles, open, onToggle }) =>
         variant: "plain",
         px: 0,
         h: "auto",
+        minW: 0,
+        maxW: "100%",
         whiteSpace: "normal",
         textAlign: "start",
         fontWeight: "semibold",
@@ -193,7 +195,7 @@ const TitlesHeading = ({ titles, open, onToggle }) =>
         onClick: onToggle,
       },
       h(Box, { as: "span", "aria-hidden": true, w: "1em" }, open ? "▾" : "▸"),
-      `On ${formatTestSet(titles)}`,
+      h(Box, { as: "span", minW: 0, overflowWrap: "anywhere" }, `On ${formatTestSet(titles)}`),
     ),
     h(
       Muted,

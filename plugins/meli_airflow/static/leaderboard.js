@@ -84,6 +84,19 @@ const set = (row) =>
     row.at_chance ? h(StateBadge, { of: "warning" }, "no better than guessing") : null,
     row.external && !row.champion ? h(Muted, { fontSize: "xs" }, "champion at that time") : null,
     Object.keys(row.members).length ? h(Muted, { fontSize: "xs" }, formatMembers(row.members)) : null,
+    row.note?.text
+      ? h(
+          Muted,
+          {
+            display: "block",
+            flexBasis: "100%",
+            fontSize: "xs",
+            lineClamp: 2,
+            title: `${row.note.text} (${row.note.by})`,
+          },
+          row.note.text,
+        )
+      : null,
   );
 
 /** @param {ModelRow} row @param {Context} context */

@@ -5,6 +5,7 @@ import { ModelCard } from "./model_card.js";
 import { CategoryRecalls } from "./model_categories.js";
 import { Confusions } from "./model_confusions.js";
 import { Head } from "./model_head.js";
+import { ModelNote } from "./model_note.js";
 import { HowToLoad, Origin, Parameters, TookPart } from "./model_origin.js";
 import { Slices } from "./model_slices.js";
 import { AppLink, ExternalLink, LoadError, Loading, Note, Page } from "./parts.js";
@@ -27,6 +28,7 @@ export function Model({ id }) {
   return frame(
     h(Missing, { data }),
     h(Head, { data }),
+    h(ModelNote, { row: data.row, reload }),
     h(CategoryRecalls, { data }),
     h(Confusions, { data }),
     h(Slices, { data }),

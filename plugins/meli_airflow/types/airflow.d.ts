@@ -6,7 +6,7 @@ import type UPlotClass from "uplot";
 // biome-ignore lint/suspicious/noExplicitAny: Chakra's types would bring in hundreds of packages
 type Component = ReactTypes.FunctionComponent<any>;
 
-type Plain = "Badge" | "Box" | "Button" | "Flex" | "Heading" | "Input" | "Link";
+type Plain = "Badge" | "Box" | "Button" | "Flex" | "Heading" | "Input" | "Link" | "Textarea";
 type Layout = "SimpleGrid" | "Skeleton" | "Stack" | "Text";
 
 export interface Globals {
