@@ -36,7 +36,7 @@ def test_titles_are_read_like_listings(tmp_path: Path) -> None:
     ("name", "data"),
     [
         ("golden.jsonl", b'{"title": "Taza azul", "category": "MUGS", "split": "x"}\n'),
-        ("golden.csv", gzip.compress(b"title,category,split\nTaza azul,MUGS,none of ours\n")),
+        ("golden.csv", gzip.compress(b"title,category,split\nTaza azul,MUGS,none of ours\n", mtime=0)),
     ],
 )
 def test_other_formats_and_columns_of_listings_do_not_matter(tmp_path: Path, name: str, data: bytes) -> None:
