@@ -12,7 +12,7 @@ a.chakra-button[aria-current="page"] img[src*="meli/static/"] { filter: brightne
   background: var(--chakra-colors-bg); color: var(--chakra-colors-fg);
 }
 #meli-skip:focus { transform: none; }
-#meli-skip:focus-visible, [data-meli] :is(a, button, input, select, textarea, summary, [tabindex]):focus-visible,
+#meli-skip:focus-visible, [data-meli] :is(a, button, input, select, textarea, summary, [tabindex]):not(h1, [data-focus-kept]):focus-visible,
 [data-meli] input:focus-visible + *, [data-meli] input[type="date"]:focus {
   outline: 2px solid var(--chakra-colors-fg-info); outline-offset: 2px;
 }
