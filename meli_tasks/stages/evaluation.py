@@ -181,6 +181,11 @@ class TestSet(Stored):
             f"The figures are cross-validated over {self.folds} folds ({count(self.titles, 'title')}): each title was "
             "classified by a model trained without its fold. The model itself was trained on all titles."
         ]
+        if alone := [label for label in self.fitted if label not in self.not_scored]:
+            notes.append(
+                f"{enumeration(alone, len(alone))} {'has' if len(alone) == 1 else 'have'} no models of these folds and "
+                "classified the titles that no compared model was fitted on."
+            )
         if self.untrained.titles:
             names = enumeration(self.untrained.first, len(self.untrained.first))
             more = ", ..." if self.untrained.categories > len(self.untrained.first) else ""

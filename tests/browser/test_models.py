@@ -125,7 +125,7 @@ def test_a_note_is_written_on_a_models_page_and_removed_again(site: Site) -> Non
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_test_id("note").get_by_text(text)).to_be_visible()
         page.get_by_role("link", name="← All models").click()
-        expect(table.get_by_text(text).first).to_be_visible()
+        expect(table.get_by_text(f"Note: {text}").first).to_be_visible()
         page.go_back()
         page.get_by_role("button", name="Edit the note").click()
         page.get_by_label("Note", exact=True).fill("")

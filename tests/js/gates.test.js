@@ -14,12 +14,14 @@ test("a gate says in plain words what was observed and what allowed", () => {
     [gate("gain", 0.012, 0.001), "Gain in balanced accuracy", "+0.0120, at least +0.0010 required"],
     [gate("gain", -0.012, 0.001), "Gain in balanced accuracy", "−0.0120, at least +0.0010 required"],
     [gate("probability", 0.9675, 0.9), "Probability that it is better", "96.8 %, at least 90 % required"],
+    [gate("probability", 0, 0.95), "Probability that it is better", "below 0.1 %, at least 95 % required"],
+    [gate("probability", 1, 0.95), "Probability that it is better", "above 99.9 %, at least 95 % required"],
     [gate("category_drop", 0.25, 0.3), "Largest loss of recall in a category", "0.250 of at most 0.300"],
-    [gate("category_loss", 0.25, 0.01), "p-value of the most significant category loss", "25 %, at least 1 % required"],
+    [gate("category_loss", 0.25, 0.01), "p-value of the largest loss in a category", "0.250, at least 0.010 required"],
     [
       gate("category_loss", 0.0002, 0.01),
-      "p-value of the most significant category loss",
-      "below 0.1 %, at least 1 % required",
+      "p-value of the largest loss in a category",
+      "below 0.001, at least 0.010 required",
     ],
     [gate("category_drop", null, 0.3), "Largest loss of recall in a category", "no value; at most 0.300 allowed"],
     [

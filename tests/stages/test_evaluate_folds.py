@@ -12,7 +12,7 @@ import pytest
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.stage_parameters import ModelEvaluation
 from meli_tasks.stages import evaluate
-from meli_tasks.stages.evaluation import Scores, TestSet
+from meli_tasks.stages.evaluation import FittedTitles, Scores, TestSet
 from meli_tasks.stages.hooks import Hooks
 from meli_tasks.stages.summaries import UnseenCategories
 from tests.stages.test_evaluate import AnswersByTitle
@@ -163,4 +163,12 @@ def test_what_titles_are_called_in_texts() -> None:
     substituted = TestSet(split_titles=10, titles=10, required=5, folds=5, without_ensemble=(2, 4))
     assert substituted.notes()[-1] == (
         "The models of folds 2, 4 form no ensemble, so the best member is evaluated there instead."
+    )
+
+
+def test_a_champion_without_models_of_the_folds_is_named() -> None:
+    fitted = {"cnn (champion)": FittedTitles(train=11, validation=1)}
+    test = TestSet(split_titles=3_000, titles=2_988, required=300, folds=3, fitted=fitted)
+    assert test.notes()[1] == (
+        "cnn (champion) has no models of these folds and classified the titles that no compared model was fitted on."
     )

@@ -84,6 +84,9 @@ export function Board({ data, linked, mayDecide, reload }) {
       h(Muted, { "aria-live": "polite" }, selectionText(selected, mayDecide)),
     ),
     h(Done, null, done),
+    data.rows.some((row) => row.reaches_best && row.rank !== 1)
+      ? h(Muted, { display: "block", mb: 2 }, "≈ may be as good as the best model on the same titles.")
+      : null,
     h(Leaderboard, {
       groups: useGroups(data),
       scales: new Map(data.test_sets.map(({ id, scale }) => [id, scale])),

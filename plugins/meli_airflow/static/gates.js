@@ -16,11 +16,15 @@ const megabytes = (value) =>
 /** @type {Record<string, Wording>} */
 const WORDINGS = {
   gain: { title: "Gain in balanced accuracy", atMost: false, format: (value) => formatSigned(value, 4) },
-  probability: { title: "Probability that it is better", atMost: false, format: percent },
-  category_loss: {
-    title: "p-value of the most significant category loss",
+  probability: {
+    title: "Probability that it is better",
     atMost: false,
-    format: (value) => (value > 0 && value < 0.001 ? "below 0.1 %" : percent(value)),
+    format: (value) => (value < 0.001 ? "below 0.1 %" : value > 0.999 ? "above 99.9 %" : percent(value)),
+  },
+  category_loss: {
+    title: "p-value of the largest loss in a category",
+    atMost: false,
+    format: (value) => (value < 0.001 ? "below 0.001" : formatDecimal(value, 3)),
   },
   // Decisions before 0.2.0.
   category_drop: {

@@ -94,7 +94,7 @@ const set = (row) =>
             lineClamp: 2,
             title: `${row.note.text} (${row.note.by})`,
           },
-          row.note.text,
+          `Note: ${row.note.text}`,
         )
       : null,
   );

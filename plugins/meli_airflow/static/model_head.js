@@ -63,7 +63,7 @@ const Origin = ({ data: { row, parameters, in_airflow: linked, members } }) =>
     { columns: { base: 1, sm: 2 }, gap: 4, minW: 0 },
     h(
       LabeledValue,
-      { label: "Run" },
+      { label: row.external ? "Evaluated by" : "Run" },
       linked.includes(row.run_id) ? h(AppLink, { to: runTab(row.run_id) }, row.run_id) : row.run_id,
       h(Muted, { display: "block" }, `planned ${formatDateTime(row.at)}`),
     ),

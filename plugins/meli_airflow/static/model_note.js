@@ -33,7 +33,7 @@ export function ModelNote({ row, reload }) {
           Box,
           { minW: 0 },
           h(Text, { fontSize: "sm", whiteSpace: "pre-wrap", overflowWrap: "anywhere" }, note.text),
-          h(Muted, { fontSize: "xs" }, `${note.by}, ${formatDateTime(note.at)}`),
+          h(Muted, { fontSize: "xs" }, `Note by ${note.by}, ${formatDateTime(note.at)}`),
         )
       : null,
     mayWrite ? h(Button, edit, note?.text ? "Edit the note" : "Add a note") : null,
@@ -65,9 +65,10 @@ function Editor({ id, seen, before, onClose, reload }) {
     { mb: 6, maxW: "640px", "data-testid": "note" },
     h(
       Box,
-      { as: "label", display: "block", fontSize: "sm", mb: 3 },
-      "Note",
+      { fontSize: "sm", mb: 3 },
+      h(Box, { "aria-hidden": true }, "Note"),
       h(Textarea, {
+        "aria-label": "Note",
         size: "sm",
         mt: 1,
         rows: 3,
