@@ -2,84 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
-from functools import cached_property
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import need
 from meli_tasks.core.errors import NotFound
-from meli_tasks.decision import Decision
-from meli_tasks.ledger import Ledger
 from meli_tasks.pages.actions import ChangedPage, promote, repair_alias, roll_back
 from meli_tasks.pages.backfill_page import backfill_page
 from meli_tasks.pages.champion import MlflowAlias, champion_card, champion_on
-from meli_tasks.pages.compared import ComparisonPage
-from meli_tasks.pages.comparison import Reader
-from meli_tasks.pages.decided import DecidedSoFar
 from meli_tasks.pages.history import HistoryPage, history
-from meli_tasks.pages.located import Located, locate
-from meli_tasks.pages.model_page import confused_titles, confusions_page, model_page, suspect_labels
+from meli_tasks.pages.model_pages import ModelPages
 from meli_tasks.pages.models import (
     ChampionOnPage,
-    CurrentFigure,
     MlflowChampion,
     ModelsPage,
-    Note,
-    SkippedObject,
-    SkippedObjects,
 )
 from meli_tasks.pages.news import ChampionNews, News
 from meli_tasks.pages.night_models import NightsPage
-from meli_tasks.pages.nights import NightFilter, Nights
-from meli_tasks.pages.noted import Notes
-from meli_tasks.pages.one_model import ConfusedTitles, ConfusionsPage, ModelPage
+from meli_tasks.pages.nights import NightFilter
 from meli_tasks.pages.outcomes import AirflowRun, Outcomes
-from meli_tasks.pages.paired import PairedTests
-from meli_tasks.pages.predicted import PredictedTitles
-from meli_tasks.pages.predicting import PredictionsPage, predictions
-from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.pages.run_head import FailedInAirflow, RunHead, head_of
 from meli_tasks.pages.run_models import ArtifactPage, BackfillPage, RunPage, TrainingPage
 from meli_tasks.pages.run_page import run_page, training_page
-from meli_tasks.pages.runs import RunFilter, Runs
-from meli_tasks.pages.scoring import ScoringEvent, Upload, score
+from meli_tasks.pages.runs import RunFilter
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.stop import stop_training
-from meli_tasks.prediction.loaded import LoadedModels
-from meli_tasks.prediction.models import Model, find_model
-from meli_tasks.settings import DEFAULT_REGISTERED_MODEL, Settings
-from meli_tasks.store import Store
+from meli_tasks.settings import Settings
 from meli_tasks.tracking.by_hand import checked_reason
 from meli_tasks.tracking.client import QUICK
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
 
 
-class Pages:
+class Pages(ModelPages):
     """The content of every page. Keep one instance, because each call reads only what is new. It is thread-safe."""
-
-    def __init__(
-        self,
-        store: Store,
-        mlflow_uri: str = "",
-        mlflow_pages: str = "",
-        registered_model: str = DEFAULT_REGISTERED_MODEL,
-        *,
-        airflow: str = "",
-    ) -> None:
-        self.store = store
-        self._cache = ReadCache(store)
-        self._runs = Runs(self._cache)
-        self._nights = Nights(self._cache, self._runs)
-        self._notes = Notes(self._cache)
-        self._ledger = Ledger(store)
-        self._tests = PairedTests(store)
-        self._predicted = PredictedTitles(store)
-        self._decided = DecidedSoFar(store)
-        self._mlflow_at = (mlflow_uri, mlflow_pages, registered_model)
-        self._airflow = airflow
-        self._mlflow = MlflowAlias(store, *self._mlflow_at)
 
     @classmethod
     def of(cls, settings: Settings) -> Pages:
@@ -168,74 +125,6 @@ class Pages:
         self._mlflow = MlflowAlias(self.store, *self._mlflow_at)
         return done
 
-    def comparison(self, models: Sequence[str], baseline: str = "") -> ComparisonPage:
-        """Rows of the leaderboard, each compared with one of them.
-
-        Args:
-            models: The ids of two to eight of them.
-            baseline: The id of the one that the others are compared with; by default the champion, or the first.
-
-        Raises:
-            NotFound: no such run, or no such model in it.
-        """
-        reader = Reader(self._cache, self._decided.read(), self._tests, self._current_figure())
-        return reader.compare([self._located(model) for model in models], baseline)
-
-    def model(self, model: str) -> ModelPage:
-        """One model of one run.
-
-        Raises:
-            NotFound: no such run, or no such model in it.
-        """
-        found, current = self._located(model), self._current_figure()
-        page = model_page(self._cache, found, self._decided.read(), current, self._mlflow_at[2])
-        return page.model_copy(update={"row": self._notes.add_to([page.row])[0]})
-
-    def write_note(self, model: str, text: str, *, by: str, seen: int) -> Note:
-        """Write or remove a model's note; see `Notes.write`."""
-        return self._notes.write(self._located(model).row, text, by=by, seen=seen)
-
-    def confusions(self, model: str, of: str = "") -> ConfusionsPage:
-        """The most confused pairs of a model; with a category, the pairs that contain it.
-
-        Raises:
-            NotFound: no such model, or it was not evaluated.
-        """
-        return confusions_page(self._predicted, self._located(model), model, of)
-
-    def confused_titles(self, model: str, category: str, predicted: str, limit: int) -> ConfusedTitles:
-        """The titles of a category that a model put into another one.
-
-        Raises:
-            NotFound: no such model, or its predictions are no longer in the store.
-        """
-        return confused_titles(self._cache, self._predicted, self._located(model), (category, predicted), limit)
-
-    def predict(self, titles: Sequence[str], model: str = "", top: int = 5, *, effects: bool = True) -> PredictionsPage:
-        """The `top` categories of raw titles, and with `effects` what each word contributes.
-
-        `model` is the id of a model of a run, or a model's key, also KEY@SHA256; empty for the champion.
-
-        Raises:
-            NotFound: no such model, or there is no champion, or its files are gone.
-        """
-        return predictions(self._models, self._model(model), titles, top, effects=effects)
-
-    def score(self, name: str, content: bytes, model: str, top: int) -> Iterator[ScoringEvent]:
-        """Classify the titles of a CSV file; see `score` for what is refused, and `predict` for `model`."""
-        return score(self._models, Upload(name, content, self._model(model), top))
-
-    def _model(self, name: str) -> Model:
-        return find_model(self.store, key=str(self._located(name).ref) if "/" in name else name)
-
-    def suspect_labels(self, model: str) -> bytes:
-        """The table of suspect labels of a model's evaluation, as CSV.
-
-        Raises:
-            NotFound: no such model, or no such table.
-        """
-        return suspect_labels(self.store, self._located(model))
-
     def plan_of(self, run_id: str) -> str:
         """The name of a run's newest plan; an empty string if it has none yet."""
         return self._runs.plan_of(run_id)
@@ -295,10 +184,6 @@ class Pages:
         """
         return backfill_page(self._cache, backfill_id)
 
-    @cached_property
-    def _models(self) -> LoadedModels:
-        return LoadedModels(Settings.from_environment(), self.store)
-
     def _registry(self) -> Registry:
         uri, pages, model = self._mlflow_at
         return Registry(self.store, Tracking(uri, self.store, pages, model, QUICK, airflow=self._airflow))
@@ -308,27 +193,6 @@ class Pages:
         self._decided.forget()
         self._mlflow = MlflowAlias(self.store, *self._mlflow_at)
         return changed
-
-    def _located(self, model: str) -> Located:
-        current = self._current_figure()
-        return locate(self._cache, self._runs, model, current.id if current else "")
-
-    def _current_figure(self) -> CurrentFigure | None:
-        """The current champion's score on the newest titles that it was evaluated on."""
-        champion = self._decided.read().champion
-        return self._runs.current_figure(champion.ref) if champion else None
-
-    def _decisions(self) -> list[Decision]:
-        """What can be read of the ledger, oldest first."""
-        return self._decided.read().decisions
-
-    def _skipped(self) -> SkippedObjects:
-        """What could not be read, so that nobody takes it for missing."""
-        for prefix in (paths.PLANS, paths.NOTES):
-            self._cache.forget_rewritten(prefix)
-        skipped = [*self._cache.skipped, *self._decided.read().skipped]
-        first = [SkippedObject(name=one.name, reason=one.reason) for one in skipped[: SkippedObjects.LISTED]]
-        return SkippedObjects(count=len(skipped), first=first)
 
     def _plan(self, name: str) -> Plan:
         return Plan.load(self.store, name)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+from http import HTTPStatus
 from typing import Annotated
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import override
@@ -191,12 +194,26 @@ def error_response(_: Request, error: MeliError) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, status)
 
 
+async def sentence_response(request: Request, error: StarletteHTTPException) -> Response:
+    """As FastAPI answers, but a status without more than its name becomes a sentence."""
+    path = request.scope["path"]
+    sentences = {
+        403: "You may not see this: your role lacks the right to read the DAG that it is about.",
+        404: f"There is nothing at {path} in this version of meli-tasks. If a page sent you here, reload it.",
+        405: f"The address {path} does not accept {request.method}.",
+    }
+    if error.status_code in sentences and error.detail == HTTPStatus(error.status_code).phrase:
+        error = StarletteHTTPException(error.status_code, sentences[error.status_code], error.headers)
+    return await http_exception_handler(request, error)
+
+
 def application() -> FastAPI:
     """The application. It has no documentation pages, because FastAPI's pages load scripts from other servers."""
     rights.register()
     app = FastAPI(title="meli-tasks in Airflow", docs_url=None, redoc_url=None)
     app.add_middleware(Authorization)
     app.add_exception_handler(MeliError, error_response)  # type: ignore[arg-type]
+    app.add_exception_handler(StarletteHTTPException, sentence_response)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, refusal)  # type: ignore[arg-type]
     app.include_router(router)
     app.include_router(model_routes.router)

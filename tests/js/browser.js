@@ -4,7 +4,7 @@
 /** @typedef {{type: unknown, props: Record<string, unknown>, key: unknown}} Element */
 /** @typedef {{name: string, props: Record<string, unknown>, children: Node[]}} Host */
 /** @typedef {Host | string} Node */
-/** @typedef {{status?: number, body: unknown}} Response */
+/** `after`: when the response arrives. @typedef {{status?: number, body: unknown, after?: Promise<unknown>}} Response */
 /** @typedef {{deps: unknown[] | undefined, cleanup: unknown, effect: (() => unknown) | undefined}} Effect */
 /** @typedef {{hooks: unknown[], index: number, effects: Effect[]}} Instance */
 
@@ -129,10 +129,15 @@ Object.assign(globalThis, {
     const { method, body, signal } = init;
     const path = url.href.replace(/^.*?\/(api\/)/, "");
     requests.push([method, path, body && JSON.parse(body)]);
-    const { status = 200, body: json } = responses[`${method} ${path}`] ?? {
+    const {
+      status = 200,
+      body: json,
+      after,
+    } = responses[`${method} ${path}`] ?? {
       status: 404,
       body: { detail: `There is no response to ${method} ${path}` },
     };
+    await after;
     return {
       ok: status < 400,
       status,

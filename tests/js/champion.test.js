@@ -115,6 +115,28 @@ test("the way back names the model and is what is sent", async () => {
   assert.equal(requests.filter(([, path]) => path === "champion-news").length, 2);
 });
 
+test("no rollback is offered before it is known what it restores", async () => {
+  const shown = () => page?.all("Button").some(({ children }) => children.join("").startsWith("Roll back"));
+  /** @type {() => void} */
+  let arrive = () => undefined;
+  const waiting = new Promise((resolve) => {
+    arrive = () => resolve(undefined);
+  });
+  page = await mount("Models", {}, overview({}, { "GET champion-news": { body: NEWS, after: waiting } }));
+  assert.match(page.text, /Champion since/);
+  assert.equal(shown(), false);
+  arrive();
+  await page.settle();
+  assert.equal(shown(), true);
+});
+
+test("if the news cannot be loaded, the previous champion can be restored all the same", async () => {
+  const unavailable = { status: 503, body: { detail: "The store does not answer." } };
+  page = await mount("Models", {}, overview({}, { "GET champion-news": unavailable }));
+  await page.click("Roll back");
+  assert.match(page.text, /Roll back from mlp\?\nThe previous champion becomes the current one again/);
+});
+
 test("without a way back the card says why instead of a button", async () => {
   const buttons = () => page?.all("Button").map(({ children }) => children.join("")) ?? [];
   page = await mount("Models", {}, overview({ first: true, better_than: null, way_back: null }));

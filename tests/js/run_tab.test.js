@@ -54,32 +54,69 @@ test("an unknown run says so and is not asked for again", async (t) => {
   assert.equal(requests.length, 1);
 });
 
-test("clear and run again clears the failed tasks with those after them, and what it did is said", async () => {
-  page = await mount("Result", PROPS, {
-    "GET runs/a%2Fb": { body: { ...RUN, state: "failed", head: FAILED } },
-    [CLEAR]: { body: {} },
-  });
-  await page.click("Clear and run again");
-  const [, , body] = requests.find(([method]) => method === "POST") ?? [];
-  assert.deepEqual(body, {
-    dag_run_id: "a/b",
-    dry_run: false,
-    only_failed: false,
-    include_downstream: true,
-    reset_dag_runs: true,
-    prevent_running_task: true,
-    task_ids: [["train_cnn", 2], "ingest"],
-  });
-  assert.match(page.text, /run again\. Results that are already computed are reused/);
+const MAY = { "GET rights": { body: { user: "ana", "stop-training": true } } };
+const RUN_FAILED = { "GET runs/a%2Fb": { body: { ...RUN, state: "failed", head: FAILED } } };
+
+/** Press the button, give a reason, and confirm. */
+async function clearAndRun() {
+  await page?.click("Clear and run again …");
+  const field = page?.all("Input").find(({ props }) => props.placeholder === "Stored as a note on the tasks");
+  assert.ok(field, page?.text);
+  /** @type {(event: unknown) => void} */ (field.props.onChange)({ target: { value: "the disk was full" } });
+  await page?.settle();
+  await page?.click("Clear and run");
+}
+
+const sent = () => requests.filter(([method]) => method === "POST");
+
+test("clear and run again asks first", async () => {
+  page = await mount("Result", PROPS, { ...RUN_FAILED, ...MAY });
+  await page.click("Clear and run again …");
+  assert.match(page.text, /2 failed tasks and all tasks after them run again/);
+  await page.click("Cancel");
+  assert.deepEqual(sent(), []);
 });
 
-test("who may not clear tasks reads that nothing was changed", async () => {
+test("clear and run again clears the failed tasks with those after them, and what it did stays on the page", async () => {
+  /** @type {Record<string, import("./browser.js").Response>} */
+  const answers = { ...RUN_FAILED, ...MAY, [CLEAR]: { body: {} } };
+  page = await mount("Result", PROPS, answers);
+  answers["GET runs/a%2Fb"] = { body: { ...RUN, state: "queued", head: { ...FAILED, failed: [] } } };
+  await clearAndRun();
+  assert.deepEqual(
+    sent().map(([, , body]) => body),
+    [
+      {
+        dag_run_id: "a/b",
+        dry_run: false,
+        only_failed: false,
+        include_downstream: true,
+        reset_dag_runs: true,
+        prevent_running_task: true,
+        task_ids: [["train_cnn", 2], "ingest"],
+        note: "the disk was full",
+      },
+    ],
+  );
+  assert.match(page.text, /The tasks were cleared\./);
+  assert.doesNotMatch(page.text, /Clear and run again/);
+});
+
+test("tasks that run already are not cleared a second time", async () => {
+  const detail = "AirflowClearRunningTaskException: Disable 'prevent_running_task' to proceed";
+  page = await mount("Result", PROPS, { ...RUN_FAILED, ...MAY, [CLEAR]: { status: 409, body: { detail } } });
+  await clearAndRun();
+  assert.match(page.text, /At least one of these tasks is running again already\. Nothing was changed\./);
+  assert.doesNotMatch(page.text, /AirflowClearRunningTaskException/);
+});
+
+test("who may not clear tasks has no button for it", async () => {
   page = await mount("Result", PROPS, {
-    "GET runs/a%2Fb": { body: { ...RUN, state: "failed", head: FAILED } },
-    [CLEAR]: { status: 403, body: { detail: "Forbidden" } },
+    ...RUN_FAILED,
+    "GET rights": { body: { user: "ana", "stop-training": false } },
   });
-  await page.click("Clear and run again");
-  assert.match(page.text, /You may not clear tasks of meli_training\. Nothing was changed\./);
+  assert.match(page.text, /Failed in train_cnn/);
+  assert.doesNotMatch(page.text, /Clear and run again/);
 });
 
 test("a run that ended well has no button to run it again", async () => {

@@ -14,16 +14,21 @@ SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAut
 
 
 @pytest.fixture(scope="module")
-def answers(in_airflow: InAirflow, airflow_database: None) -> dict[str, tuple[int, str]]:
+def printed(in_airflow: InAirflow, airflow_database: None) -> dict[str, str]:
     more = {
         "AIRFLOW__CORE__AUTH_MANAGER": SIMPLE,
         "AIRFLOW__API_AUTH__JWT_SECRET": "only-for-this-test-" * 4,
         "AIRFLOW__API__SECRET_KEY": "another-one-for-this-test",
     }
     done = in_airflow(str(ROOT / "tests" / "plugins" / "wrong_parameters.py"), **more)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("REFUSED ")]
-    assert lines, done.stderr[-3000:]
-    found: dict[str, tuple[int, str]] = json.loads(lines[-1].removeprefix("REFUSED "))
+    lines = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("REFUSED ", "UNKNOWN ")))
+    assert len(lines) == 2, done.stderr[-3000:]
+    return lines
+
+
+@pytest.fixture
+def answers(printed: dict[str, str]) -> dict[str, tuple[int, str]]:
+    found: dict[str, tuple[int, str]] = json.loads(printed["REFUSED"])
     return found
 
 
@@ -71,3 +76,12 @@ def test_the_sentence_names_the_parameter_its_value_and_what_it_must_be(
     path: str, sentence: str, answers: dict[str, tuple[int, str]]
 ) -> None:
     assert json.loads(answers[path][1])["detail"] == sentence
+
+
+def test_an_address_that_does_not_exist_is_answered_in_a_sentence(printed: dict[str, str]) -> None:
+    nothing = "There is nothing at {} in this version of meli-tasks. If a page sent you here, reload it."
+    assert json.loads(printed["UNKNOWN"]) == [
+        [404, nothing.format("/meli/api/nothing")],
+        [405, "The address /meli/api/models does not accept POST."],
+        [404, nothing.format("/meli/static/nothing.js")],
+    ]

@@ -1,6 +1,6 @@
 """Runs inside an Airflow: requests the plugin's application with parameters that it cannot use, as admin.
 
-Prints {path: [status, body]}.
+Prints {path: [status, body]}, also of addresses that do not exist.
 """
 
 from __future__ import annotations
@@ -32,14 +32,19 @@ PATHS = (
     "/api/runs/a%00b", f"/api/runs/{LONG}", "/api/backfills/a%00b",
 )  # fmt: skip
 
+UNKNOWN = (("GET", "/api/nothing"), ("POST", "/api/models"), ("GET", "/static/nothing.js"))
+
 
 def main() -> None:
     """Request each."""
     warnings.simplefilter("ignore")
     client = TestClient(create_app(apps="core"), raise_server_exceptions=False)
     token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="a", role="admin"))
-    answers = {path: client.get(f"/meli{path}", headers={"Authorization": f"Bearer {token}"}) for path in PATHS}
+    headers = {"Authorization": f"Bearer {token}"}
+    answers = {path: client.get(f"/meli{path}", headers=headers) for path in PATHS}
     print("REFUSED", json.dumps({path: [one.status_code, one.text] for path, one in answers.items()}))  # noqa: T201
+    unknown = [client.request(method, f"/meli{path}", headers=headers, json={}) for method, path in UNKNOWN]
+    print("UNKNOWN", json.dumps([[one.status_code, one.json()["detail"]] for one in unknown]))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-// What a person can do about runs: answer one, stop a training run, cancel a backfill, repair MLflow's alias.
+// What a person can do about runs: answer one, run it again, stop a training run, cancel a backfill, repair MLflow's alias.
 import { h, UI, useState } from "./airflow.js";
 import { Deciding, Done, useMay } from "./deciding.js";
 import { count } from "./format.js";
 
 /** @typedef {import("./deciding.js").Action} Action */
+/** @typedef {import("../types/responses").FailedTask} FailedTask */
 
 const { Box, Flex } = UI;
 const IN_AUDIT_LOG = "Recorded in Airflow's audit log";
@@ -14,11 +15,12 @@ const IN_AUDIT_LOG = "Recorded in Airflow's audit log";
  */
 function Act({ may, label, action, reload, hidden = false }) {
   const [done, setDone] = useState("");
-  const allowed = useMay(may);
+  const allowed = useMay(may) && !hidden;
+  if (!allowed && !done) return null;
   return h(
     Box,
     { my: 2 },
-    allowed && !hidden ? h(Deciding, { label, action, onDone: setDone, reload }) : null,
+    allowed ? h(Deciding, { label, action, onDone: setDone, reload }) : null,
     h(Done, null, done),
   );
 }
@@ -74,6 +76,41 @@ export const StopTraining = ({ runId, taskId, mapIndex, set, reload }) =>
       confirm: "Stop it",
       palette: "danger",
       stored: "Stored with the model",
+    },
+  });
+
+/**
+ * Clears the failed tasks of a run with all that come after them. Who may stop a training run may also clear tasks:
+ * both need Airflow's right to edit task instances.
+ * @param {{runId: string, failed: FailedTask[], ended: boolean, reload: () => void}} props
+ */
+export const RunAgain = ({ runId, failed, ended, reload }) =>
+  h(Act, {
+    may: "stop-training",
+    hidden: !ended || !failed.length,
+    label: "Clear and run again …",
+    reload,
+    action: {
+      path: "dags/meli_training/clearTaskInstances",
+      body: {
+        dag_run_id: runId,
+        dry_run: false,
+        only_failed: false,
+        include_downstream: true,
+        reset_dag_runs: true,
+        prevent_running_task: true, // a second press changes nothing
+        task_ids: failed.map(({ task, map_index: index }) => (index >= 0 ? [task, index] : task)),
+      },
+      title: "Clear the failed tasks and run them again?",
+      explanation:
+        `${count(failed.length, "failed task")} and all tasks after ${failed.length === 1 ? "it" : "them"} run again, ` +
+        "and the run decides again whether a model becomes the champion. Results that are already computed are reused.",
+      confirm: "Clear and run",
+      stored: "Stored as a note on the tasks",
+      airflow: {
+        did: "The tasks were cleared. They run again as soon as Airflow's scheduler starts the run.",
+        conflict: "At least one of these tasks is running again already. Nothing was changed.",
+      },
     },
   });
 

@@ -60,7 +60,7 @@ export function Champion({ champion, unknown, linked, runs, last, mayDecide, rel
     champion
       ? h(
           Card,
-          { key: champion.train, champion, news, linked, last, mayDecide, reload: reloadBoth }, // a card for each champion
+          { key: champion.train, champion, news, unknown: Boolean(error), linked, last, mayDecide, reload: reloadBoth }, // a card for each champion
           lastRun ??
             (error ? h(Muted, { display: "block" }, `What the last run did is unknown: ${error.message}`) : null),
         )
@@ -78,17 +78,18 @@ export function Champion({ champion, unknown, linked, runs, last, mayDecide, rel
 }
 
 /**
- * `children`: what the last run did.
+ * `children`: what the last run did; `unknown`: the news could not be loaded.
  * @param {object} props
  * @param {ChampionResponse} props.champion
  * @param {ChampionNews | undefined} props.news
+ * @param {boolean} props.unknown
  * @param {Set<string>} props.linked
  * @param {number} props.last
  * @param {boolean} props.mayDecide
  * @param {() => void} props.reload
  * @param {import("react").ReactNode} [props.children]
  */
-function Card({ champion, news, linked, last, mayDecide, reload, children }) {
+function Card({ champion, news, unknown, linked, last, mayDecide, reload, children }) {
   /** @type {import("./server.js").Loaded<MlflowChampion>} */
   const { data: mlflow } = useServer("mlflow", () => SECONDS);
   return h(
@@ -104,7 +105,7 @@ function Card({ champion, news, linked, last, mayDecide, reload, children }) {
       h(Background, { champion, news, mlflow }),
       h(Box, { gridArea: "last", minW: 0 }, children),
     ),
-    mayDecide ? h(RollBack, { champion, news, last, reload }) : null,
+    mayDecide && (news || unknown) ? h(RollBack, { champion, news, last, reload }) : null,
     h(Fold, { mt: 3, label: "Details: decision, data, keys, model card" }, h(Details, { champion, linked, mlflow })),
   );
 }
@@ -134,7 +135,8 @@ function Warnings({ news, mlflow }) {
 }
 
 /**
- * The button names what it restores.
+ * The button names what it restores, so there is none before that is known; if the news cannot be loaded, it restores
+ * the previous champion all the same.
  * @param {{champion: ChampionResponse, news: ChampionNews | undefined, last: number, reload: () => void}} props
  */
 function RollBack({ champion, news, last, reload }) {

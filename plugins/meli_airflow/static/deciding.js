@@ -2,7 +2,7 @@
 import { h, UI, useState } from "./airflow.js";
 import { formatDecimal } from "./format.js";
 import { Muted } from "./parts.js";
-import { RequestError, request, useServer } from "./server.js";
+import { AIRFLOW, RequestError, request, useServer } from "./server.js";
 
 /** @typedef {import("../types/responses").Rights} Rights */
 /** @typedef {import("../types/responses").Changed} Changed */
@@ -19,6 +19,8 @@ import { RequestError, request, useServer } from "./server.js";
  * @property {string} confirm the label of the button that does it
  * @property {string} [palette] colours of that button
  * @property {string} [stored] where the reason ends up
+ * @property {{did: string, conflict: string}} [airflow] for a request to Airflow's own REST API, which takes the reason
+ *   as a note: what it did, and what a conflict means, both of which it does not say
  */
 
 const { Box, Button, Flex, Input, Text } = UI;
@@ -47,6 +49,22 @@ export const doneText = (changed) =>
     : `Decision ${changed.decision.number}: the champion is now ${changed.decision.set}.${changed.warning ? ` ${changed.warning}` : ""}`;
 
 /**
+ * @param {Action} action
+ * @param {string} reason
+ */
+async function carryOut({ path, body, airflow }, reason) {
+  if (airflow) {
+    await request(path, { base: AIRFLOW, method: "POST", body: { ...body, note: reason } }).catch((error) => {
+      throw error instanceof RequestError && error.status === 409 ? new RequestError(409, airflow.conflict) : error;
+    });
+    return airflow.did;
+  }
+  /** @type {Changed | {done: string}} */
+  const changed = await request(path, { method: "POST", body: { ...body, reason } });
+  return doneText(changed);
+}
+
+/**
  * The question, the reason, and the two answers. `onDone` gets what happened; after it the page has to be loaded again,
  * and so after a conflict, as somebody else has decided.
  * @param {{action: Action, onDone: (text: string) => void, onCancel: () => void, reload: () => void}} props
@@ -59,9 +77,7 @@ export function Confirm({ action, onDone, onCancel, reload }) {
     setBusy(true);
     setProblem("");
     try {
-      /** @type {Changed | {done: string}} */
-      const changed = await request(action.path, { method: "POST", body: { ...action.body, reason } });
-      onDone(doneText(changed));
+      onDone(await carryOut(action, reason));
       reload();
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));

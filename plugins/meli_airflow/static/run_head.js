@@ -1,17 +1,16 @@
 // The head of a run's tab: what happened in a line, each failed task with why, and the button that runs them again.
 
-import { Answers } from "./actions.js";
-import { FINISHED, h, runPath, UI, useState } from "./airflow.js";
+import { Answers, RunAgain } from "./actions.js";
+import { FINISHED, h, runPath, UI } from "./airflow.js";
 import { Fold } from "./fold.js";
 import { count } from "./format.js";
 import { AppLink, Note } from "./parts.js";
-import { AIRFLOW, RequestError, request } from "./server.js";
 
 /** @typedef {import("../types/responses").Run} RunResponse */
 /** @typedef {import("../types/responses").RunHead} RunHead */
 /** @typedef {import("../types/responses").FailedTask} FailedTask */
 
-const { Box, Button, Flex, Text } = UI;
+const { Box } = UI;
 const LISTED = 10;
 
 /** @type {Partial<Record<string, "info" | "success" | "warning" | "error">>} */
@@ -50,56 +49,6 @@ function FailedTasks({ runId, head: { failed } }) {
   );
 }
 
-/**
- * Clear the failed tasks of a run, and what comes after them, so that they run again.
- * @param {string} runId
- * @param {FailedTask[]} failed
- */
-const clear = (runId, failed) =>
-  request("dags/meli_training/clearTaskInstances", {
-    base: AIRFLOW,
-    method: "POST",
-    body: {
-      dag_run_id: runId,
-      dry_run: false,
-      only_failed: false,
-      include_downstream: true,
-      reset_dag_runs: true,
-      prevent_running_task: true, // a second press changes nothing
-      task_ids: failed.map(({ task, map_index: index }) => (index >= 0 ? [task, index] : task)),
-    },
-  });
-
-/** @param {{runId: string, failed: FailedTask[], reload: () => void}} props */
-function RunAgain({ runId, failed, reload }) {
-  const [busy, setBusy] = useState(false);
-  const [said, setSaid] = useState("");
-  const onClick = async () => {
-    setBusy(true);
-    setSaid("");
-    try {
-      await clear(runId, failed);
-      setSaid("The failed tasks and those after them run again. Results that are already computed are reused.");
-      reload();
-    } catch (error) {
-      const denied = error instanceof RequestError && error.status === 403;
-      setSaid(
-        denied
-          ? "You may not clear tasks of meli_training. Nothing was changed."
-          : /** @type {Error} */ (error).message,
-      );
-    } finally {
-      setBusy(false);
-    }
-  };
-  return h(
-    Flex,
-    { gap: 3, align: "center", wrap: "wrap", mt: 2 },
-    h(Button, { size: "sm", variant: "outline", loading: busy, onClick }, "Clear and run again"),
-    h(Text, { fontSize: "sm", "aria-live": "polite" }, said),
-  );
-}
-
 /** @param {{runId: string, data: Pick<RunResponse, "head" | "state">, reload: () => void}} props */
 export function Head({ runId, data: { head, state }, reload }) {
   const again = head.failed.filter((task) => task.in_airflow);
@@ -113,7 +62,7 @@ export function Head({ runId, data: { head, state }, reload }) {
       { status: STATUS[head.outcome] ?? "info", title: head.title },
       head.detail,
       h(FailedTasks, { runId, head }),
-      again.length && FINISHED.has(state) ? h(RunAgain, { runId, failed: again, reload }) : null,
+      h(RunAgain, { runId, failed: again, ended: FINISHED.has(state), reload }),
     ),
   );
 }
