@@ -121,7 +121,7 @@ const run = (row, { linked }) =>
 const data = (row) =>
   h(
     Box,
-    { minW: "130px" },
+    { minW: "180px" },
     row.as_of,
     h(Muted, { display: "block", fontSize: "xs", wordBreak: "break-word" }, row.source),
   );
