@@ -48,15 +48,20 @@ class DecidedSoFar:
         self._store = store
         self._ledger = Ledger(store)
         self._decided = Decided(-inf, [], [])
+        self._changes = 0
 
     def read(self) -> Decided:
         """The ledger, listed at most three seconds ago."""
-        if monotonic() - self._decided.at > LISTED_SECONDS:
+        decided, changes = self._decided, self._changes
+        if monotonic() - decided.at > LISTED_SECONDS:
             reader = LenientReader(self._store)
             decisions = self._ledger.readable(reader)
-            self._decided = Decided(monotonic(), decisions, reader.skipped)
-        return self._decided
+            decided = Decided(monotonic(), decisions, reader.skipped)
+            if changes == self._changes:  # or else it may have been listed before the change
+                self._decided = decided
+        return decided
 
     def forget(self) -> None:
         """List the ledger again at the next call, as it was changed."""
+        self._changes += 1
         self._decided = Decided(-inf, [], [])

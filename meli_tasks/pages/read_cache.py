@@ -53,6 +53,7 @@ class ReadCache:
         self._listed: TTLCache[str, Mapping[str, str]] = TTLCache(LISTINGS, LISTED_SECONDS)
         self._skipped: dict[str, Skipped] = {}
         self._skipped_versions: dict[str, str] = {}  # in the listing after it was skipped
+        self._changes = 0  # how often a listing was forgotten
         self._lock = threading.Lock()
 
     @property
@@ -118,16 +119,18 @@ class ReadCache:
     def listing(self, prefix: str) -> Mapping[str, str]:
         """The version of each object whose name begins with `prefix`, listed at most three seconds ago."""
         with self._lock:
-            listed = self._listed.get(prefix)
+            listed, changes = self._listed.get(prefix), self._changes
         if listed is None:
             listed = MappingProxyType({found.name: found.version for found in self.store.objects(prefix)})
             with self._lock:
-                self._listed[prefix] = listed
+                if changes == self._changes:  # or else it may have been listed before the change
+                    self._listed[prefix] = listed
         return listed
 
     def forget_listing(self, prefix: str) -> None:
         """List a prefix again at the next call, as something was written there."""
         with self._lock:
+            self._changes += 1
             self._listed.pop(prefix, None)
 
     def _read(self, name: str, parse: Parse[T], version: str) -> T | None:

@@ -175,6 +175,23 @@ test("one selected model can be promoted, unless it is the champion or was not e
   assert.match(page.text, /Decision 5: the champion is now cnn\./);
 });
 
+test("a pinned model whose own ranking is folded can be promoted, too", async () => {
+  const body = { ...MODELS, rows: [row("mlp", 0.9)], pinned: [row("cnn", 0.91)] };
+  page = await mount("Models", {}, { ...overview(true), "GET models?limit=100": { body } });
+  await select("cnn");
+  assert.ok(buttons().includes("Promote"));
+});
+
+test("no more of the history is requested than the server returns", async () => {
+  const body = { all: 1500, decisions: [decision(1500, "mlp")], in_airflow: [] };
+  const more = Object.fromEntries([20, 1000].map((limit) => [`GET decisions?limit=${limit}`, { body }]));
+  for (let limit = 40; limit < 1000; limit += 20) more[`GET decisions?limit=${limit}`] = { body };
+  page = await mount("Models", {}, { ...overview(true), ...more });
+  for (let clicks = 0; clicks < 50; clicks += 1) await page.click("Show older decisions");
+  const limits = requests.flatMap(([, path]) => (path.startsWith("decisions?") ? [Number(path.split("=")[1])] : []));
+  assert.equal(Math.max(...limits), 1000);
+});
+
 test("each model of a run that can be promoted has a button", async () => {
   page = await mount(
     "Result",

@@ -78,10 +78,11 @@ def test_the_sentence_names_the_parameter_its_value_and_what_it_must_be(
     assert json.loads(answers[path][1])["detail"] == sentence
 
 
-def test_an_address_that_does_not_exist_is_answered_in_a_sentence(printed: dict[str, str]) -> None:
+def test_what_is_refused_without_a_reason_is_answered_in_a_sentence(printed: dict[str, str]) -> None:
     nothing = "There is nothing at {} in this version of meli-tasks. If a page sent you here, reload it."
     assert json.loads(printed["UNKNOWN"]) == [
         [404, nothing.format("/meli/api/nothing")],
         [405, "The address /meli/api/models does not accept POST."],
         [404, nothing.format("/meli/static/nothing.js")],
+        [403, "You may not see this: your role lacks the right to read the DAG that it is about."],
     ]

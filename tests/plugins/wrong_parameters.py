@@ -5,11 +5,14 @@ Prints {path: [status, body]}, also of addresses that do not exist.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import warnings
 
 from airflow.api_fastapi.app import create_app, get_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from fastapi import HTTPException, Request
+from meli_airflow.application import sentence_response
 from starlette.testclient import TestClient
 
 LONG = "x" * 901
@@ -44,7 +47,11 @@ def main() -> None:
     answers = {path: client.get(f"/meli{path}", headers=headers) for path in PATHS}
     print("REFUSED", json.dumps({path: [one.status_code, one.text] for path, one in answers.items()}))  # noqa: T201
     unknown = [client.request(method, f"/meli{path}", headers=headers, json={}) for method, path in UNKNOWN]
-    print("UNKNOWN", json.dumps([[one.status_code, one.json()["detail"]] for one in unknown]))  # noqa: T201
+    found = [[one.status_code, one.json()["detail"]] for one in unknown]
+    # Each role of this auth manager may read every DAG, so nobody is refused here as with other ones.
+    request = Request({"type": "http", "method": "GET", "path": "/meli"})
+    refused = asyncio.run(sentence_response(request, HTTPException(403)))
+    print("UNKNOWN", json.dumps([*found, [refused.status_code, json.loads(bytes(refused.body))["detail"]]]))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ export function Board({ data, linked, mayDecide, reload }) {
   const compare = new URLSearchParams(selected.map((id) => ["compare", id]));
   const complete = selected.length > 1;
   const [done, setDone] = useState("");
-  const row = selected.length === 1 ? data.rows.find(({ id }) => id === selected[0]) : undefined;
+  const row = selected.length === 1 ? [...data.rows, ...data.pinned].find(({ id }) => id === selected[0]) : undefined;
   const pins = pinsOf(params);
   const onPin = (/** @type {string} */ id) => {
     const next = toggled(pins, id);

@@ -13,6 +13,7 @@ import { OnPhone, table } from "./table.js";
 
 const { Box, Button } = UI;
 const PAGE = 20;
+const MOST = 1000;
 const SECONDS = 30;
 
 /** The badge of each state. */
@@ -159,10 +160,10 @@ export function Decisions() {
         rowKey: (row) => row.number,
         label: "Promotion history",
       }),
-      data.decisions.length < data.all
+      data.decisions.length < Math.min(data.all, MOST)
         ? h(
             Button,
-            { mt: 3, size: "sm", variant: "outline", onClick: () => setLimit(limit + PAGE) },
+            { mt: 3, size: "sm", variant: "outline", onClick: () => setLimit(Math.min(MOST, limit + PAGE)) },
             "Show older decisions",
           )
         : null,
