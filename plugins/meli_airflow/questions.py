@@ -52,6 +52,14 @@ def answer(run_id: str, *, approve: bool, reason: str, user: Any) -> None:
         NotFound: there is no such run, or it asks nothing.
         Conflict: it does not wait for an answer now, or has not waited long enough.
     """
+    from airflow.utils.retries import run_with_db_retries
+
+    for attempt in run_with_db_retries():  # SQLite is locked while the scheduler writes
+        with attempt:
+            _answer(run_id, approve=approve, reason=reason, user=user)
+
+
+def _answer(run_id: str, *, approve: bool, reason: str, user: Any) -> None:
     from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
     from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
     from airflow.utils.session import create_session

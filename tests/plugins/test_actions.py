@@ -128,3 +128,38 @@ def test_everybody_learns_what_they_may_do(acted: Acted) -> None:
     for action in (*ACTIONS, "decide"):
         may = {role: found[action] for role, found in acted.rights.items()}
         assert may == {"viewer": False, "user": True, "op": True, "admin": True}, action
+
+
+LOCKED = """
+import json
+from contextlib import contextmanager
+from unittest.mock import Mock
+import airflow.utils.session
+from airflow.models.log import Log
+from meli_airflow import audit
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+create_session, tried = airflow.utils.session.create_session, []
+
+@contextmanager
+def locked_at_first():
+    with create_session() as session:
+        yield session
+        tried.append(1)
+        if len(tried) == 1:
+            raise OperationalError("insert", {}, Exception("database is locked"))
+
+airflow.utils.session.create_session = locked_at_first
+audit.record("meli.test_locked", Mock(get_name=lambda: "ana"), "why", "meli_training")
+with create_session() as session:
+    print(json.dumps(session.scalars(select(Log.owner).where(Log.event == "meli.test_locked")).all()))
+"""
+
+
+def test_a_locked_database_does_not_lose_the_entry_in_the_audit_log(
+    in_airflow: InAirflow, airflow_database: None
+) -> None:
+    done = in_airflow("-c", LOCKED)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == ["ana"]
