@@ -69,7 +69,7 @@ def test_predict_measures_both_sets_in_files_in_memory_and_title_by_title(option
     written = (options.work / "titles.predicted.csv").read_text(encoding="utf-8").splitlines()
     titles = (options.work / "titles.csv").read_text(encoding="utf-8").splitlines()
     assert len(written) == len(titles) > 2_000
-    assert written[0] == "title,category,probability,categories,probabilities"
+    assert written[0] == "title,category,probability,categories,probabilities,known"
 
 
 def test_peers_share_one_split_and_draw_their_curves(options: Options) -> None:

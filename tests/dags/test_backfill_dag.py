@@ -52,7 +52,7 @@ def test_the_form_has_dates_sets_and_every_hyperparameter(in_airflow: InAirflow)
     done = in_airflow("-c", f"import json; from meli_backfill import dag; print(json.dumps({schemas_of}))")
     assert done.returncode == 0, done.stderr[-2000:]
     schemas: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    assert list(schemas)[:3] == ["from_date", "to_date", "every_days"]
+    assert list(schemas)[:4] == ["summary", "from_date", "to_date", "every_days"]
     assert all("type" in schema and "section" in schema for schema in schemas.values())
     assert schemas["from_date"]["format"] == "date"
     assert schemas["train.epochs"]["type"] == ["integer", "null"]

@@ -91,9 +91,10 @@ def test_each_task_of_the_graph_points_only_at_the_stage_after_it(in_airflow: In
     done = in_airflow("-c", GRAPH)
     assert done.returncode == 0, done.stderr[-2000:]
     graph = json.loads(done.stdout.splitlines()[-1])
-    # `ingest` points at both tasks of the group that is mapped over what it returns; closed, the group is one box.
+    # `ingest` points at both tasks of the group that is mapped over what it returns; closed, the group is one box. It
+    # also points at the last task, without which a run whose ingest failed would end as a success.
     assert graph["edges"] == {
-        "plan": ["ingest"], "ingest": ["embed", "preprocess"],
+        "plan": ["ingest"], "ingest": ["embed", "preprocess", "promote"],
         "preprocess": ["embed"], "embed": ["cnn_sets", "mlp_sets", "search"],
         "mlp_sets": ["train_mlp"], "cnn_sets": ["train_cnn"],
         "train_mlp": ["ensemble"], "train_cnn": ["ensemble"], "search": ["ensemble"],

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.airflow
 def test_a_set_that_was_not_returned_is_known_by_the_name_of_the_mapped_task(
     in_airflow: InAirflow, airflow_database: None, tmp_path: Path
 ) -> None:
-    run = PastRun(FileStore(tmp_path / "store"), accuracies={"mlp": 0.90, "cnn": 0.94})
+    # A run that no other test puts into the database.
+    run = PastRun(FileStore(tmp_path / "store"), run_id="cleared_returns", accuracies={"mlp": 0.90, "cnn": 0.94})
     evaluate(run)
     script = ROOT / "tests" / "plugins" / "cleared_returns.py"
     done = in_airflow(str(script), run.plan.run_id, run.plan.name, MELI_STORE=(tmp_path / "store").as_uri())

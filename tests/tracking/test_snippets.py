@@ -42,7 +42,8 @@ def test_a_snippet_runs_as_pasted(
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = waiting.run([sys.executable, "-c", code], cwd=tmp_path, env=environment | {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, f"{document}: {done.stderr}"
-    assert done.stdout.strip(), "a snippet displays what it found"
+    defines_a_dag = "airflow" in code  # it displays nothing until Airflow runs it
+    assert done.stdout.strip() or defines_a_dag, "a snippet displays what it found"
 
 
 def test_the_readme_has_a_snippet() -> None:
