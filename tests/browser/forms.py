@@ -33,7 +33,7 @@ class Form:
         with self.section(OPEN) as sets:
             sets.get_by_label("Clear selected options").first.click(force=True)
             for name in names:
-                box = sets.locator("input[aria-autocomplete=list]").first
+                box = sets.locator("input[aria-autocomplete=list]").nth(1)  # the summary is a list of one
                 box.fill(f"{name}: ")
                 expect(self.page.get_by_role("option").first).to_contain_text(f"{name}: ")
                 box.press("Enter")

@@ -80,7 +80,8 @@ def test_a_chart_of_the_nights_opens_its_run_with_the_keyboard_and_a_mark_with_a
     newest = [row for row in rows if row["champion"] or row["challenger"]][-1]
     with site.page(MODELS) as page:
         section = nights(page)
-        for title in CHARTS:
+        several = len([row for row in rows if row["titles"]]) > 1  # new categories need a run before
+        for title in CHARTS if several else [one for one in CHARTS if one != "New categories"]:
             expect(section.get_by_role("img", name=re.compile(f"^{re.escape(title)}"))).to_be_visible()
         chart = section.get_by_role("img", name=re.compile("^Balanced accuracy"))
         chart.focus()

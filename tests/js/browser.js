@@ -112,6 +112,11 @@ Object.assign(globalThis, {
   addEventListener: windowEvents.addEventListener.bind(windowEvents),
   removeEventListener: windowEvents.removeEventListener.bind(windowEvents),
   localStorage: { getItem: () => '"UTC"', setItem: () => undefined },
+  location: {
+    get href() {
+      return address.search;
+    },
+  },
   document: Object.assign(new EventTarget(), {
     hidden: false,
     title: "Airflow",

@@ -15,6 +15,11 @@ import { reportUrl, useServer } from "./server.js";
 /** @typedef {import("../types/responses").ChampionNews} ChampionNews */
 /** @typedef {import("../types/responses").MlflowChampion} MlflowChampion */
 
+/**
+ * What a rollback needs: the number of the last decision, and what the rollback before it did.
+ * @typedef {{last: number, done: string, onDone: (text: string) => void, reload: () => void}} RollBackProps
+ */
+
 const { Box, Flex, Heading, Text } = UI;
 const SECONDS = 30;
 const COLUMNS = { base: "minmax(0, 1fr)", md: "minmax(0, 1fr) minmax(0, 400px)" };
@@ -39,6 +44,7 @@ const AREAS = {
 export function Champion({ champion, unknown, linked, runs, last, mayDecide, reload }) {
   /** @type {import("./server.js").Loaded<ChampionNews>} */
   const { data: news, error, reload: reloadNews } = useServer("champion-news", () => SECONDS);
+  const [done, setDone] = useState(""); // here, as the card of the champion that was rolled back is gone
   const reloadBoth = () => {
     reload();
     reloadNews();
@@ -60,7 +66,14 @@ export function Champion({ champion, unknown, linked, runs, last, mayDecide, rel
     champion
       ? h(
           Card,
-          { key: champion.train, champion, news, unknown: Boolean(error), linked, last, mayDecide, reload: reloadBoth }, // a card for each champion
+          {
+            key: champion.train, // a card for each champion
+            champion,
+            news,
+            unknown: Boolean(error),
+            linked,
+            rollBack: mayDecide ? { last, done, onDone: setDone, reload: reloadBoth } : null,
+          },
           lastRun ??
             (error ? h(Muted, { display: "block" }, `What the last run did is unknown: ${error.message}`) : null),
         )
@@ -84,19 +97,17 @@ export function Champion({ champion, unknown, linked, runs, last, mayDecide, rel
  * @param {ChampionNews | undefined} props.news
  * @param {boolean} props.unknown
  * @param {Set<string>} props.linked
- * @param {number} props.last
- * @param {boolean} props.mayDecide
- * @param {() => void} props.reload
+ * @param {RollBackProps | null} props.rollBack null for users without the right
  * @param {import("react").ReactNode} [props.children]
  */
-function Card({ champion, news, unknown, linked, last, mayDecide, reload, children }) {
+function Card({ champion, news, unknown, linked, rollBack, children }) {
   /** @type {import("./server.js").Loaded<MlflowChampion>} */
   const { data: mlflow } = useServer("mlflow", () => SECONDS);
   return h(
     Panel,
     { "data-testid": "champion" },
     h(Warnings, { news, mlflow }),
-    mlflow?.differs ? h(RepairAlias, { reload }) : null,
+    mlflow?.differs && rollBack ? h(RepairAlias, { reload: rollBack.reload }) : null,
     h(
       Box,
       { display: "grid", columnGap: 6, rowGap: 3, gridTemplateColumns: COLUMNS, gridTemplateAreas: AREAS },
@@ -105,7 +116,7 @@ function Card({ champion, news, unknown, linked, last, mayDecide, reload, childr
       h(Background, { champion, news, mlflow }),
       h(Box, { gridArea: "last", minW: 0 }, children),
     ),
-    mayDecide && (news || unknown) ? h(RollBack, { champion, news, last, reload }) : null,
+    rollBack && (news || unknown) ? h(RollBack, { champion, news, ...rollBack }) : null,
     h(Fold, { mt: 3, label: "Details: decision, data, keys, model card" }, h(Details, { champion, linked, mlflow })),
   );
 }
@@ -137,10 +148,9 @@ function Warnings({ news, mlflow }) {
 /**
  * The button names what it restores, so there is none before that is known; if the news cannot be loaded, it restores
  * the previous champion all the same.
- * @param {{champion: ChampionResponse, news: ChampionNews | undefined, last: number, reload: () => void}} props
+ * @param {{champion: ChampionResponse, news: ChampionNews | undefined} & RollBackProps} props
  */
-function RollBack({ champion, news, last, reload }) {
-  const [done, setDone] = useState("");
+function RollBack({ champion, news, last, done, onDone, reload }) {
   const back = news?.way_back ?? null;
   if (news && !back) return h(Done, null, done || "There is no other champion to roll back to.");
   if (back?.gone) {
@@ -155,7 +165,7 @@ function RollBack({ champion, news, last, reload }) {
       h(Deciding, {
         label: back ? `Roll back to ${back.set}` : "Roll back",
         action: rollback(champion, last, back),
-        onDone: setDone,
+        onDone,
         reload,
       }),
       back

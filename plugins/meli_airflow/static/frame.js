@@ -13,7 +13,7 @@ a.chakra-button[aria-current="page"] img[src*="meli/static/"] { filter: brightne
 }
 #meli-skip:focus { transform: none; }
 #meli-skip:focus-visible, [data-meli] :is(a, button, input, select, textarea, summary, [tabindex]):not(h1, [data-focus-kept]):focus-visible,
-[data-meli] input:focus-visible + *, [data-meli] input[type="date"]:focus {
+[data-meli] input:focus-visible + *, [data-meli] input[type="date"]:is(:focus, :focus-within) {
   outline: 2px solid var(--chakra-colors-fg-info); outline-offset: 2px;
 }
 [data-meli][tabindex], [data-meli] :is(h1, [data-focus-kept]) { outline: none; }
@@ -41,6 +41,8 @@ document.head.append(style);
 
 /** Whether a page of ours is displayed already, so that another one is a step inside ours. */
 let entered = false;
+/** Where it is displayed: what replaces it there, such as the page once it is loaded, is no step. */
+let place = "";
 
 /**
  * Name the window while a page is displayed. Airflow names it too, later or earlier, and what it wants is kept:
@@ -72,7 +74,7 @@ export function useTitle(title) {
  * @param {HTMLElement | null} heading
  */
 export const arriveAt = (heading) => {
-  if (entered) heading?.focus();
+  if (entered && location.href !== place) heading?.focus();
 };
 
 /**
@@ -130,6 +132,7 @@ function keepFocus() {
 /** From now on, a page of ours that appears replaces another one. */
 function enter() {
   entered = true;
+  place = location.href;
   return () => {
     entered = false;
   };

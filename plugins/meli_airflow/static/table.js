@@ -125,7 +125,7 @@ export function table({ columns, rows = [], groups, rowKey, label, order, onSort
     );
   return h(
     Table.ScrollArea,
-    { maxW: "100%" },
+    { maxW: "100%", tabIndex: 0, role: "region", "aria-label": `${label}, which scrolls` }, // also by the keyboard
     h(
       Table.Root,
       { size: "sm", striped: true, "aria-label": label },
