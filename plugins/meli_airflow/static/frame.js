@@ -41,8 +41,10 @@ document.head.append(style);
 
 /** Whether a page of ours is displayed already, so that another one is a step inside ours. */
 let entered = false;
-/** Where it is displayed: what replaces it there, such as the page once it is loaded, is no step. */
+/** Where it is displayed: what replaces it there, such as the page once it is loaded, is no step of the reader. */
 let place = "";
+/** Where the last step led to. */
+let reached = "";
 
 /**
  * Name the window while a page is displayed. Airflow names it too, later or earlier, and what it wants is kept:
@@ -74,7 +76,8 @@ export function useTitle(title) {
  * @param {HTMLElement | null} heading
  */
 export const arriveAt = (heading) => {
-  if (entered && location.href !== place) heading?.focus();
+  if (entered && location.href !== place) reached = location.href;
+  if (location.href === reached) heading?.focus();
 };
 
 /**

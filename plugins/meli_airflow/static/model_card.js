@@ -80,7 +80,7 @@ function blockNode(block, key) {
 const CardTable = ({ block: { header, right, rows } }) =>
   h(
     Table.ScrollArea,
-    { maxW: "100%", mb: 3 },
+    { maxW: "100%", mb: 3, tabIndex: 0, role: "region", "aria-label": "A table of the model card, which scrolls" },
     h(
       Table.Root,
       { size: "sm", w: "auto", "aria-label": header.map((cell) => cell.map(({ text }) => text).join("")).join(", ") },

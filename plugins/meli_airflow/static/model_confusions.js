@@ -73,7 +73,7 @@ function Pairs({ id, of, loaded: { data, error, reload } }) {
       : h(Note, null, "The predictions are not stored with this evaluation, so the pairs have no titles."),
     h(
       Table.ScrollArea,
-      { maxW: "100%" },
+      { maxW: "100%", tabIndex: 0, role: "region", "aria-label": "The most confused pairs, which scroll" },
       h(
         Table.Root,
         { size: "sm", "aria-label": "Most confused pairs" },

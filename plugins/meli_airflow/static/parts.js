@@ -150,7 +150,7 @@ const PALETTES = {
   "not run": "queued",
   promote: "success",
   keep: "gray",
-  rollback: "warning",
+  rollback: "gray",
   done: "success",
   waiting: "queued",
 };
