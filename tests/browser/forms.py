@@ -30,10 +30,10 @@ class Form:
 
     def choose_sets(self, *names: str) -> None:
         """Choose these sets and no others."""
-        with self.section(OPEN) as sets:
-            sets.get_by_label("Clear selected options").first.click(force=True)
+        with self.section(OPEN) as sets:  # the first list of the section is the summary
+            sets.get_by_label("Clear selected options").nth(1).click(force=True)
             for name in names:
-                box = sets.locator("input[aria-autocomplete=list]").nth(1)  # the summary is a list of one
+                box = sets.locator("input[aria-autocomplete=list]").nth(1)
                 box.fill(f"{name}: ")
                 expect(self.page.get_by_role("option").first).to_contain_text(f"{name}: ")
                 box.press("Enter")
