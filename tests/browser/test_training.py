@@ -105,7 +105,7 @@ def test_the_tab_of_a_run_has_its_leaderboard_plan_and_decision(site: Site, fini
         expect(plan.get_by_text("computed", exact=True).first).to_be_visible()
         shoot(page, "run")
         page.get_by_role("link", name="Compare the best two").click()
-        expect(page.get_by_role("heading", name="Two models side by side")).to_be_visible()
+        expect(page.get_by_role("heading", name="2 models compared")).to_be_visible()
 
 
 def test_links_of_a_training_task_lead_to_its_mlflow_run_and_artifacts(site: Site, finished: str) -> None:
