@@ -1,23 +1,18 @@
 """What models answered to their test titles, and which of these titles several models have in common.
 
-The answers are read from the predictions that evaluations stored. What an attempt wrote never changes, so nothing that
-is kept becomes old.
+The answers are read from the predictions that evaluations stored.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-
-from cachetools import LRUCache
 
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import NotFound
+from meli_tasks.pages.evaluation_files import LISTINGS, PREDICTIONS, EvaluationFiles, room_for
 from meli_tasks.store import Store
 
 if TYPE_CHECKING:
@@ -25,8 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-PREDICTIONS, LISTINGS = "predictions.parquet", "listings.parquet"
-MAX_BYTES = {PREDICTIONS: 200_000_000, LISTINGS: 4_000_000_000}  # tens of millions of titles
 ROOM = 64_000_000  # bytes: about four million answers
 
 
@@ -67,10 +60,8 @@ class StoredAnswers:
     """Reads the answers of models. Safe to use from several threads."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._kept: LRUCache[tuple[str, ...], Any] = LRUCache(ROOM, getsizeof=lambda kept: kept.nbytes)
-        self._lock = threading.Lock()
-        self._reading = threading.Lock()  # one file at a time, so that many requests take the memory of one
+        self._files = EvaluationFiles(store, "to be compared here")
+        self._kept = room_for(ROOM)
 
     def same_titles(self, tested: Sequence[Tested]) -> Together | None:
         """The answers of models that were tested on the same titles of the same listings; None if they were not.
@@ -100,7 +91,7 @@ class StoredAnswers:
 
     def _answers(self, tested: Tested) -> Answers:
         key = (tested.evaluate.file_name(PREDICTIONS), tested.label)
-        answers: Answers = self._keep(key, lambda: self._read_answers(tested))
+        answers: Answers = self._files.kept(self._kept, key, lambda: self._read_answers(tested))
         return answers
 
     def _read_answers(self, tested: Tested) -> Answers:
@@ -108,10 +99,9 @@ class StoredAnswers:
         import pyarrow.parquet as pq
 
         name = tested.evaluate.file_name(PREDICTIONS)
-        with TemporaryDirectory(prefix="meli-pages-") as folder:
-            path = self._download(tested.evaluate, PREDICTIONS, Path(folder))
+        with self._files.downloaded(tested.evaluate, PREDICTIONS) as path:
             if not {"row", "category", tested.label} <= set(pq.read_schema(path).names):
-                raise NotFound(f"{self._store.url}/{name} has no predictions of {tested.label}.")
+                raise NotFound(f"{self._files.store.url}/{name} has no predictions of {tested.label}.")
             table = pq.read_table(path, columns=["row", "category", tested.label])
         rows = table["row"].to_numpy()
         order = np.argsort(rows)
@@ -128,7 +118,9 @@ class StoredAnswers:
         from meli_tasks.core.text.splits import title_hashes
 
         key = (tested.evaluate.file_name(PREDICTIONS), "", "titles")
-        titles: NDArray[np.uint64] = self._keep(key, lambda: title_hashes(self._read_titles(tested, answers)))
+        titles: NDArray[np.uint64] = self._files.kept(
+            self._kept, key, lambda: title_hashes(self._read_titles(tested, answers))
+        )
         # An odd factor permutes the hashes, so a title and a category never stand for each other.
         return titles * np.uint64(0x9E3779B97F4A7C15) + title_hashes(answers.names)[answers.true]
 
@@ -137,43 +129,18 @@ class StoredAnswers:
         import pyarrow.parquet as pq
 
         if tested.ingest is None:
-            raise NotFound(f"The listings with the test titles of {tested.label} are no longer in {self._store.url}.")
-        with TemporaryDirectory(prefix="meli-pages-") as folder:
-            path = self._download(tested.ingest, LISTINGS, Path(folder))
+            raise NotFound(
+                f"The listings with the test titles of {tested.label} are no longer in {self._files.store.url}."
+            )
+        with self._files.downloaded(tested.ingest, LISTINGS) as path:
             # Row groups whose rows are all others are not even decompressed.
             table = pq.read_table(path, columns=["row", "title"], filters=[("row", "in", answers.rows.tolist())])
         titles: list[str] = table["title"].take(np.argsort(table["row"].to_numpy())).to_pylist()
         if len(titles) != len(answers.rows):
-            raise NotFound(f"{self._store.url}/{tested.ingest.file_name(LISTINGS)} does not have all test titles.")
-        return titles
-
-    def _download(self, manifest: Manifest, file: str, folder: Path) -> Path:
-        name, output = manifest.file_name(file), manifest.outputs.get(file)
-        if output is None:
-            raise NotFound(f"The {manifest.stage} artifact {manifest.key} has no {file}.")
-        if output.bytes > MAX_BYTES[file]:
             raise NotFound(
-                f"{self._store.url}/{name} is too large to be compared here: {output.bytes:,} bytes of at most "
-                f"{MAX_BYTES[file]:,}."
+                f"{self._files.store.url}/{tested.ingest.file_name(LISTINGS)} does not have all test titles."
             )
-        self._store.download(name, folder / file)
-        return folder / file
-
-    def _keep(self, key: tuple[str, ...], read: Callable[[], Any]) -> Any:
-        """What is kept under a key, or else read now."""
-        with self._lock:
-            kept = self._kept.get(key)
-        if kept is not None:
-            return kept
-        with self._reading:
-            with self._lock:
-                kept = self._kept.get(key)  # another request may have read it meanwhile
-            if kept is None:
-                kept = read()
-                with self._lock:
-                    if kept.nbytes <= self._kept.maxsize:
-                        self._kept[key] = kept
-        return kept
+        return titles
 
 
 def _positions(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:

@@ -10,6 +10,7 @@ from meli_tasks.decision import Champion, Decision
 from meli_tasks.pages.champion import card_of, decision_row, has_report
 from meli_tasks.pages.comparison import model_parameters
 from meli_tasks.pages.decided import Decided
+from meli_tasks.pages.evaluation_files import PREDICTIONS
 from meli_tasks.pages.head_figure import head_figure
 from meli_tasks.pages.located import Located
 from meli_tasks.pages.made_from import lineage, loading, members, trained_on
@@ -27,7 +28,7 @@ from meli_tasks.pages.one_model import (
     ModelPage,
     SliceRow,
 )
-from meli_tasks.pages.predicted import PREDICTIONS, PredictedTitles
+from meli_tasks.pages.predicted import PredictedTitles
 from meli_tasks.pages.read_cache import FOREVER, ReadCache
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import Evaluation, Scores

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from cachetools import LRUCache
 
 from meli_tasks.core.errors import NotFound
-from meli_tasks.pages.answers import PREDICTIONS, StoredAnswers, Tested, Together
+from meli_tasks.pages.answers import StoredAnswers, Tested, Together
 from meli_tasks.pages.compared import CategoryChange, ScoreDifference, Verdict
+from meli_tasks.pages.evaluation_files import PREDICTIONS
 from meli_tasks.pages.models import Interval
 from meli_tasks.store import Store
 

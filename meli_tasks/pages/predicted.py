@@ -1,21 +1,17 @@
 """What a model predicted for each test title, and the titles themselves: the examples behind a confusion.
 
 Both are read from the artifacts' Parquet files. Only the columns and rows that are needed are kept, and only of a few
-evaluations at a time. What an attempt wrote never changes, so nothing that is kept becomes old.
+evaluations at a time.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-from cachetools import LRUCache
 
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import NotFound
+from meli_tasks.pages.evaluation_files import LISTINGS, PREDICTIONS, EvaluationFiles, room_for
 from meli_tasks.pages.one_model import ConfusedTitle, ConfusedTitles
 from meli_tasks.stages.figures import Confusion
 from meli_tasks.store import Store
@@ -23,8 +19,6 @@ from meli_tasks.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PREDICTIONS, LISTINGS = "predictions.parquet", "listings.parquet"
-MAX_BYTES = {PREDICTIONS: 200_000_000, LISTINGS: 4_000_000_000}  # tens of millions of titles
 ROOM = 64_000_000  # bytes of predictions, and as many of titles: those of about a million test titles
 MOST_KEPT_TITLES = 1_000_000  # of more test titles only those that are shown are read
 MOST_PAIRS = 100
@@ -34,11 +28,8 @@ class PredictedTitles:
     """The predictions of evaluated models and the titles that they are for. Safe to use from several threads."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._predictions: LRUCache[tuple[str, str], pa.Table] = LRUCache(ROOM, getsizeof=_bytes)
-        self._titles: LRUCache[str, pa.Table] = LRUCache(ROOM, getsizeof=_bytes)
-        self._lock = threading.Lock()
-        self._reading = threading.Lock()  # one table at a time, so that many requests take the memory of one
+        self._files = EvaluationFiles(store, "to display its titles")
+        self._predictions, self._titles = room_for(ROOM), room_for(ROOM)
 
     def pairs(self, evaluate: Manifest, label: str, of: str = "") -> list[Confusion]:
         """The most confused pairs, for evaluations that did not store them; or those that contain one category.
@@ -116,7 +107,7 @@ class PredictedTitles:
     def _predictions_of(self, evaluate: Manifest, label: str) -> pa.Table:
         """One model's predictions: row, category, predicted, probability and true_probability."""
         key = (evaluate.file_name(PREDICTIONS), label)
-        return self._kept(self._predictions, key, lambda: self._read_predictions(evaluate, label))
+        return self._files.kept(self._predictions, key, lambda: self._read_predictions(evaluate, label))
 
     def _read_predictions(self, evaluate: Manifest, label: str) -> pa.Table:
         import pyarrow as pa
@@ -129,8 +120,7 @@ class PredictedTitles:
             "probability": f"{label}_probability",
             "true_probability": f"{label}_true_probability",
         }
-        with TemporaryDirectory(prefix="meli-pages-") as folder:
-            path = self._download(evaluate, PREDICTIONS, Path(folder))
+        with self._files.downloaded(evaluate, PREDICTIONS) as path:
             stored = set(pq.read_schema(path).names)
             if label not in stored:
                 raise NotFound(f"{evaluate.file_name(PREDICTIONS)} has no predictions of {label}.")
@@ -143,52 +133,19 @@ class PredictedTitles:
     def _titles_of(self, evaluate: Manifest, ingest: Manifest, rows: pa.ChunkedArray) -> pa.Table:
         """The test titles of an evaluation, with their rows in the listings."""
         key = evaluate.file_name(PREDICTIONS)
-        return self._kept(self._titles, key, lambda: self._read_titles(ingest, rows))
+        return self._files.kept(self._titles, key, lambda: self._read_titles(ingest, rows))
 
     def _some_titles(self, ingest: Manifest, rows: pa.ChunkedArray) -> pa.Table:
-        with self._reading:
+        with self._files.reading:
             return self._read_titles(ingest, rows)
 
     def _read_titles(self, ingest: Manifest, rows: pa.ChunkedArray) -> pa.Table:
         """The titles of these rows of the listings."""
         import pyarrow.parquet as pq
 
-        with TemporaryDirectory(prefix="meli-pages-") as folder:
-            path = self._download(ingest, LISTINGS, Path(folder))
+        with self._files.downloaded(ingest, LISTINGS) as path:
             # Row groups whose rows are all others are not even decompressed.
             return pq.read_table(path, columns=["row", "title"], filters=[("row", "in", rows.to_pylist())])
-
-    def _download(self, manifest: Manifest, file: str, folder: Path) -> Path:
-        name, output = manifest.file_name(file), manifest.outputs.get(file)
-        if output is None:
-            raise NotFound(f"The {manifest.stage} artifact {manifest.key} has no {file}.")
-        if output.bytes > MAX_BYTES[file]:
-            raise NotFound(
-                f"{self._store.url}/{name} is too large to display its titles: {output.bytes:,} bytes of at most "
-                f"{MAX_BYTES[file]:,}."
-            )
-        self._store.download(name, folder / file)
-        return folder / file
-
-    def _kept(self, cache: LRUCache[Any, pa.Table], key: Any, read: Callable[[], pa.Table]) -> pa.Table:
-        """The table that is kept under a key, or else read now."""
-        with self._lock:
-            kept = cache.get(key)
-        if kept is not None:
-            return kept
-        with self._reading:
-            with self._lock:
-                kept = cache.get(key)  # another request may have read it meanwhile
-            if kept is None:
-                kept = read()
-                with self._lock:
-                    if kept.nbytes <= cache.maxsize:
-                        cache[key] = kept
-        return kept
-
-
-def _bytes(table: pa.Table) -> int:
-    return int(table.nbytes)
 
 
 def _counts(table: pa.Table, columns: Sequence[str]) -> list[dict[str, Any]]:

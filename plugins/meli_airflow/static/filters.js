@@ -1,5 +1,6 @@
 // The filters of the leaderboard. They are part of the address, so that what they find can be linked to.
 import { h, UI, useAddress, useEffect, useState } from "./airflow.js";
+import { DateField } from "./date_field.js";
 
 /** @typedef {{target: {value: string}}} ChangeEvent */
 
@@ -26,20 +27,6 @@ export function Filters({ sets }) {
     }, TYPING_MILLISECONDS);
     return () => clearTimeout(timer);
   }, [text]);
-  /** @param {string} name @param {string} label */
-  const dateField = (name, label) =>
-    h(
-      Flex,
-      { as: "label", align: "center", gap: 2, fontSize: "sm", color: "fg.muted" },
-      label,
-      h(Input, {
-        type: "date",
-        size: "sm",
-        w: "150px",
-        value: params.get(name) ?? "",
-        onChange: (/** @type {ChangeEvent} */ event) => set({ [name]: event.target.value }, true),
-      }),
-    );
   const clear = () => {
     setText("");
     set(Object.fromEntries(FILTERS.map((name) => [name, ""])), true);
@@ -84,8 +71,8 @@ export function Filters({ sets }) {
       ),
       h(NativeSelect.Indicator),
     ),
-    dateField("since", "Data from"),
-    dateField("until", "to"),
+    h(DateField, { name: "since", label: "Data from" }),
+    h(DateField, { name: "until", label: "to" }),
     FILTERS.some((name) => params.get(name))
       ? h(Button, { size: "sm", variant: "ghost", onClick: clear }, "Clear")
       : null,

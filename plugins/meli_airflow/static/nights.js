@@ -2,6 +2,7 @@
 // and each mark opens its run.
 import { h, Router, runTab, UI, useAddress, useState } from "./airflow.js";
 import { Chart, COLOURS } from "./chart.js";
+import { DateField } from "./date_field.js";
 import { Fold } from "./fold.js";
 import { formatDay } from "./format.js";
 import { accuracyLine, comparability, dayOf, howMany, line, MARKS, outcomes } from "./night_series.js";
@@ -11,9 +12,8 @@ import { useServer } from "./server.js";
 
 /** @typedef {import("../types/responses").NightRow} NightRow */
 /** @typedef {import("../types/responses").Nights} NightsResponse */
-/** @typedef {{target: {value: string}}} ChangeEvent */
 
-const { Box, Button, Flex, Input, Link, SimpleGrid, Text } = UI;
+const { Box, Button, Flex, Link, SimpleGrid, Text } = UI;
 const SECONDS = 60;
 const PAGE = 30;
 const MOST = 1000;
@@ -59,22 +59,12 @@ export function Nights() {
 
 /** From which day to which. */
 function Days() {
-  const [params, set] = useAddress();
-  /** @param {string} name @param {string} label */
-  const field = (name, label) =>
-    h(
-      Flex,
-      { as: "label", align: "center", gap: 2, fontSize: "sm", color: "fg.muted" },
-      label,
-      h(Input, {
-        type: "date",
-        size: "sm",
-        w: "150px",
-        value: params.get(name) ?? "",
-        onChange: (/** @type {ChangeEvent} */ event) => set({ [name]: event.target.value }, true),
-      }),
-    );
-  return h(Flex, { gap: 3, wrap: "wrap", mb: 3 }, field("nights_from", "Nights from"), field("nights_to", "to"));
+  return h(
+    Flex,
+    { gap: 3, wrap: "wrap", mb: 3 },
+    h(DateField, { name: "nights_from", label: "Nights from" }),
+    h(DateField, { name: "nights_to", label: "to" }),
+  );
 }
 
 /** @param {{data: NightsResponse}} props */
