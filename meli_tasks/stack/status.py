@@ -62,7 +62,7 @@ def _champion(settings: Settings) -> str:
 def _last_run(settings: Settings) -> str:
     """The state of the last training run, how long ago it ended, and its page; or why it is not known."""
     api = AirflowApi(settings.airflow_url, settings.airflow_user, settings.airflow_password)
-    if not api.health():  # it is asked once: the other requests wait for a server that restarts
+    if not api.health():  # a single request: the others wait for a server that restarts
         return f"unknown: Airflow at {settings.airflow_url} does not answer yet"
     try:
         run = api.newest_run(DAG)

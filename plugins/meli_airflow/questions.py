@@ -76,8 +76,8 @@ def _answer(run_id: str, *, approve: bool, reason: str, user: Any) -> None:
             )
         if (seconds := _ready_in(task)) > 0:
             raise Conflict(
-                f"The run {run_id} has only just asked, and Airflow would lose the answer. Answer again in "
-                f"{seconds:.0f} s. Nothing was changed."
+                f"The run {run_id} has been waiting for only a few seconds, and Airflow would lose the answer. "
+                f"Answer again in {seconds:.0f} s. Nothing was changed."
             )
         payload = UpdateHITLDetailPayload(chosen_options=[chosen], params_input={"reason": reason})
         update_hitl_detail(

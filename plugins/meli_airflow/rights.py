@@ -55,7 +55,7 @@ class ActionRight:
 
     @property
     def refusal(self) -> str:
-        """What a user without it is told."""
+        """The message to a user without it."""
         part = self.part.value.lower().replace("_", " ")
         return (
             f"You may not {self.does}, so nothing was changed. It needs the right to edit a {part} of the DAG "

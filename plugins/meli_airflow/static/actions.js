@@ -56,7 +56,7 @@ export function Answers({ runId, subject, readyIn, reload }) {
           h(Deciding, { key: "approve", label: "Approve …", action: action(true), onDone: setDone, reload, disabled }),
           h(Deciding, { key: "reject", label: "Reject …", action: action(false), onDone: setDone, reload, disabled }),
         ),
-    h(Done, null, done || (disabled ? "The run has only just asked: it can be answered in a few seconds." : "")),
+    h(Done, null, done || (disabled ? "The question is new: it can be answered in a few seconds." : "")),
   );
 }
 
