@@ -5,124 +5,32 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from meli_tasks.core.errors import MeliError
-from meli_tasks.core.stage_parameters import Ingest
+from meli_tasks.run_outcome import RunOutcome, StepReport, StepReporter, unused_by
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
-from meli_tasks.stages.summaries import IngestSummary
-from meli_tasks.wording import unused_rows
 
 if TYPE_CHECKING:
     from meli_tasks.approval import Approval
-    from meli_tasks.artifacts.manifest import Manifest
     from meli_tasks.execution.runner import Result, Step
     from meli_tasks.pipeline import Pipeline
     from meli_tasks.planning.evaluation import Evaluated
     from meli_tasks.planning.plan import Plan
-    from meli_tasks.planning.preview import Preview
     from meli_tasks.planning.verdict import Verdict
     from meli_tasks.promotion import PromotionOutcome
     from meli_tasks.stages.evaluation import Evaluation
 
 logger = logging.getLogger("meli_tasks.cli")
 
-QUARANTINE = "quarantine.jsonl.gz"
-
-
-def unused_by(ingested: Manifest, store_url: str) -> str:
-    """Say which rows of the source ingest did not use, why, and which file lists them; empty when it used them all."""
-    summary = ingested.read_summary(IngestSummary)
-    unused = unused_rows(
-        summary.bad_by_reason,
-        summary.rare.rows,
-        summary.rare.categories,
-        ingested.read_params(Ingest).min_category_rows,
-    )
-    return f"Not used: {unused}, listed in {store_url}/{ingested.file_name(QUARANTINE)}" if unused else ""
-
 
 def new_run_id() -> str:
     """Return the id of a run in this process: its time, and random digits that tell it from others of that second."""
     return f"local__{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(3)}"
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """A step that was computed, reused (`hit`) or failed (`error`)."""
-
-    stage: str
-    name: str
-    seconds: float
-    hit: bool = False
-    seconds_saved: float = 0.0
-    """Seconds that the step took when it was computed, if it was reused."""
-    key: str = ""
-    summary: Mapping[str, object] = field(default_factory=dict)
-    """The summary in its manifest."""
-    unused: str = ""
-    """The rows that ingest did not use, if there are any."""
-    notes: Sequence[str] = ()
-    """What else a person should know about the result."""
-    error: str = ""
-
-    def to_json(self) -> dict[str, object]:
-        """Return plain values, without the fields that do not apply to the step."""
-        optional = ("key", "summary", "unused", "notes", "error")
-        return {name: value for name, value in asdict(self).items() if value or name not in optional}
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """The outcome of a run, for people and programs. `failed` has the reason for each set that failed."""
-
-    run_id: str
-    plan: str
-    source: str
-    sets: list[str]
-    steps: list[StepReport]
-    failed: dict[str, str]
-    scores: Mapping[str, Evaluation]
-    decision: PromotionOutcome | None
-    seconds: float
-
-    @property
-    def seconds_saved(self) -> float:
-        """Seconds that the reused steps took when they were computed."""
-        return round(sum(step.seconds_saved for step in self.steps), 3)
-
-    def to_json(self) -> dict[str, object]:
-        """Return plain values, as `meli run --json` prints them."""
-        return {
-            "run_id": self.run_id,
-            "plan": self.plan,
-            "source": self.source,
-            "sets": self.sets,
-            "steps": [step.to_json() for step in self.steps],
-            "failed": self.failed,
-            "scores": {label: score.brief().model_dump(mode="json") for label, score in self.scores.items()},
-            "decision": self.decision.model_dump(mode="json") if self.decision else {},
-            "seconds": round(self.seconds, 3),
-            "seconds_saved": self.seconds_saved,
-        }
-
-
-class StepReporter(Protocol):
-    """Receives the steps of a run."""
-
-    def planned(self, preview: Preview) -> None:
-        """The run will compute or reuse these steps."""
-
-    def started(self, stage: str, name: str) -> None:
-        """A step has started."""
-
-    def finished(self, step: StepReport) -> None:
-        """A step has finished or failed."""
 
 
 class LocalRun:

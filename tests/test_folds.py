@@ -17,12 +17,13 @@ from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.sample.generator import sample
 from meli_tasks.decision import Champion
 from meli_tasks.ledger import Ledger
-from meli_tasks.local_run import LocalRun, StepReport
+from meli_tasks.local_run import LocalRun
 from meli_tasks.notifications.message import DagRun, failures_of
 from meli_tasks.pipeline import Pipeline, PromotionOutcome
 from meli_tasks.planning.evaluation import Evaluated, EvaluationReport
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import Preview
+from meli_tasks.run_outcome import StepReport
 from meli_tasks.settings import Settings
 from meli_tasks.stages import train
 from meli_tasks.stages.evaluation import Scores, TestSet

@@ -16,9 +16,9 @@ from meli_tasks.wording import count, duration, printable
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from meli_tasks.local_run import RunOutcome, StepReport
     from meli_tasks.planning.preview import Preview
     from meli_tasks.planning.remaining import Remaining
+    from meli_tasks.run_outcome import RunOutcome, StepReport
 
 
 # The figures of a stage's summary that its line shows.

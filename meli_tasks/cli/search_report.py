@@ -24,7 +24,7 @@ class SearchReport(Report):
 
     def prepared(self, step: Step, result: Result) -> None:
         """Print the step that finished."""
-        from meli_tasks.local_run import StepReport
+        from meli_tasks.run_outcome import StepReport
 
         saved = result.manifest.seconds if result.hit else 0.0
         summary = result.manifest.summary

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from meli_tasks.artifacts.manifest import find, find_model
 from meli_tasks.ledger import Ledger
-from meli_tasks.local_run import unused_by
 from meli_tasks.planning.evaluation import EvaluationReport
+from meli_tasks.run_outcome import unused_by
 from meli_tasks.stack.home import Secrets
 from meli_tasks.stack.services import USER, Stack
 from meli_tasks.stack.watch import DAG, Task, Watch

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from meli_tasks.local_run import LocalRun, StepReport
+from meli_tasks.local_run import LocalRun
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import Preview
+from meli_tasks.run_outcome import StepReport
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 

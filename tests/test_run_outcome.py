@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.local_run import unused_by
+from meli_tasks.run_outcome import unused_by
 
 
 @pytest.mark.parametrize("name", ["rare", "set_aside"])  # as written by version 0.1.0
