@@ -52,6 +52,7 @@ class WayBack(PageModel):
 class ChampionNews(PageModel):
     """What a person wants to know of the champion besides its figure."""
 
+    decision: int = Field(0, description="number of the last decision that it knows; 0 if there is none")
     model: str = Field("", description="id of the page of this model; empty if no run in the store has it")
     days: int | None = Field(None, description="for how many days it has been champion; None without a champion")
     data_days: int | None = Field(None, description="how many days old its titles are; None if they have no date")

@@ -63,9 +63,9 @@ class Pages(ModelPages):
 
     def news(self, airflow: Sequence[AirflowRun]) -> ChampionNews:
         """What the champion replaced, how old it is, and how the last run ended; `airflow`: its newest runs."""
-        champion, current = self._decided.read().champion, self._current_figure()
-        news = News(self._cache, self._runs, self._nights, self._ledger, self._decisions())
-        return news.of(champion, current, airflow)
+        decided, current = self._decided.read(), self._current_figure()
+        news = News(self._cache, self._runs, self._nights, self._ledger, decided.decisions)
+        return news.of(decided.champion, current, airflow).model_copy(update={"decision": decided.last})
 
     def nights(self, which: NightFilter, airflow: Sequence[AirflowRun]) -> NightsPage:
         """The runs by the day of their titles: how they ended, and their figures; `airflow`: all runs it knows."""

@@ -99,13 +99,16 @@ def test_test_titles_are_folded_and_a_pinned_model_stays_on_top(site: Site) -> N
     with site.page(MODELS) as page:
         names = board(page)
         table = page.get_by_role("table", name="Leaderboard")
-        expect(table.get_by_text(re.compile(r"bars from 0\.\d{3} to "))).to_have_count(1)
+        # Backfills on other titles have groups of their own, below those of the newest titles.
         titles = table.get_by_role("button", name=re.compile("^.?On the "))
-        titles.click()
-        expect(titles).to_have_attribute("aria-expanded", "false")
-        expect(table.get_by_role("link", name=names[0], exact=True)).to_have_count(0)
-        titles.click()
-        table.get_by_role("button", name="Pin quick_mlp of ").click()
+        expect(table.get_by_text(re.compile(r"bars from 0\.\d{3} to "))).to_have_count(titles.count())
+        first = table.get_by_role("link", name=names[0], exact=True)
+        before = first.count()
+        titles.first.click()
+        expect(titles.first).to_have_attribute("aria-expanded", "false")
+        expect(first).to_have_count(before - 1)
+        titles.first.click()
+        table.get_by_role("button", name="Pin quick_mlp of ").first.click()
         page.wait_for_url("**pin=**quick_mlp**")
         expect(table.get_by_text("Pinned, each ranked on its own test titles")).to_be_visible()
         assert board(page)[0] == "quick_mlp"

@@ -17,6 +17,7 @@ afterEach(() => page?.unmount());
 
 /** @type {ChampionNews} */
 const NEWS = {
+  decision: 1,
   model: "run_1/plan/mlp",
   days: 3,
   data_days: 4,
@@ -128,6 +129,26 @@ test("no rollback is offered before it is known what it restores", async () => {
   arrive();
   await page.settle();
   assert.equal(shown(), true);
+});
+
+test("the way back of a champion that was replaced meanwhile is not offered, and the new one is asked for", async () => {
+  const answers = overview({}, { "GET models?limit=100": { body: { ...MODELS, last_decision: 2 } } });
+  page = await mount("Models", {}, answers);
+  assert.doesNotMatch(page.text, /Roll back|It replaced/);
+  assert.match(page.text, /Last runkept/);
+  assert.equal(requests.filter(([, path]) => path === "champion-news").length, 2);
+  page.unmount();
+  answers["GET champion-news"] = { body: { ...NEWS, decision: 2 } };
+  page = await mount("Models", {}, answers);
+  assert.match(page.text, /It replaced cnn/);
+  await page.click("Roll back to cnn");
+  assert.match(page.text, /Roll back from mlp to cnn\?/);
+});
+
+test("news that is ahead of the page loads the page again", async () => {
+  page = await mount("Models", {}, overview({ decision: 3 }));
+  assert.equal(requests.filter(([, path]) => path === "models?limit=100").length, 2);
+  assert.doesNotMatch(page.text, /Roll back/);
 });
 
 test("if the news cannot be loaded, the previous champion can be restored all the same", async () => {

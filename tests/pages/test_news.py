@@ -16,6 +16,7 @@ from meli_tasks.pages import AirflowRun, Pages
 from meli_tasks.pages.champion import MlflowAlias
 from meli_tasks.pages.models import MlflowChampion
 from meli_tasks.pages.news import ChampionNews
+from meli_tasks.pages.runs import RunFilter
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.preview import Preview
 from meli_tasks.planning.verdict import Verdict
@@ -64,6 +65,7 @@ def test_a_champion_names_what_it_replaced_with_the_stored_gain_and_the_way_back
     assert (found.way_back.to, found.way_back.set, found.way_back.gone) == (1, "cnn", False)
     assert found.way_back.balanced_accuracy == first.figure
     assert last.set_name == "mlp"
+    assert (found.decision, Pages(store).models(RunFilter()).last_decision) == (2, 2)
 
 
 def test_a_rollback_to_the_first_champion_can_be_undone(store: Counting) -> None:

@@ -1,7 +1,7 @@
 // The current champion in ten seconds: how good it is, what it replaced, what the last run did and why, the way back.
 // Its data, its keys and its model card are below a fold.
 import { RepairAlias } from "./actions.js";
-import { formatDateTime, h, MODELS_PATH, modelPath, UI, useState } from "./airflow.js";
+import { formatDateTime, h, MODELS_PATH, modelPath, UI, useEffect, useRef, useState } from "./airflow.js";
 import { Details, isByHand, titlesOf } from "./champion_details.js";
 import { ago, betterThan, meaning } from "./champion_text.js";
 import { Deciding, Done, rollback } from "./deciding.js";
@@ -43,13 +43,24 @@ const AREAS = {
  */
 export function Champion({ champion, unknown, linked, runs, last, mayDecide, reload }) {
   /** @type {import("./server.js").Loaded<ChampionNews>} */
-  const { data: news, error, reload: reloadNews } = useServer("champion-news", () => SECONDS);
+  const { data: latest, error, reload: reloadNews } = useServer("champion-news", () => SECONDS);
+  // News after another decision than the page's may be about another champion, and its way back leads elsewhere.
+  const matching = useRef(latest);
+  if (latest?.decision === last) matching.current = latest;
+  const news = matching.current?.decision === last ? matching.current : undefined;
+  const behind = latest && latest.decision < last;
+  const ahead = latest && latest.decision > last;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each decision, not whenever the page is drawn
+  useEffect(() => {
+    if (behind) reloadNews();
+    if (ahead) reload();
+  }, [behind, ahead, last]);
   const [done, setDone] = useState(""); // here, as the card of the champion that was rolled back is gone
   const reloadBoth = () => {
     reload();
     reloadNews();
   };
-  const lastRun = news?.last_run ? h(LastRun, { run: news.last_run, linked: new Set(news.in_airflow) }) : null;
+  const lastRun = latest?.last_run ? h(LastRun, { run: latest.last_run, linked: new Set(latest.in_airflow) }) : null;
   if (unknown) {
     const advice =
       "\nWho is champion is unknown until it can be read. Restore it from a backup, or upgrade meli-tasks.";

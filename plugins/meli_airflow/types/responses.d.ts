@@ -209,6 +209,8 @@ export interface WayBack {
 
 /** What is new about the champion. */
 export interface ChampionNews {
+  /** The number of the last decision that it knows; 0 if there is none. */
+  decision: number;
   /** The id of its page; empty if no run in the store has it. */
   model: string;
   /** Null without a champion. */
