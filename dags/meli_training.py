@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
-from meli_airflow.assets import CHAMPION, CHAMPION_CHANGES, TITLES, TITLES_INGESTED, send
+from meli_airflow.assets import CHAMPION, TITLES, send
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import question_notifiers, run_callbacks, task_callbacks
 from meli_airflow.operators import ANSWER, ApprovePromotion
@@ -146,13 +146,13 @@ def plan_run() -> PlanName:
     return planned
 
 
-@task(outlets=[TITLES_INGESTED])
+@task(outlets=[TITLES])
 def ingest(planned: PlanName) -> list[PlannedRecipe]:
     """Read, check and split the titles; with folds, also make the listings of each."""
     with plain_failures():
         pipeline, plan = opened(planned["plan"])
         result = pipeline.ingest(plan)
-        send(TITLES_INGESTED, TITLES, pipeline.titles_ingested(plan, result))
+        send(TITLES, pipeline.titles_ingested(plan, result))
         titles = computed(result, pipeline.store.url)
         return [
             {**titles, "plan": plan.name, "index": index, "name": recipe.name}
@@ -266,7 +266,7 @@ def decide(evaluated: dict[str, Any]) -> dict[str, Any]:
         return pipeline.decide(plan, Evaluated.model_validate(evaluated)).model_dump(mode="json")
 
 
-@task(multiple_outputs=False, outlets=[CHAMPION_CHANGES])
+@task(multiple_outputs=False, outlets=[CHAMPION])
 def promote() -> dict[str, Any]:
     """Record the decision, and the answer of the person who was asked; the champion follows."""
     with plain_failures():
@@ -279,7 +279,7 @@ def promote() -> dict[str, Any]:
         pipeline, plan = opened(plan_name())
         decided = Verdict.model_validate(ti.xcom_pull(task_ids="decide"))
         outcome = pipeline.promote(plan, decided, approval)
-        send(CHAMPION_CHANGES, CHAMPION, pipeline.champion_changed(outcome))
+        send(CHAMPION, pipeline.champion_changed(outcome))
         return outcome.model_dump(mode="json")
 
 

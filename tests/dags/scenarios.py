@@ -22,7 +22,7 @@ from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
 from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
 from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
-from airflow.models.asset import AssetEvent
+from airflow.models.asset import AssetEvent, AssetModel
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
@@ -259,6 +259,12 @@ def events_of(run: Any) -> list[list[Any]]:
         return [[event.asset.name, event.extra] for event in found]
 
 
+def known_assets() -> list[str]:
+    """The active assets, which another task can send an event of at the same time."""
+    with create_session() as session:
+        return sorted(session.scalars(select(AssetModel.name).where(AssetModel.active.has())))
+
+
 def triggered_by_assets() -> list[dict[str, Any]]:
     """The runs that Airflow's scheduler makes of the DAGs whose assets have new events, and these events."""
     with create_session() as session:
@@ -295,6 +301,7 @@ for title, scenario in json.loads(sys.argv[1]).items():
         tasks[name] = [str(instance.state), instance.rendered_map_index]
     answers[title] = {**SEEN, "run": run.run_id, "state": str(run.state), "tasks": tasks}
     answers[title]["events"] = events_of(run)
+    answers[title]["assets"] = known_assets()
     if "announce_champion" in os.environ.get("TESTED_CONSUMER", ""):
         answers[title]["triggered"] = triggered_by_assets()
 sys.stdout.write(json.dumps(answers) + "\n")
