@@ -21,6 +21,9 @@ from typing_extensions import override
 from meli_tasks.core.errors import BadSettings
 from meli_tasks.redaction import without_credentials
 from meli_tasks.schedule import Schedule
+from meli_tasks.setting_groups.batch import BatchSettings
+from meli_tasks.setting_groups.monitoring import MonitoringSettings
+from meli_tasks.setting_groups.serving import ServingSettings
 from meli_tasks.setting_types import (
     Endpoint,
     MailAddresses,
@@ -51,7 +54,7 @@ DEFAULT_REGISTERED_MODEL = "meli-title-classifier"
 DEFAULT_SOURCE = "sample:rows=20000,seed=1"
 
 
-class Settings(BaseSettings):
+class Settings(MonitoringSettings, ServingSettings, BatchSettings):
     """Every setting, with the environment variable it comes from as its alias.
 
     `Settings(...)` holds what its arguments say; only `from_environment` reads variables.

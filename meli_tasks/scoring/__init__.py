@@ -1,0 +1,1 @@
+"""Batch prediction: files of titles scored part by part, and what was found in them."""
