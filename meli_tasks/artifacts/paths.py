@@ -27,6 +27,8 @@
     identity.json                            the id by which MLflow's registry tells this store from others
     cards/KEY@SHA256.md                      the model card of a model
     notes/KEY/NUMBER.json                    what people wrote about a model, a change of it each
+    monitoring/MODEL/reference.json          the profile of a champion's validation titles; MODEL is KEY@SHA256
+    monitoring/MODEL/days/DAY/SOURCE.json    what monitoring found about the titles of a run or a scored batch
     probe/ID/                                what `meli doctor` writes and removes
 
 Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it. 0.1.0 wrote
@@ -46,6 +48,7 @@ SETS = "sets/"
 SEARCHES = "searches/"
 NOTES = "notes/"
 BACKFILLS = "backfills/"
+MONITORING = "monitoring/"
 GOLDEN_FILE = GOLDEN
 """The file of golden titles in the store, which a person put there."""
 PENDING = "tracking/pending/"
@@ -335,3 +338,18 @@ def card(model: str) -> str:
 def pending(kind: str, digest: str) -> str:
     """A note on something that is still to be sent to MLflow."""
     return f"{PENDING}{kind}-{digest}.json"
+
+
+def monitoring_reference(model: str) -> str:
+    """The profile of a model's validation titles, by the model's reference (KEY@SHA256, or only KEY)."""
+    return f"{MONITORING}{model}/reference.json"
+
+
+def monitored_days(model: str) -> str:
+    """The prefix of what monitoring found with a model."""
+    return f"{MONITORING}{model}/days/"
+
+
+def monitored(model: str, day: str, source: str) -> str:
+    """What monitoring found about the titles of a source on a day."""
+    return f"{monitored_days(model)}{day}/{name_part(source)}.json"

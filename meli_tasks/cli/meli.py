@@ -25,6 +25,7 @@ from meli_tasks.cli import (
     champion,
     doctor,
     history,
+    monitor,
     predict,
     promote,
     report,
@@ -91,6 +92,7 @@ _add("search", search.search, search.EXAMPLES)
 _add("stop-training", stop_training.stop_training, stop_training.EXAMPLES)
 _add("sets", sets.sets, sets.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
+_add("monitor", monitor.monitor, monitor.EXAMPLES)
 _add("champion", champion.champion, champion.EXAMPLES)
 _add("promote", promote.promote, promote.EXAMPLES)
 _add("rollback", champion.rollback, champion.ROLLBACK_EXAMPLES)

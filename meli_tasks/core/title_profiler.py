@@ -1,4 +1,4 @@
-"""Makes profiles of titles, chunk by chunk: about 3 microseconds a title beside 30 for its prediction."""
+"""Makes profiles of titles, chunk by chunk: about 8 microseconds of one core a title."""
 
 from __future__ import annotations
 

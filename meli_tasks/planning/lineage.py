@@ -47,7 +47,7 @@ def fitted_on_any(store: Store, models: Mapping[str, ModelRef]) -> FittedOn:
 def trained_without(store: Store, model: Manifest, fold: int, folds: int) -> bool:
     """Whether no title of a fold, of any night, can be among those that a model was fitted on."""
     try:
-        return _rule(_listings(store, model)) == fold_rule(fold, folds)
+        return _rule(listings_of(store, model)) == fold_rule(fold, folds)
     except (NotFound, BadData):
         return False
 
@@ -58,7 +58,7 @@ def _look_at(store: Store, models: Mapping[str, ModelRef], rule: str) -> FittedO
     unread: dict[str, str] = {}
     for label, ref in models.items():
         try:
-            found = _listings(store, need_model(store, ref.key, ref.sha256))
+            found = listings_of(store, need_model(store, ref.key, ref.sha256))
         except (NotFound, BadData) as error:
             unread[label] = f"its listings cannot be found. {error}"
             continue
@@ -71,7 +71,7 @@ def _look_at(store: Store, models: Mapping[str, ModelRef], rule: str) -> FittedO
     return FittedOn(listings, unread)
 
 
-def _listings(store: Store, model: Manifest) -> Manifest:
+def listings_of(store: Store, model: Manifest) -> Manifest:
     """The manifest of the listings that a model was fitted on: an ensemble names them, a trained model's arrays do."""
     key = model.inputs.get("ingest") or need(store, "preprocess", model.inputs["preprocess"]).inputs["ingest"]
     return need(store, "ingest", key)

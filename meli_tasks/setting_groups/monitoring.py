@@ -2,8 +2,31 @@
 
 from __future__ import annotations
 
+from pydantic import Field
 from pydantic_settings import BaseSettings
+
+from meli_tasks.setting_types import Nightly
 
 
 class MonitoringSettings(BaseSettings):
     """Settings of monitoring; `Settings` has all of them."""
+
+    monitoring_schedule: Nightly = Field(
+        "none",
+        alias="MELI_MONITORING_SCHEDULE",
+        description="cron expression of nightly monitoring and its time zone (default UTC); none disables it",
+    )
+    monitoring_titles: int = Field(
+        20_000,
+        ge=100,
+        le=1_000_000,
+        alias="MELI_MONITORING_TITLES",
+        description="titles of a run that monitoring classifies; a random sample if there are more",
+    )
+    monitoring_nights: int = Field(
+        3_650,
+        ge=1,
+        le=1_000_000,
+        alias="MELI_MONITORING_NIGHTS",
+        description="nights in which monitoring may give one false alarm; fewer nights make it more sensitive",
+    )

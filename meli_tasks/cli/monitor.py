@@ -1,0 +1,99 @@
+"""`meli monitor`: whether the champion still fits the titles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meli_tasks.cli.console import Json, echo, out, print_json, warn
+
+if TYPE_CHECKING:
+    from meli_tasks.monitoring.monitor import Look
+    from meli_tasks.monitoring.results import DayResult
+
+EXAMPLES = ("meli monitor", "meli monitor --runs 30", "meli monitor --json")
+_FEWEST_RUNS = 1
+_MOST_RUNS = 366
+
+
+def monitor(
+    runs: Annotated[
+        int, typer.Option("--runs", min=_FEWEST_RUNS, max=_MOST_RUNS, help="How many of the newest runs to examine.")
+    ] = 7,
+    again: Annotated[
+        bool, typer.Option("--again", help="Examine runs again, even if the store has their results.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare the titles of the newest runs with those that the champion was validated on.
+
+    Unknown words, predicted categories, confidence, languages, title lengths, accents, broken characters and unusable
+    rows are compared. A difference is reported if it is more than chance would give.
+
+    The results are stored, so each run is examined once for each champion. The exit code is 0, also if something has
+    changed.
+    """
+    from meli_tasks.monitoring.monitor import Monitor
+    from meli_tasks.settings import Settings
+
+    settings = Settings.from_environment()
+    look = Monitor(settings, settings.open_store()).look(runs=runs, again=again)
+    if as_json:
+        print_json(_document(look))
+        return
+    if look.warning:
+        warn(look.warning)
+    _print(look)
+
+
+def _document(look: Look) -> dict[str, object]:
+    from meli_tasks.monitoring.results import since
+
+    def described(result: DayResult) -> dict[str, object]:
+        document = result.model_dump(mode="json", exclude={"profile"})
+        for finding in document["findings"]:
+            changed = finding["changed"]
+            finding["since"] = since(look.results, finding["statistic"], result.day) if changed else None
+        return document
+
+    new = {result.name for result in look.new}
+    return {
+        "champion": look.champion,
+        "model": look.model,
+        "new": [result.source for result in look.results if result.name in new],
+        "days": [described(result) for result in look.results],
+    }
+
+
+def _print(look: Look) -> None:
+    from rich.text import Text
+
+    from meli_tasks.monitoring.findings import sentence
+    from meli_tasks.monitoring.results import since
+    from meli_tasks.terminal import Column, Listing
+
+    if not look.results:
+        echo(f"No run has ingested titles since {look.champion} became champion, so there is nothing to compare yet.")
+        return
+    columns = [Column("day"), Column("source", rank=1), Column("new titles", justify="right"), Column("result")]
+    listing = Listing(columns, f"Titles beside the validation titles of champion {look.champion}")
+    for result in look.results:
+        listing.add(result.day, result.source, f"{result.titles:,}", Text(_verdict(result)))
+    out().print(listing)
+    newest = look.results[-1]
+    if newest.changes:
+        echo(f"\nWhat changed on {newest.day}:")
+    for finding in newest.changes:
+        echo(f"- {sentence(finding)} Since {since(look.results, finding.statistic, newest.day)}.")
+        for example in finding.examples:
+            echo(f"    {example}")
+
+
+def _verdict(result: DayResult) -> str:
+    if result.note:
+        return f"not compared: {result.note}"
+    if result.changes:
+        return "changed: " + ", ".join(finding.statistic for finding in result.changes)
+    missing = [finding.statistic for finding in result.findings if finding.missing]
+    return "no change" + (f"; not compared: {', '.join(missing)}" if missing else "")

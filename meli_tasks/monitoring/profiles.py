@@ -1,0 +1,39 @@
+"""Profiles of titles and of what a model predicts for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from meli_tasks.core.title_profile import TitleProfile
+from meli_tasks.core.title_profiler import KnownWords, Predicted, TitleProfiler
+from meli_tasks.prediction.ranking import predict_titles
+from meli_tasks.stages.summaries import IngestSummary
+
+if TYPE_CHECKING:
+    from meli_tasks.core.models.ensemble import Classifier
+
+TITLES_A_CHUNK = 4096
+
+
+def profile_of(classifier: Classifier, titles: Sequence[str]) -> TitleProfile:
+    """The profile of titles and of what a model predicts for them."""
+    profiler = TitleProfiler(KnownWords.of_model(classifier))
+    for chunk in _chunks(titles):
+        found = predict_titles(classifier, chunk, [""] * len(chunk), 1)
+        profiler.add(chunk, None, Predicted(found.category, found.probability))
+    return profiler.profile()
+
+
+def with_bad_rows(profile: TitleProfile, summary: IngestSummary) -> TitleProfile:
+    """The profile with as many bad rows of each reason as belong to this many titles of the listings."""
+    scale = profile.titles / max(1, summary.rows)
+    return profile.model_copy(
+        update={"bad": {reason: round(rows * scale) for reason, rows in summary.bad_by_reason.items()}}
+    )
+
+
+def _chunks(titles: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The titles in chunks of a size that a model classifies well."""
+    for start in range(0, len(titles), TITLES_A_CHUNK):
+        yield titles[start : start + TITLES_A_CHUNK]
