@@ -11,16 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from meli_tasks.rowfiles.columns import TITLE, find_column
-from meli_tasks.rowfiles.text import decode
-from meli_tasks.rowfiles.titles import cleaned
-from meli_tasks.rowfiles.values import kind_if_no_text, text_of
 from meli_tasks.stages.files.digest import digest_of_folder
 from meli_tasks.stages.files.model_files import load_model
+from meli_tasks.tracking.scoring_input import titles_of
 
 # Bounds the memory of a chunk's probabilities: 4,096 titles x 1,588 categories x 4 bytes = 26 MB.
 CHUNK_TITLES = 4_096
@@ -54,7 +50,7 @@ class RegisteredTitleClassifier(PythonModel):
 
         Args:
             context: unused; MLflow passes it.
-            model_input: a DataFrame with a column `title`, or a list of titles. A missing title is one
+            model_input: titles in any shape of MLflow's scoring protocol, see `titles_of`. A missing title is one
                 without a known word.
             params: `top`: how many categories to rank, 5 unless given.
 
@@ -64,9 +60,10 @@ class RegisteredTitleClassifier(PythonModel):
             category would be a guess, so `category` is empty, `probability` is NaN, and both lists are empty.
 
         Raises:
-            ValueError: there is no column `title`, a title is a list, an object or a boolean, or `top` is below 1.
+            ValueError: the input has another shape, no column `title`, a title that is a list, an object or a boolean,
+                or `top` is below 1.
         """
-        titles = _titles(model_input)
+        titles = titles_of(model_input)
         top = int((params or {}).get("top", DEFAULT_TOP))
         if top < 1:
             raise ValueError(f"top must be at least 1, but is {top}")
@@ -89,29 +86,6 @@ class RegisteredTitleClassifier(PythonModel):
             "probability": [ranked[0] if ranked else float("nan") for ranked in columns["probabilities"]],
         }
         return pd.DataFrame({**best, **columns})
-
-
-def _titles(model_input: Any) -> list[str]:
-    """The titles as the project's own readers see them: in any spelling of the column, numbers and bytes as text."""
-    if isinstance(model_input, pd.DataFrame):
-        names = list(map(str, model_input.columns))
-        place = find_column(names, TITLE, exact_first=True)
-        if place is None:
-            raise ValueError(f"a column `title` is required, but the columns are {', '.join(names)}")
-        model_input = model_input.iloc[:, place]
-    return cleaned([_text(position, title) for position, title in enumerate(model_input)])
-
-
-def _text(position: int, value: Any) -> str | None:
-    if isinstance(value, bytes):
-        return decode(value)
-    if isinstance(value, np.floating):
-        value = float(str(value))  # the float32 0.1 is 0.1, and not 0.10000000149011612
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    if kind := kind_if_no_text(value):
-        raise ValueError(f"titles are text, but the one at position {position} is {kind}: {value!r:.100}")
-    return None if value is pd.NA or value is pd.NaT else text_of(value)
 
 
 mlflow.models.set_model(RegisteredTitleClassifier())

@@ -120,7 +120,12 @@ def pip_requirements() -> list[str]:
 
 
 def _signature() -> Any:
-    """The outputs and the parameter `top`. A schema of the inputs would refuse either a list or a wider DataFrame."""
+    """The outputs and the parameter `top`.
+
+    There is no schema of the inputs. With a named column MLflow takes {"title": [two titles]} for one row that holds a
+    list, and hands over an empty table for a list of titles; without a name it takes the first column of a wider table.
+    `titles_of` accepts every shape and refuses the rest.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
