@@ -96,6 +96,9 @@ def predict(  # noqa: PLR0917 options, all given by name
     classified, the command fails. A title of which the model knows no word gets no category either, as it would be a
     guess: [bold]known[/bold] is false then, and the command succeeds. Input columns with the name of an added column
     are kept as given_category and so on. The output file appears only when it is complete.
+
+    Titles on the command line are answered by the service at MELI_SERVING_URL if that is set and no model is named; if
+    the service does not answer, the model is loaded here.
     """
     _check_options(titles or [], input, output, model, set_name)
     for title in titles or []:
@@ -106,11 +109,16 @@ def predict(  # noqa: PLR0917 options, all given by name
         check_files(
             input, output
         )  # before the model is fetched, which takes seconds that a wrong file name should not cost
-    name, classifier = _classifier(model, set_name)
     if input and output:
+        name, classifier = _classifier(model, set_name)
         _predict_file(classifier, name, input, output, top=top, as_json=as_json)
+        return
+    asked = None if model or set_name else _ask_service(titles or [], top)
+    name, predictions = asked or _predict_titles(titles or [], top, model, set_name)
+    if as_json:
+        print_json({"model": name, "titles": [asdict(prediction) for prediction in predictions]})
     else:
-        _predict_titles(classifier, name, titles or [], top, as_json)
+        _print_tables(predictions, name)
 
 
 def _check_options(titles: list[str], source: Path | None, target: Path | None, model: str, set_name: str) -> None:
@@ -142,21 +150,42 @@ def _classifier(key: str, set_name: str) -> tuple[str, Any]:
     return model.name, models.load(settings, store, model)
 
 
-def _predict_titles(classifier: Any, name: str, titles: Sequence[str], top: int, as_json: bool) -> None:
+def _ask_service(titles: Sequence[str], top: int) -> tuple[str, list[Prediction]] | None:
+    """The model's name and its predictions from the service in MELI_SERVING_URL; None without one, or if it fails."""
+    from meli_tasks.settings import Settings
+
+    url = Settings.from_environment().serving_url
+    if not url:
+        return None
+    from meli_tasks.prediction.asking import NoPrediction, ask
+    from meli_tasks.rowfiles.titles import cleaned
+
+    try:
+        answered = ask(url, cleaned(titles), top)
+    except NoPrediction as error:
+        warn(f"the model is loaded here instead, because the service at MELI_SERVING_URL is of no help: {error}")
+        return None
+    return answered.model.name, [
+        Prediction(title, bool(found.known), list(map(Ranked, found.categories, found.probabilities)))
+        for title, found in zip(titles, answered.predictions, strict=True)
+    ]
+
+
+def _predict_titles(titles: Sequence[str], top: int, model: str, set_name: str) -> tuple[str, list[Prediction]]:
+    """The model's name and its predictions; the process will end soon, so it loads no more than it needs."""
+    from meli_tasks.prediction.quick_start import quick_start
     from meli_tasks.prediction.ranking import predict_titles
     from meli_tasks.rowfiles.titles import cleaned
 
+    with quick_start():
+        name, classifier = _classifier(model, set_name)
     found = predict_titles(classifier, cleaned(titles), [""] * len(titles), top)
-    predictions = [
+    return name, [
         Prediction(title, bool(known), list(map(Ranked, categories, probabilities)))
         for title, known, categories, probabilities in zip(
             titles, found.known, found.categories, found.probabilities, strict=True
         )
     ]
-    if as_json:
-        print_json({"model": name, "titles": [asdict(prediction) for prediction in predictions]})
-        return
-    _print_tables(predictions, name)
 
 
 def _print_tables(predictions: list[Prediction], name: str) -> None:

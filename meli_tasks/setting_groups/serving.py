@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pydantic import Field
 from pydantic_settings import BaseSettings
+
+from meli_tasks.setting_types import WebAddress
 
 
 class ServingSettings(BaseSettings):
     """Settings of the HTTP service; `Settings` has all of them."""
+
+    serving_url: WebAddress = Field(
+        "", alias="MELI_SERVING_URL", description="address of a running prediction service, which `meli predict` asks"
+    )
