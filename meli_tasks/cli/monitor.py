@@ -79,7 +79,7 @@ def _print(look: Look) -> None:
     columns = [Column("day"), Column("source", rank=1), Column("new titles", justify="right"), Column("result")]
     listing = Listing(columns, f"Titles beside the validation titles of champion {look.champion}")
     for result in look.results:
-        listing.add(result.day, result.source, f"{result.titles:,}", Text(_verdict(result)))
+        listing.add(result.day, result.source, f"{result.titles:,}", Text(result.verdict))
     out().print(listing)
     newest = look.results[-1]
     if newest.changes:
@@ -88,12 +88,3 @@ def _print(look: Look) -> None:
         echo(f"- {sentence(finding)} Since {since(look.results, finding.statistic, newest.day)}.")
         for example in finding.examples:
             echo(f"    {example}")
-
-
-def _verdict(result: DayResult) -> str:
-    if result.note:
-        return f"not compared: {result.note}"
-    if result.changes:
-        return "changed: " + ", ".join(finding.statistic for finding in result.changes)
-    missing = [finding.statistic for finding in result.findings if finding.missing]
-    return "no change" + (f"; not compared: {', '.join(missing)}" if missing else "")

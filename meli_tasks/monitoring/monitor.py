@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("meli_tasks")
 
 RUNS = 7
+ANNOUNCED_AMONG = 7
+"""Among how many of the newest results changes are still worth a notification."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,12 @@ class Look:
     def changed(self) -> tuple[DayResult, ...]:
         """The new results with changes."""
         return tuple(result for result in self.new if result.changes)
+
+    @property
+    def unannounced(self) -> tuple[DayResult, ...]:
+        """The newest results with changes that nobody was notified of."""
+        newest = self.results[-ANNOUNCED_AMONG:]
+        return tuple(result for result in newest if result.changes and not result.announced)
 
 
 class Monitor:

@@ -41,6 +41,17 @@ class DayResult(Stored):
     findings: tuple[Finding, ...] = ()
     note: str = Field("", description="why nothing was compared; empty if something was")
     profile: TitleProfile = Field(default_factory=TitleProfile)
+    announced: bool = Field(False, description="whether a notification of the changes was sent")
+
+    @property
+    def verdict(self) -> str:
+        """The result in a few words."""
+        if self.note:
+            return f"not compared: {self.note}"
+        if self.changes:
+            return "changed: " + ", ".join(finding.statistic for finding in self.changes)
+        missing = [finding.statistic for finding in self.findings if finding.missing]
+        return "no change" + (f"; not compared: {', '.join(missing)}" if missing else "")
 
     @property
     def changes(self) -> tuple[Finding, ...]:

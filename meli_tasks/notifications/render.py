@@ -12,7 +12,15 @@ from html import escape
 from meli_tasks.notifications.failures import Failure
 from meli_tasks.notifications.message import Notification
 
-EMOJI = {"promoted": "🏆", "kept": "✅", "nothing new": "💤", "failed": "❌", "late": "⏰", "waiting": "🙋"}
+EMOJI = {
+    "promoted": "🏆",
+    "kept": "✅",
+    "nothing new": "💤",
+    "failed": "❌",
+    "late": "⏰",
+    "waiting": "🙋",
+    "changed": "📉",
+}
 COLOURS = {
     "promoted": "#1a7f37",
     "kept": "#57606a",
@@ -20,6 +28,7 @@ COLOURS = {
     "failed": "#cf222e",
     "late": "#bf8700",
     "waiting": "#bf8700",
+    "changed": "#bf8700",
 }
 HEADS = ("model", "balanced accuracy", "95 % interval", "top 5", "")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from meli_tasks.schedule import Schedule
 from meli_tasks.setting_types import Nightly
 
 
@@ -30,3 +31,13 @@ class MonitoringSettings(BaseSettings):
         alias="MELI_MONITORING_NIGHTS",
         description="nights in which monitoring may give one false alarm; fewer nights make it more sensitive",
     )
+
+    @property
+    def monitoring_cron(self) -> str | None:
+        """The cron expression of nightly monitoring; None if it is disabled."""
+        return Schedule.split(self.monitoring_schedule).cron
+
+    @property
+    def monitoring_timezone(self) -> str:
+        """The time zone of the cron expression."""
+        return Schedule.split(self.monitoring_schedule).timezone

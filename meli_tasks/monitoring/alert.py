@@ -1,0 +1,44 @@
+"""The notification of what changed: what, since when, with examples. There is none while nothing has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meli_tasks.monitoring.findings import sentence
+from meli_tasks.monitoring.monitor import Look
+from meli_tasks.monitoring.results import DayResult, since
+from meli_tasks.notifications.message import DagRun, Notification, links_of
+from meli_tasks.settings import Settings
+from meli_tasks.wording import count, enumeration
+
+MOST_NAMED = 3
+_EXAMPLES = 3
+
+
+def alert_of(settings: Settings, look: Look, dag_run: DagRun) -> Notification | None:
+    """The notification of the changes of a look that nobody was notified of; None if there are none."""
+    changed = look.unannounced
+    if not changed:
+        return None
+    newest = changed[-1]
+    others = f", and {count(len(changed) - 1, 'earlier source')} of titles" if len(changed) > 1 else ""
+    names = enumeration([finding.statistic for finding in newest.changes], MOST_NAMED)
+    return Notification(
+        "changed",
+        dag_run,
+        f"Titles no longer look like those that {look.champion} was validated on: {names}",
+        (
+            f"{newest.day}, {newest.titles:,} new titles of {newest.source}{others}.",
+            *_changes(newest, look.results),
+            "`meli monitor` lists every day.",
+        ),
+        links=links_of(settings, None, dag_run, None),
+    )
+
+
+def _changes(result: DayResult, results: Sequence[DayResult]) -> list[str]:
+    lines = []
+    for finding in result.changes:
+        lines.append(f"{sentence(finding)} Since {since(results, finding.statistic, result.day)}.")
+        lines += [f"    {example}" for example in finding.examples[:_EXAMPLES]]
+    return lines

@@ -1,0 +1,51 @@
+"""`meli_monitoring`: light to read, off unless it has a schedule, and skipped while there is no champion."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.dags.test_import import HEAVY, imported
+
+if TYPE_CHECKING:
+    from tests.airflow_process import InAirflow
+
+pytestmark = pytest.mark.airflow
+
+SCHEDULE = """
+import json
+from meli_monitoring import dag
+print(json.dumps([dag.timetable.expression, str(dag.timetable.timezone)]))
+"""
+RUN = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+dag = DagBag().get_dag("meli_monitoring")
+run = dag.test()
+print(json.dumps([type(dag.timetable).__name__, str(run.state), {ti.task_id: str(ti.state) for ti in run.get_task_instances()}]))
+"""
+
+
+def test_the_dag_file_loads_nothing_heavy(in_airflow: InAirflow) -> None:
+    cost, loaded = imported(in_airflow, "meli_monitoring")
+    assert "meli_tasks" in loaded
+    assert not loaded & set(HEAVY)
+    assert cost < 0.5
+
+
+def test_it_runs_by_its_own_schedule(in_airflow: InAirflow) -> None:
+    done = in_airflow("-c", SCHEDULE, MELI_MONITORING_SCHEDULE="30 6 * * * America/Bogota")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == ["30 6 * * *", "America/Bogota"]
+
+
+def test_without_a_schedule_it_runs_when_triggered_and_is_skipped_without_a_champion(
+    in_airflow: InAirflow, airflow_database: None
+) -> None:
+    done = in_airflow("-c", RUN)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "There is no champion yet" in done.stdout + done.stderr
+    timetable, state, tasks = json.loads(done.stdout.splitlines()[-1])
+    assert (timetable, state, tasks) == ("NullTimetable", "success", {"monitor": "skipped"})
