@@ -57,6 +57,7 @@ PARTS = {
     "peers": Part("bench_peers", "accuracy, time and memory compared with fastText and linear SVMs"),
     "growth": Part("bench_growth", "time and memory as the number of rows grows"),
     "gate": Part("bench_gate", "how often the promotion gate is wrong, on simulated nights", by_default=False),
+    "drift": Part("bench_drift", "false alarms of monitoring, and changes that it notices", by_default=False),
     "accuracy": Part("accuracy", "test accuracy of the default sets and their ensemble over seeds", by_default=False),
     "lab": Part("lab", "the lab's sets as they were run and without their mistakes", by_default=False),
     "pages": Part("bench_pages", "how long the page Models waits, with hundreds of runs", by_default=False),

@@ -13,7 +13,16 @@ import pytest
 import torch
 
 from benchmarks import __main__ as program
-from benchmarks import accuracy, bench_default, bench_growth, bench_pages, bench_peers, bench_predict, bench_sample
+from benchmarks import (
+    accuracy,
+    bench_default,
+    bench_drift,
+    bench_growth,
+    bench_pages,
+    bench_peers,
+    bench_predict,
+    bench_sample,
+)
 from benchmarks.figures import Figure, Options
 from benchmarks.isolated import Clock, Cost
 from meli_tasks.pages import Pages, RunFilter
@@ -32,7 +41,7 @@ def run_here(function: str, arguments: Mapping[str, Any], threads: int) -> tuple
 @pytest.fixture
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Options]:
     """A tiny run whose steps stay in this process; cores and threads are restored afterwards."""
-    for module in (accuracy, bench_default, bench_growth, bench_pages, bench_peers, bench_predict):
+    for module in (accuracy, bench_default, bench_drift, bench_growth, bench_pages, bench_peers, bench_predict):
         monkeypatch.setattr(module, "run_isolated", run_here)
     for name in ("out", "work"):
         (tmp_path / name).mkdir()
@@ -204,3 +213,13 @@ def test_pages_measures_runs_on_titles_of_their_own_and_on_the_same(
         assert (page.runs.all, len(page.test_sets), page.skipped.count) == (runs, runs, 0)
         same = Pages(open_store((options.work / f"{runs}-{runs}").as_uri())).models(RunFilter())
         assert (len(same.rows), len(same.test_sets)) == (2 * runs, 1)
+
+
+def test_drift_counts_false_alarms_and_noticed_changes(options: Options) -> None:
+    figures = by_name(bench_drift.run(options))
+    assert figures["false alarms in 2 unchanged nights"].reached is not None
+    noticed = [figure for name, figure in figures.items() if name.startswith("noticed on the first night")]
+    assert len(noticed) == 5
+    assert all(0 <= figure.value <= 1 for figure in noticed)
+    found = json.loads((options.out / "drift.json").read_text(encoding="utf-8"))
+    assert len(found["unchanged"]) == 2

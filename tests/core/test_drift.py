@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.generated_nights import CHANGES, known_words, night, nights, profile
 from meli_tasks.core.drift import FEWEST_TITLES, Comparison, Statistic, compare, moved, words_that_matter
 from meli_tasks.core.title_profile import TitleProfile
 from meli_tasks.core.title_profiler import KnownWords
-from tests.generated_nights import CHANGES, known_words, night, nights, profile
 
 ROWS, NIGHTS, TEN_YEARS = 600, 60, 1 / 3_650
 

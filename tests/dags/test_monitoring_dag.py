@@ -24,7 +24,8 @@ import json
 from airflow.dag_processing.dagbag import DagBag
 dag = DagBag().get_dag("meli_monitoring")
 run = dag.test()
-print(json.dumps([type(dag.timetable).__name__, str(run.state), {ti.task_id: str(ti.state) for ti in run.get_task_instances()}]))
+states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+print(json.dumps([type(dag.timetable).__name__, str(run.state), states]))
 """
 
 
