@@ -10,7 +10,7 @@ A real model is trained on generated titles. Nights of other titles are compared
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,8 @@ from meli_tasks.stages.files.model_files import load_model
 from meli_tasks.stages.listings.title_samples import validation_titles
 
 QUICK: Overrides = {"train.epochs": 4}
-SET = "mlp_fast"
 MOST_VALIDATION_TITLES = 200_000
 FIRST_CHANGED = 1_000
-CHANGED_NIGHTS = 5
 
 
 @dataclass(frozen=True)
@@ -38,31 +36,33 @@ class Sizes:
     """How many nights, and how many titles each."""
 
     nights: int
+    changed: int
     titles: int
+    set_name: str
 
 
-FULL, SMALL = Sizes(60, 5_000), Sizes(2, 500)
+FULL, SMALL = Sizes(60, 5, 5_000, "mlp_fast"), Sizes(2, 1, 500, "quick_mlp")
 
 
-def watch(work: str, source: str, threads: int, nights: int, titles: int) -> dict[str, Any]:
+def watch(work: str, source: str, threads: int, sizes: dict[str, Any]) -> dict[str, Any]:
     """Trains the model, and compares nights; returns the alarms by night and by change, and the costs."""
-    steps = Steps(Path(work), Path(source))
-    model = load_model(steps.train(catalog.resolve(SET, QUICK)), threads=threads)
-    before = profile_of(model, validation_titles(steps.listings / "listings.parquet", MOST_VALIDATION_TITLES))
+    steps, wanted = Steps(Path(work), Path(source)), Sizes(**sizes)
+    model = load_model(steps.train(catalog.resolve(wanted.set_name, QUICK)), threads=threads)
+    before = profile_of(model, validation_titles(steps.listings / "listings.parquet", MOST_VALIDATION_TITLES)).profile
     rate = 1 / int(Settings.model_fields["monitoring_nights"].default)
 
     def alarms(rows: Night) -> list[str]:
-        return _changed(before, profile_of(model, [row.title for row in rows]), rate)
+        return _changed(before, profile_of(model, [row.title for row in rows]).profile, rate)
 
-    generated = [night(number, titles) for number in range(nights)]
+    generated = [night(number, wanted.titles) for number in range(wanted.nights)]
     clock = Clock()
     unchanged = [alarms(rows) for rows in generated]
     seconds, _ = clock.read()
     found = {}
     for what, (change, statistic) in CHANGES.items():
-        changed = (change(night(FIRST_CHANGED + number, titles)) for number in range(CHANGED_NIGHTS))
+        changed = (change(night(FIRST_CHANGED + number, wanted.titles)) for number in range(wanted.changed))
         found[what] = [statistic in alarms(rows) for rows in changed]
-    return {"validation": before.titles, "unchanged": unchanged, "noticed": found, "seconds": seconds / nights}
+    return {"validation": before.titles, "unchanged": unchanged, "noticed": found, "seconds": seconds / wanted.nights}
 
 
 def _changed(before: TitleProfile, now: TitleProfile, rate: float) -> list[str]:
@@ -77,8 +77,7 @@ def run(options: Options) -> list[Figure]:
         "work": str(options.work),
         "source": str(titles_file(options)),
         "threads": options.threads,
-        "nights": sizes.nights,
-        "titles": sizes.titles,
+        "sizes": asdict(sizes),
     }
     found, _ = run_isolated("benchmarks.bench_drift:watch", arguments, options.threads)
     (options.out / "drift.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
@@ -90,7 +89,7 @@ def run(options: Options) -> list[Figure]:
     ]
     for what, noticed in found["noticed"].items():
         part = sum(noticed) / len(noticed)
-        changed = f"{CHANGED_NIGHTS} first nights, {note}"
+        changed = f"{len(noticed)} first nights, {note}"
         figures.append(
             Figure(f"noticed on the first night: {what}", part, "of nights", target=at_least(1), note=changed)
         )

@@ -76,12 +76,17 @@ def _print(look: Look) -> None:
     if not look.results:
         echo(f"No run has ingested titles since {look.champion} became champion, so there is nothing to compare yet.")
         return
-    columns = [Column("day"), Column("source", rank=1), Column("new titles", justify="right"), Column("result")]
+    numbers = (Column("new titles", justify="right"), Column("accuracy", justify="right"))
+    columns = [Column("day"), Column("source", rank=1), *numbers, Column("result")]
     listing = Listing(columns, f"Titles beside the validation titles of champion {look.champion}")
     for result in look.results:
-        listing.add(result.day, result.source, f"{result.titles:,}", Text(result.verdict))
+        accuracy = result.accuracy
+        figure = f"{accuracy.balanced_accuracy:.4f}" if accuracy and not accuracy.missing else "-"
+        listing.add(result.day, result.source, f"{result.titles:,}", figure, Text(result.verdict))
     out().print(listing)
     newest = look.results[-1]
+    if newest.accuracy:
+        echo(f"\n{newest.accuracy.sentence}")
     if newest.changes:
         echo(f"\nWhat changed on {newest.day}:")
     for finding in newest.changes:

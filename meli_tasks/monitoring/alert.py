@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from meli_tasks.monitoring.findings import sentence
 from meli_tasks.monitoring.monitor import Look
-from meli_tasks.monitoring.results import DayResult, since
+from meli_tasks.monitoring.results import ACCURACY, DayResult, since
 from meli_tasks.notifications.message import DagRun, Notification, links_of
 from meli_tasks.settings import Settings
 from meli_tasks.wording import count, enumeration
@@ -22,11 +22,11 @@ def alert_of(settings: Settings, look: Look, dag_run: DagRun) -> Notification | 
         return None
     newest = changed[-1]
     others = f", and {count(len(changed) - 1, 'earlier source')} of titles" if len(changed) > 1 else ""
-    names = enumeration([finding.statistic for finding in newest.changes], MOST_NAMED)
+    names = enumeration(newest.alarms, MOST_NAMED)
     return Notification(
         "changed",
         dag_run,
-        f"Titles no longer look like those that {look.champion} was validated on: {names}",
+        f"{look.champion} may no longer fit the titles: {names}",
         (
             f"{newest.day}, {newest.titles:,} new titles of {newest.source}{others}.",
             *_changes(newest, look.results),
@@ -38,6 +38,8 @@ def alert_of(settings: Settings, look: Look, dag_run: DagRun) -> Notification | 
 
 def _changes(result: DayResult, results: Sequence[DayResult]) -> list[str]:
     lines = []
+    if result.accuracy and result.accuracy.worse:
+        lines.append(f"{result.accuracy.sentence} Since {since(results, ACCURACY, result.day)}.")
     for finding in result.changes:
         lines.append(f"{sentence(finding)} Since {since(results, finding.statistic, result.day)}.")
         lines += [f"    {example}" for example in finding.examples[:_EXAMPLES]]

@@ -13,6 +13,7 @@ from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.champion import champion_model
 from meli_tasks.core.drift import FEWEST_TITLES
 from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.decision import Champion
 from meli_tasks.ledger import Ledger
 from meli_tasks.monitoring.findings import findings_of
 from meli_tasks.monitoring.reference import Reference, listings_file, load_reference, make_reference
@@ -52,13 +53,13 @@ class Look:
     @property
     def changed(self) -> tuple[DayResult, ...]:
         """The new results with changes."""
-        return tuple(result for result in self.new if result.changes)
+        return tuple(result for result in self.new if result.alarms)
 
     @property
     def unannounced(self) -> tuple[DayResult, ...]:
         """The newest results with changes that nobody was notified of."""
         newest = self.results[-ANNOUNCED_AMONG:]
-        return tuple(result for result in newest if result.changes and not result.announced)
+        return tuple(result for result in newest if result.alarms and not result.announced)
 
 
 class Monitor:
@@ -91,7 +92,7 @@ class Monitor:
         reader = LenientReader(self.store)
         known = {result.source for result in results_of(self.store, str(model.manifest.ref), reader)}
         new = [
-            self._examine(model, champion.set_name, plan, ingest)
+            self._examine(model, champion, plan, ingest)
             for plan, ingest in self._runs(champion.as_of or "", runs, reader)
             if again or plan.run_id not in known
         ]
@@ -113,7 +114,7 @@ class Monitor:
                 found[plan.ingest.key] = plan, ingest
         yield from reversed(found.values())
 
-    def _examine(self, model: Model, set_name: str, plan: Plan, ingest: Manifest) -> DayResult:
+    def _examine(self, model: Model, champion: Champion, plan: Plan, ingest: Manifest) -> DayResult:
         classifier, reference = self._of_model(model)
         result = DayResult(
             day=plan.as_of,
@@ -121,11 +122,12 @@ class Monitor:
             source=plan.run_id,
             kind="run",
             model=str(model.manifest.ref),
-            set_name=set_name,
+            set_name=champion.set_name,
             titles=0,
         )
         if ingest.key == reference.ingest:
             return result.model_copy(update={"note": "The champion was trained on these titles."})
+        from meli_tasks.monitoring.accuracy import accuracy_of
         from meli_tasks.monitoring.profiles import profile_of, with_bad_rows
         from meli_tasks.stages.listings.title_samples import new_titles
 
@@ -139,9 +141,11 @@ class Monitor:
         if len(titles.titles) < FEWEST_TITLES:
             new = f"{count(len(titles.titles), 'title')} that the champion was not trained on"
             return result.model_copy(update={"note": f"The run has {new}: {FEWEST_TITLES} are needed."})
-        profile = with_bad_rows(profile_of(classifier, titles.titles), ingest.read_summary(IngestSummary))
-        findings = findings_of(reference.profile, profile, self.settings.monitoring_nights)
-        return result.model_copy(update={"profile": profile, "findings": findings})
+        profiled, nights = profile_of(classifier, titles.titles), self.settings.monitoring_nights
+        profile = with_bad_rows(profiled.profile, ingest.read_summary(IngestSummary))
+        accuracy = accuracy_of(titles.categories, profiled.predicted, classifier.categories, champion, nights)
+        findings = findings_of(reference.profile, profile, nights)
+        return result.model_copy(update={"profile": profile, "findings": findings, "accuracy": accuracy})
 
     def _of_model(self, model: Model) -> tuple[Classifier, Reference]:
         """The champion and its reference, which are loaded or made when the first run needs them."""

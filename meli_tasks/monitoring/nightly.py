@@ -55,7 +55,7 @@ def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int =
                 result.model_copy(update={"announced": True}).save(store)
     if not look.new:
         return Night(skipped="No run has ingested titles since the last look.")
-    changes = {finding.statistic: None for result in look.changed for finding in result.changes}
+    changes = dict.fromkeys(name for result in look.changed for name in result.alarms)
     return Night(len(look.new), tuple(changes))
 
 
@@ -64,6 +64,8 @@ def _log(look: Look) -> None:
         logger.warning("%s", look.warning)
     for result in look.new:
         logger.info("%s, %s, %s: %s", result.day, result.source, count(result.titles, "new title"), result.verdict)
+        if result.accuracy:
+            logger.info("  %s", result.accuracy.sentence)
         for finding in result.findings:
             logger.info("  %s", sentence(finding))
             for example in finding.examples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meli_tasks.core.title_profile import TitleProfile
@@ -16,13 +17,23 @@ if TYPE_CHECKING:
 TITLES_A_CHUNK = 4096
 
 
-def profile_of(classifier: Classifier, titles: Sequence[str]) -> TitleProfile:
+@dataclass(frozen=True)
+class Profiled:
+    """The profile of titles, and the predicted category of each, "" for one of which the model knows no word."""
+
+    profile: TitleProfile
+    predicted: list[str]
+
+
+def profile_of(classifier: Classifier, titles: Sequence[str]) -> Profiled:
     """The profile of titles and of what a model predicts for them."""
     profiler = TitleProfiler(KnownWords.of_model(classifier))
+    predicted: list[str] = []
     for chunk in _chunks(titles):
         found = predict_titles(classifier, chunk, [""] * len(chunk), 1)
         profiler.add(chunk, None, Predicted(found.category, found.probability))
-    return profiler.profile()
+        predicted += found.category
+    return Profiled(profiler.profile(), predicted)
 
 
 def with_bad_rows(profile: TitleProfile, summary: IngestSummary) -> TitleProfile:

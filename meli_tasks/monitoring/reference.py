@@ -61,7 +61,7 @@ def make_reference(settings: Settings, store: Store, model: Manifest, classifier
     titles = validation_titles(listings_file(settings, store, listings), MOST_VALIDATION_TITLES)
     if not titles:
         raise BadData(f"The listings {listings.key} of the model {model.key} in {store.url} have no validation titles.")
-    profile = with_bad_rows(profile_of(classifier, titles), listings.read_summary(IngestSummary))
+    profile = with_bad_rows(profile_of(classifier, titles).profile, listings.read_summary(IngestSummary))
     found = Reference(model=str(model.ref), ingest=listings.key, profile=profile)
     try:
         name = paths.monitoring_reference(found.model)

@@ -10,8 +10,11 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader, parsed
 from meli_tasks.core.errors import NotFound
 from meli_tasks.core.title_profile import TitleProfile
+from meli_tasks.monitoring.accuracy import Accuracy
 from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
+
+ACCURACY = "accuracy"
 
 
 class Finding(Stored):
@@ -39,6 +42,7 @@ class DayResult(Stored):
     set_name: str
     titles: int = Field(description="titles that are new to the model, about")
     findings: tuple[Finding, ...] = ()
+    accuracy: Accuracy | None = Field(None, description="on the titles with labels; None if there are none")
     note: str = Field("", description="why nothing was compared; empty if something was")
     profile: TitleProfile = Field(default_factory=TitleProfile)
     announced: bool = Field(False, description="whether a notification of the changes was sent")
@@ -48,8 +52,8 @@ class DayResult(Stored):
         """The result in a few words."""
         if self.note:
             return f"not compared: {self.note}"
-        if self.changes:
-            return "changed: " + ", ".join(finding.statistic for finding in self.changes)
+        if self.alarms:
+            return "changed: " + ", ".join(self.alarms)
         missing = [finding.statistic for finding in self.findings if finding.missing]
         return "no change" + (f"; not compared: {', '.join(missing)}" if missing else "")
 
@@ -57,6 +61,12 @@ class DayResult(Stored):
     def changes(self) -> tuple[Finding, ...]:
         """What changed more than chance."""
         return tuple(finding for finding in self.findings if finding.changed)
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """The names of the statistics that changed, and accuracy if it is worse than promised."""
+        worse = (ACCURACY,) if self.accuracy and self.accuracy.worse else ()
+        return (*worse, *(finding.statistic for finding in self.changes))
 
     @property
     def name(self) -> str:
@@ -82,13 +92,17 @@ def since(results: Sequence[DayResult], statistic: str, day: str) -> str:
     """
     first = day
     for result in sorted((each for each in results if each.day <= day), key=lambda each: each.day, reverse=True):
-        finding = next((each for each in result.findings if each.statistic == statistic), None)
-        if finding is None or finding.missing or (result.day == day and not finding.changed):
-            continue
-        if not finding.changed:
+        if statistic in result.alarms:
+            first = result.day
+        elif result.day != day and _compared(result, statistic):
             break
-        first = result.day
     return first
+
+
+def _compared(result: DayResult, statistic: str) -> bool:
+    if statistic == ACCURACY:
+        return result.accuracy is not None and not result.accuracy.missing
+    return any(finding.statistic == statistic and not finding.missing for finding in result.findings)
 
 
 def _read(store: Store, name: str) -> DayResult:

@@ -41,12 +41,12 @@ def test_a_night_without_changes_sends_nothing(champion: PastRun, tmp_path: Path
 def test_a_change_is_sent_once_with_what_since_when_and_examples(champion: PastRun, tmp_path: Path) -> None:
     night(champion, "2026-11-21", titles(1, 600, strange=0.4))
     with sinks.webhook() as web:
-        assert nightly(champion, tmp_path, web.url, "n1") == Night(2, ("unknown words",))
+        assert nightly(champion, tmp_path, web.url, "n1") == Night(2, ("unknown words", "confidence"))
         nightly(champion, tmp_path, web.url, "n2")
         night(champion, "2026-11-22", titles(2, 600, strange=0.4))
         nightly(champion, tmp_path, web.url, "n3")
     first, second = (body["text"] for body in web.bodies)
-    assert "Titles no longer look like those that mlp was validated on: unknown words" in first
+    assert "mlp may no longer fit the titles: unknown words, confidence" in first
     assert "2026-11-21, 600 new titles of scheduled__2026-11-21." in first
     assert "Since 2026-11-21." in first
     assert "zxq: " in first

@@ -19,9 +19,10 @@ _SEED = 13
 
 @dataclass(frozen=True)
 class NewTitles:
-    """A sample of the titles that are new to a model, and about how many there are."""
+    """A sample of the titles that are new to a model, with their categories, and about how many there are."""
 
     titles: list[str]
+    categories: list[str]
     total: int
 
 
@@ -41,16 +42,17 @@ def new_titles(listings: Path, known: Path, most: int) -> NewTitles:
     """
     with pq.ParquetFile(listings) as file:
         rows = _sample(file.metadata.num_rows, CANDIDATES * most)
-        parts = [batch.column("title").take(_of_batch(rows, start, batch)) for start, batch in _batches(file)]
-        candidates = pa.chunked_array(parts, pa.string())
+        parts = [batch.take(_of_batch(rows, start, batch)) for start, batch in _batches(file, ["title", "category"])]
+        candidates = pa.Table.from_batches(parts, file.schema_arrow.empty_table().select(["title", "category"]).schema)
     with pq.ParquetFile(known) as file:
-        distinct = pc.unique(candidates)
-        titles = (batch.column("title") for _, batch in _batches(file))
+        distinct = pc.unique(candidates["title"])
+        titles = (batch.column("title") for _, batch in _batches(file, ["title"]))
         hits = [column.filter(pc.is_in(column, value_set=distinct)) for column in titles]
     old = pc.unique(pa.chunked_array(hits, pa.string()))
-    found = candidates.filter(pc.invert(pc.is_in(candidates, value_set=old)))
-    sampled: list[str] = found.take(pa.array(_sample(len(found), most))).to_pylist()
-    return NewTitles(sampled, round(len(found) / max(1, len(rows)) * _rows_of(listings)))
+    found = candidates.filter(pc.invert(pc.is_in(candidates["title"], value_set=old)))
+    sampled = found.take(pa.array(_sample(len(found), most)))
+    total = round(len(found) / max(1, len(rows)) * _rows_of(listings))
+    return NewTitles(sampled["title"].to_pylist(), sampled["category"].to_pylist(), total)
 
 
 def _rows_of(listings: Path) -> int:
@@ -58,10 +60,10 @@ def _rows_of(listings: Path) -> int:
     return rows
 
 
-def _batches(file: pq.ParquetFile) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The titles of a file in batches, with the number of the first row of each."""
+def _batches(file: pq.ParquetFile, columns: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Columns of a file in batches, with the number of the first row of each."""
     start = 0
-    for batch in file.iter_batches(ROWS_A_BATCH, columns=["title"], use_threads=False):
+    for batch in file.iter_batches(ROWS_A_BATCH, columns=columns, use_threads=False):
         yield start, batch
         start += len(batch)
 
