@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from meli_tasks.cli import completion
-from meli_tasks.cli.console import Json, echo, err, out, print_json, table, warn
+from meli_tasks.cli.console import Json, echo, err, print_json, warn
 from meli_tasks.cli.options import file_to_write
+from meli_tasks.cli.predicted_titles import ask_service, classify, print_tables
 from meli_tasks.core.errors import BadData
 from meli_tasks.wording import count, doubtful_note, duration
 
@@ -28,25 +29,7 @@ EXAMPLES = (
     "meli predict --input titles.parquet --output categories.jsonl --set cnn",
 )
 
-NO_KNOWN_WORD = "No known word: the model has seen none of these words, so any category would be a guess."
 _NAMED_LINES = 20
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """A category with its probability."""
-
-    category: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The most likely categories of a title, the likeliest first; none if the model knows no word of it."""
-
-    title: str
-    known: bool
-    categories: list[Ranked]
 
 
 def predict(  # noqa: PLR0917 options, all given by name
@@ -113,12 +96,18 @@ def predict(  # noqa: PLR0917 options, all given by name
         name, classifier = _classifier(model, set_name)
         _predict_file(classifier, name, input, output, top=top, as_json=as_json)
         return
-    asked = None if model or set_name else _ask_service(titles or [], top)
-    name, predictions = asked or _predict_titles(titles or [], top, model, set_name)
+    asked = None if model or set_name else ask_service(titles or [], top)
+    if asked is None:
+        from meli_tasks.prediction.quick_start import quick_start
+
+        with quick_start():  # the process ends after this prediction
+            name, classifier = _classifier(model, set_name)
+        asked = name, classify(classifier, titles or [], top)
+    name, predictions = asked
     if as_json:
         print_json({"model": name, "titles": [asdict(prediction) for prediction in predictions]})
     else:
-        _print_tables(predictions, name)
+        print_tables(predictions, name)
 
 
 def _check_options(titles: list[str], source: Path | None, target: Path | None, model: str, set_name: str) -> None:
@@ -148,67 +137,6 @@ def _classifier(key: str, set_name: str) -> tuple[str, Any]:
     if model.warning:
         warn(model.warning)
     return model.name, models.load(settings, store, model)
-
-
-def _ask_service(titles: Sequence[str], top: int) -> tuple[str, list[Prediction]] | None:
-    """The model's name and its predictions from the service in MELI_SERVING_URL; None without one, or if it fails."""
-    from meli_tasks.settings import Settings
-
-    url = Settings.from_environment().serving_url
-    if not url:
-        return None
-    from meli_tasks.prediction.asking import NoPrediction, ask
-    from meli_tasks.rowfiles.titles import cleaned
-
-    try:
-        answered = ask(url, cleaned(titles), top)
-    except NoPrediction as error:
-        warn(f"the model is loaded here instead, because the service at MELI_SERVING_URL is of no help: {error}")
-        return None
-    return answered.model.name, [
-        Prediction(title, bool(found.known), list(map(Ranked, found.categories, found.probabilities)))
-        for title, found in zip(titles, answered.predictions, strict=True)
-    ]
-
-
-def _predict_titles(titles: Sequence[str], top: int, model: str, set_name: str) -> tuple[str, list[Prediction]]:
-    """The model's name and its predictions; the process will end soon, so it loads no more than it needs."""
-    from meli_tasks.prediction.quick_start import quick_start
-    from meli_tasks.prediction.ranking import predict_titles
-    from meli_tasks.rowfiles.titles import cleaned
-
-    with quick_start():
-        name, classifier = _classifier(model, set_name)
-    found = predict_titles(classifier, cleaned(titles), [""] * len(titles), top)
-    return name, [
-        Prediction(title, bool(known), list(map(Ranked, categories, probabilities)))
-        for title, known, categories, probabilities in zip(
-            titles, found.known, found.categories, found.probabilities, strict=True
-        )
-    ]
-
-
-def _print_tables(predictions: list[Prediction], name: str) -> None:
-    from rich.text import Text
-
-    from meli_tasks.terminal import one_line
-
-    console = out()
-    for prediction in predictions:
-        title = one_line(Text(prediction.title, style="bold"))
-        if not prediction.known:
-            console.print(title, Text(NO_KNOWN_WORD, style="yellow"), Text(), sep="\n")
-            continue
-        listing = table(title)
-        listing.add_column("category", overflow="fold")
-        listing.add_column("probability", justify="right")
-        listing.add_column("", width=20)
-        for ranked in prediction.categories:
-            bar = Text("█" * round(20 * ranked.probability), style="cyan")
-            listing.add_row(one_line(Text(ranked.category)), f"{ranked.probability:.1%}", bar)
-        console.print(listing)
-        console.print()
-    console.print(Text(f"by {name}", style="dim"))
 
 
 def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, top: int, as_json: bool) -> None:

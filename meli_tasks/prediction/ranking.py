@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -77,11 +78,11 @@ def predict_titles(classifier: Ranker, titles: Sequence[str], reasons: Sequence[
     if not good:
         return found
     indices, probabilities = classifier.rank([titles[row] for row in good], min(top, len(classifier.categories)))
-    names = [tuple(classifier.categories[index] for index in ranked) for ranked in indices.tolist()]
-    rounded = probabilities.astype("float64").round(6).tolist()
+    names = map(tuple, np.array(classifier.categories, dtype=object)[indices].tolist())
+    rounded = map(tuple, probabilities.astype("float64").round(6).tolist())
     for row, ranked_names, ranked_probabilities in zip(good, names, rounded, strict=True):
         found.categories[row] = ranked_names
-        found.probabilities[row] = tuple(ranked_probabilities)
+        found.probabilities[row] = ranked_probabilities
         found.category[row] = ranked_names[0]
         found.probability[row] = ranked_probabilities[0]
     return found

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,10 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, Self
 
 from meli_tasks.core.errors import BadData, MeliError
 from meli_tasks.disk import disk_errors, part_file, passing
+from meli_tasks.rowfiles.csv_text import csv_text
 from meli_tasks.rowfiles.kinds import kind_of
 from meli_tasks.rowfiles.rows import UNREADABLE, Rows
 from meli_tasks.rowfiles.text import harmless, has_foreign_bytes, printable
-from meli_tasks.rowfiles.values import as_cell, is_number, json_text
+from meli_tasks.rowfiles.values import as_cells, is_number, json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -142,21 +141,17 @@ class _Csv(_Text):
     def write(self, rows: Rows, renamed: Mapping[str, str], added: AddedColumns) -> None:
         if self.columns is None:
             self.columns = rows.names
-            self._write_rows([[renamed.get(name, name) for name in self.columns] + list(added)])
+            self._write([[name] for name in [*(renamed.get(name, name) for name in self.columns), *added]])
         refuse_new_columns(self.path, rows, self.columns)
         own = dict(zip(rows.names, rows.cells(), strict=True))
         # A later row of JSON Lines may lack a column that the first ones had.
         columns: list[Sequence[str]] = [own.get(name, [""] * len(rows)) for name in self.columns]
-        columns += [list(map(as_cell, values)) for values in added.values()]
-        self._write_rows(list(zip(*columns, strict=True)))
+        self._write([*columns, *map(as_cells, added.values())])
 
-    def _write_rows(self, rows: Sequence[Sequence[str]]) -> None:
+    def _write(self, columns: Sequence[Sequence[str]]) -> None:
         if self._for_spreadsheets:
-            rows = [[cell if is_number(cell) else harmless(cell) for cell in row] for row in rows]
-        text = _csv_of(rows)
-        if "\r" in text:
-            # Python 3.11 leaves a carriage return unquoted, and readers take it for a line end.
-            text = "".join(_csv_of([row], quote_all=any("\r" in cell for cell in row)) for row in rows)
+            columns = [[cell if is_number(cell) else harmless(cell) for cell in column] for column in columns]
+        text = csv_text(columns)
         try:
             self.put(text)
         except UnicodeEncodeError:
@@ -237,12 +232,6 @@ def _printable_values(value: object) -> object:
     if isinstance(value, dict):
         return {printable(name): _printable_values(item) for name, item in value.items()}
     return list(map(_printable_values, value)) if isinstance(value, list) else value
-
-
-def _csv_of(rows: Iterable[Sequence[str]], quote_all: bool = False) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL).writerows(rows)
-    return text.getvalue()
 
 
 def _arrow_type(kind: AddedKind) -> pa.DataType:
