@@ -29,6 +29,7 @@
     notes/KEY/NUMBER.json                    what people wrote about a model, a change of it each
     monitoring/MODEL/reference.json          the profile of a champion's validation titles; MODEL is KEY@SHA256
     monitoring/MODEL/days/DAY/SOURCE.json    what monitoring found about the titles of a run or a scored batch
+    batches/ID/plan.json, record.json        a batch: what is scored, and what was found
     probe/ID/                                what `meli doctor` writes and removes
 
 Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it. 0.1.0 wrote
@@ -52,6 +53,7 @@ MONITORING = "monitoring/"
 GOLDEN_FILE = GOLDEN
 """The file of golden titles in the store, which a person put there."""
 PENDING = "tracking/pending/"
+BATCHES = "batches/"
 IDENTITY = "identity.json"
 _MANIFEST = "manifest.json"
 _PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "evaluated.json", "report.json"
@@ -353,3 +355,18 @@ def monitored_days(model: str) -> str:
 def monitored(model: str, day: str, source: str) -> str:
     """What monitoring found about the titles of a source on a day."""
     return f"{monitored_days(model)}{day}/{name_part(source)}.json"
+
+
+def batch_plan(batch_id: str) -> str:
+    """The plan of a batch of files to score."""
+    return f"{BATCHES}{batch_id}/plan.json"
+
+
+def batch_record(batch_id: str) -> str:
+    """The record of a scored batch."""
+    return f"{BATCHES}{batch_id}/record.json"
+
+
+def is_batch_record(name: str) -> bool:
+    """Whether a name is that of the record of a scored batch."""
+    return name.startswith(BATCHES) and name.count("/") == 2 and name.endswith("/record.json")

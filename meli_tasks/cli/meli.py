@@ -21,6 +21,7 @@ import typer
 
 from meli_tasks.cli import (
     backfill,
+    batch_predict,
     card,
     champion,
     doctor,
@@ -92,6 +93,7 @@ _add("search", search.search, search.EXAMPLES)
 _add("stop-training", stop_training.stop_training, stop_training.EXAMPLES)
 _add("sets", sets.sets, sets.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
+_add("batch-predict", batch_predict.batch_predict, batch_predict.EXAMPLES)
 _add("monitor", monitor.monitor, monitor.EXAMPLES)
 _add("champion", champion.champion, champion.EXAMPLES)
 _add("promote", promote.promote, promote.EXAMPLES)

@@ -2,8 +2,39 @@
 
 from __future__ import annotations
 
+from pydantic import Field
 from pydantic_settings import BaseSettings
+
+from meli_tasks.setting_types import Nightly
 
 
 class BatchSettings(BaseSettings):
     """Settings of batch prediction; `Settings` has all of them."""
+
+    batch_source: str = Field(
+        "",
+        alias="MELI_BATCH_SOURCE",
+        description="files that batch prediction scores if a run names none, such as s3://bucket/titles/{ds}/",
+    )
+    batch_output: str = Field(
+        "",
+        alias="MELI_BATCH_OUTPUT",
+        description="folder or s3:// prefix for copies of the results; empty to keep them in the store only",
+    )
+    batch_schedule: Nightly = Field(
+        "none",
+        alias="MELI_BATCH_SCHEDULE",
+        description="cron expression of batch prediction and its time zone (default UTC); none disables it",
+    )
+    batch_after_promotion: bool = Field(
+        False,
+        alias="MELI_BATCH_AFTER_PROMOTION",
+        description="whether batch prediction runs whenever the champion changes",
+    )
+    batch_part_mb: int = Field(
+        256,
+        ge=1,
+        le=100_000,
+        alias="MELI_BATCH_PART_MB",
+        description="megabytes of a Parquet file that a task of batch prediction scores; larger files are divided",
+    )
