@@ -71,18 +71,26 @@ def predict_titles(classifier: Ranker, titles: Sequence[str], reasons: Sequence[
         top: how many categories to rank.
     """
     good = [row for row, reason in enumerate(reasons) if not reason]
+    known = classifier.known(titles if len(good) == len(titles) else [titles[row] for row in good]).tolist()
+    if len(titles) and known.count(True) == len(titles):
+        return _ranked(classifier, titles, top)  # as nearly always: nothing to leave out
     found = Predictions.none(len(titles))
-    for row, known in zip(good, classifier.known([titles[row] for row in good]).tolist(), strict=True):
-        found.known[row] = known
+    for row, is_known in zip(good, known, strict=True):
+        found.known[row] = is_known
     good = [row for row in good if found.known[row]]
-    if not good:
-        return found
-    indices, probabilities = classifier.rank([titles[row] for row in good], min(top, len(classifier.categories)))
-    names = map(tuple, np.array(classifier.categories, dtype=object)[indices].tolist())
-    rounded = map(tuple, probabilities.astype("float64").round(6).tolist())
-    for row, ranked_names, ranked_probabilities in zip(good, names, rounded, strict=True):
-        found.categories[row] = ranked_names
-        found.probabilities[row] = ranked_probabilities
-        found.category[row] = ranked_names[0]
-        found.probability[row] = ranked_probabilities[0]
+    if good:
+        ranked = _ranked(classifier, [titles[row] for row in good], top)
+        for place, row in enumerate(good):
+            found.category[row] = ranked.category[place]
+            found.probability[row] = ranked.probability[place]
+            found.categories[row] = ranked.categories[place]
+            found.probabilities[row] = ranked.probabilities[place]
     return found
+
+
+def _ranked(classifier: Ranker, titles: Sequence[str], top: int) -> Predictions:
+    """The predictions for titles of which the model knows a word."""
+    indices, probabilities = classifier.rank(titles, min(top, len(classifier.categories)))
+    names = list(map(tuple, np.array(classifier.categories, dtype=object)[indices].tolist()))
+    rounded = list(map(tuple, probabilities.astype("float64").round(6).tolist()))
+    return Predictions([row[0] for row in names], [row[0] for row in rounded], names, rounded, [True] * len(titles))

@@ -91,10 +91,18 @@ class Encoder:
         self._word_ngram_index = self._index_word_ngrams()
         self._new: dict[str, NDArray[np.int32]] = {}
         self._parts: dict[str, bool] = {}
+        self._of_vocabulary: tuple[NDArray[np.int32], NDArray[np.int64]] | None = None
 
     def char_ngrams_of_vocabulary(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The n-grams within each word of the vocabulary by id, as ragged rows (values, offsets (2 + words + 1,))."""
-        return self.char_ngrams_of(["", "", *self.words])
+        """The n-grams within each word of the vocabulary by id, as ragged rows (values, offsets (2 + words + 1,)).
+
+        They are found a single time, as the members of an ensemble share an encoder; nobody may change them.
+        """
+        if self._of_vocabulary is None:
+            self._of_vocabulary = self.char_ngrams_of(["", "", *self.words])
+            for array in self._of_vocabulary:
+                array.flags.writeable = False
+        return self._of_vocabulary
 
     def char_ngrams_of(self, words: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The known n-grams within each word, as ragged rows; an empty word has none."""
