@@ -4,6 +4,9 @@
 notification only if something has changed, with what, since when, and examples. It is skipped while there is no
 champion, or no run that it has not examined.
 
+With MELI_MONITORING_RETRAIN=trigger, `retrain` starts a run of `meli_training` if the changes call for one, with the
+reason in its note.
+
 Without MELI_MONITORING_SCHEDULE it runs only when it is triggered. `meli monitor` prints the same results.
 """
 
@@ -18,6 +21,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, get_current_context, t
 from airflow.sdk.exceptions import AirflowSkipException
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import RunEnded, has_channel, run_of, task_callbacks
+from meli_airflow.operators import RetrainIfAdvised
 from meli_airflow.retries import retry_arguments
 
 from meli_tasks.settings import Settings
@@ -37,7 +41,7 @@ def monitor() -> dict[str, Any]:
         night = monitor_night(settings, settings.open_store(), run_of(context), int(context["params"]["runs"]))
     if night.skipped:
         raise AirflowSkipException(night.skipped)
-    return {"examined": night.examined, "changed": list(night.changed)}
+    return {"examined": night.examined, "changed": list(night.changed), "retrain": night.retrain}
 
 
 with DAG(
@@ -67,4 +71,6 @@ with DAG(
     default_args={**retry_arguments(settings), **task_callbacks()},
     on_failure_callback=RunEnded(False) if has_channel(settings) else None,
 ) as dag:
-    monitor()
+    monitored = monitor()
+    if settings.monitoring_retrain == "trigger":
+        monitored >> RetrainIfAdvised(task_id="retrain")

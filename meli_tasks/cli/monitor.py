@@ -34,17 +34,24 @@ def monitor(
     The results are stored, so each run is examined once for each champion. The exit code is 0, also if something has
     changed.
     """
+    from dataclasses import asdict
+
+    from meli_tasks.monitoring.advice import advise
     from meli_tasks.monitoring.monitor import Monitor
     from meli_tasks.settings import Settings
 
     settings = Settings.from_environment()
-    look = Monitor(settings, settings.open_store()).look(runs=runs, again=again)
+    store = settings.open_store()
+    look = Monitor(settings, store).look(runs=runs, again=again)
+    advice = advise(store, look.results[-1]) if look.results else None
     if as_json:
-        print_json(_document(look))
+        print_json({**_document(look), "advice": asdict(advice) if advice else None})
         return
     if look.warning:
         warn(look.warning)
     _print(look)
+    if advice:
+        echo(f"\n{advice.sentence}")
 
 
 def _document(look: Look) -> dict[str, object]:

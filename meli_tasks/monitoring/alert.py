@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from meli_tasks.monitoring.advice import Advice
 from meli_tasks.monitoring.findings import sentence
 from meli_tasks.monitoring.monitor import Look
 from meli_tasks.monitoring.results import ACCURACY, DayResult, since
@@ -15,7 +16,7 @@ MOST_NAMED = 3
 _EXAMPLES = 3
 
 
-def alert_of(settings: Settings, look: Look, dag_run: DagRun) -> Notification | None:
+def alert_of(settings: Settings, look: Look, dag_run: DagRun, advice: Advice | None = None) -> Notification | None:
     """The notification of the changes of a look that nobody was notified of; None if there are none."""
     changed = look.unannounced
     if not changed:
@@ -30,6 +31,7 @@ def alert_of(settings: Settings, look: Look, dag_run: DagRun) -> Notification | 
         (
             f"{newest.day}, {newest.titles:,} new titles of {newest.source}{others}.",
             *_changes(newest, look.results),
+            *([advice.sentence] if advice else []),
             "`meli monitor` lists every day.",
         ),
         links=links_of(settings, None, dag_run, None),

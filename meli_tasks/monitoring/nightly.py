@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from meli_tasks.ledger import Ledger
+from meli_tasks.monitoring.advice import advise
 from meli_tasks.monitoring.alert import alert_of
 from meli_tasks.monitoring.findings import sentence
 from meli_tasks.monitoring.monitor import RUNS, Look, Monitor
@@ -26,6 +27,8 @@ class Night:
 
     examined: int = 0
     changed: tuple[str, ...] = ()
+    retrain: str = ""
+    """Why to retrain; empty if there is no reason, or if MELI_MONITORING_RETRAIN is off."""
     skipped: str = ""
 
 
@@ -47,7 +50,10 @@ def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int =
         return Night(skipped="There is no champion yet, so there is nothing to compare titles with.")
     look = Monitor(settings, store).look(runs=runs)
     _log(look)
-    alert = alert_of(settings, look, dag_run)
+    advice = advise(store, look.new[-1]) if look.new and settings.monitoring_retrain != "off" else None
+    if advice is not None:
+        logger.info("%s", advice.sentence)
+    alert = alert_of(settings, look, dag_run, advice)
     if alert is not None:
         outcomes = send(alert, settings, store)
         if outcomes and all(outcome == SENT for outcome in outcomes.values()):
@@ -56,7 +62,7 @@ def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int =
     if not look.new:
         return Night(skipped="No run has ingested titles since the last look.")
     changes = dict.fromkeys(name for result in look.changed for name in result.alarms)
-    return Night(len(look.new), tuple(changes))
+    return Night(len(look.new), tuple(changes), advice.sentence if advice and advice.retrain else "")
 
 
 def _log(look: Look) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
@@ -30,6 +32,11 @@ class MonitoringSettings(BaseSettings):
         le=1_000_000,
         alias="MELI_MONITORING_NIGHTS",
         description="nights in which monitoring may give one false alarm; fewer nights make it more sensitive",
+    )
+    monitoring_retrain: Literal["off", "advise", "trigger"] = Field(
+        "off",
+        alias="MELI_MONITORING_RETRAIN",
+        description="what follows from a change: nothing, advice in the notification, or also a run of meli_training",
     )
 
     @property

@@ -11,7 +11,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk import Param, timezone
 from airflow.sdk.definitions.param import ParamsDict
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
 from typing_extensions import override
 
 from meli_airflow.failures import plain_failures
@@ -93,6 +93,31 @@ class ApprovePromotion(ApprovalOperator):
         }
         self.log.info("%s", answer)
         context["ti"].xcom_push(key=ANSWER, value=answer)
+
+
+class RetrainIfAdvised(TriggerDagRunOperator):
+    """Starts a run of `meli_training` if the task `monitor` has a reason, which becomes the run's note."""
+
+    template_fields: Sequence[str] = ()
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            trigger_dag_id=TRAINING,
+            logical_date=None,
+            skip_when_already_exists=True,  # a retry of this task, or a monitoring run that was cleared
+            fail_when_dag_is_paused=True,
+            openlineage_inject_parent_info=False,
+            **kwargs,
+        )
+
+    @override
+    def execute(self, context: Context) -> None:
+        reason = (context["ti"].xcom_pull(task_ids="monitor") or {}).get("retrain")
+        if not reason:
+            raise AirflowSkipException("Monitoring gives no reason to retrain.")
+        self.trigger_run_id = f"monitoring__{context['run_id']}"
+        self.note = reason
+        super().execute(context)
 
 
 class RunOfDate(TriggerDagRunOperator):

@@ -19,6 +19,23 @@ import json
 from meli_monitoring import dag
 print(json.dumps([dag.timetable.expression, str(dag.timetable.timezone)]))
 """
+RETRAIN = """
+import json, types
+from meli_airflow.operators import RetrainIfAdvised
+from meli_monitoring import dag
+answers = [sorted(dag.task_ids)]
+for found in (None, {"retrain": ""}, {"retrain": "Retrain: languages changed."}):
+    task = RetrainIfAdvised(task_id="retrain")
+    known = types.SimpleNamespace(is_paused=False)
+    ti = types.SimpleNamespace(xcom_pull=lambda task_ids: found, get_dag=lambda dag_id: known, xcom_push=print)
+    try:
+        task.execute({"ti": ti, "run_id": "scheduled__2026-11-21", "task_instance": ti})
+    except Exception as ended:
+        print(repr(ended))
+        run = [getattr(ended, name, None) for name in ("trigger_dag_id", "dag_run_id", "note")]
+        answers.append([type(ended).__name__, *run])
+print(json.dumps(answers))
+"""
 RUN = """
 import json
 from airflow.dag_processing.dagbag import DagBag
@@ -50,3 +67,19 @@ def test_without_a_schedule_it_runs_when_triggered_and_is_skipped_without_a_cham
     assert "There is no champion yet" in done.stdout + done.stderr
     timetable, state, tasks = json.loads(done.stdout.splitlines()[-1])
     assert (timetable, state, tasks) == ("NullTimetable", "success", {"monitor": "skipped"})
+
+
+def test_a_reason_to_retrain_becomes_the_note_of_a_run(in_airflow: InAirflow) -> None:
+    done = in_airflow("-c", RETRAIN, MELI_MONITORING_RETRAIN="trigger")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == [
+        ["monitor", "retrain"],
+        ["AirflowSkipException", None, None, None],
+        ["AirflowSkipException", None, None, None],
+        [
+            "DagRunTriggerException",
+            "meli_training",
+            "monitoring__scheduled__2026-11-21",
+            "Retrain: languages changed.",
+        ],
+    ]
