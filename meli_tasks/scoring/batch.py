@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,6 +12,7 @@ from meli_tasks.scoring.request import BatchRequest
 from meli_tasks.scoring.scoring import Scorer, merge
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
+from meli_tasks.wording import count
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,26 @@ def score_here(
         if problem := scorer.score(index):
             problems[index] = problem
     return Scored(merge(plan, settings, store, problems), len(plan.parts) - len(missing))
+
+
+def score_parts(settings: Settings, store: Store, batch_id: str, indices: Sequence[int]) -> dict[str, str]:
+    """Score some parts of a planned batch; those that were scored before are only copied.
+
+    Returns:
+        Why parts could not be scored, by their index as JSON writes it; none if all were.
+    """
+    scorer = Scorer(settings, store, BatchPlan.load(store, batch_id))
+    problems = {str(index): scorer.score(index) for index in indices}
+    return {index: problem for index, problem in problems.items() if problem}
+
+
+def summary(record: BatchRecord) -> str:
+    """A batch in one sentence."""
+    text = f"{count(record.rows, 'row')} in {count(len(record.parts), 'part')} by {record.model_name}"
+    found = {
+        "unusable": record.bad_rows,
+        "without a known word": record.unknown_rows,
+        f"below a probability of {record.abstain_below:g}": record.abstained,
+    }
+    parts = [f"{rows:,} {what}" for what, rows in found.items() if rows]
+    return f"{text}: {', '.join(parts)}." if parts else f"{text}."

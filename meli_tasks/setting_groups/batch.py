@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from meli_tasks.schedule import Schedule
 from meli_tasks.setting_types import Nightly
 
 
@@ -38,3 +39,13 @@ class BatchSettings(BaseSettings):
         alias="MELI_BATCH_PART_MB",
         description="megabytes of a Parquet file that a task of batch prediction scores; larger files are divided",
     )
+
+    @property
+    def batch_cron(self) -> str | None:
+        """The cron expression of batch prediction; None if it is disabled."""
+        return Schedule.split(self.batch_schedule).cron
+
+    @property
+    def batch_timezone(self) -> str:
+        """The time zone of the cron expression."""
+        return Schedule.split(self.batch_schedule).timezone

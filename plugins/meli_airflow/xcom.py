@@ -140,3 +140,20 @@ class BackfillSummary(TypedDict):
     computed: int
     reused: int
     seconds: float
+
+
+class BatchParts(TypedDict):
+    """Parts of a batch that one task scores: the batch's id, the parts' numbers, and a name for people."""
+
+    batch: str
+    parts: list[int]
+    name: str
+
+
+class BatchOutcome(TypedDict):
+    """What a batch found: its id, and counts of rows."""
+
+    batch: str
+    rows: int
+    bad_rows: int
+    abstained: int

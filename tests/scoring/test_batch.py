@@ -9,13 +9,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -33,29 +30,10 @@ from meli_tasks.scoring.records import BatchRecord, records_of
 from meli_tasks.scoring.request import BatchRequest
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store, open_store
+from tests.scoring.toy import ByLength, model_named
 
 DAY = date(2026, 11, 20)
 TITLES = ["funda roja", "telefono nuevo", "qwertz", "", "mesa de madera", "zapatos negros talle 40"]
-
-
-class ByLength:
-    """Puts a title into the category of its length, so that a wrong row would show."""
-
-    categories: ClassVar = [f"LENGTH_{length}" for length in range(7)]
-    encoder = SimpleNamespace(words=["funda", "mesa"], tokenizer="default")
-
-    def rank(self, titles: Sequence[str], top: int = 5) -> tuple[Any, Any]:
-        first = np.array([len(title) % 7 for title in titles])
-        probabilities = np.tile(np.array([0.5, 0.2, 0.1, 0.1, 0.05], np.float32)[:top], (len(titles), 1))
-        probabilities[:, 0] = 0.9 - first / 10
-        return (first[:, None] + np.arange(top)) % 7, probabilities
-
-    def known(self, titles: Sequence[str]) -> Any:
-        return np.array(["qwertz" not in title for title in titles], dtype=bool)
-
-
-def model_named(name: str) -> Manifest:
-    return Manifest("train", name * 32, {}, {}, {}, {}, "first")
 
 
 @pytest.fixture(autouse=True)
@@ -288,7 +266,8 @@ import sys
 from pathlib import Path
 from meli_tasks.scoring import planning, scoring
 from meli_tasks.prediction.models import Model
-from tests.scoring.test_batch import ByLength, DAY, model_named, scored
+from tests.scoring.test_batch import scored
+from tests.scoring.toy import ByLength, model_named
 from meli_tasks.settings import Settings
 
 class Stops(ByLength):
