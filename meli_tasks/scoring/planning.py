@@ -52,7 +52,6 @@ def plan_batch(request: BatchRequest, settings: Settings, store: Store, as_of: d
         source=source.redacted,
         model=str(model.manifest.ref),
         model_name=model.name,
-        set_name=str(model.manifest.summary.get("name", "")) or request.set_name,
         **asked,
         output=output,
         parts=tuple(parts),

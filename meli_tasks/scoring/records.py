@@ -40,7 +40,6 @@ class BatchPlan(Stored):
     source: str = Field(description="the source as it may be displayed")
     model: str = Field(description="KEY@SHA256")
     model_name: str
-    set_name: str = ""
     top: int = 5
     abstain_below: float = 0.0
     output: str = Field("", description="the address of a folder or prefix for copies of the results; empty for none")
@@ -103,7 +102,6 @@ class BatchRecord(Stored):
     source: str
     model: str = Field(description="KEY@SHA256")
     model_name: str = ""
-    set_name: str = ""
     rows: int = 0
     bad_rows: int = 0
     bad_by_reason: Mapping[str, int] = Field(default_factory=dict)
