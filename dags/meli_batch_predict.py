@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pendulum
@@ -33,13 +33,14 @@ from meli_airflow.assets import CHAMPION
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import RunEnded, has_channel, task_callbacks
 from meli_airflow.retries import retry_arguments
+from meli_airflow.run_dates import run_date
 from meli_airflow.xcom import BatchOutcome, BatchParts
 
 from meli_tasks.scoring.form import batch_form_fields
 from meli_tasks.settings import Settings
 
 if TYPE_CHECKING:
-    from airflow.sdk.types import DagRunProtocol
+    pass
 
 logger = logging.getLogger("meli_tasks")
 
@@ -47,12 +48,6 @@ settings = Settings.from_environment()
 
 BATCH = "batch"
 """The XCom key under which `plan` names the batch, also if nothing is left to be scored."""
-
-
-def run_date(dag_run: DagRunProtocol) -> date:
-    """The run's date in the schedule's time zone; a run that an asset started has no logical date."""
-    moment = dag_run.logical_date or dag_run.run_after
-    return pendulum.instance(moment).in_timezone(settings.batch_timezone).date()
 
 
 def schedule() -> Any:
@@ -75,7 +70,8 @@ def plan_parts() -> list[BatchParts]:
         context = get_current_context()
         request = BatchRequest.check(dict(context["params"]), settings)
         store = settings.open_store()
-        plan = plan_batch(request, settings, store, request.as_of or run_date(context["dag_run"]))
+        day = request.as_of or run_date(context["dag_run"], settings.batch_timezone)
+        plan = plan_batch(request, settings, store, day)
         left = remaining(plan, store)
         logger.info(
             "%s: %d of %d parts are to be scored by %s", plan.source, len(left), len(plan.parts), plan.model_name

@@ -13,7 +13,7 @@ without a worker; otherwise it ends at once. `promote` records the decision, and
 from __future__ import annotations
 
 import logging
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +26,7 @@ from meli_airflow.notifiers import question_notifiers, run_callbacks, task_callb
 from meli_airflow.operators import ANSWER, ApprovePromotion
 from meli_airflow.priority import BACKFILLS_LAST
 from meli_airflow.retries import retry_arguments
+from meli_airflow.run_dates import run_date
 from meli_airflow.xcom import (
     EnsembleResult,
     PlanName,
@@ -68,12 +69,6 @@ ANY_RECIPE = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
 
 NOTHING_NEW = "nothing_new"
 """The XCom key under which `plan` tells `evaluate` why it ended the scheduled run early."""
-
-
-def run_date(dag_run: DagRunProtocol) -> date:
-    """The run's date in the schedule's time zone: a run at 03:00 there belongs to that day, whatever the day in UTC."""
-    moment = dag_run.logical_date or dag_run.run_after
-    return pendulum.instance(moment).in_timezone(settings.timezone).date()
 
 
 def run_kind(dag_run: DagRunProtocol) -> str:
@@ -130,7 +125,7 @@ def plan_run() -> PlanName:
     kind = run_kind(dag_run)
     with plain_failures():
         pipeline = Pipeline(settings, run_id=dag_run.run_id)
-        params, day = dict(context["params"]), run_date(dag_run)
+        params, day = dict(context["params"]), run_date(dag_run, settings.timezone)
         plan, preview = pipeline.plan(params, day, url, backfill=kind == "backfill", dag_run_started=dag_run.start_date)
     if kind == "scheduled" and preview.nothing_new:
         reason = f"Nothing new: {preview.summary()}. {preview.nothing_new}"

@@ -96,14 +96,14 @@ def predict(  # noqa: PLR0917 options, all given by name
         name, classifier = _classifier(model, set_name)
         _predict_file(classifier, name, input, output, top=top, as_json=as_json)
         return
-    asked = None if model or set_name else ask_service(titles or [], top)
-    if asked is None:
+    predicted = None if model or set_name else ask_service(titles or [], top)
+    if predicted is None:
         from meli_tasks.prediction.quick_start import quick_start
 
         with quick_start():  # the process ends after this prediction
             name, classifier = _classifier(model, set_name)
-        asked = name, classify(classifier, titles or [], top)
-    name, predictions = asked
+        predicted = name, classify(classifier, titles or [], top)
+    name, predictions = predicted
     if as_json:
         print_json({"model": name, "titles": [asdict(prediction) for prediction in predictions]})
     else:

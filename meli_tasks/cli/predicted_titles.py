@@ -1,4 +1,4 @@
-"""The titles of one call of `meli predict`: asked of the service or classified here, and shown."""
+"""The titles of one call of `meli predict`: sent to the service or classified here, and displayed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ask_service(titles: Sequence[str], top: int) -> tuple[str, list[Prediction]]
     try:
         answered = ask(url, cleaned(titles), top)
     except NoPrediction as error:
-        warn(f"the model is loaded here instead, because the service at MELI_SERVING_URL is of no help: {error}")
+        warn(f"the model is loaded here instead, because the service at MELI_SERVING_URL cannot be used: {error}")
         return None
     return answered.model.name, [
         Prediction(title, bool(found.known), list(map(Ranked, found.categories, found.probabilities)))
@@ -67,7 +67,7 @@ def classify(classifier: Ranker, titles: Sequence[str], top: int) -> list[Predic
 
 
 def print_tables(predictions: Sequence[Prediction], name: str) -> None:
-    """Show the categories of each title, and which model they are by."""
+    """Print the categories of each title, and the model that predicted them."""
     from rich.text import Text
 
     from meli_tasks.terminal import one_line

@@ -1,4 +1,4 @@
-"""A model that counts what it is asked and what it answers, so that a file needs to be read only once."""
+"""A model that counts the titles it is given and its predictions, so that a file needs to be read only once."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class CountedRanker:
     def rank(self, titles: Sequence[str], top: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Per title the most probable categories' indices and their probabilities, both (titles, top)."""
         indices, probabilities = self._classifier.rank(titles, top)
-        assert self._pending is not None, "predict_titles asks whether titles are known before it ranks them"
-        asked, flags = self._pending
+        assert self._pending is not None, "predict_titles calls known before rank"
+        titles_of_batch, flags = self._pending
         self._pending = None
         first = iter(zip(indices[:, 0].tolist(), probabilities[:, 0].astype("float64").round(6).tolist(), strict=True))
         answers = [next(first) if known else (None, None) for known in flags]
         self._profiler.add(
-            asked,
+            titles_of_batch,
             None,
             Predicted(
                 ["" if index is None else self.categories[index] for index, _ in answers],
@@ -54,5 +54,5 @@ class CountedRanker:
         return indices, probabilities
 
     def profile(self) -> TitleProfile:
-        """What was asked and answered so far."""
+        """The profile of all titles and predictions so far."""
         return self._profiler.profile()

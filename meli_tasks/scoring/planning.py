@@ -1,6 +1,6 @@
 """Which parts a batch has: the files of its source, and shares of the row groups of large Parquet files.
 
-The key of a part is made from its file, the model and what is asked of it, so a part that was scored before is known
+The key of a part is made from its file, the model and the options, so a part that was scored before is known
 without reading it. Only names and sizes are looked at here; a share is resolved to row groups when it is scored.
 """
 
@@ -41,10 +41,10 @@ def plan_batch(request: BatchRequest, settings: Settings, store: Store, as_of: d
     """
     source = identify(request.source, as_of, settings)
     model = find_model(store, request.model, request.set_name)
-    asked = {"top": request.top, "abstain_below": request.abstain_below}
+    options = {"top": request.top, "abstain_below": request.abstain_below}
     output = output_address(request.output)
     _refuse_own_output(source, output)
-    parts = _parts(source, asked, str(model.manifest.ref), settings.batch_part_mb * 1_000_000)
+    parts = _parts(source, options, str(model.manifest.ref), settings.batch_part_mb * 1_000_000)
     batch = content_key("batch", VERSION, {"output": output}, {part.key: part.name for part in parts})
     plan = BatchPlan(
         id=batch,
@@ -52,7 +52,7 @@ def plan_batch(request: BatchRequest, settings: Settings, store: Store, as_of: d
         source=source.redacted,
         model=str(model.manifest.ref),
         model_name=model.name,
-        **asked,
+        **options,
         output=output,
         parts=tuple(parts),
     )
@@ -130,7 +130,7 @@ def _spec_of(spec: str, part: Part) -> str:
     return part.name
 
 
-def _parts(source: Source, asked: dict[str, float], model: str, part_bytes: int) -> list[PlannedPart]:
+def _parts(source: Source, options: dict[str, float], model: str, part_bytes: int) -> list[PlannedPart]:
     files = [(day, part) for day, parts in source.parts_by_day for part in parts]
     names = _names([part.name for _, part in files])
     planned = []
@@ -140,7 +140,7 @@ def _parts(source: Source, asked: dict[str, float], model: str, part_bytes: int)
         inputs = {"file": alone.identity, "model": model, "name": PurePosixPath(name).name}
         slices = _slices(part, part_bytes)
         for place in range(slices):
-            params = {**asked, "slice": place, "slices": slices}
+            params = {**options, "slice": place, "slices": slices}
             planned.append(
                 PlannedPart(
                     key=content_key(SCORE, VERSION, params, inputs),

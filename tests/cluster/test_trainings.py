@@ -52,7 +52,7 @@ def test_a_run_of_what_is_all_there_computes_nothing(cluster: Cluster, capsys: p
         tasks = [task for task in cluster.api.instances(run) if task.state != "skipped"]  # no search was requested
         assert all(returned(cluster, run, task)["hit"] for task in trainings(cluster, run))
         own = {task.label: own_seconds(cluster, run, task) for task in tasks}
-        assert {label for label, seconds in own.items() if seconds} <= {"decide"}  # anew each time
+        assert {label for label, seconds in own.items() if seconds} <= {"decide"}  # every time
         overheads = {task.label: task.seconds - own[task.label] for task in tasks}
         with capsys.disabled():
             sys.stdout.write(table((ended - began).total_seconds(), tasks, overheads))

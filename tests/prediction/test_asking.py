@@ -1,4 +1,4 @@
-"""`meli predict "title"` asks the service at MELI_SERVING_URL, and loads the model itself if that is of no help."""
+"""`meli predict "title"` sends titles to the service at MELI_SERVING_URL, or loads the model itself if that fails."""
 
 from __future__ import annotations
 
@@ -133,7 +133,8 @@ def test_an_answer_of_no_use_is_named_and_the_model_is_loaded_here(
     result = here("predict", "Silla", "--json")
     assert json.loads(result.stdout)["model"] == "a local model"
     note = " ".join(result.stderr.split())
-    assert note.startswith("note: the model is loaded here instead, because the service at MELI_SERVING_URL is of no")
+    reason = "the model is loaded here instead, because the service at MELI_SERVING_URL cannot be used"
+    assert note.startswith(f"note: {reason}")
     assert f"{service.url}/predict {says}" in note
 
 
