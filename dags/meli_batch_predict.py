@@ -1,6 +1,6 @@
 """Score files of titles with the champion, a version of it, or the newest model of a set.
 
-`plan` finds the files of the source and the model. `score` runs once for each file, and once for each share of the row
+`plan` finds the files of the source and the model. `score` runs once for each file, and once for each slice of the row
 groups of a large Parquet file; what was scored before with the same model is not scored again. `merge` counts rows,
 unusable rows, categories and probabilities, and writes the record of the batch after all results.
 

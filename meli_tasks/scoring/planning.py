@@ -1,7 +1,7 @@
-"""Which parts a batch has: the files of its source, and shares of the row groups of large Parquet files.
+"""Which parts a batch has: the files of its source, and slices of the row groups of large Parquet files.
 
 The key of a part is made from its file, the model and the options, so a part that was scored before is known
-without reading it. Only names and sizes are looked at here; a share is resolved to row groups when it is scored.
+without reading it. Only names and sizes are looked at here; a slice is resolved to row groups when it is scored.
 """
 
 from __future__ import annotations

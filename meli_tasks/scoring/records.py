@@ -22,13 +22,13 @@ class PlannedPart(Stored):
     file: str = Field(description="the file, for people")
     spec: str = Field(description="the source that is this file alone")
     identity: str = Field(description="changes when the file does")
-    slice: int = Field(0, description="which share of the row groups, from 0")
-    slices: int = Field(1, description="into how many shares the row groups are divided")
+    slice: int = Field(0, description="which slice of the row groups, from 0")
+    slices: int = Field(1, description="into how many slices the row groups are divided")
 
     @property
     def label(self) -> str:
         """The part, for people."""
-        return self.file if self.slices == 1 else f"{self.file}, share {self.slice + 1} of {self.slices}"
+        return self.file if self.slices == 1 else f"{self.file}, slice {self.slice + 1} of {self.slices}"
 
 
 class BatchPlan(Stored):

@@ -1,4 +1,4 @@
-"""A share of a Parquet file's row groups as a file of its own."""
+"""A slice of a Parquet file's row groups as a file of its own."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _BUFFER_BYTES = 1 << 20
 
 
 def cut(source: Path, target: Path, name: str, place: int, slices: int) -> tuple[Path | None, int]:
-    """Write one of `slices` equal shares of the row groups to `target`, page by page.
+    """Write one of `slices` equal parts of the row groups to `target`, page by page.
 
     Args:
         source: The file.
-        target: Where to write the share.
+        target: Where to write the slice.
         name: The file, for messages.
-        place: Which share, from 0.
-        slices: How many shares there are.
+        place: Which slice, from 0.
+        slices: How many slices there are.
 
     Returns:
-        The file with the share, and the rows before it; None for an empty share. A file that is not Parquet, whatever
-        its name, is one share.
+        The file with the slice, and the rows before it; None for an empty slice. A file that is not Parquet, whatever
+        its name, is one slice.
 
     Raises:
         BadData: the file is damaged.

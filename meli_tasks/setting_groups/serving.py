@@ -12,5 +12,8 @@ class ServingSettings(BaseSettings):
     """Settings of the HTTP service; `Settings` has all of them."""
 
     serving_url: WebAddress = Field(
-        "", alias="MELI_SERVING_URL", description="address of a running prediction service, which `meli predict` asks"
+        "",
+        alias="MELI_SERVING_URL",
+        description="address of an HTTP service of your own that answers POST /predict; `meli predict` sends it single "
+        "titles",
     )

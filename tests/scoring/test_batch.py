@@ -158,7 +158,7 @@ def test_the_row_groups_of_a_large_file_are_parts(settings: Settings, tmp_path: 
     assert [row["id"] for row in rows_of(record)] == list(range(10_000))
 
 
-def test_more_shares_than_row_groups_lose_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_more_slices_than_row_groups_lose_nothing(settings: Settings, tmp_path: Path) -> None:
     large_parquet(tmp_path / "large.parquet", 10_000, 9_000)
     small = settings.model_copy(update={"batch_part_mb": 1})
     record = scored(small, tmp_path / "large.parquet").record
