@@ -30,6 +30,7 @@ RETRYABLE = {
     "BadAddress": False,  # http: no request can be sent to it
     "BadStatus": False,  # http: the doctor's advice depends on the status
     "NoAnswer": True,  # http: its callers say what was expected of the server
+    "NoPrediction": True,  # prediction: the service cannot be used, so the model is loaded instead
 }
 
 
