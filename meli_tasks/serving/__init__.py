@@ -1,0 +1,1 @@
+"""Categories over HTTP: a service that answers with the champion and follows the ledger."""
