@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meli_tasks.core.hyperparameters import Preprocess
-from meli_tasks.core.text.boundaries import with_boundaries
+from meli_tasks.core.text.boundaries import BEGIN, END, with_boundaries, with_boundary_ids
 from meli_tasks.core.text.ngrams import FIRST_WORD, char_ngrams_by_word, covered_by, frequent_ngrams
 from meli_tasks.core.text.tokenizers import tokenize
+from meli_tasks.core.text.word_ids import WordIds
 from meli_tasks.core.text.word_ngrams import WordNgramIndex
 
 __all__ = ["FIRST_WORD", "PAD", "UNKNOWN", "Encoded", "Encoder", "Recognized", "learn_ngrams", "tokenize"]
@@ -89,6 +90,7 @@ class Encoder:
         self._word_ids = {word: index for index, word in enumerate(self.words, FIRST_WORD)}
         self._numbers = {ngram: index for index, ngram in enumerate(self.ngrams)}
         self._word_ngram_index = self._index_word_ngrams()
+        self._ids = WordIds(tokenizer, self._word_ids, FIRST_WORD + len(self.words), max_title_words)
         self._new: dict[str, NDArray[np.int32]] = {}
         self._parts: dict[str, bool] = {}
         self._of_vocabulary: tuple[NDArray[np.int32], NDArray[np.int64]] | None = None
@@ -110,7 +112,20 @@ class Encoder:
 
     def encode(self, titles: Sequence[str]) -> Encoded:
         """Encode raw titles; see Encoded for the shapes."""
-        return self.encode_words(tokenize(titles, self.tokenizer))
+        tokens, lengths = self._ids.of(titles)
+        if self.boundaries:
+            tokens, lengths = with_boundary_ids(tokens, lengths, self._ids.id_of(BEGIN), self._ids.id_of(END))
+        offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
+        first_new = FIRST_WORD + len(self.words)
+        outside = tokens >= first_new
+        if not self.ngrams:
+            return _without_ngrams(np.where(outside, np.int32(UNKNOWN), tokens), offsets)
+        distinct, firsts, places = np.unique(tokens[outside], return_index=True, return_inverse=True)
+        order = np.argsort(firsts)  # they are numbered in the order in which they occur
+        ranks = np.empty(len(order), dtype=np.int32)
+        ranks[order] = np.arange(first_new, first_new + len(order), dtype=np.int32)
+        tokens[outside] = ranks[places]
+        return self._with_ngrams(tokens, offsets, list(map(self._ids.word, distinct[order].tolist())))
 
     def encode_words(self, titles: Sequence[Sequence[str]]) -> Encoded:
         """Encode titles that are already tokenized by `tokenize`."""
@@ -123,12 +138,13 @@ class Encoder:
         if not self.ngrams:
             ids = self._word_ids
             flat = (ids.get(word, UNKNOWN) for word in chain.from_iterable(titles))
-            tokens = np.fromiter(flat, np.int32, offsets[-1])
-            nothing, nowhere = np.zeros(0, dtype=np.int32), np.zeros(len(titles) + 1, dtype=np.int64)
-            return Encoded(tokens, offsets, nothing, nowhere, nothing, np.zeros(1, dtype=np.int64))
+            return _without_ngrams(np.fromiter(flat, np.int32, offsets[-1]), offsets)
         ids = _NewIds(self._word_ids, FIRST_WORD + len(self.words))
         tokens = np.fromiter(map(ids.__getitem__, chain.from_iterable(titles)), np.int32, offsets[-1])
-        rows = [self._char_ngrams_of_new(word) for word in ids.new]
+        return self._with_ngrams(tokens, offsets, ids.new)
+
+    def _with_ngrams(self, tokens: NDArray[np.int32], offsets: NDArray[np.int64], new: Sequence[str]) -> Encoded:
+        rows = [self._char_ngrams_of_new(word) for word in new]
         sizes = np.fromiter(map(len, rows), np.int64, len(rows))
         return Encoded(
             tokens,
@@ -140,9 +156,17 @@ class Encoder:
 
     def known(self, titles: Sequence[str], *, parts: bool) -> NDArray[np.bool_]:
         """Whether at least one word of each title is known, or with `parts` known by its parts, shape (titles,)."""
-        least = Recognized.PARTS if parts else Recognized.WORD
-        kept = (words[: self.max_title_words] for words in tokenize(titles, self.tokenizer))
-        return np.fromiter((self._best_of(words) >= least for words in kept), np.bool_, len(titles))
+        tokens, lengths = self._ids.of(titles)
+        owners = np.repeat(np.arange(len(titles)), lengths)
+        inside = tokens < FIRST_WORD + len(self.words)
+        known = np.zeros(len(titles), np.bool_)
+        known[owners[inside]] = True
+        if parts and not known.all():
+            missing = ~known[owners]
+            words = map(self._ids.word, tokens[missing].tolist())
+            by_parts = np.fromiter(map(self._known_by_parts, words), np.bool_, int(missing.sum()))
+            known[owners[missing][by_parts]] = True
+        return known
 
     def recognizes(self, text: str) -> Recognized:
         """How well a piece of a title is known: as well as the best known of its words."""
@@ -231,6 +255,11 @@ class _NewIds(dict[str, int]):
             self.new.append(word)
         self[word] = found
         return found
+
+
+def _without_ngrams(tokens: NDArray[np.int32], offsets: NDArray[np.int64]) -> Encoded:
+    nothing, nowhere = np.zeros(0, dtype=np.int32), np.zeros(len(offsets), dtype=np.int64)
+    return Encoded(tokens, offsets, nothing, nowhere, nothing, np.zeros(1, dtype=np.int64))
 
 
 def learn_ngrams(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +14,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from meli_tasks.core.text.boundaries import BEGIN, BOUNDARIES, END, with_boundary_ids
+from meli_tasks.core.text.ragged_rows import RaggedRows
 from meli_tasks.core.text.tokenizers import Tokenizer, tokenizer_of
 from meli_tasks.stages.files.arrow_columns import texts
-
-Number = TypeVar("Number", np.int32, np.int64)
 
 CACHED_PIECES = 1_000_000  # bounds the cache for a long stream of new pieces
 
@@ -61,41 +59,6 @@ class _Numbers(dict[str, int]):
         return number
 
 
-class _RaggedRows:
-    """Growing ragged rows of numbers: row i is flat[ends[i]:ends[i + 1]]."""
-
-    def __init__(self) -> None:
-        self._flat, self._ends = np.zeros(1, np.int32), np.zeros(1, np.int64)
-        self._rows = 0
-
-    def add(self, flat: NDArray[np.int32], sizes: NDArray[np.int64]) -> None:
-        last, rows = int(self._ends[self._rows]), self._rows + len(sizes)
-        self._flat = _with_room(self._flat, last + len(flat))
-        self._flat[last : last + len(flat)] = flat
-        self._ends = _with_room(self._ends, rows + 1)
-        self._ends[self._rows + 1 : rows + 1] = last + np.cumsum(sizes)
-        self._rows = rows
-
-    def take(self, rows: NDArray[np.int64], which: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The concatenated numbers of rows[which], and where the first n of them end, shape (n + 1,)."""
-        starts, sizes = self._ends[rows], self._ends[rows + 1] - self._ends[rows]
-        chosen = sizes.astype(np.int32)[which]
-        ends = np.zeros(len(which) + 1, np.int32)
-        np.cumsum(chosen, out=ends[1:])
-        places = starts.astype(np.int32)[which]
-        places -= ends[:-1]
-        return self._flat[np.repeat(places, chosen) + np.arange(ends[-1], dtype=np.int32)], ends
-
-
-def _with_room(values: NDArray[Number], length: int) -> NDArray[Number]:
-    """The values, with capacity for `length` of them; doubled if necessary, so that growing is cheap."""
-    if length <= len(values):
-        return values
-    grown = np.empty(max(length, 2 * len(values)), values.dtype)
-    grown[: len(values)] = values
-    return grown
-
-
 class WordNumbers:
     """Numbers words in the order in which they occur; which words get an id is known only at the end."""
 
@@ -105,7 +68,7 @@ class WordNumbers:
         self._max_title_words = max_title_words
         self._boundaries = boundaries
         self._words = _Numbers()
-        self._pieces, self._words_of_pieces = _Numbers(), _RaggedRows()
+        self._pieces, self._words_of_pieces = _Numbers(), RaggedRows()
 
     def __len__(self) -> int:
         return len(self._words)
@@ -136,7 +99,7 @@ class WordNumbers:
     def _numbered(self, pieces: list[str]) -> NDArray[np.int64]:
         """The rows of the pieces in `_words_of_pieces`, after adding new pieces."""
         if len(self._pieces) > CACHED_PIECES:
-            self._pieces, self._words_of_pieces = _Numbers(), _RaggedRows()
+            self._pieces, self._words_of_pieces = _Numbers(), RaggedRows()
         known = len(self._pieces)
         rows = np.fromiter(map(self._pieces.__getitem__, pieces), np.int64, len(pieces))
         if new := list(islice(reversed(self._pieces), len(self._pieces) - known))[::-1]:
