@@ -34,6 +34,7 @@ from meli_tasks.cli import (
     run,
     sample,
     search,
+    serve,
     sets,
     stop_training,
 )
@@ -94,6 +95,7 @@ _add("stop-training", stop_training.stop_training, stop_training.EXAMPLES)
 _add("sets", sets.sets, sets.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
 _add("batch-predict", batch_predict.batch_predict, batch_predict.EXAMPLES)
+_add("serve", serve.serve, serve.EXAMPLES)
 _add("monitor", monitor.monitor, monitor.EXAMPLES)
 _add("champion", champion.champion, champion.EXAMPLES)
 _add("promote", promote.promote, promote.EXAMPLES)

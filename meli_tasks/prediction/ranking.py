@@ -49,6 +49,29 @@ class Predictions:
         """For rows of which none is classified."""
         return cls([""] * rows, [None] * rows, [()] * rows, [()] * rows, [None] * rows)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Predictions]) -> Predictions:
+        """The predictions of consecutive rows as one."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            [value for part in parts for value in part.category],
+            [value for part in parts for value in part.probability],
+            [value for part in parts for value in part.categories],
+            [value for part in parts for value in part.probabilities],
+            [value for part in parts for value in part.known],
+        )
+
+    def part(self, start: int, stop: int, top: int) -> Predictions:
+        """The rows from `start` to `stop`, with at most `top` ranked categories each."""
+        return Predictions(
+            self.category[start:stop],
+            self.probability[start:stop],
+            [ranked[:top] for ranked in self.categories[start:stop]],
+            [ranked[:top] for ranked in self.probabilities[start:stop]],
+            self.known[start:stop],
+        )
+
     def columns(self, lists_as_json: bool) -> dict[str, Sequence[object]]:
         """The columns by the names of `ADDED`; CSV writes tuples joined by ` | `, and lists as JSON."""
         kind = list if lists_as_json else tuple

@@ -1,6 +1,8 @@
-"""Settings of the HTTP service."""
+"""Settings of the HTTP service, and of those who ask it."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
@@ -14,6 +16,67 @@ class ServingSettings(BaseSettings):
     serving_url: WebAddress = Field(
         "",
         alias="MELI_SERVING_URL",
-        description="address of an HTTP service of your own that answers POST /predict; `meli predict` sends it single "
-        "titles",
+        description="address of a running `meli serve`; `meli predict` sends it single titles",
+    )
+    serving_host: str = Field(
+        "127.0.0.1", alias="MELI_SERVING_HOST", description="address that `meli serve` listens on"
+    )
+    serving_port: int = Field(
+        8900,
+        ge=0,
+        le=65_535,
+        alias="MELI_SERVING_PORT",
+        description="port that `meli serve` listens on; 0 for a free one",
+    )
+    serving_model: str = Field(
+        "",
+        alias="MELI_SERVING_MODEL",
+        description="set or key of the model that `meli serve` answers with; empty for the champion, whichever it is",
+    )
+    serving_shadow: str = Field(
+        "",
+        alias="MELI_SERVING_SHADOW",
+        description="set or key of a model that classifies the same titles in shadow; how often it agrees is recorded",
+    )
+    serving_keys: str = Field(
+        "",
+        alias="MELI_SERVING_KEYS",
+        repr=False,
+        description="API keys of `meli serve`, comma-separated; needed unless only this machine can connect",
+    )
+    serving_keys_file: Path | None = Field(
+        None, alias="MELI_SERVING_KEYS_FILE", description="file with more such keys, one per line"
+    )
+    serving_refresh_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=3_600,
+        allow_inf_nan=False,
+        alias="MELI_SERVING_REFRESH_SECONDS",
+        description="seconds after which `meli serve` looks for a new champion",
+    )
+    serving_max_titles: int = Field(
+        10_000, ge=1, le=1_000_000, alias="MELI_SERVING_MAX_TITLES", description="titles in one request"
+    )
+    serving_max_body_mb: float = Field(
+        8.0,
+        gt=0,
+        le=1_024,
+        allow_inf_nan=False,
+        alias="MELI_SERVING_MAX_BODY_MB",
+        description="size in MB of one request",
+    )
+    serving_request_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=3_600,
+        allow_inf_nan=False,
+        alias="MELI_SERVING_REQUEST_SECONDS",
+        description="seconds in which a client must have sent its request",
+    )
+    serving_queue: int = Field(
+        50_000, ge=1, le=10_000_000, alias="MELI_SERVING_QUEUE", description="titles waiting; more are refused with 503"
+    )
+    serving_log_titles: bool = Field(
+        False, alias="MELI_SERVING_LOG_TITLES", description="whether the access log of `meli serve` contains the titles"
     )

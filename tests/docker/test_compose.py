@@ -21,7 +21,10 @@ BIN = Path(sys.executable).parent
 PROFILES = ("s3", "cpu", "gpu")
 ONCE = {"check", "init"}
 # Where a setting has no meaning here: the demo's own, and the two with which the doctor signs in.
-ELSEWHERE = {"MELI_AIRFLOW_USER", "MELI_AIRFLOW_PASSWORD"}
+ELSEWHERE = {
+    "MELI_AIRFLOW_USER", "MELI_AIRFLOW_PASSWORD", "MELI_SERVING_HOST", "MELI_SERVING_PORT", "MELI_SERVING_KEYS",
+    "MELI_SERVING_KEYS_FILE",
+}  # fmt: skip
 
 
 def compose(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
