@@ -1,8 +1,8 @@
-"""Compare the titles of the newest runs with those that the champion was validated on.
+"""Compare the titles that runs ingested and batches scored with those that the champion was validated on.
 
-`monitor` examines each run a single time for each champion, stores what it finds, and logs every statistic. It sends a
-notification only if something has changed, with what, since when, and examples. It is skipped while there is no
-champion, or no run that it has not examined.
+`monitor` examines each run and each day of batches a single time for each champion, stores what it finds, and logs
+every statistic. It sends a notification only if something has changed, with what, since when, and examples. It is
+skipped while there is no champion, or nothing that it has not examined.
 
 With MELI_MONITORING_RETRAIN=trigger, `retrain` starts a run of `meli_training` if the changes call for one, with the
 reason in its note.
@@ -65,7 +65,7 @@ with DAG(
             minimum=1,
             maximum=366,
             title="Runs",
-            description="How many of the newest runs to examine",
+            description="How many of the newest runs, and of the newest days with batches, to examine",
         )
     },
     default_args={**retry_arguments(settings), **task_callbacks()},

@@ -342,9 +342,10 @@ def pending(kind: str, digest: str) -> str:
     return f"{PENDING}{kind}-{digest}.json"
 
 
-def monitoring_reference(model: str) -> str:
+def monitoring_reference(model: str, abstain_below: float = 0.0) -> str:
     """The profile of a model's validation titles, by the model's reference (KEY@SHA256, or only KEY)."""
-    return f"{MONITORING}{model}/reference.json"
+    withheld = f"-below-{abstain_below:g}" if abstain_below else ""
+    return f"{MONITORING}{model}/reference{withheld}.json"
 
 
 def monitored_days(model: str) -> str:

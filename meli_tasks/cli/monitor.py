@@ -19,31 +19,38 @@ _MOST_RUNS = 366
 
 def monitor(
     runs: Annotated[
-        int, typer.Option("--runs", min=_FEWEST_RUNS, max=_MOST_RUNS, help="How many of the newest runs to examine.")
+        int,
+        typer.Option(
+            "--runs",
+            min=_FEWEST_RUNS,
+            max=_MOST_RUNS,
+            help="How many of the newest runs, and of the newest days with batches, to examine.",
+        ),
     ] = 7,
     again: Annotated[
-        bool, typer.Option("--again", help="Examine runs again, even if the store has their results.")
+        bool, typer.Option("--again", help="Examine them again, even if the store has their results.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare the titles of the newest runs with those that the champion was validated on.
+    """Compare the newest titles, ingested or scored, with those that the champion was validated on.
 
     Unknown words, predicted categories, confidence, languages, title lengths, accents, broken characters and unusable
     rows are compared. A difference is reported if it is more than chance would give.
 
-    The results are stored, so each run is examined once for each champion. The exit code is 0, also if something has
-    changed.
+    The results are stored, so each run and each day of batches is examined once for each champion. The exit code is 0,
+    also if something has changed.
     """
     from dataclasses import asdict
 
     from meli_tasks.monitoring.advice import advise
     from meli_tasks.monitoring.monitor import Monitor
+    from meli_tasks.monitoring.results import newest_of
     from meli_tasks.settings import Settings
 
     settings = Settings.from_environment()
     store = settings.open_store()
     look = Monitor(settings, store).look(runs=runs, again=again)
-    advice = advise(store, look.results[-1]) if look.results else None
+    advice = advise(store, newest_of(look.results)) if look.results else None
     if as_json:
         print_json({**_document(look), "advice": asdict(advice) if advice else None})
         return
@@ -61,7 +68,7 @@ def _document(look: Look) -> dict[str, object]:
         document = result.model_dump(mode="json", exclude={"profile"})
         for finding in document["findings"]:
             changed = finding["changed"]
-            finding["since"] = since(look.results, finding["statistic"], result.day) if changed else None
+            finding["since"] = since(look.results, finding["statistic"], result) if changed else None
         return document
 
     new = {result.name for result in look.new}
@@ -77,13 +84,13 @@ def _print(look: Look) -> None:
     from rich.text import Text
 
     from meli_tasks.monitoring.findings import sentence
-    from meli_tasks.monitoring.results import since
+    from meli_tasks.monitoring.results import newest_of, since
     from meli_tasks.terminal import Column, Listing
 
     if not look.results:
-        echo(f"No run has ingested titles since {look.champion} became champion, so there is nothing to compare yet.")
+        echo(f"Nothing was ingested or scored since {look.champion} became champion, so there is nothing to compare.")
         return
-    numbers = (Column("new titles", justify="right"), Column("accuracy", justify="right"))
+    numbers = (Column("titles", justify="right"), Column("accuracy", justify="right"))
     columns = [Column("day"), Column("source", rank=1), *numbers, Column("result")]
     listing = Listing(columns, f"Titles beside the validation titles of champion {look.champion}")
     for result in look.results:
@@ -91,12 +98,12 @@ def _print(look: Look) -> None:
         figure = f"{accuracy.balanced_accuracy:.4f}" if accuracy and not accuracy.missing else "-"
         listing.add(result.day, result.source, f"{result.titles:,}", figure, Text(result.verdict))
     out().print(listing)
-    newest = look.results[-1]
-    if newest.accuracy:
-        echo(f"\n{newest.accuracy.sentence}")
-    if newest.changes:
-        echo(f"\nWhat changed on {newest.day}:")
-    for finding in newest.changes:
-        echo(f"- {sentence(finding)} Since {since(look.results, finding.statistic, newest.day)}.")
-        for example in finding.examples:
-            echo(f"    {example}")
+    for newest in newest_of(look.results):
+        if newest.accuracy:
+            echo(f"\n{newest.day}, {newest.subject}: {newest.accuracy.sentence}")
+        if newest.changes:
+            echo(f"\nWhat changed on {newest.day} in {newest.subject}:")
+        for finding in newest.changes:
+            echo(f"- {sentence(finding)} Since {since(look.results, finding.statistic, newest)}.")
+            for example in finding.examples:
+                echo(f"    {example}")

@@ -53,11 +53,11 @@ class Advice:
         return gain + took
 
 
-def advise(store: Store, newest: DayResult) -> Advice:
-    """The advice after a day's result."""
-    alarms = newest.alarms
-    if newest.note:
-        return Advice(False, f"nothing was compared. {newest.note}")
+def advise(store: Store, newest: Sequence[DayResult]) -> Advice:
+    """The advice after the newest results: of ingested titles, of scored ones, or of both."""
+    alarms = list(dict.fromkeys(name for result in newest for name in result.alarms))
+    if all(result.note for result in newest):
+        return Advice(False, f"nothing was compared. {' '.join(result.note for result in newest)}".strip())
     if not alarms:
         return Advice(False, "the titles look like those that the champion was validated on.")
     faults = [name for name in alarms if name in FAULTS]

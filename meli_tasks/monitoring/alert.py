@@ -22,14 +22,14 @@ def alert_of(settings: Settings, look: Look, dag_run: DagRun, advice: Advice | N
     if not changed:
         return None
     newest = changed[-1]
-    others = f", and {count(len(changed) - 1, 'earlier source')} of titles" if len(changed) > 1 else ""
+    others = f"; so did {count(len(changed) - 1, 'other result')}" if len(changed) > 1 else ""
     names = enumeration(newest.alarms, MOST_NAMED)
     return Notification(
         "changed",
         dag_run,
         f"{look.champion} may no longer fit the titles: {names}",
         (
-            f"{newest.day}, {newest.titles:,} new titles of {newest.source}{others}.",
+            f"{newest.day}, {newest.subject}{others}.",
             *_changes(newest, look.results),
             *([advice.sentence] if advice else []),
             "`meli monitor` lists every day.",
@@ -41,8 +41,8 @@ def alert_of(settings: Settings, look: Look, dag_run: DagRun, advice: Advice | N
 def _changes(result: DayResult, results: Sequence[DayResult]) -> list[str]:
     lines = []
     if result.accuracy and result.accuracy.worse:
-        lines.append(f"{result.accuracy.sentence} Since {since(results, ACCURACY, result.day)}.")
+        lines.append(f"{result.accuracy.sentence} Since {since(results, ACCURACY, result)}.")
     for finding in result.changes:
-        lines.append(f"{sentence(finding)} Since {since(results, finding.statistic, result.day)}.")
+        lines.append(f"{sentence(finding)} Since {since(results, finding.statistic, result)}.")
         lines += [f"    {example}" for example in finding.examples[:_EXAMPLES]]
     return lines

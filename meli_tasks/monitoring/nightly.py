@@ -10,11 +10,11 @@ from meli_tasks.monitoring.advice import advise
 from meli_tasks.monitoring.alert import alert_of
 from meli_tasks.monitoring.findings import sentence
 from meli_tasks.monitoring.monitor import RUNS, Look, Monitor
+from meli_tasks.monitoring.results import newest_of
 from meli_tasks.notifications.delivery import send
 from meli_tasks.notifications.message import DagRun
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
-from meli_tasks.wording import count
 
 logger = logging.getLogger("meli_tasks")
 
@@ -33,7 +33,7 @@ class Night:
 
 
 def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int = RUNS) -> Night:
-    """Examine the newest runs, log the findings, and notify of changes that nobody was notified of.
+    """Examine the newest runs and scored days, log the findings, and notify of changes that nobody was notified of.
 
     A retry examines nothing twice. Changes whose notification could not be sent are in the next night's.
 
@@ -41,7 +41,7 @@ def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int =
         settings: Where things are.
         store: The store.
         dag_run: The run of the DAG that calls this.
-        runs: How many of the newest runs to examine.
+        runs: How many of the newest runs to examine, and how many of the newest days with batches.
 
     Raises:
         NotFound, BadData: the champion or its listings cannot be read.
@@ -50,7 +50,7 @@ def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int =
         return Night(skipped="There is no champion yet, so there is nothing to compare titles with.")
     look = Monitor(settings, store).look(runs=runs)
     _log(look)
-    advice = advise(store, look.new[-1]) if look.new and settings.monitoring_retrain != "off" else None
+    advice = advise(store, newest_of(look.results)) if look.new and settings.monitoring_retrain != "off" else None
     if advice is not None:
         logger.info("%s", advice.sentence)
     alert = alert_of(settings, look, dag_run, advice)
@@ -60,7 +60,7 @@ def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int =
             for result in look.unannounced:
                 result.model_copy(update={"announced": True}).save(store)
     if not look.new:
-        return Night(skipped="No run has ingested titles since the last look.")
+        return Night(skipped="Nothing was ingested or scored since the last look.")
     changes = dict.fromkeys(name for result in look.changed for name in result.alarms)
     return Night(len(look.new), tuple(changes), advice.sentence if advice and advice.retrain else "")
 
@@ -69,7 +69,7 @@ def _log(look: Look) -> None:
     if look.warning:
         logger.warning("%s", look.warning)
     for result in look.new:
-        logger.info("%s, %s, %s: %s", result.day, result.source, count(result.titles, "new title"), result.verdict)
+        logger.info("%s, %s: %s", result.day, result.subject, result.verdict)
         if result.accuracy:
             logger.info("  %s", result.accuracy.sentence)
         for finding in result.findings:

@@ -25,13 +25,14 @@ class Profiled:
     predicted: list[str]
 
 
-def profile_of(classifier: Classifier, titles: Sequence[str]) -> Profiled:
-    """The profile of titles and of what a model predicts for them."""
+def profile_of(classifier: Classifier, titles: Sequence[str], abstain_below: float = 0.0) -> Profiled:
+    """The profile of titles and of what a model predicts for them; less certain predictions count as withheld."""
     profiler = TitleProfiler(KnownWords.of_model(classifier))
     predicted: list[str] = []
     for chunk in _chunks(titles):
         found = predict_titles(classifier, chunk, [""] * len(chunk), 1)
-        profiler.add(chunk, None, Predicted(found.category, found.probability))
+        withheld = [value is not None and value < abstain_below for value in found.probability]
+        profiler.add(chunk, None, Predicted(found.category, found.probability, withheld))
         predicted += found.category
     return Profiled(profiler.profile(), predicted)
 

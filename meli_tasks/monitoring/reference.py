@@ -34,21 +34,25 @@ class Reference(Stored):
     """KEY@SHA256."""
     ingest: str
     """The key of the listings that the model was fitted on."""
+    abstain_below: float = 0.0
+    """Titles with a lower probability are counted as abstentions, and not in a category."""
     profile: TitleProfile
 
 
-def load_reference(store: Store, model: Manifest) -> Reference | None:
-    """The stored reference of a model; None if there is none.
+def load_reference(store: Store, model: Manifest, abstain_below: float = 0.0) -> Reference | None:
+    """The stored reference of a model with this threshold; None if there is none.
 
     Raises:
         BadData: it cannot be read.
     """
-    name = paths.monitoring_reference(str(model.ref))
+    name = paths.monitoring_reference(str(model.ref), abstain_below)
     return reading.read(store, name, Reference.model_validate_json)
 
 
-def make_reference(settings: Settings, store: Store, model: Manifest, classifier: Classifier) -> Reference:
-    """Compute and store the reference of a model.
+def make_reference(
+    settings: Settings, store: Store, model: Manifest, classifier: Classifier, abstain_below: float = 0.0
+) -> Reference:
+    """Compute and store the reference of a model with this threshold.
 
     Raises:
         NotFound: its listings are not in the store.
@@ -61,10 +65,11 @@ def make_reference(settings: Settings, store: Store, model: Manifest, classifier
     titles = validation_titles(listings_file(settings, store, listings), MOST_VALIDATION_TITLES)
     if not titles:
         raise BadData(f"The listings {listings.key} of the model {model.key} in {store.url} have no validation titles.")
-    profile = with_bad_rows(profile_of(classifier, titles).profile, listings.read_summary(IngestSummary))
-    found = Reference(model=str(model.ref), ingest=listings.key, profile=profile)
+    counted = profile_of(classifier, titles, abstain_below).profile
+    profile = with_bad_rows(counted, listings.read_summary(IngestSummary))
+    found = Reference(model=str(model.ref), ingest=listings.key, abstain_below=abstain_below, profile=profile)
     try:
-        name = paths.monitoring_reference(found.model)
+        name = paths.monitoring_reference(found.model, abstain_below)
         store.write(name, found.model_dump_json(indent=1).encode(), if_absent=True)
     except Conflict:  # another process was first, with the same profile
         pass

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 
 from pydantic import Field
 
@@ -13,8 +14,12 @@ from meli_tasks.core.title_profile import TitleProfile
 from meli_tasks.monitoring.accuracy import Accuracy
 from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
+from meli_tasks.wording import count
 
 ACCURACY = "accuracy"
+RUN, BATCH = "run", "batch"
+_INGESTED = "ingested titles"
+_STILL_NEW = timedelta(days=14)
 
 
 class Finding(Stored):
@@ -36,15 +41,19 @@ class DayResult(Stored):
     version: int = 1
     day: str
     at: str
-    source: str = Field(description="a run's id or a scored batch's")
+    source: str = Field(description="a run's id, or which of the day's scored titles")
     kind: str = Field(description="run or batch")
     model: str = Field(description="KEY@SHA256")
     set_name: str
-    titles: int = Field(description="titles that are new to the model, about")
+    titles: int = Field(description="of a run, titles that are new to the model, about; usable titles that were scored")
     findings: tuple[Finding, ...] = ()
     accuracy: Accuracy | None = Field(None, description="on the titles with labels; None if there are none")
     note: str = Field("", description="why nothing was compared; empty if something was")
     profile: TitleProfile = Field(default_factory=TitleProfile)
+    batches: Mapping[str, str] = Field(
+        default_factory=dict, description="the day's scored batches, and when the record of each was written"
+    )
+    apart: str = Field("", description="what was scored by other models, and is not compared")
     announced: bool = Field(False, description="whether a notification of the changes was sent")
 
     @property
@@ -52,10 +61,25 @@ class DayResult(Stored):
         """The result in a few words."""
         if self.note:
             return f"not compared: {self.note}"
-        if self.alarms:
-            return "changed: " + ", ".join(self.alarms)
         missing = [finding.statistic for finding in self.findings if finding.missing]
-        return "no change" + (f"; not compared: {', '.join(missing)}" if missing else "")
+        parts = [
+            f"changed: {', '.join(self.alarms)}" if self.alarms else "no change",
+            f"not compared: {', '.join(missing)}" if missing and not self.alarms else "",
+            self.apart,
+        ]
+        return "; ".join(filter(None, parts))
+
+    @property
+    def stream(self) -> str:
+        """Which results it continues from day to day: those of ingested titles, or of titles scored in the same way."""
+        return _INGESTED if self.kind == RUN else self.source
+
+    @property
+    def subject(self) -> str:
+        """Which titles it is about, in words."""
+        if self.kind == RUN:
+            return f"{count(self.titles, 'new title')} of {self.source}"
+        return f"{self.titles:,} {self.source}"
 
     @property
     def changes(self) -> tuple[Finding, ...]:
@@ -85,16 +109,26 @@ def results_of(store: Store, model: str, reader: LenientReader) -> list[DayResul
     return sorted(found, key=lambda result: (result.day, result.at))
 
 
-def since(results: Sequence[DayResult], statistic: str, day: str) -> str:
-    """The first of the consecutive days up to `day` on which a statistic was changed.
+def newest_of(results: Sequence[DayResult]) -> list[DayResult]:
+    """The newest result about ingested titles and about titles scored in each way, unless it is weeks older."""
+    newest = {result.stream: result for result in results}
+    if not newest:
+        return []
+    last = date.fromisoformat(max(result.day for result in newest.values()))
+    return [each for each in newest.values() if last - date.fromisoformat(each.day) <= _STILL_NEW]
+
+
+def since(results: Sequence[DayResult], statistic: str, of: DayResult) -> str:
+    """The first of the consecutive days up to that of a result on which a statistic was changed.
 
     Days on which it could not be compared neither start nor end a change.
     """
-    first = day
-    for result in sorted((each for each in results if each.day <= day), key=lambda each: each.day, reverse=True):
+    first = of.day
+    earlier = (each for each in results if each.day <= of.day and each.stream == of.stream)
+    for result in sorted(earlier, key=lambda each: each.day, reverse=True):
         if statistic in result.alarms:
             first = result.day
-        elif result.day != day and _compared(result, statistic):
+        elif result.day != of.day and _compared(result, statistic):
             break
     return first
 

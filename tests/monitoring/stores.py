@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from meli_tasks.decision import Champion
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.plan import Plan
+from meli_tasks.scoring.batch import score_here
+from meli_tasks.scoring.records import BatchRecord
+from meli_tasks.scoring.request import BatchRequest
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 from tests.past_run import CATEGORIES, WORDS, PastRun
@@ -49,11 +53,11 @@ def publish(run: PastRun, ingest: Step, rows: list[str], bad: int = 0, labels: l
     return run.publish(ingest, {"listings.parquet": written.getvalue()}, summary)
 
 
-def with_champion(store: Store, folder: Path) -> PastRun:
-    """A store with a promoted model."""
+def with_champion(store: Store, folder: Path, strange: float = 0.0) -> PastRun:
+    """A store with a promoted model; `strange` of its titles have an unknown word."""
     run = PastRun(store, accuracies={"mlp": 0.94})
     run.with_real_model("mlp", folder)
-    publish(run, run.plan.ingest, titles(0, 3_000))
+    publish(run, run.plan.ingest, titles(0, 3_000, strange))
     arrays = Manifest("preprocess", run.plan.ingest.key, {}, {"ingest": run.plan.ingest.key}, {}, {}, "attempt")
     store.write(arrays.name, arrays.to_bytes())
     model = run.trainings["mlp"]
@@ -92,3 +96,16 @@ def night(run: PastRun, day: str, rows: list[str], bad: int = 0, labels: list[st
 def settings_of(store: Store, cache: Path) -> Settings:
     """The settings of such a store."""
     return Settings(store=store.url, cache=cache)
+
+
+def score(
+    run: PastRun, folder: Path, day: str, rows: list[str], name: str = "titles", **request: str | float
+) -> BatchRecord:
+    """Score a file with these titles, by default by the champion."""
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{name}-{day}.csv"
+    lines = [f"{name}-{day}-{row},{title}" for row, title in enumerate(rows)]
+    file.write_text("\n".join(["id,title", *lines, ""]), encoding="utf-8")
+    settings = settings_of(run.store, folder / "cache")
+    checked = BatchRequest.check({"source": str(file), **request}, settings)
+    return score_here(checked, settings, run.store, date.fromisoformat(day)).record

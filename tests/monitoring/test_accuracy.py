@@ -68,4 +68,4 @@ def test_a_night_of_other_labels_is_an_alarm_since_its_day(file_store: Store, tm
     assert right.accuracy and right.accuracy.balanced_accuracy == 1.0
     assert right.alarms == ()
     assert wrong_night.alarms == ("accuracy",)
-    assert since(look.results, "accuracy", wrong_night.day) == "2026-11-22"
+    assert since(look.results, "accuracy", wrong_night) == "2026-11-22"

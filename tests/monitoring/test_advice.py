@@ -47,13 +47,13 @@ def result(*changed: str, worse: bool = False, note: str = "") -> DayResult:
     ],
 )
 def test_the_advice_follows_from_what_changed(file_store: Store, found: DayResult, retrain: bool, reason: str) -> None:
-    advice = advise(file_store, found)
+    advice = advise(file_store, [found])
     assert advice.retrain is retrain
     assert advice.sentence.startswith(reason)
 
 
 def test_without_a_past_nothing_is_expected(file_store: Store) -> None:
-    advice = advise(file_store, result("languages"))
+    advice = advise(file_store, [result("languages")])
     assert (advice.gain, advice.seconds) == (None, None)
     assert advice.sentence.endswith("There is no earlier decision to expect a gain from.")
 
@@ -72,7 +72,7 @@ def test_the_expected_gain_counts_decisions_that_kept_the_champion_as_none(file_
             by="test",
             evidence=Evidence(champion="champion", gain=gain),
         )
-    advice = advise(file_store, result("languages"))
+    advice = advise(file_store, [result("languages")])
     assert (advice.gain, advice.decisions) == (pytest.approx(0.01), 2)
     assert advice.seconds == run.trainings["mlp"].seconds
     assert "The last 2 decisions gained +0.0100 in balanced accuracy on average; training takes about 30 s." in (

@@ -34,7 +34,9 @@ def test_a_night_without_changes_sends_nothing(champion: PastRun, tmp_path: Path
     night(champion, "2026-11-21", titles(1, 600))
     with sinks.webhook() as web:
         assert nightly(champion, tmp_path, web.url, "n1") == Night(2)
-        assert nightly(champion, tmp_path, web.url, "n2").skipped == "No run has ingested titles since the last look."
+        assert (
+            nightly(champion, tmp_path, web.url, "n2").skipped == "Nothing was ingested or scored since the last look."
+        )
     assert web.bodies == []
 
 

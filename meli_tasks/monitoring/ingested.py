@@ -1,0 +1,67 @@
+"""The titles that runs ingested, judged as a day each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from meli_tasks.artifacts.manifest import Manifest, find
+from meli_tasks.artifacts.reading import LenientReader
+from meli_tasks.core.drift import FEWEST_TITLES
+from meli_tasks.monitoring.findings import findings_of
+from meli_tasks.monitoring.reference import listings_file
+from meli_tasks.monitoring.results import RUN, DayResult
+from meli_tasks.monitoring.standard import Standard
+from meli_tasks.planning.history import plans
+from meli_tasks.planning.plan import Plan
+from meli_tasks.stages.summaries import IngestSummary
+from meli_tasks.store import Store
+from meli_tasks.wording import count
+
+
+def ingesting_runs(store: Store, since: str, most: int, reader: LenientReader) -> Iterator[tuple[Plan, Manifest]]:
+    """The newest runs that ingested titles since a day, oldest first; each listings only once."""
+    found: dict[str, tuple[Plan, Manifest]] = {}
+    for plan in plans(store, reader):
+        if len(found) == most:
+            break
+        if plan.as_of < since or plan.ingest.key in found:
+            continue
+        if ingest := find(store, "ingest", plan.ingest.key):
+            found[plan.ingest.key] = plan, ingest
+    yield from reversed(found.values())
+
+
+def examine_run(standard: Standard, plan: Plan, ingest: Manifest) -> DayResult:
+    """Judge a run's titles that the champion was not trained on, and its accuracy on them."""
+    reference = standard.reference()
+    result = DayResult(
+        day=plan.as_of,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        source=plan.run_id,
+        kind=RUN,
+        model=standard.ref,
+        set_name=standard.champion.set_name,
+        titles=0,
+    )
+    if ingest.key == reference.ingest:
+        return result.model_copy(update={"note": "The champion was trained on these titles."})
+    from meli_tasks.monitoring.accuracy import accuracy_of
+    from meli_tasks.monitoring.profiles import profile_of, with_bad_rows
+    from meli_tasks.stages.listings.title_samples import new_titles
+
+    settings, classifier = standard.settings, standard.classifier
+    titles = new_titles(
+        listings_file(settings, standard.store, ingest),
+        listings_file(settings, standard.store, standard.listings),
+        settings.monitoring_titles,
+    )
+    result = result.model_copy(update={"titles": titles.total})
+    if len(titles.titles) < FEWEST_TITLES:
+        new = f"{count(len(titles.titles), 'title')} that the champion was not trained on"
+        return result.model_copy(update={"note": f"The run has {new}: {FEWEST_TITLES} are needed."})
+    profiled, nights = profile_of(classifier, titles.titles), settings.monitoring_nights
+    profile = with_bad_rows(profiled.profile, ingest.read_summary(IngestSummary))
+    accuracy = accuracy_of(titles.categories, profiled.predicted, classifier.categories, standard.champion, nights)
+    findings = findings_of(reference.profile, profile, nights)
+    return result.model_copy(update={"profile": profile, "findings": findings, "accuracy": accuracy})
