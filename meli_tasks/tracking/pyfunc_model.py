@@ -21,6 +21,7 @@ from meli_tasks.tracking.scoring_input import titles_of
 # Bounds the memory of a chunk's probabilities: 4,096 titles x 1,588 categories x 4 bytes = 26 MB.
 CHUNK_TITLES = 4_096
 DEFAULT_TOP = 5
+COLUMNS = ("category", "probability", "categories", "probabilities", "known")
 
 
 class RegisteredTitleClassifier(PythonModel):
@@ -57,7 +58,8 @@ class RegisteredTitleClassifier(PythonModel):
         Returns:
             One row per title, in order: the best `category` and `probability`, all `categories` and `probabilities`,
             ranked, and `known`. It is False for a title of which the model knows no word, not even by its parts: its
-            category would be a guess, so `category` is empty, `probability` is NaN, and both lists are empty.
+            category would be a guess, so `category` is empty, `probability` is None (null in JSON), and both lists are
+            empty.
 
         Raises:
             ValueError: the input has another shape, no column `title`, a title that is a list, an object or a boolean,
@@ -78,14 +80,17 @@ class RegisteredTitleClassifier(PythonModel):
                 [names[position] for position in positions] if is_known else []
                 for positions, is_known in zip(ranked, known, strict=True)
             ]
-            columns["probabilities"] += [
-                row if is_known else [] for row, is_known in zip(probabilities.tolist(), known, strict=True)
-            ]
-        best = {
-            "category": [ranked[0] if ranked else "" for ranked in columns["categories"]],
-            "probability": [ranked[0] if ranked else float("nan") for ranked in columns["probabilities"]],
-        }
-        return pd.DataFrame({**best, **columns})
+            # To six digits, as `meli predict` and the service answer.
+            rounded = probabilities.astype("float64").round(6).tolist()
+            columns["probabilities"] += [row if is_known else [] for row, is_known in zip(rounded, known, strict=True)]
+        columns["category"] = [ranked[0] if ranked else "" for ranked in columns["categories"]]
+        columns["probability"] = [ranked[0] if ranked else None for ranked in columns["probabilities"]]
+        found = pd.DataFrame({name: columns[name] for name in COLUMNS})
+        if not all(columns["known"]):
+            # As a float, the missing probability would be NaN, which MLflow's server writes into its JSON as it is; no
+            # strict parser accepts that.
+            found["probability"] = pd.Series(columns["probability"], dtype=object)
+        return found
 
 
 mlflow.models.set_model(RegisteredTitleClassifier())
