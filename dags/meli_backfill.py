@@ -16,12 +16,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 from meli_airflow.failures import plain_failures
 from meli_airflow.operators import TRAINING, ApproveBackfill, RunOfDate
 from meli_airflow.retries import retry_arguments
+from meli_airflow.run_dates import FIRST_POSSIBLE
 from meli_airflow.xcom import Approval, BackfillSummary, DateRun, PlannedDate
 
 from meli_tasks.backfill.request import Backfill, backfill_form_fields
@@ -91,7 +91,7 @@ with DAG(
     description="The same sets trained on many dates, one run for each date",
     doc_md=__doc__,
     schedule=None,
-    start_date=pendulum.datetime(2026, 1, 1, tz=settings.timezone),
+    start_date=FIRST_POSSIBLE,
     catchup=False,
     tags=["meli", "training"],
     params={name: Param(**field) for name, field in backfill_form_fields(settings).items()},

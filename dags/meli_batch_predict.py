@@ -18,7 +18,6 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import pendulum
 from airflow.sdk import (
     DAG,
     AssetOrTimeSchedule,
@@ -33,7 +32,7 @@ from meli_airflow.assets import CHAMPION
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import RunEnded, has_channel, task_callbacks
 from meli_airflow.retries import retry_arguments
-from meli_airflow.run_dates import run_date
+from meli_airflow.run_dates import FIRST_POSSIBLE, run_date
 from meli_airflow.xcom import BatchOutcome, BatchParts
 
 from meli_tasks.scoring.form import batch_form_fields
@@ -124,7 +123,7 @@ with DAG(
     description="Files of titles scored by the champion",
     doc_md=__doc__,
     schedule=schedule(),
-    start_date=pendulum.datetime(2026, 1, 1, tz=settings.batch_timezone),
+    start_date=FIRST_POSSIBLE,
     catchup=False,
     max_active_runs=2,
     dagrun_timeout=timedelta(hours=23),

@@ -16,13 +16,13 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 from meli_airflow.failures import plain_failures
 from meli_airflow.notifiers import RunEnded, has_channel, run_of, task_callbacks
 from meli_airflow.operators import RetrainIfAdvised
 from meli_airflow.retries import retry_arguments
+from meli_airflow.run_dates import FIRST_POSSIBLE
 
 from meli_tasks.settings import Settings
 
@@ -53,7 +53,7 @@ with DAG(
         if settings.monitoring_cron
         else None
     ),
-    start_date=pendulum.datetime(2026, 1, 1, tz=settings.monitoring_timezone),
+    start_date=FIRST_POSSIBLE,
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=12),

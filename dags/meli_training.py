@@ -17,7 +17,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from meli_airflow.assets import CHAMPION, TITLES, send
@@ -26,7 +25,7 @@ from meli_airflow.notifiers import question_notifiers, run_callbacks, task_callb
 from meli_airflow.operators import ANSWER, ApprovePromotion
 from meli_airflow.priority import BACKFILLS_LAST
 from meli_airflow.retries import retry_arguments
-from meli_airflow.run_dates import run_date
+from meli_airflow.run_dates import FIRST_POSSIBLE, run_date
 from meli_airflow.xcom import (
     EnsembleResult,
     PlanName,
@@ -283,7 +282,7 @@ with DAG(
     description="From listing titles to a promoted title classifier",
     doc_md=__doc__,
     schedule=CronTriggerTimetable(settings.cron, timezone=settings.timezone) if settings.cron else None,
-    start_date=pendulum.datetime(2026, 1, 1, tz=settings.timezone),
+    start_date=FIRST_POSSIBLE,
     catchup=False,
     max_active_runs=4,
     dagrun_timeout=timedelta(hours=23 + settings.approval_hours),

@@ -1,4 +1,4 @@
-"""The date that a run of a DAG is for."""
+"""The dates of the runs of a DAG: which are possible, and which one a run is for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from datetime import date
 
     from airflow.sdk.types import DagRunProtocol
+
+FIRST_POSSIBLE = pendulum.datetime(1900, 1, 1)
+"""The start date of every DAG. Airflow ends a run with an earlier logical date at once, as a success without a task.
+
+No run is scheduled for the past, as no DAG catches up.
+"""
 
 
 def run_date(dag_run: DagRunProtocol, timezone: str) -> date:

@@ -104,3 +104,27 @@ def test_each_task_of_the_graph_points_only_at_the_stage_after_it(in_airflow: In
     assert graph["groups"] == {
         "recipe": ["embed", "preprocess"], "mlp": ["mlp_sets", "train_mlp"], "cnn": ["cnn_sets", "train_cnn"],
     }  # fmt: skip
+
+
+PAST = """
+import json
+from types import SimpleNamespace
+import pendulum
+from airflow.dag_processing.dagbag import DagBag
+from airflow.ti_deps.deps.exec_date_after_start_date_dep import ExecDateAfterStartDateDep
+found = {{}}
+for dag_id, dag in DagBag().dags.items():
+    for task in dag.tasks:
+        instance = SimpleNamespace(task=task, logical_date=pendulum.parse({day!r}))
+        statuses = ExecDateAfterStartDateDep()._get_dep_statuses(instance, None)
+        found.setdefault(dag_id, []).extend(status.reason for status in statuses if not status.passed)
+print(json.dumps(found))
+"""
+
+
+def test_a_run_for_a_day_of_the_past_is_not_green_without_a_task(in_airflow: InAirflow, airflow_database: None) -> None:
+    done = in_airflow("-c", PAST.format(day="1999-12-31T03:00:00Z"))
+    assert done.returncode == 0, done.stderr[-2000:]
+    refused = json.loads(done.stdout.splitlines()[-1])
+    assert set(refused) == {"meli_training", "meli_backfill", "meli_batch_predict", "meli_monitoring"}
+    assert not any(refused.values())

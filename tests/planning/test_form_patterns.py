@@ -10,6 +10,7 @@ import pytest
 
 from meli_tasks.backfill.request import backfill_form_fields
 from meli_tasks.planning.form import form_fields
+from meli_tasks.scoring.form import batch_form_fields
 from meli_tasks.settings import Settings
 from tests.planning.regex_steps import Steps
 
@@ -17,7 +18,7 @@ SETTINGS = Settings()
 PATTERNS = sorted(
     {
         str(field["pattern"])
-        for fields in (form_fields(SETTINGS), backfill_form_fields(SETTINGS))
+        for fields in (form_fields(SETTINGS), backfill_form_fields(SETTINGS), batch_form_fields(SETTINGS))
         for field in fields.values()
         if "pattern" in field
     }
