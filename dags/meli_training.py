@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from meli_airflow.assets import CHAMPION, TITLES, send
-from meli_airflow.failures import plain_failures
+from meli_airflow.failures import need, plain_failures
 from meli_airflow.notifiers import question_notifiers, run_callbacks, task_callbacks
 from meli_airflow.operators import ANSWER, ApprovePromotion
 from meli_airflow.priority import BACKFILLS_LAST
@@ -126,6 +126,7 @@ def plan_run() -> PlanName:
         pipeline = Pipeline(settings, run_id=dag_run.run_id)
         params, day = dict(context["params"]), run_date(dag_run, settings.timezone)
         plan, preview = pipeline.plan(params, day, url, backfill=kind == "backfill", dag_run_started=dag_run.start_date)
+    logger.info("Date of the run: %s. Its logical date is %s in %s.", plan.as_of, day, settings.timezone)
     if kind == "scheduled" and preview.nothing_new:
         reason = f"Nothing new: {preview.summary()}. {preview.nothing_new}"
         ti.xcom_push(NOTHING_NEW, reason)
@@ -141,10 +142,10 @@ def plan_run() -> PlanName:
 
 
 @task(outlets=[TITLES])
-def ingest(planned: PlanName) -> list[PlannedRecipe]:
+def ingest(planned: PlanName | None) -> list[PlannedRecipe]:
     """Read, check and split the titles; with folds, also make the listings of each."""
     with plain_failures():
-        pipeline, plan = opened(planned["plan"])
+        pipeline, plan = opened(need(planned, "plan")["plan"])
         result = pipeline.ingest(plan)
         send(TITLES, pipeline.titles_ingested(plan, result))
         titles = computed(result, pipeline.store.url)
@@ -251,13 +252,14 @@ def evaluate() -> dict[str, Any]:
 
 
 @task(multiple_outputs=False)
-def decide(evaluated: dict[str, Any]) -> dict[str, Any]:
+def decide(evaluated: dict[str, Any] | None) -> dict[str, Any]:
     """Compare the best model with the champion: whether it is promoted, or a person is asked."""
     with plain_failures():
         from meli_tasks.planning.evaluation import Evaluated
 
+        found = Evaluated.model_validate(need(evaluated, "evaluate"))
         pipeline, plan = opened(plan_name())
-        return pipeline.decide(plan, Evaluated.model_validate(evaluated)).model_dump(mode="json")
+        return pipeline.decide(plan, found).model_dump(mode="json")
 
 
 @task(multiple_outputs=False, outlets=[CHAMPION])
@@ -270,8 +272,8 @@ def promote() -> dict[str, Any]:
         ti = get_current_context()["ti"]
         answered = ti.xcom_pull(task_ids="approve", key=ANSWER)
         approval = Approval.model_validate(answered) if answered else None
+        decided = Verdict.model_validate(need(ti.xcom_pull(task_ids="decide"), "decide"))
         pipeline, plan = opened(plan_name())
-        decided = Verdict.model_validate(ti.xcom_pull(task_ids="decide"))
         outcome = pipeline.promote(plan, decided, approval)
         send(CHAMPION, pipeline.champion_changed(outcome))
         return outcome.model_dump(mode="json")

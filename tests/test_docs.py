@@ -24,7 +24,7 @@ DOCUMENTS += sorted((ROOT / "docs" / "adr").glob("*.md"))
 HISTORY = {"log.md"}  # records what existed at the time
 
 # Read where they are needed, outside of Settings.
-OTHER_VARIABLES = {"MELI_HOME", "MELI_S3_CHECKSUMS", "MELI_REAL_DATA", "MELI_DEBUG"}
+OTHER_VARIABLES = {"MELI_HOME", "MELI_S3_ADDRESSING", "MELI_S3_CHECKSUMS", "MELI_REAL_DATA", "MELI_DEBUG"}
 TABLE = re.compile(r"(<!-- settings:begin -->\n).*?(<!-- settings:end -->)", re.DOTALL)
 
 

@@ -36,7 +36,6 @@ LIST = r"^[\[( ]*([0-9][0-9 ,]*)?([\])][\]) ]*)?$"
 YES_OR_NO = "^(true|false)$"
 # What only the form can say.
 TITLES = {"as_of": "Date of the run"}
-ADDED = {"as_of": " Leave Logical Date above as it is: its day is used if this field is empty."}
 LIMITS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 SECTIONS: Sections = {
     OPEN: ("source", "as_of", "sets", "stored_sets", "promotion"),
@@ -61,12 +60,15 @@ def with_summary(summary: Field, fields: Form) -> Form:
 def fields_of(model: type[BaseModel], sections: Sections, settings: Settings) -> Form:
     """Return the same for any model with `source` and `sets`; overrides become one field per hyperparameter."""
     schema = model.model_json_schema()["properties"]
+    added = {
+        "as_of": f" Leave Logical Date above as it is: if this field is empty, its day in {settings.timezone} is used."
+    }
     fields: Form = {}
     for section, names in sections.items():
         for name in names:
             info = model.model_fields[name]
             field = {**_flat(schema[name]), "title": _title(name), "section": section}
-            field["description"] = _description(info) + _default(field["default"]) + ADDED.get(name, "")
+            field["description"] = _description(info) + _default(field["default"]) + added.get(name, "")
             if options := explained(info):
                 field["values_display"] = _options(options)
             if info.is_required() and field["type"] == "string":

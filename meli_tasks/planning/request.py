@@ -220,6 +220,8 @@ def _named(sets: Any) -> list[Any]:
 
 
 def _unknown(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"the parameters are {', '.join(known)}"
+    # Hyperparameters are known too, by the names of their fields: epochs means train.epochs.
+    full = {name.partition(".")[2]: name for name in named_sets.parameters()} | {name: name for name in known}
+    near = difflib.get_close_matches(key, full, n=1)
+    hint = f"did you mean {full[near[0]]!r}?" if near else f"the parameters are {', '.join(known)}"
     return f"There is no parameter {key!r}: {hint}"

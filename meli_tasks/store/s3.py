@@ -26,6 +26,8 @@ PART_BYTES = (
     8 << 20
 )  # larger files are uploaded in parts of this size; boto3 enlarges the parts if there are over 10,000
 _SIGNED_BY = re.compile(r"Credential=([^/,]+)/")
+ADDRESSING = "MELI_S3_ADDRESSING"
+ADDRESSING_CHOICES = ("path", "virtual")
 CHECKSUM_CHOICES = ("when_supported", "when_required")
 
 
@@ -37,6 +39,7 @@ def endpoint_in_use(endpoint: str | None) -> str | None:
 def client(endpoint: str | None, *, access_key: str | None = None, secret_key: str | None = None) -> Any:
     """A boto3 S3 client with our time-outs and retries. It is not connected yet.
 
+    MELI_S3_ADDRESSING=virtual is for servers that find the bucket in the host's name, and not in the path.
     MELI_S3_CHECKSUMS=when_required sets boto3's two checksum settings (request_checksum_calculation,
     response_checksum_validation) for older stores that refuse what boto3 sends since 1.36.
 
@@ -46,7 +49,7 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
         secret_key: The key's secret.
 
     Raises:
-        BadSettings: the endpoint, the profile or MELI_S3_CHECKSUMS cannot be understood.
+        BadSettings: the endpoint, the profile, MELI_S3_ADDRESSING or MELI_S3_CHECKSUMS cannot be understood.
         Unreachable: this machine's role gives no keys now.
     """
     import boto3
@@ -57,6 +60,9 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
     checksums = os.environ.get(CHECKSUMS) or CHECKSUM_CHOICES[0]
     if checksums not in CHECKSUM_CHOICES:
         raise BadSettings(f"{CHECKSUMS} is {checksums!r}: it must be one of {', '.join(CHECKSUM_CHOICES)}.")
+    addressing = os.environ.get(ADDRESSING) or ADDRESSING_CHOICES[0]
+    if addressing not in ADDRESSING_CHOICES:
+        raise BadSettings(f"{ADDRESSING} is {addressing!r}: it must be one of {', '.join(ADDRESSING_CHOICES)}.")
     endpoint = endpoint_in_use(endpoint)
     if endpoint and "@" in endpoint:
         raise BadSettings(
@@ -72,7 +78,7 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
         "response_checksum_validation": checksums,
     }
     if endpoint:
-        config["s3"] = {"addressing_style": "path"}
+        config["s3"] = {"addressing_style": addressing}
         if is_loopback(endpoint):
             config["proxies"] = {}  # no proxy can reach this machine's own ports
     if access_key == os.environ.get("AWS_ACCESS_KEY_ID"):

@@ -5,12 +5,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from airflow.sdk.exceptions import AirflowFailException
 
 from meli_tasks.core.errors import MeliError
 
 logger = logging.getLogger("meli_tasks")
+
+Returned = TypeVar("Returned")
+
+
+def need(returned: Returned | None, task: str) -> Returned:
+    """What a task returned.
+
+    Raises:
+        AirflowFailException: it returned nothing, as one that was marked as success by hand; a retry changes nothing.
+    """
+    if returned is None:
+        raise AirflowFailException(
+            f"The task {task} succeeded without a result, as one that is marked as success by hand: clear {task}, so "
+            "that it runs."
+        )
+    return returned
 
 
 @contextmanager

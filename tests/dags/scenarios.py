@@ -98,9 +98,9 @@ class FakePipeline:
         started = dag_run_started.isoformat() if dag_run_started else ""
         SEEN.update(params=dict(params), as_of=str(as_of), url=url, backfill=backfill, started=started)
         if "epoch" in params:
-            raise BadHyperparameters("There is no parameter 'epoch': did you mean 'overrides'?")
+            raise BadHyperparameters("There is no parameter 'epoch': did you mean 'train.epochs'?")
         self._maybe_fail("plan", "")
-        plan = SimpleNamespace(name="plans/run.json", request=self._request())
+        plan = SimpleNamespace(name="plans/run.json", request=self._request(), as_of=str(as_of))
         nothing_new = SCENARIO.get("nothing_new", "")
         return plan, SimpleNamespace(nothing_new=nothing_new, summary=lambda: "12 min saved")
 

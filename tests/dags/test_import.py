@@ -128,3 +128,25 @@ def test_a_run_for_a_day_of_the_past_is_not_green_without_a_task(in_airflow: InA
     refused = json.loads(done.stdout.splitlines()[-1])
     assert set(refused) == {"meli_training", "meli_backfill", "meli_batch_predict", "meli_monitoring"}
     assert not any(refused.values())
+
+
+MARKED = """
+import json
+from airflow.sdk.exceptions import AirflowFailException
+from meli_training import dag
+found = {}
+for name in ("ingest", "decide"):
+    try:
+        dag.get_task(name).python_callable(None)
+    except AirflowFailException as error:
+        found[name] = str(error)
+print(json.dumps(found))
+"""
+
+
+def test_a_task_after_one_that_was_marked_as_success_fails_at_once_and_names_it(in_airflow: InAirflow) -> None:
+    done = in_airflow("-c", MARKED)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["ingest"].endswith("clear plan, so that it runs.")
+    assert found["decide"].endswith("clear evaluate, so that it runs.")

@@ -163,7 +163,10 @@ def test_a_password_in_the_source_is_not_in_the_summary() -> None:
 def test_one_date_is_asked_for_and_with_a_picker() -> None:
     dates = {name: field["format"] for name, field in FIELDS.items() if "date" in field.get("format", "")}
     assert dates == {"as_of": "date"}
-    assert "Leave Logical Date above as it is" in FIELDS["as_of"]["description"]
+    added = (
+        "Leave Logical Date above as it is: if this field is empty, its day in America/Argentina/Buenos_Aires is used."
+    )
+    assert added in FIELDS["as_of"]["description"]
 
 
 def test_overrides_of_training_come_before_the_others() -> None:

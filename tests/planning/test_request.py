@@ -65,6 +65,12 @@ def test_the_form_and_the_stages_agree_on_their_defaults() -> None:
     assert request.ensembling() == Ensemble()
 
 
+@pytest.mark.parametrize("key", ["epochs", "epoch"])
+def test_a_hyperparameter_without_its_section_is_recognised(key: str) -> None:
+    with pytest.raises(BadHyperparameters, match=f"There is no parameter '{key}': did you mean 'train.epochs'?"):
+        Request.check({key: 5}, SETTINGS)
+
+
 def test_an_unknown_key_that_resembles_none_lists_them() -> None:
     with pytest.raises(BadHyperparameters) as caught:
         Request.check({"zzz": 1, "min_gian": 1}, SETTINGS)

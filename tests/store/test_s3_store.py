@@ -212,7 +212,7 @@ def test_the_checksum_setting_reaches_boto3(monkeypatch: pytest.MonkeyPatch) -> 
 
 def signed(made: Any) -> str:
     """The address of an object, signed with the client's keys."""
-    return str(made.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"}))
+    return str(made.generate_presigned_url("get_object", Params={"Bucket": "listings", "Key": "k"}))
 
 
 def test_temporary_keys_keep_their_token(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,6 +224,16 @@ def test_temporary_keys_keep_their_token(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "some-token" in signed(client("http://127.0.0.1:9", **keys))
     keys = {"access_key": "AKIAANOTHER", "secret_key": "another-secret"}
     assert "token" not in signed(client("http://127.0.0.1:9", **keys))
+
+
+def test_a_bucket_may_be_part_of_the_host_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {"access_key": "AKIASOMEBODY", "secret_key": "some-secret"}
+    assert signed(client("http://s3.example:9", **keys)).startswith("http://s3.example:9/listings/k?")
+    monkeypatch.setenv("MELI_S3_ADDRESSING", "virtual")
+    assert signed(client("http://s3.example:9", **keys)).startswith("http://listings.s3.example:9/k?")
+    monkeypatch.setenv("MELI_S3_ADDRESSING", "auto")
+    with pytest.raises(BadSettings, match=r"MELI_S3_ADDRESSING is 'auto': it must be one of path, virtual"):
+        client("http://s3.example:9", **keys)
 
 
 def test_checksums_when_required_work_too(s3_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
