@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from meli_tasks.monitoring.monitor import Look
     from meli_tasks.monitoring.results import DayResult
 
-EXAMPLES = ("meli monitor", "meli monitor --runs 30", "meli monitor --json")
+EXAMPLES = ("meli monitor", "meli monitor --runs 30", "meli monitor --labels labels.csv", "meli monitor --json")
 _FEWEST_RUNS = 1
 _MOST_RUNS = 366
 
@@ -30,12 +30,22 @@ def monitor(
     again: Annotated[
         bool, typer.Option("--again", help="Examine them again, even if the store has their results.")
     ] = False,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            help="Files with labels of titles that were scored: title and category, or an id column and category.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare the newest titles, ingested or scored, with those that the champion was validated on.
 
     Unknown words, predicted categories, confidence, languages, title lengths, accents, broken characters and unusable
     rows are compared. A difference is reported if it is more than chance would give.
+
+    The accuracy of what was scored is measured when labels arrive: those of later runs, and of `--labels` or
+    MELI_MONITORING_LABELS.
 
     The results are stored, so each run and each day of batches is examined once for each champion. The exit code is 0,
     also if something has changed.
@@ -48,6 +58,8 @@ def monitor(
     from meli_tasks.settings import Settings
 
     settings = Settings.from_environment()
+    if labels is not None:
+        settings = settings.model_copy(update={"monitoring_labels": labels})
     store = settings.open_store()
     look = Monitor(settings, store).look(runs=runs, again=again)
     advice = advise(store, newest_of(look.results)) if look.results else None

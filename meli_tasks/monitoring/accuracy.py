@@ -1,7 +1,7 @@
 """How accurate the champion is on labelled titles that arrived after its training, beside what was promised.
 
-A prediction depends only on the title and the model, so classifying a title again once its label is there gives what
-was predicted when it was scored.
+A prediction depends only on the title and the model, so classifying the titles of a run once their labels are there
+gives what would have been predicted before. What batches scored is joined with labels in `delayed`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from meli_tasks.core.proportions import Z
 from meli_tasks.core.title_profile import most_frequent
 from meli_tasks.decision import Champion
 from meli_tasks.stages.stored import Stored
+from meli_tasks.wording import count
 
 SAMPLES, SEED = 1_000, 1
 MOST_UNKNOWN = 10
@@ -39,6 +40,10 @@ class Accuracy(Stored):
         default_factory=dict, description="titles of the most frequent categories that the champion does not know"
     )
     missing: str = Field("", description="why there is no figure")
+    scored: int = Field(0, description="titles that were scored, of which some have labels; 0 for a run's titles")
+    labelled: int = Field(0, description="scored titles that have a label and are new to the champion")
+    in_training: int = Field(0, description="scored titles with a label that the champion was trained on")
+    days: int = Field(0, description="days since they were scored")
 
     @property
     def worse(self) -> bool:
@@ -53,11 +58,21 @@ class Accuracy(Stored):
         low, high = self.interval
         new = sum(self.new_categories.values())
         others = f" {new:,} titles have categories that it does not know." if new else ""
+        others += f" {self.coverage[0].upper()}{self.coverage[1:]}." if self.scored else ""
         measured = (
             f"balanced accuracy {self.balanced_accuracy:.4f} ({low:.4f}-{high:.4f}) on {self.titles:,} labelled titles"
         )
         promised = f"{self.promised:.4f} when it was promoted; chance does not fall below {self.lowest:.4f}"
         return f"Accuracy: {measured}, {promised}.{others}"
+
+    @property
+    def coverage(self) -> str:
+        """How many of the scored titles have a label."""
+        scored = f"{self.labelled:,} of {count(self.scored, 'scored title')}"
+        found = f"{scored} {'has' if self.scored == 1 else 'have'} a label after {count(self.days, 'day')}"
+        old = f", and {self.in_training:,} that the champion was trained on do not count" if self.in_training else ""
+        few = f": {FEWEST_TITLES} are needed" if 0 < self.labelled < FEWEST_TITLES else ""
+        return f"{found}{old}{few}"
 
 
 def accuracy_of(

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 from meli_tasks.artifacts.reading import LenientReader
+from meli_tasks.monitoring.accuracy import Accuracy
 from meli_tasks.monitoring.ingested import examine_run, ingesting_runs
+from meli_tasks.monitoring.reference import listings_file
 from meli_tasks.monitoring.results import RUN, DayResult, results_of
 from meli_tasks.monitoring.scored import examine_scored, scored_days
 from meli_tasks.monitoring.standard import Standard
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
+
+if TYPE_CHECKING:
+    from meli_tasks.monitoring.labels import LabelSource
 
 RUNS = 7
 ANNOUNCED_AMONG = 7
@@ -50,11 +58,12 @@ class Monitor:
     def __init__(self, settings: Settings, store: Store) -> None:
         self.settings = settings
         self.store = store
+        self.today = datetime.now(UTC).date()
 
     def look(self, *, runs: int = RUNS, again: bool = False) -> Look:
         """Examine the titles of the newest runs and of the newest days with batches, each only once for each champion.
 
-        A day is examined again if batches were added to it.
+        A day is examined again if batches were added to it, or labels of its titles arrived.
 
         Args:
             runs: How many of the newest runs to examine, and how many of the newest days with batches.
@@ -62,7 +71,7 @@ class Monitor:
 
         Raises:
             NotFound: there is no champion, or its listings are not in the store.
-            BadData: the champion or its listings cannot be read.
+            BadData: the champion, its listings or the labels cannot be read.
         """
         standard = Standard.current(self.settings, self.store)
         reader = LenientReader(self.store)
@@ -91,11 +100,58 @@ class Monitor:
     def _scored(
         self, standard: Standard, days: int, earlier: dict[str, DayResult], reader: LenientReader
     ) -> Iterator[DayResult]:
-        for day in scored_days(self.store, standard.ref, standard.champion.as_of or "", days, reader):
-            known = next((each for each in earlier.values() if (each.day, each.source) == (day.day, day.source)), None)
-            if known and known.batches == day.batches:
-                continue
-            result = examine_scored(standard, day)
-            if known and known.announced and set(result.alarms) <= set(known.alarms):
+        from meli_tasks.monitoring.delayed import delayed_accuracy, later
+
+        scored = list(scored_days(self.store, standard.ref, standard.champion.as_of or "", days, reader))
+        sources = self._labels(standard, scored[0].day, days, reader) if scored else []
+        labels = tuple(source.identity for source in sources)
+        stored = {(each.day, each.source): each for each in earlier.values()}
+        known = [stored.get((day.day, day.source)) for day in scored]
+        open_ = [
+            number
+            for number, (day, result) in enumerate(zip(scored, known, strict=True))
+            if result is None or (result.batches, result.labels) != (day.batches, labels)
+        ]
+        judged = delayed_accuracy(standard, [scored[number] for number in open_], sources, self.today)
+        for number, accuracy in zip(open_, judged, strict=True):
+            result = examine_scored(standard, scored[number]).model_copy(update={"labels": labels})
+            before = known[number]
+            if not result.note:
+                result = result.model_copy(update={"accuracy": _with_most_labels(accuracy, before)})
+            if before and before.announced and set(result.alarms) <= set(before.alarms):
                 result = result.model_copy(update={"announced": True})
-            yield result
+            if before is None or _is_news(result, before):
+                yield result
+            else:
+                result.save(self.store)
+        for number, old in enumerate(known):
+            if number not in open_ and old and old.accuracy:
+                waited = later(old.accuracy, old.day, self.today)
+                if waited != old.accuracy:
+                    old.model_copy(update={"accuracy": waited}).save(self.store)
+
+    def _labels(self, standard: Standard, since: str, runs: int, reader: LenientReader) -> list[LabelSource]:
+        """Where labels of titles that were scored since a day come from: later runs, then the files of the setting."""
+        from meli_tasks.monitoring.labels import of_listings, of_source
+
+        found = []
+        for _, ingest in ingesting_runs(self.store, since, runs, reader):
+            if ingest.key != standard.reference().ingest:
+                found.append(of_listings(ingest.key, partial(listings_file, self.settings, self.store, ingest)))
+        spec = self.settings.monitoring_labels
+        return [*found, of_source(spec, self.settings, self.today)] if spec else found
+
+
+def _with_most_labels(accuracy: Accuracy, before: DayResult | None) -> Accuracy:
+    """The figure of an earlier look if more titles had labels then, as in a file that was given only once."""
+    earlier = before.accuracy if before else None
+    return earlier if earlier and earlier.labelled > accuracy.labelled else accuracy
+
+
+def _is_news(result: DayResult, before: DayResult) -> bool:
+    """Whether a look found anything but that more days have passed, or that other labels did not help."""
+    accuracy = result.accuracy
+    if accuracy and before.accuracy:
+        accuracy = accuracy.model_copy(update={"days": before.accuracy.days, "missing": before.accuracy.missing})
+    same = result.model_copy(update={"at": before.at, "labels": before.labels, "accuracy": accuracy})
+    return same != before

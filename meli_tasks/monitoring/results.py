@@ -53,6 +53,7 @@ class DayResult(Stored):
     batches: Mapping[str, str] = Field(
         default_factory=dict, description="the day's scored batches, and when the record of each was written"
     )
+    labels: tuple[str, ...] = Field((), description="the identities of the sources of labels that were looked at")
     apart: str = Field("", description="what was scored by other models, and is not compared")
     announced: bool = Field(False, description="whether a notification of the changes was sent")
 
@@ -65,6 +66,7 @@ class DayResult(Stored):
         parts = [
             f"changed: {', '.join(self.alarms)}" if self.alarms else "no change",
             f"not compared: {', '.join(missing)}" if missing and not self.alarms else "",
+            f"no accuracy: {self.accuracy.missing}" if self.accuracy and self.accuracy.missing else "",
             self.apart,
         ]
         return "; ".join(filter(None, parts))

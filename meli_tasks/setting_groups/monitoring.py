@@ -33,6 +33,12 @@ class MonitoringSettings(BaseSettings):
         alias="MELI_MONITORING_NIGHTS",
         description="nights in which monitoring may give one false alarm; fewer nights make it more sensitive",
     )
+    monitoring_labels: str = Field(
+        "",
+        alias="MELI_MONITORING_LABELS",
+        description="files with labels of titles that were scored earlier, such as s3://bucket/labels/: title and "
+        "category, or category and one other column of the scored files; later runs' labels are always used",
+    )
     monitoring_retrain: Literal["off", "advise", "trigger"] = Field(
         "off",
         alias="MELI_MONITORING_RETRAIN",

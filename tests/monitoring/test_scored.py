@@ -37,7 +37,7 @@ def test_unchanged_days_raise_no_alarm_and_one_with_new_words_does(champion: Pas
     score(champion, tmp_path / "in", "2026-11-24", titles(4, 400, strange=0.4))
     found = scored(look(champion, tmp_path))
     assert [result.alarms for result in found[:3]] == [(), (), ()]
-    assert [result.verdict for result in found[:3]] == ["no change"] * 3
+    assert {result.verdict.partition(";")[0] for result in found[:3]} == {"no change"}
     assert found[3].alarms == ("unknown words", "confidence")
     assert found[3].changes[0].examples[0].startswith("zxq: ")
     assert found[3].subject == "400 scored titles"
