@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_Value = TypeVar("_Value")
 
 
 class Ranker(Protocol):
@@ -38,16 +41,44 @@ class Predictions:
     Where no word is known, `known` is False; where there is no title, None. There is no category for either.
     """
 
-    category: list[str]
-    probability: list[float | None]
-    categories: list[tuple[str, ...]]
-    probabilities: list[tuple[float, ...]]
-    known: list[bool | None]
+    names: Sequence[str]
+    """All categories."""
+    ranked: NDArray[np.int64]
+    """The most probable categories of each row, as positions in `names`: (rows, top)."""
+    scores: NDArray[np.float64]
+    """Their probabilities, rounded: (rows, top)."""
+    flags: NDArray[np.int8]
+    """`known` of each row, 1 or 0; -1 where there is no title. Only rows with a 1 are ranked."""
 
-    @classmethod
-    def none(cls, rows: int) -> Predictions:
-        """For rows of which none is classified."""
-        return cls([""] * rows, [None] * rows, [()] * rows, [()] * rows, [None] * rows)
+    @cached_property
+    def category(self) -> list[str]:
+        """The first category of each row, "" if it has none."""
+        return [row[0] if row else "" for row in self.categories]
+
+    @cached_property
+    def probability(self) -> list[float | None]:
+        """The probability of the first category."""
+        return [row[0] if row else None for row in self.probabilities]
+
+    @cached_property
+    def categories(self) -> list[tuple[str, ...]]:
+        """The ranked categories of each row, the most probable one first."""
+        return self._where_ranked(np.array(self.names, dtype=object)[self.ranked].tolist())
+
+    @cached_property
+    def probabilities(self) -> list[tuple[float, ...]]:
+        """Their probabilities."""
+        return self._where_ranked(self.scores.tolist())
+
+    @cached_property
+    def known(self) -> list[bool | None]:
+        """Whether the model knows a word of each title."""
+        return [None if flag < 0 else flag > 0 for flag in self.flags.tolist()]
+
+    @property
+    def unknown_rows(self) -> int:
+        """The titles of which the model knows no word."""
+        return int((self.flags == 0).sum())
 
     @classmethod
     def joined(cls, parts: Sequence[Predictions]) -> Predictions:
@@ -83,6 +114,9 @@ class Predictions:
             "known": self.known,
         }
 
+    def _where_ranked(self, rows: list[list[_Value]]) -> list[tuple[_Value, ...]]:
+        return [tuple(row) if flag > 0 else () for row, flag in zip(rows, self.flags.tolist(), strict=True)]
+
 
 def predict_titles(classifier: Ranker, titles: Sequence[str], reasons: Sequence[str], top: int) -> Predictions:
     """The predictions for some rows. A title of which the model knows no word gets none, as it would be a guess.
@@ -93,27 +127,24 @@ def predict_titles(classifier: Ranker, titles: Sequence[str], reasons: Sequence[
         reasons: why each row cannot be classified, "" if it can.
         top: how many categories to rank.
     """
+    width = min(top, len(classifier.categories))
     good = [row for row, reason in enumerate(reasons) if not reason]
-    known = classifier.known(titles if len(good) == len(titles) else [titles[row] for row in good]).tolist()
-    if len(titles) and known.count(True) == len(titles):
-        return _ranked(classifier, titles, top)  # as nearly always: nothing to leave out
-    found = Predictions.none(len(titles))
-    for row, is_known in zip(good, known, strict=True):
-        found.known[row] = is_known
-    good = [row for row in good if found.known[row]]
-    if good:
-        ranked = _ranked(classifier, [titles[row] for row in good], top)
-        for place, row in enumerate(good):
-            found.category[row] = ranked.category[place]
-            found.probability[row] = ranked.probability[place]
-            found.categories[row] = ranked.categories[place]
-            found.probabilities[row] = ranked.probabilities[place]
-    return found
+    everything = len(good) == len(titles)
+    known = classifier.known(titles if everything else [titles[row] for row in good])
+    if everything and len(titles) and known.all():  # as nearly always: nothing to leave out
+        return Predictions(
+            classifier.categories, *_ranked(classifier, titles, width), np.ones(len(titles), dtype=np.int8)
+        )
+    flags = np.full(len(titles), -1, dtype=np.int8)
+    flags[good] = known
+    ranked, scores = np.zeros((len(titles), width), np.int64), np.zeros((len(titles), width))
+    rows = np.flatnonzero(flags > 0)
+    if len(rows):
+        ranked[rows], scores[rows] = _ranked(classifier, [titles[row] for row in rows.tolist()], width)
+    return Predictions(classifier.categories, ranked, scores, flags)
 
 
-def _ranked(classifier: Ranker, titles: Sequence[str], top: int) -> Predictions:
-    """The predictions for titles of which the model knows a word."""
-    indices, probabilities = classifier.rank(titles, min(top, len(classifier.categories)))
-    names = list(map(tuple, np.array(classifier.categories, dtype=object)[indices].tolist()))
-    rounded = list(map(tuple, probabilities.astype("float64").round(6).tolist()))
-    return Predictions([row[0] for row in names], [row[0] for row in rounded], names, rounded, [True] * len(titles))
+def _ranked(classifier: Ranker, titles: Sequence[str], width: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Categories and probabilities of titles of which the model knows a word."""
+    indices, probabilities = classifier.rank(titles, width)
+    return indices, probabilities.astype("float64").round(6)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from meli_tasks.rowfiles.text import has_foreign_bytes, likely_encoding
+from meli_tasks.rowfiles.text_columns import TextColumn
 
 BAD_ENCODING = "bad encoding"
 """Why a row is bad whose texts are not all UTF-8."""
@@ -41,6 +42,9 @@ class FileEncoding:
         elif self.some_utf8:
             return
         for column in columns:
+            if isinstance(column, TextColumn):
+                self.some_utf8 = self.some_utf8 or not column.letters().isascii()
+                continue
             joined = "".join(filter(None, column))
             if joined.isascii():
                 continue

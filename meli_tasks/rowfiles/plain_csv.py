@@ -14,13 +14,14 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from meli_tasks.rowfiles.csv_quotes import stays_open
+from meli_tasks.rowfiles.text_columns import TextColumn
 
 _LINE_END = ord("\n")
 
 
 def read_plain(
     block: bytes, delimiter: str, width: int, places: Sequence[int], longest_field: int
-) -> list[list[str]] | None:
+) -> list[TextColumn] | None:
     """The columns of a block of whole lines, each of which is a row; None if the block is not plain.
 
     Args:
@@ -52,4 +53,4 @@ def read_plain(
         return None
     if len(table) != len(ends):
         return None
-    return [column.to_pylist() for column in table.columns]
+    return [TextColumn(column.combine_chunks()) for column in table.columns]

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from meli_tasks.rowfiles.columns import fold
 from meli_tasks.rowfiles.text import printable
+from meli_tasks.rowfiles.text_columns import TextColumn
 from meli_tasks.rowfiles.values import as_cell, is_missing, kind_if_no_text, text_of
 
 if TYPE_CHECKING:
@@ -257,6 +258,8 @@ def text_table(names: Sequence[str], columns: Sequence[Sequence[str | None]]) ->
 def _text_array(values: Sequence[str | None]) -> pa.Array:
     import pyarrow as pa
 
+    if isinstance(values, TextColumn):
+        return values.array
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:

@@ -17,6 +17,7 @@ from meli_tasks.rowfiles.csv_text import csv_text
 from meli_tasks.rowfiles.kinds import kind_of
 from meli_tasks.rowfiles.rows import UNREADABLE, Rows
 from meli_tasks.rowfiles.text import harmless, has_foreign_bytes, printable
+from meli_tasks.rowfiles.text_columns import TextColumn, csv_bytes
 from meli_tasks.rowfiles.values import as_cells, is_number, json_text
 
 if TYPE_CHECKING:
@@ -110,7 +111,10 @@ class _Text:
         self._binary = gzip.GzipFile("", "wb", 6, raw, mtime=0) if gzipped else raw
 
     def put(self, text: str) -> None:
-        self._binary.write(text.encode())
+        self.put_bytes(text.encode())
+
+    def put_bytes(self, data: bytes) -> None:
+        self._binary.write(data)
 
     def close(self) -> None:
         try:
@@ -146,11 +150,15 @@ class _Csv(_Text):
         own = dict(zip(rows.names, rows.cells(), strict=True))
         # A later row of JSON Lines may lack a column that the first ones had.
         columns: list[Sequence[str]] = [own.get(name, [""] * len(rows)) for name in self.columns]
-        self._write([*columns, *map(as_cells, added.values())])
+        cells = (values if isinstance(values, TextColumn) else as_cells(values) for values in added.values())
+        self._write([*columns, *cells])
 
     def _write(self, columns: Sequence[Sequence[str]]) -> None:
         if self._for_spreadsheets:
             columns = [[cell if is_number(cell) else harmless(cell) for cell in column] for column in columns]
+        elif any(isinstance(column, TextColumn) for column in columns) and (data := csv_bytes(columns)) is not None:
+            self.put_bytes(data)
+            return
         text = csv_text(columns)
         try:
             self.put(text)

@@ -62,7 +62,7 @@ def read_listings(file: RowFile, date_column: str = "", folders: FolderColumns |
         for column, name in wanted.items():
             place = find_column(chunk.rows.names, name, exact_first=file.keyed)
             if place is not None:
-                columns[column] = chunk.rows.dates(place) if column == DATE else chunk.rows.texts(place)
+                columns[column] = list(chunk.rows.dates(place) if column == DATE else chunk.rows.texts(place))
                 no_texts |= {row: f"{name} is {kind}" for row, kind in chunk.rows.no_texts(place).items()}
             elif column in {*NEEDED, DATE, *given}:  # among later objects of JSON Lines, none may have it
                 columns[column] = [None] * len(chunk.lines)
