@@ -82,26 +82,20 @@ class Predictions:
 
     @classmethod
     def joined(cls, parts: Sequence[Predictions]) -> Predictions:
-        """The predictions of consecutive rows as one."""
+        """The predictions of consecutive rows by one model as one; as many categories are ranked in each part."""
         if len(parts) == 1:
             return parts[0]
         return cls(
-            [value for part in parts for value in part.category],
-            [value for part in parts for value in part.probability],
-            [value for part in parts for value in part.categories],
-            [value for part in parts for value in part.probabilities],
-            [value for part in parts for value in part.known],
+            parts[0].names,
+            np.concatenate([part.ranked for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.flags for part in parts]),
         )
 
     def part(self, start: int, stop: int, top: int) -> Predictions:
         """The rows from `start` to `stop`, with at most `top` ranked categories each."""
-        return Predictions(
-            self.category[start:stop],
-            self.probability[start:stop],
-            [ranked[:top] for ranked in self.categories[start:stop]],
-            [ranked[:top] for ranked in self.probabilities[start:stop]],
-            self.known[start:stop],
-        )
+        rows = slice(start, stop)
+        return Predictions(self.names, self.ranked[rows, :top], self.scores[rows, :top], self.flags[rows])
 
     def columns(self, lists_as_json: bool) -> dict[str, Sequence[object]]:
         """The columns by the names of `ADDED`; CSV writes tuples joined by ` | `, and lists as JSON."""
