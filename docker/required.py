@@ -39,11 +39,14 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "MELI_OP_PASSWORD": _password,
     "MELI_USER_PASSWORD": _password,
     "MELI_VIEWER_PASSWORD": _password,
+    "MELI_SERVING_KEYS": _password,
     "AWS_ACCESS_KEY_ID": lambda: secrets.token_hex(10),
     "AWS_SECRET_ACCESS_KEY": lambda: secrets.token_hex(20),
 }
 # These appear inside URLs, where other characters would need quoting.
 IN_URLS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+# Missing where the service is not used, as in an .env of an earlier version.
+OPTIONAL = {"MELI_SERVING_KEYS"}
 OF_S3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
@@ -54,7 +57,7 @@ def objections(environment: Mapping[str, str]) -> list[str]:
     names: dict[str, str] = {}
     for name in GENERATORS:
         value = environment.get(name, "")
-        if name in OF_S3 and on_aws and not value:
+        if not value and (name in OPTIONAL or (name in OF_S3 and on_aws)):
             continue
         if problem := _objection(name, value):
             problems.append(f"{name} {problem}")

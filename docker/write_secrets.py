@@ -11,7 +11,7 @@ if target.exists():
 lines = {name: generate() for name, generate in GENERATORS.items()} | {
     "MELI_STORE": "s3://meli/store",
     "MELI_S3_ENDPOINT": "http://s3:8333",
-    "COMPOSE_PROFILES": "s3,cpu",
+    "COMPOSE_PROFILES": "s3,cpu,serving",
 }
 target.touch(mode=0o600)
 target.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")

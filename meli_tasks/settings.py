@@ -45,8 +45,15 @@ logger = logging.getLogger("meli_tasks")
 # Where a store is and how to sign in to it: these are useful only together, so all come from one place.
 OF_THE_STORE = ("MELI_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 # MLflow's registry follows the ledger of one store. A run with another store moved the alias of the demo's champion.
+# And the service answers with the champion of one store.
 AIRFLOW_SIGN_IN = ("MELI_AIRFLOW_USER", "MELI_AIRFLOW_PASSWORD", "airflow_user", "airflow_password")
-FOLLOWS_THE_STORE = ("MLFLOW_TRACKING_URI", "MELI_MLFLOW_URL", "MELI_REGISTERED_MODEL")
+FOLLOWS_THE_STORE = (
+    "MLFLOW_TRACKING_URI",
+    "MELI_MLFLOW_URL",
+    "MELI_REGISTERED_MODEL",
+    "MELI_SERVING_URL",
+    "MELI_SERVING_KEY",
+)
 RENAMED = {"MELI_CARDS": "MELI_GPUS"}
 """Variables of version 0.1.0 under other names; they are still read."""
 MINUTES_A_YEAR = 525_600

@@ -35,14 +35,14 @@ def ask_service(titles: Sequence[str], top: int) -> tuple[str, list[Prediction]]
     """The model's name and its predictions from the service in MELI_SERVING_URL; None without one, or if it fails."""
     from meli_tasks.settings import Settings
 
-    url = Settings.from_environment().serving_url
-    if not url:
+    settings = Settings.from_environment()
+    if not settings.serving_url:
         return None
     from meli_tasks.prediction.asking import NoPrediction, ask
     from meli_tasks.rowfiles.titles import cleaned
 
     try:
-        answered = ask(url, cleaned(titles), top)
+        answered = ask(settings.serving_url, cleaned(titles), top, settings.serving_key)
     except NoPrediction as error:
         warn(f"the model is loaded here instead, because the service at MELI_SERVING_URL cannot be used: {error}")
         return None

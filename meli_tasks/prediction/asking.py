@@ -39,9 +39,11 @@ class AnsweringModel(_Answer):
 
 
 class AnsweredTitle(_Answer):
-    """What the model makes of one title; no categories if it knows no word of it."""
+    """What the model makes of one title; no categories if it knows no word of it. `abstained` is for a service that
+    answers only above a probability."""
 
     known: bool | None
+    abstained: bool = False
     categories: tuple[str, ...]
     probabilities: tuple[float, ...]
 
@@ -53,19 +55,21 @@ class Answered(_Answer):
     predictions: tuple[AnsweredTitle, ...]
 
 
-def ask(url: str, titles: Sequence[str], top: int) -> Answered:
-    """Ask a service for the `top` most likely categories of titles.
+def ask(url: str, titles: Sequence[str], top: int, key: str = "") -> Answered:
+    """Ask a service for the `top` most likely categories of titles; `key` is one of its API keys, if it requires one.
 
     Raises:
         NoPrediction: it does not answer, refuses, or answers something else; the message says which.
     """
     place = f"{url.rstrip('/')}/predict"
-    with Client(connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS) as client:
+    with Client(connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS, token=key) as client:
         try:
             answer = client.request("POST", place, body={"titles": list(titles), "top": top}, redirects=False)
         except Unreachable as error:
             raise NoPrediction(str(error)) from None
     place = without_secrets(place)
+    if answer.status == 401:
+        raise NoPrediction(f"{place} requires an API key: set MELI_SERVING_KEY to one of them")
     if not answer.ok:
         said = answer.text.strip()[:_QUOTED_CHARACTERS]
         raise NoPrediction(f"{place} answered {answer.status} {answer.reason}".rstrip() + (f": {said}" if said else ""))

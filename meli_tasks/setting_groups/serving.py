@@ -18,6 +18,12 @@ class ServingSettings(BaseSettings):
         alias="MELI_SERVING_URL",
         description="address of a running `meli serve`; `meli predict` sends it single titles",
     )
+    serving_key: str = Field(
+        "",
+        alias="MELI_SERVING_KEY",
+        repr=False,
+        description="API key that `meli predict` and `meli doctor` send to the service at MELI_SERVING_URL",
+    )
     serving_host: str = Field(
         "127.0.0.1", alias="MELI_SERVING_HOST", description="address that `meli serve` listens on"
     )

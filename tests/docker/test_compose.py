@@ -18,9 +18,9 @@ from meli_tasks.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-PROFILES = ("s3", "cpu", "gpu")
+PROFILES = ("s3", "cpu", "gpu", "serving")
 ONCE = {"check", "init"}
-# Where a setting has no meaning here: the demo's own, and the two with which the doctor signs in.
+# Where a setting has no meaning for tasks: those with which the doctor signs in, and what only the service reads.
 ELSEWHERE = {
     "MELI_AIRFLOW_USER", "MELI_AIRFLOW_PASSWORD", "MELI_SERVING_HOST", "MELI_SERVING_PORT", "MELI_SERVING_KEYS",
     "MELI_SERVING_KEYS_FILE",
@@ -70,15 +70,16 @@ def drawn(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "profiles", [chosen for many in range(4) for chosen in itertools.combinations(PROFILES, many)], ids="+".join
+    "profiles", [chosen for many in range(5) for chosen in itertools.combinations(PROFILES, many)], ids="+".join
 )
 def test_every_choice_of_profiles_is_valid(folder: Path, profiles: tuple[str, ...]) -> None:
     with (folder / ".env").open("a") as file:
         file.write(f"COMPOSE_PROFILES={','.join(profiles)}\n")
     checked = compose(folder, "config", "--services")
     assert checked.returncode == 0, checked.stderr
-    trainers = {"cpu-trainer": "cpu" in profiles, "gpu-worker": "gpu" in profiles, "s3": "s3" in profiles}
-    assert {name: name in checked.stdout.split() for name in trainers} == trainers
+    chosen = {"cpu-trainer": "cpu" in profiles, "gpu-worker": "gpu" in profiles}
+    chosen |= {name: name in profiles for name in ("s3", "serving")}
+    assert {name: name in checked.stdout.split() for name in chosen} == chosen
 
 
 def test_secrets_are_for_their_owner_and_kept(folder: Path) -> None:
@@ -95,7 +96,7 @@ def test_fresh_secrets_are_accepted(folder: Path, drawn: dict[str, str]) -> None
 
 
 def test_a_missing_secret_is_refused(folder: Path, drawn: dict[str, str]) -> None:
-    needed = [name for name in drawn if not name.startswith(("AWS_", "COMPOSE_", "MELI_S3"))]
+    needed = [name for name in drawn if not name.startswith(("AWS_", "COMPOSE_", "MELI_S3", "MELI_SERVING"))]
     assert len(needed) == 13
     for name in needed:
         rest = {other: value for other, value in drawn.items() if other != name}
@@ -161,6 +162,26 @@ def test_task_logs_go_to_the_same_s3_as_results(folder: Path, drawn: dict[str, s
 def test_every_setting_reaches_the_tasks(folder: Path) -> None:
     known = {str(field.alias) for field in Settings.model_fields.values()} - ELSEWHERE
     assert known <= services(folder)["worker"]["environment"].keys()
+
+
+def test_the_service_has_all_settings_and_its_keys_but_no_other_secret(folder: Path, drawn: dict[str, str]) -> None:
+    found = services(folder)["serving"]
+    known = {str(field.alias) for field in Settings.model_fields.values()} - ELSEWHERE
+    assert known | {"MELI_SERVING_HOST", "MELI_SERVING_PORT"} <= found["environment"].keys()
+    assert found["environment"]["MELI_SERVING_KEYS"] == drawn["MELI_SERVING_KEYS"]
+    others = {name for name in drawn if name.endswith(("PASSWORD", "SECRET", "FERNET_KEY"))}
+    values = found["environment"].values()
+    assert not {drawn[name] for name in others - {"MLFLOW_TRACKING_PASSWORD"}} & set(values)
+    assert found["ports"][0]["host_ip"] == "127.0.0.1"
+    # It is healthy before there is a champion: a new cluster has none.
+    assert found["healthcheck"]["test"][-1] == "http://127.0.0.1:8900/health/live"
+
+
+def test_an_environment_of_before_the_service_is_still_accepted(folder: Path, drawn: dict[str, str]) -> None:
+    before = {name: value for name, value in drawn.items() if name != "MELI_SERVING_KEYS"}
+    assert script("check_secrets.py", folder, before).returncode == 0
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in before.items()))
+    assert services(folder)["serving"]["environment"]["MELI_SERVING_KEYS"] == ""
 
 
 def test_every_service_is_confined_limited_and_watched(folder: Path) -> None:

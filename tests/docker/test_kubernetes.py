@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes.client import ApiClient, V1Pod
+from kubernetes.client import ApiClient, V1Deployment, V1Pod, V1Service
+
+from meli_tasks.serving.app import OPEN
+from meli_tasks.settings import Settings
 
 TEMPLATES = Path(__file__).parents[2] / "kubernetes"
 
@@ -19,11 +22,14 @@ def template(name: str) -> dict[str, Any]:
     return found
 
 
-def as_kubernetes_reads(pod: dict[str, Any]) -> dict[str, Any]:
-    """The pod after a pass through the client's classes: they drop what they do not know and demand what they need."""
+def as_kubernetes_reads(pod: dict[str, Any], kind: type = V1Pod) -> dict[str, Any]:
+    """The pod, or another object, after a pass through the client's classes.
+
+    They drop what they do not know and demand what they need.
+    """
     client = ApiClient()
-    read = client.deserialize(SimpleNamespace(data=json.dumps(pod)), "V1Pod")
-    assert isinstance(read, V1Pod)
+    read = client.deserialize(SimpleNamespace(data=json.dumps(pod)), kind.__name__)
+    assert isinstance(read, kind)
     written: dict[str, Any] = client.sanitize_for_serialization(read)
     return written
 
@@ -60,3 +66,26 @@ def test_only_the_card_sets_a_training_apart() -> None:
     plain["metadata"].pop("name")
     training["metadata"].pop("name")
     assert training == plain
+
+
+def test_the_service_fits_the_schema_and_its_probes_need_no_key() -> None:
+    text = (TEMPLATES / "serving.yaml").read_text(encoding="utf-8")
+    deployment, service = yaml.safe_load_all(text)
+    assert as_kubernetes_reads(deployment, V1Deployment) == deployment
+    assert as_kubernetes_reads(service, V1Service) == service
+    pod = deployment["spec"]["template"]
+    for selector in (deployment["spec"]["selector"]["matchLabels"], service["spec"]["selector"]):
+        assert selector == pod["metadata"]["labels"]
+    (container,) = pod["spec"]["containers"]
+    probes = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
+    # Not ready without a model, but alive: a restart would not bring one.
+    assert probes == {"startup": "/health/live", "liveness": "/health/live", "readiness": "/health/ready"}
+    assert set(probes.values()) <= OPEN
+    (port,) = container["ports"]
+    environment = {one["name"]: one for one in container["env"]}
+    assert environment["MELI_SERVING_PORT"]["value"] == str(port["containerPort"])
+    assert service["spec"]["ports"][0]["targetPort"] == port["name"]
+    known = {str(field.alias) for field in Settings.model_fields.values()}
+    assert {name for name in environment if name.startswith("MELI_")} <= known
+    secret = {str(field.alias) for field in Settings.model_fields.values() if not field.repr}
+    assert all("valueFrom" in environment[name] for name in secret & environment.keys())

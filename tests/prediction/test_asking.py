@@ -39,11 +39,13 @@ class Service:
         service = self
         self.status, self.body = 200, json.dumps(ANSWER).encode()
         self.asked: list[tuple[str, Any]] = []
+        self.keys: list[str | None] = []
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 service.asked.append((self.path, sent))
+                service.keys.append(self.headers.get("Authorization"))
                 self.send_response(service.status)
                 self.send_header("Content-Length", str(len(service.body)))
                 self.end_headers()
@@ -119,7 +121,7 @@ def test_a_model_that_was_asked_for_is_loaded_here(service: Service, named: list
     ("status", "body", "says"),
     [
         (503, b'{"detail": "no champion yet"}', 'answered 503 Service Unavailable: {"detail": "no champion yet"}'),
-        (401, b"", "answered 401 Unauthorized"),
+        (401, b"", "requires an API key: set MELI_SERVING_KEY to one of them"),
         (302, b"", "answered 302 Found"),
         (200, b"<html>hello</html>", "answered something that is no prediction; is it another program?"),
         (200, b'{"predictions": []}', "answered something that is no prediction"),
@@ -146,6 +148,18 @@ def test_a_service_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch
     assert f"{NOWHERE}/predict does not answer: " in " ".join(result.stderr.split())
     with pytest.raises(NoPrediction, match="does not answer"):
         ask(NOWHERE, ["Silla"], 5)
+
+
+@pytest.mark.parametrize(("key", "sent"), [("", None), ("a-key-of-sixteen-letters", "Bearer a-key-of-sixteen-letters")])
+def test_the_key_is_sent_and_abstentions_are_kept(
+    service: Service, monkeypatch: pytest.MonkeyPatch, key: str, sent: str | None
+) -> None:
+    monkeypatch.setenv("MELI_SERVING_KEY", key)
+    assert document("predict", "Silla", "Mesa")["model"] == "champion cnn"
+    assert service.keys == [sent]
+    abstained = {**ANSWER["predictions"][0], "abstained": True}  # type: ignore[dict-item]
+    service.body = json.dumps({**ANSWER, "predictions": [abstained]}).encode()
+    assert [found.abstained for found in ask(service.url, ["Silla"], 1, key).predictions] == [True]
 
 
 def test_a_pinned_model_is_named_by_its_key() -> None:
