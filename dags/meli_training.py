@@ -13,16 +13,17 @@ without a worker; otherwise it ends at once. `promote` records the decision, and
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule, get_current_context, task, task_group
-from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped, TaskDeferred
 from meli_airflow.assets import CHAMPION, TITLES, send
 from meli_airflow.failures import need, plain_failures
 from meli_airflow.notifiers import question_notifiers, run_callbacks, task_callbacks
-from meli_airflow.operators import ANSWER, ApprovePromotion
+from meli_airflow.operators import ANSWER, ApprovePromotion, ResumablePython
 from meli_airflow.priority import BACKFILLS_LAST
 from meli_airflow.retries import retry_arguments
 from meli_airflow.run_dates import FIRST_POSSIBLE, run_date
@@ -65,6 +66,9 @@ ON_A_GPU: dict[str, Any] = {
 
 # A recipe that failed must not stop the sets of the others: a set without vectors fails by itself, under its own name.
 ANY_RECIPE = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
+
+BETWEEN_LOOKS = timedelta(minutes=5)
+"""Between two looks for files that are late."""
 
 NOTHING_NEW = "nothing_new"
 """The XCom key under which `plan` tells `evaluate` why it ended the scheduled run early."""
@@ -113,7 +117,18 @@ def opened(name: str) -> tuple[Pipeline, Plan]:
     return Pipeline.of(name, settings)
 
 
-@task(task_id="plan", multiple_outputs=False, execution_timeout=timedelta(hours=1))
+def await_files(reason: str, dag_run: DagRunProtocol) -> None:
+    """Wait for the files of the run's day without a worker, and look again; return once the time for it is over."""
+    now, started = datetime.now(UTC), dag_run.start_date or datetime.now(UTC)
+    until = started + timedelta(hours=settings.wait_hours)
+    if now >= until:
+        logger.warning("The files of this day did not come within %g hours.", settings.wait_hours)
+        return
+    logger.warning("%s Waiting for them until %s.", reason, until.isoformat(timespec="minutes"))
+    next_look = min(until, now + BETWEEN_LOOKS)
+    raise TaskDeferred(trigger=DateTimeTrigger(moment=next_look), method_name="resume")
+
+
 def plan_run() -> PlanName:
     """Check the request, work out every step with its content key, and log what will be computed."""
     from meli_tasks.pipeline import Pipeline
@@ -125,6 +140,12 @@ def plan_run() -> PlanName:
     with plain_failures():
         pipeline = Pipeline(settings, run_id=dag_run.run_id)
         params, day = dict(context["params"]), run_date(dag_run, settings.timezone)
+        by_airflow = kind == "backfill"  # for days of the past, whose files will not come
+        if by_airflow and settings.empty_days == "skip" and (missing := pipeline.late_files(params, day)):
+            ti.xcom_push(NOTHING_NEW, f"Nothing to train on: {missing}")
+            raise AirflowSkipException(missing)
+        if settings.wait_hours and not by_airflow and (missing := pipeline.late_files(params, day)):
+            await_files(missing, dag_run)
         plan, preview = pipeline.plan(params, day, url, backfill=kind == "backfill", dag_run_started=dag_run.start_date)
     logger.info("Date of the run: %s. Its logical date is %s in %s.", plan.as_of, day, settings.timezone)
     if kind == "scheduled" and preview.nothing_new:
@@ -287,7 +308,7 @@ with DAG(
     start_date=FIRST_POSSIBLE,
     catchup=False,
     max_active_runs=4,
-    dagrun_timeout=timedelta(hours=23 + settings.approval_hours),
+    dagrun_timeout=timedelta(hours=23 + settings.wait_hours + settings.approval_hours),
     tags=["meli", "training"],
     params={name: Param(**field) for name, field in form_fields(settings).items()},
     default_args={
@@ -313,7 +334,12 @@ with DAG(
             vectors >> sets
             return train.override(task_id=name).expand(choice=sets)
 
-    planned: Any = plan_run()  # an XComArg, for which Airflow passes what the task returned
+    planned: Any = ResumablePython(  # an XComArg, for which Airflow passes what the task returned
+        task_id="plan",
+        python_callable=plan_run,
+        # Airflow counts the waiting in.
+        execution_timeout=timedelta(hours=1 + settings.wait_hours),
+    ).output
     ingested: Any = ingest(planned)
     vectors = recipe.expand(recipe=ingested)
     searched = search()

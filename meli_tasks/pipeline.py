@@ -21,6 +21,7 @@ from meli_tasks.planning.asset_events import ChampionChanged, TitlesIngested
 from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble, reference_steps
 from meli_tasks.planning.evaluation import EnsembleResult, Evaluated, EvaluationReport
 from meli_tasks.planning.fold_models import fold_models
+from meli_tasks.planning.late_files import late_files
 from meli_tasks.planning.plan import (
     Plan,
     ensemble_step,
@@ -115,6 +116,14 @@ class Pipeline:
         for note in repair.notes:
             (logger.warning if repair.synced.warning else logger.info)("%s", note)
         return plan, found
+
+    def late_files(self, params: Mapping[str, object], as_of: date | None) -> str:
+        """Say which files of the run's day are missing; empty if they are there, or the source has no dates.
+
+        Raises:
+            BadHyperparameters: The parameters cannot be used.
+        """
+        return late_files(Request.check(params, self.settings), self.settings, as_of)
 
     def ingest(self, plan: Plan) -> Result:
         """Run the plan's ingest step, and with folds make the listings of each; the result is that of the step."""

@@ -124,6 +124,19 @@ class Settings(MonitoringSettings, ServingSettings, BatchSettings):
         alias="MELI_RETRY_HOURS",
         description="hours for which a task is retried while a store, a disk or a role's keys are unavailable",
     )
+    wait_hours: float = Field(
+        0.0,
+        ge=0,
+        le=72,
+        allow_inf_nan=False,
+        alias="MELI_WAIT_HOURS",
+        description="hours for which a run waits for files of its day, {ds} in the source; 0 fails at once",
+    )
+    empty_days: Literal["fail", "skip"] = Field(
+        "fail",
+        alias="MELI_EMPTY_DAYS",
+        description="how a run ends that Airflow's own backfill starts for a day without files; it does not wait",
+    )
     approval_hours: float = Field(
         12.0,
         gt=0,

@@ -32,7 +32,7 @@ def test_a_store_and_its_keys_come_from_one_place(tmp_path: Path) -> None:
 WEB = "http://written:7"
 VALUES = {
     "MELI_DEVICE": "cpu", "MELI_NOTIFY": "always", "MELI_SCHEDULE": "none", "MELI_STORE": "s3://written/7",
-    "MELI_BATCH_SCHEDULE": "@daily", "MELI_BATCH_AFTER_PROMOTION": "true",
+    "MELI_EMPTY_DAYS": "skip", "MELI_BATCH_SCHEDULE": "@daily", "MELI_BATCH_AFTER_PROMOTION": "true",
     "MELI_MONITORING_SCHEDULE": "@daily", "MELI_MONITORING_TITLES": 700,
     "MELI_MONITORING_RETRAIN": "advise", "MELI_SERVING_LOG_TITLES": "true",
     "MELI_EMAIL": "a@b", "MELI_EMAIL_FROM": "a@b", "MELI_SMTP": "smtp://written",

@@ -104,6 +104,10 @@ class FakePipeline:
         nothing_new = SCENARIO.get("nothing_new", "")
         return plan, SimpleNamespace(nothing_new=nothing_new, summary=lambda: "12 min saved")
 
+    def late_files(self, params: Mapping[str, Any], as_of: date | None) -> str:
+        SEEN["looks"] = SEEN.get("looks", 0) + 1
+        return "There are no files." if SEEN["looks"] <= SCENARIO.get("late_looks", 0) else ""
+
     def ingest(self, plan: Any) -> Any:
         return self._result("ingest", "")
 
@@ -193,6 +197,9 @@ def kind_by_scenario(dag_run: Any) -> str:
 
 
 meli_training.run_kind = kind_by_scenario
+
+meli_training.BETWEEN_LOOKS = timedelta(0)
+SETTINGS = meli_training.settings
 
 for task in dag.tasks:  # nobody waits for a second try here
     changes = getattr(task, "partial_kwargs", None)
@@ -288,6 +295,7 @@ for title, scenario in json.loads(sys.argv[1]).items():
     SCENARIO.update(scenario)
     SEEN.clear()
     SEEN["tries"] = {}
+    meli_training.settings = SETTINGS.model_copy(update=scenario.get("settings", {}))
     # dag.test() keeps the params of one run for the next.
     person = Person(scenario.get("answer", {}))
     if person.answer:

@@ -27,6 +27,13 @@ SCENARIOS: dict[str, Any] = {
     "nothing new, by hand": {"conf": {"sets": ["mlp"]}, "kind": "manual", "nothing_new": "as before"},
     "a night with new titles": {"conf": {"sets": ["mlp"]}, "kind": "scheduled"},
     "a date again": {"conf": {"sets": ["mlp"]}, "kind": "backfill", "nothing_new": "as before"},
+    "files come late": {"conf": {"sets": ["mlp"]}, "kind": "scheduled", "settings": {"wait_hours": 1}, "late_looks": 2},
+    "an empty day, skipped": {
+        "conf": {"sets": ["mlp"]},
+        "kind": "backfill",
+        "settings": {"empty_days": "skip"},
+        "late_looks": 1,
+    },
     "store down once": {"conf": {"sets": ["mlp"]}, "down_once": {"train": ["mlp"]}},
     "store down for hours": {"conf": {"sets": ["mlp"]}, "down": {"ingest": 15}},
     "folds": {"conf": {"sets": ["mlp", "cnn"], "folds": 3}, "fail": {"train": ["cnn, fold 2 of 3"]}},
@@ -231,3 +238,16 @@ def test_nothing_is_promoted_after_a_failed_decide(runs: Runs) -> None:
     run = runs["decide fails"]
     assert run["state"] == "failed"
     assert states(run, "decide", "approve", "promote") == ["failed", "upstream_failed", "upstream_failed"]
+
+
+def test_a_night_waits_for_its_files_without_a_worker(runs: Runs) -> None:
+    run = runs["files come late"]
+    assert (run["state"], run["looks"]) == ("success", 3)
+    assert states(run, "plan", "promote") == ["success", "success"]
+    assert "There are no files. Waiting for them until" in run["output"]
+
+
+def test_a_day_without_files_can_be_skipped_in_a_backfill(runs: Runs) -> None:
+    run = runs["an empty day, skipped"]
+    assert run["state"] == "success"
+    assert states(run, "plan", "ingest", "promote") == ["skipped", "skipped", "skipped"]
