@@ -15,6 +15,7 @@ from rich.markup import escape
 from meli_tasks import sources
 from meli_tasks.backfill.request import POOL_SLOTS
 from meli_tasks.core.errors import BadData, MeliError, Unreachable
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
@@ -146,7 +147,8 @@ def train(
     else:
         show_failure(console, watch, tasks)
     console.print(f"\nTime from trigger to end: {duration(seconds)}", highlight=False)
-    show_links(console, stack, watch, name)
+    last = Ledger(store).last()
+    show_links(console, stack, watch, name, has_champion=bool(last and last.champion))
     return 0 if state == "success" else 1
 
 

@@ -1,4 +1,4 @@
-"""The services of the stack and their settings: an S3 server, MLflow, and Airflow as four processes.
+"""The services of the stack and their settings: an S3 server, MLflow, Airflow as four processes, and `meli serve`.
 
 Each in its smallest real form: SQLite, one worker, LocalExecutor. All of it takes 1.3 GB of memory when idle.
 """
@@ -30,7 +30,7 @@ from meli_tasks.stack.servers import (
 
 BUCKET = "meli"
 USER = "admin"
-DEFAULT_PORTS = {"s3": 8333, "mlflow": 5000, "airflow-api-server": 8080}
+DEFAULT_PORTS = {"s3": 8333, "mlflow": 5000, "airflow-api-server": 8080, "serving": 8900}
 # Every run receives these in its own configuration, so the stack is not restarted when they change.
 PER_RUN_VARIABLES = frozenset({"MELI_SOURCE", "MELI_SETS"})
 
@@ -42,6 +42,7 @@ class Ports:
     s3: Mapping[str, int]
     mlflow: int
     airflow: int
+    serving: int = DEFAULT_PORTS["serving"]
 
     @classmethod
     def choose(cls, home: Home) -> Ports:
@@ -52,9 +53,10 @@ class Ports:
             seaweed = {name.removeprefix("s3-"): port for name, port in remembered.items() if name.startswith("s3")}
         else:
             seaweed = seaweed_ports({"s3": remembered.get("s3", DEFAULT_PORTS["s3"])})
-        ports = cls(seaweed, _port(home, "mlflow", remembered), _port(home, "airflow-api-server", remembered))
+        others = (_port(home, name, remembered) for name in ("mlflow", "airflow-api-server", "serving"))
+        ports = cls(seaweed, *others)
         listed = {"s3": seaweed["s3"], **{f"s3-{name}": port for name, port in seaweed.items()}}
-        listed |= {"mlflow": ports.mlflow, "airflow-api-server": ports.airflow}
+        listed |= {"mlflow": ports.mlflow, "airflow-api-server": ports.airflow, "serving": ports.serving}
         home.write_private(home.root / "ports.json", json.dumps(listed))
         return ports
 
@@ -109,6 +111,21 @@ class Stack:
             ),
         ]  # fmt: skip
 
+    @property
+    def serving_url(self) -> str:
+        """The address of `meli serve`."""
+        return self.settings["MELI_SERVING_URL"]
+
+    def serving(self) -> Service:
+        """`meli serve`, which loads the champion as soon as there is one. It answers before that too."""
+        # What the caller has set for a service of their own must not close or change this one.
+        own = dict.fromkeys(("MELI_SERVING_KEYS", "MELI_SERVING_KEYS_FILE", "MELI_SERVING_MODEL"), "")
+        own |= {"MELI_SERVING_HOST": HOST, "MELI_SERVING_PORT": str(self.ports.serving), "MALLOC_ARENA_MAX": "2"}
+        return Service(
+            "serving", "Service", [sys.executable, "-m", "meli_tasks.cli", "serve"], self.settings | own,
+            lambda: answers(self.ports.serving, "/health/live"), self.ports.serving, passing=PER_RUN_VARIABLES,
+        )  # fmt: skip
+
     def airflow(self) -> list[Service]:
         """Airflow's processes; the scheduler's children run the tasks."""
         environment = airflow_environment(self.home, self.ports, self.secrets) | self.settings
@@ -149,6 +166,7 @@ def stack_settings(home: Home, requested: Settings, ports: Ports, secrets: Secre
         "MELI_AIRFLOW_URL": f"http://localhost:{ports.airflow}",
         "MELI_AIRFLOW_USER": USER,
         "MELI_AIRFLOW_PASSWORD": secrets.airflow_password,
+        "MELI_SERVING_URL": f"http://{HOST}:{ports.serving}",
         "MELI_CACHE": str(home.root / "cache"),
         "MELI_SLOTS": str(slots),
         "MELI_THREADS": str(requested.threads or max(1, cores() // slots)),

@@ -23,7 +23,7 @@ from meli_tasks.wording import duration
 SECONDS_TO_PROVE_HEALTH = 10.0
 # In this order no process is left that would write to a stopped store.
 STOP_ORDER = (
-    ("airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-api-server", "mlflow"),
+    ("serving", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-api-server", "mlflow"),
     ("s3",),
 )
 FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "MLFLOW_", "AWS_")
@@ -53,17 +53,22 @@ class StackStart:
             {name: value for name, value in stack.settings.items() if name not in PER_RUN_VARIABLES}
         )
         prepare_airflow(self.home, stack.secrets)
-        reused = [service.title for service in (*stack.storage(), *stack.airflow()) if self._is_reusable(service)]
+        reused = [
+            service.title
+            for service in (*stack.storage(), *stack.airflow(), stack.serving())
+            if self._is_reusable(service)
+        ]
         if reused:
             self.say(f"Already running: {', '.join(reused)}")
         storage = [service for service in stack.storage() if service.title not in reused]
         airflow = [service for service in stack.airflow() if service.title not in reused]
+        serving = [service for service in (stack.serving(),) if service.title not in reused]
         if airflow:
             self._begin_migration(stack)
         self._start(storage)
         self._finish_migration()
-        self._start(airflow)
-        processes.wait(self.home, self.started, [*storage, *airflow], self._report_ready)
+        self._start([*airflow, *serving])
+        processes.wait(self.home, self.started, [*storage, *airflow, *serving], self._report_ready)
         return stack
 
     def undo(self) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
 from meli_tasks.artifacts.manifest import find, find_model
+from meli_tasks.http import Client, NoAnswer
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.run_outcome import unused_by
@@ -17,6 +20,9 @@ from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.terminal import Column, Listing
 from meli_tasks.wording import duration
+
+SECONDS_TO_LOAD = 60.0  # it looks for a new champion every five, and loads one in two
+POLL_SECONDS = 0.5
 
 
 def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[Task]) -> None:
@@ -72,8 +78,8 @@ def show_unused_rows(console: Console, watch: Watch, store: Store) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def show_links(console: Console, stack: Stack, watch: Watch, run: str) -> None:
-    """Print the addresses, how to sign in, and how to stop the stack."""
+def show_links(console: Console, stack: Stack, watch: Watch, run: str, *, has_champion: bool) -> None:
+    """Print the addresses, how to sign in, how to ask for categories, and how to stop the stack."""
     evaluated = watch.evaluated()
     for line in (
         "",
@@ -81,11 +87,39 @@ def show_links(console: Console, stack: Stack, watch: Watch, run: str) -> None:
         f"         {sign_in_line(stack.secrets)}",
         f"MLflow   {(evaluated and evaluated.mlflow) or stack.mlflow_url}",
         "         needs no sign-in; only this machine can reach it",
+        f"Service  {stack.serving_url}/docs",
         "",
         'Try it:   .venv/bin/meli predict "Funda Silicona Iphone 11"',
+        *ask_lines(stack.serving_url, has_champion=has_champion),
         "Stop it:  make stop",
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def ask_lines(url: str, *, has_champion: bool) -> list[str]:
+    """How to ask the service, once it can answer; or why it cannot."""
+    if problem := service_problem(url, SECONDS_TO_LOAD if has_champion else 0.0):
+        return [f"          {url} does not classify titles yet: {problem}"]
+    return [f"""Ask it:   curl -s {url}/predict -d '{{"title": "Funda Silicona Iphone 11"}}'"""]
+
+
+def service_problem(url: str, seconds: float) -> str:
+    """Why the service has no model once it has had time to load one; empty if it has one."""
+    deadline = time.monotonic() + seconds
+    while True:
+        problem = _unready(url)
+        if not problem or time.monotonic() >= deadline:
+            return problem
+        time.sleep(POLL_SECONDS)
+
+
+def _unready(url: str) -> str:
+    try:
+        with Client(2.0, 2.0) as client:
+            answer = client.request("GET", f"{url}/health/ready")
+    except NoAnswer as error:
+        return str(error)
+    return "" if answer.ok else str((answer.json() or {}).get("detail", answer.reason))
 
 
 def sign_in_line(secrets: Secrets) -> str:
