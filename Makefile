@@ -9,7 +9,7 @@ REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop status test test-browser test-cluster test-compose mutants lint format lock docs docs-lab bench secrets clean
+.PHONY: help setup demo stop status test test-faults test-browser test-cluster test-compose mutants lint format lock docs docs-lab bench secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ status: ## list the running services, how to sign in, the champion and the last 
 test: $(VENV)/.dev ## install the test packages and run the tests
 	@sh tests/js/run.sh test
 	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+test-faults: $(VENV)/.dev ## test servers that fail, by a seeded proxy before them (10 minutes on 2 cores)
+	@$(BIN)/python -m pytest -m faults $(TESTS)
 
 test-browser: $(VENV)/.dev ## test the pages in Chromium; screenshots in tests/browser/screenshots/ (10 minutes on 2 cores)
 	@$(BIN)/python -m tests.browser.chromium

@@ -24,6 +24,7 @@ from meli_tasks.schedule import Schedule
 from meli_tasks.setting_groups.batch import BatchSettings
 from meli_tasks.setting_groups.monitoring import MonitoringSettings
 from meli_tasks.setting_groups.serving import ServingSettings
+from meli_tasks.setting_groups.storage import StorageSettings
 from meli_tasks.setting_types import (
     Endpoint,
     MailAddresses,
@@ -61,7 +62,7 @@ DEFAULT_REGISTERED_MODEL = "meli-title-classifier"
 DEFAULT_SOURCE = "sample:rows=20000,seed=1"
 
 
-class Settings(MonitoringSettings, ServingSettings, BatchSettings):
+class Settings(MonitoringSettings, ServingSettings, BatchSettings, StorageSettings):
     """Every setting, with the environment variable it comes from as its alias.
 
     `Settings(...)` holds what its arguments say; only `from_environment` reads variables.
@@ -252,19 +253,28 @@ class Settings(MonitoringSettings, ServingSettings, BatchSettings):
         Raises:
             BadSettings: MELI_STORE is empty or of an unknown kind.
         """
-        from meli_tasks.store import open_store
-
         if not self.store:
             raise BadSettings(
                 "MELI_STORE is not set. It is the address of the store, e.g. s3://bucket/prefix or file:///data/meli. "
                 "`make demo` starts a store of its own, keeps its data from one start to the next, and writes its "
                 "address to .meli/environment."
             )
-        return open_store(self.store, s3_endpoint=self.s3_endpoint or None, s3_client=self.s3_client)
+        return self.store_at(self.store)
+
+    def store_at(self, url: str) -> Store:
+        """Open a store at another URL with the keys of these settings."""
+        from meli_tasks.store import open_store
+
+        return open_store(
+            url,
+            s3_endpoint=self.s3_endpoint or None,
+            s3_client=self.s3_client,
+            s3_retry_seconds=self.s3_retry_seconds,
+        )
 
     def s3_client(self, endpoint: str | None) -> Any:
         """Return a boto3 client for an S3 endpoint (None for AWS) with the keys of these settings."""
-        from meli_tasks.store.s3 import client
+        from meli_tasks.store.s3_client import client
 
         return client(endpoint, access_key=self.access_key or None, secret_key=self.secret_key or None)
 

@@ -30,7 +30,7 @@ from meli_tasks.scoring.planning import SCORE
 from meli_tasks.scoring.records import BatchPlan, BatchRecord, PartResult, PlannedPart, ScoredPart
 from meli_tasks.settings import Settings
 from meli_tasks.sources import fetch
-from meli_tasks.store import Store, open_store
+from meli_tasks.store import Store
 
 if TYPE_CHECKING:
     from meli_tasks.core.models.ensemble import Classifier
@@ -148,7 +148,7 @@ class Scorer:
 
 def output_of(plan: BatchPlan, settings: Settings) -> Store:
     """The folder or prefix of the copies, as a store."""
-    return open_store(plan.output, s3_endpoint=settings.s3_endpoint or None, s3_client=settings.s3_client)
+    return settings.store_at(plan.output)
 
 
 def result_name(part: PlannedPart, source: Path) -> str:

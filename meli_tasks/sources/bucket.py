@@ -57,7 +57,8 @@ class Bucket:
         with self._opening:
             if bucket not in self._stores:
                 settings = self._settings
-                self._stores[bucket] = S3Store(bucket, "", settings.s3_endpoint or None, settings.s3_client)
+                at = (bucket, "", settings.s3_endpoint or None)
+                self._stores[bucket] = S3Store(*at, settings.s3_client, settings.s3_retry_seconds)
             return self._stores[bucket]
 
 

@@ -145,10 +145,11 @@ def seaweed_ready(ports: Mapping[str, int], bucket: str, access_key: str, secret
 
     The bucket is created some 0.5 s after the server reports that it is healthy, so only a write is a proof.
     """
-    from meli_tasks.store.s3 import S3Store, client
+    from meli_tasks.store.s3 import S3Store
+    from meli_tasks.store.s3_client import client
 
     make = partial(client, access_key=access_key, secret_key=secret_key)
-    store = S3Store(bucket, endpoint=f"http://{HOST}:{ports['s3']}", make=make)
+    store = S3Store(bucket, endpoint=f"http://{HOST}:{ports['s3']}", make=make, retry_seconds=0)
 
     def ready() -> bool:
         if not answers(ports["s3"], "/healthz"):

@@ -11,20 +11,28 @@ from meli_tasks.core.errors import BadSettings
 from meli_tasks.store.file import FileStore
 from meli_tasks.store.probe import Check, probe
 from meli_tasks.store.protocol import Blob, Store, checked_name
-from meli_tasks.store.s3 import S3Store, client
+from meli_tasks.store.s3 import S3Store
+from meli_tasks.store.s3_client import client
 
 __all__ = ["Blob", "Check", "Store", "open_store", "probe"]
 
 EXAMPLES = "Write it like s3://bucket/prefix or file:///srv/meli (three slashes: the path is absolute)."
 
 
-def open_store(url: str, *, s3_endpoint: str | None = None, s3_client: Callable[[str | None], Any] = client) -> Store:
+def open_store(
+    url: str,
+    *,
+    s3_endpoint: str | None = None,
+    s3_client: Callable[[str | None], Any] = client,
+    s3_retry_seconds: float | None = None,
+) -> Store:
     """The store at `url`. It connects to nothing before its first call.
 
     Args:
         url: s3://bucket/prefix or file:///folder.
         s3_endpoint: The address of an S3 server other than AWS; by default MELI_S3_ENDPOINT or AWS_ENDPOINT_URL_S3.
         s3_client: Returns the boto3 client for an endpoint.
+        s3_retry_seconds: How long a request to S3 is tried; by default MELI_S3_RETRY_SECONDS.
 
     Raises:
         BadSettings: the URL cannot be understood.
@@ -38,5 +46,5 @@ def open_store(url: str, *, s3_endpoint: str | None = None, s3_client: Callable[
         return FileStore(Path(unquote(parts.path)))
     if parts.scheme == "s3" and parts.netloc:
         prefix = parts.path.strip("/")
-        return S3Store(parts.netloc, checked_name(prefix) if prefix else "", s3_endpoint, s3_client)
+        return S3Store(parts.netloc, checked_name(prefix) if prefix else "", s3_endpoint, s3_client, s3_retry_seconds)
     raise BadSettings(f"The store's URL {url!r} cannot be understood. {EXAMPLES}")

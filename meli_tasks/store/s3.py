@@ -1,119 +1,68 @@
-"""An S3 bucket as a store: AWS, or a server that honours `If-None-Match` and `If-Match` on PUT. Versions are ETags."""
+"""An S3 bucket as a store: AWS, or a server that honours `If-None-Match` and `If-Match` on PUT. Versions are ETags.
+
+Every object that is written here has the SHA-256 of its bytes in its metadata. What is read is checked against it and
+against the length, whatever checksums the server and boto3 agree on, and read again if it differs.
+"""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import file_digest, sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
+from uuid import uuid4
 
 from typing_extensions import override
 
-from meli_tasks.core.errors import BadSettings, Conflict, NotFound, Unreachable
-from meli_tasks.disk import atomic_write, must_be_file
-from meli_tasks.http import is_loopback
+from meli_tasks.core.errors import BadData, Conflict, MeliError, NotFound, Rejected, Unreachable
+from meli_tasks.disk import atomic_write, disk_errors, must_be_file
 from meli_tasks.redaction import without_credentials
 from meli_tasks.store.protocol import Blob, Listed, Store, checked_name, checked_prefix
-from meli_tasks.store.s3_errors import CHECKSUMS, Place, key_errors, masked, s3_errors
+from meli_tasks.store.retrying import Retrying, budget_in_use
+from meli_tasks.store.s3_client import body, client, endpoint_in_use, keys_are_rotated
+from meli_tasks.store.s3_errors import Place, doubtful, masked, not_listening, s3_errors
+from meli_tasks.store.s3_parts import PART_BYTES, Parts, Replaced
 
-CONNECT_SECONDS = 5
-READ_SECONDS = 15  # seaweedfs delays the loser of a race by 3 s; busy servers take longer
-TRIES = 2
-PART_BYTES = (
-    8 << 20
-)  # larger files are uploaded in parts of this size; boto3 enlarges the parts if there are over 10,000
+T = TypeVar("T")
+
+DIGEST = "sha256"
+"""The metadata that holds the SHA-256 of an object's bytes."""
+WRITE = "write"
+"""The metadata that holds the id of the write, by which a writer recognizes its own write if its answer was lost."""
+SAME_DAMAGE = 3
+"""So many reads that give the same wrong bytes are damage in the store: a network alters each answer differently."""
 _SIGNED_BY = re.compile(r"Credential=([^/,]+)/")
-ADDRESSING = "MELI_S3_ADDRESSING"
-ADDRESSING_CHOICES = ("path", "virtual")
-CHECKSUM_CHOICES = ("when_supported", "when_required")
 
 
-def endpoint_in_use(endpoint: str | None) -> str | None:
-    """`endpoint`, else the environment's; None is AWS itself."""
-    return endpoint or os.environ.get("MELI_S3_ENDPOINT") or os.environ.get("AWS_ENDPOINT_URL_S3") or None
-
-
-def client(endpoint: str | None, *, access_key: str | None = None, secret_key: str | None = None) -> Any:
-    """A boto3 S3 client with our time-outs and retries. It is not connected yet.
-
-    MELI_S3_ADDRESSING=virtual is for servers that find the bucket in the host's name, and not in the path.
-    MELI_S3_CHECKSUMS=when_required sets boto3's two checksum settings (request_checksum_calculation,
-    response_checksum_validation) for older stores that refuse what boto3 sends since 1.36.
-
-    Args:
-        endpoint: None for the environment's, or else AWS.
-        access_key: None to look for keys where boto3 does.
-        secret_key: The key's secret.
-
-    Raises:
-        BadSettings: the endpoint, the profile, MELI_S3_ADDRESSING or MELI_S3_CHECKSUMS cannot be understood.
-        Unreachable: this machine's role gives no keys now.
-    """
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
-    from botocore.session import Session
-
-    checksums = os.environ.get(CHECKSUMS) or CHECKSUM_CHOICES[0]
-    if checksums not in CHECKSUM_CHOICES:
-        raise BadSettings(f"{CHECKSUMS} is {checksums!r}: it must be one of {', '.join(CHECKSUM_CHOICES)}.")
-    addressing = os.environ.get(ADDRESSING) or ADDRESSING_CHOICES[0]
-    if addressing not in ADDRESSING_CHOICES:
-        raise BadSettings(f"{ADDRESSING} is {addressing!r}: it must be one of {', '.join(ADDRESSING_CHOICES)}.")
-    endpoint = endpoint_in_use(endpoint)
-    if endpoint and "@" in endpoint:
-        raise BadSettings(
-            f"The endpoint {without_credentials(endpoint)} contains a user or password: keys belong in "
-            "AWS_ACCESS_KEY_ID."
-        )
-    config: dict[str, Any] = {
-        "connect_timeout": CONNECT_SECONDS,
-        "read_timeout": READ_SECONDS,
-        "retries": {"total_max_attempts": TRIES, "mode": "standard"},
-        "max_pool_connections": 16,
-        "request_checksum_calculation": checksums,
-        "response_checksum_validation": checksums,
-    }
-    if endpoint:
-        config["s3"] = {"addressing_style": addressing}
-        if is_loopback(endpoint):
-            config["proxies"] = {}  # no proxy can reach this machine's own ports
-    if access_key == os.environ.get("AWS_ACCESS_KEY_ID"):
-        access_key = secret_key = None  # boto3 finds them itself, with the token that temporary keys need
-    try:
-        bare = Session()
-        bare.register_component("data_loader", _loader())
-        session = boto3.session.Session(access_key, secret_key, botocore_session=bare)
-        region = session.region_name or os.environ.get("AWS_REGION") or "us-east-1"
-        return session.client("s3", endpoint_url=endpoint, region_name=region, config=Config(**config))
-    except key_errors() as error:  # a role's keys are looked for here already
-        place = without_credentials(endpoint) if endpoint else "AWS"
-        raise Unreachable(f"No keys for {place}: {error}. If this machine's role has keys, try again later.") from error
-    except (ValueError, BotoCoreError) as error:
-        raise BadSettings(
-            f"No S3 client for {without_credentials(endpoint) if endpoint else 'AWS'}: {error}. Write the endpoint "
-            "like http://127.0.0.1:9000 (MELI_S3_ENDPOINT), and check AWS_PROFILE and AWS_REGION."
-        ) from error
-
-
-@cache
-def _loader() -> Any:
-    """The reader of botocore's descriptions of AWS, one for all clients: reading them is most of creating a client."""
-    from botocore.loaders import create_loader
-
-    return create_loader(os.environ.get("AWS_DATA_PATH") or None)  # botocore takes "" for the working folder
+class _Damaged(Unreachable):
+    """What was read is not what was written."""
 
 
 class S3Store(Store):
     """Names are keys of `bucket` under `prefix`. boto3 is loaded by the first call."""
 
     def __init__(
-        self, bucket: str, prefix: str = "", endpoint: str | None = None, make: Callable[[str | None], Any] = client
+        self,
+        bucket: str,
+        prefix: str = "",
+        endpoint: str | None = None,
+        make: Callable[[str | None], Any] = client,
+        retry_seconds: float | None = None,
     ) -> None:
-        """`prefix` has no slash at its ends; `make` returns the boto3 client. Connects to nothing yet."""
+        """Connects to nothing yet.
+
+        Args:
+            bucket: The bucket.
+            prefix: Without a slash at its ends.
+            endpoint: None for the environment's, or else AWS.
+            make: Returns the boto3 client for an endpoint.
+            retry_seconds: How long a request is tried; None for MELI_S3_RETRY_SECONDS.
+
+        Raises:
+            BadSettings: MELI_S3_RETRY_SECONDS is no number of seconds.
+        """
         self.bucket = bucket
         self.endpoint = endpoint_in_use(endpoint)
         self._prefix = f"{prefix}/" if prefix else ""
@@ -121,6 +70,8 @@ class S3Store(Store):
         self._made: Any = None
         self._access_key = ""
         self._making = Lock()
+        self._retrying = Retrying(budget_in_use(retry_seconds), doubtful, not_listening)
+        self._parts = Parts(lambda: self._client, bucket, self._prefix, self._request)
 
     def __repr__(self) -> str:
         return f"S3Store({self.url!r}, endpoint={without_credentials(self.endpoint or 'AWS')!r})"
@@ -133,56 +84,113 @@ class S3Store(Store):
 
     @override
     def read(self, name: str) -> Blob | None:
-        with s3_errors(self._place):
-            answer = self._get(name)
-            return None if answer is None else Blob(answer["Body"].read(), answer["ETag"])
+        key, wrong = self._key(name), list[str]()
+
+        def get() -> Blob | None:
+            answer = self._get(key)
+            if answer is None:
+                return None
+            data = answer["Body"].read()
+            self._check(name, sha256(data).hexdigest(), answer, wrong)
+            return Blob(data, answer["ETag"])
+
+        return self._request(get)
 
     @override
     def write(self, name: str, data: bytes, *, if_absent: bool = False, if_version: str | None = None) -> str:
-        from botocore.exceptions import ClientError
-
         conditions = {"IfNoneMatch": "*"} if if_absent else {}
         conditions |= {"IfMatch": if_version} if if_version is not None else {}
-        key = self._key(name)
-        with s3_errors(self._place):
+        place = {"Bucket": self.bucket, "Key": self._key(name)}
+        metadata = {DIGEST: sha256(data).hexdigest(), WRITE: uuid4().hex}
+        tries = 0
+
+        def put() -> str:
+            from botocore.exceptions import ClientError
+
+            nonlocal tries
+            tries += 1
             try:
-                return str(self._client.put_object(Bucket=self.bucket, Key=key, Body=data, **conditions)["ETag"])
+                return self._put(place, data, Metadata=metadata, **conditions)
             except ClientError as error:
                 if not conditions or not _condition_failed(error):
                     raise
-                retried = bool(error.response["ResponseMetadata"].get("RetryAttempts"))
-                undecided = error.response["ResponseMetadata"]["HTTPStatusCode"] == 409
-                if retried or undecided:
-                    blob = self.read(name)
-                    # The first attempt may have succeeded and its response got lost; then the retry conflicts with it.
-                    if retried and blob is not None and blob.data == data:
-                        return blob.version
+                answer = error.response["ResponseMetadata"]
+                undecided = answer["HTTPStatusCode"] == 409
+                if tries > 1 or answer.get("RetryAttempts") or undecided:
+                    found = self._head(name)
+                    # An earlier try may have succeeded and its answer got lost; then this one conflicts with it.
+                    if found is not None and found["Metadata"].get(WRITE) == metadata[WRITE]:
+                        return str(found["ETag"])
                     # Another write is still in progress: it has not changed anything yet, and may fail.
-                    if undecided and (blob.version if blob else None) == if_version:
+                    if undecided and (found["ETag"] if found else None) == if_version:
                         raise Unreachable(
                             f"Another write of {name} of {self.url} is in progress. Run again."
                         ) from error
                 why = "it exists already" if if_absent else "it has changed since it was read"
                 raise Conflict(f"{name} of {self.url} was not written: {why}.") from error
 
+        return self._request(put)
+
     @override
     def upload(self, path: Path, name: str) -> None:
-        key = self._key(name)
+        place = {"Bucket": self.bucket, "Key": self._key(name)}
         must_be_file(path, name)
-        with s3_errors(self._place, path), path.open("rb") as stream:
-            self._client.upload_fileobj(stream, self.bucket, key, Config=_transfer())
+        with disk_errors(path), path.open("rb") as stream:
+            digest, size = file_digest(stream, "sha256").hexdigest(), stream.tell()
+            stream.seek(0)
+            data = stream.read() if size <= PART_BYTES else b""
+        metadata = {DIGEST: digest, WRITE: uuid4().hex}
+        if size > PART_BYTES:
+            self._parts.upload(path, place["Key"], metadata, lambda: self._digest_of(name))
+        else:
+            self._request(lambda: self._put(place, data, Metadata=metadata))
 
     @override
     def download(self, name: str, path: Path) -> None:
-        size = self.size(name)
-        if size is None:
-            raise NotFound(f"There is no {name} in {self.url}.")
+        key, wrong = self._key(name), list[str]()
+
+        def get() -> Any:
+            """The answer, with the bytes in it if they are not too many."""
+            answer = self._get(key)
+            if answer is None:
+                raise NotFound(f"There is no {name} in {self.url}.")
+            if answer["ContentLength"] > PART_BYTES:
+                answer["Body"].close()
+                return answer
+            data = answer["Body"].read()
+            if len(data) != answer["ContentLength"]:
+                cut = f"{len(data)} of {answer['ContentLength']} bytes"
+                raise Unreachable(f"{name} of {self.url} was truncated to {cut}. Run again.")
+            self._check(name, sha256(data).hexdigest(), answer, wrong)
+            return {"Data": data}
+
         with atomic_write(path) as part:
-            with s3_errors(self._place, path), part.open("wb") as stream:
-                self._client.download_fileobj(self.bucket, self._key(name), stream, Config=_transfer())
-            received = part.stat().st_size
-            if received != size:
-                raise Unreachable(f"{name} of {self.url} was truncated to {received} of {size} bytes. Run again.")
+            answer = self._request(get)
+            if "Data" in answer:
+                with disk_errors(part):
+                    part.write_bytes(answer["Data"])
+            else:
+                self._download_parts(name, part, wrong)
+
+    def _download_parts(self, name: str, path: Path, wrong: list[str]) -> None:
+        """Download a large object, again if it is damaged or replaced meanwhile: its parts have no digests."""
+
+        def fetch() -> None:
+            head = self._request(lambda: self._head(name))
+            if head is None:
+                raise NotFound(f"There is no {name} in {self.url}.")
+            self._parts.download(self._key(name), path, int(head["ContentLength"]), head["ETag"])
+            with disk_errors(path), path.open("rb") as stream:
+                digest = file_digest(stream, "sha256").hexdigest()
+            self._check(name, digest, head, wrong)
+
+        for _ in range(SAME_DAMAGE):
+            try:
+                fetch()
+            except (_Damaged, Replaced):
+                continue
+            return
+        fetch()
 
     @override
     def names(self, prefix: str) -> Iterator[str]:
@@ -190,34 +198,56 @@ class S3Store(Store):
 
     @override
     def objects(self, prefix: str) -> list[Listed]:
-        with s3_errors(self._place):
-            pages = self._client.get_paginator("list_objects_v2")
-            found = [
-                Listed(entry["Key"][len(self._prefix) :], entry["ETag"], entry["Size"])
-                for page in pages.paginate(Bucket=self.bucket, Prefix=self._prefix + checked_prefix(prefix))
-                for entry in page.get("Contents", ())
-            ]
+        place = {"Bucket": self.bucket, "Prefix": self._prefix + checked_prefix(prefix)}
+        page = self._list(place)
+        found = page.get("Contents", [])
+        while page.get("IsTruncated"):
+            page = self._list({**place, "ContinuationToken": page["NextContinuationToken"]})
+            found += page.get("Contents", [])
+        listed = (Listed(entry["Key"][len(self._prefix) :], entry["ETag"], entry["Size"]) for entry in found)
         # Servers that keep folders (seaweedfs is one) list "a/b" before "a-b". Names that end in "/" are their folders.
-        return sorted(listed for listed in found if listed.name and not listed.name.endswith("/"))
+        return sorted(each for each in listed if each.name and not each.name.endswith("/"))
 
     @override
     def delete(self, name: str) -> None:
-        with s3_errors(self._place):
-            self._client.delete_object(Bucket=self.bucket, Key=self._key(name))
+        key = self._key(name)
+        self._request(lambda: self._client.delete_object(Bucket=self.bucket, Key=key))
 
     @override
     def size(self, name: str) -> int | None:
-        from botocore.exceptions import ClientError
+        found = self._request(lambda: self._head(name))
+        return None if found is None else int(found["ContentLength"])
 
-        with s3_errors(self._place):
-            try:
-                return int(self._client.head_object(Bucket=self.bucket, Key=self._key(name))["ContentLength"])
-            except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (400, 403, 404):
-                    raise
-            # HEAD answers have no body: only GET tells a missing key from a missing bucket, and says that keys expired.
-            answer = self._get(name)
-            return None if answer is None else int(answer["ContentLength"])
+    def _request(self, send: Callable[[], T]) -> T:
+        """Send a request as often as it takes, with its errors as our own."""
+
+        def once() -> T:
+            with s3_errors(self._place):
+                return send()
+
+        return self._retrying(once, before_again=self._before_again)
+
+    def _before_again(self, error: MeliError) -> None:
+        """After a refusal the keys are looked for again: they may have been replaced in the meantime."""
+        if isinstance(error, Rejected):
+            with self._making:
+                self._made = None
+
+    def _check(self, name: str, digest: str, answer: Mapping[str, Any], wrong: list[str]) -> None:
+        """Compare the digest of what was read with that of what was written; objects of others have none."""
+        expected = answer.get("Metadata", {}).get(DIGEST)
+        if expected in (None, digest):
+            return
+        wrong.append(digest)
+        found = f"{name} of {self.url} is damaged: its SHA-256 is {digest[:12]}…, and {expected[:12]}… was written."
+        if wrong.count(digest) >= SAME_DAMAGE:
+            raise BadData(f"{found} The same bytes came {SAME_DAMAGE} times, so the damage is in the store.")
+        raise _Damaged(f"{found} Run again.")
+
+    def _digest_of(self, name: str) -> str | None:
+        """The digest that an object's metadata holds; None if there is no object."""
+        found = self._request(lambda: self._head(name))
+        return None if found is None else str(found["Metadata"].get(DIGEST, ""))
 
     def _place(self) -> Place:
         place = without_credentials(self.endpoint) if self.endpoint else "AWS"
@@ -240,34 +270,38 @@ class S3Store(Store):
     def _key(self, name: str) -> str:
         return self._prefix + checked_name(name)
 
-    def _get(self, name: str) -> Any:
+    def _list(self, place: Mapping[str, str]) -> Any:
+        return self._request(lambda: self._client.list_objects_v2(**place))
+
+    def _put(self, place: Mapping[str, str], data: bytes, **options: Any) -> str:
+        made = self._client
+        return str(made.put_object(**place, **body(made, data), **options)["ETag"])
+
+    def _get(self, key: str) -> Any:
         from botocore.exceptions import ClientError
 
         try:
-            return self._client.get_object(Bucket=self.bucket, Key=self._key(name))
+            return self._client.get_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 return None
             raise
 
+    def _head(self, name: str) -> Any:
+        """The length, ETag and metadata of an object; None if there is none."""
+        from botocore.exceptions import ClientError
 
-def keys_are_rotated(made: Any) -> bool:
-    """Whether a client's keys come from a role, or are temporary ones in a file that something renews."""
-    from botocore.credentials import RefreshableCredentials
-
-    found = made._request_signer._credentials if made is not None else None  # botocore has no public way
-    if found is None or isinstance(found, RefreshableCredentials):
-        return found is not None
-    return bool(found.token) and found.method not in ("env", "explicit")
+        key = self._key(name)
+        try:
+            return self._client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (400, 403, 404):
+                raise
+        # HEAD answers have no body: only GET tells a missing key from a missing bucket, and says that keys expired.
+        return self._get(key)
 
 
 def _condition_failed(error: Any) -> bool:
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     # 409: another conditional write to the same key is in progress. 404: If-Match on a key that was deleted.
     return status in (409, 412) or (status == 404 and error.response["Error"].get("Code") == "NoSuchKey")
-
-
-def _transfer() -> Any:
-    from boto3.s3.transfer import TransferConfig
-
-    return TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=4)

@@ -51,7 +51,13 @@ MEANINGS: dict[str, tuple[type[MeliError], str]] = {
         (
             *("SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "TooManyRequests"),
             *("RequestLimitExceeded", "BandwidthLimitExceeded", "OperationAborted", "IncompleteBody", "BadDigest"),
-            *("NoSuchUpload", "IDPCommunicationError", "IDPCommunicationErrorException"),
+            *(
+                "NoSuchUpload",
+                "IDPCommunicationError",
+                "IDPCommunicationErrorException",
+                "InvalidPart",
+                "InvalidDigest",
+            ),
         ),
         (Unreachable, LATER),
     ),
@@ -121,6 +127,28 @@ def _meaning_of_status(status: int, code: str, message: str, operation: str) -> 
     return Rejected, "Run `meli doctor` to see what this store can do."
 
 
+def doubtful(error: MeliError) -> bool:
+    """Whether a refusal may be a mistake: of a server that does not know new keys yet, or of a body altered on its way.
+
+    A server that has refused the same request several times means it.
+    """
+    from botocore.exceptions import ClientError
+
+    cause = error.__cause__
+    if not isinstance(cause, ClientError):
+        return False
+    code = str(cause.response.get("Error", {}).get("Code", ""))
+    status = int(cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return status in (400, 403) and MEANINGS.get(code, (None, ""))[1] not in (FULL, ELSEWHERE)
+
+
+def not_listening(error: MeliError) -> bool:
+    """Whether no connection was made because nothing listens at the address."""
+    from botocore.exceptions import EndpointConnectionError
+
+    return isinstance(error.__cause__, EndpointConnectionError)
+
+
 def key_errors() -> tuple[type[Exception], ...]:
     """The errors of boto3 when a role's keys do not come, for an `except` clause."""
     from botocore import exceptions as boto
@@ -170,6 +198,13 @@ def _no_answer() -> tuple[type[Exception], ...]:
     )  # fmt: skip
 
 
+def _broken_answers() -> tuple[type[Exception], ...]:
+    """The errors of an answer that breaks off or is not S3's XML, for an `except` clause."""
+    from botocore.parsers import ResponseParserError
+
+    return (*transport_errors(), ResponseParserError)
+
+
 @contextmanager
 def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator[None]:
     """Raise errors at `place()`, or with the local file of a transfer, as our own."""
@@ -196,8 +231,8 @@ def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator
         ) from error
     except (boto.BotoCoreError, Boto3Error) as error:
         raise Rejected(f"boto3 cannot use {place()}: {error}.") from error
-    except transport_errors() as error:  # botocore wraps most of them, but not all that reading a body can raise
-        raise Unreachable(f"The connection to {place()} was lost: {error}. Run again.") from error
+    except _broken_answers() as error:  # botocore wraps most of them, but not all that reading a body can raise
+        raise Unreachable(f"The answer of {place()} was lost or cannot be read: {error}. Run again.") from error
     except RuntimeError as error:  # botocore's own, of a role's service that gives out old keys
         if "credentials were refreshed" not in str(error).lower():
             raise

@@ -16,7 +16,7 @@ import pytest
 from meli_tasks import sources
 from meli_tasks.core.errors import BadData, DiskFull, NotFound, Rejected, Unreachable
 from meli_tasks.settings import Settings
-from meli_tasks.store import open_store, s3
+from meli_tasks.store import open_store, s3_client
 from tests.servers import S3Server
 
 NO_SETTINGS = Settings()
@@ -238,8 +238,8 @@ def test_a_window_of_objects(
     store = open_store(url, s3_endpoint=settings.s3_endpoint, s3_client=settings.s3_client)
     for name in ("2026-11-18/a.csv", "2026-11-20/a.csv", "2026-11-20/b.csv", "2026-11-22/a.csv"):
         store.write(f"table/{name}", name.encode())
-    made = Mock(wraps=s3.client)
-    monkeypatch.setattr(s3, "client", made)
+    made = Mock(wraps=s3_client.client)
+    monkeypatch.setattr(s3_client, "client", made)
     source = sources.identify(f"{url}/table/{{ds}}/", last, settings, 30)
     assert [part.name.split("/")[-2] for part in source.parts] == ["2026-11-18", "2026-11-20", "2026-11-20"]
     assert made.call_count == 1  # a client costs more than a listing

@@ -18,7 +18,8 @@ from urllib3 import HTTPResponse
 
 from meli_tasks import http
 from meli_tasks.core.errors import BadSettings, DiskFull, MeliError, Rejected, Unreachable
-from meli_tasks.store.s3 import S3Store, client, keys_are_rotated
+from meli_tasks.store.s3 import S3Store
+from meli_tasks.store.s3_client import client, keys_are_rotated
 from meli_tasks.store.s3_errors import OF_OLD_KEYS, ROLE_VARIABLES, Place, s3_errors
 
 PLACE = Place("http://127.0.0.1:9", "bucket", "AKIA…")
@@ -172,7 +173,7 @@ def test_a_missing_file_is_asked_for_in_words_when_its_head_is_refused(monkeypat
     """A HEAD has no body, so expired keys are a bare 400 there."""
     for name, value in {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
         monkeypatch.setenv(name, value)
-    store = S3Store("bucket", endpoint="http://a")
+    store = S3Store("bucket", endpoint="http://a", retry_seconds=0)
     made = client("http://a")
     with Stubber(made) as stubbed:
         stubbed.add_client_error("head_object", "400", "Bad Request", 400)

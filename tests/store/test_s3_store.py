@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from meli_tasks.core.errors import BadSettings, Conflict, MeliError, Rejected, Unreachable
 from meli_tasks.store import Store, open_store
-from meli_tasks.store.s3 import client
+from meli_tasks.store.s3_client import client
 from tests.servers import S3Server
 from tests.store.store_contract import StoreContract
 
@@ -249,7 +249,9 @@ def test_a_download_cut_short_leaves_nothing(s3_store: Store, tmp_path: Path, mo
     s3_store.write("a", b"data")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a").write_bytes(b"old")
-    monkeypatch.setattr(type(s3_store), "size", lambda *_: 5)
+    real: Any = s3_store._client  # type: ignore[attr-defined]
+    get = real.get_object
+    monkeypatch.setattr(real, "get_object", lambda **arguments: {**get(**arguments), "ContentLength": 5})
     with pytest.raises(Unreachable, match="truncated to 4 of 5 bytes"):
         s3_store.download("a", tmp_path / "out" / "a")
     assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [b"old"]
