@@ -30,6 +30,7 @@ EXAMPLES = (
 )
 
 _NAMED_LINES = 20
+_FEW_TITLES = 100
 
 
 def predict(  # noqa: PLR0917 options, all given by name
@@ -101,7 +102,7 @@ def predict(  # noqa: PLR0917 options, all given by name
         from meli_tasks.prediction.quick_start import quick_start
 
         with quick_start():  # the process ends after this prediction
-            name, classifier = _classifier(model, set_name)
+            name, classifier = _classifier(model, set_name, for_few_titles=len(titles or []) <= _FEW_TITLES)
         predicted = name, classify(classifier, titles or [], top)
     name, predictions = predicted
     if as_json:
@@ -127,7 +128,7 @@ def _check_title(title: str) -> None:
         raise BadData(f"This title cannot be classified: {problem}. It was {given}.")
 
 
-def _classifier(key: str, set_name: str) -> tuple[str, Any]:
+def _classifier(key: str, set_name: str, *, for_few_titles: bool = False) -> tuple[str, Any]:
     from meli_tasks.prediction import models
     from meli_tasks.settings import Settings
 
@@ -136,7 +137,7 @@ def _classifier(key: str, set_name: str) -> tuple[str, Any]:
     model = models.find_model(store, key, set_name)
     if model.warning:
         warn(model.warning)
-    return model.name, models.load(settings, store, model)
+    return model.name, models.load(settings, store, model, for_few_titles=for_few_titles)
 
 
 def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, top: int, as_json: bool) -> None:

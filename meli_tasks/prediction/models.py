@@ -47,14 +47,23 @@ def find_model(store: Store, key: str = "", set_name: str = "") -> Model:
     return _champion(store)
 
 
-def load(settings: Settings, store: Store, model: Model) -> Classifier:
-    """Load a model's classifier, after fetching its files into the cache if they are not there yet."""
+def load(settings: Settings, store: Store, model: Model, *, for_few_titles: bool = False) -> Classifier:
+    """Load a model's classifier, after fetching its files into the cache if they are not there yet.
+
+    Args:
+        settings: For the cache and the number of threads.
+        store: Where the model is.
+        model: The model.
+        for_few_titles: See `load_model`; torch uses one thread from now on.
+    """
     from meli_tasks.artifacts.cache import Cache
 
     folder: Path = Cache(settings.cache.absolute(), settings.cache_gigabytes).fetch(store, model.manifest)
     from meli_tasks.stages.files.model_files import load_model
 
-    return load_model(folder, threads=settings.threads or None)
+    # To start threads takes longer than a title takes.
+    threads = 1 if for_few_titles else settings.threads or None
+    return load_model(folder, threads=threads, for_few_titles=for_few_titles)
 
 
 def _champion(store: Store) -> Model:

@@ -15,11 +15,11 @@ from meli_tasks.core.data.batch import Batch, BatchNgrams
 from meli_tasks.core.data.encoded_titles import Csr, scales_of, squares_of
 from meli_tasks.core.models.networks import TitleNetwork
 from meli_tasks.core.text.boundaries import BOUNDARIES
-from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoder, Recognized
+from meli_tasks.core.text.encoder import FIRST_WORD, UNKNOWN, Encoded, Encoder, Recognized
 
 BATCH_SIZE = 1024
 
-Encoded = TypeVar("Encoded")
+Batched = TypeVar("Batched")
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,31 @@ class TitleClassifier:
     Not thread-safe: calls share the encoder's cache and the network's state.
     """
 
-    def __init__(self, encoder: Encoder, network: TitleNetwork, categories: Sequence[str]) -> None:
+    def __init__(
+        self, encoder: Encoder, network: TitleNetwork, categories: Sequence[str], *, precompute: bool = True
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            encoder: From titles to ids.
+            network: From ids to logits.
+            categories: The names of the network's outputs.
+            precompute: Whether to compute now what depends only on a word of the vocabulary. It takes about a second,
+                which pays for more than some hundred titles.
+        """
         if network.out.out_features != len(categories):
             raise ValueError(f"{network.out.out_features} outputs, but {len(categories)} categories")
         self.encoder = encoder
         self.network = network.eval()
         self.categories = list(categories)
+        self._precomputed = precompute
+        self._weights = torch.from_numpy(encoder.ngram_weights)
+        if not precompute:
+            return
         network.precompute()
         if network.ngrams is not None:
             # The n-gram vectors of each word are summed a single time, not for every title that contains the word.
             char_ngrams = Csr.of(encoder.char_ngrams_of_vocabulary(), "cpu")
-            self._weights = torch.from_numpy(encoder.ngram_weights)
             self._squares = squares_of(char_ngrams, self._weights)
             network.ngrams.precompute(char_ngrams.ids, char_ngrams.offsets, self._weights[char_ngrams.ids])
 
@@ -114,34 +128,51 @@ class TitleClassifier:
         longest = int(words.offsets.diff().max())
         if self.network.ngrams is None:
             return Batch(tokens, words.offsets, longest)
-        new = Csr(torch.from_numpy(encoded.new_char_ngrams).long(), torch.from_numpy(encoded.new_char_ngram_offsets))
         word_ngrams = Csr(torch.from_numpy(encoded.word_ngrams).long(), torch.from_numpy(encoded.word_ngram_offsets))
         weights = self._weights
-        squares = torch.cat([self._squares, squares_of(new, weights)])
+        if self._precomputed:
+            new = Csr(
+                torch.from_numpy(encoded.new_char_ngrams).long(), torch.from_numpy(encoded.new_char_ngram_offsets)
+            )
+            listed, squares = new, torch.cat([self._squares, squares_of(new, weights)])
+        else:
+            words, listed = self._all_char_ngrams(encoded)
+            squares = squares_of(listed, weights)
         ngrams = BatchNgrams(
-            words.ids, new.ids, new.offsets, weights[new.ids],
+            words.ids, listed.ids, listed.offsets, weights[listed.ids],
             word_ngrams.ids, word_ngrams.offsets, weights[word_ngrams.ids],
             scales_of(words, squares, word_ngrams, weights),
         )  # fmt: skip
         return Batch(tokens, words.offsets, longest, ngrams)
 
+    def _all_char_ngrams(self, encoded: Encoded) -> tuple[Csr, Csr]:
+        """The distinct word of each token by its place, and the n-grams within each distinct word."""
+        distinct, places = np.unique(encoded.tokens, return_inverse=True)
+        known = distinct[distinct < FIRST_WORD + len(self.encoder.words)] - FIRST_WORD
+        ids, offsets = self.encoder.char_ngrams_of([self.encoder.words[word] for word in known.tolist()])
+        # New words follow those of the vocabulary, in the order of their ids.
+        every = np.concatenate((ids, encoded.new_char_ngrams))
+        ends = np.concatenate((offsets, offsets[-1] + encoded.new_char_ngram_offsets[1:]))
+        words = Csr(torch.from_numpy(places.astype(np.int64)), torch.from_numpy(encoded.offsets))
+        return words, Csr(torch.from_numpy(every).long(), torch.from_numpy(ends))
 
-class TwoStepClassifier(Protocol[Encoded]):
+
+class TwoStepClassifier(Protocol[Batched]):
     """Classifies in two steps, of which classifiers with the same encoder can share the first."""
 
     categories: list[str]
 
-    def batch_of(self, titles: Sequence[str]) -> Encoded:
+    def batch_of(self, titles: Sequence[str]) -> Batched:
         """Encode raw titles for `predict`."""
 
-    def predict(self, batch: Encoded) -> Tensor:
+    def predict(self, batch: Batched) -> Tensor:
         """Probabilities (titles, categories)."""
 
-    def unknown_words(self, batch: Encoded) -> Tensor:
+    def unknown_words(self, batch: Batched) -> Tensor:
         """The fraction of each title's words that are not in the vocabulary, shape (titles,)."""
 
 
-def probabilities_of(classifier: TwoStepClassifier[Encoded], titles: Sequence[str]) -> NDArray[np.float32]:
+def probabilities_of(classifier: TwoStepClassifier[Batched], titles: Sequence[str]) -> NDArray[np.float32]:
     """Raw titles -> (titles, categories), computed batch by batch."""
     result = np.empty((len(titles), len(classifier.categories)), dtype=np.float32)
     for low, predicted in _predictions(classifier, titles):
@@ -150,7 +181,7 @@ def probabilities_of(classifier: TwoStepClassifier[Encoded], titles: Sequence[st
 
 
 def ranked_by(
-    classifier: TwoStepClassifier[Encoded], titles: Sequence[str], top: int
+    classifier: TwoStepClassifier[Batched], titles: Sequence[str], top: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The `top` largest probabilities of each title, largest first: positions and values, (titles, top) each.
 
@@ -167,7 +198,7 @@ def ranked_by(
 
 
 def scored_by(
-    classifier: TwoStepClassifier[Encoded], titles: Sequence[str], labels: NDArray[np.int64], top: int
+    classifier: TwoStepClassifier[Batched], titles: Sequence[str], labels: NDArray[np.int64], top: int
 ) -> Scored:
     """Raw titles and their categories, as positions in `classifier.categories` or -1, shape (titles,) -> see Scored."""
     width = min(top, len(classifier.categories))
@@ -186,7 +217,7 @@ def scored_by(
     return Scored(positions, probabilities, of_true, unknown)
 
 
-def _predictions(classifier: TwoStepClassifier[Encoded], titles: Sequence[str]) -> Iterator[tuple[int, Tensor]]:
+def _predictions(classifier: TwoStepClassifier[Batched], titles: Sequence[str]) -> Iterator[tuple[int, Tensor]]:
     """Yield (position of the first title, probabilities) for each batch."""
     for low in range(0, len(titles), BATCH_SIZE):
         yield low, classifier.predict(classifier.batch_of(titles[low : low + BATCH_SIZE]))

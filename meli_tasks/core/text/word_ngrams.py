@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,16 +53,20 @@ class WordNgramIndex:
     @classmethod
     def of(cls, ngrams: Sequence[Sequence[int]], numbers: Sequence[int]) -> WordNgramIndex:
         """From rows of word ids and the id of each n-gram."""
-        width = max((word for ngram in ngrams for word in ngram), default=0) + 1
-        number_of = {tuple(ngram): number for ngram, number in zip(ngrams, numbers, strict=True)}
-        places: dict[tuple[int, ...], int] = {(word,): word for ngram in number_of for word in ngram[:1]}
-        levels = []
-        for length in range(2, max(map(len, number_of), default=1) + 1):
-            beginnings = {ngram[:length] for ngram in number_of if len(ngram) >= length}
-            coded = sorted((places[ngram[:-1]] * width + ngram[-1], ngram) for ngram in beginnings)
-            places = {ngram: place for place, (_, ngram) in enumerate(coded)}
-            codes = np.array([code for code, _ in coded], dtype=np.int64)
-            levels.append((codes, np.array([number_of.get(ngram, -1) for _, ngram in coded], dtype=np.int32)))
+        sizes = np.fromiter(map(len, ngrams), np.int64, len(ngrams))
+        longest = int(sizes.max(initial=1))
+        rows = np.full((len(ngrams), longest), -1, dtype=np.int64)
+        rows[np.arange(longest) < sizes[:, None]] = np.fromiter(chain.from_iterable(ngrams), np.int64, int(sizes.sum()))
+        width, number = int(rows.max(initial=-1)) + 1, np.asarray(numbers, dtype=np.int32)
+        places, levels = rows[:, 0], []
+        for length in range(2, longest + 1):
+            reaching = sizes >= length
+            codes, at = np.unique(places[reaching] * width + rows[reaching, length - 1], return_inverse=True)
+            places = np.zeros(len(rows), dtype=np.int64)
+            places[reaching] = at
+            named, ending = np.full(len(codes), -1, dtype=np.int32), sizes == length
+            named[places[ending]] = number[ending]
+            levels.append((codes, named))
         return cls(width, levels)
 
     def find(

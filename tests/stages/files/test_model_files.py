@@ -64,3 +64,16 @@ def test_an_ensemble_with_the_former_key_of_its_temperatures_is_read(inputs: dic
     model["ensemble"]["sharpness"] = model["ensemble"].pop("inverse_temperatures")
     described.write_text(json.dumps(model))
     assert np.array_equal(load_model(folders[2]).probabilities(titles), expected)
+
+
+@pytest.mark.parametrize("changes", [{}, {"architecture": "cnn", "filters": 4}, {"ngram_dimensions": 0}])
+def test_a_model_for_few_titles_says_the_same(
+    inputs: dict[str, Path], tmp_path: Path, changes: dict[str, object]
+) -> None:
+    train.run(inputs, tmp_path, params_of(**{"epochs": 1, "ngram_dimensions": 4, **changes}), Hooks())
+    titles = ["funda silicona", "fundita xyzzy taza", "", "taza roja", "qwerty"]
+    whole, few = load_model(tmp_path), load_model(tmp_path, for_few_titles=True)
+    np.testing.assert_allclose(few.probabilities(titles), whole.probabilities(titles), atol=1e-6)
+    for title in titles:
+        np.testing.assert_allclose(few.probabilities([title]), whole.probabilities([title]), atol=1e-6)
+    assert few.known(titles).tolist() == whole.known(titles).tolist()
