@@ -348,6 +348,11 @@ def monitoring_reference(model: str, abstain_below: float = 0.0) -> str:
     return f"{MONITORING}{model}/reference{withheld}.json"
 
 
+def monitoring_report(model: str) -> str:
+    """What monitoring found with a model, as HTML."""
+    return f"{MONITORING}{model}/report.html"
+
+
 def monitored_days(model: str) -> str:
     """The prefix of what monitoring found with a model."""
     return f"{MONITORING}{model}/days/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,10 +10,18 @@ import typer
 from meli_tasks.cli.console import Json, echo, out, print_json, warn
 
 if TYPE_CHECKING:
+    from meli_tasks.monitoring.advice import Advice
     from meli_tasks.monitoring.monitor import Look
     from meli_tasks.monitoring.results import DayResult
+    from meli_tasks.store import Store
 
-EXAMPLES = ("meli monitor", "meli monitor --runs 30", "meli monitor --labels labels.csv", "meli monitor --json")
+EXAMPLES = (
+    "meli monitor",
+    "meli monitor --runs 30",
+    "meli monitor --labels labels.csv",
+    "meli monitor --report monitoring.html",
+    "meli monitor --json",
+)
 _FEWEST_RUNS = 1
 _MOST_RUNS = 366
 
@@ -35,6 +44,15 @@ def monitor(
         typer.Option(
             "--labels",
             help="Files with labels of titles that were scored: title and category, or an id column and category.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write all of it as one HTML file, which needs no network.",
+            show_default=False,
         ),
     ] = None,
     as_json: Json = False,
@@ -63,6 +81,8 @@ def monitor(
     store = settings.open_store()
     look = Monitor(settings, store).look(runs=runs, again=again)
     advice = advise(store, newest_of(look.results)) if look.results else None
+    if report is not None:
+        _write(report, store, look, advice)
     if as_json:
         print_json({**_document(look), "advice": asdict(advice) if advice else None})
         return
@@ -71,6 +91,20 @@ def monitor(
     _print(look)
     if advice:
         echo(f"\n{advice.sentence}")
+
+
+def _write(path: Path, store: Store, look: Look, advice: Advice | None) -> None:
+    from meli_tasks.core.errors import NotFound
+    from meli_tasks.disk import atomic_write
+    from meli_tasks.monitoring.report import write_monitoring_report
+
+    if advice is None:
+        raise NotFound(
+            f"There is nothing to report: nothing was ingested or scored since {look.champion} was promoted."
+        )
+    html = write_monitoring_report(store, look.champion, look.results, advice)
+    with atomic_write(path) as part:
+        part.write_bytes(html)
 
 
 def _document(look: Look) -> dict[str, object]:

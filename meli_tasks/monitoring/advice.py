@@ -55,21 +55,28 @@ class Advice:
 
 def advise(store: Store, newest: Sequence[DayResult]) -> Advice:
     """The advice after the newest results: of ingested titles, of scored ones, or of both."""
+    (gain, decisions), seconds = _gain(store), _seconds(store)
+    retrain, reason = _judged(newest)
+    return Advice(retrain, reason, gain, decisions, seconds)
+
+
+def _judged(newest: Sequence[DayResult]) -> tuple[bool, str]:
+    """Whether to retrain, and why."""
     alarms = list(dict.fromkeys(name for result in newest for name in result.alarms))
     if all(result.note for result in newest):
-        return Advice(False, f"nothing was compared. {' '.join(result.note for result in newest)}".strip())
+        return False, f"nothing was compared. {' '.join(result.note for result in newest)}".strip()
     if not alarms:
-        return Advice(False, "the titles look like those that the champion was validated on.")
+        return False, "the titles look like those that the champion was validated on."
     faults = [name for name in alarms if name in FAULTS]
     if faults:
-        return Advice(
-            False, f"correct the source first ({_listed(faults)}): a model would learn what is wrong with its titles."
+        return (
+            False,
+            f"correct the source first ({_listed(faults)}): a model would learn what is wrong with its titles.",
         )
     changed = [name for name in alarms if name != ACCURACY]
     reasons = ["the champion is less accurate than promised"] * (ACCURACY in alarms)
     reasons += [f"{_listed(changed)} changed"] if changed else []
-    gain, decisions = _gain(store)
-    return Advice(True, f"{' and '.join(reasons)}.", gain, decisions, _seconds(store))
+    return True, f"{' and '.join(reasons)}."
 
 
 def _listed(names: Sequence[str]) -> str:

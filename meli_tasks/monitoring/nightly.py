@@ -10,6 +10,7 @@ from meli_tasks.monitoring.advice import advise
 from meli_tasks.monitoring.alert import alert_of
 from meli_tasks.monitoring.findings import sentence
 from meli_tasks.monitoring.monitor import RUNS, Look, Monitor
+from meli_tasks.monitoring.report import write_monitoring_report
 from meli_tasks.monitoring.results import newest_of
 from meli_tasks.notifications.delivery import send
 from meli_tasks.notifications.message import DagRun
@@ -50,7 +51,10 @@ def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int =
         return Night(skipped="There is no champion yet, so there is nothing to compare titles with.")
     look = Monitor(settings, store).look(runs=runs)
     _log(look)
-    advice = advise(store, newest_of(look.results)) if look.new and settings.monitoring_retrain != "off" else None
+    advised = advise(store, newest_of(look.results)) if look.new else None
+    if advised is not None:
+        write_monitoring_report(store, look.champion, look.results, advised)
+    advice = advised if settings.monitoring_retrain != "off" else None
     if advice is not None:
         logger.info("%s", advice.sentence)
     alert = alert_of(settings, look, dag_run, advice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -18,7 +19,6 @@ from meli_tasks.wording import count
 
 ACCURACY = "accuracy"
 RUN, BATCH = "run", "batch"
-_INGESTED = "ingested titles"
 _STILL_NEW = timedelta(days=14)
 
 
@@ -37,6 +37,8 @@ class Finding(Stored):
 
 class DayResult(Stored):
     """What monitoring found about the titles of one source on one day."""
+
+    INGESTED: ClassVar[str] = "ingested titles"
 
     version: int = 1
     day: str
@@ -74,7 +76,7 @@ class DayResult(Stored):
     @property
     def stream(self) -> str:
         """Which results it continues from day to day: those of ingested titles, or of titles scored in the same way."""
-        return _INGESTED if self.kind == RUN else self.source
+        return self.INGESTED if self.kind == RUN else self.source
 
     @property
     def subject(self) -> str:

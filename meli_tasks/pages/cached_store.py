@@ -9,6 +9,7 @@ from meli_tasks.pages.champion import MlflowAlias
 from meli_tasks.pages.decided import DecidedSoFar
 from meli_tasks.pages.located import Located, locate
 from meli_tasks.pages.models import CurrentFigure, SkippedObject, SkippedObjects
+from meli_tasks.pages.monitored import Monitored
 from meli_tasks.pages.nights import Nights
 from meli_tasks.pages.noted import Notes
 from meli_tasks.pages.paired import PairedTests
@@ -36,6 +37,7 @@ class CachedStore:
         self._runs = Runs(self._cache)
         self._nights = Nights(self._cache, self._runs)
         self._notes = Notes(self._cache)
+        self._monitored = Monitored(self._cache)
         self._ledger = Ledger(store)
         self._tests = PairedTests(store)
         self._predicted = PredictedTitles(store)

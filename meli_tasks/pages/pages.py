@@ -18,6 +18,7 @@ from meli_tasks.pages.models import (
     MlflowChampion,
     ModelsPage,
 )
+from meli_tasks.pages.monitored import MonitoringPage
 from meli_tasks.pages.news import ChampionNews, News
 from meli_tasks.pages.night_models import NightsPage
 from meli_tasks.pages.nights import NightFilter
@@ -70,6 +71,20 @@ class Pages(ModelPages):
     def nights(self, which: NightFilter, airflow: Sequence[AirflowRun]) -> NightsPage:
         """The runs by the day of their titles: how they ended, and their figures; `airflow`: all runs it knows."""
         return self._nights.page(which, self._decisions(), airflow)
+
+    def monitoring(self) -> MonitoringPage:
+        """What monitoring found with the current champion, and whether to retrain."""
+        decided = self._decided.read()
+        page = self._monitored.page(decided.champion, decided.last)
+        return page.model_copy(update={"skipped": self._skipped()})
+
+    def monitoring_report(self) -> bytes:
+        """What monitoring found with the current champion, as HTML.
+
+        Raises:
+            NotFound: there is no report.
+        """
+        return self._monitored.report(self._decided.read().champion)
 
     def mlflow(self) -> MlflowChampion:
         """The model that MLflow calls champion; separate from `models`, as an unavailable server is slow."""

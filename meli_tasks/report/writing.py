@@ -72,6 +72,7 @@ def render(run: Material) -> str:
     plan = run.plan
     written = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     return html_template("report.html.jinja").render(
+        kind="report of a run",
         title=f"Run {plan.run_id}",
         subtitle=f"{plan.ingest.name}, planned on {plan.at[:16].replace('T', ' ')}, sets {', '.join(plan.sets)}",
         style=template_text("report.css"),

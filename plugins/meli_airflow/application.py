@@ -154,6 +154,12 @@ def report(pages: PagesOfStore, run_id: RunId) -> Response:
     return Response(pages.report(plan), media_type="text/html; charset=utf-8", headers=REPORT_HEADERS)
 
 
+@router.get("/monitoring/report")
+def monitoring_report(pages: PagesOfStore) -> Response:
+    """What monitoring found with the current champion as HTML, as stored; like `report`, it may hold titles."""
+    return Response(pages.monitoring_report(), media_type="text/html; charset=utf-8", headers=REPORT_HEADERS)
+
+
 @router.get("/training")
 def training(pages: PagesOfStore, run_id: RunIdParameter, task_id: TaskId, map_index: MapIndex = -1) -> JsonBody:
     """A training task: its curves, live while it trains; before its set is known, only its state."""

@@ -1,4 +1,4 @@
-"""The routes about the nights: what is new about the champion, and the figures of the runs by date."""
+"""The routes about the nights: what is new about the champion, the runs by date, and what monitoring found."""
 
 from __future__ import annotations
 
@@ -39,3 +39,11 @@ def nights(pages: PagesOfStore, which: Annotated[NightFilter, Depends(night_filt
     found = pages.nights(which, airflow)
     linked = {run.run_id for run in airflow} & {night.run_id for night in found.nights}
     return {**found.model_dump(mode="json"), "in_airflow": sorted(linked)}
+
+
+@router.get("/monitoring")
+def monitoring(pages: PagesOfStore) -> JsonBody:
+    """By day how far new titles are from those that the champion was validated on, and whether to retrain."""
+    found = pages.monitoring()
+    runs = [day.source for stream in found.streams if stream.of_runs for day in stream.days]
+    return {**found.model_dump(mode="json"), "in_airflow": sorted(metadata_db.states_of(runs))}

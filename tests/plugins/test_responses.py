@@ -22,6 +22,13 @@ from meli_tasks.pages import NightFilter, RunFilter
 from meli_tasks.pages.actions import ChangedPage
 from meli_tasks.pages.compared import CategoryChange, MemberRow, Score, ScoreDifference
 from meli_tasks.pages.models import ChampionOnPage, NightWithNothingNew, Note
+from meli_tasks.pages.monitored import (
+    MonitoredAccuracy,
+    MonitoredDay,
+    MonitoredStatistic,
+    MonitoredStream,
+    MonitoringAdvice,
+)
 from meli_tasks.pages.news import BetterThan, WayBack
 from meli_tasks.pages.night_models import NightFigure, NightRow
 from meli_tasks.pages.one_model import (
@@ -53,6 +60,7 @@ TYPES = Path(__file__).parents[2] / "plugins/meli_airflow/types/responses.d.ts"
 # Fields that the web application adds to what `Pages` returns: they come from Airflow's database.
 FROM_AIRFLOW = {
     "Nights": {"in_airflow"},
+    "Monitoring": {"in_airflow"},
     "ChampionNews": {"in_airflow"},
     "Models": {"in_airflow"},
     "Decisions": {"in_airflow"},
@@ -104,6 +112,12 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str
         "Artifact": pages.artifact("train", run.models["mlp"]),
         "Model": pages.model(first["id"]),
         "Nights": pages.nights(NightFilter(), []), "ChampionNews": pages.news([]),
+        "Monitoring": pages.monitoring(),
+        "MonitoredStatistic": dict.fromkeys(MonitoredStatistic.model_fields),
+        "MonitoredAccuracy": dict.fromkeys(MonitoredAccuracy.model_fields),
+        "MonitoredDay": dict.fromkeys(MonitoredDay.model_fields),
+        "MonitoredStream": dict.fromkeys(MonitoredStream.model_fields),
+        "MonitoringAdvice": dict.fromkeys(MonitoringAdvice.model_fields),
     }  # fmt: skip
 
 
@@ -112,7 +126,8 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str
     ["Models", "TestSet", "NothingNew", "CurrentFigure", "Night", "MemberRow",
      "RunCounts", "ModelRow", "Champion", "Decisions", "Decision", "Comparison", "CategoryRow", "Parameter",
      "ParameterTable", "ComparedModel", "Curve", "ComparedTitles", "Score", "ScoreDifference", "CategoryChange",
-     "Run", "Step", "Training", "Epoch", "Artifact", "Model", "Nights", "ChampionNews"],
+     "Run", "Step", "Training", "Epoch", "Artifact", "Model", "Nights", "ChampionNews",
+     "Monitoring", "MonitoredStatistic", "MonitoredAccuracy", "MonitoredDay", "MonitoredStream", "MonitoringAdvice"],
 )  # fmt: skip
 def test_the_server_sends_every_declared_field(interface: str, responses: dict[str, Mapping[str, Any]]) -> None:
     sent = json.loads(json.dumps(responses[interface]))

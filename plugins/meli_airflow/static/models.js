@@ -1,5 +1,5 @@
 // The page Models: the champion, the leaderboard by test titles, two models side by side, the promotion history.
-import { h, UI, useAddress } from "./airflow.js";
+import { h, MODELS_PATH, UI, useAddress } from "./airflow.js";
 import { Artifact } from "./artifact.js";
 import { Board, displayedPins } from "./board.js";
 import { Part } from "./boundary.js";
@@ -10,6 +10,7 @@ import { Decisions } from "./decisions.js";
 import { FILTERS, Filters } from "./filters.js";
 import { count, formatNumber } from "./format.js";
 import { Model } from "./model.js";
+import { Monitoring } from "./monitoring.js";
 import { Nights } from "./nights.js";
 import { NothingNew } from "./nothing_new.js";
 import { AppLink, EmptyState, LoadError, Loading, Muted, Page, Section, SkippedNote } from "./parts.js";
@@ -19,7 +20,7 @@ import { Try } from "./try.js";
 /** @typedef {import("../types/responses").Models} ModelsResponse */
 /** @typedef {import("../types/responses").RunCounts} RunCounts */
 
-const { Button } = UI;
+const { Button, Flex } = UI;
 const SECONDS = 30;
 const PAGE = 100;
 
@@ -28,6 +29,7 @@ export function Models() {
   const [left, right, artifact] = [params.get("left"), params.get("right"), params.get("artifact")];
   if (artifact) return h(Artifact, { name: artifact });
   const model = params.get("model");
+  if (params.has("monitoring")) return h(Monitoring);
   if (params.has("try")) return h(Try, { key: model, id: model ?? "" });
   if (model) return h(Model, { id: model });
   const compare = params.getAll("compare");
@@ -55,7 +57,7 @@ function Overview() {
   const last = data.last_decision;
   return h(
     Page,
-    { title: "Models", beside: h(AppLink, { to: "/plugin/models?try=1", fontSize: "sm" }, "Try a title") },
+    { title: "Models", beside: h(Links) },
     error ? h(LoadError, { error, reload }) : null,
     h(SkippedNote, { skipped: data.skipped }),
     h(
@@ -87,6 +89,14 @@ function Overview() {
     h(Part, { title: "The promotion history" }, h(Decisions, { key: last })), // a new decision is displayed at once
   );
 }
+
+const Links = () =>
+  h(
+    Flex,
+    { gap: 4, wrap: "wrap", fontSize: "sm" },
+    h(AppLink, { to: `${MODELS_PATH}?monitoring=1` }, "Monitoring"),
+    h(AppLink, { to: `${MODELS_PATH}?try=1` }, "Try a title"),
+  );
 
 /**
  * How many runs there are, match the filters, and are displayed.

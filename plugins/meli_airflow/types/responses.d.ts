@@ -273,6 +273,70 @@ export interface Nights {
   in_airflow: string[];
 }
 
+/** A statistic of a day beside that of the champion's validation titles. */
+export interface MonitoredStatistic {
+  statistic: string;
+  words: string;
+  distance: number;
+  chance_level: number;
+  changed: boolean;
+  /** Why nothing could be compared. */
+  missing: string;
+  /** The first day of the change. */
+  since: string;
+  examples: string[];
+}
+
+/** Only the sentence if there is no figure. */
+export interface MonitoredAccuracy {
+  balanced_accuracy: number | null;
+  interval: [number, number] | null;
+  promised: number | null;
+  worse: boolean;
+  since: string;
+  sentence: string;
+}
+
+export interface MonitoredDay {
+  day: string;
+  source: string;
+  subject: string;
+  verdict: string;
+  /** "changed", "no change" or "not compared". */
+  state: string;
+  accuracy: MonitoredAccuracy | null;
+  statistics: MonitoredStatistic[];
+}
+
+export interface MonitoredStream {
+  name: string;
+  /** Whether the sources are runs. */
+  of_runs: boolean;
+  /** Oldest first. */
+  days: MonitoredDay[];
+}
+
+export interface MonitoringAdvice {
+  retrain: boolean;
+  reason: string;
+  gain: number | null;
+  decisions: number;
+  seconds: number | null;
+}
+
+export interface Monitoring {
+  /** Empty if there is no champion. */
+  champion: string;
+  /** The days that are displayed, at most. */
+  days: number;
+  streams: MonitoredStream[];
+  advice: MonitoringAdvice | null;
+  /** Whether there is an HTML file with the same. */
+  report: boolean;
+  skipped: SkippedObjects;
+  in_airflow: string[];
+}
+
 export interface MlflowChampion {
   /** Whether the alias points at another model than the ledger's champion. */
   differs?: boolean;

@@ -1,0 +1,113 @@
+// What monitoring found over days, as lines, marks and words. Pure functions: Node runs them too.
+import { count, duration, formatDay, formatSigned } from "./format.js";
+
+/** @typedef {import("../types/responses").MonitoredDay} MonitoredDay */
+/** @typedef {import("../types/responses").MonitoredStatistic} MonitoredStatistic */
+/** @typedef {import("../types/responses").MonitoringAdvice} MonitoringAdvice */
+/** @typedef {import("./axis.js").Series} Series */
+/** @typedef {import("./axis.js").Point} Point */
+
+/** Each state's mark, so that colour alone carries no meaning, and the colour of the mark. */
+/** @type {Record<string, [mark: string, colour: string]>} */
+export const STATES = {
+  changed: ["▲", "fg.warning"],
+  "no change": ["●", "fg.success"],
+  "not compared": ["–", "fg.muted"],
+};
+
+/**
+ * A line over the days' positions, which ends at a day without a value.
+ * @param {readonly MonitoredDay[]} days
+ * @param {string} label
+ * @param {string} colour
+ * @param {(day: MonitoredDay) => number | null | undefined} value
+ * @returns {Series}
+ */
+export function overDays(days, label, colour, value, dashed = false) {
+  const points = days.flatMap((day, x) => {
+    const y = value(day);
+    return y === null || y === undefined ? [] : [/** @type {Point} */ ([x, y])];
+  });
+  const there = new Set(points.map(([x]) => x));
+  return { label, colour, dashed, points, apart: points.map(([x]) => x).filter((x) => x > 0 && !there.has(x - 1)) };
+}
+
+/**
+ * The accuracy of each day with its interval, and the promised figure.
+ * @param {readonly MonitoredDay[]} days
+ * @param {string} colour
+ * @param {string} other colour of the promised figure
+ * @returns {Series[]}
+ */
+export function accuracySeries(days, colour, other) {
+  const measured = overDays(days, "measured", colour, ({ accuracy }) => accuracy?.balanced_accuracy);
+  const intervals = days.flatMap(({ accuracy }, x) =>
+    accuracy?.interval ? [/** @type {[number, number, number]} */ ([x, ...accuracy.interval])] : [],
+  );
+  return [{ ...measured, intervals }, overDays(days, "promised", other, ({ accuracy }) => accuracy?.promised, true)];
+}
+
+/**
+ * A statistic's distance on each day, and the distance that chance alone does not exceed.
+ * @param {readonly MonitoredDay[]} days
+ * @param {string} name
+ * @param {string} colour
+ * @param {string} other colour of the chance level
+ * @returns {Series[]}
+ */
+export function distanceSeries(days, name, colour, other) {
+  /** @param {(one: MonitoredStatistic) => number} value */
+  const of = (value) => (/** @type {MonitoredDay} */ day) => {
+    const found = day.statistics.find(({ statistic }) => statistic === name);
+    return found && !found.missing ? value(found) : null;
+  };
+  return [
+    overDays(days, "distance", colour, of(({ distance }) => distance)), // biome-ignore format: short
+    overDays(days, "up to, by chance", other, of(({ chance_level: level }) => level), true), // biome-ignore format: short
+  ];
+}
+
+/**
+ * The statistics of some days: those that changed on any of them first.
+ * @param {readonly MonitoredDay[]} days
+ * @returns {{changed: string[], others: string[]}}
+ */
+export function statisticsOf(days) {
+  const all = days.flatMap(({ statistics }) => statistics);
+  const names = [...new Set(all.map(({ statistic }) => statistic))];
+  const changed = new Set(all.filter((one) => one.changed).map(({ statistic }) => statistic));
+  return { changed: names.filter((name) => changed.has(name)), others: names.filter((name) => !changed.has(name)) };
+}
+
+/**
+ * The day at a position, for an axis: "28 Nov".
+ * @param {readonly MonitoredDay[]} days
+ * @returns {(x: number) => string}
+ */
+export const dayAt = (days) => (x) => formatDay(days[x]?.day ?? "").replace(/ \d{4}$/, "");
+
+/**
+ * How many days are in which state.
+ * @param {readonly MonitoredDay[]} days
+ */
+export const statesOf = (days) =>
+  Object.keys(STATES).flatMap((state) => {
+    const number = days.filter((day) => day.state === state).length;
+    return number ? [/** @type {[string, number]} */ ([state, number])] : [];
+  });
+
+/**
+ * The gain that a retraining may be expected to bring, in words.
+ * @param {MonitoringAdvice} advice
+ */
+export const expectedGain = ({ gain, decisions }) =>
+  gain === null
+    ? "unknown: there is no earlier decision to compare with"
+    : `${formatSigned(gain, 4)} balanced accuracy, the mean of the last ${count(decisions, "decision")}`;
+
+/**
+ * How long a retraining takes, in words.
+ * @param {MonitoringAdvice} advice
+ */
+export const expectedTime = ({ seconds }) =>
+  seconds === null ? "unknown: no training time was recorded" : `about ${duration(seconds)} of training`;
