@@ -10,8 +10,8 @@ request, since it takes 0.1 CPU-s that `meli --help` need not pay.
 
 from __future__ import annotations
 
+import ipaddress
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from typing_extensions import override
 
 from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
+from meli_tasks.proxies import no_proxy
 from meli_tasks.redaction import hide_addresses_in_logs, redact, without_secrets
 from meli_tasks.wording import duration
 
@@ -207,7 +208,7 @@ class Client:
         timeout = (self.connect_seconds, self.read_seconds if seconds is None else seconds)
         try:
             with self._session().request(
-                method, url, timeout=timeout, allow_redirects=redirects, proxies={"no_proxy": _no_proxy()}, **options
+                method, url, timeout=timeout, allow_redirects=redirects, proxies={"no_proxy": no_proxy()}, **options
             ) as answer:
                 yield answer
         except (
@@ -252,19 +253,18 @@ def transport_errors() -> tuple[type[Exception], ...]:
 
 def is_loopback(url: str) -> bool:
     """Whether an address is one of this machine, which no proxy can know."""
-    return (urlsplit(url).hostname or "") in LOOPBACK
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK or host.endswith(".localhost")
 
 
 def proxy_of(url: str) -> str:
     """The proxy that requests to this address go through; empty for none."""
     from requests.utils import get_environ_proxies, select_proxy
 
-    return select_proxy(url, get_environ_proxies(url, no_proxy=_no_proxy())) or ""
-
-
-def _no_proxy() -> str:
-    named = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    return named if named.strip() == "*" else ",".join(filter(None, (named, "localhost", "127.0.0.0/8", "::1")))
+    return select_proxy(url, get_environ_proxies(url, no_proxy=no_proxy())) or ""
 
 
 def _urllib3_retry(retries: Retries | None) -> Retry:

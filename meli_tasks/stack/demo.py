@@ -32,6 +32,7 @@ from meli_tasks.stack.summary import (
     show_failure,
     show_leaderboard,
     show_links,
+    show_registration,
     show_unused_rows,
 )
 from meli_tasks.stack.watch import DAG, Task, Watch
@@ -143,6 +144,7 @@ def train(
     if state == "success":
         show_leaderboard(console, watch, store, tasks)
         show_champion(console, store)
+        show_registration(console, settings, store)
         show_unused_rows(console, watch, store)
     else:
         show_failure(console, watch, tasks)

@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from meli_tasks.core.errors import Unreachable
+from meli_tasks.proxies import no_proxy_variables
 from meli_tasks.stack.home import Home
 from meli_tasks.stack.servers import POLL_SECONDS, Server, birth
 from meli_tasks.wording import duration
@@ -43,9 +44,14 @@ class Service:
     passing: frozenset[str] = field(default_factory=frozenset)
 
     @property
+    def variables(self) -> dict[str, str]:
+        """What is added to the environment: its own variables, and this machine's addresses as ones without a proxy."""
+        return {**no_proxy_variables(), **self.environment}
+
+    @property
     def fingerprint(self) -> str:
         """A hash of what it runs with, except the variables in `passing`; if it changes, the service is restarted."""
-        lasting = {name: value for name, value in self.environment.items() if name not in self.passing}
+        lasting = {name: value for name, value in self.variables.items() if name not in self.passing}
         return hashlib.sha256(json.dumps([self.command, lasting], sort_keys=True).encode()).hexdigest()
 
 
@@ -100,7 +106,7 @@ def start(home: Home, service: Service) -> Record:
     log = home.logs / f"{service.name}.log"
     with contextlib.suppress(FileNotFoundError):
         log.replace(log.with_suffix(".before.log"))
-    server = Server(service.name, service.command, log, service.environment).start()
+    server = Server(service.name, service.command, log, service.variables).start()
     _children.append(server)
     record = Record(service.name, server.pid, birth(server.pid), service.port, service.fingerprint, boot())
     home.write_private(home.run / f"{service.name}.json", json.dumps(asdict(record)))

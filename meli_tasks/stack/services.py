@@ -6,7 +6,6 @@ Each in its smallest real form: SQLite, one worker, LocalExecutor. All of it tak
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -222,8 +221,6 @@ def airflow_environment(home: Home, ports: Ports, secrets: Secrets) -> dict[str,
         "PYTHONPATH": str(CHECKOUT),
         "PYTHONHASHSEED": "0",  # gensim's vectors are reproducible only if it is fixed
         "MALLOC_ARENA_MAX": "2",
-        "NO_PROXY": _without_proxy(),
-        "no_proxy": _without_proxy(),
     }
 
 
@@ -245,9 +242,3 @@ def _remembered(home: Home) -> dict[str, int]:
         return {str(name): int(port) for name, port in stored.items()}
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return {}
-
-
-def _without_proxy() -> str:
-    """The hosts to reach without a proxy: the environment's and this machine."""
-    named = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-    return ",".join([*filter(None, named.split(",")), HOST, "localhost"])

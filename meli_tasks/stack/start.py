@@ -107,7 +107,7 @@ class StackStart:
             self._migration = subprocess.Popen(
                 [sys.executable, "-m", "airflow", "db", "migrate"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env={**os.environ, **stack.airflow()[0].environment}, start_new_session=True,
+                env={**os.environ, **stack.airflow()[0].variables}, start_new_session=True,
             )  # fmt: skip
 
     def _finish_migration(self) -> None:

@@ -9,16 +9,21 @@ from rich.markup import escape
 from rich.text import Text
 
 from meli_tasks.artifacts.manifest import find, find_model
+from meli_tasks.core.errors import MeliError
 from meli_tasks.http import Client, NoAnswer
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.run_outcome import unused_by
+from meli_tasks.settings import Settings
 from meli_tasks.stack.home import Secrets
 from meli_tasks.stack.services import USER, Stack
 from meli_tasks.stack.watch import DAG, Task, Watch
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.terminal import Column, Listing
+from meli_tasks.tracking.agreement import findings
+from meli_tasks.tracking.client import QUICK
+from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.wording import duration
 
 SECONDS_TO_LOAD = 60.0  # it looks for a new champion every five, and loads one in two
@@ -66,6 +71,20 @@ def show_champion(console: Console, store: Store) -> None:
     words = f"{escape(champion.set_name)}, balanced accuracy {champion.described_figure}"
     console.print(f"\n[bold]Champion: {words}[/]", highlight=False)
     console.print(escape(last.reason), highlight=False, soft_wrap=True)
+
+
+def show_registration(console: Console, settings: Settings, store: Store) -> None:
+    """Print where MLflow's registry does not agree with the ledger, and what to do; nothing if it does."""
+    try:
+        found = [one for one in findings(Ledger(store), Tracking.of(settings, store, QUICK)) if not one.agrees]
+    except MeliError as error:
+        console.print(f"[yellow]It is unknown whether MLflow has the champion:[/] {escape(str(error))}", soft_wrap=True)
+        return
+    for one in found:
+        text = f"[yellow]MLflow does not follow:[/] {escape(one.observed)}. {escape(one.advice)}"
+        console.print(text, highlight=False, soft_wrap=True)
+    if found:
+        console.print("Why is in the log of the task promote, as a warning.", highlight=False)
 
 
 def show_unused_rows(console: Console, watch: Watch, store: Store) -> None:

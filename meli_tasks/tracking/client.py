@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from meli_tasks.core.errors import BadSettings, TrackingRejected, TrackingUnavailable
 from meli_tasks.http import Answer, Client, NoAnswer
+from meli_tasks.proxies import bypass_for_this_machine
 from meli_tasks.redaction import without_credentials
 from meli_tasks.tracking.entities import MlflowRun, ModelVersion, RegisteredModel
 
@@ -261,6 +262,7 @@ class MlflowServer:
         from pathlib import Path
 
         keep_mlflow_quiet()
+        bypass_for_this_machine()
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 

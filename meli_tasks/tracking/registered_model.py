@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from meli_tasks.core.errors import TrackingUnavailable
+from meli_tasks.proxies import bypass_for_this_machine
 from meli_tasks.redaction import redact
 from meli_tasks.stages.files.digest import digest_of_folder
 from meli_tasks.tracking.client import keep_mlflow_quiet
@@ -51,6 +52,7 @@ def register(folder: Path, new: NewVersion, *, uri: str) -> str:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")
     keep_mlflow_quiet()
+    bypass_for_this_machine()
     with warnings.catch_warnings():
         # On import MLflow warns about its own type hint; and it warns that there is no example to run the model on.
         for beginning in ("Any type hint is inferred as AnyType", "An input example was not provided"):

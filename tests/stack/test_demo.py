@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 from meli_tasks.core.errors import BadData, BadHyperparameters, BadSettings
+from meli_tasks.proxies import NAMES
 from meli_tasks.settings import Settings
 from meli_tasks.stack import demo
 from meli_tasks.stack.home import Home
-from meli_tasks.stack.processes import Record
-from meli_tasks.stack.services import Ports, airflow_environment, stack_settings
+from meli_tasks.stack.processes import Record, Service
+from meli_tasks.stack.servers import SEAWEED_PORTS
+from meli_tasks.stack.services import Ports, Stack, airflow_environment, stack_settings
 
 
 @pytest.mark.parametrize(
@@ -64,16 +67,32 @@ def test_parallel_trainings_share_the_cores(tmp_path: Path, monkeypatch: pytest.
     assert (settings["MELI_SLOTS"], settings["MELI_THREADS"]) == ("2", "4")
 
 
-def test_airflow_is_told_everything_by_its_environment_and_reaches_itself_past_a_proxy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_airflow_is_told_everything_by_its_environment(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.make()
-    monkeypatch.setenv("NO_PROXY", "example.org")
     environment = airflow_environment(home, Ports({"s3": 1}, 2, 8081), home.secrets())
     assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8081/execution/"
     assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith(f"sqlite:///{tmp_path}")
-    assert environment["no_proxy"].split(",") == ["example.org", "127.0.0.1", "localhost"]
+
+
+def test_every_process_of_the_stack_reaches_the_others_past_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also MLflow's server, which sends the artifacts to S3: through a proxy it stored none, and registered nothing."""
+    home = Home(tmp_path)
+    home.make()
+    for name in NAMES:
+        monkeypatch.setenv(name, "example.org")
+    ports = Ports(dict.fromkeys(SEAWEED_PORTS, 1), 2, 3)
+    stack = Stack.of(home, Settings.from_environment({}), ports)
+    services = [found for found in vars(Stack).values() if callable(found) and "Service" in str(signature(found))]
+    assert {listing.__name__ for listing in services} >= {"storage", "airflow"}
+    for listing in services:
+        found = listing(stack)
+        for service in [found] if isinstance(found, Service) else found:
+            for name in NAMES:
+                named = service.variables[name].split(",")
+                assert named[0] == "example.org" and {"127.0.0.1", "localhost", "::1"} <= set(named), service.name
 
 
 @pytest.mark.parametrize("arguments", [[], ["demos"], ["stop", "now"]])

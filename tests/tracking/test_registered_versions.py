@@ -16,6 +16,7 @@ from meli_tasks.artifacts.manifest import Output
 from meli_tasks.execution import attempts
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages
+from meli_tasks.proxies import NAMES
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL as MODEL
 from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
@@ -158,3 +159,18 @@ def test_a_champion_that_was_damaged_since_is_not_registered(
     spoil(file_store, run.trainings["mlp"].file_name("model.safetensors"), "as long")
     assert "differs from its manifest" in (registry.sync().warning or "")
     assert versions(client, run) == []
+
+
+def test_a_proxy_in_the_environment_does_not_keep_a_champion_from_being_registered(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's own client reads the proxies' variables, and would look for this machine's server behind one."""
+    run = past_run(file_store, tmp_path)
+    decide(Registry(file_store, Tracking("", file_store)), run, "mlp")
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, NOWHERE)
+    for name in NAMES:
+        monkeypatch.setenv(name, "")
+    synced = registry.sync()
+    assert synced.warning is None
+    assert synced.version == aliased_version(registry)
