@@ -103,6 +103,10 @@ class Decision(_Entry, Versioned):
     evidence: Evidence = Field(default_factory=Evidence, description="empty if a person decided")
     by: str = Field(description="who or what decided: a person, or a DAG run")
     approval: Approval | None = Field(None, description="what a person answered, if the run asked one")
+    before: str = Field("", description="digest of all decisions before this one; empty in 0.1.0, and for the first")
+    dated_ahead: tuple[int, ...] = Field(
+        (), description="earlier decisions that a clock which was ahead has dated; they were made before the next one"
+    )
     id: str = Field(
         default_factory=lambda: uuid4().hex, description="distinguishes two decisions with the same content"
     )

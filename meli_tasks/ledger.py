@@ -2,7 +2,8 @@
 
 `ledger/00000001.json`, `ledger/00000002.json`, … Each decision is written by a conditional create at the number after
 the last one, so if two are made at the same time, one is refused (Conflict) and must be made again. Each contains
-the champion after it, so the last one alone determines the current champion.
+the champion after it, so the last one alone determines the current champion. `stored_decisions` has the objects: seals,
+the chain of digests, and the copies.
 """
 
 from __future__ import annotations
@@ -13,16 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
-from pydantic import ValidationError
-
 from meli_tasks.approval import Approval
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader, NotReadable
-from meli_tasks.core.errors import BadData, Conflict, NotFound, Unreachable
+from meli_tasks.core.errors import Conflict, NotFound, Unreachable
 from meli_tasks.decision import Champion, Decision, Evidence
 from meli_tasks.store import Store
+from meli_tasks.stored_decisions import READERS, RESTORE, StoredDecisions
 
-READERS = 8  # concurrent reads
 REMEMBERED = 50
 """Among how many of the last decisions a repeated request is looked for."""
 RETRY_ADVICE = "Read it again, and decide again."
@@ -38,37 +37,33 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._known: dict[int, Decision] = {}
+        self.stored = StoredDecisions(store)
 
     def decisions(self) -> list[Decision]:
         """All decisions, oldest first.
 
         Raises:
-            BadData: an object in the ledger is not a decision.
+            BadData: an object in the ledger is not a decision, or one is missing or was replaced.
         """
-        with ThreadPoolExecutor(READERS) as readers:
-            return list(readers.map(self._decision, self._numbers()))
+        return self.stored.all()
 
     def readable(self, reader: LenientReader) -> list[Decision]:
         """The decisions that can be read, oldest first, for display; the reader keeps what it skipped.
 
         Whoever decides uses `decisions`: one that is missing here may be the one that counts.
         """
-        numbers: dict[int, str] = {}
-        for name in self.store.names(paths.LEDGER):
-            number = paths.decision_number(name)
-            if number is None:
-                reader.skip(name, f"it is not a decision: their names look like {paths.decision(1)}")
-            else:
-                numbers[number] = name
+        numbers, strange = self.stored.listed()
+        for name in strange:
+            reader.skip(name, f"it is not a decision: their names look like {paths.decision(1)}")
+        for number in sorted(set(range(1, max(numbers, default=0))) - set(numbers)):
+            reader.skip(paths.decision(number), "it is missing")
         return reader.read_all(
-            (numbers[number] for number in sorted(numbers)),
-            lambda name: self._decision(paths.decision_number(name) or 0),
+            map(paths.decision, numbers), lambda name: self._decision(paths.decision_number(name) or 0)
         )
 
     def last(self) -> Decision | None:
         """The latest decision; None before the first. `append` takes its number as `expected_last`."""
-        numbers = self._numbers()
+        numbers = self.stored.numbers()
         return self._decision(numbers[-1]) if numbers else None
 
     def champion(self) -> Champion | None:
@@ -94,8 +89,15 @@ class Ledger:
             limit = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         else:
             limit = datetime.combine(moment + timedelta(days=1), time(), UTC) - timedelta(microseconds=1)
-        numbers = self._numbers()
-        after = bisect_right(numbers, limit, key=lambda number: self._decision(number).at)
+        numbers = self.stored.numbers()
+        ahead = set(self._decision(numbers[-1]).dated_ahead) if numbers else set()
+
+        def made_by(number: int) -> datetime:
+            while number in ahead:  # it was made before the next one, whatever the clock said
+                number += 1
+            return self._decision(number).at
+
+        after = bisect_right(numbers, limit, key=made_by)
         return self._decision(numbers[after - 1]) if after else None
 
     def made_champion(self, decision: Decision) -> Decision:
@@ -169,12 +171,14 @@ class Ledger:
 
         Raises:
             NotFound: there is no such champion.
+            BadData: a decision is missing, damaged or was replaced.
             Conflict: it is already the current champion, or another decision was written in the meantime.
             Unreachable: the store did not answer; the message says if the decision may have been written.
         """
         if request and (made := self._made_by(request)):
             return made
         last = self.last() if expected_last is None else self._expect(expected_last)
+        self._check(last)
         if last is None or last.champion is None or last.promotion is None:
             raise NotFound(f"There is no champion in {self._place} yet, so there is none to roll back to.")
         target = self.before(last.promotion) if to is None else self._promotion_after(to, last)
@@ -190,53 +194,44 @@ class Ledger:
 
     def _made_by(self, request: str) -> Decision | None:
         """The recent decision with this id."""
-        recent = reversed(self._numbers()[-REMEMBERED:])
+        recent = reversed(self.stored.numbers()[-REMEMBERED:])
         with ThreadPoolExecutor(READERS) as readers:
             return next((found for found in readers.map(self._decision, recent) if found.id == request), None)
 
     def _expect(self, number: int) -> Decision | None:
-        """The last decision, which must have this number; 0 for an empty ledger."""
+        """The last decision, which must have this number; 0 for an empty ledger. Nothing is decided on a damaged one.
+
+        Raises:
+            Conflict: the last decision is another one.
+            BadData: a decision is missing, or the last one was not made after the one before it.
+        """
         last = self.last()
         found = last.number if last else 0
         if found != number:
             raise Conflict(f"{self._place} has changed: its last decision is {found}, not {number}. {RETRY_ADVICE}")
+        self._check(last)
         return last
 
-    def _numbers(self) -> list[int]:
-        found = []
-        for name in self.store.names(paths.LEDGER):
-            number = paths.decision_number(name)
-            if number is None:
-                raise BadData(
-                    f"{name} in {self.store.url} is not a decision (their names look like {paths.decision(1)}): "
-                    "remove it."
-                )
-            found.append(number)
-        return sorted(found)
+    def _check(self, last: Decision | None) -> None:
+        self.stored.check_no_gap(self.stored.numbers())
+        if last and last.number > 1:
+            self.stored.check_link(last.number)
 
     def _decision(self, number: int) -> Decision:
-        if number not in self._known:
-            blob = self.store.read(paths.decision(number))
-            if blob is None:
-                raise NotFound(f"There is no decision {number} in {self._place}.")
-            try:
-                decision = Decision.model_validate_json(blob.data)
-            except ValidationError as error:
-                raise _not_a_decision(f"{paths.decision(number)} in {self.store.url}", error) from error
-            self._known[number] = decision
-        return self._known[number]
+        return self.stored.read(number)
 
     def _write(self, last: Decision | None, fields: Mapping[str, object]) -> Decision:
         number = last.number + 1 if last else 1
-        # The clocks of two machines differ. The numbers give the order, and `champion_on` needs times in that order.
-        at = max(now(), last.at) if last else now()
+        at, ahead = self.stored.time_after(last, now())
         before = last.promotion if last else None
-        decision = Decision.model_validate({"number": number, "at": at, "previous": before, **fields})
+        chain = self.stored.chain(last.number) if last else ""
+        made = {"number": number, "at": at, "previous": before, "before": chain, "dated_ahead": ahead}
+        decision = Decision.model_validate({**made, **fields})
         try:
-            self.store.write(paths.decision(number), decision.to_json(), if_absent=True)
+            self.stored.write(decision)
         except (Conflict, Unreachable) as error:
             self._need_written(decision, error)
-        self._known[number] = decision
+            self.stored.add(decision)
         return decision
 
     def _need_written(self, decision: Decision, error: Conflict | Unreachable) -> None:
@@ -247,15 +242,15 @@ class Ledger:
             Unreachable: there is none, or it cannot be read.
         """
         try:
-            blob = self.store.read(paths.decision(decision.number))
+            written = self.stored.is_written(decision)
         except Unreachable as unread:
             raise Unreachable(
                 f"Whether decision {decision.number} was written to {self._place} is not known: {error} "
                 "`meli champion` shows the current champion once the store answers."
             ) from unread
-        if blob is not None and blob.data == decision.to_json():
+        if written:
             return
-        if blob is None and isinstance(error, Unreachable):
+        if written is None and isinstance(error, Unreachable):
             raise error
         raise Conflict(
             f"{self._place} has changed: another writer made decision {decision.number} first. {RETRY_ADVICE}"
@@ -263,17 +258,20 @@ class Ledger:
 
     def before(self, promotion: int) -> int:
         """The promotion of the previous champion, skipping repeated promotions of the same model; or NotFound."""
-        champion = self._decision(promotion).champion
+        champion, first = self._decision(promotion).champion, promotion
         earlier = self._decision(promotion).previous
         while earlier is not None:
-            decision = self._decision(earlier)
+            if earlier >= promotion:
+                raise NotReadable(
+                    f"Decision {promotion} of {self._place} names decision {earlier} as one before it. {RESTORE}",
+                    "it names a later decision as one before it",
+                )
+            decision, promotion = self._decision(earlier), earlier
             if decision.champion is not None and champion is not None and decision.champion.ref != champion.ref:
                 return earlier
             earlier = decision.previous
         name = champion.set_name if champion else "?"
-        raise NotFound(
-            f"Champion {name} (decision {promotion}) is the first of {self._place}, so there is no earlier one."
-        )
+        raise NotFound(f"Champion {name} (decision {first}) is the first of {self._place}, so there is no earlier one.")
 
     def _promotion_after(self, number: int, last: Decision) -> int:
         if not 1 <= number <= last.number:
@@ -285,14 +283,4 @@ class Ledger:
 
     @property
     def _place(self) -> str:
-        return f"the ledger {self.store.url}/{paths.LEDGER.rstrip('/')}"
-
-
-def _not_a_decision(place: str, error: ValidationError) -> NotReadable:
-    first = error.errors(include_url=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "value_error" and "later version" in message:
-        return NotReadable(f"{place} cannot be judged: {message}. Upgrade meli-tasks.", message)
-    reason = f"{where or 'the whole'}: {message}"
-    return NotReadable(f"{place} is not a decision: {reason}. Restore it from a backup.", reason)
+        return self.stored.place

@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from meli_tasks.approval import Approval
-from meli_tasks.artifacts.manifest import Manifest, canonical_json, need, read_file
+from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
+from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.champion import champion_model
 from meli_tasks.core.errors import BadData
 from meli_tasks.execution.runner import Result, Runner, Step
@@ -262,7 +263,7 @@ class Pipeline:
     def scores(self, evaluate_key: str) -> dict[str, Evaluation]:
         """The evaluations in an evaluate artifact, by label."""
         manifest = need(self.store, "evaluate", evaluate_key)
-        return Scores.model_validate_json(read_file(self.store, manifest, "scores.json")).models
+        return parse_file(self.store, manifest, "scores.json", Scores.model_validate_json).models
 
     def _evaluate(self, plan: Plan, trained: Sequence[str]) -> Evaluated:
         last = self.ledger.last()

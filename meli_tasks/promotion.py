@@ -14,7 +14,8 @@ from datetime import datetime
 from pydantic import Field
 
 from meli_tasks.approval import Approval, Settlement
-from meli_tasks.artifacts.manifest import Manifest, ModelRef, need, read_file
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, need
+from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.core.errors import Conflict
 from meli_tasks.decision import Action, Champion, Decision
 from meli_tasks.execution.runner import Runner
@@ -82,7 +83,7 @@ class Promoter:
             evaluated = self.evaluate(plan, evaluated)
         manifest, decided = self._judge(plan, evaluated)
         evaluation = need(self.runner.store, "evaluate", evaluated.key)
-        scores = Scores.model_validate_json(read_file(self.runner.store, evaluation, "scores.json"))
+        scores = parse_file(self.runner.store, evaluation, "scores.json", Scores.model_validate_json)
         evidence = EvidenceSummary(decided, scores.models, links(self.settings, plan, evaluated))
         verdict = Verdict(
             verdict=decided.verdict,
@@ -128,8 +129,8 @@ class Promoter:
 
     def _judge(self, plan: Plan, evaluated: Evaluated) -> tuple[Manifest, PromotionDecision]:
         manifest = self.runner.run(promote_step(plan, evaluated, self.registry.ledger.decisions())).manifest
-        data = read_file(self.runner.store, manifest, "decision.json")
-        return manifest, PromotionDecision.model_validate_json(data)
+        decided = parse_file(self.runner.store, manifest, "decision.json", PromotionDecision.model_validate_json)
+        return manifest, decided
 
 
 def links(settings: Settings, plan: Plan, evaluated: Evaluated) -> tuple[Link, ...]:

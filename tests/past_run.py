@@ -25,6 +25,11 @@ CATEGORIES = ["CELLPHONES", "PERFUMES", "SNEAKERS"]
 WORDS = ["celular", "perfume", "zapatillas"]
 
 
+def arrays_key(ingest: Step) -> str:
+    """The key of the arrays that its models were trained on."""
+    return Step("preprocess", "words", {}, {"ingest": ingest.key}).key
+
+
 @dataclass
 class PastRun:
     """Builds the artifacts; `accuracies` maps each set to its test balanced accuracy."""
@@ -181,7 +186,7 @@ class PastRun:
             "hidden": [256],
             "name": name,
         }
-        return Step("train", name, params, {"preprocess": ingest.key, "embed": ingest.key})
+        return Step("train", name, params, {"preprocess": arrays_key(ingest), "embed": ingest.key})
 
     def _training(self, name: str, files: dict[str, bytes] | None = None) -> Manifest:
         history = [

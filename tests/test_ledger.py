@@ -53,7 +53,7 @@ def test_decisions_are_read_back_as_they_were_made(ledger: Ledger) -> None:
 
 def test_a_decision_is_one_readable_object(ledger: Ledger) -> None:
     promote(ledger, "mlp")
-    assert list(ledger.store.names("")) == ["ledger/00000001.json"]
+    assert list(ledger.store.names("")) == ["ledger-copies/00000001.json", "ledger/00000001.json"]
     blob = ledger.store.read("ledger/00000001.json")
     assert blob is not None
     written = json.loads(blob.data)
@@ -122,7 +122,7 @@ def test_a_date_lasts_until_its_last_microsecond(ledger: Ledger, clock: Callable
 def test_a_clock_that_runs_behind_does_not_turn_the_order(ledger: Ledger, clock: Callable[[datetime], None]) -> None:
     clock(datetime(2026, 11, 12, tzinfo=UTC))
     promote(ledger, "a")
-    clock(datetime(2026, 11, 10, tzinfo=UTC))
+    clock(datetime(2026, 11, 11, 23, 30, tzinfo=UTC))
     assert promote(ledger, "b").at == datetime(2026, 11, 12, tzinfo=UTC)
     found = ledger.champion_on(date(2026, 11, 12))
     assert found is not None
@@ -152,9 +152,12 @@ def test_a_spoilt_decision_is_named(ledger: Ledger) -> None:
 def test_a_lost_decision_is_named(ledger: Ledger) -> None:
     for label in "abc":
         promote(ledger, label)
-    ledger.store.delete(paths.decision(2))
-    with pytest.raises(NotFound, match=r"^There is no decision 2 in the ledger file:.*/ledger\.$"):
+    for name in (paths.decision(2), paths.decision_copy(2)):
+        ledger.store.delete(name)
+    with pytest.raises(BadData, match=r"^Decision 2 of the ledger file:.*/ledger is missing: the ledger has .* to 3\."):
         Ledger(ledger.store).rollback("ana")
+    with pytest.raises(BadData, match=r"`meli verify`"):
+        promote(Ledger(ledger.store), "d")
 
 
 def test_a_decision_of_a_person_has_no_evidence_in_the_store(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from meli_tasks.artifacts import paths
 from meli_tasks.store import Store
 
 CONTENTS: dict[str, bytes] = {
@@ -26,12 +27,15 @@ CONTENTS: dict[str, bytes] = {
 
 def of_a_later_version(stored: bytes) -> bytes:
     """The same object as a later version would write it, which this one could misread."""
-    return json.dumps({**json.loads(stored), "version": 99}).encode()
+    fields = {name: value for name, value in json.loads(stored).items() if name != "seal"}
+    return json.dumps({**fields, "version": 99}).encode()
 
 
 def put(store: Store, name: str, content: str) -> str:
-    """Put one of the contents at a name, which is returned."""
+    """Put one of the contents at a name, which is returned; a decision loses its copy, from which it would be read."""
     store.write(name, CONTENTS[content])
+    if number := paths.decision_number(name):
+        store.delete(paths.decision_copy(number))
     return name
 
 

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from meli_tasks.artifacts.manifest import Manifest, describe_file
-from meli_tasks.core.errors import BadData, BadSettings, MeliError
+from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.outputs import check_output, describe_file
+from meli_tasks.core.errors import BadSettings, MeliError
 from meli_tasks.disk import UNFINISHED, passing
-from meli_tasks.stages.files.digest import digest_of_folder
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
@@ -29,6 +29,9 @@ MIN_IDLE_SECONDS = 3600.0
 # No stage runs this long, so the run that owned such an old work folder was killed.
 ABANDONED_AFTER_SECONDS = 7 * 24 * 3600.0
 
+# What this process has found whole: the size, time and inode of every file, by folder.
+_checked: dict[Path, tuple[tuple[str, int, int, int], ...]] = {}
+
 
 def download(store: Store, manifest: Manifest, file: str, path: Path) -> None:
     """Download a file of an artifact, and check it against the manifest.
@@ -37,13 +40,7 @@ def download(store: Store, manifest: Manifest, file: str, path: Path) -> None:
         BadData: the file in the store is not the one that the manifest describes.
     """
     store.download(manifest.file_name(file), path)
-    found, expected = describe_file(path), manifest.outputs[file]
-    if found != expected:
-        raise BadData(
-            f"{store.url}/{manifest.file_name(file)} differs from its manifest: {found.bytes} bytes, "
-            f"sha256 {found.sha256[:12]}, expected {expected.bytes} bytes, {expected.sha256[:12]}. "
-            f"Run again with `force` to recompute it."
-        )
+    check_output(store, manifest, file, describe_file(path))
 
 
 @dataclass(frozen=True)
@@ -84,16 +81,17 @@ class Cache:
     def fetch(self, store: Store, manifest: Manifest) -> Path:
         """The local folder of an artifact, downloaded and checked against its manifest if it is not cached yet.
 
-        The files of a model are checked each time: what is promoted and what answers must be the same to the bit.
+        A cached folder is checked too: each process hashes its files before it uses them for the first time, and again
+        if their sizes or times have changed. A damaged one is dropped and fetched again.
 
         Raises:
             BadData: a file in the store is not the one that the manifest describes.
         """
         name = _name_of(manifest)
         if folder := self.find(name):
-            if not manifest.model_sha256 or digest_of_folder(folder) == manifest.model_sha256:
+            if _is_whole(folder, manifest):
                 return folder
-            logger.warning("%s is damaged: the model is fetched again from %s", folder, store.url)
+            logger.warning("%s is damaged: it is fetched again from %s", folder, store.url)
             self.remove(folder)
         with self.work_folder() as work:
             for file in manifest.outputs:
@@ -168,6 +166,24 @@ class Cache:
         with contextlib.suppress(FileNotFoundError):  # another task was faster
             folder.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _is_whole(folder: Path, manifest: Manifest) -> bool:
+    """Whether a cached folder has the artifact's files, to the bit; hashed once a process unless their marks change."""
+    try:
+        marks = tuple(sorted((file, *_marks((folder / file).stat())) for file in manifest.outputs))
+        if _checked.get(folder) == marks:
+            return True
+        whole = all(describe_file(folder / file) == output for file, output in manifest.outputs.items())
+    except OSError:
+        return False
+    if whole:
+        _checked[folder] = marks
+    return whole
+
+
+def _marks(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _bytes_in(folder: Path) -> int:

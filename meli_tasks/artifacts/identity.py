@@ -45,7 +45,7 @@ def identity_of(store: Store) -> StoreIdentity:
     if found is None:
         found = StoreIdentity(url=store.url)
         try:
-            store.write(paths.IDENTITY, found.model_dump_json(indent=1).encode(), if_absent=True)
+            reading.write(store, paths.IDENTITY, found.model_dump_json(indent=1).encode(), if_absent=True)
         except Conflict:
             found = find_identity(store)
             assert found is not None, paths.IDENTITY

@@ -13,22 +13,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.core.errors import BadData, NotFound, Rejected
 from meli_tasks.core.section import Section
+from meli_tasks.stages import STAGES
 from meli_tasks.stages.files.digest import model_digest
 from meli_tasks.stages.summaries import Conditions, Summary
-from meli_tasks.store import Store
+from meli_tasks.store import Store, checked_name
+
+logger = logging.getLogger("meli_tasks")
 
 S = TypeVar("S", bound=Summary)
 P = TypeVar("P", bound=Section)
+
+_STAGE = re.compile(r"[a-z][a-z_]*")
+_KEY = re.compile(r"[0-9a-f]{32}")
+KEY_LENGTH = 32
 
 MODEL_STAGES = ("train", "ensemble")
 """The stages whose artifacts are models. The key identifies a model without the stage, which is hashed into it."""
@@ -154,7 +162,26 @@ class Manifest:
             name: Output(sha256=output["sha256"], bytes=output["bytes"]) for name, output in fields["outputs"].items()
         }
         fields["conditions"] = Conditions.model_validate(fields.get("conditions", {}))
-        return cls(**{name: value for name, value in fields.items() if name in cls.__dataclass_fields__})
+        manifest = cls(**{name: value for name, value in fields.items() if name in cls.__dataclass_fields__})
+        manifest._check()
+        return manifest
+
+    def _check(self) -> None:
+        """Raise ValueError for names that are no parts of a path, or a key that is not the hash of what it claims."""
+        if not _STAGE.fullmatch(self.stage) or "/" in self.key or "/" in self.attempt:
+            raise ValueError(f"{self.stage[:40]!r}, {self.key[:40]!r} or {self.attempt[:40]!r} is no part of a name")
+        try:
+            for file in self.outputs:
+                checked_name(self.file_name(file))
+        except Rejected as error:
+            raise ValueError(str(error)) from None
+        spec = STAGES.get(self.stage)
+        if spec is None or not _KEY.fullmatch(self.key):
+            return
+        forms = [spec.params.key_values(self.params), self.params]
+        versions = range(spec.version, 0, -1)
+        if all(self.key != content_key(self.stage, at, form, self.inputs) for form in forms for at in versions):
+            raise ValueError("its parameters and inputs are not those of its key")
 
 
 def canonical_json(value: Any) -> str:
@@ -165,16 +192,31 @@ def canonical_json(value: Any) -> str:
 def content_key(stage: str, version: int, params: Mapping[str, object], inputs: Mapping[str, str]) -> str:
     """32 hexadecimal digits: the identity of what a stage computes from these parameters and inputs."""
     made_from = canonical_json([stage, version, dict(params), dict(inputs)])
-    return hashlib.sha256(made_from.encode()).hexdigest()[:32]
+    return hashlib.sha256(made_from.encode()).hexdigest()[:KEY_LENGTH]
 
 
 def find(store: Store, stage: str, key: str) -> Manifest | None:
     """The manifest at a key, or None if it has not been computed.
 
     Raises:
-        BadData: the object at its name is not a manifest.
+        BadData: the object at its name is not a manifest, or not that of this key.
     """
-    return reading.read(store, paths.manifest(stage, key), Manifest.from_bytes)
+    name = paths.manifest(stage, key)
+    found = reading.read(store, name, Manifest.from_bytes)
+    if found and found.name != name:
+        raise reading.not_readable(store, name, f"it is the manifest of {found.stage}/{found.key}")
+    return found
+
+
+def find_readable(store: Store, stage: str, key: str) -> Manifest | None:
+    """The same for whoever would compute it: a damaged manifest counts as none, with a warning."""
+    try:
+        return find(store, stage, key)
+    except reading.NotReadable as error:
+        if not error.is_damage:
+            raise
+        logger.warning("%s Running the step computes it again.", error)
+        return None
 
 
 def need(store: Store, stage: str, key: str) -> Manifest:
@@ -190,18 +232,6 @@ def need(store: Store, stage: str, key: str) -> Manifest:
             f"or `meli run {stage}`."
         )
     return manifest
-
-
-def read_file(store: Store, manifest: Manifest, file: str) -> bytes:
-    """One small file of an artifact.
-
-    Raises:
-        NotFound: the manifest exists, but the file is missing.
-    """
-    blob = store.read(manifest.file_name(file))
-    if blob is None:
-        raise NotFound(f"{store.url}/{manifest.file_name(file)} is missing, though its manifest exists.")
-    return blob.data
 
 
 def find_model(store: Store, key: str, sha256: str = "") -> Manifest | None:
@@ -239,12 +269,7 @@ def replaced_models(store: Store, key: str) -> list[Manifest]:
     """The attempts of a model that others have replaced at its key, the newest first."""
     reader = reading.LenientReader(store)
     names = [name for stage in MODEL_STAGES for name in store.names(paths.artifact_folder(stage, f"{key}/"))]
-    read = [reader.read(name, Manifest.from_bytes) for name in names if paths.is_replaced_manifest(name)]
+    read = {name: reader.read(name, Manifest.from_bytes) for name in names if paths.is_replaced_manifest(name)}
     reader.warn()
-    return sorted(filter(None, read), key=lambda manifest: manifest.at, reverse=True)
-
-
-def describe_file(path: Path) -> Output:
-    """Hash and size of a local file."""
-    with path.open("rb") as file:
-        return Output(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
+    found = [manifest for name, manifest in read.items() if manifest and manifest.own_name == name]
+    return sorted(found, key=lambda manifest: manifest.at, reverse=True)

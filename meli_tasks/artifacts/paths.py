@@ -11,6 +11,7 @@
     plans/RUN/HASH/timing.json               how long the run took
     plans/RUN/HASH/verdict.json              whether a model is to be promoted, or a person is asked
     ledger/NUMBER.json                       a promotion decision
+    ledger-copies/NUMBER.json                a copy of it, written after it
     sets/NAME.yaml                           a hyperparameter set
     searches/KEY/RUN-HASH.json               the trials of a run's search
     backfills/ID/preview.json, report.json   a backfill
@@ -30,6 +31,7 @@
     monitoring/MODEL/reference.json          the profile of a champion's validation titles; MODEL is KEY@SHA256
     monitoring/MODEL/days/DAY/SOURCE.json    what monitoring found about the titles of a run or a scored batch
     batches/ID/plan.json, record.json        a batch: what is scored, and what was found
+    damaged/NAME/DIGEST.json                 a damaged object that was set aside, with a note
     probe/ID/                                what `meli doctor` writes and removes
 
 Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it. 0.1.0 wrote
@@ -45,6 +47,7 @@ from meli_tasks.rowfiles.folders import GOLDEN
 
 PLANS = "plans/"
 LEDGER = "ledger/"
+LEDGER_COPIES = "ledger-copies/"
 SETS = "sets/"
 SEARCHES = "searches/"
 NOTES = "notes/"
@@ -54,6 +57,7 @@ GOLDEN_FILE = GOLDEN
 """The file of golden titles in the store, which a person put there."""
 PENDING = "tracking/pending/"
 BATCHES = "batches/"
+DAMAGED = "damaged/"
 IDENTITY = "identity.json"
 _MANIFEST = "manifest.json"
 _PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "evaluated.json", "report.json"
@@ -208,6 +212,16 @@ def decision_number(name: str) -> int | None:
     return int(digits) if digits.isdecimal() and name == decision(int(digits)) else None
 
 
+def decision_copy(number: int) -> str:
+    """The copy of a decision."""
+    return f"{LEDGER_COPIES}{number:08}.json"
+
+
+def number_of_copy(name: str) -> int | None:
+    """The number in the name of a decision's copy; None for any other name."""
+    return decision_number(f"{LEDGER}{name.removeprefix(LEDGER_COPIES)}")
+
+
 def notes(key: str) -> str:
     """The prefix of the changes of a model's note."""
     return f"{NOTES}{key}/"
@@ -335,6 +349,11 @@ def tracking_claim(claim: str) -> str:
 def card(model: str) -> str:
     """The model card of a model by its reference (KEY@SHA256, or only KEY)."""
     return f"cards/{model}.md"
+
+
+def damaged(name: str, digest: str) -> str:
+    """The note on an object that was damaged and set aside."""
+    return f"{DAMAGED}{name}/{digest}.json"
 
 
 def pending(kind: str, digest: str) -> str:

@@ -1,5 +1,7 @@
 """Reading what other versions, other programs and broken disks may have left in the store.
 
+`write` seals what it writes (`seals`), and `parsed` checks the seal, so that damage at rest is noticed before use.
+
 Whoever lists objects (runs, decisions, trials, notes) reads them through `LenientReader`: what cannot be read is
 skipped, counted and reported in one warning that names it. Whoever decides, or writes over what it read, uses `read`,
 which refuses: a decision that a later version made must not be misjudged by this one.
@@ -16,6 +18,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from meli_tasks.artifacts.seals import sealed, unsealed
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.store import Store
 from meli_tasks.wording import count, printable
@@ -31,6 +34,10 @@ NAMED = 5
 # What parsers raise on bytes that are not what they expect; errors of pydantic, JSON and UTF-8 are ValueErrors.
 PARSE_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
 _EMPTY = "it is empty"
+LATER = "later version"
+"""What the message of `stages.stored.refuse_later_version` says."""
+UPGRADE = "Upgrade meli-tasks, or restore the object from a backup."
+MEND = "`meli verify --repair` mends what can be computed again; otherwise restore the object from a backup."
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,16 @@ class NotReadable(BadData):
         super().__init__(message)
         self.reason = reason
 
+    @property
+    def is_damage(self) -> bool:
+        """Whether it may be computed again: what a later version wrote may not be written over."""
+        return LATER not in self.reason
+
+
+def write(store: Store, name: str, data: bytes, *, if_absent: bool = False, if_version: str | None = None) -> str:
+    """Write an object with a seal; see `Store.write`."""
+    return store.write(name, sealed(name, data), if_absent=if_absent, if_version=if_version)
+
 
 def read(store: Store, name: str, parse: Parse[T]) -> T | None:
     """The object at `name`; None if there is none.
@@ -107,6 +124,15 @@ def read(store: Store, name: str, parse: Parse[T]) -> T | None:
     return parsed(store, name, blob.data, parse) if blob else None
 
 
+def read_again(store: Store, name: str) -> bytes | None:
+    """The bytes of an object that can be made again at any time: one that was damaged counts as missing."""
+    try:
+        return read(store, name, bytes)
+    except NotReadable as error:
+        logger.warning("%s It is made again.", error)
+        return None
+
+
 def parsed(store: Store, name: str, data: bytes, parse: Parse[T]) -> T:
     """What `parse` makes of an object's bytes.
 
@@ -114,12 +140,15 @@ def parsed(store: Store, name: str, data: bytes, parse: Parse[T]) -> T:
         BadData: it cannot be read; the message names it and says why.
     """
     try:
-        return parse(data)
+        return parse(unsealed(name, data))
     except PARSE_ERRORS as error:
-        reason = reason_of(error, data)
-        advice = "Upgrade meli-tasks, or" if "version" in reason else "If no version of meli-tasks can read it,"
-        message = f"{name} in {store.url} cannot be read: {reason}. {advice} restore the object from a backup."
-        raise NotReadable(printable(message), reason) from error
+        raise not_readable(store, name, reason_of(error, data)) from error
+
+
+def not_readable(store: Store, name: str, reason: str) -> NotReadable:
+    """The error for an object that is not what its name promises."""
+    advice = UPGRADE if LATER in reason else MEND
+    return NotReadable(printable(f"{name} in {store.url} cannot be read: {reason}. {advice}"), reason)
 
 
 def reason_of(error: BaseException, data: bytes | None = None) -> str:

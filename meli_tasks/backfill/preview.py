@@ -124,7 +124,7 @@ class BackfillPreview:
 
     def save(self, store: Store) -> None:
         """Write the preview to the store."""
-        store.write(paths.backfill_preview(self.id), _adapter().dump_json(self))
+        reading.write(store, paths.backfill_preview(self.id), _adapter().dump_json(self))
 
     @classmethod
     def load(cls, store: Store, backfill_id: str) -> BackfillPreview:

@@ -17,6 +17,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, find
+from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.backfill.preview import READERS, BackfillPreview, DateRun, is_decided, plan_of_run
 from meli_tasks.champion import champion_model
 from meli_tasks.core.errors import BadData
@@ -115,7 +116,7 @@ class BackfillReport:
 
     def save(self, store: Store) -> None:
         """Write the report to the store."""
-        store.write(paths.backfill_report(self.id), _adapter().dump_json(self))
+        reading.write(store, paths.backfill_report(self.id), _adapter().dump_json(self))
 
     @classmethod
     def load(cls, store: Store, backfill_id: str) -> BackfillReport | None:
@@ -247,8 +248,13 @@ def _earlier_scores(store: Store, plan: Plan) -> Mapping[str, Evaluation]:
     champion = champion_model(ledger, ledger.last())
     models, _ = evaluated_models(plan, list(plan.sets), store, champion)
     manifest = find(store, "evaluate", evaluate_step(plan, models, store, champion).key)
-    blob = store.read(manifest.file_name("scores.json")) if manifest else None
-    return Scores.model_validate_json(blob.data).models if blob else {}
+    if manifest is None:
+        return {}
+    reader = reading.LenientReader(store)
+    name, parse = manifest.file_name("scores.json"), Scores.model_validate_json
+    scores = reader.attempt(name, lambda: parse_file(store, manifest, "scores.json", parse))
+    reader.warn()
+    return scores.models if scores else {}
 
 
 def _error_of_set(store: Store, plan: Plan, name: str) -> str:

@@ -32,6 +32,7 @@ def card(
     model, and stored.
     """
     from meli_tasks.artifacts import paths
+    from meli_tasks.artifacts.reading import write
     from meli_tasks.core.errors import Rejected, Unreachable
     from meli_tasks.disk import atomic_write
     from meli_tasks.prediction.models import find_model
@@ -45,7 +46,7 @@ def card(
     if text is None:
         text = make_card(store, ref, settings.registered_model)
         try:
-            store.write(paths.card(str(ref)), text.encode())
+            write(store, paths.card(str(ref)), text.encode())
         except (Rejected, Unreachable) as error:  # whoever may only read the store sees the card all the same
             warn(f"The card was not stored: {error}")
     if output:

@@ -71,13 +71,14 @@ def report(
 def _make(settings: Settings, store: Store, plan: Plan) -> bytes:
     """Make the report, and keep it in the store and in MLflow, if they can be written."""
     from meli_tasks.artifacts import paths
+    from meli_tasks.artifacts.reading import write
     from meli_tasks.core.errors import Rejected, Unreachable
     from meli_tasks.report import make_report
     from meli_tasks.tracking.outbox import Tracking
 
     html = make_report(store, plan.name)
     try:
-        store.write(paths.report(plan.name), html)
+        write(store, paths.report(plan.name), html)
         Tracking.of(settings, store).report(plan)
     except (Rejected, Unreachable) as error:  # whoever may only read the store gets the file all the same
         warn(f"The report was not stored: {error}")

@@ -10,7 +10,9 @@ import contextlib
 import logging
 from pathlib import Path
 
+from meli_tasks.artifacts import reading
 from meli_tasks.artifacts.manifest import Manifest, need
+from meli_tasks.artifacts.set_aside import set_aside
 from meli_tasks.core.errors import Conflict, DiskFull, MeliError, Rejected
 from meli_tasks.stages.summaries import Conditions, Summary, TrainSummary
 from meli_tasks.store import Store
@@ -54,7 +56,7 @@ def publish(store: Store, manifest: Manifest) -> Manifest:
         The manifest at the key. If another worker was first, it is that one's, and this attempt's files are deleted.
     """
     try:
-        store.write(manifest.name, manifest.to_bytes(), if_absent=True)
+        reading.write(store, manifest.name, manifest.to_bytes(), if_absent=True)
     except Conflict:
         first = need(store, manifest.stage, manifest.key)
         if first.attempt == manifest.attempt:  # our own write: the response was lost and the client retried
@@ -68,23 +70,39 @@ def publish(store: Store, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def replace(store: Store, manifest: Manifest) -> Manifest:
+def replace(store: Store, manifest: Manifest, damaged: str = "") -> Manifest:
     """Write the manifest of a forced attempt at its key; the replaced manifest moves to its attempt's folder.
 
-    Two forced attempts at the same time replace each other in turn, so that neither is lost.
+    Two forced attempts at the same time replace each other in turn, so that neither is lost. A manifest that cannot be
+    read, and that of the attempt `damaged`, whose files are damaged, are set aside instead.
     """
     while True:
         newest = store.read(manifest.name)
         if newest is None:  # deleted by hand while it was computed again
             return publish(store, manifest)
-        replaced = Manifest.from_bytes(newest.data)
-        if replaced.attempt == manifest.attempt:  # our own write: the response was lost and the client retried
+        replaced = _readable(store, manifest.name, newest.data)
+        if replaced and replaced.attempt == manifest.attempt:  # our own write: the client retried a lost response
             return manifest
-        store.write(replaced.own_name, newest.data)
+        if replaced and replaced.attempt != damaged:
+            reading.write(store, replaced.own_name, replaced.to_bytes())
+        elif replaced:
+            set_aside(store, manifest.name, newest.data, "its files are missing or damaged")
         with contextlib.suppress(Conflict):  # another forced attempt was faster: it is replaced in its turn
-            store.write(manifest.name, manifest.to_bytes(), if_version=newest.version)
-            _log_replacement(manifest, replaced)
+            reading.write(store, manifest.name, manifest.to_bytes(), if_version=newest.version)
+            if replaced:
+                _log_replacement(manifest, replaced)
             return manifest
+
+
+def _readable(store: Store, name: str, data: bytes) -> Manifest | None:
+    """The manifest at `name`; None if it is damaged: then it is set aside."""
+    try:
+        return reading.parsed(store, name, data, Manifest.from_bytes)
+    except reading.NotReadable as error:
+        if not error.is_damage:
+            raise
+        set_aside(store, name, data, error.reason)
+        return None
 
 
 def _log_replacement(manifest: Manifest, replaced: Manifest) -> None:

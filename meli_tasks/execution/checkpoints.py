@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import override
 
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.artifacts.manifest import describe_file
+from meli_tasks.artifacts.outputs import describe_file
 from meli_tasks.core.errors import MeliError
 from meli_tasks.stages.hooks import Checkpoints
 from meli_tasks.store import Store
@@ -81,7 +81,7 @@ class StoredCheckpoints(Checkpoints):
             write(path)
             self._store.upload(path, self._prefix + name)
             newest = _Newest(file=name, sha256=describe_file(path).sha256)
-            self._store.write(self._newest, newest.model_dump_json().encode())
+            reading.write(self._store, self._newest, newest.model_dump_json().encode())
             while self._older:
                 self._store.delete(self._prefix + self._older[-1])
                 self._older.pop()

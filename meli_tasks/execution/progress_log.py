@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import override
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.reading import LenientReader
+from meli_tasks.artifacts.reading import LenientReader, write
 from meli_tasks.core.errors import MeliError
 from meli_tasks.stages.hooks import Log
 from meli_tasks.store import Store
@@ -107,7 +107,7 @@ class ProgressLog(Log):
             note |= {"history": self._history, "losses": self._losses}
         pause = SECONDS_BETWEEN_NOTES
         try:
-            self._store.write(self._stored_as, json.dumps(note).encode())
+            write(self._store, self._stored_as, json.dumps(note).encode())
         except MeliError as error:
             pause = SECONDS_AFTER_A_FAILURE
             logger.warning("Could not write the progress to the store; the step continues: %s", error)

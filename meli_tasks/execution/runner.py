@@ -21,12 +21,14 @@ from pydantic import BaseModel, JsonValue
 from meli_tasks import sources
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.cache import Cache
-from meli_tasks.artifacts.manifest import Manifest, ModelRef, content_key, describe_file, find, need, need_model
-from meli_tasks.core.errors import BadData, MeliError
+from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest, ModelRef, content_key, need, need_model
+from meli_tasks.artifacts.outputs import describe_file
+from meli_tasks.core.errors import BadData, MeliError, NotFound
 from meli_tasks.core.section import Section
 from meli_tasks.execution.about import about_this_process, installed_version
-from meli_tasks.execution.attempts import conditions, publish, replace, upload
+from meli_tasks.execution.attempts import conditions, upload
 from meli_tasks.execution.checkpoints import StoredCheckpoints
+from meli_tasks.execution.existing import Existing, look_up
 from meli_tasks.execution.golden_titles import fetch_golden
 from meli_tasks.execution.progress_log import ProgressLog
 from meli_tasks.execution.stop_requests import StoredStopRequests
@@ -93,6 +95,15 @@ class Step:
         return content_key(self.stage, stage.version, stage.params.key_values(self.params), self.inputs)
 
 
+def step_of(manifest: Manifest) -> Step | None:
+    """The step that computes an artifact again; None if an input is fetched from a source, which no manifest names."""
+    spec = STAGES.get(manifest.stage)
+    if spec is None or {"source", VECTORS} & manifest.inputs.keys():
+        return None
+    step = Step(manifest.stage, "again", manifest.params, manifest.inputs)
+    return step if step.key == manifest.key else None
+
+
 @dataclass(frozen=True)
 class Result:
     """The manifest of a step, whether it existed already, and the seconds that the call took."""
@@ -119,8 +130,10 @@ class Runner:
             MeliError: any error of the stage; the store then has no visible trace of the attempt.
         """
         started = time.monotonic()
-        existing = find(self.store, step.stage, step.key)
-        if existing and not force:
+        found = look_up(self.store, step.stage, step.key, check_files=not force)
+        if found.problem:
+            logger.warning("%s %s is damaged and is computed again: %s", step.stage, step.name, found.problem)
+        if (existing := found.usable) and not force:
             logger.info(
                 "%s %s: already computed on %s, %s saved (%s)",
                 step.stage,
@@ -138,7 +151,7 @@ class Runner:
             self._stop_requests(step).clear()
         progress = ProgressLog(self.store, step.stage, step.name, step.key, self.run_id)
         try:
-            manifest = self._compute(step, progress, existing, started)
+            manifest = self._compute(step, progress, found, started)
         except BaseException as error:  # including Ctrl-C: a note left at "running" would accept stop requests
             progress.failed(str(error) if isinstance(error, MeliError) else f"{type(error).__name__}: {error}")
             raise
@@ -150,7 +163,7 @@ class Runner:
         """The local folder with an artifact's files."""
         return self.cache.fetch(self.store, manifest)
 
-    def _compute(self, step: Step, progress: ProgressLog, existing: Manifest | None, started: float) -> Manifest:
+    def _compute(self, step: Step, progress: ProgressLog, existing: Existing, started: float) -> Manifest:
         self.limit_threads()
         spec = STAGES[step.stage]
         stage, params = spec.load(), spec.params.model_validate(step.params)
@@ -166,7 +179,7 @@ class Runner:
                 if name != VECTORS:  # the vector cache has confirmed its source
                     sources.confirm(source, self.settings, step.inputs[name])
             seconds = time.monotonic() - started
-            return self._store_artifact(step, out, summary, seconds, attempts, forced=existing is not None)
+            return self._store_artifact(step, out, summary, seconds, attempts, existing)
 
     def publish(self, step: Step, out: Path, summary: Summary, seconds: float) -> Manifest:
         """Publish the files that a stage has already written into `out`; the folder moves into the cache.
@@ -174,11 +187,11 @@ class Runner:
         A search runs the stage itself, to stop a poor trial early, and publishes only the best. If the artifact already
         exists, it is kept.
         """
-        existing = find(self.store, step.stage, step.key)
-        return existing or self._store_artifact(step, out, summary, seconds, {})
+        existing = look_up(self.store, step.stage, step.key)
+        return existing.usable or self._store_artifact(step, out, summary, seconds, {}, existing)
 
-    def _store_artifact(
-        self, step: Step, out: Path, summary: Summary, seconds: float, attempts: dict[str, str], *, forced: bool = False
+    def _store_artifact(  # noqa: PLR0917
+        self, step: Step, out: Path, summary: Summary, seconds: float, attempts: dict[str, str], existing: Existing
     ) -> Manifest:
         """Upload what a stage wrote, publish its manifest, and keep its folder in the cache."""
         files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
@@ -195,7 +208,7 @@ class Runner:
             input_attempts=attempts,
         )
         upload(self.store, made, out)
-        manifest = (replace if forced else publish)(self.store, made)
+        manifest = existing.publish(self.store, made)
         if manifest.attempt == made.attempt:
             self.cache.adopt(manifest, out)
         else:
@@ -242,9 +255,20 @@ class Runner:
                 folder.mkdir(parents=True)
                 folders[name] = sources.fetch(step.fetch[name], folder, self.settings, identity=key)
             else:
-                found = self._input(name, key)
-                folders[name], attempts[name] = self.cache.fetch(self.store, found), found.attempt
+                folders[name], attempts[name] = self._fetched(self._input(name, key))
         return folders, attempts
+
+    def _fetched(self, found: Manifest) -> tuple[Path, str]:
+        """The folder of an input and its attempt; damaged files are computed again if that takes no training run."""
+        try:
+            return self.cache.fetch(self.store, found), found.attempt
+        except (BadData, NotFound) as error:
+            step = step_of(found)
+            if found.stage in MODEL_STAGES or step is None:
+                raise
+            logger.warning("%s", error)
+            again = self.run(step).manifest
+            return self.cache.fetch(self.store, again), again.attempt
 
     def _input(self, name: str, key: str) -> Manifest:
         if not name.startswith((MODEL, FOLD_MODEL)):

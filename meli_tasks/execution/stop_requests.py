@@ -57,7 +57,7 @@ class StoredStopRequests(StopRequests):
     def request(self, by: str, reason: str = "") -> None:
         """Write a stop request for this run."""
         request = _Request(by=by, at=datetime.now(UTC).isoformat(), run_id=self._run_id, reason=reason)
-        self._store.write(self._name, request.model_dump_json().encode())
+        reading.write(self._store, self._name, request.model_dump_json().encode())
 
     def clear(self) -> None:
         """Delete the request, because the artifact exists or is about to be computed again."""

@@ -70,7 +70,7 @@ def make_reference(
     found = Reference(model=str(model.ref), ingest=listings.key, abstain_below=abstain_below, profile=profile)
     try:
         name = paths.monitoring_reference(found.model, abstain_below)
-        store.write(name, found.model_dump_json(indent=1).encode(), if_absent=True)
+        reading.write(store, name, found.model_dump_json(indent=1).encode(), if_absent=True)
     except Conflict:  # another process was first, with the same profile
         pass
     return found

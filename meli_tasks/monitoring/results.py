@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.reading import LenientReader, parsed
 from meli_tasks.core.errors import NotFound
 from meli_tasks.core.title_profile import TitleProfile
@@ -103,7 +103,7 @@ class DayResult(Stored):
 
     def save(self, store: Store) -> None:
         """Store it; the result of an earlier look at the same titles is replaced."""
-        store.write(self.name, self.model_dump_json(indent=1).encode())
+        reading.write(store, self.name, self.model_dump_json(indent=1).encode())
 
 
 def results_of(store: Store, model: str, reader: LenientReader) -> list[DayResult]:

@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from meli_tasks.artifacts import reading
 from meli_tasks.artifacts.reading import PARSE_ERRORS, reason_of
+from meli_tasks.artifacts.seals import unsealed
 from meli_tasks.core.errors import Conflict, MeliError
 from meli_tasks.notifications.limits import STILL_OPEN, all_within, within
 from meli_tasks.notifications.mail import mail
@@ -112,7 +114,9 @@ def _claimed(store: Store, notification: Notification, names: Sequence[str]) -> 
             return []
         claimed = _record_of(notification, {**known, **dict.fromkeys(due, BEING_SENT)})
         try:
-            store.write(notification.name, claimed, if_absent=blob is None, if_version=blob.version if blob else None)
+            reading.write(
+                store, notification.name, claimed, if_absent=blob is None, if_version=blob.version if blob else None
+            )
         except Conflict:
             continue
         return due
@@ -125,7 +129,7 @@ def _record_outcomes(store: Store, notification: Notification, outcomes: Mapping
         blob = store.read(notification.name)
         known = _channels_of(blob, notification.name)
         states = _record_of(notification, {**known, **outcomes})
-        store.write(notification.name, states, if_version=blob.version if blob else None)
+        reading.write(store, notification.name, states, if_version=blob.version if blob else None)
 
     try:
         within(RECORD_SECONDS, record)
@@ -138,7 +142,7 @@ def _channels_of(blob: Blob | None, name: str) -> dict[str, str]:
     if blob is None:
         return {}
     try:
-        record = json.loads(blob.data)
+        record = json.loads(unsealed(name, blob.data))
         states = {str(channel): str(state) for channel, state in record["channels"].items()}
         at = datetime.fromisoformat(record["at"])
         lapsed = (datetime.now(UTC) - at).total_seconds() > CLAIM_LASTS_SECONDS

@@ -238,7 +238,7 @@ def model_history(
     if manifest is None or manifest.stage == ENSEMBLE:
         return manifest, ()
     # An attempt's files are written a single time, so this one never changes.
-    return manifest, cache.read(manifest.file_name("history.json"), EPOCHS.validate_json, FOREVER) or ()
+    return manifest, cache.read_file(manifest, "history.json", EPOCHS.validate_json) or ()
 
 
 def _members(manifest: Manifest) -> dict[str, Member]:

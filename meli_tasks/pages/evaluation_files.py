@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from cachetools import LRUCache
 
+from meli_tasks.artifacts.cache import download
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import NotFound
 from meli_tasks.store import Store
@@ -68,7 +69,7 @@ class EvaluationFiles:
             )
         with TemporaryDirectory(prefix="meli-pages-") as folder:
             path = Path(folder) / file
-            self.store.download(name, path)
+            download(self.store, manifest, file, path)
             yield path
 
     def kept(self, cache: LRUCache[Any, Any], key: Hashable, read: Callable[[], S]) -> S:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
+from meli_tasks.artifacts.outputs import read_file
 from meli_tasks.core.calibration import ACCURACIES
 from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Champion, Decision
@@ -29,7 +30,7 @@ from meli_tasks.pages.one_model import (
     SliceRow,
 )
 from meli_tasks.pages.predicted import PredictedTitles
-from meli_tasks.pages.read_cache import FOREVER, ReadCache
+from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import Evaluation, Scores
 from meli_tasks.store import Store
@@ -54,7 +55,7 @@ def model_page(
     manifest = model_manifest(cache, found.ref)
     evaluation, evaluate = found.evaluation, found.evaluate
     outputs = evaluate.outputs if evaluate else {}
-    scores = cache.read(evaluate.file_name(SCORES), Scores.model_validate_json, FOREVER) if evaluate else None
+    scores = cache.read_file(evaluate, SCORES, Scores.model_validate_json) if evaluate else None
     return ModelPage(
         row=found.row,
         test_set=found.test_set if evaluation else None,
@@ -147,10 +148,7 @@ def suspect_labels(store: Store, found: Located) -> bytes:
         )
     if output.bytes > MAX_SUSPECTS_BYTES:
         raise NotFound(f"The table is too large for a browser: read {store.url}/{evaluate.file_name(SUSPECTS)}.")
-    blob = store.read(evaluate.file_name(SUSPECTS))
-    if blob is None:
-        raise NotFound(f"{evaluate.file_name(SUSPECTS)} is no longer in {store.url}.")
-    return blob.data
+    return read_file(store, evaluate, SUSPECTS)
 
 
 def _need_evaluation(found: Located) -> Evaluation:

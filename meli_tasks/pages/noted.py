@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
+from meli_tasks.artifacts.seals import sealed
 from meli_tasks.core.errors import BadHyperparameters, Conflict, NotFound, Unreachable
 from meli_tasks.pages.models import ModelRow, Note
 from meli_tasks.pages.read_cache import ReadCache
@@ -107,12 +108,12 @@ def _create(store: Store, row: ModelRow, stored: StoredNote) -> None:
     """Write a change under its number, unless somebody else's has it; an answer that was lost is looked up."""
     name, data = paths.note(row.train, stored.number), stored.model_dump_json().encode()
     try:
-        store.write(name, data, if_absent=True)
+        reading.write(store, name, data, if_absent=True)
     except (Conflict, Unreachable) as error:
         blob = store.read(name)
         if blob is None:
             raise
-        if blob.data != data:
+        if blob.data != sealed(name, data):
             raise _changed(row, stored.number, stored.number - 1) from error
 
 

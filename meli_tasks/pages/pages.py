@@ -7,6 +7,7 @@ from datetime import date
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import need
+from meli_tasks.artifacts.reading import read_again
 from meli_tasks.core.errors import NotFound
 from meli_tasks.pages.actions import ChangedPage, promote, repair_alias, roll_back
 from meli_tasks.pages.backfill_page import backfill_page
@@ -150,13 +151,13 @@ class Pages(ModelPages):
         Raises:
             NotFound: none was written.
         """
-        blob = self.store.read(paths.report(plan))
-        if blob is None:
+        report = read_again(self.store, paths.report(plan))
+        if report is None:
             raise NotFound(
                 f"There is no report of this run in {self.store.url}: it has not decided yet, or an earlier version "
                 "ran it. `meli report RUN` writes one."
             )
-        return blob.data
+        return report
 
     def run(self, plan: str) -> RunPage:
         """One run.

@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 
 from cachetools import LRUCache, TTLCache
 
+from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.outputs import read_file
 from meli_tasks.artifacts.reading import NotReadable, Skipped, parsed
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.store import Store
@@ -94,6 +96,16 @@ class ReadCache:
         """The object at `name`, read at most `seconds` ago; None if there is none. Do not change it."""
         return self.attempt(name, lambda: self.read_whole(name, parse, seconds))
 
+    def read_file(self, manifest: Manifest, file: str, parse: Parse[T]) -> T | None:
+        """One small file of an artifact, checked against its manifest; None if it is missing, damaged or unreadable."""
+        name = manifest.file_name(file)
+        with self._lock:
+            kept = self._kept.get((name, parse))
+        if kept:
+            found: T = kept.value
+            return found
+        return self.attempt(name, lambda: self._keep(name, parse, read_file(self.store, manifest, file), ""))
+
     def read_whole(self, name: str, parse: Parse[T], seconds: float = LISTED_SECONDS) -> T | None:
         """The same, for what a page is about.
 
@@ -135,10 +147,11 @@ class ReadCache:
 
     def _read(self, name: str, parse: Parse[T], version: str) -> T | None:
         blob = self.store.read(name)
-        if blob is None:
-            return None
-        value = parsed(self.store, name, blob.data, parse)
-        kept = Kept(value, len(blob.data), time.monotonic(), version)
+        return self._keep(name, parse, blob.data, version) if blob else None
+
+    def _keep(self, name: str, parse: Parse[T], data: bytes, version: str) -> T:
+        value = parsed(self.store, name, data, parse)
+        kept = Kept(value, len(data), time.monotonic(), version)
         with self._lock:
             self._kept.pop((name, parse), None)
             if kept.bytes <= self._kept.maxsize:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need, need_model
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_readable, need, need_model
 from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import NotFound
 from meli_tasks.core.stage_parameters import Evaluate, ModelEvaluation, Promotion, Reference
@@ -136,7 +136,7 @@ def _validation(own: Mapping[str, ModelRef], store: Store) -> dict[str, float]:
 def find_ensemble(plan: Plan, trained: Sequence[str], store: Store) -> Manifest | None:
     """The ensemble of these sets, if it was computed; its summary says whether it is offered as a candidate."""
     step = ensemble_step(plan, trained)
-    return find(store, step.stage, step.key) if step else None
+    return find_readable(store, step.stage, step.key) if step else None
 
 
 def evaluated_models(

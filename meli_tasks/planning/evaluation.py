@@ -58,7 +58,7 @@ class EvaluationReport(Evaluated):
     def save(self, store: Store, plan_name: str) -> None:
         """Write the report next to a plan."""
         # Missing figures of each category would be a third of it.
-        store.write(paths.evaluated(plan_name), self.model_dump_json(exclude_none=True).encode())
+        reading.write(store, paths.evaluated(plan_name), self.model_dump_json(exclude_none=True).encode())
 
     @classmethod
     def load(cls, store: Store, plan_name: str) -> EvaluationReport | None:

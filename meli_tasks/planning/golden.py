@@ -148,6 +148,7 @@ def _store(file: GoldenFile, store: Store) -> str:
     """Keep the titles under their digest, and return it."""
     data = canonical_json(file.model_dump(mode="json")).encode()
     digest = hashlib.sha256(data).hexdigest()[:32]
-    if store.size(paths.golden(digest)) is None:
+    kept = store.read(paths.golden(digest))
+    if kept is None or kept.data != data:
         store.write(paths.golden(digest), data)
     return digest

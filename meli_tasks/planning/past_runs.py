@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.artifacts.manifest import Manifest, canonical_json, find
+from meli_tasks.artifacts.manifest import Manifest, canonical_json, find_readable
 from meli_tasks.artifacts.reading import LenientReader, read
 from meli_tasks.planning.compared import reference_steps
 from meli_tasks.planning.estimate import Estimate, PastRun, PastStep, RunShape, seconds_with_slots
@@ -84,7 +84,7 @@ def shape_of(plan: Plan, slots: int) -> RunShape:
 
 def titles_of(plan: Plan, store: Store, estimate: Estimate) -> int | None:
     """Return how many listings a plan's run has: read before, to be generated, or as many as the source had last."""
-    ingested = find(store, "ingest", plan.ingest.key)
+    ingested = find_readable(store, "ingest", plan.ingest.key)
     if ingested:
         return rows_of(ingested)
     source = plan.ingest.fetch.get("source", "")

@@ -151,7 +151,7 @@ class Plan(Stored):
 
     def save(self, store: Store) -> None:
         """Write the plan; the same plan of the same run is the same object."""
-        store.write(self.name, self.model_dump_json().encode())
+        reading.write(store, self.name, self.model_dump_json().encode())
 
     def add_searched(self, name: str, step: Step, values: HyperparameterSet, store: Store) -> Plan:
         """Store the set that the run's search found next to the plan, and return the plan with that set.
@@ -159,7 +159,7 @@ class Plan(Stored):
         The stored plan itself does not change.
         """
         added = SearchedSet(name=name, step=step, values=values)
-        store.write(paths.searched(self.name), added.model_dump_json().encode())
+        reading.write(store, paths.searched(self.name), added.model_dump_json().encode())
         return Plan.load(store, self.name)
 
     @classmethod

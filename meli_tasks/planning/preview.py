@@ -7,7 +7,7 @@ a nightly run cannot find anything new.
 from __future__ import annotations
 
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.artifacts.manifest import ModelRef, find
+from meli_tasks.artifacts.manifest import ModelRef, find_readable
 from meli_tasks.champion import champion_model
 from meli_tasks.decision import Decision
 from meli_tasks.execution.runner import MODEL, Step
@@ -76,7 +76,7 @@ class Preview(Stored):
 
     def save(self, plan: Plan, store: Store) -> None:
         """Write the preview beside the plan, as `preview.json`."""
-        store.write(paths.preview(plan.name), self.model_dump_json().encode())
+        reading.write(store, paths.preview(plan.name), self.model_dump_json().encode())
 
     @classmethod
     def load(cls, store: Store, plan: Plan) -> Preview | None:
@@ -103,7 +103,7 @@ def preview(
     slots = slots if plan.in_airflow else 1
     estimate = estimate or past_runs(store, slots)
     steps = list({step.key: step for step in plan.steps()}.values())
-    manifests = [None if plan.force else find(store, step.stage, step.key) for step in steps]
+    manifests = [None if plan.force else find_readable(store, step.stage, step.key) for step in steps]
     titles = titles_of(plan, store, estimate)
     lines = tuple(
         PreviewStep(
@@ -141,7 +141,7 @@ def _evaluation_seconds(plan: Plan, store: Store, estimate: Estimate, titles: in
     """
     number = len(plan.sets) + 1 + (ensemble_step(plan, list(plan.sets)) is not None)
     evaluate = Step("evaluate", "", {}, {f"{MODEL}{place}": "" for place in range(number)})
-    absent = [step for step in reference_steps(plan).values() if not find(store, step.stage, step.key)]
+    absent = [step for step in reference_steps(plan).values() if not find_readable(store, step.stage, step.key)]
     seconds = [estimate.seconds(step, titles) for step in (*absent, evaluate)]
     known = [each for each in seconds if each is not None]
     return sum(known) if known else None
@@ -164,7 +164,7 @@ def nothing_new(plan: Plan, store: Store, ledger: Ledger | None = None) -> str:
     models, _ = evaluated_models(plan, list(plan.sets), store, champion)
     limits = plan.request.promote()
     if limits.mode == "never":
-        manifest = find(store, "evaluate", evaluate_step(plan, models, store, champion).key)
+        manifest = find_readable(store, "evaluate", evaluate_step(plan, models, store, champion).key)
         return "The same titles, sets and champion were evaluated before" if manifest else ""
     decision = next((each for each in reversed(decisions) if covers(each, set(models.values()), plan)), None)
     if decision is None or decision.is_unanswered:

@@ -41,4 +41,4 @@ def record_end(plan: Plan, store: Store) -> None:
         return
     seconds = (datetime.now(UTC) - datetime.fromisoformat(plan.started)).total_seconds()
     timing = RunTiming(seconds=round(max(seconds, 0.0), 1))
-    store.write(name, timing.model_dump_json().encode())
+    reading.write(store, name, timing.model_dump_json().encode())

@@ -42,7 +42,7 @@ class Verdict(Stored):
 
     def save(self, store: Store, plan_name: str) -> None:
         """Write the verdict next to a plan."""
-        store.write(paths.verdict(plan_name), self.model_dump_json().encode())
+        reading.write(store, paths.verdict(plan_name), self.model_dump_json().encode())
 
     @classmethod
     def load(cls, store: Store, plan_name: str) -> Verdict | None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_model, need_model
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import MeliError, NotFound
@@ -94,17 +94,20 @@ def write_card(store: Store, ref: ModelRef, registered: str = DEFAULT_REGISTERED
     """Write the card of a model and return its name in the store; raises like `make_card`."""
     model = need_model(store, ref.key, ref.sha256)
     name = paths.card(str(model.ref))
-    store.write(name, make_card(store, model.ref, registered).encode())
+    reading.write(store, name, make_card(store, model.ref, registered).encode())
     return name
 
 
 def load_card(store: Store, ref: ModelRef) -> str | None:
-    """The stored card of a model; None if none was written. Without a digest, that of the key's newest attempt."""
+    """The stored card of a model; None if none was written, or it was damaged since, which is logged.
+
+    Without a digest, it is that of the key's newest attempt.
+    """
     if not ref.sha256:
         model = find_model(store, ref.key)
         ref = model.ref if model else ref
-    blob = store.read(paths.card(str(ref)))
-    return blob.data.decode() if blob else None
+    data = reading.read_again(store, paths.card(str(ref)))
+    return data.decode() if data else None
 
 
 def keep_champion_card(store: Store, champion: ModelRef, registered: str = DEFAULT_REGISTERED_MODEL) -> str:

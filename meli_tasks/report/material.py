@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, find_model
-from meli_tasks.artifacts.reading import LenientReader, read
+from meli_tasks.artifacts.outputs import parse_file
+from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.decision import Decision
 from meli_tasks.ledger import Ledger
@@ -155,7 +156,7 @@ class Material:
     def file(self, manifest: Manifest, file: str, parse: Callable[[bytes], T]) -> T | None:
         """One small file of an artifact; None if it is not there or cannot be read."""
         name = manifest.file_name(file)
-        return self._attempt(name, lambda: read(self.store, name, parse))
+        return self._attempt(name, lambda: parse_file(self.store, manifest, file, parse))
 
     def need_file(self, manifest: Manifest, file: str) -> str:
         """The name of an artifact's file.

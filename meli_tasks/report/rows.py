@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from meli_tasks.artifacts.cache import download
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.artifacts.reading import PARSE_ERRORS
 from meli_tasks.core.errors import BadData, NotFound
@@ -47,7 +48,7 @@ def parquet(store: Store, manifest: Manifest, file: str) -> Iterator[pq.ParquetF
         raise BadData(f"{name} has {size / 1e6:,.0f} MB; a report reads at most {MAX_BYTES / 1e6:,.0f} MB")
     with TemporaryDirectory(prefix="meli-report-") as folder:
         path = Path(folder, file)
-        store.download(name, path)
+        download(store, manifest, file, path)
         try:
             with pq.ParquetFile(path) as opened:
                 yield opened

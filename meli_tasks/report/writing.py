@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from meli_tasks import __version__
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.planning.plan import Plan
 from meli_tasks.report import comparison, curves, data, quality, recipe, verdict
@@ -43,7 +43,7 @@ def write_report(store: Store, plan_name: str) -> str:
         BadData: the plan cannot be read.
     """
     name = paths.report(plan_name)
-    store.write(name, make_report(store, plan_name))
+    reading.write(store, name, make_report(store, plan_name))
     return name
 
 
@@ -53,9 +53,8 @@ def make_report(store: Store, plan_name: str) -> bytes:
 
 
 def load_report(store: Store, plan_name: str) -> bytes | None:
-    """The stored report of a plan's run; None if none was written."""
-    blob = store.read(paths.report(plan_name))
-    return blob.data if blob else None
+    """The stored report of a plan's run; None if none was written, or it was damaged since, which is logged."""
+    return reading.read_again(store, paths.report(plan_name))
 
 
 def headline_of(store: Store, plan: Plan) -> str:

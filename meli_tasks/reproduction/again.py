@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from meli_tasks.artifacts.manifest import Manifest, ModelRef, read_file
+from meli_tasks.artifacts.manifest import Manifest, ModelRef
+from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.core.errors import BadData
 from meli_tasks.execution.runner import MODEL, Runner, Step
 from meli_tasks.reproduction.differences import fetched
@@ -105,7 +106,7 @@ def _scores(
     inputs = {"ingest": listings.key, f"{MODEL}{label}": str(model)}
     step = Step("evaluate", label, origin.plan.request.evaluate().model_dump(mode="json"), inputs)
     manifest = runner.run(step).manifest
-    return Scores.model_validate_json(read_file(runner.store, manifest, "scores.json"))
+    return parse_file(runner.store, manifest, "scores.json", Scores.model_validate_json)
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from meli_tasks.artifacts import reading
 from meli_tasks.artifacts.manifest import Manifest, find
+from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.reproduction.again import Again
 from meli_tasks.reproduction.origin import Origin
@@ -86,10 +86,9 @@ def _tested(origin: Origin, again: Again, store: Store) -> tuple[list[Compared],
     manifest = find(store, "evaluate", report.key) if report else None
     if report is None or manifest is None:
         return [], "The figures on the test titles were not compared: that run's evaluation is not in the store."
-    name = manifest.file_name("scores.json")
-    scores = reading.read(store, name, Scores.model_validate_json)
-    then = scores.models.get(origin.label) if scores else None
-    if scores is None or then is None or not report.ref(origin.label).is_same(origin.model.ref):
+    scores = parse_file(store, manifest, "scores.json", Scores.model_validate_json)
+    then = scores.models.get(origin.label)
+    if then is None or not report.ref(origin.label).is_same(origin.model.ref):
         return [], "The figures on the test titles were not compared: that run evaluated another attempt of the model."
     if scores.test and scores.test.left_out:
         return [], (

@@ -52,7 +52,7 @@ class BatchPlan(Stored):
 
     def save(self, store: Store) -> None:
         """Store it; the same batch planned on another day has the same parts."""
-        store.write(paths.batch_plan(self.id), self.model_dump_json(indent=1).encode())
+        reading.write(store, paths.batch_plan(self.id), self.model_dump_json(indent=1).encode())
 
     @classmethod
     def load(cls, store: Store, batch_id: str) -> BatchPlan:

@@ -14,9 +14,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.cache import Cache
-from meli_tasks.artifacts.manifest import Manifest, describe_file, find, need, need_model, read_file
+from meli_tasks.artifacts import paths, reading
+from meli_tasks.artifacts.cache import Cache, download
+from meli_tasks.artifacts.manifest import Manifest, find, need, need_model
+from meli_tasks.artifacts.outputs import describe_file, parse_file
 from meli_tasks.core.errors import BadData, Conflict
 from meli_tasks.core.title_profile import TitleProfile, merged
 from meli_tasks.core.title_profiler import KnownWords
@@ -129,7 +130,7 @@ class Scorer:
         for name in files:
             self._store.upload(work / name, manifest.file_name(name))
         try:
-            self._store.write(manifest.name, manifest.to_bytes(), if_absent=True)
+            reading.write(self._store, manifest.name, manifest.to_bytes(), if_absent=True)
         except Conflict:
             for name in files:
                 self._store.delete(manifest.file_name(name))
@@ -142,7 +143,7 @@ class Scorer:
             return
         target = output_of(self._plan, self._settings)
         with self._cache.work_folder() as work:
-            self._store.download(manifest.file_name(result.file), work / "result")
+            download(self._store, manifest, result.file, work / "result")
             target.upload(work / "result", _name_in_output(part, result))
 
 
@@ -186,7 +187,7 @@ def merge(plan: BatchPlan, settings: Settings, store: Store, problems: Mapping[i
             continue
         result = PartResult.model_validate(manifest.summary)
         results.append(result)
-        profiles.append(TitleProfile.model_validate_json(read_file(store, manifest, PROFILE)))
+        profiles.append(parse_file(store, manifest, PROFILE, TitleProfile.model_validate_json))
         address = _address(plan, part, result, store, manifest) if result.file else ""
         parts.append(
             ScoredPart(key=part.key, file=part.file, rows=result.rows, bad_rows=result.bad_rows, address=address)
@@ -195,7 +196,7 @@ def merge(plan: BatchPlan, settings: Settings, store: Store, problems: Mapping[i
     data = record.model_dump_json(indent=1).encode()
     if plan.output:
         output_of(plan, settings).write(MANIFEST, data)
-    store.write(paths.batch_record(plan.id), data)
+    reading.write(store, paths.batch_record(plan.id), data)
     return record
 
 

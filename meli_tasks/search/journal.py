@@ -121,7 +121,7 @@ class Journal:
             winner=self.winner,
             trials=tuple(self.trials),
         )
-        self.store.write(self.name, stored.model_dump_json().encode())
+        reading.write(self.store, self.name, stored.model_dump_json().encode())
 
 
 def journal_part(run_id: str, options: SearchOptions, overrides: Mapping[str, JsonValue]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.core.errors import MeliError, OutOfMemory
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.disk import full_disk
@@ -126,9 +127,8 @@ def train(
 
 def trial_of_stored_model(store: Store, manifest: Manifest, proposals: Proposals, number: int) -> Trial:
     """Return an already trained model in the store as a trial."""
-    blob = store.read(manifest.file_name("history.json"))
     epochs = manifest.read_params(Train).epochs
-    for epoch in json.loads(blob.data) if blob else []:
+    for epoch in parse_file(store, manifest, "history.json", json.loads):
         proposals.is_poor(int(epoch["epoch"]), epochs, epoch["validation_balanced_accuracy"])
     summary = manifest.read_summary(TrainSummary)
     return Trial(

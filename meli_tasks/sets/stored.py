@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
+from meli_tasks.artifacts.seals import BrokenSeal, unsealed
 from meli_tasks.core.errors import BadHyperparameters, Conflict
 
 if TYPE_CHECKING:
@@ -42,9 +43,22 @@ def names(store: Store) -> list[str]:
 
 
 def read(store: Store, name: str) -> str | None:
-    """Read a set's document; None if it does not exist."""
-    blob = store.read(paths.hyperparameter_set(name)) if is_name(name) else None
-    return blob.data.decode("utf-8", errors="replace") if blob else None
+    """Read a set's document; None if it does not exist.
+
+    Raises:
+        BadHyperparameters: it was damaged since it was written.
+    """
+    stored_as = paths.hyperparameter_set(name)
+    blob = store.read(stored_as) if is_name(name) else None
+    if blob is None:
+        return None
+    try:
+        return unsealed(stored_as, blob.data).decode("utf-8", errors="replace")
+    except BrokenSeal as error:
+        raise BadHyperparameters(
+            f"Set '{name}' ({stored_as} in {store.url}) cannot be read: {error} Otherwise remove it with "
+            f"`meli sets --remove {name}`, and add it again."
+        ) from None
 
 
 def write(store: Store, name: str, values: Mapping[str, object], made_by: Mapping[str, object]) -> None:
@@ -57,7 +71,7 @@ def write(store: Store, name: str, values: Mapping[str, object], made_by: Mappin
     check_name(name)
     text = yaml.safe_dump({**values, "made_by": dict(made_by)}, sort_keys=False, allow_unicode=True)
     try:
-        store.write(paths.hyperparameter_set(name), text.encode(), if_absent=True)
+        reading.write(store, paths.hyperparameter_set(name), text.encode(), if_absent=True)
     except Conflict:
         # If a response is lost, the client retries and finds its own document.
         if read(store, name) != text:
@@ -70,7 +84,7 @@ def remove(store: Store, name: str) -> None:
     Raises:
         BadHyperparameters: there is no such set.
     """
-    if read(store, name) is None:
+    if not is_name(name) or store.size(paths.hyperparameter_set(name)) is None:
         raise BadHyperparameters(f"There is no set '{name[:MAX_NAME_LENGTH]}' in {store.url}: nothing was removed.")
     store.delete(paths.hyperparameter_set(name))
 

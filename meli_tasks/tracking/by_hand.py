@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meli_tasks.artifacts import paths, reading
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need_model
+from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.champion import champion_model, check_answers
 from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
@@ -181,6 +182,6 @@ def _test_set(store: Store, evaluate: Manifest) -> TestSet | None:
     """The titles of an evaluation; None if that file was deleted, which stops no promotion, or it does not say."""
     reader = LenientReader(store)
     name = evaluate.file_name("scores.json")
-    scores = reader.attempt(name, lambda: reading.read(store, name, Scores.model_validate_json))
+    scores = reader.attempt(name, lambda: parse_file(store, evaluate, "scores.json", Scores.model_validate_json))
     reader.warn()
     return scores.test if scores else None

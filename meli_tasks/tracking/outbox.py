@@ -168,7 +168,7 @@ class Tracking:
             url = send()
         except TRACKING_ERRORS as error:
             logger.warning("%s It will be sent later; nothing is lost.", error)
-            self.store.write(note.name, note.model_dump_json().encode())
+            reading.write(self.store, note.name, note.model_dump_json().encode())
             return None
         self.store.delete(note.name)
         return url

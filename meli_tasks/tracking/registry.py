@@ -14,7 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from meli_tasks.approval import Settlement
-from meli_tasks.artifacts.manifest import Manifest, find, need_model, read_file
+from meli_tasks.artifacts.manifest import Manifest, find, need_model
+from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.champion import champion_model, check_answers, check_files, need_champion_model, restorable
 from meli_tasks.core.errors import BadData, MeliError, NotFound, TrackingUnavailable
 from meli_tasks.decision import Champion, Decision, Evidence
@@ -92,7 +93,7 @@ class Registry:
         """
         decision = self._existing_decision(plan, evaluated)
         if decision is None:
-            decided = PromotionDecision.model_validate_json(read_file(self.store, promotion, "decision.json"))
+            decided = parse_file(self.store, promotion, "decision.json", PromotionDecision.model_validate_json)
             end = settled or Settlement(decided.promoted, decided.reason)
             label = end.promoted
             # A person's answer is news, whatever it is.

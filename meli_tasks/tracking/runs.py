@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import Manifest, find, find_model, need, need_model, read_file
+from meli_tasks.artifacts import paths, reading
+from meli_tasks.artifacts.manifest import Manifest, find, find_model, need, need_model
+from meli_tasks.artifacts.outputs import parse_file, read_file
 from meli_tasks.artifacts.reading import PARSE_ERRORS, reason_of
+from meli_tasks.artifacts.seals import unsealed
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
@@ -90,7 +92,7 @@ class Projection:
         A model's own MLflow run gets its figures once, on the titles that it was made from.
         """
         manifest = need(self.store, "evaluate", evaluated.key)
-        scores = Scores.model_validate_json(read_file(self.store, manifest, "scores.json")).models
+        scores = parse_file(self.store, manifest, "scores.json", Scores.model_validate_json).models
         urls: dict[str, str] = {}
         for label in evaluated.models:
             ref = evaluated.ref(label)
@@ -124,11 +126,11 @@ class Projection:
             NotFound: the store holds no report of this run.
         """
         name = paths.report(plan.name)
-        stored = self.store.read(name)
+        stored = reading.read_again(self.store, name)
         if stored is None:
             raise NotFound(f"There is no report {name} in {self.store.url}: `meli report {plan.run_id}` writes it.")
         parent = self.parent(plan)
-        self.server.upload(parent, REPORT, stored.data)
+        self.server.upload(parent, REPORT, stored)
         return self.url(parent)
 
     def parent(self, plan: Plan) -> MlflowRun:
@@ -196,9 +198,9 @@ class Projection:
         data = Claim(run_id=run.id).model_dump_json().encode()
         try:
             if claimed:  # by a run that has been deleted, or on another server; or the claim cannot be read
-                self.store.write(claim, data, if_version=claimed.version)
+                reading.write(self.store, claim, data, if_version=claimed.version)
             else:
-                self.store.write(claim, data, if_absent=True)
+                reading.write(self.store, claim, data, if_absent=True)
         except Conflict:
             first = self.store.read(claim)
             assert first is not None, claim
@@ -212,7 +214,7 @@ class Projection:
     def _claimed(self, name: str, claim: Blob) -> MlflowRun | None:
         """The run that a claim names, if it is still there."""
         try:
-            run_id = Claim.model_validate_json(claim.data).run_id
+            run_id = Claim.model_validate_json(unsealed(name, claim.data)).run_id
         except PARSE_ERRORS as error:  # a projection never fails a run: the claim is made again
             logger.warning("%s cannot be read and is written again: %s", name, reason_of(error, claim.data))
             return None
@@ -224,7 +226,7 @@ class Projection:
 
     def _fill(self, run: MlflowRun, plan: Plan, set_name: str, manifest: Manifest) -> None:
         run_id = run.id
-        history = EPOCHS.validate_json(read_file(self.store, manifest, "history.json"))
+        history = parse_file(self.store, manifest, "history.json", EPOCHS.validate_json)
         self.server.log(
             run_id,
             params=mlflow_fields.training_params(plan, set_name),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import platform
@@ -59,11 +60,12 @@ def test_golden_titles_are_those_that_were_stored_when_the_run_was_planned(
         return {}
 
     toy(reads)
-    step = Step("toy", "golden", {"value": 1}, {"golden": "d" * 32})
-    with pytest.raises(NotFound, match=r"are gone\. There is no golden/d{32}\.json in .*Clear the task plan"):
+    digest = hashlib.sha256(b"titles").hexdigest()[:32]
+    step = Step("toy", "golden", {"value": 1}, {"golden": digest})
+    with pytest.raises(NotFound, match=r"are gone\. There is no golden/[0-9a-f]{32}\.json in .*Clear the task plan"):
         runner.run(step)
-    runner.store.write(paths.golden("d" * 32), b"titles")
-    assert runner.run(step).manifest.inputs == {"golden": "d" * 32}
+    runner.store.write(paths.golden(digest), b"titles")
+    assert runner.run(step).manifest.inputs == {"golden": digest}
     assert found == [b"titles"]
 
 

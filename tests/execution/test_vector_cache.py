@@ -14,7 +14,8 @@ import pytest
 
 from meli_tasks import sources
 from meli_tasks.artifacts.cache import Cache
-from meli_tasks.artifacts.manifest import Manifest, describe_file
+from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.outputs import describe_file
 from meli_tasks.core.errors import BadData, BadHyperparameters, Unreachable
 from meli_tasks.core.text.encoder import Encoder
 from meli_tasks.execution.runner import Runner, Step
@@ -54,7 +55,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def preprocess(runner: Runner) -> str:
     """The key of a preprocess artifact in the runner's store."""
-    key = "0" * 32
+    key = "preprocessed"
     with runner.cache.work_folder() as work:
         write_encoder(work, Encoder("lab", WORDS, [], np.zeros(0, np.float32), (1, 2), (2, 5), 9), ["A", "B"])
         np.save(work / "train.tokens.npy", np.array([2, 3, 4, 2], np.int32))

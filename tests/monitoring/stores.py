@@ -20,7 +20,7 @@ from meli_tasks.scoring.records import BatchRecord
 from meli_tasks.scoring.request import BatchRequest
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
-from tests.past_run import CATEGORIES, WORDS, PastRun
+from tests.past_run import CATEGORIES, WORDS, PastRun, arrays_key
 
 SPLITS = ("train", "validation", "test")
 
@@ -58,7 +58,7 @@ def with_champion(store: Store, folder: Path, strange: float = 0.0) -> PastRun:
     run = PastRun(store, accuracies={"mlp": 0.94})
     run.with_real_model("mlp", folder)
     publish(run, run.plan.ingest, titles(0, 3_000, strange))
-    arrays = Manifest("preprocess", run.plan.ingest.key, {}, {"ingest": run.plan.ingest.key}, {}, {}, "attempt")
+    arrays = Manifest("preprocess", arrays_key(run.plan.ingest), {}, {"ingest": run.plan.ingest.key}, {}, {}, "attempt")
     store.write(arrays.name, arrays.to_bytes())
     model = run.trainings["mlp"]
     champion = Champion(

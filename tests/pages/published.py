@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meli_tasks.artifacts.manifest import Output, need
+from meli_tasks.artifacts.manifest import need
 from meli_tasks.decision import Champion, Evidence
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import Evaluated, EvaluationReport
 from meli_tasks.store.file import FileStore
 from tests.past_run import PastRun
+from tests.rewriting import rewrite_file
 
 
 class Counting(FileStore):
@@ -68,10 +68,7 @@ def predict(run: PastRun, evaluated: Evaluated, wrong: dict[str, set[int]], rows
     with TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.parquet"
         pq.write_table(pa.table(columns), path)
-        manifest = need(run.store, "evaluate", evaluated.key)
-        run.store.upload(path, manifest.file_name(path.name))
-        outputs = {**manifest.outputs, path.name: Output("0" * 64, path.stat().st_size)}
-    run.store.write(manifest.name, replace(manifest, outputs=outputs).to_bytes())
+        add_file(run, "evaluate", evaluated.key, path.name, path.read_bytes())
 
 
 def _categories(positions: Any, names: list[str]) -> pa.DictionaryArray:
@@ -80,7 +77,4 @@ def _categories(positions: Any, names: list[str]) -> pa.DictionaryArray:
 
 def add_file(run: PastRun, stage: str, key: str, name: str, data: bytes) -> None:
     """A further file of an artifact."""
-    manifest = need(run.store, stage, key)
-    run.store.write(manifest.file_name(name), data)
-    outputs = {**manifest.outputs, name: Output("0" * 64, len(data))}
-    run.store.write(manifest.name, replace(manifest, outputs=outputs).to_bytes())
+    rewrite_file(run.store, need(run.store, stage, key), name, data)

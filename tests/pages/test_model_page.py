@@ -30,6 +30,7 @@ from meli_tasks.stages.figures import (
 )
 from tests.pages.published import Counting, add_file, evaluate, promote
 from tests.past_run import PastRun
+from tests.rewriting import rewrite_file
 
 CELLPHONES, PERFUMES = "CELLPHONES", "PERFUMES"
 # Row in the listings, category, prediction, its probability, that of the true category.
@@ -88,8 +89,8 @@ def measured(run: PastRun, update: Mapping[str, object], label: str = "mlp") -> 
     scores = {**report.scores, label: found}
     brief = {name: one.brief() for name, one in scores.items()}
     report.model_copy(update={"scores": brief}).save(run.store, run.plan.name)
-    stored = need(run.store, "evaluate", report.key).file_name("scores.json")
-    run.store.write(stored, Scores(version=2, models=scores).model_dump_json().encode())
+    data = Scores(version=2, models=scores).model_dump_json().encode()
+    rewrite_file(run.store, need(run.store, "evaluate", report.key), "scores.json", data)
     return found
 
 

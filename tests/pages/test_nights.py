@@ -22,6 +22,7 @@ from meli_tasks.planning.recipes import Recipe
 from meli_tasks.stages.summaries import IngestSummary, PreprocessSummary
 from tests.pages.published import Counting, evaluate, promote
 from tests.past_run import PastRun
+from tests.rewriting import stored_json
 
 
 def night(store: Counting, day: int, seed: int = 0, **accuracies: float) -> PastRun:
@@ -42,7 +43,7 @@ def days(found: NightsPage) -> list[str]:
 
 def with_category(run: PastRun, name: str) -> None:
     """Give all evaluated models of a run one more category."""
-    report = json.loads(run.store.read(paths.evaluated(run.plan.name)).data)  # type: ignore[union-attr]
+    report = stored_json(run.store, paths.evaluated(run.plan.name))
     for found in report["scores"].values():
         found["categories"][name] = {"recall": 0.5, "titles": 2}
     run.store.write(paths.evaluated(run.plan.name), json.dumps(report).encode())
@@ -85,7 +86,7 @@ def test_the_champions_figure_is_less_what_its_selection_added(store: Counting) 
     second = night(store, 21, 1, cnn=0.95)
     label = "mlp (champion)"
     evaluated = evaluate(second, **{label: (champion.train, 0.93)})
-    report = {**json.loads(store.read(paths.evaluated(second.plan.name)).data), "champion": label}  # type: ignore[union-attr]
+    report = {**stored_json(store, paths.evaluated(second.plan.name)), "champion": label}
     store.write(paths.evaluated(second.plan.name), json.dumps(report).encode())
     evidence = Evidence(
         plan=second.plan.name, promote="k" * 32, champion=label, nominated="cnn", selection_bias=0.004,
@@ -135,7 +136,7 @@ def test_new_categories_are_those_that_no_run_of_the_source_before_had(store: Co
 def test_another_source_is_compared_with_itself_only(store: Counting) -> None:
     evaluate(night(store, 20))
     other = night(store, 21, 1)
-    plan = json.loads(store.read(other.plan.name).data)  # type: ignore[union-attr]
+    plan = stored_json(store, other.plan.name)
     plan["request"]["source"] = "s3://others/{ds}.csv"
     store.write(other.plan.name, json.dumps(plan).encode())
     evaluate(other)

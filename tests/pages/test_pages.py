@@ -18,6 +18,7 @@ from meli_tasks.store import Store
 from tests.pages.published import Counting, evaluate, promote
 from tests.pages.served import ServedPages
 from tests.past_run import PastRun
+from tests.rewriting import stored_json
 
 
 def ids(page: dict[str, Any]) -> list[str]:
@@ -94,7 +95,7 @@ def test_the_champion_evaluated_in_a_later_run_is_an_external_model_there(store:
 def test_filters_choose_among_all_runs(wanted: RunFilter, found: list[str], store: Counting) -> None:
     for day, (name, sets) in enumerate({"a": {"mlp": 0.9}, "b": {"mlp": 0.9, "cnn": 0.8}}.items()):
         run = PastRun(store, run_id=name, accuracies=sets)
-        plan = json.loads(store.read(run.plan.name).data)
+        plan = stored_json(store, run.plan.name)
         at = datetime(2026, 11, 19 + day, tzinfo=UTC)
         report_json = {**plan, "at": at.isoformat(), "as_of": str(at.date()), "name": run.plan.name}
         store.write(run.plan.name, json.dumps(report_json).encode())
@@ -198,7 +199,7 @@ def test_titles_that_were_left_out_make_another_test_set(store: Counting) -> Non
     for number, name in enumerate(("a", "b")):
         run = PastRun(store, run_id=name, accuracies={"mlp": 0.9})
         evaluate(run)
-        report = json.loads(store.read(f"{run.plan.folder}/evaluated.json").data)
+        report = stored_json(store, f"{run.plan.folder}/evaluated.json")
         report["scores"]["mlp"]["categories"]["PERFUMES"]["titles"] -= number
         store.write(f"{run.plan.folder}/evaluated.json", json.dumps(report).encode())
     assert [found["titles"] for found in ServedPages(store).models(RunFilter())["test_sets"]] in ([33, 32], [32, 33])
@@ -242,7 +243,10 @@ def test_titles_left_out_because_a_model_was_fitted_on_them_are_counted(store: C
         manifest = need(store, "evaluate", evaluate(run).key)
         inputs = {**manifest.inputs, "listings:mlp (champion)": fitted} if fitted else manifest.inputs
         summary = {**manifest.summary, "left_out": 488 if fitted else 0}
-        store.write(manifest.name, replace(manifest, inputs=inputs, summary=summary).to_bytes())
+        changed = replace(manifest, key=f"evaluation of {name}", inputs=inputs, summary=summary)
+        store.write(changed.name, changed.to_bytes())
+        report = stored_json(store, f"{run.plan.folder}/evaluated.json")
+        store.write(f"{run.plan.folder}/evaluated.json", json.dumps({**report, "key": changed.key}).encode())
     found = ServedPages(store).models(RunFilter())["test_sets"]
     assert sorted(test_set["left_out"] for test_set in found) == [0, 488, 488]
 

@@ -16,12 +16,13 @@ from meli_tasks.planning.verdict import Verdict
 from tests.pages.published import Counting, evaluate, promote
 from tests.pages.served import ServedPages
 from tests.past_run import PastRun
+from tests.rewriting import stored_json
 
 
 def test_a_run_shows_what_it_computed_reused_and_still_has_to_compute(store: Counting) -> None:
     run = PastRun(store, accuracies={"mlp": 0.94, "cnn": 0.92, "cnn_2": 0.9})
     for name, made_by in {"mlp": run.run_id, "cnn": "another run"}.items():
-        manifest = json.loads(store.read(paths.manifest("train", run.models[name])).data)
+        manifest = stored_json(store, paths.manifest("train", run.models[name]))
         manifest["about"]["run_id"] = made_by
         store.write(paths.manifest("train", run.models[name]), json.dumps(manifest).encode())
     key = run.models["cnn_2"]
@@ -108,7 +109,7 @@ class TestTraining:
     def test_another_runs_failure_is_not_this_ones(self, run: PastRun, store: Counting) -> None:
         self.delete_manifest(run, store)
         self.note(run, store, state="failed", error="no")
-        note = json.loads(store.read(paths.progress_log("train", run.models["mlp"])).data)
+        note = stored_json(store, paths.progress_log("train", run.models["mlp"]))
         store.write(paths.progress_log("train", run.models["mlp"]), json.dumps({**note, "run_id": "another"}).encode())
         assert ServedPages(store).training(run.plan.name, "mlp")["state"] == "waiting"
 

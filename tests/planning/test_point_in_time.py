@@ -16,6 +16,7 @@ from meli_tasks.execution.runner import Runner
 from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
+from tests.rewriting import stored_json
 
 DAYS = [date(2026, 11, 15) + timedelta(days=number) for number in range(7)]
 LAST = DAYS[4]
@@ -114,9 +115,7 @@ def test_a_plan_of_an_earlier_version_still_runs(
     """Its ingest knew no dates, and its source is one day, filled in."""
     planned, store = plan(partitions), settings.open_store()
     planned.save(store)
-    blob = store.read(planned.name)
-    assert blob
-    fields = json.loads(blob.data)
+    fields = stored_json(store, planned.name)
     for name in ("date_column", "since", "until"):
         del fields["ingest"]["params"][name]
     for name in ("date_column", "window_days"):

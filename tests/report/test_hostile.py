@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from meli_tasks.store import open_store
 from tests.pages.published import evaluate
 from tests.past_run import PastRun
 from tests.report.reading import Page, parse
+from tests.rewriting import rewrite_file
 
 HOSTILE = (
     "</title><script>alert(1)</script>",
@@ -59,11 +59,9 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> str:
     }
     stored = Scores.model_validate(Scores(version=2, models=scores).model_dump())
     manifest = need(run.store, "evaluate", evaluated.key)
-    run.store.write(manifest.file_name("scores.json"), stored.model_dump_json().encode())
+    manifest = rewrite_file(run.store, manifest, "scores.json", stored.model_dump_json().encode())
     suspects = "row,title,category\n" + "".join(f'1,"{text.replace(chr(34), chr(34) * 2)}",A\n' for text in texts)
-    run.store.write(manifest.file_name("suspect_labels.csv"), suspects.encode())
-    outputs = {**manifest.outputs, "suspect_labels.csv": manifest.outputs["scores.json"]}
-    run.store.write(manifest.name, dataclasses.replace(manifest, outputs=outputs).to_bytes())
+    rewrite_file(run.store, manifest, "suspect_labels.csv", suspects.encode())
     champion = Champion(train=run.models["mlp"], set_name="mlp", balanced_accuracy=0.9, interval=(0.8, 0.95))
     gates = tuple(Gate(name="gain", passed=None, limit=1, detail=text) for text in texts)
     evidence = Evidence(plan=run.plan.name, gates=gates, challenger="mlp", champion=None)

@@ -21,6 +21,7 @@ from tests.pages.published import evaluate, promote
 from tests.past_run import PastRun
 from tests.report.conftest import RealRuns
 from tests.report.reading import Page, parse
+from tests.rewriting import rewrite_file
 from tests.unreadable import CONTENTS, put
 
 
@@ -124,7 +125,7 @@ def test_a_spoilt_summary_or_table_is_named_in_its_section(copied: tuple[Store, 
     ingest, evaluation = need(store, "ingest", plan.ingest.key), need(store, "evaluate", report.key)
     store.write(ingest.name, replace(ingest, summary={**ingest.summary, "rows": "many"}).to_bytes())
     suspects = evaluation.file_name("suspect_labels.csv")
-    store.write(suspects, b"row,probability_of_category\n1,high,and more\n")
+    rewrite_file(store, evaluation, "suspect_labels.csv", b"row,probability_of_category\n1,high,and more\n")
     page = page_of(store, plan)
     assert f"Not available: The summary in {ingest.name} cannot be read: rows:" in page.sections["data"]
     assert f"Not available: {suspects} cannot be read" in page.sections["suspect-labels"]
@@ -158,6 +159,7 @@ def test_before_the_ledger_is_written_the_report_shows_what_was_decided(copied: 
     entry = Material(store, plan).entry
     assert entry is not None
     store.delete(paths.decision(entry.number))
+    store.delete(paths.decision_copy(entry.number))
     page = page_of(store, plan)
     assert entry.evidence.reason in page.sections["verdict"]
     assert headline_of(store, plan) == entry.evidence.reason

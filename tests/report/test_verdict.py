@@ -19,6 +19,7 @@ from meli_tasks.store import open_store
 from tests.pages.published import evaluate
 from tests.past_run import PastRun
 from tests.report.reading import parse
+from tests.rewriting import rewrite_file, stored_json
 
 AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 GATES = (
@@ -108,13 +109,13 @@ def test_a_champion_that_the_reference_model_beats_is_worth_a_warning(tmp_path: 
     evidence = Evidence(plan=run.plan.name, promoted="mlp", challenger="mlp")
     Ledger(run.store).append(0, action="promote", champion=champion, reason="first", by="a run", evidence=evidence)
     manifest = need(run.store, "evaluate", evaluated.key)
-    stored = json.loads(run.store.read(manifest.file_name("scores.json")).data)  # type: ignore[union-attr]
+    stored = stored_json(run.store, manifest.file_name("scores.json"))
     # As the decision's reason says it: a model that is better by no more than noise does not beat it.
     for accuracy, not_beaten_by in ((0.95, ["mlp"]), (0.89, ["mlp"]), (0.85, []), (0.85, ["another"])):
         reference = {"balanced_accuracy": accuracy, "interval": [0.8, 0.96], "accuracy": 0.9, "trained_titles": 500}
         reference["not_beaten_by"] = not_beaten_by
         scores = {"version": 2, "models": stored, "reference": reference}
-        run.store.write(manifest.file_name("scores.json"), json.dumps(scores).encode())
+        rewrite_file(run.store, manifest, "scores.json", json.dumps(scores).encode())
         text = parse(render(Material(run.store, run.plan))).sections["leaderboard"]
         assert ("mlp does not significantly beat the reference model" in text) is (not_beaten_by == ["mlp"])
         assert "fitted on 500 titles" in text

@@ -16,6 +16,7 @@ from meli_tasks.stages.evaluation import Evaluation, Scores, TestSet
 from meli_tasks.stages.figures import GoldenResult
 from meli_tasks.store import FileStore
 from tests.planning.test_preview import plan_of
+from tests.rewriting import rewrite_file
 
 KEY = "a" * 32
 
@@ -46,10 +47,9 @@ def compared(
 ) -> Comparison:
     """Compare a model of the set quick_mlp with what came out now."""
     plan, model = plan_of(), manifest()
-    stored = Manifest("evaluate", "e" * 32, {}, {}, {}, {}, "attempt")
-    store.write(stored.name, stored.to_bytes())
+    stored = Manifest("evaluate", "evaluated", {}, {}, {}, {}, "attempt")
     before = then or Scores(version=2, models={"quick_mlp": evaluation()}, test=test_set())
-    store.write(stored.file_name("scores.json"), before.model_dump_json().encode())
+    rewrite_file(store, stored, "scores.json", before.model_dump_json().encode())
     report = EvaluationReport(
         key=stored.key, models={"quick_mlp": KEY}, attempts={"quick_mlp": attempt or model.model_sha256}
     )

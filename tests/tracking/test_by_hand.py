@@ -22,6 +22,7 @@ from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
 from tests.pages.published import evaluate
 from tests.past_run import PastRun
+from tests.rewriting import rewrite_file, stored_json
 
 
 @pytest.fixture
@@ -161,12 +162,11 @@ def test_a_person_who_picks_the_best_of_many_models_picks_a_lucky_one(registry: 
 
 
 def test_the_evidence_says_on_which_titles_the_evaluation_was(registry: Registry, run: PastRun) -> None:
-    name = need(run.store, "evaluate", evaluate(run).key).file_name("scores.json")
-    blob = run.store.read(name)
-    assert blob is not None
+    manifest = need(run.store, "evaluate", evaluate(run).key)
+    name = manifest.file_name("scores.json")
     test = TestSet(split_titles=9, titles=9, required=0, sketch=(1, 2, 3))
-    scores = {"version": 2, "models": json.loads(blob.data), "test": test.model_dump()}
-    run.store.write(name, json.dumps(scores).encode())
+    scores = {"version": 2, "models": stored_json(run.store, name), "test": test.model_dump()}
+    rewrite_file(run.store, manifest, "scores.json", json.dumps(scores).encode())
     by_hand(registry, id_of(run, "mlp"))
     assert registry.ledger.decision(1).evidence.test == test
     run.store.delete(name)  # that stops nobody

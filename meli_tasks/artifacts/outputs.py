@@ -1,0 +1,95 @@
+"""The files of artifacts, checked against the hashes and sizes in their manifests before anybody uses them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from meli_tasks.artifacts import reading
+from meli_tasks.artifacts.manifest import Manifest, Output
+from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.stages import STAGES
+from meli_tasks.store import Store
+
+T = TypeVar("T")
+
+HASHED_BYTES = 64_000_000
+"""Up to this size, `damage` hashes a file before an artifact is used again; the larger ones when they are read."""
+
+
+def read_file(store: Store, manifest: Manifest, file: str) -> bytes:
+    """One small file of an artifact.
+
+    Raises:
+        NotFound: the manifest exists, but the file is missing.
+        BadData: it is not the file that the manifest describes.
+    """
+    blob = store.read(manifest.file_name(file))
+    if blob is None:
+        raise NotFound(
+            f"{store.url}/{manifest.file_name(file)} is missing, though its manifest exists. {_mend(manifest)}"
+        )
+    check_output(store, manifest, file, Output(hashlib.sha256(blob.data).hexdigest(), len(blob.data)))
+    return blob.data
+
+
+def parse_file(store: Store, manifest: Manifest, file: str, parse: Callable[[bytes], T]) -> T:
+    """What `parse` makes of one small file of an artifact; raises like `read_file`, and BadData if it cannot."""
+    return reading.parsed(store, manifest.file_name(file), read_file(store, manifest, file), parse)
+
+
+def check_output(store: Store, manifest: Manifest, file: str, found: Output) -> None:
+    """Check the hash and the size that were found of an artifact's file.
+
+    Raises:
+        BadData: they are not those of the manifest.
+    """
+    expected = manifest.outputs.get(file)
+    if expected is None:
+        raise BadData(f"{store.url}/{manifest.name} describes no {file}.")
+    if found != expected:
+        raise BadData(
+            f"{store.url}/{manifest.file_name(file)} differs from its manifest: {found.bytes} bytes, "
+            f"sha256 {found.sha256[:12]}, expected {expected.bytes} bytes, {expected.sha256[:12]}. {_mend(manifest)}"
+        )
+
+
+def damage(store: Store, manifest: Manifest, most_bytes: float = HASHED_BYTES) -> list[str]:
+    """What is wrong with an artifact's stored files, a sentence each: one listing, then those up to `most_bytes`."""
+    sizes = {listed.name: listed.size for listed in store.objects(manifest.file_name(""))}
+    wrong, to_hash = [], []
+    for file, output in manifest.outputs.items():
+        size = sizes.get(manifest.file_name(file))
+        if size is None:
+            wrong.append(f"{manifest.file_name(file)} is missing")
+        elif size != output.bytes:
+            wrong.append(f"{manifest.file_name(file)} has {size:,} bytes instead of {output.bytes:,}")
+        elif size <= most_bytes:
+            to_hash.append(file)
+    with ThreadPoolExecutor(reading.READERS) as readers:
+        return wrong + list(filter(None, readers.map(lambda file: _differs(store, manifest, file), to_hash)))
+
+
+def _differs(store: Store, manifest: Manifest, file: str) -> str:
+    try:
+        read_file(store, manifest, file)
+    except NotFound:
+        return f"{manifest.file_name(file)} is missing"
+    except BadData:
+        return f"{manifest.file_name(file)} is damaged: its sha256 is not that of its manifest"
+    return ""
+
+
+def _mend(manifest: Manifest) -> str:
+    if manifest.stage in STAGES:
+        return f"Run again to compute it again, or `meli verify --repair {manifest.stage}/{manifest.key}`."
+    return "`meli verify` lists what is damaged. Restore the file from a backup."
+
+
+def describe_file(path: Path) -> Output:
+    """Hash and size of a local file."""
+    with path.open("rb") as file:
+        return Output(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)

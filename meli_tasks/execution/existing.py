@@ -1,0 +1,45 @@
+"""What is at a step's key before it is computed: nothing, an artifact that can be used, or a damaged one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meli_tasks.artifacts.manifest import Manifest, find
+from meli_tasks.artifacts.outputs import damage
+from meli_tasks.artifacts.reading import NotReadable
+from meli_tasks.execution.attempts import publish, replace
+from meli_tasks.store import Store
+
+
+@dataclass(frozen=True)
+class Existing:
+    """The manifest at a key, if it can be read, and what is wrong with it or with its files; empty if nothing is."""
+
+    manifest: Manifest | None = None
+    problem: str = ""
+
+    @property
+    def usable(self) -> Manifest | None:
+        """The manifest of an artifact that need not be computed again."""
+        return None if self.problem else self.manifest
+
+    def publish(self, store: Store, made: Manifest) -> Manifest:
+        """Write the manifest of a new attempt in the place of what was there; see `publish` and `replace`."""
+        if self.manifest is None and not self.problem:
+            return publish(store, made)
+        return replace(store, made, damaged=self.manifest.attempt if self.manifest and self.problem else "")
+
+
+def look_up(store: Store, stage: str, key: str, *, check_files: bool = True) -> Existing:
+    """What is at a key; its files are looked at too, since a step whose files are damaged is computed again.
+
+    Raises:
+        NotReadable: a later version wrote it, so it may not be written over.
+    """
+    try:
+        found = find(store, stage, key)
+    except NotReadable as error:
+        if not error.is_damage:
+            raise
+        return Existing(None, str(error))
+    return Existing(found, "; ".join(damage(store, found)) if found and check_files else "")

@@ -1,0 +1,254 @@
+"""The objects of the ledger: each decision is sealed, holds the digest of those before it, and is kept twice.
+
+`ledger/NUMBER.json` is the decision; `ledger-copies/NUMBER.json` is written after it, so whatever has a copy was made.
+A decision that is missing or damaged is read from its copy and put back. So a last decision that was deleted is
+noticed, and one that was put in the place of another breaks the chain of digests. Decisions of 0.1.0 have no seal, no
+digest and no copy; the first decision after them holds the digest of all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from pydantic import ValidationError
+
+from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.reading import NotReadable
+from meli_tasks.artifacts.seals import BrokenSeal, has_seal, sealed, unsealed
+from meli_tasks.artifacts.set_aside import set_aside
+from meli_tasks.core.errors import BadData, MeliError, NotFound
+from meli_tasks.decision import Decision
+from meli_tasks.store import Blob, Store
+
+logger = logging.getLogger("meli_tasks")
+
+READERS = 8  # concurrent reads
+COPIED_AT_ONCE = 50
+"""How many copies that are missing, since an earlier version wrote the decisions, are written with a new decision."""
+FAR_AHEAD = timedelta(hours=1)
+"""A decision that is dated later than this from now was dated by a clock that was wrong."""
+RESTORE = "`meli verify` names everything that is damaged. Restore it from a backup."
+
+
+@dataclass(frozen=True)
+class _Read:
+    decision: Decision
+    digest: str
+    """Of the object's bytes without their seal."""
+
+
+class StoredDecisions:
+    """The decisions in a store. They never change, so each is read only once."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._known: dict[int, _Read] = {}
+
+    @property
+    def place(self) -> str:
+        """Where they are, for messages."""
+        return f"the ledger {self.store.url}/{paths.LEDGER.rstrip('/')}"
+
+    def listed(self) -> tuple[list[int], list[str]]:
+        """The numbers of all decisions, sorted, of which there is the decision or its copy; and names of others."""
+        copied = set(self._copied())  # first: a copy is written after its decision
+        numbers, strange = set(copied), []
+        for name in self.store.names(paths.LEDGER):
+            number = paths.decision_number(name)
+            if number is None:
+                strange.append(name)
+            else:
+                numbers.add(number)
+        return sorted(numbers), strange
+
+    def numbers(self) -> list[int]:
+        """The numbers of all decisions, sorted.
+
+        Raises:
+            BadData: there is something else in the ledger's place.
+        """
+        numbers, strange = self.listed()
+        if strange:
+            raise BadData(
+                f"{strange[0]} in {self.store.url} is not a decision (their names look like {paths.decision(1)}): "
+                "remove it."
+            )
+        return numbers
+
+    def read(self, number: int) -> Decision:
+        """A decision, from its copy if it is missing or damaged.
+
+        Raises:
+            NotFound: there is none.
+            BadData: it is damaged, and so is its copy, or there is none; or a later version wrote it.
+        """
+        return self._read(number).decision
+
+    def all(self) -> list[Decision]:
+        """All decisions, oldest first, whose numbers have no gap and whose digests form a chain.
+
+        Raises:
+            BadData: a decision is missing, damaged, or was put in the place of another.
+        """
+        numbers = self.numbers()
+        self.check_no_gap(numbers)
+        with ThreadPoolExecutor(READERS) as readers:
+            decisions = list(readers.map(self.read, numbers))
+        for number in numbers[1:]:
+            self.check_link(number)
+        return decisions
+
+    def check_no_gap(self, numbers: Sequence[int]) -> None:
+        """Raise BadData if the numbers are not 1, 2, 3, ..."""
+        missing = sorted(set(range(1, len(numbers) + 1)) - set(numbers))
+        if missing:
+            raise NotReadable(
+                f"Decision {missing[0]} of {self.place} is missing: the ledger has decisions up to {numbers[-1]}. "
+                f"Nothing is decided until it is back. {RESTORE}",
+                "it is missing",
+            )
+
+    def check_link(self, number: int) -> None:
+        """Raise BadData if a decision was not made after the one before it as that is now; 0.1.0 wrote no digests."""
+        before = self.read(number).before
+        if before and before != self.chain(number - 1):
+            raise NotReadable(
+                f"Decision {number} of {self.place} was made after another decision {number - 1} than the one that is "
+                f"there now: one of them was replaced. {RESTORE}",
+                f"the decisions before it were another when it was made: see {paths.decision(number - 1)}",
+            )
+
+    def chain(self, number: int) -> str:
+        """The digest of a decision and of all before it."""
+        first = number
+        while first > 1 and not self.read(first).before:  # 0.1.0 wrote no digests
+            first -= 1
+        digest = self.read(first).before
+        for each in range(first, number + 1):
+            digest = sha256(f"{digest}:{self._read(each).digest}".encode()).hexdigest()
+        return digest
+
+    def time_after(self, last: Decision | None, now: datetime) -> tuple[datetime, tuple[int, ...]]:
+        """The time of a decision that is made now, after `last`; and the decisions that a clock dated too late.
+
+        The clocks of two machines differ a little. The numbers give the order, and who was champion on a date is looked
+        up in that order, so a decision has at least the time of the one before it. But a clock that was far ahead once
+        must not date all later decisions.
+        """
+        ahead = set(last.dated_ahead) if last else set()
+        if last and last.number not in ahead and last.at > now + FAR_AHEAD:
+            logger.warning(
+                "Decision %d is dated %s, which is in the future: the clock of the machine that made it was ahead, or "
+                "the clock of this one is behind.",
+                last.number,
+                f"{last.at:%Y-%m-%d %H:%M} UTC",
+            )
+        while last and (last.number in ahead or last.at > now + FAR_AHEAD):
+            ahead.add(last.number)
+            last = self.read(last.number - 1) if last.number > 1 else None
+        return max(now, last.at) if last else now, tuple(sorted(ahead))
+
+    def write(self, decision: Decision) -> None:
+        """Write a decision if its number is free, then its copy and those that are missing; see `Store.write`."""
+        data, name = decision.to_json(), paths.decision(decision.number)
+        self.store.write(name, sealed(name, data), if_absent=True)
+        self.add(decision)
+
+    def add(self, decision: Decision) -> None:
+        """Take note of a decision that has been written, and keep copies."""
+        self._known[decision.number] = _Read(decision, sha256(decision.to_json()).hexdigest())
+        try:
+            self.copy(most=COPIED_AT_ONCE)
+        except MeliError as error:  # the decision stands
+            logger.warning("The copy of decision %d was not written: %s", decision.number, error)
+
+    def is_written(self, decision: Decision) -> bool | None:
+        """Whether exactly this decision is in the ledger; None if none of this number is."""
+        blob = self.store.read(paths.decision(decision.number))
+        if blob is None:
+            return None
+        return blob.data == sealed(paths.decision(decision.number), decision.to_json())
+
+    def copy(self, most: int | None = None) -> int:
+        """Write the copies that are missing, the newest first, and return how many were written."""
+        copied = set(self._copied())
+        missing = [number for number in reversed(self.numbers()) if number not in copied][:most]
+        for number in missing:
+            name = paths.decision(number)
+            blob = self.store.read(name)
+            if blob is not None:
+                self._parsed(number, blob.data)
+                self.store.write(paths.decision_copy(number), sealed(name, unsealed(name, blob.data)))
+        return len(missing)
+
+    def _copied(self) -> list[int]:
+        found = map(paths.number_of_copy, self.store.names(paths.LEDGER_COPIES))
+        return [number for number in found if number is not None]
+
+    def _read(self, number: int) -> _Read:
+        if number in self._known:
+            return self._known[number]
+        blob, problem = self.store.read(paths.decision(number)), None
+        if blob is not None:
+            try:
+                self._known[number] = self._parsed(number, blob.data)
+            except NotReadable as error:
+                if not error.is_damage:
+                    raise
+                problem = error
+        if blob is None or problem:
+            self._known[number] = self._restored(number, blob, problem)
+        return self._known[number]
+
+    def _restored(self, number: int, damaged: Blob | None, problem: NotReadable | None) -> _Read:
+        """A decision by its copy, which is put back into its place; without a copy, `problem` is raised, or NotFound.
+
+        What cannot be put back, for want of rights, is read from the copy again the next time.
+        """
+        name, copy = paths.decision(number), self.store.read(paths.decision_copy(number))
+        try:
+            found = self._parsed(number, copy.data) if copy and has_seal(name, copy.data) else None
+        except NotReadable:
+            found = None
+        if found is None or copy is None:
+            raise problem or NotFound(f"There is no decision {number} in {self.place}.")
+        logger.warning("%s in %s was missing or damaged: its copy is used and put back.", name, self.store.url)
+        try:
+            if damaged is None:
+                self.store.write(name, copy.data, if_absent=True)
+            else:
+                set_aside(self.store, name, damaged.data, problem.reason if problem else "")
+                self.store.write(name, copy.data, if_version=damaged.version)
+        except MeliError as error:
+            logger.warning("%s was not put back: %s", name, error)
+        return found
+
+    def _parsed(self, number: int, data: bytes) -> _Read:
+        name = paths.decision(number)
+        place = f"{name} in {self.store.url}"
+        try:
+            body = unsealed(name, data)
+            decision = Decision.model_validate_json(body)
+        except BrokenSeal as error:
+            raise NotReadable(f"{place} is not a decision: {error} {RESTORE}", str(error)) from error
+        except ValidationError as error:
+            raise _not_a_decision(place, error) from error
+        if decision.number != number:
+            reason = f"number: it is decision {decision.number}"
+            raise NotReadable(f"{place} is not a decision: {reason}. {RESTORE}", reason)
+        return _Read(decision, sha256(body).hexdigest())
+
+
+def _not_a_decision(place: str, error: ValidationError) -> NotReadable:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error" and "later version" in message:
+        return NotReadable(f"{place} cannot be judged: {message}. Upgrade meli-tasks.", message)
+    reason = f"{where or 'the whole'}: {message}"
+    return NotReadable(f"{place} is not a decision: {reason}. {RESTORE}", reason)
