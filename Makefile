@@ -9,7 +9,7 @@ REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop status test test-faults test-browser test-cluster test-compose mutants lint format lock docs docs-lab bench secrets clean
+.PHONY: help setup demo stop status test test-faults test-damage test-browser test-cluster test-compose mutants lint format lock docs docs-lab bench secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ test: $(VENV)/.dev ## install the test packages and run the tests
 
 test-faults: $(VENV)/.dev ## test servers that fail, by a seeded proxy before them (10 minutes on 2 cores)
 	@$(BIN)/python -m pytest -m faults $(TESTS)
+
+test-damage: $(VENV)/.dev ## damage a finished store in 2,000 ways and run again (two hours on 2 cores; DAMAGES=200, SEED=1)
+	@$(BIN)/python -m tests.damage --damages $(or $(DAMAGES),2000) --seed $(or $(SEED),1)
 
 test-browser: $(VENV)/.dev ## test the pages in Chromium; screenshots in tests/browser/screenshots/ (10 minutes on 2 cores)
 	@$(BIN)/python -m tests.browser.chromium

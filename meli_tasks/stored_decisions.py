@@ -174,6 +174,45 @@ class StoredDecisions:
             return None
         return blob.data == sealed(paths.decision(decision.number), decision.to_json())
 
+    def damage(self) -> list[tuple[str, str]]:
+        """The decisions and copies that are missing, damaged or replaced, by name, with what is wrong."""
+        numbers, strange = self.listed()
+        found = [(name, "it is not a decision: remove it") for name in strange]
+        for number in range(1, max(numbers, default=0) + 1):
+            whole = self.store.read(paths.decision(number))
+            problem = self._problem(number, whole)
+            if problem:
+                found.append((paths.decision(number), problem))
+            copy = self.store.read(paths.decision_copy(number))
+            if copy is not None and (problem := self._problem(number, copy)):
+                found.append((paths.decision_copy(number), problem))
+            elif copy is None and whole is not None and has_seal(paths.decision(number), whole.data):
+                found.append((paths.decision_copy(number), "the copy is missing"))
+        return found or self._broken_links(numbers)
+
+    def _broken_links(self, numbers: Sequence[int]) -> list[tuple[str, str]]:
+        found = []
+        for number in numbers[1:]:
+            try:
+                self.check_link(number)
+            except NotReadable as error:
+                found.append((paths.decision(number), error.reason))
+        return found
+
+    def _problem(self, number: int, blob: Blob | None) -> str:
+        try:
+            if blob is None:
+                return "it is missing"
+            self._parsed(number, blob.data)
+            return ""
+        except NotReadable as error:
+            return error.reason
+
+    def copy_again(self, number: int) -> None:
+        """Write the copy of a decision in the place of one that is damaged."""
+        self.store.delete(paths.decision_copy(number))
+        self.copy()
+
     def copy(self, most: int | None = None) -> int:
         """Write the copies that are missing, the newest first, and return how many were written."""
         copied = set(self._copied())

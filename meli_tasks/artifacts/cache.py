@@ -89,7 +89,7 @@ class Cache:
         """
         name = _name_of(manifest)
         if folder := self.find(name):
-            if _is_whole(folder, manifest):
+            if is_whole(folder, manifest):
                 return folder
             logger.warning("%s is damaged: it is fetched again from %s", folder, store.url)
             self.remove(folder)
@@ -168,7 +168,7 @@ class Cache:
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _is_whole(folder: Path, manifest: Manifest) -> bool:
+def is_whole(folder: Path, manifest: Manifest) -> bool:
     """Whether a cached folder has the artifact's files, to the bit; hashed once a process unless their marks change."""
     try:
         marks = tuple(sorted((file, *_marks((folder / file).stat())) for file in manifest.outputs))

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from meli_tasks.artifacts import reading
@@ -75,7 +76,13 @@ def damage(store: Store, manifest: Manifest, most_bytes: float = HASHED_BYTES) -
 
 def _differs(store: Store, manifest: Manifest, file: str) -> str:
     try:
-        read_file(store, manifest, file)
+        if manifest.outputs[file].bytes <= HASHED_BYTES:
+            read_file(store, manifest, file)
+        else:
+            with TemporaryDirectory(prefix="meli-verify-") as folder:
+                path = Path(folder, "file")
+                store.download(manifest.file_name(file), path)
+                check_output(store, manifest, file, describe_file(path))
     except NotFound:
         return f"{manifest.file_name(file)} is missing"
     except BadData:

@@ -42,6 +42,7 @@ run's or a backfill's id is looked for under both.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 
 from meli_tasks.rowfiles.folders import GOLDEN
 
@@ -95,6 +96,21 @@ def replaced_manifest(stage: str, key: str, attempt: str) -> str:
 def is_replaced_manifest(name: str) -> bool:
     """Whether a name is that of a replaced attempt's manifest."""
     return name.count("/") == 3 and name.endswith(f"/{_MANIFEST}")
+
+
+def is_manifest(name: str) -> bool:
+    """Whether a name is that of an artifact's manifest, at its key or of a replaced attempt."""
+    return key_of_manifest(name) is not None or is_replaced_manifest(name)
+
+
+def is_artifact_file(name: str, stages: Collection[str]) -> bool:
+    """Whether a name is that of a file of an artifact of one of these stages, and not of a manifest."""
+    return name.count("/") >= 3 and name.partition("/")[0] in stages and not is_manifest(name)
+
+
+def is_golden(name: str) -> bool:
+    """Whether a name is that of golden titles as a plan has read them."""
+    return name.startswith("golden/")
 
 
 def attempt_of_file(name: str) -> str | None:

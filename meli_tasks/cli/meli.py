@@ -37,6 +37,7 @@ from meli_tasks.cli import (
     serve,
     sets,
     stop_training,
+    verify,
 )
 from meli_tasks.cli.console import complain, log_to_stderr
 from meli_tasks.cli.parsing import Command, Group
@@ -106,6 +107,7 @@ _add("reproduce", reproduce.reproduce, reproduce.EXAMPLES)
 _add("card", card.card, card.EXAMPLES)
 _add("sample", sample.sample, sample.EXAMPLES)
 _add("doctor", doctor.doctor, doctor.EXAMPLES)
+_add("verify", verify.verify, verify.EXAMPLES)
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def read(store: Store, name: str) -> str | None:
     except BrokenSeal as error:
         raise BadHyperparameters(
             f"Set '{name}' ({stored_as} in {store.url}) cannot be read: {error} Otherwise remove it with "
-            f"`meli sets --remove {name}`, and add it again."
+            f"`meli sets {name} --remove`, and make it again."
         ) from None
 
 
