@@ -79,7 +79,8 @@ def quick_report(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def store(trained: Settings) -> Settings:
     """The same with an empty ledger."""
-    shutil.rmtree(Path(trained.store.removeprefix("file://"), "ledger"), ignore_errors=True)
+    for folder in ("ledger", "ledger-copies"):
+        shutil.rmtree(Path(trained.store.removeprefix("file://"), folder), ignore_errors=True)
     return trained
 
 

@@ -20,7 +20,7 @@ HEAVY = {"torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", 
 def test_the_commands_are_the_documented_ones() -> None:
     assert set(COMMANDS) == {
         "run", "backfill", "search", "sets", "predict", "champion", "promote", "rollback", "runs", "report", "card",
-        "reproduce", "sample", "doctor", "verify", "stop-training", "monitor", "batch-predict", "serve",
+        "reproduce", "sample", "doctor", "stop-training", "monitor", "batch-predict", "serve", "verify",
     }  # fmt: skip
 
 

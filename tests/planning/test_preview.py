@@ -20,6 +20,7 @@ from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.store import FileStore, Store
+from tests.rewriting import stored_json
 
 
 def plan_of(**params: Any) -> Plan:
@@ -269,9 +270,7 @@ def test_other_parameters_of_the_evaluation_are_something_new(
 def test_a_decision_that_does_not_say_how_it_judged_does_not_end_a_night(plan: Plan, file_store: FileStore) -> None:
     decide(file_store, complete(file_store, plan))
     name = paths.decision(1)
-    blob = file_store.read(name)
-    assert blob is not None
-    stored = json.loads(blob.data)
+    stored = stored_json(file_store, name)
     del stored["evidence"]["judged_with"], stored["evidence"]["attempts"], stored["champion"]["sha256"]
     file_store.write(name, json.dumps(stored).encode())  # as 0.1.0 wrote it
     assert nothing_new(plan, file_store) == ""

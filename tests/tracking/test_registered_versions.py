@@ -42,7 +42,7 @@ def test_a_champion_of_an_older_version_of_the_stages_is_registered(
 def of_0_1_0(client: MlflowClient, store: Store, version: str | None) -> None:
     """Take the digests out of a version's tags and out of the ledger."""
     client.delete_model_version_tag(MODEL, version, "meli.sha256")
-    for name in list(store.names("ledger/")):
+    for name in list(store.names("ledger")):
         blob = store.read(name)
         assert blob is not None
         decision = json.loads(blob.data)

@@ -131,7 +131,7 @@ def test_an_alias_without_a_champion_is_removed(
 ) -> None:
     assert registry.sync().version is None
     promote(registry, past_run(file_store, tmp_path), "mlp")
-    for name in list(file_store.names("ledger/")):
+    for name in list(file_store.names("ledger")):
         file_store.delete(name)
     assert Registry(file_store, registry.tracking).sync().changed is True
     assert aliased_version(registry) is None
