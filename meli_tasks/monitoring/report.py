@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from meli_tasks import __version__
-from meli_tasks.artifacts import paths
+from meli_tasks.artifacts import paths, reading
 from meli_tasks.monitoring.advice import Advice
 from meli_tasks.monitoring.findings import sentence
 from meli_tasks.monitoring.results import ACCURACY, DayResult, since
@@ -58,7 +58,7 @@ def write_monitoring_report(store: Store, champion: str, results: Sequence[DayRe
         advice: Whether to retrain.
     """
     html = render(store.url, champion, results, advice).encode()
-    store.write(paths.monitoring_report(results[0].model), html)
+    reading.write(store, paths.monitoring_report(results[0].model), html)
     return html
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.reading import read_again
 from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Champion
 from meli_tasks.monitoring.advice import Advice, advise
@@ -117,12 +118,13 @@ class Monitored:
         Raises:
             NotFound: there is none.
         """
-        blob = self.cache.store.read(paths.monitoring_report(self._ref(champion))) if champion else None
-        if blob is None:
+        name = paths.monitoring_report(self._ref(champion)) if champion else ""
+        report = read_again(self.cache.store, name) if name else None
+        if report is None:
             raise NotFound(
                 "There is no report on monitoring yet. A run of meli_monitoring or `meli monitor --report` makes one."
             )
-        return blob.data
+        return report
 
     def results(self, champion: Champion) -> list[DayResult]:
         """The results of the newest days, oldest first; what cannot be read is in the cache's `skipped`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.reading import read_again
 from meli_tasks.store import Store
 from tests.cli.program import here
 from tests.monitoring.stores import night, score, titles, with_champion
@@ -41,9 +42,9 @@ def test_the_command_writes_one_file_without_scripts_and_stores_it(
         assert text in html, text
     assert "&lt;script&gt;" in html
     assert not re.search(r"<script|https?://(?!www\.w3\.org)|javascript:", html)
-    stored = file_store.read(paths.monitoring_report(str(run.trainings["mlp"].ref)))
+    stored = read_again(file_store, paths.monitoring_report(str(run.trainings["mlp"].ref)))
     assert stored
-    assert stored.data.decode() == html
+    assert stored.decode() == html
 
 
 def test_without_results_there_is_nothing_to_report(
