@@ -30,6 +30,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowFailException
 from meli_airflow.assets import CHAMPION
 from meli_airflow.failures import plain_failures
+from meli_airflow.metrics import send_batch
 from meli_airflow.notifiers import RunEnded, has_channel, task_callbacks
 from meli_airflow.retries import retry_arguments
 from meli_airflow.run_dates import FIRST_POSSIBLE, run_date
@@ -111,11 +112,15 @@ def merge(planned: list[BatchParts] | None, scored: Iterable[dict[str, str]] | N
         problems = {int(index): problem for found in scored or () for index, problem in (found or {}).items()}
         record = merge_parts(BatchPlan.load(store, batch), settings, store, problems)
     logger.info("%s", summary(record))
+    found: BatchOutcome = {
+        "batch": record.id, "rows": record.rows, "bad_rows": record.bad_rows, "abstained": record.abstained,
+    }  # fmt: skip
+    send_batch(found)
     for file in record.without_use:
         logger.warning("%s: no row could be used.", file)
     if record.problems:
         raise AirflowFailException(f"Not everything could be scored. {'; '.join(record.problems)}")
-    return {"batch": record.id, "rows": record.rows, "bad_rows": record.bad_rows, "abstained": record.abstained}
+    return found
 
 
 with DAG(

@@ -19,6 +19,7 @@ from typing import Any
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 from meli_airflow.failures import plain_failures
+from meli_airflow.metrics import send_night
 from meli_airflow.notifiers import RunEnded, has_channel, run_of, task_callbacks
 from meli_airflow.operators import RetrainIfAdvised
 from meli_airflow.retries import retry_arguments
@@ -39,6 +40,7 @@ def monitor() -> dict[str, Any]:
     context = get_current_context()
     with plain_failures():
         night = monitor_night(settings, settings.open_store(), run_of(context), int(context["params"]["runs"]))
+    send_night(night)
     if night.skipped:
         raise AirflowSkipException(night.skipped)
     return {"examined": night.examined, "changed": list(night.changed), "retrain": night.retrain}

@@ -22,6 +22,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped, TaskDeferred
 from meli_airflow.assets import CHAMPION, TITLES, send
 from meli_airflow.failures import need, plain_failures
+from meli_airflow.metrics import send_decision, send_evaluation, send_step
 from meli_airflow.notifiers import question_notifiers, run_callbacks, task_callbacks
 from meli_airflow.operators import ANSWER, ApprovePromotion, ResumablePython
 from meli_airflow.priority import BACKFILLS_LAST
@@ -80,7 +81,8 @@ def run_kind(dag_run: DagRunProtocol) -> str:
 
 
 def computed(result: StepResult, store_url: str) -> StepOutcome:
-    """The part of a result that later tasks, links and the terminal need."""
+    """The part of a result that later tasks, links and the terminal need; also sends its metrics."""
+    send_step(result)
     manifest = result.manifest
     return {
         "key": manifest.key,
@@ -269,7 +271,9 @@ def evaluate() -> dict[str, Any]:
         pipeline, plan = opened(name)
         trained = trained_sets(plan)
         failed = [name for name in plan.sets if name not in trained]
-        return pipeline.evaluate(plan, trained, failed).model_dump(mode="json")
+        evaluated = pipeline.evaluate(plan, trained, failed)
+        send_evaluation(pipeline, plan)
+        return evaluated.model_dump(mode="json")
 
 
 @task(multiple_outputs=False)
@@ -297,6 +301,7 @@ def promote() -> dict[str, Any]:
         pipeline, plan = opened(plan_name())
         outcome = pipeline.promote(plan, decided, approval)
         send(CHAMPION, pipeline.champion_changed(outcome))
+        send_decision(outcome.action, outcome.champion.figure if outcome.champion else None)
         return outcome.model_dump(mode="json")
 
 

@@ -6,11 +6,20 @@ models and reports are read from the store by name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, TypedDict
 
 
 class StepManifest(Protocol):
     """The part of a manifest that is passed on; `meli_tasks.artifacts.manifest.Manifest` implements it."""
+
+    @property
+    def stage(self) -> str:
+        """The stage that computed it."""
+
+    @property
+    def summary(self) -> Mapping[str, object]:
+        """What the stage found."""
 
     @property
     def key(self) -> str:
