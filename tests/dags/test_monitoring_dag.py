@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from meli_tasks.store import Store
 from tests.dags.test_import import HEAVY, imported
+from tests.monitoring.stores import night, titles, with_champion
 
 if TYPE_CHECKING:
     from tests.airflow_process import InAirflow
@@ -43,6 +46,26 @@ dag = DagBag().get_dag("meli_monitoring")
 run = dag.test()
 states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
 print(json.dumps([type(dag.timetable).__name__, str(run.state), states]))
+"""
+TRIGGER = """
+import json
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from sqlalchemy import select
+bag = DagBag()
+DagBundlesManager().sync_bundles_to_db()
+sync_bag_to_db(bag, "dags-folder", None)
+with create_session() as session:
+    session.get(DagModel, "meli_training").is_paused = False
+run = bag.get_dag("meli_monitoring").test()
+states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+with create_session() as session:
+    started = session.scalars(select(DagRun).where(DagRun.dag_id == "meli_training")).all()
+    found = [[one.run_id == f"monitoring__{run.run_id}", one.note, str(one.state)] for one in started]
+print(json.dumps([states, found]))
 """
 
 
@@ -83,3 +106,18 @@ def test_a_reason_to_retrain_becomes_the_note_of_a_run(in_airflow: InAirflow) ->
             "Retrain: languages changed.",
         ],
     ]
+
+
+def test_a_change_starts_a_run_of_training_with_the_reason_in_its_note(
+    in_airflow: InAirflow, airflow_database: None, file_store: Store, tmp_path: Path
+) -> None:
+    night(with_champion(file_store, tmp_path / "model"), "2026-11-21", titles(1, 600, strange=0.4))
+    more = {"MELI_STORE": file_store.url, "MELI_CACHE": str(tmp_path / "cache"), "MELI_MONITORING_RETRAIN": "trigger"}
+    done = in_airflow("-c", TRIGGER, **more)
+    assert done.returncode == 0, done.stderr[-3000:]
+    states, started = json.loads(done.stdout.splitlines()[-1])
+    assert states == {"monitor": "success", "retrain": "success"}
+    ((named_after_it, note, state),) = started
+    assert (named_after_it, state) == (True, "queued")
+    assert note.startswith("Retrain: unknown words and confidence changed.")
+    assert "training takes about 30 s" in note
