@@ -6,7 +6,7 @@ do not count: it would look better on them than on others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.drift import FEWEST_TITLES
 from meli_tasks.monitoring.accuracy import Accuracy, accuracy_of
-from meli_tasks.monitoring.labels import Hashes, Labels, LabelSource, columns_of, hashes_of, keys_of
+from meli_tasks.monitoring.labels import Hashes, Labels, columns_of, hashes_of, keys_of
 from meli_tasks.monitoring.reference import listings_file
 from meli_tasks.monitoring.scored import ScoredDay
 from meli_tasks.monitoring.standard import Standard
@@ -70,28 +70,23 @@ class _Day:
 
 
 def delayed_accuracy(
-    standard: Standard, days: Sequence[ScoredDay], sources: Sequence[LabelSource], today: date
+    standard: Standard, days: Sequence[ScoredDay], tables: Sequence[Labels], today: date
 ) -> list[Accuracy]:
     """The champion's accuracy on the scored titles of each day that have a label.
 
     Args:
         standard: The champion.
         days: What it scored.
-        sources: Where labels come from; a later one replaces the label of an earlier one.
+        tables: The labels; those of a later table replace those of an earlier one.
         today: For how long the labels have had time to arrive.
     """
-    tables: dict[str, Labels] = {}
-    for source in sources:
-        source.add(tables)
-    for table in tables.values():
-        table.settle()
-    found = [_joined(standard, day, list(tables.values())) for day in days]
+    found = [_joined(standard, day, tables) for day in days]
     trained = _trained(standard, found)
     return [_accuracy(standard, day, each, trained, today) for day, each in zip(days, found, strict=True)]
 
 
 def _joined(standard: Standard, day: ScoredDay, tables: Sequence[Labels]) -> _Day:
-    found = _Day([_Matches(table) for table in tables if len(table.hashes)])
+    found = _Day([_Matches(table) for table in tables])
     for record in day.records if found.matches else ():
         for path in _results(standard, record):
             with RowFile(path) as file:
@@ -132,19 +127,16 @@ def _trained(standard: Standard, days: Sequence[_Day]) -> Hashes:
 
 def _accuracy(standard: Standard, day: ScoredDay, found: _Day, trained: Hashes, today: date) -> Accuracy:
     pairs: dict[int, tuple[str, str]] = {}
-    old = labelled = 0
     for match in found.matches:
         new = match.places[~np.isin(match.titles[match.places], trained)]
-        old += round((len(match.places) - len(new)) / match.labels.kept)
-        labelled += round(len(new) / match.labels.kept)
         sample = new[np.argsort(match.titles[new])][: standard.settings.monitoring_titles]
         for place in sample.tolist():
             label = match.labels.categories[match.labels.codes[place]]
             pairs[int(match.titles[place])] = label, found.names[match.predicted[place]]
     coverage = Accuracy(
         scored=sum(record.profile.titles for record in day.records),
-        labelled=labelled,
-        in_training=old,
+        labelled=_titles(found, lambda titles: titles[~np.isin(titles, trained)]),
+        in_training=_titles(found, lambda titles: titles[np.isin(titles, trained)]),
         days=max(0, (today - date.fromisoformat(day.day)).days),
     )
     if len(pairs) < FEWEST_TITLES:
@@ -162,3 +154,11 @@ def later(accuracy: Accuracy, day: str, today: date) -> Accuracy:
         return accuracy
     waited = accuracy.model_copy(update={"days": max(0, (today - date.fromisoformat(day)).days)})
     return waited.model_copy(update={"missing": waited.coverage})
+
+
+def _titles(found: _Day, which: Callable[[Hashes], Hashes]) -> int:
+    """How many titles with a label there are, each once; about, if not all labels are kept."""
+    titles = [which(match.titles[match.places]) for match in found.matches]
+    distinct = len(np.unique(np.concatenate(titles))) if titles else 0
+    estimates = (round(len(each) / match.labels.kept) for each, match in zip(titles, found.matches, strict=True))
+    return max((distinct, *estimates))

@@ -7,7 +7,7 @@ than fit in memory, those with the smallest hashes are kept: a random sample, an
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
@@ -98,24 +98,46 @@ class Labels:
 
 @dataclass(frozen=True)
 class LabelSource:
-    """Where labels come from: `identity` changes when they do, `add` puts them into the table of their column."""
+    """Where labels come from: `identities` change when they do, `add` puts them into the table of their column."""
 
-    identity: str
+    identities: tuple[str, ...]
     add: Callable[[dict[str, Labels]], None]
 
 
-def of_listings(identity: str, listings: Callable[[], Path]) -> LabelSource:
-    """The labels of a run's listings."""
+def of_listings(listings: Mapping[str, Callable[[], Path]]) -> LabelSource:
+    """The labels of runs' listings by their keys, oldest first, in one table."""
 
     def add(tables: dict[str, Labels]) -> None:
         import pyarrow.parquet as pq
 
         table = tables.setdefault(TITLE, Labels())
-        with pq.ParquetFile(listings()) as file:
-            for batch in file.iter_batches(columns=[TITLE, CATEGORY], use_threads=False):
-                table.add(batch.column(TITLE).to_pylist(), batch.column(CATEGORY).to_pylist())
+        for path in listings.values():
+            with pq.ParquetFile(path()) as file:
+                for batch in file.iter_batches(columns=[TITLE, CATEGORY], use_threads=False):
+                    table.add(batch.column(TITLE).to_pylist(), batch.column(CATEGORY).to_pylist())
 
-    return LabelSource(identity, add)
+    return LabelSource(tuple(listings), add)
+
+
+def tables_of(sources: Sequence[LabelSource], refuse: Callable[[BadData], None]) -> list[Labels]:
+    """The labels of each source, which keeps its own: those of a later source count more.
+
+    Args:
+        sources: Where the labels come from.
+        refuse: Called with why a source cannot be used; unless it raises, the others are.
+    """
+    found: list[Labels] = []
+    for source in sources:
+        tables: dict[str, Labels] = {}
+        try:
+            source.add(tables)
+        except BadData as error:
+            refuse(error)
+            continue
+        for table in tables.values():
+            table.settle()
+        found += [table for table in tables.values() if len(table.hashes)]
+    return found
 
 
 def of_source(spec: str, settings: Settings, as_of: date) -> LabelSource:
@@ -132,7 +154,7 @@ def of_source(spec: str, settings: Settings, as_of: date) -> LabelSource:
             for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
                 _add_file(file, tables)
 
-    return LabelSource(source.identity, add)
+    return LabelSource((source.identity,), add)
 
 
 def _add_file(path: Path, tables: dict[str, Labels]) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from meli_tasks.artifacts.reading import LenientReader
+from meli_tasks.core.errors import BadData
 from meli_tasks.monitoring.accuracy import Accuracy
 from meli_tasks.monitoring.ingested import examine_run, ingesting_runs
 from meli_tasks.monitoring.reference import listings_file
@@ -59,8 +60,10 @@ class Monitor:
         self.settings = settings
         self.store = store
         self.today = datetime.now(UTC).date()
+        self._strict = True
+        self._refused: list[str] = []
 
-    def look(self, *, runs: int = RUNS, again: bool = False) -> Look:
+    def look(self, *, runs: int = RUNS, again: bool = False, strict: bool = True) -> Look:
         """Examine the titles of the newest runs and of the newest days with batches, each only once for each champion.
 
         A day is examined again if batches were added to it, or labels of its titles arrived.
@@ -68,11 +71,13 @@ class Monitor:
         Args:
             runs: How many of the newest runs to examine, and how many of the newest days with batches.
             again: Examine them even if the store has their results.
+            strict: Raise if labels cannot be read, instead of looking without them and warning.
 
         Raises:
             NotFound: there is no champion, or its listings are not in the store.
             BadData: the champion, its listings or the labels cannot be read.
         """
+        self._strict, self._refused = strict, []
         standard = Standard.current(self.settings, self.store)
         reader = LenientReader(self.store)
         earlier = {} if again else {each.name: each for each in results_of(self.store, standard.ref, reader)}
@@ -86,7 +91,7 @@ class Monitor:
             standard.ref,
             tuple(sorted(new, key=lambda result: (result.day, result.at))),
             tuple(results),
-            standard.model.warning,
+            " ".join(filter(None, (standard.model.warning, *self._refused))),
         )
 
     def _ingested(
@@ -101,10 +106,11 @@ class Monitor:
         self, standard: Standard, days: int, earlier: dict[str, DayResult], reader: LenientReader
     ) -> Iterator[DayResult]:
         from meli_tasks.monitoring.delayed import delayed_accuracy, later
+        from meli_tasks.monitoring.labels import tables_of
 
         scored = list(scored_days(self.store, standard.ref, standard.champion.as_of or "", days, reader))
         sources = self._labels(standard, scored[0].day, days, reader) if scored else []
-        labels = tuple(source.identity for source in sources)
+        labels = tuple(identity for source in sources for identity in source.identities)
         stored = {(each.day, each.source): each for each in earlier.values()}
         known = [stored.get((day.day, day.source)) for day in scored]
         open_ = [
@@ -112,7 +118,8 @@ class Monitor:
             for number, (day, result) in enumerate(zip(scored, known, strict=True))
             if result is None or (result.batches, result.labels) != (day.batches, labels)
         ]
-        judged = delayed_accuracy(standard, [scored[number] for number in open_], sources, self.today)
+        tables = tables_of(sources, self._refuse) if open_ else []
+        judged = delayed_accuracy(standard, [scored[number] for number in open_], tables, self.today)
         for number, accuracy in zip(open_, judged, strict=True):
             result = examine_scored(standard, scored[number]).model_copy(update={"labels": labels})
             before = known[number]
@@ -134,12 +141,24 @@ class Monitor:
         """Where labels of titles that were scored since a day come from: later runs, then the files of the setting."""
         from meli_tasks.monitoring.labels import of_listings, of_source
 
-        found = []
-        for _, ingest in ingesting_runs(self.store, since, runs, reader):
-            if ingest.key != standard.reference().ingest:
-                found.append(of_listings(ingest.key, partial(listings_file, self.settings, self.store, ingest)))
-        spec = self.settings.monitoring_labels
-        return [*found, of_source(spec, self.settings, self.today)] if spec else found
+        listings = {
+            ingest.key: partial(listings_file, self.settings, self.store, ingest)
+            for _, ingest in ingesting_runs(self.store, since, runs, reader)
+            if ingest.key != standard.reference().ingest
+        }
+        found = [of_listings(listings)]
+        if spec := self.settings.monitoring_labels:
+            try:
+                found.append(of_source(spec, self.settings, self.today))
+            except BadData as error:
+                self._refuse(error)
+        return found
+
+    def _refuse(self, error: BadData) -> None:
+        """Say that labels cannot be read: those of a day without a file are no reason to judge no title at all."""
+        if self._strict:
+            raise error
+        self._refused.append(f"Labels could not be read, so titles that have only these have none: {error}")
 
 
 def _with_most_labels(accuracy: Accuracy, before: DayResult | None) -> Accuracy:

@@ -49,7 +49,7 @@ def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int =
     """
     if Ledger(store).champion() is None:
         return Night(skipped="There is no champion yet, so there is nothing to compare titles with.")
-    look = Monitor(settings, store).look(runs=runs)
+    look = Monitor(settings, store).look(runs=runs, strict=False)
     _log(look)
     advised = advise(store, newest_of(look.results)) if look.new else None
     if advised is not None:

@@ -11,7 +11,9 @@ import pytest
 from meli_tasks.core.errors import BadData
 from meli_tasks.monitoring.labels import Labels
 from meli_tasks.monitoring.monitor import Look, Monitor
+from meli_tasks.monitoring.nightly import monitor_night
 from meli_tasks.monitoring.results import DayResult
+from meli_tasks.notifications.message import DagRun
 from meli_tasks.store import Store
 from tests.cli.program import here
 from tests.monitoring.stores import category_of, night, score, settings_of, titles, with_champion
@@ -111,6 +113,30 @@ def test_a_file_of_labels_without_a_usable_column_is_refused(champion: PastRun, 
     path.write_text("title,label\n1,2\n")
     with pytest.raises(BadData, match="no column 'category'"):
         look(champion, tmp_path, str(path))
+
+
+def test_a_night_without_its_file_of_labels_still_judges_the_titles_and_warns(
+    champion: PastRun, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    score(champion, tmp_path / "in", DAY, titles(1, 300, strange=0.5))
+    missing = {"monitoring_labels": str(tmp_path / "labels-{ds}.csv")}
+    settings = settings_of(champion.store, tmp_path / "cache").model_copy(update=missing)
+    with caplog.at_level("WARNING", "meli_tasks"):
+        found = monitor_night(settings, champion.store, DagRun("meli_monitoring", "n1"))
+    assert "unknown words" in found.changed
+    assert "Labels could not be read, so titles that have only these have none" in caplog.text
+
+
+def test_the_labels_of_a_file_count_more_than_those_of_a_run_and_no_title_twice(
+    champion: PastRun, tmp_path: Path
+) -> None:
+    rows = titles(1, 300)
+    score(champion, tmp_path / "in", DAY, rows)
+    night(champion, "2026-11-25", rows, labels=[category_of(row) for row in rows[1:] + rows[:1]])
+    labels = file_of(tmp_path / "labels.csv", "title", {row: category_of(row) for row in rows})
+    found = scored(look(champion, tmp_path, labels)).accuracy
+    assert found
+    assert (found.titles, found.labelled, found.balanced_accuracy) == (300, 300, 1.0)
 
 
 def test_the_command_takes_a_file_of_labels(champion: PastRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
