@@ -72,7 +72,7 @@ def plan_parts() -> list[BatchParts]:
         store = settings.open_store()
         day = request.as_of or run_date(context["dag_run"], settings.batch_timezone)
         plan = plan_batch(request, settings, store, day)
-        left = remaining(plan, store)
+        left = remaining(plan, settings, store)
         logger.info(
             "%s: %d of %d parts are to be scored by %s", plan.source, len(left), len(plan.parts), plan.model_name
         )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "meli batch-predict titles.parquet",
     "meli batch-predict 's3://bucket/titles/{ds}/' --as-of 2026-11-20 --output s3://bucket/scored/2026-11-20",
+    "meli batch-predict 'titles/*.jsonl' --output beside",
     "meli batch-predict 'titles/*.csv.gz' --set mlp --output scored --abstain-below 0.5 --json",
 )
 
@@ -45,7 +46,13 @@ def batch_predict(
         ),
     ] = "",
     output: Annotated[
-        str, typer.Option("--output", help="A folder or s3:// prefix for copies of the results.", show_default=False)
+        str,
+        typer.Option(
+            "--output",
+            help="Copies of the results: a folder or s3:// prefix, [bold]beside[/bold] for a folder _scored beside the "
+            "files, or [bold]store[/bold] for none. By default MELI_BATCH_OUTPUT.",
+            show_default=False,
+        ),
     ] = "",
     as_of: AsOf = None,
     top: Annotated[int, typer.Option("--top", min=1, max=100, help="How many categories each row gets.")] = 5,

@@ -41,7 +41,7 @@ def score_here(
     """
     plan = plan_batch(request, settings, store, as_of)
     scorer = Scorer(settings, store, plan)
-    missing = remaining(plan, store)
+    missing = remaining(plan, settings, store)
     problems = {}
     for index in missing:
         report(plan, index)

@@ -14,7 +14,10 @@ from meli_tasks.settings import Settings
 SOURCE = "A file, folder, glob, s3://bucket/prefix or https://; {ds} in it is the date. Files need a column title."
 MODEL = "The key of a model or its beginning (KEY@SHA256 for one attempt of it); empty for the champion."
 SET = "A set whose newest model is used, or ensemble; empty for the champion."
-OUTPUT = "A folder or s3:// prefix for copies of the results; empty to keep them in the store only."
+OUTPUT = (
+    "Copies of the results: a folder or s3:// prefix, beside for a folder _scored beside the files, or store for none. "
+    "By default MELI_BATCH_OUTPUT."
+)
 AS_OF = "The date for {ds} in the source; by default the run's."
 TOP = "How many categories each row gets."
 ABSTAIN_BELOW = "Count a row as an abstention if its probability is lower; its category is written nevertheless."

@@ -27,6 +27,7 @@ from meli_tasks.prediction.models import Model, load
 from meli_tasks.rowfiles.kinds import kind_of
 from meli_tasks.rowfiles.reading import RowFile
 from meli_tasks.scoring.counted import CountedRanker
+from meli_tasks.scoring.outputs import RECORD, complete_record, output_of
 from meli_tasks.scoring.planning import SCORE
 from meli_tasks.scoring.records import BatchPlan, BatchRecord, PartResult, PlannedPart, ScoredPart
 from meli_tasks.settings import Settings
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("meli_tasks")
 
 PROFILE = "profile.json"
-MANIFEST = "_batch.json"
-"""The record among the copies of the results; sources skip names that begin with _."""
 _SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet"}
 
 
@@ -147,11 +146,6 @@ class Scorer:
             target.upload(work / "result", _name_in_output(part, result))
 
 
-def output_of(plan: BatchPlan, settings: Settings) -> Store:
-    """The folder or prefix of the copies, as a store."""
-    return settings.store_at(plan.output)
-
-
 def result_name(part: PlannedPart, source: Path) -> str:
     """The name of a part's result, in the format of the part: its own, unless that is of another format or of none."""
     name = PurePosixPath(part.name).name
@@ -175,8 +169,7 @@ def merge(plan: BatchPlan, settings: Settings, store: Store, problems: Mapping[i
         store: Where the parts are.
         problems: Why parts could not be scored, by index.
     """
-    earlier = BatchRecord.find(store, plan.id)
-    if earlier is not None and not earlier.problems:
+    if (earlier := complete_record(plan, settings, store)) is not None:
         return earlier
     parts, results, profiles = [], [], []
     for index, part in enumerate(plan.parts):
@@ -195,7 +188,7 @@ def merge(plan: BatchPlan, settings: Settings, store: Store, problems: Mapping[i
     record = _record(plan, parts, results, merged(profiles))
     data = record.model_dump_json(indent=1).encode()
     if plan.output:
-        output_of(plan, settings).write(MANIFEST, data)
+        output_of(plan, settings).write(RECORD, data)
     reading.write(store, paths.batch_record(plan.id), data)
     return record
 

@@ -20,7 +20,8 @@ class BatchSettings(BaseSettings):
     batch_output: str = Field(
         "",
         alias="MELI_BATCH_OUTPUT",
-        description="folder or s3:// prefix for copies of the results; empty to keep them in the store only",
+        description="folder or s3:// prefix for copies of the results; beside for a folder _scored beside the files; "
+        "store or empty to keep them in the store only",
     )
     batch_schedule: Nightly = Field(
         "none",

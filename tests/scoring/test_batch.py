@@ -230,7 +230,7 @@ def test_a_file_that_changes_after_the_plan_is_named_and_not_mixed(
     plan = plan_batch(BatchRequest(source=str(source)), settings, store, DAY)
     (source / "b.jsonl").write_text('{"title": "mesa"}\n')
     scorer = scoring.Scorer(settings, store, plan)
-    problems = {index: problem for index in remaining(plan, store) if (problem := scorer.score(index))}
+    problems = {index: problem for index in remaining(plan, settings, store) if (problem := scorer.score(index))}
     assert list(problems) == [1]
     assert "changed" in scoring.merge(plan, settings, store, problems).problems[0]
 
@@ -241,7 +241,7 @@ def test_parts_that_no_task_scored_are_named(settings: Settings, store: Store, s
     record = scoring.merge(plan, settings, store, {})
     assert record.rows == len(TITLES)
     assert "was not scored" in record.problems[0]
-    assert remaining(plan, store) == [0]
+    assert remaining(plan, settings, store) == [0]
 
 
 def test_many_parts_share_the_tasks() -> None:
