@@ -13,13 +13,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.cache import download
+from meli_tasks.artifacts.cache import Cache, download
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_model, need_model, replaced_models
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.decision import Champion, Decision
 from meli_tasks.ledger import Ledger
 from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.store import Store
+
+MEND = "`meli verify --repair` computes it again, and `meli rollback` restores an earlier champion."
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,21 @@ def champion_model(ledger: Ledger, decision: Decision | None) -> ChampionModel |
     champion, store = decision.champion if decision else None, ledger.store
     if decision is None or champion is None:
         return None
-    if champion.sha256:
-        try:
+    try:
+        if champion.sha256:
             return ChampionModel(champion, need_model(store, champion.train, champion.sha256))
-        except NotFound as error:
-            return ChampionModel(champion, None, f"The model of champion {champion.set_name} is not there. {error}")
-    newest = find_model(store, champion.train)
+        newest = find_model(store, champion.train)
+    except (NotFound, BadData) as error:
+        return _without_model(champion, error)
     if newest is None:
-        return ChampionModel(
-            champion, None, f"The model of champion {champion.set_name} ({champion.train}) is not in {store.url}."
-        )
+        problem = f"The model of champion {champion.set_name} ({champion.train}) is not in {store.url}. {MEND}"
+        return ChampionModel(champion, None, problem)
+    return _of_0_1_0(ledger, decision, champion, newest)
+
+
+def _of_0_1_0(ledger: Ledger, decision: Decision, champion: Champion, newest: Manifest) -> ChampionModel:
+    """A champion without a digest, with the attempt that its key had when it was promoted, if that is certain."""
+    store = ledger.store
     promoted = ledger.decision(decision.promotion or decision.number)
     attempts = [newest, *replaced_models(store, champion.train)]
     before = [attempt for attempt in attempts if _finished_by(attempt, promoted.at)]
@@ -70,6 +77,22 @@ def champion_model(ledger: Ledger, decision: Decision | None) -> ChampionModel |
         f"digest, and its model was computed again on {again}: which attempt was promoted cannot be determined. The "
         "newest attempt is used. Restore an earlier champion with `meli rollback`, or promote another model.",
     )
+
+
+def fetched(found: ChampionModel, store: Store, cache: Cache) -> ChampionModel:
+    """The same with the model's files in the cache; without a model if they are missing or damaged."""
+    if found.model is None:
+        return found
+    try:
+        cache.fetch(store, found.model)
+    except (NotFound, BadData) as error:
+        return _without_model(found.champion, error)
+    return found
+
+
+def _without_model(champion: Champion, error: NotFound | BadData) -> ChampionModel:
+    state = "not there" if isinstance(error, NotFound) else "damaged"
+    return ChampionModel(champion, None, f"The model of champion {champion.set_name} is {state}. {error} {MEND}")
 
 
 def need_champion_model(ledger: Ledger, decision: Decision) -> tuple[Champion, Manifest]:

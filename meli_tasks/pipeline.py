@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from meli_tasks.approval import Approval
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
 from meli_tasks.artifacts.outputs import parse_file
-from meli_tasks.champion import champion_model
+from meli_tasks.champion import champion_model, fetched
 from meli_tasks.core.errors import BadData
 from meli_tasks.execution.runner import Result, Runner, Step
 from meli_tasks.ledger import Ledger
@@ -268,7 +268,7 @@ class Pipeline:
     def _evaluate(self, plan: Plan, trained: Sequence[str]) -> Evaluated:
         last = self.ledger.last()
         champion = champion_model(self.ledger, last)
-        if champion and champion.problem:
+        if champion and (champion := fetched(champion, self.store, self.runner.cache)).problem:
             logger.warning("%s", champion.problem)
         ensemble = find_ensemble(plan, trained, self.store)
         models, label = evaluated_models(plan, trained, self.store, champion)
@@ -287,6 +287,7 @@ class Pipeline:
             ensemble=_ensemble_result(ensemble) if ensemble else None,
             ensemble_failed=ensemble is None and not why_no_ensemble(plan, trained),
             champion=label,
+            champion_missing=champion.problem if champion and label not in models else "",
             ledger=last.number if last else 0,
         )
 

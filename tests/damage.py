@@ -75,10 +75,10 @@ def _put(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def request(sets: str) -> dict[str, Any]:
+def request(sets: str, seed: int) -> dict[str, Any]:
     """A run that takes seconds."""
     return {
-        "source": "sample:rows=3000,seed=1",
+        "source": f"sample:rows=2000,seed={seed}",
         "sets": [name for name in sets.split(",")],
         "overrides": {"train.epochs": 1},
         "promotion": "auto",
@@ -132,7 +132,7 @@ def settings_of(root: Path) -> Settings:
     return Settings.from_environment(values)
 
 
-def run_again(settings: Settings, sets: str = "quick_mlp,quick_cnn") -> Any:
+def run_again(settings: Settings, sets: str = "quick_mlp,quick_cnn", seed: int = 1) -> Any:
     """Run the same request again: its figures, and the champion after it."""
     from meli_tasks.local_run import LocalRun, new_run_id
 
@@ -141,13 +141,18 @@ def run_again(settings: Settings, sets: str = "quick_mlp,quick_cnn") -> Any:
             return lambda *args, **options: None
 
     run = LocalRun(Silent(), new_run_id(), settings)  # type: ignore[arg-type]
-    run.go(request(sets), DAY, "promote")
+    run.go(request(sets, seed), DAY, "promote")
     if run.failed:
         raise MeliError("; ".join(run.failed.values()))
     assert run.decision is not None
     figures = {label: found.balanced_accuracy for label, found in run.scores.items()}
     champion = run.decision.champion
-    return {"figures": _by_ref(run.plan, figures), "champion": str(champion.ref) if champion else ""}
+    return {
+        "figures": _by_ref(run.plan, figures),
+        "champion": str(champion.ref) if champion else "",
+        "action": run.decision.action,
+        "reason": run.decision.reason,
+    }
 
 
 def _by_ref(plan: Any, figures: Mapping[str, float]) -> dict[str, float]:
@@ -232,6 +237,33 @@ class Copy:
         """Its settings."""
         return settings_of(self.root)
 
+    def spoil_champion(self, damage: str) -> None:
+        """Damage the champion's model, and leave nothing of it in the cache."""
+        from meli_tasks.ledger import Ledger
+
+        champion = Ledger(self.settings.open_store()).champion()
+        assert champion is not None
+        [folder] = (self.root / "store").glob(f"*/{champion.train}")
+        shutil.rmtree(self.root / "cache")
+        [weights] = folder.glob("*/model.safetensors")
+        if damage == "deleted":
+            weights.unlink()
+        elif damage == "flipped":
+            Damage("flip", weights.relative_to(self.root).as_posix()).apply(self.root, random.Random(1))
+        else:
+            _put(folder / "manifest.json", b"")
+
+    def verify(self, *, repair: bool) -> list[str]:
+        """What is damaged; with `repair`, what could not be mended."""
+        from meli_tasks.execution.runner import Runner
+        from meli_tasks.integrity import Repair, Verification
+
+        runner = Runner(self.settings)
+        found = Verification(runner.store, runner.cache).run().findings
+        if not repair:
+            return [finding.name for finding in found]
+        return [each.finding.name for each in Repair(runner).run(found) if each.advice]
+
     @classmethod
     @contextlib.contextmanager
     def of(cls, finished: Finished, folder: Path) -> Iterator[Copy]:
@@ -294,6 +326,8 @@ def classify(finished: Finished, copy: Copy, command: str) -> tuple[str, str]:
     expected = finished.expected[command]
     if command == "pages":
         return _same_page(found, expected)
+    if command == "run":  # the decision's reason speaks of the decisions before it
+        found, expected = ({key: each[key] for key in ("figures", "champion")} for each in (found, expected))
     if command in ("champion", "run"):
         found, expected = json.loads(json.dumps([found, expected]))
     return ("same", "") if found == expected else ("wrong", f"{str(found)[:300]} instead of {str(expected)[:300]}")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.damage import Finished, outcome
+from meli_tasks.ledger import Ledger
+from tests.damage import Copy, Finished, outcome, run_again
 
-DAMAGES = 12
+DAMAGES = 6
 SEED = 1
 
 
@@ -24,3 +25,18 @@ def test_no_damage_gives_a_wrong_result_or_a_crash(finished: Finished, tmp_path:
     assert bad == []
     mended = [one for one in found if one.last == "same"]
     assert len(mended) >= 0.95 * len(found), [one for one in found if one.last != "same"]
+
+
+@pytest.mark.parametrize("damage", ["flipped", "manifest"])
+def test_a_damaged_champion_stops_no_night_and_is_mended(finished: Finished, tmp_path: Path, damage: str) -> None:
+    with Copy.of(finished, tmp_path) as copy:
+        store = copy.settings.open_store()
+        champion = Ledger(store).champion()
+        assert champion is not None
+        copy.spoil_champion(damage)
+        run = run_again(copy.settings, "quick_mlp", seed=2)
+        assert (run["champion"], run["action"]) == (str(champion.ref), "keep")
+        assert "stays champion, because no model can be compared with it" in run["reason"]
+        assert "`meli verify --repair" in run["reason"]
+        copy.verify(repair=True)
+        assert "no model can be compared" not in run_again(copy.settings, "quick_mlp", seed=2)["reason"]

@@ -189,7 +189,10 @@ class TestHistory(Section):
 class Promotion(Promote):
     """Parameters of the stage promote: the limits, and what they are applied to."""
 
+    added_fields: ClassVar[frozenset[str]] = Promote.added_fields | {"missing"}
+
     champion: str | None = Field(None, description="Label of the current champion among the evaluated models.")
+    missing: str = Field("", description="Why the champion was not evaluated; empty if it was.")
     run_id: str = Field("", description="DAG run that decides.")
     ledger: int = Field(
         0, ge=0, description="Number of the last decision in the ledger when the models were evaluated."

@@ -105,11 +105,12 @@ def _other_folds(others: Mapping[str, ModelRef], champion: ChampionModel | None)
 
 def promote_step(plan: Plan, evaluated: Evaluated, decisions: Sequence[Decision]) -> Step:
     """The step that decides whether one of the evaluated models becomes champion, after the decisions before it."""
-    champion = evaluated.ref(evaluated.champion) if evaluated.champion else None
+    champion = evaluated.ref(evaluated.champion) if evaluated.champion in evaluated.models else None
     before = [decision for decision in decisions if decision.number <= evaluated.ledger]
     params = Promotion(
         **plan.request.promote().model_dump(),
         champion=evaluated.champion,
+        missing=evaluated.champion_missing,
         run_id=plan.run_id,
         ledger=evaluated.ledger,
         history=history_on_titles(before, champion, folds=evaluated.folds > 0) if champion else None,
@@ -144,7 +145,8 @@ def evaluated_models(
 ) -> tuple[dict[str, ModelRef], str | None]:
     """What a run evaluates: the newest attempts of trained sets and ensemble, and the champion; the champion's label.
 
-    A champion whose key was computed again with another result is evaluated together with the new attempt.
+    A champion whose key was computed again with another result is evaluated together with the new attempt. One whose
+    model is missing or damaged has a label, but is not among the models.
     """
     models = {name: need(store, "train", plan.sets[name].key).ref for name in sorted(trained)}
     ensemble = find_ensemble(plan, trained, store)
@@ -154,5 +156,6 @@ def evaluated_models(
         return models, None
     own = (name for name, ref in models.items() if ref == champion.ref)
     label = next(own, f"{champion.champion.set_name} (champion)")
-    models.setdefault(label, champion.ref)
+    if champion.model:
+        models.setdefault(label, champion.ref)
     return models, label

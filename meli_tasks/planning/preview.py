@@ -160,7 +160,7 @@ def nothing_new(plan: Plan, store: Store, ledger: Ledger | None = None) -> str:
     decisions = ledger.decisions()
     champion = champion_model(ledger, decisions[-1] if decisions else None)
     if champion and champion.model is None:
-        return ""  # the run fails, and says why
+        return ""  # the run evaluates without it, and says why
     models, _ = evaluated_models(plan, list(plan.sets), store, champion)
     limits = plan.request.promote()
     if limits.mode == "never":

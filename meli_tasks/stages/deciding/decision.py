@@ -41,7 +41,7 @@ def decide(results: TestResults, params: Promotion) -> PromotionDecision:
         BadData: the champion was not evaluated.
     """
     limits, champion = Promote.model_validate(params.model_dump(include=set(Promote.model_fields))), params.champion
-    refused = _refused(champion, results)
+    refused = _refused(champion, results, params.missing)
     labels = [] if refused else [label for label in results.evaluations if label != champion]
     gates = {label: other_gates(label, results, limits) for label in labels}
     nomination = nominate(results, gates)
@@ -92,7 +92,7 @@ def verdict_of(candidate: Candidate | None, limits: Promote) -> tuple[Verdict, b
     return ("keep" if failed else "promote"), False
 
 
-def _refused(champion: str | None, results: TestResults) -> str:
+def _refused(champion: str | None, results: TestResults, missing: str) -> str:
     """Why no model can be compared with the champion; empty if one can.
 
     Raises:
@@ -103,6 +103,8 @@ def _refused(champion: str | None, results: TestResults) -> str:
     if champion in results.test.not_scored:
         why = results.test.not_scored[champion]
         return f"{champion} stays champion, because the models cannot be compared: {why} {WHAT_TO_DO}"
+    if missing:
+        return f"{champion} stays champion, because no model can be compared with it: {missing}"
     raise BadData(
         f"The champion {champion!r} was not evaluated. Evaluated models: {', '.join(sorted(results.evaluations))}."
     )
