@@ -151,12 +151,13 @@ def restorable(ledger: Ledger) -> list[Decision]:
             continue
         seen.add(decision.champion.ref)
         candidate = champion_model(ledger, decision)
-        if candidate and candidate.model and not candidate.problem and _is_whole(ledger.store, candidate.model):
+        if candidate and candidate.model and not candidate.problem and is_whole(ledger.store, candidate.model):
             found.append(decision)
     return found
 
 
-def _is_whole(store: Store, model: Manifest) -> bool:
+def is_whole(store: Store, model: Manifest) -> bool:
+    """Whether the files of a model are in the store, by their sizes. Their content is not looked at."""
     sizes = {file: output.bytes for file, output in model.outputs.items()}
     return all(store.size(model.file_name(file)) == sizes.get(file, -1) for file in MODEL_FILES)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need_model
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, find_model, need_model
 from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.artifacts.reading import LenientReader
-from meli_tasks.champion import champion_model, check_answers
+from meli_tasks.champion import champion_model, check_answers, is_whole, restorable
 from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
 from meli_tasks.decision import Champion, Decision, Evidence
 from meli_tasks.ledger import Ledger
@@ -19,7 +19,7 @@ from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import Evaluation, Scores, TestSet
 from meli_tasks.stages.summaries import EvaluateSummary, IngestSummary
 from meli_tasks.store import Store
-from meli_tasks.tracking.registry import Registry
+from meli_tasks.tracking.registry import Registry, offered
 
 MAX_REASON_CHARACTERS = 1_000
 
@@ -111,14 +111,16 @@ def promote_by_hand(registry: Registry, found: EvaluatedModel, *, by: str, reaso
     reason, ledger = checked_reason(reason), registry.ledger
     last = ledger.last()
     current = champion_model(ledger, last)
-    model = need_model(registry.store, found.ref.key, found.ref.sha256)
-    if current and current.ref.is_same(model.ref):
-        raise Conflict(f"{found.label} ({model.key[:8]}) is the champion already. Nothing was changed.")
+    if current and current.ref.is_same(found.ref):
+        raise Conflict(f"{found.label} ({found.ref.key[:8]}) is the champion already. Nothing was changed.")
     try:
+        model = need_model(registry.store, found.ref.key, found.ref.sha256)
         check_answers(registry.store, model)
     except (NotFound, BadData) as error:
-        name = f"{found.label} ({model.key[:8]})"
-        raise NotFound(f"{name} cannot become champion: {error} Nothing was changed.") from error
+        name = f"{found.label} ({found.ref.key[:8]})"
+        raise NotFound(
+            f"{name} cannot become champion: {error} Nothing was changed. {_others(registry, found)}"
+        ) from error
     evidence = _evidence(registry.store, found)
     decision = ledger.append(
         expected,
@@ -130,6 +132,21 @@ def promote_by_hand(registry: Registry, found: EvaluatedModel, *, by: str, reaso
     )
     registry.sync()
     return decision
+
+
+def _others(registry: Registry, found: EvaluatedModel) -> str:
+    """What can become champion instead: the other models of that run whose files are there, and earlier champions."""
+    store, report, last = registry.store, found.report, registry.ledger.last()
+    current = last.champion.ref if last and last.champion else None
+    names = []
+    for label in report.scores.keys() & report.models.keys():
+        ref = report.ref(label)
+        model = find_model(store, ref.key, ref.sha256)
+        if model and is_whole(store, model) and not any(one and one.is_same(ref) for one in (found.ref, current)):
+            names.append(f"`meli promote {paths.model_id(found.plan.name, label)}`")
+    promotable = [f"These of that run can be promoted: {', '.join(sorted(names))}."] if names else []
+    restored = restorable(registry.ledger)
+    return " ".join([*promotable, *([offered(restored)] if restored or not names else [])])
 
 
 def _champion(ledger: Ledger, found: EvaluatedModel, model: Manifest, evidence: Evidence) -> Champion:

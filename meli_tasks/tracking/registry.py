@@ -229,7 +229,7 @@ class Registry:
             name = f"{wanted.set_name} ({wanted.train[:8]})" if wanted else f"The champion of {promotion.number}"
             others = [decision for decision in restorable(self.ledger) if decision.number != promotion.number]
             raise NotFound(
-                f"{name} cannot become champion again: {error} Nothing was changed. {_offered(others)}"
+                f"{name} cannot become champion again: {error} Nothing was changed. {offered(others)}"
             ) from error
         return champion.model_copy(update={"selection_bias": self._known_bias(champion)})
 
@@ -287,7 +287,7 @@ class Registry:
         )
 
 
-def _offered(promotions: Sequence[Decision]) -> str:
+def offered(promotions: Sequence[Decision]) -> str:
     """Which earlier champions can be restored, as a sentence."""
     if not promotions:
         return "No other earlier champion is in the store; `meli promote` promotes a model that a run has evaluated."

@@ -82,12 +82,22 @@ def test_a_model_that_no_run_has_evaluated_is_not_promoted(registry: Registry, r
     assert registry.ledger.last() is None
 
 
-def test_a_model_whose_files_are_gone_is_not_promoted(registry: Registry, run: PastRun) -> None:
+@pytest.mark.parametrize("gone", ["model.safetensors", "manifest"])
+def test_a_model_that_is_gone_is_not_promoted_and_others_are_offered(
+    gone: str, registry: Registry, run: PastRun
+) -> None:
     evaluate(run)
-    run.store.delete(run.trainings["cnn"].file_name("model.safetensors"))
-    with pytest.raises(NotFound, match=r"There is no .*model\.safetensors .*Nothing was changed"):
+    cnn = run.trainings["cnn"]
+    run.store.delete(cnn.name if gone == "manifest" else cnn.file_name(gone))
+    with pytest.raises(NotFound, match=r"cannot become champion: .*Nothing was changed") as raised:
         by_hand(registry, id_of(run, "cnn"))
+    others = ", ".join(f"`meli promote {id_of(run, label)}`" for label in sorted(run.accuracies) if label != "cnn")
+    assert str(raised.value).endswith(f"These of that run can be promoted: {others}.")
     assert registry.ledger.last() is None
+    by_hand(registry, id_of(run, "mlp"))  # as offered
+    with pytest.raises(NotFound, match="No other earlier champion is in the store"):
+        by_hand(registry, id_of(run, "cnn"), expected=1)
+    assert len(registry.ledger.decisions()) == 1
 
 
 def test_who_decides_on_an_old_look_is_refused(registry: Registry, run: PastRun) -> None:
