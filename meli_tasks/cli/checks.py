@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from meli_tasks.cli.champion_checks import champion
 from meli_tasks.cli.check_result import CheckResult
+from meli_tasks.cli.proxy_checks import proxies
 from meli_tasks.cli.serving_checks import service
+from meli_tasks.cli.tracking_checks import mlflow_rights, registered_model
 from meli_tasks.core.errors import MeliError
 from meli_tasks.http import BadStatus, Client, NoAnswer
 from meli_tasks.redaction import without_secrets
@@ -37,7 +39,8 @@ POOLS = {
 def every_check(settings: Settings) -> Iterator[CheckResult]:
     """Run every check, in the order in which one would fix the problems."""
     checks: tuple[Callable[[Settings], Iterator[CheckResult]], ...] = (
-        python, disk, store, sets, source, mlflow, champion, service, airflow, webhook, email,
+        python, disk, proxies, store, sets, source, mlflow, mlflow_rights, champion, registered_model, service,
+        airflow, webhook, email,
     )  # fmt: skip
     for check in checks:
         name = check.__name__

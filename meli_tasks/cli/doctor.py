@@ -26,7 +26,8 @@ COLOURS = {"ok": "green", "failed": "bold red", "skipped": "dim"}
 def doctor(as_json: Json = False) -> None:
     """Check what a run needs by using it: settings, packages, disk, store, sets, source, MLflow, champion, Airflow.
 
-    The service, the webhook and the mail server are checked too, where they are configured.
+    Proxies, the service, the webhook and the mail server are checked too, where they are configured. In MLflow, a run
+    is written and deleted again, and the registered champion is loaded, which runs the code that is stored with it.
 
     The store is checked with real writes and reads, including conditional writes and large files, and is left as it
     was. Each line reports what was found and, for a failure, what to do about it. Exits with code 1 if a check fails.

@@ -75,7 +75,7 @@ def _version(name: str, version: ModelVersion, champion: Champion) -> Finding:
     if not version.ready:
         advice = "Delete the version in MLflow and run `meli champion`: it registers the champion again."
         return Finding("alias", False, f"{place}, whose status is {version.status or 'unknown'}, not READY", advice)
-    checked = "tags and status were checked, its files were not loaded"
+    checked = "its tags and status, not its files"
     return Finding("alias", True, f"{place}: READY, and its digest is the champion's ({checked})")
 
 
