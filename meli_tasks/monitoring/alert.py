@@ -34,8 +34,13 @@ def alert_of(settings: Settings, look: Look, dag_run: DagRun, advice: Advice | N
             *([advice.sentence] if advice else []),
             "`meli monitor` lists every day.",
         ),
-        links=links_of(settings, None, dag_run, None),
+        links=(*links_of(settings, None, dag_run, None), *_page(settings)),
     )
+
+
+def _page(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """The page with the charts, if Airflow's address is known."""
+    return (("Monitoring", f"{settings.airflow_url}/plugin/models?monitoring=1"),) if settings.airflow_url else ()
 
 
 def _changes(result: DayResult, results: Sequence[DayResult]) -> list[str]:

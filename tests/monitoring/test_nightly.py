@@ -26,7 +26,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def nightly(champion: PastRun, tmp_path: Path, url: str, run: str) -> Night:
-    settings = settings_of(champion.store, tmp_path / "cache").model_copy(update={"webhook": url})
+    settings = settings_of(champion.store, tmp_path / "cache").model_copy(
+        update={"webhook": url, "airflow_url": "http://airflow"}
+    )
     return monitor_night(settings, champion.store, DagRun("meli_monitoring", run))
 
 
@@ -52,6 +54,7 @@ def test_a_change_is_sent_once_with_what_since_when_and_examples(champion: PastR
     assert "2026-11-21, 600 new titles of scheduled__2026-11-21." in first
     assert "Since 2026-11-21." in first
     assert "zxq: " in first
+    assert "http://airflow/plugin/models?monitoring=1" in first
     assert "2026-11-22, 600 new titles" in second
     assert "Since 2026-11-21." in second
 

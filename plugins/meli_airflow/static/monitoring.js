@@ -147,23 +147,28 @@ const Newest = ({ day }) =>
           day.accuracy.since ? ` Since ${formatDay(day.accuracy.since)}.` : "",
         )
       : null,
-    h(
-      Box,
-      { as: "ul", ps: 5, listStyleType: "disc", "aria-label": `What changed on ${formatDay(day.day)}` },
-      day.statistics
-        .filter(({ changed }) => changed)
-        .map((one) =>
-          h(
-            Box,
-            { as: "li", key: one.statistic, fontSize: "sm", mb: 1, overflowWrap: "anywhere" },
-            h(Text, { as: "strong" }, one.statistic),
-            `: ${one.words}. Distance ${formatDecimal(one.distance, 3)}, up to ${formatDecimal(one.chance_level, 3)} by ` +
-              `chance. Since ${formatDay(one.since)}.`,
-            one.examples.map((example) => h(Muted, { key: example, display: "block" }, example)),
-          ),
-        ),
+    h(Changes, { day }),
+  );
+
+/** @param {{day: MonitoredDay}} props */
+function Changes({ day }) {
+  const changed = day.statistics.filter((one) => one.changed);
+  if (!changed.length) return null;
+  return h(
+    Box,
+    { as: "ul", ps: 5, listStyleType: "disc", "aria-label": `What changed on ${formatDay(day.day)}` },
+    changed.map((one) =>
+      h(
+        Box,
+        { as: "li", key: one.statistic, fontSize: "sm", mb: 1, overflowWrap: "anywhere" },
+        h(Text, { as: "strong" }, one.statistic),
+        `: ${one.words}. Distance ${formatDecimal(one.distance, 3)}, up to ${formatDecimal(one.chance_level, 3)} by ` +
+          `chance. Since ${formatDay(one.since)}.`,
+        one.examples.map((example) => h(Muted, { key: example, display: "block" }, example)),
+      ),
     ),
   );
+}
 
 /** @param {{state: string}} props */
 const Mark = ({ state }) =>
