@@ -73,6 +73,20 @@ class LocalRun:
         plan, preview = self.pipeline.plan(params, as_of)
         self.plan = plan
         self.reporter.planned(preview)
+        from meli_tasks.tracking.left_running import this_process
+
+        self.pipeline.tracking.process = this_process()
+        try:
+            self._go(plan, until)
+        except KeyboardInterrupt:
+            self.pipeline.tracking.ended(plan, "KILLED")
+            raise
+        except BaseException:
+            self.pipeline.tracking.ended(plan, "FAILED")
+            raise
+        self.pipeline.tracking.ended(plan, "FAILED" if set(plan.sets) <= set(self.failed) else "FINISHED")
+
+    def _go(self, plan: Plan, until: str) -> None:
         from meli_tasks.planning.compared import reference_steps
 
         order = list(STAGES)

@@ -39,6 +39,7 @@ from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.evaluation import Evaluation, Scores
 from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
 from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.patience import patience_of_a_task
 from meli_tasks.tracking.registry import Registry
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Pipeline:
         self.runner = Runner(settings, run_id=run_id)
         self.store = self.runner.store
         self.ledger = Ledger(self.store)
-        self.tracking = Tracking.of(settings, self.store)
+        self.tracking = Tracking.of(settings, self.store, patience_of_a_task(settings.mlflow_seconds))
 
     @classmethod
     def of(cls, plan_name: str, settings: Settings | None = None) -> tuple[Pipeline, Plan]:

@@ -25,6 +25,7 @@ from meli_tasks.setting_groups.batch import BatchSettings
 from meli_tasks.setting_groups.monitoring import MonitoringSettings
 from meli_tasks.setting_groups.serving import ServingSettings
 from meli_tasks.setting_groups.storage import StorageSettings
+from meli_tasks.setting_groups.tracking import TrackingSettings
 from meli_tasks.setting_types import (
     Endpoint,
     MailAddresses,
@@ -62,7 +63,7 @@ DEFAULT_REGISTERED_MODEL = "meli-title-classifier"
 DEFAULT_SOURCE = "sample:rows=20000,seed=1"
 
 
-class Settings(MonitoringSettings, ServingSettings, BatchSettings, StorageSettings):
+class Settings(MonitoringSettings, ServingSettings, BatchSettings, StorageSettings, TrackingSettings):
     """Every setting, with the environment variable it comes from as its alias.
 
     `Settings(...)` holds what its arguments say; only `from_environment` reads variables.

@@ -37,6 +37,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("MELI_S3_RETRY_SECONDS", "1")  # many tests are of servers that are down, and stay down
+    monkeypatch.setenv("MELI_MLFLOW_SECONDS", "600")  # on a busy machine MLflow is slow, which is not what is tested
 
 
 @pytest.fixture(scope="session")

@@ -32,8 +32,8 @@ from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.stop import stop_training
 from meli_tasks.settings import Settings
 from meli_tasks.tracking.by_hand import checked_reason
-from meli_tasks.tracking.client import QUICK
 from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.patience import QUICK
 from meli_tasks.tracking.registry import Registry
 
 

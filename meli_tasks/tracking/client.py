@@ -11,7 +11,6 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -21,12 +20,11 @@ from meli_tasks.http import Answer, Client, NoAnswer
 from meli_tasks.proxies import bypass_for_this_machine
 from meli_tasks.redaction import without_credentials
 from meli_tasks.tracking.entities import MlflowRun, ModelVersion, RegisteredModel
+from meli_tasks.tracking.patience import ANSWER_SECONDS, CONNECT_SECONDS, DEFAULT_PATIENCE, Patience
 
 if TYPE_CHECKING:
     from meli_tasks.tracking.fields import Metric
 
-CONNECT_SECONDS = 3.0
-ANSWER_SECONDS = 10.0
 UPLOAD_SECONDS = 60.0
 METRICS_A_CALL = 1_000
 PARAMS_A_CALL = 100
@@ -40,20 +38,6 @@ ADDING_TRIES = 4
 # inherit it from the experiment, so every link contains it.
 PAGE_QUERY = "?workflowType=machine_learning"
 EXPERIMENT_KIND = {"key": "mlflow.experimentKind", "value": "custom_model_development"}
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for MLflow: to connect, for one answer, and for all answers together (None for no limit)."""
-
-    connect_seconds: float = CONNECT_SECONDS
-    answer_seconds: float = ANSWER_SECONDS
-    total_seconds: float | None = None
-
-
-DEFAULT_PATIENCE = Patience()
-QUICK = Patience(connect_seconds=2.0, answer_seconds=3.0, total_seconds=6.0)
-"""For what a person, or the first task of a run, should not wait for."""
 
 
 class MlflowServer:
@@ -97,6 +81,12 @@ class MlflowServer:
         wanted = " and ".join(f"tags.`{key}` = {quoted(value)}" for key, value in tags.items())
         found = self.post("runs/search", experiment_ids=[experiment], filter=wanted, max_results=50).get("runs", [])
         return sorted(map(MlflowRun.parse, found), key=lambda run: (run.started, run.id))
+
+    def running(self, experiment: str) -> list[MlflowRun]:
+        """The runs of an experiment that have not ended."""
+        wanted = "attributes.status = 'RUNNING'"
+        found = self.post("runs/search", experiment_ids=[experiment], filter=wanted, max_results=200).get("runs", [])
+        return list(map(MlflowRun.parse, found))
 
     def run(self, run_id: str) -> MlflowRun | None:
         """A run by its id; None if there is none."""
@@ -244,7 +234,8 @@ class MlflowServer:
         if self._client is None:
             self._client = http_client(self._patience.connect_seconds, self._patience.answer_seconds)
         if total is not None:
-            options["seconds"] = min(options.get("seconds", self._patience.answer_seconds), total - self._waited)
+            left = total - self._waited + self._patience.usual_seconds
+            options["seconds"] = min(options.get("seconds", self._patience.answer_seconds), left)
         started = time.monotonic()
         try:
             return self._client.request(method, url, **options)
@@ -254,7 +245,25 @@ class MlflowServer:
                 "MLFLOW_TRACKING_URI is right."
             ) from error
         finally:
-            self._waited += time.monotonic() - started
+            self._waited += max(0.0, time.monotonic() - started - self._patience.usual_seconds)
+
+    def expect(self, requests: int) -> None:
+        """Make sure that there is patience for so many requests by MLflow's own client, which has none of ours.
+
+        Raises:
+            TrackingUnavailable: the server is so slow that they would take longer than the rest of the budget.
+        """
+        total = self._patience.total_seconds
+        if total is None or not self._patience.usual_seconds:
+            return
+        started = self._waited
+        self.get("experiments/search", max_results="1")
+        needed = (self._waited - started) * requests
+        if self._waited + needed > total:
+            raise TrackingUnavailable(
+                f"MLflow at {without_credentials(self.uri)} is slow: {requests} more answers would take about "
+                f"{needed:.0f} s."
+            )
 
     def _upload_beside_the_server(self, run_id: str, name: str, data: bytes) -> None:
         """Upload with MLflow's own client: it writes to the storage of a server that does not pass artifacts on."""

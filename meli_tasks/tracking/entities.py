@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class MlflowRun:
-    """A run as MLflow describes it; `started` in ms since 1970, `metrics` by name."""
+    """A run as MLflow describes it; `started` and `ended` (0 for not yet) in ms since 1970, `metrics` by name."""
 
     id: str
     experiment: str
@@ -18,6 +18,8 @@ class MlflowRun:
     artifacts: str
     tags: dict[str, str]
     metrics: frozenset[str] = frozenset()
+    status: str = ""
+    ended: int = 0
 
     @classmethod
     def parse(cls, run: Mapping[str, Any]) -> MlflowRun:
@@ -31,6 +33,8 @@ class MlflowRun:
             artifacts=str(info["artifact_uri"]),
             tags=_tags(run["data"]),
             metrics=frozenset(metric["key"] for metric in run["data"].get("metrics", [])),
+            status=str(info.get("status", "")),
+            ended=int(info.get("end_time") or 0),
         )
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
 
 from pydantic import AliasChoices, Field
@@ -21,7 +23,9 @@ from meli_tasks.planning.plan import Plan
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL, Settings
 from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
-from meli_tasks.tracking.client import DEFAULT_PATIENCE, MlflowServer, Patience
+from meli_tasks.tracking.client import MlflowServer
+from meli_tasks.tracking.left_running import RUNNING, end_left_running, end_run
+from meli_tasks.tracking.patience import DEFAULT_PATIENCE, Patience
 from meli_tasks.tracking.runs import EXPERIMENT, Projection
 from meli_tasks.wording import count
 
@@ -78,6 +82,7 @@ class Tracking:
         self.store = store
         self.model = model
         self.airflow = airflow
+        self.process = ""  # of a run outside Airflow
         self._server = MlflowServer(uri, pages, patience) if uri else None
         self._projection: Projection | None = None
 
@@ -86,6 +91,15 @@ class Tracking:
         """The tracking server of the settings, for the artifacts of `store`."""
         at, model = (settings.mlflow_uri, store, settings.mlflow_pages), settings.registered_model
         return cls(*at, model, patience, airflow=settings.airflow_url)
+
+    def expect(self, requests: int) -> None:
+        """Make sure that there is patience for so many requests by MLflow's own client.
+
+        Raises:
+            TrackingUnavailable: there is not.
+        """
+        if self._server is not None:
+            self._server.expect(requests)
 
     def projection(self) -> Projection:
         """The opened projection.
@@ -97,7 +111,7 @@ class Tracking:
         if self._server is None:
             raise BadSettings("MLFLOW_TRACKING_URI is not set, so there is no MLflow server to write to.")
         if self._projection is None:
-            self._projection = Projection(self._server, self.store, self._server.experiment(EXPERIMENT))
+            self._projection = Projection(self._server, self.store, self._server.experiment(EXPERIMENT), self.process)
         return self._projection
 
     def training(self, plan: Plan, set_name: str, manifest: Manifest) -> str | None:
@@ -119,6 +133,27 @@ class Tracking:
         """Send the stored report of a plan's run. The URL of its MLflow run; None while MLflow is unavailable."""
         note = PendingNote(kind="report", plan=plan.name)
         return self._send(note, lambda: self.projection().report(plan))
+
+    def ended(self, plan: Plan, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
+        """End the MLflow run of a plan whose run is over, unless its evaluation has or will."""
+        if not self.uri or plan.name in self._plans_pending():
+            return
+        try:
+            parent = self.projection().sent_parent(plan)
+            if parent is not None and parent.status == RUNNING:
+                end_run(self.projection().server, parent, status, round(time.time() * 1e3))
+        except TRACKING_ERRORS as error:
+            logger.warning("%s The next run ends the MLflow run of this one.", error)
+
+    def _plans_pending(self) -> set[str]:
+        """The plans of which an evaluation is still to be sent."""
+        plans = set()
+        for name in self.pending():
+            with suppress(BadData):
+                note = reading.read(self.store, name, PendingNote.model_validate_json)
+                if note is not None and note.evaluated:
+                    plans.add(note.plan)
+        return plans
 
     def pending(self) -> list[str]:
         """Names of the notes that are still to be sent."""
@@ -150,7 +185,16 @@ class Tracking:
             self.store.delete(name)
         if sent:
             logger.info("%s sent to MLflow after an outage", count(sent, "note"))
+        self._end_left_running()
         return sent
+
+    def _end_left_running(self) -> None:
+        if not self.uri:
+            return
+        try:
+            end_left_running(self.projection(), self._plans_pending())
+        except (*TRACKING_ERRORS, BadData) as error:
+            logger.warning("MLflow runs that were left running could not be ended: %s", error)
 
     def _resend(self, note: PendingNote) -> None:
         plan = Plan.load(self.store, note.plan)

@@ -2,11 +2,12 @@
 
 MLflow copies this file into the model and runs it on loading (models from code: no pickle); `mlflow.pyfunc.load_model`
 then calls `load_context` with the folder of a model artifact. It runs where this project is not installed, because the
-package is stored with the model.
+package is stored with the model, as one archive.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ import mlflow
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from meli_tasks.stages.files.digest import digest_of_folder
-from meli_tasks.stages.files.model_files import load_model
-from meli_tasks.tracking.scoring_input import titles_of
+ARCHIVE = Path(__file__).parent / "code" / "meli_tasks.zip"
+if ARCHIVE.is_file():  # this is the copy in a model, and not the module of the package
+    sys.path.insert(0, str(ARCHIVE))
+
+from meli_tasks.stages.files.digest import digest_of_folder  # noqa: E402
+from meli_tasks.stages.files.model_files import load_model  # noqa: E402
+from meli_tasks.tracking.scoring_input import titles_of  # noqa: E402
 
 # Bounds the memory of a chunk's probabilities: 4,096 titles x 1,588 categories x 4 bytes = 26 MB.
 CHUNK_TITLES = 4_096

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from meli_tasks.core.errors import TrackingUnavailable
@@ -16,6 +17,7 @@ from meli_tasks.proxies import bypass_for_this_machine
 from meli_tasks.redaction import redact
 from meli_tasks.stages.files.digest import digest_of_folder
 from meli_tasks.tracking.client import keep_mlflow_quiet
+from meli_tasks.tracking.package_archive import archive_package
 
 logger = logging.getLogger("meli_tasks")
 
@@ -99,21 +101,21 @@ def _log(folder: Path, new: NewVersion, run_id: str | None) -> Any:
     import mlflow
     from mlflow.models import Model
 
-    package = Path(__file__).parents[1]
-    # Not mlflow.pyfunc.log_model: it needs an active run, and would reopen the finished one.
-    return Model.log(
-        None,
-        flavor=mlflow.pyfunc,
-        name=new.model,
-        run_id=run_id,
-        tags=dict(new.tags),
-        python_model=str(package / "tracking" / "pyfunc_model.py"),
-        artifacts={"model": str(folder)},
-        code_paths=[str(package)],
-        model_config={"sha256": digest_of_folder(folder)},  # checked when it is loaded
-        signature=_signature(),
-        pip_requirements=pip_requirements(),
-    )
+    with TemporaryDirectory(prefix="meli-package-") as work:
+        # Not mlflow.pyfunc.log_model: it needs an active run, and would reopen the finished one.
+        return Model.log(
+            None,
+            flavor=mlflow.pyfunc,
+            name=new.model,
+            run_id=run_id,
+            tags=dict(new.tags),
+            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+            artifacts={"model": str(folder)},
+            code_paths=[str(archive_package(Path(work)))],
+            model_config={"sha256": digest_of_folder(folder)},  # checked when it is loaded
+            signature=_signature(),
+            pip_requirements=pip_requirements(),
+        )
 
 
 def pip_requirements() -> list[str]:

@@ -30,8 +30,8 @@ from meli_tasks.stages.evaluation import PromotionDecision
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.tracking.alias import ALIAS, ChampionAlias, SyncResult
-from meli_tasks.tracking.client import QUICK
 from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.patience import QUICK
 from meli_tasks.wording import count
 
 logger = logging.getLogger("meli_tasks")

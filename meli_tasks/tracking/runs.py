@@ -36,6 +36,8 @@ ARTIFACT_KEY = "meli.artifact_key"
 SHA256 = "meli.sha256"
 DAG_RUN = "meli.dag_run"
 PLAN = "meli.plan"
+PROCESS = "meli.process"
+"""Machine, id and start of the process of a run outside Airflow, by which others notice that it was killed."""
 EVALUATED = "meli.evaluate_key"
 OWN_FIGURE = "test_balanced_accuracy"
 DIGEST_LENGTH = 12  # in names
@@ -53,11 +55,12 @@ class Claim(Stored):
 
 @dataclass(frozen=True)
 class Projection:
-    """A server, the experiment on it, and the store whose artifacts are sent."""
+    """A server, the experiment on it, the store whose artifacts are sent, and the process of a run, if it has one."""
 
     server: MlflowServer
     store: Store
     experiment: str
+    process: str = ""
 
     def training(self, plan: Plan, set_name: str, manifest: Manifest) -> str:
         """Send one training run, or link a complete one to this DAG run. Returns the URL of its MLflow run."""
@@ -137,7 +140,7 @@ class Projection:
         """The MLflow run that represents a plan of a DAG run; a run that is reprocessed with other sets has several."""
         start = round(datetime.fromisoformat(plan.at).timestamp() * 1e3)
         return self._run(
-            f"plan-{sha256(plan.name.encode()).hexdigest()[:32]}",
+            _claim_of(plan),
             lambda: self._find_parent(plan, start),
             name=plan.run_id or plan.at,
             start=start,
@@ -145,11 +148,18 @@ class Projection:
                 DAG_RUN: plan.run_id,
                 PLAN: plan.name,
                 "meli.kind": "dag_run",
+                **({PROCESS: self.process} if self.process else {}),
                 **mlflow_fields.run_links(plan),
                 "mlflow.source.name": "meli_training",
                 "mlflow.source.type": "JOB",
             },
         )
+
+    def sent_parent(self, plan: Plan) -> MlflowRun | None:
+        """The MLflow run that represents a plan, if there is one already."""
+        name = paths.tracking_claim(_claim_of(plan))
+        claim = self.store.read(name)
+        return self._claimed(name, claim) if claim else None
 
     def _find_parent(self, plan: Plan, start: int) -> MlflowRun | None:
         """0.1.0 had one for all plans of a DAG run: it is that of the plan from which it was created."""
@@ -291,6 +301,10 @@ class Projection:
                 **({"meli.failed": ", ".join(evaluated.failed)} if evaluated.failed else {}),
             },
         )
+
+
+def _claim_of(plan: Plan) -> str:
+    return f"plan-{sha256(plan.name.encode()).hexdigest()[:32]}"
 
 
 def _identity(model: Manifest) -> dict[str, str]:

@@ -26,6 +26,8 @@ from meli_tasks.tracking.runs import ARTIFACT_KEY, DAG_RUN, SHA256
 
 PAGE = "meli.page"
 """The tag with the address of the model's page in Airflow."""
+REQUESTS = 60
+"""That MLflow's own client sends for a version."""
 MOST_CHARACTERS = 5_000
 """Of a version's description, in MLflow's database."""
 
@@ -50,6 +52,7 @@ def register_champion(ledger: Ledger, tracking: Tracking, decision: Decision, ta
         tags={**_tags(champion, model), **({PAGE: page} if page else {}), **tags},
         description=link + (description(card, MOST_CHARACTERS - len(link)) or promotion.reason),
     )
+    tracking.expect(REQUESTS)
     with tempfile.TemporaryDirectory(prefix="meli-model-") as work:
         folder = Path(work, "model")
         folder.mkdir()

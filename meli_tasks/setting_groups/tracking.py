@@ -1,0 +1,19 @@
+"""Settings of what is sent to MLflow, beside its address."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class TrackingSettings(BaseSettings):
+    """Settings of tracking; `Settings` has all of them."""
+
+    mlflow_seconds: float = Field(
+        10.0,
+        ge=0,
+        le=3_600,
+        allow_inf_nan=False,
+        alias="MELI_MLFLOW_SECONDS",
+        description="seconds that a task waits for a slow MLflow; what is not sent by then is sent later",
+    )
