@@ -22,8 +22,8 @@ from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.terminal import Column, Listing
 from meli_tasks.tracking.agreement import findings
-from meli_tasks.tracking.client import QUICK
 from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.patience import QUICK
 from meli_tasks.wording import duration
 
 SECONDS_TO_LOAD = 60.0  # it looks for a new champion every five, and loads one in two
