@@ -55,6 +55,7 @@ PARTS = {
     "default": Part("bench_default", "the default set and the fast one, CSV to model, stage by stage"),
     "predict": Part("bench_predict", "titles per second of prediction, and the latency of a single title"),
     "serving": Part("bench_serving", "latency, throughput, swaps and memory of `meli serve`", by_default=False),
+    "batch": Part("bench_batch", "files of titles scored by two workers that are killed twice", by_default=False),
     "peers": Part("bench_peers", "accuracy, time and memory compared with fastText and linear SVMs"),
     "growth": Part("bench_growth", "time and memory as the number of rows grows"),
     "gate": Part("bench_gate", "how often the promotion gate is wrong, on simulated nights", by_default=False),
