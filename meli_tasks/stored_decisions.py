@@ -178,17 +178,21 @@ class StoredDecisions:
         """The decisions and copies that are missing, damaged or replaced, by name, with what is wrong."""
         numbers, strange = self.listed()
         found = [(name, "it is not a decision: remove it") for name in strange]
-        for number in range(1, max(numbers, default=0) + 1):
-            whole = self.store.read(paths.decision(number))
+        expected = range(1, max(numbers, default=0) + 1)
+        with ThreadPoolExecutor(READERS) as readers:
+            read = list(readers.map(self._both, expected))
+        for number, (whole, copy) in zip(expected, read, strict=True):
             problem = self._problem(number, whole)
             if problem:
                 found.append((paths.decision(number), problem))
-            copy = self.store.read(paths.decision_copy(number))
             if copy is not None and (problem := self._problem(number, copy)):
                 found.append((paths.decision_copy(number), problem))
             elif copy is None and whole is not None and has_seal(paths.decision(number), whole.data):
                 found.append((paths.decision_copy(number), "the copy is missing"))
         return found or self._broken_links(numbers)
+
+    def _both(self, number: int) -> tuple[Blob | None, Blob | None]:
+        return self.store.read(paths.decision(number)), self.store.read(paths.decision_copy(number))
 
     def _broken_links(self, numbers: Sequence[int]) -> list[tuple[str, str]]:
         found = []

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
 
 import typer
 
 from meli_tasks.cli.console import Json, need_confirmation, out, print_json, table, warn
 from meli_tasks.cli.options import Yes
 from meli_tasks.cli.parsing import date_or_time
-from meli_tasks.core.errors import NotFound
+from meli_tasks.core.errors import NotFound, Unreachable
 from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
@@ -129,6 +130,15 @@ def rollback(
     ] = None,
     yes: Yes = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Reason, stored with the decision.")] = "",
+    request: Annotated[
+        str,
+        typer.Option(
+            "--request",
+            metavar="ID",
+            help="Repeat a request whose answer was lost, by the id that its message named: it is done once.",
+            show_default=False,
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Restore an earlier champion: the previous one, or the one of a given decision. The MLflow alias follows.
@@ -151,9 +161,14 @@ def rollback(
             UNCHANGED,
         )
     registry = Registry(store, Tracking.of(settings, store))
-    decision = registry.rollback(
-        by=getpass.getuser(), to=to, reason=reason, expected_last=last.number if last else None
-    )
+    sent = request or uuid4().hex[:12]
+    try:
+        decision = registry.rollback(
+            by=getpass.getuser(), to=to, reason=reason, expected_last=last.number if last else None, request=sent
+        )
+    except Unreachable as error:
+        again = f"meli rollback{f' --to {to}' if to else ''} --request {sent}"
+        raise Unreachable(f"{error} `{again}` tries again, and does nothing twice.") from error
     print_decision(decision, as_json)
 
 

@@ -1,4 +1,4 @@
-"""The check of `meli doctor` that the champion is there: the exact attempt, whole, loadable, and the one in MLflow."""
+"""The checks of `meli doctor` that the ledger is whole, and that the champion is there, loadable, and in MLflow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,41 @@ if TYPE_CHECKING:
     from meli_tasks.settings import Settings
     from meli_tasks.store import Store
 
-ADVICE = "Restore an earlier champion with `meli rollback`, or the model's files from a backup of the store."
+ADVICE = (
+    "Compute it again with `meli verify --repair`, restore an earlier champion with `meli rollback`, or restore the "
+    "model's files from a backup of the store."
+)
+
+
+def ledger(settings: Settings) -> Iterator[CheckResult]:
+    """Check that no decision of the ledger is missing, damaged or exchanged, and that none is dated in the future."""
+    from datetime import UTC, datetime
+
+    from meli_tasks.core.errors import BadSettings
+    from meli_tasks.ledger import Ledger
+    from meli_tasks.stored_decisions import FAR_AHEAD, RESTORE, StoredDecisions
+    from meli_tasks.wording import count
+
+    try:
+        store = settings.open_store()
+    except BadSettings:
+        yield CheckResult("ledger", "skipped", "there is no store to look into: see above")
+        return
+    damaged = StoredDecisions(store).damage()
+    for name, reason in damaged:
+        advice = f"`meli verify ledger --repair` puts it back if the other copy is whole. {RESTORE}"
+        yield CheckResult("ledger", "failed", f"{name}: {reason}", advice)
+    if damaged:
+        return
+    last = Ledger(store).last()
+    if last and last.at > datetime.now(UTC) + FAR_AHEAD:
+        observed = f"decision {last.number} is dated {last.at:%Y-%m-%d %H:%M} UTC, which is in the future"
+        advice = "Set the clocks of the machines that run tasks. The next decision gets its own time again."
+        yield CheckResult("ledger", "failed", observed, advice)
+    elif last is None:
+        yield CheckResult("ledger", "skipped", "there is no decision yet")
+    else:
+        yield CheckResult("ledger", "ok", f"{count(last.number, 'decision')}, none missing, damaged or exchanged")
 
 
 def champion(settings: Settings) -> Iterator[CheckResult]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING, Any
 
-from meli_tasks.cli.champion_checks import champion
+from meli_tasks.cli.champion_checks import champion, ledger
 from meli_tasks.cli.check_result import CheckResult
 from meli_tasks.cli.proxy_checks import proxies
 from meli_tasks.cli.serving_checks import service
@@ -39,8 +39,8 @@ POOLS = {
 def every_check(settings: Settings) -> Iterator[CheckResult]:
     """Run every check, in the order in which one would fix the problems."""
     checks: tuple[Callable[[Settings], Iterator[CheckResult]], ...] = (
-        python, disk, proxies, store, sets, source, mlflow, mlflow_rights, champion, registered_model, service,
-        airflow, webhook, email,
+        python, disk, proxies, store, sets, source, mlflow, mlflow_rights, ledger, champion, registered_model,
+        service, airflow, webhook, email,
     )  # fmt: skip
     for check in checks:
         name = check.__name__

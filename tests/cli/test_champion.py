@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from meli_tasks import ledger as ledger_module
-from meli_tasks.core.errors import BadHyperparameters, NotFound
-from meli_tasks.decision import Champion
+from meli_tasks.artifacts import paths
+from meli_tasks.core.errors import BadHyperparameters, NotFound, Unreachable
+from meli_tasks.decision import Champion, Decision
 from meli_tasks.ledger import Ledger
 from meli_tasks.store import Store
+from meli_tasks.tracking.registry import Registry
 from tests.cli.program import document, here
 from tests.decided import keep
 from tests.past_run import PastRun
@@ -153,3 +157,36 @@ def test_a_champion_whose_attempt_is_gone_answers_nothing(history: PastRun, file
     shown = here("champion")
     assert shown.exit_code == 0
     assert "note: The model of champion cnn is not there" in shown.output
+
+
+def test_doctor_names_a_decision_that_is_damaged_or_missing(history: PastRun, file_store: Store) -> None:
+    assert check("ledger")["state"] == "ok"
+    file_store.delete(paths.decision(2))
+    found = check("ledger")
+    assert (found["state"], found["observed"]) == ("failed", f"{paths.decision(2)}: it is missing")
+    assert "`meli verify ledger --repair`" in found["advice"]
+    assert here("verify", "ledger", "--repair").exit_code == 0
+    assert check("ledger")["state"] == "ok"
+
+
+def test_a_rollback_whose_answer_was_lost_is_repeated_once(
+    history: PastRun, file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Ledger(file_store).last()
+    assert before is not None
+
+    def lost(self: Registry, *args: Any, **options: Any) -> Decision:
+        self.ledger.rollback(*args, **options)
+        raise Unreachable("The answer was lost.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "rollback", lost)
+        failed = here("rollback", "--yes")
+    assert isinstance(failed.exception, Unreachable)
+    again = re.search(r"`meli (rollback --request \w+)` tries again", str(failed.exception))
+    assert again is not None
+    monkeypatch.setattr(Registry, "rollback", lambda self, *args, **options: self.ledger.rollback(*args, **options))
+    assert here(*again[1].split(), "--yes").exit_code == 0
+    after = Ledger(file_store).last()
+    assert after is not None
+    assert after.number == before.number + 1
