@@ -25,6 +25,7 @@ DESCRIPTION = (
     "Classifies marketplace listing titles: raw titles in, ranked categories with probabilities out. "
     "The alias `champion` follows the promotion ledger; move it with `meli rollback`, not here."
 )
+EXAMPLE = ["Funda Silicona Iphone 11", "Zapatillas Running 42"]
 MAX_DESCRIPTION = 5_000  # characters, MLflow's limit
 REFUSED_METRICS = ("BAD_REQUEST", "INTERNAL_ERROR", "INVALID_PARAMETER_VALUE")
 # What loading the model imports besides the package itself, which is stored with the model.
@@ -56,9 +57,8 @@ def register(folder: Path, new: NewVersion, *, uri: str) -> str:
     keep_mlflow_quiet()
     bypass_for_this_machine()
     with warnings.catch_warnings():
-        # On import MLflow warns about its own type hint; and it warns that there is no example to run the model on.
-        for beginning in ("Any type hint is inferred as AnyType", "An input example was not provided"):
-            warnings.filterwarnings("ignore", message=f".*{beginning}", category=UserWarning)
+        # On import MLflow warns about its own type hint.
+        warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType", category=UserWarning)
         import mlflow.pyfunc
 
         mlflow.set_tracking_uri(uri)
@@ -98,14 +98,13 @@ def _register(folder: Path, new: NewVersion) -> str:
 
 
 def _log(folder: Path, new: NewVersion, run_id: str | None) -> Any:
-    import mlflow
     from mlflow.models import Model
 
     with TemporaryDirectory(prefix="meli-package-") as work:
         # Not mlflow.pyfunc.log_model: it needs an active run, and would reopen the finished one.
         return Model.log(
             None,
-            flavor=mlflow.pyfunc,
+            flavor=_PyfuncWithExample,
             name=new.model,
             run_id=run_id,
             tags=dict(new.tags),
@@ -114,8 +113,25 @@ def _log(folder: Path, new: NewVersion, run_id: str | None) -> Any:
             code_paths=[str(archive_package(Path(work)))],
             model_config={"sha256": digest_of_folder(folder)},  # checked when it is loaded
             signature=_signature(),
+            input_example=EXAMPLE,
+            validate_serving_input=False,
             pip_requirements=pip_requirements(),
         )
+
+
+class _PyfuncWithExample:
+    """MLflow's pyfunc with an example of its input, on which the model is not run.
+
+    Given an example, MLflow loads the model from its temporary folder and runs it, in a process that has the project's
+    own modules imported already; `champion.check_answers` has done so before.
+    """
+
+    @staticmethod
+    def save_model(*, validate_serving_input: bool, **given: Any) -> None:
+        """Save the model; `validate_serving_input` is for MLflow's own look at it."""
+        import mlflow.pyfunc
+
+        mlflow.pyfunc.save_model(**given)
 
 
 def pip_requirements() -> list[str]:
@@ -126,9 +142,9 @@ def pip_requirements() -> list[str]:
 def _signature() -> Any:
     """The outputs and the parameter `top`.
 
-    There is no schema of the inputs. With a named column MLflow takes {"title": [two titles]} for one row that holds a
-    list, and hands over an empty table for a list of titles; without a name it takes the first column of a wider table.
-    `titles_of` accepts every shape and refuses the rest.
+    There is an example of the inputs, but no schema. With a named column MLflow takes {"title": [two titles]} for one
+    row that holds a list, and hands over an empty table for a list of titles; without a name it takes the first column
+    of a wider table. `titles_of` accepts every shape and refuses the rest.
     """
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec

@@ -60,7 +60,7 @@ def test_every_metric_arrives_with_its_tags_when_the_process_ends(in_airflow: In
         ],
         "airflow.meli.decisions": [({"action": "promote"}, 1)],
     }  # fmt: skip
-    # Airflow flushes and then shuts its sender down, which sends a last value again.
+    # Airflow flushes its sender and then shuts it down, which may send a last value again.
     last = {name: {tuple(tags.values()): value for tags, value in points} for name, points in found.items()}
     assert last == {
         "airflow.meli.stage.seconds": {("ingest",): 1.5},

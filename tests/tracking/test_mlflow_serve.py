@@ -108,6 +108,8 @@ def test_mlflow_serves_the_champion_with_only_what_its_version_declares(served: 
         assert rows(answer.body["predictions"]) == rows_of(expected), shape
     two = served.ask({"inputs": TITLES, "params": {"top": 2}}).body["predictions"]
     assert [len(row["categories"]) for row in two] == [2, 2, 2, 0, 2]
+    example = json.loads((served.files / "serving_input_example.json").read_text())
+    assert len(served.ask(example).body["predictions"]) == len(example["inputs"]) == 2
     refused = served.ask({"dataframe_records": [{"titulo": "celular"}]})
     assert refused.status == 400
     # MLflow has a message of its own for every error of a model, and puts the reason below it.
