@@ -154,8 +154,11 @@ class PastRun:
         decision = {**summary, "scores": accuracies}
         return self.publish(step, {"decision.json": json.dumps(decision).encode()}, summary, minutes=7)
 
-    def with_real_model(self, name: str, folder: Path) -> None:
-        """Give a set's training a model that classifies the three words, so that it can be loaded."""
+    def with_real_model(self, name: str, folder: Path, weight: float = 5.0) -> None:
+        """Give a set's training a model that classifies the three words, so that it can be loaded.
+
+        The larger `weight` is, the more confident the model is, by which its answers can be told from others'.
+        """
         from meli_tasks.core.models.networks import build
         from meli_tasks.core.text.encoder import Encoder
         from meli_tasks.stages.files.model_files import write_model
@@ -165,7 +168,7 @@ class PastRun:
         vectors = np.vstack([np.zeros((2, 3)), np.eye(3)]).astype(np.float32)
         for parameter, value in (
             (network.words.weight, vectors),
-            (network.out.weight, 5 * np.eye(3, dtype=np.float32)),
+            (network.out.weight, weight * np.eye(3, dtype=np.float32)),
         ):
             parameter.data.copy_(parameter.data.new_tensor(value))
         network.out.bias.data.zero_()
