@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +16,7 @@ from meli_tasks.core.errors import BadData, MeliError, Unreachable
 from meli_tasks.rowfiles.titles import cleaned, problems_of
 from meli_tasks.serving.access_log import AccessLog, notes_of
 from meli_tasks.serving.contract import BadRequest, PredictAnswer, PredictRequest, Problem, TooLarge, answer_json
+from meli_tasks.serving.key_guard import KeyGuard
 from meli_tasks.serving.metrics import CONTENT_TYPE
 from meli_tasks.serving.service import Service
 
@@ -45,19 +45,12 @@ def create_app(service: Service) -> FastAPI:
         version=__version__,
         description="Categories for titles of listings, by the champion.",
         redoc_url=None,
+        redirect_slashes=False,
     )
     _add_predict(app, service)
     _add_state(app, service)
     app.add_exception_handler(MeliError, _refused)
-
-    @app.middleware("http")
-    async def _check_key(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        allowed = request.url.path in OPEN or service.keys.accept(request.headers.get("authorization", ""))
-        if allowed:
-            return await answer(request)
-        detail = "This service needs an API key: send the header Authorization: Bearer KEY."
-        return JSONResponse({"detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
-
+    app.add_middleware(KeyGuard, keys=service.keys, open_paths=OPEN)
     app.add_middleware(AccessLog, metrics=service.metrics, log_titles=service.settings.serving_log_titles)
     return app
 
@@ -121,6 +114,9 @@ async def _body(request: Request, service: Service) -> bytes:
     """The body of a request, if it is not too large and comes in time."""
     most = int(service.settings.serving_max_body_mb * _MEGABYTE)
     seconds = service.settings.serving_request_seconds
+    too_large = TooLarge(f"The request is larger than {most / _MEGABYTE:g} MB, the most that is accepted.")
+    if int(request.headers.get("content-length", 0)) > most:  # a number: uvicorn refuses any other
+        raise too_large
     chunks: list[bytes] = []
     size = 0
     try:
@@ -128,10 +124,10 @@ async def _body(request: Request, service: Service) -> bytes:
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > most:
-                    raise TooLarge(f"The request is larger than {most / _MEGABYTE:g} MB, the most that is accepted.")
+                    raise too_large
                 chunks.append(chunk)
     except TimeoutError:
-        raise TooSlow(f"The request was not complete after {seconds:g} seconds.") from None
+        raise TooSlow(f"The request was not complete after {seconds:g} s.") from None
     except ClientDisconnect:
         raise TooSlow("The client left before its request was complete.") from None
     notes_of(request.scope).received = time.perf_counter()

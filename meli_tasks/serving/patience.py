@@ -38,8 +38,8 @@ class PatientProtocol(HttpToolsProtocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_timer = _cancelled(self._head_timer)
-        self._write_timer = _cancelled(self._write_timer)
+        self._stop_waiting_for_head()
+        self._stop_waiting_for_reader()
         super().connection_lost(exc)
 
     @override
@@ -53,7 +53,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     @override
     def on_headers_complete(self) -> None:
-        self._head_timer = _cancelled(self._head_timer)
+        self._stop_waiting_for_head()
         super().on_headers_complete()
 
     @override
@@ -63,12 +63,22 @@ class PatientProtocol(HttpToolsProtocol):
 
     @override
     def resume_writing(self) -> None:
-        self._write_timer = _cancelled(self._write_timer)
+        self._stop_waiting_for_reader()
         super().resume_writing()
 
     def _wait_for_head(self) -> None:
         self._head_bytes = 0
         self._head_timer = self.loop.call_later(self.seconds, self._give_up)
+
+    def _stop_waiting_for_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     def _give_up(self) -> None:
         if self._head_bytes:
@@ -78,7 +88,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, sentence: str) -> None:
         """Answer before the application has been asked, and close the connection."""
-        self._head_timer = _cancelled(self._head_timer)
+        self._stop_waiting_for_head()
         body = json.dumps({"detail": sentence}).encode()
         head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
         self.transport.write(STATUS_LINE[status] + head + body)
@@ -88,8 +98,3 @@ class PatientProtocol(HttpToolsProtocol):
 def patient(seconds: float) -> type[PatientProtocol]:
     """The protocol whose deadlines are so many seconds, for uvicorn's option `http`."""
     return type("PatientProtocol", (PatientProtocol,), {"seconds": seconds})
-
-
-def _cancelled(timer: TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()

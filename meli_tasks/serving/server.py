@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any
 
 import uvicorn
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from meli_tasks.core.errors import BadSettings
 from meli_tasks.serving.app import create_app
+from meli_tasks.serving.patience import patient
 from meli_tasks.serving.service import Service
 
 _BACKLOG = 2048
@@ -60,7 +58,7 @@ def run(service: Service, bound: socket.socket, on_start: Callable[[], None]) ->
     config = uvicorn.Config(
         create_app(service),
         loop="uvloop",
-        http=_protocol(service.settings.serving_request_seconds),
+        http=patient(service.settings.serving_request_seconds),
         ws="none",
         lifespan="off",
         access_log=False,
@@ -85,42 +83,3 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_start()
-
-
-def _protocol(seconds: float) -> type[asyncio.Protocol]:
-    """HTTP whose clients must have sent the headers of their first request in time.
-
-    uvicorn waits for them for ever, so that a few hundred idle connections would keep others out. It limits the pauses
-    between requests itself, and `app` limits bodies.
-    """
-
-    class Timed(HttpToolsProtocol):
-        _deadline: asyncio.TimerHandle | None = None
-
-        @override
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._deadline = self.loop.call_later(seconds, transport.close)
-
-        @override
-        def on_message_begin(self) -> None:
-            super().on_message_begin()
-            if self._deadline is None:
-                self._deadline = self.loop.call_later(seconds, self.transport.close)
-
-        @override
-        def on_headers_complete(self) -> None:
-            self._cancel()
-            super().on_headers_complete()
-
-        @override
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._cancel()
-            super().connection_lost(exc)
-
-        def _cancel(self) -> None:
-            if self._deadline:
-                self._deadline.cancel()
-                self._deadline = None
-
-    return Timed
