@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 from meli_tasks.cli import completion
-from meli_tasks.cli.console import echo
+from meli_tasks.cli.console import complain, echo
+from meli_tasks.core.errors import BadSettings
+
+ADDRESS_TAKEN = 2
 
 EXAMPLES = (
     "meli serve",
@@ -66,6 +69,10 @@ def serve(
     settings = Settings.from_environment()
     given = {"serving_host": host, "serving_port": port, "serving_model": model, "serving_shadow": shadow}
     settings = settings.model_copy(update={name: value for name, value in given.items() if value not in ("", None)})
-    bound = listen(settings.serving_host, settings.serving_port)
+    try:
+        bound = listen(settings.serving_host, settings.serving_port)
+    except BadSettings as error:
+        complain(str(error))
+        raise typer.Exit(ADDRESS_TAKEN) from None
     service = Service.of(settings)
     run(service, bound, lambda: echo(f"Listening on {address_of(bound)}"))
