@@ -30,6 +30,14 @@ RETRYABLE = {
     "BadAddress": False,  # http: no request can be sent to it
     "BadStatus": False,  # http: the doctor's advice depends on the status
     "NoAnswer": True,  # http: its callers say what was expected of the server
+    "_Damaged": True,  # store: what was read is not what was written, perhaps on the way
+    "_Ended": False,  # store: an upload in parts that another worker ended
+    "Replaced": True,  # store: the object was replaced while it was read
+    "BadRequest": False,  # serving: each has a status of its own
+    "TooLarge": False,
+    "TooSlow": True,
+    "Busy": True,
+    "NoModel": True,
     "NoPrediction": True,  # prediction: the service cannot be used, so the model is loaded instead
 }
 

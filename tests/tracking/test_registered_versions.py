@@ -22,6 +22,7 @@ from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
+from tests.rewriting import stored_json
 from tests.servers import NOWHERE
 from tests.tracking.promotions import aliased_version, decide, past_run, promote, spoil, versions
 
@@ -42,13 +43,13 @@ def test_a_champion_of_an_older_version_of_the_stages_is_registered(
 def of_0_1_0(client: MlflowClient, store: Store, version: str | None) -> None:
     """Take the digests out of a version's tags and out of the ledger."""
     client.delete_model_version_tag(MODEL, version, "meli.sha256")
-    for name in list(store.names("ledger")):
-        blob = store.read(name)
-        assert blob is not None
-        decision = json.loads(blob.data)
+    for name in [*store.names("ledger/")]:
+        decision = stored_json(store, name)
         for fields, field in ((decision["champion"], "sha256"), (decision.get("evidence", {}), "attempts")):
             fields.pop(field, None)
         store.write(name, json.dumps(decision).encode())
+    for name in [*store.names("ledger-copies/")]:
+        store.delete(name)
 
 
 def test_a_version_names_the_attempt(
