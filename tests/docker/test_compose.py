@@ -159,6 +159,15 @@ def test_task_logs_go_to_the_same_s3_as_results(folder: Path, drawn: dict[str, s
     assert environment["AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER"] == f"{drawn['MELI_STORE']}/logs"
 
 
+def test_services_reach_each_other_without_a_proxy(folder: Path) -> None:
+    """Docker's client may give all containers HTTP_PROXY."""
+    every = services(folder)
+    for asking in ("worker", "api-server", "mlflow", "s3"):
+        environment = every[asking]["environment"]
+        assert environment["NO_PROXY"] == environment["no_proxy"]
+        assert {"127.0.0.1", "mlflow", "s3", "api-server"} <= set(environment["NO_PROXY"].split(","))
+
+
 def test_every_setting_reaches_the_tasks(folder: Path) -> None:
     known = {str(field.alias) for field in Settings.model_fields.values()} - ELSEWHERE
     assert known <= services(folder)["worker"]["environment"].keys()
