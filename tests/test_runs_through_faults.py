@@ -21,7 +21,7 @@ from tests.servers import S3Server
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.long]
 
-RUNS = int(os.environ.get("MELI_FAULT_RUNS") or 2)
+RUNS = int(os.environ.get("MELI_FAULT_RUNS") or 1)
 RESULTS = (".safetensors", ".parquet", ".npy", ".jsonl.gz")
 logger = logging.getLogger(__name__)
 

@@ -95,7 +95,7 @@ def test_categories_and_titles_cannot_act_on_the_terminal(monkeypatch: Any, caps
         def known(self, titles: list[str]) -> Any:
             return np.array(["funda" in title for title in titles])
 
-    monkeypatch.setattr(predict, "_classifier", lambda key, set_name: (f"champion {HOSTILE}", Classifier()))
+    monkeypatch.setattr(predict, "_classifier", lambda key, set_name, **_: (f"champion {HOSTILE}", Classifier()))
     for arguments in (["predict", "funda", HOSTILE], ["predict", "funda", HOSTILE, "--json"]):
         result = here(*arguments)
         assert result.exit_code == 0, result.output

@@ -60,10 +60,12 @@ DagBundlesManager().sync_bundles_to_db()
 sync_bag_to_db(bag, "dags-folder", None)
 with create_session() as session:
     session.get(DagModel, "meli_training").is_paused = False
+    earlier = set(session.scalars(select(DagRun.run_id)))  # other tests use the same database
 run = bag.get_dag("meli_monitoring").test()
 states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
 with create_session() as session:
-    started = session.scalars(select(DagRun).where(DagRun.dag_id == "meli_training")).all()
+    all_runs = session.scalars(select(DagRun).where(DagRun.dag_id == "meli_training")).all()
+    started = [one for one in all_runs if one.run_id not in earlier]
     found = [[one.run_id == f"monitoring__{run.run_id}", one.note, str(one.state)] for one in started]
 print(json.dumps([states, found]))
 """

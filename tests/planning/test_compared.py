@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_an_ensemble_is_found_once_it_was_computed(settings: Settings, file_stor
 
 def champion_with(ref: ModelRef) -> ChampionModel:
     champion = Champion(train=ref.key, sha256=ref.sha256, set_name="mlp", balanced_accuracy=0.9, interval=(0.8, 0.95))
-    return ChampionModel(champion, None)
+    return ChampionModel(champion, cast(Manifest, SimpleNamespace(ref=ref)))
 
 
 def train_all(plan: Plan, store: Store) -> dict[str, ModelRef]:

@@ -72,7 +72,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
 @pytest.fixture
 def local(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meli_tasks.cli.predict._classifier", lambda key, set_name: ("a local model", ByLength()))
+    monkeypatch.setattr("meli_tasks.cli.predict._classifier", lambda key, set_name, **_: ("a local model", ByLength()))
 
 
 @pytest.mark.usefixtures("local")
