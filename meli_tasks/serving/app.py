@@ -15,6 +15,7 @@ from meli_tasks import __version__
 from meli_tasks.core.errors import BadData, MeliError, Unreachable
 from meli_tasks.rowfiles.titles import cleaned, problems_of
 from meli_tasks.serving.access_log import AccessLog, notes_of
+from meli_tasks.serving.batching import BATCH_TITLES
 from meli_tasks.serving.contract import BadRequest, PredictAnswer, PredictRequest, Problem, TooLarge, answer_json
 from meli_tasks.serving.key_guard import KeyGuard
 from meli_tasks.serving.metrics import CONTENT_TYPE
@@ -78,7 +79,11 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         answer = await asyncio.wrap_future(service.submit(titles, reasons, asked.top))
         notes.model = answer.served.wanted.ref.key[:8]
         service.note(titles, reasons, answer, asked.abstain_below)
-        return Response(answer_json(answer, reasons, asked.abstain_below), media_type="application/json")
+        body = (answer, reasons, asked.abstain_below)
+        # A long answer takes longer to write than others should wait.
+        is_long = len(titles) > BATCH_TITLES
+        text = await asyncio.to_thread(answer_json, *body) if is_long else answer_json(*body)
+        return Response(text, media_type="application/json")
 
 
 def _add_state(app: FastAPI, service: Service) -> None:

@@ -112,16 +112,24 @@ class Follower:
         try:
             served = self._load(wanted)
         except MeliError as error:
-            self._metrics.failed_loads.inc()
-            known = self._failure
-            pause = min(known.pause * 2, LONGEST_PAUSE_SECONDS) if known and known.ref == wanted.ref else self._seconds
-            self._failure = _Failure(wanted.ref, pause, self._clock())
-            self._report(str(error))
+            self._failed(wanted, str(error))
+            return
+        except Exception as error:  # whatever files can do: the former model goes on
+            logger.exception("Loading %s failed", wanted.model.name)
+            self._failed(wanted, f"Loading {wanted.model.name} failed: {type(error).__name__}.")
             return
         self._failure = None
         self._swap(served)
         self.warning = wanted.model.warning
         self._report("")
+
+    def _failed(self, wanted: Wanted, problem: str) -> None:
+        """Count it, and try again later, after a pause that doubles each time."""
+        self._metrics.failed_loads.inc()
+        known = self._failure
+        pause = min(known.pause * 2, LONGEST_PAUSE_SECONDS) if known and known.ref == wanted.ref else self._seconds
+        self._failure = _Failure(wanted.ref, pause, self._clock())
+        self._report(problem)
 
     def _swap(self, served: Served) -> None:
         former = self._batcher.served
