@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { countRange, gapsBefore, withIntervals } from "../../plugins/meli_airflow/static/axis.js";
-import { accuracyLine, comparability, dayOf, line, outcomes } from "../../plugins/meli_airflow/static/night_series.js";
+import { dayAt } from "../../plugins/meli_airflow/static/day_series.js";
+import { accuracyLine, comparability, line, outcomes } from "../../plugins/meli_airflow/static/night_series.js";
 import { MODELS } from "./answers.js";
 import { address, mount, requests } from "./browser.js";
 
@@ -85,7 +86,7 @@ test("what is apart becomes a gap before it, and intervals are within the axis",
 });
 
 test("nights are named by their day and counted by their outcome", () => {
-  assert.deepEqual([0, 4, 0.5].map(dayOf(NIGHTS)), ["20 Nov", "24 Nov", ""]);
+  assert.deepEqual([0, 4, 0.5].map(dayAt(NIGHTS)), ["20 Nov", "24 Nov", ""]);
   assert.deepEqual(outcomes(NIGHTS), [["promoted", 1], ["kept", 3], ["failed", 1]]); // biome-ignore format: short
 });
 

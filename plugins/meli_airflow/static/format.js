@@ -132,6 +132,9 @@ export function formatDateTime(iso, timeZone) {
   return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}`;
 }
 
+/** @param {string} text */
+export const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /**

@@ -1,5 +1,5 @@
 // The conditions of a promotion in plain words. Pure functions: Node runs them too.
-import { count, formatDecimal, formatNumber, formatSigned } from "./format.js";
+import { count, formatDecimal, formatNumber, formatSigned, sentenceCase } from "./format.js";
 
 /** @typedef {import("../types/responses").Gate} Gate */
 /** @typedef {(value: number) => string} Format */
@@ -80,6 +80,3 @@ export function gateState({ passed, value }) {
   if (passed === null || (passed && (value === null || value === undefined))) return "not checked";
   return passed ? "passed" : "failed";
 }
-
-/** @param {string} text */
-const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);

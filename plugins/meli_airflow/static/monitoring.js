@@ -1,11 +1,12 @@
 // Monitoring: whether the champion still fits the titles, by day; what changed since when, and whether to retrain.
 import { h, MODELS_PATH, Router, runTab, UI } from "./airflow.js";
 import { Chart, COLOURS } from "./chart.js";
+import { dayAt } from "./day_series.js";
+import { DayStrip, Mark } from "./day_strip.js";
 import { Fold } from "./fold.js";
-import { count, formatDay, formatDecimal, formatInterval } from "./format.js";
+import { count, formatDay, formatDecimal, formatInterval, sentenceCase } from "./format.js";
 import {
   accuracySeries,
-  dayAt,
   distanceSeries,
   expectedGain,
   expectedTime,
@@ -34,7 +35,7 @@ import { OnPhone, table } from "./table.js";
 /** @typedef {import("../types/responses").Monitoring} MonitoringResponse */
 /** @typedef {import("../types/responses").MonitoringAdvice} MonitoringAdvice */
 
-const { Box, Flex, Heading, Link, SimpleGrid, Text } = UI;
+const { Box, Heading, SimpleGrid, Text } = UI;
 const SECONDS = 60;
 const HEIGHT = 150;
 const [BLUE = "", ORANGE = ""] = COLOURS;
@@ -115,7 +116,7 @@ function Stream({ stream, linked }) {
   if (!newest) return null;
   return h(
     Section,
-    { title: `${name.charAt(0).toUpperCase()}${name.slice(1)}`, beside: h(Muted, null, count(days.length, "day")) },
+    { title: sentenceCase(name), beside: h(Muted, null, count(days.length, "day")) },
     h(Newest, { day: newest }),
     h(Strip, { days, linked }),
     h(Charts, { stream, linked }),
@@ -134,7 +135,7 @@ const Newest = ({ day }) =>
     h(
       Text,
       { mb: 1, overflowWrap: "anywhere" },
-      h(Mark, { state: day.state }),
+      h(Mark, { marks: STATES, state: day.state }),
       h(Text, { as: "strong" }, `${formatDay(day.day)}: `),
       `${day.subject}: `,
       day.verdict,
@@ -170,53 +171,22 @@ function Changes({ day }) {
   );
 }
 
-/** @param {{state: string}} props */
-const Mark = ({ state }) =>
-  h(Text, { as: "span", color: STATES[state]?.[1], "aria-hidden": true }, `${STATES[state]?.[0] ?? ""} `);
-
 /**
- * A mark for each day, the newest last, and what the marks mean.
+ * A mark for each day, which links to its run if it is about one.
  * @param {{days: readonly MonitoredDay[], linked: Set<string>}} props
  */
 const Strip = ({ days, linked }) =>
-  h(
-    Box,
-    { mb: 4 },
-    h(
-      Flex,
-      { as: "ul", "aria-label": "Result of each day", wrap: "wrap", gap: 1, listStyleType: "none", mb: 2 },
-      days.map((day) => h(Box, { as: "li", key: `${day.day} ${day.source}` }, h(DayMark, { day, linked }))),
-    ),
-    h(
-      Flex,
-      { columnGap: 4, rowGap: 1, wrap: "wrap", fontSize: "sm" },
-      statesOf(days).map(([state, number]) =>
-        h(Text, { as: "span", key: state }, h(Mark, { state }), `${number} ${state}`),
-      ),
-    ),
-  );
-
-/** @param {{day: MonitoredDay, linked: Set<string>}} props */
-function DayMark({ day, linked }) {
-  const [mark, colour] = STATES[day.state] ?? ["–", "fg.muted"];
-  const words = `${formatDay(day.day)}, ${day.subject}: ${day.verdict}`;
-  const box = {
-    display: "flex",
-    alignItems: "center",
-    justifyContent: "center",
-    w: "26px",
-    h: "26px",
-    borderWidth: 1,
-    borderColor: "border.emphasized",
-    borderRadius: "sm",
-    color: colour,
-    title: words,
-    "aria-label": words,
-  };
-  return linked.has(day.source)
-    ? h(Link, { asChild: true, ...box }, h(Router.Link, { to: runTab(day.source) }, mark))
-    : h(Box, { ...box, role: "img" }, mark);
-}
+  h(DayStrip, {
+    label: "Result of each day",
+    marks: STATES,
+    days: days.map(({ day, source, state, subject, verdict }) => ({
+      key: `${day} ${source}`,
+      state,
+      words: `${formatDay(day)}, ${subject}: ${verdict}`,
+      run: linked.has(source) ? source : null,
+    })),
+    counts: statesOf(days),
+  });
 
 /** @param {{stream: MonitoredStream, linked: Set<string>}} props */
 function Charts({ stream: { name: stream, days }, linked }) {
@@ -240,7 +210,7 @@ function Charts({ stream: { name: stream, days }, linked }) {
         h(Chart, {
           key: name,
           ...shared,
-          title: `${name.charAt(0).toUpperCase()}${name.slice(1)}: distance`,
+          title: `${sentenceCase(name)}: distance`,
           digits: 3,
           height: HEIGHT,
           series: distanceSeries(days, name, BLUE, ORANGE),
@@ -282,7 +252,7 @@ function DayTable({ stream, linked }) {
       key: "result",
       title: "Result",
       cell: (day) => [
-        h(Text, { as: "span", key: "verdict" }, h(Mark, { state: day.state }), day.verdict),
+        h(Text, { as: "span", key: "verdict" }, h(Mark, { marks: STATES, state: day.state }), day.verdict),
         h(OnPhone, { key: "source" }, source(day)),
       ],
     },

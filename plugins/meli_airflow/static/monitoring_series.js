@@ -1,11 +1,11 @@
 // What monitoring found over days, as lines, marks and words. Pure functions: Node runs them too.
-import { count, duration, formatDay, formatSigned } from "./format.js";
+import { countStates, lineOver } from "./day_series.js";
+import { count, duration, formatSigned } from "./format.js";
 
 /** @typedef {import("../types/responses").MonitoredDay} MonitoredDay */
 /** @typedef {import("../types/responses").MonitoredStatistic} MonitoredStatistic */
 /** @typedef {import("../types/responses").MonitoringAdvice} MonitoringAdvice */
 /** @typedef {import("./axis.js").Series} Series */
-/** @typedef {import("./axis.js").Point} Point */
 
 /** Each state's mark, so that colour alone carries no meaning, and the colour of the mark. */
 /** @type {Record<string, [mark: string, colour: string]>} */
@@ -16,23 +16,6 @@ export const STATES = {
 };
 
 /**
- * A line over the days' positions, which ends at a day without a value.
- * @param {readonly MonitoredDay[]} days
- * @param {string} label
- * @param {string} colour
- * @param {(day: MonitoredDay) => number | null | undefined} value
- * @returns {Series}
- */
-export function overDays(days, label, colour, value, dashed = false) {
-  const points = days.flatMap((day, x) => {
-    const y = value(day);
-    return y === null || y === undefined ? [] : [/** @type {Point} */ ([x, y])];
-  });
-  const there = new Set(points.map(([x]) => x));
-  return { label, colour, dashed, points, apart: points.map(([x]) => x).filter((x) => x > 0 && !there.has(x - 1)) };
-}
-
-/**
  * The accuracy of each day with its interval, and the promised figure.
  * @param {readonly MonitoredDay[]} days
  * @param {string} colour
@@ -40,11 +23,14 @@ export function overDays(days, label, colour, value, dashed = false) {
  * @returns {Series[]}
  */
 export function accuracySeries(days, colour, other) {
-  const measured = overDays(days, "measured", colour, ({ accuracy }) => accuracy?.balanced_accuracy);
+  const measured = lineOver(days, "measured", colour, ({ accuracy }) => accuracy?.balanced_accuracy);
   const intervals = days.flatMap(({ accuracy }, x) =>
     accuracy?.interval ? [/** @type {[number, number, number]} */ ([x, ...accuracy.interval])] : [],
   );
-  return [{ ...measured, intervals }, overDays(days, "promised", other, ({ accuracy }) => accuracy?.promised, true)];
+  return [
+    { ...measured, intervals },
+    lineOver(days, "promised", other, ({ accuracy }) => accuracy?.promised, { dashed: true }),
+  ];
 }
 
 /**
@@ -62,8 +48,8 @@ export function distanceSeries(days, name, colour, other) {
     return found && !found.missing ? value(found) : null;
   };
   return [
-    overDays(days, "distance", colour, of(({ distance }) => distance)), // biome-ignore format: short
-    overDays(days, "up to, by chance", other, of(({ chance_level: level }) => level), true), // biome-ignore format: short
+    lineOver(days, "distance", colour, of(({ distance }) => distance)), // biome-ignore format: short
+    lineOver(days, "up to, by chance", other, of(({ chance_level: level }) => level), { dashed: true }), // biome-ignore format: short
   ];
 }
 
@@ -80,21 +66,14 @@ export function statisticsOf(days) {
 }
 
 /**
- * The day at a position, for an axis: "28 Nov".
- * @param {readonly MonitoredDay[]} days
- * @returns {(x: number) => string}
- */
-export const dayAt = (days) => (x) => formatDay(days[x]?.day ?? "").replace(/ \d{4}$/, "");
-
-/**
  * How many days are in which state.
  * @param {readonly MonitoredDay[]} days
  */
 export const statesOf = (days) =>
-  Object.keys(STATES).flatMap((state) => {
-    const number = days.filter((day) => day.state === state).length;
-    return number ? [/** @type {[string, number]} */ ([state, number])] : [];
-  });
+  countStates(
+    STATES,
+    days.map(({ state }) => state),
+  );
 
 /**
  * The gain that a retraining may be expected to bring, in words.

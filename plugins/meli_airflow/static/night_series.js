@@ -1,5 +1,6 @@
 // The runs over nights as lines, marks and words. Pure functions: Node runs them too.
-import { count, formatDay, formatNumber } from "./format.js";
+import { countStates, lineOver } from "./day_series.js";
+import { count, formatNumber } from "./format.js";
 
 /** @typedef {import("../types/responses").NightRow} NightRow */
 /** @typedef {import("../types/responses").NightFigure} NightFigure */
@@ -29,12 +30,7 @@ export const MARKS = {
  * @returns {Series}
  */
 export function line(nights, label, colour, value, compared = false) {
-  const values = nights.map(value);
-  const points = values.flatMap((y, x) => (y === null ? [] : [/** @type {[number, number]} */ ([x, y])]));
-  const apart = points
-    .map(([x]) => x)
-    .filter((x) => x > 0 && (values[x - 1] === null || (compared && !nights[x]?.joined)));
-  return { label, colour, points, apart };
+  return lineOver(nights, label, colour, value, { joined: (night) => !compared || night.joined });
 }
 
 /**
@@ -55,21 +51,14 @@ export function accuracyLine(nights, label, colour, figure) {
 }
 
 /**
- * The day of a night, for an axis: "28 Nov".
- * @param {readonly NightRow[]} nights
- * @returns {(x: number) => string}
- */
-export const dayOf = (nights) => (x) => formatDay(nights[x]?.day ?? "").replace(/ \d{4}$/, "");
-
-/**
  * How many nights ended how: "3 promoted, 12 kept, 1 failed".
  * @param {readonly NightRow[]} nights
  */
 export const outcomes = (nights) =>
-  Object.keys(MARKS).flatMap((outcome) => {
-    const number = nights.filter((night) => night.outcome === outcome).length;
-    return number ? [/** @type {[string, number]} */ ([outcome, number])] : [];
-  });
+  countStates(
+    MARKS,
+    nights.map(({ outcome }) => outcome),
+  );
 
 /**
  * Why points are not joined; empty if all of them are.

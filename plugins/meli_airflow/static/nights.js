@@ -3,9 +3,11 @@
 import { h, Router, runTab, UI, useAddress, useState } from "./airflow.js";
 import { Chart, COLOURS } from "./chart.js";
 import { DateField } from "./date_field.js";
+import { dayAt } from "./day_series.js";
+import { DayStrip } from "./day_strip.js";
 import { Fold } from "./fold.js";
 import { formatDay } from "./format.js";
-import { accuracyLine, comparability, dayOf, howMany, line, MARKS, outcomes } from "./night_series.js";
+import { accuracyLine, comparability, howMany, line, MARKS, outcomes } from "./night_series.js";
 import { minutes, NightTable, unknownPercent } from "./night_table.js";
 import { EmptyState, LoadError, Loading, Muted, Section } from "./parts.js";
 import { useServer } from "./server.js";
@@ -13,7 +15,7 @@ import { useServer } from "./server.js";
 /** @typedef {import("../types/responses").NightRow} NightRow */
 /** @typedef {import("../types/responses").Nights} NightsResponse */
 
-const { Box, Button, Flex, Link, SimpleGrid, Text } = UI;
+const { Box, Button, Flex, SimpleGrid } = UI;
 const SECONDS = 60;
 const PAGE = 30;
 const MOST = 1000;
@@ -92,53 +94,21 @@ function Figures({ data }) {
 }
 
 /**
- * A mark for each night, the newest last: a link to its run that says how it ended.
+ * A mark for each night: a link to its run that says how it ended.
  * @param {{nights: readonly NightRow[], linked: Set<string>}} props
  */
 const Strip = ({ nights, linked }) =>
-  h(
-    Box,
-    { mb: 4 },
-    h(
-      Flex,
-      { as: "ul", "aria-label": "Outcome of each night", wrap: "wrap", gap: 1, listStyleType: "none", mb: 2 },
-      nights.map((night) => h(Box, { as: "li", key: night.run_id }, h(Mark, { night, linked }))),
-    ),
-    h(
-      Flex,
-      { columnGap: 4, rowGap: 1, wrap: "wrap", fontSize: "sm" },
-      outcomes(nights).map(([outcome, number]) =>
-        h(
-          Text,
-          { as: "span", key: outcome },
-          h(Text, { as: "span", color: MARKS[outcome]?.[1], "aria-hidden": true }, `${MARKS[outcome]?.[0]} `),
-          `${number} ${outcome}`,
-        ),
-      ),
-    ),
-  );
-
-/** @param {{night: NightRow, linked: Set<string>}} props */
-function Mark({ night, linked }) {
-  const [mark, colour] = MARKS[night.outcome] ?? ["–", "fg.muted"];
-  const words = `${formatDay(night.day)}, ${night.run_id}: ${night.outcome}. ${night.sentence}`;
-  const box = {
-    display: "flex",
-    alignItems: "center",
-    justifyContent: "center",
-    w: "26px",
-    h: "26px",
-    borderWidth: 1,
-    borderColor: "border.emphasized",
-    borderRadius: "sm",
-    color: colour,
-    title: words,
-    "aria-label": words,
-  };
-  return linked.has(night.run_id)
-    ? h(Link, { asChild: true, ...box }, h(Router.Link, { to: runTab(night.run_id) }, mark))
-    : h(Box, { ...box, role: "img" }, mark);
-}
+  h(DayStrip, {
+    label: "Outcome of each night",
+    marks: MARKS,
+    days: nights.map(({ run_id: run, outcome, day, sentence }) => ({
+      key: run,
+      state: outcome,
+      words: `${formatDay(day)}, ${run}: ${outcome}. ${sentence}`,
+      run: linked.has(run) ? run : null,
+    })),
+    counts: outcomes(nights),
+  });
 
 /** @param {{nights: readonly NightRow[], linked: Set<string>}} props */
 function Charts({ nights, linked }) {
@@ -150,7 +120,7 @@ function Charts({ nights, linked }) {
   };
   /** @type {[number, number]} */
   const ends = [-0.5, nights.length - 0.5];
-  const shared = { xTitle: "night of", whole: true, gaps: true, sync: "nights", xText: dayOf(nights), ends, onOpen };
+  const shared = { xTitle: "night of", whole: true, gaps: true, sync: "nights", xText: dayAt(nights), ends, onOpen };
   const note = comparability(nights);
   /** @param {string} title @param {(night: NightRow) => number | null} value @param {number} digits */
   const small = (title, value, digits = 0) =>
