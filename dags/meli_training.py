@@ -13,21 +13,22 @@ without a worker; otherwise it ends at once. `promote` records the decision, and
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule, get_current_context, task, task_group
-from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped, TaskDeferred
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from meli_airflow.assets import CHAMPION, TITLES, send
 from meli_airflow.failures import need, plain_failures
-from meli_airflow.metrics import send_decision, send_evaluation, send_step
+from meli_airflow.metrics import send_decision, send_evaluation
 from meli_airflow.notifiers import question_notifiers, run_callbacks, task_callbacks
-from meli_airflow.operators import ANSWER, ApprovePromotion, ResumablePython
+from meli_airflow.operators import ANSWER, ApprovePromotion
 from meli_airflow.priority import BACKFILLS_LAST
 from meli_airflow.retries import retry_arguments
 from meli_airflow.run_dates import FIRST_POSSIBLE, run_date
+from meli_airflow.training_tasks import computed, opened, plan_name, run_kind, trained_sets
+from meli_airflow.waiting import ResumablePython, await_files
 from meli_airflow.xcom import (
     EnsembleResult,
     PlanName,
@@ -35,7 +36,6 @@ from meli_airflow.xcom import (
     PlannedSet,
     SearchResult,
     StepOutcome,
-    StepResult,
     TrainResult,
 )
 
@@ -44,10 +44,6 @@ from meli_tasks.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import XComArg
-    from airflow.sdk.types import DagRunProtocol
-
-    from meli_tasks.pipeline import Pipeline
-    from meli_tasks.planning.plan import Plan
 
 logger = logging.getLogger("meli_tasks")
 
@@ -59,76 +55,13 @@ TRAINS = ("train_mlp", "train_cnn", "search")
 
 # The queue selects a GPU worker under Celery; the pod template does so under Kubernetes, with one pod per task.
 GPU_POD = Path(__file__).parents[1] / "kubernetes" / "gpu-pod.yaml"
-ON_A_GPU: dict[str, Any] = {
-    "queue": "gpu",
-    "pool": "gpu",
-    "executor_config": {"pod_template_file": str(GPU_POD)},
-}
+ON_A_GPU: dict[str, Any] = {"queue": "gpu", "pool": "gpu", "executor_config": {"pod_template_file": str(GPU_POD)}}
 
 # A recipe that failed must not stop the sets of the others: a set without vectors fails by itself, under its own name.
 ANY_RECIPE = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
 
-BETWEEN_LOOKS = timedelta(minutes=5)
-"""Between two looks for files that are late."""
-
 NOTHING_NEW = "nothing_new"
-"""The XCom key under which `plan` tells `evaluate` why it ended the scheduled run early."""
-
-
-def run_kind(dag_run: DagRunProtocol) -> str:
-    """What started a run: scheduled, manual or backfill."""
-    return str(dag_run.run_type.value)
-
-
-def computed(result: StepResult, store_url: str) -> StepOutcome:
-    """The part of a result that later tasks, links and the terminal need; also sends its metrics."""
-    send_step(result)
-    manifest = result.manifest
-    return {
-        "key": manifest.key,
-        "manifest": f"{store_url}/{manifest.name}",
-        "hit": result.hit,
-        "seconds": round(result.seconds, 2),
-    }
-
-
-def plan_name() -> str:
-    """The run's plan; an empty string if `plan` failed or was skipped.
-
-    It is pulled, not passed: an argument would draw an edge from `plan` to every task of the graph.
-    """
-    planned: PlanName | None = get_current_context()["ti"].xcom_pull(task_ids="plan")
-    return planned["plan"] if planned else ""
-
-
-def trained_sets(plan: Plan) -> list[str]:
-    """The sets whose training run succeeded, also without each fold, according to the training tasks' results."""
-    pulled = get_current_context()["ti"].xcom_pull(task_ids=TRAINS)
-    returned = [cast(TrainResult | SearchResult, result) for result in pulled if result]
-    # A run that is reprocessed with other sets still has the results of its removed task instances, so keys count. The
-    # search adds its set to the plan, so a family that is cleared afterwards trains it too: each set counts once.
-    trained = {(result["set"], result["key"]) for result in returned}
-    names = dict.fromkeys(result["set"] for result in returned if result["set"] in plan.sets)
-    return [name for name in names if {(name, step.key) for step in plan.training_runs(name)} <= trained]
-
-
-def opened(name: str) -> tuple[Pipeline, Plan]:
-    """The pipeline of a plan, and the plan. What is imported here is heavy, so only a running task imports it."""
-    from meli_tasks.pipeline import Pipeline
-
-    return Pipeline.of(name, settings)
-
-
-def await_files(reason: str, dag_run: DagRunProtocol) -> None:
-    """Wait for the files of the run's day without a worker, and look again; return once the time for it is over."""
-    now, started = datetime.now(UTC), dag_run.start_date or datetime.now(UTC)
-    until = started + timedelta(hours=settings.wait_hours)
-    if now >= until:
-        logger.warning("The files of this day did not come within %g hours.", settings.wait_hours)
-        return
-    logger.warning("%s Waiting for them until %s.", reason, until.isoformat(timespec="minutes"))
-    next_look = min(until, now + BETWEEN_LOOKS)
-    raise TaskDeferred(trigger=DateTimeTrigger(moment=next_look), method_name="resume")
+"""The XCom key of the reason why `plan` ended the run early, for `evaluate`."""
 
 
 def plan_run() -> PlanName:
@@ -139,16 +72,17 @@ def plan_run() -> PlanName:
     dag_run, ti = context["dag_run"], context["ti"]
     url = f"{settings.airflow_url}/dags/{dag_run.dag_id}/runs/{dag_run.run_id}" if settings.airflow_url else ""
     kind = run_kind(dag_run)
+    backfill = kind == "backfill"  # of days of the past, whose files will not come
     with plain_failures():
         pipeline = Pipeline(settings, run_id=dag_run.run_id)
         params, day = dict(context["params"]), run_date(dag_run, settings.timezone)
-        by_airflow = kind == "backfill"  # for days of the past, whose files will not come
-        if by_airflow and settings.empty_days == "skip" and (missing := pipeline.late_files(params, day)):
-            ti.xcom_push(NOTHING_NEW, f"Nothing to train on: {missing}")
-            raise AirflowSkipException(missing)
-        if settings.wait_hours and not by_airflow and (missing := pipeline.late_files(params, day)):
-            await_files(missing, dag_run)
-        plan, preview = pipeline.plan(params, day, url, backfill=kind == "backfill", dag_run_started=dag_run.start_date)
+        checks_files = settings.empty_days == "skip" if backfill else settings.wait_hours > 0
+        if checks_files and (missing := pipeline.late_files(params, day)):
+            if backfill:
+                ti.xcom_push(NOTHING_NEW, f"Nothing to train on: {missing}")
+                raise AirflowSkipException(missing)
+            await_files(missing, dag_run, settings.wait_hours)
+        plan, preview = pipeline.plan(params, day, url, backfill=backfill, dag_run_started=dag_run.start_date)
     logger.info("Date of the run: %s. Its logical date is %s in %s.", plan.as_of, day, settings.timezone)
     if kind == "scheduled" and preview.nothing_new:
         reason = f"Nothing new: {preview.summary()}. {preview.nothing_new}"
@@ -168,7 +102,7 @@ def plan_run() -> PlanName:
 def ingest(planned: PlanName | None) -> list[PlannedRecipe]:
     """Read, check and split the titles; with folds, also make the listings of each."""
     with plain_failures():
-        pipeline, plan = opened(need(planned, "plan")["plan"])
+        pipeline, plan = opened(need(planned, "plan")["plan"], settings)
         result = pipeline.ingest(plan)
         send(TITLES, pipeline.titles_ingested(plan, result))
         titles = computed(result, pipeline.store.url)
@@ -182,7 +116,7 @@ def ingest(planned: PlanName | None) -> list[PlannedRecipe]:
 def preprocess(recipe: PlannedRecipe) -> StepOutcome:
     """Turn titles into arrays of word ids, and build the vocabulary."""
     with plain_failures():
-        pipeline, plan = opened(recipe["plan"])
+        pipeline, plan = opened(recipe["plan"], settings)
         return computed(pipeline.preprocess(plan, recipe["index"]), pipeline.store.url)
 
 
@@ -190,7 +124,7 @@ def preprocess(recipe: PlannedRecipe) -> StepOutcome:
 def embed(recipe: PlannedRecipe) -> list[StepOutcome]:
     """Train or load the word vectors of one recipe."""
     with plain_failures():
-        pipeline, plan = opened(recipe["plan"])
+        pipeline, plan = opened(recipe["plan"], settings)
         return [computed(result, pipeline.store.url) for result in pipeline.embed(plan, recipe["index"])]
 
 
@@ -198,7 +132,7 @@ def embed(recipe: PlannedRecipe) -> list[StepOutcome]:
 def sets_of(architecture: str) -> list[PlannedSet]:
     """List the plan's sets of one family, with each fold: Airflow maps a task only over all that another returned."""
     with plain_failures():
-        _, plan = opened(plan_name())
+        _, plan = opened(plan_name(), settings)
         return [
             {"plan": plan.name, "set": name, "fold": fold, "name": step.name}
             for name in plan.family(architecture)
@@ -215,7 +149,7 @@ def sets_of(architecture: str) -> list[PlannedSet]:
 def train(choice: PlannedSet) -> TrainResult:
     """Train one set, and track it in MLflow; or train it without one fold, for its figures only."""
     with plain_failures():
-        pipeline, plan = opened(choice["plan"])
+        pipeline, plan = opened(choice["plan"], settings)
         result, url = pipeline.train(plan, choice["set"], choice.get("fold", 0))  # earlier versions named no folds
         return {"set": choice["set"], **computed(result, pipeline.store.url), "mlflow": url}
 
@@ -225,20 +159,15 @@ def train(choice: PlannedSet) -> TrainResult:
 def search() -> SearchResult:
     """Search for better hyperparameters around the best set trained on these titles."""
     with plain_failures():
-        pipeline, plan = opened(plan_name())
+        pipeline, plan = opened(plan_name(), settings)
         if not plan.request.search_minutes:  # a user cleared the task that plan had skipped
             raise AirflowSkipException("This run requested no search.")
         found, url = pipeline.search(plan)
         return {
-            "set": found.name,
-            "key": found.manifest.key,
-            "manifest": f"{pipeline.store.url}/{found.manifest.name}",
-            "seconds": round(found.seconds, 2),
-            "mlflow": url,
-            "accuracy": found.accuracy,
-            "start": found.start,
-            "start_accuracy": found.start_accuracy,
-        }
+            "set": found.name, "key": found.manifest.key, "manifest": f"{pipeline.store.url}/{found.manifest.name}",
+            "seconds": round(found.seconds, 2), "mlflow": url, "accuracy": found.accuracy,
+            "start": found.start, "start_accuracy": found.start_accuracy,
+        }  # fmt: skip
 
 
 # ALL_DONE, because a family without sets is skipped and the rest of the run goes on; no narrower rule allows that.
@@ -249,8 +178,8 @@ def ensemble() -> EnsembleResult:
     if not name:
         raise AirflowSkipException("There is no plan, so there are no models to combine.")
     with plain_failures():
-        pipeline, plan = opened(name)
-        combined = pipeline.ensemble(plan, trained_sets(plan))
+        pipeline, plan = opened(name, settings)
+        combined = pipeline.ensemble(plan, trained_sets(plan, TRAINS))
         if combined is None:
             raise AirflowSkipException("There is no ensemble; the log line above has the reason.")
         result, summary = combined
@@ -268,8 +197,8 @@ def evaluate() -> dict[str, Any]:
     if not get_current_context()["ti"].xcom_pull(task_ids="ingest"):
         raise AirflowSkipException("There are no titles, so there is nothing to evaluate: see the task ingest.")
     with plain_failures():
-        pipeline, plan = opened(name)
-        trained = trained_sets(plan)
+        pipeline, plan = opened(name, settings)
+        trained = trained_sets(plan, TRAINS)
         failed = [name for name in plan.sets if name not in trained]
         evaluated = pipeline.evaluate(plan, trained, failed)
         send_evaluation(pipeline, plan)
@@ -283,7 +212,7 @@ def decide(evaluated: dict[str, Any] | None) -> dict[str, Any]:
         from meli_tasks.planning.evaluation import Evaluated
 
         found = Evaluated.model_validate(need(evaluated, "evaluate"))
-        pipeline, plan = opened(plan_name())
+        pipeline, plan = opened(plan_name(), settings)
         return pipeline.decide(plan, found).model_dump(mode="json")
 
 
@@ -298,7 +227,7 @@ def promote() -> dict[str, Any]:
         answered = ti.xcom_pull(task_ids="approve", key=ANSWER)
         approval = Approval.model_validate(answered) if answered else None
         decided = Verdict.model_validate(need(ti.xcom_pull(task_ids="decide"), "decide"))
-        pipeline, plan = opened(plan_name())
+        pipeline, plan = opened(plan_name(), settings)
         outcome = pipeline.promote(plan, decided, approval)
         send(CHAMPION, pipeline.champion_changed(outcome))
         send_decision(outcome.action, outcome.champion.figure if outcome.champion else None)
@@ -342,7 +271,7 @@ with DAG(
     planned: Any = ResumablePython(  # an XComArg, for which Airflow passes what the task returned
         task_id="plan",
         python_callable=plan_run,
-        # Airflow counts the waiting in.
+        # Airflow counts the time spent waiting.
         execution_timeout=timedelta(hours=1 + settings.wait_hours),
     ).output
     ingested: Any = ingest(planned)

@@ -1,4 +1,4 @@
-"""Tasks that extend Airflow's own operators: those that wait for a person, for files or for the run of a date."""
+"""Tasks that extend Airflow's own operators: those that wait for a person, and the runs that other DAGs start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.providers.standard.operators.python import PythonOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk import Param, timezone
@@ -30,14 +29,6 @@ SECONDS_BETWEEN_POLLS = 2
 SECONDS_PER_TURN = 15
 ENDED = ("success", "failed")
 TASK_ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
-
-
-class ResumablePython(PythonOperator):
-    """A Python task that starts from the beginning when what it was deferred for has come."""
-
-    def resume(self, context: Context, event: object) -> Any:
-        """Start again; `event` only says that it is time."""
-        return self.execute(context)
 
 
 class ApproveBackfill(ApprovalOperator):

@@ -185,6 +185,7 @@ class FakePipeline:
 meli_tasks.pipeline.Pipeline = FakePipeline  # type: ignore[assignment, misc]
 
 import meli_training  # noqa: E402 - after the replacement
+from meli_airflow import waiting  # noqa: E402
 from meli_training import dag  # noqa: E402
 
 kind_by_airflow = meli_training.run_kind
@@ -198,7 +199,7 @@ def kind_by_scenario(dag_run: Any) -> str:
 
 meli_training.run_kind = kind_by_scenario
 
-meli_training.BETWEEN_LOOKS = timedelta(0)
+waiting.BETWEEN_CHECKS = timedelta(0)
 SETTINGS = meli_training.settings
 
 for task in dag.tasks:  # nobody waits for a second try here

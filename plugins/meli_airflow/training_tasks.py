@@ -1,0 +1,62 @@
+"""What the tasks of `meli_training` share: their pipeline, what they return, and what earlier ones returned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from airflow.sdk import get_current_context
+
+from meli_airflow.metrics import send_step
+from meli_airflow.xcom import PlanName, SearchResult, StepOutcome, StepResult, TrainResult
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import DagRunProtocol
+
+    from meli_tasks.pipeline import Pipeline
+    from meli_tasks.planning.plan import Plan
+    from meli_tasks.settings import Settings
+
+
+def run_kind(dag_run: DagRunProtocol) -> str:
+    """What started a run: scheduled, manual or backfill."""
+    return str(dag_run.run_type.value)
+
+
+def opened(name: str, settings: Settings) -> tuple[Pipeline, Plan]:
+    """The pipeline of a plan, and the plan. What is imported here is heavy, so only a running task imports it."""
+    from meli_tasks.pipeline import Pipeline
+
+    return Pipeline.of(name, settings)
+
+
+def computed(result: StepResult, store_url: str) -> StepOutcome:
+    """The part of a result that later tasks, links and the terminal need; also sends its metrics."""
+    send_step(result)
+    manifest = result.manifest
+    return {
+        "key": manifest.key,
+        "manifest": f"{store_url}/{manifest.name}",
+        "hit": result.hit,
+        "seconds": round(result.seconds, 2),
+    }
+
+
+def plan_name() -> str:
+    """The run's plan; an empty string if `plan` failed or was skipped.
+
+    It is pulled, not passed: an argument would draw an edge from `plan` to every task of the graph.
+    """
+    planned: PlanName | None = get_current_context()["ti"].xcom_pull(task_ids="plan")
+    return planned["plan"] if planned else ""
+
+
+def trained_sets(plan: Plan, tasks: Sequence[str]) -> list[str]:
+    """The sets whose training run succeeded, also without each fold, according to the results of `tasks`."""
+    pulled = get_current_context()["ti"].xcom_pull(task_ids=tasks)
+    returned = [cast(TrainResult | SearchResult, result) for result in pulled if result]
+    # A run that is reprocessed with other sets still has the results of its removed task instances, so keys count. The
+    # search adds its set to the plan, so a family that is cleared afterwards trains it too: each set counts once.
+    trained = {(result["set"], result["key"]) for result in returned}
+    names = dict.fromkeys(result["set"] for result in returned if result["set"] in plan.sets)
+    return [name for name in names if {(name, step.key) for step in plan.training_runs(name)} <= trained]
