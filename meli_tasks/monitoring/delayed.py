@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.artifacts.cache import Cache
+from meli_tasks.artifacts.cache import Cache, download
 from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.drift import FEWEST_TITLES
 from meli_tasks.monitoring.accuracy import Accuracy, accuracy_of
@@ -59,14 +59,14 @@ class _Day:
     def add(self, match: _Matches, keys: Sequence[str], titles: Sequence[str], predicted: Sequence[str | None]) -> None:
         """Join some rows with the labels of a table."""
         places = match.labels.places(keys)
-        for row in np.flatnonzero(places != _NONE).tolist():
+        rows = np.flatnonzero(places != _NONE)
+        for row in rows.tolist():
             name = predicted[row] or ""
             number = self.numbers.setdefault(name, len(self.names))
             if number == len(self.names):
                 self.names.append(name)
             match.predicted[places[row]] = number
-        found = places != _NONE
-        match.titles[places[found]] = hashes_of([titles[row] for row in np.flatnonzero(found).tolist()])
+        match.titles[places[rows]] = hashes_of([titles[row] for row in rows.tolist()])
 
 
 def delayed_accuracy(
@@ -106,8 +106,9 @@ def _results(standard: Standard, record: BatchRecord) -> Iterator[Path]:
         file = PartResult.model_validate(manifest.summary).file if manifest else ""
         if manifest and file:
             with cache.work_folder() as work:
-                standard.store.download(manifest.file_name(file), work / Path(file).name)
-                yield work / Path(file).name
+                path = work / Path(file).name
+                download(standard.store, manifest, file, path)
+                yield path
 
 
 def _trained(standard: Standard, days: Sequence[_Day]) -> Hashes:

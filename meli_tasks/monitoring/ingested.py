@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.artifacts.reading import LenientReader
@@ -35,15 +34,7 @@ def ingesting_runs(store: Store, since: str, most: int, reader: LenientReader) -
 def examine_run(standard: Standard, plan: Plan, ingest: Manifest) -> DayResult:
     """Judge a run's titles that the champion was not trained on, and its accuracy on them."""
     reference = standard.reference()
-    result = DayResult(
-        day=plan.as_of,
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        source=plan.run_id,
-        kind=RUN,
-        model=standard.ref,
-        set_name=standard.champion.set_name,
-        titles=0,
-    )
+    result = standard.result(plan.as_of, plan.run_id, RUN)
     if ingest.key == reference.ingest:
         return result.model_copy(update={"note": "The champion was trained on these titles."})
     from meli_tasks.monitoring.accuracy import accuracy_of

@@ -14,7 +14,7 @@ from meli_tasks.monitoring.accuracy import Accuracy
 from meli_tasks.monitoring.ingested import examine_run, ingesting_runs
 from meli_tasks.monitoring.reference import listings_file
 from meli_tasks.monitoring.results import RUN, DayResult, results_of
-from meli_tasks.monitoring.scored import examine_scored, scored_days
+from meli_tasks.monitoring.scored import ScoredDay, examine_scored, scored_days
 from meli_tasks.monitoring.standard import Standard
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
@@ -112,17 +112,17 @@ class Monitor:
         sources = self._labels(standard, scored[0].day, days, reader) if scored else []
         labels = tuple(identity for source in sources for identity in source.identities)
         stored = {(each.day, each.source): each for each in earlier.values()}
-        known = [stored.get((day.day, day.source)) for day in scored]
-        open_ = [
-            number
-            for number, (day, result) in enumerate(zip(scored, known, strict=True))
-            if result is None or (result.batches, result.labels) != (day.batches, labels)
-        ]
-        tables = tables_of(sources, self._refuse) if open_ else []
-        judged = delayed_accuracy(standard, [scored[number] for number in open_], tables, self.today)
-        for number, accuracy in zip(open_, judged, strict=True):
-            result = examine_scored(standard, scored[number]).model_copy(update={"labels": labels})
-            before = known[number]
+        to_examine: list[tuple[ScoredDay, DayResult | None]] = []
+        for day in scored:
+            before = stored.get((day.day, day.source))
+            if before is None or (before.batches, before.labels) != (day.batches, labels):
+                to_examine.append((day, before))
+            elif before.accuracy and (waited := later(before.accuracy, day.day, self.today)) != before.accuracy:
+                before.model_copy(update={"accuracy": waited}).save(self.store)
+        tables = tables_of(sources, self._refuse) if to_examine else []
+        accuracies = delayed_accuracy(standard, [day for day, _ in to_examine], tables, self.today)
+        for (day, before), accuracy in zip(to_examine, accuracies, strict=True):
+            result = examine_scored(standard, day).model_copy(update={"labels": labels})
             if not result.note:
                 result = result.model_copy(update={"accuracy": _with_most_labels(accuracy, before)})
             if before and before.announced and set(result.alarms) <= set(before.alarms):
@@ -131,11 +131,6 @@ class Monitor:
                 yield result
             else:
                 result.save(self.store)
-        for number, old in enumerate(known):
-            if number not in open_ and old and old.accuracy:
-                waited = later(old.accuracy, old.day, self.today)
-                if waited != old.accuracy:
-                    old.model_copy(update={"accuracy": waited}).save(self.store)
 
     def _labels(self, standard: Standard, since: str, runs: int, reader: LenientReader) -> list[LabelSource]:
         """Where labels of titles that were scored since a day come from: later runs, then the files of the setting."""

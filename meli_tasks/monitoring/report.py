@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 
-from meli_tasks import __version__
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.monitoring.advice import Advice
 from meli_tasks.monitoring.findings import sentence
-from meli_tasks.monitoring.results import ACCURACY, DayResult, since
+from meli_tasks.monitoring.results import ACCURACY, MOST_DAYS, DayResult, by_stream, since
 from meli_tasks.report import charts
 from meli_tasks.report.blocks import (
     Block,
@@ -29,11 +28,10 @@ from meli_tasks.report.blocks import (
     whole,
 )
 from meli_tasks.report.charts import Axis, Line
-from meli_tasks.report.templating import html_template, template_text
+from meli_tasks.report.templating import html_report
 from meli_tasks.store import Store
 from meli_tasks.wording import duration
 
-MOST_DAYS = 60
 _FIRST, _SECOND = 0, 1  # colours
 _LEAST_HEIGHT = 0.1
 
@@ -65,20 +63,16 @@ def write_monitoring_report(store: Store, champion: str, results: Sequence[DayRe
 def render(store: str, champion: str, results: Sequence[DayResult], advice: Advice) -> str:
     """The report as HTML."""
     days = sorted({result.day for result in results})[-MOST_DAYS:]
-    shown = [result for result in results if result.day in days]
-    streams = sorted({result.stream for result in shown}, key=lambda name: (name != DayResult.INGESTED, name))
+    displayed = [result for result in results if result.day in days]
     sections = [Section("advice", "Should I retrain tonight?", _advice(champion, advice))]
-    for number, stream in enumerate(streams):
-        of_stream = [result for result in shown if result.stream == stream]
+    for number, (stream, of_stream) in enumerate(by_stream(displayed).items()):
         sections.append(Section(f"titles-{number}", f"{stream[0].upper()}{stream[1:]}", _stream(of_stream)))
-    return html_template("report.html.jinja").render(
+    return html_report(
         kind="monitoring of a champion",
         title=f"Does {champion} still fit the titles?",
         subtitle=f"{days[0]} to {days[-1]}, compared with the titles that {champion} was validated on",
-        style=template_text("report.css"),
         sections=sections,
-        footer=f"Written on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by meli-tasks {__version__} from "
-        f"{store}/{paths.monitored_days(results[0].model)}.",
+        origin=f"{store}/{paths.monitored_days(results[0].model)}",
     )
 
 

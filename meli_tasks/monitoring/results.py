@@ -19,6 +19,8 @@ from meli_tasks.wording import count
 
 ACCURACY = "accuracy"
 RUN, BATCH = "run", "batch"
+MOST_DAYS = 60
+"""How many of the newest days the page and the report display."""
 _STILL_NEW = timedelta(days=14)
 
 
@@ -111,6 +113,12 @@ def results_of(store: Store, model: str, reader: LenientReader) -> list[DayResul
     names = sorted(store.names(paths.monitored_days(model)))
     found = reader.read_all(names, lambda name: _read(store, name))
     return sorted(found, key=lambda result: (result.day, result.at))
+
+
+def by_stream(results: Sequence[DayResult]) -> dict[str, list[DayResult]]:
+    """The results of each stream in their order; ingested titles are the first stream."""
+    streams = sorted({result.stream for result in results}, key=lambda name: (name != DayResult.INGESTED, name))
+    return {stream: [result for result in results if result.stream == stream] for stream in streams}
 
 
 def newest_of(results: Sequence[DayResult]) -> list[DayResult]:

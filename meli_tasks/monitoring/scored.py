@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.drift import FEWEST_TITLES
@@ -84,16 +83,7 @@ def examine_scored(standard: Standard, day: ScoredDay) -> DayResult:
     """Judge a day's scored titles; those that the champion was trained on are among them."""
     profiles = [record.profile for record in day.records]
     titles = sum(profile.titles for profile in profiles)
-    result = DayResult(
-        day=day.day,
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        source=day.source,
-        kind=BATCH,
-        model=standard.ref,
-        set_name=standard.champion.set_name,
-        titles=titles,
-        batches=day.batches,
-    )
+    result = standard.result(day.day, day.source, BATCH, titles).model_copy(update={"batches": day.batches})
     if not day.records:
         return result.model_copy(update={"note": f"{day.apart}."})
     result = result.model_copy(update={"apart": day.apart})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.decision import Champion
 from meli_tasks.ledger import Ledger
 from meli_tasks.monitoring.reference import Reference, load_reference, make_reference
+from meli_tasks.monitoring.results import DayResult
 from meli_tasks.prediction.models import Model, load
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
@@ -62,6 +64,18 @@ class Standard:
     def listings(self) -> Manifest:
         """The listings that the champion was fitted on."""
         return need(self.store, "ingest", self.reference().ingest)
+
+    def result(self, day: str, source: str, kind: str, titles: int = 0) -> DayResult:
+        """A result about titles of a day, to which nothing has been compared yet; see DayResult for the arguments."""
+        return DayResult(
+            day=day,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            source=source,
+            kind=kind,
+            model=self.ref,
+            set_name=self.champion.set_name,
+            titles=titles,
+        )
 
     def reference(self, abstain_below: float = 0.0) -> Reference:
         """The profile of the champion's validation titles, made if it is not in the store.

@@ -14,12 +14,10 @@ from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Champion
 from meli_tasks.monitoring.advice import Advice, advise
 from meli_tasks.monitoring.findings import figures
-from meli_tasks.monitoring.results import ACCURACY, DayResult, Finding, newest_of, since
+from meli_tasks.monitoring.results import ACCURACY, MOST_DAYS, DayResult, Finding, by_stream, newest_of, since
 from meli_tasks.pages.manifests import model_manifest
 from meli_tasks.pages.models import Interval, PageModel, SkippedObjects
 from meli_tasks.pages.read_cache import ReadCache
-
-MOST_DAYS = 60
 
 
 class MonitoredStatistic(PageModel):
@@ -150,14 +148,9 @@ class Monitored:
 
 def streams_of(results: Sequence[DayResult]) -> list[MonitoredStream]:
     """The results by what they are about: ingested titles first."""
-    names = sorted({result.stream for result in results}, key=lambda name: (name != DayResult.INGESTED, name))
     return [
-        MonitoredStream(
-            name=name,
-            of_runs=name == DayResult.INGESTED,
-            days=[_day(result, results) for result in results if result.stream == name],
-        )
-        for name in names
+        MonitoredStream(name=name, of_runs=name == DayResult.INGESTED, days=[_day(result, days) for result in days])
+        for name, days in by_stream(results).items()
     ]
 
 

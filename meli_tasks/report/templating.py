@@ -6,10 +6,13 @@ Characters that a browser or a terminal would obey or hide become escape sequenc
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from meli_tasks.report.blocks import Range
+from meli_tasks import __version__
+from meli_tasks.report.blocks import Range, Section
 from meli_tasks.wording import printable
 
 if TYPE_CHECKING:
@@ -33,6 +36,29 @@ def html_template(name: str) -> Template:
     environment.tests["of_kind"] = lambda block, kind: type(block).__name__ == kind
     environment.tests["range"] = lambda cell: isinstance(cell, Range)
     return environment.get_template(name)
+
+
+def html_report(
+    *, kind: str, title: str, subtitle: str, sections: Sequence[Section], origin: str, note: str = ""
+) -> str:
+    """A report as HTML.
+
+    Args:
+        kind: What it is a report of, for its first line.
+        title: Its heading.
+        subtitle: The line below the heading.
+        sections: What it consists of.
+        origin: The place in the store that it was written from.
+        note: What the footer adds.
+    """
+    return html_template("report.html.jinja").render(
+        kind=kind,
+        title=title,
+        subtitle=subtitle,
+        style=template_text("report.css"),
+        sections=sections,
+        footer=f"Written on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by meli-tasks {__version__} from {origin}.{note}",
+    )
 
 
 def markdown_template(name: str) -> Template:

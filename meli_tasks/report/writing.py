@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
-from meli_tasks import __version__
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.planning.plan import Plan
 from meli_tasks.report import comparison, curves, data, quality, recipe, verdict
 from meli_tasks.report.blocks import Block, Section, Text, not_available
 from meli_tasks.report.material import Material
-from meli_tasks.report.templating import html_template, template_text
+from meli_tasks.report.templating import html_report
 from meli_tasks.store import Store
 
 Build = Callable[[Material], Sequence[Block]]
@@ -69,15 +67,13 @@ def render(run: Material) -> str:
         listed = "; ".join(map(str, run.reader.skipped))
         sections[0] = _with_note(sections[0], f"Objects that could not be read were left out: {listed}.")
     plan = run.plan
-    written = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    return html_template("report.html.jinja").render(
+    return html_report(
         kind="report of a run",
         title=f"Run {plan.run_id}",
         subtitle=f"{plan.ingest.name}, planned on {plan.at[:16].replace('T', ' ')}, sets {', '.join(plan.sets)}",
-        style=template_text("report.css"),
         sections=sections,
-        footer=f"Written on {written} by meli-tasks {__version__} from {run.store.url}/{plan.name}. Fractions are "
-        "of the test titles. Every figure carries its exact value and its place in the store.",
+        origin=f"{run.store.url}/{plan.name}",
+        note=" Fractions are of the test titles. Every figure carries its exact value and its place in the store.",
     )
 
 

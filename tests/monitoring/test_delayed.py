@@ -104,6 +104,18 @@ def test_too_few_labels_give_no_figure(champion: PastRun, tmp_path: Path) -> Non
     assert "no accuracy: 12 of 300 scored titles have a label after 9 days: 50 are needed" in found.verdict
 
 
+def test_a_damaged_result_is_refused_instead_of_being_joined(champion: PastRun, tmp_path: Path) -> None:
+    rows = titles(1, 300)
+    score(champion, tmp_path / "in", DAY, rows)
+    (result,) = (each.name for each in champion.store.objects("score/") if each.name.endswith(".csv"))
+    blob = champion.store.read(result)
+    assert blob
+    champion.store.write(result, blob.data.replace(b"0.", b"1."))
+    labels = file_of(tmp_path / "labels.csv", "title", {row: category_of(row) for row in rows})
+    with pytest.raises(BadData, match="differs from its manifest"):
+        look(champion, tmp_path, labels)
+
+
 def test_a_file_of_labels_without_a_usable_column_is_refused(champion: PastRun, tmp_path: Path) -> None:
     score(champion, tmp_path / "in", DAY, titles(1, 100))
     path = tmp_path / "labels.csv"
