@@ -1,6 +1,6 @@
-"""Where the results of a batch are copied to, and what its record there says.
+"""Where the results of a batch are copied to, and the batch's record there.
 
-Beside the source means a folder `_scored` in the folder that all its files are in. Sources skip names that begin with
+Beside the source means a folder `_scored` in the folder that contains all its files. Sources skip names that begin with
 `_`, so no glob, folder or prefix finds the results when the source is read the next time.
 """
 
@@ -19,7 +19,7 @@ from meli_tasks.sources.place import Part
 from meli_tasks.store import Store, open_store
 
 BESIDE, IN_STORE = "beside", "store"
-"""The outputs that are no addresses."""
+"""The outputs that are keywords instead of addresses."""
 FOLDER_BESIDE = "_scored"
 RECORD = "_batch.json"
 """The record among the copies of the results, which is the last file there."""
@@ -87,7 +87,7 @@ def output_of(plan: BatchPlan, settings: Settings) -> Store:
 
 
 def complete_record(plan: BatchPlan, settings: Settings, store: Store) -> BatchRecord | None:
-    """The record of a batch to which nothing is to be added; None if parts or copies may be missing."""
+    """The record of a complete batch; None if parts or copies may be missing."""
     record = BatchRecord.find(store, plan.id)
     if record is None or record.problems:
         return None
@@ -97,33 +97,33 @@ def complete_record(plan: BatchPlan, settings: Settings, store: Store) -> BatchR
 def withdraw_other_record(plan: BatchPlan, settings: Settings) -> None:
     """Delete the record of another batch in the output, before its results are replaced.
 
-    So where there is a record, the results that it names are there, and are those of its model.
+    If there is a record, the results that it names are therefore there, and are those of its model.
     """
     if not plan.output:
         return
     target = output_of(plan, settings)
-    if _record_there(target) != plan.id:
+    if _record_there(target) not in (None, plan.id):
         target.delete(RECORD)
 
 
-def _record_there(target: Store) -> str:
-    """The id of the batch whose record is in the output; empty if there is none that can be read."""
+def _record_there(target: Store) -> str | None:
+    """The id of the batch whose record is in the output; empty if it cannot be read, None if there is none."""
     try:
         record = read(target, RECORD, BatchRecord.model_validate_json)
     except BadData:
         return ""
-    return record.id if record else ""
+    return record.id if record else None
 
 
 def as_uri(spec: str) -> str:
-    """A source's files as an address; what is no path stays as it is."""
+    """The address of a source's files; anything but a path stays as it is."""
     if "://" in spec or spec.startswith("sample:"):
         return spec
     return Path(spec).expanduser().absolute().as_uri()
 
 
 def spec_of(spec: str, part: Part) -> str:
-    """The source that is one file alone."""
+    """The specification of a source with this file only."""
     if spec.startswith("s3://"):
         return f"s3://{urlsplit(spec).netloc}/{part.name}"
     if spec.startswith(("http://", "https://", "sample:")):
