@@ -4,8 +4,8 @@
     python -m benchmarks batch --rows 20000000    # in 40 files
 
 The workers score parts as the tasks of `meli_batch_predict` do, from the store to the store. Both are killed with
-SIGKILL in the middle of parts, twice, and others go on with what is missing. Then every result is read, to see that
-each row is there once.
+SIGKILL in the middle of parts, twice, and new ones continue with the missing parts. Then all results are read, to
+check that each row is there exactly once.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Sizes:
 
     @classmethod
     def of(cls, options: Options) -> Sizes:
-        """Those that the options ask for."""
+        """The sizes for some options."""
         titles = options.rows[0] if options.rows else 4_000 if options.small else 400_000
         files = max(4, titles // TITLES_A_FILE)
         return cls(titles, files, "quick_mlp" if options.small else "mlp", 2_000 if options.small else 50_000)
@@ -66,7 +66,7 @@ class Sizes:
 
 @dataclass
 class Spent:
-    """What the workers cost, those that were killed included."""
+    """What the workers used, including those that were killed."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -128,7 +128,7 @@ def _start(batch: str, indices: Sequence[int], environment: Mapping[str, str]) -
 
 
 def lost_and_doubled(record: BatchRecord, titles: int) -> tuple[int, int]:
-    """How many rows are in no result, and how many are in more than one, or twice."""
+    """How many rows are in no result, and how many are there more than once."""
     found = np.zeros(titles, np.int64)
     for part in record.parts:
         table = arrow_csv.read_csv(
@@ -167,7 +167,8 @@ def run(options: Options) -> list[Figure]:
     (options.out / "batch.json").write_text(json.dumps({**spent.__dict__, "rows": record.rows}), encoding="utf-8")
     note = (
         f"{count(sizes.titles, 'generated title')} in {count(sizes.files, 'gzipped CSV file')}, {sizes.set_name}, "
-        f"{WORKERS} workers of one thread, killed {KILLS} times; includes their starts and what the kills cost"
+        f"{WORKERS} workers of one thread, killed {KILLS} times; "
+        "including their start and the work lost when they were killed"
     )
     rate, per_worker = sizes.titles / spent.seconds, sizes.titles / spent.cpu_seconds
     return [

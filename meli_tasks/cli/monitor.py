@@ -37,13 +37,13 @@ def monitor(
         ),
     ] = 7,
     again: Annotated[
-        bool, typer.Option("--again", help="Examine them again, even if the store has their results.")
+        bool, typer.Option("--again", help="Examine runs and days again, even if the store has their results.")
     ] = False,
     labels: Annotated[
         str | None,
         typer.Option(
             "--labels",
-            help="Files with labels of titles that were scored: title and category, or an id column and category.",
+            help="Files with labels of scored titles: columns title and category, or an id column and category.",
         ),
     ] = None,
     report: Annotated[
@@ -51,7 +51,7 @@ def monitor(
         typer.Option(
             "--report",
             metavar="FILE",
-            help="Write all of it as one HTML file, which needs no network.",
+            help="Write all results to a single HTML file, which needs no network.",
             show_default=False,
         ),
     ] = None,
@@ -62,11 +62,11 @@ def monitor(
     Unknown words, predicted categories, confidence, languages, title lengths, accents, broken characters and unusable
     rows are compared. A difference is reported if it is more than chance would give.
 
-    The accuracy of what was scored is measured when labels arrive: those of later runs, and of `--labels` or
+    The accuracy on scored titles is measured when labels arrive, from later runs and from `--labels` or
     MELI_MONITORING_LABELS.
 
-    The results are stored, so each run and each day of batches is examined once for each champion. The exit code is 0,
-    also if something has changed.
+    The results are stored, so each run and each day of batches is examined a single time for a champion. The exit code
+    is 0 even if something has changed.
     """
     from dataclasses import asdict
 

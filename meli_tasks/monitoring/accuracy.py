@@ -1,7 +1,7 @@
 """How accurate the champion is on labelled titles that arrived after its training, beside what was promised.
 
 A prediction depends only on the title and the model, so classifying the titles of a run once their labels are there
-gives what would have been predicted before. What batches scored is joined with labels in `delayed`.
+gives the predictions that would have been made before. What batches scored is joined with labels in `delayed`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Delayed accuracy: what batches predicted, once labels have arrived, by the day of scoring.
+"""Delayed accuracy: how accurate the champion was on scored titles, by day, once labels have arrived.
 
-The stored results are read again, chunk by chunk, and joined with the labels. Titles among the champion's own listings
-do not count: it would look better on them than on others.
+The stored results are read again, chunk by chunk, and joined with the labels. Titles in the
+champion's own listings do not count, because it was trained on them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NONE = -1
 
 @dataclass
 class _Matches:
-    """The labels of one table that scored titles of a day have: per label what was predicted, and for which title."""
+    """The labels of one table that match scored titles of a day: for each label, the prediction and the title."""
 
     labels: Labels
     predicted: NDArray[np.int32] = field(init=False)
@@ -44,13 +44,13 @@ class _Matches:
 
     @property
     def places(self) -> NDArray[np.int64]:
-        """The labels that were found."""
+        """The positions of the labels that match a title."""
         return np.flatnonzero(self.predicted != _NONE)
 
 
 @dataclass
 class _Day:
-    """What was found on one day: matches by table, and the names of the predicted categories."""
+    """The matches of one day by table, and the names of the predicted categories."""
 
     matches: list[_Matches]
     names: list[str] = field(default_factory=list)
@@ -78,7 +78,7 @@ def delayed_accuracy(
         standard: The champion.
         days: What it scored.
         tables: The labels; those of a later table replace those of an earlier one.
-        today: For how long the labels have had time to arrive.
+        today: The date up to which labels had time to arrive.
     """
     found = [_joined(standard, day, tables) for day in days]
     trained = _trained(standard, found)
@@ -150,7 +150,7 @@ def _accuracy(standard: Standard, day: ScoredDay, found: _Day, trained: Hashes, 
 
 
 def later(accuracy: Accuracy, day: str, today: date) -> Accuracy:
-    """The same result with the days that have passed by now, if labels are still missing."""
+    """The same result with the number of days up to today, if labels are still missing."""
     if not accuracy.missing:
         return accuracy
     waited = accuracy.model_copy(update={"days": max(0, (today - date.fromisoformat(day)).days)})
@@ -158,7 +158,7 @@ def later(accuracy: Accuracy, day: str, today: date) -> Accuracy:
 
 
 def _titles(found: _Day, which: Callable[[Hashes], Hashes]) -> int:
-    """How many titles with a label there are, each once; about, if not all labels are kept."""
+    """The number of distinct titles with a label; an estimate if not all labels are kept."""
     titles = [which(match.titles[match.places]) for match in found.matches]
     distinct = len(np.unique(np.concatenate(titles))) if titles else 0
     estimates = (round(len(each) / match.labels.kept) for each, match in zip(titles, found.matches, strict=True))

@@ -1,4 +1,4 @@
-"""The titles that runs ingested, judged as a day each."""
+"""The titles that runs ingested; each run is compared as one day."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from meli_tasks.wording import count
 
 
 def ingesting_runs(store: Store, since: str, most: int, reader: LenientReader) -> Iterator[tuple[Plan, Manifest]]:
-    """The newest runs that ingested titles since a day, oldest first; each listings only once."""
+    """The newest runs that ingested titles since a day, oldest first; runs with the same listings count as one."""
     found: dict[str, tuple[Plan, Manifest]] = {}
     for plan in plans(store, reader):
         if len(found) == most:
@@ -32,7 +32,7 @@ def ingesting_runs(store: Store, since: str, most: int, reader: LenientReader) -
 
 
 def examine_run(standard: Standard, plan: Plan, ingest: Manifest) -> DayResult:
-    """Judge a run's titles that the champion was not trained on, and its accuracy on them."""
+    """Compare a run's titles that the champion was not trained on, and measure its accuracy on them."""
     reference = standard.reference()
     result = standard.result(plan.as_of, plan.run_id, RUN)
     if ingest.key == reference.ingest:

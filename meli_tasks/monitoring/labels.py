@@ -1,7 +1,7 @@
 """Labels of titles that were scored earlier: from the listings of later runs, and from files of labels.
 
-They are kept as hashes of the titles, or of another column that scored files have too, such as an id. If there are more
-than fit in memory, those with the smallest hashes are kept: a random sample, and the same titles of every file.
+Labels are stored by hashes of the titles, or of another column that the scored files have too, such as an id. If there
+are too many, only those with the smallest hashes are kept: a random sample that selects the same titles in every file.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _ALL = 2**64 - 1
 
 
 def hashes_of(texts: Sequence[str]) -> Hashes:
-    """A number of 64 bits for each text."""
+    """A hash of 64 bits for each text."""
     digests = (blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
 def keys_of(column: str, texts: Sequence[str | None]) -> list[str]:
-    """The values of a column as they are compared: titles as training reads them, others without outer spaces."""
+    """The values of a column as they are compared: titles cleaned as for training, others without outer whitespace."""
     return cleaned(texts) if fold(column) == TITLE else [(text or "").strip() for text in texts]
 
 
 class Labels:
-    """The categories of titles by the values of one column, in memory that does not grow with their number."""
+    """The categories of titles by the values of one column, in bounded memory."""
 
     def __init__(self, column: str = TITLE, most: int = MOST_LABELS) -> None:
         self.column = column
@@ -70,7 +70,7 @@ class Labels:
             self.settle()
 
     def settle(self) -> None:
-        """Make what was added ready for `places`."""
+        """Merge the added labels, so that `places` finds them."""
         hashes = np.concatenate([self.hashes, *(each for each, _ in self._added)])[::-1]
         codes = np.concatenate([self.codes, *(each for _, each in self._added)])[::-1]
         self.hashes, first = np.unique(hashes, return_index=True)  # the first in reverse: the newest
@@ -98,7 +98,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class LabelSource:
-    """Where labels come from: `identities` change when they do, `add` puts them into the table of their column."""
+    """Where labels come from: `identities` change with the labels, `add` adds them to the table of their column."""
 
     identities: tuple[str, ...]
     add: Callable[[dict[str, Labels]], None]
@@ -120,11 +120,11 @@ def of_listings(listings: Mapping[str, Callable[[], Path]]) -> LabelSource:
 
 
 def tables_of(sources: Sequence[LabelSource], refuse: Callable[[BadData], None]) -> list[Labels]:
-    """The labels of each source, which keeps its own: those of a later source count more.
+    """The labels of each source, in tables of its own; those of a later source take precedence.
 
     Args:
         sources: Where the labels come from.
-        refuse: Called with why a source cannot be used; unless it raises, the others are.
+        refuse: Called with the error of a source that cannot be read, which is then left out.
     """
     found: list[Labels] = []
     for source in sources:
@@ -166,7 +166,7 @@ def _add_file(path: Path, tables: dict[str, Labels]) -> None:
 
 
 def _key_column(file: RowFile) -> str:
-    """The column that tells which title a label belongs to."""
+    """The column that identifies the title of a label."""
     if find_column(file.names, CATEGORY) is None:
         raise BadData(missing_column(file.name, CATEGORY, file.names))
     if find_column(file.names, TITLE) is not None:

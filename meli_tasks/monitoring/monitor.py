@@ -1,4 +1,4 @@
-"""One look at everything that is new since the last look: titles that runs ingested, and titles that batches scored."""
+"""Examines what is new since the last time: titles that runs ingested, and titles that batches scored."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ class Monitor:
         self._refused: list[str] = []
 
     def look(self, *, runs: int = RUNS, again: bool = False, strict: bool = True) -> Look:
-        """Examine the titles of the newest runs and of the newest days with batches, each only once for each champion.
+        """Examine the titles of the newest runs and of the newest days with batches, each a single time for a champion.
 
         A day is examined again if batches were added to it, or labels of its titles arrived.
 
         Args:
             runs: How many of the newest runs to examine, and how many of the newest days with batches.
             again: Examine them even if the store has their results.
-            strict: Raise if labels cannot be read, instead of looking without them and warning.
+            strict: Raise if labels cannot be read, instead of warning and continuing without them.
 
         Raises:
             NotFound: there is no champion, or its listings are not in the store.
@@ -150,20 +150,20 @@ class Monitor:
         return found
 
     def _refuse(self, error: BadData) -> None:
-        """Say that labels cannot be read: those of a day without a file are no reason to judge no title at all."""
+        """Raise if strict, else keep a warning: titles are also compared on a day without a file of labels."""
         if self._strict:
             raise error
-        self._refused.append(f"Labels could not be read, so titles that have only these have none: {error}")
+        self._refused.append(f"Labels could not be read, so their titles count as unlabelled: {error}")
 
 
 def _with_most_labels(accuracy: Accuracy, before: DayResult | None) -> Accuracy:
-    """The figure of an earlier look if more titles had labels then, as in a file that was given only once."""
+    """The earlier accuracy if more titles had labels then, as with a file that was passed a single time."""
     earlier = before.accuracy if before else None
     return earlier if earlier and earlier.labelled > accuracy.labelled else accuracy
 
 
 def _is_news(result: DayResult, before: DayResult) -> bool:
-    """Whether a look found anything but that more days have passed, or that other labels did not help."""
+    """Whether a result differs from the earlier one in more than the passed days and the sources of labels."""
     accuracy = result.accuracy
     if accuracy and before.accuracy:
         accuracy = accuracy.model_copy(update={"days": before.accuracy.days, "missing": before.accuracy.missing})

@@ -64,7 +64,7 @@ def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int =
             for result in look.unannounced:
                 result.model_copy(update={"announced": True}).save(store)
     if not look.new:
-        return Night(skipped="Nothing was ingested or scored since the last look.")
+        return Night(skipped="Nothing was ingested or scored since monitoring last ran.")
     changes = dict.fromkeys(name for result in look.changed for name in result.alarms)
     return Night(len(look.new), tuple(changes), advice.sentence if advice and advice.retrain else "")
 

@@ -1,4 +1,4 @@
-"""What monitoring found with a champion as one HTML file, which needs no network and runs no script."""
+"""The results of monitoring a champion as a single HTML file, which needs no network and runs no script."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LEAST_HEIGHT = 0.1
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Two lines of a chart over days, and what their values are called."""
+    """Two lines of a chart over days, and their names."""
 
     title: str
     names: tuple[str, str]
@@ -52,7 +52,7 @@ def write_monitoring_report(store: Store, champion: str, results: Sequence[DayRe
     Args:
         store: Where the results are.
         champion: The champion's set.
-        results: What was found, oldest day first; not empty.
+        results: The results, oldest day first; not empty.
         advice: Whether to retrain.
     """
     html = render(store.url, champion, results, advice).encode()
@@ -85,7 +85,7 @@ def _advice(champion: str, advice: Advice) -> list[Block]:
             [
                 ("Current champion", Cell(champion)),
                 (f"Mean gain of the last {advice.decisions} decisions" if advice.decisions else "Expected gain", gain),
-                ("Time that training takes", time),
+                ("Expected training time", time),
             ]
         ),
     ]
@@ -124,7 +124,7 @@ def _distances(results: Sequence[DayResult]) -> list[_Drawn]:
             if not finding.missing:
                 row = result.day, finding.distance, finding.chance_level
                 found.setdefault(finding.statistic, []).append(row)
-    names = "distance", "up to, by chance"
+    names = "distance", "chance level"
     return [
         _Drawn(f"{name[0].upper()}{name[1:]}: distance", names, rows, from_zero=True) for name, rows in found.items()
     ]

@@ -45,11 +45,11 @@ class DayResult(Stored):
     version: int = 1
     day: str
     at: str
-    source: str = Field(description="a run's id, or which of the day's scored titles")
+    source: str = Field(description="a run's id, or the name of a group of the day's scored titles")
     kind: str = Field(description="run or batch")
     model: str = Field(description="KEY@SHA256")
     set_name: str
-    titles: int = Field(description="of a run, titles that are new to the model, about; usable titles that were scored")
+    titles: int = Field(description="of a run, about how many are new to the model; of batches, usable titles")
     findings: tuple[Finding, ...] = ()
     accuracy: Accuracy | None = Field(None, description="on the titles with labels; None if there are none")
     note: str = Field("", description="why nothing was compared; empty if something was")
@@ -57,7 +57,7 @@ class DayResult(Stored):
     batches: Mapping[str, str] = Field(
         default_factory=dict, description="the day's scored batches, and when the record of each was written"
     )
-    labels: tuple[str, ...] = Field((), description="the identities of the sources of labels that were looked at")
+    labels: tuple[str, ...] = Field((), description="the identities of the sources of labels that were used")
     apart: str = Field("", description="what was scored by other models, and is not compared")
     announced: bool = Field(False, description="whether a notification of the changes was sent")
 
@@ -77,7 +77,7 @@ class DayResult(Stored):
 
     @property
     def stream(self) -> str:
-        """Which results it continues from day to day: those of ingested titles, or of titles scored in the same way."""
+        """The series that the result belongs to: ingested titles, or titles scored with the same threshold."""
         return self.INGESTED if self.kind == RUN else self.source
 
     @property
@@ -122,7 +122,7 @@ def by_stream(results: Sequence[DayResult]) -> dict[str, list[DayResult]]:
 
 
 def newest_of(results: Sequence[DayResult]) -> list[DayResult]:
-    """The newest result about ingested titles and about titles scored in each way, unless it is weeks older."""
+    """The newest result of each stream, without those that are over two weeks older than the newest of all."""
     newest = {result.stream: result for result in results}
     if not newest:
         return []

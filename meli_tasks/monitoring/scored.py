@@ -1,4 +1,4 @@
-"""The titles that batches scored, judged by day from the profiles in their records: no title is read again."""
+"""Scored titles, compared by day using the profiles in the batches' records: no title is read again."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _DIGITS_OF_KEY = 8
 
 @dataclass
 class ScoredDay:
-    """The batches of a day whose titles are judged together: those by the champion with the same threshold.
+    """The batches of a day whose titles are compared together: those scored by the champion with the same threshold.
 
-    `others` are the day's batches by other models. They are named and not judged, since another model knows other
-    words; a day's other thresholds are days of their own.
+    `others` are the day's batches by other models. They are listed but not compared, since another model
+    knows other words. Batches with another threshold are a ScoredDay of their own.
     """
 
     day: str
@@ -44,7 +44,7 @@ class ScoredDay:
 
     @property
     def apart(self) -> str:
-        """What is not judged, and why; empty if everything is."""
+        """What is not compared, and why; empty if everything is."""
         rows: dict[tuple[str, str], int] = {}
         for record in self.others:
             model = record.model_name or "a model", record.model[:_DIGITS_OF_KEY]
@@ -61,7 +61,7 @@ def scored_days(store: Store, model: str, since: str, most: int, reader: Lenient
         model: The champion's, KEY@SHA256.
         since: The champion's day.
         most: How many days.
-        reader: Keeps what cannot be read.
+        reader: Records the objects that cannot be read.
     """
     records = [record for record in records_of(store, reader) if record.day >= since]
     for day in sorted({record.day for record in records})[-most:]:
@@ -80,7 +80,7 @@ def _of_day(day: str, model: str, records: Sequence[BatchRecord]) -> list[Scored
 
 
 def examine_scored(standard: Standard, day: ScoredDay) -> DayResult:
-    """Judge a day's scored titles; those that the champion was trained on are among them."""
+    """Compare a day's scored titles, which may include training titles of the champion."""
     profiles = [record.profile for record in day.records]
     titles = sum(profile.titles for profile in profiles)
     result = standard.result(day.day, day.source, BATCH, titles).model_copy(update={"batches": day.batches})
@@ -93,7 +93,7 @@ def examine_scored(standard: Standard, day: ScoredDay) -> DayResult:
     reference = standard.reference(day.abstain_below).profile
     profile = _together(profiles)
     if profile is None or (profile.titles and profile.vocabulary != reference.vocabulary):
-        note = "The batches were counted with other known words, by another version. Score them again."
+        note = "The batches were scored by a version that counts known words differently. Score them again."
         return result.model_copy(update={"note": note})
     findings = findings_of(reference, profile, standard.settings.monitoring_nights)
     return result.model_copy(update={"profile": profile, "findings": findings})

@@ -1,4 +1,4 @@
-"""What days are judged by: the champion, and what its validation titles looked like. Loaded when first needed."""
+"""What days are compared with: the champion, and profiles of its validation titles. Loaded when first needed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Standard:
 
     @classmethod
     def current(cls, settings: Settings, store: Store) -> Standard:
-        """That of the current champion.
+        """The standard that the current champion sets.
 
         Raises:
             NotFound: there is no champion, or its model is not in the store.
@@ -91,7 +91,7 @@ class Standard:
             try:
                 found = load_reference(self.store, self.model.manifest, abstain_below)
             except BadData as error:
-                logger.warning("The reference is made again: %s", error)
+                logger.warning("Computing the reference again: %s", error)
                 found = None
             self._references[abstain_below] = found or make_reference(
                 self.settings, self.store, self.model.manifest, self.classifier, abstain_below

@@ -48,7 +48,7 @@ class MonitoredDay(PageModel):
     """What was found on one day."""
 
     day: str
-    source: str = Field(description="a run's id, or which of the day's scored titles")
+    source: str = Field(description="a run's id, or the name of a group of the day's scored titles")
     subject: str = Field(description="which titles, in words")
     verdict: str
     state: str = Field(description="changed, no change, or not compared")
@@ -57,7 +57,7 @@ class MonitoredDay(PageModel):
 
 
 class MonitoredStream(PageModel):
-    """The days of one kind: of titles that runs ingested, or of titles that batches scored."""
+    """The days of one series: ingested titles, or titles scored with the same threshold."""
 
     name: str
     of_runs: bool = Field(description="whether the sources are runs")
@@ -81,7 +81,7 @@ class MonitoringPage(PageModel):
     days: int = Field(0, description="the days that are displayed, at most")
     streams: list[MonitoredStream] = Field(default_factory=list)
     advice: MonitoringAdvice | None = None
-    report: bool = Field(False, description="whether the same is stored as one HTML file")
+    report: bool = Field(False, description="whether a report is stored")
     skipped: SkippedObjects = SkippedObjects(count=0, first=[])
 
 
@@ -120,7 +120,8 @@ class Monitored:
         report = read_again(self.cache.store, name) if name else None
         if report is None:
             raise NotFound(
-                "There is no report on monitoring yet. A run of meli_monitoring or `meli monitor --report` makes one."
+                "There is no report on monitoring yet. A run of meli_monitoring or "
+                "`meli monitor --report FILE` writes one."
             )
         return report
 
@@ -133,7 +134,7 @@ class Monitored:
         return sorted(filter(None, read), key=lambda result: (result.day, result.at))
 
     def _ref(self, champion: Champion) -> str:
-        """The attempt of the champion that monitoring used, also if the decision does not name it."""
+        """The attempt of the champion that monitoring used, even if the decision does not name it."""
         manifest = model_manifest(self.cache, champion.ref)
         return str(manifest.ref if manifest else champion.ref)
 

@@ -1,4 +1,4 @@
-"""Whether the files of a run's day are there yet: who writes them may be late."""
+"""Whether the files of a run's day have arrived."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meli_tasks.sources.place import NoFiles
 
 
 def late_files(request: Request, settings: Settings, as_of: date | None) -> str:
-    """Say what is missing if a dated source has no files for the run's day, which are the newest of a window.
+    """Describe what is missing if a dated source has no files for the run's day, the last one of a window.
 
     Args:
         request: What to do.
@@ -20,7 +20,7 @@ def late_files(request: Request, settings: Settings, as_of: date | None) -> str:
         as_of: The date on which the run is due, which the request may replace.
 
     Returns:
-        What was looked for, and where; empty if the files are there or the source has no dates.
+        Which files were expected, and where; empty if the files are there or the source has no dates.
 
     Raises:
         Rejected: the server of the source refused.

@@ -1,4 +1,4 @@
-"""Predictions as fields of a CSV file, many at a time: what `as_cells` makes of them one by one."""
+"""Formats predictions as CSV fields, many at a time, exactly as `as_cells` formats them one by one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ DIGITS = 6
 _ONE = 10**DIGITS
 _THOUSAND = 1_000
 _WIDTH = 2 + DIGITS
-"""Letters of the longest number: 0.123456."""
+"""Characters of the longest number, 0.123456."""
 _LEAST_PLAIN = 100
 """Smaller numbers of millionths are written with an exponent, such as 5e-05."""
 
 
 def cells_of(found: Predictions) -> dict[str, TextColumn] | None:
-    """The columns by name; None if a category is not valid UTF-8 or a probability is none."""
+    """The columns by name; None if a category is not valid UTF-8 or a probability is not in 0 to 1."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -59,37 +59,37 @@ def _numbers(millionths: NDArray[np.int32], written: NDArray[np.bool_]) -> pa.St
 
     rows, width = millionths.shape
     between = JOIN.encode()
-    letters = np.empty((rows, width, _WIDTH + len(between)), np.uint8)
-    kept = np.ones(letters.shape, np.bool_)
-    letters[:, :, _WIDTH:] = np.frombuffer(between, np.uint8)
+    characters = np.empty((rows, width, _WIDTH + len(between)), np.uint8)
+    kept = np.ones(characters.shape, np.bool_)
+    characters[:, :, _WIDTH:] = np.frombuffer(between, np.uint8)
     high, low = np.divmod(millionths, _THOUSAND)
     thousandths, rest, small = _tables()
-    letters[:, :, :5], letters[:, :, 5:_WIDTH] = thousandths[high], rest[low]
+    characters[:, :, :5], characters[:, :, 5:_WIDTH] = thousandths[high], rest[low]
     few = millionths < _LEAST_PLAIN
-    letters[:, :, :_WIDTH][few] = small[millionths[few]]
-    kept[:, :, :_WIDTH] = letters[:, :, :_WIDTH] != 0
-    # Zeros at the end: those of the thousandths too if nothing follows them.
+    characters[:, :, :_WIDTH][few] = small[millionths[few]]
+    kept[:, :, :_WIDTH] = characters[:, :, :_WIDTH] != 0
+    # Trailing zeros; also those of the thousandths if no other digit follows.
     kept[:, :, 4:5] &= ((low > 0) | (high % 10 > 0) | few)[:, :, None]
     kept[:, :, 3:4] &= ((low > 0) | (high % 100 > 0) | few)[:, :, None]
     kept[:, -1, _WIDTH:] = False
     kept[~written] = False
     ends = np.zeros(rows + 1, np.int32)
     np.cumsum(kept.sum(axis=(1, 2), dtype=np.int32), out=ends[1:])
-    return pa.StringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(letters[kept]))
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(characters[kept]))
 
 
 @lru_cache(maxsize=1)
 def _tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Letters by number: 0.123 for 123 thousandths, the three digits that follow it, and whole small numbers.
+    """Characters by number: 0.123 for 123 thousandths, the three digits that follow it, and whole small numbers.
 
-    0 where there is no letter, as for zeros at the end of the second.
+    Rows are padded with the byte 0, which is not written; the second table has no trailing zeros.
     """
     thousandths = [f"{number // _THOUSAND}.{number % _THOUSAND:03}" for number in range(_THOUSAND + 1)]
     rest = [f"{number:03}".rstrip("0") for number in range(_THOUSAND)]
     small = [repr(number / _ONE) for number in range(_LEAST_PLAIN)]
-    return _letters(thousandths, 5), _letters(rest, 3), _letters(small, _WIDTH)
+    return _characters(thousandths, 5), _characters(rest, 3), _characters(small, _WIDTH)
 
 
-def _letters(texts: list[str], width: int) -> NDArray[np.uint8]:
+def _characters(texts: list[str], width: int) -> NDArray[np.uint8]:
     padded = b"".join(text.encode().ljust(width, b"\0") for text in texts)
     return np.frombuffer(padded, np.uint8).reshape(len(texts), width)

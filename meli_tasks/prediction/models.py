@@ -61,7 +61,7 @@ def load(settings: Settings, store: Store, model: Model, *, for_few_titles: bool
     folder: Path = Cache(settings.cache.absolute(), settings.cache_gigabytes).fetch(store, model.manifest)
     from meli_tasks.stages.files.model_files import load_model
 
-    # To start threads takes longer than a title takes.
+    # Starting threads takes longer than predicting a few titles.
     threads = 1 if for_few_titles else settings.threads or None
     return load_model(folder, threads=threads, for_few_titles=for_few_titles)
 

@@ -43,7 +43,7 @@ class FileEncoding:
             return
         for column in columns:
             if isinstance(column, TextColumn):
-                self.some_utf8 = self.some_utf8 or not column.letters().isascii()
+                self.some_utf8 = self.some_utf8 or not column.utf8().isascii()
                 continue
             joined = "".join(filter(None, column))
             if joined.isascii():

@@ -47,10 +47,10 @@ class TextColumn(Sequence[str]):
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # as other sequences that compare by what they hold
+    __hash__ = None  # type: ignore[assignment]  # like other sequences that compare by content
 
-    def letters(self) -> bytes:
-        """All texts together, in UTF-8."""
+    def utf8(self) -> bytes:
+        """The bytes of all texts together, in UTF-8."""
         buffers = self.array.buffers()
         if not len(self.array) or buffers[2] is None:
             return b""
@@ -59,7 +59,7 @@ class TextColumn(Sequence[str]):
 
 
 def _bounds(array: pa.StringArray) -> tuple[int, int]:
-    """Where the letters of an array begin and end in its buffer."""
+    """Where the texts of an array begin and end in its buffer."""
     import numpy as np
 
     places = np.frombuffer(array.buffers()[1], np.int32)
@@ -79,23 +79,23 @@ def as_text_column(texts: Sequence[str]) -> TextColumn | None:
 
 
 def csv_bytes(columns: Sequence[Sequence[str]]) -> bytes | None:
-    """What `csv_text` makes of several columns of one length, in UTF-8; None if only `csv_text` can tell."""
+    """The text that `csv_text` makes of columns of one length, in UTF-8; None if only `csv_text` can make it."""
     import pyarrow.compute as pc
 
     found = [column for texts in columns if (column := as_text_column(texts)) is not None]
-    letters = [column.letters() for column in found]
-    if len(found) < len(columns) or len(columns) < 2 or any(b"\r" in text for text in letters):
+    encoded = [column.utf8() for column in found]
+    if len(found) < len(columns) or len(columns) < 2 or any(b"\r" in text for text in encoded):
         return None
-    cells = [_quoted(column, text) for column, text in zip(found, letters, strict=True)]
+    cells = [_quoted(column, text) for column, text in zip(found, encoded, strict=True)]
     between = [part for cell in cells for part in (",", cell)][1:]
-    return TextColumn(pc.binary_join_element_wise(*between, "\n", "")).letters()
+    return TextColumn(pc.binary_join_element_wise(*between, "\n", "")).utf8()
 
 
-def _quoted(column: TextColumn, letters: bytes) -> pa.StringArray:
+def _quoted(column: TextColumn, text: bytes) -> pa.StringArray:
     """The fields, in quotes where the csv module puts them."""
     import pyarrow.compute as pc
 
-    if not any(letter in letters for letter in (b",", b'"', b"\n")):
+    if not any(special in text for special in (b",", b'"', b"\n")):
         return column.array
     needed = pc.match_substring_regex(column.array, '[,"\n]')
     doubled = pc.replace_substring(column.array, '"', '""')

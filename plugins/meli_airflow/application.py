@@ -156,7 +156,7 @@ def report(pages: PagesOfStore, run_id: RunId) -> Response:
 
 @router.get("/monitoring/report")
 def monitoring_report(pages: PagesOfStore) -> Response:
-    """What monitoring found with the current champion as HTML, as stored; like `report`, it may hold titles."""
+    """The stored HTML report on monitoring the current champion; like `report`, it may contain titles."""
     return Response(pages.monitoring_report(), media_type="text/html; charset=utf-8", headers=REPORT_HEADERS)
 
 

@@ -20,12 +20,11 @@ def need(returned: Returned | None, task: str) -> Returned:
     """What a task returned.
 
     Raises:
-        AirflowFailException: it returned nothing, as one that was marked as success by hand; a retry changes nothing.
+        AirflowFailException: it returned nothing, as if it was marked as success by hand; a retry would not help.
     """
     if returned is None:
         raise AirflowFailException(
-            f"The task {task} succeeded without a result, as one that is marked as success by hand: clear {task}, so "
-            "that it runs."
+            f"The task {task} has no result, probably because it was marked as success by hand. Clear {task} to run it."
         )
     return returned
 

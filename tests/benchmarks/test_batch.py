@@ -1,4 +1,4 @@
-"""What `bench_batch` says about rows rests on its own reading of the results."""
+"""The counts of lost and doubled rows in `bench_batch` depend on how it reads the results."""
 
 from __future__ import annotations
 

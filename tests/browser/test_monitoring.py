@@ -49,7 +49,7 @@ def test_the_page_answers_whether_to_retrain_and_has_the_days(monitored: Site, w
 
 def test_the_html_report_opens_without_scripts(monitored: Site) -> None:
     with monitored.page("/plugin/models?monitoring=1") as page:
-        link = page.get_by_role("link", name="All of this as one HTML file")
+        link = page.get_by_role("link", name="These results as a single HTML file")
         with page.context.expect_page() as opened:
             link.click()
         expect(opened.value.get_by_role("heading", level=1)).to_contain_text("still fit the titles?")

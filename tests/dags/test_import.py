@@ -148,5 +148,5 @@ def test_a_task_after_one_that_was_marked_as_success_fails_at_once_and_names_it(
     done = in_airflow("-c", MARKED)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found["ingest"].endswith("clear plan, so that it runs.")
-    assert found["decide"].endswith("clear evaluate, so that it runs.")
+    assert found["ingest"].endswith("Clear plan to run it.")
+    assert found["decide"].endswith("Clear evaluate to run it.")

@@ -136,7 +136,7 @@ def test_a_night_without_its_file_of_labels_still_judges_the_titles_and_warns(
     with caplog.at_level("WARNING", "meli_tasks"):
         found = monitor_night(settings, champion.store, DagRun("meli_monitoring", "n1"))
     assert "unknown words" in found.changed
-    assert "Labels could not be read, so titles that have only these have none" in caplog.text
+    assert "Labels could not be read, so their titles count as unlabelled" in caplog.text
 
 
 def test_the_labels_of_a_file_count_more_than_those_of_a_run_and_no_title_twice(

@@ -37,7 +37,8 @@ def test_a_night_without_changes_sends_nothing(champion: PastRun, tmp_path: Path
     with sinks.webhook() as web:
         assert nightly(champion, tmp_path, web.url, "n1") == Night(2)
         assert (
-            nightly(champion, tmp_path, web.url, "n2").skipped == "Nothing was ingested or scored since the last look."
+            nightly(champion, tmp_path, web.url, "n2").skipped
+            == "Nothing was ingested or scored since monitoring last ran."
         )
     assert web.bodies == []
 

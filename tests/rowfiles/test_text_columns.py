@@ -35,4 +35,4 @@ def test_a_column_is_a_sequence(texts: list[str], start: int, stop: int) -> None
     assert as_text_column(column) is column
     assert (list(column), len(column), list(column[start:stop])) == (texts, len(texts), texts[start:stop])
     assert [column[place] for place in range(len(texts))] == texts
-    assert column[start:stop].letters() == "".join(texts[start:stop]).encode()
+    assert column[start:stop].utf8() == "".join(texts[start:stop]).encode()

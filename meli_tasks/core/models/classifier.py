@@ -52,8 +52,8 @@ class TitleClassifier:
             encoder: From titles to ids.
             network: From ids to logits.
             categories: The names of the network's outputs.
-            precompute: Whether to compute now what depends only on a word of the vocabulary. It takes about a second,
-                which pays for more than some hundred titles.
+            precompute: Whether to compute in advance what depends only on a word of the vocabulary. It takes about a
+                second, which pays off for more than a few hundred titles.
         """
         if network.out.out_features != len(categories):
             raise ValueError(f"{network.out.out_features} outputs, but {len(categories)} categories")
@@ -146,7 +146,7 @@ class TitleClassifier:
         return Batch(tokens, words.offsets, longest, ngrams)
 
     def _all_char_ngrams(self, encoded: Encoded) -> tuple[Csr, Csr]:
-        """The distinct word of each token by its place, and the n-grams within each distinct word."""
+        """The position of each token's word among the distinct words, and the n-grams within each distinct word."""
         distinct, places = np.unique(encoded.tokens, return_inverse=True)
         known = distinct[distinct < FIRST_WORD + len(self.encoder.words)] - FIRST_WORD
         ids, offsets = self.encoder.char_ngrams_of([self.encoder.words[word] for word in known.tolist()])

@@ -37,7 +37,7 @@ class SparseEmbedding(nn.Module):
     def lookup(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Ids (any shape) -> (positions in the second, vectors (rows, dimensions))."""
         self._touched = None
-        if self.weight.dtype == torch.half:  # as it is in a file, of which only these rows are read
+        if self.weight.dtype == torch.half:  # still in its file, of which only these rows are read
             rows, local = torch.unique(ids, return_inverse=True)
             return local, self.weight.index_select(0, rows).float()
         if not (self.training and torch.is_grad_enabled() and self.awake and self.trained):

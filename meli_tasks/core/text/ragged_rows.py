@@ -1,4 +1,4 @@
-"""Ragged rows of numbers that grow, as one array and where each row ends in it."""
+"""Ragged rows of numbers to which more can be added: one array, and where each row ends in it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """From titles to word ids: one lookup per piece of a title, and arrays for the rest.
 
-The titles of the last call are remembered, because whoever asks whether a title has known words encodes it next.
+The titles of the last call are cached, because a caller that checks titles for known words encodes them next.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from meli_tasks.core.text.ragged_rows import RaggedRows
 from meli_tasks.core.text.tokenizers import tokenizer_of
 
 CACHED_PIECES = 200_000
-"""Pieces whose words are remembered; the bound keeps a long stream of new pieces from growing the memory it takes."""
+"""Maximum number of pieces whose words are cached; without it, a long stream of new pieces would fill the memory."""
 
 
 class WordIds:
     """The ids of the words of titles. A word outside the vocabulary gets one of its own, valid until the next call."""
 
     def __init__(self, tokenizer: str, vocabulary: Mapping[str, int], first_new: int, max_title_words: int) -> None:
-        """Name the rules.
+        """Set the rules.
 
         Args:
             tokenizer: How titles are split into words.
@@ -69,7 +69,7 @@ class WordIds:
         return tokens, lengths
 
     def id_of(self, word: str) -> int:
-        """The id of a word, not of a title."""
+        """The id of a single word, which may be new."""
         found = self._vocabulary.get(word, self._new_ids.get(word))
         if found is None:
             found = self._new_ids[word] = self._first_new + len(self._new)

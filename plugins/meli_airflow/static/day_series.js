@@ -5,8 +5,8 @@ import { formatDay } from "./format.js";
 /** @typedef {Record<string, [mark: string, colour: string]>} Marks the mark of each state, and its colour */
 
 /**
- * One figure of each day as a line over the days' positions. It ends at a day without a value, and where `joined` says
- * that a day must not be joined with the one before.
+ * One figure of each day as a line over the days' positions. It ends at a day without a value, and before a
+ * day that is not `joined`.
  * @template Day
  * @param {readonly Day[]} days
  * @param {string} label

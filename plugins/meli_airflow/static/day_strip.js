@@ -3,7 +3,7 @@ import { h, Router, runTab, UI } from "./airflow.js";
 
 /** @typedef {import("./day_series.js").Marks} Marks */
 /**
- * A day's state, what its mark says to a reader, and the run that it opens, if Airflow has it.
+ * A day's state, the words of its mark, and the run that the mark opens; null if Airflow has none.
  * @typedef {{key: string, state: string, words: string, run: string | null}} StripDay
  */
 

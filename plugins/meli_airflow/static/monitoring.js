@@ -1,4 +1,4 @@
-// Monitoring: whether the champion still fits the titles, by day; what changed since when, and whether to retrain.
+// Monitoring: whether the champion still fits the titles, by day; what changed, since when, and whether to retrain.
 import { h, MODELS_PATH, Router, runTab, UI } from "./airflow.js";
 import { Chart, COLOURS } from "./chart.js";
 import { dayAt } from "./day_series.js";
@@ -102,11 +102,11 @@ const Answer = ({ advice, champion, report }) =>
       h(LabeledValue, { label: "Time" }, expectedTime(advice)),
     ),
     report
-      ? h(Box, { mt: 3, fontSize: "sm" }, h(ExternalLink, { href: REPORT }, "All of this as one HTML file"))
+      ? h(Box, { mt: 3, fontSize: "sm" }, h(ExternalLink, { href: REPORT }, "These results as a single HTML file"))
       : null,
   );
 
-/** From wherever Airflow's pages are. */
+/** Relative to this module, as Airflow may be served below a path. */
 const REPORT = new URL("../api/monitoring/report", import.meta.url).pathname;
 
 /** @param {{stream: MonitoredStream, linked: Set<string>}} props */

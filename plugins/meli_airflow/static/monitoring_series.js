@@ -34,7 +34,7 @@ export function accuracySeries(days, colour, other) {
 }
 
 /**
- * A statistic's distance on each day, and the distance that chance alone does not exceed.
+ * A statistic's distance on each day, and its chance level: what chance alone does not exceed.
  * @param {readonly MonitoredDay[]} days
  * @param {string} name
  * @param {string} colour
@@ -49,7 +49,7 @@ export function distanceSeries(days, name, colour, other) {
   };
   return [
     lineOver(days, "distance", colour, of(({ distance }) => distance)), // biome-ignore format: short
-    lineOver(days, "up to, by chance", other, of(({ chance_level: level }) => level), { dashed: true }), // biome-ignore format: short
+    lineOver(days, "chance level", other, of(({ chance_level: level }) => level), { dashed: true }), // biome-ignore format: short
   ];
 }
 
@@ -76,7 +76,7 @@ export const statesOf = (days) =>
   );
 
 /**
- * The gain that a retraining may be expected to bring, in words.
+ * The expected gain of retraining, in words.
  * @param {MonitoringAdvice} advice
  */
 export const expectedGain = ({ gain, decisions }) =>
@@ -85,7 +85,7 @@ export const expectedGain = ({ gain, decisions }) =>
     : `${formatSigned(gain, 4)} balanced accuracy, the mean of the last ${count(decisions, "decision")}`;
 
 /**
- * How long a retraining takes, in words.
+ * The expected training time, in words.
  * @param {MonitoringAdvice} advice
  */
 export const expectedTime = ({ seconds }) =>

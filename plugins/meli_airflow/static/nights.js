@@ -94,7 +94,7 @@ function Figures({ data }) {
 }
 
 /**
- * A mark for each night: a link to its run that says how it ended.
+ * A mark for each night: a link to its run, with the outcome.
  * @param {{nights: readonly NightRow[], linked: Set<string>}} props
  */
 const Strip = ({ nights, linked }) =>

@@ -331,7 +331,7 @@ export interface Monitoring {
   days: number;
   streams: MonitoredStream[];
   advice: MonitoringAdvice | null;
-  /** Whether there is an HTML file with the same. */
+  /** Whether an HTML report is stored. */
   report: boolean;
   skipped: SkippedObjects;
   in_airflow: string[];

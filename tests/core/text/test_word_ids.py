@@ -62,7 +62,7 @@ def test_forgetting_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch, toke
         assert_plain(encoder, titles)
 
 
-def test_a_part_of_the_titles_asked_about_last_is_found_again() -> None:
+def test_a_part_of_the_titles_checked_last_is_found_again() -> None:
     encoder = encoder_with(Preprocess(max_ngrams=200, min_ngram_count=1))
     titles = ["mesa qwerty", "", "qwerty sillas 2", "mesa qwerty", "funda"]
     encoder.known(titles, parts=True)
