@@ -58,7 +58,7 @@ class Sizes:
 
     @classmethod
     def of(cls, options: Options) -> Sizes:
-        """The sizes for some options."""
+        """The sizes that follow from the options."""
         titles = options.rows[0] if options.rows else 4_000 if options.small else 400_000
         files = max(4, titles // TITLES_A_FILE)
         return cls(titles, files, "quick_mlp" if options.small else "mlp", 2_000 if options.small else 50_000)

@@ -22,7 +22,7 @@ def alert_of(settings: Settings, look: Look, dag_run: DagRun, advice: Advice | N
     if not changed:
         return None
     newest = changed[-1]
-    others = f"; so did {count(len(changed) - 1, 'other result')}" if len(changed) > 1 else ""
+    others = f", and {count(len(changed) - 1, 'other result')}" if len(changed) > 1 else ""
     names = enumeration(newest.alarms, MOST_NAMED)
     return Notification(
         "changed",

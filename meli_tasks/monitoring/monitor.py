@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RUNS = 7
 ANNOUNCED_AMONG = 7
-"""Of how many of the newest days changes are still worth a notification."""
+"""How many of the newest days can still cause a notification."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _with_most_labels(accuracy: Accuracy, before: DayResult | None) -> Accuracy:
 
 
 def _is_news(result: DayResult, before: DayResult) -> bool:
-    """Whether a result differs from the earlier one in more than the passed days and the sources of labels."""
+    """Whether a result differs from the earlier one in more than the elapsed days and the sources of labels."""
     accuracy = result.accuracy
     if accuracy and before.accuracy:
         accuracy = accuracy.model_copy(update={"days": before.accuracy.days, "missing": before.accuracy.missing})

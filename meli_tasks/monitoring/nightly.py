@@ -34,7 +34,7 @@ class Night:
 
 
 def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int = RUNS) -> Night:
-    """Examine the newest runs and scored days, log the findings, and notify of changes that nobody was notified of.
+    """Examine the newest runs and scored days, log the findings, and send a notification of changes not yet sent.
 
     A retry examines nothing twice. Changes whose notification could not be sent are in the next night's.
 

@@ -30,7 +30,7 @@ from meli_tasks.report.blocks import (
 from meli_tasks.report.charts import Axis, Line
 from meli_tasks.report.templating import html_report
 from meli_tasks.store import Store
-from meli_tasks.wording import duration
+from meli_tasks.wording import count, duration
 
 _FIRST, _SECOND = 0, 1  # colours
 _LEAST_HEIGHT = 0.1
@@ -77,17 +77,12 @@ def render(store: str, champion: str, results: Sequence[DayResult], advice: Advi
 
 
 def _advice(champion: str, advice: Advice) -> list[Block]:
+    past = f"Mean gain of the last {count(advice.decisions, 'decision')}" if advice.decisions else "Expected gain"
     gain = signed(advice.gain) if advice.gain is not None else Cell("unknown: there is no earlier decision")
     time = Cell(duration(advice.seconds) if advice.seconds is not None else "unknown: none was recorded")
     return [
         Text(f"{'Yes' if advice.retrain else 'No'}: {advice.reason}", "warning" if advice.retrain else ""),
-        Facts(
-            [
-                ("Current champion", Cell(champion)),
-                (f"Mean gain of the last {advice.decisions} decisions" if advice.decisions else "Expected gain", gain),
-                ("Expected training time", time),
-            ]
-        ),
+        Facts([("Current champion", Cell(champion)), (past, gain), ("Expected training time", time)]),
     ]
 
 

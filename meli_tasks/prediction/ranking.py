@@ -82,7 +82,7 @@ class Predictions:
 
     @classmethod
     def joined(cls, parts: Sequence[Predictions]) -> Predictions:
-        """The predictions of consecutive rows by one model as one; as many categories are ranked in each part."""
+        """Join the predictions of consecutive rows by one model, which rank equally many categories."""
         if len(parts) == 1:
             return parts[0]
         return cls(
@@ -125,7 +125,7 @@ def predict_titles(classifier: Ranker, titles: Sequence[str], reasons: Sequence[
     good = [row for row, reason in enumerate(reasons) if not reason]
     everything = len(good) == len(titles)
     known = classifier.known(titles if everything else [titles[row] for row in good])
-    if everything and len(titles) and known.all():  # as nearly always: nothing to leave out
+    if everything and len(titles) and known.all():  # nearly always: no row is left out
         return Predictions(
             classifier.categories, *_ranked(classifier, titles, width), np.ones(len(titles), dtype=np.int8)
         )

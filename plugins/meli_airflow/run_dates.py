@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import DagRunProtocol
 
 FIRST_POSSIBLE = pendulum.datetime(1900, 1, 1)
-"""The start date of every DAG. Airflow marks a run with an earlier logical date as successful
-without running a task.
+"""The start date of every DAG. Airflow ends a run with an earlier logical date as successful, without a task.
 
 No run is scheduled for the past, as no DAG catches up.
 """

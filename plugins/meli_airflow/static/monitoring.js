@@ -69,7 +69,7 @@ const Nothing = ({ champion }) =>
         "Trigger the DAG meli_monitoring, or set MELI_MONITORING_SCHEDULE to run it every night. It compares the titles " +
           "that runs ingest and batches score with those that the champion was validated on.",
       )
-    : h(EmptyState, { title: "No champion yet" }, "Monitoring compares titles with those of the champion.");
+    : h(EmptyState, { title: "No champion yet" }, "Monitoring compares titles with the champion's validation titles.");
 
 /** @param {{data: MonitoringResponse}} props */
 function Found({ data }) {
