@@ -18,9 +18,9 @@ from hashlib import sha256
 from pydantic import ValidationError
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.quarantine import quarantine
 from meli_tasks.artifacts.reading import NotReadable
 from meli_tasks.artifacts.seals import BrokenSeal, has_seal, sealed, unsealed
-from meli_tasks.artifacts.set_aside import set_aside
 from meli_tasks.core.errors import BadData, MeliError, NotFound
 from meli_tasks.decision import Decision
 from meli_tasks.store import Blob, Store
@@ -265,7 +265,7 @@ class StoredDecisions:
             if damaged is None:
                 self.store.write(name, copy.data, if_absent=True)
             else:
-                set_aside(self.store, name, damaged.data, problem.reason if problem else "")
+                quarantine(self.store, name, damaged.data, problem.reason if problem else "")
                 self.store.write(name, copy.data, if_version=damaged.version)
         except MeliError as error:
             logger.warning("%s was not put back: %s", name, error)

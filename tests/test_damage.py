@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from meli_tasks.ledger import Ledger
-from tests.damage import Copy, Finished, outcome, run_again
+from tests.damage import outcome, spoil_champion
+from tests.damage_commands import run_again
+from tests.finished_store import Copy, Finished
 
 DAMAGES = 6
 SEED = 1
@@ -33,7 +35,7 @@ def test_a_damaged_champion_stops_no_night_and_is_mended(finished: Finished, tmp
         store = copy.settings.open_store()
         champion = Ledger(store).champion()
         assert champion is not None
-        copy.spoil_champion(damage)
+        spoil_champion(copy, damage)
         run = run_again(copy.settings, "quick_mlp", seed=2)
         assert (run["champion"], run["action"]) == (str(champion.ref), "keep")
         assert "stays champion, because no model can be compared with it" in run["reason"]

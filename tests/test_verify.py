@@ -63,7 +63,7 @@ def test_each_damage_is_named_and_mended(runner: Runner, made: Step) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"stage": "../..", "key": "k"}'])
-def test_a_damaged_manifest_is_set_aside_and_an_ordinary_run_computes_it(
+def test_a_damaged_manifest_is_quarantined_and_an_ordinary_run_computes_it(
     runner: Runner, made: Step, content: bytes
 ) -> None:
     name = paths.manifest("toy", made.key)

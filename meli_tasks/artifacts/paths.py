@@ -31,12 +31,14 @@
     monitoring/MODEL/reference.json          the profile of a champion's validation titles; MODEL is KEY@SHA256
     monitoring/MODEL/days/DAY/SOURCE.json    what monitoring found about the titles of a run or a scored batch
     batches/ID/plan.json, record.json        a batch: what is scored, and what was found
-    damaged/NAME/DIGEST.json                 a damaged object that was set aside, with a note
+    damaged/NAME/DIGEST.json                 a damaged object in quarantine, and what was wrong with it
     probe/ID/                                what `meli doctor` writes and removes
 
 Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it. 0.1.0 wrote
 ids that differ only in ':', '+', '~' and '-' alike, which is how `former_name_part` writes them; what is looked up by a
 run's or a backfill's id is looked for under both.
+
+This module stays whole although it is long: names must not collide, which is only visible where all of them are.
 """
 
 from __future__ import annotations
@@ -368,7 +370,7 @@ def card(model: str) -> str:
 
 
 def damaged(name: str, digest: str) -> str:
-    """The note on an object that was damaged and set aside."""
+    """A damaged object in quarantine."""
     return f"{DAMAGED}{name}/{digest}.json"
 
 

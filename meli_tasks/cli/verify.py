@@ -1,8 +1,9 @@
-"""`meli verify`: look for damage in the store, the ledger, MLflow's registry and the cache, and mend it."""
+"""`meli verify`: find damage in the store, the ledger, the registry of MLflow and the cache, and mend it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,7 +24,7 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Check only objects of the store whose names begin so, such as train/3f2a or ledger/.",
+            help="Check only objects whose names in the store start with this, such as train/3f2a or ledger/.",
             show_default=False,
         ),
     ] = None,
@@ -31,19 +32,19 @@ def verify(
         bool,
         typer.Option(
             "--repair",
-            help="Mend what is damaged: put decisions back from their copies, compute artifacts again, and set aside "
-            "what cannot be made again.",
+            help="Mend what is damaged: restore decisions from their copies, compute artifacts again, and quarantine "
+            "what cannot be computed again.",
         ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Read everything in the store, the ledger and the local cache, and report what is damaged, missing or exchanged.
+    """Read everything in the store, the ledger and the local cache, and report what is damaged, missing or swapped.
 
-    Without names, it also compares MLflow's registered versions with the ledger. Nothing is changed without `--repair`;
-    what that replaces or removes is kept below damaged/ in the store. A repair may train models, which takes as long as
-    it took the first time.
+    Without names, it also compares MLflow's registered versions with the ledger. Nothing is changed without `--repair`.
+    What that replaces or removes is quarantined below damaged/ in the store. A repair may train models, which takes as
+    long as it took the first time.
 
-    Exits with code 1 if something is damaged, or if `--repair` leaves something to a person.
+    Exits with code 1 if something is damaged, or if `--repair` leaves something for a person to do.
     """
     from meli_tasks.execution.runner import Runner
     from meli_tasks.integrity import Repair, Verification
@@ -69,26 +70,18 @@ def verify(
         raise typer.Exit(1)
 
 
-class _progress:  # noqa: N801 used like a function
-    """Reports how far a check is, on a terminal."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet or not err().is_terminal
-
-    def __enter__(self) -> Progress:
-        if self._quiet:
-            return lambda done, total, name: None
-        self._status = err().status("Checking ...")
-        self._status.start()
-        return lambda done, total, name: self._status.update(f"Checking {done:,} of {total:,}: {name[:80]}")
-
-    def __exit__(self, *_: object) -> None:
-        if not self._quiet:
-            self._status.stop()
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Progress]:
+    """Displays the progress of a check on a terminal."""
+    if quiet or not err().is_terminal:
+        yield lambda done, total, name: None
+        return
+    with err().status("Checking ...") as status:
+        yield lambda done, total, name: status.update(f"Checking {done:,} of {total:,}: {name[:80]}")
 
 
 def _registry_problems(settings: Settings) -> list[str]:
-    """What MLflow's registry has otherwise than the ledger; empty without MLflow."""
+    """How MLflow's registry differs from the ledger; empty without MLflow."""
     from meli_tasks.cli.champion_checks import champion
 
     if not settings.mlflow_uri:
@@ -115,8 +108,8 @@ def _summarize(checked: Checked, mended: Sequence[Mended], problems: Sequence[st
     line = f"{url}: {count(checked.objects, 'object')}, {checked.bytes / 1e6:,.1f} MB; {damaged} damaged"
     if checked.without_digest:
         line += (
-            f". {count(checked.without_digest, 'object')} that an earlier version wrote without a digest could only be "
-            "checked for being readable"
+            f". {count(checked.without_digest, 'object')} written without a digest by an earlier version could only be "
+            "parsed"
         )
     out().print(f"{line}.", markup=False, highlight=False)
     if checked.findings and not any(each.done for each in mended):

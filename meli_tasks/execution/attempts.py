@@ -12,7 +12,7 @@ from pathlib import Path
 
 from meli_tasks.artifacts import reading
 from meli_tasks.artifacts.manifest import Manifest, need
-from meli_tasks.artifacts.set_aside import set_aside
+from meli_tasks.artifacts.quarantine import quarantine
 from meli_tasks.core.errors import Conflict, DiskFull, MeliError, Rejected
 from meli_tasks.stages.summaries import Conditions, Summary, TrainSummary
 from meli_tasks.store import Store
@@ -74,7 +74,7 @@ def replace(store: Store, manifest: Manifest, damaged: str = "") -> Manifest:
     """Write the manifest of a forced attempt at its key; the replaced manifest moves to its attempt's folder.
 
     Two forced attempts at the same time replace each other in turn, so that neither is lost. A manifest that cannot be
-    read, and that of the attempt `damaged`, whose files are damaged, are set aside instead.
+    read is quarantined instead, and so is that of the attempt `damaged`, whose files are damaged.
     """
     while True:
         newest = store.read(manifest.name)
@@ -86,7 +86,7 @@ def replace(store: Store, manifest: Manifest, damaged: str = "") -> Manifest:
         if replaced and replaced.attempt != damaged:
             reading.write(store, replaced.own_name, replaced.to_bytes())
         elif replaced:
-            set_aside(store, manifest.name, newest.data, "its files are missing or damaged")
+            quarantine(store, manifest.name, newest.data, "its files are missing or damaged")
         with contextlib.suppress(Conflict):  # another forced attempt was faster: it is replaced in its turn
             reading.write(store, manifest.name, manifest.to_bytes(), if_version=newest.version)
             if replaced:
@@ -95,13 +95,13 @@ def replace(store: Store, manifest: Manifest, damaged: str = "") -> Manifest:
 
 
 def _readable(store: Store, name: str, data: bytes) -> Manifest | None:
-    """The manifest at `name`; None if it is damaged: then it is set aside."""
+    """The manifest at `name`. A damaged one is quarantined, and the result is None."""
     try:
         return reading.parsed(store, name, data, Manifest.from_bytes)
     except reading.NotReadable as error:
         if not error.is_damage:
             raise
-        set_aside(store, name, data, error.reason)
+        quarantine(store, name, data, error.reason)
         return None
 
 

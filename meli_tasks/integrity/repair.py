@@ -1,4 +1,4 @@
-"""Mends what was found damaged: from copies, by computing it again, or by setting it aside."""
+"""Mends what is damaged: restores it from a copy, computes it again, or quarantines it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import ModelRef
+from meli_tasks.artifacts.quarantine import quarantine
 from meli_tasks.artifacts.reading import LenientReader
-from meli_tasks.artifacts.set_aside import set_aside
 from meli_tasks.core.errors import MeliError
 from meli_tasks.execution.runner import Runner, Step, step_of
 from meli_tasks.integrity.verify import Finding
@@ -26,7 +26,7 @@ logger = logging.getLogger("meli_tasks")
 
 @dataclass(frozen=True)
 class Mended:
-    """What was done about a finding; `advice` says what a person has to do, and is empty if nothing."""
+    """What was done about a finding. `advice` is what a person still has to do; empty if nothing."""
 
     finding: Finding
     done: str = ""
@@ -34,14 +34,14 @@ class Mended:
 
 
 class Repair:
-    """Repairs with one runner, whose store and cache were checked."""
+    """Repairs the store and the cache of a runner."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._store = runner.store
 
     def run(self, findings: Sequence[Finding]) -> Iterator[Mended]:
-        """Mend each finding, inputs before what was made from them; a failure does not stop the next."""
+        """Mend each finding, inputs before the artifacts made from them; a failure does not stop the next one."""
         for finding in sorted(findings, key=_order):
             try:
                 yield self._mend(finding)
@@ -51,32 +51,36 @@ class Repair:
     def _mend(self, finding: Finding) -> Mended:
         if finding.kind == "cache":
             self._runner.cache.remove(Path(finding.name))
-            return Mended(finding, "removed from the cache; it is fetched again when it is needed")
+            return Mended(finding, "removed from the cache; it is fetched again when needed")
         if finding.kind == "decision":
             return self._mend_decision(finding)
-        return self._mend_artifact(finding) if finding.kind == "artifact" else self._put_aside(finding)
+        return self._mend_artifact(finding) if finding.kind == "artifact" else self._quarantine(finding)
 
     def _mend_decision(self, finding: Finding) -> Mended:
-        number = paths.decision_number(finding.name) or paths.number_of_copy(finding.name) or 0
+        number = paths.decision_number(finding.name) or paths.number_of_copy(finding.name)
+        if number is None:
+            return Mended(finding, advice=f"{finding.name} is not a decision: remove it from the ledger.")
         decisions = StoredDecisions(self._store)
-        decisions.read(number)  # puts a decision back from its copy, or raises
+        decisions.read(number)  # restores a decision from its copy, or raises
         if paths.number_of_copy(finding.name):
             decisions.copy_again(number)
         if any(name == finding.name for name, _ in StoredDecisions(self._store).damage()):
-            return Mended(finding, advice="No whole copy of it is left: restore the ledger from a backup.")
-        return Mended(finding, "put back from the other copy of it")
+            return Mended(finding, advice="It has no undamaged copy: restore the ledger from a backup.")
+        return Mended(finding, "restored from its other copy")
 
     def _mend_artifact(self, finding: Finding) -> Mended:
         stage, key = finding.name.split("/")[:2]
         if paths.is_replaced_manifest(finding.name):
-            return self._put_aside(finding, f"another attempt is at {paths.manifest(stage, key)}")
+            return self._quarantine(finding, f"another attempt is at {paths.manifest(stage, key)}")
         step = self._steps.get((stage, key)) or (step_of(finding.manifest) if finding.manifest else None)
         if step is None:
-            return self._put_aside(finding, "no run in the store says how it was made")
+            return self._quarantine(finding, "no run in the store records how it was computed")
         before = finding.manifest.model_sha256 if finding.manifest else ""
         made = self._runner.run(step, force=finding.manifest is None).manifest
         if before and made.model_sha256 != before:
-            return Mended(finding, "computed again, with another result", self._about_another(ModelRef(key, before)))
+            return Mended(
+                finding, "computed again, with a different result", self._about_another(ModelRef(key, before))
+            )
         return Mended(finding, "computed again" + (", with the same bytes" if before else ""))
 
     def _about_another(self, lost: ModelRef) -> str:
@@ -88,20 +92,22 @@ class Repair:
             )
         return ""
 
-    def _put_aside(self, finding: Finding, why: str = "it cannot be made again") -> Mended:
-        """Remove an object that nobody can read, after keeping what it held, so that it stops nothing."""
+    def _quarantine(self, finding: Finding, why: str = "it cannot be computed again") -> Mended:
+        """Move an object that cannot be read into the quarantine, so that it no longer blocks anything."""
         if finding.name == paths.IDENTITY:
             return Mended(finding, advice="It is the identity of the store: restore it from a backup.")
         blob = self._store.read(finding.name)
-        kept = set_aside(self._store, finding.name, blob.data, finding.reason) if blob else "nothing"
+        if blob is None:
+            return Mended(finding, "it has been removed in the meantime")
+        kept = quarantine(self._store, finding.name, blob.data, finding.reason)
         self._store.delete(finding.name)
         name = paths.set_name(finding.name)
-        advice = f"Make the set {name} again, as by the search that found it." if name else ""
-        return Mended(finding, f"set aside as {kept}, since {why}", advice)
+        advice = f"Make the set {name} again, for example with the search that found it." if name else ""
+        return Mended(finding, f"quarantined as {kept}, because {why}", advice)
 
     @cached_property
     def _steps(self) -> dict[tuple[str, str], Step]:
-        """The steps of all runs in the store, with the sources that no manifest names."""
+        """The steps of all runs in the store, which know the sources that no manifest names."""
         found: dict[tuple[str, str], Step] = {}
         reader = LenientReader(self._store)
         for plan in plans(self._store, reader):

@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass
 class Checked:
-    """What was looked at, and what is damaged."""
+    """How much was checked, and what is damaged."""
 
     objects: int = 0
     bytes: int = 0
@@ -49,7 +49,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Verification:
-    """Checks a store and a cache; with `prefixes`, only what of the store has a name that begins with one of them."""
+    """Checks a store and a cache; with `prefixes`, only objects whose names start with one of them."""
 
     store: Store
     cache: Cache
@@ -63,7 +63,7 @@ class Verification:
             MeliError: the store does not answer.
         """
         checked = Checked()
-        listed = {found.name: found.size for found in self.store.objects("") if self._is_asked_for(found.name)}
+        listed = {found.name: found.size for found in self.store.objects("") if self._is_selected(found.name)}
         checked.objects, checked.bytes = len(listed), sum(listed.values())
         names = sorted(name for name in listed if _is_small_object(name))
         manifests: dict[str, Manifest] = {}
@@ -83,7 +83,7 @@ class Verification:
             checked.findings += self._cached(manifests)
         return checked
 
-    def _is_asked_for(self, name: str) -> bool:
+    def _is_selected(self, name: str) -> bool:
         return not self.prefixes or name.startswith(tuple(self.prefixes))
 
     def _check_object(self, name: str, checked: Checked, manifests: dict[str, Manifest]) -> None:
@@ -100,7 +100,7 @@ class Verification:
             else:
                 reading.parsed(self.store, name, blob.data, parse)
                 if paths.is_golden(name) and paths.golden(hashlib.sha256(blob.data).hexdigest()[:32]) != name:
-                    raise reading.not_readable(self.store, name, "its titles are not those of its name")
+                    raise reading.not_readable(self.store, name, "its titles do not match the digest in its name")
         except reading.NotReadable as error:
             kind: Kind = "artifact" if paths.is_manifest(name) else "object"
             checked.findings.append(Finding(kind, name, error.reason))
@@ -115,13 +115,13 @@ class Verification:
             self.progress(0, 0, name)
             manifest = by_folder.get(name)
             if manifest and not is_whole(folder, manifest):
-                yield Finding("cache", str(folder), "its files are not those of its manifest", manifest)
+                yield Finding("cache", str(folder), "its files do not match its manifest", manifest)
             elif manifest is None and name.startswith("vectors/") and not _is_vector_entry(folder):
-                yield Finding("cache", str(folder), "it is no whole entry of word vectors")
+                yield Finding("cache", str(folder), "it is not a complete entry of word vectors")
 
 
 def _is_small_object(name: str) -> bool:
-    """Whether it has a digest of its own: not the files of artifacts, nor what people put there."""
+    """Whether an object carries its own digest, unlike the files of artifacts and what people put into the store."""
     if name.startswith((paths.LEDGER, paths.LEDGER_COPIES, paths.GOLDEN_FILE, "probe/")):
         return False  # the ledger is checked as a whole
     if paths.is_artifact_file(name, (*STAGES, SCORE)):

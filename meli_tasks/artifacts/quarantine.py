@@ -1,4 +1,4 @@
-"""Damaged objects set aside: `damaged/NAME/DIGEST.json` keeps what was found, and why it was replaced or removed."""
+"""The quarantine of damaged objects: `damaged/NAME/DIGEST.json` holds the bytes and what was wrong with them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ MAX_BYTES = 1_000_000
 """How much of an object is kept."""
 
 
-class SetAside(Stored):
-    """The note about an object that was set aside."""
+class Quarantined(Stored):
+    """The note about a quarantined object."""
 
     version: int = 1
     name: str
     reason: str
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     bytes: int = Field(description="its size; at most `MAX_BYTES` are kept")
-    found: str = Field(description="what it held, in base64")
+    found: str = Field(description="its bytes, in base64")
 
 
-def set_aside(store: Store, name: str, data: bytes, reason: str) -> str:
-    """Keep a damaged object's bytes with a note, before something else takes its place; returns the note's name."""
-    note = SetAside(name=name, reason=reason, bytes=len(data), found=base64.b64encode(data[:MAX_BYTES]).decode())
+def quarantine(store: Store, name: str, data: bytes, reason: str) -> str:
+    """Copy a damaged object into the quarantine before it is replaced or removed, and return the name of the copy."""
+    note = Quarantined(name=name, reason=reason, bytes=len(data), found=base64.b64encode(data[:MAX_BYTES]).decode())
     kept = paths.damaged(name, hashlib.sha256(data).hexdigest()[:12])
     reading.write(store, kept, note.model_dump_json(indent=1).encode())
-    logger.warning("%s was damaged and is set aside as %s: %s", name, kept, reason)
+    logger.warning("%s is damaged and was quarantined as %s: %s", name, kept, reason)
     return kept
