@@ -45,7 +45,7 @@ class _Version(_Told):
 
 
 def service(settings: Settings) -> Iterator[CheckResult]:
-    """Ask the service which model it answers with."""
+    """Which model the service answers with."""
     url = settings.serving_url.rstrip("/")
     if not url:
         yield CheckResult("service", "skipped", "MELI_SERVING_URL is not set, so `meli predict` loads the model itself")
@@ -70,7 +70,7 @@ def _judged(settings: Settings, place: str, found: _Version) -> CheckResult:
     name = _named(found.model.set, found.model.key, found.model.sha256)
     observed = f"{place}, version {found.version}, answers with {name}"
     if found.follows != FOLLOWS_THE_CHAMPION:
-        observed += f", as its MELI_SERVING_MODEL={found.follows} asks for"
+        observed += f", as its MELI_SERVING_MODEL={found.follows} requests"
     elif other := _other_champion(settings, found.model):
         return CheckResult("service", "failed", f"{observed}, but the champion is {other}", READ_ITS_LOG)
     if found.problem:
@@ -83,7 +83,7 @@ def _other_champion(settings: Settings, model: _Model) -> str:
     from meli_tasks.ledger import Ledger
 
     if not settings.store:
-        return ""  # said by the check of the store
+        return ""  # the check of the store reports it
     last = Ledger(settings.open_store()).last()
     if last is None or last.champion is None:
         return "none"

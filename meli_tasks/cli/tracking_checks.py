@@ -64,7 +64,7 @@ def registered_model(settings: Settings) -> Iterator[CheckResult]:
 
 
 def _opened(settings: Settings) -> tuple[Store, Tracking] | str:
-    """The store and its tracking server, or why neither can be asked."""
+    """The store and its tracking server, or why neither can be reached."""
     from meli_tasks.tracking.outbox import Tracking
 
     if not settings.mlflow_uri:

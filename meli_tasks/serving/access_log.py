@@ -1,4 +1,4 @@
-"""The access log: one JSON document per request, on stdout, without titles unless they were asked for."""
+"""The access log: one JSON document per request, on stdout, without titles unless the settings request them."""
 
 from __future__ import annotations
 
@@ -103,5 +103,5 @@ class AccessLog:
                 "model": notes.model,
             }
             if self._log_titles and notes.titles:
-                line["asked"] = list(notes.titles)
+                line["title_texts"] = list(notes.titles)
         self._write(line)

@@ -67,8 +67,8 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         openapi_extra=_PREDICT,
     )
     async def predict(request: Request) -> Response:
-        asked = PredictRequest.parse(await _body(request, service))
-        titles, notes = cleaned(asked.all_titles), notes_of(request.scope)
+        query = PredictRequest.parse(await _body(request, service))
+        titles, notes = cleaned(query.all_titles), notes_of(request.scope)
         if len(titles) > service.settings.serving_max_titles:
             raise TooLarge(
                 f"The request has {len(titles):,} titles, and at most {service.settings.serving_max_titles:,} are "
@@ -76,10 +76,10 @@ def _add_predict(app: FastAPI, service: Service) -> None:
             )
         notes.titles = titles
         reasons = problems_of(titles)
-        answer = await asyncio.wrap_future(service.submit(titles, reasons, asked.top))
+        answer = await asyncio.wrap_future(service.submit(titles, reasons, query.top))
         notes.model = answer.served.wanted.ref.key[:8]
-        service.note(titles, reasons, answer, asked.abstain_below)
-        body = (answer, reasons, asked.abstain_below)
+        service.note(titles, reasons, answer, query.abstain_below)
+        body = (answer, reasons, query.abstain_below)
         # A long answer takes longer to write than others should wait.
         is_long = len(titles) > BATCH_TITLES
         text = await asyncio.to_thread(answer_json, *body) if is_long else answer_json(*body)

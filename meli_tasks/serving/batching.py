@@ -129,12 +129,12 @@ class Batcher:
         while not self._is_finished():
             batch = self._next_batch()
             if not batch:
-                continue  # whoever asked has gone
+                continue  # the client has disconnected
             served = batch[0].request.served
             assert served is not None, "_next_batch gives each request its model"
             try:
                 found = _classify(served, batch)
-            except Exception as error:  # noqa: BLE001 the thread must go on, and who asked must know
+            except Exception as error:  # noqa: BLE001 the thread must go on, and the client must get an answer
                 self._forget([piece.request for piece in batch])
                 for piece in batch:
                     if piece.request.answer.set_running_or_notify_cancel():

@@ -84,10 +84,10 @@ class PatientProtocol(HttpToolsProtocol):
         if self._head_bytes:
             self._refuse(TOO_SLOW, f"The head of the request did not arrive within {self.seconds:g} s.")
         else:
-            self.transport.close()  # nobody has asked anything
+            self.transport.close()  # no request has begun
 
     def _refuse(self, status: int, sentence: str) -> None:
-        """Answer before the application has been asked, and close the connection."""
+        """Answer in place of the application, and close the connection."""
         self._stop_waiting_for_head()
         body = json.dumps({"detail": sentence}).encode()
         head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()

@@ -25,8 +25,8 @@ _WARM_UP = ("celular", "funda de silicona para celular", "capa de silicone para 
 class Wanted:
     """A model in the store.
 
-    `set_name` is empty for one that was asked for by its key: a key does not say which set it came from. `decision` is
-    that of the ledger which made it the champion; None if it was asked for.
+    `set_name` is empty for one that was chosen by its key, as a key does not say which set it came from. `decision` is
+    that of the ledger which made it the champion; None for a pinned model.
     """
 
     model: Model

@@ -20,7 +20,7 @@ class Service:
     """Answers requests with the model that should answer.
 
     Args:
-        settings: what `meli serve` was told.
+        settings: of `meli serve`, with its options.
         find: tells which model should answer.
         load: loads it.
         shadow: tells which model works in shadow; None for none.

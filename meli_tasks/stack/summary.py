@@ -119,7 +119,7 @@ def ask_lines(url: str, *, has_champion: bool) -> list[str]:
     """How to ask the service, once it can answer; or why it cannot."""
     if problem := service_problem(url, SECONDS_TO_LOAD if has_champion else 0.0):
         return [f"          {url} does not classify titles yet: {problem}"]
-    return [f"""Ask it:   curl -s {url}/predict -d '{{"title": "Funda Silicona Iphone 11"}}'"""]
+    return [f"""HTTP:     curl -s {url}/predict -d '{{"title": "Funda Silicona Iphone 11"}}'"""]
 
 
 def service_problem(url: str, seconds: float) -> str:

@@ -55,9 +55,9 @@ def test_a_prediction_below_the_threshold_is_marked_and_kept(service: Service) -
     assert (unknown["category"], unknown["known"]) == ("", False)
 
 
-def test_titles_are_logged_if_it_was_asked_for(service: Service) -> None:
+def test_titles_are_logged_if_the_settings_request_them(service: Service) -> None:
     service.predict("a title of its own")
-    assert [line["asked"] for line in service.log_lines() if "of its own" in str(line.get("asked"))] == [
+    assert [line["title_texts"] for line in service.log_lines() if "of its own" in str(line.get("title_texts"))] == [
         ["a title of its own"]
     ]
 

@@ -34,7 +34,7 @@ def test_the_service_has_the_stacks_store_and_nothing_of_the_callers_own_service
 def test_the_line_to_ask_it_is_displayed_once_it_can_answer() -> None:
     with server({"GET /health/ready": (200, {"ready": True})}) as url:
         (line,) = ask_lines(url, has_champion=True)
-    assert line == f"""Ask it:   curl -s {url}/predict -d '{{"title": "Funda Silicona Iphone 11"}}'"""
+    assert line == f"""HTTP:     curl -s {url}/predict -d '{{"title": "Funda Silicona Iphone 11"}}'"""
 
 
 def test_a_service_without_a_model_says_why_and_is_not_waited_for() -> None:
