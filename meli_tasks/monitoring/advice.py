@@ -35,11 +35,20 @@ class Advice:
     gain: float | None = None
     decisions: int = 0
     seconds: float | None = None
+    compared: bool = True
+    """Whether there was anything to judge; if not, there is no advice."""
+
+    @property
+    def answer(self) -> str:
+        """The answer to "Should I retrain tonight?" in a word or two."""
+        if not self.compared:
+            return "Unknown"
+        return "Yes" if self.retrain else "No"
 
     @property
     def sentence(self) -> str:
         """The advice with what to expect."""
-        head = "Retrain" if self.retrain else "Do not retrain"
+        head = "Retrain" if self.retrain else "Do not retrain" if self.compared else "No advice"
         return f"{head}: {self.reason}{self._expected if self.retrain else ''}"
 
     @property
@@ -57,7 +66,7 @@ def advise(store: Store, newest: Sequence[DayResult]) -> Advice:
     """The advice after the newest results: of ingested titles, of scored ones, or of both."""
     (gain, decisions), seconds = _gain(store), _seconds(store)
     retrain, reason = _judged(newest)
-    return Advice(retrain, reason, gain, decisions, seconds)
+    return Advice(retrain, reason, gain, decisions, seconds, compared=not all(result.note for result in newest))
 
 
 def _judged(newest: Sequence[DayResult]) -> tuple[bool, str]:

@@ -81,7 +81,7 @@ def _advice(champion: str, advice: Advice) -> list[Block]:
     gain = signed(advice.gain) if advice.gain is not None else Cell("unknown: there is no earlier decision")
     time = Cell(duration(advice.seconds) if advice.seconds is not None else "unknown: none was recorded")
     return [
-        Text(f"{'Yes' if advice.retrain else 'No'}: {advice.reason}", "warning" if advice.retrain else ""),
+        Text(f"{advice.answer}: {advice.reason}", "warning" if advice.retrain else ""),
         Facts([("Current champion", Cell(champion)), (past, gain), ("Expected training time", time)]),
     ]
 

@@ -68,6 +68,7 @@ class MonitoringAdvice(PageModel):
     """Whether to retrain."""
 
     retrain: bool
+    answer: str = Field(description="Yes, No, or Unknown if nothing was compared")
     reason: str
     gain: float | None = Field(description="the mean gain of the newest decisions; None if there is none")
     decisions: int
@@ -198,6 +199,7 @@ def _accuracy(result: DayResult, results: Sequence[DayResult]) -> MonitoredAccur
 def _described(advice: Advice) -> MonitoringAdvice:
     return MonitoringAdvice(
         retrain=advice.retrain,
+        answer=advice.answer,
         reason=advice.reason,
         gain=advice.gain,
         decisions=advice.decisions,

@@ -63,7 +63,7 @@ def client(endpoint: str | None, *, access_key: str | None = None, secret_key: s
         "connect_timeout": CONNECT_SECONDS,
         "read_timeout": READ_SECONDS,
         "retries": {"total_max_attempts": TRIES, "mode": "standard"},
-        "max_pool_connections": 16,
+        "max_pool_connections": 64,  # eight readers, each of which downloads a large file in parts at once
         "request_checksum_calculation": checksums,
         "response_checksum_validation": checksums,
     }

@@ -89,7 +89,7 @@ const DATA = {
     { name: "ingested titles", of_runs: true, days: DAYS },
     { name: "scored titles", of_runs: false, days: [WAITING] },
   ],
-  advice: { retrain: true, reason: "unknown words changed.", gain: 0.0123, decisions: 4, seconds: 180 },
+  advice: { retrain: true, answer: "Yes", reason: "unknown words changed.", gain: 0.0123, decisions: 4, seconds: 180 },
   report: true,
   skipped: { count: 0, first: [] },
   in_airflow: ["run_23"],
@@ -113,10 +113,10 @@ test("what changed comes first, and days are counted by their state", () => {
 
 test("what a retraining may bring is written, or said to be unknown", () => {
   assert.equal(
-    expectedGain({ retrain: true, reason: "", gain: 0.0123, decisions: 4, seconds: 180 }),
+    expectedGain({ retrain: true, answer: "Yes", reason: "", gain: 0.0123, decisions: 4, seconds: 180 }),
     "+0.0123 balanced accuracy, the mean of the last 4 decisions",
   );
-  const unknown = { retrain: false, reason: "", gain: null, decisions: 0, seconds: null };
+  const unknown = { retrain: false, answer: "No", reason: "", gain: null, decisions: 0, seconds: null };
   assert.match(expectedGain(unknown), /^unknown/);
   assert.match(expectedTime(unknown), /^unknown/);
 });

@@ -43,7 +43,7 @@ def result(*changed: str, worse: bool = False, note: str = "") -> DayResult:
             "Do not retrain: correct the source first (broken characters): a model would learn what is wrong with its "
             "titles.",
         ),
-        (result(note="Too few."), False, "Do not retrain: nothing was compared. Too few."),
+        (result(note="Too few."), False, "No advice: nothing was compared. Too few."),
     ],
 )
 def test_the_advice_follows_from_what_changed(file_store: Store, found: DayResult, retrain: bool, reason: str) -> None:

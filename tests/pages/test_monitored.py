@@ -57,7 +57,7 @@ def test_the_page_has_each_day_of_both_kinds_with_what_changed_since_when(file_s
     assert accuracy
     assert (accuracy.balanced_accuracy, accuracy.promised, accuracy.worse) == (1.0, 0.94, False)
     assert page.advice
-    assert page.advice.retrain
+    assert page.advice.retrain and page.advice.answer == "Yes"
     assert page.advice.reason == "unknown words and confidence changed."
     assert page.advice.seconds == 30.0
     assert page.report

@@ -88,12 +88,7 @@ const Answer = ({ advice, champion, report }) =>
     Panel,
     { mb: 8, "data-testid": "advice" },
     h(Heading, { as: "h2", size: "md", mb: 2 }, "Should I retrain tonight?"),
-    h(
-      Text,
-      { mb: 3, overflowWrap: "anywhere" },
-      h(Text, { as: "strong" }, advice.retrain ? "Yes: " : "No: "),
-      advice.reason,
-    ),
+    h(Text, { mb: 3, overflowWrap: "anywhere" }, h(Text, { as: "strong" }, `${advice.answer}: `), advice.reason),
     h(
       SimpleGrid,
       { columns: { base: 1, md: 3 }, gap: 4 },

@@ -318,6 +318,7 @@ export interface MonitoredStream {
 
 export interface MonitoringAdvice {
   retrain: boolean;
+  answer: string;
   reason: string;
   gain: number | null;
   decisions: number;
