@@ -18,7 +18,7 @@ from meli_tasks.artifacts.outputs import damage
 from meli_tasks.artifacts.seals import has_seal
 from meli_tasks.core.errors import BadData
 from meli_tasks.stages import STAGES
-from meli_tasks.store import Store
+from meli_tasks.store import Blob, Store
 from meli_tasks.stored_decisions import StoredDecisions
 
 SCORE = "score"  # the stage of a batch's parts
@@ -67,16 +67,17 @@ class Verification:
         checked.objects, checked.bytes = len(listed), sum(listed.values())
         names = sorted(name for name in listed if _is_small_object(name))
         manifests: dict[str, Manifest] = {}
-        for done, name in enumerate(names):
-            self.progress(done, len(names), name)
-            self._check_object(name, checked, manifests)
         with ThreadPoolExecutor(reading.READERS) as readers:
+            for done, (name, blob) in enumerate(zip(names, readers.map(self.store.read, names), strict=True)):
+                self.progress(done, len(names), name)
+                if blob is not None:  # otherwise deleted since it was listed
+                    self._check_object(name, blob, checked, manifests)
             wrong = readers.map(lambda manifest: damage(self.store, manifest, inf), manifests.values())
             for done, (name, found) in enumerate(zip(manifests, wrong, strict=True)):
                 self.progress(done, len(manifests), name)
                 if found:
                     checked.findings.append(Finding("artifact", name, "; ".join(found), manifests[name]))
-        if not self.prefixes or any(prefix.startswith("ledger") for prefix in self.prefixes):
+        if not self.prefixes or any(each.startswith("ledger") or "ledger".startswith(each) for each in self.prefixes):
             decisions = StoredDecisions(self.store).damage()
             checked.findings += [Finding("decision", name, reason) for name, reason in decisions]
         if not self.prefixes:
@@ -86,10 +87,7 @@ class Verification:
     def _is_selected(self, name: str) -> bool:
         return not self.prefixes or name.startswith(tuple(self.prefixes))
 
-    def _check_object(self, name: str, checked: Checked, manifests: dict[str, Manifest]) -> None:
-        blob = self.store.read(name)
-        if blob is None:  # deleted since it was listed
-            return
+    def _check_object(self, name: str, blob: Blob, checked: Checked, manifests: dict[str, Manifest]) -> None:
         parse: reading.Parse[object] = json.loads if name.endswith(".json") else bytes
         try:
             if paths.is_manifest(name):
