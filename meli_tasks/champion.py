@@ -157,7 +157,7 @@ def restorable(ledger: Ledger) -> list[Decision]:
 
 
 def is_whole(store: Store, model: Manifest) -> bool:
-    """Whether the files of a model are in the store, by their sizes. Their content is not looked at."""
+    """Whether the files of a model are in the store with the right sizes. Their content is not checked."""
     sizes = {file: output.bytes for file, output in model.outputs.items()}
     return all(store.size(model.file_name(file)) == sizes.get(file, -1) for file in MODEL_FILES)
 

@@ -105,7 +105,8 @@ class Decision(_Entry, Versioned):
     approval: Approval | None = Field(None, description="what a person answered, if the run asked one")
     before: str = Field("", description="digest of all decisions before this one; empty in 0.1.0, and for the first")
     dated_ahead: tuple[int, ...] = Field(
-        (), description="earlier decisions that a clock which was ahead has dated; they were made before the next one"
+        (),
+        description="earlier decisions dated by a clock that was ahead; they were made before the next one",
     )
     id: str = Field(
         default_factory=lambda: uuid4().hex, description="distinguishes two decisions with the same content"

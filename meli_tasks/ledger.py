@@ -93,7 +93,7 @@ class Ledger:
         ahead = set(self._decision(numbers[-1]).dated_ahead) if numbers else set()
 
         def made_by(number: int) -> datetime:
-            while number in ahead:  # it was made before the next one, whatever the clock said
+            while number in ahead:  # it was made before the next one, whatever its time
                 number += 1
             return self._decision(number).at
 
@@ -199,7 +199,7 @@ class Ledger:
             return next((found for found in readers.map(self._decision, recent) if found.id == request), None)
 
     def _expect(self, number: int) -> Decision | None:
-        """The last decision, which must have this number; 0 for an empty ledger. Nothing is decided on a damaged one.
+        """The last decision, which must have this number; 0 for an empty ledger. A damaged ledger accepts no decision.
 
         Raises:
             Conflict: the last decision is another one.
@@ -263,8 +263,8 @@ class Ledger:
         while earlier is not None:
             if earlier >= promotion:
                 raise NotReadable(
-                    f"Decision {promotion} of {self._place} names decision {earlier} as one before it. {RESTORE}",
-                    "it names a later decision as one before it",
+                    f"Decision {promotion} of {self._place} names decision {earlier} as an earlier one. {RESTORE}",
+                    "it names a later decision as an earlier one",
                 )
             decision, promotion = self._decision(earlier), earlier
             if decision.champion is not None and champion is not None and decision.champion.ref != champion.ref:

@@ -120,7 +120,7 @@ class Pipeline:
         return plan, found
 
     def late_files(self, params: Mapping[str, object], as_of: date | None) -> str:
-        """Say which files of the run's day are missing; empty if they are there, or the source has no dates.
+        """Describe which files of the run's day are missing; empty if none are, or if the source has no dates.
 
         Raises:
             BadHyperparameters: The parameters cannot be used.

@@ -137,7 +137,7 @@ class Settings(MonitoringSettings, ServingSettings, BatchSettings, StorageSettin
     empty_days: Literal["fail", "skip"] = Field(
         "fail",
         alias="MELI_EMPTY_DAYS",
-        description="how a run ends that Airflow's own backfill starts for a day without files; it does not wait",
+        description="how a run of Airflow's own backfill ends if its day has no files; such a run does not wait",
     )
     approval_hours: float = Field(
         12.0,

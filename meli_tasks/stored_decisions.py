@@ -1,9 +1,9 @@
-"""The objects of the ledger: each decision is sealed, holds the digest of those before it, and is kept twice.
+"""The objects of the ledger: each decision is sealed, contains the digest of those before it, and is stored twice.
 
-`ledger/NUMBER.json` is the decision; `ledger-copies/NUMBER.json` is written after it, so whatever has a copy was made.
-A decision that is missing or damaged is read from its copy and put back. So a last decision that was deleted is
-noticed, and one that was put in the place of another breaks the chain of digests. Decisions of 0.1.0 have no seal, no
-digest and no copy; the first decision after them holds the digest of all of them.
+`ledger/NUMBER.json` is the decision; `ledger-copies/NUMBER.json` is written after it, so a copy proves that the
+decision was made. A missing or damaged decision is read from its copy and restored. So deleting the last decision is
+noticed, and replacing a decision breaks the chain of digests. Decisions of 0.1.0 have no seal, no
+digest and no copy; the first decision after them contains the digest of all of them.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ logger = logging.getLogger("meli_tasks")
 
 READERS = 8  # concurrent reads
 COPIED_AT_ONCE = 50
-"""How many copies that are missing, since an earlier version wrote the decisions, are written with a new decision."""
+"""How many missing copies, of decisions that an earlier version wrote, are added with each new decision."""
 FAR_AHEAD = timedelta(hours=1)
-"""A decision that is dated later than this from now was dated by a clock that was wrong."""
+"""A decision dated further in the future than this was dated by a wrong clock."""
 RESTORE = "`meli verify` names everything that is damaged. Restore it from a backup."
 
 
@@ -55,7 +55,7 @@ class StoredDecisions:
         return f"the ledger {self.store.url}/{paths.LEDGER.rstrip('/')}"
 
     def listed(self) -> tuple[list[int], list[str]]:
-        """The numbers of all decisions, sorted, of which there is the decision or its copy; and names of others."""
+        """The sorted numbers of all decisions that exist or have a copy, and the names of other objects."""
         copied = set(self._copied())  # first: a copy is written after its decision
         numbers, strange = set(copied), []
         for name in self.store.names(paths.LEDGER):
@@ -70,7 +70,7 @@ class StoredDecisions:
         """The numbers of all decisions, sorted.
 
         Raises:
-            BadData: there is something else in the ledger's place.
+            BadData: the ledger's folder contains something else.
         """
         numbers, strange = self.listed()
         if strange:
@@ -85,7 +85,7 @@ class StoredDecisions:
 
         Raises:
             NotFound: there is none.
-            BadData: it is damaged, and so is its copy, or there is none; or a later version wrote it.
+            BadData: it is damaged and so is its copy, if any; or a later version wrote it.
         """
         return self._read(number).decision
 
@@ -93,7 +93,7 @@ class StoredDecisions:
         """All decisions, oldest first, whose numbers have no gap and whose digests form a chain.
 
         Raises:
-            BadData: a decision is missing, damaged, or was put in the place of another.
+            BadData: a decision is missing, damaged or was replaced by another.
         """
         numbers = self.numbers()
         self.check_no_gap(numbers)
@@ -114,13 +114,13 @@ class StoredDecisions:
             )
 
     def check_link(self, number: int) -> None:
-        """Raise BadData if a decision was not made after the one before it as that is now; 0.1.0 wrote no digests."""
+        """Raise BadData if the decisions before this one have changed since it was made; 0.1.0 wrote no digests."""
         before = self.read(number).before
         if before and before != self.chain(number - 1):
             raise NotReadable(
                 f"Decision {number} of {self.place} was made after another decision {number - 1} than the one that is "
                 f"there now: one of them was replaced. {RESTORE}",
-                f"the decisions before it were another when it was made: see {paths.decision(number - 1)}",
+                f"the decisions before it have changed since it was made: see {paths.decision(number - 1)}",
             )
 
     def chain(self, number: int) -> str:
@@ -134,11 +134,11 @@ class StoredDecisions:
         return digest
 
     def time_after(self, last: Decision | None, now: datetime) -> tuple[datetime, tuple[int, ...]]:
-        """The time of a decision that is made now, after `last`; and the decisions that a clock dated too late.
+        """The time of a decision made now, after `last`; and the decisions that a wrong clock dated too late.
 
         The clocks of two machines differ a little. The numbers give the order, and who was champion on a date is looked
-        up in that order, so a decision has at least the time of the one before it. But a clock that was far ahead once
-        must not date all later decisions.
+        up in that order, so a decision is never dated earlier than the one before it. But a clock that was once far
+        ahead must not determine the dates of all later decisions.
         """
         ahead = set(last.dated_ahead) if last else set()
         if last and last.number not in ahead and last.at > now + FAR_AHEAD:
@@ -160,11 +160,11 @@ class StoredDecisions:
         self.add(decision)
 
     def add(self, decision: Decision) -> None:
-        """Take note of a decision that has been written, and keep copies."""
+        """Remember a decision that has been written, and write missing copies."""
         self._known[decision.number] = _Read(decision, sha256(decision.to_json()).hexdigest())
         try:
             self.copy(most=COPIED_AT_ONCE)
-        except MeliError as error:  # the decision stands
+        except MeliError as error:  # the decision itself is written
             logger.warning("The copy of decision %d was not written: %s", decision.number, error)
 
     def is_written(self, decision: Decision) -> bool | None:
@@ -213,12 +213,12 @@ class StoredDecisions:
             return error.reason
 
     def copy_again(self, number: int) -> None:
-        """Write the copy of a decision in the place of one that is damaged."""
+        """Replace a damaged copy of a decision."""
         self.store.delete(paths.decision_copy(number))
         self.copy()
 
-    def copy(self, most: int | None = None) -> int:
-        """Write the copies that are missing, the newest first, and return how many were written."""
+    def copy(self, most: int | None = None) -> None:
+        """Write the copies that are missing, the newest first."""
         copied = set(self._copied())
         missing = [number for number in reversed(self.numbers()) if number not in copied][:most]
         for number in missing:
@@ -227,7 +227,6 @@ class StoredDecisions:
             if blob is not None:
                 self._parsed(number, blob.data)
                 self.store.write(paths.decision_copy(number), sealed(name, unsealed(name, blob.data)))
-        return len(missing)
 
     def _copied(self) -> list[int]:
         found = map(paths.number_of_copy, self.store.names(paths.LEDGER_COPIES))
@@ -249,9 +248,9 @@ class StoredDecisions:
         return self._known[number]
 
     def _restored(self, number: int, damaged: Blob | None, problem: NotReadable | None) -> _Read:
-        """A decision by its copy, which is put back into its place; without a copy, `problem` is raised, or NotFound.
+        """A decision from its copy, which also restores the object; without a copy, raises `problem` or NotFound.
 
-        What cannot be put back, for want of rights, is read from the copy again the next time.
+        If it cannot be restored, for lack of permissions, the copy is read again the next time.
         """
         name, copy = paths.decision(number), self.store.read(paths.decision_copy(number))
         try:
@@ -260,7 +259,7 @@ class StoredDecisions:
             found = None
         if found is None or copy is None:
             raise problem or NotFound(f"There is no decision {number} in {self.place}.")
-        logger.warning("%s in %s was missing or damaged: its copy is used and put back.", name, self.store.url)
+        logger.warning("%s in %s was missing or damaged: it is restored from its copy.", name, self.store.url)
         try:
             if damaged is None:
                 self.store.write(name, copy.data, if_absent=True)
@@ -268,7 +267,7 @@ class StoredDecisions:
                 quarantine(self.store, name, damaged.data, problem.reason if problem else "")
                 self.store.write(name, copy.data, if_version=damaged.version)
         except MeliError as error:
-            logger.warning("%s was not put back: %s", name, error)
+            logger.warning("%s was not restored: %s", name, error)
         return found
 
     def _parsed(self, number: int, data: bytes) -> _Read:

@@ -1,7 +1,7 @@
-"""A proxy in front of a real server that does to its traffic what networks and busy servers do, by a seed.
+"""A seeded proxy that makes a real server's traffic fail as networks and busy servers do.
 
-It listens on a free port of 127.0.0.1 and passes requests on to a server there. A request's signature covers the Host
-header, so that header is passed on as it came.
+It listens on a free port of 127.0.0.1 and forwards requests to a server there. A request's signature covers the Host
+header, so that header is forwarded unchanged.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Fault(Enum):
     BUSY = "503 SlowDown"
     FORBIDDEN = "403 AccessDenied"
     DIGEST = "400 BadDigest"
-    MALFORMED = "a listing that is no XML"
+    MALFORMED = "a listing that is not XML"
 
 
 SEVEN = (
@@ -57,9 +57,9 @@ class Plan:
 
     Args:
         rate: The fraction of requests that fail.
-        faults: How; each is as likely as the others.
-        seed: Of the random numbers that choose.
-        seconds: Of a delay.
+        faults: The possible faults, all equally likely.
+        seed: Seed of the random numbers.
+        seconds: Length of a delay.
         only: Only requests of these methods fail; empty for all.
         next: Faults of the next requests, before any are drawn.
     """
@@ -79,7 +79,7 @@ class Plan:
         self._lock = threading.Lock()
 
     def draw(self, method: str, path: str) -> tuple[Fault | None, Random]:
-        """The fault of a request, and a source of random numbers of its own."""
+        """The fault of a request, and its own random numbers."""
         with self._lock:
             self.requests += 1
             self.paths.append(f"{method} {path}")
@@ -124,7 +124,7 @@ class _Server(ThreadingHTTPServer):
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has gone away is no error here."""
+        """A client that has disconnected is not an error here."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fault is Fault.FLIPPED_UPLOAD and body:
                 self.plan_of.count(fault)
                 body = _flipped(body, random)
-            status, headers, answer = self._ask(body)
+            status, headers, answer = self._forward(body)
             self._answer(fault, random, status, headers, answer)
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = _pass_on  # noqa: N815 the names that http.server calls
@@ -173,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
             pass
         return b"".join(pieces)
 
-    def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection(*self.upstream, timeout=60)
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.DELAY:
             self.plan_of.count(fault)
             time.sleep(self.plan_of.seconds)
-        # A listing has no digest. What is altered in it cannot be noticed, other than what is no longer XML.
+        # A listing has no digest. A change to it goes unnoticed as long as it is still XML.
         elif fault is Fault.FLIPPED and self.command == "GET" and body and not listing:
             self.plan_of.count(fault)
             body = _flipped(body, random)

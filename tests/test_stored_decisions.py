@@ -1,4 +1,4 @@
-"""The ledger at rest: what was damaged, deleted or exchanged is put back from its copy, or refused."""
+"""The ledger at rest: damaged, deleted or swapped decisions are restored from their copies, or refused."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_what_was_damaged_is_kept_with_a_note(store: Store) -> None:
     assert note.startswith("damaged/ledger/00000003.json/")
 
 
-def test_two_decisions_that_were_exchanged_are_put_back(store: Store) -> None:
+def test_two_decisions_that_were_swapped_are_restored(store: Store) -> None:
     first, second = bytes_of(store, paths.decision(1)), bytes_of(store, paths.decision(2))
     store.write(paths.decision(1), second)
     store.write(paths.decision(2), first)
@@ -115,7 +115,7 @@ def test_a_ledger_of_0_1_0_is_read_and_its_next_decision_holds_the_digest_of_all
         Ledger(store).decisions()
 
 
-def test_two_exchanged_decisions_of_0_1_0_are_refused_and_no_rollback_spins(store: Store) -> None:
+def test_two_swapped_decisions_of_0_1_0_are_refused_and_no_rollback_spins(store: Store) -> None:
     without_seals(store)
     first, third = bytes_of(store, paths.decision(1)), bytes_of(store, paths.decision(3))
     store.write(paths.decision(1), third)

@@ -29,7 +29,7 @@ MIN_IDLE_SECONDS = 3600.0
 # No stage runs this long, so the run that owned such an old work folder was killed.
 ABANDONED_AFTER_SECONDS = 7 * 24 * 3600.0
 
-# What this process has found whole: the size, time and inode of every file, by folder.
+# The folders that this process has verified, with the size, time and inode of every file.
 _checked: dict[Path, tuple[tuple[str, int, int, int], ...]] = {}
 
 
@@ -82,7 +82,7 @@ class Cache:
         """The local folder of an artifact, downloaded and checked against its manifest if it is not cached yet.
 
         A cached folder is checked too: each process hashes its files before it uses them for the first time, and again
-        if their sizes or times have changed. A damaged one is dropped and fetched again.
+        if their sizes or times have changed. A damaged one is removed and fetched again.
 
         Raises:
             BadData: a file in the store is not the one that the manifest describes.
@@ -169,7 +169,7 @@ class Cache:
 
 
 def is_whole(folder: Path, manifest: Manifest) -> bool:
-    """Whether a cached folder has the artifact's files, to the bit; hashed once a process unless their marks change."""
+    """Whether a cached folder is exactly the artifact. Each process hashes its files once, and changed ones again."""
     try:
         marks = tuple(sorted((file, *_marks((folder / file).stat())) for file in manifest.outputs))
         if _checked.get(folder) == marks:

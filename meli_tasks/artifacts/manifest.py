@@ -167,9 +167,9 @@ class Manifest:
         return manifest
 
     def _check(self) -> None:
-        """Raise ValueError for names that are no parts of a path, or a key that is not the hash of what it claims."""
+        """Raise ValueError for names that are not parts of a path, or a key that is not the hash of what it claims."""
         if not _STAGE.fullmatch(self.stage) or "/" in self.key or "/" in self.attempt:
-            raise ValueError(f"{self.stage[:40]!r}, {self.key[:40]!r} or {self.attempt[:40]!r} is no part of a name")
+            raise ValueError(f"{self.stage[:40]!r}, {self.key[:40]!r} or {self.attempt[:40]!r} is not part of a name")
         try:
             for file in self.outputs:
                 checked_name(self.file_name(file))
@@ -181,7 +181,7 @@ class Manifest:
         forms = [spec.params.key_values(self.params), self.params]
         versions = range(spec.version, 0, -1)
         if all(self.key != content_key(self.stage, at, form, self.inputs) for form in forms for at in versions):
-            raise ValueError("its parameters and inputs are not those of its key")
+            raise ValueError("its parameters and inputs do not match its key")
 
 
 def canonical_json(value: Any) -> str:
@@ -209,7 +209,7 @@ def find(store: Store, stage: str, key: str) -> Manifest | None:
 
 
 def find_readable(store: Store, stage: str, key: str) -> Manifest | None:
-    """The same for whoever would compute it: a damaged manifest counts as none, with a warning."""
+    """Like `find`, for callers that can compute the step: a damaged manifest counts as missing, with a warning."""
     try:
         return find(store, stage, key)
     except reading.NotReadable as error:

@@ -1,4 +1,4 @@
-"""The files of artifacts, checked against the hashes and sizes in their manifests before anybody uses them."""
+"""The files of artifacts, checked against the hashes and sizes in their manifests before use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from meli_tasks.store import Store
 T = TypeVar("T")
 
 HASHED_BYTES = 64_000_000
-"""Up to this size, `damage` hashes a file before an artifact is used again; the larger ones when they are read."""
+"""`damage` hashes files up to this size before an artifact is reused; larger ones are hashed when they are read."""
 
 
 def read_file(store: Store, manifest: Manifest, file: str) -> bytes:
@@ -43,7 +43,7 @@ def parse_file(store: Store, manifest: Manifest, file: str, parse: Callable[[byt
 
 
 def check_output(store: Store, manifest: Manifest, file: str, found: Output) -> None:
-    """Check the hash and the size that were found of an artifact's file.
+    """Check the actual hash and size of an artifact's file.
 
     Raises:
         BadData: they are not those of the manifest.
@@ -59,7 +59,7 @@ def check_output(store: Store, manifest: Manifest, file: str, found: Output) -> 
 
 
 def damage(store: Store, manifest: Manifest, most_bytes: float = HASHED_BYTES) -> list[str]:
-    """What is wrong with an artifact's stored files, a sentence each: one listing, then those up to `most_bytes`."""
+    """What is wrong with an artifact's stored files. It lists them once, and hashes those of up to `most_bytes`."""
     sizes = {listed.name: listed.size for listed in store.objects(manifest.file_name(""))}
     wrong, to_hash = [], []
     for file, output in manifest.outputs.items():

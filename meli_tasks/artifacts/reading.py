@@ -105,7 +105,7 @@ class NotReadable(BadData):
 
     @property
     def is_damage(self) -> bool:
-        """Whether it may be computed again: what a later version wrote may not be written over."""
+        """Whether it may be overwritten, which is not so for what a later version wrote."""
         return LATER not in self.reason
 
 
@@ -125,11 +125,11 @@ def read(store: Store, name: str, parse: Parse[T]) -> T | None:
 
 
 def read_again(store: Store, name: str) -> bytes | None:
-    """The bytes of an object that can be made again at any time: one that was damaged counts as missing."""
+    """The bytes of an object that can be generated again at any time: a damaged one counts as missing."""
     try:
         return read(store, name, bytes)
     except NotReadable as error:
-        logger.warning("%s It is made again.", error)
+        logger.warning("%s It is generated again.", error)
         return None
 
 
@@ -146,7 +146,7 @@ def parsed(store: Store, name: str, data: bytes, parse: Parse[T]) -> T:
 
 
 def not_readable(store: Store, name: str, reason: str) -> NotReadable:
-    """The error for an object that is not what its name promises."""
+    """The error for an object that cannot be read as what its name says it is."""
     advice = UPGRADE if LATER in reason else MEND
     return NotReadable(printable(f"{name} in {store.url} cannot be read: {reason}. {advice}"), reason)
 

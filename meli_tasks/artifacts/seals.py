@@ -1,4 +1,4 @@
-"""Seals: the digest that an object of the store carries of itself, so that damage at rest is noticed before use.
+"""Seals: an object of the store contains its own digest, so that damage at rest is noticed before use.
 
 A seal is the SHA-256 of the object's name and of its bytes without the seal. Since the name is part of it, one object
 in the place of another is noticed too. It is the last member of a JSON object, and a comment in the first line of any
@@ -65,7 +65,7 @@ def _split(name: str, data: bytes) -> tuple[bytes, bytes | None]:
         return rest, line.removeprefix(before).removesuffix(after)
     found = _MEMBER.search(data, max(0, len(data) - _MEMBER_LENGTH))
     if found is None:
-        # A seal that is itself damaged is no seal of 0.1.0.
+        # A damaged seal must not pass for an object of 0.1.0, which has none.
         return data, b"" if b'"seal":' in data[-_MEMBER_LENGTH:] else None
     return data[: found.start()] + (b"\n}" if data.endswith(b"\n}") else b"}"), found[1]
 

@@ -24,17 +24,17 @@ class Existing:
         return None if self.problem else self.manifest
 
     def publish(self, store: Store, made: Manifest) -> Manifest:
-        """Write the manifest of a new attempt in the place of what was there; see `publish` and `replace`."""
+        """Write the manifest of a new attempt over what was there; see `publish` and `replace`."""
         if self.manifest is None and not self.problem:
             return publish(store, made)
         return replace(store, made, damaged=self.manifest.attempt if self.manifest and self.problem else "")
 
 
 def look_up(store: Store, stage: str, key: str, *, check_files: bool = True) -> Existing:
-    """What is at a key; its files are looked at too, since a step whose files are damaged is computed again.
+    """What is at a key. Its files are checked too, since a step whose files are damaged is computed again.
 
     Raises:
-        NotReadable: a later version wrote it, so it may not be written over.
+        NotReadable: a later version wrote it, so it must not be overwritten.
     """
     try:
         found = find(store, stage, key)

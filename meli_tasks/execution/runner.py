@@ -259,7 +259,7 @@ class Runner:
         return folders, attempts
 
     def _fetched(self, found: Manifest) -> tuple[Path, str]:
-        """The folder of an input and its attempt; damaged files are computed again if that takes no training run."""
+        """The folder of an input and its attempt; damaged files are computed again unless that means training."""
         try:
             return self.cache.fetch(self.store, found), found.attempt
         except (BadData, NotFound) as error:

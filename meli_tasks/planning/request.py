@@ -220,7 +220,7 @@ def _named(sets: Any) -> list[Any]:
 
 
 def _unknown(key: str, known: list[str]) -> str:
-    # Hyperparameters are known too, by the names of their fields: epochs means train.epochs.
+    # A hyperparameter is also recognized by its name alone: epochs means train.epochs.
     full = {name.partition(".")[2]: name for name in named_sets.parameters()} | {name: name for name in known}
     near = difflib.get_close_matches(key, full, n=1)
     hint = f"did you mean {full[near[0]]!r}?" if near else f"the parameters are {', '.join(known)}"

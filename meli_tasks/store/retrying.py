@@ -1,8 +1,8 @@
-"""Requests that are sent again, for a number of seconds, while a server is busy, restarts or answers damaged.
+"""Requests that are sent again, for a number of seconds, while a server is busy, restarts or sends damaged responses.
 
-Two kinds of errors are worth another try. `Unreachable` says that a server may answer later: it is tried for as long
-as the budget lasts. A refusal may be a mistake of a server or of the network (403 in the moment in which keys are
-replaced, 400 for a body that was altered on its way): it is tried a few more times before it is believed.
+Two kinds of errors are worth another try. `Unreachable` means that the server may answer later: the request is retried
+for as long as the budget lasts. A refusal may be a mistake of the server or of the network (403 while keys are rotated,
+400 for a body that was altered on its way): the request is retried a few times before the refusal counts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 VARIABLE = "MELI_S3_RETRY_SECONDS"
 DEFAULT_SECONDS = 30.0
 DOUBTFUL_TRIES = 4
-"""With a tenth of all answers being a wrong refusal, one request in 10,000 is refused four times in a row."""
+"""If a tenth of all responses are false refusals, one request in 10,000 is refused four times in a row."""
 REFUSED_SECONDS = 5.0
 """For a port on which nothing listens: long enough for a restart, and not too long for a person at a terminal."""
 FIRST_WAIT = 0.1
@@ -54,12 +54,12 @@ class Retrying:
     """Sends requests again. Safe to use from several threads.
 
     Args:
-        seconds: How long one request is tried, its waits included; 0 for a single try.
-        doubtful: Whether a refusal may be a mistake.
-        not_listening: Whether an error says that nothing listens at the address.
-        clock: Seconds that only grow.
-        sleep: Waits.
-        draw: A number between two others; the jitter, without which all workers come back at the same moment.
+        seconds: How long one request is retried, waits included; 0 for a single try.
+        doubtful: Returns whether a refusal may be a mistake.
+        not_listening: Returns whether an error means that nothing listens at the address.
+        clock: Monotonic time in seconds.
+        sleep: Waits for a number of seconds.
+        draw: Returns a number between two others: the jitter, without which all workers would retry at the same moment.
     """
 
     seconds: float
@@ -71,17 +71,17 @@ class Retrying:
     _down_until: float = field(default=0.0, init=False)
 
     def __call__(self, send: Callable[[], T], *, before_again: Callable[[MeliError], None] | None = None) -> T:
-        """Return what `send` returns, tried again after errors that may pass.
+        """Return what `send` returns, and retry it after transient errors.
 
         Args:
-            send: Sends one request and reads its whole answer, and raises a MeliError.
+            send: Sends one request and reads the whole response; raises MeliError on failure.
             before_again: Called with the error before each further try.
 
         Raises:
-            MeliError: the last error, when the budget is spent or the error is one that stays.
+            MeliError: the last error, if the budget is used up or the error is permanent.
         """
         started, tries = self.clock(), 0
-        # After a request that failed for the whole budget, others are not made to wait as long for the same server.
+        # Once a request has used up the whole budget, the next ones do not wait as long for the same server.
         budget = 0.0 if started < self._down_until else self.seconds
         while True:
             try:

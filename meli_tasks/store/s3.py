@@ -30,9 +30,9 @@ T = TypeVar("T")
 DIGEST = "sha256"
 """The metadata that holds the SHA-256 of an object's bytes."""
 WRITE = "write"
-"""The metadata that holds the id of the write, by which a writer recognizes its own write if its answer was lost."""
+"""The metadata that holds the id of the write, by which a writer recognizes its own write if the response was lost."""
 SAME_DAMAGE = 3
-"""So many reads that give the same wrong bytes are damage in the store: a network alters each answer differently."""
+"""As many reads with the same wrong bytes mean damage in the store: a network alters each response differently."""
 _SIGNED_BY = re.compile(r"Credential=([^/,]+)/")
 
 
@@ -118,7 +118,7 @@ class S3Store(Store):
                 undecided = answer["HTTPStatusCode"] == 409
                 if tries > 1 or answer.get("RetryAttempts") or undecided:
                     found = self._head(name)
-                    # An earlier try may have succeeded and its answer got lost; then this one conflicts with it.
+                    # An earlier try may have succeeded and its response been lost; then this one conflicts with it.
                     if found is not None and found["Metadata"].get(WRITE) == metadata[WRITE]:
                         return str(found["ETag"])
                     # Another write is still in progress: it has not changed anything yet, and may fail.
@@ -219,7 +219,7 @@ class S3Store(Store):
         return None if found is None else int(found["ContentLength"])
 
     def _request(self, send: Callable[[], T]) -> T:
-        """Send a request as often as it takes, with its errors as our own."""
+        """Send a request, with retries, and translate its errors into ours."""
 
         def once() -> T:
             with s3_errors(self._place):
@@ -228,13 +228,13 @@ class S3Store(Store):
         return self._retrying(once, before_again=self._before_again)
 
     def _before_again(self, error: MeliError) -> None:
-        """After a refusal the keys are looked for again: they may have been replaced in the meantime."""
+        """After a refusal, look up the keys again: they may have been rotated in the meantime."""
         if isinstance(error, Rejected):
             with self._making:
                 self._made = None
 
     def _check(self, name: str, digest: str, answer: Mapping[str, Any], wrong: list[str]) -> None:
-        """Compare the digest of what was read with that of what was written; objects of others have none."""
+        """Compare the digest of what was read with that of what was written; objects of other tools have none."""
         expected = answer.get("Metadata", {}).get(DIGEST)
         if expected in (None, digest):
             return

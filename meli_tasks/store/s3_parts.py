@@ -1,4 +1,4 @@
-"""Large objects in parts: each part is retried by itself, and an upload that was broken off is continued."""
+"""Large objects in parts: each part is retried on its own, and an interrupted upload is resumed."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MOST_PARTS = 10_000
 AT_ONCE = 4
 CHECKSUMS = ("ChecksumCRC32", "ChecksumCRC32C", "ChecksumSHA1", "ChecksumSHA256", "ChecksumCRC64NVME")
 ABANDONED = timedelta(days=2)
-"""The age of an unfinished upload that nobody continues. Its parts cost money and are in no listing of objects."""
+"""The age at which an unfinished upload counts as abandoned. Its parts cost money, and no listing has them."""
 
 
 class Request(Protocol):
-    """Sends a request as often as it takes."""
+    """Sends a request, with retries."""
 
     def __call__(self, send: Callable[[], T]) -> T:
         """Return what `send` returns."""
@@ -40,7 +40,7 @@ class Replaced(Unreachable):
 
 
 class _Ended(NotFound):
-    """An upload that the server no longer knows: another worker ended it, or a request whose answer was lost."""
+    """An upload that the server no longer knows: another worker completed it, or a request whose response was lost."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Parts:
         client: Returns the boto3 client.
         bucket: The bucket.
         prefix: Of all keys of the store.
-        request: Sends a request as often as it takes.
+        request: Sends a request, with retries.
     """
 
     client: Callable[[], Any]
@@ -75,7 +75,7 @@ class Parts:
     request: Request
 
     def upload(self, path: Path, key: str, metadata: Mapping[str, str], digest_there: Callable[[], str | None]) -> None:
-        """Upload a file. An unfinished upload of the same file is continued, and old ones of the store are ended.
+        """Upload a file. An unfinished upload of the same file is resumed, and abandoned ones of the store are aborted.
 
         Args:
             path: The file.
@@ -87,7 +87,7 @@ class Parts:
         for unfinished in self._unfinished(key):
             if self._send(path, key, unfinished) and digest_there() == wanted:
                 return
-        # An upload that another worker continued and ended is found at the key; else it is begun again.
+        # If another worker completed the upload, the object is at the key; otherwise the upload starts again.
         for _ in range(2):
             begun = self.request(lambda: self._begin(key, metadata))
             if self._send(path, key, begun) or digest_there() == wanted:
@@ -108,9 +108,9 @@ class Parts:
     def _get(self, key: str, part: Range, version: str) -> bytes:
         from botocore.exceptions import ClientError
 
-        asked = f"bytes={part.start}-{part.start + part.size - 1}"
+        byte_range = f"bytes={part.start}-{part.start + part.size - 1}"
         try:
-            answer = self.client().get_object(Bucket=self.bucket, Key=key, Range=asked, IfMatch=version)
+            answer = self.client().get_object(Bucket=self.bucket, Key=key, Range=byte_range, IfMatch=version)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 412):
                 raise Replaced(f"{key} of bucket {self.bucket!r} changed while it was read. Run again.") from error
@@ -137,12 +137,12 @@ class Parts:
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 sent = pool.map(lambda part: self._send_part(path, place, part, there), ranges(path.stat().st_size))
                 parts = list(sent)
-            self._ask("complete_multipart_upload", place, MultipartUpload={"Parts": parts})
+            self._request_about("complete_multipart_upload", place, MultipartUpload={"Parts": parts})
         except _Ended:
             return False
         return True
 
-    def _ask(self, operation: str, place: Mapping[str, str], **arguments: Any) -> Any:
+    def _request_about(self, operation: str, place: Mapping[str, str], **arguments: Any) -> Any:
         """Send a request about an upload. Raises _Ended if the server no longer knows it."""
         from botocore.exceptions import ClientError
 
@@ -161,25 +161,25 @@ class Parts:
             data = os.pread(file.fileno(), part.size, part.start)
         digest = md5(data, usedforsecurity=False).hexdigest()
         sent = there.get(part.number)
-        # Servers with encryption of their own give other ETags; there a part is sent again.
+        # Servers that encrypt objects return other ETags; there a part is sent again.
         if sent is None or sent["Size"] != part.size or sent["ETag"].strip('"') != digest:
-            sent = self._ask("upload_part", place, PartNumber=part.number, **body(self.client(), data))
+            sent = self._request_about("upload_part", place, PartNumber=part.number, **body(self.client(), data))
         checksums = {name: value for name, value in sent.items() if name in CHECKSUMS}
         return {"PartNumber": part.number, "ETag": sent["ETag"], **checksums}
 
     def _sent(self, place: Mapping[str, str]) -> Iterator[Any]:
         start: dict[str, int] = {}
         while True:
-            page = self._ask("list_parts", place, **start)
+            page = self._request_about("list_parts", place, **start)
             yield from page.get("Parts", ())
             if not page.get("IsTruncated"):
                 return
             start = {"PartNumberMarker": page["NextPartNumberMarker"]}
 
     def _unfinished(self, key: str) -> list[str]:
-        """The uploads of a key that were begun and not ended, the newest first. Old ones of any key are ended.
+        """The unfinished uploads of a key, the newest first. Abandoned ones of any key are aborted.
 
-        Keys that may write objects need not be allowed to list uploads; then nothing is continued or ended.
+        Credentials that may write objects may still be denied listing uploads; then nothing is resumed or aborted.
         """
         try:
             page = self.request(lambda: self.client().list_multipart_uploads(Bucket=self.bucket, Prefix=self.prefix))
@@ -195,4 +195,4 @@ class Parts:
 
     def _abort(self, key: str, upload: str) -> None:
         with suppress(_Ended):
-            self._ask("abort_multipart_upload", {"Bucket": self.bucket, "Key": key, "UploadId": upload})
+            self._request_about("abort_multipart_upload", {"Bucket": self.bucket, "Key": key, "UploadId": upload})
