@@ -80,8 +80,9 @@ def run_isolated(function: str, arguments: Mapping[str, Any], threads: int) -> t
     """
     environment = os.environ | dict.fromkeys(THREAD_SETTINGS, str(threads))
     with tempfile.TemporaryDirectory() as folder:
-        result_file, log_file = Path(folder) / "result.json", Path(folder) / "output"
-        command = [sys.executable, "-m", "benchmarks.isolated", function, json.dumps(dict(arguments)), str(result_file)]
+        given, result_file, log_file = (Path(folder) / name for name in ("arguments.json", "result.json", "output"))
+        given.write_text(json.dumps(dict(arguments)), encoding="utf-8")  # a command line has a limit, titles have none
+        command = [sys.executable, "-m", "benchmarks.isolated", function, str(given), str(result_file)]
         start = time.perf_counter()
         process = None
         try:
@@ -188,9 +189,10 @@ def interrupt(number: int, frame: object) -> None:
 def main() -> None:
     """Calls the function named on the command line, in this process."""
     signal.signal(signal.SIGTERM, interrupt)
-    function, arguments, result_file = sys.argv[1:]
+    function, arguments_file, result_file = sys.argv[1:]
+    arguments = json.loads(Path(arguments_file).read_text(encoding="utf-8"))
     module, _, name = function.partition(":")
-    result = getattr(importlib.import_module(module), name)(**json.loads(arguments))
+    result = getattr(importlib.import_module(module), name)(**arguments)
     Path(result_file).write_text(json.dumps({"result": result, "peak_megabytes": _own_peak()}), encoding="utf-8")
 
 

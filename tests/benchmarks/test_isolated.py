@@ -85,6 +85,11 @@ def test_the_result_comes_from_another_process_with_the_requested_threads() -> N
     assert cost.seconds > 0 and cost.cpu_seconds > 0
 
 
+def test_arguments_may_be_longer_than_a_command_line() -> None:
+    titles = "título " * 1_000_000
+    assert run_isolated(f"{HERE}:echo", {"word": titles}, threads=1)[0]["word"] == titles
+
+
 def test_freed_memory_still_counts() -> None:
     _, small = run_isolated(f"{HERE}:hold", {"megabytes": 1}, threads=1)
     _, large = run_isolated(f"{HERE}:hold", {"megabytes": 301}, threads=1)
