@@ -60,7 +60,7 @@ class Sizes:
     titles: int = 5_120
 
 
-FULL = Sizes(("mlp", "mlp_fast"), 6_000, 600, 20, 1.5, 200_000)
+FULL = Sizes(("mlp", "mlp_fast"), 6_000, 600, 20, 4.0, 200_000)
 SMALL = Sizes(("quick_mlp", "quick_cnn"), 40, 4, 2, 0.6, 100, 512)
 
 
