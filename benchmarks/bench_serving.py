@@ -160,7 +160,7 @@ def swap(place: Place, number: int) -> None:
 
 def swapped_under_load(place: Place, port: int, sizes: Sizes, threads: int) -> tuple[dict[str, Any], int]:
     """Single titles at `RATE` while the champion changes; also how many swaps the service made."""
-    requests = int(RATE * sizes.seconds_a_swap * (sizes.swaps + 2))
+    requests = int(RATE * sizes.seconds_a_swap * (sizes.swaps * 1.2 + 2))
     load_ = {**asdict(Load(port, place.titles, requests)), "expected": place.expected}
     before = metric(port, SWAPS)
     ended = threading.Event()
