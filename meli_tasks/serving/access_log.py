@@ -67,18 +67,23 @@ class AccessLog:
             return
         notes = RequestNotes()
         scope.setdefault("state", {})[_STATE] = notes
-        status = 500
+        status, logged = 500, False
 
         async def noting(message: Message) -> None:
-            nonlocal status
+            nonlocal status, logged
             if message["type"] == "http.response.start":
                 status = message["status"]
+            elif not message.get("more_body") and not logged:
+                # Before the answer is complete for the client, who may look for the line.
+                logged = True
+                self._done(scope, status, notes)
             await send(message)
 
         try:
             await self._app(scope, receive, noting)
         finally:
-            self._done(scope, status, notes)
+            if not logged:
+                self._done(scope, status, notes)
 
     def _done(self, scope: Scope, status: int, notes: RequestNotes) -> None:
         seconds = time.perf_counter() - notes.received

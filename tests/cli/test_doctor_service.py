@@ -59,7 +59,7 @@ def test_a_service_with_the_champion_is_fine(file_store: Store, champion: dict[s
             "no model to answer with: there is no champ",
         ),
         ({"model": {"set": "cnn", "key": "0" * 64, "sha256": "1" * 64}}, "failed", "but the champion is mlp ("),
-        ({"model": {"set": "cnn", "key": "0" * 64}, "follows": "cnn"}, "ok", "as its MELI_SERVING_MODEL=cnn asks for"),
+        ({"model": {"set": "cnn", "key": "0" * 64}, "follows": "cnn"}, "ok", "as its MELI_SERVING_MODEL=cnn requests"),
         ({"model": {}}, "failed", "does not answer as `meli serve` does"),
     ],
 )
