@@ -132,14 +132,14 @@ class Follower:
         self._report(problem)
 
     def _swap(self, served: Served) -> None:
-        former = self._batcher.served
-        self._batcher.swap(served)
-        if former:
+        # The metrics first: whoever sees the new model in an answer finds it counted.
+        if self._batcher.served:
             self._metrics.swaps.inc()
         self._metrics.model.clear()
         named = {name: "" if value is None else str(value) for name, value in served.identity().items()}
         self._metrics.model.labels(**named).set(1)
         self._metrics.ready.set(1)
+        self._batcher.swap(served)
         ref = served.wanted.ref
         logger.info("Answering with %s (%s@%s)", served.wanted.model.name, ref.key[:8], ref.sha256[:8])
 
