@@ -107,7 +107,7 @@ def score_and_kill(plan: BatchPlan, settings: Settings, environment: Mapping[str
         while alive:
             if turn < KILLS and len(remaining(plan, settings, store)) <= enough:
                 for process in alive.values():
-                    process.send_signal(signal.SIGKILL)
+                    os.kill(process.pid, signal.SIGKILL)  # not send_signal(), which reaps one that has just ended
             time.sleep(POLL_SECONDS)
             for place, process in list(alive.items()):
                 pid, status, usage = os.wait4(process.pid, os.WNOHANG)

@@ -1,6 +1,7 @@
 """Writes results into docs/benchmarks.md: `python -m benchmarks.page .meli/bench/*/results.json`.
 
-If several files contain a part, the last file counts. Failed parts are left out.
+If several files contain a part, the last file counts. Failed parts are left out, and parts that are in no file keep
+their section.
 """
 
 from __future__ import annotations
@@ -20,12 +21,24 @@ HEADER = ("what", "figure", "baseline", "ratio", "target")
 
 def write_between(page: Path, marker: str, text: str) -> None:
     """Replaces the text between the two comments of a marker."""
+    before, _, after = _around(page, marker)
+    page.write_text(f"{before}\n{text}\n{after}", encoding="utf-8")
+
+
+def _around(page: Path, marker: str) -> tuple[str, str, str]:
+    """A page up to the first comment of a marker, between its two comments, and from the second on."""
     begin, end = f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
     before, found, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
+    between, closed, after = rest.partition(end)
     if not (found and closed):
         sys.exit(f"{page} has no {begin} ... {end} to write between")
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+    return before + begin, between, end + after
+
+
+def written_sections() -> dict[str, str]:
+    """The sections that the page has, by part."""
+    _, *sections = f"\n{_around(PAGE, 'results')[1]}".split("\n### ")
+    return {text.split("\n", 1)[0]: f"### {text.strip()}" for text in sections}
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> str:
@@ -53,8 +66,8 @@ def _row(figure: Figure) -> list[str]:
 
 
 def main(files: Sequence[str]) -> None:
-    """Writes the sections of all parts in the files."""
-    sections: dict[str, str] = {}
+    """Writes the sections of all parts in the files, and keeps those of other parts."""
+    sections = written_sections()
     for file in files:
         machine, outcomes = read_results(Path(file))
         sections |= {outcome.part: section(outcome, machine) for outcome in outcomes if not outcome.failure}

@@ -56,11 +56,19 @@ def registered_model(settings: Settings) -> Iterator[CheckResult]:
         return
     name = settings.registered_model
     try:
+        opened[1].projection().server.registered_model(name)
+    except TrackingUnavailable as error:  # not a fault of the version
+        yield CheckResult(LOADED, "skipped", f"not loaded, since MLflow did not answer: {error}", AGAIN)
+        return
+    except TrackingRejected as error:
+        yield CheckResult(LOADED, "failed", str(error), RIGHTS_ADVICE)
+        return
+    try:
         load_by_alias(settings.mlflow_uri, name)
     except (TrackingRejected, TrackingUnavailable) as error:
         yield CheckResult(LOADED, "failed", str(error), LOAD_ADVICE)
-        return
-    yield CheckResult(LOADED, "ok", f"MLflow's own client loads models:/{name}@champion, and it classifies a title")
+    else:
+        yield CheckResult(LOADED, "ok", f"MLflow's own client loads models:/{name}@champion, and it classifies a title")
 
 
 def _opened(settings: Settings) -> tuple[Store, Tracking] | str:

@@ -38,8 +38,8 @@ def notes_of(scope: Scope) -> RequestNotes:
 
 
 def write_line(document: dict[str, Any]) -> None:
-    """Write a line of the log; a reader that has gone is no reason to refuse requests."""
-    with suppress(BrokenPipeError):
+    """Write a line of the log; a reader that has gone or a full disk is no reason to refuse requests."""
+    with suppress(OSError):
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 

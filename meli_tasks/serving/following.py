@@ -31,6 +31,7 @@ class _Failure:
     """A model that could not be loaded, and when to try again."""
 
     ref: ModelRef
+    problem: str
     pause: float
     at: float
 
@@ -92,7 +93,9 @@ class Follower:
                 self._swap(Served(wanted, serving.classifier))
             self.warning = wanted.model.warning
             self._report("")
-        elif not self._must_wait(wanted):
+        elif failure := self._recent_failure(wanted):
+            self._report(failure.problem)  # again, if the ledger could not be read in between
+        else:
             self._replace(wanted)
 
     def _work(self) -> None:
@@ -104,9 +107,12 @@ class Follower:
                 self._report(f"Looking for the model failed: {type(error).__name__}")
             self._stopping.wait(self._seconds)
 
-    def _must_wait(self, wanted: Wanted) -> bool:
+    def _recent_failure(self, wanted: Wanted) -> _Failure | None:
+        """The failure to load this model, if it is too early to try again."""
         failure = self._failure
-        return failure is not None and failure.ref == wanted.ref and self._clock() < failure.at + failure.pause
+        if failure and failure.ref == wanted.ref and self._clock() < failure.at + failure.pause:
+            return failure
+        return None
 
     def _replace(self, wanted: Wanted) -> None:
         try:
@@ -128,12 +134,13 @@ class Follower:
         self._metrics.failed_loads.inc()
         known = self._failure
         pause = min(known.pause * 2, LONGEST_PAUSE_SECONDS) if known and known.ref == wanted.ref else self._seconds
-        self._failure = _Failure(wanted.ref, pause, self._clock())
+        self._failure = _Failure(wanted.ref, problem, pause, self._clock())
         self._report(problem)
 
     def _swap(self, served: Served) -> None:
         # The metrics first: whoever sees the new model in an answer finds it counted.
-        if self._batcher.served:
+        former = self._batcher.served
+        if former and former.wanted.ref != served.wanted.ref:
             self._metrics.swaps.inc()
         self._metrics.model.clear()
         named = {name: "" if value is None else str(value) for name, value in served.identity().items()}

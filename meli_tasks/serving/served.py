@@ -26,7 +26,8 @@ class Wanted:
     """A model in the store.
 
     `set_name` is empty for one that was chosen by its key, as a key does not say which set it came from. `decision` is
-    that of the ledger which made it the champion; None for a pinned model.
+    the number of the ledger's decision that made it the champion, which later decisions to keep it do not change; None
+    for a pinned model.
     """
 
     model: Model
@@ -104,7 +105,7 @@ def _champion(ledger: Ledger) -> Wanted:
     if found.model is None:
         raise NotFound(found.problem)
     name = found.champion.set_name
-    return Wanted(Model(f"champion {name}", found.model, found.problem), name, last.number)
+    return Wanted(Model(f"champion {name}", found.model, found.problem), name, last.promotion or last.number)
 
 
 def _named(store: Store, named: str) -> Wanted:

@@ -32,6 +32,7 @@ USER = "admin"
 DEFAULT_PORTS = {"s3": 8333, "mlflow": 5000, "airflow-api-server": 8080, "serving": 8900}
 # Every run receives these in its own configuration, so the stack is not restarted when they change.
 PER_RUN_VARIABLES = frozenset({"MELI_SOURCE", "MELI_SETS"})
+_SERVING_CHOICES = ("MELI_SERVING_KEYS", "MELI_SERVING_KEYS_FILE", "MELI_SERVING_MODEL", "MELI_SERVING_SHADOW")
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Stack:
     def serving(self) -> Service:
         """`meli serve`, which loads the champion as soon as there is one. It answers before that too."""
         # What the caller has set for a service of their own must not close or change this one.
-        own = dict.fromkeys(("MELI_SERVING_KEYS", "MELI_SERVING_KEYS_FILE", "MELI_SERVING_MODEL"), "")
+        own = dict.fromkeys(_SERVING_CHOICES, "")
         own |= {"MELI_SERVING_HOST": HOST, "MELI_SERVING_PORT": str(self.ports.serving), "MALLOC_ARENA_MAX": "2"}
         return Service(
             "serving", "Service", [sys.executable, "-m", "meli_tasks.cli", "serve"], self.settings | own,

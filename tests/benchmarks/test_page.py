@@ -20,7 +20,7 @@ MACHINE = Machine(
     cores=2,
     load_before=0.25,
 )
-MARKERS = "<!-- results:begin -->\nold\n<!-- results:end -->"
+MARKERS = "<!-- results:begin -->\n### predict\n\nold\n\n### gate\n\nkept\n<!-- results:end -->"
 
 
 def written(folder: Path, *outcomes: Outcome) -> str:
@@ -49,7 +49,7 @@ def test_the_last_file_with_a_part_counts_and_failures_are_left_out(
     assert text.startswith(f"before\n<!-- results:begin -->\n### predict\n\n{where}\n")
     assert "| a title<br><sub>quiet</sub> | 4 ms |  |  | at most 5: reached |" in text
     assert "7 ms" not in text and "peers" not in text and "old" not in text
-    assert text.endswith("<!-- results:end -->\nafter\n")
+    assert text.endswith("|\n\n### gate\n\nkept\n<!-- results:end -->\nafter\n")
 
 
 def test_a_page_without_markers_is_left_alone(tmp_path: Path) -> None:

@@ -81,6 +81,31 @@ def test_what_could_not_be_tried_is_not_ok(file_store: Store) -> None:
         ]
 
 
+def test_a_champion_cannot_be_called_unloadable_while_mlflow_does_not_answer(file_store: Store, tmp_path: Path) -> None:
+    decide(
+        Registry(file_store, Tracking.of(Settings(store=file_store.url), file_store)),
+        past_run(file_store, tmp_path),
+        "mlp",
+    )
+    [line] = registered_model(Settings(store=file_store.url, mlflow_uri=NOWHERE))
+    assert line.state == "skipped" and line.observed.startswith("not loaded, since MLflow did not answer")
+
+
+def test_the_first_refusal_is_reported_even_if_the_cleaning_up_is_refused_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: tracking_client.MlflowServer, path: str, **__: Any) -> dict[str, Any]:
+        raise TrackingRejected(f"MLflow refused POST {path}", code="PERMISSION_DENIED")
+
+    def refuse_to_log(self: tracking_client.MlflowServer, *_: Any, **__: Any) -> None:
+        monkeypatch.setattr(tracking_client.MlflowServer, "post", refuse)
+        raise TrackingRejected("MLflow refused to log", code="PERMISSION_DENIED")
+
+    monkeypatch.setattr(tracking_client.MlflowServer, "log", refuse_to_log)
+    [line] = mlflow_rights(settings)
+    assert line.state == "failed" and "MLflow refused to log" in line.observed
+
+
 @pytest.mark.parametrize(
     ("program", "error", "reason"),
     [

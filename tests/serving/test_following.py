@@ -82,6 +82,7 @@ def test_the_same_model_after_another_decision_is_not_loaded_again(world: World)
     world.champion = wanted("a", 3)
     follower.look()
     assert (world.loaded, world.serving) == (["a"], ("a", 3))
+    assert world.value("meli_serving_swaps_total") == 0
 
 
 @pytest.mark.parametrize(
@@ -124,3 +125,15 @@ def test_a_store_that_does_not_answer_changes_nothing_but_what_is_said(world: Wo
     world.champion = wanted("a", 1)
     follower.look()
     assert (follower.problem, world.loaded) == ("", ["a"])
+
+
+def test_the_reason_of_a_failed_load_comes_back_after_a_store_that_did_not_answer(world: World) -> None:
+    follower = world.follower()
+    follower.look()
+    world.champion, world.failure = wanted("b", 2), BadData("model.safetensors is damaged.")
+    follower.look()
+    world.champion = Unreachable("The store did not answer.")
+    follower.look()
+    world.champion = wanted("b", 2)
+    follower.look()  # too early to load it again
+    assert (follower.problem, world.loaded) == ("model.safetensors is damaged.", ["a", "b"])

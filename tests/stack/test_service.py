@@ -23,9 +23,14 @@ def stack(tmp_path: Path) -> Stack:
 
 def test_the_service_has_the_stacks_store_and_nothing_of_the_callers_own_service(stack: Stack) -> None:
     service = stack.serving()
-    caller = {"MELI_SERVING_KEYS": "a-key-of-the-callers-own", "MELI_SERVING_MODEL": "cnn", "MELI_SERVING_PORT": "1"}
+    caller = {
+        "MELI_SERVING_KEYS": "a-key-of-the-callers-own",
+        "MELI_SERVING_MODEL": "cnn",
+        "MELI_SERVING_SHADOW": "mlp",
+        "MELI_SERVING_PORT": "1",
+    }
     found = Settings.from_environment({**caller, **service.environment, "MELI_HOME": "/nowhere"})
-    assert (found.serving_keys, found.serving_model) == ("", "")
+    assert (found.serving_keys, found.serving_model, found.serving_shadow) == ("", "", "")
     assert (found.serving_host, found.serving_port, service.port) == ("127.0.0.1", 8907, 8907)
     assert found.store == "s3://meli/store"
     assert stack.settings["MELI_SERVING_URL"] == stack.serving_url == "http://127.0.0.1:8907"
