@@ -104,7 +104,7 @@ def test_every_file_named_exists(document: Path) -> None:
     folders = "meli_tasks|plugins|dags|tests|docker|benchmarks|kubernetes"
     named = set(re.findall(rf"`((?:{folders})/[\w./-]*)`", text_of(document)))
     planned = {"meli_tasks/report/", "meli_tasks/monitoring/", "meli_tasks/prediction/service.py"}
-    planned |= {"meli_tasks/execution/prune.py", "dags/meli_batch_predict.py", "dags/meli_monitoring.py"}
+    planned |= {"dags/meli_batch_predict.py", "dags/meli_monitoring.py"}
     examples = {"meli_tasks/a/b.py", "tests/a/test_b.py"}
     former = {"docker/second-card.yaml"} if document.name == "CHANGELOG.md" else set()
     assert [name for name in named - planned - examples - former if not (ROOT / name).exists()] == []

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.artifacts.outputs import check_output, describe_file
-from meli_tasks.core.errors import BadSettings, MeliError
+from meli_tasks.artifacts.outputs import check_output, describe_file, missing
+from meli_tasks.core.errors import BadSettings, MeliError, NotFound
 from meli_tasks.disk import UNFINISHED, passing
 from meli_tasks.store import Store
 
@@ -37,10 +37,23 @@ def download(store: Store, manifest: Manifest, file: str, path: Path) -> None:
     """Download a file of an artifact, and check it against the manifest.
 
     Raises:
+        NotFound: it is not in the store, for example because it was pruned.
         BadData: the file in the store is not the one that the manifest describes.
     """
-    store.download(manifest.file_name(file), path)
+    try:
+        store.download(manifest.file_name(file), path)
+    except NotFound as error:
+        raise missing(store, manifest, file) from error
     check_output(store, manifest, file, describe_file(path))
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """A work folder or an unfinished file of a run that was killed; `modified` in seconds since 1970."""
+
+    path: Path
+    bytes: int
+    modified: float
 
 
 @dataclass(frozen=True)
@@ -123,24 +136,24 @@ class Cache:
         self._prune()
         return target
 
-    def _remove_abandoned_work(self) -> None:
-        """Remove the work folders and unfinished files of runs that were killed."""
-        for found in (*self.folder.glob("work/*"), *self.folder.rglob(f".*{UNFINISHED}")):
-            try:
-                abandoned = time.time() - found.stat().st_mtime > ABANDONED_AFTER_SECONDS
-            except FileNotFoundError:  # its run has just removed it
-                continue
-            if abandoned and found.is_dir():
-                shutil.rmtree(found, ignore_errors=True)
-            elif abandoned:
-                found.unlink(missing_ok=True)
+    def abandoned(self) -> list[Abandoned]:
+        """The work folders and unfinished files of runs that were killed."""
+        found = []
+        for path in (*self.folder.glob("work/*"), *self.folder.rglob(f".*{UNFINISHED}")):
+            with contextlib.suppress(FileNotFoundError):  # its run has just removed it
+                status = path.stat()
+                if time.time() - status.st_mtime > ABANDONED_AFTER_SECONDS:
+                    size = _bytes_in(path) if path.is_dir() else status.st_size
+                    found.append(Abandoned(path, size, status.st_mtime))
+        return found
 
     def _prune(self) -> None:
         """Remove the least recently used folders while the cache is too large.
 
         What is being computed or downloaded counts too, since it fills the same disk, but is never removed.
         """
-        self._remove_abandoned_work()
+        for each in self.abandoned():
+            self.remove(each.path)
         entries = []
         for folder in self.folder.glob("*/*-*"):
             with contextlib.suppress(FileNotFoundError):  # another task pruned it meanwhile
@@ -161,6 +174,9 @@ class Cache:
 
     def remove(self, folder: Path) -> None:
         """Rename the folder before deleting its files, so that a killed process leaves no incomplete entry."""
+        if not folder.is_dir():
+            folder.unlink(missing_ok=True)
+            return
         doomed = self.folder / "work" / uuid.uuid4().hex
         doomed.parent.mkdir(exist_ok=True)
         with contextlib.suppress(FileNotFoundError):  # another task was faster

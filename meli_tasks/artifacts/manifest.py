@@ -80,7 +80,8 @@ class Manifest:
     """The description of an artifact. The fields after `attempt` are not part of the content key.
 
     `about` records how it was computed, `conditions` what of that may change the result, and `input_attempts` which
-    attempt of each input it was made from. What 0.1.0 wrote has only the first.
+    attempt of each input it was made from. What 0.1.0 wrote has only the first. `used` is when a run last reused it, to
+    the day, and `pruned` when its files were deleted to save space, in ISO format; both are empty until then.
     """
 
     stage: str
@@ -93,6 +94,8 @@ class Manifest:
     about: dict[str, JsonValue] = field(default_factory=dict)
     conditions: Conditions = field(default_factory=Conditions)
     input_attempts: dict[str, str] = field(default_factory=dict)
+    used: str = ""
+    pruned: str = ""
 
     @property
     def model_sha256(self) -> str:
@@ -152,7 +155,8 @@ class Manifest:
     def to_bytes(self) -> bytes:
         """JSON, keys sorted."""
         fields = {**asdict(self), "conditions": self.conditions.model_dump(mode="json", exclude_defaults=True)}
-        return canonical_json(fields).encode()
+        unset = {name for name in ("used", "pruned") if not fields[name]}
+        return canonical_json({name: value for name, value in fields.items() if name not in unset}).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
@@ -175,12 +179,9 @@ class Manifest:
                 checked_name(self.file_name(file))
         except Rejected as error:
             raise ValueError(str(error)) from None
-        spec = STAGES.get(self.stage)
-        if spec is None or not _KEY.fullmatch(self.key):
+        if self.stage not in STAGES or not _KEY.fullmatch(self.key):
             return
-        forms = [spec.params.key_values(self.params), self.params]
-        versions = range(spec.version, 0, -1)
-        if all(self.key != content_key(self.stage, at, form, self.inputs) for form in forms for at in versions):
+        if self.key not in possible_keys(self.stage, self.params, self.inputs):
             raise ValueError("its parameters and inputs do not match its key")
 
 
@@ -195,12 +196,27 @@ def content_key(stage: str, version: int, params: Mapping[str, object], inputs: 
     return hashlib.sha256(made_from.encode()).hexdigest()[:KEY_LENGTH]
 
 
+def possible_keys(stage: str, params: Mapping[str, object], inputs: Mapping[str, str]) -> set[str]:
+    """The keys that this and earlier versions of a stage give to parameters and inputs; of an unknown stage, none."""
+    spec = STAGES.get(stage)
+    if spec is None:
+        return set()
+    forms = [spec.params.key_values(params), params]
+    return {content_key(stage, at, form, inputs) for form in forms for at in range(spec.version, 0, -1)}
+
+
 def find(store: Store, stage: str, key: str) -> Manifest | None:
-    """The manifest at a key, or None if it has not been computed.
+    """The manifest at a key, or None if it has not been computed, or if its files were pruned.
 
     Raises:
         BadData: the object at its name is not a manifest, or not that of this key.
     """
+    found = find_record(store, stage, key)
+    return None if found and found.pruned else found
+
+
+def find_record(store: Store, stage: str, key: str) -> Manifest | None:
+    """The manifest at a key, also of an artifact whose files were pruned; raises like `find`."""
     name = paths.manifest(stage, key)
     found = reading.read(store, name, Manifest.from_bytes)
     if found and found.name != name:
@@ -223,15 +239,23 @@ def need(store: Store, stage: str, key: str) -> Manifest:
     """The manifest at a key.
 
     Raises:
-        NotFound: it has not been computed.
+        NotFound: it has not been computed, or it was pruned.
     """
-    manifest = find(store, stage, key)
+    manifest = find_record(store, stage, key)
     if manifest is None:
-        raise NotFound(
-            f"No {stage} artifact {key} in {store.url}. Run the stage `{stage}` first: clear its task in Airflow, "
-            f"or `meli run {stage}`."
-        )
+        raise NotFound(f"No {stage} artifact {key} in {store.url}. {_run_first(stage)}")
+    if manifest.pruned:
+        raise NotFound(f"The {stage} artifact {key} in {store.url} {was_pruned(manifest)}. {_run_first(stage)}")
     return manifest
+
+
+def was_pruned(manifest: Manifest) -> str:
+    """Say when the files of an artifact were deleted."""
+    return f"was pruned on {manifest.pruned[:10]}: its files were deleted to save space"
+
+
+def _run_first(stage: str) -> str:
+    return f"Run the stage `{stage}` first: clear its task in Airflow, or `meli run {stage}`."
 
 
 def find_model(store: Store, key: str, sha256: str = "") -> Manifest | None:
@@ -257,7 +281,8 @@ def need_model(store: Store, key: str, sha256: str = "") -> Manifest:
         return found
     newest = find_model(store, key) if sha256 else None
     if newest is None:
-        return need(store, MODEL_STAGES[0], key)
+        known = next((stage for stage in MODEL_STAGES if find_record(store, stage, key)), MODEL_STAGES[0])
+        return need(store, known, key)
     raise NotFound(
         f"The model {key} in {store.url} was computed again, and the attempt with sha256 {sha256[:12]} is no longer "
         f"there; the key now has {newest.model_sha256[:12]}, of {newest.at[:16] or 'an unknown time'}. Restore the "
@@ -271,5 +296,5 @@ def replaced_models(store: Store, key: str) -> list[Manifest]:
     names = [name for stage in MODEL_STAGES for name in store.names(paths.artifact_folder(stage, f"{key}/"))]
     read = {name: reader.read(name, Manifest.from_bytes) for name in names if paths.is_replaced_manifest(name)}
     reader.warn()
-    found = [manifest for name, manifest in read.items() if manifest and manifest.own_name == name]
+    found = [made for name, made in read.items() if made and made.own_name == name and not made.pruned]
     return sorted(found, key=lambda manifest: manifest.at, reverse=True)

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from meli_tasks.artifacts import reading
-from meli_tasks.artifacts.manifest import Manifest, Output
+from meli_tasks.artifacts.manifest import Manifest, Output, find_record, was_pruned
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.stages import STAGES
 from meli_tasks.store import Store
@@ -30,9 +30,7 @@ def read_file(store: Store, manifest: Manifest, file: str) -> bytes:
     """
     blob = store.read(manifest.file_name(file))
     if blob is None:
-        raise NotFound(
-            f"{store.url}/{manifest.file_name(file)} is missing, though its manifest exists. {_mend(manifest)}"
-        )
+        raise missing(store, manifest, file)
     check_output(store, manifest, file, Output(hashlib.sha256(blob.data).hexdigest(), len(blob.data)))
     return blob.data
 
@@ -40,6 +38,15 @@ def read_file(store: Store, manifest: Manifest, file: str) -> bytes:
 def parse_file(store: Store, manifest: Manifest, file: str, parse: Callable[[bytes], T]) -> T:
     """What `parse` makes of one small file of an artifact; raises like `read_file`, and BadData if it cannot."""
     return reading.parsed(store, manifest.file_name(file), read_file(store, manifest, file), parse)
+
+
+def missing(store: Store, manifest: Manifest, file: str) -> NotFound:
+    """The error for a file that is not in the store. It may have been pruned since the manifest was read."""
+    name = f"{store.url}/{manifest.file_name(file)}"
+    record = manifest if manifest.pruned else find_record(store, manifest.stage, manifest.key)
+    if record and record.pruned and record.attempt == manifest.attempt:
+        return NotFound(f"{name} {was_pruned(record)}. The figures, the decision and the report of its run are kept.")
+    return NotFound(f"{name} is missing, though its manifest exists. {_mend(manifest)}")
 
 
 def check_output(store: Store, manifest: Manifest, file: str, found: Output) -> None:
@@ -59,7 +66,12 @@ def check_output(store: Store, manifest: Manifest, file: str, found: Output) -> 
 
 
 def damage(store: Store, manifest: Manifest, most_bytes: float = HASHED_BYTES) -> list[str]:
-    """What is wrong with an artifact's stored files. It lists them once, and hashes those of up to `most_bytes`."""
+    """What is wrong with an artifact's stored files. It lists them once, and hashes those of up to `most_bytes`.
+
+    Nothing is if they were pruned.
+    """
+    if manifest.pruned:
+        return []
     sizes = {listed.name: listed.size for listed in store.objects(manifest.file_name(""))}
     wrong, to_hash = [], []
     for file, output in manifest.outputs.items():

@@ -10,6 +10,7 @@
     plans/RUN/HASH/report.html               the report of the run, for people
     plans/RUN/HASH/timing.json               how long the run took
     plans/RUN/HASH/verdict.json              whether a model is to be promoted, or a person is asked
+    plans/RUN/HASH/pruned.json               when artifacts of the run were deleted to save space
     ledger/NUMBER.json                       a promotion decision
     ledger-copies/NUMBER.json                a copy of it, written after it
     sets/NAME.yaml                           a hyperparameter set
@@ -32,6 +33,8 @@
     monitoring/MODEL/days/DAY/SOURCE.json    what monitoring found about the titles of a run or a scored batch
     batches/ID/plan.json, record.json        a batch: what is scored, and what was found
     damaged/NAME/DIGEST.json                 a damaged object in quarantine, and what was wrong with it
+    pins/RUN.json                            a run whose artifacts are never pruned
+    prune.json                               what the last prune did
     probe/ID/                                what `meli doctor` writes and removes
 
 Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it. 0.1.0 wrote
@@ -61,12 +64,16 @@ GOLDEN_FILE = GOLDEN
 PENDING = "tracking/pending/"
 BATCHES = "batches/"
 DAMAGED = "damaged/"
+PINS = "pins/"
+LAST_PRUNE = "prune.json"
+CHECKPOINTS, LIVE, STOPS, FAILED, NOTICES, PROBE = "checkpoints/", "live/", "stops/", "failed/", "notices/", "probe/"
 IDENTITY = "identity.json"
 _MANIFEST = "manifest.json"
 _PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "evaluated.json", "report.json"
 _HTML_REPORT = "report.html"
 _VERDICT = "verdict.json"
 _TIMING = "timing.json"
+_PRUNED = "pruned.json"
 
 
 def name_part(text: str) -> str:
@@ -190,6 +197,11 @@ def verdict(plan_name: str) -> str:
 def timing(plan_name: str) -> str:
     """How long the run of a plan took."""
     return f"{plan_folder(plan_name)}/{_TIMING}"
+
+
+def pruned(plan_name: str) -> str:
+    """When artifacts of a plan's run were deleted."""
+    return f"{plan_folder(plan_name)}/{_PRUNED}"
 
 
 def searched(plan_name: str) -> str:
@@ -320,7 +332,7 @@ def backfill_of_preview(name: str) -> str | None:
 
 def checkpoints(stage: str, key: str) -> str:
     """The prefix of a step's checkpoints."""
-    return f"checkpoints/{stage}/{key}/"
+    return f"{CHECKPOINTS}{stage}/{key}/"
 
 
 def newest_checkpoint(stage: str, key: str) -> str:
@@ -330,28 +342,28 @@ def newest_checkpoint(stage: str, key: str) -> str:
 
 def progress_log(stage: str, key: str) -> str:
     """The progress log of a step."""
-    return f"live/{stage}/{key}.json"
+    return f"{LIVE}{stage}/{key}.json"
 
 
 def stop_request(stage: str, key: str) -> str:
     """A request to stop a step."""
-    return f"stops/{stage}/{key}.json"
+    return f"{STOPS}{stage}/{key}.json"
 
 
 def failed_file(stage: str, key: str, file: str) -> str:
     """A file of a step that failed."""
-    return f"failed/{stage}/{key}/{file}"
+    return f"{FAILED}{stage}/{key}/{file}"
 
 
 def notification(run_id: str, verdict: str, clears: int) -> str:
     """A notification that was sent; a run that was cleared sends it again."""
     again = f"-{clears}" if clears else ""
-    return f"notices/{name_part(run_id)}/{verdict.replace(' ', '-')}{again}.json"
+    return f"{NOTICES}{name_part(run_id)}/{verdict.replace(' ', '-')}{again}.json"
 
 
 def failures(run_id: str) -> str:
     """The prefix of a run's task failures."""
-    return f"notices/{name_part(run_id)}/failures/"
+    return f"{NOTICES}{name_part(run_id)}/failures/"
 
 
 def failure(run_id: str, task: str, map_index: int) -> str:
@@ -377,6 +389,11 @@ def damaged(name: str, digest: str) -> str:
 def pending(kind: str, digest: str) -> str:
     """A note on something that is still to be sent to MLflow."""
     return f"{PENDING}{kind}-{digest}.json"
+
+
+def pin(run_id: str) -> str:
+    """The pin of a run."""
+    return f"{PINS}{name_part(run_id)}.json"
 
 
 def monitoring_reference(model: str, abstain_below: float = 0.0) -> str:
@@ -408,6 +425,11 @@ def batch_plan(batch_id: str) -> str:
 def batch_record(batch_id: str) -> str:
     """The record of a scored batch."""
     return f"{BATCHES}{batch_id}/record.json"
+
+
+def is_batch_plan(name: str) -> bool:
+    """Whether a name is that of the plan of a batch."""
+    return name.startswith(BATCHES) and name.count("/") == 2 and name.endswith("/plan.json")
 
 
 def is_batch_record(name: str) -> bool:

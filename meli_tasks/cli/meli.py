@@ -29,6 +29,7 @@ from meli_tasks.cli import (
     monitor,
     predict,
     promote,
+    prune,
     report,
     reproduce,
     run,
@@ -108,6 +109,8 @@ _add("card", card.card, card.EXAMPLES)
 _add("sample", sample.sample, sample.EXAMPLES)
 _add("doctor", doctor.doctor, doctor.EXAMPLES)
 _add("verify", verify.verify, verify.EXAMPLES)
+_add("prune", prune.prune, prune.EXAMPLES)
+_add("pin", prune.pin, prune.PIN_EXAMPLES)
 
 
 def main() -> None:

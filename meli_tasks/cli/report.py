@@ -73,9 +73,13 @@ def _make(settings: Settings, store: Store, plan: Plan) -> bytes:
     from meli_tasks.artifacts import paths
     from meli_tasks.artifacts.reading import write
     from meli_tasks.core.errors import Rejected, Unreachable
-    from meli_tasks.report import make_report
+    from meli_tasks.report import load_report, make_report, pruned_on
     from meli_tasks.tracking.outbox import Tracking
 
+    stored = load_report(store, plan.name)
+    if stored is not None and (pruned := pruned_on(store, plan)):
+        warn(f"The report stays as it is: the run was pruned on {pruned[:10]}, so a new one would lack figures.")
+        return stored
     html = make_report(store, plan.name)
     try:
         write(store, paths.report(plan.name), html)

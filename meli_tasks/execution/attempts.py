@@ -11,7 +11,7 @@ import logging
 from pathlib import Path
 
 from meli_tasks.artifacts import reading
-from meli_tasks.artifacts.manifest import Manifest, need
+from meli_tasks.artifacts.manifest import Manifest, find_record
 from meli_tasks.artifacts.quarantine import quarantine
 from meli_tasks.core.errors import Conflict, DiskFull, MeliError, Rejected
 from meli_tasks.stages.summaries import Conditions, Summary, TrainSummary
@@ -54,11 +54,14 @@ def publish(store: Store, manifest: Manifest) -> Manifest:
 
     Returns:
         The manifest at the key. If another worker was first, it is that one's, and this attempt's files are deleted.
+        If the artifact was pruned, it is this attempt's.
     """
     try:
         reading.write(store, manifest.name, manifest.to_bytes(), if_absent=True)
     except Conflict:
-        first = need(store, manifest.stage, manifest.key)
+        first = find_record(store, manifest.stage, manifest.key)
+        if first is None or first.pruned:
+            return replace(store, manifest)
         if first.attempt == manifest.attempt:  # our own write: the response was lost and the client retried
             return manifest
         _delete_files(store, manifest)
@@ -74,7 +77,8 @@ def replace(store: Store, manifest: Manifest, damaged: str = "") -> Manifest:
     """Write the manifest of a forced attempt at its key; the replaced manifest moves to its attempt's folder.
 
     Two forced attempts at the same time replace each other in turn, so that neither is lost. A manifest that cannot be
-    read is quarantined instead, and so is that of the attempt `damaged`, whose files are damaged.
+    read is quarantined instead, and so is that of the attempt `damaged`, whose files are damaged. That of a pruned
+    attempt is replaced.
     """
     while True:
         newest = store.read(manifest.name)
@@ -83,7 +87,9 @@ def replace(store: Store, manifest: Manifest, damaged: str = "") -> Manifest:
         replaced = _readable(store, manifest.name, newest.data)
         if replaced and replaced.attempt == manifest.attempt:  # our own write: the client retried a lost response
             return manifest
-        if replaced and replaced.attempt != damaged:
+        if replaced and replaced.pruned:
+            pass  # its files are gone, so nobody can read it
+        elif replaced and replaced.attempt != damaged:
             reading.write(store, replaced.own_name, replaced.to_bytes())
         elif replaced:
             quarantine(store, manifest.name, newest.data, "its files are missing or damaged")

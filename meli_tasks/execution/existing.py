@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meli_tasks.artifacts.manifest import Manifest, find
+from meli_tasks.artifacts.manifest import Manifest, find_record, was_pruned
 from meli_tasks.artifacts.outputs import damage
 from meli_tasks.artifacts.reading import NotReadable
 from meli_tasks.execution.attempts import publish, replace
@@ -23,6 +23,11 @@ class Existing:
         """The manifest of an artifact that need not be computed again."""
         return None if self.problem else self.manifest
 
+    @property
+    def is_pruned(self) -> bool:
+        """Whether its files were deleted on purpose."""
+        return self.manifest is not None and bool(self.manifest.pruned)
+
     def publish(self, store: Store, made: Manifest) -> Manifest:
         """Write the manifest of a new attempt over what was there; see `publish` and `replace`."""
         if self.manifest is None and not self.problem:
@@ -37,9 +42,11 @@ def look_up(store: Store, stage: str, key: str, *, check_files: bool = True) -> 
         NotReadable: a later version wrote it, so it must not be overwritten.
     """
     try:
-        found = find(store, stage, key)
+        found = find_record(store, stage, key)
     except NotReadable as error:
         if not error.is_damage:
             raise
         return Existing(None, str(error))
+    if found and found.pruned:
+        return Existing(found, f"it {was_pruned(found)}")
     return Existing(found, "; ".join(damage(store, found)) if found and check_files else "")

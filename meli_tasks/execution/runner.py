@@ -31,6 +31,7 @@ from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.existing import Existing, look_up
 from meli_tasks.execution.golden_titles import fetch_golden
 from meli_tasks.execution.progress_log import ProgressLog
+from meli_tasks.execution.reuse import mark_used
 from meli_tasks.execution.stop_requests import StoredStopRequests
 from meli_tasks.execution.vector_cache import VectorCache
 from meli_tasks.settings import Settings
@@ -131,9 +132,14 @@ class Runner:
         """
         started = time.monotonic()
         found = look_up(self.store, step.stage, step.key, check_files=not force)
-        if found.problem:
+        if found.is_pruned:
+            logger.info("%s %s is computed again: %s", step.stage, step.name, found.problem)
+        elif found.problem:
             logger.warning("%s %s is damaged and is computed again: %s", step.stage, step.name, found.problem)
-        if (existing := found.usable) and not force:
+        if found.usable and not force:
+            existing = mark_used(self.store, found.usable)
+            if existing is None:
+                return self.run(step)  # it was pruned a moment ago
             logger.info(
                 "%s %s: already computed on %s, %s saved (%s)",
                 step.stage,
@@ -188,7 +194,9 @@ class Runner:
         exists, it is kept.
         """
         existing = look_up(self.store, step.stage, step.key)
-        return existing.usable or self._store_artifact(step, out, summary, seconds, {}, existing)
+        if existing.usable and (used := mark_used(self.store, existing.usable)):
+            return used
+        return self._store_artifact(step, out, summary, seconds, {}, existing)
 
     def _store_artifact(  # noqa: PLR0917
         self, step: Step, out: Path, summary: Summary, seconds: float, attempts: dict[str, str], existing: Existing
@@ -261,7 +269,8 @@ class Runner:
     def _fetched(self, found: Manifest) -> tuple[Path, str]:
         """The folder of an input and its attempt; damaged files are computed again unless that means training."""
         try:
-            return self.cache.fetch(self.store, found), found.attempt
+            used = mark_used(self.store, found) or found
+            return self.cache.fetch(self.store, used), used.attempt
         except (BadData, NotFound) as error:
             step = step_of(found)
             if found.stage in MODEL_STAGES or step is None:

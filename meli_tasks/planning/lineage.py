@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, need, need_model
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, find_record, need, need_model
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.core.text.folds import fold_rule
 from meli_tasks.stages.summaries import IngestSummary
@@ -73,8 +73,13 @@ def _look_at(store: Store, models: Mapping[str, ModelRef], rule: str) -> FittedO
 
 def listings_of(store: Store, model: Manifest) -> Manifest:
     """The manifest of the listings that a model was fitted on: an ensemble names them, a trained model's arrays do."""
-    key = model.inputs.get("ingest") or need(store, "preprocess", model.inputs["preprocess"]).inputs["ingest"]
-    return need(store, "ingest", key)
+    key = model.inputs.get("ingest") or _record(store, "preprocess", model.inputs["preprocess"]).inputs["ingest"]
+    return _record(store, "ingest", key)
+
+
+def _record(store: Store, stage: str, key: str) -> Manifest:
+    """A manifest, also of a pruned artifact."""
+    return find_record(store, stage, key) or need(store, stage, key)
 
 
 def _rule(ingest: Manifest) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, find_model
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, find_model, find_record
 from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import BadData, NotFound
@@ -65,6 +65,19 @@ class Material:
     def evaluation(self) -> Manifest | None:
         """The manifest of the evaluation."""
         return self.manifest("evaluate", self.evaluated.key) if self.evaluated else None
+
+    @cached_property
+    def pruned(self) -> str:
+        """When files of the run were deleted to save space, in ISO format; empty if none were."""
+        if self.evaluated is None:
+            return ""
+        models = {key: ENSEMBLE if label == ENSEMBLE else "train" for label, key in self.evaluated.models.items()}
+        stages = {self.evaluated.key: "evaluate", self.plan.ingest.key: "ingest", **models}
+        records = [self._record(stage, key) for key, stage in stages.items()]
+        return max((record.pruned for record in records if record), default="")
+
+    def _record(self, stage: str, key: str) -> Manifest | None:
+        return self._attempt(paths.manifest(stage, key), lambda: find_record(self.store, stage, key))
 
     @cached_property
     def stored_scores(self) -> Scores | None:

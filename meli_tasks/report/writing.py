@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from meli_tasks.artifacts import paths, reading
@@ -12,6 +13,8 @@ from meli_tasks.report.blocks import Block, Section, Text, not_available
 from meli_tasks.report.material import Material
 from meli_tasks.report.templating import html_report
 from meli_tasks.store import Store
+
+logger = logging.getLogger("meli_tasks")
 
 Build = Callable[[Material], Sequence[Block]]
 
@@ -34,14 +37,19 @@ SECTIONS: tuple[tuple[str, str, Build], ...] = (
 def write_report(store: Store, plan_name: str) -> str:
     """Write the report of a plan's run and return its name in the store. It replaces an earlier one.
 
-    Artifacts that were deleted do not stop it: the report says in each section what is missing.
+    Only that of a pruned run stays: it has figures that cannot be read any more. Artifacts that were deleted do not
+    stop it: the report says in each section what is missing.
 
     Raises:
         NotFound: there is no such plan.
         BadData: the plan cannot be read.
     """
     name = paths.report(plan_name)
-    reading.write(store, name, make_report(store, plan_name))
+    run = Material(store, Plan.load(store, plan_name))
+    if run.pruned and load_report(store, plan_name) is not None:
+        logger.info("%s stays as it is: the run was pruned on %s", name, run.pruned[:10])
+        return name
+    reading.write(store, name, render(run).encode())
     return name
 
 
@@ -55,6 +63,11 @@ def load_report(store: Store, plan_name: str) -> bytes | None:
     return reading.read_again(store, paths.report(plan_name))
 
 
+def pruned_on(store: Store, plan: Plan) -> str:
+    """When files of a plan's run were pruned, in ISO format; empty if none were."""
+    return Material(store, plan).pruned
+
+
 def headline_of(store: Store, plan: Plan) -> str:
     """What a run decided and why, in one line."""
     return verdict.headline(Material(store, plan))
@@ -66,6 +79,11 @@ def render(run: Material) -> str:
     if run.reader.skipped:
         listed = "; ".join(map(str, run.reader.skipped))
         sections[0] = _with_note(sections[0], f"Objects that could not be read were left out: {listed}.")
+    if run.pruned:
+        gone = (
+            f"The run was pruned on {run.pruned[:10]}: files were deleted to save space. What needs them is left out."
+        )
+        sections[0] = _with_note(sections[0], gone)
     plan = run.plan
     return html_report(
         kind="report of a run",

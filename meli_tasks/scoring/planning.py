@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import PurePosixPath
 
 from meli_tasks.artifacts.manifest import content_key, find
+from meli_tasks.execution.reuse import mark_used
 from meli_tasks.prediction.models import find_model
 from meli_tasks.scoring.outputs import (
     complete_record,
@@ -73,7 +74,13 @@ def remaining(plan: BatchPlan, settings: Settings, store: Store) -> list[int]:
     everything = range(len(plan.parts))
     if plan.output:
         return list(everything)
-    return [index for index in everything if find(store, SCORE, plan.parts[index].key) is None]
+    return [index for index in everything if not _is_scored(store, plan.parts[index])]
+
+
+def _is_scored(store: Store, part: PlannedPart) -> bool:
+    """Whether a part has a result, which is marked as used so that it is not pruned before the batch has ended."""
+    found = find(store, SCORE, part.key)
+    return found is not None and mark_used(store, found) is not None
 
 
 def groups(indices: Sequence[int], most: int = MOST_TASKS) -> list[list[int]]:

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.cache import Cache, download
-from meli_tasks.artifacts.manifest import Manifest, find, need, need_model
+from meli_tasks.artifacts.manifest import Manifest, find, need_model
 from meli_tasks.artifacts.outputs import describe_file, parse_file
-from meli_tasks.core.errors import BadData, Conflict
+from meli_tasks.core.errors import BadData
 from meli_tasks.core.title_profile import TitleProfile, merged
 from meli_tasks.core.title_profiler import KnownWords
 from meli_tasks.execution.about import about_this_process
+from meli_tasks.execution.attempts import publish
+from meli_tasks.execution.reuse import mark_used
 from meli_tasks.prediction.files import Progress, predict_file
 from meli_tasks.prediction.models import Model, load
 from meli_tasks.rowfiles.kinds import kind_of
@@ -62,7 +64,8 @@ class Scorer:
             MeliError: the store, the model or this machine failed, not the file.
         """
         part = self._plan.parts[index]
-        manifest = find(self._store, SCORE, part.key)
+        found = find(self._store, SCORE, part.key)
+        manifest = mark_used(self._store, found) if found else None
         if manifest is None:
             classifier = self._classifier  # a damaged model is no fault of the file
             try:
@@ -128,13 +131,7 @@ class Scorer:
         )
         for name in files:
             self._store.upload(work / name, manifest.file_name(name))
-        try:
-            reading.write(self._store, manifest.name, manifest.to_bytes(), if_absent=True)
-        except Conflict:
-            for name in files:
-                self._store.delete(manifest.file_name(name))
-            return need(self._store, SCORE, part.key)
-        return manifest
+        return publish(self._store, manifest)
 
     def _copy(self, part: PlannedPart, manifest: Manifest) -> None:
         result = PartResult.model_validate(manifest.summary)

@@ -10,11 +10,11 @@ from urllib.parse import unquote, urlsplit
 from meli_tasks.core.errors import BadSettings
 from meli_tasks.store.file import FileStore
 from meli_tasks.store.probe import Check, probe
-from meli_tasks.store.protocol import Blob, Store, checked_name
+from meli_tasks.store.protocol import Blob, Leftover, Listed, Store, checked_name
 from meli_tasks.store.s3 import S3Store
 from meli_tasks.store.s3_client import client
 
-__all__ = ["Blob", "Check", "Store", "checked_name", "open_store", "probe"]
+__all__ = ["Blob", "Check", "Leftover", "Listed", "Store", "checked_name", "open_store", "probe"]
 
 EXAMPLES = "Write it like s3://bucket/prefix or file:///srv/meli (three slashes: the path is absolute)."
 

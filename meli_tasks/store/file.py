@@ -8,15 +8,15 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
 from typing_extensions import override
 
 from meli_tasks.core.errors import Conflict, NotFound, Unreachable
-from meli_tasks.disk import atomic_write, disk_errors, flush, must_be_file, part_file
-from meli_tasks.store.protocol import RESERVED, Blob, Listed, Store, checked_name, checked_prefix
+from meli_tasks.disk import UNFINISHED, atomic_write, disk_errors, flush, must_be_file, part_file
+from meli_tasks.store.protocol import RESERVED, Blob, Leftover, Listed, Store, checked_name, checked_prefix
 
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
@@ -112,7 +112,8 @@ class FileStore(Store):
                 except FileNotFoundError:  # deleted since it was listed
                     continue
             # Every write replaces the file, so its inode and time are new; hashing all files would take too long.
-            found.append(Listed(name, f"{status.st_mtime_ns}-{status.st_ino}-{status.st_size}", status.st_size))
+            version = f"{status.st_mtime_ns}-{status.st_ino}-{status.st_size}"
+            found.append(Listed(name, version, status.st_size, status.st_mtime))
         return found
 
     @override
@@ -131,6 +132,21 @@ class FileStore(Store):
             except (FileNotFoundError, NotADirectoryError):
                 return None
         return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    @override
+    def leftovers(self) -> list[Leftover]:
+        found = []
+        with disk_errors(self._parts):
+            for path in sorted(self._parts.glob(f".*{UNFINISHED}")):
+                with suppress(FileNotFoundError):  # its write has just ended
+                    status = path.stat()
+                    found.append(Leftover(str(path), status.st_size, status.st_mtime))
+        return found
+
+    @override
+    def discard(self, leftover: Leftover) -> None:
+        with disk_errors(self._parts):
+            (self._parts / Path(leftover.name).name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self.folder / checked_name(name)

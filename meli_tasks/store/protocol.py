@@ -28,7 +28,7 @@ class Blob:
 
 @dataclass(frozen=True, order=True)
 class Listed:
-    """An object in a listing; `size` in bytes.
+    """An object in a listing; `size` in bytes, `modified` in seconds since 1970 by the store's clock.
 
     `version` is another one after each write of other bytes. It need not be the version that `read` returns.
     """
@@ -36,6 +36,24 @@ class Listed:
     name: str
     version: str
     size: int
+    modified: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """What an interrupted write left behind, in no listing: a file with the ending .part, or parts of an upload.
+
+    Attributes:
+        name: The path of the file, or the key of the upload.
+        size: In bytes.
+        modified: When it was begun, in seconds since 1970.
+        upload: The id of an upload in parts.
+    """
+
+    name: str
+    size: int
+    modified: float
+    upload: str = ""
 
 
 class Store(Protocol):
@@ -82,6 +100,12 @@ class Store(Protocol):
 
     def size(self, name: str) -> int | None:
         """The number of bytes at `name`; None if there is nothing."""
+
+    def leftovers(self) -> list[Leftover]:
+        """What interrupted writes left behind, and what writes in progress will complete: their age tells."""
+
+    def discard(self, leftover: Leftover) -> None:
+        """Delete a leftover; it need not exist."""
 
 
 def checked_name(name: str) -> str:

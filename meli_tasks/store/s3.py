@@ -19,7 +19,7 @@ from typing_extensions import override
 from meli_tasks.core.errors import BadData, Conflict, MeliError, NotFound, Rejected, Unreachable
 from meli_tasks.disk import atomic_write, disk_errors, must_be_file
 from meli_tasks.redaction import without_credentials
-from meli_tasks.store.protocol import Blob, Listed, Store, checked_name, checked_prefix
+from meli_tasks.store.protocol import Blob, Leftover, Listed, Store, checked_name, checked_prefix
 from meli_tasks.store.retrying import Retrying, budget_in_use
 from meli_tasks.store.s3_client import body, client, endpoint_in_use, keys_are_rotated
 from meli_tasks.store.s3_errors import Place, doubtful, masked, not_listening, s3_errors
@@ -204,7 +204,10 @@ class S3Store(Store):
         while page.get("IsTruncated"):
             page = self._list({**place, "ContinuationToken": page["NextContinuationToken"]})
             found += page.get("Contents", [])
-        listed = (Listed(entry["Key"][len(self._prefix) :], entry["ETag"], entry["Size"]) for entry in found)
+        listed = (
+            Listed(entry["Key"][len(self._prefix) :], entry["ETag"], entry["Size"], entry["LastModified"].timestamp())
+            for entry in found
+        )
         # Servers that keep folders (seaweedfs is one) list "a/b" before "a-b". Names that end in "/" are their folders.
         return sorted(each for each in listed if each.name and not each.name.endswith("/"))
 
@@ -217,6 +220,14 @@ class S3Store(Store):
     def size(self, name: str) -> int | None:
         found = self._request(lambda: self._head(name))
         return None if found is None else int(found["ContentLength"])
+
+    @override
+    def leftovers(self) -> list[Leftover]:
+        return self._parts.leftovers()
+
+    @override
+    def discard(self, leftover: Leftover) -> None:
+        self._parts.abort(leftover.name, leftover.upload)
 
     def _request(self, send: Callable[[], T]) -> T:
         """Send a request, with retries, and translate its errors into ours."""

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import md5
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from meli_tasks.core.errors import NotFound, Rejected, Unreachable
 from meli_tasks.disk import disk_errors
+from meli_tasks.store.protocol import Leftover
 from meli_tasks.store.s3_client import body
 
 T = TypeVar("T")
@@ -182,17 +184,39 @@ class Parts:
         Credentials that may write objects may still be denied listing uploads; then nothing is resumed or aborted.
         """
         try:
-            page = self.request(lambda: self.client().list_multipart_uploads(Bucket=self.bucket, Prefix=self.prefix))
+            uploads = list(self._uploads())
         except Rejected:
             return []
         now, own = datetime.now(UTC), []
-        for upload in page.get("Uploads", ()):
+        for upload in uploads:
             if now - upload["Initiated"] > ABANDONED:
-                self._abort(upload["Key"], upload["UploadId"])
+                self.abort(upload["Key"], upload["UploadId"])
             elif upload["Key"] == key:
                 own.append((upload["Initiated"], upload["UploadId"]))
         return [upload for _, upload in sorted(own, reverse=True)]
 
-    def _abort(self, key: str, upload: str) -> None:
+    def leftovers(self) -> list[Leftover]:
+        """All unfinished uploads of the store, with the bytes of the parts that were sent."""
+        found = []
+        for upload in self._uploads():
+            key, number = str(upload["Key"]), str(upload["UploadId"])
+            with suppress(_Ended):
+                sent = self._sent({"Bucket": self.bucket, "Key": key, "UploadId": number})
+                size = sum(int(part["Size"]) for part in sent)
+                found.append(Leftover(key, size, upload["Initiated"].timestamp(), number))
+        return found
+
+    def _uploads(self) -> Iterator[Any]:
+        start: dict[str, str] = {}
+        while True:
+            options = {"Bucket": self.bucket, "Prefix": self.prefix, **start}
+            page = self.request(partial(self.client().list_multipart_uploads, **options))
+            yield from page.get("Uploads", ())
+            if not page.get("IsTruncated"):
+                return
+            start = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    def abort(self, key: str, upload: str) -> None:
+        """End an unfinished upload, and delete its parts."""
         with suppress(_Ended):
             self._request_about("abort_multipart_upload", {"Bucket": self.bucket, "Key": key, "UploadId": upload})

@@ -126,6 +126,17 @@ class MlflowServer:
         found = self.get("model-versions/search", filter=wanted).get("model_versions", [])
         return [ModelVersion.parse(version) for version in found]
 
+    def all_versions(self, model: str) -> list[ModelVersion]:
+        """Every version of a registered model."""
+        found, token = list[ModelVersion](), ""
+        while True:
+            page = {"page_token": token} if token else {}
+            answer = self.get("model-versions/search", filter=f"name = {quoted(model)}", **page)
+            found += map(ModelVersion.parse, answer.get("model_versions", []))
+            token = str(answer.get("next_page_token") or "")
+            if not token:
+                return found
+
     def log(
         self,
         run_id: str,

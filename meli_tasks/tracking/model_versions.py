@@ -8,6 +8,20 @@ from meli_tasks.tracking.client import MlflowServer
 from meli_tasks.tracking.runs import ARTIFACT_KEY, SHA256
 
 
+def registered_models(uri: str, model: str) -> list[ModelRef]:
+    """The models that the versions of a registered model hold, apart from versions of others; none without a server.
+
+    Raises:
+        TrackingUnavailable: the server does not answer.
+    """
+    if not uri:
+        return []
+    versions = MlflowServer(uri).all_versions(model)
+    return [
+        ModelRef(each.tags[ARTIFACT_KEY], each.tags.get(SHA256, "")) for each in versions if ARTIFACT_KEY in each.tags
+    ]
+
+
 def model_of_version(uri: str, model: str, number: str) -> ModelRef:
     """The model that a version holds.
 

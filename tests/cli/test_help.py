@@ -21,6 +21,7 @@ def test_the_commands_are_the_documented_ones() -> None:
     assert set(COMMANDS) == {
         "run", "backfill", "search", "sets", "predict", "champion", "promote", "rollback", "runs", "report", "card",
         "reproduce", "sample", "doctor", "stop-training", "monitor", "batch-predict", "serve", "verify",
+        "prune", "pin",
     }  # fmt: skip
 
 

@@ -126,7 +126,7 @@ def test_a_run_for_a_day_of_the_past_is_not_green_without_a_task(in_airflow: InA
     done = in_airflow("-c", PAST.format(day="1999-12-31T03:00:00Z"))
     assert done.returncode == 0, done.stderr[-2000:]
     refused = json.loads(done.stdout.splitlines()[-1])
-    assert set(refused) == {"meli_training", "meli_backfill", "meli_batch_predict", "meli_monitoring"}
+    assert set(refused) == {"meli_training", "meli_backfill", "meli_batch_predict", "meli_monitoring", "meli_prune"}
     assert not any(refused.values())
 
 

@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 from meli_tasks.core.errors import NotFound
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL as MODEL
 from meli_tasks.store import Store
-from meli_tasks.tracking.model_versions import model_of_version
+from meli_tasks.tracking.model_versions import model_of_version, registered_models
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
 from tests.tracking.promotions import past_run, promote
@@ -33,3 +33,5 @@ def test_a_version_leads_back_to_its_model(
     assert found.key == champion.train and found.sha256
     with pytest.raises(NotFound, match="has no version 9999"):
         model_of_version(tracking.uri, MODEL, "9999")
+    assert registered_models(tracking.uri, MODEL) == [found]
+    assert registered_models(tracking.uri, "nobody-registered-this") == registered_models("", MODEL) == []
