@@ -86,8 +86,15 @@ class Home:
         """
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.run, self.logs, self.airflow):
-                folder.mkdir(exist_ok=True)
+            # Their own modes count if the root was there before, and others may enter it.
+            for folder in (
+                self.run,
+                self.logs,
+                self.airflow,
+                *(self.root / name for name in ("s3", "mlflow", "cache")),
+            ):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                folder.chmod(0o700)
             free = shutil.disk_usage(self.root).free // 2**20
         except OSError as error:
             raise BadSettings(

@@ -22,6 +22,7 @@ import psutil
 
 from meli_tasks.core.errors import BadSettings, MeliError, Unreachable
 from meli_tasks.http import Client, NoAnswer
+from meli_tasks.stack.s3_security import secure
 from meli_tasks.wording import duration
 
 HOST = "127.0.0.1"
@@ -29,6 +30,8 @@ GRPC_OFFSET = 10_000  # seaweedfs listens for gRPC at every port + 10000
 POLL_SECONDS = 0.05
 PROC = Path("/proc")
 SEAWEED_PORTS = ("s3", "master", "volume", "filer", "admin")
+SECURITY = "security"
+"""The folder of the S3 server's certificates, beside its data."""
 
 
 def is_free(port: int) -> bool:
@@ -89,18 +92,20 @@ def seaweed_command(folder: Path, ports: Mapping[str, int], bucket: str, identit
     """The command line of an S3 server that keeps its data under `folder` and creates `bucket`.
 
     The keys come from the environment (`seaweed_environment`), or from `identities`, a JSON file of several. The server
-    is ready when `seaweed_ready` says so. -disableHttp matters: without it the filer accepts writes from anybody.
+    is ready when `seaweed_ready` says so. Its ports beside S3's demand a certificate that only itself has
+    (`s3_security`): without that, and without -disableHttp, they give everything to everybody.
     """
-    (folder / "data").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "data").mkdir(mode=0o700, exist_ok=True)
     command = [
-        str(seaweed_binary()),
+        *(str(seaweed_binary()), f"-config_dir={secure(folder / SECURITY)}"),
         *(f"-logdir={folder}", "mini", f"-dir={folder / 'data'}", f"-ip={HOST}", f"-ip.bind={HOST}", "-disableHttp"),
         *(f"-{listener}.port={ports[listener]}" for listener in SEAWEED_PORTS),
         *("-master.telemetry=false", "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
         *("-s3.autoCreateBucket=false", f"-bucket={bucket}"),
     ]
     if len(str(folder)) < 80:  # the system's limit for a socket's path is 108 bytes; a longer one stays in /tmp
-        command.append(f"-s3.localSocket={folder / 's3.sock'}")
+        command += [f"-{listener}.localSocket={folder / listener}.sock" for listener in ("s3", "filer")]
     if identities is not None:
         command.append(f"-s3.config={identities}")
     return command

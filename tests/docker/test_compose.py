@@ -206,6 +206,25 @@ def test_every_service_is_confined_limited_and_watched(folder: Path) -> None:
         assert all(needed["condition"] != "service_started" for needed in service.get("depends_on", {}).values()), name
 
 
+def test_a_server_shares_a_network_only_with_those_who_use_it(folder: Path) -> None:
+    members = {name: set(service.get("networks", ())) for name, service in services(folder).items()}
+    assert members["check"] == set()
+    airflow = {"init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "cpu-trainer", "gpu-worker"}
+    users = {"postgres": airflow | {"mlflow"}, "redis": airflow, "s3": airflow | {"mlflow", "serving"}}
+    for server, its_users in users.items():
+        [network] = members[server]
+        assert {name for name, networks in members.items() if network in networks} == its_users | {server}
+    networks = json.loads(compose(folder, "config", "--format", "json").stdout)["networks"]
+    assert {name for name, network in networks.items() if network.get("internal")} == {"database", "broker", "storage"}
+
+
+def test_the_s3_server_demands_certificates_at_its_other_ports() -> None:
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    entry = json.loads(re.search(r"ENTRYPOINT (\[.*?\])", dockerfile, re.DOTALL)[1].replace("\\\n", ""))  # type: ignore[index]
+    assert entry[:4] == ["python3", "/opt/meli/s3_security.py", "/tmp/security", "weed"]
+    assert {"-config_dir=/tmp/security", "-disableHttp"} <= set(entry)
+
+
 @pytest.mark.parametrize(("worker", "gpu", "files"), [("gpu-worker", "0", ()), ("gpu-worker-2", "1", ("second-gpu",))])
 def test_a_gpu_worker_has_one_gpu_and_one_training_task(
     folder: Path, worker: str, gpu: str, files: tuple[str, ...]

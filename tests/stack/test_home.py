@@ -29,6 +29,14 @@ def test_secrets_are_drawn_once_and_only_their_owner_reads_them(home: Home) -> N
     assert stat.S_IMODE(home.root.stat().st_mode) == 0o700
 
 
+def test_what_is_in_a_home_that_others_may_enter_is_for_its_owner_only(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "s3").mkdir(mode=0o755)  # by an earlier version
+    Home(tmp_path).make()
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in tmp_path.iterdir()} == {0o700}
+    assert (tmp_path / "s3") in tmp_path.iterdir()
+
+
 def test_what_a_later_version_adds_to_the_secrets_is_ignored(home: Home) -> None:
     drawn = home.secrets()
     file = home.root / "secrets.json"
