@@ -8,8 +8,7 @@ the chain of digests, and the copies.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -17,8 +16,9 @@ from typing import Literal
 from meli_tasks.approval import Approval
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader, NotReadable
-from meli_tasks.core.errors import Conflict, NotFound, Unreachable
+from meli_tasks.core.errors import BadData, Conflict, NotFound, Unreachable
 from meli_tasks.decision import Champion, Decision, Evidence
+from meli_tasks.decision_index import DecisionIndex
 from meli_tasks.store import Store
 from meli_tasks.stored_decisions import READERS, RESTORE, StoredDecisions
 
@@ -38,6 +38,7 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.stored = StoredDecisions(store)
+        self.index = DecisionIndex(self.stored)
 
     def decisions(self) -> list[Decision]:
         """All decisions, oldest first.
@@ -52,6 +53,8 @@ class Ledger:
 
         Whoever decides uses `decisions`: one that is missing here may be the one that counts.
         """
+        if (found := self.index.readable(reader)) is not None:
+            return found
         numbers, strange = self.stored.listed()
         for name in strange:
             reader.skip(name, f"it is not a decision: their names look like {paths.decision(1)}")
@@ -61,10 +64,35 @@ class Ledger:
             map(paths.decision, numbers), lambda name: self._decision(paths.decision_number(name) or 0)
         )
 
+    def newest(self, most: int, reader: LenientReader) -> list[Decision]:
+        """The newest decisions that can be read, the newest first, for display; the reader keeps what it skipped."""
+        try:
+            numbers = self.index.numbers()
+        except BadData:  # there is something else in the ledger's folder, which this names
+            return list(reversed(self.readable(reader)))[:most]
+        last = numbers[-1] if numbers else 0
+        wanted = range(last, max(last - most, 0), -1)
+        found = reader.read_all(
+            map(paths.decision, wanted), lambda name: self._decision(paths.decision_number(name) or 0)
+        )
+        missing = {paths.decision(number) for number in wanted} - {paths.decision(one.number) for one in found}
+        for name in missing - {skipped.name for skipped in reader.skipped}:
+            reader.skip(name, "it is missing")
+        return found
+
     def last(self) -> Decision | None:
         """The latest decision; None before the first. `append` takes its number as `expected_last`."""
-        numbers = self.stored.numbers()
+        numbers = self.index.numbers()
         return self._decision(numbers[-1]) if numbers else None
+
+    def backwards(self) -> Iterator[Decision]:
+        """All decisions, the newest first. Those in the index lack what `decision_index` leaves out of them.
+
+        Raises:
+            NotFound, BadData: one is missing or damaged, and the index does not have it.
+        """
+        numbers = self.index.numbers()
+        return self.index.backwards(numbers[-1] if numbers else 0)
 
     def champion(self) -> Champion | None:
         """The current champion; None before the first promotion."""
@@ -89,22 +117,23 @@ class Ledger:
             limit = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         else:
             limit = datetime.combine(moment + timedelta(days=1), time(), UTC) - timedelta(microseconds=1)
-        numbers = self.stored.numbers()
-        ahead = set(self._decision(numbers[-1]).dated_ahead) if numbers else set()
-
-        def made_by(number: int) -> datetime:
-            while number in ahead:  # it was made before the next one, whatever its time
-                number += 1
-            return self._decision(number).at
-
-        after = bisect_right(numbers, limit, key=made_by)
-        return self._decision(numbers[after - 1]) if after else None
+        last = self.last()
+        ahead = set(last.dated_ahead) if last else set()
+        following: datetime | None = None
+        for decision in self.backwards() if last else ():
+            # One that a wrong clock dated was made before the next one, whatever its time.
+            made = following if following and decision.number in ahead else decision.at
+            if made <= limit:
+                return self._decision(decision.number)
+            following = made
+        return None
 
     def made_champion(self, decision: Decision) -> Decision:
         """The decision that made the champion after `decision`: a promotion or a rollback, with keeps after it."""
-        while decision.action == "keep" and decision.number > 1:
-            decision = self._decision(decision.number - 1)
-        return decision
+        if decision.action != "keep":
+            return decision
+        before = self.index.backwards(decision.number)
+        return self._decision(next(one.number for one in before if one.action != "keep" or one.number == 1))
 
     def append(
         self,
@@ -232,6 +261,7 @@ class Ledger:
         except (Conflict, Unreachable) as error:
             self._need_written(decision, error)
             self.stored.add(decision)
+        self.index.added(number)
         return decision
 
     def _need_written(self, decision: Decision, error: Conflict | Unreachable) -> None:

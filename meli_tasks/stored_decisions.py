@@ -73,12 +73,38 @@ class StoredDecisions:
             BadData: the ledger's folder contains something else.
         """
         numbers, strange = self.listed()
+        self._refuse(strange)
+        return numbers
+
+    def _refuse(self, strange: Sequence[str]) -> None:
         if strange:
             raise BadData(
                 f"{strange[0]} in {self.store.url} is not a decision (their names look like {paths.decision(1)}): "
                 "remove it."
             )
-        return numbers
+
+    def few_numbers(self) -> list[int] | None:
+        """The numbers of all decisions, sorted; None if they do not fit into one page of a listing."""
+        return self._numbers_after(0)
+
+    def numbers_from(self, first: int) -> list[int] | None:
+        """The numbers of the decisions from one on, sorted; None if it is not there, or if there are too many."""
+        found = self._numbers_after(first - 1)
+        return found if found and found[0] == first else None
+
+    def _numbers_after(self, number: int) -> list[int] | None:
+        copies = self.store.page(paths.LEDGER_COPIES, paths.decision_copy(number) if number else "")
+        decisions = self.store.page(paths.LEDGER, paths.decision(number) if number else "")
+        if copies.more or decisions.more:
+            return None
+        found = {listed.name: paths.decision_number(listed.name) for listed in decisions.objects}
+        self._refuse([name for name, each in found.items() if each is None])
+        copied = [paths.number_of_copy(listed.name) for listed in copies.objects]
+        return sorted({each for each in (*found.values(), *copied) if each is not None})
+
+    def digest(self, number: int) -> str:
+        """The digest of a decision as it is stored, without its seal; see `read`."""
+        return self._read(number).digest
 
     def read(self, number: int) -> Decision:
         """A decision, from its copy if it is missing or damaged.

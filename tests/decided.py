@@ -8,7 +8,7 @@ from meli_tasks.core.errors import Conflict
 from meli_tasks.decision import Champion, Decision, Evidence
 from meli_tasks.ledger import Ledger
 from meli_tasks.stages.summaries import Gate
-from meli_tasks.store.protocol import Blob
+from meli_tasks.store.protocol import Blob, Listed, Page
 
 
 class MemoryStore:
@@ -32,6 +32,15 @@ class MemoryStore:
 
     def names(self, prefix: str) -> Any:
         return iter(sorted(name for name in self.held if name.startswith(prefix)))
+
+    def objects(self, prefix: str) -> list[Listed]:
+        return [Listed(name, "", len(self.held[name]), 0.0) for name in self.names(prefix)]
+
+    def page(self, prefix: str, after: str = "") -> Page:
+        return Page(tuple(listed for listed in self.objects(prefix) if listed.name > after), more=False)
+
+    def delete(self, name: str) -> None:
+        self.held.pop(name, None)
 
 
 def champion(label: str) -> Champion:

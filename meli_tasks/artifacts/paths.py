@@ -36,6 +36,10 @@
     pins/RUN.json                            a run whose artifacts are never pruned
     prune.json                               what the last prune did
     probe/ID/                                what `meli doctor` writes and removes
+    index/KIND/root.json                     which objects make up the index of runs or decisions
+    index/KIND/rows/TIME-ID.json             what the index says of the newest, or of a block of older ones
+    index/KIND/heads/TIME-ID.json            what finds them all
+    index/changes/TIME-DIGEST/RUN/HASH/PART  a plan, or a file beside it, that is about to be written
 
 Names never change: a store outlives the version that wrote it. RUN is a run's id as `name_part` writes it. 0.1.0 wrote
 ids that differ only in ':', '+', '~' and '-' alike, which is how `former_name_part` writes them; what is looked up by a
@@ -68,12 +72,18 @@ PINS = "pins/"
 LAST_PRUNE = "prune.json"
 CHECKPOINTS, LIVE, STOPS, FAILED, NOTICES, PROBE = "checkpoints/", "live/", "stops/", "failed/", "notices/", "probe/"
 IDENTITY = "identity.json"
+INDEX = "index/"
+CHANGES = "index/changes/"
 _MANIFEST = "manifest.json"
 _PREVIEW, _SEARCHED, _EVALUATED, _REPORT = "preview.json", "searched.json", "evaluated.json", "report.json"
 _HTML_REPORT = "report.html"
 _VERDICT = "verdict.json"
 _TIMING = "timing.json"
 _PRUNED = "pruned.json"
+
+
+RUN_PARTS = {"plan": "", "searched": _SEARCHED, "preview": _PREVIEW, "evaluated": _EVALUATED, "timing": _TIMING}
+"""What the index knows of a run: its plan, and files beside it."""
 
 
 def name_part(text: str) -> str:
@@ -212,6 +222,19 @@ def searched(plan_name: str) -> str:
 def plan_of_searched(name: str) -> str | None:
     """The plan that a searched set belongs to; None for any other name."""
     return f"{name.removesuffix(f'/{_SEARCHED}')}.json" if name.endswith(f"/{_SEARCHED}") else None
+
+
+def run_part(plan_name: str, part: str) -> str:
+    """A plan, or a file beside it, by its key in `RUN_PARTS`."""
+    return f"{plan_folder(plan_name)}/{RUN_PARTS[part]}" if RUN_PARTS[part] else plan_name
+
+
+def plan_of_part(name: str) -> str:
+    """The plan that an object below `plans/` is, or belongs to; an empty string for any other name."""
+    parts = name.removeprefix(PLANS).split("/")
+    if not name.startswith(PLANS) or len(parts) < 2:
+        return ""
+    return f"{PLANS}{parts[0]}/{parts[1].removesuffix('.json')}.json"
 
 
 def is_evaluated(name: str) -> bool:
@@ -435,3 +458,36 @@ def is_batch_plan(name: str) -> bool:
 def is_batch_record(name: str) -> bool:
     """Whether a name is that of the record of a scored batch."""
     return name.startswith(BATCHES) and name.count("/") == 2 and name.endswith("/record.json")
+
+
+def index_folder(kind: str) -> str:
+    """The prefix of the objects of an index, of runs or of decisions."""
+    return f"{INDEX}{kind}/"
+
+
+def index_root(kind: str) -> str:
+    """The root of an index."""
+    return f"{index_folder(kind)}root.json"
+
+
+def index_rows(kind: str, part: str) -> str:
+    """Rows of an index."""
+    return f"{index_folder(kind)}rows/{part}.json"
+
+
+def index_heads(kind: str, part: str) -> str:
+    """Heads of an index."""
+    return f"{index_folder(kind)}heads/{part}.json"
+
+
+def change(mark: str, plan_name: str, part: str) -> str:
+    """The announcement of a write of a part of a run."""
+    return f"{CHANGES}{mark}/{plan_folder(plan_name).removeprefix(PLANS)}/{part}"
+
+
+def change_in(name: str) -> tuple[str, str, str] | None:
+    """The mark, the plan and the part in the name of an announcement; None for any other name."""
+    parts = name.removeprefix(CHANGES).split("/")
+    if not name.startswith(CHANGES) or len(parts) != 4 or parts[3] not in RUN_PARTS:
+        return None
+    return parts[0], f"{PLANS}{parts[1]}/{parts[2]}.json", parts[3]

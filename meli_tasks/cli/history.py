@@ -15,7 +15,7 @@ from meli_tasks.wording import duration
 if TYPE_CHECKING:
     from meli_tasks.artifacts.reading import LenientReader
     from meli_tasks.decision import Decision
-    from meli_tasks.planning.plan import Plan
+    from meli_tasks.planning.run_record import RunRow
     from meli_tasks.stages.evaluation import Evaluation
     from meli_tasks.store import Store
 
@@ -34,13 +34,13 @@ def runs(
     """List past runs with their sets and best model, the latest leaderboard, and the decisions on the champion."""
     from meli_tasks.artifacts.reading import LenientReader, warning
     from meli_tasks.ledger import Ledger
-    from meli_tasks.planning.history import plans
+    from meli_tasks.planning.run_index import RunIndex
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
     reader = LenientReader(store)
-    found = [_run(store, plan, reader) for plan in plans(store, reader)[:limit]]
-    decisions = list(reversed(Ledger(store).readable(reader)))[:limit]
+    found = [_run(store, row, reader) for row in RunIndex(store).newest(limit, reader)]
+    decisions = Ledger(store).newest(limit, reader)
     if message := warning(store, reader.skipped):
         warn(message)
     if as_json:
@@ -63,7 +63,7 @@ def runs(
 
 
 @dataclass(frozen=True)
-class RunRow:
+class RunDisplay:
     """A past run in the list. `models` has the key of each model by its label, `best` is the label of the best one.
 
     `nothing_new` is the reason why a run computed nothing: everything had been evaluated before. `saved_seconds` is
@@ -93,47 +93,47 @@ class RunRow:
 
     def to_json(self) -> dict[str, object]:
         """Return plain values, as `meli runs --json` prints them."""
+        from meli_tasks.planning.run_record import WITHOUT
+
         fields: dict[str, object] = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return fields | {"scores": {label: score.model_dump(mode="json") for label, score in self.scores.items()}}
+        scores = {label: score.model_dump(mode="json", exclude=set(WITHOUT)) for label, score in self.scores.items()}
+        return fields | {"scores": scores}
 
 
-def _run(store: Store, plan: Plan, reader: LenientReader) -> RunRow:
+def _run(store: Store, row: RunRow, reader: LenientReader) -> RunDisplay:
     from meli_tasks.artifacts import paths
     from meli_tasks.artifacts.manifest import find
-    from meli_tasks.planning.history import evaluated
-    from meli_tasks.planning.preview import Preview
     from meli_tasks.stages.summaries import ENSEMBLE
 
     def exists(key: str) -> bool:
         return reader.attempt(paths.manifest("train", key), lambda: find(store, "train", key)) is not None
 
-    report = evaluated(store, plan, reader)
-    saved = None if report else reader.attempt(paths.preview(plan.name), lambda: Preview.load(store, plan))
-    scores = report.scores if report else {}
+    report = row.evaluated
+    scores = report.figures if report else {}
     # The keys of that time: a new version of a stage changes the keys of the plan's steps.
     evaluated_models = report.models if report else {}
-    trained = {name: evaluated_models.get(name, step.key) for name, step in plan.sets.items()}
+    trained = {name: evaluated_models.get(name, key) for name, key in row.sets.items()}
     if ENSEMBLE in evaluated_models:
         trained[ENSEMBLE] = evaluated_models[ENSEMBLE]
-    trained = {name: key for name, key in trained.items() if name in evaluated_models or exists(key)}
-    return RunRow(
-        run_id=plan.run_id,
-        plan=plan.name,
-        at=plan.at,
-        as_of=plan.as_of,
-        source=plan.ingest.name,
-        sets=list(plan.sets),
+    trained = {name: key for name, key in trained.items() if name in evaluated_models or row.nothing_new or exists(key)}
+    return RunDisplay(
+        run_id=row.run_id,
+        plan=row.plan,
+        at=row.at,
+        as_of=row.as_of,
+        source=row.source,
+        sets=list(row.sets),
         models=trained,
         failed=list(report.failed) if report else [],
         best=ranking(scores)[0][0] if scores else None,
         scores=scores,
-        dag_run_url=plan.dag_run_url,
-        nothing_new=saved.nothing_new if saved else "",
-        saved_seconds=saved.saved_seconds if saved else 0.0,
+        dag_run_url=row.dag_run_url,
+        nothing_new=row.nothing_new,
+        saved_seconds=row.saved_seconds,
     )
 
 
-def _show_runs(runs: list[RunRow]) -> None:
+def _show_runs(runs: list[RunDisplay]) -> None:
     from rich.text import Text
 
     from meli_tasks.terminal import Column, Listing

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import ModelRef
+from meli_tasks.index.changes import write_announced
 from meli_tasks.stages.evaluation import Evaluation
 from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
@@ -59,7 +60,7 @@ class EvaluationReport(Evaluated):
     def save(self, store: Store, plan_name: str) -> None:
         """Write the report next to a plan."""
         # Missing figures of each category would be a third of it.
-        reading.write(store, paths.evaluated(plan_name), self.model_dump_json(exclude_none=True).encode())
+        write_announced(store, plan_name, "evaluated", self.model_dump_json(exclude_none=True).encode())
 
     @classmethod
     def load(cls, store: Store, plan_name: str) -> EvaluationReport | None:

@@ -19,6 +19,7 @@ from meli_tasks.artifacts.manifest import canonical_json
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.execution.runner import Step
+from meli_tasks.index.changes import write_announced
 from meli_tasks.planning.golden import PlannedGolden, plan_golden
 from meli_tasks.planning.recipes import Fold, Recipe, Recipes, relabelled, with_path
 from meli_tasks.planning.request import Request
@@ -151,7 +152,7 @@ class Plan(Stored):
 
     def save(self, store: Store) -> None:
         """Write the plan; the same plan of the same run is the same object."""
-        reading.write(store, self.name, self.model_dump_json().encode())
+        write_announced(store, self.name, "plan", self.model_dump_json().encode())
 
     def add_searched(self, name: str, step: Step, values: HyperparameterSet, store: Store) -> Plan:
         """Store the set that the run's search found next to the plan, and return the plan with that set.
@@ -159,7 +160,7 @@ class Plan(Stored):
         The stored plan itself does not change.
         """
         added = SearchedSet(name=name, step=step, values=values)
-        reading.write(store, paths.searched(self.name), added.model_dump_json().encode())
+        write_announced(store, self.name, "searched", added.model_dump_json().encode())
         return Plan.load(store, self.name)
 
     @classmethod

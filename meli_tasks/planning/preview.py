@@ -11,6 +11,7 @@ from meli_tasks.artifacts.manifest import ModelRef, find_readable
 from meli_tasks.champion import champion_model
 from meli_tasks.decision import Decision
 from meli_tasks.execution.runner import MODEL, Step
+from meli_tasks.index.changes import write_announced
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.compared import evaluate_step, evaluated_models, judged_with, reference_steps
 from meli_tasks.planning.estimate import Estimate, seconds_with_slots
@@ -76,7 +77,7 @@ class Preview(Stored):
 
     def save(self, plan: Plan, store: Store) -> None:
         """Write the preview beside the plan, as `preview.json`."""
-        reading.write(store, paths.preview(plan.name), self.model_dump_json().encode())
+        write_announced(store, plan.name, "preview", self.model_dump_json().encode())
 
     @classmethod
     def load(cls, store: Store, plan: Plan) -> Preview | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from meli_tasks.artifacts import paths, reading
+from meli_tasks.index.changes import write_announced
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
@@ -41,4 +42,4 @@ def record_end(plan: Plan, store: Store) -> None:
         return
     seconds = (datetime.now(UTC) - datetime.fromisoformat(plan.started)).total_seconds()
     timing = RunTiming(seconds=round(max(seconds, 0.0), 1))
-    reading.write(store, name, timing.model_dump_json().encode())
+    write_announced(store, plan.name, "timing", timing.model_dump_json().encode())

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from meli_tasks.core.errors import Conflict, NotFound, Unreachable
 from meli_tasks.disk import UNFINISHED, atomic_write, disk_errors, flush, must_be_file, part_file
-from meli_tasks.store.protocol import RESERVED, Blob, Leftover, Listed, Store, checked_name, checked_prefix
+from meli_tasks.store.protocol import PAGE, RESERVED, Blob, Leftover, Listed, Page, Store, checked_name, checked_prefix
 
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
@@ -103,18 +103,47 @@ class FileStore(Store):
 
     @override
     def objects(self, prefix: str) -> list[Listed]:
-        found = []
-        for name in self.names(prefix):
-            path = self._path(name)
-            with disk_errors(path):
-                try:
-                    status = path.stat()
-                except FileNotFoundError:  # deleted since it was listed
-                    continue
-            # Every write replaces the file, so its inode and time are new; hashing all files would take too long.
-            version = f"{status.st_mtime_ns}-{status.st_ino}-{status.st_size}"
-            found.append(Listed(name, version, status.st_size, status.st_mtime))
-        return found
+        return [listed for name in self.names(prefix) if (listed := self._listed(name))]
+
+    @override
+    def page(self, prefix: str, after: str = "") -> Page:
+        start = checked_prefix(prefix).rpartition("/")[0]
+        found: list[Listed] = []
+        for name in self._names_from(f"{start}/" if start else "", prefix, after):
+            if len(found) == PAGE:
+                return Page(tuple(found), more=True)
+            if listed := self._listed(name):
+                found.append(listed)
+        return Page(tuple(found), more=False)
+
+    def _names_from(self, folder: str, prefix: str, after: str) -> Iterator[str]:
+        """The names below a folder in order; folders that have none of the wanted names are not read."""
+        with disk_errors(self.folder / folder):
+            try:
+                with os.scandir(self.folder / folder) as entries:
+                    found = sorted(f"{folder}{entry.name}{'/' if entry.is_dir() else ''}" for entry in entries)
+            except (FileNotFoundError, NotADirectoryError):
+                return
+        for name in found:
+            if not name.endswith("/"):
+                if name.startswith(prefix) and name > after:
+                    yield name
+            elif name == f"{RESERVED}/" or not (name.startswith(prefix) or prefix.startswith(name)):
+                continue
+            elif name > after or after.startswith(name):
+                yield from self._names_from(name, prefix, after)
+
+    def _listed(self, name: str) -> Listed | None:
+        """A file in a listing; None if it was deleted since."""
+        path = self._path(name)
+        with disk_errors(path):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                return None
+        # Every write replaces the file, so its inode and time are new; hashing all files would take too long.
+        version = f"{status.st_mtime_ns}-{status.st_ino}-{status.st_size}"
+        return Listed(name, version, status.st_size, status.st_mtime)
 
     @override
     def delete(self, name: str) -> None:

@@ -56,6 +56,18 @@ class Leftover:
     upload: str = ""
 
 
+PAGE = 1_000
+"""Objects of a page of a listing: as many as S3 returns in one response."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The first objects of a listing, sorted by name, and whether there are more."""
+
+    objects: tuple[Listed, ...]
+    more: bool
+
+
 class Store(Protocol):
     """Where artifacts, their manifests and the ledger are kept. Safe to use from several threads.
 
@@ -94,6 +106,14 @@ class Store(Protocol):
 
     def objects(self, prefix: str) -> list[Listed]:
         """Every object whose name begins with the characters of `prefix`, sorted by name."""
+
+    def page(self, prefix: str, after: str = "") -> Page:
+        """At most `PAGE` objects whose name begins with `prefix` and comes after `after`: one request, however many.
+
+        `after` is only for names that have the same folder: servers sort folders differently.
+        """
+        found = [listed for listed in self.objects(prefix) if listed.name > after]
+        return Page(tuple(found[:PAGE]), len(found) > PAGE)
 
     def delete(self, name: str) -> None:
         """Delete `name`; it need not exist."""

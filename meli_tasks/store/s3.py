@@ -7,7 +7,7 @@ against the length, whatever checksums the server and boto3 agree on, and read a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import file_digest, sha256
 from pathlib import Path
 from threading import Lock
@@ -19,7 +19,7 @@ from typing_extensions import override
 from meli_tasks.core.errors import BadData, Conflict, MeliError, NotFound, Rejected, Unreachable
 from meli_tasks.disk import atomic_write, disk_errors, must_be_file
 from meli_tasks.redaction import without_credentials
-from meli_tasks.store.protocol import Blob, Leftover, Listed, Store, checked_name, checked_prefix
+from meli_tasks.store.protocol import Blob, Leftover, Listed, Page, Store, checked_name, checked_prefix
 from meli_tasks.store.retrying import Retrying, budget_in_use
 from meli_tasks.store.s3_client import body, client, endpoint_in_use, keys_are_rotated
 from meli_tasks.store.s3_errors import Place, doubtful, masked, not_listening, s3_errors
@@ -204,9 +204,19 @@ class S3Store(Store):
         while page.get("IsTruncated"):
             page = self._list({**place, "ContinuationToken": page["NextContinuationToken"]})
             found += page.get("Contents", [])
+        return self._sorted(found)
+
+    @override
+    def page(self, prefix: str, after: str = "") -> Page:
+        place = {"Bucket": self.bucket, "Prefix": self._prefix + checked_prefix(prefix)}
+        found = self._list({**place, "StartAfter": self._prefix + after} if after else place)
+        listed = self._sorted(found.get("Contents", []))
+        return Page(tuple(each for each in listed if each.name > after), bool(found.get("IsTruncated")))
+
+    def _sorted(self, contents: Iterable[Mapping[str, Any]]) -> list[Listed]:
         listed = (
             Listed(entry["Key"][len(self._prefix) :], entry["ETag"], entry["Size"], entry["LastModified"].timestamp())
-            for entry in found
+            for entry in contents
         )
         # Servers that keep folders (seaweedfs is one) list "a/b" before "a-b". Names that end in "/" are their folders.
         return sorted(each for each in listed if each.name and not each.name.endswith("/"))
