@@ -31,6 +31,7 @@ from meli_tasks.planning.plan import (
 )
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.planning.request import Request
+from meli_tasks.planning.run_index import RunIndex
 from meli_tasks.planning.timing import record_end
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.promotion import Promoter, PromotionOutcome
@@ -232,6 +233,7 @@ class Pipeline:
         report = self._report_or_problem(plan)
         if not decided.asks:  # how long a person takes says nothing about the next run
             record_end(plan, self.store)
+        RunIndex(self.store).add_changed()
         return outcome.model_copy(update={"report": report})
 
     def champion_changed(self, outcome: PromotionOutcome) -> ChampionChanged | None:

@@ -82,7 +82,14 @@ _TIMING = "timing.json"
 _PRUNED = "pruned.json"
 
 
-RUN_PARTS = {"plan": "", "searched": _SEARCHED, "preview": _PREVIEW, "evaluated": _EVALUATED, "timing": _TIMING}
+RUN_PARTS = {
+    "plan": "",
+    "searched": _SEARCHED,
+    "preview": _PREVIEW,
+    "evaluated": _EVALUATED,
+    "timing": _TIMING,
+    "verdict": _VERDICT,
+}
 """What the index knows of a run: its plan, and files beside it."""
 
 

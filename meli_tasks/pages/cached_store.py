@@ -61,8 +61,9 @@ class CachedStore:
 
     def _skipped(self) -> SkippedObjects:
         """What could not be read, so that nobody takes it for missing."""
-        for prefix in (paths.PLANS, paths.NOTES):
-            self._cache.forget_rewritten(prefix)
+        self._cache.forget_rewritten(paths.NOTES, self._cache.listing(paths.NOTES))
+        if (listing := self._runs.listing()) is not None:
+            self._cache.forget_rewritten(paths.PLANS, listing)
         skipped = [*self._cache.skipped, *self._decided.read().skipped]
         first = [SkippedObject(name=one.name, reason=one.reason) for one in skipped[: SkippedObjects.LISTED]]
         return SkippedObjects(count=len(skipped), first=first)

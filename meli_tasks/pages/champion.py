@@ -77,7 +77,7 @@ def champion_card(
 
 def has_report(cache: ReadCache, plan: str) -> bool:
     """Whether the run of a plan has a report."""
-    return bool(plan) and paths.report(plan) in cache.listing(paths.PLANS)
+    return bool(plan) and cache.exists(paths.report(plan))
 
 
 def card_of(cache: ReadCache, model: ModelRef) -> str:

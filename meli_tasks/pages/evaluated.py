@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import ModelRef, canonical_json
-from meli_tasks.execution.runner import LISTINGS
+from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.pages.manifests import read_manifest
 from meli_tasks.pages.models import ModelRow
 from meli_tasks.pages.read_cache import FOREVER, ReadCache
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.run_record import EvaluatedRow, RunRow, origin_of
 from meli_tasks.stages.evaluation import Evaluation, at_chance
-from meli_tasks.stages.summaries import ENSEMBLE, EvaluateSummary
+from meli_tasks.stages.summaries import ENSEMBLE
 
 ID_CHARACTERS = 16
 
@@ -25,9 +22,8 @@ ID_CHARACTERS = 16
 class Run:
     """The fields of a plan that the lists of runs need; `sets` maps a set's name to its training run's key.
 
-    `source` is where the titles of this run are from, `requested_source` the same before the date was filled in: it is
-    compared and never displayed, as it may hold a password. `ingest` and `preprocess` are keys of the run's listings
-    and of its first recipe.
+    `source` is where the titles of this run are from; runs with the same `origin` have titles of the same source.
+    `ingest` and `preprocess` are keys of the run's listings and of its first recipe.
     """
 
     plan: str
@@ -38,7 +34,7 @@ class Run:
     dag_run_url: str
     sets: dict[str, str]
     architectures: dict[str, str]
-    requested_source: str = ""
+    origin: str = ""
     ingest: str = ""
     preprocess: str = ""
     promotion: str = ""
@@ -55,21 +51,21 @@ class Run:
             dag_run_url=plan.dag_run_url,
             sets={name: step.key for name, step in plan.sets.items()},
             architectures={name: step.outline.architecture for name, step in plan.sets.items()},
-            requested_source=plan.request.source,
+            origin=origin_of(plan),
             ingest=plan.ingest.key,
             preprocess=plan.recipes[0].preprocess.key if plan.recipes else "",
             promotion=plan.request.promotion,
         )
 
+    @classmethod
+    def of_row(cls, row: RunRow) -> Run:
+        """Take these fields from the index of runs."""
+        return cls(**{name: getattr(row, name) for name in cls.__dataclass_fields__})
+
     @property
     def day(self) -> str:
         """The date of its titles, or its own if they have none."""
         return self.as_of or self.at[:10]
-
-    def matches(self, text: str) -> bool:
-        """Whether every word of `text` occurs in the run's id, source, date or sets."""
-        known = " ".join((self.run_id, self.source, self.as_of, *self.sets)).lower()
-        return all(word in known for word in text.lower().split())
 
 
 @dataclass(frozen=True)
@@ -94,22 +90,24 @@ class EvaluatedRun:
     @classmethod
     def of(cls, cache: ReadCache, plan: str, report: EvaluationReport) -> EvaluatedRun:
         """Summarize the report of a plan's run."""
-        without: dict[str, dict[str, object]] = {"categories": {}, "by_language": {}, "by_label_quality": {}}
-        titles = _titles_by_category(report)
         # The inputs of an artifact are part of its key, so even `force` does not change them.
         manifest = read_manifest(cache, "evaluate", report.key, FOREVER)
-        left_out = manifest.read_summary(EvaluateSummary).left_out if manifest else 0
+        return cls.of_row(EvaluatedRow.of(plan, report, manifest))
+
+    @classmethod
+    def of_row(cls, row: EvaluatedRow) -> EvaluatedRun:
+        """Take it from the index of runs."""
         return cls(
-            test_set=_test_set(plan, manifest.inputs if manifest else {}, titles, left_out, report.folds),
-            test_titles=sum(titles.values()),
-            left_out=left_out,
-            folds=report.folds,
-            models={label: report.ref(label) for label in report.models},
-            champion=report.champion,
-            failed=report.failed,
-            figures={label: evaluation.model_copy(update=without) for label, evaluation in report.scores.items()},
-            members=report.ensemble.weights if report.ensemble else {},
-            categories=frozenset(map(sys.intern, titles)),  # thousands of runs have the same names
+            test_set=row.test_set,
+            test_titles=row.test_titles,
+            left_out=row.left_out,
+            folds=row.folds,
+            models={label: row.ref(label) for label in row.models},
+            champion=row.champion,
+            failed=row.failed,
+            figures=row.figures,
+            members=row.members,
+            categories=frozenset(row.categories),
         )
 
 
@@ -122,28 +120,6 @@ def read_evaluated(cache: ReadCache, plan: str, seconds: float) -> EvaluatedRun 
     """The summary of that."""
     report = read_report(cache, plan, seconds)
     return EvaluatedRun.of(cache, plan, report) if report else None
-
-
-def _titles_by_category(report: EvaluationReport) -> dict[str, int]:
-    """The number of test titles of each category: all models of a run are tested on the same titles."""
-    first = next(iter(report.scores.values()), None)
-    return {name: found.titles for name, found in first.categories.items()} if first else {}
-
-
-def _test_set(plan: str, inputs: Mapping[str, str], titles: dict[str, int], left_out: int, folds: int) -> str:
-    """An id of the test titles: of the listings that they are from, and of what was left out of them.
-
-    Args:
-        plan: The name of the run's plan, which stands for the listings if the artifact is missing: then nothing shows
-            that another run used the same titles.
-        inputs: Of the evaluation, by name.
-        titles: The number of titles that were used, by category.
-        left_out: The number of titles that a compared model was fitted on. Which ones follows from its listings.
-        folds: The number of folds: with fewer, models are trained on fewer titles, so their scores do not compare.
-    """
-    fitted = sorted({key for name, key in inputs.items() if name.startswith(LISTINGS)}) if left_out else []
-    made_from = [inputs.get("ingest", plan), titles, left_out, fitted, *([folds] if folds else [])]
-    return hashlib.sha256(canonical_json(made_from).encode()).hexdigest()[:ID_CHARACTERS]
 
 
 def model_rows(run: Run, evaluated: EvaluatedRun | None, champion: str, nothing_new: bool = False) -> list[ModelRow]:

@@ -20,6 +20,7 @@ from meli_tasks.pages.nights import Nights
 from meli_tasks.pages.outcomes import AirflowRun, Outcomes, RunOutcome
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.pages.runs import Runs
+from meli_tasks.planning.run_record import RunHead
 
 ENDED = ("success", "failed")
 RECENT = 50
@@ -120,10 +121,10 @@ class News:
         Runs that Airflow did not start are looked for among the newest of the store.
         """
         outcomes = Outcomes(self.cache, self.runs, self.decisions)
-        newest = self.runs.newest_first()[:RECENT]
+        newest = self.runs.runs(run.plan for run in self.runs.newest_first()[:RECENT])
         by_id = {run.run_id: run for run in reversed(newest)}
         known = {run.run_id: run for run in airflow}
-        evaluated = self.runs.evaluations(newest)
+        evaluated = self.runs.evaluations(run.plan for run in newest)
         ids = list(dict.fromkeys([*known, *by_id]))
         found = []
         for run_id in ids:
@@ -200,5 +201,5 @@ class News:
         )
 
 
-def _is_newer(run: Run, own: Run, as_of: str) -> bool:
-    return run.requested_source == own.requested_source and run.as_of > as_of
+def _is_newer(run: RunHead, own: Run, as_of: str) -> bool:
+    return run.origin == own.origin and run.as_of > as_of

@@ -18,6 +18,7 @@ from meli_tasks.pages.night_models import NightChange, NightFigure, NightRow, Ni
 from meli_tasks.pages.outcomes import AirflowRun, Outcomes
 from meli_tasks.pages.read_cache import READERS, ReadCache
 from meli_tasks.pages.runs import Runs
+from meli_tasks.planning.run_record import RunHead
 from meli_tasks.stages.summaries import IngestSummary, PreprocessSummary
 
 BEFORE = 60
@@ -58,7 +59,7 @@ class Night:
     run_id: str
     day: str
     at: str
-    run: Run | None
+    run: RunHead | None
     airflow: AirflowRun | None
 
 
@@ -85,15 +86,17 @@ class Nights:
         first, last = (chosen[0], chosen[-1]) if chosen else (0, -1)
         compared = range(max(0, first - BEFORE), last + 1)
         shown = [nights[position] for position in chosen]
-        evaluated = self._runs.evaluations([run for position in compared if (run := nights[position].run)])
+        evaluated = self._runs.evaluations(run.plan for position in compared if (run := nights[position].run))
+        runs = {run.plan: run for run in self._runs.runs(night.run.plan for night in shown if night.run)}
         new = _new_categories({position: nights[position].run for position in compared}, evaluated)
-        titles = self._titles([night.run for night in shown if night.run])
+        titles = self._titles(list(runs.values()))
         outcomes = Outcomes(self._cache, self._runs, decisions, with_messages=False)
         rows: list[NightRow] = []
         test_set = ""
         for night in shown:
             found = evaluated.get(night.run.plan) if night.run else None
-            row = _row(night, found, outcomes, titles, new.get(night.run.plan) if night.run else None)
+            own = runs.get(night.run.plan) if night.run else None
+            row = _row(night, own, found, outcomes, titles, new=new.get(own.plan) if own else None)
             rows.append(row.model_copy(update={"joined": bool(found) and row.test_set == test_set}))
             test_set = row.test_set or test_set
         test_sets = {
@@ -110,17 +113,19 @@ class Nights:
 
         A new category is one that neither the run's test titles nor those of the runs before it had.
         """
-        runs = [run for run in self._runs.newest_first() if run.requested_source == own.requested_source]
+        runs = [run for run in self._runs.newest_first() if run.origin == own.origin]
         runs.sort(key=lambda run: (run.day, run.at))
         earlier = [run for run in runs if run.day <= own.day][-BEFORE:]
-        evaluated = self._runs.evaluations([*earlier, *[run for run in runs if run.day > own.day][-BEFORE:]])
+        compared = [*earlier, *[run for run in runs if run.day > own.day][-BEFORE:]]
+        evaluated = self._runs.evaluations(run.plan for run in compared)
         known = {name for run in earlier if run.plan in evaluated for name in evaluated[run.plan].categories}
         later = next((run for run in reversed(runs) if run.day > own.day and run.plan in evaluated), None)
         then = NightChange(own.day, (), self._unknown_words(own.preprocess))
         if later is None:
             return then, None
         new = sorted(evaluated[later.plan].categories - known) if known else []
-        return then, NightChange(later.day, tuple(new), self._unknown_words(later.preprocess))
+        preprocess = next((run.preprocess for run in self._runs.runs([later.plan])), "")
+        return then, NightChange(later.day, tuple(new), self._unknown_words(preprocess))
 
     def _nights(self, airflow: Sequence[AirflowRun]) -> list[Night]:
         """All runs, by the day of their titles and their own time."""
@@ -160,12 +165,13 @@ class Nights:
 
 def _row(
     night: Night,
+    run: Run | None,
     evaluated: EvaluatedRun | None,
     outcomes: Outcomes,
     titles: Mapping[str, Titles],
+    *,
     new: tuple[str, ...] | None,
 ) -> NightRow:
-    run = night.run
     outcome = outcomes.of(run, evaluated, night.airflow)
     decision = outcomes.decision(run) if run else None
     found = titles.get(run.plan, Titles()) if run else Titles()
@@ -220,7 +226,7 @@ def _figure(evaluated: EvaluatedRun, label: str, bias: float = 0.0) -> NightFigu
 
 
 def _new_categories(
-    runs: Mapping[int, Run | None], evaluated: Mapping[str, EvaluatedRun]
+    runs: Mapping[int, RunHead | None], evaluated: Mapping[str, EvaluatedRun]
 ) -> dict[str, tuple[str, ...]]:
     """The categories of each run's test titles that no run of its source shortly before it had, by plan.
 
@@ -236,7 +242,7 @@ def _new_categories(
     for position, run in runs.items():
         if run is None or run.plan not in evaluated:
             continue
-        names, source = evaluated[run.plan].categories, run.requested_source
+        names, source = evaluated[run.plan].categories, run.origin
         before = seen.setdefault(source, {})
         if source in newest and position - newest[source] <= BEFORE:
             found[run.plan] = tuple(

@@ -105,7 +105,7 @@ class Outcomes:
         if decision := self.decision(run):
             return _decided(run.run_id, decision)
         if evaluated is None:
-            night = self.runs.nothing_new(run)
+            night = self.runs.nothing_new([run.plan]).get(run.plan)
             if night is None:
                 return None
             why = night.reason.partition(";")[0]
@@ -116,9 +116,8 @@ class Outcomes:
         if run.promotion == "never":
             sentence = "It only evaluated its models, as requested, and decided nothing."
             return RunOutcome(run_id=run.run_id, outcome="evaluated", sentence=sentence, at=run.at)
-        name = paths.verdict(run.plan)
-        version = self.cache.listing(paths.PLANS).get(name)
-        verdict = self.cache.read_version(name, Verdict.model_validate_json, version) if version else None
+        asks = self.runs.asks(run.plan)
+        verdict = self.cache.read(paths.verdict(run.plan), Verdict.model_validate_json) if asks else None
         if verdict is None or not verdict.is_open(run.plan, self.decisions):
             return None
         sentence = f"It waits for approval: {verdict.question}"

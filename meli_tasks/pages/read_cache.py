@@ -53,6 +53,7 @@ class ReadCache:
         self.store = store
         self._kept: LRUCache[tuple[str, Parse[Any]], Kept] = LRUCache(room, getsizeof=lambda kept: kept.bytes)
         self._listed: TTLCache[str, Mapping[str, str]] = TTLCache(LISTINGS, LISTED_SECONDS)
+        self._exists: TTLCache[str, bool] = TTLCache(LISTINGS, LISTED_SECONDS)
         self._skipped: dict[str, Skipped] = {}
         self._skipped_versions: dict[str, str] = {}  # in the listing after it was skipped
         self._changes = 0  # how often a listing was forgotten
@@ -84,9 +85,8 @@ class ReadCache:
             self._skipped.pop(name, None)
             self._skipped_versions.pop(name, None)
 
-    def forget_rewritten(self, prefix: str) -> None:
+    def forget_rewritten(self, prefix: str, listing: Mapping[str, str]) -> None:
         """Take from `skipped` what is no longer as it was when it could not be read, whether or not it is needed."""
-        listing = self.listing(prefix)
         for name in (skipped.name for skipped in self.skipped if skipped.name.startswith(prefix)):
             version = listing.get(name, "")
             if self._skipped_versions.setdefault(name, version) != version:
@@ -138,6 +138,16 @@ class ReadCache:
                 if changes == self._changes:  # or else it may have been listed before the change
                     self._listed[prefix] = listed
         return listed
+
+    def exists(self, name: str) -> bool:
+        """Whether there is an object at `name`, looked up at most three seconds ago."""
+        with self._lock:
+            found = self._exists.get(name)
+        if found is None:
+            found = self.store.size(name) is not None
+            with self._lock:
+                self._exists[name] = found
+        return found
 
     def forget_listing(self, prefix: str) -> None:
         """List a prefix again at the next call, as something was written there."""

@@ -1,20 +1,24 @@
 """The leaderboard over runs and sets: one row per model that a run evaluated, or was to evaluate.
 
-Only a few fields of each run are kept in memory, so thousands fit. What is kept is read again when the listing of the
-store has another version of it: a run that is cleared writes its plan, its preview and its evaluation again.
+It is made from the index of runs: the heads of all runs find the displayed ones, whose rows have the figures.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
+from time import monotonic
+from typing import TypeVar
+
+from cachetools import LRUCache
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import ModelRef
+from meli_tasks.index.segments import DamagedIndex
+from meli_tasks.pages import read_cache
 from meli_tasks.pages.evaluated import EvaluatedRun, Run
 from meli_tasks.pages.models import (
     CurrentFigure,
@@ -25,11 +29,12 @@ from meli_tasks.pages.models import (
     TestSet,
 )
 from meli_tasks.pages.ranking import Ranking, Wanted, without_score
-from meli_tasks.pages.read_cache import READERS, ReadCache
-from meli_tasks.planning.evaluation import EvaluationReport
-from meli_tasks.planning.plan import Plan
-from meli_tasks.planning.preview import Preview
+from meli_tasks.pages.read_cache import ReadCache
+from meli_tasks.planning.run_index import RunIndex
+from meli_tasks.planning.run_record import EvaluatedRow, RunHead, RunRow
+from meli_tasks.planning.run_view import View
 
+T = TypeVar("T")
 MAX_RUNS = 1_000
 RUNS_AT_ONCE = 50
 """Runs whose evaluations are read together while the champion's newest one is looked for."""
@@ -45,7 +50,7 @@ class RunFilter:
     until: date | None = None
     limit: int = 100
 
-    def accepts(self, run: Run) -> bool:
+    def accepts(self, run: RunHead) -> bool:
         """Whether a run is one of them."""
         return (
             (not self.wanted.set_name or self.wanted.set_name in run.sets)
@@ -56,46 +61,86 @@ class RunFilter:
 
 
 class Runs:
-    """Every run of a store. What is read of a run is kept until the store lists another version of it."""
+    """Every run of a store, as its index has it, at most three seconds old. Safe to use from several threads."""
 
     def __init__(self, cache: ReadCache) -> None:
         self._cache = cache
-        # By plan: the version in the listing, and what was read; None if it cannot be read.
-        self._known: dict[str, tuple[str, Run | None]] = {}
-        self._evaluated: dict[str, tuple[str, EvaluatedRun | None]] = {}
-        self._lock = threading.Lock()
+        self._index = RunIndex(cache.store)
+        self._lock = threading.RLock()
+        self._view: View | None = None
+        self._at = 0.0
+        self._evaluated: LRUCache[str, tuple[EvaluatedRow, EvaluatedRun]] = LRUCache(2 * MAX_RUNS)
 
-    def newest_first(self) -> list[Run]:
+    def newest_first(self) -> list[RunHead]:
         """All runs whose plan can be read."""
-        listing = self._cache.listing(paths.PLANS)
-        # A run's search adds a set to its plan.
-        versions = {
-            name: f"{version} {listing.get(paths.searched(name), '')}"
-            for name, version in listing.items()
-            if paths.is_plan(name)
-        }
-        with self._lock:  # one thread reads the new plans while the others wait
-            known = self._known
-            new = [name for name, version in versions.items() if known.get(name, ("",))[0] != version]
-            with ThreadPoolExecutor(READERS) as readers:
-                for name, run in zip(new, readers.map(self._read, new), strict=True):
-                    known[name] = (versions[name], run)
-            for deleted in known.keys() - versions.keys():
-                del known[deleted]
-                self._evaluated.pop(deleted, None)
-                self._cache.forget(deleted)
-            found = [run for _, run in known.values() if run]
-        return sorted(found, key=lambda run: (run.at, run.run_id), reverse=True)
+        return self._look(View.heads)
 
     def plan_of(self, run_id: str) -> str:
         """The newest plan of a run, by the run's id; an empty string if there is none."""
         return next((run.plan for run in self.newest_first() if run.run_id == run_id), "")
 
     def run(self, plan: str) -> Run | None:
-        """One run by its plan; None if the store lists no such plan."""
-        return next((run for run in self.newest_first() if run.plan == plan), None)
+        """One run by its plan; None if the store has no such plan."""
+        return next(iter(self.runs([plan])), None)
 
-    def test_set(self, run: Run, evaluated: EvaluatedRun) -> TestSet:
+    def runs(self, plans: Iterable[str]) -> list[Run]:
+        """Runs by their plans, with what the lists display of them."""
+        return [Run.of_row(row) for row in self._rows(plans)]
+
+    def evaluations(self, plans: Iterable[str]) -> dict[str, EvaluatedRun]:
+        """What the evaluations of these runs found, by plan. A run without a readable one is left out."""
+        return {row.plan: self._evaluation(row.plan, row.evaluated) for row in self._rows(plans) if row.evaluated}
+
+    def nothing_new(self, plans: Iterable[str]) -> dict[str, NightWithNothingNew]:
+        """Those of these runs that ended early because all that they requested had been evaluated before, by plan."""
+        return {
+            row.plan: NightWithNothingNew(
+                run_id=row.run_id,
+                at=row.at,
+                as_of=row.as_of,
+                reason=row.nothing_new,
+                saved_seconds=row.saved_seconds,
+            )
+            for row in self._rows(plans)
+            if row.nothing_new
+        }
+
+    def asks(self, plan: str) -> bool:
+        """Whether the verdict on the models of a run is to ask a person."""
+        return any(row.asks for row in self._rows([plan]))
+
+    def listing(self) -> Mapping[str, str] | None:
+        """The version of each object of a run, by name; None if there are too many runs for a listing."""
+        return self._look(lambda view: view.listing)
+
+    def _rows(self, plans: Iterable[str]) -> list[RunRow]:
+        wanted = list(plans)
+        return self._look(lambda view: view.rows(wanted))
+
+    def _look(self, find: Callable[[View], T]) -> T:
+        """What `find` finds in all runs; one thread reads what is new while the others wait."""
+        with self._lock:
+            if self._view is not None and monotonic() - self._at <= read_cache.LISTED_SECONDS:
+                try:
+                    return find(self._view)
+                except DamagedIndex:  # another process has replaced what was not read yet
+                    self._view = None
+
+            def kept(view: View) -> T:
+                found = find(view)
+                self._view, self._at = view, monotonic()
+                return found
+
+            return self._index.look(self._cache, kept)
+
+    def _evaluation(self, plan: str, row: EvaluatedRow) -> EvaluatedRun:
+        with self._lock:
+            kept = self._evaluated.get(plan)
+            if kept is None or kept[0] is not row:
+                kept = self._evaluated[plan] = (row, EvaluatedRun.of_row(row))
+            return kept[1]
+
+    def test_set(self, run: Run | RunHead, evaluated: EvaluatedRun) -> TestSet:
         """The titles that a run's models were tested on."""
         return _test_sets([run], {run.plan: evaluated})[0]
 
@@ -107,10 +152,10 @@ class Runs:
             champion: The id of the row that has the current champion's current figure.
         """
         runs = self.newest_first()
-        matching = [run for run in runs if run_filter.accepts(run)]
-        shown = matching[: min(run_filter.limit, MAX_RUNS)]
-        found = self.evaluations(shown)
-        nights = {run.plan: night for run in shown if run.plan not in found and (night := self.nothing_new(run))}
+        matching = [run.plan for run in runs if run_filter.accepts(run)]
+        shown = self.runs(matching[: min(run_filter.limit, MAX_RUNS)])
+        found = self.evaluations(run.plan for run in shown)
+        nights = self.nothing_new(run.plan for run in shown)
         ranking = Ranking.of(_test_sets(shown, found), shown, found, champion)
         rows, test_sets = ranking.rows(run_filter.wanted)
         with_news = [run for run in shown if run.plan not in nights]
@@ -137,48 +182,14 @@ class Runs:
         newest = sorted(self.newest_first(), key=lambda run: (run.day, run.at), reverse=True)[:MAX_RUNS]
         for start in range(0, len(newest), RUNS_AT_ONCE):
             some = newest[start : start + RUNS_AT_ONCE]
-            evaluations = self.evaluations(some)
+            evaluations = self.evaluations(run.plan for run in some)
             for run in some:
                 if (evaluated := evaluations.get(run.plan)) and (figure := _figure(run, evaluated, champion)):
                     return figure
         return None
 
-    def _read(self, name: str) -> Run | None:
-        return self._cache.attempt(name, lambda: Run.of(Plan.load(self._cache.store, name)))
 
-    def evaluations(self, runs: list[Run]) -> dict[str, EvaluatedRun]:
-        """What the evaluations of these runs found, by plan. A run without a readable one is left out."""
-        listing = self._cache.listing(paths.PLANS)
-        versions = {run.plan: listing.get(paths.evaluated(run.plan), "") for run in runs}
-        evaluated = [run.plan for run in runs if versions[run.plan]]
-        new = [plan for plan in evaluated if self._evaluated.get(plan, ("",))[0] != versions[plan]]
-        with ThreadPoolExecutor(READERS) as readers:
-            for plan, read in zip(new, readers.map(self._read_evaluation, new), strict=True):
-                self._evaluated[plan] = (versions[plan], read)
-        return {plan: found for plan in evaluated if (found := self._evaluated.get(plan, ("", None))[1])}
-
-    def _read_evaluation(self, plan: str) -> EvaluatedRun | None:
-        # Not kept by the cache: of a report, which holds every category of every model, only the figures are kept.
-        report = self._cache.attempt(paths.evaluated(plan), lambda: EvaluationReport.load(self._cache.store, plan))
-        return EvaluatedRun.of(self._cache, plan, report) if report else None
-
-    def nothing_new(self, run: Run) -> NightWithNothingNew | None:
-        """The run, if it ended early because everything that it requested had been evaluated before."""
-        name = paths.preview(run.plan)
-        version = self._cache.listing(paths.PLANS).get(name)
-        preview = self._cache.read_version(name, Preview.model_validate_json, version) if version else None
-        if not preview or not preview.nothing_new:
-            return None
-        return NightWithNothingNew(
-            run_id=run.run_id,
-            at=run.at,
-            as_of=run.as_of,
-            reason=preview.nothing_new,
-            saved_seconds=preview.saved_seconds,
-        )
-
-
-def _figure(run: Run, evaluated: EvaluatedRun, model: ModelRef) -> CurrentFigure | None:
+def _figure(run: RunHead, evaluated: EvaluatedRun, model: ModelRef) -> CurrentFigure | None:
     """What a run found of a model; None if it did not evaluate it."""
     label = next((label for label, ref in evaluated.models.items() if ref.is_same(model)), None)
     if label not in evaluated.figures:
@@ -193,9 +204,9 @@ def _figure(run: Run, evaluated: EvaluatedRun, model: ModelRef) -> CurrentFigure
     )
 
 
-def _test_sets(runs: list[Run], evaluated: Mapping[str, EvaluatedRun]) -> list[TestSet]:
+def _test_sets(runs: Sequence[Run | RunHead], evaluated: Mapping[str, EvaluatedRun]) -> list[TestSet]:
     """The test titles that these runs used, the newest first."""
-    runs_on: dict[str, list[Run]] = {}
+    runs_on: dict[str, list[Run | RunHead]] = {}
     for run in runs:
         if found := evaluated.get(run.plan):
             runs_on.setdefault(found.test_set, []).append(run)

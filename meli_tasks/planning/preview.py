@@ -158,8 +158,7 @@ def nothing_new(plan: Plan, store: Store, ledger: Ledger | None = None) -> str:
     if plan.force:
         return ""
     ledger = ledger or Ledger(store)
-    decisions = ledger.decisions()
-    champion = champion_model(ledger, decisions[-1] if decisions else None)
+    champion = champion_model(ledger, ledger.last())
     if champion and champion.model is None:
         return ""  # the run evaluates without it, and says why
     models, _ = evaluated_models(plan, list(plan.sets), store, champion)
@@ -167,7 +166,7 @@ def nothing_new(plan: Plan, store: Store, ledger: Ledger | None = None) -> str:
     if limits.mode == "never":
         manifest = find_readable(store, "evaluate", evaluate_step(plan, models, store, champion).key)
         return "The same titles, sets and champion were evaluated before" if manifest else ""
-    decision = next((each for each in reversed(decisions) if covers(each, set(models.values()), plan)), None)
+    decision = next((each for each in ledger.backwards() if covers(each, set(models.values()), plan)), None)
     if decision is None or decision.is_unanswered:
         return ""
     return (

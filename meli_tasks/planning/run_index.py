@@ -93,6 +93,7 @@ class RunIndex:
         self._read: dict[str, tuple[Hashable, RunRow | None]] = {}
         """By plan: for which versions or announcements it was read, and what."""
         self._unreadable: dict[str, str] = {}
+        self._last: View | None = None  # with the heads that it has read
 
     def look(self, attempts: Attempts, find: Callable[[View], T], add_from: int = ADDED_AT) -> T:
         """What `find` finds in all runs.
@@ -106,7 +107,12 @@ class RunIndex:
         for _ in range(TRIES):  # what is missing may have been replaced meanwhile
             try:
                 looked = self._look(attempts)
-                return find(self._add(looked) if len(looked.view.changed) >= add_from else looked.view)
+                view = self._add(looked) if len(looked.view.changed) >= add_from else looked.view
+                if self._last and view.is_same(self._last):
+                    self._last.listing = view.listing
+                    view = self._last
+                self._last = view
+                return find(view)
             except DamagedIndex as error:
                 damaged = str(error)
             except NotReadable as error:

@@ -41,6 +41,12 @@ class SavedSteps(Stored):
     saved_seconds: float = 0.0
 
 
+class AskingVerdict(Stored):
+    """The part of verdict.json that says whether a person is asked."""
+
+    verdict: str = ""
+
+
 class Seen(Stored):
     """The object that a row was made from: its version in the listing, if it was listed, and the digest of its bytes.
 
@@ -119,6 +125,7 @@ class RunRow(Stored):
     evaluated: EvaluatedRow | None = None
     nothing_new: str = ""
     saved_seconds: float = 0.0
+    asks: bool = Field(False, description="whether its verdict is to ask a person")
     seconds: float | None = Field(None, description="from its start to its end; None if it has not ended")
     past: PastFigures | None = Field(None, description="what estimates need of it; None until it is in the index")
     seen: dict[str, Seen] = Field(default_factory=dict, description="what it was made from, by `paths.RUN_PARTS`")
@@ -145,6 +152,18 @@ class RunHead(NamedTuple):
     def name(self) -> str:
         """The name of the plan."""
         return self.plan
+
+    @property
+    def day(self) -> str:
+        """The date of its titles, or its own if they have none."""
+        return self.as_of or self.at[:10]
+
+    def matches(self, text: str) -> bool:
+        """Whether every word of `text` occurs in the run's id, source, date or sets."""
+        if not text:
+            return True
+        known = " ".join((self.run_id, self.source, self.as_of, *self.sets)).lower()
+        return all(word in known for word in text.lower().split())
 
     @classmethod
     def of(cls, row: RunRow, block: str) -> RunHead:
@@ -250,6 +269,7 @@ def read_run(
         else None
     )
     preview = None if report else read("preview", SavedSteps.model_validate_json)
+    verdict = read("verdict", AskingVerdict.model_validate_json) if report else None
     timing = read("timing", RunTiming.model_validate_json)
     return RunRow(
         plan=name,
@@ -260,16 +280,22 @@ def read_run(
         dag_run_url=plan.dag_run_url,
         sets={label: step.key for label, step in plan.sets.items()},
         architectures={label: step.outline.architecture for label, step in plan.sets.items()},
-        origin=hashlib.sha256(plan.request.source.encode()).hexdigest()[:ID_CHARACTERS],
+        origin=origin_of(plan),
         ingest=plan.ingest.key,
         preprocess=plan.recipes[0].preprocess.key if plan.recipes else "",
         promotion=plan.request.promotion,
         evaluated=EvaluatedRow.of(name, report, manifest) if report else None,
         nothing_new=preview.nothing_new if preview else "",
         saved_seconds=preview.saved_seconds if preview else 0.0,
+        asks=verdict is not None and verdict.verdict == "ask",
         seconds=timing.seconds if timing else None,
         seen=seen,
     )
+
+
+def origin_of(plan: Plan) -> str:
+    """What runs with titles of the same source have in common, whatever their dates."""
+    return hashlib.sha256(plan.request.source.encode()).hexdigest()[:ID_CHARACTERS]
 
 
 def _add_searched(plan: Plan, added: SearchedSet) -> None:

@@ -39,7 +39,7 @@ class View:
     changed: Mapping[str, RunRow]
     hidden: frozenset[str] = frozenset()
     listing: Mapping[str, str] | None = None
-    _heads: list[RunHead] | None = field(init=False, default=None)
+    _heads: dict[str, RunHead] | None = field(init=False, default=None)
 
     def newest(self, most: int) -> list[RunRow]:
         """The newest runs, the newest first."""
@@ -59,18 +59,14 @@ class View:
 
     def heads(self) -> list[RunHead]:
         """The heads of all runs, the newest first; `block` is empty for a run that is in no closed block."""
-        if self._heads is None:
-            found = {head.plan: head for part in self.root.heads for head in self.parts.heads(part)}
-            found |= {plan: RunHead.of(row, "") for plan, row in self._unblocked().items()}
-            self._heads = newest_first(self._shown(found.values()))
-        return self._heads
+        return list(self._by_plan().values())
 
-    def rows(self, heads: Iterable[RunHead]) -> dict[str, RunRow]:
-        """The rows of these heads, by plan."""
-        found, blocks = self._unblocked(), {block.name: block for block in self.root.blocks}
-        rows: dict[str, RunRow] = {}
+    def rows(self, plans: Iterable[str]) -> list[RunRow]:
+        """The rows of these plans, in their order; a plan that is not there is left out."""
+        heads, found, blocks = self._by_plan(), self._unblocked(), {block.name: block for block in self.root.blocks}
         read = {"": found}
-        for head in heads:
+        rows = []
+        for head in filter(None, map(heads.get, plans)):
             if head.block not in read:
                 if head.block not in blocks:
                     raise DamagedIndex(head.block)
@@ -78,8 +74,23 @@ class View:
             row = read[head.block].get(head.plan)
             if row is None:
                 raise DamagedIndex(head.block)
-            rows[head.plan] = row
+            rows.append(row)
         return rows
+
+    def is_same(self, other: View | None) -> bool:
+        """Whether both are of the same runs."""
+        return other is not None and (self.root, self.changed, self.hidden) == (
+            other.root,
+            other.changed,
+            other.hidden,
+        )
+
+    def _by_plan(self) -> dict[str, RunHead]:
+        if self._heads is None:
+            found = {head.plan: head for part in self.root.heads for head in self.parts.heads(part)}
+            found |= {plan: RunHead.of(row, "") for plan, row in self._unblocked().items()}
+            self._heads = {head.plan: head for head in newest_first(self._shown(found.values()))}
+        return self._heads
 
     def _unblocked(self) -> dict[str, RunRow]:
         opened = self.parts.rows(self.root.open) if self.root.open else []

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.decision import Decision
+from meli_tasks.index.changes import write_announced
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
@@ -42,7 +43,7 @@ class Verdict(Stored):
 
     def save(self, store: Store, plan_name: str) -> None:
         """Write the verdict next to a plan."""
-        reading.write(store, paths.verdict(plan_name), self.model_dump_json().encode())
+        write_announced(store, plan_name, "verdict", self.model_dump_json().encode())
 
     @classmethod
     def load(cls, store: Store, plan_name: str) -> Verdict | None:

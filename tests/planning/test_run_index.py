@@ -51,9 +51,7 @@ def through_index(store: Store, index: RunIndex | None = None) -> list[RunRow]:
     """All runs by their heads and rows."""
 
     def rows(view: View) -> list[RunRow]:
-        heads = view.heads()
-        found = view.rows(heads)
-        return [comparable(found[head.plan]) for head in heads]
+        return [comparable(row) for row in view.rows(head.plan for head in view.heads())]
 
     return (index or RunIndex(store)).look(LenientReader(store), rows)
 
