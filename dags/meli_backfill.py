@@ -29,7 +29,7 @@ from meli_tasks.settings import Settings
 
 logger = logging.getLogger("meli_tasks")
 
-settings = Settings.from_environment()
+settings = Settings.from_environment().for_tasks()
 
 
 @task(task_id="preview")

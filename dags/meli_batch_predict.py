@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("meli_tasks")
 
-settings = Settings.from_environment()
+settings = Settings.from_environment().for_tasks()
 
 BATCH = "batch"
 """The XCom key under which `plan` names the batch, also if nothing is left to be scored."""

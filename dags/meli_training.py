@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("meli_tasks")
 
-settings = Settings.from_environment()
+settings = Settings.from_environment().for_tasks()
 
 FAMILIES = ("mlp", "cnn")
 TRAINS = ("train_mlp", "train_cnn", "search")

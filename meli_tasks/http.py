@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from typing_extensions import override
 
 from meli_tasks.core.errors import BadSettings, Rejected, Unreachable
+from meli_tasks.http_guard import Deadline, Guard, guarded_session
 from meli_tasks.proxies import no_proxy
 from meli_tasks.redaction import hide_addresses_in_logs, redact, without_secrets
 from meli_tasks.wording import duration
@@ -35,6 +36,7 @@ BUSY = (429, 502, 503, 504)
 REFUSED = (429, 503)
 """Those of them that say that the request was not handled; a gateway's 502 or 504 may come after it was."""
 PIECE_BYTES = 1 << 20
+MOST_REDIRECTS = 10
 
 
 class BadAddress(BadSettings):
@@ -124,6 +126,7 @@ class Client:
         token: Bearer token, instead of them.
         verify: Whether certificates are checked, or a file of authorities to check them against.
         retries: When a request is sent again; None for never.
+        guard: What is checked of an address that a user chose. Such a client is for a single request.
     """
 
     connect_seconds: float = 5.0
@@ -132,7 +135,9 @@ class Client:
     token: str = field(default="", repr=False)
     verify: bool | str = True
     retries: Retries | None = None
+    guard: Guard | None = field(default=None, repr=False)
     _sessions: list[requests.Session] = field(default_factory=list, repr=False, compare=False)
+    _deadlines: list[Deadline] = field(default_factory=list, repr=False, compare=False)
 
     def __enter__(self) -> Client:
         return self
@@ -144,6 +149,8 @@ class Client:
         """Close the connections that are kept open for a next request."""
         while self._sessions:
             self._sessions.pop().close()
+        while self._deadlines:
+            self._deadlines.pop().close()
 
     def request(
         self,
@@ -195,9 +202,33 @@ class Client:
 
     @contextmanager
     def stream(self, url: str, *, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
-        """GET an address and leave its body to be read in pieces; errors as in `request`, from reading as well."""
-        with self._open("GET", url, headers=headers, stream=True) as answer:
-            yield Stream(answer.status_code, answer.reason or "", answer.headers, answer.iter_content(PIECE_BYTES))
+        """GET an address and leave its body to be read in pieces; errors as in `request`, from reading as well.
+
+        The pieces are what was sent, whatever the Content-Encoding, and bodies of redirects are not read: undoing
+        either could take any amount of memory.
+
+        Raises:
+            Rejected: there are too many redirects, or it takes longer than the guard allows.
+        """
+        for _ in range(MOST_REDIRECTS + 1):
+            with self._open("GET", url, redirects=False, headers=headers, stream=True) as answer:
+                target = self._session().get_redirect_target(answer)
+                if not target:
+                    answer.raw.headers.pop("Content-Encoding", None)
+                    pieces = self._in_time(url, answer.iter_content(PIECE_BYTES))
+                    yield Stream(answer.status_code, answer.reason or "", answer.headers, pieces)
+                    return
+            url = urljoin(url, target)
+        raise Rejected(f"{without_secrets(url)} is behind more than {MOST_REDIRECTS} redirects.")
+
+    def _in_time(self, url: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The pieces; an answer that was ended because the time is up may look complete."""
+        yield from pieces
+        self._check_time(url)
+
+    def _check_time(self, url: str) -> None:
+        if self.guard and any(deadline.passed for deadline in self._deadlines):
+            raise Rejected(self.guard.too_slow.format(place=without_secrets(url)))
 
     @contextmanager
     def _open(
@@ -211,11 +242,13 @@ class Client:
                 method, url, timeout=timeout, allow_redirects=redirects, proxies={"no_proxy": no_proxy()}, **options
             ) as answer:
                 yield answer
+                self._check_time(url)
         except (
             requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema,
         ) as error:  # fmt: skip
             raise BadAddress(f"{without_secrets(url)} is not an address: {redact(str(error))}") from None
         except requests.RequestException as error:
+            self._check_time(url)
             reason, sent = _reason(error, timeout)
             raise NoAnswer(f"{without_secrets(url)} does not answer: {reason}", reason, sent=sent) from None
 
@@ -225,9 +258,14 @@ class Client:
             from requests.adapters import HTTPAdapter
 
             hide_addresses_in_logs()
-            session = requests.Session()
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, HTTPAdapter(max_retries=_urllib3_retry(self.retries)))
+            retry = _urllib3_retry(self.retries)
+            if self.guard:
+                self._deadlines.append(Deadline(self.guard.seconds))
+                session = guarded_session(self.guard, self._deadlines[-1], retry)
+            else:
+                session = requests.Session()
+                for scheme in ("http://", "https://"):
+                    session.mount(scheme, HTTPAdapter(max_retries=retry))
             session.verify = self.verify
             session.auth = _bearer(self.token) if self.token else self.sign_in
             self._sessions.append(session)

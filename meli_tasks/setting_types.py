@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import AfterValidator
 
+from meli_tasks.allowed_addresses import AllowedAddresses
 from meli_tasks.core.errors import BadSettings
 from meli_tasks.redaction import without_credentials
 from meli_tasks.schedule import Schedule
@@ -113,6 +114,11 @@ def _store_address(url: str) -> str:
     return url
 
 
+def _prefixes(text: str) -> str:
+    AllowedAddresses.parse(text)
+    return text
+
+
 def _nightly(schedule: str) -> str:
     Schedule.parse(schedule)
     return schedule
@@ -127,4 +133,5 @@ MailAddresses = Annotated[str, AfterValidator(_mail_addresses)]
 SetNames = Annotated[str, AfterValidator(_set_names)]
 RegisteredName = Annotated[str, AfterValidator(_registered_name)]
 StoreAddress = Annotated[str, AfterValidator(_store_address)]
+Prefixes = Annotated[str, AfterValidator(_prefixes)]
 Nightly = Annotated[str, AfterValidator(_nightly)]

@@ -18,12 +18,14 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from meli_tasks.allowed_addresses import IN_AIRFLOW
 from meli_tasks.core.errors import BadSettings
 from meli_tasks.redaction import without_credentials
 from meli_tasks.schedule import Schedule
 from meli_tasks.setting_groups.batch import BatchSettings
 from meli_tasks.setting_groups.monitoring import MonitoringSettings
 from meli_tasks.setting_groups.serving import ServingSettings
+from meli_tasks.setting_groups.sources import SourceSettings
 from meli_tasks.setting_groups.storage import StorageSettings
 from meli_tasks.setting_groups.tracking import TrackingSettings
 from meli_tasks.setting_types import (
@@ -63,7 +65,7 @@ DEFAULT_REGISTERED_MODEL = "meli-title-classifier"
 DEFAULT_SOURCE = "sample:rows=20000,seed=1"
 
 
-class Settings(MonitoringSettings, ServingSettings, BatchSettings, StorageSettings, TrackingSettings):
+class Settings(MonitoringSettings, ServingSettings, BatchSettings, StorageSettings, TrackingSettings, SourceSettings):
     """Every setting, with the environment variable it comes from as its alias.
 
     `Settings(...)` holds what its arguments say; only `from_environment` reads variables.
@@ -247,6 +249,10 @@ class Settings(MonitoringSettings, ServingSettings, BatchSettings, StorageSettin
         except ValidationError as error:
             wrong = "; ".join(map(_problem, error.errors(include_url=False)))
             raise BadSettings(f"These settings cannot be used: {wrong}. Correct them in the environment.") from None
+
+    def for_tasks(self) -> Settings:
+        """The settings of tasks, whose sources are named by whoever may trigger a run."""
+        return self if self.sources else self.model_copy(update={"sources": IN_AIRFLOW})
 
     def open_store(self) -> Store:
         """Open the artifact store.

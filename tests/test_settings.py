@@ -34,7 +34,8 @@ VALUES = {
     "MELI_DEVICE": "cpu", "MELI_NOTIFY": "always", "MELI_SCHEDULE": "none", "MELI_STORE": "s3://written/7",
     "MELI_EMPTY_DAYS": "skip", "MELI_BATCH_SCHEDULE": "@daily", "MELI_BATCH_AFTER_PROMOTION": "true",
     "MELI_MONITORING_SCHEDULE": "@daily", "MELI_MONITORING_TITLES": 700,
-    "MELI_PRUNE_SCHEDULE": "@daily", "MELI_MONITORING_RETRAIN": "advise", "MELI_SERVING_LOG_TITLES": "true",
+    "MELI_SOURCES": "s3://written", "MELI_PRUNE_SCHEDULE": "@daily", "MELI_MONITORING_RETRAIN": "advise",
+    "MELI_SERVING_LOG_TITLES": "true",
     "MELI_EMAIL": "a@b", "MELI_EMAIL_FROM": "a@b", "MELI_SMTP": "smtp://written",
 } | dict.fromkeys(
     ("MELI_S3_ENDPOINT", "MLFLOW_TRACKING_URI", "MELI_MLFLOW_URL", "MELI_AIRFLOW_URL", "MELI_WEBHOOK",

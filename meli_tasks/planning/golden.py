@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from meli_tasks import sources
+from meli_tasks.allowed_addresses import NotAllowed
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import canonical_json
 from meli_tasks.core.errors import BadData
@@ -101,6 +102,8 @@ def _found(
             path = _fetched(near, None, settings, folder)
         except NoFiles:
             pass
+        except NotAllowed as error:  # nobody named this file
+            logger.info("golden titles: none beside the source. %s", error)
         else:
             if has_stored and not _same_file(path, store):
                 logger.info("golden titles: %s is not read, because there is a file beside the source", in_store)

@@ -29,6 +29,30 @@ _FOLDER_MARKER = "_$folder$"
 """How Hadoop's older S3 clients end the names of the empty objects that stand for folders."""
 
 
+MOST_ENTRIES = 1_000_000
+"""Files and folders that are looked at to find those of a source."""
+
+
+class Budget:
+    """Counts files and folders that are looked at."""
+
+    def __init__(self) -> None:
+        self._most = self._left = MOST_ENTRIES
+
+    def spend(self, folder: Path) -> None:
+        """Count one.
+
+        Raises:
+            BadData: there were too many.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise BadData(
+                f"There are more than {self._most:,} files and folders to look through, the last of them in {folder}. "
+                "Name a folder further down, or a pattern with fewer `**`."
+            )
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """A file of a source."""
@@ -64,15 +88,16 @@ def marker_among(names: Iterable[str], patterns: Sequence[str] = ()) -> str:
     )
 
 
-def files_below(folder: Path) -> FolderFiles:
+def files_below(folder: Path, budget: Budget | None = None) -> FolderFiles:
     """All files of a folder and its subfolders; links to folders are followed, each folder once.
 
     Raises:
+        BadData: there are too many.
         OSError: a folder may not be read.
     """
     files: list[Path] = []
     skipped: list[str] = []
-    for path in _walk(folder, {folder.resolve()}):
+    for path in _walk(folder, {folder.resolve()}, budget or Budget()):
         if is_marker(path.name):
             skipped.append(path.name)
         else:
@@ -80,9 +105,13 @@ def files_below(folder: Path) -> FolderFiles:
     return FolderFiles(sorted(files), tuple(sorted(set(skipped))))
 
 
-def _walk(folder: Path, entered: set[Path]) -> Iterator[Path]:
+def _walk(folder: Path, entered: set[Path], budget: Budget) -> Iterator[Path]:
+    names: list[os.DirEntry[str]] = []
     with os.scandir(folder) as entries:
-        names = sorted(entries, key=lambda entry: entry.name)
+        for entry in entries:
+            budget.spend(folder)
+            names.append(entry)
+    names.sort(key=lambda entry: entry.name)
     for entry in names:
         path = folder / entry.name
         if not entry.is_dir():
@@ -92,7 +121,7 @@ def _walk(folder: Path, entered: set[Path]) -> Iterator[Path]:
             yield path
         elif (real := path.resolve()) not in entered:
             entered.add(real)
-            yield from _walk(path, entered)
+            yield from _walk(path, entered, budget)
 
 
 def source_files(source: Path) -> list[SourceFile]:

@@ -43,12 +43,15 @@ def plan_batch(request: BatchRequest, settings: Settings, store: Store, as_of: d
 
     Raises:
         BadData: there are no files, or the output is among them.
+        NotAllowed: MELI_SOURCES allows no such source or output.
         NotFound: there is no such model.
     """
     source = identify(request.source, as_of, settings)
     model = find_model(store, request.model, request.set_name)
     options = {"top": request.top, "abstain_below": request.abstain_below}
     output = output_address(request.output, source)
+    if output:
+        settings.allowed_addresses.check(output)
     refuse_own_output(source, output)
     parts = _parts(source, options, str(model.manifest.ref), settings.batch_part_mb * 1_000_000)
     batch = content_key("batch", VERSION, {"output": output}, {part.key: part.name for part in parts})

@@ -23,12 +23,14 @@ class Bucket:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._allowed = settings.allowed_addresses
         self._stores: dict[str, S3Store] = {}
         self._opening = Lock()
 
     def find(self, spec: str) -> Found:
         """The objects, by key. An ETag only compares versions of one key, so the address is part of the identity."""
         bucket, pattern = _split(spec)
+        self._allowed.check(spec)
         literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
         matched = _matched(self._open(bucket).objects(literal), pattern)
         below = pattern.rstrip("/").split("/")

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path, PurePosixPath
 
+from meli_tasks.allowed_addresses import NotAllowed
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.settings import Settings
 from meli_tasks.sources.bucket import Bucket
 from meli_tasks.sources.days import Day, each_day, with_days
 from meli_tasks.sources.generated import EXAMPLE, Sample, is_generated
 from meli_tasks.sources.local import Files
-from meli_tasks.sources.place import Found, NoFiles, Place, redact_source, why_skipped
+from meli_tasks.sources.place import Found, NoFiles, Place, redact_source, too_large, why_skipped
 from meli_tasks.sources.source import Source, file_names
 from meli_tasks.sources.web import Address
 from meli_tasks.wording import count, enumeration
@@ -51,6 +52,7 @@ def identify(
     """
     filled = with_days(spec, as_of, window_days, dated_rows)
     source = _identify(filled, _place(filled, settings))
+    _check_size(source, settings)
     _report(source)
     if absent := source.empty_days:
         logger.warning(
@@ -101,6 +103,8 @@ def identify_vectors(path: str, settings: Settings) -> Source:
     """
     try:
         return identify(path, None, settings)
+    except NotAllowed:
+        raise
     except BadData as error:
         raise NotFound(f"There are no word vectors at {redact_source(path)}. {error} {LAB_VECTORS_HINT}") from None
 
@@ -133,6 +137,22 @@ def _identify(spec: str, place: Place) -> Source:
             f"last error: {missing[last]}"
         ) from None
     return source
+
+
+def _check_size(source: Source, settings: Settings) -> None:
+    """Refuse a source of too many files or bytes.
+
+    Raises:
+        BadData: it has.
+    """
+    parts = source.parts
+    if len(parts) > settings.source_files:
+        raise BadData(
+            f"The source {source.redacted} has {len(parts):,} files, and at most {settings.source_files:,} are read "
+            "(MELI_SOURCE_FILES). Join files, or raise the setting."
+        )
+    if (size := sum(part.size or 0 for part in parts)) > settings.source_bytes:
+        raise too_large(f"The source {source.redacted}", size, settings.source_bytes)
 
 
 def _report(source: Source) -> None:
@@ -170,14 +190,14 @@ def _place(spec: str, settings: Settings) -> Place:
     if not spec.strip():
         raise BadData(f"The source is empty. Give a path, a glob, s3://, https:// or {EXAMPLE}.")
     if is_generated(spec):
-        return Sample()
+        return Sample(settings.source_rows)
     if separator and scheme == "s3":
         return Bucket(settings)
     if separator and scheme in ("http", "https"):
-        return Address()
+        return Address(settings)
     if "://" in spec and scheme != "file":
         raise BadData(
             f"The source {redact_source(spec)} begins with {scheme}://, which is not supported. Use a path, a glob, "
             f"s3://, https:// or {EXAMPLE}."
         )
-    return Files()
+    return Files(settings.allowed_addresses)

@@ -49,13 +49,21 @@ def generated_rows(spec: str) -> int | None:
 
 
 class Sample:
-    """The generated titles."""
+    """The generated titles, at most `most_rows`."""
+
+    def __init__(self, most_rows: int = MAX_ROWS) -> None:
+        self._most_rows = most_rows
 
     def find(self, spec: str) -> Found:
         """The single table; its identity is what it is generated from."""
         from meli_tasks.core.sample.generator import SAMPLE_VERSION
 
         settings = _parsed(spec)
+        if settings.rows > self._most_rows:
+            raise BadData(
+                f"The source {spec} would have {settings.rows:,} rows, and at most {self._most_rows:,} are read "
+                "(MELI_SOURCE_ROWS)."
+            )
         identity = f"sample:{SAMPLE_VERSION}:{settings.rows}:{settings.seed}:{settings.wrong_fraction}"
         name = f"sample-{settings.rows}-{settings.seed}"
         if settings.day:

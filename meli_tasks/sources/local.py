@@ -9,18 +9,24 @@ from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
 
+from meli_tasks.allowed_addresses import AllowedAddresses
 from meli_tasks.core.errors import BadData
 from meli_tasks.disk import disk_errors, passing
-from meli_tasks.rowfiles.folders import FolderFiles, files_below, hive_folders, marker_among
+from meli_tasks.rowfiles.folders import Budget, FolderFiles, files_below, hive_folders, marker_among
+from meli_tasks.sources.globbing import matches
 from meli_tasks.sources.place import Found, NoFiles, Part, why_skipped
 
 
 class Files:
-    """The local disk."""
+    """The local disk; every file must be allowed, by where its links lead."""
+
+    def __init__(self, allowed: AllowedAddresses) -> None:
+        self._allowed = allowed
 
     def find(self, spec: str) -> Found:
         """The files, by name; their identity is a hash of their content, and so the same wherever they are."""
         try:
+            self._allowed.check_file(_literal(spec))
             found = _files(spec)
         except (OSError, ValueError) as error:  # a name too long, a folder that may not be read, a zero byte
             if temporary := passing(error, Path(_path(spec))):
@@ -33,6 +39,7 @@ class Files:
             raise _no_files(spec, found.skipped)
         parts = []
         for file in found.files:
+            self._allowed.check_file(file)
             with disk_errors(file):
                 about = file.stat()
                 # A copy with its date kept (cp -p, rsync, tar) has another inode or time of change.
@@ -44,6 +51,12 @@ class Files:
         """Create links to the files."""
         for part, target in targets:
             target.symlink_to(Path(part.name).absolute())
+
+
+def _literal(spec: str) -> Path:
+    """The path up to its first wildcard: not even whether something is there is told of other places."""
+    path = Path(_path(spec)).expanduser()
+    return path if path.exists() else Path(*takewhile(lambda name: not glob.has_magic(name), path.parts))
 
 
 def _path(spec: str) -> str:
@@ -60,11 +73,12 @@ def _files(spec: str) -> FolderFiles:
     patterns = path.parts[len(literal) :]
     files: set[Path] = set()
     skipped: set[str] = set()
-    for match in map(Path, glob.glob(str(path), recursive=True)):  # noqa: PTH207 - Path.glob takes no absolute patterns
+    budget = Budget()
+    for match in matches(path, budget):
         if marker := marker_among(match.parts[len(literal) :], patterns):
             skipped.add(marker)
         elif match.is_dir():
-            below = files_below(match)
+            below = files_below(match, budget)
             files.update(below.files)
             skipped.update(below.skipped)
         elif match.is_file():
@@ -88,7 +102,9 @@ def _no_files(spec: str, skipped: Sequence[str]) -> NoFiles:
 
 
 @lru_cache(maxsize=16_384)  # a window of years, a file or a few each day
-def _content(path: str, *_state: int) -> str:
+def _content(path: str, size: int, *_state: int) -> str:
     """The hash of a file's content; its state is part of the cache's key."""
+    if not size:  # a file of the kernel may say so and be endless
+        return f"sha256:{hashlib.sha256().hexdigest()}"
     with Path(path).open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

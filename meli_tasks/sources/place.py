@@ -39,6 +39,14 @@ class NoFiles(BadData):
     """The source matches no file or object. Within a window, single days may have none."""
 
 
+def too_large(what: str, size: int, most: int) -> BadData:
+    """The error of a source that has too many bytes."""
+    return BadData(
+        f"{what} has {size / 1e9:,.3g} GB or more, and a source may have {most / 1e9:,.3g} GB (MELI_SOURCE_GB). Divide "
+        "it, or raise the setting."
+    )
+
+
 class Place(Protocol):
     """One kind of place: files, objects of a bucket, an address, the sample."""
 
@@ -64,4 +72,9 @@ def why_skipped(skipped: Sequence[str]) -> str:
 
 def redact_source(spec: str) -> str:
     """A source as logs, pages and MLflow display it: an address without its user, password and signed query."""
-    return without_secrets(spec) if "://" in spec and not spec.startswith(("s3://", "file://")) else spec
+    if "://" not in spec or spec.startswith(("s3://", "file://")):
+        return spec
+    try:
+        return without_secrets(spec)
+    except ValueError:  # an address that cannot be taken apart, such as https://[
+        return f"{spec.partition('://')[0]}://..."

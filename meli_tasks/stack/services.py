@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from meli_tasks.airflow_client import AirflowApi
+from meli_tasks.allowed_addresses import ANY
 from meli_tasks.settings import Settings, cores
 from meli_tasks.stack.home import CHECKOUT, Home, Secrets
 from meli_tasks.stack.processes import Record, Service, read
@@ -172,6 +173,7 @@ def stack_settings(home: Home, requested: Settings, ports: Ports, secrets: Secre
         "MELI_THREADS": str(requested.threads or max(1, cores() // slots)),
         "MELI_SCHEDULE": requested.schedule,
         "MELI_SOURCE": requested.source,
+        "MELI_SOURCES": requested.sources or ANY,  # whoever may sign in to the demo has its files anyway
         "MELI_SETS": requested.sets,
         "MELI_WEBHOOK": requested.webhook,
         "MELI_EMAIL": requested.email,

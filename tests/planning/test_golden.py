@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from meli_tasks.allowed_addresses import NotAllowed
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.core.errors import BadData
@@ -84,6 +85,22 @@ def test_the_file_beside_the_source_comes_first(
         plan = plan_of(file_store, f"{titles.parent}/*.csv")
     assert stored_titles(file_store, plan) == ["Zapatilla"]
     assert f"{file_store.url}/golden.csv is not read, because there is a file beside the source" in caplog.text
+
+
+def test_a_file_that_may_not_be_read_is_an_error_only_if_it_was_requested(file_store: FileStore, titles: Path) -> None:
+    put(file_store, MUGS)
+    (titles.parent / "golden.csv").write_text(SHOES)
+    settings = Settings(store="file:///nowhere", sources=str(titles))
+
+    def plan(**params: Any) -> Plan:
+        fields = {"source": str(titles), "sets": ["quick_mlp"], **params}
+        return make_plan(Request.check(fields, settings), settings, "run", None, store=file_store)
+
+    assert stored_titles(file_store, plan()) == ["Taza azul"]
+    with pytest.raises(NotAllowed):
+        plan(golden=f"{titles.parent}/golden.csv")
+    with pytest.raises(NotAllowed):
+        plan(overrides={"embed.method": "pretrained", "embed.path": f"{titles.parent}/golden.csv"})
 
 
 def test_the_parameter_comes_before_both(file_store: FileStore, titles: Path, tmp_path: Path) -> None:

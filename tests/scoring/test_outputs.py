@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from meli_tasks.allowed_addresses import NotAllowed
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import BadData, Unreachable
 from meli_tasks.scoring import scoring
@@ -40,6 +41,16 @@ def test_results_beside_the_source_are_not_read_again(settings: Settings, source
     assert [row["id"] for row in rows_of(record)] == [f"{f}{row}" for f in "ab" for row in range(len(TITLES))]
     again = scored(settings, asked, output="beside")
     assert (again.reused, again.record.id, again.record.rows) == (2, record.id, 2 * len(TITLES))
+
+
+def test_results_go_only_where_sources_may_be(settings: Settings, source: Path, tmp_path: Path) -> None:
+    """Whoever may trigger a batch could otherwise write files anywhere on the worker."""
+    allowed = settings.model_copy(update={"sources": str(source)})
+    for output in (str(tmp_path / "elsewhere"), f"file://{source}/../elsewhere", "s3://bucket/results"):
+        with pytest.raises(NotAllowed):
+            scored(allowed, source, output=output)
+    assert not (tmp_path / "elsewhere").exists()
+    assert scored(allowed, source, output="beside").record.output.endswith("/in/_scored")
 
 
 def test_the_setting_says_beside_and_a_batch_says_store(settings: Settings, source: Path) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from meli_tasks.core.errors import BadData, MeliError, Rejected, Unreachable
 from meli_tasks.settings import Settings
 from meli_tasks.sources import fetch, identify_vectors
 from meli_tasks.sources.address import resource_of
+from tests.sources.site import Site, serving
 from tests.sources.test_sources import DATA, OTHER, fetched, identity
 
 
@@ -22,53 +21,10 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "fetched"
 
 
-class Site:
-    """A web server of files; `headers` go out with every answer."""
-
-    def __init__(self) -> None:
-        self.files = {"/titles.csv": DATA}
-        self.headers: dict[str, str] = {}
-        self.status: dict[str, int] = {}
-        self.cut = 0
-        self.received: list[str] = []
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                self.answer(body=False)
-
-            def do_GET(self) -> None:
-                self.answer(body=True)
-
-            def answer(self, body: bool) -> None:
-                path = self.path.partition("?")[0]
-                site.received.append(f"{self.command} {path}")
-                data = site.files.get(path)
-                status = site.status.get(self.command) or (200 if data is not None else 404)
-                self.send_response(status)
-                for name, value in site.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data or b"")))
-                self.end_headers()
-                if body and data and status == 200:
-                    self.wfile.write(data[: len(data) - site.cut])
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-
 @pytest.fixture
 def site() -> Iterator[Site]:
-    served = Site()
-    thread = threading.Thread(target=served.server.serve_forever, args=(0.05,))
-    thread.start()
-    yield served
-    served.server.shutdown()
-    thread.join()
-    served.server.server_close()
+    with serving() as served:
+        yield served
 
 
 def test_a_file_on_the_web(site: Site, target: Path) -> None:
