@@ -16,6 +16,7 @@ RETRYABLE = {
     "BadHyperparameters": False,
     "BadData": False,
     "NoFiles": False,  # sources: one day of a window has no file
+    "NotAllowed": False,  # sources: nobody named the file of golden titles beside a source that is not allowed
     "NoRows": False,  # rowfiles: a part without rows among others is no reason to stop
     "NotReadable": False,  # artifacts: an object of the store that is not what its name promises
     "NotFound": False,
