@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -13,9 +13,31 @@ from torch import Tensor
 from torch.nn import functional
 
 from meli_tasks.core.data.batch import Batch, BatchNgrams
+from meli_tasks.core.data.batch_groups import (
+    keys_of,
+    number_of,
+    numbers_of_distinct,
+    offsets_of,
+    owners_and_ids,
+    owners_of,
+    places_of,
+    sums_of,
+)
+from meli_tasks.core.data.host_waits import host_waits
 
 UNKNOWN_WORD = 1
 TITLES_AT_ONCE = 1 << 20  # bounds the memory for computing the scales
+
+BATCHES_AT_ONCE = {"cpu": 1, "cuda": 64}
+"""Batches that are gathered together. The host waits for the sizes of their parts, which on a GPU must be rare; on the
+CPU it waits for nothing, and a single batch stays in the cache."""
+MAX_TITLES_AT_ONCE = 65_536  # bounds the memory of the batches that are gathered together: 1 KB a title with n-grams
+
+
+def gathers_groups(device: torch.device) -> bool:
+    """Whether batches are gathered several at once on this device, with bounds of what the host may not ask for."""
+    return BATCHES_AT_ONCE[device.type] > 1
+
 
 Ragged = tuple[NDArray[np.int32], NDArray[np.int64]]
 """Ragged rows: (values, offsets (rows + 1,))."""
@@ -37,6 +59,10 @@ class Csr:
     def rows(self) -> int:
         """The number of rows."""
         return len(self.offsets) - 1
+
+    def lengths(self, rows: Tensor) -> Tensor:
+        """The number of ids of each of these rows."""
+        return self.offsets[rows + 1] - self.offsets[rows]
 
     def part(self, low: int, high: int) -> Csr:
         """The rows from `low` up to, but not including, `high`."""
@@ -75,16 +101,38 @@ class TitleNgrams:
         ]
         return cls(char_ngrams, word_ngrams, weights, torch.cat(scales) if scales else weights[:0])
 
-    def gather(self, rows: Tensor, tokens: Tensor, word_ngram_total: int) -> BatchNgrams:
-        """The n-grams of a batch, from the `rows` of its titles and the word ids of all its tokens."""
-        words, places = torch.unique(tokens, return_inverse=True)
-        char_ngram_total = int((self.char_ngrams.offsets[words + 1] - self.char_ngrams.offsets[words]).sum())
-        ids, offsets = self.char_ngrams.gather(words, char_ngram_total)
-        word_ngrams, word_ngram_offsets = self.word_ngrams.gather(rows, word_ngram_total)
-        weights, scales = self.weights, self.scales[rows]
-        return BatchNgrams(
-            places, ids, offsets, weights[ids], word_ngrams, word_ngram_offsets, weights[word_ngrams], scales
-        )
+    def gather(self, rows: Tensor, tokens: Tensor, owner: Tensor, words: Sequence[int], size: int) -> list[BatchNgrams]:
+        """The n-grams of consecutive batches. The host waits for the sizes of their parts.
+
+        Args:
+            rows: The titles of all batches.
+            tokens: The word ids of all their tokens (T,).
+            owner: The batch of each token (T,).
+            words: The number of tokens of each batch.
+            size: Titles per batch; the last may have fewer.
+        """
+        batches, table = len(words), self.char_ngrams.rows
+        keys, places = torch.unique(keys_of(tokens, owner, table, batches), return_inverse=True)
+        of_batch, distinct = owners_and_ids(keys, table, batches)
+        sizes = self.char_ngrams.lengths(distinct)
+        distinct_words, totals = number_of(of_batch, batches), sums_of(sizes, of_batch, batches)
+        word_ngram_totals = [int(part.sum()) for part in torch.split(self.word_ngrams.lengths(rows).cpu(), size)]
+        ids, offsets = self.char_ngrams.gather(distinct, sum(totals))
+        word_ngrams, word_ngram_offsets = self.word_ngrams.gather(rows, sum(word_ngram_totals))
+        bounds: Sequence[int | None] = [None] * batches
+        if gathers_groups(tokens.device):
+            of_ids = torch.repeat_interleave(of_batch, sizes, output_size=len(ids))
+            owners = torch.cat([of_ids, owners_of(word_ngram_totals, ids.device)])
+            bounds = numbers_of_distinct(torch.cat([ids, word_ngrams]), owners, len(self.weights), batches)
+        titles = [len(part) for part in torch.split(rows, size)]
+        parts = zip(
+            torch.split(places_of(places, owner, distinct_words), list(words)),
+            torch.split(ids, totals), offsets_of(offsets, distinct_words), torch.split(self.weights[ids], totals),
+            torch.split(word_ngrams, word_ngram_totals), offsets_of(word_ngram_offsets, titles),
+            torch.split(self.weights[word_ngrams], word_ngram_totals),
+            torch.split(self.scales[rows], size), bounds, strict=True,
+        )  # fmt: skip
+        return [BatchNgrams(*part) for part in parts]
 
 
 @dataclass(frozen=True)
@@ -139,23 +187,31 @@ class EncodedTitles:
 
     def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Batch]]:
         """Yield (rows, batch) pairs of `size` titles each, in this order."""
-        if not len(order):
-            return
-        chunks = torch.split(order, size)
-        lengths = self.words.offsets.diff()[order]
-        # One transfer per epoch gives the host the sizes of all batches.
-        longest = torch.stack([part.max() for part in torch.split(lengths, size)]).tolist()
-        words = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
-        word_ngrams = [0] * len(chunks)
+        at_once = max(1, min(BATCHES_AT_ONCE[order.device.type], MAX_TITLES_AT_ONCE // size))
+        for rows in torch.split(order, size * at_once):
+            if len(rows):
+                with host_waits(f"once per {at_once} batches, for the sizes of their parts"):
+                    batches = self._gathered(rows, size)
+                yield from zip(torch.split(rows, size), batches, strict=True)
+
+    def _gathered(self, rows: Tensor, size: int) -> list[Batch]:
+        """Consecutive batches of `size` titles, with what the host must know of their sizes."""
+        lengths = np.split(self.words.lengths(rows).cpu().numpy(), range(size, len(rows), size))
+        words = [int(part.sum()) for part in lengths]
+        ids, offsets = self.words.gather(rows, sum(words))
+        tokens = torch.where(ids < self.vocabulary, ids, UNKNOWN_WORD)
+        owner = owners_of(words, rows.device)
+        ngrams: Sequence[BatchNgrams | None] = [None] * len(words)
+        bounds: Sequence[int | None] = [None] * len(words)
         if self.ngrams is not None:
-            lengths = self.ngrams.word_ngrams.offsets.diff()[order]
-            word_ngrams = torch.stack([part.sum() for part in torch.split(lengths, size)]).tolist()
-        for rows, width, word_total, word_ngram_total in zip(chunks, longest, words, word_ngrams, strict=True):
-            tokens, offsets = self.words.gather(rows, word_total)
-            batch = Batch(torch.where(tokens < self.vocabulary, tokens, UNKNOWN_WORD), offsets, width)
-            if self.ngrams is not None:
-                batch = replace(batch, ngrams=self.ngrams.gather(rows, tokens, word_ngram_total))
-            yield rows, batch
+            ngrams = self.ngrams.gather(rows, ids, owner, words, size)
+        if gathers_groups(rows.device):
+            bounds = numbers_of_distinct(tokens, owner, self.vocabulary, len(words))
+        parts = zip(
+            torch.split(tokens, words), offsets_of(offsets, [len(part) for part in lengths]),
+            [int(part.max()) for part in lengths], ngrams, lengths, bounds, strict=True,
+        )  # fmt: skip
+        return [Batch(*part) for part in parts]
 
 
 def squares_of(char_ngrams: Csr, weights: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ from typing_extensions import override
 from meli_tasks.core.data.batch import Batch
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.ngram_bag import NgramBag
-from meli_tasks.core.models.sparse_embedding import SparseEmbedding, distinct_of
-from meli_tasks.core.models.windows import max_pool, sum_parts, windows_of
+from meli_tasks.core.models.sparse_embedding import SparseEmbedding
+from meli_tasks.core.models.windows import max_pool, number_of_windows, sum_parts, windows_of
 
 LARGE_BATCH_WORDS = 2_048
 """Words in a batch from which it pays to find the distinct ones: few repeat in a smaller batch."""
@@ -180,7 +180,7 @@ class MLP(TitleNetwork):
     def pooled_words(self, batch: Batch) -> Tensor:
         """The part that does not depend on the other titles of the batch: the mean, or in the lab's way the sum."""
         mode = "sum" if self.params.mean_over_padding else "mean"
-        local, vectors = self.words.lookup(batch.tokens)
+        local, vectors = self.words.lookup(batch.tokens, batch.distinct)
         return functional.embedding_bag(local, vectors, batch.offsets, mode=mode, include_last_offset=True)
 
     @override
@@ -218,21 +218,34 @@ class CNN(TitleNetwork):
         tokens = functional.pad(batch.tokens, (0, 1))  # the last one is padding, id 0
         lengths = self.params.filter_lengths
         widths = self.padded_widths(batch, max(lengths)) if self.params.max_over_padding else None
-        windows = [windows_of(batch.offsets, length, len(batch.tokens), widths) for length in lengths]
+        windows = [
+            windows_of(batch.offsets, length, len(batch.tokens), widths, self._number_of_windows(batch, length))
+            for length in lengths
+        ]
+        distinct = None if batch.distinct is None else batch.distinct + 1  # with the padding
         if self.precomputed is not None and not self.training:
             parts = zip(windows, self.precomputed, self.convolutions, strict=True)
             return torch.cat([max_pool(sum_parts(tokens[at], part), n, c) for (at, n), part, c in parts], dim=1)
-        local, vectors = self.words.lookup(tokens)
+        local, vectors = self.words.lookup(tokens, distinct)
         if self.params.filter_ngrams:
             local, vectors = self._with_char_vectors(batch, functional.embedding(local, vectors), char_vectors)
         products = sum(positions.numel() for positions, _ in windows)
         if vectors is self.words.weight and len(local) >= LARGE_BATCH_WORDS:
-            rows, distinct = distinct_of(local, len(vectors))
+            rows, places = self.words.distinct(local, distinct)
             if self._projects(len(rows), products):
-                local, vectors = distinct, vectors.index_select(0, rows)
+                local, vectors = places, vectors.index_select(0, rows)
         respond = self._projected if self._projects(len(vectors), products) else self._multiplied
         pairs = zip(windows, self.convolutions, strict=True)
         return torch.cat([max_pool(respond(local[at], vectors, c), counts, c) for (at, counts), c in pairs], dim=1)
+
+    def _number_of_windows(self, batch: Batch, length: int) -> int | None:
+        """The windows of a filter of this length, if the host knows the lengths of the titles."""
+        if batch.lengths is None or not self.params.max_over_padding:
+            return None if batch.lengths is None else number_of_windows(batch.lengths, length)
+        least = max(self.params.filter_lengths)
+        if self.padded_to is None:
+            return len(batch.lengths) * (max(batch.longest, least) - length + 1)
+        return number_of_windows(batch.lengths.clip(min=max(self.padded_to, least)), length)
 
     @override
     @torch.no_grad()

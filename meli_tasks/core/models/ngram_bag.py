@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from meli_tasks.core.data.batch import Batch
+from meli_tasks.core.data.host_waits import host_waits
 from meli_tasks.core.models.sparse_embedding import SparseEmbedding
 
 SPARE_WORDS = 1_024
@@ -57,9 +58,13 @@ class NgramBag(nn.Module):
         weights = torch.cat([weights[:count], self._dropout(weights[count:], self.word_dropout)])
         # One sum for words and word n-grams: each of two would have a gradient of the whole table's size.
         offsets = torch.cat([ngrams.char_ngram_offsets, ngrams.word_ngram_offsets[1:] + count])
-        if self.training and (self.ngram_dropout or self.word_dropout):  # a dropped row costs as much as any other
-            ids, offsets, weights = _without_zeros(ids, offsets, weights)
-        local, vectors = self.table.lookup(ids)
+        kept = None
+        if self.training and (self.ngram_dropout or self.word_dropout):
+            if self.table.bounded:
+                kept = weights != 0
+            else:  # a dropped row costs as much as any other
+                ids, offsets, weights = _without_zeros(ids, offsets, weights)
+        local, vectors = self.table.lookup(ids, ngrams.distinct, kept)
         sums = _sums(local, vectors, offsets, weights)
         words, word_ngrams = sums[:word_count], sums[word_count:]
         if self.precomputed is not None:
@@ -95,6 +100,7 @@ def _sums(ids: Tensor, vectors: Tensor, offsets: Tensor, weights: Tensor) -> Ten
 
 
 def _without_zeros(ids: Tensor, offsets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The same ragged rows without the entries of weight 0."""
-    kept = weights != 0
-    return ids[kept], functional.pad(kept.cumsum(0), (1, 0))[offsets], weights[kept]
+    """The same ragged rows without the entries of weight 0. Their number has to be asked for."""
+    with host_waits("every step, on the CPU and in groups of processes"):
+        kept = weights != 0
+        return ids[kept], functional.pad(kept.cumsum(0), (1, 0))[offsets], weights[kept]

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
 
-def windows_of(offsets: Tensor, length: int, words: int, widths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def number_of_windows(widths: NDArray[np.int64], length: int) -> int:
+    """The windows of `length` words in titles that are padded to these widths (B,), which the host knows."""
+    return int(np.maximum(widths - length + 1, 1).sum())
+
+
+def windows_of(
+    offsets: Tensor, length: int, words: int, widths: Tensor | None = None, number: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Every run of `length` words inside one title -> (positions of its words (W, length), windows per title (B,)).
 
     A shorter title has one window, padded with `words`, the position after the last word.
@@ -24,10 +33,11 @@ def windows_of(offsets: Tensor, length: int, words: int, widths: Tensor | None =
         words: The number of words of all titles.
         widths: The number of words that each title is padded to (B,), at least its own; its windows then include those
             in the padding. None for windows of words only.
+        number: The result of `number_of_windows`. Without it the host asks the device.
     """
     sizes = offsets.diff()
     counts = ((sizes if widths is None else widths) - length + 1).clamp(min=1)
-    title = torch.repeat_interleave(torch.arange(len(sizes), device=offsets.device), counts)
+    title = torch.repeat_interleave(torch.arange(len(sizes), device=offsets.device), counts, output_size=number)
     within = torch.arange(len(title), device=offsets.device) - (counts.cumsum(0) - counts)[title]
     positions = (offsets[title] + within)[:, None] + torch.arange(length, device=offsets.device)
     return positions.masked_fill(positions >= offsets[title + 1][:, None], words), counts
@@ -60,7 +70,8 @@ class _LargestOfTitles(torch.autograd.Function):
     @staticmethod
     @override
     def forward(ctx: Any, responses: Tensor, counts: Tensor) -> Tensor:
-        title = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
+        title = torch.arange(len(counts), device=counts.device)
+        title = torch.repeat_interleave(title, counts, output_size=len(responses))
         largest = responses.new_empty(len(counts), responses.shape[1]).scatter_reduce_(
             0, title[:, None].expand_as(responses), responses, "amax", include_self=False
         )

@@ -42,7 +42,7 @@ class EMA:
         kept = self._decay_since(self.row_steps[table][rows])[:, None]
         constant = weight.index_select(0, rows)
         average.index_copy_(0, rows, torch.lerp(constant, average.index_select(0, rows), kept))
-        self.row_steps[table][rows] = self.steps
+        self.row_steps[table].index_fill_(0, rows, self.steps)
 
     @torch.no_grad()
     def after_step(self) -> None:
@@ -82,7 +82,8 @@ class EMA:
 
     def _decay_since(self, steps: Tensor) -> Tensor:
         """The product of the decays after each of these steps: (n,) float32."""
-        return (self._log_until(torch.tensor(self.steps, device=steps.device)) - self._log_until(steps)).exp().float()
+        now = torch.full((), self.steps, dtype=torch.int64, device=steps.device)  # torch.tensor would be copied there
+        return (self._log_until(now) - self._log_until(steps)).exp().float()
 
     def _log_until(self, steps: Tensor) -> Tensor:
         """The sum of the logarithms of the decays of all steps up to each of these.

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from meli_tasks.core.data.host_waits import host_waits
+
 NAMES = ("loss_total", "weight_total", "cross_entropy_total", "title_total")
 
 
@@ -35,12 +37,14 @@ class EpochTotals:
     @property
     def loss(self) -> float:
         """The weighted mean of the loss that is minimized."""
-        return float(self._totals["loss_total"] / self._totals["weight_total"])
+        with host_waits("once per epoch: its losses"):
+            return float(self._totals["loss_total"] / self._totals["weight_total"])
 
     @property
     def cross_entropy(self) -> float | None:
         """The mean plain cross-entropy; None if part of the epoch was trained by a version that did not add it up."""
-        mean = float(self._totals["cross_entropy_total"] / self._totals["title_total"])
+        with host_waits("once per epoch: its losses"):
+            mean = float(self._totals["cross_entropy_total"] / self._totals["title_total"])
         return None if math.isnan(mean) else mean  # NaN marks such an epoch: see `load`
 
     def tensors(self) -> dict[str, Tensor]:

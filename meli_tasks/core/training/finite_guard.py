@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from meli_tasks.core.data.host_waits import host_waits
 from meli_tasks.core.errors import Diverged
 from meli_tasks.core.hyperparameters import Train
 
@@ -25,7 +26,7 @@ class FiniteGuard:
         self.last_good_loss: float | None = None
         self._bad = torch.zeros((), device=device)  # 1 from the first step on that was not finite
         # Step and loss of the first bad step, and the last good loss.
-        self._record = torch.tensor([math.nan, math.nan, math.nan], dtype=torch.float64, device=device)
+        self._record = torch.full((3,), math.nan, dtype=torch.float64, device=device)
 
     def admit(self, loss: Tensor, norm: Tensor, step: int, steps: int) -> Tensor | None:
         """Check a step before it is taken.
@@ -59,9 +60,10 @@ class FiniteGuard:
         """
         if self.interval == 1:
             return
-        step, loss, last_good = self._record.tolist()
+        with host_waits("once per `interval` steps: whether they were finite"):
+            (step, loss, last_good), bad = self._record.tolist(), bool(self._bad)
         self.last_good_loss = None if math.isnan(last_good) else last_good
-        if bool(self._bad):
+        if bad:
             self._fail(torch.tensor(loss), int(step), steps)
 
     def _fail(self, loss: Tensor, step: int, steps: int) -> None:

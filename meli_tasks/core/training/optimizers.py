@@ -88,14 +88,19 @@ class RowAdam:
         self.table.weight.index_add_(0, update.rows, update.change, alpha=-learning_rate)
 
     @torch.no_grad()
-    def masked(self, update: RowUpdate, skip: Tensor) -> RowUpdate:
-        """The update, or one that changes nothing if `skip` (a number on the device) is 1."""
-        skipped, rows = skip > 0, update.rows
+    def masked(self, update: RowUpdate, skip: Tensor | None, changes: Tensor | None) -> RowUpdate:
+        """The update without the rows for which `changes` (n,) is False; without any row if `skip` (a number) is 1."""
+        if skip is None and changes is None:
+            return update
+        rows = update.rows
+        taken = torch.ones_like(rows, dtype=torch.bool) if changes is None else changes
+        if skip is not None:
+            taken = taken & (skip == 0)
         return RowUpdate(
             rows,
-            torch.where(skipped, self.square.index_select(0, rows), update.square),
-            torch.where(skipped, self.steps.index_select(0, rows), update.steps),
-            torch.where(skipped, 0.0, update.change),
+            torch.where(taken, update.square, self.square.index_select(0, rows)),
+            torch.where(taken, update.steps, self.steps.index_select(0, rows)),
+            torch.where(taken[:, None], update.change, 0.0),
         )
 
 
@@ -148,7 +153,10 @@ class Optimizer:
         self.group = group or SingleProcess()
         self.clip = params.gradient_clip
         self.device = network.words.weight.device
-        tables = [module for module in network.modules() if isinstance(module, SparseEmbedding) and module.trained]
+        every_table = [module for module in network.modules() if isinstance(module, SparseEmbedding)]
+        tables = [table for table in every_table if table.trained]
+        for table in every_table:  # what processes exchange must be exactly the rows that one of them touched
+            table.bounded = self.device.type == "cuda" and (self.group.world_size == 1 or not table.trained)
         self.by_all_steps = params.row_correction == "all_steps"
         self.rows = [
             RowAdam(table, params.weight_decay, correct_by_all_steps=self.by_all_steps)
@@ -186,7 +194,7 @@ class Optimizer:
             weight.grad = None if gradient is None else gradient[1]
         gradients = [weight.grad for weight in self.dense if weight.grad is not None]
         self.group.sum_gradients(gradients)
-        self.row_norms = [torch.linalg.vector_norm(gradient, dim=1) for _, (_, gradient) in self.row_gradients]
+        self.row_norms = [_norms(gradient, optimizer.table.changes) for optimizer, (_, gradient) in self.row_gradients]
         return torch.nn.utils.get_total_norm(gradients + self.row_norms)
 
     def step(
@@ -216,8 +224,9 @@ class Optimizer:
             (optimizer, optimizer.prepare(*rows, norms))
             for (optimizer, rows), norms in zip(self.row_gradients, self.row_norms, strict=True)
         ]
-        if skip is not None:
-            updates = [(optimizer, optimizer.masked(update, skip)) for optimizer, update in updates]
+        updates = [
+            (optimizer, optimizer.masked(update, skip, optimizer.table.changes)) for optimizer, update in updates
+        ]
         if before_row_update is not None:
             for optimizer, update in updates:
                 before_row_update(self.rows.index(optimizer), update.rows)
@@ -245,3 +254,9 @@ class Optimizer:
                 own.copy_(tensors[name])
         for optimizer, steps in zip(self.rows, row_steps, strict=True):
             optimizer.all_steps = steps
+
+
+def _norms(gradient: Tensor, changes: Tensor | None) -> Tensor:
+    """The norm of each row's gradient (n,), 0 for rows that may not change."""
+    norms: Tensor = torch.linalg.vector_norm(gradient, dim=1)
+    return norms if changes is None else torch.where(changes, norms, 0.0)

@@ -6,6 +6,7 @@ import torch
 
 from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.hyperparameters import Train
+from meli_tasks.core.training.pooled_titles import largest_of_batches
 
 
 def typical_longest(titles: EncodedTitles, params: Train) -> int | None:
@@ -18,5 +19,5 @@ def typical_longest(titles: EncodedTitles, params: Train) -> int | None:
         return None
     lengths = titles.words.offsets.diff()
     order = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(params.seed)).to(lengths.device)
-    longest = torch.stack([part.max() for part in torch.split(lengths[order], params.batch_size)])
-    return round(float(longest.double().mean()))
+    longest = largest_of_batches(lengths[order], params.batch_size)
+    return round(sum(longest) / len(longest))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from meli_tasks.core.data.batch import Batch
 from meli_tasks.core.data.encoded_titles import EncodedTitles
+from meli_tasks.core.data.host_waits import host_waits
 from meli_tasks.core.models.networks import MLP, PooledBatch, TitleNetwork
 
 TITLES_AT_ONCE = 8_192
@@ -37,10 +39,18 @@ class PooledTitles:
         chunks = torch.split(order, size)
         longest = [1] * len(chunks)
         if self.sizes is not None and len(order):
-            longest = torch.stack([part.max() for part in torch.split(self.sizes[order], size)]).tolist()
+            with host_waits("once per epoch: the longest title of each batch"):
+                longest = largest_of_batches(self.sizes[order], size)
         for rows, width in zip(chunks, longest, strict=True):
             if len(rows):
                 yield rows, PooledBatch(self.vectors.index_select(0, rows), width)
+
+
+def largest_of_batches(values: Tensor, size: int) -> list[int]:
+    """The largest of each `size` consecutive integers; in one operation, as an epoch has tens of thousands of steps."""
+    at = range(0, len(values), size)
+    largest: list[int] = np.maximum.reduceat(values.cpu().numpy(), at).tolist()
+    return largest
 
 
 Titles = EncodedTitles | PooledTitles

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from meli_tasks.core.data.encoded_titles import EncodedTitles
+from meli_tasks.core.data.host_waits import host_waits
 from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.networks import TitleNetwork
@@ -227,7 +228,8 @@ class Training:
         self.network.set_epoch(self.epoch)
         if self.titles_done == 0:
             self.totals.reset()
-        order = torch.randperm(len(self.titles), generator=self.order).to(self.device)
+        with host_waits("once per epoch: the order of the titles"):
+            order = torch.randperm(len(self.titles), generator=self.order).to(self.device)
         while self.titles_done < len(order) and not self.stopped:
             try:
                 yield from self._take_steps(order[self.titles_done :], progress_seconds)
@@ -267,7 +269,9 @@ class Training:
         self.guard.check(self.steps)
         speed = self.titles_since_start / (now - self.started_at)
         left = len(self.titles) * (self.params.epochs - self.epoch + 1) - self.titles_done
-        return Progress(self.epoch, self.params.epochs, self.step, self.steps, speed, float(loss), left / speed)
+        with host_waits("twice a second at most: the loss to report"):
+            current = float(loss)
+        return Progress(self.epoch, self.params.epochs, self.step, self.steps, speed, current, left / speed)
 
     def _take_step(self, rows: Tensor, batch: AnyBatch) -> Tensor:
         with reduced_precision(self.device, trains_in_bfloat16(self.params, self.device)):
@@ -295,6 +299,7 @@ class Training:
     def _sum_of_group(self, *sums: Tensor) -> Tensor:
         """These sums over the whole batch, from the part of each process. Also learns whether a stop was requested."""
         parts = self.group.sum(torch.stack([*sums, torch.full_like(sums[0], float(self.stop_requested))]))
-        if (self.step + 1) % self.guard.interval == 0 and bool(parts[-1]):
-            self.stopped = True
+        if (self.step + 1) % self.guard.interval == 0:
+            with host_waits("once per `interval` steps: whether a stop was requested"):
+                self.stopped |= bool(parts[-1])
         return parts[:-1]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from meli_tasks.core.data.host_waits import host_waits
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.networks import TitleNetwork
 from meli_tasks.core.training.memory import free_memory, halved
@@ -24,7 +25,7 @@ def validate(
     """
     network.eval()
     categories = network.out.out_features
-    right = torch.zeros(categories, device=titles.labels.device)
+    right = torch.zeros(categories, dtype=torch.float64, device=titles.labels.device)
     loss = torch.zeros((), dtype=torch.float64, device=titles.labels.device)
     order = torch.arange(len(titles), device=titles.labels.device)
     for rows, batch in titles.batches(order, batch_size):
@@ -32,10 +33,11 @@ def validate(
         with reduced_precision(labels.device, reduced):
             logits = network(batch).float()
         loss += functional.cross_entropy(logits, labels, reduction="sum")
-        right += torch.bincount(labels[logits.argmax(1) == labels], minlength=categories)
-    counts = torch.bincount(titles.labels, minlength=categories)
-    recall = right[counts > 0] / counts[counts > 0]
-    return float(loss / len(titles)), float(recall.mean())
+        right.index_add_(0, labels, (logits.argmax(1) == labels).to(right.dtype))
+    with host_waits("once per validation: its results"):
+        counts = torch.bincount(titles.labels, minlength=categories)
+        recall = right[counts > 0].float() / counts[counts > 0]
+        return float(loss / len(titles)), float(recall.mean())
 
 
 def validate_within_memory(network: TitleNetwork, titles: Titles, batch_size: int) -> tuple[float, float, int]:
