@@ -25,7 +25,7 @@ logger = logging.getLogger("meli_tasks")
 
 LEFT_OUT: Any = {"evidence": {"scores", "test", "examined"}}
 """What takes most of the space of a decision, and what only the next decisions need."""
-ADDED_AT = 8
+ADDED_AT = 4
 """How many decisions are read from the ledger before they are added to the index."""
 BUILT_FROM = 16
 """From how many decisions on a ledger gets an index."""
@@ -91,9 +91,11 @@ class DecisionIndex:
         Raises:
             BadData: the ledger's folder contains something else.
         """
-        found = self._stored.numbers_from(self._last) if self._last else self._stored.few_numbers()
-        if found is None and (root := self._find()):
-            found = self._stored.numbers_from(_last(root))
+        return self._numbers(None if self._last else self._find())
+
+    def _numbers(self, root: Found | None) -> list[int]:
+        first = max(self._last, _last(root))
+        found = self._stored.numbers_from(first) if first else self._stored.few_numbers()
         numbers = self._stored.numbers() if found is None else found
         self._last = numbers[-1] if numbers else 0
         return numbers
@@ -104,7 +106,7 @@ class DecisionIndex:
         Raises:
             NotFound, BadData: one that the index does not have is missing or damaged.
         """
-        root = self._up_to_date(number)
+        root = self._up_to_date(number, self._find())
         for each in range(number, _last(root), -1):
             yield self._stored.read(each)
         following = min(number, _last(root)) + 1
@@ -125,11 +127,12 @@ class DecisionIndex:
 
         None without an index, as long as there are few decisions, or if it cannot be used.
         """
+        root = self._find()
         try:
-            numbers = self.numbers()
+            numbers = self._numbers(root)
         except BadData:  # there is something else in the ledger's folder
             return None
-        root = self._up_to_date(numbers[-1] if numbers else 0)
+        root = self._up_to_date(self._last, root)
         if root is None:
             return None
         try:
@@ -139,24 +142,28 @@ class DecisionIndex:
             return None
         for name, reason in root.root.unreadable.items():
             reader.skip(name, reason)
-        newer = [paths.decision(number) for number in range(_last(root) + 1, numbers[-1] + 1)]
+        newer = [paths.decision(number) for number in numbers if number > _last(root)]
         return [*reversed(rows), *reader.read_all(newer, self._read)]
 
     def added(self, number: int) -> None:
         """Add decisions to the index now and then, after this one was written; what goes wrong is only logged."""
         if number % ADDED_AT == 0:
-            self._up_to_date(number)
+            self._up_to_date(number, self._find())
 
     def rebuild(self) -> None:
         """Build the index from all decisions."""
         self._build(self._version())
 
     def wrong(self) -> Iterator[tuple[str, str]]:
-        """Decisions that are not in the index as they are in the ledger, by name, with what is wrong."""
-        root = self._find()
+        """Objects of the index that are damaged, and decisions that it does not have as they are, and why."""
+        try:
+            root = self._segments.find()
+            rows = {row.decision.number: row for row in self._rows_backwards(root)}
+        except DamagedIndex as error:
+            yield str(error), "it is missing or damaged"
+            return
         if root is None:
             return
-        rows = {row.decision.number: row for row in self._rows_backwards(root)}
         for number in range(1, _last(root) + 1):
             name = paths.decision(number)
             if number not in rows:
@@ -168,9 +175,8 @@ class DecisionIndex:
     def _read(self, name: str) -> Decision:
         return self._stored.read(paths.decision_number(name) or 0)
 
-    def _up_to_date(self, number: int) -> Found | None:
+    def _up_to_date(self, number: int, root: Found | None) -> Found | None:
         """The root of an index that lacks at most a few of the decisions up to a number; None without an index."""
-        root = self._find()
         try:
             if root is None and number >= BUILT_FROM:
                 logger.info("%s has no index of its decisions yet, or a damaged one: it is built.", self._place)

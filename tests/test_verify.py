@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from benchmarks.nightly_store import Nights
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import need
 from meli_tasks.artifacts.outputs import damage
+from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.execution.runner import Runner, Step
 from meli_tasks.integrity import Finding, Repair, Verification
 from meli_tasks.ledger import Ledger
+from meli_tasks.planning.plan import Plan
+from meli_tasks.planning.run_index import RunIndex
+from meli_tasks.planning.run_view import View
 from meli_tasks.sets import stored
 from tests.decided import promote
 from tests.execution.toy_stage import Toy, writes_its_params
@@ -124,3 +130,29 @@ def test_the_cache_is_dropped_and_fetched_again(runner: Runner, made: Step, tmp_
         if data is not None:
             (folder / FILE).write_text(data)
         assert (runner.folder(manifest) / FILE).read_text() == "7"
+
+
+def test_an_index_that_is_damaged_or_lacks_a_run_is_named_and_built_again(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meli_tasks.store.file.PAGE", 10)
+    monkeypatch.setattr("meli_tasks.planning.run_index.LISTED", 3)
+    monkeypatch.setattr("meli_tasks.index.segments.BLOCK", 4)
+    store = runner.store
+    Nights(10, 1).write(store)
+    ledger = Ledger(store)
+    for number in range(1, 24):
+        ledger.append(number, action="keep", reason="as before", by="a test")
+    RunIndex(store).newest(1, LenientReader(store))
+    assert found(runner) == []
+    [plan, *_] = [name for name in store.names(paths.PLANS) if paths.is_plan(name)]
+    unannounced = "plans/written-by-an-earlier-version/0123456789ab.json"
+    store.write(
+        unannounced, json.dumps({**Plan.load(store, plan).model_dump(mode="json"), "name": unannounced}).encode()
+    )
+    store.delete(next(name for name in store.names("index/decisions/heads/")))
+    names = {finding.name.rpartition("/")[0] for finding in found(runner)}
+    assert names == {unannounced.rpartition("/")[0], "index/decisions/heads"}
+    assert {each.advice for each in Repair(runner).run(found(runner))} == {""}
+    assert found(runner) == []
+    assert unannounced in {head.plan for head in RunIndex(store).look(LenientReader(store), View.heads)}

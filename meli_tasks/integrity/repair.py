@@ -13,11 +13,13 @@ from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.artifacts.quarantine import quarantine
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import MeliError
+from meli_tasks.decision_index import DecisionIndex
 from meli_tasks.execution.runner import Runner, Step, step_of
 from meli_tasks.integrity.verify import Finding
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.compared import reference_steps
 from meli_tasks.planning.history import plans
+from meli_tasks.planning.run_index import RunIndex
 from meli_tasks.stages import STAGES
 from meli_tasks.stored_decisions import StoredDecisions
 
@@ -39,6 +41,7 @@ class Repair:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._store = runner.store
+        self._rebuilt: set[bool] = set()
 
     def run(self, findings: Sequence[Finding]) -> Iterator[Mended]:
         """Mend each finding, inputs before the artifacts made from them; a failure does not stop the next one."""
@@ -47,14 +50,31 @@ class Repair:
                 yield self._mend(finding)
             except MeliError as error:
                 yield Mended(finding, advice=str(error))
+        # A large store is not listed, so nothing else tells its index that a plan has gone.
+        gone = any(finding.kind == "object" and finding.name.startswith(paths.PLANS) for finding in findings)
+        if gone and True not in self._rebuilt and self._store.read(paths.index_root("runs")) is not None:
+            RunIndex(self._store).rebuild(LenientReader(self._store))
 
     def _mend(self, finding: Finding) -> Mended:
         if finding.kind == "cache":
             self._runner.cache.remove(Path(finding.name))
             return Mended(finding, "removed from the cache; it is fetched again when needed")
+        if finding.kind == "index":
+            return self._mend_index(finding)
         if finding.kind == "decision":
             return self._mend_decision(finding)
         return self._mend_artifact(finding) if finding.kind == "artifact" else self._quarantine(finding)
+
+    def _mend_index(self, finding: Finding) -> Mended:
+        """Build the index that has the finding again, a single time."""
+        of_runs = finding.name.startswith((paths.PLANS, paths.index_folder("runs")))
+        if of_runs not in self._rebuilt:
+            if of_runs:
+                RunIndex(self._store).rebuild(LenientReader(self._store))
+            else:
+                DecisionIndex(StoredDecisions(self._store)).rebuild()
+            self._rebuilt.add(of_runs)
+        return Mended(finding, f"the index of {'runs' if of_runs else 'decisions'} was built again")
 
     def _mend_decision(self, finding: Finding) -> Mended:
         number = paths.decision_number(finding.name) or paths.number_of_copy(finding.name)
@@ -119,5 +139,5 @@ class Repair:
 def _order(finding: Finding) -> tuple[int, str]:
     stages = list(STAGES)
     stage = finding.name.split("/")[0]
-    first = ("cache", "decision", "object", "artifact").index(finding.kind) * 100
+    first = ("cache", "decision", "object", "artifact", "index").index(finding.kind) * 100
     return first + (stages.index(stage) if stage in stages else 0), finding.name

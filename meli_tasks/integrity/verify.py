@@ -17,13 +17,15 @@ from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.artifacts.outputs import damage
 from meli_tasks.artifacts.seals import has_seal
 from meli_tasks.core.errors import BadData
+from meli_tasks.decision_index import DecisionIndex
+from meli_tasks.planning.run_index import RunIndex
 from meli_tasks.stages import STAGES
 from meli_tasks.store import Blob, Store
 from meli_tasks.stored_decisions import StoredDecisions
 
 SCORE = "score"  # the stage of a batch's parts
 
-Kind = Literal["decision", "artifact", "object", "cache"]
+Kind = Literal["decision", "artifact", "object", "cache", "index"]
 Progress = Callable[[int, int, str], None]
 
 
@@ -80,6 +82,8 @@ class Verification:
         if not self.prefixes or any(each.startswith("ledger") or "ledger".startswith(each) for each in self.prefixes):
             decisions = StoredDecisions(self.store).damage()
             checked.findings += [Finding("decision", name, reason) for name, reason in decisions]
+        if not self.prefixes or any(each.startswith((paths.PLANS, paths.INDEX)) for each in self.prefixes):
+            checked.findings += self._indexed()
         if not self.prefixes:
             checked.findings += self._cached(manifests)
         return checked
@@ -106,6 +110,12 @@ class Verification:
         if not has_seal(name, blob.data) and not paths.is_golden(name):
             checked.without_digest += 1
 
+    def _indexed(self) -> Iterator[Finding]:
+        """Compare the indexes with what they summarize."""
+        for wrong in (RunIndex(self.store).wrong(), DecisionIndex(StoredDecisions(self.store)).wrong()):
+            self.progress(0, 0, paths.INDEX)
+            yield from (Finding("index", name, reason) for name, reason in wrong)
+
     def _cached(self, manifests: dict[str, Manifest]) -> Iterator[Finding]:
         by_folder = {f"{made.stage}/{made.key}-{made.attempt}": made for made in manifests.values()}
         for folder in sorted(self.cache.folder.glob("*/*-*")):
@@ -120,8 +130,8 @@ class Verification:
 
 def _is_small_object(name: str) -> bool:
     """Whether an object carries its own digest, unlike the files of artifacts and what people put into the store."""
-    if name.startswith((paths.LEDGER, paths.LEDGER_COPIES, paths.GOLDEN_FILE, "probe/")):
-        return False  # the ledger is checked as a whole
+    if name.startswith((paths.INDEX, paths.LEDGER, paths.LEDGER_COPIES, paths.GOLDEN_FILE, "probe/")):
+        return False  # the ledger and the indexes are checked as a whole
     if paths.is_artifact_file(name, (*STAGES, SCORE)):
         return False
     return name.endswith((".json", ".yaml", ".html", ".md"))

@@ -9,7 +9,7 @@ index, or with a damaged one, is read once in whole, and gets an index.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -168,6 +168,28 @@ class RunIndex:
         logger.info("The index of the runs of %s was built: it has %s.", self.store.url, count(len(rows), "run"))
         self._remove(changes, rows)
         return View(self, root, {})
+
+    def wrong(self) -> Iterator[tuple[str, str]]:
+        """Objects of the index that are damaged, and plans that it does not have as they are, with what is wrong."""
+        reader = LenientReader(self.store)
+        try:
+            if self._segments.find() is None:
+                return
+            of_index = self._content(reader)
+        except DamagedIndex as error:
+            yield str(error), "it is missing or damaged"
+            return
+        actual = {plan: row.content for plan, row in self._all(Noting(reader, {})).items()}
+        suspect = {plan for plan in of_index.keys() | actual.keys() if of_index.get(plan) != actual.get(plan)}
+        again = self._content(reader) if suspect else {}
+        for plan in sorted(suspect):
+            row = read_run(self.store, plan, reader)
+            if again.get(plan) != (row.content if row else None):  # or else it was written meanwhile
+                yield plan, "the index of runs has something else of it, or has it not"
+
+    def _content(self, attempts: Attempts) -> dict[str, RunRow]:
+        view = self._look(attempts).view
+        return {row.plan: row.content for row in view.rows(head.plan for head in view.heads())}
 
     def _all(self, noting: Noting) -> dict[str, RunRow]:
         """All runs, each read from its own objects."""

@@ -135,6 +135,14 @@ class RunRow(Stored):
         """The name of the plan."""
         return self.plan
 
+    @property
+    def content(self) -> RunRow:
+        """What depends on the run's objects only: neither on how they were listed nor on artifacts, which may go."""
+        seen = {part: each.model_copy(update={"version": ""}) for part, each in self.seen.items()}
+        without = {"test_set": "", "left_out": 0}
+        evaluated = self.evaluated.model_copy(update=without) if self.evaluated else None
+        return self.model_copy(update={"seen": seen, "past": None, "evaluated": evaluated})
+
 
 class RunHead(NamedTuple):
     """What finds and counts runs; `block` is the object of the index that has the row."""

@@ -9,6 +9,9 @@ import pytest
 from benchmarks.nightly_store import Nights
 from meli_tasks.artifacts import paths
 from meli_tasks.ledger import Ledger
+from meli_tasks.pages import Pages, RunFilter
+from meli_tasks.pipeline import Pipeline
+from meli_tasks.settings import Settings
 from meli_tasks.store import Store, open_store
 from tests.cli.program import document, here
 from tests.counted import counted
@@ -35,6 +38,7 @@ def large(nights: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setattr("meli_tasks.store.file.PAGE", 25)
     monkeypatch.setattr("tests.counted.PAGE", 25)
     monkeypatch.setattr("meli_tasks.planning.run_index.LISTED", 10)
+    monkeypatch.setattr("meli_tasks.index.segments.BLOCK", 16)
 
 
 @pytest.mark.parametrize("command", ["runs", "champion"])
@@ -53,3 +57,27 @@ def test_both_list_what_an_index_knows(nights: Store) -> None:
     assert found["runs"][0]["scores"]["mlp_00"]["balanced_accuracy"] > 0
     assert document("champion")["decision"]["number"] == 1
     assert list(nights.names(paths.CHANGES)) == []
+
+
+def test_the_requests_of_a_plan_do_not_grow_with_the_runs(nights: Store) -> None:
+    pipeline = Pipeline(Settings.from_environment(), run_id="tonight")
+    params = {"source": "sample:rows=500,seed=1", "sets": ["mlp", "cnn"], "ensemble": False}
+    with counted() as calls:
+        _, found = pipeline.plan(params, None)
+    assert calls.total() <= MOST, calls
+    assert found.computed > 3
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_the_requests_of_the_page_models_do_not_grow_with_the_runs(nights: Store, again: bool) -> None:
+    wanted = RunFilter(limit=20)
+    Pages(nights).models(wanted)  # builds what is missing, a single time
+    pages = Pages(nights)
+    if again:
+        pages.models(wanted)
+    with counted() as calls:
+        page = pages.models(wanted)
+    assert calls.total() <= (MOST // 2 if again else MOST), calls
+    assert (page.runs.all, page.runs.shown) == (RUNS + 1, 20)
+    assert page.champion is not None
+    assert page.champion.current is not None
