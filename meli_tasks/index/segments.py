@@ -29,7 +29,7 @@ from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
 
-BLOCK = 128
+BLOCK = 512
 """Rows of a closed block. The newest ones, which most readers want, are in the open block or the one before it."""
 RATIO = 8
 

@@ -38,7 +38,7 @@ def large(nights: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setattr("meli_tasks.store.file.PAGE", 25)
     monkeypatch.setattr("tests.counted.PAGE", 25)
     monkeypatch.setattr("meli_tasks.planning.run_index.LISTED", 10)
-    monkeypatch.setattr("meli_tasks.index.segments.BLOCK", 16)
+    monkeypatch.setattr("meli_tasks.index.segments.BLOCK", 32)
 
 
 @pytest.mark.parametrize("command", ["runs", "champion"])
