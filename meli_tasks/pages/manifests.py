@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest, ModelRef, find_model
+from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest, ModelRef, find_model, replaced_models
 from meli_tasks.pages.read_cache import LISTED_SECONDS, ReadCache
 
 
@@ -21,4 +21,8 @@ def model_manifest(cache: ReadCache, ref: ModelRef, seconds: float = LISTED_SECO
     newest = next(filter(None, found), None)
     if not ref.sha256 or (newest and newest.model_sha256 == ref.sha256):
         return newest
+    if newest is None:  # nothing is at the key now, but an attempt that was replaced may be left
+        return next(
+            (found for found in replaced_models(cache.store, ref.key) if found.model_sha256 == ref.sha256), None
+        )
     return find_model(cache.store, ref.key, ref.sha256)  # another attempt has replaced it, or what was kept is old
