@@ -92,6 +92,13 @@ def _registered_name(name: str) -> str:
     return name
 
 
+def _rendezvous(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if address and not (host and port.isdecimal() and 0 < int(port) <= 65_535):
+        raise ValueError("is not an address like trainer:29400")
+    return address
+
+
 def _set_names(names: str) -> str:
     found = [name.strip() for name in names.split(",") if name.strip()]
     wrong = [name for name in found if not _SET_NAME.fullmatch(name)]
@@ -125,6 +132,7 @@ def _nightly(schedule: str) -> str:
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Rendezvous = Annotated[str, AfterValidator(_rendezvous)]
 PublicAddress = Annotated[str, AfterValidator(_web_address), AfterValidator(without_credentials)]
 """An address that pages and notifications display."""
 Endpoint = Annotated[str, AfterValidator(_endpoint)]

@@ -23,6 +23,7 @@ from meli_tasks.core.errors import BadSettings
 from meli_tasks.redaction import without_credentials
 from meli_tasks.schedule import Schedule
 from meli_tasks.setting_groups.batch import BatchSettings
+from meli_tasks.setting_groups.devices import DeviceSettings
 from meli_tasks.setting_groups.monitoring import MonitoringSettings
 from meli_tasks.setting_groups.serving import ServingSettings
 from meli_tasks.setting_groups.sources import SourceSettings
@@ -58,14 +59,22 @@ FOLLOWS_THE_STORE = (
     "MELI_SERVING_URL",
     "MELI_SERVING_KEY",
 )
-RENAMED = {"MELI_CARDS": "MELI_GPUS"}
-"""Variables of version 0.1.0 under other names; they are still read."""
+RENAMED = {"MELI_GPUS": "MELI_DEVICES", "MELI_CARDS": "MELI_DEVICES"}
+"""Variables of earlier versions under other names; they are still read."""
 MINUTES_A_YEAR = 525_600
 DEFAULT_REGISTERED_MODEL = "meli-title-classifier"
 DEFAULT_SOURCE = "sample:rows=20000,seed=1"
 
 
-class Settings(MonitoringSettings, ServingSettings, BatchSettings, StorageSettings, TrackingSettings, SourceSettings):
+class Settings(
+    DeviceSettings,
+    MonitoringSettings,
+    ServingSettings,
+    BatchSettings,
+    StorageSettings,
+    TrackingSettings,
+    SourceSettings,
+):
     """Every setting, with the environment variable it comes from as its alias.
 
     `Settings(...)` holds what its arguments say; only `from_environment` reads variables.
@@ -119,7 +128,6 @@ class Settings(MonitoringSettings, ServingSettings, BatchSettings, StorageSettin
         0, ge=0, le=1024, alias="MELI_THREADS", description="threads per training run; 0 for cores / MELI_SLOTS"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="MELI_DEVICE", description="where models are trained")
-    gpus: int = Field(1, ge=1, le=64, alias="MELI_GPUS", description="GPUs that train one set together")
     retry_hours: float = Field(
         6.0,
         ge=0,

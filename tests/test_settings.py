@@ -35,7 +35,7 @@ VALUES = {
     "MELI_EMPTY_DAYS": "skip", "MELI_BATCH_SCHEDULE": "@daily", "MELI_BATCH_AFTER_PROMOTION": "true",
     "MELI_MONITORING_SCHEDULE": "@daily", "MELI_MONITORING_TITLES": 700,
     "MELI_SOURCES": "s3://written", "MELI_PRUNE_SCHEDULE": "@daily", "MELI_MONITORING_RETRAIN": "advise",
-    "MELI_SERVING_LOG_TITLES": "true",
+    "MELI_SERVING_LOG_TITLES": "true", "MELI_RENDEZVOUS": "trainer:29400",
     "MELI_EMAIL": "a@b", "MELI_EMAIL_FROM": "a@b", "MELI_SMTP": "smtp://written",
 } | dict.fromkeys(
     ("MELI_S3_ENDPOINT", "MLFLOW_TRACKING_URI", "MELI_MLFLOW_URL", "MELI_AIRFLOW_URL", "MELI_WEBHOOK",
@@ -73,11 +73,12 @@ def test_a_variable_under_its_old_name_is_still_read(tmp_path: Path, caplog: pyt
     home = {"MELI_HOME": str(tmp_path)}
     _warn_of_old_name.cache_clear()
     for _ in range(2):
-        assert Settings.from_environment({**home, "MELI_CARDS": "2"}).gpus == 2
-    assert caplog.text.count("MELI_CARDS is deprecated: it is called MELI_GPUS now") == 1
-    assert Settings.from_environment({**home, "MELI_CARDS": "2", "MELI_GPUS": "3"}).gpus == 3
+        assert Settings.from_environment({**home, "MELI_CARDS": "2"}).devices == 2
+    assert caplog.text.count("MELI_CARDS is deprecated: it is called MELI_DEVICES now") == 1
+    assert Settings.from_environment({**home, "MELI_CARDS": "2", "MELI_GPUS": "3"}).devices == 3
+    assert Settings.from_environment({**home, "MELI_GPUS": "3", "MELI_DEVICES": "5"}).devices == 5
     (tmp_path / "environment").write_text("MELI_GPUS=4\n")
-    assert Settings.from_environment({**home, "MELI_CARDS": "2"}).gpus == 2
+    assert Settings.from_environment({**home, "MELI_CARDS": "2"}).devices == 2
 
 
 def test_values_of_the_file_are_taken_as_they_are(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from meli_tasks.cli import (
     doctor,
     history,
     monitor,
+    node,
     predict,
     promote,
     prune,
@@ -98,6 +99,7 @@ _add("sets", sets.sets, sets.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
 _add("batch-predict", batch_predict.batch_predict, batch_predict.EXAMPLES)
 _add("serve", serve.serve, serve.EXAMPLES)
+_add("node", node.node, node.EXAMPLES)
 _add("monitor", monitor.monitor, monitor.EXAMPLES)
 _add("champion", champion.champion, champion.EXAMPLES)
 _add("promote", promote.promote, promote.EXAMPLES)

@@ -13,6 +13,7 @@ MeliError
     ├── TrackingUnavailable MLflow did not answer; its records are kept and sent later
     ├── DiskFull            no space on this worker's disk
     └── OutOfMemory         the device's memory is full even with the smallest batch
+        └── StepOutOfMemory the memory of one of several devices is full; a smaller batch may fit
 
 What a retry may fix follows from the class. The same input gives the same error, so a task that raises one of these
 fails without a retry, except for `Unreachable` and its subclasses: when it is retried, the server may be back, or
@@ -20,7 +21,8 @@ another worker may have the device, the memory or the space. An error that is no
 retried too, though only a few times: docs/adr/0023-retries-by-kind.md.
 
 A subclass exists only where a caller catches it apart from its parent: tracking must never fail a training, a search
-goes on after a trial that does not fit into memory, and what a full disk refused was certainly not written.
+goes on after a trial that does not fit into memory, several devices try a smaller batch, and what a full disk refused
+was certainly not written.
 """
 
 from __future__ import annotations
@@ -91,6 +93,10 @@ class DiskFull(Unreachable):
 
 class OutOfMemory(Unreachable):
     """The device's memory is full even with the smallest batch; a retry may run on a worker that has more memory."""
+
+
+class StepOutOfMemory(OutOfMemory):
+    """The memory of one of several devices that train together is full; all start again with smaller batches."""
 
 
 TRACKING_ERRORS = (TrackingUnavailable, TrackingRejected)

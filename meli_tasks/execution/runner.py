@@ -30,6 +30,7 @@ from meli_tasks.execution.attempts import conditions, upload
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.existing import Existing, look_up
 from meli_tasks.execution.golden_titles import fetch_golden
+from meli_tasks.execution.machines import machines_of
 from meli_tasks.execution.progress_log import ProgressLog
 from meli_tasks.execution.reuse import mark_used
 from meli_tasks.execution.stop_requests import StoredStopRequests
@@ -228,7 +229,9 @@ class Runner:
 
     def _hooks(self, step: Step, work: Path, progress: ProgressLog) -> Hooks:
         """What the stage receives. Only train takes long enough for checkpoints and stop requests."""
-        hooks = Hooks(progress, device=self.settings.device, gpus=self.settings.gpus)
+        settings = self.settings
+        machines = machines_of(settings, step.params, step.inputs)
+        hooks = Hooks(progress, device=settings.device, devices=settings.devices, machines=machines)
         if step.stage != TRAIN:
             return hooks
         return dataclasses.replace(

@@ -53,7 +53,7 @@ def compute_again(origin: Origin, settings: Settings, report: Report) -> Again:
                 "cache": Path(folder, "cache"),
                 "threads": threads or settings.threads,
                 "device": "cpu" if on_cpu else settings.device,
-                "gpus": max([1, *(found.world_size for found in conditions)]),
+                "devices": max([1, *(found.world_size for found in conditions)]),
                 "mlflow_uri": "",
             }
         )

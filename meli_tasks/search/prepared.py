@@ -85,7 +85,7 @@ def prepare(
     importlib.import_module("meli_tasks.stages.train")  # imports torch, whose seconds belong to no trial
     fixed = {key.partition(".")[2] for key in request.overrides if key.startswith("train.")}
     reliable = np.load(inputs["preprocess"] / "train.reliable.npy", mmap_mode="r")
-    space = Space.around(start.train, unreliable=not bool(reliable.all()), fixed=fixed, gpus=runner.settings.gpus)
+    space = Space.around(start.train, unreliable=not bool(reliable.all()), fixed=fixed, devices=runner.settings.devices)
     journal = Journal.open(runner.store, train, runner.run_id, part)
     proposals = Proposals(space, options.seed, [*journal.before, *journal.trials])
     return Prepared(plan, name, start, train, inputs, space, journal, proposals)

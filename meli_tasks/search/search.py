@@ -177,7 +177,9 @@ class Search:
             clock=self._clock,
         )
         settings = self._runner.settings
-        trial, summary = train(step, number, prepared.inputs, out, log, device=settings.device, gpus=settings.gpus)
+        trial, summary = train(
+            step, number, prepared.inputs, out, log, device=settings.device, devices=settings.devices
+        )
         if log.first_epoch_seconds:
             self._first_epochs.append(log.first_epoch_seconds)
         if trial.state != "finished" or summary is None:

@@ -73,14 +73,14 @@ class Space:
     distributions: Mapping[str, BaseDistribution]
 
     @classmethod
-    def around(cls, start: Train, *, unreliable: bool, fixed: Collection[str] = (), gpus: int = 1) -> Space:
+    def around(cls, start: Train, *, unreliable: bool, fixed: Collection[str] = (), devices: int = 1) -> Space:
         """Return the space of a search.
 
         Args:
             start: The parameters of the starting set.
             unreliable: Whether some training titles are marked as unreliable.
             fixed: Parameters that keep their value.
-            gpus: GPUs that train one set together; batch sizes that they cannot share evenly are left out.
+            devices: Devices that train one set together; batch sizes that they cannot share evenly are left out.
         """
         uses = {"always", start.architecture, *(("ngrams",) if start.ngram_dimensions else ())}
         uses |= {"unreliable"} if unreliable else set()
@@ -92,7 +92,9 @@ class Space:
                 continue  # a logarithmic range has no 0: what the starting set switches off stays off
             found[name] = _distribution(name, entry, own)
         if isinstance(batch_sizes := found.get("batch_size"), CategoricalDistribution):
-            sizes = [n for n in batch_sizes.choices if n == start.batch_size or (isinstance(n, int) and n % gpus == 0)]
+            sizes = [
+                n for n in batch_sizes.choices if n == start.batch_size or (isinstance(n, int) and n % devices == 0)
+            ]
             found["batch_size"] = CategoricalDistribution(sizes)
         return cls(start, found)
 

@@ -86,7 +86,7 @@ class TrialLog(Log):
 
 
 def train(
-    step: Step, number: int, inputs: Inputs, out: Path, log: TrialLog, *, device: str, gpus: int
+    step: Step, number: int, inputs: Inputs, out: Path, log: TrialLog, *, device: str, devices: int
 ) -> tuple[Trial, TrainSummary | None]:
     """Train a trial into the folder `out`, which is removed unless the trial finishes.
 
@@ -100,7 +100,7 @@ def train(
     summary: TrainSummary | None = None
     reason = ""
     try:
-        summary = run(inputs, out, Train.model_validate(step.params), Hooks(log, device=device, gpus=gpus))
+        summary = run(inputs, out, Train.model_validate(step.params), Hooks(log, device=device, devices=devices))
     except TrialEnded as ended:
         state, reason = ended.state, str(ended)
     except (MeliError, RuntimeError, MemoryError) as error:  # it diverged, or ran out of memory

@@ -86,15 +86,29 @@ class NoStopRequests(StopRequests):
 
 
 @dataclass(frozen=True)
+class Machines:
+    """The machines that train one model together.
+
+    `count` is their number; `rendezvous` is the host:port at which they meet, where this machine listens. `offer` is
+    what the others need to find the inputs, as plain values: a stage knows no store.
+    """
+
+    count: int = 1
+    rendezvous: str = ""
+    offer: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Hooks:
     """What the caller of a stage provides. The defaults suit a stage that runs by itself, as in a test.
 
-    `device` is "auto", "cuda" or "cpu"; "auto" takes CUDA if the machine has a GPU. `gpus` is the number of GPUs that
-    train one model together.
+    `device` is "auto", "cuda" or "cpu"; "auto" takes CUDA if the machine has a GPU. `devices` is the number of devices
+    on each machine that train one model together.
     """
 
     log: Log = field(default_factory=SilentLog)
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
     stop_requests: StopRequests = field(default_factory=NoStopRequests)
     device: str = "auto"
-    gpus: int = 1
+    devices: int = 1
+    machines: Machines = field(default_factory=Machines)

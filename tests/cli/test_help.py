@@ -20,7 +20,7 @@ HEAVY = {"torch", "gensim", "mlflow", "pandas", "pyarrow", "polars", "sklearn", 
 def test_the_commands_are_the_documented_ones() -> None:
     assert set(COMMANDS) == {
         "run", "backfill", "search", "sets", "predict", "champion", "promote", "rollback", "runs", "report", "card",
-        "reproduce", "sample", "doctor", "stop-training", "monitor", "batch-predict", "serve", "verify",
+        "reproduce", "sample", "doctor", "stop-training", "monitor", "batch-predict", "serve", "verify", "node",
         "prune", "pin",
     }  # fmt: skip
 
@@ -46,7 +46,7 @@ def test_every_example_parses(name: str) -> None:
         COMMANDS[name].make_context("meli", words[2:])  # raises on an unknown option or a wrong value
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("sample", "serve")])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("sample", "serve", "node")])
 def test_every_command_can_answer_in_json(name: str) -> None:
     assert any("--json" in param.opts for param in COMMANDS[name].params)
 

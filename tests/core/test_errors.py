@@ -28,6 +28,7 @@ RETRYABLE = {
     "TrackingUnavailable": True,
     "DiskFull": True,
     "OutOfMemory": True,
+    "StepOutOfMemory": True,
     "BadAddress": False,  # http: no request can be sent to it
     "BadStatus": False,  # http: the doctor's advice depends on the status
     "NoAnswer": True,  # http: its callers say what was expected of the server

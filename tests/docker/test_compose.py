@@ -241,6 +241,18 @@ def test_a_gpu_worker_has_one_gpu_and_one_training_task(
     assert found["image"] == "meli-tasks:gpu"
 
 
+def test_the_second_machine_takes_part_in_what_the_gpu_worker_trains(folder: Path) -> None:
+    paths = [ROOT / "docker-compose.yaml", ROOT / "docker" / "several-machines.yaml"]
+    found = services(folder, *(part for path in paths for part in ("--file", str(path))))
+    worker, node = found["gpu-worker"], found["gpu-node"]
+    for name in ("MELI_NODES", "MELI_RENDEZVOUS", "MELI_DEVICES", "MELI_DEVICE", "MELI_STORE"):
+        assert worker["environment"][name] == node["environment"][name], name
+    assert worker["environment"]["MELI_RENDEZVOUS"] == "gpu-worker:29400"
+    assert node["command"] == ["meli", "node"]
+    devices = [each["deploy"]["resources"]["reservations"]["devices"][0]["device_ids"] for each in (worker, node)]
+    assert devices == [["0"], ["1"]]
+
+
 @pytest.mark.parametrize("file", ["docker/Dockerfile", "tests/docker/stand_in/Dockerfile"])
 def test_the_dockerfiles_are_clean(file: str) -> None:
     linted = subprocess.run([BIN / "hadolint", ROOT / file], capture_output=True, text=True, check=False)

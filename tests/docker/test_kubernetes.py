@@ -65,7 +65,20 @@ def test_only_the_card_sets_a_training_apart() -> None:
         one["env"] = [entry for entry in one["env"] if entry["name"] != "MELI_DEVICE"]
     plain["metadata"].pop("name")
     training["metadata"].pop("name")
+    assert training["metadata"]["labels"].pop("meli") == "training"  # by which other machines find it
     assert training == plain
+
+
+def test_the_machines_that_train_together_fit_the_schema_and_find_the_training_pod() -> None:
+    text = (TEMPLATES / "training-nodes.yaml").read_text(encoding="utf-8")
+    service, deployment = yaml.safe_load_all(text)
+    assert as_kubernetes_reads(deployment, V1Deployment) == deployment
+    assert as_kubernetes_reads(service, V1Service) == service
+    assert service["spec"]["selector"].items() <= template("gpu-pod.yaml")["metadata"]["labels"].items()
+    pod = deployment["spec"]["template"]
+    assert deployment["spec"]["selector"]["matchLabels"] == pod["metadata"]["labels"]
+    assert service["spec"]["selector"].items().isdisjoint(pod["metadata"]["labels"].items())
+    assert pod["spec"]["containers"][0]["command"] == ["meli", "node"]
 
 
 def test_the_service_fits_the_schema_and_its_probes_need_no_key() -> None:

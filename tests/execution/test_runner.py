@@ -205,7 +205,7 @@ def test_what_a_stage_computed_elsewhere_is_published_once(
 
 
 def test_only_a_training_run_gets_checkpoints_and_stop_requests(runner: Runner, toy: Callable[..., Toy]) -> None:
-    runner.settings = runner.settings.model_copy(update={"device": "cpu", "gpus": 2})
+    runner.settings = runner.settings.model_copy(update={"device": "cpu", "devices": 2})
     stage, training = toy(writes_its_params), toy(writes_its_params, "train")
     runner.run(Step("toy", "set", {"value": 1}))
     runner.run(Step("train", "set", {"value": 1}))
@@ -213,7 +213,7 @@ def test_only_a_training_run_gets_checkpoints_and_stop_requests(runner: Runner, 
     assert isinstance(stage.hooks.stop_requests, NoStopRequests)
     assert isinstance(training.hooks.checkpoints, StoredCheckpoints)
     assert isinstance(training.hooks.stop_requests, StoredStopRequests)
-    assert {(hooks.device, hooks.gpus) for hooks in (stage.hooks, training.hooks)} == {("cpu", 2)}
+    assert {(hooks.device, hooks.devices) for hooks in (stage.hooks, training.hooks)} == {("cpu", 2)}
 
 
 def test_a_training_run_finds_its_checkpoint_and_request_and_clears_both_at_the_end(

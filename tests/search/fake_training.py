@@ -20,14 +20,14 @@ class FakeTraining:
     def __init__(self, accuracy: Accuracy) -> None:
         self.accuracy = accuracy
         self.trained: list[Train] = []
-        self.gpus: list[int] = []
+        self.devices: list[int] = []
         self.before_each_epoch: Callable[[], None] = lambda: None
         self.seconds = 0.0  # what an epoch says that it took
 
     def __call__(self, inputs: Inputs, out: Path, train: Train, hooks: Hooks) -> TrainSummary:
         self.trained.append(train)
-        self.gpus.append(hooks.gpus)
-        check_divisible(train, hooks.gpus)
+        self.devices.append(hooks.devices)
+        check_divisible(train, hooks.devices)
         reached = self.accuracy(train)
         history = []
         for epoch in range(1, train.epochs + 1):

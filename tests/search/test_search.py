@@ -110,10 +110,10 @@ def test_a_trial_too_large_for_the_gpu_fails_alone_and_an_unavailable_store_ends
         searched(settings, run_id="two", params={"overrides": {"train.seed": 5}})
 
 
-def test_all_gpus_train_each_trial(settings: Settings, fake: Any) -> None:
+def test_all_devices_train_each_trial(settings: Settings, fake: Any) -> None:
     training = fake(good)
-    outcome = searched(settings.model_copy(update={"gpus": 2}), max_trials=8)
-    assert set(training.gpus) == {2}
+    outcome = searched(settings.model_copy(update={"devices": 2}), max_trials=8)
+    assert set(training.devices) == {2}
     assert outcome.count("failed") == 0
     assert len({train.batch_size for train in training.trained}) > 1
 

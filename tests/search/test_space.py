@@ -41,10 +41,10 @@ def test_parameters_without_an_effect_are_not_searched() -> None:
     assert "weight_decay" not in Space.around(Train(architecture="mlp", weight_decay=0), unreliable=True).distributions
 
 
-@pytest.mark.parametrize("gpus", [1, 2, 3, 16])
-def test_batch_sizes_are_divisible_by_the_number_of_gpus(gpus: int) -> None:
-    start = Train(architecture="mlp", batch_size=48 * gpus)
-    space = Space.around(start, unreliable=False, gpus=gpus)
+@pytest.mark.parametrize("devices", [1, 2, 3, 16])
+def test_batch_sizes_are_divisible_by_the_number_of_devices(devices: int) -> None:
+    start = Train(architecture="mlp", batch_size=48 * devices)
+    space = Space.around(start, unreliable=False, devices=devices)
     proposals = Proposals(space, 1)
     proposed = set()
     for number in range(30):
@@ -52,9 +52,9 @@ def test_batch_sizes_are_divisible_by_the_number_of_gpus(gpus: int) -> None:
         proposed.add(params["batch_size"])
         proposals.record(Trial(number, params, "finished", 0.5 + number % 3 / 10, 1.0, 1))
     assert start.batch_size in proposed
-    assert {size for size in proposed if size % gpus} == set()
+    assert {size for size in proposed if size % devices} == set()
     assert proposed - {start.batch_size} <= {64, 128, 256, 512, 1_024, 2_048, 4_096}
-    assert (len(proposed) > 1) == (gpus != 3)
+    assert (len(proposed) > 1) == (devices != 3)
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])

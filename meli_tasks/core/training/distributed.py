@@ -1,7 +1,7 @@
 """One training run on one device or on several: each process takes its part of every batch, and all apply one gradient.
 
-This is data parallelism without torch's DistributedDataParallel, which knows nothing of sparse embeddings: their
-gradients are a few rows, and only those travel.
+This is data parallelism by torch's collectives, without its DistributedDataParallel, which knows nothing of sparse
+embeddings: their gradients are a few rows, and only those travel. docs/adr/0053-several-devices.md has the figures.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, distributed
+from torch.nn import functional
 from typing_extensions import override
 
 from meli_tasks.core.errors import BadHyperparameters
@@ -25,6 +26,8 @@ class ProcessGroup(Protocol):
 
     rank: int
     world_size: int
+    bytes_received: int
+    """What this process has received from the others."""
 
     def shard(self, order: Tensor, batch_size: int) -> tuple[Tensor, int]:
         """Select this process's part of an epoch.
@@ -53,7 +56,7 @@ class ProcessGroup(Protocol):
 class SingleProcess(ProcessGroup):
     """This process alone."""
 
-    rank, world_size = 0, 1
+    rank, world_size, bytes_received = 0, 1, 0
 
     @override
     def shard(self, order: Tensor, batch_size: int) -> tuple[Tensor, int]:
@@ -77,10 +80,15 @@ class SingleProcess(ProcessGroup):
 
 
 class TorchProcessGroup(ProcessGroup):
-    """torch's default process group, which must be initialised (gloo on the CPU, NCCL on GPUs)."""
+    """torch's default process group, which must be initialised (gloo on the CPU, NCCL on GPUs).
+
+    Every sum is made in the order of the ranks, by one process for all or by all from the same parts. So the processes
+    hold the same weights to the last bit, whatever order a network, a GPU or a library's reduction would add in.
+    """
 
     def __init__(self) -> None:
         self.rank, self.world_size = distributed.get_rank(), distributed.get_world_size()
+        self.bytes_received = 0
 
     @override
     def shard(self, order: Tensor, batch_size: int) -> tuple[Tensor, int]:
@@ -92,37 +100,37 @@ class TorchProcessGroup(ProcessGroup):
 
     @override
     def sum(self, values: Tensor) -> Tensor:
-        values = values.clone()
-        distributed.all_reduce(values)
-        return values
+        return _in_order(self._gather(values))
 
     @override
     def sum_gradients(self, gradients: Sequence[Tensor]) -> None:
         if not gradients:
             return
-        # One message for all of them.
+        # One message for all of them, of which each process adds up one part and sends the sum to the others. That is
+        # what a ring all-reduce sends too, but there the order of a sum depends on the place in the message.
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-        distributed.all_reduce(flat)
-        parts = torch.split(flat, [gradient.numel() for gradient in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
+        length = len(flat)
+        flat = functional.pad(flat, (0, -length % self.world_size))
+        parts = torch.empty_like(flat)
+        distributed.all_to_all_single(parts, flat)
+        own = _in_order(parts.chunk(self.world_size))
+        distributed.all_gather_into_tensor(flat, own)
+        self._count(parts)
+        self._count(flat)
+        sums = torch.split(flat[:length], [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, sums, strict=True):
             gradient.copy_(part.view_as(gradient))
 
     @override
     def sum_rows(self, rows: Rows) -> Rows:
-        # Every process receives the rows of every other and adds them up in the order of the ranks, so all get the same
-        # sums to the last bit. Within one rank rows are distinct: a single addition of all would meet the same row from
-        # several ranks, which a GPU adds in no fixed order, and the tables would drift apart.
+        # Every process receives the rows of every other and adds them up in the order of the ranks. Within one rank
+        # rows are distinct: a single addition of all would meet the same row from several ranks, which a GPU adds in no
+        # fixed order, and the tables would drift apart.
         touched, gradient = rows
-        sizes = torch.zeros(self.world_size, dtype=torch.int64, device=touched.device)
-        sizes[self.rank] = len(touched)
-        counts = self.sum(sizes).tolist()
+        counts = [int(part) for part in self._gather(torch.tensor([len(touched)], device=touched.device))]
         longest = max(counts)
-        padded = torch.cat([touched, touched.new_zeros(longest - len(touched))])
-        values = torch.cat([gradient, gradient.new_zeros(longest - len(gradient), gradient.shape[1])])
-        all_rows = [torch.empty_like(padded) for _ in counts]
-        all_values = [torch.empty_like(values) for _ in counts]
-        distributed.all_gather(all_rows, padded)
-        distributed.all_gather(all_values, values)
+        all_rows = self._gather(torch.cat([touched, touched.new_zeros(longest - len(touched))]))
+        all_values = self._gather(torch.cat([gradient, gradient.new_zeros(longest - len(gradient), gradient.shape[1])]))
         everything = torch.cat([part[:count] for part, count in zip(all_rows, counts, strict=True)])
         distinct, position = torch.unique(everything, return_inverse=True)
         total = gradient.new_zeros(len(distinct), gradient.shape[1])
@@ -135,6 +143,25 @@ class TorchProcessGroup(ProcessGroup):
         distributed.broadcast(values, 0)
         return values
 
+    def _gather(self, values: Tensor) -> list[Tensor]:
+        """The tensors of all processes, of one size, in the order of the ranks."""
+        parts = [torch.empty_like(values) for _ in range(self.world_size)]
+        distributed.all_gather(parts, values)
+        self.bytes_received += (self.world_size - 1) * values.nbytes
+        return parts
+
+    def _count(self, message: Tensor) -> None:
+        """Count a message of which all but one part came from others."""
+        self.bytes_received += message.nbytes // self.world_size * (self.world_size - 1)
+
+
+def _in_order(parts: Sequence[Tensor]) -> Tensor:
+    """The sum of tensors of one size, added one after the other."""
+    total = parts[0].clone()
+    for part in parts[1:]:
+        total += part
+    return total
+
 
 def check_divisible(params: Train, world_size: int) -> None:
     """Check that `world_size` processes can divide the batches of this set among them.
@@ -144,12 +171,12 @@ def check_divisible(params: Train, world_size: int) -> None:
     """
     if params.batch_size % world_size:
         raise BadHyperparameters(
-            f"{world_size} GPUs cannot divide batches of {params.batch_size} titles evenly. Choose a train.batch_size "
-            f"that is a multiple of {world_size}, or another MELI_GPUS."
+            f"{world_size} devices cannot divide batches of {params.batch_size} titles evenly. Choose a "
+            f"train.batch_size that is a multiple of {world_size}, or another MELI_DEVICES."
         )
     if params.sees_padding and world_size > 1:
         name = "mean_over_padding" if params.mean_over_padding else "max_over_padding"
         raise BadHyperparameters(
-            f"train.{name}, a mistake of the lab that is reproduced on request, depends on the whole batch, "
-            f"so it trains on one GPU only (MELI_GPUS is {world_size})."
+            f"train.{name}, a mistake of the lab that is reproduced on request, depends on the whole batch, so it "
+            f"trains on one device only, and MELI_DEVICES times MELI_NODES is {world_size}."
         )

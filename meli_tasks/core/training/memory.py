@@ -7,7 +7,7 @@ import sys
 
 import torch
 
-from meli_tasks.core.errors import OutOfMemory
+from meli_tasks.core.errors import OutOfMemory, StepOutOfMemory
 
 MIN_BATCH_SIZE = 16
 
@@ -35,13 +35,9 @@ def halved(batch_size: int, error: str) -> int:
     return max(batch_size // 2, MIN_BATCH_SIZE)
 
 
-def out_of_memory_in_group(batch_size: int, error: str) -> OutOfMemory:
-    """The error to raise if several GPUs train together, because then none can reduce its batches on its own."""
-    return OutOfMemory(
-        f"a GPU's memory is full with its part of {batch_size:,} titles per step ({_first_line(error)}). GPUs that "
-        "train together do not halve the batch automatically: set a smaller train.batch_size. The last checkpoint is "
-        "kept"
-    )
+def out_of_memory_in_group(batch_size: int, error: str) -> StepOutOfMemory:
+    """The error to raise if several devices train together: none of them can reduce its batches on its own."""
+    return StepOutOfMemory(f"its memory is full with its part of {batch_size:,} titles per step ({_first_line(error)})")
 
 
 def free_memory(device: torch.device) -> None:

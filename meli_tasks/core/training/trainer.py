@@ -181,6 +181,12 @@ class Training:
         self.stopped, self.cut_short = metadata.stopped, metadata.cut_short
         self.guard.last_good_loss = metadata.last_good_loss
 
+    def limit_batch_size(self, batch_size: int) -> None:
+        """Take smaller batches from here on, after larger ones did not fit."""
+        if batch_size < self.batch_size:
+            self.batch_size = batch_size
+            self._continue_with_smaller_batches()
+
     @property
     def _out_of_patience(self) -> bool:
         return 0 < self.params.patience <= self.epochs_without_improvement

@@ -1,1 +1,1 @@
-"""The parts of the stage train: its set-up, and the worker processes that train on several GPUs."""
+"""The parts of the stage train: its set-up, the training run, and the processes of one on several devices."""

@@ -1,6 +1,6 @@
 """From a stage's inputs to a training run before its first step, and from a checkpoint to its state.
 
-Apart from `stages.train`, so that its worker processes need not import the stage that starts them.
+Apart from `stages.train`, so that worker processes need not import the stage that starts them.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from meli_tasks.core.data.encoded_titles import EncodedTitles
-from meli_tasks.core.errors import BadData, NotFound, Unreachable
+from meli_tasks.core.errors import BadData, BadSettings, NotFound, Unreachable
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.networks import build
 from meli_tasks.core.text.encoder import FIRST_WORD, Encoder
-from meli_tasks.core.training.distributed import ProcessGroup
+from meli_tasks.core.training.distributed import ProcessGroup, check_divisible
 from meli_tasks.core.training.progress import Epoch
 from meli_tasks.core.training.state import Metadata, State
 from meli_tasks.core.training.trainer import Training
 from meli_tasks.stages.encoding.ngram_arrays import array_path
 from meli_tasks.stages.files.model_files import read_encoder
-from meli_tasks.stages.hooks import Log
+from meli_tasks.stages.hooks import Log, Machines
 from meli_tasks.stages.training.memory_needs import check_memory
 
 FORMER_METADATA = {
@@ -127,6 +127,27 @@ def chosen_device(requested: str, log: Log) -> str:
         )
     log.info("No GPU on this machine: training on the CPU, as MELI_DEVICE=auto allows")
     return "cpu"
+
+
+def check_devices(devices: int, machines: Machines, device: str, params: Train) -> None:
+    """Check that this machine has the devices of a training run, and that they can divide its batches.
+
+    Raises:
+        BadSettings: several machines have no place to meet.
+        Unreachable: the machine has fewer GPUs.
+        BadHyperparameters: the processes cannot divide the batches among them.
+    """
+    if machines.count > 1 and not machines.rendezvous:
+        raise BadSettings(
+            f"MELI_NODES is {machines.count}, but MELI_RENDEZVOUS does not say where these machines meet. Set it to "
+            "host:port of the one that runs the training tasks, on all of them."
+        )
+    check_divisible(params, devices * machines.count)
+    if device == "cuda" and devices > torch.cuda.device_count():
+        raise Unreachable(
+            f"MELI_DEVICES={devices}, but this machine has {torch.cuda.device_count()} GPUs. Set MELI_DEVICES to that "
+            "number, or to 1."
+        )
 
 
 def device_name(device: torch.device) -> str:
