@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from meli_tasks.artifacts import paths
+from meli_tasks.artifacts.assembled import stored_files
 from meli_tasks.artifacts.cache import Cache, download
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_model, need_model, replaced_models
 from meli_tasks.core.errors import BadData, NotFound
@@ -158,8 +159,11 @@ def restorable(ledger: Ledger) -> list[Decision]:
 
 def is_whole(store: Store, model: Manifest) -> bool:
     """Whether the files of a model are in the store with the right sizes. Their content is not checked."""
-    sizes = {file: output.bytes for file, output in model.outputs.items()}
-    return all(store.size(model.file_name(file)) == sizes.get(file, -1) for file in MODEL_FILES)
+    try:
+        files = [*stored_files(store, model, MODEL_FILES)]
+    except (NotFound, BadData):
+        return False
+    return all(store.size(name) == size for name, size in files)
 
 
 def _finished_by(attempt: Manifest, moment: datetime) -> bool:

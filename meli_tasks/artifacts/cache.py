@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from meli_tasks.artifacts.assembled import assemble
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.artifacts.outputs import check_output, describe_file, missing
 from meli_tasks.core.errors import BadSettings, MeliError, NotFound
@@ -40,10 +41,13 @@ def download(store: Store, manifest: Manifest, file: str, path: Path) -> None:
         NotFound: it is not in the store, for example because it was pruned.
         BadData: the file in the store is not the one that the manifest describes.
     """
-    try:
-        store.download(manifest.file_name(file), path)
-    except NotFound as error:
-        raise missing(store, manifest, file) from error
+    if file in manifest.assembled:
+        assemble(store, manifest, file, path)
+    else:
+        try:
+            store.download(manifest.file_name(file), path)
+        except NotFound as error:
+            raise missing(store, manifest, file) from error
     check_output(store, manifest, file, describe_file(path))
 
 

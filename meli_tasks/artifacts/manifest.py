@@ -79,9 +79,10 @@ class Output:
 class Manifest:
     """The description of an artifact. The fields after `attempt` are not part of the content key.
 
-    `about` records how it was computed, `conditions` what of that may change the result, and `input_attempts` which
-    attempt of each input it was made from. What 0.1.0 wrote has only the first. `used` is when a run last reused it, to
-    the day, and `pruned` when its files were deleted to save space, in ISO format; both are empty until then.
+    `about` records how it was computed, `conditions` what of that may change the result, `input_attempts` which attempt
+    of each input it was made from. What 0.1.0 wrote has only the first. `assembled` names the outputs that are not
+    stored, as they consist of parts of inputs (`artifacts.assembled`). `used` is when a run last reused it, to the day,
+    and `pruned` when its files were deleted to save space, in ISO format.
     """
 
     stage: str
@@ -94,6 +95,7 @@ class Manifest:
     about: dict[str, JsonValue] = field(default_factory=dict)
     conditions: Conditions = field(default_factory=Conditions)
     input_attempts: dict[str, str] = field(default_factory=dict)
+    assembled: list[str] = field(default_factory=list)
     used: str = ""
     pruned: str = ""
 
@@ -155,7 +157,7 @@ class Manifest:
     def to_bytes(self) -> bytes:
         """JSON, keys sorted."""
         fields = {**asdict(self), "conditions": self.conditions.model_dump(mode="json", exclude_defaults=True)}
-        unset = {name for name in ("used", "pruned") if not fields[name]}
+        unset = {name for name in ("assembled", "used", "pruned") if not fields[name]}
         return canonical_json({name: value for name, value in fields.items() if name not in unset}).encode()
 
     @classmethod

@@ -28,11 +28,23 @@ def read_file(store: Store, manifest: Manifest, file: str) -> bytes:
         NotFound: the manifest exists, but the file is missing.
         BadData: it is not the file that the manifest describes.
     """
+    if file in manifest.assembled:
+        return _assembled(store, manifest, file)
     blob = store.read(manifest.file_name(file))
     if blob is None:
         raise missing(store, manifest, file)
     check_output(store, manifest, file, Output(hashlib.sha256(blob.data).hexdigest(), len(blob.data)))
     return blob.data
+
+
+def _assembled(store: Store, manifest: Manifest, file: str) -> bytes:
+    from meli_tasks.artifacts.assembled import assemble  # which reads files itself
+
+    with TemporaryDirectory(prefix="meli-file-") as folder:
+        path = Path(folder, "file")
+        assemble(store, manifest, file, path)
+        check_output(store, manifest, file, describe_file(path))
+        return path.read_bytes()
 
 
 def parse_file(store: Store, manifest: Manifest, file: str, parse: Callable[[bytes], T]) -> T:
@@ -75,6 +87,8 @@ def damage(store: Store, manifest: Manifest, most_bytes: float = HASHED_BYTES) -
     sizes = {listed.name: listed.size for listed in store.objects(manifest.file_name(""))}
     wrong, to_hash = [], []
     for file, output in manifest.outputs.items():
+        if file in manifest.assembled:
+            continue
         size = sizes.get(manifest.file_name(file))
         if size is None:
             wrong.append(f"{manifest.file_name(file)} is missing")
@@ -83,7 +97,21 @@ def damage(store: Store, manifest: Manifest, most_bytes: float = HASHED_BYTES) -
         elif size <= most_bytes:
             to_hash.append(file)
     with ThreadPoolExecutor(reading.READERS) as readers:
-        return wrong + list(filter(None, readers.map(lambda file: _differs(store, manifest, file), to_hash)))
+        wrong += filter(None, readers.map(lambda file: _differs(store, manifest, file), to_hash))
+    return wrong or _damaged_parts(store, manifest, most_bytes)
+
+
+def _damaged_parts(store: Store, manifest: Manifest, most_bytes: float) -> list[str]:
+    """What is wrong with the artifacts of whose files this one's consist."""
+    from meli_tasks.artifacts.assembled import parts_of  # which reads files itself
+
+    if not manifest.assembled:
+        return []
+    try:
+        parts = {part.own_name: part for part, _ in parts_of(store, manifest)}
+    except (NotFound, BadData) as error:
+        return [str(error)]
+    return [problem for part in parts.values() for problem in damage(store, part, most_bytes)]
 
 
 def _differs(store: Store, manifest: Manifest, file: str) -> str:

@@ -40,9 +40,12 @@ def conditions(stage: str, summary: Summary, torch: str) -> Conditions:
 
 
 def upload(store: Store, manifest: Manifest, out: Path) -> None:
-    """Upload an attempt's files from the folder `out`. If one fails, those before it are deleted."""
+    """Upload an attempt's files from the folder `out`. If one fails, those before it are deleted.
+
+    Files that consist of parts of its inputs are not stored again.
+    """
     try:
-        for file in manifest.outputs:
+        for file in manifest.outputs.keys() - set(manifest.assembled):
             store.upload(out / file, manifest.file_name(file))
     except (MeliError, KeyboardInterrupt, SystemExit):
         _delete_files(store, manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from meli_tasks.artifacts.manifest import Manifest, find_record, was_pruned
@@ -9,6 +10,8 @@ from meli_tasks.artifacts.outputs import damage
 from meli_tasks.artifacts.reading import NotReadable
 from meli_tasks.execution.attempts import publish, replace
 from meli_tasks.store import Store
+
+logger = logging.getLogger("meli_tasks")
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,12 @@ class Existing:
         """The manifest of an artifact that need not be computed again."""
         return None if self.problem else self.manifest
 
-    @property
-    def is_pruned(self) -> bool:
-        """Whether its files were deleted on purpose."""
-        return self.manifest is not None and bool(self.manifest.pruned)
+    def log_problem(self, step: str) -> None:
+        """Log why a step is computed again; that its files were deleted on purpose is no warning."""
+        if self.manifest and self.manifest.pruned:
+            logger.info("%s is computed again: %s", step, self.problem)
+        elif self.problem:
+            logger.warning("%s is damaged and is computed again: %s", step, self.problem)
 
     def publish(self, store: Store, made: Manifest) -> Manifest:
         """Write the manifest of a new attempt over what was there; see `publish` and `replace`."""

@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from meli_tasks.artifacts import reading
+from meli_tasks.artifacts.assembled import parts_of
 from meli_tasks.artifacts.manifest import Manifest
-from meli_tasks.core.errors import Conflict
+from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.store import Store
 
 MARKED_FOR = timedelta(days=1)
@@ -29,6 +30,12 @@ def mark_used(
     """
     if _is_recent(manifest.used or manifest.at, now()):
         return manifest
+    try:  # first what it consists of: whoever has its mark can put it together
+        marked_parts = [mark_used(store, part, now) for part, _ in parts_of(store, manifest)]
+    except NotFound:
+        return None
+    if None in marked_parts:
+        return None
     for name in (manifest.name, manifest.own_name):  # the latter if another attempt has replaced it
         while blob := store.read(name):
             found = reading.parsed(store, name, blob.data, Manifest.from_bytes)

@@ -37,9 +37,10 @@ from meli_tasks.execution.stop_requests import StoredStopRequests
 from meli_tasks.execution.vector_cache import VectorCache
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
+from meli_tasks.stages.files.pieces import read_pieces
 from meli_tasks.stages.hooks import Hooks
 from meli_tasks.stages.listings.golden import GOLDEN
-from meli_tasks.stages.summaries import Summary, TrainSummary
+from meli_tasks.stages.summaries import ENSEMBLE, Summary, TrainSummary
 from meli_tasks.store import Store
 from meli_tasks.wording import duration
 
@@ -133,10 +134,7 @@ class Runner:
         """
         started = time.monotonic()
         found = look_up(self.store, step.stage, step.key, check_files=not force)
-        if found.is_pruned:
-            logger.info("%s %s is computed again: %s", step.stage, step.name, found.problem)
-        elif found.problem:
-            logger.warning("%s %s is damaged and is computed again: %s", step.stage, step.name, found.problem)
+        found.log_problem(f"{step.stage} {step.name}")
         if found.usable and not force:
             existing = mark_used(self.store, found.usable)
             if existing is None:
@@ -215,6 +213,7 @@ class Runner:
             about={**about_this_process(), "run_id": self.run_id, "seconds": round(seconds, 3)},
             conditions=conditions(step.stage, summary, installed_version("torch") or ""),
             input_attempts=attempts,
+            assembled=sorted(read_pieces(out).files) if step.stage == ENSEMBLE else [],
         )
         upload(self.store, made, out)
         manifest = existing.publish(self.store, made)

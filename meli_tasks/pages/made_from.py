@@ -79,11 +79,11 @@ def loading(url: str, manifest: Manifest | None, champion: Champion | None, regi
 
     Args:
         url: The store's.
-        manifest: The model's; None if it is no longer there.
+        manifest: The model's; None if it is no longer there. One that was pruned cannot be used.
         champion: The current one.
         registered: The champion's name in MLflow.
     """
-    if manifest is None:
+    if manifest is None or manifest.pruned:
         return []
     ref = f"{manifest.key}@{manifest.model_sha256[:_SHA256_DIGITS]}"
     ways = [Loading(where="Command line", code=f'meli predict --model {ref} "a title"')]
@@ -91,5 +91,7 @@ def loading(url: str, manifest: Manifest | None, champion: Champion | None, regi
         load = f'model = mlflow.pyfunc.load_model("models:/{registered}@{ALIAS}")'
         code = f'import mlflow\n\n{load}\nmodel.predict(["a title"])'
         ways.append(Loading(where="Python, through MLflow", code=code))
+    if manifest.assembled:  # its files are put together from those of its members
+        return ways
     files = paths.artifact_file(manifest.stage, manifest.key, manifest.attempt, "")
     return [*ways, Loading(where="Files in the store", code=f"{url}/{files}")]

@@ -15,6 +15,7 @@ from meli_tasks.pruning.kept import Kept
 from meli_tasks.pruning.rules import CHECKPOINTS, GRACE, LOGS, RESULTS, UPLOADS
 from meli_tasks.pruning.stored_keys import StoredKey, stored_keys
 from meli_tasks.scoring.planning import SCORE
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Leftover, Listed, Store
 
 How = Literal["artifact", "objects", "leftover", "cache"]
@@ -46,14 +47,14 @@ class Candidate:
 
 
 def candidates(store: Store, cache: Cache, listing: Sequence[Listed], kept: Kept, now: datetime) -> list[Candidate]:
-    """Everything to delete, the oldest first.
+    """Everything to delete, the oldest first; ensembles before all others, as their members are among these.
 
     Raises:
         BadData: a manifest cannot be read, so what its files are is unknown.
     """
     search = _Search(store, listing, kept, now.timestamp())
     found = [*search.artifacts(), *search.small_objects(), *search.leftovers(), *_in_cache(cache)]
-    return sorted(found, key=lambda each: (each.written, each.name))
+    return sorted(found, key=lambda each: (each.kind != ENSEMBLE, each.written, each.name))
 
 
 class _Search:

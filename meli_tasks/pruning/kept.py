@@ -24,7 +24,7 @@ from meli_tasks.planning.history import plans
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.pruning.pins import pins
-from meli_tasks.pruning.rules import RESULTS, UNFINISHED, Rules
+from meli_tasks.pruning.rules import GRACE, RESULTS, UNFINISHED, Rules
 from meli_tasks.scoring.records import BatchPlan
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets import stored as stored_sets
@@ -93,6 +93,7 @@ def mark(
     marking.plans()
     marking.sets()
     marking.batches()
+    marking.members()
     marking.need_everything_read()
     return marking.kept
 
@@ -228,6 +229,20 @@ class _Marking:
         else:
             ref = ModelRef(plan.sets[name].key)
         return ref if paths.manifest(stage, ref.key) in self._modified else None
+
+    def members(self) -> None:
+        """The models of which ensembles consist that are kept, or too new to be deleted: they are not stored twice."""
+        for name, written in self._modified.items():
+            key = paths.key_of_manifest(name)
+            is_old = written < self._now.timestamp() - GRACE.total_seconds()
+            if key is None or not name.startswith(f"{ENSEMBLE}/") or (is_old and not self.kept.has(key)):
+                continue
+            found = self._reader.read(name, Manifest.from_bytes)
+            if found and found.assembled and not found.pruned:
+                for member, value in found.inputs.items():
+                    if member.startswith(MODEL):
+                        # With any digest: another attempt with the same bytes serves as well.
+                        self.kept.add_model(f"member of ensemble {key}", ModelRef(ModelRef.parse(value).key))
 
     def batches(self) -> None:
         """The results of batches that are new, or that were copied nowhere else."""

@@ -25,6 +25,7 @@ from meli_tasks.pruning.candidates import Candidate, candidates, path_of
 from meli_tasks.pruning.kept import Kept, keys_of, mark
 from meli_tasks.pruning.rules import GRACE, Rules
 from meli_tasks.stages.stored import Stored
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Listed, Store
 from meli_tasks.wording import duration
 
@@ -121,7 +122,9 @@ class Prune:
         found = candidates(self._store, self.cache, listing, kept, now)
         chosen, left, size = list[Candidate](), list[Candidate](), 0
         for each in found:
-            fits = size + each.bytes <= self._rules.most_bytes
+            # An ensemble that is left needs its members.
+            needed = each.kind == "train" and any(other.kind == ENSEMBLE for other in left)
+            fits = size + each.bytes <= self._rules.most_bytes and not needed
             (chosen if fits else left).append(each)
             size += each.bytes if fits else 0
         return Found(kept, chosen, totals_of(listing), left)
@@ -155,12 +158,15 @@ class Prune:
 
     def delete(self, found: Found, outcome: Outcome) -> None:
         """Delete what was found, unless it has been used since."""
+        ensembles = [each for each in found.candidates if each.kind == ENSEMBLE]
+        others = [each for each in found.candidates if each.kind != ENSEMBLE]
         with ThreadPoolExecutor(reading.READERS) as workers:
-            for each, result in zip(found.candidates, workers.map(self._delete, found.candidates), strict=True):
-                if isinstance(result, MeliError):
-                    outcome.failed[each.name] = str(result)
-                else:
-                    (outcome.deleted if result else outcome.in_use).append(each)
+            for some in (ensembles, others):  # no ensemble may be left without its members
+                for each, result in zip(some, workers.map(self._delete, some), strict=True):
+                    if isinstance(result, MeliError):
+                        outcome.failed[each.name] = str(result)
+                    else:
+                        (outcome.deleted if result else outcome.in_use).append(each)
         deleted = {each.name.split("/")[1] for each in outcome.deleted if each.how == "artifact"}
         self._note_runs(found.kept.unkept, deleted)
 

@@ -2,8 +2,8 @@
 
 In: `ingest` (listings.parquet, of which only the validation split is read) and one `model:LABEL` folder per trained
 model. Out: choice.json (every model's figures and weight) and, unless the best member is better on the validation
-titles, model.safetensors and model.json as train writes them. Otherwise there is no candidate: `offered` is false and
-`reason` says why.
+titles, model.safetensors and model.json as train writes them, and pieces.json: which parts of these the members have.
+Otherwise there is no candidate: `offered` is false and `reason` says why.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from meli_tasks.core.models.ensemble import (
 from meli_tasks.core.stage_parameters import Ensemble as Params
 from meli_tasks.stages.evaluation import Choice
 from meli_tasks.stages.files.model_files import MemberFiles, load_model, write_ensemble
+from meli_tasks.stages.files.pieces import write_pieces
 from meli_tasks.stages.hooks import Hooks, Inputs
 from meli_tasks.stages.summaries import EnsembleSummary
 from meli_tasks.wording import count
@@ -105,6 +106,7 @@ def run(inputs: Inputs, out: Path, params: Params, hooks: Hooks) -> EnsembleSumm
     )
     if summary.offered:
         write_ensemble(out, members)
+        write_pieces(out, {f"model:{member.name}": member.folder for member in members})
     hooks.log.info(summary.reason)
     return summary
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -14,11 +14,14 @@ from typing_extensions import override
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.cache import Cache
+from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.decision import Champion, Decision, Evidence
+from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.pruning import Prune, Rules
+from meli_tasks.stages.files.pieces import PIECES, Piece, Pieces, Source
 from meli_tasks.store import Blob, Leftover, Listed, Store
 from tests.past_run import PastRun
 
@@ -137,11 +140,11 @@ class Nights:
         assert blob is not None
         return blob.data
 
-    def promote(self, run: PastRun, evaluate: str = "") -> Decision:
-        """Make the mlp of a run the champion."""
+    def promote(self, run: PastRun, evaluate: str = "", model: Manifest | None = None) -> Decision:
+        """Make a model of a run the champion; by default its mlp."""
         ledger = Ledger(self.store)
         last = ledger.last()
-        made = run.trainings["mlp"]
+        made = model or run.trainings["mlp"]
         return ledger.append(
             last.number if last else 0,
             action="promote",
@@ -157,6 +160,20 @@ class Nights:
             by=run.run_id,
             evidence=Evidence(plan=run.plan.name, evaluate=evaluate, run_id=run.run_id),
         )
+
+    def ensemble(self, run: PastRun) -> Manifest:
+        """An ensemble of a run's models that stores none of their bytes again."""
+        mlp = run.trainings["mlp"]
+        source = Source(input="model:mlp", file="model.json", sha256=mlp.outputs["model.json"].sha256)
+        piece = Piece(source=0, start=0, size=mlp.outputs["model.json"].bytes)
+        pieces = Pieces(sources=(source,), files={"model.json": (piece,)}).model_dump_json().encode()
+        models = {f"model:{name}": made.key for name, made in run.trainings.items()}
+        step = Step("ensemble", "mlp, cnn", {}, {"ingest": run.plan.ingest.key, **models})
+        made = run.publish(step, {PIECES: pieces, "model.safetensors": b"weights"}, {})
+        outputs = {**made.outputs, "model.json": mlp.outputs["model.json"]}
+        made = replace(made, outputs=outputs, assembled=["model.json"])
+        self.store.write(made.name, made.to_bytes())
+        return made
 
     def _time(self) -> float:
         return self.store.now.timestamp()

@@ -263,6 +263,32 @@ def test_a_replaced_attempt_stays_as_long_as_a_decision_names_it(nights: Nights)
     assert find_model(nights.store, champion.key, champion.model_sha256) == champion
 
 
+def test_the_members_of_an_ensemble_stay_as_long_as_it_does(nights: Nights) -> None:
+    nights.promotes = 1_000
+    runs = [nights.night() for _ in range(6)]
+    champion, other = nights.ensemble(runs[1]), nights.ensemble(runs[2])
+    nights.promote(runs[1], model=champion)
+    nights.store.pass_time(days=40)
+    found, outcome = prune(nights)
+    assert found.candidates[0].name == f"ensemble/{other.key}"
+    assert read_file(nights.store, champion, "model.json") == b"{}"
+    assert all(has_files(nights, made) for made in runs[1].trainings.values())
+    assert not any(has_files(nights, made) for made in runs[2].trainings.values())
+    assert find(nights.store, "ensemble", other.key) is None
+    assert (outcome.failed, missing(nights)) == ({}, [])
+
+
+def test_a_limit_leaves_no_ensemble_without_its_members(nights: Nights) -> None:
+    nights.promotes = 1_000
+    runs = [nights.night() for _ in range(6)]
+    made = nights.ensemble(runs[2])
+    nights.store.pass_time(days=40)
+    small = Rules(**{**vars(FEW), "most_bytes": 10})
+    found, _ = prune(nights, small)
+    assert {each.name for each in found.over_limit} >= {f"ensemble/{made.key}"}
+    assert all(has_files(nights, each) for run in runs for each in run.trainings.values())
+
+
 def test_most_bytes_limits_one_prune_and_the_oldest_goes_first(nights: Nights) -> None:
     runs = [nights.night() for _ in range(8)]
     nights.store.pass_time(days=40)
