@@ -1,7 +1,7 @@
 """The names of all objects in the store; no other module builds or parses them.
 
     STAGE/KEY/manifest.json                  an artifact's manifest
-    STAGE/KEY/ATTEMPT/FILE                   its files
+    STAGE/KEY/ATTEMPT/FILE                   its files, but of an ensemble no copies of its members'
     STAGE/KEY/ATTEMPT/manifest.json          the manifest of an attempt that `force` has replaced at the key
     plans/RUN/HASH.json                      a run's plan, and beside it
     plans/RUN/HASH/preview.json              what the run is going to compute

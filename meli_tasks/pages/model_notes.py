@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.manifest import Manifest, was_pruned
 from meli_tasks.pages.located import Located
 from meli_tasks.stages.evaluation import Evaluation, Scores
 from meli_tasks.wording import enumeration
@@ -35,6 +35,10 @@ def missing(url: str, found: Located, scores: Scores | None, model: Manifest | N
             f"The files of this model ({found.ref}) are not in {url}: it was never computed, or it was deleted. It "
             "cannot be loaded, and what it was made from is unknown."
         )
+    elif model is not None and model.pruned:
+        sentences.append(
+            f"This model {was_pruned(model)}. It cannot be loaded until a run trains it again. Its figures are kept."
+        )
     return sentences
 
 
@@ -57,6 +61,11 @@ def _of_figures(url: str, found: Located, scores: Scores | None) -> list[str]:
             "nothing new": f"The run {run} ended early, as nothing was new: an earlier run has evaluated this model.",
         }
         return [why.get(found.row.state, f"The run {run} has not evaluated this model yet, or ended before it could.")]
+    if scores is None and found.evaluate and found.evaluate.pruned:
+        return [
+            f"The evaluation of the run {run} {was_pruned(found.evaluate)}. The figures in the run's report are kept; "
+            f"predictions, confusions and suspect labels are not. {AGAIN}"
+        ]
     if scores is None:
         key = found.report.key if found.report else ""
         return [

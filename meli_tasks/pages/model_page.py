@@ -54,7 +54,7 @@ def model_page(
     decisions, champion, url = decided.decisions, decided.champion, cache.store.url
     manifest = model_manifest(cache, found.ref)
     evaluation, evaluate = found.evaluation, found.evaluate
-    outputs = evaluate.outputs if evaluate else {}
+    outputs = evaluate.outputs if evaluate and not evaluate.pruned else {}
     scores = cache.read_file(evaluate, SCORES, Scores.model_validate_json) if evaluate else None
     return ModelPage(
         row=found.row,

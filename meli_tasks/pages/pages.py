@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from meli_tasks.artifacts import paths
-from meli_tasks.artifacts.manifest import need
+from meli_tasks.artifacts.manifest import find_record, need
 from meli_tasks.artifacts.reading import read_again
 from meli_tasks.core.errors import NotFound
 from meli_tasks.pages.actions import ChangedPage, promote, repair_alias, roll_back
@@ -184,13 +184,14 @@ class Pages(ModelPages):
         return training_page(self._cache, self._plan(plan), set_name)
 
     def artifact(self, stage: str, key: str) -> ArtifactPage:
-        """An artifact's manifest, and the URL of its files.
+        """An artifact's manifest, and the URL of its files; also of one that was pruned.
 
         Raises:
             NotFound: it has not been computed.
         """
-        manifest = need(self.store, stage, key)
-        return ArtifactPage(**vars(manifest), url=f"{self.store.url}/{manifest.file_name('')}")
+        manifest = find_record(self.store, stage, key) or need(self.store, stage, key)
+        fields = {**vars(manifest), "pruned": manifest.pruned[:10]}
+        return ArtifactPage(**fields, url=f"{self.store.url}/{manifest.file_name('')}")
 
     def backfill(self, backfill_id: str) -> BackfillPage:
         """A backfill's preview, and its report once it has ended; each is None until it exists.

@@ -87,6 +87,7 @@ class RunPage(PageModel):
     has_report: bool
     decision: DecisionRow | None
     question: str = Field("", description="what the run asks a person and waits for; empty if it does not")
+    pruned: str = Field("", description="the day on which files of the run were deleted to save space; empty if not")
     last_decision: int = Field(0, description="number of the ledger's last decision; 0 if there is none")
     skipped: SkippedObjects
 
@@ -129,6 +130,7 @@ class ArtifactPage(PageModel):
     summary: dict[str, JsonValue]
     attempt: str
     about: dict[str, JsonValue]
+    pruned: str = Field("", description="the day on which its files were deleted to save space; empty if they were not")
     url: str
 
 

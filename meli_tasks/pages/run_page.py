@@ -21,6 +21,7 @@ from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan, ensemble_step
 from meli_tasks.planning.preview import Preview
 from meli_tasks.planning.verdict import Verdict
+from meli_tasks.pruning.records import PrunedRun
 from meli_tasks.stages.evaluation import Epoch
 from meli_tasks.stages.summaries import ENSEMBLE, TrainSummary
 
@@ -45,6 +46,7 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision], champi
     preview = cache.read(paths.preview(plan.name), Preview.model_validate_json, LIVE_SECONDS)
     decision = next((found for found in reversed(decisions) if found.is_of_run(plan.name)), None)
     nothing_new = preview.nothing_new if preview else ""
+    pruned = cache.read(paths.pruned(plan.name), PrunedRun.model_validate_json, LIVE_SECONDS)
     asked = cache.read(paths.verdict(plan.name), Verdict.model_validate_json, LIVE_SECONDS)
     return RunPage(
         plan=plan.name,
@@ -64,6 +66,7 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision], champi
         evaluated=report is not None,
         has_report=has_report(cache, plan.name),
         decision=decision_row(decision) if decision else None,
+        pruned=f"{pruned.at:%Y-%m-%d}" if pruned else "",
         question=asked.question if asked and asked.is_open(plan.name, decisions) else "",
         skipped=SkippedObjects(count=0, first=[]),  # filled in by the caller, who knows all that was read
     )

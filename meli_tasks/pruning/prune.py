@@ -14,8 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from pydantic import Field
-
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
@@ -23,8 +21,8 @@ from meli_tasks.core.errors import Conflict, MeliError
 from meli_tasks.planning.plan import Plan
 from meli_tasks.pruning.candidates import Candidate, candidates, path_of
 from meli_tasks.pruning.kept import Kept, keys_of, mark
+from meli_tasks.pruning.records import LastPrune, PrunedRun
 from meli_tasks.pruning.rules import GRACE, Rules
-from meli_tasks.stages.stored import Stored
 from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Listed, Store
 from meli_tasks.wording import duration
@@ -36,23 +34,6 @@ SKEW = timedelta(hours=1)
 
 Totals = dict[str, tuple[int, int]]
 """By kind, the number of artifacts or objects and their bytes."""
-
-
-class LastPrune(Stored):
-    """prune.json: what the last prune did. Writing it first tells the store's time."""
-
-    version: int = 1
-    by: str
-    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
-    bytes: int = 0
-    failed: str = Field("", description="why it did not end; empty if it did")
-
-
-class PrunedRun(Stored):
-    """pruned.json beside the plan of a run: when its artifacts were deleted."""
-
-    version: int = 1
-    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True)

@@ -175,9 +175,10 @@ class Nights:
         self.store.write(made.name, made.to_bytes())
         return made
 
-    def _time(self) -> float:
+    def time(self) -> float:
+        """The store's time, in seconds since 1970."""
         return self.store.now.timestamp()
 
     def prune(self, rules: Rules) -> Prune:
         """A prune at the store's time."""
-        return Prune(self.store, Cache(self.folder / "cache", 1.0), rules, clock=self._time)
+        return Prune(self.store, Cache(self.folder / "cache", 1.0), rules, clock=self.time)

@@ -1,7 +1,7 @@
 // An artifact in the store: its files, what it was made from, and its summary.
 import { formatDateTime, h, runTab, UI } from "./airflow.js";
 import { duration, flatten, formatBytes, formatValue } from "./format.js";
-import { AppLink, LabeledValue, LoadError, Loading, Muted, Page, Panel, Section } from "./parts.js";
+import { AppLink, LabeledValue, LoadError, Loading, Muted, Note, Page, Panel, Section } from "./parts.js";
 import { useServer } from "./server.js";
 import { table } from "./table.js";
 
@@ -88,6 +88,9 @@ export function Artifact({ name }) {
     );
   if (data === undefined) return frame(error ? h(LoadError, { error, reload }) : h(Loading, { lines: 8 }));
   return frame(
+    data.pruned
+      ? h(Note, { title: `Pruned on ${data.pruned}` }, "Its files were deleted to save space. A run computes it again.")
+      : null,
     h(About, { data }),
     h(Files, { data }),
     h(Section, { title: "Summary" }, h(Values, { values: data.summary, label: "Summary" })),

@@ -30,6 +30,8 @@ import { table } from "./table.js";
 
 const { Box, Flex, SimpleGrid, Text } = UI;
 const SECONDS = 3;
+const PRUNED =
+  "Files of this run were deleted to save space. Its figures, decision and report stay, and running it again computes it again.";
 
 /** @param {{dagId: string, runId: string}} props as Airflow passes them */
 export function RunTab({ dagId, runId }) {
@@ -79,6 +81,7 @@ function Run({ runId }) {
     error ? h(LoadError, { error, reload }) : null,
     h(Part, { title: "What happened" }, h(Head, { runId, data, reload })),
     data.nothing_new ? h(Note, { title: nothingNew(data) }, data.nothing_new) : null,
+    data.pruned ? h(Note, { title: `Pruned on ${data.pruned}` }, PRUNED) : null,
     h(SkippedNote, { skipped: data.skipped }),
     h(Part, { title: "The question" }, h(Question, { data, runId, reload })),
     h(Part, { title: "The summary" }, h(Totals, { data })),

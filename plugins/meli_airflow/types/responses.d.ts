@@ -572,6 +572,8 @@ export interface Run {
   decision: Decision | null;
   /** What the run asks a person and waits for; empty if it does not. */
   question?: string;
+  /** The day on which files of the run were deleted to save space; empty if not. */
+  pruned?: string;
   /** The number of the ledger's last decision; 0 if there is none. */
   last_decision: number;
   skipped: SkippedObjects;
@@ -656,6 +658,8 @@ export interface Artifact {
   inputs: Record<string, unknown>;
   outputs: Record<string, { bytes: number; sha256: string }>;
   summary: Record<string, unknown>;
+  /** The day on which its files were deleted to save space; empty if they were not. */
+  pruned?: string;
   about: { at?: string; seconds?: number; run_id?: string; git?: string; versions?: Record<string, string> };
 }
 
