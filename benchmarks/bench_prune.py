@@ -22,7 +22,8 @@ from meli_tasks.champion import champion_model, is_whole
 from meli_tasks.integrity import Verification
 from meli_tasks.ledger import Ledger
 from meli_tasks.local_run import LocalRun, new_run_id
-from meli_tasks.pruning import Prune, Rules
+from meli_tasks.pruning.prune import Prune
+from meli_tasks.pruning.rules import Rules
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 from meli_tasks.wording import count

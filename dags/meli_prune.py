@@ -30,7 +30,7 @@ settings = Settings.from_environment()
 def prune() -> dict[str, Any]:
     """Delete it, and log what was deleted by kind."""
     with plain_failures():
-        from meli_tasks.pruning import prune_night
+        from meli_tasks.pruning.nightly import prune_night
 
         outcome = prune_night(settings, by=run_of(get_current_context()).run_id)
     return {"deleted": len(outcome.deleted), "bytes": outcome.bytes, "in_use": len(outcome.in_use)}

@@ -33,7 +33,6 @@ logger = logging.getLogger("meli_tasks")
 
 S = TypeVar("S", bound=Summary)
 P = TypeVar("P", bound=Section)
-
 _STAGE = re.compile(r"[a-z][a-z_]*")
 _KEY = re.compile(r"[0-9a-f]{32}")
 KEY_LENGTH = 32
@@ -111,7 +110,7 @@ class Manifest:
 
     @property
     def own_name(self) -> str:
-        """The manifest's name in the store after another attempt has replaced it at the key."""
+        """Its name in the store after another attempt has replaced it at the key."""
         return paths.replaced_manifest(self.stage, self.key, self.attempt)
 
     @property
@@ -157,7 +156,7 @@ class Manifest:
     def to_bytes(self) -> bytes:
         """JSON, keys sorted."""
         fields = {**asdict(self), "conditions": self.conditions.model_dump(mode="json", exclude_defaults=True)}
-        unset = {name for name in ("assembled", "used", "pruned") if not fields[name]}
+        unset = {"assembled", "used", "pruned"} - {name for name, value in fields.items() if value}
         return canonical_json({name: value for name, value in fields.items() if name not in unset}).encode()
 
     @classmethod
@@ -244,20 +243,20 @@ def need(store: Store, stage: str, key: str) -> Manifest:
         NotFound: it has not been computed, or it was pruned.
     """
     manifest = find_record(store, stage, key)
-    if manifest is None:
-        raise NotFound(f"No {stage} artifact {key} in {store.url}. {_run_first(stage)}")
-    if manifest.pruned:
-        raise NotFound(f"The {stage} artifact {key} in {store.url} {was_pruned(manifest)}. {_run_first(stage)}")
+    if manifest is None or manifest.pruned:
+        raise _not_there(store, stage, key, manifest)
     return manifest
+
+
+def _not_there(store: Store, stage: str, key: str, pruned: Manifest | None) -> NotFound:
+    run = f"Run the stage `{stage}` first: clear its task in Airflow, or `meli run {stage}`."
+    where = f"{stage} artifact {key} in {store.url}"
+    return NotFound(f"The {where} {was_pruned(pruned)}. {run}" if pruned else f"No {where}. {run}")
 
 
 def was_pruned(manifest: Manifest) -> str:
     """Say when the files of an artifact were deleted."""
     return f"was pruned on {manifest.pruned[:10]}: its files were deleted to save space"
-
-
-def _run_first(stage: str) -> str:
-    return f"Run the stage `{stage}` first: clear its task in Airflow, or `meli run {stage}`."
 
 
 def find_model(store: Store, key: str, sha256: str = "") -> Manifest | None:
@@ -281,10 +280,9 @@ def need_model(store: Store, key: str, sha256: str = "") -> Manifest:
     """
     if found := find_model(store, key, sha256):
         return found
-    newest = find_model(store, key) if sha256 else None
-    if newest is None:
-        known = next((stage for stage in MODEL_STAGES if find_record(store, stage, key)), MODEL_STAGES[0])
-        return need(store, known, key)
+    newest = next(filter(None, (find_record(store, stage, key) for stage in MODEL_STAGES)), None)
+    if newest is None or newest.pruned:
+        raise _not_there(store, newest.stage if newest else MODEL_STAGES[0], key, newest)
     raise NotFound(
         f"The model {key} in {store.url} was computed again, and the attempt with sha256 {sha256[:12]} is no longer "
         f"there; the key now has {newest.model_sha256[:12]}, of {newest.at[:16] or 'an unknown time'}. Restore the "

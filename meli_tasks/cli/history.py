@@ -35,11 +35,14 @@ def runs(
     from meli_tasks.artifacts.reading import LenientReader, warning
     from meli_tasks.ledger import Ledger
     from meli_tasks.planning.run_index import RunIndex
+    from meli_tasks.pruning.records import pruned_runs
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
     reader = LenientReader(store)
-    found = [_run(store, row, reader) for row in RunIndex(store).newest(limit, reader)]
+    rows = RunIndex(store).newest(limit, reader)
+    pruned = pruned_runs(store, [row.plan for row in rows], reader)
+    found = [_run(store, row, reader, pruned.get(row.plan, "")) for row in rows]
     decisions = Ledger(store).newest(limit, reader)
     if message := warning(store, reader.skipped):
         warn(message)
@@ -67,7 +70,7 @@ class RunDisplay:
     """A past run in the list. `models` has the key of each model by its label, `best` is the label of the best one.
 
     `nothing_new` is the reason why a run computed nothing: everything had been evaluated before. `saved_seconds` is
-    what the reused results took.
+    what the reused results took. `pruned` is the day on which files of the run were deleted; empty if none were.
     """
 
     run_id: str
@@ -83,12 +86,14 @@ class RunDisplay:
     dag_run_url: str
     nothing_new: str = ""
     saved_seconds: float = 0.0
+    pruned: str = ""
 
     @property
     def result(self) -> str:
         """The best score, or why there is none."""
         if self.best:
-            return f"{self.scores[self.best].balanced_accuracy:.4f}"
+            pruned = f" (pruned {self.pruned})" if self.pruned else ""
+            return f"{self.scores[self.best].balanced_accuracy:.4f}{pruned}"
         return f"nothing new, saved {duration(self.saved_seconds)}" if self.nothing_new else "not evaluated"
 
     def to_json(self) -> dict[str, object]:
@@ -100,7 +105,7 @@ class RunDisplay:
         return fields | {"scores": scores}
 
 
-def _run(store: Store, row: RunRow, reader: LenientReader) -> RunDisplay:
+def _run(store: Store, row: RunRow, reader: LenientReader, pruned: str) -> RunDisplay:
     from meli_tasks.artifacts import paths
     from meli_tasks.artifacts.manifest import find
     from meli_tasks.stages.summaries import ENSEMBLE
@@ -130,6 +135,7 @@ def _run(store: Store, row: RunRow, reader: LenientReader) -> RunDisplay:
         dag_run_url=row.dag_run_url,
         nothing_new=row.nothing_new,
         saved_seconds=row.saved_seconds,
+        pruned=pruned,
     )
 
 

@@ -14,7 +14,8 @@ from meli_tasks.cli.options import Yes
 from meli_tasks.wording import count
 
 if TYPE_CHECKING:
-    from meli_tasks.pruning import Candidate, Found, Outcome
+    from meli_tasks.pruning.candidates import Candidate
+    from meli_tasks.pruning.prune import Found, Outcome
 
 EXAMPLES = (
     "meli prune",
@@ -62,7 +63,7 @@ def prune(  # noqa: PLR0917
 
     It is safe while runs are writing. Exits with code 1 if something could not be deleted.
     """
-    from meli_tasks.pruning import open_prune, rules_of
+    from meli_tasks.pruning.nightly import open_prune, rules_of
     from meli_tasks.settings import Settings
 
     settings = Settings.from_environment()
@@ -134,7 +135,7 @@ def pin(
 
 
 def _show(found: Found) -> None:
-    from meli_tasks.pruning import totals
+    from meli_tasks.pruning.prune import totals
 
     console = out()
     rows = table("to delete")
@@ -164,7 +165,7 @@ def _show_outcome(outcome: Outcome) -> None:
 
 
 def _document(found: Found, outcome: Outcome | None) -> dict[str, Any]:
-    from meli_tasks.pruning import totals
+    from meli_tasks.pruning.prune import totals
 
     document: dict[str, Any] = {
         "dry_run": outcome is None,

@@ -112,20 +112,24 @@ class Prune:
 
     def run(self) -> tuple[Found, Outcome]:
         """Find and delete; raises like `find`, before anything is deleted."""
-        self._check_clock()
+        before = reading.read_again(self._store, paths.LAST_PRUNE)
+        kept = LastPrune.model_validate_json(before).keep_runs if before else self._rules.keep_runs
+        last = LastPrune(by=self._by, keep_runs=min(kept, self._rules.keep_runs))
+        self._check_clock(last)
         found, outcome = self.find(), Outcome()
         try:
             self.delete(found, outcome)
         finally:
-            last = LastPrune(by=self._by, bytes=outcome.bytes, failed="; ".join(outcome.failed.values())[:1_000])
-            reading.write(self._store, paths.LAST_PRUNE, last.model_dump_json(indent=1).encode())
+            failed = "; ".join(outcome.failed.values())[:1_000]
+            self._note(last.model_copy(update={"bytes": outcome.bytes, "failed": failed}))
         return found, outcome
 
-    def _check_clock(self) -> None:
+    def _note(self, last: LastPrune) -> None:
+        reading.write(self._store, paths.LAST_PRUNE, last.model_dump_json(indent=1).encode())
+
+    def _check_clock(self, last: LastPrune) -> None:
         """Ages are by the store's clock, so this machine's must not be ahead of it."""
-        reading.write(
-            self._store, paths.LAST_PRUNE, LastPrune(by=self._by, failed="it is running").model_dump_json().encode()
-        )
+        self._note(last.model_copy(update={"failed": "it is running, or was killed"}))
         there = next(each.modified for each in self._store.objects(paths.LAST_PRUNE) if each.name == paths.LAST_PRUNE)
         ahead = self.clock() - there
         if abs(ahead) > SKEW.total_seconds():

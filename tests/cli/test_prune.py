@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from meli_tasks.core.errors import TrackingUnavailable
-from meli_tasks.pruning import nightly, prune_night
+from meli_tasks.pruning import nightly
+from meli_tasks.pruning.nightly import prune_night
 from meli_tasks.settings import Settings
 from meli_tasks.store import open_store
 from tests.cli.program import here
@@ -53,7 +54,8 @@ def test_a_dry_run_names_what_would_go_and_deleting_asks_first(runs: list[PastRu
     assert (document["dry_run"], document["failed"], document["in_use"]) == (False, {}, [])
     assert "There is nothing to delete." in here("prune", *FEW).output
     runs_after = json.loads(here("runs", "--json").stdout)["runs"]
-    assert {run["run_id"] for run in runs_after} == {"night_1", "night_2"}
+    assert {run["run_id"]: run["pruned"][:2] for run in runs_after} == {"night_1": "20", "night_2": ""}
+    assert "0.9400 (pruned 20" in here("runs").output
     verified = here("verify", "--json")
     assert json.loads(verified.stdout)["damaged"] == []
 

@@ -20,7 +20,8 @@ from meli_tasks.decision import Champion, Decision, Evidence
 from meli_tasks.execution.runner import Step
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
-from meli_tasks.pruning import Prune, Rules
+from meli_tasks.pruning.prune import Prune
+from meli_tasks.pruning.rules import Rules
 from meli_tasks.stages.files.pieces import PIECES, Piece, Pieces, Source
 from meli_tasks.store import Blob, Leftover, Listed, Store
 from tests.past_run import PastRun

@@ -20,7 +20,9 @@ from meli_tasks.execution.reuse import mark_used
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import plans
-from meli_tasks.pruning import Found, Outcome, Prune, Rules, pins, totals
+from meli_tasks.pruning import pins
+from meli_tasks.pruning.prune import Found, Outcome, Prune, totals
+from meli_tasks.pruning.rules import Rules
 from meli_tasks.report import load_report, write_report
 from meli_tasks.sets import stored
 from meli_tasks.store import Leftover

@@ -11,7 +11,8 @@ from meli_tasks.artifacts.cache import Cache
 from meli_tasks.core.errors import NotFound
 from meli_tasks.pages.runs import RunFilter
 from meli_tasks.prediction.models import find_model
-from meli_tasks.pruning import Prune, Rules
+from meli_tasks.pruning.prune import Prune
+from meli_tasks.pruning.rules import Rules
 from tests.pages.served import ServedPages
 from tests.pruning.memory import Nights
 

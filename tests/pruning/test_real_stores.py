@@ -12,7 +12,8 @@ import pytest
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.cache import ABANDONED_AFTER_SECONDS, Cache
 from meli_tasks.artifacts.manifest import find, find_record
-from meli_tasks.pruning import Outcome, Prune, Rules, totals
+from meli_tasks.pruning.prune import Outcome, Prune, totals
+from meli_tasks.pruning.rules import Rules
 from meli_tasks.store import Store
 from meli_tasks.store.file import FileStore
 from meli_tasks.store.s3 import S3Store
