@@ -143,7 +143,7 @@ def _regions(path: Path) -> Iterator[tuple[str, int, int]]:
 
 def _encoders(path: Path, sources: tuple[Source, ...], inputs: Mapping[str, Path]) -> tuple[Piece, ...]:
     """The encoders in the description of an ensemble, which are written as in those of its members."""
-    whole, found = path.read_bytes(), {}
+    whole, found = path.read_bytes(), dict[int, Piece]()
     for place, source in enumerate(sources):
         if source.file == DESCRIPTION:
             text = (inputs[source.input] / DESCRIPTION).read_bytes()
