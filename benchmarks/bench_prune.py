@@ -43,7 +43,7 @@ class Silent:
 
 def night(settings: Settings, number: int, rows: int) -> None:
     """A run on titles of its own."""
-    run = LocalRun(Silent(), new_run_id(), settings)  # type: ignore[arg-type]
+    run = LocalRun(Silent(), new_run_id(), settings)
     request = {
         "source": f"sample:rows={rows},seed={number}",
         "sets": ["quick_mlp", "quick_cnn"],
