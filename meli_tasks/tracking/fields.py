@@ -163,7 +163,9 @@ def weights_of(manifest: Manifest) -> dict[str, float]:
 
 
 def _dag_run(plan: Plan) -> str:
-    return f"[DAG run {plan.run_id}]({plan.dag_run_url})" if plan.dag_run_url else f"Run {plan.run_id}"
+    """The run that a plan is of, and the date that it trained for, which is not always the logical date's in UTC."""
+    run = f"[DAG run {plan.run_id}]({plan.dag_run_url})" if plan.dag_run_url else f"Run {plan.run_id}"
+    return f"{run} · date {plan.as_of}" if plan.as_of else run
 
 
 def leaderboard_table(

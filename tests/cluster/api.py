@@ -59,6 +59,10 @@ class ClusterApi(AirflowApi):
         found: dict[str, Any] = self._call("GET", f"/dags/{dag}/dagRuns/{quote(run)}")
         return found
 
+    def pause(self, dag: str, *, paused: bool) -> None:
+        """Pause a DAG, whose running tasks end and whose others wait, or end the pause."""
+        self._call("PATCH", f"/dags/{dag}", {"is_paused": paused})
+
     def runs(self, dag: str) -> list[dict[str, Any]]:
         """The DAG's runs, newest first."""
         found: list[dict[str, Any]] = self._call("GET", f"/dags/{dag}/dagRuns?limit=100&order_by=-id")["dag_runs"]

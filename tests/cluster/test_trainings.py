@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests import waiting
 from tests.cluster.api import TRAINING, Task
 from tests.cluster.cluster import GPU_WORKERS, Cluster
 from tests.cluster.runs import SOURCE, returned, trainings
@@ -39,6 +40,25 @@ def test_four_sets_train_under_their_names_on_two_workers_at_once(cluster: Clust
         if one.worker < other.worker and one.overlaps(other)
     ]
     assert together, trained
+
+
+def test_a_dag_that_is_paused_in_mid_run_goes_on_where_it_was(cluster: Cluster) -> None:
+    api = cluster.api
+    run = api.trigger(TRAINING, {**CONF, "sets": ["quick_mlp"], "overrides": {"train.epochs": 3}}, "")
+
+    def states() -> list[tuple[str, str]]:
+        return [(task.label, task.state) for task in api.instances(run)]
+
+    waiting.until(lambda: ("plan", "success") in states(), states)
+    api.pause(TRAINING, paused=True)
+    try:
+        waiting.until(lambda: not {"running", "queued"} & {state for _, state in states()}, states)
+        assert api.run_state(TRAINING, run) == "running", states()
+        assert ("promote", "success") not in states()
+    finally:
+        api.pause(TRAINING, paused=False)
+    assert api.wait(run) == "success"
+    assert all(task.tries <= 1 for task in api.instances(run))
 
 
 def test_a_run_of_what_is_all_there_computes_nothing(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,9 +37,10 @@ class Stack:
         subprocess.run([sys.executable, str(script)], cwd=folder, check=True, capture_output=True)
         self._file = folder / ".env"
         self.secrets = dict(line.split("=", 1) for line in self._file.read_text().splitlines())
-        self.airflow, self.mlflow = free_port(8080), free_port(5000)
+        self.airflow, self.mlflow, self.serving = free_port(8080), free_port(5000), free_port(8900)
         with self._file.open("a") as file:
-            file.write(f"AIRFLOW_PORT={self.airflow}\nMLFLOW_PORT={self.mlflow}\nMELI_SCHEDULE=none\n")
+            file.write(f"AIRFLOW_PORT={self.airflow}\nMLFLOW_PORT={self.mlflow}\nSERVING_PORT={self.serving}\n")
+            file.write("MELI_SCHEDULE=none\n")
 
     def compose(self, *arguments: str, check: bool = True, seconds: float = 900) -> str:
         """What a Compose command writes."""
@@ -86,6 +87,17 @@ class Stack:
         password = self.secrets[f"MELI_{account.upper()}_PASSWORD"]
         return AirflowApi(f"http://{HOST}:{self.airflow}", account, password)
 
+    def classify(self, title: str, key: str) -> tuple[int, dict[str, Any]]:
+        """Status and body of the service's answer to one title."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        connection = http.client.HTTPConnection(HOST, self.serving, timeout=60)
+        try:
+            connection.request("POST", "/predict", json.dumps({"title": title}), headers)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
     def ask(self, port: int, path: str, user: str = "", host: str = "") -> tuple[int, str]:
         """Status and body of a GET; `user` is one of MLflow's accounts."""
         password = self.secrets["MLFLOW_ADMIN_PASSWORD" if user == "admin" else "MLFLOW_TRACKING_PASSWORD"]
@@ -100,17 +112,17 @@ class Stack:
         finally:
             connection.close()
 
-    def train(self, conf: dict[str, Any]) -> tuple[str, float]:
+    def run(self, conf: dict[str, Any], dag: str = DAG) -> tuple[str, float]:
         """Trigger a run and wait for its success. Returns: its id, and seconds from trigger to done."""
         api = self.api()
         began = time.monotonic()
-        name = api.trigger(DAG, conf, "test-compose")
+        name = api.trigger(dag, conf, "test-compose")
 
         def states() -> list[tuple[str, str]]:
-            return [(task.task_id, str(task.state)) for task in api.tasks(DAG, name)]
+            return [(task.task_id, str(task.state)) for task in api.tasks(dag, name)]
 
         def ended() -> str:
-            state = api.run_state(DAG, name)
+            state = api.run_state(dag, name)
             return "" if state in ("queued", "running") else state
 
         state = waiting.until(ended, states, idle_seconds=900, message=lambda: f"{name} has not ended: {states()}")

@@ -11,6 +11,7 @@ import logging
 import pytest
 
 from meli_tasks.core.errors import MeliError
+from tests import waiting
 from tests.docker.composed import DAG, Stack
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,26 @@ LOGS = """
 import json
 from meli_tasks.settings import Settings
 print(json.dumps([name for name in Settings.from_environment().open_store().names("logs/")]))
+"""
+CATALOGUE = """
+import json
+from meli_tasks.settings import Settings
+settings = Settings.from_environment()
+url = f"s3://{settings.store.split('/')[2]}/catalogue"
+catalogue = settings.store_at(url)
+for name in ("a", "b"):
+    rows = "".join(f"{name}{row},Funda de silicona para celular {row}\\n" for row in range(200))
+    catalogue.write(f"{name}.csv", ("id,title\\n" + rows).encode())
+print(json.dumps(url))
+"""
+SCORED = """
+import json
+from meli_tasks.artifacts.reading import LenientReader
+from meli_tasks.scoring.records import records_of
+from meli_tasks.settings import Settings
+store = Settings.from_environment().open_store()
+print(json.dumps([[record.rows, record.bad_rows, len(record.parts), record.problems]
+                  for record in records_of(store, LenientReader(store))]))
 """
 WHO = "import json, os; print(json.dumps([os.getuid(), os.access('/opt/meli', os.W_OK), os.access('/etc', os.W_OK)]))"
 
@@ -68,7 +89,7 @@ def test_services_are_no_root_and_cannot_change_themselves(stack: Stack, service
 def test_a_run_through_celery_ends_with_a_champion(stack: Stack) -> None:
     assert stack.api().has_dag(DAG)
     with stack.measured() as looks:
-        name, seconds = stack.train(QUICK)
+        name, seconds = stack.run(QUICK)
     TOOK["first run"], USED["at most"] = seconds, max(looks) / GIGABYTE
     where = {task.task_id: task.queue for task in stack.api().tasks(DAG, name)}
     assert where["train_mlp"] == where["train_cnn"] == "gpu"
@@ -79,6 +100,23 @@ def test_a_run_through_celery_ends_with_a_champion(stack: Stack) -> None:
     assert status == 200, answer
 
 
+def test_a_catalogue_in_s3_is_scored_through_celery(stack: Stack) -> None:
+    run, _ = stack.run({"source": stack.inside("worker", CATALOGUE)}, "meli_batch_predict")
+    tasks = [task.task_id for task in stack.api().tasks("meli_batch_predict", run)]
+    assert sorted(tasks) == ["merge", "plan", "score", "score"]
+    assert stack.inside("worker", SCORED) == [[400, 0, 2, []]]
+
+
+def test_the_service_answers_with_the_champion_and_only_with_a_key(stack: Stack) -> None:
+    key = stack.secrets["MELI_SERVING_KEYS"]
+    waiting.until(lambda: stack.classify("Funda de silicona", key)[0] == 200, lambda: stack.compose("logs", "serving"))
+    status, answer = stack.classify("Funda de silicona", key)
+    assert (status, answer["model"]["decision"]) == (200, 1), answer
+    assert answer["predictions"]
+    for wrong in ("", key[:-1]):
+        assert stack.classify("Funda de silicona", wrong)[0] == 401
+
+
 def test_task_logs_are_in_s3(stack: Stack) -> None:
     names = stack.inside("worker", LOGS)
     for task in ("plan", "train_mlp", "promote"):
@@ -86,7 +124,7 @@ def test_task_logs_are_in_s3(stack: Stack) -> None:
 
 
 def test_a_run_of_what_is_there_computes_nothing(stack: Stack) -> None:
-    runs = [stack.train(QUICK) for _ in range(2)]
+    runs = [stack.run(QUICK) for _ in range(2)]
     TOOK["everything cached"] = min(seconds for _, seconds in runs)
     name = runs[-1][0]
     for task in ("train_mlp", "train_cnn"):
@@ -97,7 +135,7 @@ def test_a_second_up_and_a_restart_change_nothing(stack: Stack) -> None:
     stack.compose("restart", "redis", "worker", "api-server")
     stack.up()
     assert stack.services()["init"] == ("exited", "", 0)
-    stack.train(QUICK)
+    stack.run(QUICK)
 
 
 def test_nothing_is_left(stack: Stack) -> None:
