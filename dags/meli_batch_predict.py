@@ -36,6 +36,7 @@ from meli_airflow.retries import retry_arguments
 from meli_airflow.run_dates import FIRST_POSSIBLE, run_date
 from meli_airflow.xcom import BatchOutcome, BatchParts
 
+from meli_tasks.concealed import conceal_all
 from meli_tasks.scoring.form import batch_form_fields
 from meli_tasks.settings import Settings
 
@@ -93,6 +94,7 @@ def score(parts: BatchParts) -> dict[str, str]:
     with plain_failures():
         from meli_tasks.scoring.batch import score_parts
 
+        conceal_all(dict(get_current_context()["params"]))  # the plan has no secrets: they are known from here
         return score_parts(settings, settings.open_store(), parts["batch"], parts["parts"])
 
 

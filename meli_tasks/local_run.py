@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from meli_tasks.core.errors import MeliError
+from meli_tasks.redaction import redact
 from meli_tasks.run_outcome import RunOutcome, StepReport, StepReporter, unused_by
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
@@ -234,6 +235,6 @@ def _of_fold(stage: str, plan: Plan, step: Step) -> str:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, MeliError):
-        return str(error)
+        return redact(str(error))
     first_line = next(iter(str(error).strip().splitlines()), "no message")  # PyTorch appends its own stack trace
-    return f"unexpected {type(error).__name__}: {first_line}"
+    return redact(f"unexpected {type(error).__name__}: {first_line}")

@@ -36,7 +36,6 @@ from meli_tasks.planning.timing import record_end
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.promotion import Promoter, PromotionOutcome
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.evaluation import Evaluation, Scores
 from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
 from meli_tasks.tracking.outbox import Tracking
@@ -248,9 +247,8 @@ class Pipeline:
         if result.hit:
             return None
         manifest = result.manifest
-        source = redact_source(plan.request.source)
         summary = manifest.read_summary(IngestSummary)
-        return TitlesIngested.of(summary, source, plan.as_of, plan.run_id, manifest.key)
+        return TitlesIngested.of(summary, plan.request.source, plan.as_of, plan.run_id, manifest.key)
 
     def report(self, plan: Plan) -> str:
         """Write the report of the run and send it to MLflow, now or after an outage. Returns its name in the store.

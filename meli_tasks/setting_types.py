@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from pydantic import AfterValidator
 
 from meli_tasks.allowed_addresses import AllowedAddresses
+from meli_tasks.concealed import conceal
 from meli_tasks.core.errors import BadSettings
 from meli_tasks.redaction import without_credentials
 from meli_tasks.schedule import Schedule
@@ -131,10 +132,19 @@ def _nightly(schedule: str) -> str:
     return schedule
 
 
+def _addresses(addresses: str) -> str:
+    unusable = [address for address in addresses.split() if conceal(address) == address]
+    if unusable:
+        raise ValueError("one of them has no password and no signature; write https://user:password@host/titles.csv")
+    return addresses
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Rendezvous = Annotated[str, AfterValidator(_rendezvous)]
 PublicAddress = Annotated[str, AfterValidator(_web_address), AfterValidator(without_credentials)]
 """An address that pages and notifications display."""
+SecretAddresses = Annotated[str, AfterValidator(_addresses)]
+"""Addresses with their secrets, between spaces; this process remembers them."""
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 MailServerAddress = Annotated[str, AfterValidator(_mail_server)]
 MailAddresses = Annotated[str, AfterValidator(_mail_addresses)]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -19,8 +19,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from typing_extensions import override
 
 from meli_tasks.allowed_addresses import IN_AIRFLOW
+from meli_tasks.concealed import Concealed, conceal
 from meli_tasks.core.errors import BadSettings
-from meli_tasks.redaction import without_credentials
+from meli_tasks.redaction import remember, secrets_of, without_credentials
 from meli_tasks.schedule import Schedule
 from meli_tasks.setting_groups.batch import BatchSettings
 from meli_tasks.setting_groups.devices import DeviceSettings
@@ -36,6 +37,7 @@ from meli_tasks.setting_types import (
     Nightly,
     PublicAddress,
     RegisteredName,
+    SecretAddresses,
     SetNames,
     StoreAddress,
     WebAddress,
@@ -101,7 +103,14 @@ class Settings(
         alias="MELI_REGISTERED_MODEL",
         description="name of the champion's registered model in MLflow; stores that share a server need different ones",
     )
-    source: str = Field(DEFAULT_SOURCE, alias="MELI_SOURCE", description="titles to train on if a run names none")
+    source: Concealed = Field(DEFAULT_SOURCE, alias="MELI_SOURCE", description="titles to train on if a run names none")
+    addresses: SecretAddresses = Field(
+        "",
+        alias="MELI_ADDRESSES",
+        repr=False,
+        description="addresses with passwords or signatures, separated by spaces; runs name them as pages display "
+        "them: https://...@host/titles.csv?...",
+    )
     sets: SetNames = Field(
         "mlp,cnn", alias="MELI_SETS", description="sets to train if a run names none, comma-separated"
     )
@@ -221,6 +230,22 @@ class Settings(
             name: without_credentials(url),
         }
 
+    @model_validator(mode="after")
+    def _remember_secrets(self) -> Self:
+        """Let errors and logs of others be without them. The id of a key is none: messages name it."""
+        texts = {name: value for name in type(self).model_fields if isinstance(value := getattr(self, name), str)}
+        found = [secret for value in texts.values() if "://" in value for secret in secrets_of(value)]
+        found += [self.secret_key, self.airflow_password, self.serving_key, *self.serving_keys.split(",")]
+        found.append(self.webhook.partition("://")[2].partition("/")[2])
+        for secret in filter(None, found):
+            remember(secret)
+        return self
+
+    @override
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, conceal(value) if isinstance(value, str) else value
+
     @property
     def cron(self) -> str | None:
         """The cron expression of the nightly retraining; None if it is disabled."""
@@ -302,11 +327,7 @@ def _problem(error: ErrorDetails) -> str:
     """A variable, its value without what is secret, and what is wrong with it."""
     name = str(error["loc"][0])
     secret = any(name == field.alias and not field.repr for field in Settings.model_fields.values())
-    value = str(error["input"])
-    try:
-        value = without_credentials(value) if "://" in value and "@" in value else value
-    except ValueError:  # an address that cannot be taken apart
-        secret = True
+    value = conceal(str(error["input"]))
     return f"{name}{'' if secret else f'={value!r}'}: {error['msg'].removeprefix('Value error, ')}"
 
 

@@ -142,7 +142,7 @@ def test_a_proxy_is_used_but_never_for_this_machine(site: Site, monkeypatch: pyt
 
 def test_addresses_without_their_secrets() -> None:
     assert without_credentials("http://me:secret@host:1/path?key=1") == "http://host:1/path?key=1"
-    assert http.without_secrets("http://me:secret@host:1/path?key=1") == "http://host:1/path?..."
+    assert http.without_secrets("http://me:secret@host:1/path?key=1") == "http://...@host:1/path?..."
     assert redact("url: /a.csv?X-Amz-Signature=secret (see https://me:secret@host/b)") == (
-        "url: /a.csv?... (see https://host/b)"
+        "url: /a.csv?... (see https://...@host/b)"
     )

@@ -31,6 +31,7 @@ def test_a_store_and_its_keys_come_from_one_place(tmp_path: Path) -> None:
 
 WEB = "http://written:7"
 VALUES = {
+    "MELI_ADDRESSES": "https://me:written@host/7",
     "MELI_DEVICE": "cpu", "MELI_NOTIFY": "always", "MELI_SCHEDULE": "none", "MELI_STORE": "s3://written/7",
     "MELI_EMPTY_DAYS": "skip", "MELI_BATCH_SCHEDULE": "@daily", "MELI_BATCH_AFTER_PROMOTION": "true",
     "MELI_MONITORING_SCHEDULE": "@daily", "MELI_MONITORING_TITLES": 700,

@@ -17,7 +17,7 @@ from meli_tasks.planning.past_runs import past_runs, shape_of
 from meli_tasks.planning.plan import Plan, make_plan
 from meli_tasks.planning.preview import Preview, preview
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import NoFiles, redact_source
+from meli_tasks.sources.place import NoFiles
 from meli_tasks.store import Store
 from meli_tasks.wording import count
 
@@ -121,7 +121,7 @@ def _warnings(request: Backfill, planned: Sequence[_PlannedDate]) -> list[str]:
         dates_by_titles.setdefault(day.plan.ingest.key, []).append(day.plan.as_of)
     if len(planned) > 1 and len(dates_by_titles) == 1:
         reason = "" if "{ds}" in request.source or request.date_column else ": it has neither {ds} nor a date_column"
-        warnings.append(f"Every date has the same titles of {redact_source(request.source)}{reason}")
+        warnings.append(f"Every date has the same titles of {request.source}{reason}")
     else:
         same = [dates for dates in dates_by_titles.values() if len(dates) > 1]
         warnings += [f"{', '.join(dates)} have the same titles" for dates in same]

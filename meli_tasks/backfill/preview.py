@@ -17,7 +17,6 @@ from meli_tasks.core.errors import NotFound
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan
-from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.stored import refuse_later_version
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
@@ -103,13 +102,10 @@ class BackfillPreview:
     def markdown(self) -> str:
         """Return the preview for the person who approves it in Airflow."""
         request = self.request
-        displayed = {
-            name: redact_source(value) if isinstance(value, str) else value for name, value in request.overrides.items()
-        }
-        overrides = json.dumps(displayed, ensure_ascii=False) if displayed else "none"
+        overrides = json.dumps(request.overrides, ensure_ascii=False) if request.overrides else "none"
         head = [
             f"**{self.summary()}.**",
-            f"Sets: {', '.join(request.sets)}. Overrides: {overrides}. Source: `{redact_source(request.source)}`. "
+            f"Sets: {', '.join(request.sets)}. Overrides: {overrides}. Source: `{request.source}`. "
             f"Promotion: {request.promotion}.",
             *(f"> {warning}" for warning in self.warnings),
         ]

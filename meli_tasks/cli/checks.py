@@ -121,7 +121,7 @@ def source(settings: Settings) -> Iterator[CheckResult]:
     from meli_tasks import sources
 
     found = sources.identify(settings.source, datetime.now(UTC).date(), settings)
-    yield CheckResult("source", "ok", f"MELI_SOURCE={found.redacted}, {count(len(found.parts), 'part')}")
+    yield CheckResult("source", "ok", f"MELI_SOURCE={found.spec}, {count(len(found.parts), 'part')}")
 
 
 def mlflow(settings: Settings) -> Iterator[CheckResult]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typing_extensions import override
 
+from meli_tasks.redaction import redact
 from meli_tasks.wording import UNPRINTABLE, printable
 
 if TYPE_CHECKING:
@@ -59,13 +60,13 @@ def print_json(value: object) -> None:
 def complain(message: str) -> None:
     """Print an error on stderr, in one paragraph."""
     mark = typer.style("meli:", fg="red", bold=True) if sys.stderr.isatty() else "meli:"
-    typer.echo(f"{mark} {printable(message)}", err=True)
+    typer.echo(f"{mark} {printable(redact(message))}", err=True)
 
 
 def warn(message: str) -> None:
     """Print a note on stderr; the command continues."""
     mark = typer.style("note:", fg="yellow") if sys.stderr.isatty() else "note:"
-    typer.echo(f"{mark} {printable(message)}", err=True)
+    typer.echo(f"{mark} {printable(redact(message))}", err=True)
 
 
 def echo(message: str) -> None:
@@ -92,11 +93,14 @@ def need_confirmation(question: str, otherwise: str) -> None:
 
 
 class SafeFormatter(logging.Formatter):
-    """Formats log lines without characters that a terminal would obey: categories and paths appear in them."""
+    """Formats log lines without secrets, and without characters that a terminal would obey.
+
+    Errors of libraries quote addresses; categories and paths may hold any character.
+    """
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+        return printable(redact(super().format(record)))
 
 
 def log_to_stderr(verbose: bool) -> None:

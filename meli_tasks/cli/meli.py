@@ -13,7 +13,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -44,6 +43,7 @@ from meli_tasks.cli import (
 from meli_tasks.cli.console import complain, log_to_stderr
 from meli_tasks.cli.parsing import Command, Group
 from meli_tasks.core.errors import MeliError
+from meli_tasks.redaction import redact
 from meli_tasks.wording import printable
 
 FAILED = 1
@@ -157,9 +157,11 @@ def _unexpected(error: Exception) -> str:
     if _is_debugging():
         _debug_trace()
         return summary
-    file = Path(tempfile.gettempdir()) / f"meli-error-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
     try:
-        file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        # Its name cannot be guessed, it is new, and only its owner may read it: other users share the folder.
+        number, file = tempfile.mkstemp(prefix=f"meli-error-{time.strftime('%Y%m%dT%H%M%S')}-", suffix=".txt")
+        with os.fdopen(number, "w", encoding="utf-8") as opened:
+            opened.write(redact("".join(traceback.format_exception(error))))
     except OSError:
         return f"{summary}. Run `meli --debug ...` to see the traceback."
     return f"{summary}. This is a bug in meli; the traceback is in {file}."
@@ -171,7 +173,7 @@ def _is_debugging() -> bool:
 
 def _debug_trace() -> None:
     if _is_debugging():
-        typer.echo(printable(traceback.format_exc()), err=True)
+        typer.echo(printable(redact(traceback.format_exc())), err=True)
 
 
 def _discard_stdout() -> None:

@@ -100,6 +100,8 @@ class Embed(Section):
     )
     seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed for training the vectors and for random vectors.")
 
+    places: ClassVar[frozenset[str]] = frozenset({"path"})
+
     @model_validator(mode="after")
     def _path_fits_method(self) -> Self:
         if self.method == "pretrained" and not self.path:

@@ -2,7 +2,8 @@
 
 A field that is renamed keeps its former name in `former_names` of its section: files, plans and requests that use it
 stay valid, and content keys are computed from it, so that a renamed field changes no key. A field that is added is
-listed in `added_fields` of its section: while it has its default it is not part of content keys, so it changes none.
+listed in `added_fields` of its section: while it has its default it is not part of content keys, so it changes none. A
+field that only says where to find an input is listed in `places`: the input's identity is among the inputs of the step.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ class Section(BaseModel):
     added_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that 0.1.0 did not have."""
 
+    places: ClassVar[frozenset[str]] = frozenset()
+    """Fields that say where an input is: content keys have their default instead."""
+
     @classmethod
     def with_current_names(cls, values: Mapping[str, object]) -> dict[str, object]:
         """Return the values with former names replaced by current ones.
@@ -44,10 +48,10 @@ class Section(BaseModel):
 
     @classmethod
     def key_values(cls, values: Mapping[str, object]) -> dict[str, object]:
-        """Return what content keys are computed from: former names, without added fields that have their default."""
+        """Return what content keys are computed from: former names, no places, no added fields with their default."""
         defaults = {name: cls.model_fields[name].default for name in cls.added_fields}
         return {
-            name: value
+            name: cls.model_fields[name].default if name in cls.places else value
             for name, value in cls.with_former_names(values).items()
             if name not in defaults or value != defaults[name]
         }

@@ -19,6 +19,7 @@ from typing_extensions import override
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader, write
 from meli_tasks.core.errors import MeliError
+from meli_tasks.redaction import redact
 from meli_tasks.stages.hooks import Log
 from meli_tasks.store import Store
 
@@ -98,7 +99,7 @@ class ProgressLog(Log):
 
     def failed(self, message: str) -> None:
         """Write the last note of a step that failed."""
-        self._values["error"] = message
+        self._values["error"] = redact(message)
         self._write_note("failed")
 
     def _write_note(self, state: str) -> None:

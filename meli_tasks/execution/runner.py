@@ -23,6 +23,7 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import MODEL_STAGES, Manifest, ModelRef, content_key, need, need_model
 from meli_tasks.artifacts.outputs import describe_file
+from meli_tasks.concealed import conceal
 from meli_tasks.core.errors import BadData, MeliError, NotFound
 from meli_tasks.core.section import Section
 from meli_tasks.execution.about import about_this_process, installed_version
@@ -80,6 +81,10 @@ class Step:
     params: dict[str, JsonValue]
     inputs: dict[str, str] = field(default_factory=dict)
     fetch: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Conceal the addresses: a plan that an earlier version wrote has them with their secrets."""
+        object.__setattr__(self, "fetch", {name: conceal(spec) for name, spec in self.fetch.items()})
 
     @property
     def outline(self) -> TrainOutline:

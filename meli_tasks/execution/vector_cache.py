@@ -14,7 +14,6 @@ from meli_tasks.artifacts.cache import Cache
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.rowfiles.folders import files_below
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.hooks import Log
 
 KIND = "vectors"
@@ -42,7 +41,7 @@ class VectorCache:
         if folder := self._cache.find(name):
             if read_entry(folder):
                 return folder
-            log.info(f"the cached arrays of {redact_source(spec)} are damaged; creating them again")
+            log.info(f"the cached arrays of {spec} are damaged; creating them again")
             self._cache.remove(folder)
         from meli_tasks.stages.vectors.writing import write_entry
 
@@ -51,7 +50,7 @@ class VectorCache:
             fetched.mkdir()
             made.mkdir()
             file = _only_file(sources.fetch(spec, fetched, self._settings, identity), spec)
-            log.info(f"parsing {redact_source(spec)} into arrays that later runs on this machine reuse")
+            log.info(f"parsing {spec} into arrays that later runs on this machine reuse")
             entry = write_entry(file, made, lambda words, of: log.progress(step=words, steps=of))
             sources.confirm(spec, self._settings, identity)
             repeated = f"; {entry.repeated:,} repeated words, of which the first counts" if entry.repeated else ""
@@ -63,7 +62,7 @@ def _only_file(folder: Path, spec: str) -> Path:
     files = files_below(folder).files
     if len(files) != 1:
         raise BadHyperparameters(
-            f"embed.path matches {len(files)} files, but must match one: {redact_source(spec)} "
+            f"embed.path matches {len(files)} files, but must match one: {spec} "
             f"({', '.join(file.name for file in files[:3])})"
         )
     return files[0].resolve()  # a local file is linked to: messages should have its own name

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader, write
+from meli_tasks.redaction import redact
 from meli_tasks.store import Store
 
 MAX_MESSAGE_CHARACTERS = 400  # characters of an error's message; the log has all of it
@@ -48,7 +49,8 @@ class Failure:
 
 def keep(store: Store, run_id: str, failure: Failure, map_index: int = -1) -> None:
     """Keep why a task failed; a later failure of the same task replaces it."""
-    write(store, paths.failure(run_id, failure.task, map_index), json.dumps(asdict(failure)).encode())
+    stored = replace(failure, message=redact(failure.message))
+    write(store, paths.failure(run_id, failure.task, map_index), json.dumps(asdict(stored)).encode())
 
 
 def of_run(store: Store, run_id: str, since: datetime | None = None) -> list[Failure]:

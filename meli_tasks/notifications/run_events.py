@@ -13,6 +13,7 @@ from meli_tasks.notifications import delivery, failures, message, unfinished
 from meli_tasks.notifications.failures import Failure
 from meli_tasks.notifications.limits import within
 from meli_tasks.notifications.message import DagRun, Notification, Verdict
+from meli_tasks.redaction import redact
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 
@@ -61,7 +62,7 @@ def _send(dag_run: DagRun, verdict: Verdict, compose: Callable[[Settings, Store]
             store, notification = within(COMPOSE_SECONDS, lambda: _composed(settings, compose))
         except MeliError as error:
             logger.error("composing the notification of %s without the store: %s", dag_run.run_id, error)
-            store, notification = None, message.without_the_store(settings, dag_run, verdict, str(error))
+            store, notification = None, message.without_the_store(settings, dag_run, verdict, redact(str(error)))
         delivery.send(notification, settings, store)
     except Exception:  # any error is logged, because the run must still end
         logger.exception("Could not send the notification of %s (%s)", dag_run.run_id, verdict)

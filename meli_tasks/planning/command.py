@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 
+from meli_tasks.concealed import is_concealed
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.request import Request
-from meli_tasks.sources.place import redact_source
 
 _OPTIONS = (
     "window_days", "date_column", "language", "max_bad_fraction", "min_category_rows", "folds", "promotion", "golden",
@@ -25,14 +25,14 @@ def run_command(plan: Plan) -> str:
     A set that the run's search found is one of its sets: to search again would find another.
     """
     request = plan.request
-    words = ["meli", "run", "all", "--source", redact_source(request.source), "--sets", ",".join(plan.sets)]
+    words = ["meli", "run", "all", "--source", request.source, "--sets", ",".join(plan.sets)]
     words += ["--as-of", plan.as_of] if plan.as_of else []
     changed = _changed(request)
     for name in _OPTIONS:
         if name in changed:
-            words += [f"--{name.replace('_', '-')}", _text(name, changed[name])]
+            words += [f"--{name.replace('_', '-')}", str(changed[name])]
     words += ["--reliable-only"] if request.reliable_only else []
-    for name, value in _overrides(request).items():
+    for name, value in request.overrides.items():
         words += ["--override", f"{name}={json.dumps(value, ensure_ascii=False)}"]
     words += [] if request.ensemble else ["--no-ensemble"]
     for name, value in {name: value for name, value in changed.items() if name not in _WRITTEN}.items():
@@ -47,11 +47,7 @@ def trigger_conf(plan: Plan) -> dict[str, object]:
     changed = _changed(request)
     for name in ("stored_sets", "search_minutes", "search_family"):
         changed.pop(name, None)
-    conf = {**changed, "source": redact_source(request.source), "sets": list(plan.sets)}
-    if "golden" in conf:
-        conf["golden"] = redact_source(request.golden)
-    if "overrides" in conf:
-        conf["overrides"] = _overrides(request)
+    conf = {**changed, "source": request.source, "sets": list(plan.sets)}
     return conf | ({"as_of": plan.as_of} if plan.as_of else {})
 
 
@@ -59,14 +55,7 @@ def lacks_secrets(plan: Plan) -> bool:
     """Whether an address of the request has a user, a password or a signature, which the command does not have."""
     request = plan.request
     written = (request.source, request.golden, *request.overrides.values())
-    return any(redact_source(value) != value for value in written if isinstance(value, str))
-
-
-def _overrides(request: Request) -> dict[str, object]:
-    """The overrides; an address of word vectors without its secrets."""
-    return {
-        name: redact_source(value) if isinstance(value, str) else value for name, value in request.overrides.items()
-    }
+    return any(is_concealed(value) for value in written if isinstance(value, str))
 
 
 def _changed(request: Request) -> dict[str, object]:
@@ -74,7 +63,3 @@ def _changed(request: Request) -> dict[str, object]:
     defaults = Request(source="-", sets=("-",)).model_dump(mode="json")
     found = request.model_dump(mode="json")
     return {name: value for name, value in found.items() if value != defaults[name]}
-
-
-def _text(name: str, value: object) -> str:
-    return redact_source(str(value)) if name == "golden" else str(value)

@@ -11,7 +11,6 @@ from typing import Any
 
 from meli_tasks.planning.request import Request
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import redact_source
 
 GREY = (
     "*Trigger* is grey only while a field with a red asterisk is empty or a value is not valid: the section that holds "
@@ -72,4 +71,4 @@ def _list(names: list[str], mark: str = "") -> str:
 
 def _source(settings: Settings) -> str:
     """The source as plain text in Markdown: what would be markup there is escaped."""
-    return re.sub(r"([\\`*_{}\[\]<>|~])", r"\\\1", redact_source(settings.source))
+    return re.sub(r"([\\`*_{}\[\]<>|~])", r"\\\1", settings.source)

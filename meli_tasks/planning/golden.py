@@ -19,7 +19,7 @@ from meli_tasks.artifacts.manifest import canonical_json
 from meli_tasks.core.errors import BadData
 from meli_tasks.settings import Settings
 from meli_tasks.sources.generated import is_generated
-from meli_tasks.sources.place import NoFiles, redact_source
+from meli_tasks.sources.place import NoFiles
 from meli_tasks.sources.source import Source
 from meli_tasks.stages.listings.golden import GoldenFile, read_golden
 from meli_tasks.stages.stored import Stored
@@ -65,7 +65,7 @@ def plan_golden(
         return None
     with tempfile.TemporaryDirectory(prefix="meli-golden-") as folder:
         address, path = (
-            (redact_source(requested), _requested(requested, as_of, settings, Path(folder)))
+            (requested, _requested(requested, as_of, settings, Path(folder)))
             if requested
             else _found(requested_source, source, settings, store, Path(folder))
         )
@@ -87,7 +87,7 @@ def _requested(spec: str, as_of: date | None, settings: Settings, folder: Path) 
     try:
         return _fetched(spec, as_of, settings, folder)
     except NoFiles as error:
-        raise BadData(f"There are no golden titles at {redact_source(spec)}. {error}") from None
+        raise BadData(f"There are no golden titles at {spec}. {error}") from None
 
 
 def _found(
@@ -107,9 +107,9 @@ def _found(
         else:
             if has_stored and not _same_file(path, store):
                 logger.info("golden titles: %s is not read, because there is a file beside the source", in_store)
-            return redact_source(near), path
+            return near, path
     if not has_stored:
-        return " or ".join(filter(None, (redact_source(near or ""), in_store))), None
+        return " or ".join(filter(None, (near, in_store))), None
     path = folder / paths.GOLDEN_FILE
     store.download(paths.GOLDEN_FILE, path)
     return in_store, path
@@ -131,13 +131,11 @@ def _fetched(spec: str, as_of: date | None, settings: Settings, folder: Path) ->
     found = sources.identify(spec, as_of, settings)
     if len(found.parts) != 1:
         raise BadData(
-            f"golden is {found.redacted}, which has {len(found.parts):,} files. Golden titles are a single file: give "
+            f"golden is {found.spec}, which has {len(found.parts):,} files. Golden titles are a single file: give "
             "its path or URL."
         )
     if (found.parts[0].size or 0) > _MAX_BYTES:
-        raise BadData(
-            f"The golden titles in {found.redacted} are larger than {_MAX_BYTES >> 20} MB. Is it the right file?"
-        )
+        raise BadData(f"The golden titles in {found.spec} are larger than {_MAX_BYTES >> 20} MB. Is it the right file?")
     sources.fetch(found.spec, folder, settings, found.identity)
     return next(path for path in folder.rglob("*") if path.is_file())
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.planning.plan import Plan
-from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.summaries import ENSEMBLE, EnsembleSummary
 
 # The fields of the request that describe the data; the others control the run.
@@ -19,7 +18,6 @@ DATA_FIELDS = {
 def data_parameters(plan: Plan) -> dict[str, object]:
     """Which titles a plan's run uses."""
     data = plan.request.model_dump(mode="json", include=DATA_FIELDS)
-    data["source"] = redact_source(plan.request.source)
     return flat({"data": data})
 
 

@@ -21,13 +21,12 @@ from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.execution.runner import Step
 from meli_tasks.index.changes import write_announced
 from meli_tasks.planning.golden import PlannedGolden, plan_golden
-from meli_tasks.planning.recipes import Fold, Recipe, Recipes, relabelled, with_path
+from meli_tasks.planning.recipes import Fold, Recipe, Recipes, relabelled
 from meli_tasks.planning.request import Request
 from meli_tasks.planning.stored_sections import StoredParameters, StoredSet
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets.catalog import SECTIONS
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import redact_source
 from meli_tasks.stages.stored import Stored
 from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Store
@@ -131,10 +130,8 @@ class Plan(Stored):
         return [name for name, step in self.sets.items() if step.outline.architecture == architecture]
 
     def displayed_set(self, name: str) -> dict[str, Any]:
-        """The hyperparameters of a set, by section, as logs, pages and MLflow may display them: without secrets."""
-        values = self.resolved[name]
-        path = redact_source(values.embed.path)
-        return with_path(values, path).model_dump(mode="json", include=set(SECTIONS))
+        """The hyperparameters of a set, by section, as logs, pages and MLflow display them."""
+        return self.resolved[name].model_dump(mode="json", include=set(SECTIONS))
 
     def steps(self) -> list[Step]:
         """Every step known in advance, in the order they run; evaluate and promote depend on how training ends.
@@ -246,7 +243,7 @@ def make_plan(
     source = sources.identify(request.source, day, settings, request.window_days, dated_rows=bool(request.date_column))
     ingest = Step(
         "ingest",
-        source.redacted,
+        source.spec,
         request.ingest(day).model_dump(mode="json"),
         {"source": source.identity},
         {"source": source.spec},

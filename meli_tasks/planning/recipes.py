@@ -14,7 +14,6 @@ from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.execution.runner import Step
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import redact_source
 
 
 @dataclass(frozen=True)
@@ -81,12 +80,11 @@ class Recipes:
         return Fold(number, of, listings, prepared.recipes, prepared.sets)
 
     def _embed(self, values: HyperparameterSet, prepared: Step, suffix: str) -> Step:
-        # What grants access to the vectors belongs neither to the key nor to the manifest.
-        params = with_path(values, redact_source(values.embed.path)).embed
+        params = values.embed
         inputs, fetch = {"preprocess": prepared.key}, {}
         if params.method == "pretrained":
-            inputs["vectors"] = self._vectors[values.embed.path]
-            fetch["vectors"] = values.embed.path
+            inputs["vectors"] = self._vectors[params.path]
+            fetch["vectors"] = params.path
         name = f"{params.method} {params.dimensions}{suffix}"
         return Step("embed", name, params.model_dump(mode="json"), inputs, fetch)
 
@@ -99,11 +97,6 @@ def relabelled(ingest: Step, fold: int, folds: int) -> Step:
     name = f"fold {fold} of {folds}" if fold else "all titles"
     params = Ingest(folds=folds, fold=fold).model_dump(mode="json")
     return Step("ingest", name, params, {"ingest": ingest.key})
-
-
-def with_path(values: HyperparameterSet, path: str) -> HyperparameterSet:
-    """A set with another path to its word vectors."""
-    return values.model_copy(update={"embed": values.embed.model_copy(update={"path": path})})
 
 
 def _preprocess(values: HyperparameterSet, listings: Step, suffix: str) -> Step:

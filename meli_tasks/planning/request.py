@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from meli_tasks.concealed import Concealed, ConcealedValues, conceal_all
 from meli_tasks.core.choices import Choices
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.section import Section
@@ -26,9 +27,12 @@ SUMMARY = "summary"
 
 
 class Request(Section):
-    """The parameters of a run; everything about the models is in the sets that it names."""
+    """The parameters of a run; everything about the models is in the sets that it names.
 
-    source: str = Field(description=texts.SOURCE)
+    Its addresses are without their secrets, which this process remembers (`concealed`).
+    """
+
+    source: Concealed = Field(description=texts.SOURCE)
     as_of: date | None = Field(None, description=texts.AS_OF)
     window_days: int = Field(1, ge=1, le=3_660, description=texts.WINDOW_DAYS)
     date_column: str = Field("", description=texts.DATE_COLUMN)
@@ -39,14 +43,14 @@ class Request(Section):
     reliable_only: bool = Field(False, description=texts.RELIABLE_ONLY)
     max_bad_fraction: float = Field(0.05, ge=0, le=1, description=texts.MAX_BAD_FRACTION)
     min_category_rows: int = Field(10, ge=1, le=1_000_000, description=texts.MIN_CATEGORY_ROWS)
-    golden: str = Field("", description=texts.GOLDEN)
+    golden: Concealed = Field("", description=texts.GOLDEN)
     stored_sets: str = Field(
         "",
         description="Additional sets from the store, such as those that a search found: their names, comma-separated. "
         "`meli sets` lists them.",
     )
     sets: tuple[str, ...] = Field(description=texts.SETS)
-    overrides: dict[str, object] = Field(
+    overrides: ConcealedValues = Field(
         default_factory=dict,
         description='Hyperparameters to change in every set, e.g. {"train.epochs": 5}. A key such as '
         '"train.epochs" may also be a parameter of its own.',
@@ -114,7 +118,8 @@ class Request(Section):
         Raises:
             BadHyperparameters: A key is unknown (the error suggests the nearest one), or a value is out of range.
         """
-        params = {key: value for key, value in params.items() if key != SUMMARY or value is not None}
+        # First, as the message about a value that is not valid quotes it.
+        params = conceal_all({key: value for key, value in params.items() if key != SUMMARY or value is not None})
         try:
             params = with_overrides(cls.with_current_names(params))
         except ValueError as error:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.planning.request import Request
+from meli_tasks.sets.catalog import without_secrets
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -41,7 +42,7 @@ def _stored_request(stored: Any) -> Any:
 
 
 def _stored_set(stored: Any) -> Any:
-    return _read_lenient(HyperparameterSet, stored) if isinstance(stored, Mapping) else stored
+    return without_secrets(_read_lenient(HyperparameterSet, stored)) if isinstance(stored, Mapping) else stored
 
 
 StoredSet = Annotated[HyperparameterSet, BeforeValidator(_stored_set)]

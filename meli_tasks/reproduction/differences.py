@@ -13,7 +13,6 @@ from meli_tasks.planning.parameters import flat
 from meli_tasks.reproduction.origin import Made, Origin
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import redact_source
 
 _SHOWN = 12
 """Characters of an identity that are displayed."""
@@ -57,7 +56,7 @@ def _of_sources(origin: Origin, settings: Settings) -> list[Difference]:
         spec = specs.get(identity)
         now = _identity_now(spec, settings) if spec else "its address is not in the plan"
         if now != identity:
-            shown = f"{name} {redact_source(spec)}" if spec else name
+            shown = f"{name} {spec}" if spec else name
             is_identity = len(now) == len(identity) and " " not in now
             found.append(Difference(shown, identity[:_SHOWN], now[:_SHOWN] if is_identity else now, fatal=True))
     return found

@@ -47,7 +47,7 @@ def _beside(source: Source) -> str:
     places = {urlsplit(address)[:2] for address in addresses}
     if len(places) > 1 or not all(address.startswith(("s3://", "file://")) for address in addresses):
         raise BadData(
-            f"Results cannot be written beside {source.redacted}. Give an output: a folder, s3://bucket/prefix, or "
+            f"Results cannot be written beside {source.spec}. Give an output: a folder, s3://bucket/prefix, or "
             f"{IN_STORE!r} to keep them in the store only."
         )
     ((scheme, host),) = places
@@ -70,7 +70,7 @@ def refuse_own_output(source: Source, output: str) -> None:
         inside = output == spec.rstrip("/") or (below != output and below.startswith("/"))
         if inside and not any(name.startswith(("_", ".")) for name in below.split("/")):
             raise BadData(
-                f"The output {output} is within the source {source.redacted}, so the next batch would score these "
+                f"The output {output} is within the source {source.spec}, so the next batch would score these "
                 "results too. Choose a folder elsewhere, or one whose name begins with _, which sources skip."
             )
     folders = {posixpath.dirname(address) for address in _addresses(source)}

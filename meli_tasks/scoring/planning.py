@@ -58,7 +58,7 @@ def plan_batch(request: BatchRequest, settings: Settings, store: Store, as_of: d
     plan = BatchPlan(
         id=batch,
         day=as_of.isoformat(),
-        source=source.redacted,
+        source=source.spec,
         model=str(model.manifest.ref),
         model_name=model.name,
         **options,
@@ -107,7 +107,7 @@ def _parts(source: Source, options: dict[str, float], model: str, part_bytes: in
                 PlannedPart(
                     key=content_key(SCORE, VERSION, params, inputs),
                     name=name if slices == 1 else _of_slice(name, place, slices),
-                    file=alone.redacted,
+                    file=alone.spec,
                     spec=spec,
                     identity=alone.identity,
                     slice=place,

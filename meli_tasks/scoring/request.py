@@ -7,6 +7,7 @@ from datetime import date
 
 from pydantic import Field, ValidationError, field_validator
 
+from meli_tasks.concealed import Concealed, conceal_all
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.section import Section
 from meli_tasks.settings import Settings
@@ -26,10 +27,10 @@ ABSTAIN_BELOW = "Count a row as an abstention if its probability is lower; its c
 class BatchRequest(Section):
     """What to score with which model, and where the results go."""
 
-    source: str = Field("", description=SOURCE)
+    source: Concealed = Field("", description=SOURCE)
     model: str = Field("", description=MODEL)
     set_name: str = Field("", description=SET)
-    output: str = Field("", description=OUTPUT)
+    output: Concealed = Field("", description=OUTPUT)
     as_of: date | None = Field(None, description=AS_OF)
     top: int = Field(5, ge=1, le=100, description=TOP)
     abstain_below: float = Field(0.0, ge=0, le=1, description=ABSTAIN_BELOW)
@@ -47,7 +48,7 @@ class BatchRequest(Section):
             BadHyperparameters: a parameter is unknown or has a value that is not allowed, or there is no source.
         """
         try:
-            request = cls.model_validate(dict(params))
+            request = cls.model_validate(conceal_all(dict(params)))
         except ValidationError as error:
             wrong = "; ".join(
                 f"{'.'.join(map(str, each['loc']))}={each['input']!r}: {each['msg']}"

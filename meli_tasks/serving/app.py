@@ -13,6 +13,8 @@ from starlette.requests import ClientDisconnect
 
 from meli_tasks import __version__
 from meli_tasks.core.errors import BadData, MeliError, Unreachable
+from meli_tasks.redaction import redact
+from meli_tasks.response_headers import PRIVATE, PrivateAnswers
 from meli_tasks.rowfiles.titles import cleaned, problems_of
 from meli_tasks.serving.access_log import AccessLog, notes_of
 from meli_tasks.serving.batching import BATCH_TITLES
@@ -25,6 +27,12 @@ OPEN = frozenset({"/health/live", "/health/ready", "/docs", "/openapi.json"})
 """What anyone may ask, as it says nothing about titles or models: probes have no key."""
 _RETRY_SECONDS = "1"
 _MEGABYTE = 1_000_000
+_DOCS_POLICY = (
+    "default-src 'none'; script-src https://cdn.jsdelivr.net 'unsafe-inline'; style-src https://cdn.jsdelivr.net "
+    "'unsafe-inline'; img-src https://fastapi.tiangolo.com data:; connect-src 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+"""FastAPI's page for trying requests loads its program from there."""
 _PREDICT: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -51,8 +59,10 @@ def create_app(service: Service) -> FastAPI:
     _add_predict(app, service)
     _add_state(app, service)
     app.add_exception_handler(MeliError, _refused)
+    app.add_exception_handler(Exception, _failed)
     app.add_middleware(KeyGuard, keys=service.keys, open_paths=OPEN)
     app.add_middleware(AccessLog, metrics=service.metrics, log_titles=service.settings.serving_log_titles)
+    app.add_middleware(PrivateAnswers, policies={"/docs": _DOCS_POLICY})  # around the others: refusals have them too
     return app
 
 
@@ -145,7 +155,12 @@ async def _refused(request: Request, error: Exception) -> Response:
     headers = {"Retry-After": _RETRY_SECONDS} if status == 503 else {}
     if status in {408, 413}:
         headers["Connection"] = "close"  # what it did not read of the request would be taken for the next one
-    return JSONResponse({"detail": str(error)}, status, headers)
+    return JSONResponse({"detail": redact(str(error))}, status, headers)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """Say no more than that it failed: uvicorn logs the traceback."""
+    return JSONResponse({"detail": "The service failed: its log has the traceback."}, 500, PRIVATE)
 
 
 _STATUS: dict[type[MeliError], int] = {

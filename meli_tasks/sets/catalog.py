@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from meli_tasks.concealed import conceal, conceal_all
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.hyperparameters import HyperparameterSet
 from meli_tasks.core.section import Section
@@ -149,23 +150,31 @@ def _unknown_set(name: str, store: Store | None, children: tuple[str, ...]) -> s
 
 
 def checked(values: dict[str, object], where: str) -> HyperparameterSet:
-    """Validate values as a set.
+    """Validate values as a set, whose path to word vectors is without its secrets.
 
     Raises:
         BadHyperparameters: they are not valid. The message starts with `where` and lists every problem.
     """
     try:
-        return HyperparameterSet.model_validate(values)
+        return without_secrets(HyperparameterSet.model_validate(values))
     except ValidationError as error:
         problems = "; ".join(_problem(details) for details in error.errors(include_url=False))
         raise BadHyperparameters(f"{where}: {problems}") from None
+
+
+def without_secrets(values: HyperparameterSet) -> HyperparameterSet:
+    """A set whose path to word vectors, if it is an address with secrets, is without them."""
+    path = conceal(values.embed.path)
+    if path == values.embed.path:
+        return values
+    return values.model_copy(update={"embed": values.embed.model_copy(update={"path": path})})
 
 
 def _problem(details: ErrorDetails) -> str:
     """Describe one validation error in a short sentence."""
     path = tuple(str(part) for part in details["loc"])
     key = ".".join(part for part in path if not part.isdigit())
-    value = details["input"]
+    value = conceal_all(details["input"])
     match details["type"]:
         case "extra_forbidden":
             return _unknown_key(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from meli_tasks.concealed import Concealed
 from meli_tasks.schedule import Schedule
 from meli_tasks.setting_types import Nightly
 
@@ -12,12 +13,12 @@ from meli_tasks.setting_types import Nightly
 class BatchSettings(BaseSettings):
     """Settings of batch prediction; `Settings` has all of them."""
 
-    batch_source: str = Field(
+    batch_source: Concealed = Field(
         "",
         alias="MELI_BATCH_SOURCE",
         description="files that batch prediction scores if a run names none, such as s3://bucket/titles/{ds}/",
     )
-    batch_output: str = Field(
+    batch_output: Concealed = Field(
         "",
         alias="MELI_BATCH_OUTPUT",
         description="folder or s3:// prefix for copies of the results; beside for a folder _scored beside the files; "

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from meli_tasks.concealed import Concealed
 from meli_tasks.schedule import Schedule
 from meli_tasks.setting_types import Nightly
 
@@ -33,7 +34,7 @@ class MonitoringSettings(BaseSettings):
         alias="MELI_MONITORING_NIGHTS",
         description="nights in which monitoring may give one false alarm; fewer nights make it more sensitive",
     )
-    monitoring_labels: str = Field(
+    monitoring_labels: Concealed = Field(
         "",
         alias="MELI_MONITORING_LABELS",
         description="files with labels of titles that were scored earlier, such as s3://bucket/labels/: title and "

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.sources.place import redact_source
 
 DATE = "{ds}"
 MAX_DAYS = 3_660
@@ -34,15 +33,13 @@ def with_days(spec: str, as_of: date | None, window_days: int, dated_rows: bool)
     if DATE not in spec:
         if window_days > 1 and not dated_rows:
             raise BadData(
-                f"The source {redact_source(spec)} has nothing that distinguishes the days, and window_days is "
+                f"The source {spec} has nothing that distinguishes the days, and window_days is "
                 f"{window_days:,}. Write {DATE} in the place of the date, or set date_column to the column that holds "
                 "each title's date, or set window_days to 1."
             )
         return spec
     if as_of is None:
-        raise BadData(
-            f"The source {redact_source(spec)} needs the run's date for {DATE}, and this run has none: set `as_of`."
-        )
+        raise BadData(f"The source {spec} needs the run's date for {DATE}, and this run has none: set `as_of`.")
     if window_days == 1:
         return spec.replace(DATE, as_of.isoformat())
     return spec.replace(DATE, f"{{{first_day(as_of, window_days)}..{as_of}}}")
@@ -69,7 +66,7 @@ def each_day(spec: str) -> list[Day]:
         days = 0
     if not 1 <= days <= MAX_DAYS:
         raise BadData(
-            f"The source {redact_source(spec)} has a window of days that cannot be read. Write a single window, from "
+            f"The source {spec} has a window of days that cannot be read. Write a single window, from "
             f"an earlier day to a later one, of at most {MAX_DAYS:,} days, as in {{2026-11-15..2026-11-21}}; or write "
             f"{DATE} and set as_of and window_days."
         )

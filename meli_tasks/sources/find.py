@@ -8,13 +8,14 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 
 from meli_tasks.allowed_addresses import NotAllowed
+from meli_tasks.concealed import conceal
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.settings import Settings
 from meli_tasks.sources.bucket import Bucket
 from meli_tasks.sources.days import Day, each_day, with_days
 from meli_tasks.sources.generated import EXAMPLE, Sample, is_generated
 from meli_tasks.sources.local import Files
-from meli_tasks.sources.place import Found, NoFiles, Place, redact_source, too_large, why_skipped
+from meli_tasks.sources.place import Found, NoFiles, Place, too_large, why_skipped
 from meli_tasks.sources.source import Source, file_names
 from meli_tasks.sources.web import Address
 from meli_tasks.wording import count, enumeration
@@ -50,14 +51,14 @@ def identify(
         Rejected: the server refused the request.
         Unreachable: the server did not answer.
     """
-    filled = with_days(spec, as_of, window_days, dated_rows)
+    filled = with_days(conceal(spec), as_of, window_days, dated_rows)
     source = _identify(filled, _place(filled, settings))
     _check_size(source, settings)
     _report(source)
     if absent := source.empty_days:
         logger.warning(
             "The source %s has no files for %d of its %d days; the other days are used: %s",
-            source.redacted,
+            source.spec,
             len(absent),
             len(source.parts_by_day),
             enumeration(absent, _MAX_DAYS_LISTED),
@@ -71,6 +72,7 @@ def fetch(spec: str, folder: Path, settings: Settings, identity: str) -> Path:
     Raises:
         BadData: the source is no longer the one that was identified.
     """
+    spec = conceal(spec)
     place = _place(spec, settings)
     source = _identify(spec, place)
     _check_identity(source, identity)
@@ -90,7 +92,7 @@ def confirm(spec: str, settings: Settings, identity: str) -> None:
     Raises:
         BadData: it changed while the stage read it, so the stage may have read a mixture of old and new content.
     """
-    place = _place(spec, settings)
+    place = _place(conceal(spec), settings)
     if isinstance(place, Files):
         _check_identity(_identify(spec, place), identity)
 
@@ -106,7 +108,7 @@ def identify_vectors(path: str, settings: Settings) -> Source:
     except NotAllowed:
         raise
     except BadData as error:
-        raise NotFound(f"There are no word vectors at {redact_source(path)}. {error} {LAB_VECTORS_HINT}") from None
+        raise NotFound(f"There are no word vectors at {conceal(path)}. {error} {LAB_VECTORS_HINT}") from None
 
 
 def _identify(spec: str, place: Place) -> Source:
@@ -133,7 +135,7 @@ def _identify(spec: str, place: Place) -> Source:
     if not source.parts:
         first, last = days[0].day, days[-1].day
         raise NoFiles(
-            f"The source {source.redacted} has no files for any of the {len(days):,} days from {first} to {last}. The "
+            f"The source {source.spec} has no files for any of the {len(days):,} days from {first} to {last}. The "
             f"last error: {missing[last]}"
         ) from None
     return source
@@ -148,30 +150,30 @@ def _check_size(source: Source, settings: Settings) -> None:
     parts = source.parts
     if len(parts) > settings.source_files:
         raise BadData(
-            f"The source {source.redacted} has {len(parts):,} files, and at most {settings.source_files:,} are read "
+            f"The source {source.spec} has {len(parts):,} files, and at most {settings.source_files:,} are read "
             "(MELI_SOURCE_FILES). Join files, or raise the setting."
         )
     if (size := sum(part.size or 0 for part in parts)) > settings.source_bytes:
-        raise too_large(f"The source {source.redacted}", size, settings.source_bytes)
+        raise too_large(f"The source {source.spec}", size, settings.source_bytes)
 
 
 def _report(source: Source) -> None:
     """Log which files are not read, and that those in subfolders are."""
     if source.skipped:
         logger.info(
-            "The source %s: files and folders are skipped, because %s", source.redacted, why_skipped(source.skipped)
+            "The source %s: files and folders are skipped, because %s", source.spec, why_skipped(source.skipped)
         )
     if _DELTA_LOG in source.skipped:
         logger.warning(
             "The source %s is a Delta table, whose log is not read: rows that it has deleted or replaced are read too. "
             "Export its current version to another folder, and use that.",
-            source.redacted,
+            source.spec,
         )
     folders = {PurePosixPath(part.name).parent for part in source.parts}
     if len(folders) > 1:
         logger.info(
             "The source %s has %s in %s",
-            source.redacted,
+            source.spec,
             count(len(source.parts), "file"),
             count(len(folders), "folder"),
         )
@@ -180,7 +182,7 @@ def _report(source: Source) -> None:
 def _check_identity(source: Source, identity: str) -> None:
     if source.identity != identity:
         raise BadData(
-            f"The source {source.redacted} changed after this run was planned, or an earlier version of this program "
+            f"The source {source.spec} changed after this run was planned, or an earlier version of this program "
             "planned the run and identified it in another way. Trigger the run again when nothing writes to the source."
         )
 
@@ -197,7 +199,7 @@ def _place(spec: str, settings: Settings) -> Place:
         return Address(settings)
     if "://" in spec and scheme != "file":
         raise BadData(
-            f"The source {redact_source(spec)} begins with {scheme}://, which is not supported. Use a path, a glob, "
+            f"The source {spec} begins with {scheme}://, which is not supported. Use a path, a glob, "
             f"s3://, https:// or {EXAMPLE}."
         )
     return Files(settings.allowed_addresses)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.redaction import without_secrets
 from meli_tasks.rowfiles.folders import GOLDEN
 from meli_tasks.wording import enumeration
 
@@ -68,13 +67,3 @@ def why_skipped(skipped: Sequence[str]) -> str:
     if marked := [name for name in skipped if name != GOLDEN]:
         reasons.append(f"their names begin with _ or .: {enumeration(marked, NAMED)}")
     return ", and because ".join(reasons)
-
-
-def redact_source(spec: str) -> str:
-    """A source as logs, pages and MLflow display it: an address without its user, password and signed query."""
-    if "://" not in spec or spec.startswith(("s3://", "file://")):
-        return spec
-    try:
-        return without_secrets(spec)
-    except ValueError:  # an address that cannot be taken apart, such as https://[
-        return f"{spec.partition('://')[0]}://..."

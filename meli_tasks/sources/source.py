@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 from meli_tasks.artifacts.manifest import canonical_json
 from meli_tasks.rowfiles.folders import is_marker
 from meli_tasks.sources.days import Day
-from meli_tasks.sources.place import Part, redact_source
+from meli_tasks.sources.place import Part
 
 
 @dataclass(frozen=True)
 class Source:
-    """The current state of a source: `parts_by_day`, and the `spec` with its days filled in."""
+    """The current state of a source: `parts_by_day`, and the `spec` with its days filled in, without its secrets."""
 
     spec: str
     parts_by_day: tuple[tuple[Day, tuple[Part, ...]], ...]
@@ -30,11 +30,6 @@ class Source:
     def empty_days(self) -> list[str]:
         """The days of the window that have no files."""
         return [day.day for day, parts in self.parts_by_day if not parts]
-
-    @property
-    def redacted(self) -> str:
-        """The source as it may be displayed: an address without its user, password and signed query."""
-        return redact_source(self.spec)
 
     @property
     def identity(self) -> str:

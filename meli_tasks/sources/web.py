@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from meli_tasks.concealed import revealed
 from meli_tasks.core.errors import BadData, Rejected, Unreachable
 from meli_tasks.disk import atomic_write
 from meli_tasks.http import BUSY, BadAddress, Client, NoAnswer, Retries, Stream
@@ -66,9 +67,9 @@ class Address:
             headers = answer.headers
             size = int(headers["Content-Length"]) if headers.get("Content-Length", "").isdigit() else None
             if etag := headers.get("ETag"):
-                return f"{resource_of(spec)} etag:{etag}", size
+                return f"{resource_of(revealed(spec))} etag:{etag}", size
             if (modified := headers.get("Last-Modified")) and size is not None:
-                return f"{resource_of(spec)} modified:{modified}:{size}", size
+                return f"{resource_of(revealed(spec))} modified:{modified}:{size}", size
         content = hashlib.sha256()
         with self._open(spec) as answer:
             for piece in answer.pieces:
@@ -83,7 +84,7 @@ class Address:
         client = Client(read_seconds=READ_SECONDS, retries=RETRIES, guard=guard)
         try:
             # Uncompressed: an answer compressed for the transfer would have another length.
-            with client, client.stream(spec, headers={"Accept-Encoding": "identity"}) as answer:
+            with client, client.stream(revealed(spec), headers={"Accept-Encoding": "identity"}) as answer:
                 _check(answer, place)
                 yield Stream(answer.status, answer.reason, answer.headers, self._limited(answer, place))
         except BadAddress as error:

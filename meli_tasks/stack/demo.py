@@ -19,7 +19,6 @@ from meli_tasks.ledger import Ledger
 from meli_tasks.planning.request import Request
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
-from meli_tasks.sources.place import redact_source
 from meli_tasks.stack import processes
 from meli_tasks.stack.home import Home
 from meli_tasks.stack.interrupts import Interrupts
@@ -134,9 +133,7 @@ def train(
         conf = {"source": requested.source, "sets": sets}
         run.append((stack, stack.api.trigger(DAG, conf, "started by make demo")))
     name = run[0][1]
-    console.print(
-        f"\nTraining {', '.join(sets)} on {escape(redact_source(requested.source))}: run {name}\n", soft_wrap=True
-    )
+    console.print(f"\nTraining {', '.join(sets)} on {escape(requested.source)}: run {name}\n", soft_wrap=True)
     watch = Watch(stack.api, store, name, stack.home.airflow / "logs")
     tasks, state = follow(console, stack, watch)
     run.clear()

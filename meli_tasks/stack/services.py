@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from meli_tasks.airflow_client import AirflowApi
 from meli_tasks.allowed_addresses import ANY
+from meli_tasks.concealed import revealed
 from meli_tasks.settings import Settings, cores
 from meli_tasks.stack.home import CHECKOUT, Home, Secrets
 from meli_tasks.stack.processes import Record, Service, read
@@ -172,7 +173,8 @@ def stack_settings(home: Home, requested: Settings, ports: Ports, secrets: Secre
         "MELI_SLOTS": str(slots),
         "MELI_THREADS": str(requested.threads or max(1, cores() // slots)),
         "MELI_SCHEDULE": requested.schedule,
-        "MELI_SOURCE": requested.source,
+        "MELI_SOURCE": revealed(requested.source),
+        "MELI_ADDRESSES": requested.addresses,
         "MELI_SOURCES": requested.sources or ANY,  # whoever may sign in to the demo has its files anyway
         "MELI_SETS": requested.sets,
         "MELI_WEBHOOK": requested.webhook,

@@ -49,6 +49,8 @@ from meli_airflow.parameters import (
 from meli_airflow.store_pages import JsonBody, PagesOfStore
 from meli_tasks.core.errors import BadHyperparameters, Conflict, MeliError, NotFound
 from meli_tasks.pages import RunFilter, TrainingPage, Wanted
+from meli_tasks.redaction import redact
+from meli_tasks.response_headers import POLICY, PRIVATE, PrivateAnswers
 
 router = APIRouter(prefix="/api")
 
@@ -58,9 +60,15 @@ REPORT_HEADERS = {
     "Content-Security-Policy": "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "
     "style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+"""The others are those of every answer (`PrivateAnswers`)."""
+
+
+STATIC_HEADERS = {
     "Cache-Control": "private, no-cache",
+    # An icon that is opened as a page draws itself, and nothing else.
+    "Content-Security-Policy": f"{POLICY}; style-src 'unsafe-inline'",
 }
 
 
@@ -70,7 +78,7 @@ class PageBundle(StaticFiles):
     @override
     async def get_response(self, path: str, scope: Scope) -> Response:
         answer = await super().get_response(path, scope)
-        answer.headers["Cache-Control"] = "private, no-cache"
+        answer.headers.update(STATIC_HEADERS)
         return answer
 
 
@@ -197,7 +205,13 @@ STATUS_OF = {NotFound: 404, Conflict: 409, BadHyperparameters: 422}
 def error_response(_: Request, error: MeliError) -> JSONResponse:
     """Return the error's message, which says what happened, where, and what to do."""
     status = next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 503)
-    return JSONResponse({"detail": str(error)}, status)
+    return JSONResponse({"detail": redact(str(error))}, status)
+
+
+async def unexpected_response(_: Request, __: Exception) -> JSONResponse:
+    """Say no more than that it failed: the traceback is in the log of the api-server."""
+    detail = "The page could not be made: an error in meli-tasks. The log of the api-server has its traceback."
+    return JSONResponse({"detail": detail}, 500, PRIVATE)
 
 
 async def sentence_response(request: Request, error: StarletteHTTPException) -> Response:
@@ -216,8 +230,10 @@ async def sentence_response(request: Request, error: StarletteHTTPException) -> 
 def application() -> FastAPI:
     """The application. It has no documentation pages, because FastAPI's pages load scripts from other servers."""
     rights.register()
-    app = FastAPI(title="meli-tasks in Airflow", docs_url=None, redoc_url=None)
+    app = FastAPI(title="meli-tasks in Airflow", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_middleware(Authorization)
+    app.add_middleware(PrivateAnswers)  # around the others, so that refusals have the headers too
+    app.add_exception_handler(Exception, unexpected_response)
     app.add_exception_handler(MeliError, error_response)  # type: ignore[arg-type]
     app.add_exception_handler(StarletteHTTPException, sentence_response)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, refusal)  # type: ignore[arg-type]

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.log import mask_secret
 
 from meli_tasks.core.errors import MeliError
+from meli_tasks.redaction import redact, watch
 
 logger = logging.getLogger("meli_tasks")
 
@@ -31,11 +33,16 @@ def need(returned: Returned | None, task: str) -> Returned:
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """Log the message of a `MeliError`; if no retry can fix it, fail the task without retrying."""
+    """Log the message of a `MeliError`; if no retry can fix it, fail the task without retrying.
+
+    Airflow masks every secret that this process knows or learns, in the log of the task and in what it renders.
+    """
+    watch(mask_secret)
     try:
         yield
     except MeliError as error:
-        logger.error("%s", error)
+        message = redact(str(error))
+        logger.error("%s", message)
         if not error.retryable:
-            raise AirflowFailException(str(error)) from None
+            raise AirflowFailException(message) from None
         raise

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleExcept
 from typing_extensions import override
 
 from meli_airflow.failures import plain_failures
+from meli_tasks.concealed import restored
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -174,6 +175,8 @@ class RunOfDate(TriggerDagRunOperator):
                 ),
                 method_name="execute_complete",
             )
+        # What was typed into the form of the backfill; what passed from task to task is without its secrets.
+        self.conf = restored(self.conf, dict(context["params"]))
         super().execute(context)
         return None
 

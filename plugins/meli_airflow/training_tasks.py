@@ -9,6 +9,7 @@ from airflow.sdk import get_current_context
 
 from meli_airflow.metrics import send_step
 from meli_airflow.xcom import PlanName, SearchResult, StepOutcome, StepResult, TrainResult
+from meli_tasks.concealed import conceal_all
 
 if TYPE_CHECKING:
     from airflow.sdk.types import DagRunProtocol
@@ -27,6 +28,7 @@ def opened(name: str, settings: Settings) -> tuple[Pipeline, Plan]:
     """The pipeline of a plan, and the plan. What is imported here is heavy, so only a running task imports it."""
     from meli_tasks.pipeline import Pipeline
 
+    conceal_all(dict(get_current_context()["params"]))  # the plan has no secrets: they are known from here
     return Pipeline.of(name, settings)
 
 

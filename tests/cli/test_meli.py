@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -62,7 +63,7 @@ import sys
 from meli_tasks.cli import main
 from meli_tasks.settings import Settings
 def fail(*arguments):
-    raise RuntimeError("the sky fell")
+    raise RuntimeError("the sky fell on https://me:a-secret@host/sky.csv?sig=a-secret")
 Settings.from_environment = fail
 sys.argv[1:] = ["champion"]
 main()
@@ -80,6 +81,9 @@ def test_an_unexpected_error_leaves_its_traceback_in_a_file(tmp_path: Path) -> N
     [file] = tmp_path.glob("meli-error-*.txt")
     assert str(file) in done.stderr
     assert "Traceback" in file.read_text() and "the sky fell" in file.read_text()
+    assert "a-secret" not in file.read_text() + done.stderr
+    assert file.stat().st_mode & 0o777 == 0o600 and not file.is_symlink()
+    assert re.fullmatch(r"meli-error-\d{8}T\d{6}-\w{8}\.txt", file.name)  # nobody can put a link in its place before
 
 
 def test_settings_of_the_demo_are_found_and_the_environment_wins(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ RETRYABLE = {
     "DiskFull": True,
     "OutOfMemory": True,
     "StepOutOfMemory": True,
+    "SecretsUnknown": False,  # concealed: an address without the password that its server asks for
     "BadAddress": False,  # http: no request can be sent to it
     "BadStatus": False,  # http: the doctor's advice depends on the status
     "NoAnswer": True,  # http: its callers say what was expected of the server

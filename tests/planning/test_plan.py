@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from meli_tasks.concealed import revealed
 from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
 from meli_tasks.execution.runner import Step
 from meli_tasks.planning.plan import (
@@ -236,9 +237,22 @@ def test_what_grants_access_to_vectors_is_in_no_key_and_no_manifest(
         return plan.recipes[0].embeds[0]
 
     one, other = (embedded(f"https://user:secret{n}@host/v.txt?sig=secret{n}") for n in (1, 2))
-    assert one.key == other.key
-    assert one.params["path"] == "https://host/v.txt?..."
-    assert one.fetch == {"vectors": "https://user:secret1@host/v.txt?sig=secret1"}
+    assert one.key == other.key == embedded("/moved/v.txt").key
+    assert one.params["path"] == "https://...@host/v.txt?..."
+    assert one.fetch == {"vectors": "https://...@host/v.txt?..."}
+    assert revealed(one.fetch["vectors"]) == "https://user:secret2@host/v.txt?sig=secret2"
+
+
+def test_a_plan_of_an_earlier_version_has_its_secrets_and_nobody_sees_them(settings: Settings) -> None:
+    path = "https://user:secret@host/v.txt?sig=secret"
+    plan = plan_of(settings, sets=["quick_mlp"])
+    stored = json.loads(plan.model_dump_json())
+    stored["request"] |= {"source": path, "overrides": {"embed.path": path}}
+    stored["ingest"]["fetch"] = {"source": path}
+    stored["resolved"]["quick_mlp"]["embed"]["path"] = path
+    loaded = Plan.model_validate_json(json.dumps(stored))
+    assert "secret" not in loaded.model_dump_json() + repr(loaded)
+    assert revealed(loaded.ingest.fetch["source"]) == path
 
 
 def test_sets_with_the_same_words_and_other_vectors_are_one_recipe(settings: Settings) -> None:

@@ -221,6 +221,8 @@ def test_a_report_can_run_and_load_nothing(decided: Decided) -> None:
     assert "default-src 'none'" in policy
     assert not any(word in headers["content-security-policy"] for word in ("allow-scripts", "script-src", "http"))
     assert policy[0].startswith("sandbox")
+    assert "frame-ancestors 'self'" in policy and headers["x-frame-options"] == "SAMEORIGIN"  # Airflow may frame it
+    assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
     status, _, text = decided.files["report/no-such-run"]
     assert status == 404
     assert "There is no run 'no-such-run'" in json.loads(text)["detail"]

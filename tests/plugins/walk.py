@@ -1,19 +1,27 @@
 """Runs inside an Airflow: requests every address of the plugin's application without signing in, as a user, as admin.
 
-Prints {who: {"METHOD path": status}}.
+Prints {who: {"METHOD path": status}}. Beside real users there are tokens that only look like the administrator's: of
+another key, without a signature, expired, for another service, with a changed role. Each answer must have the headers
+of `response_headers.PRIVATE`, and no redirect may name a host: what lacks one is printed as {"METHOD path": headers}.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 import warnings
 from pathlib import Path
 from typing import Any
 
+import jwt
 import meli_airflow.application
 from airflow.api_fastapi.app import create_app, get_auth_manager
+from airflow.configuration import conf
 from meli_airflow import rights
 from starlette.testclient import TestClient
+
+from meli_tasks.response_headers import PRIVATE
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 FILLED = {
@@ -66,6 +74,33 @@ def tokens() -> dict[str, str]:
     return {name: manager.generate_jwt(user) for name, user in users.items()}
 
 
+def forged(genuine: str) -> dict[str, str]:
+    """Tokens that look like a genuine one."""
+    head, payload, signature = genuine.split(".")
+    claims = jwt.decode(genuine, options={"verify_signature": False})
+    key = conf.get("api_auth", "jwt_secret")
+    expired = {**claims, "exp": int(time.time()) - 3_600, "iat": int(time.time()) - 7_200, "nbf": 0}
+    other_role = base64.urlsafe_b64encode(json.dumps({**claims, "role": "admin", "sub": "1"}).encode()).rstrip(b"=")
+    return {
+        "forged": "x.y.z",
+        "forged: no signature": f"{head}.{payload}.",
+        "forged: algorithm none": jwt.encode(claims, None, "none"),
+        "forged: another key": jwt.encode(claims, "x" * 64, "HS512"),
+        "forged: another algorithm": jwt.encode(claims, key, "HS256"),
+        "forged: changed role": f"{head}.{other_role.decode()}.{signature}",
+        "forged: expired": jwt.encode(expired, key, "HS512"),
+        "forged: another audience": jwt.encode({**claims, "aud": "another-service"}, key, "HS512"),
+    }
+
+
+def lacking(headers: Any) -> dict[str, str]:
+    """What is wrong with the headers of an answer."""
+    wrong = {name: str(headers.get(name)) for name in PRIVATE if not headers.get(name)}
+    if "://" in headers.get("location", "") or headers.get("location", "").startswith("//"):
+        wrong["location"] = headers["location"]
+    return wrong
+
+
 def _fab_users(security: Any) -> dict[str, Any]:
     """`user` has no right at all; a `promoter` has the role Op and the right to decide on the champion."""
     rights.register()  # as the api-server does at the first request for one of our pages
@@ -90,19 +125,25 @@ def main() -> None:
     warnings.simplefilter("ignore")
     client = TestClient(create_app(apps="core"), raise_server_exceptions=False, follow_redirects=False)
     statuses: dict[str, dict[str, int]] = {}
-    for who, token in {"nobody": "", "forged": "x.y.z", **tokens()}.items():
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        statuses[who] = {
-            f"{method} {path}": client.request(
-                method, f"/meli{path}", headers=headers, json={} if method in UNSAFE else None
-            ).status_code
-            for path in addresses()
-            for method in METHODS
-        }
+    wrong: dict[str, dict[str, str]] = {}
+    genuine = tokens()
+    for who, token in {"nobody": "", **forged(genuine["admin"]), **genuine}.items():
+        headers = {"Authorization": f"Bearer {token}", "Host": "evil.example"} if token else {}
+        statuses[who] = {}
+        for path in addresses():
+            if who.startswith("forged: ") and path.startswith("/static/"):
+                continue
+            for method in ("GET", "POST") if who.startswith("forged: ") else METHODS:
+                body = {} if method in UNSAFE else None
+                answer = client.request(method, f"/meli{path}", headers=headers, json=body)
+                statuses[who][f"{method} {path}"] = answer.status_code
+                if found := lacking(answer.headers):
+                    wrong[f"{who}: {method} {path}"] = found
         cookie = {"_token": token} if token else {}
         client.cookies.update(cookie)
         statuses[f"{who} by cookie"] = {"GET /api/models": client.get("/meli/api/models").status_code}
         client.cookies.clear()
+    print("LACKING", json.dumps(wrong))  # noqa: T201
     print("WALKED", json.dumps(statuses))  # noqa: T201
 
 

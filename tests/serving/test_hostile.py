@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from meli_tasks.response_headers import PRIVATE
 from tests import waiting
 from tests.serving.running import Models, Service, serving
 
@@ -221,6 +222,18 @@ def test_each_key_of_the_file_is_accepted(service: Service) -> None:
     for key in (KEY, OTHER_KEY):
         header = {"Authorization": f"Bearer {key}".encode()}
         assert service.post({"title": WORD}, header).status == 200  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "path", ["/health/live", "/version", "/metrics", "/docs", "/openapi.json", "/nothing", "/predict"]
+)
+def test_no_answer_is_stored_framed_or_guessed(service: Service, path: str) -> None:
+    for answer in (service.get(path), service.get(path, {}), service.post({}, {}, path)):
+        headers = {name: answer.headers.get(name.lower()) for name in PRIVATE}
+        policy = headers.pop("Content-Security-Policy") or ""
+        assert headers.items() <= PRIVATE.items(), path
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+        assert ("script-src" in policy) == (path == "/docs")
 
 
 def test_health_needs_no_key(service: Service) -> None:
