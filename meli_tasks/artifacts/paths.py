@@ -477,6 +477,11 @@ def index_root(kind: str) -> str:
     return f"{index_folder(kind)}root.json"
 
 
+def is_index_root(name: str) -> bool:
+    """Whether a name is that of the root of an index."""
+    return name.startswith(INDEX) and name.count("/") == 2 and name.endswith("/root.json")
+
+
 def index_rows(kind: str, part: str) -> str:
     """Rows of an index."""
     return f"{index_folder(kind)}rows/{part}.json"

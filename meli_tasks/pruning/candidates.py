@@ -11,6 +11,8 @@ from typing import Literal
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import Manifest
+from meli_tasks.artifacts.reading import LenientReader
+from meli_tasks.index.segments import Root
 from meli_tasks.pruning.kept import Kept
 from meli_tasks.pruning.rules import CHECKPOINTS, GRACE, LOGS, RESULTS, UPLOADS
 from meli_tasks.pruning.stored_keys import StoredKey, stored_keys
@@ -53,7 +55,8 @@ def candidates(store: Store, cache: Cache, listing: Sequence[Listed], kept: Kept
         BadData: a manifest cannot be read, so what its files are is unknown.
     """
     search = _Search(store, listing, kept, now.timestamp())
-    found = [*search.artifacts(), *search.small_objects(), *search.leftovers(), *_in_cache(cache)]
+    in_store = [*search.artifacts(), *search.small_objects(), *search.index_objects(), *search.leftovers()]
+    found = [*in_store, *_in_cache(cache)]
     return sorted(found, key=lambda each: (each.kind != ENSEMBLE, each.written, each.name))
 
 
@@ -118,6 +121,17 @@ class _Search:
             written = last_of_prefix.get(_prefix(each.name, 3), each.modified)
             if self._is_older(written, age) and unneeded(each):
                 yield _of_objects(kind, each.name, [each], "objects")
+
+    def index_objects(self) -> Iterator[Candidate]:
+        """What no index names, because its writer was killed; a root that cannot be read may name anything."""
+        reader = LenientReader(self._store)
+        roots = [each.name for each in self._listing if paths.is_index_root(each.name)]
+        found = {name.rpartition("/")[0] + "/": reader.read(name, Root.model_validate_json) for name in roots}
+        for each in self._listing:
+            root = next((root for folder, root in found.items() if each.name.startswith(folder)), None)
+            named = root is None or each.name in root.objects or paths.is_index_root(each.name)
+            if not named and self._is_older(each.modified, GRACE):
+                yield _of_objects("replaced parts of indexes", each.name, [each], "objects")
 
     def _is_of_unneeded_key(self, each: Listed) -> bool:
         key = each.name.rpartition("/")[2].removesuffix(".json")

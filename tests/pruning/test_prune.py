@@ -17,6 +17,7 @@ from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.execution.attempts import replace
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.reuse import mark_used
+from meli_tasks.index.segments import Part, Root
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import plans
@@ -234,6 +235,20 @@ def test_orphans_and_what_interrupted_runs_left_go_after_their_time(nights: Nigh
     assert {name.split("/")[1] for name in store.names("monitoring/")} == {str(run.trainings["mlp"].ref)}
     assert store.size("somebody/elses.txt") == 5
     assert has_files(nights, run.trainings["mlp"])
+
+
+def test_parts_of_an_index_that_its_root_does_not_name_go(nights: Nights) -> None:
+    nights.night()
+    store = nights.store
+    names = [paths.index_rows("runs", part) for part in ("current", "lost")]
+    for name in (*names, paths.index_rows("decisions", "without-a-readable-root")):
+        reading.write(store, name, b"{}")
+    root = Root(open=Part(name=names[0], rows=1, first="", last=""))
+    reading.write(store, paths.index_root("runs"), root.model_dump_json().encode())
+    reading.write(store, paths.index_root("decisions"), b'{"open": 7}')
+    assert prune(nights)[1].deleted == []
+    store.pass_time(days=4)
+    assert [each.name for each in prune(nights)[1].deleted] == [names[1]]
 
 
 def test_a_checkpoint_that_is_continued_stays_whole(nights: Nights, tmp_path: Path) -> None:

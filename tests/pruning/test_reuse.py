@@ -10,7 +10,7 @@ import pytest
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, find, find_record
-from meli_tasks.core.errors import NotFound
+from meli_tasks.core.errors import NotFound, Rejected
 from meli_tasks.execution.attempts import publish
 from meli_tasks.execution.reuse import mark_used
 from meli_tasks.execution.runner import Runner, Step
@@ -56,6 +56,20 @@ def test_a_mark_is_made_again_if_the_clock_that_made_it_was_wrong(runner: Runner
     for used in ((datetime.now(UTC) + timedelta(days=400)).isoformat(), "yesterday", "2026-01-01T00:00:00"):
         again = mark_used(runner.store, changed(runner, made, used=used))
         assert again is not None and again.used != used
+
+
+def test_whoever_may_not_write_there_uses_it_all_the_same(
+    runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    toy(writes_its_params)
+    made = old(runner, runner.run(STEP).manifest)
+
+    def refuse(*args: object, **options: object) -> str:
+        raise Rejected("403")
+
+    monkeypatch.setattr(runner.store, "write", refuse)
+    assert mark_used(runner.store, made) == made
+    assert f"{made.name} could not be marked as used" in caplog.text
 
 
 def test_an_input_that_is_used_is_marked_too(runner: Runner, toy: Callable[..., Toy]) -> None:
