@@ -55,16 +55,23 @@ class StoredDecisions:
         return f"the ledger {self.store.url}/{paths.LEDGER.rstrip('/')}"
 
     def listed(self) -> tuple[list[int], list[str]]:
-        """The sorted numbers of all decisions that exist or have a copy, and the names of other objects."""
+        """The sorted numbers of all decisions that exist or have a copy, and the names of other objects.
+
+        A listing has no digest. One that was altered on its way has a strange name, a gap, or a last decision that the
+        other listing lacks, so what has any of that is listed again.
+        """
+        copied, made, strange = self._listed()
+        numbers = sorted(copied | made)
+        if strange or numbers != list(range(1, len(numbers) + 1)) or (numbers and numbers[-1] not in copied & made):
+            copied, made, strange = self._listed()
+        return sorted(copied | made), strange
+
+    def _listed(self) -> tuple[set[int], set[int], list[str]]:
+        """The numbers of the copies and of the decisions, and the names of other objects."""
         copied = set(self._copied())  # first: a copy is written after its decision
-        numbers, strange = set(copied), []
-        for name in self.store.names(paths.LEDGER):
-            number = paths.decision_number(name)
-            if number is None:
-                strange.append(name)
-            else:
-                numbers.add(number)
-        return sorted(numbers), strange
+        found = {name: paths.decision_number(name) for name in self.store.names(paths.LEDGER)}
+        made = {number for number in found.values() if number is not None}
+        return copied, made, [name for name, number in found.items() if number is None]
 
     def numbers(self) -> list[int]:
         """The numbers of all decisions, sorted.

@@ -62,6 +62,7 @@ class Plan:
         seconds: Length of a delay.
         only: Only requests of these methods fail; empty for all.
         next: Faults of the next requests, before any are drawn.
+        flip_listings: Whether bits of listings are flipped too. They have no digest, so not every such flip is noticed.
     """
 
     rate: float = 0.0
@@ -70,6 +71,7 @@ class Plan:
     seconds: float = 0.5
     only: frozenset[str] = frozenset()
     next: list[Fault] = field(default_factory=list)
+    flip_listings: bool = False
     requests: int = 0
     done: Counter[Fault] = field(default_factory=Counter)
     paths: list[str] = field(default_factory=list)
@@ -197,8 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.DELAY:
             self.plan_of.count(fault)
             time.sleep(self.plan_of.seconds)
-        # A listing has no digest. A change to it goes unnoticed as long as it is still XML.
-        elif fault is Fault.FLIPPED and self.command == "GET" and body and not listing:
+        elif fault is Fault.FLIPPED and self.command == "GET" and body and (self.plan_of.flip_listings or not listing):
             self.plan_of.count(fault)
             body = _flipped(body, random)
         elif fault is Fault.TRUNCATED and len(body) > 1:

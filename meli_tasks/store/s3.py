@@ -23,6 +23,7 @@ from meli_tasks.store.protocol import Blob, Leftover, Listed, Page, Store, check
 from meli_tasks.store.retrying import Retrying, budget_in_use
 from meli_tasks.store.s3_client import body, client, endpoint_in_use, keys_are_rotated
 from meli_tasks.store.s3_errors import Place, doubtful, masked, not_listening, s3_errors
+from meli_tasks.store.s3_listing import ListingCheck
 from meli_tasks.store.s3_parts import PART_BYTES, Parts, Replaced
 
 T = TypeVar("T")
@@ -71,6 +72,7 @@ class S3Store(Store):
         self._access_key = ""
         self._making = Lock()
         self._retrying = Retrying(budget_in_use(retry_seconds), doubtful, not_listening)
+        self._checked = ListingCheck(self._prefix)
         self._parts = Parts(lambda: self._client, bucket, self._prefix, self._request)
 
     def __repr__(self) -> str:
@@ -292,7 +294,12 @@ class S3Store(Store):
         return self._prefix + checked_name(name)
 
     def _list(self, place: Mapping[str, str]) -> Any:
-        return self._request(lambda: self._client.list_objects_v2(**place))
+        seen = list[str]()
+
+        def page() -> Any:
+            return self._checked(lambda: self._client.list_objects_v2(**place), place["Prefix"], seen)
+
+        return self._request(page)
 
     def _put(self, place: Mapping[str, str], data: bytes, **options: Any) -> str:
         made = self._client

@@ -7,11 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from meli_tasks.core.errors import BadSettings, MeliError, Rejected, Unreachable
-from meli_tasks.disk import explained
 from meli_tasks.http import is_loopback, transport_errors
 
 CHECKSUMS = "MELI_S3_CHECKSUMS"
@@ -206,8 +204,8 @@ def _broken_answers() -> tuple[type[Exception], ...]:
 
 
 @contextmanager
-def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator[None]:
-    """Raise errors at `place()`, or with the local file of a transfer, as our own."""
+def s3_errors(place: Callable[[], Place]) -> Iterator[None]:
+    """Raise errors at `place()` as our own. Files of this machine are read and written outside of it."""
     from boto3.exceptions import Boto3Error
     from botocore import exceptions as boto
 
@@ -238,6 +236,4 @@ def s3_errors(place: Callable[[], Place], local: Path | None = None) -> Iterator
             raise
         raise Unreachable(f"No keys for {place()}: {error} Try again later.") from error
     except OSError as error:
-        if local is None:
-            raise Unreachable(f"The connection to {place()} was lost: {error}. Run again.") from error
-        raise explained(error, local) from error
+        raise Unreachable(f"The connection to {place()} was lost: {error}. Run again.") from error
