@@ -34,6 +34,7 @@ VALUES = {
     "MELI_ADDRESSES": "https://me:written@host/7",
     "MELI_DEVICE": "cpu", "MELI_NOTIFY": "always", "MELI_SCHEDULE": "none", "MELI_STORE": "s3://written/7",
     "MELI_EMPTY_DAYS": "skip", "MELI_BATCH_SCHEDULE": "@daily", "MELI_BATCH_AFTER_PROMOTION": "true",
+    "MELI_VERIFY_SCHEDULE": "@weekly", "MELI_VERIFY_REPAIR": "true",
     "MELI_MONITORING_SCHEDULE": "@daily", "MELI_MONITORING_TITLES": 700,
     "MELI_SOURCES": "s3://written", "MELI_PRUNE_SCHEDULE": "@daily", "MELI_MONITORING_RETRAIN": "advise",
     "MELI_SERVING_LOG_TITLES": "true", "MELI_RENDEZVOUS": "trainer:29400",

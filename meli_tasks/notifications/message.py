@@ -35,7 +35,7 @@ from meli_tasks.wording import duration
 
 logger = logging.getLogger("meli_tasks")
 
-Verdict = Literal["promoted", "kept", "nothing new", "failed", "late", "waiting", "changed"]
+Verdict = Literal["promoted", "kept", "nothing new", "failed", "late", "waiting", "changed", "damaged"]
 
 # Airflow's names for the ways in which a run fails without a failed task that says why.
 REASONS = {
@@ -94,8 +94,9 @@ class Notification:
 
     def matters(self, notify: Literal["always", "changes", "failures"]) -> bool:
         """Whether MELI_NOTIFY wants it sent. A failed training matters even in a run that succeeded."""
-        # Nobody answers an approval request that was never announced. Monitoring reports only what is wrong.
-        bad = self.verdict in ("failed", "late", "waiting", "changed") or bool(self.failures)
+        # Nobody answers an approval request that was never announced. Monitoring and meli_verify report only what is
+        # wrong.
+        bad = self.verdict in ("failed", "late", "waiting", "changed", "damaged") or bool(self.failures)
         return bad or notify == "always" or (notify == "changes" and self.verdict == "promoted")
 
 

@@ -20,6 +20,7 @@ EMOJI = {
     "late": "⏰",
     "waiting": "🙋",
     "changed": "📉",
+    "damaged": "🩹",
 }
 COLOURS = {
     "promoted": "#1a7f37",
@@ -29,6 +30,7 @@ COLOURS = {
     "late": "#bf8700",
     "waiting": "#bf8700",
     "changed": "#bf8700",
+    "damaged": "#cf222e",
 }
 HEADS = ("model", "balanced accuracy", "95 % interval", "top 5", "")
 

@@ -55,3 +55,25 @@ class StorageSettings(BaseSettings):
     def prune_timezone(self) -> str:
         """The time zone of the cron expression."""
         return Schedule.split(self.prune_schedule).timezone
+
+    verify_schedule: Nightly = Field(
+        "none",
+        alias="MELI_VERIFY_SCHEDULE",
+        description="cron expression of the check of everything stored and its time zone (default UTC); none disables "
+        "it. It reads every byte of the store",
+    )
+    verify_repair: bool = Field(
+        False,
+        alias="MELI_VERIFY_REPAIR",
+        description="whether that check also repairs what is damaged, which may train models",
+    )
+
+    @property
+    def verify_cron(self) -> str | None:
+        """The cron expression of the check; None if it is disabled."""
+        return Schedule.split(self.verify_schedule).cron
+
+    @property
+    def verify_timezone(self) -> str:
+        """The time zone of the cron expression."""
+        return Schedule.split(self.verify_schedule).timezone

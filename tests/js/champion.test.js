@@ -93,6 +93,11 @@ test("the card says how good, better than what, since when, and what the last ru
   assert.equal(links().run_2, "/dags/meli_training/runs/run_2/plugin/meli_run");
 });
 
+test("a model card that is missing is not left out without a word", async () => {
+  page = await mount("Models", {}, overview());
+  assert.match(page.text, /The model card is missing from the store. To make it again, run: meli card \w+/);
+});
+
 test("a failed run links to the log of its task", async () => {
   const failed = { outcome: "failed", sentence: "It failed in the task train_mlp.", task: "train_mlp", map_index: 2 };
   page = await mount("Models", {}, overview({ last_run: NEWS.last_run && { ...NEWS.last_run, ...failed } }));

@@ -61,7 +61,13 @@ export const Details = ({ champion, linked, mlflow }) =>
     isByHand(champion) ? null : h(Muted, { display: "block", mb: 3 }, champion.reason),
     h(Corrections, { champion }),
     h(Facts, { champion, linked, mlflow }),
-    champion.card ? h(Card, { card: champion.card }) : null,
+    champion.card
+      ? h(Card, { card: champion.card })
+      : h(
+          Muted,
+          { display: "block", mt: 4 },
+          `The model card is missing from the store. To make it again, run: meli card ${champion.train}`,
+        ),
   );
 
 /** @param {{champion: ChampionResponse, linked: Set<string>, mlflow: MlflowChampion | undefined}} props */
