@@ -79,7 +79,7 @@ class LocalRun:
         self.pipeline.tracking.process = this_process()
         try:
             self._go(plan, until)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # Ctrl-C, or SIGTERM, which the command line turns into SystemExit
             self.pipeline.tracking.ended(plan, "KILLED")
             raise
         except BaseException:

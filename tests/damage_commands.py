@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import date
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from typing_extensions import override
 
 from meli_tasks.core.errors import MeliError
+from meli_tasks.run_outcome import StepReport, StepReporter
 from meli_tasks.settings import Settings
 
+if TYPE_CHECKING:
+    from meli_tasks.planning.preview import Preview
+
 DAY = date(2026, 11, 20)
+ROWS = 2000
 TITLES = ["celular samsung galaxy", "zapatillas de running", "perfume importado"]
 REPORTS: ContextVar[bool] = ContextVar("REPORTS", default=False)
 """Whether runs write their reports, which takes longer than the rest of such a run."""
@@ -24,10 +31,26 @@ class HasSettings(Protocol):
         """The settings to run a command with."""
 
 
+class Silent(StepReporter):
+    """Reports nothing."""
+
+    @override
+    def planned(self, preview: Preview) -> None:
+        pass
+
+    @override
+    def started(self, stage: str, name: str) -> None:
+        pass
+
+    @override
+    def finished(self, step: StepReport) -> None:
+        pass
+
+
 def request(sets: str, seed: int) -> dict[str, Any]:
     """A run that takes seconds."""
     return {
-        "source": f"sample:rows=2000,seed={seed}",
+        "source": f"sample:rows={ROWS},seed={seed}",
         "sets": sets.split(","),
         "overrides": {"train.epochs": 1},
         "promotion": "auto",
@@ -38,11 +61,7 @@ def run_again(settings: Settings, sets: str = "quick_mlp,quick_cnn", seed: int =
     """Run the same request again: its figures, and the champion after it."""
     from meli_tasks.local_run import LocalRun, new_run_id
 
-    class Silent:
-        def __getattr__(self, name: str) -> Callable[..., None]:
-            return lambda *args, **options: None
-
-    run = LocalRun(Silent(), new_run_id(), settings)  # type: ignore[arg-type]
+    run = LocalRun(Silent(), new_run_id(), settings)
     if not REPORTS.get():
         run.pipeline.report = lambda plan: ""  # type: ignore[method-assign]
     run.go(request(sets, seed), DAY, "promote")

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,14 +50,15 @@ class Finished:
         store.write(paths.pending("training", "0" * 24), b'{"kind": "report", "plan": "plans/none/none.json"}')
 
 
-def settings_of(root: Path) -> Settings:
-    """The settings of a store and a cache below `root`."""
+def settings_of(root: Path, more: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a store and a cache below `root`, and more."""
     values = {
         "MELI_STORE": (root / "store").as_uri(),
         "MELI_CACHE": str(root / "cache"),
         "MELI_HOME": str(root),
         "MELI_DEVICE": "cpu",
         "MELI_THREADS": "1",
+        **(more or {}),
     }
     return Settings.from_environment(values)
 

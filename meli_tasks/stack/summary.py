@@ -10,7 +10,7 @@ from rich.text import Text
 
 from meli_tasks.artifacts.manifest import find, find_model
 from meli_tasks.core.errors import MeliError
-from meli_tasks.http import Client, NoAnswer
+from meli_tasks.http import Answer, Client, NoAnswer
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.run_outcome import unused_by
@@ -138,7 +138,16 @@ def _unready(url: str) -> str:
             answer = client.request("GET", f"{url}/health/ready")
     except NoAnswer as error:
         return str(error)
-    return "" if answer.ok else str((answer.json() or {}).get("detail", answer.reason))
+    return "" if answer.ok else _detail(answer)
+
+
+def _detail(answer: Answer) -> str:
+    """Why the service is not ready, in its own words, or in those of whatever answers at its port."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    return str(body.get("detail", answer.reason)) if isinstance(body, dict) else f"{answer.status} {answer.reason}"
 
 
 def sign_in_line(secrets: Secrets) -> str:

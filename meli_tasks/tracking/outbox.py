@@ -17,7 +17,7 @@ from pydantic import AliasChoices, Field
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, need_model
-from meli_tasks.core.errors import TRACKING_ERRORS, BadData, BadSettings, NotFound, TrackingUnavailable
+from meli_tasks.core.errors import TRACKING_ERRORS, BadData, BadSettings, MeliError, NotFound, TrackingUnavailable
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL, Settings
@@ -136,13 +136,15 @@ class Tracking:
 
     def ended(self, plan: Plan, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
         """End the MLflow run of a plan whose run is over, unless its evaluation has or will."""
-        if not self.uri or plan.name in self._plans_pending():
+        if not self.uri:
             return
         try:
+            if plan.name in self._plans_pending():
+                return
             parent = self.projection().sent_parent(plan)
             if parent is not None and parent.status == RUNNING:
                 end_run(self.projection().server, parent, status, round(time.time() * 1e3))
-        except TRACKING_ERRORS as error:
+        except MeliError as error:  # also of the store: how the run ended is not to be replaced by this
             logger.warning("%s The next run ends the MLflow run of this one.", error)
 
     def _plans_pending(self) -> set[str]:

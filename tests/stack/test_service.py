@@ -48,3 +48,10 @@ def test_a_service_without_a_model_says_why_and_is_not_waited_for() -> None:
     assert line.strip() == f"{url} does not classify titles yet: There is no champion yet."
     (line,) = ask_lines(NOWHERE, has_champion=False)
     assert "does not answer" in line
+
+
+def test_whatever_answers_at_the_services_port_is_quoted() -> None:
+    for body in ("<html>Bad gateway</html>", ["no", "service"]):
+        with server({"GET /health/ready": (502, body)}) as url:
+            (line,) = ask_lines(url, has_champion=False)
+        assert line.strip() == f"{url} does not classify titles yet: 502 Bad Gateway"
