@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from meli_tasks.approval import Approval
 from meli_tasks.artifacts.manifest import Manifest, canonical_json, need
-from meli_tasks.artifacts.outputs import parse_file
+from meli_tasks.artifacts.timed import read_scores
 from meli_tasks.champion import champion_model, fetched
 from meli_tasks.core.errors import BadData
 from meli_tasks.execution.runner import Result, Runner, Step
@@ -36,7 +36,7 @@ from meli_tasks.planning.timing import record_end
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.promotion import Promoter, PromotionOutcome
 from meli_tasks.settings import Settings
-from meli_tasks.stages.evaluation import Evaluation, Scores
+from meli_tasks.stages.evaluation import Evaluation
 from meli_tasks.stages.summaries import EnsembleSummary, IngestSummary
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.patience import patience_of_a_task
@@ -263,8 +263,7 @@ class Pipeline:
 
     def scores(self, evaluate_key: str) -> dict[str, Evaluation]:
         """The evaluations in an evaluate artifact, by label."""
-        manifest = need(self.store, "evaluate", evaluate_key)
-        return parse_file(self.store, manifest, "scores.json", Scores.model_validate_json).models
+        return read_scores(self.store, need(self.store, "evaluate", evaluate_key)).models
 
     def _evaluate(self, plan: Plan, trained: Sequence[str]) -> Evaluated:
         last = self.ledger.last()
@@ -289,6 +288,7 @@ class Pipeline:
             ensemble_failed=ensemble is None and not why_no_ensemble(plan, trained),
             champion=label,
             champion_missing=champion.problem if champion and label not in models else "",
+            milliseconds=result.manifest.timings.milliseconds_p95,
             ledger=last.number if last else 0,
         )
 

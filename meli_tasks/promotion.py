@@ -16,6 +16,7 @@ from pydantic import Field
 from meli_tasks.approval import Approval, Settlement
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, need
 from meli_tasks.artifacts.outputs import parse_file
+from meli_tasks.artifacts.timed import read_scores
 from meli_tasks.core.errors import Conflict
 from meli_tasks.decision import Action, Champion, Decision
 from meli_tasks.execution.runner import Runner
@@ -25,7 +26,7 @@ from meli_tasks.planning.evidence_summary import EvidenceSummary, Link, report_p
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.verdict import Verdict
 from meli_tasks.settings import Settings
-from meli_tasks.stages.evaluation import PromotionDecision, Scores
+from meli_tasks.stages.evaluation import PromotionDecision
 from meli_tasks.stages.stored import Stored
 from meli_tasks.tracking.registry import Registry
 
@@ -83,7 +84,7 @@ class Promoter:
             evaluated = self.evaluate(plan, evaluated)
         manifest, decided = self._judge(plan, evaluated)
         evaluation = need(self.runner.store, "evaluate", evaluated.key)
-        scores = parse_file(self.runner.store, evaluation, "scores.json", Scores.model_validate_json)
+        scores = read_scores(self.runner.store, evaluation)
         evidence = EvidenceSummary(decided, scores.models, links(self.settings, plan, evaluated))
         verdict = Verdict(
             verdict=decided.verdict,

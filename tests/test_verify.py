@@ -90,9 +90,22 @@ def test_a_step_whose_files_are_damaged_is_computed_again_by_an_ordinary_run(
         runner.store.delete(before.file_name(FILE))
     else:
         runner.store.write(before.file_name(FILE), damaged)
-    again = runner.run(made).manifest
-    assert (again.attempt != before.attempt, again.outputs) == (True, before.outputs)
+    again = runner.run(made)
+    assert not again.hit
+    assert again.manifest == before  # with the same bytes it is the same attempt, with what was measured then
+    assert damage(runner.store, before) == []
     assert runner.run(made).hit
+
+
+def test_a_step_that_gives_other_bytes_than_those_that_were_damaged_is_another_attempt(
+    runner: Runner, made: Step, toy: Callable[..., Toy]
+) -> None:
+    before = need(runner.store, "toy", made.key)
+    runner.store.delete(before.file_name(FILE))
+    toy(lambda inputs, out, params: writes_its_params(inputs, out, {"value": 8}))
+    again = runner.run(made).manifest
+    assert (again.attempt != before.attempt, again.outputs != before.outputs) == (True, True)
+    assert damage(runner.store, need(runner.store, "toy", made.key)) == []
 
 
 def test_a_damaged_copy_of_a_decision_is_written_again(runner: Runner, made: Step) -> None:

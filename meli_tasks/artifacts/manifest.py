@@ -27,6 +27,7 @@ from meli_tasks.core.section import Section
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.files.digest import model_digest
 from meli_tasks.stages.summaries import Conditions, Summary
+from meli_tasks.stages.timings import Timings
 from meli_tasks.store import Store, checked_name
 
 logger = logging.getLogger("meli_tasks")
@@ -79,9 +80,10 @@ class Manifest:
     """The description of an artifact. The fields after `attempt` are not part of the content key.
 
     `about` records how it was computed, `conditions` what of that may change the result, `input_attempts` which attempt
-    of each input it was made from. What 0.1.0 wrote has only the first. `assembled` names the outputs that are not
-    stored, as they consist of parts of inputs (`artifacts.assembled`). `used` is when a run last reused it, to the day,
-    and `pruned` when its files were deleted to save space, in ISO format.
+    of each input it was made from. What 0.1.0 wrote has only the first. `timings` has how long parts of it took.
+    `assembled` names the outputs that are not stored, as they consist of parts of inputs (`artifacts.assembled`).
+    `used` is when a run last reused it, to the day, and `pruned` when its files were deleted to save space, in ISO
+    format.
     """
 
     stage: str
@@ -94,6 +96,7 @@ class Manifest:
     about: dict[str, JsonValue] = field(default_factory=dict)
     conditions: Conditions = field(default_factory=Conditions)
     input_attempts: dict[str, str] = field(default_factory=dict)
+    timings: Timings = field(default_factory=Timings)
     assembled: list[str] = field(default_factory=list)
     used: str = ""
     pruned: str = ""
@@ -156,7 +159,8 @@ class Manifest:
     def to_bytes(self) -> bytes:
         """JSON, keys sorted."""
         fields = {**asdict(self), "conditions": self.conditions.model_dump(mode="json", exclude_defaults=True)}
-        unset = {"assembled", "used", "pruned"} - {name for name, value in fields.items() if value}
+        fields["timings"] = self.timings.model_dump(mode="json", exclude_defaults=True)
+        unset = {"timings", "assembled", "used", "pruned"} - {name for name, value in fields.items() if value}
         return canonical_json({name: value for name, value in fields.items() if name not in unset}).encode()
 
     @classmethod
@@ -167,6 +171,7 @@ class Manifest:
             name: Output(sha256=output["sha256"], bytes=output["bytes"]) for name, output in fields["outputs"].items()
         }
         fields["conditions"] = Conditions.model_validate(fields.get("conditions", {}))
+        fields["timings"] = Timings.model_validate(fields.get("timings", {}))
         manifest = cls(**{name: value for name, value in fields.items() if name in cls.__dataclass_fields__})
         manifest._check()
         return manifest

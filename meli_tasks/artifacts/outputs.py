@@ -80,8 +80,8 @@ def check_output(store: Store, manifest: Manifest, file: str, found: Output) -> 
 def damage(store: Store, manifest: Manifest, most_bytes: float = HASHED_BYTES) -> list[str]:
     """What is wrong with an artifact's stored files. It lists them once, and hashes those of up to `most_bytes`.
 
-    Nothing is if they were pruned. A listing has no digest, so what it says of a file that is missing or has another size
-    is confirmed.
+    Nothing is if they were pruned. A listing has no digest, so what it says of a missing file or
+    of another size is confirmed.
     """
     if manifest.pruned:
         return []

@@ -17,7 +17,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, find
-from meli_tasks.artifacts.outputs import parse_file
+from meli_tasks.artifacts.timed import SCORES, read_scores
 from meli_tasks.backfill.preview import READERS, BackfillPreview, DateRun, is_decided, plan_of_run
 from meli_tasks.champion import champion_model
 from meli_tasks.core.errors import BadData
@@ -28,7 +28,7 @@ from meli_tasks.planning.compared import evaluate_step, evaluated_models
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.history import evaluated
 from meli_tasks.planning.plan import Plan, ensemble_step
-from meli_tasks.stages.evaluation import Evaluation, Scores
+from meli_tasks.stages.evaluation import Evaluation
 from meli_tasks.stages.stored import refuse_later_version
 from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Store
@@ -251,8 +251,7 @@ def _earlier_scores(store: Store, plan: Plan) -> Mapping[str, Evaluation]:
     if manifest is None:
         return {}
     reader = reading.LenientReader(store)
-    name, parse = manifest.file_name("scores.json"), Scores.model_validate_json
-    scores = reader.attempt(name, lambda: parse_file(store, manifest, "scores.json", parse))
+    scores = reader.attempt(manifest.file_name(SCORES), lambda: read_scores(store, manifest))
     reader.warn()
     return scores.models if scores else {}
 

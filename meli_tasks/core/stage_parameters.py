@@ -189,7 +189,7 @@ class TestHistory(Section):
 class Promotion(Promote):
     """Parameters of the stage promote: the limits, and what they are applied to."""
 
-    added_fields: ClassVar[frozenset[str]] = Promote.added_fields | {"missing"}
+    added_fields: ClassVar[frozenset[str]] = Promote.added_fields | {"missing", "milliseconds"}
 
     champion: str | None = Field(None, description="Label of the current champion among the evaluated models.")
     missing: str = Field("", description="Why the champion was not evaluated; empty if it was.")
@@ -198,3 +198,8 @@ class Promotion(Promote):
         0, ge=0, description="Number of the last decision in the ledger when the models were evaluated."
     )
     history: TestHistory | None = Field(None, description="Earlier figures on these titles; None if unknown.")
+    milliseconds: dict[str, float] = Field(
+        {},
+        description="CPU milliseconds to classify one title, by label; empty if the evaluation's own files have them, "
+        "as those of earlier versions.",
+    )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from meli_tasks.artifacts import reading
@@ -15,11 +17,23 @@ from meli_tasks.artifacts.manifest import Manifest, find_record
 from meli_tasks.artifacts.quarantine import quarantine
 from meli_tasks.core.errors import Conflict, DiskFull, MeliError, Rejected
 from meli_tasks.stages.summaries import Conditions, Summary, TrainSummary
+from meli_tasks.stages.timings import Timings
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
 
 WITH_TORCH = {"train", "ensemble", "evaluate"}
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a stage wrote into the folder `out`, and how it went. `attempts` are those of its inputs."""
+
+    out: Path
+    summary: Summary
+    seconds: float
+    timings: Timings = field(default_factory=Timings)
+    attempts: Mapping[str, str] = field(default_factory=dict)
 
 
 def conditions(stage: str, summary: Summary, torch: str) -> Conditions:
@@ -50,6 +64,12 @@ def upload(store: Store, manifest: Manifest, out: Path) -> None:
     except (MeliError, KeyboardInterrupt, SystemExit):
         _delete_files(store, manifest)
         raise
+
+
+def restore(store: Store, manifest: Manifest, out: Path) -> None:
+    """Upload the files of a damaged attempt again, from a folder with the same bytes: its manifest stays as it is."""
+    for file in manifest.outputs.keys() - set(manifest.assembled):
+        store.upload(out / file, manifest.file_name(file))
 
 
 def publish(store: Store, manifest: Manifest) -> Manifest:

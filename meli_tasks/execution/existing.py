@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 from meli_tasks.artifacts.manifest import Manifest, find_record, was_pruned
 from meli_tasks.artifacts.outputs import damage
 from meli_tasks.artifacts.reading import NotReadable
-from meli_tasks.execution.attempts import publish, replace
+from meli_tasks.execution.attempts import publish, replace, restore, upload
+from meli_tasks.execution.reuse import mark_used
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
@@ -33,8 +36,24 @@ class Existing:
         elif self.problem:
             logger.warning("%s is damaged and is computed again: %s", step, self.problem)
 
-    def publish(self, store: Store, made: Manifest) -> Manifest:
-        """Write the manifest of a new attempt over what was there; see `publish` and `replace`."""
+    @property
+    def threads(self) -> int:
+        """Threads that a training run used whose files are gone: with as many, they are the same. 0 if unknown."""
+        return self.manifest.conditions.threads if self.manifest and self.problem else 0
+
+    def publish(self, store: Store, made: Manifest, out: Path) -> Manifest:
+        """Upload a new attempt from the folder `out` and write its manifest over what was there.
+
+        If an attempt with damaged files had the same bytes, those are restored, and it is that attempt again: what was
+        made from it, and what was measured with it, stays as it is. See `publish` and `replace`.
+        """
+        if self.problem and self.manifest and self.manifest.outputs == made.outputs:
+            made = dataclasses.replace(made, timings=self.manifest.timings)  # later keys depend on them
+            if not self.manifest.pruned:
+                restore(store, self.manifest, out)
+                if restored := mark_used(store, self.manifest):  # else it was pruned in the meantime
+                    return restored
+        upload(store, made, out)
         if self.manifest is None and not self.problem:
             return publish(store, made)
         return replace(store, made, damaged=self.manifest.attempt if self.manifest and self.problem else "")

@@ -27,7 +27,7 @@ from meli_tasks.concealed import conceal
 from meli_tasks.core.errors import BadData, MeliError, NotFound
 from meli_tasks.core.section import Section
 from meli_tasks.execution.about import about_this_process, installed_version
-from meli_tasks.execution.attempts import conditions, upload
+from meli_tasks.execution.attempts import Written, conditions
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.existing import Existing, look_up
 from meli_tasks.execution.golden_titles import fetch_golden
@@ -35,13 +35,15 @@ from meli_tasks.execution.machines import machines_of
 from meli_tasks.execution.progress_log import ProgressLog
 from meli_tasks.execution.reuse import mark_used
 from meli_tasks.execution.stop_requests import StoredStopRequests
+from meli_tasks.execution.threads import VARIABLES, with_threads
 from meli_tasks.execution.vector_cache import VectorCache
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.files.pieces import read_pieces
 from meli_tasks.stages.hooks import Hooks
 from meli_tasks.stages.listings.golden import GOLDEN
-from meli_tasks.stages.summaries import ENSEMBLE, Summary, TrainSummary
+from meli_tasks.stages.summaries import ENSEMBLE, TrainSummary
+from meli_tasks.stages.timings import Timings
 from meli_tasks.store import Store
 from meli_tasks.wording import duration
 
@@ -161,7 +163,8 @@ class Runner:
             self._stop_requests(step).clear()
         progress = ProgressLog(self.store, step.stage, step.name, step.key, self.run_id)
         try:
-            manifest = self._compute(step, progress, found, started)
+            with with_threads(found.threads):
+                manifest = self._compute(step, progress, found, started)
         except BaseException as error:  # including Ctrl-C: a note left at "running" would accept stop requests
             progress.failed(str(error) if isinstance(error, MeliError) else f"{type(error).__name__}: {error}")
             raise
@@ -177,22 +180,25 @@ class Runner:
         self.limit_threads()
         spec = STAGES[step.stage]
         stage, params = spec.load(), spec.params.model_validate(step.params)
+        timings: list[Timings] = []
         with self.cache.work_folder() as work:
             inputs, attempts = self._inputs(step, work, progress)
             out = work / "out"
             out.mkdir()
+            hooks = dataclasses.replace(self._hooks(step, work, progress), record_timings=timings.append)
             try:
-                summary = stage.run(inputs, out, params, self._hooks(step, work, progress))
+                summary = stage.run(inputs, out, params, hooks)
             except BadData as error:
                 raise self._with_quarantine_address(error, step, out) from None
             for name, source in step.fetch.items():
                 if name != VECTORS:  # the vector cache has confirmed its source
                     sources.confirm(source, self.settings, step.inputs[name])
             seconds = time.monotonic() - started
-            return self._store_artifact(step, out, summary, seconds, attempts, existing)
+            written = Written(out, summary, seconds, next(iter(timings), Timings()), attempts)
+            return self._store_artifact(step, written, existing)
 
-    def publish(self, step: Step, out: Path, summary: Summary, seconds: float) -> Manifest:
-        """Publish the files that a stage has already written into `out`; the folder moves into the cache.
+    def publish(self, step: Step, written: Written) -> Manifest:
+        """Publish what a stage has already written into a folder, which moves into the cache.
 
         A search runs the stage itself, to stop a poor trial early, and publishes only the best. If the artifact already
         exists, it is kept.
@@ -200,12 +206,11 @@ class Runner:
         existing = look_up(self.store, step.stage, step.key)
         if existing.usable and (used := mark_used(self.store, existing.usable)):
             return used
-        return self._store_artifact(step, out, summary, seconds, {}, existing)
+        return self._store_artifact(step, written, existing)
 
-    def _store_artifact(  # noqa: PLR0917
-        self, step: Step, out: Path, summary: Summary, seconds: float, attempts: dict[str, str], existing: Existing
-    ) -> Manifest:
+    def _store_artifact(self, step: Step, written: Written, existing: Existing) -> Manifest:
         """Upload what a stage wrote, publish its manifest, and keep its folder in the cache."""
+        out, summary = written.out, written.summary
         files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
         made = Manifest(
             stage=step.stage,
@@ -215,14 +220,14 @@ class Runner:
             outputs={file: describe_file(out / file) for file in files},
             summary=summary.model_dump(mode="json"),
             attempt=uuid.uuid4().hex[:8],
-            about={**about_this_process(), "run_id": self.run_id, "seconds": round(seconds, 3)},
+            about={**about_this_process(), "run_id": self.run_id, "seconds": round(written.seconds, 3)},
             conditions=conditions(step.stage, summary, installed_version("torch") or ""),
-            input_attempts=attempts,
+            input_attempts=dict(written.attempts),
+            timings=written.timings,
             assembled=sorted(read_pieces(out).files) if step.stage == ENSEMBLE else [],
         )
-        upload(self.store, made, out)
-        manifest = existing.publish(self.store, made)
-        if manifest.attempt == made.attempt:
+        manifest = existing.publish(self.store, made, out)
+        if manifest.outputs == made.outputs:
             self.cache.adopt(manifest, out)
         else:
             self.cache.fetch(self.store, manifest)
@@ -297,7 +302,7 @@ class Runner:
     def limit_threads(self) -> None:
         """Limit the threads of numeric libraries, which read these variables on import, for parallel runs."""
         threads = str(self.settings.training_threads())
-        for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
+        for variable in VARIABLES:
             os.environ.setdefault(variable, threads)
         # Threads that spin while they wait take the core from the thread they wait for: five times slower on a busy
         # machine.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
+from meli_tasks.artifacts.timed import HISTORY, timed_history
 from meli_tasks.decision import Decision
 from meli_tasks.pages.answers import Tested
 from meli_tasks.pages.compared import (
@@ -238,7 +239,7 @@ def model_history(
     if manifest is None or manifest.stage == ENSEMBLE:
         return manifest, ()
     # An attempt's files are written a single time, so this one never changes.
-    return manifest, cache.read_file(manifest, "history.json", EPOCHS.validate_json) or ()
+    return manifest, timed_history(manifest, cache.read_file(manifest, HISTORY, EPOCHS.validate_json) or ())
 
 
 def _members(manifest: Manifest) -> dict[str, Member]:

@@ -8,14 +8,12 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import NotFound
 from meli_tasks.pages.evaluated import EvaluatedRun, model_rows, read_report
-from meli_tasks.pages.manifests import read_manifest
+from meli_tasks.pages.manifests import read_manifest, scores_of
 from meli_tasks.pages.models import ModelRow, TestSet
 from meli_tasks.pages.read_cache import LISTED_SECONDS, ReadCache
 from meli_tasks.pages.runs import Runs
 from meli_tasks.planning.evaluation import EvaluationReport
-from meli_tasks.stages.evaluation import Evaluation, Scores
-
-SCORES = "scores.json"
+from meli_tasks.stages.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -80,5 +78,5 @@ def locate(cache: ReadCache, runs: Runs, model: str, champion: str = "") -> Loca
 
 def _evaluation(cache: ReadCache, report: EvaluationReport, evaluate: Manifest | None, label: str) -> Evaluation | None:
     """The full evaluation of a model, or the brief one beside the plan if the artifact is no longer in the store."""
-    scores = cache.read_file(evaluate, SCORES, Scores.model_validate_json) if evaluate else None
+    scores = scores_of(cache, evaluate) if evaluate else None
     return (scores.models if scores else report.scores).get(label)

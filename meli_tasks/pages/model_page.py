@@ -15,7 +15,7 @@ from meli_tasks.pages.evaluation_files import PREDICTIONS
 from meli_tasks.pages.head_figure import head_figure
 from meli_tasks.pages.located import Located
 from meli_tasks.pages.made_from import lineage, loading, members, trained_on
-from meli_tasks.pages.manifests import model_manifest, read_manifest
+from meli_tasks.pages.manifests import model_manifest, read_manifest, scores_of
 from meli_tasks.pages.model_notes import missing, notes
 from meli_tasks.pages.models import CurrentFigure
 from meli_tasks.pages.one_model import (
@@ -32,10 +32,10 @@ from meli_tasks.pages.one_model import (
 from meli_tasks.pages.predicted import PredictedTitles
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.planning.plan import Plan
-from meli_tasks.stages.evaluation import Evaluation, Scores
+from meli_tasks.stages.evaluation import Evaluation
 from meli_tasks.store import Store
 
-SCORES, SUSPECTS = "scores.json", "suspect_labels.csv"
+SUSPECTS = "suspect_labels.csv"
 MAX_SUSPECTS_BYTES = 50_000_000
 
 
@@ -55,7 +55,7 @@ def model_page(
     manifest = model_manifest(cache, found.ref)
     evaluation, evaluate = found.evaluation, found.evaluate
     outputs = evaluate.outputs if evaluate and not evaluate.pruned else {}
-    scores = cache.read_file(evaluate, SCORES, Scores.model_validate_json) if evaluate else None
+    scores = scores_of(cache, evaluate) if evaluate else None
     return ModelPage(
         row=found.row,
         test_set=found.test_set if evaluation else None,

@@ -114,6 +114,7 @@ def promote_step(plan: Plan, evaluated: Evaluated, decisions: Sequence[Decision]
         run_id=plan.run_id,
         ledger=evaluated.ledger,
         history=history_on_titles(before, champion, folds=evaluated.folds > 0) if champion else None,
+        milliseconds=evaluated.milliseconds,
     )
     name = evaluated.champion or "no champion yet"
     return Step("promote", name, params.model_dump(mode="json"), {"evaluate": evaluated.key})

@@ -37,6 +37,9 @@ class Evaluated(Stored):
     ensemble_failed: bool = False
     champion: str | None = Field(None, description="label of the current champion among the models")
     champion_missing: str = Field("", description="why the champion is not among the models; empty if it is")
+    milliseconds: dict[str, float] = Field(
+        default_factory=dict, description="CPU milliseconds to classify one title, by label (Timings.milliseconds_p95)"
+    )
     ledger: int = Field(0, description="number of the ledger's last decision; 0 if there was none")
     failed: tuple[str, ...] = Field((), description="names of the sets whose training run failed")
     mlflow: str | None = Field(None, description="page of the run in MLflow; None if it could not be reached")

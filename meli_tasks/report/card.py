@@ -68,7 +68,7 @@ def make_card(store: Store, ref: ModelRef, registered: str = DEFAULT_REGISTERED_
     """
     found = _source(store, need_model(store, ref.key, ref.sha256))
     tables: dict[str, Table | None] = {
-        "metrics": metrics(found.label, found.evaluation),
+        "metrics": metrics(found),
         "slices": slices(found.label, found.evaluation),
         "weakest": weakest(found.label, found.evaluation),
         "parameters": parameters(found.run.plan, found.label),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meli_tasks.planning.parameters import flat
 from meli_tasks.planning.plan import Plan
-from meli_tasks.report.blocks import SCORES, Cell, Column, Row, Table, figure, interval, pointer, whole
+from meli_tasks.report.blocks import Cell, Column, Row, Table, figure, interval, whole
 from meli_tasks.stages.evaluation import Evaluation
 from meli_tasks.wording import duration, printable
 
@@ -85,15 +85,18 @@ def facts(found: CardSource) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-def metrics(label: str, found: Evaluation | None) -> Table | None:
+def metrics(source: CardSource) -> Table | None:
     """The figures on the titles of the evaluation."""
+    found = source.evaluation
     if found is None:
         return None
     rows: list[Row] = []
     for name, title in _METRICS.items():
         digits = 1 if name in ("milliseconds_p95", "megabytes") else 4
         shown = interval(found.interval) if name == "balanced_accuracy" else Cell("")
-        rows.append([Cell(title), figure(getattr(found, name), pointer(SCORES, "models", label, name), digits), shown])
+        rows.append(
+            [Cell(title), figure(getattr(found, name), source.run.stored_at(source.label, name), digits), shown]
+        )
     return Table("Metrics", (Column("metric"), Column("value", True), Column("95 % interval")), rows)
 
 

@@ -12,12 +12,14 @@ from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, find_model, find_record
 from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.artifacts.reading import LenientReader
+from meli_tasks.artifacts.timed import HISTORY, timed_history, timed_scores
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.decision import Decision
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.verdict import Verdict
+from meli_tasks.report.blocks import SCORES, pointer
 from meli_tasks.stages.evaluation import EPOCHS, Epoch, Evaluation, PromotionDecision, Scores
 from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Store
@@ -25,6 +27,8 @@ from meli_tasks.store import Store
 logger = logging.getLogger("meli_tasks")
 
 T = TypeVar("T")
+
+MILLISECONDS = "milliseconds_p95"
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,10 @@ class Material:
     @cached_property
     def stored_scores(self) -> Scores | None:
         """The figures in the evaluation's artifact; None if it was deleted, or holds none."""
-        stored = self.file(self.evaluation, "scores.json", Scores.model_validate_json) if self.evaluation else None
-        return stored if stored and stored.models else None
+        if self.evaluation is None:
+            return None
+        stored = self.file(self.evaluation, SCORES, Scores.model_validate_json)
+        return timed_scores(self.evaluation, stored) if stored and stored.models else None
 
     @property
     def scores(self) -> Scores | None:
@@ -149,7 +155,13 @@ class Material:
         model = self.model(label)
         if model is None or model.stage == ENSEMBLE:
             return ()
-        return self.file(model, "history.json", EPOCHS.validate_json) or ()
+        return timed_history(model, self.file(model, HISTORY, EPOCHS.validate_json) or ())
+
+    def stored_at(self, label: str, name: str) -> str:
+        """Where a figure of an evaluated model is stored; what a clock measured is in the manifest."""
+        if self.evaluation and name == MILLISECONDS and label in self.evaluation.timings.milliseconds_p95:
+            return pointer(self.evaluation.name, "timings", name, label)
+        return pointer(SCORES, "models", label, name)
 
     def listings_of(self, label: str) -> Manifest | None:
         """The listings that a model was fitted on: an ensemble names them, a trained model's arrays do."""

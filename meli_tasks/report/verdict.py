@@ -195,7 +195,7 @@ def leaderboard(run: Material) -> Sequence[Block]:
     if scores.reference:
         intervals.append(scores.reference.interval)
     low, high = min(each[0] for each in intervals), max(each[1] for each in intervals)
-    rows = [_row(label, found, _role(label, champion, promoted), (low, high)) for label, found in run.models.items()]
+    rows = [_row(run, label, _role(label, champion, promoted), (low, high)) for label in run.models]
     if scores.reference:
         rows.append(_reference_row(scores.reference, (low, high)))
     measured = [place for place in range(len(LEADERBOARD)) if any(_is_measured(row[place]) for row in rows)]
@@ -241,9 +241,11 @@ def _role(label: str, champion: str | None, promoted: str | None) -> str:
     return ", ".join(roles + (["new champion"] if label == promoted else []))
 
 
-def _row(label: str, found: Evaluation, role: str, axis: tuple[float, float]) -> list[Cell | Range]:
+def _row(run: Material, label: str, role: str, axis: tuple[float, float]) -> list[Cell | Range]:
+    found = run.models[label]
+
     def stored(name: str, value: float | None, digits: int = 4) -> Cell:
-        return figure(value, pointer(SCORES, "models", label, name), digits)
+        return figure(value, run.stored_at(label, name), digits)
 
     return [
         Cell(f"{label} ({role})" if role else label),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
-from meli_tasks.artifacts.outputs import parse_file
+from meli_tasks.artifacts.timed import read_scores
 from meli_tasks.core.errors import BadData
 from meli_tasks.execution.runner import MODEL, Runner, Step
+from meli_tasks.execution.threads import with_threads
 from meli_tasks.reproduction.differences import fetched
 from meli_tasks.reproduction.origin import Made, Origin
 from meli_tasks.settings import Settings
@@ -22,8 +20,6 @@ from meli_tasks.store import open_store
 
 Report = Callable[[str, str], None]
 """Called with the stage and the name of each step before it runs."""
-
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ def compute_again(origin: Origin, settings: Settings, report: Report) -> Again:
     conditions = [made.manifest.conditions for made in origin.made.all() if made.manifest.stage == "train"]
     threads = max((found.threads for found in conditions), default=0)
     on_cpu = all(found.device in ("", "cpu") for found in conditions)
-    with tempfile.TemporaryDirectory(prefix="meli-reproduce-") as folder, _threads(threads):
+    with tempfile.TemporaryDirectory(prefix="meli-reproduce-") as folder, with_threads(threads):
         scratch = settings.model_copy(
             update={
                 "store": Path(folder, "store").as_uri(),
@@ -106,25 +102,4 @@ def _scores(
     inputs = {"ingest": listings.key, f"{MODEL}{label}": str(model)}
     step = Step("evaluate", label, origin.plan.request.evaluate().model_dump(mode="json"), inputs)
     manifest = runner.run(step).manifest
-    return parse_file(runner.store, manifest, "scores.json", Scores.model_validate_json)
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    """Compute with as many threads as then: they decide in which order numbers are added."""
-    if not number:
-        yield
-        return
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(number)))
-    torch = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch else 0
-    if torch:
-        torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-        if torch:
-            torch.set_num_threads(threads)
+    return read_scores(runner.store, manifest)

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from meli_tasks.artifacts.manifest import Manifest, find
-from meli_tasks.artifacts.outputs import parse_file
+from meli_tasks.artifacts.timed import read_scores
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.reproduction.again import Again
 from meli_tasks.reproduction.origin import Origin
-from meli_tasks.stages.evaluation import Scores
 from meli_tasks.stages.summaries import ENSEMBLE, EnsembleSummary, IngestSummary, TrainSummary
 from meli_tasks.store import Store
 
@@ -86,7 +85,7 @@ def _tested(origin: Origin, again: Again, store: Store) -> tuple[list[Compared],
     manifest = find(store, "evaluate", report.key) if report else None
     if report is None or manifest is None:
         return [], "The figures on the test titles were not compared: that run's evaluation is not in the store."
-    scores = parse_file(store, manifest, "scores.json", Scores.model_validate_json)
+    scores = read_scores(store, manifest)
     then = scores.models.get(origin.label)
     if then is None or not report.ref(origin.label).is_same(origin.model.ref):
         return [], "The figures on the test titles were not compared: that run evaluated another attempt of the model."

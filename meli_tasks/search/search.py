@@ -19,6 +19,7 @@ from statistics import median
 from meli_tasks.artifacts.manifest import Manifest, find
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.hyperparameters import Train
+from meli_tasks.execution.attempts import Written
 from meli_tasks.execution.runner import Runner, Step
 from meli_tasks.planning.request import Request
 from meli_tasks.search.outcome import Outcome
@@ -28,7 +29,6 @@ from meli_tasks.search.trial import SearchOptions, Trial, best_of
 from meli_tasks.search.trial_run import TrialLog, train, trial_of_stored_model
 from meli_tasks.search.winner import MadeBy, changes, check_name_is_free, store_set
 from meli_tasks.sets import catalog as named_sets
-from meli_tasks.stages.summaries import TrainSummary
 from meli_tasks.wording import count, duration
 
 # So many failures in a row have another cause than a few bad parameters.
@@ -64,7 +64,7 @@ class Search:
         self._started_at = clock()
         self._spent_before = 0.0
         self._first_epochs: list[float] = []
-        self._finished: tuple[Trial, Path, TrainSummary] | None = None
+        self._finished: tuple[Trial, Written] | None = None
 
     def run(self) -> Outcome:
         """Run trials and store the winner; if interrupted, store the best trial so far.
@@ -177,19 +177,19 @@ class Search:
             clock=self._clock,
         )
         settings = self._runner.settings
-        trial, summary = train(
+        trial, written = train(
             step, number, prepared.inputs, out, log, device=settings.device, devices=settings.devices
         )
         if log.first_epoch_seconds:
             self._first_epochs.append(log.first_epoch_seconds)
-        if trial.state != "finished" or summary is None:
+        if trial.state != "finished" or written is None:
             return trial
         if is_start:  # a run with the starting set reuses it
-            self._runner.publish(replace(step, name=prepared.start_name), out, summary, trial.seconds)
+            self._runner.publish(replace(step, name=prepared.start_name), written)
         elif best is None or best_of([best, trial]) is trial:
             if self._finished:
-                shutil.rmtree(self._finished[1])
-            self._finished = (trial, out, summary)
+                shutil.rmtree(self._finished[1].out)
+            self._finished = (trial, written)
         else:
             shutil.rmtree(out)
         return trial
@@ -197,7 +197,7 @@ class Search:
     def _model_of(self, best: Trial, step: Step) -> Manifest:
         """Return the stored model of the winner; it is trained again if another process ran the trial."""
         if self._finished and self._finished[0].params == best.params:
-            return self._runner.publish(step, self._finished[1], self._finished[2], best.seconds)
+            return self._runner.publish(step, self._finished[1])
         return self._runner.run(step).manifest
 
     def _made_by(self, prepared: Prepared) -> MadeBy:

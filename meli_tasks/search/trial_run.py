@@ -16,11 +16,13 @@ from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.core.errors import MeliError, OutOfMemory
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.disk import full_disk
+from meli_tasks.execution.attempts import Written
 from meli_tasks.execution.runner import Step
 from meli_tasks.search.proposals import Proposals
 from meli_tasks.search.trial import State, Trial
 from meli_tasks.stages.hooks import Hooks, Inputs, Log
 from meli_tasks.stages.summaries import TrainSummary
+from meli_tasks.stages.timings import Timings
 from meli_tasks.store import Store
 from meli_tasks.wording import count
 
@@ -87,7 +89,7 @@ class TrialLog(Log):
 
 def train(
     step: Step, number: int, inputs: Inputs, out: Path, log: TrialLog, *, device: str, devices: int
-) -> tuple[Trial, TrainSummary | None]:
+) -> tuple[Trial, Written | None]:
     """Train a trial into the folder `out`, which is removed unless the trial finishes.
 
     Raises:
@@ -98,9 +100,10 @@ def train(
     out.mkdir(parents=True)
     state: State = "finished"
     summary: TrainSummary | None = None
-    reason = ""
+    reason, timings = "", list[Timings]()
     try:
-        summary = run(inputs, out, Train.model_validate(step.params), Hooks(log, device=device, devices=devices))
+        hooks = Hooks(log, device=device, devices=devices, record_timings=timings.append)
+        summary = run(inputs, out, Train.model_validate(step.params), hooks)
     except TrialEnded as ended:
         state, reason = ended.state, str(ended)
     except (MeliError, RuntimeError, MemoryError) as error:  # it diverged, or ran out of memory
@@ -122,7 +125,9 @@ def train(
         accuracy_by_quarter=log.proposals.accuracy_by_quarter,
         reason=reason,
     )
-    return trial, summary
+    if summary is None:
+        return trial, None
+    return trial, Written(out, summary, trial.seconds, next(iter(timings), Timings()))
 
 
 def trial_of_stored_model(store: Store, manifest: Manifest, proposals: Proposals, number: int) -> Trial:

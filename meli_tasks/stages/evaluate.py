@@ -33,6 +33,7 @@ from meli_tasks.stages.files.plots import Bar, draw_leaderboard
 from meli_tasks.stages.hooks import Hooks, Inputs
 from meli_tasks.stages.listings.golden import GoldenCheck, golden_check
 from meli_tasks.stages.summaries import EvaluateSummary
+from meli_tasks.stages.timings import Timings
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,14 @@ def _evaluate(compared: Compared, inputs: Inputs, out: Path, params: ModelEvalua
     evaluations: dict[str, Evaluation] = {}
     predicted: dict[str, Predictions] = {}
     suspects: dict[str, Suspects] = {}
+    milliseconds: dict[str, float] = {}
     for label in compared.labels:
         model = load_model(folders[label]) if label != compared.labels[0] else clock.reference
         predicted[label] = predictor.predict(label, model)
         suspects[label] = suspects_of(titles, predicted[label])
         found = evaluation_of(titles, predictor.categories, slicings, predicted[label], params)
+        milliseconds[label] = clock.milliseconds(model)
         others = {
-            "milliseconds_p95": clock.milliseconds(model),
             "megabytes": round(sum(file.stat().st_size for file in folders[label].glob("model.*")) / 1e6, 3),
             "suspect_labels": len(suspects[label].titles),
             "golden": golden.result(model) if golden else None,
@@ -113,6 +115,7 @@ def _evaluate(compared: Compared, inputs: Inputs, out: Path, params: ModelEvalua
         evaluations[label] = found.model_copy(update=others)
         accuracy = found.balanced_accuracy
         hooks.log.info(f"{label}: balanced accuracy {accuracy:.4f} on {compared.chosen.described}")
+    hooks.record_timings(Timings(milliseconds_p95=milliseconds))
     write_predictions(out / "predictions.parquet", titles, predictor.categories, predicted)
     best = judge(evaluations, params.validation)
     write_suspects(out / SUSPECTS, titles, predictor.categories, predicted[best], suspects[best])

@@ -44,7 +44,9 @@ class Figures(Stored):
     interval: tuple[float, float] = Field(description="95 % bootstrap interval of that")
     top5: float | None = Field(None, description="fraction with the true category among the five most probable")
     milliseconds_p95: float | None = Field(
-        None, description="95th percentile of the CPU time of classifying one title, in milliseconds"
+        None,
+        description="95th percentile of the CPU time of classifying one title, in milliseconds; not in scores.json, "
+        "but in its manifest",
     )
     megabytes: float | None = Field(None, description="size of the model's files")
 
@@ -222,6 +224,15 @@ class Scores(Stored):
         wrapped = not isinstance(stored, Mapping) or isinstance(stored.get("version"), int)
         return stored if wrapped else {"version": 1, "models": stored}
 
+    def timed(self, milliseconds: Mapping[str, float]) -> Scores:
+        """The same with these `milliseconds_p95`, by label."""
+        timed = {
+            label: found.model_copy(update={"milliseconds_p95": milliseconds[label]})
+            for label, found in self.models.items()
+            if label in milliseconds
+        }
+        return self.model_copy(update={"models": {**self.models, **timed}})
+
 
 class Choice(EnsembleSummary, Versioned):
     """choice.json: the stage ensemble's summary as a file."""
@@ -283,6 +294,8 @@ class PromotionDecision(PromoteSummary, Versioned):
 
 class Epoch(Stored):
     """One epoch of a training run, as in history.json and in the progress log. Missing fields are not written.
+
+    history.json has no `seconds`: they are in its manifest.
 
     The fields are those of `core.training.progress.Epoch`. Histories of 0.1.0 have no `train_cross_entropy`, and their
     `train_loss` (with margin, smoothing and weights) must not be drawn on one axis with `validation_loss` (without).

@@ -12,6 +12,8 @@ from typing import Protocol, TypeAlias
 
 from typing_extensions import override
 
+from meli_tasks.stages.timings import Timings
+
 Inputs: TypeAlias = Mapping[str, Path]
 """A stage's inputs by name: the folder of another stage's artifact, or a source."""
 
@@ -103,7 +105,7 @@ class Hooks:
     """What the caller of a stage provides. The defaults suit a stage that runs by itself, as in a test.
 
     `device` is "auto", "cuda" or "cpu"; "auto" takes CUDA if the machine has a GPU. `devices` is the number of devices
-    on each machine that train one model together.
+    on each machine that train one model together. `record_timings` receives what the stage measured with a clock.
     """
 
     log: Log = field(default_factory=SilentLog)
@@ -112,3 +114,4 @@ class Hooks:
     device: str = "auto"
     devices: int = 1
     machines: Machines = field(default_factory=Machines)
+    record_timings: Callable[[Timings], None] = lambda timings: None

@@ -1,6 +1,7 @@
 """promote: decide whether a challenger replaces the champion. Pure: it only reads what evaluate wrote.
 
-In: `evaluate` (scores.json, predictions.parquet). Out: decision.json, with the evidence for every gate. The registry
+In: `evaluate` (scores.json, predictions.parquet), and among the parameters what evaluate measured with a clock, which
+no file of an artifact holds. Out: decision.json, with the evidence for every gate. The registry
 writes the decision into the ledger.
 """
 
@@ -21,7 +22,7 @@ def run(inputs: Inputs, out: Path, params: Promotion, hooks: Hooks) -> PromoteSu
     Raises:
         BadData: the champion was not evaluated.
     """
-    decision = decide(read_results(inputs["evaluate"]), params)
+    decision = decide(read_results(inputs["evaluate"], params.milliseconds), params)
     (out / "decision.json").write_text(decision.model_dump_json(indent=1), encoding="utf-8")
     hooks.log.info(decision.reason)
     return PromoteSummary.model_validate(decision.model_dump(include=set(PromoteSummary.model_fields)))

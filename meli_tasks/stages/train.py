@@ -2,6 +2,7 @@
 
 In: `preprocess` (encoded titles, encoder, categories) and `embed` (vectors.npy). Out: model.safetensors and model.json
 (together all that classifying a raw title needs), history.json (one entry per epoch), curves.png.
+None of them depends on a clock: the seconds of the epochs are recorded in the manifest.
 """
 
 from __future__ import annotations

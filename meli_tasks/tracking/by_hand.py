@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find, find_model, need_model
-from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.artifacts.reading import LenientReader
+from meli_tasks.artifacts.timed import read_scores
 from meli_tasks.champion import champion_model, check_answers, is_whole, restorable
 from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
 from meli_tasks.decision import Champion, Decision, Evidence
@@ -17,7 +17,7 @@ from meli_tasks.planning import history
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.measured import bias_by_hand
 from meli_tasks.planning.plan import Plan
-from meli_tasks.stages.evaluation import Evaluation, Scores, TestSet
+from meli_tasks.stages.evaluation import Evaluation, TestSet
 from meli_tasks.stages.summaries import EvaluateSummary, IngestSummary
 from meli_tasks.store import Store
 from meli_tasks.tracking.registry import Registry, offered
@@ -201,6 +201,6 @@ def _test_set(store: Store, evaluate: Manifest) -> TestSet | None:
     """The titles of an evaluation; None if that file was deleted, which stops no promotion, or it does not say."""
     reader = LenientReader(store)
     name = evaluate.file_name("scores.json")
-    scores = reader.attempt(name, lambda: parse_file(store, evaluate, "scores.json", Scores.model_validate_json))
+    scores = reader.attempt(name, lambda: read_scores(store, evaluate))
     reader.warn()
     return scores.test if scores else None

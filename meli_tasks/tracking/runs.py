@@ -15,13 +15,14 @@ from hashlib import sha256
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, find, find_model, need, need_model
-from meli_tasks.artifacts.outputs import parse_file, read_file
+from meli_tasks.artifacts.outputs import read_file
 from meli_tasks.artifacts.reading import PARSE_ERRORS, reason_of
 from meli_tasks.artifacts.seals import unsealed
+from meli_tasks.artifacts.timed import read_history, read_scores
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.plan import Plan
-from meli_tasks.stages.evaluation import EPOCHS, Evaluation, Scores
+from meli_tasks.stages.evaluation import Evaluation
 from meli_tasks.stages.stored import Stored
 from meli_tasks.stages.summaries import ENSEMBLE, EnsembleSummary, IngestSummary
 from meli_tasks.store import Blob, Store
@@ -95,7 +96,7 @@ class Projection:
         A model's own MLflow run gets its figures once, on the titles that it was made from.
         """
         manifest = need(self.store, "evaluate", evaluated.key)
-        scores = parse_file(self.store, manifest, "scores.json", Scores.model_validate_json).models
+        scores = read_scores(self.store, manifest).models
         urls: dict[str, str] = {}
         for label in evaluated.models:
             ref = evaluated.ref(label)
@@ -236,7 +237,7 @@ class Projection:
 
     def _fill(self, run: MlflowRun, plan: Plan, set_name: str, manifest: Manifest) -> None:
         run_id = run.id
-        history = parse_file(self.store, manifest, "history.json", EPOCHS.validate_json)
+        history = read_history(self.store, manifest)
         self.server.log(
             run_id,
             params=mlflow_fields.training_params(plan, set_name),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from meli_tasks.artifacts.manifest import need
+from meli_tasks.artifacts.timed import read_history
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 from tests.cluster.api import TRAINING, Task
@@ -34,10 +34,7 @@ def opened(cluster: Cluster) -> Store:
 def history(cluster: Cluster, key: str) -> list[dict[str, Any]]:
     """The epochs of the training run with this content key."""
     store = opened(cluster)
-    blob = store.read(need(store, "train", key).file_name("history.json"))
-    assert blob
-    epochs: list[dict[str, Any]] = json.loads(blob.data)
-    return epochs
+    return [epoch.model_dump() for epoch in read_history(store, need(store, "train", key))]
 
 
 def training_key(result: dict[str, Any]) -> str:

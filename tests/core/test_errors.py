@@ -36,6 +36,7 @@ RETRYABLE = {
     "_Damaged": True,  # store: what was read is not what was written, perhaps on the way
     "_Ended": False,  # store: an upload in parts that another worker ended
     "Replaced": True,  # store: the object was replaced while it was read
+    "DamagedListing": True,  # store: a page of a listing was altered on its way
     "BadRequest": False,  # serving: each has a status of its own
     "TooLarge": False,
     "TooSlow": True,

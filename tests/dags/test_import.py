@@ -126,11 +126,8 @@ def test_a_run_for_a_day_of_the_past_is_not_green_without_a_task(in_airflow: InA
     done = in_airflow("-c", PAST.format(day="1999-12-31T03:00:00Z"))
     assert done.returncode == 0, done.stderr[-2000:]
     refused = json.loads(done.stdout.splitlines()[-1])
-<<<<<<< HEAD
-    assert set(refused) == {"meli_training", "meli_backfill", "meli_batch_predict", "meli_monitoring", "meli_prune"}
-=======
-    assert set(refused) == {"meli_training", "meli_backfill", "meli_batch_predict", "meli_monitoring", "meli_verify"}
->>>>>>> 6dccf1c (Check the store every night, and report only damage)
+    dags = ("training", "backfill", "batch_predict", "monitoring", "prune", "verify")
+    assert set(refused) == {f"meli_{name}" for name in dags}
     assert not any(refused.values())
 
 

@@ -22,6 +22,7 @@ from meli_tasks import sources
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import find
 from meli_tasks.core.errors import NotFound, Unreachable
+from meli_tasks.execution.attempts import Written
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.runner import Runner, Step, TrainOutline
 from meli_tasks.execution.stop_requests import StoredStopRequests
@@ -196,7 +197,7 @@ def test_what_a_stage_computed_elsewhere_is_published_once(
         out = tmp_path / text
         out.mkdir()
         (out / "result.txt").write_text(text)
-        return runner.publish(step, out, ToySummary.model_validate({"text": text}), 12.3456)
+        return runner.publish(step, Written(out, ToySummary.model_validate({"text": text}), 12.3456))
 
     first = publish("first")
     assert (first.summary, first.seconds) == ({"text": "first"}, 12.346)

@@ -20,6 +20,7 @@ from meli_tasks.core.training.state import State
 from meli_tasks.stages import train
 from meli_tasks.stages.files.model_files import load_model
 from meli_tasks.stages.hooks import Hooks
+from meli_tasks.stages.timings import Timings
 from meli_tasks.stages.training import memory_needs, setup
 from meli_tasks.stages.training.setup import read_state, write_state
 from tests.stages.small_titles import NOUNS, Recorded, params_of, prepared, titles_of
@@ -65,9 +66,11 @@ def test_the_same_inputs_give_the_same_files(inputs: dict[str, Path], tmp_path: 
     for folder in folders:
         folder.mkdir()
     params = params_of(ngram_dimensions=8, dropout=0.3)
-    summaries = [train.run(inputs, folder, params, Hooks()) for folder in folders]
+    recorded: list[Timings] = []
+    summaries = [train.run(inputs, folder, params, Hooks(record_timings=recorded.append)) for folder in folders]
     assert summaries[0] == summaries[1]
-    for name in ("model.safetensors", "model.json"):
+    assert [len(timings.epoch_seconds) for timings in recorded] == [summaries[0].epochs_run] * 2
+    for name in train.OUTPUTS:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
 
 

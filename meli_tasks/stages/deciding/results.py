@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,9 +36,9 @@ class TestResults:
     reference: ReferenceModel | None = None
 
 
-def read_results(folder: Path) -> TestResults:
-    """Read the files of an evaluate artifact."""
-    scores = Scores.model_validate_json((folder / "scores.json").read_bytes())
+def read_results(folder: Path, milliseconds: Mapping[str, float]) -> TestResults:
+    """Read the files of an evaluate artifact; `milliseconds` has what its manifest knows of each label's CPU time."""
+    scores = Scores.model_validate_json((folder / "scores.json").read_bytes()).timed(milliseconds)
     evaluations = scores.models
     table = pq.read_table(folder / "predictions.parquet", columns=["category", *evaluations])
     test = scores.test or TestSet(split_titles=len(table), titles=len(table), required=0)

@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from meli_tasks.stages.hooks import Checkpoints, Hooks, Log, StopRequests
 from meli_tasks.stages.summaries import TrainSummary
+from meli_tasks.stages.timings import Timings
 from meli_tasks.stages.training.job import CHANNEL, CHECKPOINT
 
 LIFE, HOOKS = b"life", b"hooks"
@@ -107,6 +108,8 @@ def receive(connection: Connection[Any, Any], hooks: Hooks) -> TrainSummary | No
             connection.send_bytes(b"{}")
         case "requested_by":
             connection.send_bytes(json.dumps(hooks.stop_requests.requested_by()).encode())
+        case "timings":
+            hooks.record_timings(Timings.model_validate(message["timings"]))
         case "done":
             return TrainSummary.model_validate(message["summary"])
     return None
@@ -126,7 +129,11 @@ class RemoteHooks:
 
     def hooks(self, device: str) -> Hooks:
         """Return them as a stage receives them."""
-        return Hooks(_RemoteLog(self), _RemoteCheckpoints(self, self._folder), _RemoteStopRequests(self), device)
+        parts = _RemoteLog(self), _RemoteCheckpoints(self, self._folder), _RemoteStopRequests(self)
+        return Hooks(*parts, device, record_timings=self._record_timings)
+
+    def _record_timings(self, timings: Timings) -> None:
+        self.send({"call": "timings", "timings": timings.model_dump(mode="json")})
 
     def done(self, summary: TrainSummary) -> None:
         """Report that the model is written."""

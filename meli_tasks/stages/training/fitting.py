@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from meli_tasks.core.training.validation import trains_in_bfloat16
 from meli_tasks.stages.files.model_files import write_model
 from meli_tasks.stages.hooks import Hooks, Log
 from meli_tasks.stages.summaries import TrainSummary
+from meli_tasks.stages.timings import Timings
 from meli_tasks.stages.training.memory_needs import parameter_counts
 from meli_tasks.stages.training.setup import device_name, prepare, read_state, write_state
 from meli_tasks.wording import count, duration
@@ -79,7 +80,8 @@ def fit(fitting: Fitting, out: Path, hooks: Hooks) -> TrainSummary:
     if fitting.group.bytes_received:
         log.info(f"each of the {world_size} processes received {fitting.group.bytes_received / 1e6:,.1f} MB")
     write_model(out, training.network, encoder, categories)
-    (out / "history.json").write_text(json.dumps([asdict(epoch) for epoch in epochs], indent=1), encoding="utf-8")
+    _write_history(out / "history.json", epochs)
+    hooks.record_timings(Timings(epoch_seconds=tuple(round(epoch.seconds, 3) for epoch in epochs)))
     draw_curves(epochs, kept.epoch, out / "curves.png")
     size = parameter_counts(training.network)
     return TrainSummary(
@@ -98,6 +100,11 @@ def fit(fitting: Fitting, out: Path, hooks: Hooks) -> TrainSummary:
         batch_size_used=training.batch_size,
         stopped_by=stopped_by,
     )
+
+
+def _write_history(path: Path, epochs: Sequence[Epoch]) -> None:
+    fields = [{name: value for name, value in asdict(epoch).items() if name != "seconds"} for epoch in epochs]
+    path.write_text(json.dumps(fields, indent=1), encoding="utf-8")
 
 
 def _log_start(training: Training, world_size: int, log: Log) -> None:
