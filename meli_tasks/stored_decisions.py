@@ -9,7 +9,7 @@ digest and no copy; the first decision after them contains the digest of all of 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,6 +42,32 @@ class _Read:
     """Of the object's bytes without their seal."""
 
 
+@dataclass(frozen=True)
+class _Names:
+    """What two listings have: the numbers of copies and of decisions, and the names of other objects."""
+
+    copied: frozenset[int]
+    made: frozenset[int]
+    strange: list[str]
+
+    @classmethod
+    def of(cls, copies: Iterable[str], decisions: Iterable[str]) -> _Names:
+        found = {name: paths.decision_number(name) for name in decisions}
+        strange = [name for name, number in found.items() if number is None]
+        copied = filter(None, map(paths.number_of_copy, copies))
+        return cls(frozenset(copied), frozenset(filter(None, found.values())), strange)
+
+    @property
+    def numbers(self) -> list[int]:
+        return sorted(self.copied | self.made)
+
+    def is_doubtful(self, first: int) -> bool:
+        """Whether a listing may have been altered on its way; `first` is the number that both should begin with."""
+        numbers = self.numbers
+        gap = numbers != list(range(first, first + len(numbers)))
+        return bool(self.strange) or gap or (bool(numbers) and numbers[-1] not in self.copied & self.made)
+
+
 class StoredDecisions:
     """The decisions in a store. They never change, so each is read only once."""
 
@@ -60,18 +86,14 @@ class StoredDecisions:
         A listing has no digest. One that was altered on its way has a strange name, a gap, or a last decision that the
         other listing lacks, so what has any of that is listed again.
         """
-        copied, made, strange = self._listed()
-        numbers = sorted(copied | made)
-        if strange or numbers != list(range(1, len(numbers) + 1)) or (numbers and numbers[-1] not in copied & made):
-            copied, made, strange = self._listed()
-        return sorted(copied | made), strange
+        found = self._listed()
+        if found.is_doubtful(1):
+            found = self._listed()
+        return found.numbers, found.strange
 
-    def _listed(self) -> tuple[set[int], set[int], list[str]]:
-        """The numbers of the copies and of the decisions, and the names of other objects."""
-        copied = set(self._copied())  # first: a copy is written after its decision
-        found = {name: paths.decision_number(name) for name in self.store.names(paths.LEDGER)}
-        made = {number for number in found.values() if number is not None}
-        return copied, made, [name for name, number in found.items() if number is None]
+    def _listed(self) -> _Names:
+        copies = list(self.store.names(paths.LEDGER_COPIES))  # first: a copy is written after its decision
+        return _Names.of(copies, self.store.names(paths.LEDGER))
 
     def numbers(self) -> list[int]:
         """The numbers of all decisions, sorted.
@@ -100,14 +122,20 @@ class StoredDecisions:
         return found if found and found[0] == first else None
 
     def _numbers_after(self, number: int) -> list[int] | None:
+        found = self._listed_after(number)
+        if found and found.is_doubtful(number + 1):
+            found = self._listed_after(number)
+        if found is None:
+            return None
+        self._refuse(found.strange)
+        return found.numbers
+
+    def _listed_after(self, number: int) -> _Names | None:
         copies = self.store.page(paths.LEDGER_COPIES, paths.decision_copy(number) if number else "")
         decisions = self.store.page(paths.LEDGER, paths.decision(number) if number else "")
         if copies.more or decisions.more:
             return None
-        found = {listed.name: paths.decision_number(listed.name) for listed in decisions.objects}
-        self._refuse([name for name, each in found.items() if each is None])
-        copied = [paths.number_of_copy(listed.name) for listed in copies.objects]
-        return sorted({each for each in (*found.values(), *copied) if each is not None})
+        return _Names.of((each.name for each in copies.objects), (each.name for each in decisions.objects))
 
     def digest(self, number: int) -> str:
         """The digest of a decision as it is stored, without its seal; see `read`."""

@@ -137,6 +137,8 @@ def doubtful(error: MeliError) -> bool:
         return False
     code = str(cause.response.get("Error", {}).get("Code", ""))
     status = int(cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if status == 404 and code not in MEANINGS:  # a bit of NoSuchKey was flipped
+        return True
     return status in (400, 403) and MEANINGS.get(code, (None, ""))[1] not in (FULL, ELSEWHERE)
 
 

@@ -64,7 +64,7 @@ class ListingCheck:
     def _problem(self, page: Mapping[str, Any], asked: str) -> str:
         entries = page.get("Contents", [])
         for entry in entries:
-            if int(entry["Size"]) < 0 or not str(entry["ETag"]):
+            if int(entry["Size"]) < 0 or not str(entry["ETag"]) or not entry["LastModified"].timestamp():
                 return f"{entry['Key']!r} has no size or version"
         count = page.get("KeyCount")
         if count is not None and count != len(entries):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.decided import MemoryStore, promote
 from tests.execution.toy_stage import Toy, writes_its_params
 from tests.fault_proxy import Fault, Plan, in_front_of
 
-ENTRY = {"Key": "p/train/a", "Size": 3, "ETag": '"0"'}
+ENTRY = {"Key": "p/train/a", "Size": 3, "ETag": '"0"', "LastModified": datetime(2026, 11, 20, tzinfo=UTC)}
 PAGE: dict[str, Any] = {"KeyCount": 1, "IsTruncated": False, "Contents": [ENTRY]}
 
 
@@ -91,6 +92,9 @@ class AlteredNames(MemoryStore):
             self.altered = None
             found[found.index(name)] = other
         return iter(sorted(set(found)))
+
+    def objects(self, prefix: str) -> list[Listed]:
+        return [Listed(name, "", 1, 0.0) for name in self.names(prefix)]
 
 
 def test_no_flipped_bit_in_a_name_changes_the_last_decision() -> None:
