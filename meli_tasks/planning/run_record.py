@@ -278,7 +278,7 @@ def read_run(
     )
     preview = None if report else read("preview", SavedSteps.model_validate_json)
     verdict = read("verdict", AskingVerdict.model_validate_json) if report else None
-    timing = read("timing", RunTiming.model_validate_json)
+    timing = read("timing", RunTiming.model_validate_json) if report else None
     return RunRow(
         plan=name,
         run_id=plan.run_id,

@@ -21,6 +21,7 @@ from benchmarks import (
     bench_pages,
     bench_peers,
     bench_predict,
+    bench_requests,
     bench_sample,
 )
 from benchmarks.figures import Figure, Options
@@ -223,3 +224,11 @@ def test_drift_counts_false_alarms_and_noticed_changes(options: Options) -> None
     assert all(0 <= figure.value <= 1 for figure in noticed)
     found = json.loads((options.out / "drift.json").read_text(encoding="utf-8"))
     assert len(found["unchanged"]) == 2
+
+
+def test_requests_do_not_grow_with_the_runs(options: Options) -> None:
+    """A store of 600 runs, which is too large for one page of a listing; `--rows 20000` gives the same numbers."""
+    figures = by_name(bench_requests.run(options))
+    counted = {name: figure.value for name, figure in figures.items() if figure.unit == "requests"}
+    assert len(counted) == 4
+    assert {name: value for name, value in counted.items() if value > bench_requests.MOST.number} == {}
