@@ -205,21 +205,26 @@ class Segments(Generic[Row, Head]):
 
     def _with(self, root: Root, rows: list[Row]) -> Root:
         """A root whose open block has these rows, those that are too many for it in closed ones."""
-        blocks, closed = list(root.blocks), list[Head]()
-        while len(rows) > BLOCK:
-            closing, rows = rows[:BLOCK], rows[BLOCK:]
+        closing = BLOCK * max(0, -(-len(rows) // BLOCK) - 1)
+        parts, heads = self._to_merge(root.heads, closing)  # read first: if one is missing, nothing was written
+        blocks = list(root.blocks)
+        for start in range(0, closing, BLOCK):
+            block = rows[start : start + BLOCK]
             if self._has_blocks:
-                blocks.append(self._write(paths.index_rows, closing, self._codec.encode(closing)))
-            closed += [self._codec.head(row, blocks[-1].name if blocks else "") for row in closing]
-        heads = self._merged(list(root.heads), closed) if closed else root.heads
-        opened = self._write(paths.index_rows, rows, self._codec.encode(rows)) if rows else None
-        return Root(open=opened, blocks=tuple(blocks), heads=tuple(heads))
+                blocks.append(self._write(paths.index_rows, block, self._codec.encode(block)))
+            heads += [self._codec.head(row, blocks[-1].name if blocks else "") for row in block]
+        if closing:
+            parts.append(self._write(paths.index_heads, heads, self._codec.encode_heads(heads)))
+        left = rows[closing:]
+        opened = self._write(paths.index_rows, left, self._codec.encode(left)) if left else None
+        return Root(open=opened, blocks=tuple(blocks), heads=tuple(parts))
 
-    def _merged(self, parts: list[Part], heads: list[Head]) -> list[Part]:
-        """The objects of heads with these heads added."""
-        while parts and parts[-1].rows < RATIO * len(heads):
-            heads = [*self.heads(parts.pop()), *heads]
-        return [*parts, self._write(paths.index_heads, heads, self._codec.encode_heads(heads))]
+    def _to_merge(self, parts: Sequence[Part], adding: int) -> tuple[list[Part], list[Head]]:
+        """The objects of heads that stay when heads are added, and the heads of the others."""
+        kept, heads = list(parts), list[Head]()
+        while adding and kept and kept[-1].rows < RATIO * (adding + len(heads)):
+            heads = [*self.heads(kept.pop()), *heads]
+        return kept, heads
 
     def _write(self, name: Callable[[str, str], str], rows: Sequence[IndexRow], data: bytes) -> Part:
         at = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:12]}"

@@ -13,11 +13,12 @@ from benchmarks.nightly_store import Nights
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import Rejected
+from meli_tasks.index.segments import Segments
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import Preview
 from meli_tasks.planning.run_index import RunIndex
-from meli_tasks.planning.run_record import RunRow, read_run
+from meli_tasks.planning.run_record import RunCodec, RunRow, read_run
 from meli_tasks.planning.run_view import View, newest_first
 from meli_tasks.store import Store, open_store
 from tests.counted import counted
@@ -149,6 +150,9 @@ def test_writers_and_readers_at_the_same_time_lose_no_run(file_store: Store, tem
     assert through_index(file_store) == truth(file_store)
     RunIndex(file_store).add_changed()
     assert list(file_store.names(paths.CHANGES)) == []
+    root = Segments(file_store, "runs", RunCodec()).find()
+    assert root is not None  # and those that were slower left nothing behind
+    assert set(file_store.names("index/runs/")) == {paths.index_root("runs"), *root.root.objects}
 
 
 def test_a_reader_without_the_right_to_write_sees_the_same(
