@@ -33,11 +33,11 @@ def _stored_set_names() -> list[str]:
 
 def _run_ids() -> list[str]:
     from meli_tasks.artifacts.reading import LenientReader
-    from meli_tasks.planning.history import plans
+    from meli_tasks.planning.history import run_ids
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
-    return [plan.run_id for plan in plans(store, LenientReader(store))]
+    return run_ids(store, LenientReader(store))
 
 
 def _offered(names: Callable[[], Iterable[str]]) -> Iterable[str]:

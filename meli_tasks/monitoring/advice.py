@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import mean, median
 
 from meli_tasks.artifacts.manifest import find
@@ -11,7 +12,7 @@ from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.drift import Statistic
 from meli_tasks.ledger import Ledger
 from meli_tasks.monitoring.results import ACCURACY, DayResult
-from meli_tasks.planning.history import plans
+from meli_tasks.planning.history import newest_plans
 from meli_tasks.planning.plan import Plan
 from meli_tasks.store import Store
 from meli_tasks.wording import count, duration
@@ -105,7 +106,9 @@ def _gain(store: Store) -> tuple[float | None, int]:
 def _seconds(store: Store) -> float | None:
     """The median time that the training of a run's sets took, one after the other."""
     reader = LenientReader(store)
-    times = [seconds for plan in plans(store, reader)[: 3 * PAST] if (seconds := _training_seconds(store, plan))]
+    times = [
+        seconds for plan in islice(newest_plans(store, reader), 3 * PAST) if (seconds := _training_seconds(store, plan))
+    ]
     reader.warn()
     return median(times[:PAST]) if times else None
 

@@ -11,7 +11,7 @@ from meli_tasks.monitoring.findings import findings_of
 from meli_tasks.monitoring.reference import listings_file
 from meli_tasks.monitoring.results import RUN, DayResult
 from meli_tasks.monitoring.standard import Standard
-from meli_tasks.planning.history import plans
+from meli_tasks.planning.history import newest_plans
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.summaries import IngestSummary
 from meli_tasks.store import Store
@@ -21,7 +21,7 @@ from meli_tasks.wording import count
 def ingesting_runs(store: Store, since: str, most: int, reader: LenientReader) -> Iterator[tuple[Plan, Manifest]]:
     """The newest runs that ingested titles since a day, oldest first; runs with the same listings count as one."""
     found: dict[str, tuple[Plan, Manifest]] = {}
-    for plan in plans(store, reader):
+    for plan in newest_plans(store, reader):
         if len(found) == most:
             break
         if plan.as_of < since or plan.ingest.key in found:

@@ -124,19 +124,19 @@ def _attempt(store: Store, ref: ModelRef) -> Manifest:
 
 def _newest_of_set(store: Store, set_name: str) -> Model:
     from meli_tasks.artifacts.manifest import find
-    from meli_tasks.planning.history import evaluated, plans
+    from meli_tasks.planning.history import evaluated, newest_plans
     from meli_tasks.sets import catalog as named_sets
     from meli_tasks.sets import stored as stored_sets
     from meli_tasks.stages.summaries import ENSEMBLE
 
     if set_name == ENSEMBLE:
-        for plan in plans(store):
+        for plan in newest_plans(store):
             report = evaluated(store, plan)
             key = report.models.get(ENSEMBLE) if report else None
             if key and (manifest := find(store, ENSEMBLE, key)):
                 return Model(f"{ENSEMBLE} {key[:8]}", manifest)
         raise NotFound(f"No run in {store.url} has evaluated an ensemble: `meli run all` with two or more sets does.")
-    for plan in plans(store):
+    for plan in newest_plans(store):
         step = plan.sets.get(set_name)
         manifest = find(store, "train", step.key) if step else None
         if manifest:

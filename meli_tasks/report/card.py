@@ -152,7 +152,7 @@ def _source(store: Store, model: Manifest) -> CardSource:
         if plan:
             run = Material(store, plan)
             return CardSource(model, run, _label(run, model) or champion.set_name, decision)
-    for plan in history.plans(store, reader):
+    for plan in history.newest_plans(store, reader):
         run = Material(store, plan)
         if label := _label(run, model):
             return CardSource(model, run, label, None)

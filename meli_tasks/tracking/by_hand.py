@@ -80,7 +80,7 @@ def find_evaluated(store: Store, model: str) -> EvaluatedModel:
             )
         return EvaluatedModel(plan, report, label)
     ref = ModelRef.parse(model)
-    for plan in history.plans(store):
+    for plan in history.newest_plans(store):
         report = history.evaluated(store, plan)
         labels = report.scores.keys() & report.models.keys() if report else set()
         for label in sorted(labels):
