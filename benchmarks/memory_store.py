@@ -18,7 +18,7 @@ from meli_tasks.artifacts.seals import sealed, unsealed
 from meli_tasks.core.errors import Conflict, NotFound
 from meli_tasks.decision import Decision
 from meli_tasks.store import Store
-from meli_tasks.store.protocol import PAGE, Blob, Listed, Page
+from meli_tasks.store.protocol import PAGE, Blob, Leftover, Listed, Page
 from meli_tasks.stored_decisions import StoredDecisions
 
 
@@ -80,7 +80,7 @@ class MemoryStore(Store):
     @override
     def page(self, prefix: str, after: str = "") -> Page:
         self.requests["list"] += 1
-        found = []
+        found: list[Listed] = []
         for listed in self._listed(prefix, after):
             if len(found) == PAGE:
                 return Page(tuple(found), more=True)
@@ -98,6 +98,14 @@ class MemoryStore(Store):
         self.requests["size"] += 1
         data = self._held.get(name)
         return None if data is None else len(data)
+
+    @override
+    def leftovers(self) -> list[Leftover]:
+        return []
+
+    @override
+    def discard(self, leftover: Leftover) -> None:
+        raise NotImplementedError
 
     def _listed(self, prefix: str, after: str = "") -> Iterator[Listed]:
         start = bisect_left(self._names, max(prefix, f"{after}\0" if after else ""))

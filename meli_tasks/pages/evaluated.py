@@ -11,7 +11,7 @@ from meli_tasks.pages.models import ModelRow
 from meli_tasks.pages.read_cache import FOREVER, ReadCache
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
-from meli_tasks.planning.run_record import EvaluatedRow, RunRow, origin_of
+from meli_tasks.planning.run_record import EvaluatedRow, NightTitles, RunRow, origin_of
 from meli_tasks.stages.evaluation import Evaluation, at_chance
 from meli_tasks.stages.summaries import ENSEMBLE
 
@@ -38,6 +38,7 @@ class Run:
     ingest: str = ""
     preprocess: str = ""
     promotion: str = ""
+    titles: NightTitles | None = None
 
     @classmethod
     def of(cls, plan: Plan) -> Run:

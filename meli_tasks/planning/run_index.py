@@ -23,7 +23,7 @@ from meli_tasks.index.attempts import Attempts
 from meli_tasks.index.changes import Change, announced
 from meli_tasks.index.segments import DamagedIndex, Found, Part, Root, Segments
 from meli_tasks.planning.past_figures import PastFigures, read_figures
-from meli_tasks.planning.run_record import ESTIMATED, RunCodec, RunHead, RunRow, read_run
+from meli_tasks.planning.run_record import ESTIMATED, NIGHTS, RunCodec, RunHead, RunRow, read_run, read_titles
 from meli_tasks.planning.run_view import View, newest_first
 from meli_tasks.store import Store
 from meli_tasks.wording import count
@@ -157,8 +157,9 @@ class RunIndex:
         unreadable: dict[str, str] = {}
         rows = self._all(Noting(attempts, unreadable))
         try:
-            with_figures = self._with_figures(newest_first(rows.values())[:ESTIMATED])
-            rows |= {row.plan: row for row in with_figures}
+            newest = newest_first(rows.values())
+            rows |= {row.plan: row for row in self._with_titles(newest[:NIGHTS])}
+            rows |= {row.plan: row for row in self._with_figures([rows[row.plan] for row in newest[:ESTIMATED]])}
             root = self._segments.rebuild(version, list(rows.values()), unreadable)
         except MeliError as error:
             logger.warning("The index of the runs of %s was not stored: %s", self.store.url, error)
@@ -260,7 +261,7 @@ class RunIndex:
     def _add(self, looked: _Looked) -> View:
         """Add what has changed to the index, unless another writer does so at the same time."""
         view, found = looked.view, looked.found
-        changed = {row.plan: row for row in self._with_figures(view.changed.values())}
+        changed = {row.plan: row for row in self._with_figures(self._with_titles(view.changed.values()))}
         rows = {**looked.known, **changed}
         try:
             if view.hidden:
@@ -275,6 +276,16 @@ class RunIndex:
             return view
         self._remove(looked.changes, rows)
         return View(self, root, {}, frozenset(), view.listing)
+
+    def _with_titles(self, rows: Iterable[RunRow]) -> list[RunRow]:
+        """Rows with what is said of the runs' titles; what cannot be read of that is left out."""
+        reader = LenientReader(self.store)
+        with ThreadPoolExecutor(READERS) as readers:
+            wanted = list(rows)
+            titles = readers.map(lambda row: read_titles(self.store, row, reader), wanted)
+            found = [row.model_copy(update={"titles": each}) for row, each in zip(wanted, titles, strict=True)]
+        reader.warn()
+        return found
 
     def _with_figures(self, rows: Iterable[RunRow]) -> list[RunRow]:
         """Rows with what estimates need of the runs; what cannot be read of that is left out."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import Field, model_validator
 
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.artifacts.manifest import Manifest, ModelRef, canonical_json, find
+from meli_tasks.artifacts.manifest import Manifest, ModelRef, canonical_json, find, find_record
 from meli_tasks.execution.runner import LISTINGS
 from meli_tasks.index.attempts import Attempts
 from meli_tasks.index.changes import digest
@@ -20,13 +20,15 @@ from meli_tasks.planning.plan import Plan, SearchedSet
 from meli_tasks.planning.timing import RunTiming
 from meli_tasks.stages.evaluation import Evaluation
 from meli_tasks.stages.stored import Stored
-from meli_tasks.stages.summaries import EvaluateSummary
+from meli_tasks.stages.summaries import EvaluateSummary, IngestSummary, PreprocessSummary
 from meli_tasks.store import Store
 
 T = TypeVar("T")
 ID_CHARACTERS = 16
 ESTIMATED = 16
 """From how many of the newest runs estimates are made: enough to cover every set in use."""
+NIGHTS = 60
+"""Of how many of the newest runs a new index has what is said of their titles: twice as many as pages display."""
 WITHOUT: dict[str, object] = {
     "categories": {}, "by_language": {}, "by_label_quality": {}, "slices": {}, "reliability": (), "abstention": (),
     "confusions": (),
@@ -102,6 +104,20 @@ class EvaluatedRow(Stored):
         return ModelRef(self.models[label], self.attempts.get(label, ""))
 
 
+class NightTitles(Stored):
+    """What the manifests of a run's first stages say of its titles; None if a stage has left none."""
+
+    rows: int | None = None
+    bad_rows: int | None = None
+    categories: int | None = None
+    unknown_words: float | None = Field(None, description="fraction of the words of its validation titles")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether both stages have left theirs."""
+        return self.rows is not None and self.unknown_words is not None
+
+
 class RunRow(Stored):
     """A run. `sets` maps a set's name to its training run's key.
 
@@ -125,6 +141,7 @@ class RunRow(Stored):
     evaluated: EvaluatedRow | None = None
     nothing_new: str = ""
     saved_seconds: float = 0.0
+    titles: NightTitles | None = Field(None, description="None until it is in the index")
     asks: bool = Field(False, description="whether its verdict is to ask a person")
     seconds: float | None = Field(None, description="from its start to its end; None if it has not ended")
     past: PastFigures | None = Field(None, description="what estimates need of it; None until it is in the index")
@@ -141,7 +158,7 @@ class RunRow(Stored):
         seen = {part: each.model_copy(update={"version": ""}) for part, each in self.seen.items()}
         without = {"test_set": "", "left_out": 0}
         evaluated = self.evaluated.model_copy(update=without) if self.evaluated else None
-        return self.model_copy(update={"seen": seen, "past": None, "evaluated": evaluated})
+        return self.model_copy(update={"seen": seen, "past": None, "titles": None, "evaluated": evaluated})
 
 
 class RunHead(NamedTuple):
@@ -298,6 +315,24 @@ def read_run(
         asks=verdict is not None and verdict.verdict == "ask",
         seconds=timing.seconds if timing else None,
         seen=seen,
+    )
+
+
+def read_titles(store: Store, row: RunRow, attempts: Attempts) -> NightTitles:
+    """What the manifests of the run's first stages say."""
+
+    def read(stage: str, key: str) -> Manifest | None:
+        name = paths.manifest(stage, key)
+        return attempts.attempt(name, lambda: find_record(store, stage, key)) if key else None
+
+    ingested, prepared = read("ingest", row.ingest), read("preprocess", row.preprocess)
+    listings = ingested.read_summary(IngestSummary) if ingested else None
+    arrays = prepared.read_summary(PreprocessSummary) if prepared else None
+    return NightTitles(
+        rows=listings.rows if listings else None,
+        bad_rows=listings.bad_rows if listings else None,
+        categories=listings.categories if listings else None,
+        unknown_words=arrays.unknown_fraction.get("validation") if arrays else None,
     )
 
 
