@@ -20,8 +20,8 @@ from meli_tasks.wording import duration
 if TYPE_CHECKING:
     from meli_tasks.artifacts.manifest import Manifest
     from meli_tasks.decision import Champion, Decision
+    from meli_tasks.ledger import Ledger
     from meli_tasks.settings import Settings
-    from meli_tasks.store import Store
 
 EXAMPLES = ("meli champion", "meli champion --on 2026-11-01", "meli champion --json")
 ROLLBACK_EXAMPLES = (
@@ -106,14 +106,14 @@ def champion(
     else:
         _show(description)
     if on is None and settings.mlflow_uri:
-        _bring_mlflow_up_to_date(settings, store)
+        _bring_mlflow_up_to_date(settings, ledger)
 
 
-def _bring_mlflow_up_to_date(settings: Settings, store: Store) -> None:
+def _bring_mlflow_up_to_date(settings: Settings, ledger: Ledger) -> None:
     """Repair what MLflow has of the ledger, and say what was repaired or could not be."""
     from meli_tasks.tracking.registry import Registry
 
-    for note in Registry.quick(settings, store).repair().notes:
+    for note in Registry.quick(settings, ledger.store, ledger).repair().notes:
         warn(note)
 
 

@@ -39,6 +39,7 @@ class Run:
     preprocess: str = ""
     promotion: str = ""
     titles: NightTitles | None = None
+    """None as long as they may not be known yet."""
 
     @classmethod
     def of(cls, plan: Plan) -> Run:
@@ -61,7 +62,10 @@ class Run:
     @classmethod
     def of_row(cls, row: RunRow) -> Run:
         """Take these fields from the index of runs."""
-        return cls(**{name: getattr(row, name) for name in cls.__dataclass_fields__})
+        fields = {name: getattr(row, name) for name in cls.__dataclass_fields__}
+        # The stages of a run that was evaluated have left what they will ever leave.
+        is_final = row.titles is not None and (row.evaluated is not None or row.titles.is_whole)
+        return cls(**fields | {"titles": row.titles if is_final else None})
 
     @property
     def day(self) -> str:

@@ -139,14 +139,14 @@ class Nights:
 
     def _titles(self, runs: Sequence[Run]) -> dict[str, Titles]:
         """What the manifests say of each run's titles, by plan."""
-        unindexed = [run for run in runs if run.titles is None or not run.titles.is_whole]
+        unindexed = [run for run in runs if run.titles is None]
         new = [run for run in unindexed if run.ingest not in self._ingested or self._is_unread(run.preprocess)]
         with ThreadPoolExecutor(READERS) as readers:
             read = dict(zip((run.plan for run in new), readers.map(self._titles_of, new), strict=True))
         return {run.plan: read.get(run.plan) or self._titles_of(run) for run in runs}
 
     def _titles_of(self, run: Run) -> Titles:
-        if run.titles is not None and run.titles.is_whole:
+        if run.titles is not None:
             return Titles(**dict(run.titles))
         listings = self._ingested.get(run.ingest)
         if listings is None and (manifest := read_manifest(self._cache, "ingest", run.ingest)):
