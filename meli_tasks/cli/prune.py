@@ -130,7 +130,9 @@ def pin(
         print_json({"run_id": run, "pinned": False}) if as_json else echo(f"{run} is no longer pinned.")
         return
     plan = find_run(store, run)
-    made = pins.pin(store, plan.run_id, getpass.getuser(), reason)
+    made, pruned = pins.pin(store, plan, getpass.getuser(), reason)
+    if pruned:
+        warn(f"{count(pruned, 'artifact')} of the run had been pruned before. Running it again computes them again.")
     print_json(made.model_dump(mode="json")) if as_json else echo(f"{plan.run_id} is pinned.")
 
 

@@ -31,6 +31,8 @@ def mark_used(
     Returns:
         The manifest as it is now; None if it was pruned in the meantime, or is gone.
     """
+    if manifest.pruned:
+        return None
     if _is_recent(manifest.used or manifest.at, now()):
         return manifest
     if not _are_parts_marked(store, manifest, now):

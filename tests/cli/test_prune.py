@@ -32,10 +32,14 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[PastRun]:
     for number, run in enumerate(made):
         evaluate(run)
         run.plan.model_copy(update={"at": (START + timedelta(days=number - 60)).isoformat()}).save(store)
-    old = time.time() - 50 * 86_400
-    for path in (tmp_path / "store").rglob("*"):
-        os.utime(path, (old, old))
+    make_old(tmp_path / "store")
     return made
+
+
+def make_old(folder: Path) -> None:
+    old = time.time() - 50 * 86_400
+    for path in folder.rglob("*"):
+        os.utime(path, (old, old))
 
 
 def test_a_dry_run_names_what_would_go_and_deleting_asks_first(runs: list[PastRun], tmp_path: Path) -> None:
@@ -60,15 +64,19 @@ def test_a_dry_run_names_what_would_go_and_deleting_asks_first(runs: list[PastRu
     assert json.loads(verified.stdout)["damaged"] == []
 
 
-def test_a_pinned_run_stays(runs: list[PastRun]) -> None:
+def test_a_pinned_run_stays(runs: list[PastRun], tmp_path: Path) -> None:
     assert here("pin").output == f"No run in {runs[0].store.url} is pinned.\n"
     assert here("pin", "night_1", "--reason", "an audit").output == "night_1 is pinned.\n"
     assert ": an audit" in here("pin").output
     assert json.loads(here("prune", *FEW, "--json").stdout)["items"] == []
     assert here("pin", "night_1", "--remove").output == "night_1 is no longer pinned.\n"
     assert here("pin", "night_1", "--remove").exit_code == 1
+    assert json.loads(here("prune", *FEW, "--json").stdout)["items"] == []  # for three days more
+    make_old(tmp_path / "store")
     assert json.loads(here("prune", *FEW, "--json").stdout)["items"]
     assert here("pin", "night_7").exit_code == 1
+    assert here("prune", *FEW, "--delete", "--yes").exit_code == 0
+    assert "3 artifacts of the run had been pruned before" in here("pin", "night_1").output
 
 
 def test_a_night_deletes_no_more_than_its_limit(runs: list[PastRun], tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_year_of_nights_stays_bounded_and_the_history_of_champions_whole(night
 def test_what_is_kept_and_what_goes(nights: Nights) -> None:
     runs = [nights.night() for _ in range(12)]
     stored.write(nights.store, "mine", {"extends": "mlp", "title": "mine"}, {"by": "a test"})
-    pins.pin(nights.store, runs[2].run_id, "somebody", "an audit")
+    assert pins.pin(nights.store, runs[2].plan, "somebody", "an audit")[1] == 0
     nights.store.delete(paths.timing(runs[7].plan.name))  # it waits for a person
     nights.store.pass_time(days=4)
     found, outcome = prune(nights)
@@ -152,6 +152,18 @@ def test_what_was_reused_after_the_mark_phase_stays(nights: Nights) -> None:
     assert mark_used(nights.store, runs[1].trainings["mlp"]) is None
     nights.store.pass_time(days=4)
     assert [each.name for each in prune(nights)[1].deleted] == [f"train/{used.key}"]
+
+
+def test_a_run_that_is_pinned_after_the_mark_phase_stays(nights: Nights) -> None:
+    runs = [nights.night() for _ in range(5)]
+    nights.store.pass_time(days=40)
+    pruning, outcome = nights.prune(FEW), Outcome()
+    found = pruning.find()
+    pins.pin(nights.store, runs[1].plan, "somebody")
+    pruning.delete(found, outcome)
+    assert all(has_files(nights, made) for made in runs[1].trainings.values())
+    assert {each.kind for each in outcome.in_use} == {"train", "evaluate"}
+    assert pins.pin(nights.store, runs[2].plan, "somebody")[1] == 3
 
 
 def test_nothing_is_lost_between_runs_that_reuse_and_prunes(nights: Nights) -> None:
