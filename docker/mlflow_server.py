@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from configparser import ConfigParser
 from pathlib import Path
 
 import psycopg2
 
-from meli_tasks.tracking import mlflow_server
+from meli_tasks.tracking import mlflow_server, mlflow_sign_in
 
 DATABASES = ("mlflow", "mlflow_auth")
-PEOPLE, TASKS = "admin", os.environ["MLFLOW_TRACKING_USERNAME"]
-# Checking a password takes 0.2 s. The server is a single process, so its cache is never stale.
-CACHE_SECONDS = 300
+TASKS = os.environ["MLFLOW_TRACKING_USERNAME"]
 
 
 def make_databases(server: str) -> None:
@@ -28,21 +25,6 @@ def make_databases(server: str) -> None:
             if not cursor.fetchone():
                 cursor.execute(f"create database {name}")
     connection.close()
-
-
-def write_configuration(server: str) -> Path:
-    """Writes the configuration of the sign-in, readable only by this user."""
-    configuration = ConfigParser(interpolation=None)
-    configuration["mlflow"] = {
-        "default_permission": "READ",
-        "database_uri": f"{with_driver(server)}/{DATABASES[1]}",
-        "admin_username": PEOPLE,
-        "auth_cache_ttl_seconds": str(CACHE_SECONDS),
-    }
-    handle, name = tempfile.mkstemp(prefix="mlflow-sign-in-", suffix=".ini")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        configuration.write(file)
-    return Path(name)
 
 
 def with_driver(server: str) -> str:
@@ -72,16 +54,19 @@ def has_account(server: str, name: str) -> bool:
 
 
 if __name__ == "__main__":
-    server = os.environ["MLFLOW_DATABASES"]
+    server = os.environ.pop("MLFLOW_DATABASES")
     make_databases(server)
     if endpoint := os.environ.get("MELI_S3_ENDPOINT"):
         os.environ["MLFLOW_S3_ENDPOINT_URL"] = endpoint
-    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_configuration(server))
+    configuration = Path(tempfile.mkdtemp(prefix="mlflow-sign-in-"), "sign-in.ini")
+    mlflow_sign_in.write_configuration(configuration, f"{with_driver(server)}/{DATABASES[1]}")
+    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(configuration)
     make_accounts(server)  # with the sign-in's own database, which MLflow upgrades by itself
+    # In the environment: every user of a machine sees the arguments of its processes.
+    os.environ[mlflow_server.DATABASE] = f"{with_driver(server)}/{DATABASES[0]}"
     mlflow_server.main(
         [
-            *("--app-name", "basic-auth", "--workers", "1"),
-            *("--backend-store-uri", f"{with_driver(server)}/{DATABASES[0]}"),
+            *("--app-name", mlflow_sign_in.APP, "--workers", "1"),
             *("--artifacts-destination", f"{os.environ['MELI_STORE'].rstrip('/')}/mlflow"),
             *sys.argv[1:],
         ]

@@ -53,9 +53,10 @@ logger = logging.getLogger("meli_tasks")
 OF_THE_STORE = ("MELI_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 # MLflow's registry follows the ledger of one store. A run with another store moved the alias of the demo's champion.
 # And the service answers with the champion of one store.
+OF_MLFLOW = ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 AIRFLOW_SIGN_IN = ("MELI_AIRFLOW_USER", "MELI_AIRFLOW_PASSWORD", "airflow_user", "airflow_password")
 FOLLOWS_THE_STORE = (
-    "MLFLOW_TRACKING_URI",
+    *OF_MLFLOW,
     "MELI_MLFLOW_URL",
     "MELI_REGISTERED_MODEL",
     "MELI_SERVING_URL",
@@ -273,6 +274,9 @@ class Settings(
             written = _without(written, *OF_THE_STORE, *FOLLOWS_THE_STORE)
         elif "MELI_STORE" in written and "MELI_STORE" not in variables:
             variables = _without(variables, *OF_THE_STORE)
+        # Nor the demo's password for MLflow to another one.
+        if variables.get("MLFLOW_TRACKING_URI"):
+            written = _without(written, *OF_MLFLOW)
         values = {**_Variables(cls, written)(), **_Variables(cls, variables)()}
         values["MELI_S3_ENDPOINT"] = values.get("MELI_S3_ENDPOINT") or {**written, **variables}.get(
             "AWS_ENDPOINT_URL_S3", ""

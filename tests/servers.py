@@ -116,7 +116,8 @@ def mlflow(folder: Path) -> Iterator[MlflowServer]:
     for start in range(STARTS):
         port = servers.free_port()
         command = servers.mlflow_command(folder / str(start), port)
-        server = servers.Server("MLflow", command, folder / f"{start}.log", servers.mlflow_environment())
+        environment = servers.mlflow_environment(folder / str(start))
+        server = servers.Server("MLflow", command, folder / f"{start}.log", environment)
         try:
             server.start().wait_until(servers.mlflow_ready(port), seconds=SECONDS_TO_START)
             break

@@ -24,6 +24,7 @@
     notices/RUN/failures/TASK.json           why a task failed
     tracking/runs/CLAIM.json                 the MLflow run of a training run or a DAG run
     tracking/pending/KIND-HASH.json          what is still to be sent to MLflow
+    registered/DIGEST.json                   the files of a version in MLflow's registry
     golden.csv                               titles that must keep their category: a person puts it there
     golden/DIGEST.json                       golden titles as a plan has read them
     identity.json                            the id by which MLflow's registry tells this store from others
@@ -67,6 +68,7 @@ GOLDEN_FILE = GOLDEN
 """The file of golden titles in the store, which a person put there."""
 PENDING = "tracking/pending/"
 BATCHES = "batches/"
+REGISTERED = "registered/"
 DAMAGED = "damaged/"
 PINS = "pins/"
 LAST_PRUNE = "prune.json"
@@ -414,6 +416,11 @@ def card(model: str) -> str:
 def damaged(name: str, digest: str) -> str:
     """A damaged object in quarantine."""
     return f"{DAMAGED}{name}/{digest}.json"
+
+
+def registered(digest: str) -> str:
+    """The files of a registered version, by the digest of all of them."""
+    return f"{REGISTERED}{digest}.json"
 
 
 def pending(kind: str, digest: str) -> str:

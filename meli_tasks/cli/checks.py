@@ -126,7 +126,7 @@ def source(settings: Settings) -> Iterator[CheckResult]:
 
 def mlflow(settings: Settings) -> Iterator[CheckResult]:
     """Check that the tracking server is running and that its API answers."""
-    from meli_tasks.tracking.client import http_client
+    from meli_tasks.tracking.client import http_client, sign_in
 
     url = settings.mlflow_uri.rstrip("/")
     if not url:
@@ -136,6 +136,7 @@ def mlflow(settings: Settings) -> Iterator[CheckResult]:
         "Check that the server is running and that MLFLOW_TRACKING_URI is its address. Training runs continue without "
         "it and are reported to it later."
     )
+    sign_in(settings)
     try:
         with http_client(ANSWER_SECONDS, ANSWER_SECONDS) as client:  # as the tasks do: a proxy may guard /health too
             client.json(f"{url}/health")

@@ -93,8 +93,10 @@ def _origin(store: Store, settings: Settings, version: str, decision: int | None
             warn(found.warning)
         return origin_of_model(store, found.manifest)
     if version.isdecimal() and len(version) <= _VERSION_DIGITS:
+        from meli_tasks.tracking.client import sign_in
         from meli_tasks.tracking.model_versions import model_of_version
 
+        sign_in(settings)
         ref = model_of_version(settings.mlflow_uri, settings.registered_model, version)
         return origin_of_model(store, need_model(store, ref.key, ref.sha256))
     return origin_of_model(store, find_model(store, key=version).manifest)

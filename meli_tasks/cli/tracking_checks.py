@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from meli_tasks.cli.check_result import CheckResult
-from meli_tasks.core.errors import BadSettings, TrackingRejected, TrackingUnavailable
+from meli_tasks.core.errors import BadData, BadSettings, NotFound, TrackingRejected, TrackingUnavailable
 
 if TYPE_CHECKING:
     from meli_tasks.settings import Settings
@@ -64,11 +64,14 @@ def registered_model(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult(LOADED, "failed", str(error), RIGHTS_ADVICE)
         return
     try:
-        load_by_alias(settings.mlflow_uri, name)
+        load_by_alias(settings, Ledger(opened[0]))
+    except (BadData, NotFound) as error:  # they say what to do
+        yield CheckResult(LOADED, "failed", str(error))
     except (TrackingRejected, TrackingUnavailable) as error:
         yield CheckResult(LOADED, "failed", str(error), LOAD_ADVICE)
     else:
-        yield CheckResult(LOADED, "ok", f"MLflow's own client loads models:/{name}@champion, and it classifies a title")
+        observed = f"models:/{name}@champion holds the files that were registered, and it classifies a title"
+        yield CheckResult(LOADED, "ok", observed)
 
 
 def _opened(settings: Settings) -> tuple[Store, Tracking] | str:

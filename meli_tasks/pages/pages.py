@@ -32,6 +32,7 @@ from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.stop import stop_training
 from meli_tasks.settings import Settings
 from meli_tasks.tracking.by_hand import checked_reason
+from meli_tasks.tracking.client import sign_in
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.patience import QUICK
 from meli_tasks.tracking.registry import Registry
@@ -47,6 +48,7 @@ class Pages(ModelPages):
         Raises:
             BadSettings: no store is set.
         """
+        sign_in(settings)
         at = (settings.mlflow_uri, settings.mlflow_pages, settings.registered_model)
         return cls(settings.open_store(), *at, airflow=settings.airflow_url)
 

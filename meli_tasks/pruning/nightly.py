@@ -10,6 +10,7 @@ from meli_tasks.core.errors import Unreachable
 from meli_tasks.pruning.prune import Found, Outcome, Prune, totals
 from meli_tasks.pruning.rules import Rules
 from meli_tasks.settings import Settings
+from meli_tasks.tracking.client import sign_in
 from meli_tasks.tracking.model_versions import registered_models
 from meli_tasks.wording import count
 
@@ -37,6 +38,7 @@ def open_prune(settings: Settings, rules: Rules, by: str) -> Prune:
     """A prune of the settings' store and cache."""
     cache = Cache(settings.cache.absolute(), settings.cache_gigabytes)
     uri, model = settings.mlflow_uri, settings.registered_model
+    sign_in(settings)
     return Prune(settings.open_store(), cache, rules, registered=lambda: registered_models(uri, model), by=by)
 
 

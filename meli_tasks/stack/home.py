@@ -24,6 +24,8 @@ from meli_tasks.settings import named_home
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NEEDED_MEGABYTES = 500
+ADDED = frozenset({"mlflow_password", "mlflow_key"})
+"""Secrets that a home of version 0.1.0 has not."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Secrets:
     airflow_fernet_key: str
     airflow_api_key: str
     airflow_jwt_secret: str
+    mlflow_password: str
+    mlflow_key: str
 
     @classmethod
     def generate(cls) -> Secrets:
@@ -47,6 +51,8 @@ class Secrets:
             airflow_fernet_key=urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             airflow_api_key=secrets.token_hex(32),
             airflow_jwt_secret=secrets.token_hex(32),
+            mlflow_password=secrets.token_urlsafe(9),
+            mlflow_key=secrets.token_hex(32),
         )
 
 
@@ -116,12 +122,17 @@ class Home:
         if file.exists():
             try:
                 stored = json.loads(file.read_text(encoding="utf-8"))
-                return Secrets(**{field.name: str(stored[field.name]) for field in fields(Secrets)})
-            except (ValueError, KeyError, TypeError):
+                missing = ADDED - stored.keys()
+                stored |= {name: value for name, value in asdict(Secrets.generate()).items() if name in missing}
+                found = Secrets(**{field.name: str(stored[field.name]) for field in fields(Secrets)})
+            except (ValueError, KeyError, TypeError, AttributeError):
                 raise BadSettings(
                     f"{file} is damaged, and the demo's services open their data with it: restore it, or start over "
                     f"with another folder (MELI_HOME), or delete {self.root} with everything in it."
                 ) from None
+            if missing:
+                self.write_private(file, json.dumps(stored, indent=1))
+            return found
         drawn = Secrets.generate()
         self.write_private(file, json.dumps(asdict(drawn), indent=1))
         return drawn

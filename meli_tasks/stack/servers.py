@@ -23,6 +23,7 @@ import psutil
 from meli_tasks.core.errors import BadSettings, MeliError, Unreachable
 from meli_tasks.http import Client, NoAnswer
 from meli_tasks.stack.s3_security import secure
+from meli_tasks.tracking import mlflow_sign_in
 from meli_tasks.wording import duration
 
 HOST = "127.0.0.1"
@@ -117,23 +118,44 @@ def seaweed_environment(access_key: str = "", secret_key: str = "") -> dict[str,
     return {"GOMEMLIMIT": "400MiB", **keys}
 
 
-def mlflow_command(folder: Path, port: int, artifacts: str | None = None, workers: int = 1) -> list[str]:
+def mlflow_command(
+    folder: Path, port: int, artifacts: str | None = None, workers: int = 1, *, sign_in: bool = False
+) -> list[str]:
     """The command line of an MLflow server. Its data are in `folder`, artifacts at a URL if given.
 
-    An older database is upgraded first.
+    An older database is upgraded first. With `sign_in`, the environment must have a password.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return [
         *(sys.executable, "-m", "meli_tasks.tracking.mlflow_server"),
         *("--host", HOST, "--port", str(port), "--workers", str(workers)),
-        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
         *("--artifacts-destination", artifacts or (folder / "artifacts").as_uri()),
+        *(("--app-name", mlflow_sign_in.APP) if sign_in else ()),
     ]
 
 
-def mlflow_environment() -> dict[str, str]:
-    """MLflow's environment: without job execution, which takes 1.4 GB of memory, and without telemetry."""
-    return {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+def mlflow_environment(folder: Path, password: str = "", key: str = "") -> dict[str, str]:
+    """MLflow's environment: without job execution, which takes 1.4 GB of memory, and without telemetry.
+
+    Args:
+        folder: Of its data, with the database.
+        password: With which the user `admin` has to sign in; an empty one is for a server without a sign-in.
+        key: A secret against forged requests from other sites, for a server with a sign-in.
+    """
+    environment = {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder / 'mlflow.db'}",
+    }
+    if not password:
+        return environment
+    accounts = mlflow_sign_in.write_configuration(folder / "sign-in.ini", f"sqlite:///{folder / 'accounts.db'}")
+    return environment | {
+        "MLFLOW_AUTH_CONFIG_PATH": str(accounts),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": key,
+    }
 
 
 def answers(port: int, path: str, status: int = 200, seconds: float = 2.0) -> bool:

@@ -95,7 +95,9 @@ class Stack:
     def storage(self) -> list[Service]:
         """The servers that Airflow's tasks use."""
         s3, root, keys = self.ports.s3, self.home.root, self.secrets
-        tracking = mlflow_environment() | {
+        mlflow = root / "mlflow"
+        mlflow.mkdir(mode=0o700, exist_ok=True)
+        tracking = mlflow_environment(mlflow, keys.mlflow_password, keys.mlflow_key) | {
             "MLFLOW_S3_ENDPOINT_URL": self.settings["MELI_S3_ENDPOINT"],
             "AWS_ACCESS_KEY_ID": keys.s3_access_key,
             "AWS_SECRET_ACCESS_KEY": keys.s3_secret_key,
@@ -108,8 +110,9 @@ class Stack:
                 seaweed_ready(s3, BUCKET, keys.s3_access_key, keys.s3_secret_key), s3["s3"],
             ),
             Service(
-                "mlflow", "MLflow", mlflow_command(root / "mlflow", self.ports.mlflow, f"s3://{BUCKET}/mlflow"),
-                tracking, mlflow_ready(self.ports.mlflow), self.ports.mlflow,
+                "mlflow", "MLflow",
+                mlflow_command(mlflow, self.ports.mlflow, f"s3://{BUCKET}/mlflow", sign_in=True), tracking,
+                mlflow_ready(self.ports.mlflow), self.ports.mlflow,
             ),
         ]  # fmt: skip
 
@@ -165,6 +168,8 @@ def stack_settings(home: Home, requested: Settings, ports: Ports, secrets: Secre
         "AWS_ACCESS_KEY_ID": secrets.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": secrets.s3_secret_key,
         "MLFLOW_TRACKING_URI": f"http://{HOST}:{ports.mlflow}",
+        "MLFLOW_TRACKING_USERNAME": USER,
+        "MLFLOW_TRACKING_PASSWORD": secrets.mlflow_password,
         "MELI_AIRFLOW_URL": f"http://localhost:{ports.airflow}",
         "MELI_AIRFLOW_USER": USER,
         "MELI_AIRFLOW_PASSWORD": secrets.airflow_password,

@@ -17,11 +17,11 @@ from meli_tasks.stack.watch import DAG
 from meli_tasks.wording import duration
 
 WIDTH = 22  # of the longest name of a process
-S3, AIRFLOW = "s3", "airflow-api-server"
+S3, AIRFLOW, MLFLOW = "s3", "airflow-api-server", "mlflow"
 
 
 def status(console: Console) -> int:
-    """Print the running processes, how to sign in to Airflow, the champion and the last run.
+    """Print the running processes, how to sign in to Airflow and MLflow, the champion and the last run.
 
     Returns:
         0 if there are some, 3 if there are none.
@@ -34,8 +34,10 @@ def status(console: Console) -> int:
     for record in records.values():
         where = f"http://localhost:{record.port}" if record.port else ""
         _line(console, record.name, f"process {record.pid:<8} {where}".rstrip())
-        if record.name == AIRFLOW:
-            _line(console, "", sign_in_line(home.secrets()))
+        if record.name in (AIRFLOW, MLFLOW):
+            secrets = home.secrets()
+            password = secrets.airflow_password if record.name == AIRFLOW else secrets.mlflow_password
+            _line(console, "", sign_in_line(password))
     settings = Settings.from_environment({"MELI_HOME": str(home.root)})  # what the stack wrote, and nothing else
     console.print()
     _line(console, "champion", _champion(settings) if S3 in records else "unknown: the S3 server is not running")

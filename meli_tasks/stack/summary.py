@@ -15,7 +15,6 @@ from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.run_outcome import unused_by
 from meli_tasks.settings import Settings
-from meli_tasks.stack.home import Secrets
 from meli_tasks.stack.services import USER, Stack
 from meli_tasks.stack.watch import DAG, Task, Watch
 from meli_tasks.stages.summaries import IngestSummary
@@ -103,9 +102,9 @@ def show_links(console: Console, stack: Stack, watch: Watch, run: str, *, has_ch
     for line in (
         "",
         f"Airflow  {stack.airflow_url}/dags/{DAG}/runs/{run}",
-        f"         {sign_in_line(stack.secrets)}",
+        f"         {sign_in_line(stack.secrets.airflow_password)}",
         f"MLflow   {(evaluated and evaluated.mlflow) or stack.mlflow_url}",
-        "         needs no sign-in; only this machine can reach it",
+        f"         {sign_in_line(stack.secrets.mlflow_password)}",
         f"Service  {stack.serving_url}/docs",
         "",
         'Try it:   .venv/bin/meli predict "Funda Silicona Iphone 11"',
@@ -150,9 +149,9 @@ def _detail(answer: Answer) -> str:
     return str(body.get("detail", answer.reason)) if isinstance(body, dict) else f"{answer.status} {answer.reason}"
 
 
-def sign_in_line(secrets: Secrets) -> str:
-    """How to sign in to Airflow."""
-    return f"sign in as {USER} with the password {secrets.airflow_password}"
+def sign_in_line(password: str) -> str:
+    """How to sign in to Airflow or MLflow, which have a password each."""
+    return f"sign in as {USER} with the password {password}"
 
 
 def show_failure(console: Console, watch: Watch, tasks: list[Task]) -> None:

@@ -23,6 +23,7 @@ from meli_tasks.tracking.entities import MlflowRun, ModelVersion, RegisteredMode
 from meli_tasks.tracking.patience import ANSWER_SECONDS, CONNECT_SECONDS, DEFAULT_PATIENCE, Patience
 
 if TYPE_CHECKING:
+    from meli_tasks.settings import Settings
     from meli_tasks.tracking.fields import Metric
 
 UPLOAD_SECONDS = 60.0
@@ -310,6 +311,13 @@ def quoted(value: str) -> str:
     """Quote a string for MLflow's filter language."""
     mark = '"' if "'" in value else "'"
     return f"{mark}{value.replace(mark, '')}{mark}"
+
+
+def sign_in(settings: Settings) -> None:
+    """Have every client of MLflow in this process, its own too, sign in as the settings say: they read variables."""
+    if settings.mlflow_user:
+        os.environ["MLFLOW_TRACKING_USERNAME"] = settings.mlflow_user
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = settings.mlflow_password
 
 
 def http_client(connect_seconds: float = CONNECT_SECONDS, read_seconds: float = ANSWER_SECONDS) -> Client:

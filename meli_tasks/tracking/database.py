@@ -6,6 +6,7 @@ start. Nothing is imported from MLflow here: whether there is something to do is
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import subprocess
@@ -43,8 +44,9 @@ def upgrade(url: str) -> str:
             "not know: install that version again, or restore a backup from before its upgrade."
         )
     copy = _copied(url, current)
+    # Not `mlflow db upgrade URL`: every user of the machine sees the arguments of a process.
     done = subprocess.run(
-        [sys.executable, "-m", "mlflow", "db", "upgrade", url], capture_output=True, text=True, check=False
+        [sys.executable, "-c", _PROGRAM], env={**os.environ, _ADDRESS: url}, capture_output=True, text=True, check=False
     )
     if done.returncode or _revision(url) != head:
         saved = f" Its copy from before is {copy}." if copy else ""
@@ -55,6 +57,8 @@ def upgrade(url: str) -> str:
 
 
 _UNKNOWN = "without a version"
+_ADDRESS = "MLFLOW_BACKEND_STORE_URI"
+_PROGRAM = f"import os; from mlflow.db import upgrade; upgrade.callback(os.environ[{_ADDRESS!r}])"
 
 
 def _without_password(url: str) -> str:

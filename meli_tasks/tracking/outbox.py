@@ -23,7 +23,7 @@ from meli_tasks.planning.plan import Plan
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL, Settings
 from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
-from meli_tasks.tracking.client import MlflowServer
+from meli_tasks.tracking.client import MlflowServer, sign_in
 from meli_tasks.tracking.left_running import RUNNING, end_left_running, end_run
 from meli_tasks.tracking.patience import DEFAULT_PATIENCE, Patience
 from meli_tasks.tracking.runs import EXPERIMENT, Projection
@@ -89,6 +89,7 @@ class Tracking:
     @classmethod
     def of(cls, settings: Settings, store: Store, patience: Patience = DEFAULT_PATIENCE) -> Tracking:
         """The tracking server of the settings, for the artifacts of `store`."""
+        sign_in(settings)
         at, model = (settings.mlflow_uri, store, settings.mlflow_pages), settings.registered_model
         return cls(*at, model, patience, airflow=settings.airflow_url)
 

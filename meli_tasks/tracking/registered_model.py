@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from meli_tasks.redaction import redact
 from meli_tasks.stages.files.digest import digest_of_folder
 from meli_tasks.tracking.client import keep_mlflow_quiet
 from meli_tasks.tracking.package_archive import archive_package
+from meli_tasks.tracking.registered_files import FILES_SHA256, files_of
 
 logger = logging.getLogger("meli_tasks")
 
@@ -41,12 +42,14 @@ class NewVersion:
     run_id: str | None
     tags: Mapping[str, str]
     description: str
+    record: Callable[[Mapping[str, str]], str]
+    """Writes down the SHA-256 of each file of the version, code included, and returns the digest of all."""
 
 
 def register(folder: Path, new: NewVersion, *, uri: str) -> str:
     """Log the model in `folder` (model.safetensors, model.json) with its MLflow run; return the new version number.
 
-    The registered model must be there.
+    The registered model must be there. The version's files are written down before there is the version.
 
     Raises:
         TrackingUnavailable: the server did not answer, or refused.
@@ -75,7 +78,7 @@ def _register(folder: Path, new: NewVersion) -> str:
     # Otherwise the model would belong to MLflow's default experiment, which is read-only on a server with a sign-in.
     mlflow.set_experiment(experiment_id=new.experiment)
     try:
-        logged = _log(folder, new, new.run_id)
+        logged, files = _log(folder, new, new.run_id)
     except MlflowException as error:
         if new.run_id is None or error.error_code not in REFUSED_METRICS:
             raise
@@ -85,26 +88,28 @@ def _register(folder: Path, new: NewVersion) -> str:
             "MLflow run %s holds metrics that MLflow cannot copy to a model, so the version is registered without "
             "them: %s", new.run_id, redact(str(error).partition("\n")[0][:300]),
         )  # fmt: skip
-        logged = _log(folder, new, None)
+        logged, files = _log(folder, new, None)
     created = mlflow.MlflowClient().create_model_version(
         new.model,
         logged.model_uri,
         run_id=new.run_id,
-        tags=dict(new.tags),
+        tags={**new.tags, FILES_SHA256: new.record(files)},
         description=new.description[:MAX_DESCRIPTION],
         model_id=logged.model_id,
     )
     return str(created.version)
 
 
-def _log(folder: Path, new: NewVersion, run_id: str | None) -> Any:
+def _log(folder: Path, new: NewVersion, run_id: str | None) -> tuple[Any, dict[str, str]]:
+    """Upload a model; return what MLflow says of it, and the SHA-256 of each file."""
     from mlflow.models import Model
 
+    flavor = _PyfuncWithExample()
     with TemporaryDirectory(prefix="meli-package-") as work:
         # Not mlflow.pyfunc.log_model: it needs an active run, and would reopen the finished one.
-        return Model.log(
+        logged = Model.log(
             None,
-            flavor=_PyfuncWithExample,
+            flavor=flavor,
             name=new.model,
             run_id=run_id,
             tags=dict(new.tags),
@@ -117,21 +122,27 @@ def _log(folder: Path, new: NewVersion, run_id: str | None) -> Any:
             validate_serving_input=False,
             pip_requirements=pip_requirements(),
         )
+    return logged, flavor.files
 
 
 class _PyfuncWithExample:
-    """MLflow's pyfunc with an example of its input, on which the model is not run.
+    """MLflow's pyfunc with an example of its input, on which the model is not run. It remembers the saved files.
 
     Given an example, MLflow loads the model from its temporary folder and runs it, in a process that has the project's
     own modules imported already; `champion.check_answers` has done so before.
     """
 
-    @staticmethod
-    def save_model(*, validate_serving_input: bool, **given: Any) -> None:
-        """Save the model; `validate_serving_input` is for MLflow's own look at it."""
+    __name__ = "_PyfuncWithExample"  # MLflow's name for the flavor
+
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+
+    def save_model(self, *, path: str, validate_serving_input: bool, **given: Any) -> None:
+        """Save the model as MLflow uploads it next; `validate_serving_input` is for MLflow's own look at it."""
         import mlflow.pyfunc
 
-        mlflow.pyfunc.save_model(**given)
+        mlflow.pyfunc.save_model(path=path, **given)
+        self.files = {name: sha256 for name, sha256 in files_of(Path(path)).items() if "__pycache__" not in name}
 
 
 def pip_requirements() -> list[str]:

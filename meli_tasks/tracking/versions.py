@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -21,6 +22,7 @@ from meli_tasks.stages.files.digest import MODEL_FILES
 from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.tracking.fields import members_text, weights_of
 from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.registered_files import RegisteredFiles
 from meli_tasks.tracking.registered_model import NewVersion, register
 from meli_tasks.tracking.runs import ARTIFACT_KEY, DAG_RUN, SHA256
 
@@ -50,6 +52,7 @@ def register_champion(ledger: Ledger, tracking: Tracking, decision: Decision, ta
         experiment=tracking.projection().experiment,
         run_id=_training_run(tracking, model, promotion),
         tags={**_tags(champion, model), **({PAGE: page} if page else {}), **tags},
+        record=partial(_record, ledger, tracking.model, model),
         description=link + (description(card, MOST_CHARACTERS - len(link)) or promotion.reason),
     )
     tracking.expect(REQUESTS)
@@ -59,6 +62,13 @@ def register_champion(ledger: Ledger, tracking: Tracking, decision: Decision, ta
         for file in MODEL_FILES:
             download(ledger.store, model, file, folder / file)
         return register(folder, new, uri=tracking.uri)
+
+
+def _record(ledger: Ledger, name: str, model: Manifest, files: Mapping[str, str]) -> str:
+    """Write down the files of a version, and return their digest."""
+    record = RegisteredFiles(model=name, train=model.key, sha256=model.model_sha256, files=dict(files))
+    record.write(ledger.store)
+    return record.digest
 
 
 def model_page(airflow: str, champion: Champion, promotion: Decision) -> str:

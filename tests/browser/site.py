@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, HttpCredentials, Page, expect
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 DESKTOP, TABLET, PHONE = 1440, 1024, 390
@@ -36,6 +36,7 @@ class Site:
     user: str
     password: str = field(repr=False)
     browser: Browser = field(repr=False)
+    mlflow: HttpCredentials | None = field(default=None, repr=False)
     state: Any = None
     _token: str = ""
 
@@ -55,7 +56,7 @@ class Site:
         width = PHONE if narrow else width
         window = self.browser.new_context(
             viewport={"width": width, "height": HEIGHTS[width]}, storage_state=self.state,
-            reduced_motion="reduce" if still else "no-preference",
+            reduced_motion="reduce" if still else "no-preference", http_credentials=self.mlflow,
         )  # fmt: skip
         page = window.new_page()
         page.set_default_timeout(60_000)
@@ -99,7 +100,12 @@ class Site:
 
 def signed_in(stack: Mapping[str, str], browser: Browser) -> Site:
     """Airflow of a stack with these settings, signed in through its form."""
-    site = Site(stack["MELI_AIRFLOW_URL"], stack["MELI_AIRFLOW_USER"], stack["MELI_AIRFLOW_PASSWORD"], browser)
+    mlflow = HttpCredentials(
+        username=stack["MLFLOW_TRACKING_USERNAME"], password=stack["MLFLOW_TRACKING_PASSWORD"],
+        origin=stack["MLFLOW_TRACKING_URI"],
+    )  # fmt: skip
+    user, password = stack["MELI_AIRFLOW_USER"], stack["MELI_AIRFLOW_PASSWORD"]
+    site = Site(stack["MELI_AIRFLOW_URL"], user, password, browser, mlflow)
     with site.page("/") as page:
         page.fill("input[name=username]", site.user)
         page.fill("input[name=password]", site.password)

@@ -121,7 +121,10 @@ def test_links_of_a_training_task_lead_to_its_mlflow_run_and_artifacts(site: Sit
 
 
 def test_links_of_evaluate_and_ingest_lead_to_their_files(site: Site, finished: str) -> None:
-    assert requests.get(links_of(site, finished, "evaluate")["MLflow run"].partition("#")[0], timeout=30).ok
+    assert site.mlflow
+    sign_in = site.mlflow["username"], site.mlflow["password"]
+    page = links_of(site, finished, "evaluate")["MLflow run"].partition("#")[0]
+    assert requests.get(page, auth=sign_in, timeout=30).ok
     for task, file in (("evaluate", "scores.json"), ("ingest", "listings.parquet")):
         link = links_of(site, finished, task)["Artifacts"]
         with site.page(link) as page:

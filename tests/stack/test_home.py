@@ -12,7 +12,7 @@ import pytest
 from meli_tasks.core.errors import BadSettings, Conflict, Rejected
 from meli_tasks.settings import Settings
 from meli_tasks.stack import processes, services
-from meli_tasks.stack.home import CHECKOUT, Home
+from meli_tasks.stack.home import ADDED, CHECKOUT, Home
 
 
 @pytest.fixture
@@ -35,6 +35,18 @@ def test_what_is_in_a_home_that_others_may_enter_is_for_its_owner_only(tmp_path:
     Home(tmp_path).make()
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in tmp_path.iterdir()} == {0o700}
     assert (tmp_path / "s3") in tmp_path.iterdir()
+
+
+def test_a_home_of_an_earlier_version_gets_the_secrets_that_it_lacks(home: Home) -> None:
+    drawn = asdict(home.secrets())
+    file = home.root / "secrets.json"
+    file.write_text(json.dumps({name: value for name, value in drawn.items() if name not in ADDED}))
+    found = asdict(home.secrets())
+    assert {name: found[name] for name in found if name not in ADDED} == {
+        name: drawn[name] for name in drawn if name not in ADDED
+    }
+    assert asdict(home.secrets()) == found and all(found[name] for name in ADDED)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_what_a_later_version_adds_to_the_secrets_is_ignored(home: Home) -> None:

@@ -58,7 +58,7 @@ def test_an_older_database_is_upgraded_and_the_server_starts(tmp_path: Path) -> 
         connection.commit()
     port = servers.free_port()
     command = servers.mlflow_command(folder, port)
-    server = servers.Server("MLflow", command, tmp_path / "log", servers.mlflow_environment())
+    server = servers.Server("MLflow", command, tmp_path / "log", servers.mlflow_environment(folder))
     with server.start():
         server.wait_until(servers.mlflow_ready(port), seconds=120)
         found = MlflowServer(f"http://127.0.0.1:{port}").get("experiments/get-by-name", experiment_name="kept")
@@ -97,7 +97,7 @@ def test_a_database_of_a_later_mlflow_says_so(spoilt: str, tmp_path: Path) -> No
     with pytest.raises(Conflict, match="schema fedcba987654, which a later version of MLflow wrote"):
         database.upgrade(spoilt)
     command = servers.mlflow_command(tmp_path, servers.free_port())
-    server = servers.Server("MLflow", command, tmp_path / "log")
+    server = servers.Server("MLflow", command, tmp_path / "log", servers.mlflow_environment(tmp_path))
     with pytest.raises(Unreachable, match="a later version of MLflow wrote"):
         server.start().wait_until(lambda: False, seconds=60)
 

@@ -17,6 +17,8 @@ from tests.test_docs import DOCUMENTS, ROOT, name_of, text_of
 from tests.tracking.promotions import past_run, promote
 
 if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
     from tests import servers
 
 pytestmark = pytest.mark.integration
@@ -29,6 +31,7 @@ SNIPPETS = [(name_of(document), code) for document in DOCUMENTS for code in SNIP
 def test_a_snippet_runs_as_pasted(
     document: str,
     code: str,
+    client: MlflowClient,  # it removes the registered model of another test's store
     registry: Registry,
     file_store: Store,
     tmp_path: Path,
@@ -37,7 +40,8 @@ def test_a_snippet_runs_as_pasted(
     promote(registry, past_run(file_store, tmp_path), "mlp")
     written = tmp_path / ".meli" / "environment"  # as the demo's stack does
     written.parent.mkdir()
-    written.write_text(f"MLFLOW_TRACKING_URI={mlflow_server.url}\n", encoding="utf-8")
+    settings = f"MELI_STORE={file_store.url}\nMLFLOW_TRACKING_URI={mlflow_server.url}\n"
+    written.write_text(settings, encoding="utf-8")
     ours = ("MELI_", "MLFLOW_", "AWS_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = waiting.run([sys.executable, "-c", code], cwd=tmp_path, env=environment | {"PYTHONPATH": str(ROOT)})
