@@ -4,12 +4,13 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
+GPU_PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop status test test-faults test-damage test-browser test-cluster test-compose mutants lint format lock docs docs-lab bench secrets clean
+.PHONY: help setup demo stop status test test-faults test-damage test-browser test-cluster test-compose test-gpu bench-gpu gpu-bundle mutants lint format lock docs docs-lab bench secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +44,15 @@ test-browser: $(VENV)/.dev ## test the pages in Chromium; screenshots in tests/b
 test-cluster: $(VENV)/.dev ## test the cluster without containers: outages, recovery, backfills (25 minutes on 2 cores)
 	@sh tests/cluster/install.sh
 	@$(BIN)/python -m pytest -m cluster $(TESTS)
+
+test-gpu: ## test training on a GPU, or say that there is none (5 minutes; GPU_PYTHON=... with torch, numpy, pydantic, safetensors, pytest)
+	@PYTHON=$(GPU_PYTHON) RESULTS=.meli/gpu sh tests/gpu/run.sh test
+
+bench-gpu: ## measure training on a GPU: .meli/gpu/results.json and a plot (8 minutes; GPU_PYTHON=...)
+	@PYTHON=$(GPU_PYTHON) RESULTS=.meli/gpu sh tests/gpu/run.sh bench
+
+gpu-bundle: $(VENV)/.demo ## pack test-gpu and bench-gpu into one file for a machine without a network (WHEELS=1: with their packages)
+	@$(BIN)/python -m benchmarks.gpu.bundle $(if $(WHEELS),--wheels)
 
 test-compose: $(VENV)/.dev ## test docker-compose.yaml on a Docker engine: build, start, train, stop (5 to 10 minutes on 2 cores)
 	@sh tests/docker/install.sh

@@ -22,13 +22,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from benchmarks.figures import Figure, Options, at_least
+from benchmarks.generated_rows import CATEGORIES, WORDS, Rows, generated_rows
 from benchmarks.lab_loop import LabCNN, LabMLP, lab_epoch
-from meli_tasks.core.data.encoded_titles import EncodedTitles
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.networks import build
 from meli_tasks.core.training.trainer import Training
@@ -50,24 +48,6 @@ VARIANTS: dict[str, dict[str, str | int]] = {
 }
 """The lab's loop uses float32 and batches of 128; larger batches spread the fixed cost of a step over more titles."""
 
-WORDS, CATEGORIES = 50_000, 632
-# Fitted to the Spanish titles of the challenge, in the lab's tokens.
-LENGTH_FRACTIONS = (0.0, 0.005, 0.038, 0.086, 0.13, 0.188, 0.239, 0.201, 0.092, 0.019, 0.002)
-ZIPF_EXPONENT, ZIPF_SHIFT = 1.2, 120.0
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Generated titles: token ids from 2 (0 is padding, 1 unknown), offsets, categories."""
-
-    tokens: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    labels: NDArray[np.int32]
-
-    def titles(self) -> EncodedTitles:
-        """The titles as the train stage holds them."""
-        return EncodedTitles.from_arrays((self.tokens, self.offsets), WORDS + 2, labels=self.labels)
-
 
 @dataclass(frozen=True)
 class Rate:
@@ -75,18 +55,6 @@ class Rate:
 
     wall: float
     cpu: float
-
-
-def generated_rows(number: int, seed: int = 1) -> Rows:
-    """Titles with the lengths and word frequencies of real ones; the first word determines the category."""
-    random = np.random.default_rng(seed)
-    fractions = np.array(LENGTH_FRACTIONS)
-    lengths = random.choice(len(fractions), size=number, p=fractions / fractions.sum())
-    frequency = (np.arange(1, WORDS + 1) + ZIPF_SHIFT) ** -ZIPF_EXPONENT
-    words = np.searchsorted(np.cumsum(frequency / frequency.sum()), random.random(int(lengths.sum())))
-    tokens: NDArray[np.int32] = np.minimum(words + 2, WORDS + 1).astype(np.int32)
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-    return Rows(tokens, offsets, (tokens[offsets[:-1]] % CATEGORIES).astype(np.int32))
 
 
 def write_lines(rows: Rows, path: Path) -> None:

@@ -1,7 +1,8 @@
 """Nothing in a step of training makes the host wait for a GPU, or mixes its tensors with the CPU's.
 
-Three nets, none of which needs a GPU: a lint of the code; a run on the CPU along the code path of a GPU, with an eye on
-torch's dispatcher; and steps on a second device that exists in name only, whose tensors have no values to ask for.
+Three nets, none of which needs a GPU: a lint of the code; steps on a second device that exists in name only, whose
+tensors have no values to ask for; and, in tests/gpu/test_waits.py, runs on the CPU along the code path of a GPU, under
+the eyes of torch's dispatcher.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from meli_tasks.core.data import encoded_titles
 from meli_tasks.core.data.distinct import distinct_of, distinct_within
 from meli_tasks.core.models.networks import build
 from meli_tasks.core.training.trainer import Training
-from tests.core.training.gpu_code_path import SHAPES, WITHOUT_DROPOUT, as_on_gpu, gather_in_groups, no_waits
+from tests.core.training.gpu_code_path import SHAPES, WITHOUT_DROPOUT, as_on_gpu, gather_in_groups
 from tests.core.training.small_trainings import network_for, params_of, titles_of
 
 CORE = Path(encoded_titles.__file__).parents[1]
@@ -192,17 +193,6 @@ def trained(values: dict[str, Any], on_gpu: bool) -> Training:
     for _ in (as_on_gpu(training) if on_gpu else training).run(progress_seconds=1e9):
         pass
     return training
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_no_step_waits(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    gather_in_groups(monkeypatch)
-    params = params_of(epochs=2, **{"dropout": 0.2} | SHAPES[shape])
-    training = as_on_gpu(Training(network_for(params), TITLES, VALIDATION, params))
-    with no_waits("cpu"):
-        for _ in training._run_epoch(1e9):
-            pass
-    assert training.step == 10
 
 
 @pytest.mark.parametrize("dropout", [True, False])

@@ -4,7 +4,7 @@ A GPU works through a queue that the host fills. If a step needs a number from t
 `unique`), the host waits until the queue is empty, and then the GPU waits for the host. So nothing in a step of
 training does, and what has to wait, rarely, is inside `host_waits`.
 
-`tests/core/test_waits.py` fails if anything else waits.
+`tests/core/test_waits.py` and `tests/gpu/test_waits.py` fail if anything else waits.
 """
 
 from __future__ import annotations
