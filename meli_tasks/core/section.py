@@ -8,10 +8,13 @@ field that only says where to find an input is listed in `places`: the input's i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+MOST_NESTED = 20
+"""Structures within structures in the parameters of a run."""
 
 
 class Section(BaseModel):
@@ -60,3 +63,22 @@ class Section(BaseModel):
     @classmethod
     def _accept_former_names(cls, values: Any) -> Any:
         return cls.with_current_names(values) if isinstance(values, Mapping) else values
+
+
+def check_writable(value: object, depth: int = MOST_NESTED) -> None:
+    """Refuse what no JSON file of a run can hold: half of a surrogate pair, or structures within structures.
+
+    Raises:
+        ValueError: says what is wrong, and does not repeat the value, which may hold a secret.
+    """
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("a value has characters that are no text: half of a surrogate pair") from None
+    elif isinstance(value, Mapping | Sequence) and not isinstance(value, bytes):
+        if not depth:
+            raise ValueError(f"a value is nested more than {MOST_NESTED} levels deep")
+        items = [*value.keys(), *value.values()] if isinstance(value, Mapping) else value
+        for item in items:
+            check_writable(item, depth - 1)

@@ -240,7 +240,8 @@ class Runner:
         """What the stage receives. Only train takes long enough for checkpoints and stop requests."""
         settings = self.settings
         machines = machines_of(settings, step.params, step.inputs)
-        hooks = Hooks(progress, device=settings.device, devices=settings.devices, machines=machines)
+        limits = settings.reading_limits
+        hooks = Hooks(progress, device=settings.device, devices=settings.devices, machines=machines, limits=limits)
         if step.stage != TRAIN:
             return hooks
         return dataclasses.replace(

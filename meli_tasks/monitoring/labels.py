@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.columns import CATEGORY, TITLE, find_column, fold, missing_column
+from meli_tasks.rowfiles.limits import ReadingLimits
 from meli_tasks.rowfiles.reading import RowFile
 from meli_tasks.rowfiles.titles import cleaned
 from meli_tasks.settings import Settings
@@ -152,13 +153,13 @@ def of_source(spec: str, settings: Settings, as_of: date) -> LabelSource:
         with tempfile.TemporaryDirectory(prefix="meli-labels-") as folder:
             fetch(source.spec, Path(folder), settings, source.identity)
             for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
-                _add_file(file, tables)
+                _add_file(file, tables, settings.reading_limits)
 
     return LabelSource((source.identity,), add)
 
 
-def _add_file(path: Path, tables: dict[str, Labels]) -> None:
-    with RowFile(path) as file:
+def _add_file(path: Path, tables: dict[str, Labels], limits: ReadingLimits) -> None:
+    with RowFile(path, limits) as file:
         key = _key_column(file)
         table = tables.setdefault(fold(key), Labels(fold(key)))
         for keys, categories in columns_of(file, (key, CATEGORY)):

@@ -24,12 +24,14 @@ from meli_tasks.prediction.files import Progress, given_names, predict_batches, 
 from meli_tasks.prediction.loaded import LoadedModels, SharedClassifier
 from meli_tasks.prediction.models import Model
 from meli_tasks.rowfiles.columns import TITLE, fold
+from meli_tasks.rowfiles.limits import ReadingLimits
 from meli_tasks.rowfiles.reading import RowFile
 from meli_tasks.rowfiles.text import harmless
 from meli_tasks.wording import count
 
 MAX_BYTES = 1_000_000
 MAX_LINES = 50_000
+LIMITS = ReadingLimits(decompressed_bytes=64 << 20, batch_bytes=64 << 20)
 MOST_FILES = 2
 """Files that are scored at a time. A result has at most some 15 MB, which a request holds three times at its end."""
 BATCH_ROWS = 1024
@@ -108,7 +110,7 @@ def _checked(source: Path, content: bytes) -> str:
             f"{source.name} has {lines:,} lines, but the page scores at most {MAX_LINES:,}. {ELSEWHERE}"
         )
     try:
-        with RowFile(source) as file:
+        with RowFile(source, LIMITS) as file:
             if file.typed or file.keyed or content.startswith(b"\x1f\x8b"):
                 raise BadHyperparameters(
                     f"{source.name} is not a CSV file, and the page scores only these. {ELSEWHERE}"

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from meli_tasks.concealed import Concealed, ConcealedValues, conceal_all
 from meli_tasks.core.choices import Choices
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.core.section import Section
+from meli_tasks.core.section import Section, check_writable
 from meli_tasks.core.stage_parameters import Ensemble, Evaluate, Folds, Ingest, Promote
 from meli_tasks.planning import texts
 from meli_tasks.sets import catalog as named_sets
@@ -118,9 +118,10 @@ class Request(Section):
         Raises:
             BadHyperparameters: A key is unknown (the error suggests the nearest one), or a value is out of range.
         """
-        # First, as the message about a value that is not valid quotes it.
-        params = conceal_all({key: value for key, value in params.items() if key != SUMMARY or value is not None})
         try:
+            check_writable(params)
+            # Before the rest, as the message about a value that is not valid quotes it.
+            params = conceal_all({key: value for key, value in params.items() if key != SUMMARY or value is not None})
             params = with_overrides(cls.with_current_names(params))
         except ValueError as error:
             raise BadHyperparameters(f"The run's parameters cannot be used: {error}") from None
@@ -220,8 +221,11 @@ def with_overrides(params: Mapping[str, object]) -> dict[str, object]:
 
 def _named(sets: Any) -> list[Any]:
     """Return the names of sets that are given in a list or comma-separated."""
-    names = [name.strip() for name in sets.split(",")] if isinstance(sets, str) else list(sets)
-    return [name for name in names if name]
+    if isinstance(sets, str):
+        sets = [name.strip() for name in sets.split(",")]
+    elif not isinstance(sets, list | tuple):
+        raise ValueError("it must be a list of names")
+    return [name for name in sets if name]
 
 
 def _unknown(key: str, known: list[str]) -> str:

@@ -15,6 +15,7 @@ from meli_tasks.prediction.ranking import Predictions, Ranker, predict_titles
 from meli_tasks.rowfiles.columns import TITLE, find_column, fold, missing_column, refuse_twins, renamed_twins
 from meli_tasks.rowfiles.encodings import BAD_ENCODING, FileEncoding
 from meli_tasks.rowfiles.kinds import kind_of
+from meli_tasks.rowfiles.limits import ReadingLimits
 from meli_tasks.rowfiles.reading import RowFile
 from meli_tasks.rowfiles.rows import Rows, WholeRows
 from meli_tasks.rowfiles.text import has_foreign_bytes
@@ -116,6 +117,7 @@ def predict_file(
     top: int = 5,
     report: Callable[[Progress], None] = lambda progress: None,
     batch_rows: int = BATCH_ROWS,
+    limits: ReadingLimits | None = None,
 ) -> Progress:
     """Copy a file of rows, adding the columns of `ADDED`; see `predict_batches`.
 
@@ -126,13 +128,14 @@ def predict_file(
         top: how many categories to rank.
         report: called after each batch.
         batch_rows: rows that are classified and written together.
+        limits: what the source may take while it is read.
 
     Raises:
         BadData: the source cannot be read, has no column `title`, or is the target.
         DiskFull: there is no space left.
     """
     progress = Progress()
-    for progress in predict_batches(classifier, source, target, top=top, batch_rows=batch_rows):
+    for progress in predict_batches(classifier, source, target, top=top, batch_rows=batch_rows, limits=limits):
         report(progress)
     return progress
 
@@ -146,6 +149,7 @@ def predict_batches(
     batch_rows: int = BATCH_ROWS,
     only_column: bool = False,
     for_spreadsheets: bool = False,
+    limits: ReadingLimits | None = None,
 ) -> Iterator[Progress]:
     """Copy a file of rows, adding the columns of `ADDED`: the `top` ranked categories of each title.
 
@@ -161,6 +165,7 @@ def predict_batches(
         batch_rows: rows that are classified and written together.
         only_column: whether the only column of a file has the titles, whatever its name.
         for_spreadsheets: whether CSV gets a quote before texts that a spreadsheet would run as formulas.
+        limits: what the source may take while it is read.
 
     Yields:
         The progress after each batch: the same object, which is complete once the iteration ends.
@@ -171,7 +176,7 @@ def predict_batches(
     """
     refuse_same_file(source, target)
     progress, started = Progress(), time.monotonic()
-    with RowFile(source) as file, RowTarget(target, ADDED, for_spreadsheets=for_spreadsheets) as writer:
+    with RowFile(source, limits) as file, RowTarget(target, ADDED, for_spreadsheets=for_spreadsheets) as writer:
         named = title_column(file, only_column)
         twins = {} if file.keyed else renamed_twins(file.names)
         encoding = FileEncoding(file.name, file.typed)

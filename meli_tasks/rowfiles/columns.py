@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -13,6 +14,7 @@ KNOWN = (TITLE, CATEGORY, "language", "label_quality", "split")
 """The columns that a file of listings can have; a CSV file's delimiter is the one that finds most of them."""
 
 _COLUMNS_IN_MESSAGE = 20
+_NAME = re.compile(r"[\w .()/-]{0,40}")
 
 
 def fold(name: str) -> str:
@@ -56,16 +58,32 @@ def missing_column(file: str, wanted: str, names: Sequence[str], setting: str = 
     """
     from difflib import get_close_matches
 
-    folded = {fold(name): name for name in names}
-    near = get_close_matches(fold(wanted), list(folded), n=1, cutoff=0.5)
-    listed = ", ".join(excerpt(name) or "(no name)" for name in names[:_COLUMNS_IN_MESSAGE])
-    if len(names) > _COLUMNS_IN_MESSAGE:
-        listed += f" and {len(names) - _COLUMNS_IN_MESSAGE} more"
+    shown = names if _look_like_names(names) else []
+    folded = {fold(name): name for name in names if _NAME.fullmatch(name)}
+    near = get_close_matches(fold(wanted), list(folded), n=1, cutoff=0.5 if shown else 0.75)
+    listed = ", ".join(excerpt(name) or "(no name)" for name in shown[:_COLUMNS_IN_MESSAGE])
+    if len(shown) > _COLUMNS_IN_MESSAGE:
+        listed += f" and {len(shown) - _COLUMNS_IN_MESSAGE} more"
+    if names and not shown:
+        listed = f"{len(names)}, which do not look like names" if len(names) > 1 else "a single one"
     hint = f"Is it {folded[near[0]]!r}? Rename it to {wanted!r}." if near else f"Name the column {wanted!r}."
     if setting:
         meant = f"is it {folded[near[0]]!r}?" if near else "name the column with each title's date, or none."
         hint = f"Correct {setting}: {meant}"
     return f"{file}: no column {wanted!r}. Its columns: {listed or 'none'}. {hint}"
+
+
+def _look_like_names(names: Sequence[str]) -> bool:
+    """Whether these are the names of a table's columns, and not the first line of a file that is none.
+
+    A message about a file is read by more people than may read the file, so it must not repeat its content.
+    """
+    return len(names) > 1 and all(map(_NAME.fullmatch, names))
+
+
+def too_many_columns(file: str, count: int, most: int) -> BadData:
+    """The error of a file with more columns than may be read."""
+    return BadData(f"{file}: it has {count:,} columns, and at most {most:,} may be read. Is it a table of listings?")
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

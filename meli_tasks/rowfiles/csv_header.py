@@ -11,7 +11,7 @@ from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.columns import KNOWN, fold
 from meli_tasks.rowfiles.csv_quotes import END
 from meli_tasks.rowfiles.opening import LineEnd, NoRows, lines_of
-from meli_tasks.rowfiles.text import excerpt, has_foreign_bytes
+from meli_tasks.rowfiles.text import has_foreign_bytes
 
 _DELIMITERS = ",;\t|"
 _NEEDED_TO_TRAIN = 2
@@ -50,11 +50,11 @@ def read_header(file: str, blocks: Iterator[bytes], line_end: LineEnd) -> Header
     known, delimiter, names, taken = best
     if not names:
         raise BadData(
-            f"{file}: the header holds a carriage return outside quotes: {excerpt(lines[0])!r}. Put the column's name "
-            "into quotes, or remove the carriage return."
+            f"{file}: the header holds a carriage return outside quotes, or a name of more than "
+            f"{csv.field_size_limit():,} characters. Put the column's name into quotes, or shorten it."
         )
     if has_foreign_bytes("".join(lines[:taken])) and known < _NEEDED_TO_TRAIN:
-        raise BadData(f"{file}: the header is not UTF-8: {excerpt(lines[0])!r}. Convert the file with iconv -t UTF-8.")
+        raise BadData(f"{file}: the header is not UTF-8. Convert the file with iconv -t UTF-8.")
     for _ in range(taken):
         start = block.find(line_end.encode(), start) + 1 or len(block)
     below = list(islice(_lines_from(block, start, line_end), _ROWS_COMPARED))

@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from meli_tasks.rowfiles.columns import KNOWN, fold, unique_names
+from meli_tasks.rowfiles.columns import KNOWN, fold, too_many_columns, unique_names
 from meli_tasks.rowfiles.csv_header import read_header
 from meli_tasks.rowfiles.csv_quotes import (
     END,
@@ -21,6 +21,7 @@ from meli_tasks.rowfiles.csv_quotes import (
     pairs_by_the_rules,
     stays_open,
 )
+from meli_tasks.rowfiles.limits import ReadingLimits
 from meli_tasks.rowfiles.opening import LineEnd, lines_of
 from meli_tasks.rowfiles.plain_csv import read_plain
 from meli_tasks.rowfiles.rows import BadRow, Chunk, TextRows
@@ -45,12 +46,21 @@ class CsvReader:
 
     keyed = False
 
-    def __init__(self, file: str, blocks: Iterator[bytes], longest_field: int, line_end: LineEnd = "\n") -> None:
+    def __init__(
+        self,
+        file: str,
+        blocks: Iterator[bytes],
+        longest_field: int,
+        line_end: LineEnd = "\n",
+        most_columns: int = ReadingLimits.columns,
+    ) -> None:
         # The parser's only limit is a global one; it is only ever raised, so parsers side by side do no harm.
         csv.field_size_limit(max(csv.field_size_limit(), longest_field))
         self._blocks, self._longest_field, self._line_end = blocks, longest_field, line_end
         self._header = read_header(file, blocks, line_end)
         self.names: Sequence[str] = self._header.names
+        if len(self.names) > most_columns:
+            raise too_many_columns(file, len(self.names), most_columns)
         self._unruly = False
         """Whether a row has quotes that RFC 4180 does not allow; see `csv_quotes`."""
         self._short = [place for place, name in enumerate(self.names) if fold(name) in KNOWN]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from meli_tasks.rowfiles.columns import too_many_columns
 from meli_tasks.rowfiles.opening import LineEnd, lines_of
 from meli_tasks.rowfiles.rows import BadRow, Chunk, JsonObject, JsonRows
 from meli_tasks.rowfiles.text import excerpt
@@ -20,8 +21,8 @@ class JsonReader:
 
     keyed = True
 
-    def __init__(self, blocks: Iterator[bytes], line_end: LineEnd = "\n") -> None:
-        self._blocks, self._line_end = blocks, line_end
+    def __init__(self, file: str, blocks: Iterator[bytes], most_columns: int, line_end: LineEnd = "\n") -> None:
+        self._file, self._blocks, self._most_columns, self._line_end = file, blocks, most_columns, line_end
         self._lines = 0
         self._first = self._chunk(next(blocks, b""))
         self.names: Sequence[str] = self._first.rows.names
@@ -35,7 +36,10 @@ class JsonReader:
         lines = lines_of(block, self._line_end)
         objects, numbers, bad = _objects(lines, self._lines + 1)
         self._lines += len(lines)
-        return Chunk(JsonRows.of(objects), np.asarray(numbers, dtype=np.int64), bad)
+        rows = JsonRows.of(objects)
+        if len(rows.names) > self._most_columns:
+            raise too_many_columns(self._file, len(rows.names), self._most_columns)
+        return Chunk(rows, np.asarray(numbers, dtype=np.int64), bad)
 
 
 def _objects(lines: list[str], first_line: int) -> tuple[list[JsonObject], Sequence[int], list[BadRow]]:

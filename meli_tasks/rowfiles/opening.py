@@ -16,6 +16,7 @@ from typing import BinaryIO, Literal
 from meli_tasks.core.errors import BadData
 from meli_tasks.disk import passing
 from meli_tasks.rowfiles.formats import is_web_page, other_format
+from meli_tasks.rowfiles.limits import ReadingLimits
 from meli_tasks.rowfiles.text import decode
 
 LineEnd = Literal["\n", "\r"]
@@ -45,13 +46,14 @@ class ByteSource:
     raw: BinaryIO
     stream: BinaryIO
     size: int
+    most_bytes: int = ReadingLimits.decompressed_bytes
     read_bytes: int = 0
 
     def read(self, size: int) -> bytes:
         """The next bytes, at most `size`; none at the end of the file.
 
         Raises:
-            BadData: the gzip file is damaged.
+            BadData: the gzip file is damaged, or has more in it than may be read.
         """
         try:
             block = self.stream.read(size)
@@ -66,6 +68,11 @@ class ByteSource:
                 "Get the file again; `gzip -t` checks it."
             ) from None
         self.read_bytes += len(block)
+        if self.read_bytes > self.most_bytes:
+            raise BadData(
+                f"{self.name}: there are more than {self.most_bytes / 1e9:,.3g} GB in this file, and no more may be "
+                "read (MELI_SOURCE_GB). Divide it, or raise the setting."
+            )
         return block
 
     @property
@@ -101,15 +108,17 @@ class ByteSource:
         self.raw.close()
 
 
-def open_bytes(path: Path) -> ByteSource:
+def open_bytes(path: Path, most_bytes: int = ReadingLimits.decompressed_bytes) -> ByteSource:
     """Open a file for reading.
 
     Raises:
         BadData: it is missing, unreadable or empty.
     """
     try:
-        raw = path.open("rb")
-        size = path.stat().st_size
+        about = path.stat()
+        if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):  # to open a pipe is to wait for a writer
+            raise BadData(f"{path} is a pipe or a device, and only files can be read. Write its rows to a file first.")
+        raw, size = path.open("rb"), about.st_size
     except OSError as error:
         if temporary := passing(error, path):
             raise temporary from None
@@ -121,9 +130,6 @@ def open_bytes(path: Path) -> ByteSource:
             else "Check the path and its permissions."
         )
         raise BadData(f"{path} cannot be read: {error.strerror}. {advice}") from None
-    if not stat.S_ISREG(path.stat().st_mode):
-        raw.close()
-        raise BadData(f"{path} is a pipe or a device, and only files can be read. Write its rows to a file first.")
     if size == 0:
         raw.close()
         raise NoRows(f"{path.name}: the file is empty (0 bytes). A header and rows were expected.")
@@ -132,7 +138,7 @@ def open_bytes(path: Path) -> ByteSource:
     stream: BinaryIO = raw
     if zipped:
         stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), _BLOCK_BYTES)
-    return ByteSource(path.name, raw, stream, size)
+    return ByteSource(path.name, raw, stream, size, most_bytes)
 
 
 def refuse_other_formats(name: str, start: bytes) -> None:
@@ -147,7 +153,7 @@ def refuse_other_formats(name: str, start: bytes) -> None:
         raise BadData(f"{name}: this is text in UTF-16: convert it with iconv -f {utf16} -t UTF-8.")
     if _is_binary(start[:_BYTES_JUDGED]):
         raise BadData(
-            f"{name}: this is not text: it contains zero bytes, {start[:16]!r}... "
+            f"{name}: this is not text: it contains zero bytes. "
             "CSV, JSON Lines (both in UTF-8) and Parquet can be read, plain or gzipped."
         )
     if is_web_page(start):

@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.rowfiles.columns import unique_names
+from meli_tasks.rowfiles.columns import too_many_columns, unique_names
+from meli_tasks.rowfiles.limits import ReadingLimits
 from meli_tasks.rowfiles.opening import ByteSource
+from meli_tasks.rowfiles.parquet_pages import TooLarge, Unreadable, batch_rows
 from meli_tasks.rowfiles.parquet_values import is_text, texts_of, values_of
 from meli_tasks.rowfiles.rows import Chunk, JsonObject, Rows
 from meli_tasks.rowfiles.values import as_cell
@@ -29,26 +31,29 @@ class ParquetReader:
     """Reads a Parquet file, gzipped or not. `lines` count its rows from 1.
 
     Raises:
-        BadData: the file is damaged.
+        BadData: the file is damaged, or would take more memory than it may.
     """
 
     keyed = False
 
-    def __init__(self, source: ByteSource) -> None:
-        self._name = source.name
+    def __init__(self, source: ByteSource, limits: ReadingLimits) -> None:
+        self._name, self._limits = source.name, limits
         # Parquet is read from its end, which a gzip stream reaches only when all of it is decompressed.
-        file = source.seekable()
-        with _damage_explained(self._name):
-            self._parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER_BYTES)
-        self.names: Sequence[str] = self._parquet.schema_arrow.names
+        self._file = source.seekable()
+        with damage_explained(self._name):
+            self._parquet = pq.ParquetFile(self._file, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+            self.names: Sequence[str] = self._parquet.schema_arrow.names
+        if len(self.names) > limits.columns:
+            raise too_many_columns(self._name, len(self.names), limits.columns)
         self._rows_read = 0
 
     def chunks(self, places: Sequence[int] | None) -> Iterator[Chunk]:
         """Its rows; only the columns in `places`, in this order, or all of them."""
         wanted = None if places is None else [self.names[place] for place in places]
         unique = unique_names(self.names) if wanted is None else wanted
-        with _damage_explained(self._name):
-            for batch in self._parquet.iter_batches(_BATCH_ROWS, columns=wanted):
+        with damage_explained(self._name):
+            most = batch_rows(self._parquet, self._file, wanted or self.names, _BATCH_ROWS, self._limits.batch_bytes)
+            for batch in self._parquet.iter_batches(most, columns=wanted):
                 rows = ParquetRows(self._name, unique, batch if wanted is None else batch.select(wanted))
                 first, self._rows_read = self._rows_read + 1, self._rows_read + batch.num_rows
                 yield Chunk(rows, np.arange(first, self._rows_read + 1))
@@ -134,14 +139,27 @@ class ParquetRows(Rows):
 
     @cached_property
     def _values(self) -> list[tuple[Sequence[object], int]]:
-        return list(map(values_of, self.batch.columns))
+        try:
+            return list(map(values_of, self.batch.columns))
+        except (UnicodeDecodeError, pa.ArrowException) as error:
+            raise BadData(
+                f"{self.file}: a column has values that cannot be copied ({str(error).splitlines()[0]}). Leave it out, "
+                "or write Parquet."
+            ) from None
 
 
 @contextmanager
-def _damage_explained(name: str) -> Iterator[None]:
+def damage_explained(name: str) -> Iterator[None]:
+    """Raise what Arrow says about the Parquet file `name` as one of our errors."""
     try:
         yield
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+    except TooLarge as error:
+        raise BadData(f"{name}: {error}.") from None
+    except UnicodeDecodeError:
+        raise BadData(
+            f"{name}: the name of a column is not UTF-8. Rename it where the file is written, and write it again."
+        ) from None
+    except (pa.ArrowException, Unreadable, OSError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
         reason = str(error).splitlines()[0]

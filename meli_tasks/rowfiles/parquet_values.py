@@ -95,6 +95,10 @@ def _with_bytes(type_: pa.DataType) -> pa.DataType:
         return pa.list_(_with_bytes(type_.value_type))
     if pa.types.is_large_list(type_):
         return pa.large_list(_with_bytes(type_.value_type))
+    if pa.types.is_fixed_size_list(type_):
+        return pa.list_(_with_bytes(type_.value_type), type_.list_size)
+    if pa.types.is_map(type_):
+        return pa.map_(_with_bytes(type_.key_type), _with_bytes(type_.item_type))
     if pa.types.is_struct(type_):
         return pa.struct([(field.name, _with_bytes(field.type)) for field in type_])
     return pa.large_binary() if _is_string(type_) else type_

@@ -11,6 +11,7 @@ from meli_tasks.core.errors import BadData
 from meli_tasks.rowfiles.csv_rows import CsvReader
 from meli_tasks.rowfiles.json_rows import JsonReader
 from meli_tasks.rowfiles.kinds import named_json_lines
+from meli_tasks.rowfiles.limits import ReadingLimits
 from meli_tasks.rowfiles.opening import ByteSource, line_blocks, line_end_of, open_bytes, refuse_other_formats
 from meli_tasks.rowfiles.parquet_rows import ParquetReader
 from meli_tasks.rowfiles.rows import Chunk
@@ -36,8 +37,9 @@ class RowFile:
         BadData: the file as a whole cannot be read: it is missing, empty, damaged, or of another format.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._source = open_bytes(path)
+    def __init__(self, path: Path, limits: ReadingLimits | None = None) -> None:
+        self._limits = limits or ReadingLimits()
+        self._source = open_bytes(path, self._limits.decompressed_bytes)
         self.name = self._source.name
         try:
             self._reader = self._open()
@@ -67,9 +69,17 @@ class RowFile:
             places: the columns to read, as positions in `names`; all by default. JSON Lines are always read whole.
 
         Raises:
-            BadData: the rest of the file is damaged.
+            BadData: the rest of the file is damaged, or has more rows than may be read.
         """
-        return self._reader.chunks(places)
+        rows = 0
+        for chunk in self._reader.chunks(places):
+            rows += len(chunk.rows) + len(chunk.bad)
+            if rows > self._limits.rows:
+                raise BadData(
+                    f"{self.name}: it has more than {self._limits.rows:,} rows, and no more may be read "
+                    "(MELI_SOURCE_ROWS). Divide the file, or raise the setting."
+                )
+            yield chunk
 
     def fraction_read(self) -> float:
         """How much of the file has been read, from 0 to 1."""
@@ -87,7 +97,7 @@ class RowFile:
         source: ByteSource = self._source
         start = source.read(_START_BYTES)
         if start.startswith(b"PAR1"):
-            return ParquetReader(source)
+            return ParquetReader(source, self._limits)
         refuse_other_formats(source.name, start)
         text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
         if text.startswith(b"["):
@@ -96,5 +106,5 @@ class RowFile:
         blocks = line_blocks(start, source, line_end)
         # A first line that is no object does not make JSON Lines a CSV file.
         if text.startswith(b"{") or (named_json_lines(source.name) and f"{line_end}{{".encode() in text):
-            return JsonReader(blocks, line_end)
-        return CsvReader(source.name, blocks, LONGEST_FIELD, line_end)
+            return JsonReader(source.name, blocks, self._limits.columns, line_end)
+        return CsvReader(source.name, blocks, LONGEST_FIELD, line_end, self._limits.columns)

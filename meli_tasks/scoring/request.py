@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from meli_tasks.concealed import Concealed, conceal_all
 from meli_tasks.core.errors import BadHyperparameters
-from meli_tasks.core.section import Section
+from meli_tasks.core.section import Section, check_writable
 from meli_tasks.settings import Settings
 
 SOURCE = "A file, folder, glob, s3://bucket/prefix or https://; {ds} in it is the date. Files need a column title."
@@ -47,6 +47,10 @@ class BatchRequest(Section):
         Raises:
             BadHyperparameters: a parameter is unknown or has a value that is not allowed, or there is no source.
         """
+        try:
+            check_writable(params)
+        except ValueError as error:
+            raise BadHyperparameters(f"This batch cannot be scored: {error}.") from None
         try:
             request = cls.model_validate(conceal_all(dict(params)))
         except ValidationError as error:

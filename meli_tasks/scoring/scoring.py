@@ -104,7 +104,7 @@ class Scorer:
             return file, 0
         from meli_tasks.scoring.row_groups import cut
 
-        return cut(file, work / "share.parquet", part.file, part.slice, part.slices)
+        return cut(file, work / "share.parquet", part.file, part.slice, part.slices, self._settings.reading_limits)
 
     def _predicted(
         self, part: PlannedPart, classifier: Classifier, source: Path | None, before: int, work: Path
@@ -113,7 +113,7 @@ class Scorer:
             return PartResult(file=""), TitleProfile()
         target = work / result_name(part, source)
         ranker = CountedRanker(classifier, self._known, self._plan.abstain_below)
-        done = predict_file(ranker, source, target, top=self._plan.top)
+        done = predict_file(ranker, source, target, top=self._plan.top, limits=self._settings.reading_limits)
         profile = ranker.profile().model_copy(update={"bad": dict(done.bad)})
         return _summary(done, target.name, before), profile
 

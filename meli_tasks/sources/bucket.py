@@ -29,8 +29,8 @@ class Bucket:
 
     def find(self, spec: str) -> Found:
         """The objects, by key. An ETag only compares versions of one key, so the address is part of the identity."""
-        bucket, pattern = _split(spec)
         self._allowed.check(spec)
+        bucket, pattern = _split(spec)
         literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
         matched = _matched(self._open(bucket).objects(literal), pattern)
         below = pattern.rstrip("/").split("/")

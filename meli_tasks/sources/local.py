@@ -28,7 +28,8 @@ class Files:
         try:
             self._allowed.check_file(_literal(spec))
             found = _files(spec)
-        except (OSError, ValueError) as error:  # a name too long, a folder that may not be read, a zero byte
+        except (OSError, ValueError, RuntimeError) as error:
+            # A name too long, a folder that may not be read, a zero byte, the home of a user who does not exist.
             if temporary := passing(error, Path(_path(spec))):
                 raise temporary from None
             why = error.strerror if isinstance(error, OSError) else error

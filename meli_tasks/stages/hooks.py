@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 
 from typing_extensions import override
 
+from meli_tasks.rowfiles.limits import ReadingLimits
 from meli_tasks.stages.timings import Timings
 
 Inputs: TypeAlias = Mapping[str, Path]
@@ -105,7 +106,8 @@ class Hooks:
     """What the caller of a stage provides. The defaults suit a stage that runs by itself, as in a test.
 
     `device` is "auto", "cuda" or "cpu"; "auto" takes CUDA if the machine has a GPU. `devices` is the number of devices
-    on each machine that train one model together. `record_timings` receives what the stage measured with a clock.
+    on each machine that train one model together. `record_timings` receives what the stage measured with a clock, and
+    `limits` bound what a file of a source may take.
     """
 
     log: Log = field(default_factory=SilentLog)
@@ -115,3 +117,4 @@ class Hooks:
     devices: int = 1
     machines: Machines = field(default_factory=Machines)
     record_timings: Callable[[Timings], None] = lambda timings: None
+    limits: ReadingLimits = field(default_factory=ReadingLimits)

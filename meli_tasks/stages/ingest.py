@@ -65,7 +65,7 @@ def _from_source(source: Path, out: Path, params: Ingest, hooks: Hooks) -> Inges
     try:
         files = _files(source)
         with Quarantine(out / "quarantine.jsonl.gz") as quarantine:
-            staged = stage_rows(files, staging, params, quarantine, hooks.log)
+            staged = stage_rows(files, staging, params, quarantine, hooks)
             _check_bad_rate(staged, params, quarantine)
             rare = _rare(staged, params)
             totals = write_listings(staging, out / LISTINGS, staged, set(rare), quarantine)

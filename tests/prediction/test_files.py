@@ -204,7 +204,7 @@ def test_a_title_of_ten_megabytes_is_a_bad_row_not_a_crash(tmp_path: Path) -> No
         ("in.csv", b"", "is empty"),
         ("in.csv.gz", gzip.compress(b"", mtime=0), "contains nothing but blank lines"),
         ("in.csv", b"name,id\nabc,1\n", "no column 'title'. Its columns: name, id. Name the column 'title'."),
-        ("in.jsonl", b'{"name": "abc"}\n', "no column 'title'. Its columns: name"),
+        ("in.jsonl", b'{"name": "abc"}\n', "no column 'title'. Its columns: a single one"),
         ("in.csv", "title\nabc\n".encode("utf-16"), "iconv -f UTF-16"),
         ("in.csv.gz", gzip.compress(b"title\n" + b"abcdef\n" * 100_000, mtime=0)[:-20], "is incomplete"),
         ("in.csv", b"title,Title\na,b\n", "the column 'title' occurs 2 times"),

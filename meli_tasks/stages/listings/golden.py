@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meli_tasks.stages.listings.rows import ListingRows
 
 MAX_TITLES = 10_000
+_MOST_ROWS = 1_000_000
 GOLDEN = "golden"
 """The name of the input."""
 FILE = "golden.json"
@@ -124,6 +125,7 @@ def read_golden(path: Path) -> GoldenFile:
     """
     # The DAG files import the planning that imports this module, and must load neither NumPy nor pyarrow.
     from meli_tasks.core.stage_parameters import Ingest
+    from meli_tasks.rowfiles.limits import ReadingLimits
     from meli_tasks.rowfiles.reading import RowFile
     from meli_tasks.stages.listings.checking import check
     from meli_tasks.stages.listings.rows import NEEDED, ListingRows, read_listings
@@ -131,7 +133,7 @@ def read_golden(path: Path) -> GoldenFile:
     titles: list[GoldenTitle] = []
     bad: list[str] = []
     doubtful: list[str] = []
-    with RowFile(path) as file:
+    with RowFile(path, ReadingLimits(decompressed_bytes=1 << 30, rows=_MOST_ROWS)) as file:
         for chunk in read_listings(file):
             columns = {name: chunk.columns[name] for name in NEEDED}
             checked = check(ListingRows(columns, chunk.lines, chunk.bad, no_texts=_of_needed(chunk)), Ingest())

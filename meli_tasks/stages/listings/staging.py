@@ -16,12 +16,13 @@ from meli_tasks.core.stage_parameters import Ingest
 from meli_tasks.core.text.splits import SPLITS, split_of
 from meli_tasks.rowfiles.encodings import BAD_ENCODING, FileEncoding
 from meli_tasks.rowfiles.folders import SourceFile
+from meli_tasks.rowfiles.limits import ReadingLimits
 from meli_tasks.rowfiles.opening import NoRows
 from meli_tasks.rowfiles.reading import RowFile
 from meli_tasks.rowfiles.text import has_foreign_bytes
 from meli_tasks.stages.files.arrow_columns import integers, texts
 from meli_tasks.stages.files.prefetch import prefetch
-from meli_tasks.stages.hooks import Log
+from meli_tasks.stages.hooks import Hooks, Log
 from meli_tasks.stages.listings.checking import Checked, check
 from meli_tasks.stages.listings.dates import since_1970
 from meli_tasks.stages.listings.quarantine import Quarantine
@@ -84,13 +85,15 @@ class StagedRows:
         self.encodings[-1].add([column for name, column in rows.columns.items() if name != DATE], foreign)
 
 
-def stage_rows(files: list[SourceFile], target: Path, params: Ingest, quarantine: Quarantine, log: Log) -> StagedRows:
+def stage_rows(
+    files: list[SourceFile], target: Path, params: Ingest, quarantine: Quarantine, hooks: Hooks
+) -> StagedRows:
     """Write the usable rows of all files to `target`, an Arrow stream, with their origin; the bad ones to quarantine.
 
     Raises:
         BadData: a file as a whole cannot be read, or none of them holds a row.
     """
-    staged, reports = StagedRows(files), _Reports(log, len(files))
+    staged, reports = StagedRows(files), _Reports(hooks.log, len(files))
     why_empty: BadData | None = None
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     schema = _STAGED_WITH_DAYS if params.keep_days else _STAGED
@@ -98,7 +101,7 @@ def stage_rows(files: list[SourceFile], target: Path, params: Ingest, quarantine
         for number, file in enumerate(files):
             before = staged.rows
             try:
-                for table in _stage_file(file, number, staged, params, quarantine, reports):
+                for table in _stage_file(file, number, staged, params, quarantine, reports, hooks.limits):
                     writer.write_table(table)
                 if staged.rows == before:
                     raise NoRows(
@@ -128,10 +131,16 @@ class _Reports:
 
 
 def _stage_file(  # noqa: PLR0917 - the file, and where its rows go
-    file: SourceFile, number: int, staged: StagedRows, params: Ingest, quarantine: Quarantine, reports: _Reports
+    file: SourceFile,
+    number: int,
+    staged: StagedRows,
+    params: Ingest,
+    quarantine: Quarantine,
+    reports: _Reports,
+    limits: ReadingLimits,
 ) -> Iterator[pa.Table]:
     """The usable rows of a file as tables to write, after they and the bad ones are counted."""
-    with RowFile(file.path) as rows_file:
+    with RowFile(file.path, limits) as rows_file:
         staged.encodings.append(FileEncoding(file.name, rows_file.typed))
         chunks = prefetch(read_listings(rows_file, params.date_column, file.columns))
         for rows, checked, table in prefetch(_tables(chunks, params, number, staged.rows)):
@@ -142,12 +151,12 @@ def _stage_file(  # noqa: PLR0917 - the file, and where its rows go
             reports.progress(staged, number + rows_file.fraction_read())
     encoding = staged.encodings[-1]
     if encoding.foreign_rows and not (encoding.typed or encoding.some_utf8):
-        encoding.some_utf8 = _has_utf8_letters(file.path)
+        encoding.some_utf8 = _has_utf8_letters(file.path, limits)
 
 
-def _has_utf8_letters(path: Path) -> bool:
+def _has_utf8_letters(path: Path, limits: ReadingLimits) -> bool:
     """Whether any column of a file, also of those that are not read, holds letters beyond ASCII in UTF-8."""
-    with RowFile(path) as file:
+    with RowFile(path, limits) as file:
         return any(
             text and not text.isascii() and not has_foreign_bytes(text)
             for chunk in file.chunks()
