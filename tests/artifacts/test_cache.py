@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,33 @@ def test_the_work_folder_of_a_killed_run_is_removed_in_the_end(
     os.utime(old, (0, 0))
     runner.run(Step("toy", "made", {"value": 7}))
     assert (old.exists(), young.exists()) == (False, True)
+
+
+MAKE = """
+import os, sys
+from pathlib import Path
+from meli_tasks.artifacts.cache import Cache
+with Cache(Path(sys.argv[1]), 20.0).work_folder() as work:
+    print(work, flush=True)
+    sys.stdin.read()
+    os._exit(0)  # as a killed process, it removes nothing
+"""
+
+
+def test_the_work_folder_of_a_process_that_has_ended_is_removed_at_once(
+    runner: Runner, toy: Callable[..., Toy], tmp_path: Path
+) -> None:
+    toy(writes_its_params)
+    command = [sys.executable, "-c", MAKE, str(tmp_path / "cache")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout and other.stdin
+        folder = Path(other.stdout.readline().strip())
+        runner.run(Step("toy", "made", {"value": 7}))
+        assert folder.is_dir()  # its process is running
+        other.stdin.close()
+        other.wait()
+    runner.run(Step("toy", "made", {"value": 8}))
+    assert not folder.exists()
 
 
 def test_what_is_being_computed_or_downloaded_counts_as_part_of_the_cache(

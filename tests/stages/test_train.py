@@ -21,7 +21,7 @@ from meli_tasks.stages import train
 from meli_tasks.stages.files.model_files import load_model
 from meli_tasks.stages.hooks import Hooks
 from meli_tasks.stages.timings import Timings
-from meli_tasks.stages.training import memory_needs, setup
+from meli_tasks.stages.training import fitting, memory_needs, setup
 from meli_tasks.stages.training.setup import read_state, write_state
 from tests.stages.small_titles import NOUNS, Recorded, params_of, prepared, titles_of
 
@@ -117,8 +117,8 @@ class Kept:
 def test_a_killed_run_resumes_to_the_same_model(
     inputs: dict[str, Path], tmp_path: Path, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "SECONDS_BETWEEN_EPOCH_CHECKPOINTS", 0.0)
-    monkeypatch.setattr(train, "MAX_CHECKPOINT_FRACTION", 1e9)
+    monkeypatch.setattr(fitting, "SECONDS_BETWEEN_EPOCH_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(fitting, "MAX_CHECKPOINT_FRACTION", 1e9)
     outs = [tmp_path / name for name in ("undisturbed", "killed", "resumed")]
     for out in outs:
         out.mkdir()
@@ -176,7 +176,7 @@ def test_a_stop_after_the_last_epoch_is_not_reported(inputs: dict[str, Path], tm
 def test_stop_requests_are_checked_every_few_seconds_within_an_epoch(
     inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "SECONDS_BETWEEN_STOP_CHECKS", 0.0)
+    monkeypatch.setattr(fitting, "SECONDS_BETWEEN_STOP_CHECKS", 0.0)
     clock = iter(range(1_000_000))
     monkeypatch.setattr("time.monotonic", lambda: next(clock))  # every step is reported
     summary = train.run(inputs, tmp_path, params_of(epochs=500), Hooks(stop_requests=StopAtCheck(at_check=3)))
@@ -203,8 +203,8 @@ def test_a_full_gpu_is_reported(inputs: dict[str, Path], tmp_path: Path, monkeyp
 def test_a_checkpoint_without_the_steps_of_each_row_is_reported_and_not_resumed(
     inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "SECONDS_BETWEEN_EPOCH_CHECKPOINTS", 0.0)
-    monkeypatch.setattr(train, "MAX_CHECKPOINT_FRACTION", 1e9)
+    monkeypatch.setattr(fitting, "SECONDS_BETWEEN_EPOCH_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(fitting, "MAX_CHECKPOINT_FRACTION", 1e9)
     outs, params = [tmp_path / name for name in ("undisturbed", "killed", "again")], params_of(ngram_dimensions=8)
     for out in outs:
         out.mkdir()
