@@ -33,7 +33,7 @@ test: $(VENV)/.dev ## install the test packages and run the tests
 test-faults: $(VENV)/.dev ## test servers that fail, by a seeded proxy before them (10 minutes on 2 cores)
 	@$(BIN)/python -m pytest -m faults $(TESTS)
 
-test-damage: $(VENV)/.dev ## damage a finished store in 2,000 ways and run again (two hours on 2 cores; DAMAGES=200, SEED=1)
+test-damage: $(VENV)/.dev ## damage a finished store in 2,000 ways and run again (DAMAGES=200, SEED=1)
 	@$(BIN)/python -m tests.damage --damages $(or $(DAMAGES),2000) --seed $(or $(SEED),1)
 
 test-browser: $(VENV)/.dev ## test the pages in Chromium; screenshots in tests/browser/screenshots/ (10 minutes on 2 cores)

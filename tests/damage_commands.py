@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from meli_tasks.planning.preview import Preview
 
 DAY = date(2026, 11, 20)
-ROWS = 2000
+ROWS = 600
 TITLES = ["celular samsung galaxy", "zapatillas de running", "perfume importado"]
 REPORTS: ContextVar[bool] = ContextVar("REPORTS", default=False)
 """Whether runs write their reports, which takes longer than the rest of such a run."""
