@@ -200,7 +200,7 @@ def _this_process() -> str:
 def _where() -> str:
     """What all processes share that this one can see: the machine, the namespace of process ids, the user."""
     try:
-        namespace = os.readlink("/proc/self/ns/pid")
+        namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         namespace = ""
     return hashlib.sha256(f"{platform.node()} {namespace} {os.getuid()}".encode()).hexdigest()[:8]
