@@ -13,6 +13,7 @@ import pytest
 
 from meli_tasks.core.errors import Conflict, NotFound, Rejected
 from meli_tasks.store import Store, open_store
+from meli_tasks.store.protocol import Page
 
 RACERS = 8
 BAD_NAMES = [
@@ -154,6 +155,11 @@ class StoreContract:
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda name: store.write(name, b""), expected))
         assert list(store.names("many/")) == expected
+        first, last = store.page("many/"), store.page("many/", "many/00999")
+        assert ([listed.name for listed in first.objects], first.more) == (expected[:1_000], True)
+        assert ([listed.name for listed in last.objects], last.more) == (expected[1_000:], False)
+        assert store.page("many/", expected[-1]).objects == ()
+        assert store.page("none/") == Page((), more=False)
 
     @pytest.mark.parametrize("size", [0, 1, 20_000_000], ids=["empty", "byte", "20MB"])
     def test_a_file_comes_back_as_it_went(self, store: Store, tmp_path: Path, size: int) -> None:
