@@ -147,7 +147,7 @@ def restorable(ledger: Ledger) -> list[Decision]:
     last = ledger.last()
     seen = {last.champion.ref} if last and last.champion else set()
     found = []
-    for decision in reversed(ledger.decisions()):
+    for decision in ledger.backwards():
         if decision.action != "promote" or decision.champion is None or decision.champion.ref in seen:
             continue
         seen.add(decision.champion.ref)

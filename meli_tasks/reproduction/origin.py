@@ -91,7 +91,7 @@ def origin_of_model(store: Store, model: Manifest) -> Origin:
         NotFound: the store lacks something of it.
     """
     ref = model.ref
-    for decision in reversed(Ledger(store).decisions()):
+    for decision in Ledger(store).backwards():
         if decision.action == "promote" and decision.champion and decision.champion.ref.is_same(ref):
             return origin_of_decision(store, decision.number)
     return _origin(store, model, None, "", None)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -256,8 +257,9 @@ class Registry:
         last = self.ledger.last()
         if last is None or last.number <= evaluated.ledger:
             return None
-        since = [decision for decision in self.ledger.decisions() if decision.number > evaluated.ledger]
-        return next((decision for decision in since if decision.is_of_run(plan.name)), None)
+        since = takewhile(lambda decision: decision.number > evaluated.ledger, self.ledger.backwards())
+        made = [decision.number for decision in since if decision.is_of_run(plan.name)]
+        return self.ledger.decision(made[-1]) if made else None
 
     def _repeated_decision(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
         """The decision by which this run judged the same models before, if the champion is still the one it left."""
