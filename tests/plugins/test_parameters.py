@@ -21,8 +21,10 @@ def printed(in_airflow: InAirflow, airflow_database: None) -> dict[str, str]:
         "AIRFLOW__API__SECRET_KEY": "another-one-for-this-test",
     }
     done = in_airflow(str(ROOT / "tests" / "plugins" / "wrong_parameters.py"), **more)
-    lines = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("REFUSED ", "UNKNOWN ")))
-    assert len(lines) == 2, done.stderr[-3000:]
+    lines = dict(
+        line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("REFUSED ", "UNKNOWN ", "FUZZED "))
+    )
+    assert len(lines) == 3, done.stderr[-3000:]
     return lines
 
 
@@ -86,3 +88,10 @@ def test_what_is_refused_without_a_reason_is_answered_in_a_sentence(printed: dic
         [404, nothing.format("/meli/static/nothing.js")],
         [403, "You may not see this: your role lacks the right to read the DAG that it is about."],
     ]
+
+
+def test_requests_made_from_the_openapi_document_are_answered_or_refused_in_a_sentence(printed: dict[str, str]) -> None:
+    found = json.loads(printed["FUZZED"])
+    assert found["wrong"] == []
+    assert found["operations"] > 20
+    assert {"200", "404", "422"} <= found["statuses"].keys()

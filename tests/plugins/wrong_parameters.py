@@ -1,6 +1,7 @@
 """Runs inside an Airflow: requests the plugin's application with parameters that it cannot use, as admin.
 
-Prints {path: [status, body]}, also of addresses that do not exist.
+Prints {path: [status, body]}, also of addresses that do not exist, and what is wrong with the answers to requests that
+are made from the application's OpenAPI document.
 """
 
 from __future__ import annotations
@@ -8,12 +9,17 @@ from __future__ import annotations
 import asyncio
 import json
 import warnings
+from collections import Counter
+from typing import Any
 
 from airflow.api_fastapi.app import create_app, get_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from fastapi import HTTPException, Request
 from meli_airflow.application import sentence_response
 from starlette.testclient import TestClient
+
+from meli_tasks.response_headers import PRIVATE
+from tests import openapi
 
 LONG = "x" * 901
 PATHS = (
@@ -38,6 +44,28 @@ PATHS = (
 UNKNOWN = (("GET", "/api/nothing"), ("POST", "/api/models"), ("GET", "/static/nothing.js"))
 
 
+def fuzzed(client: TestClient, headers: dict[str, str]) -> dict[str, Any]:
+    """How many requests were answered with each status, and what is wrong with which."""
+    document = client.get("/meli/openapi.json", headers=headers).json()
+    statuses: Counter[str] = Counter()
+    wrong: list[str] = []
+
+    def send(request: openapi.Fuzzed) -> None:
+        answer = client.request(request.method, f"/meli{request.path}", headers=headers, json=jsonable(request.body))
+        statuses[f"{answer.status_code}"] += 1
+        refused = answer.status_code >= 400 and not isinstance(answer.json().get("detail"), str)
+        if answer.status_code >= 500 or refused or not all(answer.headers.get(name) for name in PRIVATE):
+            wrong.append(f"{request}: {answer.status_code} {answer.text[:300]} {dict(answer.headers)}")
+
+    openapi.try_all(document, 150, send)
+    return {"statuses": dict(statuses), "wrong": wrong[:5], "operations": len(document["paths"])}
+
+
+def jsonable(body: Any) -> Any:
+    """The body without numbers that JSON does not have, which the client refuses to send."""
+    return json.loads(json.dumps(body).replace("NaN", "0").replace("-Infinity", "0").replace("Infinity", "0"))
+
+
 def main() -> None:
     """Request each."""
     warnings.simplefilter("ignore")
@@ -46,6 +74,7 @@ def main() -> None:
     headers = {"Authorization": f"Bearer {token}"}
     answers = {path: client.get(f"/meli{path}", headers=headers) for path in PATHS}
     print("REFUSED", json.dumps({path: [one.status_code, one.text] for path, one in answers.items()}))  # noqa: T201
+    print("FUZZED", json.dumps(fuzzed(client, headers)))  # noqa: T201
     unknown = [client.request(method, f"/meli{path}", headers=headers, json={}) for method, path in UNKNOWN]
     found = [[one.status_code, one.json()["detail"]] for one in unknown]
     # Each role of this auth manager may read every DAG, so nobody is refused here as with other ones.

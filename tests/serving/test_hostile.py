@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from meli_tasks.response_headers import PRIVATE
-from tests import waiting
+from tests import openapi, waiting
 from tests.serving.running import Models, Service, serving
 
 KEY = "a-key-of-the-tests-0123456789"
@@ -234,6 +234,21 @@ def test_no_answer_is_stored_framed_or_guessed(service: Service, path: str) -> N
         assert headers.items() <= PRIVATE.items(), path
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
         assert ("script-src" in policy) == (path == "/docs")
+
+
+def test_requests_made_from_the_openapi_document_are_answered_or_refused_in_a_sentence(service: Service) -> None:
+    statuses: set[int] = set()
+
+    def send(request: openapi.Fuzzed) -> None:
+        is_get = request.method == "GET"
+        answer = service.get(request.path) if is_get else service.post(request.body, path=request.path)
+        statuses.add(answer.status)
+        assert answer.status < 500, (request, answer)
+        assert answer.status < 400 or answer.detail, (request, answer)
+        assert answer.headers.items() >= {"cache-control": "no-store", "x-content-type-options": "nosniff"}.items()
+
+    openapi.try_all(service.get("/openapi.json").json, 120, send)
+    assert {200, 422} <= statuses
 
 
 def test_health_needs_no_key(service: Service) -> None:
