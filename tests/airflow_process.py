@@ -36,6 +36,7 @@ def in_airflow(tmp_path_factory: pytest.TempPathFactory) -> InAirflow:
         "MELI_STORE": (home / "store").as_uri(),
         "MELI_CACHE": str(home / "cache"),
         "MELI_AIRFLOW_URL": "http://localhost:8080",
+        "MELI_SOURCES": "any",  # tests read files of this machine
     }
 
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
