@@ -52,6 +52,8 @@ settings = Settings.from_environment().for_tasks()
 FAMILIES = ("mlp", "cnn")
 TRAINS = ("train_mlp", "train_cnn", "search")
 """The tasks whose results are evaluated."""
+SEARCHES = ["search", *(("search_trials", index) for index in range(settings.search_workers - 1))]
+"""The tasks that are skipped if the request sets no `search_minutes`."""
 
 # The queue selects a GPU worker under Celery; the pod template does so under Kubernetes, with one pod per task.
 GPU_POD = Path(__file__).parents[1] / "kubernetes" / "gpu-pod.yaml"
@@ -91,10 +93,10 @@ def plan_run() -> PlanName:
         raise AirflowSkipException(reason)
     planned: PlanName = {"plan": plan.name}
     if not plan.request.search_minutes:
-        # Skipped from here, `search` never reaches the queue of the GPU workers. Airflow drops what a task that skips
+        # Skipped from here, they never reach the queue of the GPU workers. Airflow drops what a task that skips
         # others returns, so the plan's name is pushed by hand.
         ti.xcom_push("return_value", planned)
-        raise DownstreamTasksSkipped(tasks=["search"])  # type: ignore[no-untyped-call]
+        raise DownstreamTasksSkipped(tasks=SEARCHES)  # type: ignore[no-untyped-call]
     return planned
 
 
@@ -168,6 +170,23 @@ def search() -> SearchResult:
             "seconds": round(found.seconds, 2), "mlflow": url, "accuracy": found.accuracy,
             "start": found.start, "start_accuracy": found.start_accuracy,
         }  # fmt: skip
+
+
+# Beside `search`, on the slots that training runs leave free. Whichever starts first begins the search, and `search`
+# ends it, so a task that has to wait for a slot costs nothing.
+@task(
+    map_index_template="{{ task.op_kwargs['worker'] }}",
+    trigger_rule=ANY_RECIPE,
+    execution_timeout=timedelta(hours=21),
+    **ON_A_GPU,
+)
+def search_trials(worker: int) -> int:
+    """Run trials of the search beside the task that leads it."""
+    with plain_failures():
+        pipeline, plan = opened(plan_name(), settings)
+        if not plan.request.search_minutes:
+            raise AirflowSkipException("This run requested no search.")
+        return pipeline.search_trials(plan, worker)
 
 
 # ALL_DONE, because a family without sets is skipped and the rest of the run goes on; no narrower rule allows that.
@@ -279,6 +298,9 @@ with DAG(
     searched = search()
     vectors >> searched
     combined = ensemble()
+    if settings.search_workers > 1:
+        # Not a leaf of the graph: a worker that failed must not fail the run.
+        vectors >> search_trials.expand(worker=list(range(1, settings.search_workers))) >> combined
     [*(family(architecture) for architecture in FAMILIES), searched] >> combined
     evaluated: Any = evaluate()
     combined >> evaluated

@@ -43,7 +43,7 @@ from meli_tasks.tracking.patience import patience_of_a_task
 from meli_tasks.tracking.registry import Registry
 
 if TYPE_CHECKING:
-    from meli_tasks.search import Outcome
+    from meli_tasks.search import Outcome, Search
 
 logger = logging.getLogger("meli_tasks")
 
@@ -154,16 +154,23 @@ class Pipeline:
 
         A retry continues with the remaining minutes and reuses the finished trials.
         """
+        found = self._search(plan, 0 if self.settings.search_workers > 1 else None).run()
+        for line in found.lines():
+            logger.info("%s", line)
+        plan = plan.add_searched(found.name, found.step, found.values, self.store)
+        return found, self.tracking.training(plan, found.name, found.manifest)
+
+    def search_trials(self, plan: Plan, worker: int) -> int:
+        """Run trials of the plan's search beside the task that leads it; return how many ended here."""
+        return self._search(plan, worker).take_part()
+
+    def _search(self, plan: Plan, worker: int | None) -> Search:
         from meli_tasks.search import LogReporter, Search, SearchOptions  # imports Optuna, which no other task needs
 
         request = plan.request
         options = SearchOptions(request.search_minutes, request.search_family, titles=plan.ingest.key)
         as_of = date.fromisoformat(plan.as_of) if plan.as_of else None
-        found = Search(options, request, self.runner, LogReporter(), as_of=as_of).run()
-        for line in found.lines():
-            logger.info("%s", line)
-        plan = plan.add_searched(found.name, found.step, found.values, self.store)
-        return found, self.tracking.training(plan, found.name, found.manifest)
+        return Search(options, request, self.runner, LogReporter(), as_of=as_of, worker=worker)
 
     def ensemble(self, plan: Plan, trained: Sequence[str]) -> tuple[Result, EnsembleSummary] | None:
         """Combine the trained models into an ensemble; None if the run makes no ensemble, and the log says why.

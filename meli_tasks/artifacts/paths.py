@@ -15,6 +15,7 @@
     ledger-copies/NUMBER.json                a copy of it, written after it
     sets/NAME.yaml                           a hyperparameter set
     searches/KEY/RUN-HASH.json               the trials of a run's search
+    studies/KEY/RUN-HASH.json                what its workers tell each other while it runs
     backfills/ID/preview.json, report.json   a backfill
     checkpoints/STAGE/KEY/                   states of a step that is running; newest.json names the last
     live/STAGE/KEY.json                      the progress log of a step
@@ -61,6 +62,7 @@ LEDGER = "ledger/"
 LEDGER_COPIES = "ledger-copies/"
 SETS = "sets/"
 SEARCHES = "searches/"
+STUDIES = "studies/"
 NOTES = "notes/"
 BACKFILLS = "backfills/"
 MONITORING = "monitoring/"
@@ -330,6 +332,11 @@ def search(folder: str, part: str) -> str:
 def search_part(run_id: str, digest: str) -> str:
     """The part of the name that distinguishes a run's search from others on the same arrays."""
     return f"{name_part(run_id)}-{digest}"
+
+
+def study(search_name: str) -> str:
+    """What the workers of a search tell each other, from the name of its trials."""
+    return f"{STUDIES}{search_name.removeprefix(SEARCHES)}"
 
 
 def is_search(name: str, part: str) -> bool:

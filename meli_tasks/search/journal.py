@@ -17,7 +17,7 @@ from pydantic import JsonValue, ValidationError, field_validator
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import canonical_json, content_key
 from meli_tasks.artifacts.reading import LenientReader
-from meli_tasks.core.errors import MeliError
+from meli_tasks.core.errors import Conflict, MeliError
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.execution.runner import Step
 from meli_tasks.search.trial import SearchOptions, Trial
@@ -107,12 +107,20 @@ class Journal:
         except MeliError as error:
             logger.warning("Could not save the trials in the store; the search continues: %s", error)
 
+    def claim(self) -> str:
+        """Write the journal unless another worker of the search has, and return the set that the search starts from."""
+        with contextlib.suppress(Conflict):
+            self._write(self.spent, if_absent=True)
+            return self.start
+        stored = _read(self.store, self.name)
+        return stored.start if stored else self.start
+
     def save_winner(self, name: str, spent: float) -> None:
         """Record the set of the winner. Raises the store's errors: a retry unaware of it would store a second set."""
         self.winner = name
         self._write(spent)
 
-    def _write(self, spent: float) -> None:
+    def _write(self, spent: float, *, if_absent: bool = False) -> None:
         self.spent = spent
         stored = JournalFile(
             run_id=self.run_id,
@@ -121,7 +129,7 @@ class Journal:
             winner=self.winner,
             trials=tuple(self.trials),
         )
-        reading.write(self.store, self.name, stored.model_dump_json().encode())
+        reading.write(self.store, self.name, stored.model_dump_json().encode(), if_absent=if_absent)
 
 
 def journal_part(run_id: str, options: SearchOptions, overrides: Mapping[str, JsonValue]) -> str:

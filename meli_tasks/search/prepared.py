@@ -16,8 +16,9 @@ from meli_tasks.execution.runner import Runner, Step
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.request import Request
 from meli_tasks.search.journal import Journal, journal_part, start_of
-from meli_tasks.search.proposals import Proposals
+from meli_tasks.search.proposals import Proposals, Shared
 from meli_tasks.search.reporter import Reporter
+from meli_tasks.search.shared_study import StoredStudy
 from meli_tasks.search.space import Space
 from meli_tasks.search.start import plan_of_start
 from meli_tasks.search.trial import SearchOptions, Trial
@@ -37,6 +38,10 @@ class Prepared:
     journal: Journal
     proposals: Proposals
 
+    def update(self) -> None:
+        """Take over the trials of other workers that search at the same time."""
+        self.journal.trials[:] = self.proposals.trials(self.journal.trials)
+
     @property
     def trials(self) -> list[Trial]:
         """The trials of this run, and those of earlier runs that this search could have proposed."""
@@ -50,15 +55,36 @@ class Prepared:
 
 
 def prepare(
-    options: SearchOptions, request: Request, runner: Runner, reporter: Reporter, as_of: date | None
+    options: SearchOptions,
+    request: Request,
+    runner: Runner,
+    reporter: Reporter,
+    as_of: date | None,
+    *,
+    worker: int | None = None,
 ) -> Prepared:
-    """Choose the starting set, compute the missing inputs of its training run, and read the earlier trials.
+    """Prepare a search, or the part of one of several workers: all start from the set that the first of them chose.
 
     Raises:
         BadHyperparameters: The set to start from does not exist.
         BadData: The source no longer holds the titles in `options.titles`.
         MeliError: Preparing the titles failed.
     """
+    prepared = _prepare(options, request, runner, reporter, as_of)
+    journal = prepared.journal
+    if worker is None:
+        return prepared
+    if journal.claim() != journal.start:
+        prepared = _prepare(options, request, runner, reporter, as_of)
+        journal = prepared.journal
+    shared = Shared(StoredStudy(runner.store, journal.name), worker, tuple(journal.trials))
+    return replace(prepared, proposals=Proposals(prepared.space, options.seed, journal.before, shared))
+
+
+def _prepare(
+    options: SearchOptions, request: Request, runner: Runner, reporter: Reporter, as_of: date | None
+) -> Prepared:
+    """Choose the starting set, compute the missing inputs of its training run, and read the earlier trials."""
     # An earlier attempt keeps its start, which its trials and its time belong to, even if a better set exists by now.
     part = journal_part(runner.run_id, options, request.model_dump(mode="json")["overrides"])
     earlier_start = start_of(runner.store, part)

@@ -25,6 +25,7 @@ from meli_tasks.planning.request import Request
 from meli_tasks.search.outcome import Outcome
 from meli_tasks.search.prepared import Prepared, prepare
 from meli_tasks.search.reporter import Reporter
+from meli_tasks.search.shared_study import SearchEnded
 from meli_tasks.search.trial import SearchOptions, Trial, best_of
 from meli_tasks.search.trial_run import TrialLog, train, trial_of_stored_model
 from meli_tasks.search.winner import MadeBy, changes, check_name_is_free, store_set
@@ -52,18 +53,25 @@ class Search:
         reporter: Reporter,
         *,
         as_of: date | None = None,
+        worker: int | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        """`worker` is the number of this one of several that search together; 0 leads the search, with `run`."""
         self._options = options
         self._request = request
         self._runner = runner
         self._store = runner.store
         self._reporter = reporter
         self._as_of = as_of
+        self._worker = worker
         self._clock = clock
+        self._wall_clock = wall_clock
+        self._ends_at: Callable[[], float] | None = None
         self._started_at = clock()
         self._spent_before = 0.0
         self._first_epochs: list[float] = []
+        self._ended_here = 0
         self._finished: tuple[Trial, Written] | None = None
 
     def run(self) -> Outcome:
@@ -75,26 +83,64 @@ class Search:
         """
         if self._options.name:
             check_name_is_free(self._options.name, self._store)
-        prepared = prepare(self._options, self._request, self._runner, self._reporter, self._as_of)
+        prepared = self._prepare()
         journal = prepared.journal
         self._spent_before = journal.spent
+        if prepared.proposals.shared:
+            self._set_deadline(prepared)
+            prepared.update()
         journal.save(self.spent)
         with self._runner.cache.work_folder() as work:
             best, interrupted = self._stored_before(prepared), False
             if best is None:
                 interrupted = self._try(prepared, work)
+                prepared.update()
                 best = best_of(prepared.trials)
             if best is None and interrupted:
                 raise KeyboardInterrupt
             if best is None:
+                prepared.proposals.end()
                 raise BadHyperparameters(self._why_nothing(journal.trials))
             if not journal.winner:
                 made_by = self._made_by(prepared)
                 name = store_set(best, prepared.start, self._options, made_by, self._store)
                 journal.save_winner(name, self.spent)
+            prepared.proposals.end()
             step = replace(prepared.step, name=journal.winner, params=best.params)
             manifest = self._model_of(best, step)
         return self._outcome(prepared, best, step, manifest, interrupted=interrupted)
+
+    def take_part(self) -> int:
+        """Run trials of a search that another worker leads until it ends; return how many ended here.
+
+        Raises:
+            MeliError: Preparing the titles failed.
+        """
+        prepared = self._prepare()
+        if prepared.journal.winner:
+            prepared.proposals.end()
+            return 0
+        proposals = prepared.proposals
+        if not proposals.deadline:  # the leading worker has not begun
+            proposals.deadline = self._wall_clock() + self._options.seconds - self.spent
+        self._ends_at = lambda: proposals.deadline
+        prepared.update()
+        with self._runner.cache.work_folder() as work:
+            if self._try(prepared, work):
+                raise KeyboardInterrupt
+        return self._ended_here
+
+    def _prepare(self) -> Prepared:
+        return prepare(self._options, self._request, self._runner, self._reporter, self._as_of, worker=self._worker)
+
+    def _set_deadline(self, prepared: Prepared) -> None:
+        """Tell the other workers when the search ends; the minutes of one that began earlier are spent."""
+        proposals, now = prepared.proposals, self._wall_clock()
+        if proposals.deadline and not prepared.journal.spent:
+            begun_before = self._options.seconds - (proposals.deadline - now) - self.spent
+            self._spent_before += max(0.0, begun_before)
+        else:
+            proposals.deadline = now + self.seconds_left()
 
     @property
     def spent(self) -> float:
@@ -103,6 +149,8 @@ class Search:
 
     def seconds_left(self) -> float:
         """Return what is left of the time budget."""
+        if self._ends_at is not None:
+            return self._ends_at() - self._wall_clock()
         return self._options.seconds - self.spent
 
     def _stored_before(self, prepared: Prepared) -> Trial | None:
@@ -127,11 +175,16 @@ class Search:
             while self._has_budget(prepared.journal.trials) and not why_further_trials_are_useless(prepared):
                 trial = self._one_trial(prepared, work)
                 prepared.proposals.record(trial)
+                self._ended_here += 1
                 prepared.journal.trials.append(trial)
-                prepared.journal.save(self.spent)
+                prepared.update()
+                if not self._worker:
+                    prepared.journal.save(self.spent)
                 self._reporter.trial_ended(trial, best_of(prepared.trials))
         except KeyboardInterrupt:
             return True
+        except SearchEnded:  # by the worker that leads it
+            return False
         return False
 
     def _has_budget(self, trials: list[Trial]) -> bool:
@@ -141,8 +194,8 @@ class Search:
         return self.seconds_left() > (median(self._first_epochs) if self._first_epochs else 0.0)
 
     def _one_trial(self, prepared: Prepared, work: Path) -> Trial:
-        number = len(prepared.journal.trials) + 1
         params = prepared.space.train(prepared.proposals.next())
+        number = prepared.proposals.number(len(prepared.journal.trials) + 1)
         try:
             values = named_sets.checked(prepared.start.model_dump(mode="json") | {"train": params}, "the schema")
         except BadHyperparameters as error:
@@ -160,7 +213,7 @@ class Search:
         def report(values: Mapping[str, float | int | str]) -> None:
             position = {name: values[name] for name in ("epoch", "epochs") if name in values}
             left = {"seconds_left": max(0.0, self.seconds_left())}
-            if self.spent - prepared.journal.spent > SECONDS_BETWEEN_SAVES:
+            if not self._worker and self.spent - prepared.journal.spent > SECONDS_BETWEEN_SAVES:
                 prepared.journal.save(self.spent)
             self._reporter.progress({"trial": number, **position, **best_so_far, **left})
 
@@ -184,8 +237,15 @@ class Search:
             self._first_epochs.append(log.first_epoch_seconds)
         if trial.state != "finished" or written is None:
             return trial
+        prepared.update()
+        best = best_of(prepared.trials)
         if is_start:  # a run with the starting set reuses it
             self._runner.publish(replace(step, name=prepared.start_name), written)
+        elif self._worker:  # the worker that leads the search cannot reach this folder
+            if best is None or best_of([best, trial]) is trial:
+                self._runner.publish(step, written)
+            else:
+                shutil.rmtree(out)
         elif best is None or best_of([best, trial]) is trial:
             if self._finished:
                 shutil.rmtree(self._finished[1].out)

@@ -131,6 +131,10 @@ class FakePipeline:
         scores = {"accuracy": 0.9, "start": "mlp", "start_accuracy": 0.8}
         return SimpleNamespace(name="found", manifest=manifest, seconds=result.seconds, **scores), "http://mlflow/found"
 
+    def search_trials(self, plan: Any, worker: int) -> int:
+        self._result("search_trials", worker)
+        return 1
+
     def ensemble(self, plan: Any, trained: list[str]) -> Any:
         SEEN["members"] = sorted(trained)
         if len(trained) < 2:

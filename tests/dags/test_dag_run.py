@@ -151,6 +151,23 @@ def test_the_set_that_a_search_found_is_evaluated_with_the_requested_sets(runs: 
     assert run["members"] == ["cnn", "found", "mlp"]
 
 
+def test_workers_of_a_search_are_skipped_without_one_and_a_failed_one_stops_nothing(
+    in_airflow: InAirflow, airflow_database: None
+) -> None:
+    scenarios = {
+        "a search": {"conf": {"sets": ["mlp"], "search_minutes": 5}, "fail": {"search_trials": [2]}},
+        "no search": {"conf": {"sets": ["mlp"]}},
+    }
+    done = in_airflow(str(Path(__file__).parent / "scenarios.py"), json.dumps(scenarios), MELI_SEARCH_WORKERS="3")
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    workers = ("search", "search_trials[0]", "search_trials[1]")
+    assert states(found["a search"], *workers, "promote") == ["success", "success", "failed", "success"]
+    assert found["a search"]["state"] == found["no search"]["state"] == "success"
+    assert states(found["no search"], *workers) == ["skipped"] * 3
+    assert not [name for name in found["no search"]["tries"] if name.startswith("search")]
+
+
 def test_a_failed_search_stops_nothing(runs: Runs) -> None:
     run = runs["a search fails"]
     assert run["state"] == "success"

@@ -106,6 +106,14 @@ def test_each_task_of_the_graph_points_only_at_the_stage_after_it(in_airflow: In
     }  # fmt: skip
 
 
+def test_workers_of_a_search_run_beside_it_and_are_no_leaves(in_airflow: InAirflow) -> None:
+    done = in_airflow("-c", GRAPH, MELI_SEARCH_WORKERS="3")
+    assert done.returncode == 0, done.stderr[-2000:]
+    edges = json.loads(done.stdout.splitlines()[-1])["edges"]
+    assert edges["embed"] == ["cnn_sets", "mlp_sets", "search", "search_trials"]
+    assert edges["search_trials"] == edges["search"] == ["ensemble"]
+
+
 PAST = """
 import json
 from types import SimpleNamespace

@@ -29,7 +29,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def settings(prepared: Settings) -> Settings:
     """The same store, without what other tests' searches left in it."""
     store = prepared.open_store()
-    for prefix in ("searches/", "sets/", "train/", "plans/"):
+    for prefix in ("searches/", "studies/", "sets/", "train/", "plans/"):
         for name in list(store.names(prefix)):
             store.delete(name)
     return prepared
