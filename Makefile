@@ -3,14 +3,13 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-UV_VERSION := 0.13.8
 GPU_PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop status test test-faults test-damage test-browser test-cluster test-compose test-gpu bench-gpu gpu-bundle mutants lint format lock docs docs-lab bench secrets clean
+.PHONY: help setup demo stop status test test-faults test-damage test-browser test-cluster test-compose test-gpu bench-gpu gpu-bundle mutants lint format lock docs docs-lab bench sbom secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,19 +88,22 @@ lock: $(VENV)/.uv ## resolve the package versions again and write locks/
 	    --generate-hashes --no-annotate --no-header --override locks/without-torch.txt \
 	    $$( [ $$name = dev ] || echo "-c locks/dev.txt" ) --extra $$lock -o locks/$$name.txt || exit 1; done
 
+sbom: $(VENV)/.dev ## write the bill of materials (CycloneDX) and the licences of what the locks name: sbom/
+	@$(BIN)/python docker/sbom.py sbom
+
 secrets: $(VENV)/.python ## write .env with random secrets for docker-compose.yaml
 	@$(BIN)/python docker/write_secrets.py
 
-clean: stop ## remove .venv/, .meli/, mutants/, site/ and node_modules/
-	@rm -rf $(VENV) .meli mutants site node_modules
+clean: stop ## remove .venv/, .meli/, mutants/, site/, sbom/ and node_modules/
+	@rm -rf $(VENV) .meli mutants site sbom node_modules
 
 $(VENV)/.python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11, or name an interpreter with make PYTHON=..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.uv: $(VENV)/.python
-	@$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+$(VENV)/.uv: locks/uv.txt $(VENV)/.python
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r locks/uv.txt
 	@touch $@
 
 define install
@@ -109,7 +111,7 @@ define install
 	@touch $@
 endef
 
-$(VENV)/.demo: locks/demo.txt locks/torch.txt pyproject.toml $(VENV)/.uv
+$(VENV)/.demo: locks/demo.txt locks/torch.txt locks/torch-cuda.txt pyproject.toml $(VENV)/.uv
 	$(call install,demo)
 
 $(VENV)/.dev: locks/dev.txt $(VENV)/.demo

@@ -47,7 +47,7 @@ VIRTUAL_ENV=$venv watched "$venv/bin/uv" pip install --system-certs --compile-by
     needed "$venv/bin/python" -m pip install --progress-bar off --no-deps --require-hashes -r "$folder/$lock.txt"
 }
 echo "Installing locks/torch.txt"
-needed "$venv/bin/python" -m pip install --progress-bar off -r "$folder/torch.txt"
+needed sh "$folder/torch.sh" "$venv/bin/python"
 echo "Installing this project, and checking that everything fits together"
 needed "$venv/bin/python" -m pip install --no-deps --no-build-isolation -e "$folder/.."
 needed "$venv/bin/python" -m pip check

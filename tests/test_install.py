@@ -19,7 +19,8 @@ QUICK = 'case "$*" in {fails}) echo "torch 2.13.0 requires a friend" >&2; exit 3
 def checkout(tmp_path: Path) -> Path:
     """A folder with the script and a virtual environment whose programs only pretend."""
     (tmp_path / "locks").mkdir()
-    shutil.copy(SCRIPT, tmp_path / "locks")
+    for script in (SCRIPT, SCRIPT.with_name("torch.sh"), SCRIPT.with_name("torch.txt")):
+        shutil.copy(script, tmp_path / "locks")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     pretend(tmp_path, "uv", SLOW.format(code=0))
     pretend(tmp_path, "python", QUICK.format(fails="nothing"))
@@ -53,6 +54,28 @@ def test_where_uv_fails_pip_installs_the_same_lock(checkout: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "uv could not install it" in done.stdout
     assert "--require-hashes -r locks/demo.txt" in (checkout / "calls").read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(("requires", "installed"), [("['sympy', 'nvidia-nccl-cu13==2']", True), ("['sympy']", False)])
+def test_only_a_build_for_gpus_gets_the_libraries_of_cuda(checkout: Path, requires: str, installed: bool) -> None:
+    pretend(checkout, "python", f'[ "$1" = -c ] && echo "{requires}"; echo "$@" >>"$CALLS"')
+    assert install(checkout).returncode == 0
+    calls = (checkout / "calls").read_text()
+    assert ("--require-hashes -r locks/torch-cuda.txt" in calls) is installed
+    assert "--require-hashes --no-index" in calls and "-r locks/torch.txt" in calls
+
+
+def test_everything_that_is_installed_has_a_hash() -> None:
+    locks = [*SCRIPT.parent.glob("*.txt"), SCRIPT.parents[1] / "docker" / "s3.txt"]
+    assert {"demo.txt", "dev.txt", "cluster.txt", "torch.txt", "torch-cuda.txt", "uv.txt", "s3.txt"} <= {
+        lock.name for lock in locks
+    }
+    for lock in locks:
+        if lock.name == "without-torch.txt":  # says what the resolver leaves out
+            continue
+        text = lock.read_text(encoding="utf-8").replace("\\\n", "")
+        requirements = [line for line in text.splitlines() if line and not line.startswith("#")]
+        assert requirements and all("--hash=sha256:" in line for line in requirements), lock.name
 
 
 @pytest.mark.parametrize("fails", ['*"pip check"*', '*"torch.txt"*', '*"-e "*'])

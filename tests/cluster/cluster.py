@@ -188,7 +188,10 @@ class Cluster:
         database.make_postgres(postgres, "airflow", self.secrets["POSTGRES_PASSWORD"])
         self._add("postgres", Composed(database.postgres_command(postgres, port), {}))
         redis = self._native.of("redis", "redis")
-        self._add("redis", Composed(database.redis_command(redis.command, shared / "redis", self.ports.redis), {}))
+        self._add(
+            "redis",
+            Composed(database.redis_command(redis.command, shared / "redis", self.ports.redis), redis.environment),
+        )
         keys = self.secrets["AWS_ACCESS_KEY_ID"], self.secrets["AWS_SECRET_ACCESS_KEY"]
         weed = servers.seaweed_command(self.folder / "s3", self._seaweed, BUCKET)
         self._add("s3", Composed(weed, servers.seaweed_environment(*keys)))

@@ -84,7 +84,8 @@ class Native:
             for name, value in (definition.get("environment") or {}).items()
             if value is not None
         }
-        command = [self._here(part, home) for part in definition.get("command") or []]
+        # Compose writes a dollar sign twice.
+        command = [self._here(part.replace("$$", "$"), home) for part in definition.get("command") or []]
         return Composed(self._program(command), environment)
 
     def _here(self, text: str, home: Path) -> str:

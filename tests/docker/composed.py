@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,8 @@ DAG = "meli_training"
 class Stack:
     """One project of docker-compose.yaml with secrets and ports of its own."""
 
-    def __init__(self, engine: Engine, folder: Path) -> None:
-        """Writes the secrets; nothing starts before `up`."""
+    def __init__(self, engine: Engine, folder: Path, settings: Mapping[str, str]) -> None:
+        """Writes the secrets and further settings; nothing starts before `up`."""
         self.engine = engine
         self.project = f"melitest{int(time.time())}"
         script = ROOT / "docker" / "write_secrets.py"
@@ -41,6 +41,7 @@ class Stack:
         with self._file.open("a") as file:
             file.write(f"AIRFLOW_PORT={self.airflow}\nMLFLOW_PORT={self.mlflow}\nSERVING_PORT={self.serving}\n")
             file.write("MELI_SCHEDULE=none\n")
+            file.writelines(f"{name}={value}\n" for name, value in settings.items())
 
     def compose(self, *arguments: str, check: bool = True, seconds: float = 900) -> str:
         """What a Compose command writes."""

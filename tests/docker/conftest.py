@@ -19,11 +19,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("compose")
     with engine(folder / "engine") as running:
         try:
-            images.prepare(running, folder)
+            built = images.prepare(running, folder)
         finally:
             shutil.rmtree(folder / "context", ignore_errors=True)
         with running.entered():
-            stack = Stack(running, folder)
+            stand_ins = {"POSTGRES_IMAGE": images.POSTGRES, "REDIS_IMAGE": images.REDIS} if built.stand_ins else {}
+            stack = Stack(running, folder, stand_ins)
             try:
                 yield stack
             finally:

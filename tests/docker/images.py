@@ -39,7 +39,8 @@ def prepare(engine: Engine, folder: Path) -> Built:
     if stand_ins:
         assert engine.own, f"{PYTHON} can neither be pulled nor, on an engine that is not the test's, be stood in for."
         _stand_in(engine, folder)
-        context, arguments = _context_with_wheels(engine, folder), ["--build-arg", "PIP_NO_INDEX=1"]
+        context = _context_with_wheels(engine, folder)
+        arguments = ["--build-arg", "PIP_NO_INDEX=1", "--build-arg", f"PYTHON_IMAGE={PYTHON}"]  # it has no digest
     else:
         context, arguments = ROOT, _arguments_from_the_environment()
     for target in TARGETS:
@@ -50,13 +51,22 @@ def prepare(engine: Engine, folder: Path) -> Built:
 
 
 def _can_pull(engine: Engine) -> bool:
-    for image in (PYTHON, POSTGRES, REDIS):
+    for image in pinned():
         if not engine.docker("image", "ls", "--quiet", image).strip():
             try:
                 engine.docker("pull", "--quiet", image)
             except AssertionError:
                 return False
     return True
+
+
+def pinned() -> list[str]:
+    """The images of others, by tag and digest, as the files name them."""
+    text = (ROOT / "docker" / "Dockerfile").read_text() + (ROOT / "docker-compose.yaml").read_text()
+    found = {
+        image: re.search(rf"{re.escape(image)}@sha256:[0-9a-f]{{64}}", text) for image in (PYTHON, POSTGRES, REDIS)
+    }
+    return [match[0] if match else image for image, match in found.items()]
 
 
 def _arguments_from_the_environment() -> list[str]:

@@ -200,7 +200,8 @@ def test_every_service_is_confined_limited_and_watched(folder: Path) -> None:
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert "mem_limit" in service or service["deploy"]["resources"]["limits"]["memory"], name
         assert service["image"].startswith("meli-tasks:") or service["user"], name
-        assert service["image"].startswith("meli-tasks:") or re.search(r":\d+\.\d+", service["image"]), name
+        pinned = re.search(r":\d+\.\d+[\w.-]*@sha256:[0-9a-f]{64}$", service["image"])
+        assert service["image"].startswith("meli-tasks:") or pinned, name
         assert service["restart"] == ("no" if name in ONCE else "unless-stopped"), name
         assert ("healthcheck" in service) == (name not in ONCE), name
         assert all(needed["condition"] != "service_started" for needed in service.get("depends_on", {}).values()), name
@@ -223,6 +224,17 @@ def test_the_s3_server_demands_certificates_at_its_other_ports() -> None:
     entry = json.loads(re.search(r"ENTRYPOINT (\[.*?\])", dockerfile, re.DOTALL)[1].replace("\\\n", ""))  # type: ignore[index]
     assert entry[:4] == ["python3", "/opt/meli/s3_security.py", "/tmp/security", "weed"]
     assert {"-config_dir=/tmp/security", "-disableHttp"} <= set(entry)
+
+
+def test_no_password_is_among_the_arguments_of_a_process(folder: Path, drawn: dict[str, str]) -> None:
+    """Every user of the machine sees them; the environment of a process only its owner."""
+    secret = {
+        value for name, value in drawn.items() if name not in {"MELI_STORE", "MELI_S3_ENDPOINT", "COMPOSE_PROFILES"}
+    }
+    for name, service in services(folder).items():
+        arguments = [*(service.get("entrypoint") or []), *(service.get("command") or [])]
+        arguments += service.get("healthcheck", {}).get("test", [])
+        assert not [part for part in arguments if any(value in part for value in secret)], name
 
 
 @pytest.mark.parametrize(("worker", "gpu", "files"), [("gpu-worker", "0", ()), ("gpu-worker-2", "1", ("second-gpu",))])
