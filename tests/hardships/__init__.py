@@ -1,0 +1,1 @@
+"""Runs under hardship: killed, without memory or disk, with wrong clocks, racing, through servers that fail."""
