@@ -103,7 +103,7 @@ def _champion(store: HasSettings) -> Any:
     return {
         "champion": found.champion.model_dump(mode="json"),
         "made": made.model_dump(mode="json"),
-        "seconds": found.model.seconds,
+        "sha256": found.model.model_sha256,
     }
 
 
