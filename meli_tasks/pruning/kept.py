@@ -115,6 +115,11 @@ class _Marking:
                 f"{reading.MEND}"
             )
 
+    def _need_read(self, listed: Iterable[str], read: Iterable[str]) -> None:
+        """Nothing may be overlooked because a listing was altered on its way, which S3 does not notice."""
+        for name in set(listed).difference(read, (each.name for each in self._reader.skipped)):
+            self._reader.skip(name, "it was listed, but is not there")
+
     def ledger(self) -> None:
         """Every champion there was, with what its promotion rests on, and all that made the current one."""
         ledger = Ledger(self._store)
@@ -150,7 +155,12 @@ class _Marking:
 
     def plans(self) -> None:
         self._plans = plans(self._store, self._reader)
-        pinned = {each.run_id for each in pins(self._store, self._reader)}
+        self._need_read(filter(paths.is_plan, self._modified), (plan.name for plan in self._plans))
+        found = pins(self._store, self._reader)
+        self._need_read(
+            (name for name in self._modified if name.startswith(paths.PINS)), (paths.pin(each.run_id) for each in found)
+        )
+        pinned = {each.run_id for each in found}
         newest = set(list(dict.fromkeys(plan.run_id for plan in self._plans))[: self._rules.keep_runs])
         decided = {each.evidence.plan for each in self._decisions if not each.evidence.by_hand}
         for plan in self._plans:
@@ -179,7 +189,7 @@ class _Marking:
     def _need_run(self, plan: Plan, reason: str) -> None:
         self.kept.runs[plan.run_id] = reason
         self.kept.add(f"run {plan.run_id}", *keys_of(plan))
-        if report := self._report(plan):
+        if report := self._report(plan, listed=False):
             self._need_evaluation(report, plan)
         verdict = self._reader.read(paths.verdict(plan.name), Verdict.model_validate_json)
         if verdict:
@@ -195,9 +205,10 @@ class _Marking:
             for ref in refs:
                 self.kept.add_model(reason, ModelRef.parse(ref))
 
-    def _report(self, plan: Plan) -> EvaluationReport | None:
+    def _report(self, plan: Plan, *, listed: bool = True) -> EvaluationReport | None:
+        """The evaluation of a run; with `listed` it is only looked for if the listing has it."""
         name = paths.evaluated(plan.name)
-        if name not in self._modified:
+        if listed and name not in self._modified:
             return None
         if name not in self._reports:
             self._reports[name] = self._reader.attempt(name, lambda: EvaluationReport.load(self._store, plan.name))
@@ -251,6 +262,7 @@ class _Marking:
                 continue
             plan = self._reader.read(name, BatchPlan.model_validate_json)
             if plan is None:
+                self._need_read([name], [])
                 continue
             written = max(self._modified[name], self._modified.get(paths.batch_record(plan.id), 0.0))
             is_new = self._now.timestamp() - written < RESULTS.total_seconds()

@@ -26,7 +26,7 @@ from meli_tasks.pruning.prune import Found, Outcome, Prune, totals
 from meli_tasks.pruning.rules import Rules
 from meli_tasks.report import load_report, write_report
 from meli_tasks.sets import stored
-from meli_tasks.store import Leftover
+from meli_tasks.store import Leftover, Listed
 from tests.past_run import PastRun
 from tests.pruning.memory import Nights
 
@@ -348,6 +348,41 @@ def test_nothing_is_deleted_while_something_cannot_be_read(nights: Nights, what:
         prune(nights)
     nights.store.held.pop(paths.LAST_PRUNE, None)
     assert nights.store.held == before
+
+
+@pytest.mark.parametrize("hidden", ["plans/night_5/", "pins/night_1", "plans/night_5/evaluated"])
+def test_a_listing_that_was_altered_on_its_way_hides_nothing(
+    nights: Nights, hidden: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [nights.night() for _ in range(5)]
+    pins.pin(nights.store, runs[0].plan, "somebody")
+    nights.store.pass_time(days=40)
+    objects, store = nights.store.objects, nights.store
+
+    def altered(prefix: str) -> list[Listed]:
+        folder, _, file = hidden.rpartition("/")
+        return [
+            replace_name(each) if each.name.startswith(folder) and file in each.name else each
+            for each in objects(prefix)
+        ]
+
+    def replace_name(each: Listed) -> Listed:
+        return Listed(each.name.replace(".json", "x.json"), each.version, each.size, each.modified)
+
+    monkeypatch.setattr(store, "objects", altered)
+    try:
+        deleted = {each.name for each in nights.prune(FEW).find().candidates}
+    except BadData as error:
+        assert "it was listed, but is not there" in str(error)
+    else:
+        kept = [*runs[0].trainings.values(), *runs[4].trainings.values()]
+        assert not deleted & {f"train/{made.key}" for made in kept}
+        assert not any(name.startswith("evaluate/") and name.split("/")[1] in evaluated_of(runs[4]) for name in deleted)
+
+
+def evaluated_of(run: PastRun) -> set[str]:
+    report = EvaluationReport.load(run.store, run.plan.name)
+    return {report.key} if report else set()
 
 
 def test_registered_versions_stay(nights: Nights) -> None:
