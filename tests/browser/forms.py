@@ -18,6 +18,8 @@ class Form:
         page.get_by_test_id("trigger-dag-button").click()
         self.submit = page.get_by_test_id("trigger-dag-submit")
         expect(self.submit).to_be_visible()
+        # Its first section opens by itself, a little later: whoever clicks on it before that closes it again.
+        expect(page.locator(f"[id$=':content:{OPEN}']")).to_be_visible()
 
     @contextmanager
     def section(self, name: str) -> Iterator[Locator]:
