@@ -106,21 +106,6 @@ def test_who_may_decide_is_told_what_the_request_lacks(manager: str, who: str, r
     assert 403 not in allowed.values()
 
 
-@pytest.mark.parametrize(
-    ("manager", "who", "may"),
-    [("with_fab", "op", False), ("with_fab", "user", False), ("with_fab", "promoter", True),
-     ("with_fab", "admin", True), ("with_simple", "viewer", False), ("with_simple", "user", True)],
-)  # fmt: skip
-def test_runs_that_may_promote_need_the_right_to_decide(
-    manager: str, who: str, may: bool, request: pytest.FixtureRequest
-) -> None:
-    seen: Seen = request.getfixturevalue(manager)
-    refused = {name for name, was in seen[f"{who} triggers"].items() if was}
-    promoting = {"training", "training, always", "training, approval", "training, null", "training, padded",
-                 "dates, always", "backfill"}  # fmt: skip
-    assert refused == (set() if may else promoting)
-
-
 def test_a_user_without_the_right_gets_the_program_and_no_data(with_fab: Seen) -> None:
     for address, status in with_fab["user"].items():
         method, path = address.split(" ")

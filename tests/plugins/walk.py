@@ -120,31 +120,6 @@ def _fab_users(security: Any) -> dict[str, Any]:
     }
 
 
-TRIGGERS = {
-    "training": ("dags/meli_training/dagRuns", {"logical_date": None}),
-    "training, always": ("dags/meli_training/dagRuns", {"logical_date": None, "conf": {"promotion": "always"}}),
-    "training, approval": ("dags/meli_training/dagRuns", {"logical_date": None, "conf": {"promotion": "approval"}}),
-    "training, null": ("dags/meli_training/dagRuns", {"logical_date": None, "conf": {"promotion": None}}),
-    "training, never": ("dags/meli_training/dagRuns", {"logical_date": None, "conf": {"promotion": "never"}}),
-    "training, padded": ("dags/meli%5Ftraining/dagRuns", {"conf": {"promotion": "always"}, "note": "x" * 5_000_000}),
-    "dates": ("dags/meli_backfill/dagRuns", {"logical_date": None}),
-    "dates, always": ("dags/meli_backfill/dagRuns", {"logical_date": None, "conf": {"promotion": "always"}}),
-    "backfill": ("backfills", {"dag_id": "meli_training", "dag_run_conf": {"promotion": "always"}}),
-    "another DAG": ("dags/meli_batch_predict/dagRuns", {"logical_date": None, "conf": {"promotion": "always"}}),
-}
-"""Requests that trigger runs. Here are no DAGs, so whatever is let through is answered by another refusal than ours."""
-
-
-def triggered(client: TestClient, headers: dict[str, str]) -> dict[str, bool]:
-    """Whether each request for a run is refused for lack of the right to decide."""
-    answers = {
-        name: client.post(f"/api/v2/{path}", headers=headers, json=body) for name, (path, body) in TRIGGERS.items()
-    }
-    return {
-        name: answer.status_code == 403 and "decide on the champion" in answer.text for name, answer in answers.items()
-    }
-
-
 def main() -> None:
     """Walk."""
     warnings.simplefilter("ignore")
@@ -164,7 +139,6 @@ def main() -> None:
                 statuses[who][f"{method} {path}"] = answer.status_code
                 if found := lacking(answer.headers):
                     wrong[f"{who}: {method} {path}"] = found
-        statuses[f"{who} triggers"] = {name: int(refused) for name, refused in triggered(client, headers).items()}
         cookie = {"_token": token} if token else {}
         client.cookies.update(cookie)
         statuses[f"{who} by cookie"] = {"GET /api/models": client.get("/meli/api/models").status_code}
