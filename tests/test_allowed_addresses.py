@@ -129,4 +129,4 @@ def test_what_is_no_prefix(prefixes: str) -> None:
 def test_secrets_of_an_address_that_is_refused_are_not_repeated() -> None:
     with pytest.raises(NotAllowed) as caught:
         AllowedAddresses.parse("s3://").check("https://user:hush@host/x?signature=hush")
-    assert "hush" not in str(caught.value) and "https://host/x" in str(caught.value)
+    assert "hush" not in str(caught.value) and "https://...@host/x" in str(caught.value)

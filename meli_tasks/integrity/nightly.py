@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from meli_tasks.core.errors import MeliError
 from meli_tasks.execution.runner import Runner
@@ -33,7 +33,7 @@ class VerifiedNight:
     objects: int
     damaged: int = 0
     open: int = 0
-    registry: tuple[str, ...] = ()
+    registry: list[str] = field(default_factory=list)
     """Where MLflow's registry differs from the ledger."""
 
 
@@ -57,7 +57,7 @@ def verify_night(settings: Settings, store: Store, dag_run: DagRun) -> VerifiedN
     logger.info("%s checked, %s damaged", count(checked.objects, "object"), f"{len(mended):,}")
     if mended or registry:
         send(_notification(settings, dag_run, checked, mended, registry), settings, store)
-    return VerifiedNight(checked.objects, len(mended), len(still_open), tuple(registry))
+    return VerifiedNight(checked.objects, len(mended), len(still_open), registry)
 
 
 def _registry(settings: Settings, store: Store) -> list[str]:

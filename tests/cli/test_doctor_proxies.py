@@ -40,7 +40,7 @@ def test_a_proxy_that_answers_and_one_that_does_not(proxy: pytest.MonkeyPatch) -
         proxy.setenv("https_proxy", f"http://me:SECRET@{place}")
         [line] = proxies(SETTINGS)
     used = "it is used for MELI_STORE, MELI_WEBHOOK; without a proxy: MLFLOW_TRACKING_URI"
-    assert (line.state, line.observed) == ("ok", f"http://{place} accepts connections; {used}")
+    assert (line.state, line.observed) == ("ok", f"http://...@{place} accepts connections; {used}")
     proxy.setenv("https_proxy", NOWHERE)
     [line] = proxies(SETTINGS)
     assert line.state == "failed" and line.observed.startswith(f"{NOWHERE} cannot be reached") and line.advice

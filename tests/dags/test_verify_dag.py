@@ -23,7 +23,7 @@ from airflow.dag_processing.dagbag import DagBag
 dag = DagBag().get_dag("meli_verify")
 run = dag.test()
 found = {ti.task_id: [str(ti.state), ti.xcom_pull(task_ids=ti.task_id)] for ti in run.get_task_instances()}
-print(json.dumps([str(dag.timetable.summary), str(run.state), found]))
+print(json.dumps([dag.timetable.expression, str(run.state), found]))
 """
 
 

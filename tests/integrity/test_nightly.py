@@ -46,7 +46,7 @@ def test_a_night_that_finds_nothing_sends_nothing(runner: Runner, made: list[Ste
     with sinks.webhook() as web:
         found = nightly(runner, web.url, "n1")
     assert found.objects >= 2 * len(made)
-    assert (found.damaged, found.open, found.registry, web.bodies) == (0, 0, (), [])
+    assert (found.damaged, found.open, found.registry, web.bodies) == (0, 0, [], [])
 
 
 def test_damage_is_named_with_the_command_that_mends_it(runner: Runner, made: list[Step]) -> None:

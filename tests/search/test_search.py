@@ -20,6 +20,7 @@ from meli_tasks.search.space import SPACE
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.sets import stored as stored_sets
 from meli_tasks.settings import Settings
+from tests import waiting
 from tests.pages.served import ServedPages
 from tests.search.searching import SMALL, SOURCE, RecordingReporter, good, request, searched
 
@@ -268,8 +269,11 @@ def test_pages_that_cached_the_plan_show_the_set_that_was_found(settings: Settin
     values = named_sets.load("quick_mlp")
     other = make_plan(request(settings), settings, "", None).sets["quick_mlp"]
     plan.add_searched("found", other, values, pipeline.store)
-    pages.pages._cache._listed.clear()  # what was listed less than three seconds ago is not listed again
-    assert {row["set"] for row in pages.models(RunFilter())["rows"]} == {"quick_cnn", "found"}
+
+    def found() -> bool:
+        return {row["set"] for row in pages.models(RunFilter())["rows"]} == {"quick_cnn", "found"}
+
+    waiting.until(found)  # what was read less than three seconds ago is not read again
 
 
 def test_a_search_within_a_run_ends_before_the_run_must(settings: Settings) -> None:
