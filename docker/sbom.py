@@ -70,14 +70,13 @@ def licence(package: str) -> dict[str, Any]:
 def component(package: Package, found: Mapping[str, Any]) -> dict[str, Any]:
     """A package in CycloneDX."""
     hashes = [{"alg": "SHA-256", "content": each} for each in package.hashes]
-    page = f"https://pypi.org/project/{package.name}/{package.version}/"
     return {
         "type": "library",
         "bom-ref": package.purl,
         "name": package.name,
         "version": package.version,
         "purl": package.purl,
-        "externalReferences": [{"type": "distribution", "url": page, "hashes": hashes}],
+        "externalReferences": [{"type": "distribution", "url": package.purl, "hashes": hashes}],
         **({"licenses": [dict(found)]} if found else {}),
     }
 

@@ -57,7 +57,5 @@ def test_a_package_without_a_known_licence_is_named(made: tuple[dict[str, Any], 
     without = {each["name"] for each in libraries if "licenses" not in each}
     assert len(without) < len(libraries) / 4
     assert all(name in printed.partition("No licence is known")[2] for name in without)
-    assert {"| airflow", "unknown |"} and licences.count("| unknown |") == len(
-        [each for each in libraries if each["name"] in without]
-    )
+    assert licences.count("| unknown |") == len([each for each in libraries if each["name"] in without])
     assert "| boto3 | " in licences and "Apache" in licences.partition("| boto3 | ")[2].splitlines()[0]
