@@ -11,7 +11,7 @@ from meli_tasks.pages.models import ModelRow
 from meli_tasks.pages.read_cache import FOREVER, ReadCache
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
-from meli_tasks.planning.run_record import EvaluatedRow, NightTitles, RunRow, origin_of
+from meli_tasks.planning.run_record import EvaluatedRow, NightTitles, RunRow
 from meli_tasks.stages.evaluation import Evaluation, at_chance
 from meli_tasks.stages.summaries import ENSEMBLE
 
@@ -44,20 +44,7 @@ class Run:
     @classmethod
     def of(cls, plan: Plan) -> Run:
         """Take these fields from a plan."""
-        return cls(
-            plan=plan.name,
-            run_id=plan.run_id,
-            at=plan.at,
-            as_of=plan.as_of,
-            source=plan.ingest.name,
-            dag_run_url=plan.dag_run_url,
-            sets={name: step.key for name, step in plan.sets.items()},
-            architectures={name: step.outline.architecture for name, step in plan.sets.items()},
-            origin=origin_of(plan),
-            ingest=plan.ingest.key,
-            preprocess=plan.recipes[0].preprocess.key if plan.recipes else "",
-            promotion=plan.request.promotion,
-        )
+        return cls.of_row(RunRow.of(plan))
 
     @classmethod
     def of_row(cls, row: RunRow) -> Run:

@@ -147,6 +147,24 @@ class RunRow(Stored):
     past: PastFigures | None = Field(None, description="what estimates need of it; None until it is in the index")
     seen: dict[str, Seen] = Field(default_factory=dict, description="what it was made from, by `paths.RUN_PARTS`")
 
+    @classmethod
+    def of(cls, plan: Plan) -> RunRow:
+        """What the plan alone says of its run."""
+        return cls(
+            plan=plan.name,
+            run_id=plan.run_id,
+            at=plan.at,
+            as_of=plan.as_of,
+            source=plan.ingest.name,
+            dag_run_url=plan.dag_run_url,
+            sets={label: step.key for label, step in plan.sets.items()},
+            architectures={label: step.outline.architecture for label, step in plan.sets.items()},
+            origin=origin_of(plan),
+            ingest=plan.ingest.key,
+            preprocess=plan.recipes[0].preprocess.key if plan.recipes else "",
+            promotion=plan.request.promotion,
+        )
+
     @property
     def name(self) -> str:
         """The name of the plan."""
@@ -296,25 +314,15 @@ def read_run(
     preview = None if report else read("preview", SavedSteps.model_validate_json)
     verdict = read("verdict", AskingVerdict.model_validate_json) if report else None
     timing = read("timing", RunTiming.model_validate_json) if report else None
-    return RunRow(
-        plan=name,
-        run_id=plan.run_id,
-        at=plan.at,
-        as_of=plan.as_of,
-        source=plan.ingest.name,
-        dag_run_url=plan.dag_run_url,
-        sets={label: step.key for label, step in plan.sets.items()},
-        architectures={label: step.outline.architecture for label, step in plan.sets.items()},
-        origin=origin_of(plan),
-        ingest=plan.ingest.key,
-        preprocess=plan.recipes[0].preprocess.key if plan.recipes else "",
-        promotion=plan.request.promotion,
-        evaluated=EvaluatedRow.of(name, report, manifest) if report else None,
-        nothing_new=preview.nothing_new if preview else "",
-        saved_seconds=preview.saved_seconds if preview else 0.0,
-        asks=verdict is not None and verdict.verdict == "ask",
-        seconds=timing.seconds if timing else None,
-        seen=seen,
+    return RunRow.of(plan).model_copy(
+        update={
+            "evaluated": EvaluatedRow.of(name, report, manifest) if report else None,
+            "nothing_new": preview.nothing_new if preview else "",
+            "saved_seconds": preview.saved_seconds if preview else 0.0,
+            "asks": verdict is not None and verdict.verdict == "ask",
+            "seconds": timing.seconds if timing else None,
+            "seen": seen,
+        }
     )
 
 
