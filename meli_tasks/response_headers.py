@@ -1,4 +1,4 @@
-"""Headers of every answer over HTTP: nobody stores it, guesses its type, frames it, or is told another host to go to.
+"""Headers of every HTTP response: no caching, no type sniffing, no framing, and redirects without a host.
 
 Applies to the plugin's pages in Airflow and to `meli serve`. A route that sets one of these headers keeps its own: a
 report may be framed by Airflow, and the pages' JavaScript may be stored if it is revalidated.

@@ -1,4 +1,4 @@
-"""Who is told of objects that cannot be read."""
+"""What reports objects that cannot be read."""
 
 from __future__ import annotations
 

@@ -50,9 +50,9 @@ class Repair:
                 yield self._mend(finding)
             except MeliError as error:
                 yield Mended(finding, advice=str(error))
-        # A large store is not listed, so nothing else tells its index that a plan has gone.
-        gone = any(finding.kind == "object" and finding.name.startswith(paths.PLANS) for finding in findings)
-        if gone and True not in self._rebuilt and self._store.read(paths.index_root("runs")) is not None:
+        # A large store is not listed, so nothing else shows its index that a plan was removed.
+        removed = any(finding.kind == "object" and finding.name.startswith(paths.PLANS) for finding in findings)
+        if removed and True not in self._rebuilt and self._store.read(paths.index_root("runs")) is not None:
             RunIndex(self._store).rebuild(LenientReader(self._store))
 
     def _mend(self, finding: Finding) -> Mended:

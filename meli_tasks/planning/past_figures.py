@@ -61,7 +61,7 @@ class PastFigures(Stored):
     recipes: int = 0
     trainings: int = 0
     planned: int = Field(0, description="steps that follow one another outside Airflow")
-    searched: bool = Field(False, description="whether it searched, for as long as it was told to")
+    searched: bool = Field(False, description="whether it searched, for as long as was requested")
     source: str = Field("", description="digest of what decides how many titles a night has")
     titles: int | None = None
     steps: tuple[StoredPastStep, ...] = ()
@@ -100,7 +100,7 @@ def read_figures(store: Store, plan_name: str, evaluated: str, attempts: Attempt
         store: Where it is.
         plan_name: Its plan.
         evaluated: The key of its evaluation; empty if it has none.
-        attempts: Told of what cannot be read.
+        attempts: Reports what cannot be read.
     """
     plan = attempts.attempt(plan_name, lambda: Plan.load(store, plan_name))
     if plan is None:

@@ -99,7 +99,7 @@ class RunIndex:
         """What `find` finds in all runs.
 
         Args:
-            attempts: Told of what cannot be read.
+            attempts: Reports what cannot be read.
             find: May raise DamagedIndex: then the index is built again.
             add_from: How many changed runs are added to the index.
         """

@@ -44,7 +44,7 @@ class SavedSteps(Stored):
 
 
 class AskingVerdict(Stored):
-    """The part of verdict.json that says whether a person is asked."""
+    """The part of verdict.json that says whether a person has to approve."""
 
     verdict: str = ""
 
@@ -282,7 +282,7 @@ def read_run(
     Args:
         store: Where it is.
         name: The name of the plan.
-        attempts: Told of what cannot be read.
+        attempts: Reports what cannot be read.
         listing: The versions of all objects of runs by name, if they were listed: what is not there is not read.
     """
     seen: dict[str, Seen] = {}

@@ -1,4 +1,4 @@
-"""Pinned runs: a person asked to keep everything that they computed, for as long as they are pinned."""
+"""Pinned runs: everything that they computed is kept for as long as they are pinned."""
 
 from __future__ import annotations
 

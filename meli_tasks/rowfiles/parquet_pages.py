@@ -187,7 +187,7 @@ def _scan(file: BinaryIO, about: _About, name: str, most_bytes: int) -> _Chunk:
 
 
 def _longest(file: BinaryIO, start: int, page: _Page, about: _About) -> int:
-    """The bytes of the longest text in a dictionary, or of all its texts if they cannot be told apart or are few."""
+    """The bytes of the longest text in a dictionary, or of all its texts if they cannot be separated or are few."""
     codec = _CODECS.get(about.codec)
     if about.kind != _BYTE_ARRAY:
         return 0

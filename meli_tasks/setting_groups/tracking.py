@@ -10,7 +10,7 @@ class TrackingSettings(BaseSettings):
     """Settings of tracking; `Settings` has all of them."""
 
     mlflow_user: str = Field(
-        "", alias="MLFLOW_TRACKING_USERNAME", description="user with which to sign in to MLflow, if it asks for that"
+        "", alias="MLFLOW_TRACKING_USERNAME", description="user that signs in to MLflow, if it requires that"
     )
     mlflow_password: str = Field("", alias="MLFLOW_TRACKING_PASSWORD", repr=False, description="that user's password")
     mlflow_seconds: float = Field(

@@ -55,7 +55,7 @@ class Files:
 
 
 def _literal(spec: str) -> Path:
-    """The path up to its first wildcard: not even whether something is there is told of other places."""
+    """The path up to its first wildcard: of other places, not even whether something exists is reported."""
     path = Path(_path(spec)).expanduser()
     return path if path.exists() else Path(*takewhile(lambda name: not glob.has_magic(name), path.parts))
 

@@ -36,12 +36,12 @@ class ListingCheck:
         self._lock = Lock()
         self._usual: set[str] = set()
 
-    def __call__(self, send: Callable[[], Any], asked: str, seen: list[str]) -> Any:
+    def __call__(self, send: Callable[[], Any], requested: str, seen: list[str]) -> Any:
         """Return the page that `send` returns.
 
         Args:
             send: Requests the page.
-            asked: The prefix that was asked for.
+            requested: The requested prefix.
             seen: The problems of earlier tries of this page.
 
         Raises:
@@ -49,7 +49,7 @@ class ListingCheck:
         """
         try:
             page = send()
-            problem = self._problem(page, asked)
+            problem = self._problem(page, requested)
         except (ValueError, KeyError, TypeError, AttributeError) as error:  # of boto3's parser, or a missing part
             raise DamagedListing(f"A listing cannot be read ({type(error).__name__}: {error}). Run again.") from error
         with self._lock:
@@ -61,7 +61,7 @@ class ListingCheck:
                 return page
         raise DamagedListing(f"A listing was altered on its way: {problem}. Run again.")
 
-    def _problem(self, page: Mapping[str, Any], asked: str) -> str:
+    def _problem(self, page: Mapping[str, Any], requested: str) -> str:
         entries = page.get("Contents", [])
         for entry in entries:
             if int(entry["Size"]) < 0 or not str(entry["ETag"]) or not entry["LastModified"].timestamp():
@@ -74,11 +74,11 @@ class ListingCheck:
         keys = [str(entry["Key"]) for entry in entries]
         if len(set(keys)) < len(keys):
             return "it has a name twice"
-        return next(filter(None, (self._problem_of_name(key, asked) for key in keys)), "")
+        return next(filter(None, (self._problem_of_name(key, requested) for key in keys)), "")
 
-    def _problem_of_name(self, key: str, asked: str) -> str:
-        if not key.startswith(asked):
-            return f"{key!r} does not begin with {asked!r}"
+    def _problem_of_name(self, key: str, requested: str) -> str:
+        if not key.startswith(requested):
+            return f"{key!r} does not begin with {requested!r}"
         name = key[len(self._prefix) :].rstrip("/")  # some servers list folders
         try:
             if name:

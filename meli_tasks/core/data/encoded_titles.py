@@ -35,7 +35,7 @@ MAX_TITLES_AT_ONCE = 65_536  # bounds the memory of the batches that are gathere
 
 
 def gathers_groups(device: torch.device) -> bool:
-    """Whether batches are gathered several at once on this device, with bounds of what the host may not ask for."""
+    """Whether this device gathers several batches at once, with bounds on what the host must not read from it."""
     return BATCHES_AT_ONCE[device.type] > 1
 
 

@@ -100,7 +100,7 @@ def _sums(ids: Tensor, vectors: Tensor, offsets: Tensor, weights: Tensor) -> Ten
 
 
 def _without_zeros(ids: Tensor, offsets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The same ragged rows without the entries of weight 0. Their number has to be asked for."""
+    """The same ragged rows without the entries of weight 0. The host has to read their number from the device."""
     with host_waits("every step, on the CPU and in groups of processes"):
         kept = weights != 0
         return ids[kept], functional.pad(kept.cumsum(0), (1, 0))[offsets], weights[kept]
