@@ -15,7 +15,7 @@ from meli_tasks.wording import duration
 if TYPE_CHECKING:
     from meli_tasks.artifacts.reading import LenientReader
     from meli_tasks.decision import Decision
-    from meli_tasks.planning.run_record import RunRow
+    from meli_tasks.planning.run_row import RunRow
     from meli_tasks.stages.evaluation import Evaluation
     from meli_tasks.store import Store
 
@@ -98,7 +98,7 @@ class RunDisplay:
 
     def to_json(self) -> dict[str, object]:
         """Return plain values, as `meli runs --json` prints them."""
-        from meli_tasks.planning.run_record import WITHOUT
+        from meli_tasks.planning.run_row import WITHOUT
 
         fields: dict[str, object] = {name: getattr(self, name) for name in self.__dataclass_fields__}
         scores = {label: score.model_dump(mode="json", exclude=set(WITHOUT)) for label, score in self.scores.items()}

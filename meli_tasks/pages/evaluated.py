@@ -11,7 +11,7 @@ from meli_tasks.pages.models import ModelRow
 from meli_tasks.pages.read_cache import FOREVER, ReadCache
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
-from meli_tasks.planning.run_record import EvaluatedRow, NightTitles, RunRow
+from meli_tasks.planning.run_row import EvaluatedRow, NightTitles, RunRow
 from meli_tasks.stages.evaluation import Evaluation, at_chance
 from meli_tasks.stages.summaries import ENSEMBLE
 

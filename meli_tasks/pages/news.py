@@ -20,7 +20,7 @@ from meli_tasks.pages.nights import Nights
 from meli_tasks.pages.outcomes import AirflowRun, Outcomes, RunOutcome
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.pages.runs import Runs
-from meli_tasks.planning.run_record import RunHead
+from meli_tasks.planning.run_row import RunHead
 
 ENDED = ("success", "failed")
 RECENT = 50

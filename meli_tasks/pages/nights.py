@@ -18,7 +18,7 @@ from meli_tasks.pages.night_models import NightChange, NightFigure, NightRow, Ni
 from meli_tasks.pages.outcomes import AirflowRun, Outcomes
 from meli_tasks.pages.read_cache import READERS, ReadCache
 from meli_tasks.pages.runs import Runs
-from meli_tasks.planning.run_record import RunHead
+from meli_tasks.planning.run_row import RunHead
 from meli_tasks.stages.summaries import IngestSummary, PreprocessSummary
 
 BEFORE = 60

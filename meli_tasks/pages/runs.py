@@ -31,7 +31,7 @@ from meli_tasks.pages.models import (
 from meli_tasks.pages.ranking import Ranking, Wanted, without_score
 from meli_tasks.pages.read_cache import ReadCache
 from meli_tasks.planning.run_index import RunIndex
-from meli_tasks.planning.run_record import EvaluatedRow, RunHead, RunRow
+from meli_tasks.planning.run_row import EvaluatedRow, RunHead, RunRow
 from meli_tasks.planning.run_view import View
 
 T = TypeVar("T")

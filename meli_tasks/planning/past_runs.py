@@ -10,7 +10,8 @@ from meli_tasks.planning.estimate import Estimate, PastRun, PastStep, RunShape, 
 from meli_tasks.planning.past_figures import PastFigures, read_figures, rows_of, source_of
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.run_index import RunIndex
-from meli_tasks.planning.run_record import ESTIMATED, RunRow
+from meli_tasks.planning.run_record import ESTIMATED
+from meli_tasks.planning.run_row import RunRow
 from meli_tasks.planning.run_view import View
 from meli_tasks.sources.generated import generated_rows
 from meli_tasks.store import Store

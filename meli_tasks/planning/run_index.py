@@ -23,7 +23,8 @@ from meli_tasks.index.attempts import Attempts
 from meli_tasks.index.changes import Change, announced
 from meli_tasks.index.segments import DamagedIndex, Found, Part, Root, Segments
 from meli_tasks.planning.past_figures import PastFigures, read_figures
-from meli_tasks.planning.run_record import ESTIMATED, NIGHTS, RunCodec, RunHead, RunRow, read_run, read_titles
+from meli_tasks.planning.run_record import ESTIMATED, NIGHTS, RunCodec, read_run, read_titles
+from meli_tasks.planning.run_row import RunHead, RunRow
 from meli_tasks.planning.run_view import View, newest_first
 from meli_tasks.store import Store
 from meli_tasks.wording import count

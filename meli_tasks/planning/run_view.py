@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from meli_tasks.index.segments import DamagedIndex, Part, Root
-from meli_tasks.planning.run_record import RunHead, RunRow
+from meli_tasks.planning.run_row import RunHead, RunRow
 
 R = TypeVar("R", RunRow, RunHead)
 

@@ -18,7 +18,8 @@ from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
 from meli_tasks.planning.preview import Preview
 from meli_tasks.planning.run_index import RunIndex
-from meli_tasks.planning.run_record import RunCodec, RunRow, read_run
+from meli_tasks.planning.run_record import RunCodec, read_run
+from meli_tasks.planning.run_row import RunRow
 from meli_tasks.planning.run_view import View, newest_first
 from meli_tasks.store import Store, open_store
 from tests.counted import counted
