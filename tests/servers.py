@@ -7,7 +7,9 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 from meli_tasks.core.errors import MeliError
 from meli_tasks.stack import servers
@@ -128,3 +130,14 @@ def mlflow(folder: Path) -> Iterator[MlflowServer]:
         yield MlflowServer(f"http://{servers.HOST}:{port}", server.pid)
     finally:
         server.stop(seconds=10)
+
+
+@contextmanager
+def http_server(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The URL of a server whose answers are those of a handler."""
+    with ThreadingHTTPServer((servers.HOST, 0), handler) as server:
+        Thread(target=server.serve_forever, args=(0.05,)).start()
+        try:
+            yield f"http://{servers.HOST}:{server.server_address[1]}"
+        finally:
+            server.shutdown()

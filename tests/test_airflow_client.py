@@ -3,15 +3,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from meli_tasks.airflow_client import AirflowApi
+from tests.servers import http_server
 
 
 @contextmanager
-def airflow(runs: list[str]) -> Iterator[int]:
+def airflow(runs: list[str]) -> Iterator[str]:
     """A server that takes runs, of a new one loses the answer, and of a known one says that it is there."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -32,16 +32,12 @@ def airflow(runs: list[str]) -> Iterator[int]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, args=(0.05,)).start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
+    with http_server(Handler) as url:
+        yield url
 
 
 def test_a_run_whose_answer_was_lost_is_not_started_twice() -> None:
     runs: list[str] = []
-    with airflow(runs) as port:
-        started = AirflowApi(f"http://127.0.0.1:{port}", "admin", "x").trigger("meli_training", {}, "a note")
+    with airflow(runs) as url:
+        started = AirflowApi(url, "admin", "x").trigger("meli_training", {}, "a note")
     assert runs == [started]

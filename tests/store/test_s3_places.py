@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +16,7 @@ from typing_extensions import override
 from meli_tasks.core.errors import Rejected
 from meli_tasks.store import Store, open_store
 from meli_tasks.store.s3_client import client
-from tests.servers import S3Server
+from tests.servers import S3Server, http_server
 from tests.store.store_contract import StoreContract
 
 pytestmark = pytest.mark.integration
@@ -93,12 +92,8 @@ def bucket_elsewhere(regions: list[str]) -> Iterator[str]:
         def log_message(self, *arguments: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
+    with http_server(Handler) as url:
+        yield url
 
 
 def test_a_bucket_in_another_region_is_read_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from botocore.exceptions import ClientError
 from meli_tasks.core.errors import BadSettings, Conflict, MeliError, Rejected, Unreachable
 from meli_tasks.store import Store, open_store
 from meli_tasks.store.s3_client import client
-from tests.servers import S3Server
+from tests.servers import S3Server, http_server
 from tests.store.store_contract import StoreContract
 
 pytestmark = pytest.mark.integration
@@ -158,12 +157,8 @@ def stand_in(status: int, code: str, said: str) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
+    with http_server(Handler) as url:
+        yield url
 
 
 @pytest.mark.parametrize(
