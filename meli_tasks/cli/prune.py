@@ -24,7 +24,6 @@ EXAMPLES = (
     "meli prune --most-gb 20 --delete --yes",
 )
 PIN_EXAMPLES = ("meli pin latest", 'meli pin scheduled__2026-11-20T03:00:00+00:00 --reason "audit"', "meli pin --json")
-UNCHANGED = "Nothing was deleted."
 
 
 def prune(  # noqa: PLR0917
@@ -75,15 +74,16 @@ def prune(  # noqa: PLR0917
             print_json(_document(found, None))
         else:
             _show(found)
-            echo("This was a dry run. `meli prune --delete` deletes it." if found.candidates else UNCHANGED)
+            if found.candidates:
+                echo("This was a dry run. `meli prune --delete` deletes it.")
         return
     if not yes:
         found = pruning.find()
         _show(found)
         if not found.candidates:
-            echo(UNCHANGED)
             return
-        need_confirmation(f"Delete {count(len(found.candidates), 'item')}, {_megabytes(found.bytes)}?", UNCHANGED)
+        question = f"Delete {count(len(found.candidates), 'item')}, {_megabytes(found.bytes)}?"
+        need_confirmation(question, "Nothing was deleted.")
     found, outcome = pruning.run()
     if as_json:
         print_json(_document(found, outcome))
