@@ -165,7 +165,7 @@ class Tracking:
     def replay(self) -> int:
         """Send what could not be sent during an outage, and return the number of notes sent.
 
-        It stops as soon as the server does not answer, because the remaining notes would fail too.
+        It stops as soon as the server does not answer, because the remaining requests would fail too.
         """
         sent = 0
         for name in self.pending() if self.uri else []:
@@ -186,9 +186,10 @@ class Tracking:
             except NotFound as error:
                 logger.warning("%s can no longer be sent to MLflow: %s", name, error)
             self.store.delete(name)
+        else:  # the server has answered to the last
+            self._end_left_running()
         if sent:
             logger.info("%s sent to MLflow after an outage", count(sent, "note"))
-        self._end_left_running()
         return sent
 
     def _end_left_running(self) -> None:

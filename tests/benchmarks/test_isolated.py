@@ -103,9 +103,8 @@ def test_memory_of_the_calling_process_does_not_count() -> None:
 
 
 def test_child_processes_count() -> None:
-    _, idle = run_isolated(f"{HERE}:echo", {"word": ""}, threads=1)
     _, cost = run_isolated(f"{HERE}:work_in_a_child", {}, threads=1)
-    assert cost.cpu_seconds > idle.cpu_seconds + 0.3
+    assert cost.cpu_seconds >= 0.6  # what the child spins
     _, cost = run_isolated(f"{HERE}:hold_in_a_child", {"megabytes": 400}, threads=1)
     assert cost.peak_megabytes > 400
 

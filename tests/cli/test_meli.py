@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -139,11 +138,9 @@ def test_a_signal_leaves_no_half_output(tmp_path: Path, number: signal.Signals, 
     assert process.stdout is not None
     assert process.stdout.readline() == "working\n"
     assert [path.name for path in tmp_path.glob(".out.csv.*.part")]
-    started = time.monotonic()
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
-    assert time.monotonic() - started < 30
     assert "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 

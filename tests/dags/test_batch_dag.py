@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from meli_tasks.scoring.request import BatchRequest
-from tests.dags.test_import import HEAVY, imported
 
 if TYPE_CHECKING:
     from tests.airflow_process import InAirflow
@@ -99,13 +98,6 @@ def test_a_source_without_files_fails_the_plan(runs: dict[str, Any]) -> None:
     run = runs["wrong"]
     assert (run["state"], run["tasks"]["plan[-1]"][0], run["record"]) == ("failed", "failed", None)
     assert "matches no file" in runs["output"]
-
-
-def test_the_dag_file_loads_nothing_heavy(in_airflow: InAirflow) -> None:
-    cost, loaded = imported(in_airflow, "meli_batch_predict")
-    assert "meli_tasks" in loaded
-    assert not loaded & set(HEAVY)
-    assert cost < 0.5
 
 
 def test_it_is_scheduled_by_time_by_the_champion_or_by_both_and_has_a_form(in_airflow: InAirflow) -> None:

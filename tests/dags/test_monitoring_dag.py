@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meli_tasks.store import Store
-from tests.dags.test_import import HEAVY, imported
 from tests.monitoring.stores import night, titles, with_champion
 
 if TYPE_CHECKING:
@@ -69,13 +68,6 @@ with create_session() as session:
     found = [[one.run_id == f"monitoring__{run.run_id}", one.note, str(one.state)] for one in started]
 print(json.dumps([states, found]))
 """
-
-
-def test_the_dag_file_loads_nothing_heavy(in_airflow: InAirflow) -> None:
-    cost, loaded = imported(in_airflow, "meli_monitoring")
-    assert "meli_tasks" in loaded
-    assert not loaded & set(HEAVY)
-    assert cost < 0.5
 
 
 def test_it_runs_by_its_own_schedule(in_airflow: InAirflow) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meli_tasks.store import Store
-from tests.dags.test_import import HEAVY, imported
 from tests.past_run import START, PastRun
 
 if TYPE_CHECKING:
@@ -28,13 +27,6 @@ run = dag.test()
 states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
 print(json.dumps([type(dag.timetable).__name__, str(run.state), states]))
 """
-
-
-def test_the_dag_file_loads_nothing_heavy(in_airflow: InAirflow) -> None:
-    cost, loaded = imported(in_airflow, "meli_prune")
-    assert "meli_tasks" in loaded
-    assert not loaded & set(HEAVY)
-    assert cost < 0.5
 
 
 def test_without_a_schedule_it_prunes_when_triggered(

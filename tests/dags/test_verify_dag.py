@@ -10,7 +10,6 @@ import pytest
 
 from meli_tasks.artifacts import reading
 from meli_tasks.store import Store
-from tests.dags.test_import import HEAVY, imported
 
 if TYPE_CHECKING:
     from tests.airflow_process import InAirflow
@@ -25,13 +24,6 @@ run = dag.test()
 found = {ti.task_id: [str(ti.state), ti.xcom_pull(task_ids=ti.task_id)] for ti in run.get_task_instances()}
 print(json.dumps([dag.timetable.expression, str(run.state), found]))
 """
-
-
-def test_the_dag_file_loads_nothing_heavy(in_airflow: InAirflow) -> None:
-    cost, loaded = imported(in_airflow, "meli_verify")
-    assert "meli_tasks" in loaded
-    assert not loaded & set(HEAVY)
-    assert cost < 0.5
 
 
 def test_it_checks_the_store_by_its_own_schedule(

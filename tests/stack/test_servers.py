@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -93,9 +92,7 @@ def test_the_ports_of_one_server_do_not_meet() -> None:
 
 
 def test_nothing_at_a_port_is_no_answer() -> None:
-    began = time.monotonic()
     assert not servers.answers(servers.free_port(), "/health")
-    assert time.monotonic() - began < 2
 
 
 def test_a_missing_s3_server_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

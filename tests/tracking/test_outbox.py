@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +14,7 @@ from mlflow.tracking import MlflowClient
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.core.errors import BadSettings, TrackingRejected, TrackingUnavailable
+from meli_tasks.http import Answer, Client
 from meli_tasks.planning.plan import Plan
 from meli_tasks.store import Store
 from meli_tasks.tracking.client import MlflowServer
@@ -180,17 +180,29 @@ def test_a_run_deleted_in_mlflow_is_made_again(client: MlflowClient, run: PastRu
     assert client.get_run(run_of(again)).info.lifecycle_stage == "active"
 
 
-def test_an_outage_costs_seconds_and_is_made_good(
-    client: MlflowClient, run: PastRun, tracking: Tracking, caplog: pytest.LogCaptureFixture
+def test_an_outage_costs_a_request_a_task_and_is_made_good(
+    client: MlflowClient,
+    run: PastRun,
+    tracking: Tracking,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     offline = Tracking(NOWHERE, run.store)
     evaluated = run.evaluation()
-    start = time.monotonic()
+    sent: list[str] = []
+    request = Client.request
+
+    def counted(http: Client, method: str, url: str, **options: Any) -> Answer:
+        sent.append(url)
+        return request(http, method, url, **options)
+
+    monkeypatch.setattr(Client, "request", counted)
     assert offline.training(run.plan, "mlp", run.trainings["mlp"]) is None
     assert offline.training(run.plan, "mlp", run.trainings["mlp"]) is None
     assert offline.evaluation(run.plan, evaluated) is None
     assert offline.replay() == 0
-    assert time.monotonic() - start < 5
+    assert len(sent) == 4
+    monkeypatch.undo()
     assert len(offline.pending()) == 2  # the same training has one note
     assert "MLflow at http://127.0.0.1:9 does not answer" in caplog.text
 
