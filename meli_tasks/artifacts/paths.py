@@ -33,6 +33,7 @@
     notes/KEY/NUMBER.json                    what people wrote about a model, a change of it each
     monitoring/MODEL/reference.json          the profile of a champion's validation titles; MODEL is KEY@SHA256
     monitoring/MODEL/days/DAY/SOURCE.json    what monitoring found about the titles of a run or a scored batch
+    monitoring/MODEL/answered/DAY/ID.json    counts of titles that a process of the service answered
     batches/ID/plan.json, record.json        a batch: what is scored, and what was found
     damaged/NAME/DIGEST.json                 a damaged object in quarantine, and what was wrong with it
     pins/RUN.json                            a run whose artifacts are never pruned
@@ -459,6 +460,16 @@ def monitored_days(model: str) -> str:
 def monitored(model: str, day: str, source: str) -> str:
     """What monitoring found about the titles of a source on a day."""
     return f"{monitored_days(model)}{day}/{name_part(source)}.json"
+
+
+def answered_days(model: str) -> str:
+    """The prefix of the counts of titles that the service answered with a model."""
+    return f"{MONITORING}{model}/answered/"
+
+
+def answered(model: str, day: str, process: str) -> str:
+    """The counts of titles that a process of the service answered with a model on a day."""
+    return f"{answered_days(model)}{day}/{process}.json"
 
 
 def batch_plan(batch_id: str) -> str:

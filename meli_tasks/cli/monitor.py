@@ -33,7 +33,7 @@ def monitor(
             "--runs",
             min=_FEWEST_RUNS,
             max=_MOST_RUNS,
-            help="How many of the newest runs, and of the newest days with batches, to examine.",
+            help="How many of the newest runs, and of the newest days of batches and of the service, to examine.",
         ),
     ] = 7,
     again: Annotated[
@@ -57,7 +57,7 @@ def monitor(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare the newest titles, ingested or scored, with those that the champion was validated on.
+    """Compare the newest titles, ingested, scored or answered, with those that the champion was validated on.
 
     Unknown words, predicted categories, confidence, languages, title lengths, accents, broken characters and unusable
     rows are compared. A difference is reported if it is more than chance would give.
@@ -65,8 +65,8 @@ def monitor(
     The accuracy on scored titles is measured when labels arrive, from later runs and from `--labels` or
     MELI_MONITORING_LABELS.
 
-    The results are stored, so each run and each day of batches is examined a single time for a champion. The exit code
-    is 0 even if something has changed.
+    The results are stored, so each run and each day is examined a single time for a champion, unless titles were
+    added to it. The exit code is 0 even if something has changed.
     """
     from dataclasses import asdict
 
@@ -134,7 +134,8 @@ def _print(look: Look) -> None:
     from meli_tasks.terminal import Column, Listing
 
     if not look.results:
-        echo(f"Nothing was ingested or scored since {look.champion} became champion, so there is nothing to compare.")
+        sources = "Nothing was ingested, scored or answered"
+        echo(f"{sources} since {look.champion} became champion, so there is nothing to compare.")
         return
     numbers = (Column("titles", justify="right"), Column("accuracy", justify="right"))
     columns = [Column("day"), Column("source", rank=1), *numbers, Column("result")]

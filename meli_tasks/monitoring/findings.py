@@ -57,8 +57,8 @@ def new_words(before: TitleProfile, now: TitleProfile) -> list[str]:
     """The new words that matter most, each with a title."""
     found = words_that_matter(before, now, MOST_EXAMPLES)
     return [
-        f"{word}: {seen:,} times, {expected:,.0f} expected, as in {now.new_word_examples.get(word, '')!r}"
-        for word, seen, expected in found
+        f"{word}: {seen:,} times, {expected:,.0f} expected" + (f", as in {title!r}" if title else "")
+        for word, seen, expected, title in ((*each, now.new_word_examples.get(each[0])) for each in found)
         if seen - expected >= _LEAST_EXCESS
     ]
 

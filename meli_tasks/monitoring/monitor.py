@@ -1,4 +1,4 @@
-"""Examines what is new since the last time: titles that runs ingested, and titles that batches scored."""
+"""Examines what is new since the last time: titles that runs ingested, batches scored, and the service answered."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import BadData
 from meli_tasks.monitoring.accuracy import Accuracy
+from meli_tasks.monitoring.answered import examine_answered
 from meli_tasks.monitoring.ingested import examine_run, ingesting_runs
 from meli_tasks.monitoring.reference import listings_file
-from meli_tasks.monitoring.results import RUN, DayResult, results_of
+from meli_tasks.monitoring.results import RUN, SERVICE, DayResult, results_of
 from meli_tasks.monitoring.scored import ScoredDay, examine_scored, scored_days
 from meli_tasks.monitoring.standard import Standard
+from meli_tasks.serving.answered import answered_days
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 
@@ -64,12 +66,12 @@ class Monitor:
         self._refused: list[str] = []
 
     def look(self, *, runs: int = RUNS, again: bool = False, strict: bool = True) -> Look:
-        """Examine the titles of the newest runs and of the newest days with batches, each a single time for a champion.
+        """Examine the newest runs, and the newest days of batches and of the service, each once for a champion.
 
-        A day is examined again if batches were added to it, or labels of its titles arrived.
+        A day is examined again if batches or answers were added to it, or labels of its titles arrived.
 
         Args:
-            runs: How many of the newest runs to examine, and how many of the newest days with batches.
+            runs: How many of the newest runs to examine, and how many of the newest days of either kind.
             again: Examine them even if the store has their results.
             strict: Raise if labels cannot be read, instead of warning and continuing without them.
 
@@ -81,7 +83,8 @@ class Monitor:
         standard = Standard.current(self.settings, self.store)
         reader = LenientReader(self.store)
         earlier = {} if again else {each.name: each for each in results_of(self.store, standard.ref, reader)}
-        new = [*self._ingested(standard, runs, earlier, reader), *self._scored(standard, runs, earlier, reader)]
+        examined = (self._ingested, self._scored, self._answered)
+        new = [result for look in examined for result in look(standard, runs, earlier, reader)]
         for result in new:
             result.save(self.store)
         results = results_of(self.store, standard.ref, reader)
@@ -125,12 +128,20 @@ class Monitor:
             result = examine_scored(standard, day).model_copy(update={"labels": labels})
             if not result.note:
                 result = result.model_copy(update={"accuracy": _with_most_labels(accuracy, before)})
-            if before and before.announced and set(result.alarms) <= set(before.alarms):
-                result = result.model_copy(update={"announced": True})
+            result = _as_announced_as(result, before)
             if before is None or _is_news(result, before):
                 yield result
             else:
                 result.save(self.store)
+
+    def _answered(
+        self, standard: Standard, days: int, earlier: dict[str, DayResult], reader: LenientReader
+    ) -> Iterator[DayResult]:
+        stored = {each.day: each for each in earlier.values() if each.kind == SERVICE}
+        for day in answered_days(self.store, standard.ref, standard.champion.as_of or "", days, reader):
+            before = stored.get(day.day)
+            if before is None or before.batches != day.counted:
+                yield _as_announced_as(examine_answered(standard, day), before)
 
     def _labels(self, standard: Standard, since: str, runs: int, reader: LenientReader) -> list[LabelSource]:
         """Where labels of titles that were scored since a day come from: later runs, then the files of the setting."""
@@ -160,6 +171,13 @@ def _with_most_labels(accuracy: Accuracy, before: DayResult | None) -> Accuracy:
     """The earlier accuracy if more titles had labels then, as with a file that was passed a single time."""
     earlier = before.accuracy if before else None
     return earlier if earlier and earlier.labelled > accuracy.labelled else accuracy
+
+
+def _as_announced_as(result: DayResult, before: DayResult | None) -> DayResult:
+    """The result, announced if the earlier one was and it has no other changes."""
+    if before and before.announced and set(result.alarms) <= set(before.alarms):
+        return result.model_copy(update={"announced": True})
+    return result
 
 
 def _is_news(result: DayResult, before: DayResult) -> bool:

@@ -42,7 +42,7 @@ def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int =
         settings: Where things are.
         store: The store.
         dag_run: The run of the DAG that calls this.
-        runs: How many of the newest runs to examine, and how many of the newest days with batches.
+        runs: How many of the newest runs to examine, and how many of the newest days of batches and of the service.
 
     Raises:
         NotFound, BadData: the champion or its listings cannot be read.
@@ -64,7 +64,7 @@ def monitor_night(settings: Settings, store: Store, dag_run: DagRun, runs: int =
             for result in look.unannounced:
                 result.model_copy(update={"announced": True}).save(store)
     if not look.new:
-        return Night(skipped="Nothing was ingested or scored since monitoring last ran.")
+        return Night(skipped="Nothing was ingested, scored or answered since monitoring last ran.")
     changes = dict.fromkeys(name for result in look.changed for name in result.alarms)
     return Night(len(look.new), tuple(changes), advice.sentence if advice and advice.retrain else "")
 

@@ -18,7 +18,7 @@ from meli_tasks.store import Store
 from meli_tasks.wording import count
 
 ACCURACY = "accuracy"
-RUN, BATCH = "run", "batch"
+RUN, BATCH, SERVICE = "run", "batch", "service"
 MOST_DAYS = 60
 """How many of the newest days the page and the report display."""
 _STILL_NEW = timedelta(days=14)
@@ -45,20 +45,21 @@ class DayResult(Stored):
     version: int = 1
     day: str
     at: str
-    source: str = Field(description="a run's id, or the name of a group of the day's scored titles")
-    kind: str = Field(description="run or batch")
+    source: str = Field(description="a run's id, or the name of a group of the day's scored or answered titles")
+    kind: str = Field(description="run, batch or service")
     model: str = Field(description="KEY@SHA256")
     set_name: str
-    titles: int = Field(description="of a run, about how many are new to the model; of batches, usable titles")
+    titles: int = Field(description="of a run, about how many are new to the model; otherwise usable titles")
     findings: tuple[Finding, ...] = ()
     accuracy: Accuracy | None = Field(None, description="on the titles with labels; None if there are none")
     note: str = Field("", description="why nothing was compared; empty if something was")
     profile: TitleProfile = Field(default_factory=TitleProfile)
     batches: Mapping[str, str] = Field(
-        default_factory=dict, description="the day's scored batches, and when the record of each was written"
+        default_factory=dict,
+        description="the day's scored batches, and when the record of each was written; of the service, its processes",
     )
     labels: tuple[str, ...] = Field((), description="the identities of the sources of labels that were used")
-    apart: str = Field("", description="what was scored by other models, and is not compared")
+    apart: str = Field("", description="which titles of the day are not compared, and why; empty if all are")
     announced: bool = Field(False, description="whether a notification of the changes was sent")
 
     @property

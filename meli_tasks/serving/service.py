@@ -11,6 +11,7 @@ from meli_tasks.serving.batching import Answer, Batcher, NoModel
 from meli_tasks.serving.following import Follower
 from meli_tasks.serving.keys import Keys
 from meli_tasks.serving.metrics import Metrics
+from meli_tasks.serving.sampling import Sampler
 from meli_tasks.serving.served import Find, Load, finder, load_served
 from meli_tasks.serving.shadow import Shadow
 from meli_tasks.settings import Settings
@@ -24,17 +25,21 @@ class Service:
         find: tells which model should answer.
         load: loads it.
         shadow: tells which model works in shadow; None for none.
+        sampler: counts what was answered, for monitoring; None for nobody.
 
     Raises:
         BadSettings: its keys cannot be used.
         MeliError: the model in shadow cannot be loaded.
     """
 
-    def __init__(self, settings: Settings, find: Find, load: Load, shadow: Find | None = None) -> None:
+    def __init__(
+        self, settings: Settings, find: Find, load: Load, shadow: Find | None = None, sampler: Sampler | None = None
+    ) -> None:
         self.settings = settings
         self.keys = Keys.of(settings)
         self.metrics = Metrics()
         self.shadow = Shadow(load(shadow()), self.metrics) if shadow else None
+        self.sampler = sampler
         self.batcher = Batcher(settings.serving_queue, self.metrics.batch_titles.observe)
         self.follower = Follower(find, load, self.batcher, self.metrics, seconds=settings.serving_refresh_seconds)
 
@@ -47,7 +52,10 @@ class Service:
         """
         store = settings.open_store()
         shadow = finder(store, settings.serving_shadow) if settings.serving_shadow else None
-        return cls(settings, finder(store, settings.serving_model), partial(load_served, settings, store), shadow)
+        find, load = finder(store, settings.serving_model), partial(load_served, settings, store)
+        seconds = settings.serving_count_seconds
+        sampler = Sampler(store, seconds, with_examples=settings.serving_log_titles) if seconds else None
+        return cls(settings, find, load, shadow, sampler)
 
     @property
     def not_ready(self) -> str:
@@ -57,6 +65,8 @@ class Service:
     def start(self) -> None:
         """Load the model, and follow the champion from now on."""
         self.follower.start()
+        if self.sampler:
+            self.sampler.start()
 
     def stop(self) -> None:
         """Answer what is waiting, and end all threads."""
@@ -64,6 +74,8 @@ class Service:
         self.batcher.stop()
         if self.shadow:
             self.shadow.stop()
+        if self.sampler:
+            self.sampler.stop()
 
     def submit(self, titles: Sequence[str], reasons: Sequence[str], top: int) -> Future[Answer]:
         """Have titles classified; see `Batcher.submit`."""
@@ -72,7 +84,7 @@ class Service:
         return self.batcher.submit(titles, reasons, top)
 
     def note(self, titles: Sequence[str], reasons: Sequence[str], answer: Answer, abstain_below: float) -> None:
-        """Count what was answered, and have the model in shadow classify the same titles."""
+        """Count and sample what was answered, and have the model in shadow classify the same titles."""
         unusable = sum(map(bool, reasons))
         unknown = answer.predictions.known.count(False)
         abstained = sum(value is not None and value < abstain_below for value in answer.predictions.probability)
@@ -87,3 +99,5 @@ class Service:
                 self.metrics.titles.labels(result).inc(number)
         if self.shadow:
             self.shadow.compare(titles, reasons, answer)
+        if self.sampler:
+            self.sampler.add(titles, reasons, answer)

@@ -83,6 +83,17 @@ class ServingSettings(BaseSettings):
     serving_queue: int = Field(
         50_000, ge=1, le=10_000_000, alias="MELI_SERVING_QUEUE", description="titles waiting; more are refused with 503"
     )
+    serving_count_seconds: float = Field(
+        300.0,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        alias="MELI_SERVING_COUNT_SECONDS",
+        description="seconds after which `meli serve` stores counts of the titles that it answered, for monitoring; 0 "
+        "for never",
+    )
     serving_log_titles: bool = Field(
-        False, alias="MELI_SERVING_LOG_TITLES", description="whether the access log of `meli serve` contains the titles"
+        False,
+        alias="MELI_SERVING_LOG_TITLES",
+        description="whether the access log of `meli serve`, and its counts for monitoring, contain titles",
     )

@@ -24,7 +24,7 @@ from tests.decided import promote
 
 pytestmark = pytest.mark.integration
 FOLDER = Path(__file__).parents[2] / "kubernetes" / "s3-policies"
-ROLES = ("trainer", "promoter", "scorer", "reader")
+ROLES = ("trainer", "promoter", "scorer", "service", "reader")
 BUCKET, PREFIX, OUTSIDE = "meli", "store", "elsewhere/object"
 # Who may write a name of the store; whoever is in the third column may delete it too. Everybody may read.
 WRITERS: list[tuple[str, set[str], set[str]]] = [
@@ -44,6 +44,7 @@ WRITERS: list[tuple[str, set[str], set[str]]] = [
     (paths.batch_record("id"), {"scorer"}, set()),
     (paths.manifest("score", "key"), {"scorer"}, set()),
     (paths.monitored("model", "day", "source"), {"trainer", "scorer"}, set()),
+    (paths.answered("model", "day", "process"), {"trainer", "scorer", "service"}, set()),
     (paths.hyperparameter_set("mine"), set(), set()),  # people add sets
 ]
 
@@ -133,7 +134,7 @@ def test_a_role_touches_nothing_outside_the_store(server: Server, role: str) -> 
 def test_only_the_promoter_decides_and_everybody_reads_the_ledger(server: Server) -> None:
     for name in (paths.decision(1), paths.decision_copy(1)):
         server.client("admin").delete_object(Bucket=BUCKET, Key=f"{PREFIX}/{name}")
-    for role in ("trainer", "scorer", "reader"):
+    for role in ("trainer", "scorer", "service", "reader"):
         with pytest.raises(MeliError):
             promote(Ledger(server.store(role)), "mlp")
     promote(Ledger(server.store("promoter")), "mlp")

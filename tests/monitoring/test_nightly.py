@@ -38,7 +38,7 @@ def test_a_night_without_changes_sends_nothing(champion: PastRun, tmp_path: Path
         assert nightly(champion, tmp_path, web.url, "n1") == Night(2)
         assert (
             nightly(champion, tmp_path, web.url, "n2").skipped
-            == "Nothing was ingested or scored since monitoring last ran."
+            == "Nothing was ingested, scored or answered since monitoring last ran."
         )
     assert web.bodies == []
 

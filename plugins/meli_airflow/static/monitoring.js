@@ -67,7 +67,7 @@ const Nothing = ({ champion }) =>
         EmptyState,
         { title: `Nothing was compared with ${champion} yet` },
         "Trigger the DAG meli_monitoring, or set MELI_MONITORING_SCHEDULE to run it every night. It compares the titles " +
-          "that runs ingest and batches score with those that the champion was validated on.",
+          "that runs ingest, batches score and the service answers with those that the champion was validated on.",
       )
     : h(EmptyState, { title: "No champion yet" }, "Monitoring compares titles with the champion's validation titles.");
 
