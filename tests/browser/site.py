@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +13,19 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from playwright.sync_api import Browser, HttpCredentials, Page, expect
+from playwright.sync_api import Browser, BrowserContext, HttpCredentials, Page, expect
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 DESKTOP, TABLET, PHONE = 1440, 1024, 390
 HEIGHTS = {DESKTOP: 1000, TABLET: 768, PHONE: 844}
+# Before the scripts of a page: the first page of a tab finds an empty local storage, and each the theme.
+FRESH = """
+    if (location.origin !== 'null') {
+        if (!sessionStorage.getItem('begun')) localStorage.clear();
+        sessionStorage.setItem('begun', 'yes');
+        localStorage.setItem('theme', %s);
+    }
+"""
 # A test with the arguments `width` and `dark` sees its page as every reader may.
 every_view = pytest.mark.parametrize(
     ("width", "dark"),
@@ -39,12 +48,13 @@ class Site:
     mlflow: HttpCredentials | None = field(default=None, repr=False)
     state: Any = None
     _token: str = ""
+    _windows: dict[bool, BrowserContext] = field(default_factory=dict, repr=False)
 
     @contextmanager
     def page(
         self, path: str, *, dark: bool = False, narrow: bool = False, width: int = DESKTOP, still: bool = False
     ) -> Iterator[Page]:
-        """A page in its own window, signed in; a JavaScript error on it fails the test.
+        """A page in its own tab, signed in, with an empty local storage; a JavaScript error on it fails the test.
 
         Args:
             path: the page's address within Airflow.
@@ -54,21 +64,35 @@ class Site:
             still: for a reader who asked the system for reduced motion.
         """
         width = PHONE if narrow else width
-        window = self.browser.new_context(
-            viewport={"width": width, "height": HEIGHTS[width]}, storage_state=self.state,
-            reduced_motion="reduce" if still else "no-preference", http_credentials=self.mlflow,
-        )  # fmt: skip
+        window = self._window(dark)
+        before = window.pages
         page = window.new_page()
         page.set_default_timeout(60_000)
+        page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+        page.emulate_media(reduced_motion="reduce" if still else "no-preference")
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.add_init_script(f"localStorage.setItem('theme', '{'dark' if dark else 'light'}')")
+        page.add_init_script(FRESH % json.dumps("dark" if dark else "light"))
         page.goto(self.url + path)
         try:
             yield page
             assert errors == []
         finally:
+            window.clear_permissions()
+            for opened in set(window.pages) - set(before):
+                opened.close()
+
+    def close(self) -> None:
+        """Close the windows."""
+        for window in self._windows.values():
             window.close()
+        self._windows.clear()
+
+    def _window(self, dark: bool) -> BrowserContext:
+        """The window of a theme, which stays open: loading Airflow without a cache takes most of a test's seconds."""
+        if dark not in self._windows:
+            self._windows[dark] = self.browser.new_context(storage_state=self.state, http_credentials=self.mlflow)
+        return self._windows[dark]
 
     def get(self, path: str) -> Any:
         """The JSON at a path of Airflow's REST API."""
@@ -112,6 +136,7 @@ def signed_in(stack: Mapping[str, str], browser: Browser) -> Site:
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("link", name="Models")).to_be_visible()
         site.state = page.context.storage_state()
+    site.close()
     return site
 
 

@@ -35,8 +35,3 @@ def history(cluster: Cluster, key: str) -> list[dict[str, Any]]:
     """The epochs of the training run with this content key."""
     store = opened(cluster)
     return [epoch.model_dump() for epoch in read_history(store, need(store, "train", key))]
-
-
-def training_key(result: dict[str, Any]) -> str:
-    """The content key of a training, from what its task returned."""
-    return str(result["key"])

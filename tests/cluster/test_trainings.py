@@ -17,7 +17,14 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(7200)]
 
 SETS = ["quick_mlp", "mlp", "quick_cnn", "cnn"]
 CONF = {"source": SOURCE, "sets": SETS, "overrides": {"train.epochs": 2}}
-TRIES = 3  # what a run costs is printed for each: somebody else's work on the machine is no cost of ours
+
+
+@pytest.fixture(scope="module")
+def trained(cluster: Cluster) -> str:
+    """A finished run of four sets."""
+    run = cluster.api.trigger(TRAINING, CONF, "")
+    assert cluster.api.wait(run) == "success"
+    return run
 
 
 def test_the_pools_are_made_and_sized(cluster: Cluster) -> None:
@@ -25,21 +32,16 @@ def test_the_pools_are_made_and_sized(cluster: Cluster) -> None:
     assert (gpu["slots"], backfill["slots"], backfill["include_deferred"]) == (len(GPU_WORKERS), 2, True)
 
 
-def test_four_sets_train_under_their_names_on_two_workers_at_once(cluster: Cluster) -> None:
-    run = cluster.api.trigger(TRAINING, CONF, "")
-    assert cluster.api.wait(run) == "success"
-    trained = trainings(cluster, run)
-    assert sorted(task.name for task in trained) == sorted(SETS)
-    assert {task.worker for task in trained} == set(GPU_WORKERS)
-    results = {task.name: returned(cluster, run, task) for task in trained}
+def test_four_sets_train_under_their_names_on_two_workers_at_once(cluster: Cluster, trained: str) -> None:
+    tasks = trainings(cluster, trained)
+    assert sorted(task.name for task in tasks) == sorted(SETS)
+    assert {task.worker for task in tasks} == set(GPU_WORKERS)
+    results = {task.name: returned(cluster, trained, task) for task in tasks}
     assert not any(fact["hit"] for fact in results.values()), results
     together = [
-        (one.name, other.name)
-        for one in trained
-        for other in trained
-        if one.worker < other.worker and one.overlaps(other)
+        (one.name, other.name) for one in tasks for other in tasks if one.worker < other.worker and one.overlaps(other)
     ]
-    assert together, trained
+    assert together, tasks
 
 
 def test_a_dag_that_is_paused_in_mid_run_goes_on_where_it_was(cluster: Cluster) -> None:
@@ -61,21 +63,20 @@ def test_a_dag_that_is_paused_in_mid_run_goes_on_where_it_was(cluster: Cluster) 
     assert all(task.tries <= 1 for task in api.instances(run))
 
 
-def test_a_run_of_what_is_all_there_computes_nothing(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    first = cluster.api.trigger(TRAINING, CONF, "")
-    assert cluster.api.wait(first) == "success"
-    for _ in range(TRIES):
-        began = datetime.now(UTC)
-        run = cluster.api.trigger(TRAINING, CONF, "")
-        assert cluster.api.wait(run) == "success"
-        ended = datetime.fromisoformat(cluster.api.run(TRAINING, run)["end_date"])
-        tasks = [task for task in cluster.api.instances(run) if task.state != "skipped"]  # no search was requested
-        assert all(returned(cluster, run, task)["hit"] for task in trainings(cluster, run))
-        own = {task.label: own_seconds(cluster, run, task) for task in tasks}
-        assert {label for label, seconds in own.items() if seconds} <= {"decide"}  # every time
-        overheads = {task.label: task.seconds - own[task.label] for task in tasks}
-        with capsys.disabled():
-            sys.stdout.write(table((ended - began).total_seconds(), tasks, overheads))
+def test_a_run_of_what_is_all_there_computes_nothing(
+    cluster: Cluster, trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = datetime.now(UTC)
+    run = cluster.api.trigger(TRAINING, CONF, "")
+    assert cluster.api.wait(run) == "success"
+    ended = datetime.fromisoformat(cluster.api.run(TRAINING, run)["end_date"])
+    tasks = [task for task in cluster.api.instances(run) if task.state != "skipped"]  # no search was requested
+    assert all(returned(cluster, run, task)["hit"] for task in trainings(cluster, run))
+    own = {task.label: own_seconds(cluster, run, task) for task in tasks}
+    assert {label for label, seconds in own.items() if seconds} <= {"decide"}  # every time
+    overheads = {task.label: task.seconds - own[task.label] for task in tasks}
+    with capsys.disabled():
+        sys.stdout.write(table((ended - began).total_seconds(), tasks, overheads))
 
 
 def table(seconds: float, tasks: list[Task], overheads: dict[str, float]) -> str:
