@@ -111,8 +111,12 @@ define install
 	@touch $@
 endef
 
-$(VENV)/.demo: locks/demo.txt locks/torch.txt locks/torch-cuda.txt pyproject.toml $(VENV)/.uv
+NEEDED := locks/torch.txt locks/torch-cuda.txt pyproject.toml $(VENV)/.uv
+
+$(VENV)/.demo: locks/demo.txt $(NEEDED)
 	$(call install,demo)
 
-$(VENV)/.dev: locks/dev.txt $(VENV)/.demo
+# The test packages include the demo's.
+$(VENV)/.dev: locks/dev.txt $(NEEDED)
 	$(call install,dev)
+	@touch $(VENV)/.demo

@@ -78,8 +78,8 @@ def side_by_side(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 
     def start(*lines: str, slots: int = 2) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [ROOT / ".ci/side_by_side", str(slots)], cwd=tmp_path, env=os.environ | {"TMPDIR": str(tmp_path)}, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [ROOT / ".ci/side_by_side", str(slots)], cwd=tmp_path, env=os.environ | {"TMPDIR": str(tmp_path)},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert process.stdin
         process.stdin.write("\n".join(lines) + "\n")

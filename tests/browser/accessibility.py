@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, TimeoutError
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 NOT_CHECKED = (
@@ -66,6 +66,9 @@ OVERFLOWING = """ours => {
 
 
 def check_fits(page: Page) -> None:
-    """Fail if our part of a page is wider than its window. A wide table may scroll sideways, inside its own frame."""
-    wide = f"{page.url} is wider than its window:\n"
-    assert page.evaluate(FITS, OURS), wide + "\n".join(page.evaluate(OVERFLOWING, OURS)[:5])
+    """Fail if our part of a page stays wider than its window. A wide table may scroll sideways, in its own frame."""
+    try:
+        page.wait_for_function(FITS, arg=OURS)
+    except TimeoutError:
+        wide = f"{page.url} is wider than its window:\n"
+        raise AssertionError(wide + "\n".join(page.evaluate(OVERFLOWING, OURS)[:5])) from None

@@ -6,22 +6,23 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.accessibility import OURS, check_accessibility, check_fits
-from tests.browser.site import Site, every_view, shoot
+from tests.browser.site import Site, both_themes, shoot, widths
 from tests.browser.visits import VISITS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
 
-@every_view
+@both_themes
 @pytest.mark.parametrize("name", VISITS)
-def test_a_page_is_accessible_in_every_view(site: Site, name: str, width: int, dark: bool) -> None:
+def test_a_page_is_accessible_in_every_view(site: Site, name: str, dark: bool) -> None:
     visit = VISITS[name]
-    with site.page(visit.path(site), width=width, dark=dark) as page:
-        expect(visit.loaded(page)).to_be_visible()
-        expect(page.locator("[data-meli] [aria-busy=true]")).to_have_count(0)
-        shoot(page, f"access_{name.replace(' ', '_')}_{width}{'_dark' if dark else ''}")
-        check_fits(page)
-        check_accessibility(page)
+    with site.page(visit.path(site), dark=dark) as page:
+        for width in widths(page):
+            expect(visit.loaded(page)).to_be_visible()
+            expect(page.locator("[data-meli] [aria-busy=true]")).to_have_count(0)
+            shoot(page, f"access_{name.replace(' ', '_')}_{width}{'_dark' if dark else ''}")
+            check_fits(page)
+            check_accessibility(page)
 
 
 def test_the_check_sees_what_is_ours_and_nothing_else(site: Site) -> None:

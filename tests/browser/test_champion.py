@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.site import PHONE, Site, every_view, shoot
+from tests.browser.site import PHONE, Site, both_themes, shoot, widths
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
@@ -29,12 +29,12 @@ def nights(page: Page) -> Locator:
     return section
 
 
-@every_view
-def test_the_card_answers_at_a_look_who_how_good_and_what_the_last_run_did(site: Site, width: int, dark: bool) -> None:
+@both_themes
+def test_the_card_answers_at_a_look_who_how_good_and_what_the_last_run_did(site: Site, dark: bool) -> None:
     champion = site.get("/meli/api/models")["champion"]
     news = site.get("/meli/api/champion-news")
     figure = champion["current"] or champion
-    with site.page(MODELS, dark=dark, width=width) as page:
+    with site.page(MODELS, dark=dark) as page:
         card = page.get_by_test_id("champion")
         name = card.get_by_role("heading", name=champion["set"])
         expect(name).to_be_visible()
@@ -47,12 +47,13 @@ def test_the_card_answers_at_a_look_who_how_good_and_what_the_last_run_did(site:
         expect(confuses).to_be_visible()
         expect(card.get_by_role("link", name="Try a title")).to_be_visible()
         expect(card.get_by_text(FINGERPRINT)).to_be_hidden()
-        if width == PHONE:  # the champion, its figure, the verdict: all on the first screen, in this order
-            assert top(name) < top(number) < top(last) < top(confuses)
-            assert top(last) < page.viewport_size["height"]  # type: ignore[index]
         content = page.get_by_test_id("main-content")
-        assert content.evaluate("element => element.scrollWidth <= element.clientWidth")
-        shoot(page, f"champion_{width}{'_dark' if dark else ''}")
+        for width in widths(page):
+            if width == PHONE:  # the champion, its figure, the verdict: all on the first screen, in this order
+                assert top(name) < top(number) < top(last) < top(confuses)
+                assert top(last) < page.viewport_size["height"]  # type: ignore[index]
+            assert content.evaluate("element => element.scrollWidth <= element.clientWidth")
+            shoot(page, f"champion_{width}{'_dark' if dark else ''}")
 
 
 def test_the_links_of_the_card_lead_to_its_model_and_to_the_last_run(site: Site) -> None:

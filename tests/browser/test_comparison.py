@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import check_accessibility, check_fits
-from tests.browser.site import Site, every_view, shoot
+from tests.browser.site import Site, both_themes, shoot, widths
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
@@ -142,14 +142,14 @@ def test_only_differing_parameters_are_listed_and_an_ensemble_has_members(
             expect(lines.get_by_role("columnheader", name="ensemble")).to_have_count(0)
 
 
-@every_view
-def test_the_comparison_is_readable_in_every_view(
-    site: Site, rows: list[dict[str, Any]], width: int, dark: bool
-) -> None:
-    with site.page(address(ids(rows)), width=width, dark=dark) as page:
+@both_themes
+def test_the_comparison_is_readable_in_every_view(site: Site, rows: list[dict[str, Any]], dark: bool) -> None:
+    with site.page(address(ids(rows)), dark=dark) as page:
         expect(chart(page, "Balanced accuracy").locator("canvas")).to_be_visible()
         expect(page.get_by_role("table", name="Scores").get_by_text("better with").first).to_be_visible()
         page.get_by_text("Log scale of losses").click()
-        shoot(page, f"comparison_{width}{'_dark' if dark else ''}")
-        check_fits(page)
-        check_accessibility(page)
+        for width in widths(page):
+            expect(chart(page, "Balanced accuracy").locator("canvas")).to_be_visible()
+            shoot(page, f"comparison_{width}{'_dark' if dark else ''}")
+            check_fits(page)
+            check_accessibility(page)

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import check_accessibility, check_fits
-from tests.browser.site import Site, every_view, shoot
+from tests.browser.site import Site, both_themes, shoot, widths
 from tests.browser.visits import MODELS, first_models
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
@@ -183,15 +183,16 @@ def test_an_unknown_model_is_named(site: Site) -> None:
         expect(page.get_by_text("choose a model of the leaderboard")).to_be_visible()
 
 
-@every_view
-def test_the_page_can_be_read_in_every_view(site: Site, model: dict[str, Any], width: int, dark: bool) -> None:
-    with site.page(path(model["row"]["id"]), width=width, dark=dark) as page:
+@both_themes
+def test_the_page_can_be_read_in_every_view(site: Site, model: dict[str, Any], dark: bool) -> None:
+    with site.page(path(model["row"]["id"]), dark=dark) as page:
         expect(page.get_by_role("table", name="Slices")).to_be_visible()
         expect(page.get_by_role("img", name="If it abstains")).to_be_visible()
         page.get_by_role("button", name="Show the").first.click()
         for summary in page.locator("[data-meli] summary").all():
             summary.click()
         expect(page.locator("[data-meli] [aria-busy=true]")).to_have_count(0)
-        shoot(page, f"model_{width}{'_dark' if dark else ''}", height=3000)
-        check_fits(page)
-        check_accessibility(page)
+        for width in widths(page):
+            shoot(page, f"model_{width}{'_dark' if dark else ''}", height=3000)
+            check_fits(page)
+            check_accessibility(page)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.site import Site, every_view, shoot
+from tests.browser.site import Site, both_themes, shoot, widths
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
@@ -26,11 +26,11 @@ def monitored(site: Site) -> Site:
     return site
 
 
-@every_view
-def test_the_page_answers_whether_to_retrain_and_has_the_days(monitored: Site, width: int, dark: bool) -> None:
+@both_themes
+def test_the_page_answers_whether_to_retrain_and_has_the_days(monitored: Site, dark: bool) -> None:
     sent = monitored.get("/meli/api/monitoring")
     assert sent["streams"][0]["name"] == "ingested titles"
-    with monitored.page("/plugin/models", dark=dark, width=width) as page:
+    with monitored.page("/plugin/models", dark=dark) as page:
         page.get_by_role("link", name="Monitoring").click()
         expect(page.get_by_role("heading", level=1, name="Monitoring")).to_be_visible()
         advice = page.get_by_test_id("advice")
@@ -42,8 +42,9 @@ def test_the_page_answers_whether_to_retrain_and_has_the_days(monitored: Site, w
             expect(section.get_by_role("table", name=name).locator("tbody tr")).to_have_count(len(stream["days"]))
             expect(section).to_contain_text(stream["days"][-1]["verdict"])
         content = page.get_by_test_id("main-content")
-        assert content.evaluate("element => element.scrollWidth <= element.clientWidth")
-        shoot(page, f"monitoring_{width}{'_dark' if dark else ''}")
+        for width in widths(page):
+            assert content.evaluate("element => element.scrollWidth <= element.clientWidth")
+            shoot(page, f"monitoring_{width}{'_dark' if dark else ''}")
 
 
 def test_the_html_report_opens_without_scripts(monitored: Site) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import torch
@@ -23,6 +25,8 @@ from tests.stages.small_titles import Recorded, params_of, prepared
 from tests.waiting import until
 
 FAULTY = "tests.stages.training.faulty_worker"
+WORKER, AGENT = "meli_tasks.stages.training.worker", "meli_tasks.stages.training.agent"
+OWN = "MELI_TEST_PROCESSES"
 TOGETHER = Hooks(device="cpu", devices=2)
 
 
@@ -42,13 +46,19 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return install
 
 
+@pytest.fixture(autouse=True)
+def own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tells the processes that a test starts from those of another suite: they inherit this."""
+    monkeypatch.setenv(OWN, uuid4().hex)
+
+
 def running(text: str) -> list[int]:
-    """The processes whose command line contains a text; a process that has ended but was not waited for has none."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    """This test's processes whose command line contains a text; one that has ended but was not waited for has none."""
+    found, own = [], f"{OWN}={os.environ[OWN]}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if text.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
+            if text.encode() in (folder / "cmdline").read_bytes() and own in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
         except OSError:
             continue
     return found
@@ -122,6 +132,7 @@ class Interrupting(Recorded):
     """Raises what a signal raises, once training is under way."""
 
     def epoch(self, values: Any) -> None:
+        assert running(WORKER) and running(AGENT)
         raise KeyboardInterrupt
 
 
@@ -130,7 +141,7 @@ class Interrupting(Recorded):
 def test_an_interrupted_run_leaves_no_process(inputs: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train.run(inputs, tmp_path, params_of(epochs=500), Hooks(Interrupting(), device="cpu", devices=2))
-    assert running("meli_tasks.stages.training.worker") == running("meli_tasks.stages.training.agent") == []
+    assert running(WORKER) == running(AGENT) == []
 
 
 def test_batches_that_the_devices_cannot_divide_are_rejected(inputs: dict[str, Path], tmp_path: Path) -> None:
