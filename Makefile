@@ -42,7 +42,7 @@ test-browser: $(VENV)/.dev ## test the pages in Chromium; screenshots in tests/b
 
 test-cluster: $(VENV)/.dev ## test the cluster without containers: outages, recovery, backfills (25 minutes on 2 cores)
 	@sh tests/cluster/install.sh
-	@$(BIN)/python -m pytest -m cluster $(TESTS)
+	@$(BIN)/python -m pytest -m cluster $(or $(TESTS),tests/cluster tests/dags tests/tracking)
 
 test-gpu: ## test training on a GPU, or say that there is none (5 minutes; GPU_PYTHON=... with torch, numpy, pydantic, safetensors, pytest)
 	@PYTHON=$(GPU_PYTHON) RESULTS=.meli/gpu sh tests/gpu/run.sh test
