@@ -1,4 +1,4 @@
-"""MLflow behind its own sign-in: creates missing databases and accounts, upgrades older ones, becomes the server."""
+"""MLflow behind its own sign-in: creates missing accounts, upgrades older databases, becomes the server."""
 
 from __future__ import annotations
 
@@ -12,19 +12,8 @@ import psycopg2
 from meli_tasks.tracking import mlflow_server, mlflow_sign_in
 
 DATABASES = ("mlflow", "mlflow_auth")
+"""Created by databases.py."""
 TASKS = os.environ["MLFLOW_TRACKING_USERNAME"]
-
-
-def make_databases(server: str) -> None:
-    """Creates the missing databases. `server` is a URL that ends before the name of the database."""
-    connection = psycopg2.connect(f"{server}/postgres", connect_timeout=10)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        for name in DATABASES:
-            cursor.execute("select 1 from pg_database where datname = %s", (name,))
-            if not cursor.fetchone():
-                cursor.execute(f"create database {name}")
-    connection.close()
 
 
 def with_driver(server: str) -> str:
@@ -33,7 +22,10 @@ def with_driver(server: str) -> str:
 
 
 def make_accounts(server: str) -> None:
-    """Creates the missing accounts: one for people, with all permissions, and one for the tasks."""
+    """Creates the missing accounts: one for people, with all permissions, and one for the tasks.
+
+    `server` is a URL that ends before the name of the database.
+    """
     if has_account(server, TASKS):
         return
     from mlflow.server import auth  # takes 5 s, so only if there is something to create
@@ -55,7 +47,6 @@ def has_account(server: str, name: str) -> bool:
 
 if __name__ == "__main__":
     server = os.environ.pop("MLFLOW_DATABASES")
-    make_databases(server)
     if endpoint := os.environ.get("MELI_S3_ENDPOINT"):
         os.environ["MLFLOW_S3_ENDPOINT_URL"] = endpoint
     configuration = Path(tempfile.mkdtemp(prefix="mlflow-sign-in-"), "sign-in.ini")

@@ -31,6 +31,8 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "AIRFLOW_JWT_SECRET": _long,
     "AIRFLOW_API_SECRET": _long,
     "POSTGRES_PASSWORD": _password,
+    "AIRFLOW_DATABASE_PASSWORD": _password,
+    "MLFLOW_DATABASE_PASSWORD": _password,
     "REDIS_PASSWORD": _password,
     "MLFLOW_SECRET": _long,
     "MLFLOW_ADMIN_PASSWORD": _password,
@@ -44,7 +46,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "AWS_SECRET_ACCESS_KEY": lambda: secrets.token_hex(20),
 }
 # These appear inside URLs, where other characters would need quoting.
-IN_URLS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+IN_URLS = {"AIRFLOW_DATABASE_PASSWORD", "MLFLOW_DATABASE_PASSWORD", "REDIS_PASSWORD"}
 # Missing where the service is not used, as in an .env of an earlier version.
 OPTIONAL = {"MELI_SERVING_KEYS"}
 OF_S3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
+from meli_airflow.promotion_right import PromotionRight
 
 Message = MutableMapping[str, Any]
 PREFIX = "/meli"
@@ -57,6 +58,7 @@ class MeliPages(AirflowPlugin):
 
     name = "meli_pages"
     fastapi_apps = [{"app": LazyApplication(), "url_prefix": PREFIX, "name": "meli"}]  # noqa: RUF012 - Airflow reads a list
+    fastapi_root_middlewares = [{"middleware": PromotionRight, "name": "meli_promotion"}]  # noqa: RUF012
     react_apps = [  # noqa: RUF012
         page("Models", "models", "nav", "models", nav_top_level=True),
         page("Result", "meli_run", "dag_run", "models"),

@@ -24,7 +24,6 @@ from meli_airflow import (
     model_routes,
     night_routes,
     questions,
-    rights,
     run_history,
 )
 from meli_airflow.auth import Authorization
@@ -229,7 +228,6 @@ async def sentence_response(request: Request, error: StarletteHTTPException) -> 
 
 def application() -> FastAPI:
     """The application. It has no documentation pages, because FastAPI's pages load scripts from other servers."""
-    rights.register()
     app = FastAPI(title="meli-tasks in Airflow", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_middleware(Authorization)
     app.add_middleware(PrivateAnswers)  # around the others, so that refusals have the headers too

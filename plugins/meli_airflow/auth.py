@@ -71,11 +71,7 @@ def _check(user: BaseUser, method: str, path: str) -> None:
         if not action.allows(user):
             raise HTTPException(403, action.refusal)
     elif not rights.may_decide(user):
-        raise HTTPException(
-            403,
-            f"You may not decide on the champion, so nothing was changed. It needs the right to edit the DAG "
-            f"{TRAINING_DAG} and the right to edit {rights.CHAMPION!r}: ask an administrator for them.",
-        )
+        raise HTTPException(403, f"You may not decide on the champion, so nothing was changed. {rights.DECIDING}")
 
 
 def signed_in(request: Request) -> BaseUser:

@@ -25,6 +25,12 @@ logger = logging.getLogger("meli_tasks")
 CHAMPION = "Meli champion"
 """The resource that whoever promotes or rolls back must be allowed to edit."""
 ADMINISTRATORS = "Admin"
+DECIDING = (
+    f"Deciding on the champion needs the right to edit the DAG {TRAINING_DAG} and the right to edit {CHAMPION!r}. "
+    "With FabAuthManager, an administrator grants the latter to a role: `airflow roles add-perms --action can_edit "
+    f'--resource "{CHAMPION}" --role ROLE`, or Security > List Roles.'
+)
+"""Which right a refused user lacks, and how an administrator grants it."""
 
 
 def may_read(user: BaseUser) -> bool:
@@ -47,37 +53,45 @@ class ActionRight:
     dag: str
     part: DagAccessEntity
     does: str
+    decides: bool = False
+    """Whether it decides on the champion, and so needs that right as well."""
 
     def allows(self, user: BaseUser) -> bool:
         """Whether a user has it."""
         details = DagDetails(id=self.dag, team_name=DagModel.get_team_name(self.dag))
-        return get_auth_manager().is_authorized_dag(method="PUT", access_entity=self.part, details=details, user=user)
+        edits = get_auth_manager().is_authorized_dag(method="PUT", access_entity=self.part, details=details, user=user)
+        return edits and (not self.decides or may_decide(user))
 
     @property
     def refusal(self) -> str:
         """The message to a user without it."""
         part = self.part.value.lower().replace("_", " ")
+        more = f" {DECIDING}" if self.decides else ""
         return (
             f"You may not {self.does}, so nothing was changed. It needs the right to edit a {part} of the DAG "
-            f"{self.dag}: ask an administrator for it."
+            f"{self.dag}: ask an administrator for it.{more}"
         )
 
 
 ACTIONS = {
-    "answer": ActionRight(TRAINING_DAG, DagAccessEntity.HITL_DETAIL, "answer for a run"),
+    "answer": ActionRight(TRAINING_DAG, DagAccessEntity.HITL_DETAIL, "answer for a run", decides=True),
     "stop-training": ActionRight(TRAINING_DAG, DagAccessEntity.TASK_INSTANCE, "stop a training run"),
     "cancel-backfill": ActionRight(BACKFILL_DAG, DagAccessEntity.RUN, "cancel a backfill"),
 }
-"""The actions that need no right to decide on the champion, by their path."""
+"""The actions that need a right of Airflow on a part of a DAG, by their path; all others need only that to decide."""
 
 
 def register() -> None:
     """Add the right to FAB's list, from which administrators grant it, and grant it to the role Admin.
 
     FAB itself gives Admin every right that it knows of when it synchronizes, and has no list for rights of a plugin
-    without views of its own. A failure is only logged: `airflow roles add-perms` adds the right too.
+    without views of its own. Call it before the first request: FAB remembers the rights of a user for half a minute.
+    A failure is only logged: `airflow roles add-perms` adds the right too.
     """
-    security = getattr(get_auth_manager(), "security_manager", None)
+    try:
+        security = getattr(get_auth_manager(), "security_manager", None)
+    except RuntimeError:  # an api-server for tasks only, which has no users
+        return
     if not hasattr(security, "create_permission"):
         return
     try:

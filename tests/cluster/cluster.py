@@ -146,12 +146,9 @@ class Cluster:
         self["postgres"].wait_until(self.postgres_ready)
         self["redis"].wait_until(self.redis_ready)
         self["s3"].wait_until(servers.seaweed_ready(self._seaweed, BUCKET, *keys))
+        self._run_once("databases")
         self["mlflow"].start()
-        setup = self._composed("init", "init")
-        environment = os.environ | setup.environment
-        with (self.folder / "init.log").open("w") as output:
-            made = subprocess.run(setup.command, env=environment, stdout=output, stderr=output, check=False)
-        assert made.returncode == 0, (self.folder / "init.log").read_text()
+        self._run_once("init")
         for name in (*AIRFLOW, *WORKERS):
             self[name].start()
         self["mlflow"].wait_until(servers.mlflow_ready(self.ports.mlflow))
@@ -163,6 +160,15 @@ class Cluster:
             log = self.folder / f"{name}.log"
             self[name].wait_until(lambda log=log: " ready." in log.read_text(errors="replace"))  # type: ignore[misc]
         self._watch.start()
+
+    def _run_once(self, service: str) -> None:
+        """Run a service that ends by itself."""
+        once, log = self._composed(service, service), self.folder / f"{service}.log"
+        with log.open("w") as output:
+            made = subprocess.run(
+                once.command, env=os.environ | once.environment, stdout=output, stderr=output, check=False
+            )
+        assert made.returncode == 0, log.read_text()
 
     def stop(self) -> None:
         """End everything, the servers after those who use them."""
@@ -177,7 +183,7 @@ class Cluster:
 
     def postgres_ready(self) -> bool:
         """Whether Postgres lets us in."""
-        return database.postgres_ready(self.ports.postgres, "airflow", self.secrets["POSTGRES_PASSWORD"])()
+        return database.postgres_ready(self.ports.postgres, self.secrets["POSTGRES_PASSWORD"])()
 
     def redis_ready(self) -> bool:
         """Whether Redis answers."""
@@ -185,7 +191,7 @@ class Cluster:
 
     def _databases(self, shared: Path) -> None:
         postgres, port = shared / "postgres", self.ports.postgres
-        database.make_postgres(postgres, "airflow", self.secrets["POSTGRES_PASSWORD"])
+        database.make_postgres(postgres, self.secrets["POSTGRES_PASSWORD"])
         self._add("postgres", Composed(database.postgres_command(postgres, port), {}))
         redis = self._native.of("redis", "redis")
         self._add(

@@ -47,8 +47,8 @@ def give_away(folder: Path) -> None:
         shutil.chown(folder, "nobody", "nogroup")
 
 
-def make_postgres(folder: Path, user: str, password: str) -> None:
-    """Make an empty database server in `folder`, where only `user` may come in."""
+def make_postgres(folder: Path, password: str, superuser: str = "postgres") -> None:
+    """Make an empty database server in `folder`, where only `superuser` may come in."""
     programs = postgres_folder()
     assert programs, missing_programs()
     folder.mkdir()
@@ -59,7 +59,7 @@ def make_postgres(folder: Path, user: str, password: str) -> None:
     give_away(secret)
     made = subprocess.run(
         [
-            *(*as_somebody(), str(programs / "initdb"), "-D", str(folder), "-U", user, f"--pwfile={secret}"),
+            *(*as_somebody(), str(programs / "initdb"), "-D", str(folder), "-U", superuser, f"--pwfile={secret}"),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"),
         ],
         cwd="/", capture_output=True, text=True, check=False,
@@ -78,24 +78,16 @@ def postgres_command(folder: Path, port: int) -> list[str]:
     ]
 
 
-def postgres_ready(port: int, user: str, password: str) -> Callable[[], bool]:
-    """Whether it lets us in; its first time also makes the database named as the user."""
+def postgres_ready(port: int, password: str, superuser: str = "postgres") -> Callable[[], bool]:
+    """Whether it lets its superuser in."""
 
     def ready() -> bool:
         try:
-            connection = psycopg2.connect(
-                host=HOST, port=port, user=user, password=password, dbname="postgres", connect_timeout=3
-            )
+            psycopg2.connect(
+                host=HOST, port=port, user=superuser, password=password, dbname="postgres", connect_timeout=3
+            ).close()
         except psycopg2.OperationalError:
             return False
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute("select 1 from pg_database where datname = %s", (user,))
-                if not cursor.fetchone():
-                    cursor.execute(f'create database "{user}"')
-        finally:
-            connection.close()
         return True
 
     return ready

@@ -19,7 +19,7 @@ from meli_tasks.settings import Settings
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PROFILES = ("s3", "cpu", "gpu", "serving")
-ONCE = {"check", "init"}
+ONCE = {"check", "databases", "init"}
 # Where a setting has no meaning for tasks: those with which the doctor signs in, and what only the service reads.
 ELSEWHERE = {
     "MELI_AIRFLOW_USER", "MELI_AIRFLOW_PASSWORD", "MELI_SERVING_HOST", "MELI_SERVING_PORT", "MELI_SERVING_KEYS",
@@ -90,6 +90,19 @@ def test_secrets_are_for_their_owner_and_kept(folder: Path) -> None:
     assert (folder / ".env").read_text() == before
 
 
+def test_secrets_that_a_new_version_needs_are_added(folder: Path) -> None:
+    before = (folder / ".env").read_text()
+    lines = [line for line in before.splitlines() if "_DATABASE_" not in line]
+    (folder / ".env").write_text("\n".join(lines))
+    added = script("write_secrets.py", folder)
+    assert added.stdout == (
+        "Added AIRFLOW_DATABASE_PASSWORD, MLFLOW_DATABASE_PASSWORD to .env. The rest of it was kept.\n"
+    )
+    after = (folder / ".env").read_text().splitlines()
+    assert after[:-2] == lines
+    assert {line.partition("=")[0] for line in after} == {line.partition("=")[0] for line in before.splitlines()}
+
+
 def test_fresh_secrets_are_accepted(folder: Path, drawn: dict[str, str]) -> None:
     accepted = script("check_secrets.py", folder, drawn)
     assert accepted.returncode == 0, accepted.stderr
@@ -97,7 +110,7 @@ def test_fresh_secrets_are_accepted(folder: Path, drawn: dict[str, str]) -> None
 
 def test_a_missing_secret_is_refused(folder: Path, drawn: dict[str, str]) -> None:
     needed = [name for name in drawn if not name.startswith(("AWS_", "COMPOSE_", "MELI_S3", "MELI_SERVING"))]
-    assert len(needed) == 13
+    assert len(needed) == 15
     for name in needed:
         rest = {other: value for other, value in drawn.items() if other != name}
         (folder / ".env").write_text("".join(f"{other}={value}\n" for other, value in rest.items()))
@@ -121,7 +134,7 @@ def test_the_example_is_refused_and_names_every_secret(folder: Path, drawn: dict
     [
         ("REDIS_PASSWORD", "k9", "REDIS_PASSWORD has 2 characters and needs 16"),
         ("POSTGRES_PASSWORD", "a" * 30, "POSTGRES_PASSWORD has too few distinct characters (1)"),
-        ("POSTGRES_PASSWORD", "4f7d1c/9b2e8@a6d5c3", "POSTGRES_PASSWORD is part of a URL"),
+        ("MLFLOW_DATABASE_PASSWORD", "4f7d1c/9b2e8@a6d5c3", "MLFLOW_DATABASE_PASSWORD is part of a URL"),
         ("MELI_ADMIN_PASSWORD", "AdminAdmin123456", "MELI_ADMIN_PASSWORD has an example value"),
         ("AIRFLOW_FERNET_KEY", "4f7d1c9b2e8a6d5c3f1b", "AIRFLOW_FERNET_KEY is not 32 bytes in URL-safe base64"),
         ("AWS_SECRET_ACCESS_KEY", "", "AWS_SECRET_ACCESS_KEY is missing"),
@@ -211,12 +224,31 @@ def test_a_server_shares_a_network_only_with_those_who_use_it(folder: Path) -> N
     members = {name: set(service.get("networks", ())) for name, service in services(folder).items()}
     assert members["check"] == set()
     airflow = {"init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "cpu-trainer", "gpu-worker"}
-    users = {"postgres": airflow | {"mlflow"}, "redis": airflow, "s3": airflow | {"mlflow", "serving"}}
+    users = {"postgres": airflow | {"databases", "mlflow"}, "redis": airflow, "s3": airflow | {"mlflow", "serving"}}
     for server, its_users in users.items():
         [network] = members[server]
         assert {name for name, networks in members.items() if network in networks} == its_users | {server}
     networks = json.loads(compose(folder, "config", "--format", "json").stdout)["networks"]
     assert {name for name, network in networks.items() if network.get("internal")} == {"database", "broker", "storage"}
+
+
+def test_each_service_gets_the_password_of_its_own_role_in_postgres_only(folder: Path, drawn: dict[str, str]) -> None:
+    """Only `databases`, which ends, can become the superuser; `check` has no network."""
+    environments = {name: json.dumps(service.get("environment", {})) for name, service in services(folder).items()}
+    readers = {
+        secret: {name for name, environment in environments.items() if drawn[secret] in environment}
+        for secret in ("POSTGRES_PASSWORD", "AIRFLOW_DATABASE_PASSWORD", "MLFLOW_DATABASE_PASSWORD")
+    }
+    airflow = {"init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "cpu-trainer", "gpu-worker"}
+    assert readers == {
+        "POSTGRES_PASSWORD": {"check", "databases", "postgres"},
+        "AIRFLOW_DATABASE_PASSWORD": {"check", "databases"} | airflow,
+        "MLFLOW_DATABASE_PASSWORD": {"check", "databases", "mlflow"},
+    }
+    environment = services(folder)["scheduler"]["environment"]
+    assert "//airflow:" in environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    assert "//airflow:" in environment["AIRFLOW__CELERY__RESULT_BACKEND"]
+    assert "//mlflow:" in services(folder)["mlflow"]["environment"]["MLFLOW_DATABASES"]
 
 
 def test_the_s3_server_demands_certificates_at_its_other_ports() -> None:

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(3600)]
 
 GIGABYTE = 10**9
 QUICK = {"source": "sample:rows=4000,seed=1", "sets": ["quick_mlp", "quick_cnn"]}
-ONCE = {"check", "init"}
+ONCE = {"check", "databases", "init"}
 TOOK: dict[str, float] = {}  # seconds
 USED: dict[str, float] = {}  # gigabytes
 POOLS = """
@@ -51,6 +51,23 @@ from meli_tasks.settings import Settings
 store = Settings.from_environment().open_store()
 print(json.dumps([[record.rows, record.bad_rows, len(record.parts), record.problems]
                   for record in records_of(store, LenientReader(store))]))
+"""
+DATABASES = """
+import json, os
+from urllib.parse import urlsplit
+import psycopg2
+server = urlsplit(os.environ.get("MLFLOW_DATABASES") or os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
+sign_in = {"host": server.hostname, "user": server.username, "password": server.password}
+found = {}
+for database in ("airflow", "mlflow", "mlflow_auth", "postgres"):
+    try:
+        connection = psycopg2.connect(**sign_in, dbname=database)
+        cursor = connection.cursor()
+        cursor.execute("select rolsuper or rolcreatedb or rolcreaterole from pg_roles where rolname = current_user")
+        found[database] = "superuser" if cursor.fetchone()[0] else "allowed"
+    except psycopg2.OperationalError as error:
+        found[database] = "denied" if "permission denied" in str(error) else str(error)
+print(json.dumps(found))
 """
 WHO = "import json, os; print(json.dumps([os.getuid(), os.access('/opt/meli', os.W_OK), os.access('/etc', os.W_OK)]))"
 
@@ -84,6 +101,13 @@ def test_a_viewer_may_not_trigger(stack: Stack) -> None:
 @pytest.mark.parametrize("service", ["api-server", "worker", "mlflow", "s3"])
 def test_services_are_no_root_and_cannot_change_themselves(stack: Stack, service: str) -> None:
     assert stack.inside(service, WHO) == [50000, False, False]
+
+
+def test_each_service_may_connect_only_to_its_own_databases(stack: Stack) -> None:
+    allowed = {"scheduler": {"airflow"}, "mlflow": {"mlflow", "mlflow_auth"}}
+    for service, own in allowed.items():
+        found = stack.inside(service, DATABASES)
+        assert found == {name: "allowed" if name in own else "denied" for name in found}, service
 
 
 def test_a_run_through_celery_ends_with_a_champion(stack: Stack) -> None:

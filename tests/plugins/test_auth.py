@@ -13,6 +13,12 @@ from tests.airflow_process import ROOT, InAirflow
 pytestmark = pytest.mark.airflow
 
 READ_BY_POST = {"POST /api/predict", "POST /api/predict/file"}
+DECIDING = (
+    "training", "training, always", "training, null", "training, a list", "training, padded", "training, a line break",
+    "dates, always", "backfill", "asset", "asset, always", "answer", "what a task returned",
+    "what a task returned, changed", "what a task returned, removed",
+)  # fmt: skip
+"""As in walk.py, which can be imported only inside an Airflow."""
 Seen = dict[str, dict[str, int]]
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
@@ -86,7 +92,7 @@ def test_who_may_only_read_reads_everything_and_changes_nothing(
     refused = changing(seen, who)
     assert {"POST /api/promote", "POST /api/rollback", "DELETE /api/models", "POST /api/nothing"} <= refused.keys()
     # The role Op of FAB may change runs, and so stop them, but it may not decide on the champion.
-    runs = {"POST /api/answer", "POST /api/stop-training", "POST /api/cancel-backfill"}
+    runs = {"POST /api/stop-training", "POST /api/cancel-backfill"}
     assert {refused[address] for address in runs} == ({422} if who == "op" else {403})
     assert {status for address, status in refused.items() if address not in READ_BY_POST | runs} == {403}
     read = {address: status for address, status in seen[who].items() if address.startswith("GET ")}
@@ -104,6 +110,20 @@ def test_who_may_decide_is_told_what_the_request_lacks(manager: str, who: str, r
     allowed = changing(seen, who)
     assert (allowed["POST /api/promote"], allowed["POST /api/rollback"]) == (422, 422)
     assert 403 not in allowed.values()
+
+
+@pytest.mark.parametrize(
+    ("manager", "who", "may"),
+    [("with_fab", "op", False), ("with_fab", "promoting viewer", False), ("with_fab", "promoter", True),
+     ("with_fab", "admin", True), ("with_simple", "viewer", False), ("with_simple", "user", True),
+     ("with_simple", "op", True), ("with_simple", "admin", True)],
+)  # fmt: skip
+def test_a_request_of_airflows_own_that_decides_needs_the_right(
+    manager: str, who: str, may: bool, request: pytest.FixtureRequest
+) -> None:
+    seen: Seen = request.getfixturevalue(manager)
+    assert seen[f"{who} decides"] == ({} if may else dict.fromkeys(DECIDING, 1))
+    assert seen[f"{who} triggers"] == {}
 
 
 def test_a_user_without_the_right_gets_the_program_and_no_data(with_fab: Seen) -> None:

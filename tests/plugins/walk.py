@@ -11,6 +11,7 @@ import base64
 import json
 import time
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,6 @@ def lacking(headers: Any) -> dict[str, str]:
 
 def _fab_users(security: Any) -> dict[str, Any]:
     """`user` has no right at all; a `promoter` has the role Op and the right to decide on the champion."""
-    rights.register()  # as the api-server does at the first request for one of our pages
     promoters = security.add_role("Promoters")
     security.add_permission_to_role(promoters, security.get_permission("can_edit", rights.CHAMPION))
     roles = {
@@ -120,13 +120,91 @@ def _fab_users(security: Any) -> dict[str, Any]:
     }
 
 
+RUN = "dags/meli_training/dagRuns/a/taskInstances"
+DECIDING = {
+    "training": ("POST", "dags/meli_training/dagRuns", {"logical_date": None}),
+    "training, always": ("POST", "dags/meli_training/dagRuns", {"conf": {"promotion": "always"}}),
+    "training, null": ("POST", "dags/meli_training/dagRuns", {"conf": {"promotion": None}}),
+    "training, a list": ("POST", "dags/meli_training/dagRuns", {"conf": {"promotion": ["never"]}}),
+    "training, padded": ("POST", "dags/meli%5Ftraining/dagRuns", {"note": "x" * 5_000_000}),
+    "training, a line break": ("POST", "dags/meli_training/dagRuns%0A", {"conf": {"promotion": "always"}}),
+    "dates, always": ("POST", "dags/meli_backfill/dagRuns", {"conf": {"promotion": "always"}}),
+    "backfill": ("POST", "backfills", {"dag_id": "meli_training", "dag_run_conf": {"promotion": "always"}}),
+    "asset": ("POST", "assets/{CHAMPION}/materialize", {}),
+    "asset, always": ("POST", "assets/%20{CHAMPION}/materialize", {"conf": {"promotion": "always"}}),
+    "answer": ("PATCH", f"{RUN}/approve/-1/hitlDetails", {"chosen_options": ["Approve"]}),
+    "what a task returned": ("POST", f"{RUN}/approve/xcomEntries", {"key": "approval", "value": {"approved": True}}),
+    "what a task returned, changed": ("PATCH", f"{RUN}/decide/xcomEntries/return_value", {"value": {}}),
+    "what a task returned, removed": ("DELETE", f"{RUN}/approve/xcomEntries/approval", None),
+}  # fmt: skip
+"""Requests that decide on the champion; to the others nobody needs the right.
+
+Here are no DAGs, so Airflow answers whatever is let through with a refusal of its own.
+"""
+OTHERS = {
+    "training, never": ("POST", "dags/meli_training/dagRuns", {"conf": {"promotion": "never"}}),
+    "training, approval": ("POST", "dags/meli_training/dagRuns", {"conf": {"promotion": "approval"}}),
+    "dates": ("POST", "dags/meli_backfill/dagRuns", {"logical_date": None}),
+    "backfill": ("POST", "backfills", {"dag_id": "meli_training", "dag_run_conf": {"promotion": "auto"}}),
+    "backfill, unchanged": ("POST", "backfills", {"dag_id": "meli_training"}),
+    "asset, never": ("POST", "assets/{CHAMPION}/materialize", {"conf": {"promotion": "never"}}),
+    "another asset": ("POST", "assets/{OTHER}/materialize", {}),
+    "no asset": ("POST", "assets/none/materialize", {}),
+    "another DAG": ("POST", "dags/meli_batch_predict/dagRuns", {"conf": {"promotion": "always"}}),
+    "what another task returned": ("POST", "dags/meli_verify/dagRuns/a/taskInstances/b/xcomEntries", {"key": "c"}),
+    "damaged": ("POST", "dags/meli_verify/dagRuns", "never"),
+    "clear": ("POST", "dags/meli_training/clearTaskInstances", {"dag_run_id": "a"}),
+}
+
+
+def assets() -> dict[str, int]:
+    """The numbers of an asset that `meli_training` makes, and of one that another DAG makes."""
+    from airflow.models.asset import AssetModel, TaskOutletAssetReference
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.utils.session import create_session
+
+    numbers = {}
+    with create_session() as session:
+        session.add(DagBundleModel(name="dags-folder"))
+        session.flush()
+        for name, dag in (("CHAMPION", "meli_training"), ("OTHER", "another")):
+            asset = AssetModel(name=name, uri=f"x-meli://{name}", group="asset")
+            session.add_all([asset, DagModel(dag_id=dag, bundle_name="dags-folder")])
+            session.flush()
+            session.add(TaskOutletAssetReference(asset_id=asset.id, dag_id=dag, task_id="promote"))
+            numbers[name] = asset.id
+    return numbers
+
+
+def refused(client: TestClient, headers: dict[str, str], requests: Mapping[str, Any], numbers: dict[str, int]) -> Any:
+    """The requests that are refused for lack of the right to decide, each with whether the answer names the right."""
+    found = {}
+    for name, (method, path, body) in requests.items():
+        answer = client.request(method, f"/api/v2/{path.format(**numbers)}", headers=headers, json=body)
+        if answer.status_code == 403 and "You may not" in answer.text:
+            found[name] = int("add-perms --action can_edit --resource" in answer.text)
+    return found
+
+
 def main() -> None:
     """Walk."""
     warnings.simplefilter("ignore")
-    client = TestClient(create_app(apps="core"), raise_server_exceptions=False, follow_redirects=False)
+    application = create_app(apps="core")
+    with TestClient(application, raise_server_exceptions=False, follow_redirects=False) as client:
+        walk(client)
+
+
+def walk(client: TestClient) -> None:
+    """Request everything as everybody. First what Airflow itself answers, as if nobody had opened our pages yet."""
     statuses: dict[str, dict[str, int]] = {}
     wrong: dict[str, dict[str, str]] = {}
     genuine = tokens()
+    numbers = assets()
+    for who, token in genuine.items():
+        signed = {"Authorization": f"Bearer {token}"}
+        statuses[f"{who} decides"] = refused(client, signed, DECIDING, numbers)
+        statuses[f"{who} triggers"] = refused(client, signed, OTHERS, numbers)
     for who, token in {"nobody": "", **forged(genuine["admin"]), **genuine}.items():
         headers = {"Authorization": f"Bearer {token}", "Host": "evil.example"} if token else {}
         statuses[who] = {}

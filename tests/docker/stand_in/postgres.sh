@@ -5,9 +5,8 @@ bin=$(ls -d /usr/lib/postgresql/*/bin)
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   umask 077
   printf '%s' "$POSTGRES_PASSWORD" > /tmp/password
-  "$bin/initdb" -D "$PGDATA" -U "$POSTGRES_USER" --pwfile=/tmp/password --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8
+  "$bin/initdb" -D "$PGDATA" -U postgres --pwfile=/tmp/password --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8
   rm /tmp/password
   echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
-  echo "create database \"$POSTGRES_DB\";" | "$bin/postgres" --single -D "$PGDATA" postgres
 fi
 exec "$bin/postgres" -D "$PGDATA" -c 'listen_addresses=*' -k /var/run/postgresql
