@@ -223,6 +223,46 @@ def test_a_champion_of_a_run_without_folds_is_compared_on_the_titles_that_it_was
     assert f"{after.test.left_out:,} of {len(base):,} titles were left out" in after.decision.reason
 
 
+def with_splits(rows: pa.Table, first: int) -> pa.Table:
+    """The rows with a split column: the test split holds all from `first` on, and 40 of those before."""
+    before = ["test" if row % 40 == 0 else "validation" if row % 40 == 1 else "train" for row in range(first)]
+    return rows.append_column("split", pa.array(before + ["test"] * (len(rows) - first)))
+
+
+def test_with_the_test_split_as_the_only_fold_the_promoted_model_is_trained_on_it_and_another_is_measured(
+    tmp_path: Path, rows: pa.Table
+) -> None:
+    settings = Settings(store=f"file://{tmp_path}/store", cache=tmp_path / "cache", sets="quick_mlp")
+    early, sets = rows.slice(0, 1_600), ["quick_mlp"]
+    first = night(settings, tmp_path / "first.parquet", early, folds=1, sets=sets)
+    champion = champion_of(first)
+    [measured] = champion.fold_models
+    assert (champion.sha256, champion.folds) == (first.evaluated.ref("quick_mlp").sha256, 1)
+    trained = need(first.pipeline.store, "train", champion.train)
+    listings = need(first.pipeline.store, "preprocess", trained.inputs["preprocess"]).inputs["ingest"]
+    before = Counter(first.listings(first.plan.ingest.key)["split"].to_pylist())
+    assert Counter(first.listings(listings)["split"].to_pylist()) == {
+        "train": before["train"] + before["test"], "validation": before["validation"]
+    }  # fmt: skip
+    assert (first.test.titles, first.test.left_out) == (before["test"], 0)
+    assert "The figures are of a model that was trained without the test titles" in first.decision.reason
+
+    plain = night(settings, tmp_path / "first.parquet", early, folds=0, sets=sets)
+    assert str(plain.evaluated.ref("quick_mlp")) == measured
+    assert plain.scores.models["quick_mlp"].balanced_accuracy == champion.balanced_accuracy
+    assert "a run with folds = 1 can compare it on these" in plain.decision.reason
+
+    second = night(settings, tmp_path / "second.parquet", rows, folds=1, sets=sets)
+    label = "quick_mlp (champion)"
+    assert second.evaluated.fold_models[label] == (measured,)
+    assert (list(second.scores.models), second.test.left_out) == (["quick_mlp", label], 0)
+
+    given = night(settings, tmp_path / "given.parquet", with_splits(rows, len(early)), folds=1, sets=sets)
+    assert label in given.scores.models
+    assert given.test.fitted[label].train > 0
+    assert given.test.left_out >= given.test.fitted[label].train
+
+
 class Reported:
     """What a run in this process reported of its steps."""
 

@@ -15,6 +15,7 @@ from meli_tasks.cli.console import Json, need_confirmation, out, print_json, tab
 from meli_tasks.cli.options import Yes
 from meli_tasks.cli.parsing import date_or_time
 from meli_tasks.core.errors import NotFound, Unreachable
+from meli_tasks.core.stage_parameters import TEST_SPLIT
 from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
@@ -188,6 +189,8 @@ def print_decision(decision: Decision, as_json: bool) -> None:
 
 def _titles_of(champion: Champion) -> str:
     """On which titles a champion was evaluated by the run that promoted it."""
+    if champion.folds == TEST_SPLIT:
+        return "on the test split of its run, by a model trained without it; trained on the test titles too"
     if champion.folds:
         return f"cross-validated over {champion.folds} folds of its run's titles; trained on all of them"
     return "on the test split of its run"

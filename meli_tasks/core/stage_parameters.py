@@ -14,16 +14,18 @@ from pydantic import AfterValidator, Field, model_validator
 from meli_tasks.core.section import Section
 
 MIN_FOLDS, MAX_FOLDS = 3, 10
+TEST_SPLIT = 1
+"""The number of folds of a run whose only fold is its test split: what it promotes is trained on that too."""
 
 
 def _no_fold_or_enough(folds: int) -> int:
-    if 0 < folds < MIN_FOLDS:
-        raise ValueError(f"use 0 for no folds, or {MIN_FOLDS} to {MAX_FOLDS}")
+    if TEST_SPLIT < folds < MIN_FOLDS:
+        raise ValueError(f"use 0 for no folds, 1 for the test split as the only one, or {MIN_FOLDS} to {MAX_FOLDS}")
     return folds
 
 
 Folds = Annotated[int, Field(ge=0, le=MAX_FOLDS), AfterValidator(_no_fold_or_enough)]
-"""A number of folds; 0 means no cross-validation."""
+"""A number of folds; 0 means none, 1 that the test split is the only one. Only more cross-validate all titles."""
 
 
 class Ingest(Section):
@@ -111,7 +113,9 @@ class Evaluate(Section):
 
     bootstrap_samples: int = Field(1_000, ge=100, le=100_000, description="Bootstrap samples for each interval.")
     seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of the bootstrap.")
-    folds: Folds = Field(0, description="Folds of the cross-validation on all titles; 0 evaluates on the test split.")
+    folds: Folds = Field(
+        0, description="Folds of the cross-validation on all titles; 0 and 1 evaluate on the test split."
+    )
 
     added_fields: ClassVar[frozenset[str]] = frozenset({"folds"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from meli_tasks.core.stage_parameters import TEST_SPLIT
 from meli_tasks.pages.answers import Tested
 from meli_tasks.pages.compared import CategoryRow, ComparedTitles, Score, ScoreDifference
 from meli_tasks.pages.located import Located
@@ -162,7 +163,8 @@ def _on_common(tests: PairedTests, models: Sequence[Located], tested: Sequence[T
         f"{start}, so their own figures do not compare. Those below are computed from the stored predictions for the "
         f"{count(result.titles, 'title')} that all of them were tested on, of {' and '.join(f'{n:,}' for n in own)}."
     )
-    folds = [models[position].label for position in evaluated if (found := models[position].test_set) and found.folds]
+    tested = [(models[position].label, models[position].test_set) for position in evaluated]
+    folds = [label for label, found in tested if found and found.folds > TEST_SPLIT]
     if folds:
         note += (
             f" Cross-validated: {enumeration(folds, len(folds))}, so a model trained without it classified each title."

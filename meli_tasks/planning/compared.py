@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_readable, need, need_model
 from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import NotFound
-from meli_tasks.core.stage_parameters import Evaluate, ModelEvaluation, Promotion, Reference
+from meli_tasks.core.stage_parameters import TEST_SPLIT, Evaluate, ModelEvaluation, Promotion, Reference
 from meli_tasks.decision import Decision
 from meli_tasks.execution.runner import FOLD, FOLD_MODEL, LISTINGS, MODEL, Step
 from meli_tasks.planning.evaluation import Evaluated
@@ -60,8 +60,12 @@ def evaluate_step(
     trained_here = {step.key for step in plan.sets.values()}
     own = {label: ref for label, ref in models.items() if ref.key in trained_here or label == ENSEMBLE}
     folds = folds or fold_models(plan, models, store, champion)
-    others = {label: ref for label, ref in models.items() if label not in own and label not in folds.models}
-    fitted = fitted_on_any(store, others) if plan.folds else fitted_on(store, plan.ingest.key, own, others)
+    if len(plan.folds) > TEST_SPLIT:
+        others = {label: ref for label, ref in models.items() if label not in own and label not in folds.models}
+        fitted = fitted_on_any(store, others)
+    else:  # The test split depends on the night, so the listings of a champion's model without it are looked at too.
+        others = {label: folds.models.get(label, (ref,))[0] for label, ref in models.items() if label not in own}
+        fitted = fitted_on(store, plan.ingest.key, own, others)
     params = ModelEvaluation(
         **plan.request.evaluate().model_dump(),
         unread=fitted.unread,
@@ -113,7 +117,7 @@ def promote_step(plan: Plan, evaluated: Evaluated, decisions: Sequence[Decision]
         missing=evaluated.champion_missing,
         run_id=plan.run_id,
         ledger=evaluated.ledger,
-        history=history_on_titles(before, champion, folds=evaluated.folds > 0) if champion else None,
+        history=history_on_titles(before, champion, folds=evaluated.folds > TEST_SPLIT) if champion else None,
         milliseconds=evaluated.milliseconds,
     )
     name = evaluated.champion or "no champion yet"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_model, need
 from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import BadData
+from meli_tasks.core.stage_parameters import TEST_SPLIT
 from meli_tasks.planning.lineage import trained_without
 from meli_tasks.planning.plan import Plan, ensemble_step
 from meli_tasks.planning.recipes import Fold
@@ -75,7 +76,8 @@ def _of_champion(plan: Plan, champion: ChampionModel, store: Store) -> tuple[Mod
     refs = tuple(map(ModelRef.parse, promoted.fold_models))
     for fold, ref in zip(plan.folds, refs, strict=True):
         model = _readable(store, ref)
-        if model is None or not trained_without(store, model, fold.number, fold.of):
+        # Whether the test split holds titles of the model is looked up when it is evaluated.
+        if model is None or (fold.of > TEST_SPLIT and not trained_without(store, model, fold.number, fold.of)):
             logger.warning(
                 "Champion %s cannot be evaluated by the models of its folds: %s, of %s, %s.",
                 promoted.set_name,

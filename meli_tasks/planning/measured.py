@@ -110,7 +110,7 @@ def bias_by_hand(decisions: Iterable[Decision], evidence: Evidence, promoted: Mo
         evidence: The evaluation that the person looked at.
         promoted: The model.
     """
-    folds = evidence.test is not None and evidence.test.folds > 0
+    folds = evidence.test is not None and evidence.test.cross_validated
     history = _scale_of(decisions, folds=folds).after(evidence, promoted).history(promoted)
     return luck_of(history.champion, history.measured, history.error).bias if history else 0.0
 
@@ -119,7 +119,7 @@ def _scale_of(decisions: Iterable[Decision], *, folds: bool) -> Scale:
     scale = Scale()
     for decision in decisions:
         test = decision.evidence.test
-        if test is not None and bool(test.folds) == folds:
+        if test is not None and test.cross_validated == folds:
             promoted = decision.champion.ref if decision.action == "promote" and decision.champion else None
             scale = scale.after(decision.evidence, promoted)
     return scale

@@ -107,7 +107,8 @@ class Plan(Stored):
     @property
     def all_listings(self) -> tuple[Step, ...]:
         """Every step of the stage ingest, in the order they run."""
-        return (self.ingest, *([self.all_titles] if self.all_titles else []), *(fold.listings for fold in self.folds))
+        made = (fold.listings for fold in self.folds if fold.listings != self.ingest)
+        return (self.ingest, *([self.all_titles] if self.all_titles else []), *made)
 
     @property
     def all_recipes(self) -> tuple[Recipe, ...]:

@@ -72,7 +72,7 @@ class Preview(Stored):
         if not self.computed:
             return f"Nothing to compute: {saved}"
         takes = f", {estimate_wording(self.estimate_seconds, self.estimate_runs)}"
-        folds = f", with {self.folds} folds" if self.folds else ""
+        folds = f", with {count(self.folds, 'fold')}" if self.folds else ""
         return f"{count(self.computed, 'step')} to compute{folds}{takes}{'; ' if saved else ''}{saved}"
 
     def save(self, plan: Plan, store: Store) -> None:

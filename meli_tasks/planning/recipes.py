@@ -1,7 +1,8 @@
 """Recipes: how sets get from listings to models, step by step, with the work that several sets share.
 
 A recipe is one preprocess step with the embed steps that build on it, and each train step names the two that it builds
-on. With folds, the same sets are trained on the listings of each fold too.
+on. With folds, the same sets are trained on the listings of each fold too. If the test split is the only fold, its
+listings are those of the run, so these training runs are the ones of a run without folds.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from meli_tasks import sources
 from meli_tasks.core.hyperparameters import HyperparameterSet
-from meli_tasks.core.stage_parameters import Ingest
+from meli_tasks.core.stage_parameters import TEST_SPLIT, Ingest
 from meli_tasks.execution.runner import Step
 from meli_tasks.settings import Settings
 
@@ -46,7 +47,7 @@ class Fold:
     @property
     def name(self) -> str:
         """As part of the names of its steps: fold 2 of 5."""
-        return f"fold {self.number} of {self.of}"
+        return _name(self.number, self.of)
 
 
 class Recipes:
@@ -75,8 +76,8 @@ class Recipes:
 
     def fold(self, ingest: Step, number: int, of: int) -> Fold:
         """One fold of listings: its own listings, and the sets as trained on them."""
-        listings = relabelled(ingest, number, of)
-        prepared = self.prepare(listings, f"fold {number} of {of}")
+        listings = ingest if of == TEST_SPLIT else relabelled(ingest, number, of)
+        prepared = self.prepare(listings, _name(number, of))
         return Fold(number, of, listings, prepared.recipes, prepared.sets)
 
     def _embed(self, values: HyperparameterSet, prepared: Step, suffix: str) -> Step:
@@ -94,9 +95,13 @@ def relabelled(ingest: Step, fold: int, folds: int) -> Step:
 
     Its parameters are only these two, as the key of the run's listings contains theirs.
     """
-    name = f"fold {fold} of {folds}" if fold else "all titles"
+    name = _name(fold, folds) if fold else "all titles"
     params = Ingest(folds=folds, fold=fold).model_dump(mode="json")
     return Step("ingest", name, params, {"ingest": ingest.key})
+
+
+def _name(fold: int, folds: int) -> str:
+    return "without the test titles" if folds == TEST_SPLIT else f"fold {fold} of {folds}"
 
 
 def _preprocess(values: HyperparameterSet, listings: Step, suffix: str) -> Step:

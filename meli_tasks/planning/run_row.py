@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from meli_tasks.artifacts.manifest import Manifest, ModelRef, canonical_json
+from meli_tasks.core.stage_parameters import TEST_SPLIT
 from meli_tasks.execution.runner import LISTINGS
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.past_figures import PastFigures
@@ -210,8 +211,9 @@ def _test_set(plan: str, inputs: Mapping[str, str], titles: dict[str, int], left
         inputs: Of the evaluation, by name.
         titles: The number of titles that were used, by category.
         left_out: The number of titles that a compared model was fitted on. Which ones follows from its listings.
-        folds: The number of folds: with fewer, models are trained on fewer titles, so their scores do not compare.
+        folds: The number of folds: with fewer, models are trained on fewer titles, so their scores do not compare. If
+            the test split is the only one, they are those of a run without folds.
     """
     fitted = sorted({key for name, key in inputs.items() if name.startswith(LISTINGS)}) if left_out else []
-    made_from = [inputs.get("ingest", plan), titles, left_out, fitted, *([folds] if folds else [])]
+    made_from = [inputs.get("ingest", plan), titles, left_out, fitted, *([folds] if folds > TEST_SPLIT else [])]
     return hashlib.sha256(canonical_json(made_from).encode()).hexdigest()[:ID_CHARACTERS]

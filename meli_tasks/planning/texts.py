@@ -28,7 +28,7 @@ SETS = "Hyperparameter sets to train. A set is a named hyperparameter configurat
 ENSEMBLE = "Combine the models of two or more sets into a weighted ensemble, and evaluate it like any other model."
 FOLDS = (
     "Evaluate on all titles by 3 to 10 folds: each set is trained once more for each fold, without its titles. 0 "
-    "evaluates on the test split."
+    "evaluates on the test split; 1 does too, and then trains what may be promoted on the test titles as well."
 )
 PROMOTION = "Whether a better model becomes champion, and who decides."
 FORCE = "Recompute everything, even results that already exist."

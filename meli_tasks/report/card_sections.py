@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from meli_tasks.core.stage_parameters import TEST_SPLIT
 from meli_tasks.planning.parameters import flat
 from meli_tasks.planning.plan import Plan
 from meli_tasks.report.blocks import Cell, Column, Row, Table, figure, interval, whole
@@ -48,10 +49,11 @@ def front_matter(found: CardSource) -> str:
         if champion and champion.selection_bias:  # who reads only these lines does not see the note in the card
             measured["balanced_accuracy"] = champion.figure
         results = [{"type": name, "value": value} for name, value in measured.items() if value is not None]
+        evaluated = found.run.evaluated
         dataset = {
             "name": printable(found.run.plan.ingest.name),
             "type": "marketplace-listings",
-            "split": "all, cross-validated" if found.run.evaluated and found.run.evaluated.folds else "test",
+            "split": "all, cross-validated" if evaluated and evaluated.folds > TEST_SPLIT else "test",
             **({"revision": listings.fingerprint} if listings and listings.fingerprint else {}),
         }
         task = {"type": "text-classification", "name": "Category of a listing's title"}

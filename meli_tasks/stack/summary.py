@@ -10,6 +10,7 @@ from rich.text import Text
 
 from meli_tasks.artifacts.manifest import find, find_model
 from meli_tasks.core.errors import MeliError
+from meli_tasks.core.stage_parameters import TEST_SPLIT
 from meli_tasks.http import Answer, Client, NoAnswer
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
@@ -38,7 +39,7 @@ def show_leaderboard(console: Console, watch: Watch, store: Store, tasks: list[T
         return
     evaluations = [(label, found) for label, found in report.scores.items() if label in evaluated.models]
     hits = {task.name: task.hit for task in tasks if task.task.startswith("train_")}
-    measured = f"all titles by {report.folds} folds" if report.folds else "the test titles"
+    measured = f"all titles by {report.folds} folds" if report.folds > TEST_SPLIT else "the test titles"
     title = f"Leaderboard: balanced accuracy on {measured}"
     names = ("balanced accuracy", "95 % interval", "training time", "top 5")
     figures = [Column(name, justify="right", rank=rank) for rank, name in enumerate(names)]

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from meli_tasks.core.metrics import Comparison
-from meli_tasks.core.stage_parameters import Promote
+from meli_tasks.core.stage_parameters import TEST_SPLIT, Promote
 from meli_tasks.stages.figures import (
     AbstentionPoint,
     CategoryRecall,
@@ -140,7 +140,7 @@ class TestSet(Stored):
     not_scored: dict[str, str] = Field(default_factory=dict, description="by label, why a model was left out")
     fingerprint: str = Field("", description="identifies the titles evaluated on with their categories")
     sketch: tuple[int, ...] = Field((), description="a sample of the titles' hashes: how many two test sets share")
-    folds: int = Field(0, description="folds of the cross-validation on all titles; 0 for the titles of a test split")
+    folds: int = Field(0, description="folds of the cross-validation on all titles; 0 or 1 for a test split")
     untrained: UnseenCategories = Field(
         UnseenCategories(), description="titles whose category no training title of the other folds has"
     )
@@ -152,20 +152,27 @@ class TestSet(Stored):
         return self.split_titles - self.titles
 
     @property
+    def cross_validated(self) -> bool:
+        """Whether these are the titles of all folds, not those of a test split."""
+        return self.folds > TEST_SPLIT
+
+    @property
     def kind(self) -> str:
         """What the titles are called in texts."""
-        return "titles" if self.folds else "test titles"
+        return "titles" if self.cross_validated else "test titles"
 
     @property
     def described(self) -> str:
         """How many titles there are, and how they were evaluated: 50,939 titles, cross-validated over 5 folds."""
-        return f"{self.titles:,} {self.kind}{f', cross-validated over {self.folds} folds' if self.folds else ''}"
+        folds = f", cross-validated over {self.folds} folds" if self.cross_validated else ""
+        return f"{self.titles:,} {self.kind}{folds}"
 
     def notes(self) -> list[str]:
         """What a person should know about the titles, a sentence each; empty if all of a test split were used."""
         notes = list(self.not_scored.values())
         compared = {label: found for label, found in self.fitted.items() if label not in self.not_scored}
-        notes += self._notes_of_folds()
+        if self.folds:
+            notes += self._notes_of_folds() if self.cross_validated else self._notes_of_test_split()
         if self.left_out:
             found = "; ".join(f"{label}: {titles}" for label, titles in compared.items())
             notes.append(
@@ -176,9 +183,31 @@ class TestSet(Stored):
             notes.append(f"Could not check whether {label} was fitted on test titles: {why}")
         return notes
 
-    def _notes_of_folds(self) -> list[str]:
-        if not self.folds:
+    def _notes_of_test_split(self) -> list[str]:
+        """The notes if the test split is the only fold."""
+        notes = [
+            "The figures are of a model that was trained without the test titles. The model itself has the same "
+            "hyperparameters and was trained on the test titles too.",
+            *self._notes_of_untrained("test split"),
+        ]
+        if self.without_ensemble:
+            notes.append(
+                "The models that were trained without the test titles form no ensemble, so the best of them is "
+                "evaluated instead."
+            )
+        return notes
+
+    def _notes_of_untrained(self, tested: str) -> list[str]:
+        if not self.untrained.titles:
             return []
+        names = enumeration(self.untrained.first, len(self.untrained.first))
+        more = ", ..." if self.untrained.categories > len(self.untrained.first) else ""
+        return [
+            f"{count(self.untrained.titles, 'title')} of {count(self.untrained.categories, 'category')} count as "
+            f"errors, because their category has no training titles outside the {tested}: {names}{more}."
+        ]
+
+    def _notes_of_folds(self) -> list[str]:
         notes = [
             f"The figures are cross-validated over {self.folds} folds ({count(self.titles, 'title')}): each title was "
             "classified by a model trained without its fold. The model itself was trained on all titles."
@@ -188,13 +217,7 @@ class TestSet(Stored):
                 f"{enumeration(alone, len(alone))} {'has' if len(alone) == 1 else 'have'} no models of these folds and "
                 "classified the titles that no compared model was fitted on."
             )
-        if self.untrained.titles:
-            names = enumeration(self.untrained.first, len(self.untrained.first))
-            more = ", ..." if self.untrained.categories > len(self.untrained.first) else ""
-            notes.append(
-                f"{count(self.untrained.titles, 'title')} of {count(self.untrained.categories, 'category')} count as "
-                f"errors, because their category has no training titles outside the fold: {names}{more}."
-            )
+        notes += self._notes_of_untrained("fold")
         if self.without_ensemble:
             where = enumeration([str(fold) for fold in self.without_ensemble], self.folds)
             what = "fold" if len(self.without_ensemble) == 1 else "folds"

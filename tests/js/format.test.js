@@ -85,6 +85,7 @@ test("test titles are named by their number, source and days", () => {
     formatTestSet({ ...today, titles: 50_939, folds: 5 }),
     "the 50,939 titles of titles.csv, 28 Nov 2026, cross-validated over 5 folds",
   );
+  assert.equal(formatTestSet({ ...today, folds: 1 }), "the 1,049 test titles of titles.csv, 28 Nov 2026");
   assert.equal(formatDay("today"), "today");
 });
 

@@ -72,6 +72,19 @@ def test_runs_with_other_folds_share_what_is_trained_on_all_titles(settings: Set
     assert not shared & folds
 
 
+def test_the_test_split_as_the_only_fold_adds_only_what_may_be_promoted(settings: Settings) -> None:
+    plain, plan = plan_of(settings), plan_of(settings, folds=1)
+    [fold] = plan.folds
+    assert fold.listings == plain.ingest
+    assert {name: step.key for name, step in fold.sets.items()} == {name: step.key for name, step in plain.sets.items()}
+    assert plan.sets == plan_of(settings, folds=3).sets
+    assert [step.key for step in plan.all_listings] == [plan.ingest.key, plan.listings.key]
+    assert [step.name for step in plan.training_runs("quick_mlp")] == [
+        "quick_mlp", "quick_mlp, without the test titles"
+    ]  # fmt: skip
+    assert {step.key for step in plain.steps()} < {step.key for step in plan.steps()}
+
+
 def test_a_plan_without_folds_has_none_of_their_steps(settings: Settings) -> None:
     plan = plan_of(settings)
     assert (plan.folds, plan.all_titles, plan.listings) == ((), None, plan.ingest)
@@ -104,7 +117,7 @@ def test_a_plan_whose_folds_have_other_keys_now_is_refused(
         Plan.load(file_store, plan.name, to_run=True)
 
 
-@pytest.mark.parametrize("folds", [1, 2, 11, -1, "many"])
+@pytest.mark.parametrize("folds", [2, 11, -1, "many"])
 def test_other_numbers_of_folds_are_refused(settings: Settings, folds: object) -> None:
     with pytest.raises(BadHyperparameters, match="folds"):
         Request.check({"folds": folds}, settings)

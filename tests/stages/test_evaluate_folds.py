@@ -166,6 +166,22 @@ def test_what_titles_are_called_in_texts() -> None:
     )
 
 
+def test_the_notes_say_which_model_was_measured_if_the_test_split_is_the_only_fold() -> None:
+    test = TestSet(
+        split_titles=10, titles=10, required=5, folds=1, fitted={"mlp": FittedTitles(train=1, validation=0)},
+        untrained=UnseenCategories(titles=2, categories=1, first=("RARE",)), without_ensemble=(1,),
+    )  # fmt: skip
+    assert test.described == "10 test titles"
+    assert test.notes() == [
+        "The figures are of a model that was trained without the test titles. The model itself has the same "
+        "hyperparameters and was trained on the test titles too.",
+        "2 titles of 1 category count as errors, because their category has no training titles outside the test split: "
+        "RARE.",
+        "The models that were trained without the test titles form no ensemble, so the best of them is evaluated "
+        "instead.",
+    ]
+
+
 def test_a_champion_without_models_of_the_folds_is_named() -> None:
     fitted = {"cnn (champion)": FittedTitles(train=11, validation=1)}
     test = TestSet(split_titles=3_000, titles=2_988, required=300, folds=3, fitted=fitted)

@@ -1,8 +1,8 @@
 """Which titles the models are compared on, and with which model files: parts, each with titles and models of its own.
 
-A run without folds has one part: its test split. With folds each is a part, and its models were trained without it. The
-titles of all parts form one set of titles, of which each part is a slice, so that predictions and figures are those of
-all titles.
+A run without folds has one part: its test split. With folds each is a part, and its models were trained without it; the
+test split may be the only one. The titles of all parts form one set of titles, of which each part is a slice, so that
+predictions and figures are those of all titles.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meli_tasks.core.errors import BadData
-from meli_tasks.core.stage_parameters import ModelEvaluation
+from meli_tasks.core.stage_parameters import TEST_SPLIT, ModelEvaluation
 from meli_tasks.core.text.sketch import fingerprint_of, sketch_of
 from meli_tasks.stages.evaluation import TestSet
 from meli_tasks.stages.hooks import Inputs
@@ -110,7 +110,7 @@ def _read_folds(inputs: Inputs, params: ModelEvaluation) -> Compared:
     tables = [read_test_table(path) for path in listings.values()]
     whole = pa.concat_tables(tables)
     rows = pq.read_metadata(inputs["ingest"] / _FILE).num_rows
-    if len(whole) != rows:
+    if params.folds > TEST_SPLIT and len(whole) != rows:
         raise BadData(
             f"The {params.folds} folds have {count(len(whole), 'title')}, but the listings have {rows:,}: the folds "
             "were not made of these listings. Run the stage `ingest` again with `force`."
@@ -154,8 +154,8 @@ def _advice(folds: int) -> str:
     if not folds:
         return ""
     return (
-        f" It was promoted by a run with {folds} folds and trained on all its titles: a run with folds = {folds} can "
-        "compare it on these."
+        f" It was promoted by a run with {count(folds, 'fold')} and trained on all its titles: a run with folds = "
+        f"{folds} can compare it on these."
     )
 
 

@@ -161,10 +161,11 @@ export const formatInterval = ([low, high], digits = 4, signed = false) =>
  */
 export function formatTestSet({ titles, left_out: leftOut, folds, source, first_day: first, last_day: last }) {
   const days = first === last ? formatDay(last) : `${formatDay(first)} to ${formatDay(last)}`;
-  const kind = folds ? "title" : "test title";
+  const crossValidated = folds > 1; // with 1, the test split is the only fold
+  const kind = crossValidated ? "title" : "test title";
   const number = titles ? `the ${count(titles, kind)}` : `the ${kind}s`;
   const rest = leftOut ? `, without ${formatNumber(leftOut)} that a compared model was fitted on` : "";
-  return `${number} of ${source}, ${days}${rest}${folds ? `, cross-validated over ${folds} folds` : ""}`;
+  return `${number} of ${source}, ${days}${rest}${crossValidated ? `, cross-validated over ${folds} folds` : ""}`;
 }
 
 /**

@@ -216,7 +216,7 @@ function Results({ data, reload }) {
       ? h(
           Muted,
           { display: "block", mb: 2 },
-          data.folds
+          data.folds > 1
             ? `On the ${count(data.test_titles, "title")} of this run, cross-validated over ${data.folds} folds.`
             : `On the ${count(data.test_titles, "test title")} of this run.`,
         )
