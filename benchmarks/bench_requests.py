@@ -1,4 +1,4 @@
-"""Part `requests`: how many requests lists, plans and pages send, and their CPU time, with many past runs.
+"""Part `requests`: how many requests lists, plans, decisions and pages send, and their CPU time, with many past runs.
 
     python -m benchmarks requests --rows 2000,20000
 
@@ -18,6 +18,7 @@ from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.champion import champion_model
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages import Pages, RunFilter
+from meli_tasks.planning.measured import recent
 from meli_tasks.planning.plan import make_plan
 from meli_tasks.planning.preview import preview
 from meli_tasks.planning.request import Request
@@ -62,6 +63,15 @@ def plan(store: MemoryStore) -> None:
     found.save(planned, store)
 
 
+def decide(store: MemoryStore) -> None:
+    """What a decision reads and writes: the figures of earlier nights, and its entry."""
+    ledger = Ledger(store)
+    last = ledger.last()
+    assert last is not None
+    assert recent(ledger, last.number).decisions
+    ledger.append(last.number, action="keep", reason="nobody is better", by="night")
+
+
 def look_at_models(store: MemoryStore) -> None:
     """What the page Models reads at its first look."""
     Pages(store).models(RunFilter())
@@ -93,6 +103,7 @@ def measure(runs: int) -> list[Figure]:
         ("meli champion", find_champion),
         ("page Models, first look", look_at_models),
         ("plan", plan),
+        ("decision", decide),
     ):
         cost = _measured(store, lambda function=function: function(store))  # type: ignore[misc]
         figures.append(Figure(f"{what}: {name}", cost.requests, "requests", target=MOST, note=f"{cost.cpu:.2f} CPU-s"))

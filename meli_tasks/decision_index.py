@@ -1,79 +1,33 @@
-"""The index of all decisions, without the figures of each model, and the number of the last one.
+"""The index of all decisions: heads of all, without the figures of each model, and blocks of whole ones.
 
-Decisions never change, so only those after the last indexed one are listed and read. The index is never what is decided
-from: whoever decides reads the decisions themselves, and the champion is that of the last one. A ledger that is shorter
-than its index was restored from a backup: then the index is ignored, and built again.
+Decisions never change, so only those after the last indexed one are listed and read. The champion is that of the last
+decision, which is read from the ledger. Whoever decides from earlier ones uses `verified_backwards`: it takes from the
+index only what has the digest that the next decision contains. A ledger that is shorter than its index was restored
+from a backup: then the index is ignored, and built again.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader, NotReadable
 from meli_tasks.core.errors import BadData, MeliError
 from meli_tasks.decision import Decision
-from meli_tasks.index.segments import DamagedIndex, Found, Segments
-from meli_tasks.stages.stored import Stored
+from meli_tasks.decision_rows import DecisionCodec, Decisions, IndexedDecision
+from meli_tasks.index.segments import DamagedIndex, Found, Part, Segments
 from meli_tasks.stored_decisions import StoredDecisions
 
 logger = logging.getLogger("meli_tasks")
 
-LEFT_OUT: Any = {"evidence": {"scores", "test", "examined"}}
-"""What takes most of the space of a decision, and what only the next decisions need."""
+BLOCK = 64
+"""Whole decisions in a block. With those in the open one or two blocks less, a decision is written a few times only."""
 ADDED_AT = 4
 """How many decisions are read from the ledger before they are added to the index."""
 BUILT_FROM = 16
 """From how many decisions on a ledger gets an index."""
-
-
-@dataclass(frozen=True)
-class IndexedDecision:
-    """A decision without what is left out, and the digest of the whole one as it was stored, without its seal."""
-
-    decision: Decision
-    digest: str
-
-    @property
-    def name(self) -> str:
-        """The name of the decision."""
-        return paths.decision(self.decision.number)
-
-    @property
-    def at(self) -> str:
-        """Its number, with leading zeros."""
-        return f"{self.decision.number:08}"
-
-
-class _Rows(Stored):
-    version: int = 1
-    rows: tuple[tuple[str, Decision], ...]
-
-
-class DecisionCodec:
-    """How decisions are stored in the index: heads are whole rows, since all of them are wanted at a time."""
-
-    def encode(self, rows: Sequence[IndexedDecision]) -> bytes:
-        """Rows."""
-        stored = [
-            [row.digest, row.decision.model_dump(mode="json", exclude=LEFT_OUT, exclude_defaults=True)] for row in rows
-        ]
-        return json.dumps({"version": 1, "rows": stored}, ensure_ascii=False).encode()
-
-    def decode(self, data: bytes) -> list[IndexedDecision]:
-        """The rows of an object."""
-        return [IndexedDecision(decision, digest) for digest, decision in _Rows.model_validate_json(data).rows]
-
-    def head(self, row: IndexedDecision, block: str) -> IndexedDecision:
-        """The row."""
-        return row
-
-    encode_heads = encode
-    decode_heads = decode
 
 
 class DecisionIndex:
@@ -81,7 +35,7 @@ class DecisionIndex:
 
     def __init__(self, stored: StoredDecisions) -> None:
         self._stored = stored
-        self._segments = Segments(stored.store, "decisions", DecisionCodec(), blocks=False)
+        self._segments = Segments(stored.store, "decisions", DecisionCodec(), block=BLOCK)
         self._parts: dict[str, list[IndexedDecision]] = {}
         self._last = 0
 
@@ -112,17 +66,56 @@ class DecisionIndex:
         following = min(number, _last(root)) + 1
         try:
             for row in self._rows_backwards(root):
-                for missing in range(following - 1, row.decision.number, -1):
+                for missing in range(following - 1, row.number, -1):
                     yield self._stored.read(missing)
-                if row.decision.number < following:
-                    following = row.decision.number
+                if row.number < following:
+                    following = row.number
                     yield row.decision
         except DamagedIndex as error:
             self._warn(error)
         for each in range(following - 1, 0, -1):
             yield self._stored.read(each)
 
-    def readable(self, reader: LenientReader) -> list[Decision] | None:
+    def verified_backwards(self, number: int) -> Iterator[Decision]:
+        """Whole decisions up to a number, the newest first, each with the digest that the one after it contains.
+
+        Decisions of 0.1.0 contain no digest, so of those only their seal is checked.
+
+        Raises:
+            NotFound, BadData: one is missing, damaged or was replaced.
+        """
+        rows = self._whole_backwards(self._up_to_date(number, self._find()), number)
+        row, following = next(rows, None), None
+        for each in range(number, 0, -1):
+            while row and row.number > each:
+                row = next(rows, None)
+            if following and row and row.number == each and following.before == row.chain:
+                found = row.decision
+            else:
+                found = self._stored.read(each)
+                if following and (found.before or each == 1):
+                    self._stored.check_link(following.number)
+            following = found
+            yield found
+
+    def check_no_gap(self, number: int) -> None:
+        """Raise BadData if one of the decisions up to a number is missing.
+
+        The index has those that were there when they were added, newer ones are listed, and of the others a page of
+        the listing at a time, another one with each number.
+        """
+        few = self._stored.few_numbers()
+        if few is not None:
+            self._stored.check_no_gap(few)
+            return
+        root = self._up_to_date(number, self._find())
+        is_whole = root is not None and root.root.rows + len(root.root.unreadable) == _last(root)
+        newer = self._stored.numbers_from(_last(root)) if is_whole else None
+        if newer != list(range(_last(root), number + 1)):
+            self._stored.check_no_gap(self._stored.numbers())
+        self._stored.check_page(number)
+
+    def readable(self, reader: LenientReader) -> Decisions | None:
         """All decisions that can be read, oldest first, those in the index without what is left out of it.
 
         None without an index, as long as there are few decisions, or if it cannot be used.
@@ -136,14 +129,14 @@ class DecisionIndex:
         if root is None:
             return None
         try:
-            rows = [row.decision for row in self._rows_backwards(root)]
+            rows = list(self._rows_backwards(root))
         except DamagedIndex as error:
             self._warn(error)
             return None
         for name, reason in root.root.unreadable.items():
             reader.skip(name, reason)
         newer = [paths.decision(number) for number in numbers if number > _last(root)]
-        return [*reversed(rows), *reader.read_all(newer, self._read)]
+        return Decisions(reversed(rows), reader.read_all(newer, self._read))
 
     def added(self, number: int) -> None:
         """Add decisions to the index now and then, after this one was written; what goes wrong is only logged."""
@@ -158,7 +151,8 @@ class DecisionIndex:
         """Objects of the index that are damaged, and decisions that it does not have as they are, and why."""
         try:
             root = self._segments.find()
-            rows = {row.decision.number: row for row in self._rows_backwards(root)}
+            rows = {row.number: row for row in self._rows_backwards(root)}
+            whole = {row.number: row for row in self._whole_backwards(root, _last(root), strict=True)}
         except DamagedIndex as error:
             yield str(error), "it is missing or damaged"
             return
@@ -169,7 +163,9 @@ class DecisionIndex:
             if number not in rows:
                 if name not in root.root.unreadable:
                     yield name, "it is not in the index"
-            elif rows[number].digest != self._stored.digest(number):
+            elif any(
+                digest != self._stored.digest(number) for digest in (rows[number].digest, _digest(whole.get(number)))
+            ):
                 yield name, "the index has another decision of this number"
 
     def _read(self, name: str) -> Decision:
@@ -207,7 +203,7 @@ class DecisionIndex:
 
         def row(name: str) -> IndexedDecision:
             number = paths.decision_number(name) or 0
-            return IndexedDecision(self._stored.read(number), self._stored.digest(number))
+            return IndexedDecision.of(self._stored.read(number), self._stored.body(number))
 
         rows = reader.read_all(map(paths.decision, numbers), row)
         return rows, {skipped.name: skipped.reason for skipped in reader.skipped}
@@ -225,16 +221,35 @@ class DecisionIndex:
         return self._segments.version()
 
     def _rows_backwards(self, root: Found | None) -> Iterator[IndexedDecision]:
+        """The newest decisions whole, the others as heads."""
         if root is None or root.root.open is None:
             return
-        for part, read in (
-            (root.root.open, self._segments.rows),
-            *((each, self._segments.heads) for each in reversed(root.root.heads)),
-        ):
-            if part.name not in self._parts:
-                self._parts[part.name] = read(part)
-            yield from reversed(self._parts[part.name])
+        yield from reversed(self._rows_of(root.root.open))
+        for part in reversed(root.root.heads):
+            yield from reversed(self._part(part, self._segments.heads))
         self._parts = {name: rows for name, rows in self._parts.items() if name in root.root.objects}
+
+    def _whole_backwards(self, root: Found | None, number: int, *, strict: bool = False) -> Iterator[IndexedDecision]:
+        """Whole decisions up to a number; if not `strict`, only those after an object that is damaged."""
+        if root is None or root.root.open is None:
+            return
+        try:
+            for part in (root.root.open, *reversed(root.root.blocks)):
+                if int(part.first) <= number:
+                    yield from (row for row in reversed(self._rows_of(part)) if row.number <= number)
+        except DamagedIndex as error:
+            if strict:
+                raise
+            self._warn(error)
+            self._build(self._version())
+
+    def _rows_of(self, part: Part) -> list[IndexedDecision]:
+        return self._part(part, self._segments.rows)
+
+    def _part(self, part: Part, read: Callable[[Part], list[IndexedDecision]]) -> list[IndexedDecision]:
+        if part.name not in self._parts:
+            self._parts[part.name] = read(part)
+        return self._parts[part.name]
 
     def _warn(self, error: Exception) -> None:
         logger.warning("The index of the decisions of %s cannot be used: %s", self._place, error)
@@ -247,3 +262,7 @@ class DecisionIndex:
 def _last(found: Found | None) -> int:
     """The number of the last decision in an index."""
     return int(found.root.open.last) if found and found.root.open else 0
+
+
+def _digest(row: IndexedDecision | None) -> str:
+    return sha256(row.text.encode()).hexdigest() if row else ""

@@ -19,6 +19,7 @@ from meli_tasks.artifacts.reading import LenientReader, NotReadable
 from meli_tasks.core.errors import BadData, Conflict, NotFound, Unreachable
 from meli_tasks.decision import Champion, Decision, Evidence
 from meli_tasks.decision_index import DecisionIndex
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.store import Store
 from meli_tasks.stored_decisions import READERS, RESTORE, StoredDecisions
 
@@ -48,7 +49,7 @@ class Ledger:
         """
         return self.stored.all()
 
-    def readable(self, reader: LenientReader) -> list[Decision]:
+    def readable(self, reader: LenientReader) -> Decisions:
         """The decisions that can be read, oldest first, for display; the reader keeps what it skipped.
 
         Whoever decides uses `decisions`: one that is missing here may be the one that counts.
@@ -60,9 +61,7 @@ class Ledger:
             reader.skip(name, f"it is not a decision: their names look like {paths.decision(1)}")
         for number in sorted(set(range(1, max(numbers, default=0))) - set(numbers)):
             reader.skip(paths.decision(number), "it is missing")
-        return reader.read_all(
-            map(paths.decision, numbers), lambda name: self._decision(paths.decision_number(name) or 0)
-        )
+        return Decisions(newer=reader.read_all(map(paths.decision, numbers), self._named))
 
     def newest(self, most: int, reader: LenientReader) -> list[Decision]:
         """The newest decisions that can be read, the newest first, for display; the reader keeps what it skipped."""
@@ -72,9 +71,7 @@ class Ledger:
             return list(reversed(self.readable(reader)))[:most]
         last = numbers[-1] if numbers else 0
         wanted = range(last, max(last - most, 0), -1)
-        found = reader.read_all(
-            map(paths.decision, wanted), lambda name: self._decision(paths.decision_number(name) or 0)
-        )
+        found = reader.read_all(map(paths.decision, wanted), self._named)
         missing = {paths.decision(number) for number in wanted} - {paths.decision(one.number) for one in found}
         for name in missing - {skipped.name for skipped in reader.skipped}:
             reader.skip(name, "it is missing")
@@ -93,6 +90,16 @@ class Ledger:
         """
         numbers = self.index.numbers()
         return self.index.backwards(numbers[-1] if numbers else 0)
+
+    def verified_backwards(self, number: int) -> Iterator[Decision]:
+        """Whole decisions up to a number, the newest first, for whoever decides from them.
+
+        Each one has the digest that the one after it contains, except those of 0.1.0, which contain no digest.
+
+        Raises:
+            NotFound, BadData: one is missing, damaged or was replaced.
+        """
+        return self.index.verified_backwards(number)
 
     def champion(self) -> Champion | None:
         """The current champion; None before the first promotion."""
@@ -223,9 +230,16 @@ class Ledger:
 
     def _made_by(self, request: str) -> Decision | None:
         """The recent decision with this id."""
-        recent = reversed(self.stored.numbers()[-REMEMBERED:])
+        last = self.last()
+        recent = range(last.number, max(0, last.number - REMEMBERED), -1) if last else ()
         with ThreadPoolExecutor(READERS) as readers:
-            return next((found for found in readers.map(self._decision, recent) if found.id == request), None)
+            return next((found for found in readers.map(self._if_there, recent) if found and found.id == request), None)
+
+    def _if_there(self, number: int) -> Decision | None:
+        try:
+            return self._decision(number)
+        except NotFound:  # a gap, which the next decision is refused for
+            return None
 
     def _expect(self, number: int) -> Decision | None:
         """The last decision, which must have this number; 0 for an empty ledger. A damaged ledger accepts no decision.
@@ -242,12 +256,15 @@ class Ledger:
         return last
 
     def _check(self, last: Decision | None) -> None:
-        self.stored.check_no_gap(self.stored.numbers())
+        self.index.check_no_gap(last.number if last else 0)
         if last and last.number > 1:
             self.stored.check_link(last.number)
 
     def _decision(self, number: int) -> Decision:
         return self.stored.read(number)
+
+    def _named(self, name: str) -> Decision:
+        return self._decision(paths.decision_number(name) or 0)
 
     def _write(self, last: Decision | None, fields: Mapping[str, object]) -> Decision:
         number = last.number + 1 if last else 1

@@ -129,7 +129,7 @@ class Promoter:
         )
 
     def _judge(self, plan: Plan, evaluated: Evaluated) -> tuple[Manifest, PromotionDecision]:
-        manifest = self.runner.run(promote_step(plan, evaluated, self.registry.ledger.decisions())).manifest
+        manifest = self.runner.run(promote_step(plan, evaluated, self.registry.ledger)).manifest
         decided = parse_file(self.runner.store, manifest, "decision.json", PromotionDecision.model_validate_json)
         return manifest, decided
 

@@ -24,12 +24,13 @@ from meli_tasks.artifacts.seals import BrokenSeal, has_seal, sealed, unsealed
 from meli_tasks.core.errors import BadData, MeliError, NotFound
 from meli_tasks.decision import Decision
 from meli_tasks.store import Blob, Store
+from meli_tasks.store.protocol import PAGE
 
 logger = logging.getLogger("meli_tasks")
 
 READERS = 8  # concurrent reads
 COPIED_AT_ONCE = 50
-"""How many missing copies, of decisions that an earlier version wrote, are added with each new decision."""
+"""How many missing copies of earlier decisions are added with each new one, from one page of the listing."""
 FAR_AHEAD = timedelta(hours=1)
 """A decision dated further in the future than this was dated by a wrong clock."""
 RESTORE = "`meli verify` names everything that is damaged. Restore it from a backup."
@@ -38,8 +39,12 @@ RESTORE = "`meli verify` names everything that is damaged. Restore it from a bac
 @dataclass(frozen=True)
 class _Read:
     decision: Decision
-    digest: str
-    """Of the object's bytes without their seal."""
+    body: bytes
+    """The object's bytes without their seal."""
+
+    @property
+    def digest(self) -> str:
+        return sha256(self.body).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,10 @@ class StoredDecisions:
         """The digest of a decision as it is stored, without its seal; see `read`."""
         return self._read(number).digest
 
+    def body(self, number: int) -> bytes:
+        """A decision as it is stored, without its seal; see `read`."""
+        return self._read(number).body
+
     def read(self, number: int) -> Decision:
         """A decision, from its copy if it is missing or damaged.
 
@@ -173,6 +182,33 @@ class StoredDecisions:
                 f"Nothing is decided until it is back. {RESTORE}",
                 "it is missing",
             )
+
+    def check_page(self, number: int) -> None:
+        """Raise BadData if a decision is missing on one page of the listing, another one for each number."""
+        _, missing, end = self._page(number)
+        if missing:
+            raise NotReadable(
+                f"Decision {missing[0]} of {self.place} is missing, though decision {end} is there. Nothing is decided "
+                f"until it is back. {RESTORE}",
+                "it is missing",
+            )
+
+    def _page(self, number: int) -> tuple[_Names, list[int], int]:
+        """What a page of the listing has, the numbers that it lacks, and where it ends."""
+        pages = -(-number // PAGE)
+        first = PAGE * (number % pages) if pages else 0
+        found, end = self._listed_page(first)
+        if found.is_doubtful(first + 1):
+            found, end = self._listed_page(first)
+        self._refuse(found.strange)
+        return found, sorted(set(range(first + 1, end + 1)).difference(found.numbers)), end
+
+    def _listed_page(self, after: int) -> tuple[_Names, int]:
+        copies = self.store.page(paths.LEDGER_COPIES, paths.decision_copy(after) if after else "")
+        decisions = self.store.page(paths.LEDGER, paths.decision(after) if after else "")
+        found = _Names.of((each.name for each in copies.objects), (each.name for each in decisions.objects))
+        ends = [max(made, default=0) for made, page in ((found.copied, copies), (found.made, decisions)) if page.more]
+        return found, min(ends, default=max(found.numbers, default=0))
 
     def check_link(self, number: int) -> None:
         """Raise BadData if the decisions before this one have changed since it was made; 0.1.0 wrote no digests."""
@@ -222,9 +258,13 @@ class StoredDecisions:
 
     def add(self, decision: Decision) -> None:
         """Remember a decision that has been written, and write missing copies."""
-        self._known[decision.number] = _Read(decision, sha256(decision.to_json()).hexdigest())
+        number, body = decision.number, decision.to_json()
+        self._known[number] = _Read(decision, body)
         try:
-            self.copy(most=COPIED_AT_ONCE)
+            self.store.write(paths.decision_copy(number), sealed(paths.decision(number), body))
+            found, _, end = self._page(number)
+            missing = sorted(each for each in found.made - found.copied if each <= end)
+            self._copy(missing[-COPIED_AT_ONCE:])
         except MeliError as error:  # the decision itself is written
             logger.warning("The copy of decision %d was not written: %s", decision.number, error)
 
@@ -278,11 +318,12 @@ class StoredDecisions:
         self.store.delete(paths.decision_copy(number))
         self.copy()
 
-    def copy(self, most: int | None = None) -> None:
-        """Write the copies that are missing, the newest first."""
-        copied = set(self._copied())
-        missing = [number for number in reversed(self.numbers()) if number not in copied][:most]
-        for number in missing:
+    def copy(self) -> None:
+        """Write the copies that are missing."""
+        self._copy(sorted(set(self.numbers()).difference(self._copied())))
+
+    def _copy(self, numbers: Sequence[int]) -> None:
+        for number in reversed(numbers):
             name = paths.decision(number)
             blob = self.store.read(name)
             if blob is not None:
@@ -344,7 +385,7 @@ class StoredDecisions:
         if decision.number != number:
             reason = f"number: it is decision {decision.number}"
             raise NotReadable(f"{place} is not a decision: {reason}. {RESTORE}", reason)
-        return _Read(decision, sha256(body).hexdigest())
+        return _Read(decision, body)
 
 
 def _not_a_decision(place: str, error: ValidationError) -> NotReadable:

@@ -151,6 +151,7 @@ def test_an_index_that_is_damaged_or_lacks_a_run_is_named_and_built_again(
     monkeypatch.setattr("meli_tasks.store.file.PAGE", 10)
     monkeypatch.setattr("meli_tasks.planning.run_index.LISTED", 3)
     monkeypatch.setattr("meli_tasks.index.segments.BLOCK", 4)
+    monkeypatch.setattr("meli_tasks.decision_index.BLOCK", 4)
     store = runner.store
     Nights(10, 1).write(store)
     ledger = Ledger(store)

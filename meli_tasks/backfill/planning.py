@@ -41,7 +41,6 @@ def preview_backfill(
         BadData: None of the dates has titles.
     """
     estimate, ledger = past_runs(store, settings.slots), Ledger(store)
-    ledger.decisions()  # a single time, instead of once for each date
     days = request.dates()
     with ThreadPoolExecutor(READERS) as readers:
         planned = list(

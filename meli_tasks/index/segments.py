@@ -114,10 +114,10 @@ class DamagedIndex(Exception):
 class Segments(Generic[Row, Head]):
     """The objects of one index in a store."""
 
-    def __init__(self, store: Store, kind: str, codec: Codec[Row, Head], *, blocks: bool = True) -> None:
-        """Without `blocks`, heads are whole rows, and rows that are no longer in the open block are only there."""
+    def __init__(self, store: Store, kind: str, codec: Codec[Row, Head], *, block: int | None = None) -> None:
+        """`block` is the number of rows of a closed block, `BLOCK` by default; large rows make smaller ones."""
         self.store = store
-        self._has_blocks = blocks
+        self._block = block or BLOCK
         self._kind = kind
         self._codec = codec
 
@@ -205,14 +205,13 @@ class Segments(Generic[Row, Head]):
 
     def _with(self, root: Root, rows: list[Row]) -> Root:
         """A root whose open block has these rows, those that are too many for it in closed ones."""
-        closing = BLOCK * max(0, -(-len(rows) // BLOCK) - 1)
+        closing = self._block * max(0, -(-len(rows) // self._block) - 1)
         parts, heads = self._to_merge(root.heads, closing)  # read first: if one is missing, nothing was written
         blocks = list(root.blocks)
-        for start in range(0, closing, BLOCK):
-            block = rows[start : start + BLOCK]
-            if self._has_blocks:
-                blocks.append(self._write(paths.index_rows, block, self._codec.encode(block)))
-            heads += [self._codec.head(row, blocks[-1].name if blocks else "") for row in block]
+        for start in range(0, closing, self._block):
+            block = rows[start : start + self._block]
+            blocks.append(self._write(paths.index_rows, block, self._codec.encode(block)))
+            heads += [self._codec.head(row, blocks[-1].name) for row in block]
         if closing:
             parts.append(self._write(paths.index_heads, heads, self._codec.encode_heads(heads)))
         left = rows[closing:]

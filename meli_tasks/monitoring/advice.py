@@ -98,7 +98,8 @@ def _gain(store: Store) -> tuple[float | None, int]:
     reader = LenientReader(store)
     decisions = Ledger(store).readable(reader)
     reader.warn()
-    compared = [each for each in decisions if each.evidence.champion and each.evidence.gain is not None][-PAST:]
+    with_gain = (each for each in reversed(decisions) if each.evidence.champion and each.evidence.gain is not None)
+    compared = list(islice(with_gain, PAST))
     gains = [each.evidence.gain or 0.0 if each.action == "promote" else 0.0 for each in compared]
     return (mean(gains), len(gains)) if gains else (None, 0)
 

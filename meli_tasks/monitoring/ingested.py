@@ -18,17 +18,36 @@ from meli_tasks.store import Store
 from meli_tasks.wording import count
 
 
-def ingesting_runs(store: Store, since: str, most: int, reader: LenientReader) -> Iterator[tuple[Plan, Manifest]]:
-    """The newest runs that ingested titles since a day, oldest first; runs with the same listings count as one."""
-    found: dict[str, tuple[Plan, Manifest]] = {}
-    for plan in newest_plans(store, reader):
-        if len(found) == most:
-            break
-        if plan.as_of < since or plan.ingest.key in found:
-            continue
-        if ingest := find(store, "ingest", plan.ingest.key):
-            found[plan.ingest.key] = plan, ingest
-    yield from reversed(found.values())
+class IngestingRuns:
+    """The runs that ingested titles. Plans are listed a single time, and each is read a single time."""
+
+    def __init__(self, store: Store, reader: LenientReader) -> None:
+        self.reader = reader
+        self._store = store
+        self._plans = newest_plans(store, reader)
+        self._read: list[Plan] = []
+        self._ingested: dict[str, Manifest | None] = {}
+
+    def since(self, day: str, most: int) -> list[tuple[Plan, Manifest]]:
+        """The newest runs since a day, at most so many, oldest first; runs with the same listings count as one."""
+        found: dict[str, tuple[Plan, Manifest]] = {}
+        for plan in self._newest():
+            if len(found) == most:
+                break
+            if plan.as_of >= day and plan.ingest.key not in found and (ingest := self._ingest(plan.ingest.key)):
+                found[plan.ingest.key] = plan, ingest
+        return list(reversed(found.values()))
+
+    def _newest(self) -> Iterator[Plan]:
+        yield from self._read
+        for plan in self._plans:
+            self._read.append(plan)
+            yield plan
+
+    def _ingest(self, key: str) -> Manifest | None:
+        if key not in self._ingested:
+            self._ingested[key] = find(self._store, "ingest", key)
+        return self._ingested[key]
 
 
 def examine_run(standard: Standard, plan: Plan, ingest: Manifest) -> DayResult:

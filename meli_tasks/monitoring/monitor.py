@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import BadData
 from meli_tasks.monitoring.accuracy import Accuracy
 from meli_tasks.monitoring.answered import examine_answered
-from meli_tasks.monitoring.ingested import examine_run, ingesting_runs
+from meli_tasks.monitoring.ingested import IngestingRuns, examine_run
 from meli_tasks.monitoring.reference import listings_file
 from meli_tasks.monitoring.results import RUN, SERVICE, DayResult, results_of
 from meli_tasks.monitoring.scored import ScoredDay, examine_scored, scored_days
 from meli_tasks.monitoring.standard import Standard
+from meli_tasks.planning.plan import Plan
 from meli_tasks.serving.answered import answered_days
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
@@ -72,7 +74,7 @@ class Monitor:
 
         Args:
             runs: How many of the newest runs to examine, and how many of the newest days of either kind.
-            again: Examine them even if the store has their results.
+            again: Examine them even if the store has their results. An accuracy is kept if there are fewer labels now.
             strict: Raise if labels cannot be read, instead of warning and continuing without them.
 
         Raises:
@@ -82,9 +84,13 @@ class Monitor:
         self._strict, self._refused = strict, []
         standard = Standard.current(self.settings, self.store)
         reader = LenientReader(self.store)
-        earlier = {} if again else {each.name: each for each in results_of(self.store, standard.ref, reader)}
-        examined = (self._ingested, self._scored, self._answered)
-        new = [result for look in examined for result in look(standard, runs, earlier, reader)]
+        earlier = {each.name: each for each in results_of(self.store, standard.ref, reader)}
+        listed = IngestingRuns(self.store, reader)
+        new = [
+            *self._ingested(standard, listed.since(standard.champion.as_of or "", runs), earlier, again=again),
+            *self._scored(standard, runs, earlier, listed, again=again),
+            *self._answered(standard, runs, earlier, reader, again=again),
+        ]
         for result in new:
             result.save(self.store)
         results = results_of(self.store, standard.ref, reader)
@@ -98,27 +104,39 @@ class Monitor:
         )
 
     def _ingested(
-        self, standard: Standard, runs: int, earlier: dict[str, DayResult], reader: LenientReader
+        self,
+        standard: Standard,
+        runs: Iterable[tuple[Plan, Manifest]],
+        earlier: dict[str, DayResult],
+        *,
+        again: bool,
     ) -> Iterator[DayResult]:
-        known = {result.source for result in earlier.values() if result.kind == RUN}
-        for plan, ingest in ingesting_runs(self.store, standard.champion.as_of or "", runs, reader):
-            if plan.run_id not in known:
-                yield examine_run(standard, plan, ingest)
+        known = {result.source: result for result in earlier.values() if result.kind == RUN}
+        for plan, ingest in runs:
+            before = known.get(plan.run_id)
+            if before is None or again:
+                yield _still_announced(examine_run(standard, plan, ingest), before)
 
     def _scored(
-        self, standard: Standard, days: int, earlier: dict[str, DayResult], reader: LenientReader
+        self,
+        standard: Standard,
+        days: int,
+        earlier: dict[str, DayResult],
+        listed: IngestingRuns,
+        *,
+        again: bool,
     ) -> Iterator[DayResult]:
         from meli_tasks.monitoring.delayed import delayed_accuracy, later
         from meli_tasks.monitoring.labels import tables_of
 
-        scored = list(scored_days(self.store, standard.ref, standard.champion.as_of or "", days, reader))
-        sources = self._labels(standard, scored[0].day, days, reader) if scored else []
+        scored = list(scored_days(self.store, standard.ref, standard.champion.as_of or "", days, listed.reader))
+        sources = self._labels(standard, listed.since(scored[0].day, days)) if scored else []
         labels = tuple(identity for source in sources for identity in source.identities)
         stored = {(each.day, each.source): each for each in earlier.values()}
         to_examine: list[tuple[ScoredDay, DayResult | None]] = []
         for day in scored:
             before = stored.get((day.day, day.source))
-            if before is None or (before.batches, before.labels) != (day.batches, labels):
+            if again or before is None or (before.batches, before.labels) != (day.batches, labels):
                 to_examine.append((day, before))
             elif before.accuracy and (waited := later(before.accuracy, day.day, self.today)) != before.accuracy:
                 before.model_copy(update={"accuracy": waited}).save(self.store)
@@ -128,28 +146,28 @@ class Monitor:
             result = examine_scored(standard, day).model_copy(update={"labels": labels})
             if not result.note:
                 result = result.model_copy(update={"accuracy": _with_most_labels(accuracy, before)})
-            result = _as_announced_as(result, before)
-            if before is None or _is_news(result, before):
+            result = _still_announced(result, before)
+            if again or before is None or _is_news(result, before):
                 yield result
             else:
                 result.save(self.store)
 
     def _answered(
-        self, standard: Standard, days: int, earlier: dict[str, DayResult], reader: LenientReader
+        self, standard: Standard, days: int, earlier: dict[str, DayResult], reader: LenientReader, *, again: bool
     ) -> Iterator[DayResult]:
         stored = {each.day: each for each in earlier.values() if each.kind == SERVICE}
         for day in answered_days(self.store, standard.ref, standard.champion.as_of or "", days, reader):
             before = stored.get(day.day)
-            if before is None or before.batches != day.counted:
-                yield _as_announced_as(examine_answered(standard, day), before)
+            if again or before is None or before.batches != day.counted:
+                yield _still_announced(examine_answered(standard, day), before)
 
-    def _labels(self, standard: Standard, since: str, runs: int, reader: LenientReader) -> list[LabelSource]:
-        """Where labels of titles that were scored since a day come from: later runs, then the files of the setting."""
+    def _labels(self, standard: Standard, runs: Iterable[tuple[Plan, Manifest]]) -> list[LabelSource]:
+        """Where labels of scored titles come from: later runs, then the files of the setting."""
         from meli_tasks.monitoring.labels import of_listings, of_source
 
         listings = {
             ingest.key: partial(listings_file, self.settings, self.store, ingest)
-            for _, ingest in ingesting_runs(self.store, since, runs, reader)
+            for _, ingest in runs
             if ingest.key != standard.reference().ingest
         }
         found = [of_listings(listings)]
@@ -173,8 +191,8 @@ def _with_most_labels(accuracy: Accuracy, before: DayResult | None) -> Accuracy:
     return earlier if earlier and earlier.labelled > accuracy.labelled else accuracy
 
 
-def _as_announced_as(result: DayResult, before: DayResult | None) -> DayResult:
-    """The result, announced if the earlier one was and it has no other changes."""
+def _still_announced(result: DayResult, before: DayResult | None) -> DayResult:
+    """A result of which nobody is notified a second time, if it has no other changes than the earlier one."""
     if before and before.announced and set(result.alarms) <= set(before.alarms):
         return result.model_copy(update={"announced": True})
     return result

@@ -168,9 +168,9 @@ def _saved(store: Store, plan: Plan | None) -> Preview | None:
 
 def _decision(store: Store, plan: Plan) -> Decision | None:
     reader = LenientReader(store)
-    decisions = reversed(Ledger(store).readable(reader))
+    decisions = Ledger(store).readable(reader)
     reader.warn()
-    return next((decision for decision in decisions if decision.is_of_run(plan.name)), None)
+    return decisions.of_run(plan.name)
 
 
 def _verdict(succeeded: bool, saved: Preview | None, decision: Decision | None) -> Verdict:

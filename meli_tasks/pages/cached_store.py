@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meli_tasks.artifacts import paths
-from meli_tasks.decision import Decision
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages.champion import MlflowAlias
 from meli_tasks.pages.decided import DecidedSoFar
@@ -55,7 +55,7 @@ class CachedStore:
         champion = self._decided.read().champion
         return self._runs.current_figure(champion.ref) if champion else None
 
-    def _decisions(self) -> list[Decision]:
+    def _decisions(self) -> Decisions:
         """What can be read of the ledger, oldest first."""
         return self._decided.read().decisions
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from datetime import date
 
 from meli_tasks.artifacts import paths
@@ -11,6 +10,7 @@ from meli_tasks.artifacts.identity import find_identity
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import MeliError
 from meli_tasks.decision import Champion, Decision
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages.evaluated import read_evaluated
 from meli_tasks.pages.manifests import model_manifest, read_manifest
@@ -28,9 +28,7 @@ from meli_tasks.tracking.runs import ARTIFACT_KEY, SHA256
 MLFLOW_SECONDS = 30.0
 
 
-def champion_card(
-    cache: ReadCache, decisions: Sequence[Decision], current: CurrentFigure | None
-) -> ChampionCard | None:
+def champion_card(cache: ReadCache, decisions: Decisions, current: CurrentFigure | None) -> ChampionCard | None:
     """Who is champion, on which data, since when and why.
 
     Args:
@@ -42,8 +40,8 @@ def champion_card(
     if last is None or last.champion is None or last.promotion is None:
         return None
     champion = last.champion
-    promotion = next((decision for decision in decisions if decision.number == last.promotion), last)
-    since = next((decision for decision in reversed(decisions) if decision.action != "keep"), promotion)
+    promotion = decisions.numbered(last.promotion) or last
+    since = decisions.last_change() or promotion
     plan = cache.read(promotion.evidence.plan, Plan.model_validate_json) if promotion.evidence.plan else None
     model = model_manifest(cache, champion.ref)
     listings = listings_of(cache, model) if model else None
@@ -85,7 +83,7 @@ def card_of(cache: ReadCache, model: ModelRef) -> str:
     return cache.read(paths.card(str(model)), bytes.decode) or ""
 
 
-def unbiased(cache: ReadCache, current: CurrentFigure, decisions: Sequence[Decision], plan: str) -> CurrentFigure:
+def unbiased(cache: ReadCache, current: CurrentFigure, decisions: Decisions, plan: str) -> CurrentFigure:
     """The champion's newest figure, less what the selection added to it.
 
     The decision of that run knows it. Otherwise it is known if the titles are those that the champion was selected on;
@@ -93,7 +91,7 @@ def unbiased(cache: ReadCache, current: CurrentFigure, decisions: Sequence[Decis
     """
     champion = decisions[-1].champion
     assert champion is not None
-    of_run = (one for one in reversed(decisions) if one.evidence.run_id == current.run_id)
+    of_run = (one for one in decisions.mentioning(current.run_id) if one.evidence.run_id == current.run_id)
     bias = next((one.evidence.selection_bias for one in of_run if _compares(one, champion)), None)
     if bias is None and champion.selection_bias and plan:
         selected_on = read_evaluated(cache, plan, LISTED_SECONDS)

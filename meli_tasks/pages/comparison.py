@@ -9,6 +9,7 @@ from typing import NamedTuple
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.artifacts.timed import HISTORY, timed_history
 from meli_tasks.decision import Decision
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.pages.answers import Tested
 from meli_tasks.pages.compared import (
     ComparedModel,
@@ -249,7 +250,7 @@ def _members(manifest: Manifest) -> dict[str, Member]:
 
 
 def model_parameters(
-    cache: ReadCache, decisions: list[Decision], plan: Plan, row: ModelRow, manifest: Manifest | None
+    cache: ReadCache, decisions: Decisions, plan: Plan, row: ModelRow, manifest: Manifest | None
 ) -> dict[str, object]:
     """Every parameter by its dotted name. Those of an external model are in the plan of the run that promoted it."""
     label = row.set
@@ -265,6 +266,6 @@ def model_parameters(
     return {**sections, **ensemble, **data_parameters(plan)}
 
 
-def _promotion_of(decisions: list[Decision], train: str) -> Decision | None:
-    promotions = (decision for decision in reversed(decisions) if decision.action == "promote")
+def _promotion_of(decisions: Decisions, train: str) -> Decision | None:
+    promotions = (decision for decision in decisions.mentioning(train) if decision.action == "promote")
     return next((found for found in promotions if found.champion and found.champion.train == train), None)

@@ -8,7 +8,8 @@ from time import monotonic
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader, Skipped
-from meli_tasks.decision import Champion, Decision
+from meli_tasks.decision import Champion
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages.read_cache import LISTED_SECONDS
 from meli_tasks.store import Store
@@ -19,7 +20,7 @@ class Decided:
     """The ledger at a time: the decisions that can be read, oldest first, and what cannot."""
 
     at: float
-    decisions: list[Decision]
+    decisions: Decisions
     skipped: list[Skipped]
 
     @property
@@ -47,7 +48,7 @@ class DecidedSoFar:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._ledger = Ledger(store)
-        self._decided = Decided(-inf, [], [])
+        self._decided = Decided(-inf, Decisions(), [])
         self._changes = 0
 
     def read(self) -> Decided:
@@ -64,4 +65,4 @@ class DecidedSoFar:
     def forget(self) -> None:
         """List the ledger again at the next call, as it was changed."""
         self._changes += 1
-        self._decided = Decided(-inf, [], [])
+        self._decided = Decided(-inf, Decisions(), [])

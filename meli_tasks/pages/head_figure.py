@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from meli_tasks.decision import Decision
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.pages.champion import unbiased
 from meli_tasks.pages.located import Located
 from meli_tasks.pages.models import CurrentFigure
@@ -12,7 +10,7 @@ from meli_tasks.pages.one_model import HeadFigure
 from meli_tasks.pages.read_cache import ReadCache
 
 
-def head_figure(cache: ReadCache, found: Located, decisions: Sequence[Decision]) -> HeadFigure | None:
+def head_figure(cache: ReadCache, found: Located, decisions: Decisions) -> HeadFigure | None:
     """A model's balanced accuracy on the test titles of its run; None if the run has not evaluated it.
 
     A model that was ever promoted was selected by its figure. On the titles of that selection the figure is too high.
@@ -34,7 +32,7 @@ def head_figure(cache: ReadCache, found: Located, decisions: Sequence[Decision])
     )
     reign = _while_champion(found, decisions)
     if reign:
-        promotion = next((one for one in reign if one.number == reign[-1].promotion), reign[-1])
+        promotion = reign.numbered(reign[-1].promotion) or reign[-1]
         figure = unbiased(cache, figure, reign, promotion.evidence.plan)
     return HeadFigure(
         balanced_accuracy=figure.balanced_accuracy,
@@ -44,9 +42,8 @@ def head_figure(cache: ReadCache, found: Located, decisions: Sequence[Decision])
     )
 
 
-def _while_champion(found: Located, decisions: Sequence[Decision]) -> Sequence[Decision]:
+def _while_champion(found: Located, decisions: Decisions) -> Decisions:
     """The decisions up to the last one after which the model was champion; empty if it never was."""
-    last = max(
-        (at for at, one in enumerate(decisions) if one.champion and one.champion.ref.is_same(found.ref)), default=-1
-    )
-    return decisions[: last + 1]
+    mentioning = decisions.mentioning(found.ref.key)
+    last = next((one.number for one in mentioning if one.champion and one.champion.ref.is_same(found.ref)), 0)
+    return Decisions(row for row in decisions.rows if row.number <= last)

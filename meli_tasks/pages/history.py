@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from meli_tasks.decision import Decision
+from meli_tasks.decision_rows import Decisions, IndexedDecision
 from meli_tasks.pages.champion import decision_row
 from meli_tasks.pages.models import DecisionRow, PageModel
 
@@ -28,38 +29,37 @@ class HistoryPage(PageModel):
     decisions: list[HistoryRow]
 
 
-def history(decisions: Sequence[Decision], limit: int) -> HistoryPage:
+def history(decisions: Decisions, limit: int) -> HistoryPage:
     """The newest lines of the promotion history.
 
     Args:
         decisions: What can be read of the ledger, oldest first.
         limit: The most lines to return.
     """
-    lines = _lines(decisions)
-    newest = [_row(line) for line in reversed(lines[-limit:])]
+    lines = _lines(decisions.rows)
+    newest = [_row([row.decision for row in line]) for line in reversed(lines[-limit:])]
     return HistoryPage(all=len(lines), decided=len(decisions), decisions=newest)
 
 
-def _lines(decisions: Sequence[Decision]) -> list[list[Decision]]:
+def _lines(rows: Sequence[IndexedDecision]) -> list[list[IndexedDecision]]:
     """The decisions of each line, oldest first.
 
     A run that is cleared and keeps the champion a second time has no news, but its entry stays in the ledger. That is
     so as long as nothing but keeps lies between: then both are about the same champion.
     """
-    lines: list[list[Decision]] = []
-    since_champion: dict[str, list[Decision]] = {}
-    for decision in decisions:
-        plan = decision.evidence.plan if decision.is_of_run(decision.evidence.plan) else ""
-        line = since_champion.get(plan) if plan and decision.action == "keep" else None
+    lines: list[list[IndexedDecision]] = []
+    since_champion: dict[str, list[IndexedDecision]] = {}
+    for row in rows:
+        line = since_champion.get(row.plan) if row.plan and row.action == "keep" else None
         if line is not None:
-            line.append(decision)
+            line.append(row)
             continue
-        if decision.action != "keep":
+        if row.action != "keep":
             since_champion = {}
-        line = [decision]
+        line = [row]
         lines.append(line)
-        if plan:
-            since_champion[plan] = line
+        if row.plan:
+            since_champion[row.plan] = line
     return lines
 
 

@@ -75,7 +75,7 @@ def model_page(
         reference=scores.reference if scores else None,
         parameters=model_parameters(cache, decisions, Plan.load(cache.store, found.plan), found.row, manifest),
         lineage=lineage(cache, found.ref, manifest),
-        decisions=[decision_row(one) for one in reversed(decisions) if _took_part(one, found.ref)],
+        decisions=[decision_row(one) for one in decisions.mentioning(found.ref.key) if _took_part(one, found.ref)],
         load=loading(url, manifest, champion, registered),
         has_predictions=PREDICTIONS in outputs,
         has_suspects=SUSPECTS in outputs,

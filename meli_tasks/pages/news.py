@@ -11,6 +11,7 @@ from pydantic import Field
 from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import MeliError
 from meli_tasks.decision import Champion, Decision
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages.champion_warnings import ChampionData, data_warnings
 from meli_tasks.pages.evaluated import Run
@@ -82,7 +83,7 @@ class News:
     runs: Runs
     nights: Nights
     ledger: Ledger
-    decisions: Sequence[Decision]
+    decisions: Decisions
 
     def of(
         self, champion: Champion | None, current: CurrentFigure | None, airflow: Sequence[AirflowRun]
@@ -98,8 +99,8 @@ class News:
         if champion is None or not self.decisions:
             return ChampionNews(last_run=last_run)
         last, now = self.decisions[-1], datetime.now(UTC)
-        promotion = next((one for one in self.decisions if one.number == last.promotion), last)
-        since = next((one for one in reversed(self.decisions) if one.action != "keep"), promotion)
+        promotion = self.decisions.numbered(last.promotion) or last
+        since = self.decisions.last_change() or promotion
         titles = date.fromisoformat(champion.as_of) if champion.as_of else None
         data = self._data(champion, promotion)
         return ChampionNews(
@@ -152,7 +153,7 @@ class News:
         return ChampionData(as_of, len(newer), then, newest)
 
     def _better_than(self, promotion: Decision) -> BetterThan | None:
-        before = next((one for one in self.decisions if one.number == promotion.previous), None)
+        before = self.decisions.numbered(promotion.previous)
         if before is None or before.champion is None:
             return None
         evidence = promotion.evidence
@@ -170,12 +171,12 @@ class News:
         None if there has been no other champion, or if the ledger cannot be read that far.
         """
         last = self.decisions[-1]
-        since = next((one for one in reversed(self.decisions) if one.action != "keep"), last)
+        since = self.decisions.last_change() or last
         undo = False
         try:
             target = self.ledger.decision(self.ledger.before(last.promotion or 0))
         except MeliError:
-            replaced = next((one for one in self.decisions if one.number == since.previous), None)
+            replaced = self.decisions.numbered(since.previous)
             if since.action != "rollback" or replaced is None:
                 return None
             target, undo = replaced, True

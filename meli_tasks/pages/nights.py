@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from meli_tasks.decision import Decision
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.pages.evaluated import EvaluatedRun, Run
 from meli_tasks.pages.manifests import read_manifest
 from meli_tasks.pages.night_models import NightChange, NightFigure, NightRow, NightsPage
@@ -72,7 +73,7 @@ class Nights:
         self._ingested: dict[str, Titles] = {}  # by key
         self._unknown: dict[str, float] = {}  # by key
 
-    def page(self, which: NightFilter, decisions: Sequence[Decision], airflow: Sequence[AirflowRun]) -> NightsPage:
+    def page(self, which: NightFilter, decisions: Decisions, airflow: Sequence[AirflowRun]) -> NightsPage:
         """The newest matching nights.
 
         Args:

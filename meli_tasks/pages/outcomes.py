@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -11,6 +10,7 @@ from pydantic import Field
 from meli_tasks.artifacts import paths
 from meli_tasks.core.errors import MeliError
 from meli_tasks.decision import Decision
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.notifications import failures
 from meli_tasks.notifications.failures import Failure
 from meli_tasks.pages.evaluated import EvaluatedRun, Run
@@ -74,16 +74,12 @@ class Outcomes:
 
     cache: ReadCache
     runs: Runs
-    decisions: Sequence[Decision]
+    decisions: Decisions
     with_messages: bool = True
-    _of_plan: dict[str, Decision] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._of_plan.update({one.evidence.plan: one for one in self.decisions if one.is_of_run(one.evidence.plan)})
 
     def decision(self, run: Run) -> Decision | None:
         """The newest decision that a run made."""
-        return self._of_plan.get(run.plan)
+        return self.decisions.of_run(run.plan)
 
     def of(self, run: Run | None, evaluated: EvaluatedRun | None, airflow: AirflowRun | None) -> RunOutcome:
         """How a run ended.

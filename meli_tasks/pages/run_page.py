@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Decision
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.pages.champion import decision_row, has_report
 from meli_tasks.pages.comparison import model_history, with_dropout
 from meli_tasks.pages.evaluated import EvaluatedRun, Run, model_rows, read_report
@@ -39,12 +39,12 @@ class PageStep:
     failed: bool = False
 
 
-def run_page(cache: ReadCache, plan: Plan, decisions: Sequence[Decision], champion: str) -> RunPage:
+def run_page(cache: ReadCache, plan: Plan, decisions: Decisions, champion: str) -> RunPage:
     """The content of a DAG run's tab. `champion` is the id of the row with the current champion's current figure."""
     report = read_report(cache, plan.name, LIVE_SECONDS)
     evaluated = EvaluatedRun.of(cache, plan.name, report) if report else None
     preview = cache.read(paths.preview(plan.name), Preview.model_validate_json, LIVE_SECONDS)
-    decision = next((found for found in reversed(decisions) if found.is_of_run(plan.name)), None)
+    decision = decisions.of_run(plan.name)
     nothing_new = preview.nothing_new if preview else ""
     pruned = cache.read(paths.pruned(plan.name), PrunedRun.model_validate_json, LIVE_SECONDS)
     asked = cache.read(paths.verdict(plan.name), Verdict.model_validate_json, LIVE_SECONDS)

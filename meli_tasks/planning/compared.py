@@ -11,12 +11,12 @@ from meli_tasks.artifacts.manifest import Manifest, ModelRef, find_readable, nee
 from meli_tasks.champion import ChampionModel
 from meli_tasks.core.errors import NotFound
 from meli_tasks.core.stage_parameters import TEST_SPLIT, Evaluate, ModelEvaluation, Promotion, Reference
-from meli_tasks.decision import Decision
 from meli_tasks.execution.runner import FOLD, FOLD_MODEL, LISTINGS, MODEL, Step
+from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.planning.fold_models import FoldModels, fold_models
 from meli_tasks.planning.lineage import FittedOn, fitted_on, fitted_on_any
-from meli_tasks.planning.measured import history_on_titles
+from meli_tasks.planning.measured import recent
 from meli_tasks.planning.plan import Plan, ensemble_step
 from meli_tasks.stages import STAGES
 from meli_tasks.stages.evaluation import JudgedWith
@@ -107,17 +107,22 @@ def _other_folds(others: Mapping[str, ModelRef], champion: ChampionModel | None)
     return {label: champion.champion.folds for label, ref in others.items() if ref == champion.ref}
 
 
-def promote_step(plan: Plan, evaluated: Evaluated, decisions: Sequence[Decision]) -> Step:
-    """The step that decides whether one of the evaluated models becomes champion, after the decisions before it."""
+def promote_step(plan: Plan, evaluated: Evaluated, ledger: Ledger) -> Step:
+    """The step that decides whether one of the evaluated models becomes champion, after the decisions before it.
+
+    Raises:
+        NotFound, BadData: one of those decisions is missing, damaged or was replaced.
+    """
     champion = evaluated.ref(evaluated.champion) if evaluated.champion in evaluated.models else None
-    before = [decision for decision in decisions if decision.number <= evaluated.ledger]
     params = Promotion(
         **plan.request.promote().model_dump(),
         champion=evaluated.champion,
         missing=evaluated.champion_missing,
         run_id=plan.run_id,
         ledger=evaluated.ledger,
-        history=history_on_titles(before, champion, folds=evaluated.folds > TEST_SPLIT) if champion else None,
+        history=recent(ledger, evaluated.ledger).history(champion, folds=evaluated.folds > TEST_SPLIT)
+        if champion
+        else None,
         milliseconds=evaluated.milliseconds,
     )
     name = evaluated.champion or "no champion yet"

@@ -6,12 +6,15 @@ the figures of a night count relative to the champion's, on a scale on which the
 selected by. A night most of whose titles are others starts a new scale. Decisions of 0.1.0 do not say on which titles
 they rest: they are skipped, and the scale starts with the first one that does. Nights that cross-validate all titles
 have a scale of their own, because their figures have a much smaller error than those of a test split.
+
+Only the newest decisions are read. Of those before them only the promotion of the champion that they begin with counts:
+its figure is what theirs are relative to.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from statistics import median
@@ -21,9 +24,12 @@ from meli_tasks.core.selection import RESOLUTION, luck_of
 from meli_tasks.core.stage_parameters import TestHistory
 from meli_tasks.core.text.sketch import fraction_held
 from meli_tasks.decision import Decision, Evidence
+from meli_tasks.ledger import Ledger
 
 MAX_MODELS = 2_000
 """Models whose figures are used, the newest: with three sets and an ensemble, those of a year and a half of nights."""
+MAX_DECISIONS = 1_000
+"""From how many decisions they are taken: fewer if those have as many figures."""
 MIN_SHARED = 0.5
 """Fraction of a night's titles that the champion must have been selected on: otherwise the scale starts anew."""
 
@@ -94,35 +100,72 @@ class Scale:
         return known if known and (fraction_held(sketch, known.sketch) or 0.0) >= MIN_SHARED else None
 
 
-def history_on_titles(decisions: Iterable[Decision], champion: ModelRef, *, folds: bool = False) -> TestHistory | None:
-    """What the decisions so far, oldest first, tell of the figure of the champion; None if nothing.
+@dataclass(frozen=True)
+class Recent:
+    """The newest decisions, oldest first, and the one that promoted the champion before them."""
 
-    Only those count that cross-validated all titles, as tonight's does with `folds`; or only those that did not.
+    decisions: Sequence[Decision]
+    promotion: Decision | None = None
+
+    def history(self, champion: ModelRef, *, folds: bool = False) -> TestHistory | None:
+        """What these decisions tell of the figure of the champion; None if nothing.
+
+        Only those count that cross-validated all titles, as tonight's does with `folds`; or only those that did not.
+        """
+        return self._scale(folds=folds).history(champion)
+
+    def bias_by_hand(self, evidence: Evidence, promoted: ModelRef) -> float:
+        """What the figure of a model that a person chose owes to luck: the best of many models is the luckiest one too.
+
+        Args:
+            evidence: The evaluation that the person looked at.
+            promoted: The model.
+        """
+        folds = evidence.test is not None and evidence.test.cross_validated
+        history = self._scale(folds=folds).after(evidence, promoted).history(promoted)
+        return luck_of(history.champion, history.measured, history.error).bias if history else 0.0
+
+    def _scale(self, *, folds: bool) -> Scale:
+        scale = Scale()
+        if self.promotion is not None and self.promotion.champion is not None:
+            before, champion = _added(scale, self.promotion, folds=folds), self.promotion.champion.ref
+            if champion in before.models:
+                scale = Scale({champion: before.models[champion]}, decisions=1)
+        for decision in self.decisions:
+            scale = _added(scale, decision, folds=folds)
+        return scale
+
+
+def recent(ledger: Ledger, last: int | None = None) -> Recent:
+    """The newest decisions up to one, by default up to the last: as many as have `MAX_MODELS` figures.
+
+    Decisions of 0.1.0 and all before them are left out, as they do not say on which titles they rest.
+
+    Raises:
+        NotFound, BadData: one of them is missing, damaged or was replaced.
     """
-    return _scale_of(decisions, folds=folds).history(champion)
+    if last is None:
+        newest = ledger.last()
+        last = newest.number if newest else 0
+    found: list[Decision] = []
+    figures = 0
+    for decision in ledger.verified_backwards(last):
+        evidence = decision.evidence
+        if figures >= MAX_MODELS or len(found) >= MAX_DECISIONS or not (decision.before or evidence.test):
+            break
+        found.append(decision)
+        figures += len(evidence.scores)
+    found.reverse()
+    promotion = found[0].previous if found else None
+    return Recent(found, ledger.decision(promotion) if promotion is not None else None)
 
 
-def bias_by_hand(decisions: Iterable[Decision], evidence: Evidence, promoted: ModelRef) -> float:
-    """What the figure of a model that a person chose owes to luck: the best of many models is the luckiest one too.
-
-    Args:
-        decisions: The decisions so far, oldest first.
-        evidence: The evaluation that the person looked at.
-        promoted: The model.
-    """
-    folds = evidence.test is not None and evidence.test.cross_validated
-    history = _scale_of(decisions, folds=folds).after(evidence, promoted).history(promoted)
-    return luck_of(history.champion, history.measured, history.error).bias if history else 0.0
-
-
-def _scale_of(decisions: Iterable[Decision], *, folds: bool) -> Scale:
-    scale = Scale()
-    for decision in decisions:
-        test = decision.evidence.test
-        if test is not None and test.cross_validated == folds:
-            promoted = decision.champion.ref if decision.action == "promote" and decision.champion else None
-            scale = scale.after(decision.evidence, promoted)
-    return scale
+def _added(scale: Scale, decision: Decision, *, folds: bool) -> Scale:
+    test = decision.evidence.test
+    if test is None or test.cross_validated != folds:
+        return scale
+    promoted = decision.champion.ref if decision.action == "promote" and decision.champion else None
+    return scale.after(decision.evidence, promoted)
 
 
 def _ref(evidence: Evidence, label: str) -> ModelRef:

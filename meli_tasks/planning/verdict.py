@@ -5,13 +5,12 @@ It is stored next to the plan (verdict.json) and passed by XCom to the tasks app
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
 
 from meli_tasks.artifacts import paths, reading
-from meli_tasks.decision import Decision
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.index.changes import write_announced
 from meli_tasks.planning.evaluation import Evaluated
 from meli_tasks.stages.stored import Stored
@@ -36,10 +35,10 @@ class Verdict(Stored):
         """Whether a person must approve."""
         return self.verdict == "ask"
 
-    def is_open(self, plan_name: str, decisions: Iterable[Decision]) -> bool:
+    def is_open(self, plan_name: str, decisions: Decisions) -> bool:
         """Whether the run still waits for approval: no decision of it is among those that can be read."""
-        after = (decision for decision in decisions if decision.number > self.evaluated.ledger)
-        return self.asks and not any(decision.is_of_run(plan_name) for decision in after)
+        made = decisions.of_run(plan_name) if self.asks else None
+        return self.asks and (made is None or made.number <= self.evaluated.ledger)
 
     def save(self, store: Store, plan_name: str) -> None:
         """Write the verdict next to a plan."""

@@ -144,9 +144,9 @@ def _source(store: Store, model: Manifest) -> CardSource:
         NotFound: no run in the store has evaluated it.
     """
     reader = LenientReader(store)
-    for decision in reversed(Ledger(store).readable(reader)):
+    for decision in Ledger(store).readable(reader).promotions():
         champion, name = decision.champion, decision.evidence.plan
-        if decision.action != "promote" or champion is None or not champion.ref.is_same(model.ref) or not name:
+        if champion is None or not champion.ref.is_same(model.ref) or not name:
             continue
         plan = reader.attempt(name, lambda name=name: Plan.load(store, name))  # type: ignore[misc]
         if plan:

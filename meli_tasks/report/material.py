@@ -15,6 +15,7 @@ from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.artifacts.timed import HISTORY, timed_history, timed_scores
 from meli_tasks.core.errors import BadData, NotFound
 from meli_tasks.decision import Decision
+from meli_tasks.decision_rows import Decisions
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
@@ -110,7 +111,7 @@ class Material:
         return dict(sorted(found.items(), key=lambda item: (-item[1].balanced_accuracy, item[0])))
 
     @cached_property
-    def decisions(self) -> list[Decision]:
+    def decisions(self) -> Decisions:
         """What can be read of the ledger, oldest first."""
         return Ledger(self.store).readable(self.reader)
 
@@ -121,7 +122,7 @@ class Material:
         last = self._attempt(name, lambda: Verdict.load(self.store, self.plan.name))
         if last and last.is_open(self.plan.name, self.decisions):
             return None
-        return next((one for one in reversed(self.decisions) if one.is_of_run(self.plan.name)), None)
+        return self.decisions.of_run(self.plan.name)
 
     @cached_property
     def decided(self) -> Decided | None:
@@ -210,7 +211,9 @@ class Material:
         elif self.evaluated:
             from meli_tasks.planning.compared import promote_step
 
-            manifest = self.manifest("promote", promote_step(self.plan, self.evaluated, self.decisions).key)
+            plan, evaluated = self.plan, self.evaluated
+            step = self._attempt(paths.LEDGER, lambda: promote_step(plan, evaluated, Ledger(self.store)))
+            manifest = self.manifest("promote", step.key) if step else None
         else:
             return None
         return self.file(manifest, "decision.json", PromotionDecision.model_validate_json) if manifest else None

@@ -79,9 +79,9 @@ def _of_plan(plan: Plan, label: str) -> dict[str, object]:
 def _promotion_of(run: Material, label: str) -> tuple[Plan, str] | None:
     """The plan that promoted a model of another run, and the model's label there."""
     ref = run.ref(label)
-    for decision in reversed(Ledger(run.store).readable(run.reader)):
+    for decision in Ledger(run.store).readable(run.reader).promotions():
         found = decision.champion
-        if decision.action == "promote" and found and ref and found.train == ref.key and decision.evidence.plan:
+        if found and ref and found.train == ref.key and decision.evidence.plan:
             name = decision.evidence.plan
             plan = run.reader.attempt(name, lambda name=name: Plan.load(run.store, name))  # type: ignore[misc]
             return (plan, found.set_name) if plan else None

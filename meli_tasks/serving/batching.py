@@ -10,8 +10,8 @@ finished with it first.
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from meli_tasks.core.errors import Unreachable
 from meli_tasks.prediction.ranking import Predictions, predict_titles
 from meli_tasks.serving.served import Served
+
+logger = logging.getLogger("meli_tasks")
 
 BATCH_TITLES = 256
 """Titles that are classified together: as many as still fit into the caches, after which nothing is gained."""
@@ -65,14 +67,15 @@ class Batcher:
 
     Args:
         most_waiting: titles that may wait.
-        on_batch: called in that thread with the number of titles of each batch, after it.
+        on_batch: called in that thread with the number of titles of each batch, after it. What it raises is logged.
     """
 
     def __init__(self, most_waiting: int, on_batch: Callable[[int], None] = lambda titles: None) -> None:
         self._most_waiting = most_waiting
         self._on_batch = on_batch
         self._served: Served | None = None
-        self._requests: deque[_Request] = deque()
+        self._requests: dict[_Request, None] = {}  # in their order; one that is cancelled leaves without a search
+        self._begun: dict[_Request, None] = {}  # those of them that have a model
         self._waiting = 0
         self._changed = threading.Condition()
         self._stopping = False
@@ -113,9 +116,10 @@ class Batcher:
             # A request larger than the queue is accepted if nothing else waits: it would never be otherwise.
             if self._waiting and self._waiting + len(titles) > self._most_waiting:
                 raise Busy(f"{self._waiting:,} titles are waiting, and at most {self._most_waiting:,} may. Ask again.")
-            self._requests.append(request)
+            self._requests[request] = None
             self._waiting += len(titles)
             self._changed.notify()
+        request.answer.add_done_callback(lambda answer: self._leave([request]) if answer.cancelled() else None)
         return request.answer
 
     def stop(self) -> None:
@@ -133,15 +137,14 @@ class Batcher:
             served = batch[0].request.served
             assert served is not None, "_next_batch gives each request its model"
             try:
-                found = _classify(served, batch)
+                self._finish(batch, _classify(served, batch))
             except Exception as error:  # noqa: BLE001 the thread must go on, and the client must get an answer
-                self._forget([piece.request for piece in batch])
-                for piece in batch:
-                    if piece.request.answer.set_running_or_notify_cancel():
-                        piece.request.answer.set_exception(error)
+                self._fail(batch, error)
                 continue
-            self._on_batch(sum(piece.stop - piece.start for piece in batch))
-            self._finish(batch, found)
+            try:
+                self._on_batch(sum(piece.stop - piece.start for piece in batch))
+            except Exception:
+                logger.exception("A batch was answered, but not counted.")
 
     def _is_finished(self) -> bool:
         with self._changed:
@@ -151,12 +154,11 @@ class Batcher:
         """Wait for requests; pieces of them that one model can classify together, none if the batcher is to stop."""
         with self._changed:
             self._changed.wait_for(lambda: self._requests or self._stopping)
-            self._drop_cancelled()
             pieces: list[_Piece] = []
             left = BATCH_TITLES
             # Those that were begun come first after a swap, because only the former model can finish them.
-            chosen = next((request.served for request in self._requests if request.served), self._served)
-            for request in self._requests:
+            chosen = next((request.served for request in self._begun), self._served)
+            for request in self._requests if chosen is self._served else self._begun:
                 if left == 0:
                     break
                 if (request.served or self._served) is not chosen:
@@ -165,6 +167,7 @@ class Batcher:
                 stop = min(len(request.titles), request.done + left)
                 pieces.append(_Piece(request, request.done, stop))
                 left -= stop - request.done
+            self._begun.update(dict.fromkeys(piece.request for piece in pieces))
             return pieces
 
     def _finish(self, batch: Sequence[_Piece], found: Sequence[Predictions]) -> None:
@@ -173,30 +176,38 @@ class Batcher:
         with self._changed:
             for piece, predictions in zip(batch, found, strict=True):
                 request = piece.request
-                self._requests.remove(request)
-                self._waiting -= piece.stop - piece.start
+                if request not in self._requests:
+                    continue  # the client has disconnected
+                self._leave([request])
                 request.pieces.append(predictions)
                 request.done = piece.stop
                 if request.done < len(request.titles):
-                    self._requests.append(request)
+                    self._requests[request] = self._begun[request] = None
+                    self._waiting += len(request.titles) - request.done
                 else:
                     complete.append(request)
         for request in complete:
             assert request.served is not None, "it was classified"
+            answer = Answer(request.served, Predictions.joined(request.pieces))
             if request.answer.set_running_or_notify_cancel():
-                request.answer.set_result(Answer(request.served, Predictions.joined(request.pieces)))
+                request.answer.set_result(answer)
 
-    def _drop_cancelled(self) -> None:
-        gone = [request for request in self._requests if request.answer.cancelled()]
-        for request in gone:
-            self._requests.remove(request)
-            self._waiting -= len(request.titles) - request.done
+    def _fail(self, batch: Sequence[_Piece], error: Exception) -> None:
+        """Answer the requests of a batch with an error, those that have no answer yet."""
+        requests = [piece.request for piece in batch]
+        self._leave(requests)
+        for request in requests:
+            if not request.answer.done() and request.answer.set_running_or_notify_cancel():
+                request.answer.set_exception(error)
 
-    def _forget(self, requests: Sequence[_Request]) -> None:
+    def _leave(self, requests: Sequence[_Request]) -> None:
+        """Take requests out of the queue, those that are in it."""
         with self._changed:
             for request in requests:
-                self._requests.remove(request)
-                self._waiting -= len(request.titles) - request.done
+                self._begun.pop(request, None)
+                if request in self._requests:
+                    del self._requests[request]
+                    self._waiting -= len(request.titles) - request.done
 
 
 def _classify(served: Served, batch: Sequence[_Piece]) -> list[Predictions]:

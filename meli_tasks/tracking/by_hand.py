@@ -15,7 +15,7 @@ from meli_tasks.execution.reuse import mark_used
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning import history
 from meli_tasks.planning.evaluation import EvaluationReport
-from meli_tasks.planning.measured import bias_by_hand
+from meli_tasks.planning.measured import recent
 from meli_tasks.planning.plan import Plan
 from meli_tasks.stages.evaluation import Evaluation, TestSet
 from meli_tasks.stages.summaries import EvaluateSummary, IngestSummary
@@ -158,7 +158,7 @@ def _champion(ledger: Ledger, found: EvaluatedModel, model: Manifest, evidence: 
         set_name=_set_name(ledger, found, model.ref),
         balanced_accuracy=found.evaluation.balanced_accuracy,
         interval=found.evaluation.interval,
-        selection_bias=bias_by_hand(ledger.decisions(), evidence, found.ref),
+        selection_bias=recent(ledger).bias_by_hand(evidence, found.ref),
         run_id=found.plan.run_id,
         as_of=found.plan.as_of or None,
         fingerprint=ingest.read_summary(IngestSummary).fingerprint if ingest else "",

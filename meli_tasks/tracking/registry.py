@@ -264,11 +264,9 @@ class Registry:
     def _repeated_decision(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
         """The decision by which this run judged the same models before, if the champion is still the one it left."""
         models = {evaluated.ref(label) for label in evaluated.models}
-        last = self.ledger.last()
-        for number in range(last.number if last else 0, 0, -1):  # back to what made the champion, and no further
-            decision = self.ledger.decision(number)
+        for decision in self.ledger.backwards():  # back to what made the champion, and no further
             if decision.is_of_run(plan.name) and covers(decision, models, plan):
-                return decision
+                return self.ledger.decision(decision.number)
             if decision.action != "keep":
                 break
         return None

@@ -39,6 +39,7 @@ def large(nights: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setattr("tests.counted.PAGE", 25)
     monkeypatch.setattr("meli_tasks.planning.run_index.LISTED", 10)
     monkeypatch.setattr("meli_tasks.index.segments.BLOCK", 32)
+    monkeypatch.setattr("meli_tasks.decision_index.BLOCK", 16)
 
 
 @pytest.mark.parametrize("command", ["runs", "champion"])

@@ -14,6 +14,7 @@ from meli_tasks.monitoring.monitor import Look, Monitor
 from meli_tasks.monitoring.nightly import monitor_night
 from meli_tasks.monitoring.results import DayResult
 from meli_tasks.notifications.message import DagRun
+from meli_tasks.planning.run_index import RunIndex
 from meli_tasks.store import Store
 from tests.cli.program import here
 from tests.monitoring.stores import category_of, night, score, settings_of, titles, with_champion
@@ -149,6 +150,29 @@ def test_the_labels_of_a_file_count_more_than_those_of_a_run_and_no_title_twice(
     found = scored(look(champion, tmp_path, labels)).accuracy
     assert found
     assert (found.titles, found.labelled, found.balanced_accuracy) == (300, 300, 1.0)
+
+
+def test_another_look_keeps_the_accuracy_by_a_file_of_labels_and_lists_the_plans_once(
+    champion: PastRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = titles(1, 300)
+    score(champion, tmp_path / "in", DAY, rows)
+    night(champion, "2026-11-25", titles(2, 100))
+    before = scored(
+        look(champion, tmp_path, file_of(tmp_path / "labels.csv", "title", dict(zip(rows, rows, strict=True))))
+    )
+    assert before.accuracy
+    before.model_copy(update={"announced": True}).save(champion.store)
+    listings: list[object] = []
+    listed = RunIndex.look
+    monkeypatch.setattr(RunIndex, "look", lambda *args: listings.append(args) or listed(*args))
+    monitor = Monitor(settings_of(champion.store, tmp_path / "cache"), champion.store)
+    monitor.today = date.fromisoformat("2026-11-30")
+    found = monitor.look(again=True)
+    assert len(listings) == 1
+    assert {result.kind for result in found.new} == {"run", "batch"}
+    assert scored(found).accuracy == before.accuracy
+    assert scored(found).announced
 
 
 def test_the_command_takes_a_file_of_labels(champion: PastRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

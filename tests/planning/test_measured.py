@@ -8,7 +8,7 @@ import pytest
 
 from meli_tasks.artifacts.manifest import ModelRef
 from meli_tasks.decision import Action, Champion, Decision, Evidence
-from meli_tasks.planning.measured import history_on_titles
+from meli_tasks.planning.measured import Recent
 from meli_tasks.stages.evaluation import Figures, TestSet
 
 SAME, OTHERS = tuple(range(100)), tuple(range(1_000, 1_100))
@@ -50,9 +50,9 @@ def ref(label: str) -> ModelRef:
 
 
 def test_figures_of_all_nights_are_collected() -> None:
-    found = history_on_titles(
-        [night(1, None, {"a": 0.95, "b": 0.94}), night(2, "a", {"a": 0.95, "c": 0.96}, error=0.005)], ref("a")
-    )
+    found = Recent(
+        [night(1, None, {"a": 0.95, "b": 0.94}), night(2, "a", {"a": 0.95, "c": 0.96}, error=0.005)]
+    ).history(ref("a"))
     assert found is not None
     assert found.champion == 0.95
     assert found.measured == ((0.94, 1), (0.95, 1), (0.96, 1))
@@ -61,7 +61,7 @@ def test_figures_of_all_nights_are_collected() -> None:
 
 def test_a_night_with_other_titles_counts_relative_to_the_champion() -> None:
     most = (*range(60), *range(2_000, 2_040))
-    found = history_on_titles([night(1, None, {"a": 0.95}), night(2, "a", {"a": 0.93, "c": 0.94}, most)], ref("c"))
+    found = Recent([night(1, None, {"a": 0.95}), night(2, "a", {"a": 0.93, "c": 0.94}, most)]).history(ref("c"))
     assert found is not None
     assert found.champion == pytest.approx(0.96)
     assert found.measured == ((0.95, 1), (0.96, 1))
@@ -70,14 +70,14 @@ def test_a_night_with_other_titles_counts_relative_to_the_champion() -> None:
 
 def test_the_same_attempt_measured_again_is_one_model() -> None:
     nights = [night(1, None, {"a": 0.95, "b": 0.94}), *(night(n, "a", {"a": 0.95, "b": 0.941}) for n in (2, 3, 4))]
-    found = history_on_titles(nights, ref("a"))
+    found = Recent(nights).history(ref("a"))
     assert found is not None
     assert found.measured == ((0.941, 1), (0.95, 1))
 
 
 def test_mostly_other_titles_start_anew() -> None:
-    found = history_on_titles(
-        [night(1, None, {"a": 0.95, "b": 0.94}), night(2, "a", {"a": 0.90, "c": 0.91}, OTHERS)], ref("a")
+    found = Recent([night(1, None, {"a": 0.95, "b": 0.94}), night(2, "a", {"a": 0.90, "c": 0.91}, OTHERS)]).history(
+        ref("a")
     )
     assert found is not None
     assert (found.champion, found.measured, found.sketch) == (0.9, ((0.9, 1), (0.91, 1)), OTHERS)
@@ -85,24 +85,24 @@ def test_mostly_other_titles_start_anew() -> None:
 
 def test_a_decision_without_a_sketch_is_skipped() -> None:
     old = night(1, None, {"a": 0.95, "b": 0.99}, sketch=())
-    assert history_on_titles([old], ref("a")) is None
-    found = history_on_titles([old, night(2, "a", {"a": 0.95, "c": 0.94})], ref("a"))
+    assert Recent([old]).history(ref("a")) is None
+    found = Recent([old, night(2, "a", {"a": 0.95, "c": 0.94})]).history(ref("a"))
     assert found is not None
     assert found.measured == ((0.94, 1), (0.95, 1))
 
 
 def test_of_a_champion_that_was_never_evaluated_nothing_is_known() -> None:
-    assert history_on_titles([night(1, None, {"a": 0.95})], ref("b")) is None
-    assert history_on_titles([], ref("a")) is None
+    assert Recent([night(1, None, {"a": 0.95})]).history(ref("b")) is None
+    assert Recent([]).history(ref("a")) is None
 
 
 def test_it_is_known_whether_the_champion_was_promoted_with_that_figure() -> None:
     nights = [night(1, None, {"a": 0.95}, promoted="a"), night(2, "a", {"a": 0.95, "c": 0.94})]
-    found = history_on_titles(nights, ref("a"))
+    found = Recent(nights).history(ref("a"))
     assert found is not None and found.promoted
-    other = history_on_titles(nights, ref("c"))
+    other = Recent(nights).history(ref("c"))
     assert other is not None and not other.promoted
-    later = history_on_titles([*nights, night(3, "a", {"a": 0.90, "c": 0.91}, OTHERS)], ref("a"))
+    later = Recent([*nights, night(3, "a", {"a": 0.90, "c": 0.91}, OTHERS)]).history(ref("a"))
     assert later is not None and not later.promoted
 
 
@@ -113,7 +113,7 @@ def test_nights_with_folds_have_a_scale_of_their_own() -> None:
         night(2, "a", {"a": 0.93, "c": 0.94}, error=0.004),
         night(3, "a", {"a": 0.95, "d": 0.92}, error=0.001, folds=5),
     ]
-    all_titles, some = (history_on_titles(nights, ref("a"), folds=folds) for folds in (True, False))
+    all_titles, some = (Recent(nights).history(ref("a"), folds=folds) for folds in (True, False))
     assert all_titles is not None and some is not None
     assert (all_titles.measured, all_titles.error) == (((0.92, 1), (0.94, 1), (0.95, 1)), 0.001)
     assert (some.measured, some.error) == (((0.93, 1), (0.94, 1)), 0.004)

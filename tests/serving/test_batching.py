@@ -131,3 +131,42 @@ def test_what_waits_is_answered_before_the_end_and_nothing_after_it(model: Gated
     assert last.result().predictions.category == ["OLD_1"]
     with pytest.raises(NoModel, match="stopping"):
         ask(batcher, ["b"])
+
+
+def test_what_counts_batches_may_fail(model: Gated, caplog: pytest.LogCaptureFixture) -> None:
+    def counted(titles: int) -> None:
+        raise RuntimeError(f"{titles} titles cannot be counted")
+
+    batcher = Batcher(most_waiting=BATCH_TITLES, on_batch=counted)
+    batcher.swap(served(model))
+    model.permits.release(3)
+    assert [ask(batcher, ["ab"]).result(60).predictions.category for _ in range(2)] == [["OLD_2"], ["OLD_2"]]
+    batcher.stop()
+    assert "1 titles cannot be counted" in caplog.text
+
+
+def test_an_answer_that_cannot_be_joined_becomes_an_error_and_the_next_one_is_made(
+    batcher: Batcher, model: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(pieces: object) -> None:
+        raise RuntimeError("cannot be joined")
+
+    monkeypatch.setattr("meli_tasks.serving.batching.Predictions.joined", fails)
+    model.permits.release(2)
+    with pytest.raises(RuntimeError, match="cannot be joined"):
+        ask(batcher, ["ab"]).result(60)
+    monkeypatch.undo()
+    assert ask(batcher, ["ab"]).result(60).predictions.category == ["OLD_2"]
+    assert batcher.waiting == 0
+
+
+def test_requests_that_are_cancelled_make_room_at_once(batcher: Batcher, model: Gated) -> None:
+    held = begun(batcher, model, ["a"])
+    held.result(60)
+    first = ask(batcher, ["x"])
+    others = [ask(batcher, ["y"]) for _ in range(200)]
+    waiting.until(lambda: batcher.waiting == 201, lambda: batcher.waiting, poll_seconds=0.005)
+    assert [other.cancel() for other in others] == [True] * 200
+    assert batcher.waiting == 1
+    model.permits.release(1)
+    assert first.result(60).predictions.category == ["OLD_1"]
