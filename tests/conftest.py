@@ -24,6 +24,13 @@ hypothesis_settings.load_profile("without_deadline")
 
 SETTINGS = ("AWS_", "MELI_", "MLFLOW_")
 KEPT = {"MELI_REAL_DATA"}
+COLLECTED = pytest.StashKey[list[tuple[str, list[str]]]]()
+"""Every collected test with its marks, of any marks."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before a marker expression deselects some
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash[COLLECTED] = [(item.nodeid, sorted({mark.name for mark in item.iter_markers()})) for item in items]
 
 
 @pytest.fixture(autouse=True)
