@@ -233,7 +233,7 @@ def test_with_the_test_split_as_the_only_fold_the_promoted_model_is_trained_on_i
     tmp_path: Path, rows: pa.Table
 ) -> None:
     settings = Settings(store=f"file://{tmp_path}/store", cache=tmp_path / "cache", sets="quick_mlp")
-    early, sets = rows.slice(0, 1_600), ["quick_mlp"]
+    early, sets = rows.slice(0, 1_000), ["quick_mlp"]
     first = night(settings, tmp_path / "first.parquet", early, folds=1, sets=sets)
     champion = champion_of(first)
     [measured] = champion.fold_models
@@ -252,15 +252,12 @@ def test_with_the_test_split_as_the_only_fold_the_promoted_model_is_trained_on_i
     assert plain.scores.models["quick_mlp"].balanced_accuracy == champion.balanced_accuracy
     assert "a run with folds = 1 can compare it on these" in plain.decision.reason
 
-    second = night(settings, tmp_path / "second.parquet", rows, folds=1, sets=sets)
+    # The test split of a source that assigns it holds titles that the champion's model without "its" test titles saw.
     label = "quick_mlp (champion)"
+    second = night(settings, tmp_path / "second.parquet", with_splits(rows, len(early)), folds=1, sets=sets)
     assert second.evaluated.fold_models[label] == (measured,)
-    assert (list(second.scores.models), second.test.left_out) == (["quick_mlp", label], 0)
-
-    given = night(settings, tmp_path / "given.parquet", with_splits(rows, len(early)), folds=1, sets=sets)
-    assert label in given.scores.models
-    assert given.test.fitted[label].train > 0
-    assert given.test.left_out >= given.test.fitted[label].train
+    assert list(second.scores.models) == ["quick_mlp", label]
+    assert 0 < second.test.fitted[label].train <= second.test.left_out
 
 
 class Reported:
