@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 GPU_PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 REAL_DATA ?= $(or $(MELI_REAL_DATA),../shared/data)
+HARDSHIPS ?= kills memory file-sizes disk races clocks mlflow-kills mlflow-slow
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -29,10 +30,11 @@ test: $(VENV)/.dev ## install the test packages and run the tests
 	@sh tests/js/run.sh test
 	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
-test-faults: $(VENV)/.dev ## test servers that fail, by a seeded proxy before them (10 minutes on 2 cores)
+test-faults: $(VENV)/.dev ## test servers that fail, kills, small disks, too little memory, races and wrong clocks (15 minutes on 2 cores)
 	@$(BIN)/python -m pytest -m faults $(TESTS)
+	@$(if $(TESTS),,$(BIN)/python -m tests.hardships $(HARDSHIPS) --times $(or $(TIMES),2) --seed $(or $(SEED),1))
 
-test-damage: $(VENV)/.dev ## damage a finished store in 2,000 ways and run again (DAMAGES=200, SEED=1)
+test-damage: $(VENV)/.dev ## damage a finished store and run again (0.4 CPU-seconds each; DAMAGES=2000, SEED=1)
 	@$(BIN)/python -m tests.damage --damages $(or $(DAMAGES),2000) --seed $(or $(SEED),1)
 
 test-browser: $(VENV)/.dev ## test the pages in Chromium; screenshots in tests/browser/screenshots/ (10 minutes on 2 cores)

@@ -27,6 +27,9 @@ from tests.finished_store import Copy, Finished
 
 WITH_REPORTS = 20
 """One in so many damages is tried with reports, whose charts take three quarters of the time of a run."""
+BAD = {"wrong", "crash", "unclear"}
+HEALED = 0.95
+"""The fraction of all damages that an ordinary run must heal; the others must name the command that mends."""
 KINDS = ("flip", "truncate", "delete", "swap", "empty")
 NAMES_A_COMMAND = re.compile(r"`meli |run again|`force`|clear the task|read it again", re.IGNORECASE)
 
@@ -162,8 +165,8 @@ def echo(*parts: object) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
-    """Try damages, and print their outcomes."""
+def main() -> int:
+    """Try damages, and print their outcomes; 1 if any was wrong, or too few were healed by running again."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--damages", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
@@ -179,12 +182,17 @@ def main() -> None:
             found = outcome(finished, Path(folder), options.seed, number)
             where = found.damage.file.split("/")[0] if "ledger" not in found.damage.file else "ledger"
             counts.setdefault(where, Counter())[f"{found.first} -> {found.last}"] += 1
-            if {found.first, found.last} & {"wrong", "crash", "unclear"} or found.last == "error":
+            if {found.first, found.last} & BAD or found.last == "error":
                 echo(number, found.damage, found.command, found.first, found.last, found.message[:300])
         for where, each in counts.items():
             echo(where, dict(each.most_common()))
         echo(f"{(time.process_time() - began) / options.damages:.2f} CPU-seconds a damage")
+    total: Counter[str] = sum(counts.values(), Counter())
+    healed = sum(count for name, count in total.items() if name.endswith("-> same"))
+    bad = sum(count for name, count in total.items() if set(name.split(" -> ")) & BAD)
+    echo(f"{total.total()} damages: {healed} healed by running again, {bad} wrong, crashed or without advice")
+    return bool(bad) or healed < HEALED * total.total()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

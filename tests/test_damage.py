@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meli_tasks.ledger import Ledger
-from tests.damage import outcome, spoil_champion
+from tests.damage import BAD, HEALED, outcome, spoil_champion
 from tests.damage_commands import run_again
 from tests.finished_store import Copy, Finished
 
@@ -23,10 +23,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 def test_no_damage_gives_a_wrong_result_or_a_crash(finished: Finished, tmp_path: Path) -> None:
     found = [outcome(finished, tmp_path, SEED, number) for number in range(DAMAGES)]
-    bad = [one for one in found if {one.first, one.last} & {"wrong", "crash", "unclear"}]
+    bad = [one for one in found if {one.first, one.last} & BAD]
     assert bad == []
     mended = [one for one in found if one.last == "same"]
-    assert len(mended) >= 0.95 * len(found), [one for one in found if one.last != "same"]
+    assert len(mended) >= HEALED * len(found), [one for one in found if one.last != "same"]
 
 
 @pytest.mark.parametrize("damage", ["flipped", "manifest"])

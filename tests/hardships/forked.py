@@ -40,11 +40,12 @@ def import_everything() -> None:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child ended: its exit code, or minus the signal; what it returned; its error."""
+    """How a child ended: its exit code, or minus the signal; what it returned; its error; what it used."""
 
     code: int
     found: Any = None
     error: str = ""
+    cpu_seconds: float = 0.0
 
 
 class Child:
@@ -57,24 +58,29 @@ class Child:
         if self.pid == 0:
             _work(work, answer)
 
-    def kill_after(self, seconds: float) -> bool:
-        """Kill it after some seconds; False if it had ended before."""
-        while time.monotonic() - self.started < seconds:
+    def kill_after(self, cpu_seconds: float) -> bool:
+        """Kill it when it has used so many CPU-seconds, however busy the machine is; False if it had ended before."""
+        while self._cpu_seconds() < cpu_seconds:
             if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                return False
+                break
             time.sleep(POLL_SECONDS)
-        os.kill(self.pid, signal.SIGKILL)
+        else:
+            os.kill(self.pid, signal.SIGKILL)
         return self.wait().code == -signal.SIGKILL
+
+    def _cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def wait(self) -> Ended:
         """Wait for its end."""
-        _, status = os.waitpid(self.pid, 0)
-        code = os.waitstatus_to_exitcode(status)
+        _, status, used = os.wait4(self.pid, 0)
+        code, seconds = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
         try:
             found = json.loads(self._answer.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
-            return Ended(code)
-        return Ended(code, found) if code == 0 else Ended(code, error=str(found))
+            return Ended(code, cpu_seconds=seconds)
+        return Ended(code, found, "", seconds) if code == 0 else Ended(code, None, str(found), seconds)
 
 
 def _work(work: Callable[[], object], answer: Path) -> NoReturn:

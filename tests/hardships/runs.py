@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,8 +95,8 @@ class Tally:
     """What came of many runs."""
 
     expected: Any
-    seconds: float
-    """What an undisturbed run takes now; the latest ones count most, as the machine's load changes."""
+    cpu_seconds: float
+    """What an undisturbed run uses."""
     right: int = 0
     refused: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -106,10 +105,9 @@ class Tally:
     @classmethod
     def begin(cls, place: Place) -> Tally:
         """Run undisturbed, for what every other run must find."""
-        started = time.monotonic()
         ended = place.start().wait()
         assert ended.code == 0, ended.error
-        return cls(ended.found, time.monotonic() - started)
+        return cls(ended.found, ended.cpu_seconds)
 
     def count(self, number: int, ended: Ended) -> bool:
         """Count how a run that was not disturbed any more ended; whether it was right."""
