@@ -16,12 +16,13 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
+from airflow.sdk import DAG, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 from meli_airflow.failures import plain_failures
 from meli_airflow.operators import TRAINING, ApproveBackfill, RunOfDate
 from meli_airflow.retries import retry_arguments
 from meli_airflow.run_dates import FIRST_POSSIBLE
+from meli_airflow.trigger_form import add_form
 from meli_airflow.xcom import Approval, BackfillSummary, DateRun, PlannedDate
 
 from meli_tasks.backfill.request import Backfill, backfill_form_fields
@@ -94,7 +95,6 @@ with DAG(
     start_date=FIRST_POSSIBLE,
     catchup=False,
     tags=["meli", "training"],
-    params={name: Param(**field) for name, field in backfill_form_fields(settings).items()},
     default_args=retry_arguments(settings),
     dagrun_timeout=timedelta(days=31),  # a year of dates, two at a time, four hours each
 ) as dag:
@@ -117,3 +117,4 @@ with DAG(
     # and a rejection skips those.
     ran: Any = runs.output
     report(previewed, ran)
+    add_form(dag, backfill_form_fields(settings))

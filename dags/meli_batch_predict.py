@@ -22,7 +22,6 @@ from airflow.sdk import (
     DAG,
     AssetOrTimeSchedule,
     CronTriggerTimetable,
-    Param,
     TriggerRule,
     get_current_context,
     task,
@@ -34,6 +33,7 @@ from meli_airflow.metrics import send_batch
 from meli_airflow.notifiers import RunEnded, has_channel, task_callbacks
 from meli_airflow.retries import retry_arguments
 from meli_airflow.run_dates import FIRST_POSSIBLE, run_date
+from meli_airflow.trigger_form import add_form
 from meli_airflow.xcom import BatchOutcome, BatchParts
 
 from meli_tasks.concealed import conceal_all
@@ -135,10 +135,10 @@ with DAG(
     max_active_runs=2,
     dagrun_timeout=timedelta(hours=23),
     tags=["meli", "prediction"],
-    params={name: Param(**field) for name, field in batch_form_fields(settings).items()},
     default_args={**retry_arguments(settings), **task_callbacks()},
     on_failure_callback=RunEnded(False) if has_channel(settings) else None,
 ) as dag:
     planned: Any = plan_parts()  # an XComArg, for which Airflow passes what the task returned
     scored: Any = score.expand(parts=planned)
     merge(planned, scored)
+    add_form(dag, batch_form_fields(settings))

@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, TriggerRule, get_current_context, task, task_group
+from airflow.sdk import DAG, CronTriggerTimetable, TaskGroup, TriggerRule, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from meli_airflow.assets import CHAMPION, TITLES, send
 from meli_airflow.failures import need, plain_failures
@@ -28,6 +28,7 @@ from meli_airflow.priority import BACKFILLS_LAST
 from meli_airflow.retries import retry_arguments
 from meli_airflow.run_dates import FIRST_POSSIBLE, run_date
 from meli_airflow.training_tasks import computed, opened, plan_name, run_kind, trained_sets
+from meli_airflow.trigger_form import add_form
 from meli_airflow.waiting import ResumablePython, await_files
 from meli_airflow.xcom import (
     EnsembleResult,
@@ -263,7 +264,6 @@ with DAG(
     max_active_runs=4,
     dagrun_timeout=timedelta(hours=23 + settings.wait_hours + settings.approval_hours),
     tags=["meli", "training"],
-    params={name: Param(**field) for name, field in form_fields(settings).items()},
     default_args={
         **retry_arguments(settings),
         "weight_rule": BACKFILLS_LAST,
@@ -317,3 +317,4 @@ with DAG(
     # A run is as green as its last task, which is skipped after an `evaluate` that was. With this edge it is
     # `upstream_failed` if there are no titles because `plan` or `ingest` failed, and so the run fails.
     ingested >> recorded
+    add_form(dag, form_fields(settings))

@@ -17,8 +17,6 @@ from meli_tasks.core.stage_parameters import Ensemble, Evaluate, Folds, Ingest, 
 from meli_tasks.planning import texts
 from meli_tasks.sets import catalog as named_sets
 from meli_tasks.settings import Settings
-from meli_tasks.sources.days import first_day
-from meli_tasks.stages.summaries import ENSEMBLE
 
 SECOND = "_second"
 """Ends the column of each model's second category in predictions.parquet. Sets cannot have the other columns' names."""
@@ -153,6 +151,8 @@ class Request(Section):
                 f"date_column is {self.date_column!r}, so titles newer than the date of the run are not used, but this "
                 "run has no date. Set `as_of`."
             )
+        from meli_tasks.sources.days import first_day  # with all the sources, which a form does not need
+
         until = as_of if self.date_column else None
         return Ingest(
             language=self.language,
@@ -189,6 +189,8 @@ def _check_names(sets: Sequence[str]) -> None:
     Raises:
         BadHyperparameters: one would.
     """
+    from meli_tasks.stages.summaries import ENSEMBLE
+
     taken = {f"{label}{SECOND}": label for label in (*sets, ENSEMBLE)}
     for name in sets:
         if name in taken:

@@ -2,6 +2,9 @@
 
 `catalog` validates them. Besides the parameters, a document says who created it (`made_by`). It is never overwritten:
 a name means the same set until somebody removes it.
+
+Every DAG file loads this module through `catalog`, for the sets of the package. So what only documents in the store
+need is imported where it is used.
 """
 
 from __future__ import annotations
@@ -11,8 +14,6 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from meli_tasks.artifacts import paths, reading
-from meli_tasks.artifacts.seals import BrokenSeal, unsealed
 from meli_tasks.core.errors import BadHyperparameters, Conflict
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def store_of(settings: Settings | None) -> Store | None:
 
 def names(store: Store) -> list[str]:
     """The names of the sets in the store, sorted."""
+    from meli_tasks.artifacts import paths
+
     found = (paths.set_name(name) for name in store.names(paths.SETS))
     return [name for name in found if name is not None and is_name(name)]
 
@@ -48,6 +51,9 @@ def read(store: Store, name: str) -> str | None:
     Raises:
         BadHyperparameters: it was damaged since it was written.
     """
+    from meli_tasks.artifacts import paths
+    from meli_tasks.artifacts.seals import BrokenSeal, unsealed
+
     stored_as = paths.hyperparameter_set(name)
     blob = store.read(stored_as) if is_name(name) else None
     if blob is None:
@@ -68,6 +74,8 @@ def write(store: Store, name: str, values: Mapping[str, object], made_by: Mappin
         Conflict: the name is taken.
         BadHyperparameters: no set may have this name.
     """
+    from meli_tasks.artifacts import paths, reading
+
     check_name(name)
     text = yaml.safe_dump({**values, "made_by": dict(made_by)}, sort_keys=False, allow_unicode=True)
     try:
@@ -84,6 +92,8 @@ def remove(store: Store, name: str) -> None:
     Raises:
         BadHyperparameters: there is no such set.
     """
+    from meli_tasks.artifacts import paths
+
     if not is_name(name) or store.size(paths.hyperparameter_set(name)) is None:
         raise BadHyperparameters(f"There is no set '{name[:MAX_NAME_LENGTH]}' in {store.url}: nothing was removed.")
     store.delete(paths.hyperparameter_set(name))
