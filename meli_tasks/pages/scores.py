@@ -163,8 +163,8 @@ def _on_common(tests: PairedTests, models: Sequence[Located], tested: Sequence[T
         f"{start}, so their own figures do not compare. Those below are computed from the stored predictions for the "
         f"{count(result.titles, 'title')} that all of them were tested on, of {' and '.join(f'{n:,}' for n in own)}."
     )
-    tested = [(models[position].label, models[position].test_set) for position in evaluated]
-    folds = [label for label, found in tested if found and found.folds > TEST_SPLIT]
+    labelled = [(models[position].label, models[position].test_set) for position in evaluated]
+    folds = [label for label, found in labelled if found and found.folds > TEST_SPLIT]
     if folds:
         note += (
             f" Cross-validated: {enumeration(folds, len(folds))}, so a model trained without it classified each title."
