@@ -247,7 +247,10 @@ class StoredDecisions:
             )
         while last and (last.number in ahead or last.at > now + FAR_AHEAD):
             ahead.add(last.number)
-            last = self.read(last.number - 1) if last.number > 1 else None
+            number = last.number - 1
+            while number in ahead:
+                number -= 1
+            last = self.read(number) if number else None
         return max(now, last.at) if last else now, tuple(sorted(ahead))
 
     def write(self, decision: Decision) -> None:

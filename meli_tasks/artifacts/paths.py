@@ -94,6 +94,7 @@ RUN_PARTS = {
     "evaluated": _EVALUATED,
     "timing": _TIMING,
     "verdict": _VERDICT,
+    "pruned": _PRUNED,
 }
 """What the index knows of a run: its plan, and files beside it."""
 

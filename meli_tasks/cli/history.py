@@ -35,14 +35,12 @@ def runs(
     from meli_tasks.artifacts.reading import LenientReader, warning
     from meli_tasks.ledger import Ledger
     from meli_tasks.planning.run_index import RunIndex
-    from meli_tasks.pruning.records import pruned_runs
     from meli_tasks.settings import Settings
 
     store = Settings.from_environment().open_store()
     reader = LenientReader(store)
     rows = RunIndex(store).newest(limit, reader)
-    pruned = pruned_runs(store, [row.plan for row in rows], reader)
-    found = [_run(store, row, reader, pruned.get(row.plan, "")) for row in rows]
+    found = [_run(store, row, reader) for row in rows]
     decisions = Ledger(store).newest(limit, reader)
     if message := warning(store, reader.skipped):
         warn(message)
@@ -105,7 +103,7 @@ class RunDisplay:
         return fields | {"scores": scores}
 
 
-def _run(store: Store, row: RunRow, reader: LenientReader, pruned: str) -> RunDisplay:
+def _run(store: Store, row: RunRow, reader: LenientReader) -> RunDisplay:
     from meli_tasks.artifacts import paths
     from meli_tasks.artifacts.manifest import find
     from meli_tasks.stages.summaries import ENSEMBLE
@@ -135,7 +133,7 @@ def _run(store: Store, row: RunRow, reader: LenientReader, pruned: str) -> RunDi
         dag_run_url=row.dag_run_url,
         nothing_new=row.nothing_new,
         saved_seconds=row.saved_seconds,
-        pruned=pruned,
+        pruned=row.pruned,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import model_validator
@@ -23,6 +24,8 @@ from meli_tasks.store import Store
 T = TypeVar("T")
 ESTIMATED = 16
 """From how many of the newest runs estimates are made: enough to cover every set in use."""
+NEVER_PRUNED = timedelta(days=1)
+"""The artifacts of a run that is not older are never pruned; see `pruning.rules.GRACE`, which is longer."""
 NIGHTS = 60
 """Of how many of the newest runs a new index has what is said of their titles: twice as many as pages display."""
 
@@ -38,6 +41,12 @@ class AskingVerdict(Stored):
     """The part of verdict.json that says whether a person has to approve."""
 
     verdict: str = ""
+
+
+class PrunedOn(Stored):
+    """The part of pruned.json that says when artifacts of a run were deleted."""
+
+    at: datetime
 
 
 class _Block(Stored):
@@ -140,6 +149,10 @@ def read_run(
     preview = None if report else read("preview", SavedSteps.model_validate_json)
     verdict = read("verdict", AskingVerdict.model_validate_json) if report else None
     timing = read("timing", RunTiming.model_validate_json) if report else None
+    if listing is not None or _may_be_pruned(plan):
+        pruned = read("pruned", PrunedOn.model_validate_json)
+    else:
+        pruned, seen["pruned"] = None, Seen()
     return RunRow.of(plan).model_copy(
         update={
             "evaluated": EvaluatedRow.of(name, report, manifest) if report else None,
@@ -147,6 +160,7 @@ def read_run(
             "saved_seconds": preview.saved_seconds if preview else 0.0,
             "asks": verdict is not None and verdict.verdict == "ask",
             "seconds": timing.seconds if timing else None,
+            "pruned": f"{pruned.at:%Y-%m-%d}" if pruned else "",
             "seen": seen,
         }
     )
@@ -168,6 +182,12 @@ def read_titles(store: Store, row: RunRow, attempts: Attempts) -> NightTitles:
         categories=listings.categories if listings else None,
         unknown_words=arrays.unknown_fraction.get("validation") if arrays else None,
     )
+
+
+def _may_be_pruned(plan: Plan) -> bool:
+    """Nothing is pruned that is newer than a few days, so nobody needs to ask for it."""
+    planned = datetime.fromisoformat(plan.at)
+    return datetime.now(UTC) - (planned if planned.tzinfo else planned.replace(tzinfo=UTC)) > NEVER_PRUNED
 
 
 def _add_searched(plan: Plan, added: SearchedSet) -> None:

@@ -121,6 +121,7 @@ class RunRow(Stored):
     titles: NightTitles | None = Field(None, description="None until it is in the index")
     asks: bool = Field(False, description="whether its verdict is to ask a person")
     seconds: float | None = Field(None, description="from its start to its end; None if it has not ended")
+    pruned: str = Field("", description="the day on which artifacts of it were deleted; empty if none were")
     past: PastFigures | None = Field(None, description="what estimates need of it; None until it is in the index")
     seen: dict[str, Seen] = Field(default_factory=dict, description="what it was made from, by `paths.RUN_PARTS`")
 

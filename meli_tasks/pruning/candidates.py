@@ -106,6 +106,7 @@ class _Search:
         ages: Mapping[str, tuple[str, timedelta, Callable[[Listed], bool]]] = {
             paths.CHECKPOINTS: ("checkpoints", CHECKPOINTS, lambda each: True),
             paths.STOPS: ("stop requests", CHECKPOINTS, lambda each: True),
+            paths.STUDIES: ("studies of searches", CHECKPOINTS, self._is_of_no_open_run),
             paths.LIVE: ("progress logs", LOGS, self._is_of_unneeded_key),
             paths.FAILED: ("rows of failed steps", LOGS, lambda each: True),
             paths.NOTICES: ("sent notifications", RESULTS, lambda each: True),
@@ -136,6 +137,10 @@ class _Search:
     def _is_of_unneeded_key(self, each: Listed) -> bool:
         key = each.name.rpartition("/")[2].removesuffix(".json")
         return not self._kept.has(key)
+
+    def _is_of_no_open_run(self, each: Listed) -> bool:
+        part = each.name.rpartition("/")[2]
+        return not any(part.startswith(paths.search_part(run_id, "")) for run_id in self._kept.open)
 
     def _is_of_earlier_champion(self, each: Listed) -> bool:
         model = each.name.split("/")[1]

@@ -38,11 +38,15 @@ NOT_ARTIFACTS = ("source", VECTORS, GOLDEN)
 
 @dataclass
 class Kept:
-    """What must stay: content keys, attempts of models (an empty digest is any), and plans, each with the reason."""
+    """What must stay: content keys, attempts of models (an empty digest is any), and runs, each with the reason.
+
+    `open` are the ids of runs that have not ended, `unkept` the plans of runs that need not stay.
+    """
 
     keys: dict[str, str] = field(default_factory=dict)
     models: dict[str, dict[str, str]] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
+    open: set[str] = field(default_factory=set)
     unkept: list[Plan] = field(default_factory=list)
     champion: ModelRef | None = None
 
@@ -166,13 +170,15 @@ class _Marking:
         for plan in self._plans:
             age = (self._now - self._last_written(plan)).days
             ended = paths.timing(plan.name) in self._modified or plan.name in decided
+            if not ended and age < UNFINISHED.days:
+                self.kept.open.add(plan.run_id)
             if plan.run_id in pinned:
                 self._need_run(plan, "pinned")
             elif plan.run_id in newest:
                 self._need_run(plan, f"among the newest {self._rules.keep_runs}")
             elif age < self._rules.keep_days:
                 self._need_run(plan, f"of the last {self._rules.keep_days} days")
-            elif not ended and age < UNFINISHED.days:
+            elif plan.run_id in self.kept.open:
                 self._need_run(plan, "unfinished")
             else:
                 self.kept.unkept.append(plan)

@@ -18,6 +18,7 @@ from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import Conflict, MeliError
+from meli_tasks.index.changes import write_announced
 from meli_tasks.planning.plan import Plan
 from meli_tasks.pruning.candidates import Candidate, candidates, path_of
 from meli_tasks.pruning.kept import Kept, keys_of, mark
@@ -112,9 +113,7 @@ class Prune:
 
     def run(self) -> tuple[Found, Outcome]:
         """Find and delete; raises like `find`, before anything is deleted."""
-        before = reading.read_again(self._store, paths.LAST_PRUNE)
-        kept = LastPrune.model_validate_json(before).keep_runs if before else self._rules.keep_runs
-        last = LastPrune(by=self._by, keep_runs=min(kept, self._rules.keep_runs))
+        last = LastPrune(by=self._by)
         self._check_clock(last)
         found, outcome = self.find(), Outcome()
         try:
@@ -212,7 +211,7 @@ class Prune:
             return
         for plan in unkept:
             if keys_of(plan) & deleted:
-                reading.write(self._store, paths.pruned(plan.name), PrunedRun().model_dump_json().encode())
+                write_announced(self._store, plan.name, "pruned", PrunedRun().model_dump_json().encode())
 
 
 def totals_of(listing: Iterable[Listed]) -> Totals:

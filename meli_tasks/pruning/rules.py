@@ -12,7 +12,8 @@ last day (`execution.reuse`), so it has two days to fetch it."""
 UNFINISHED = timedelta(days=35)
 """How long a run that has not ended may still need its results: the DAG of backfills runs for up to 31 days."""
 CHECKPOINTS = timedelta(days=7)
-"""Checkpoints and stop requests: without a new one for so long, nobody is training."""
+"""Checkpoints, stop requests and what the workers of a search tell each other: without a new one for so long, nobody is
+training. Studies of runs that have not ended stay."""
 LOGS = timedelta(days=30)
 """Progress logs and the rows of failed steps."""
 RESULTS = timedelta(days=90)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -13,6 +14,7 @@ from benchmarks.nightly_store import Nights
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.errors import Rejected
+from meli_tasks.index.changes import write_announced
 from meli_tasks.index.segments import Segments
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
@@ -21,6 +23,7 @@ from meli_tasks.planning.run_index import RunIndex
 from meli_tasks.planning.run_record import RunCodec, read_run
 from meli_tasks.planning.run_row import RunRow
 from meli_tasks.planning.run_view import View, newest_first
+from meli_tasks.pruning.records import PrunedRun
 from meli_tasks.store import Store, open_store
 from tests.counted import counted
 from tests.unreadable import put
@@ -135,6 +138,21 @@ class _Dying:
         self.written += 1
         if self.written == 1:
             self.store.write(name, data)
+
+
+def test_what_was_pruned_is_in_the_index(file_store: Store, template: Plan, small_parts: None) -> None:
+    Nights(12, 1).write(file_store)
+    index = RunIndex(file_store)
+    oldest = index.newest(12, LenientReader(file_store))[-1]
+    write_announced(
+        file_store, oldest.plan, "pruned", PrunedRun(at=datetime(2026, 11, 29, tzinfo=UTC)).model_dump_json().encode()
+    )
+    index.add_changed()
+    with counted() as calls:
+        found = RunIndex(file_store).newest(12, LenientReader(file_store))
+    assert [row.pruned for row in found] == [""] * 11 + ["2026-11-29"]
+    assert calls.total() <= 12
+    assert list(RunIndex(file_store).wrong()) == []
 
 
 def test_writers_and_readers_at_the_same_time_lose_no_run(file_store: Store, template: Plan, small_parts: None) -> None:

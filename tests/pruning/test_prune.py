@@ -222,6 +222,7 @@ def test_orphans_and_what_interrupted_runs_left_go_after_their_time(nights: Nigh
     store.write(f"train/{'b' * 32}/attempt9/model.safetensors", b"never published")
     store.write(f"train/{run.trainings['mlp'].key}/attempt9/model.safetensors", b"lost the race")
     store.write(f"stops/train/{'a' * 32}.json", b"{}")
+    store.write(f"studies/{'a' * 32}/{paths.search_part('killed', 'f00d')}.json", b"{}")
     store.write(f"live/train/{'a' * 32}.json", b"{}")
     store.write(f"live/train/{run.trainings['mlp'].key}.json", b"{}")
     store.write(f"failed/ingest/{'c' * 32}/quarantine.jsonl.gz", b"rows")
@@ -233,7 +234,8 @@ def test_orphans_and_what_interrupted_runs_left_go_after_their_time(nights: Nigh
     store.write("somebody/elses.txt", b"stays")
     store.left.append(Leftover("train/x/model.safetensors", 8_000_000, store.now.timestamp(), "upload-1"))
     expected = {
-        1: set(), 3: {"interrupted uploads", "probes"}, 4: {"orphans"}, 8: {"checkpoints", "stop requests"},
+        1: set(), 3: {"interrupted uploads", "probes"}, 4: {"orphans"},
+        8: {"checkpoints", "stop requests", "studies of searches"},
         31: {"progress logs", "rows of failed steps"}, 91: {"monitoring", "quarantine", "sent notifications"},
     }  # fmt: skip
     start = store.now
@@ -242,11 +244,31 @@ def test_orphans_and_what_interrupted_runs_left_go_after_their_time(nights: Nigh
         assert set(totals(prune(nights)[1].deleted)) == kinds, days
     assert store.left == []
     left = {name.partition("/")[0] for name in store.held}
-    assert not left & {"checkpoints", "stops", "failed", "notices", "damaged", "probe"}
+    assert not left & {"checkpoints", "stops", "failed", "notices", "damaged", "probe", "studies"}
     assert list(store.names("live/")) == [f"live/train/{run.trainings['mlp'].key}.json"]
     assert {name.split("/")[1] for name in store.names("monitoring/")} == {str(run.trainings["mlp"].ref)}
     assert store.size("somebody/elses.txt") == 5
     assert has_files(nights, run.trainings["mlp"])
+
+
+def test_the_study_of_a_run_that_has_not_ended_stays(nights: Nights) -> None:
+    open_run, ended = nights.night(), nights.night()
+    store = nights.store
+    store.delete(paths.timing(open_run.plan.name))
+    studies = [
+        paths.study(paths.search(paths.searches_of("a" * 32), paths.search_part(run.run_id, "f00d")))
+        for run in (open_run, ended)
+    ]
+    for study in studies:
+        store.write(study, b"{}")
+    store.pass_time(days=6)
+    store.write(studies[1], b"a worker adds a line")
+    store.pass_time(days=6)
+    assert "studies of searches" not in totals(prune(nights)[1].deleted)
+    store.pass_time(days=2)
+    assert [each.name for each in prune(nights)[1].deleted if each.kind == "studies of searches"] == [studies[1]]
+    store.pass_time(days=30)  # nobody continues a run after that
+    assert [each.name for each in prune(nights)[1].deleted if each.kind == "studies of searches"] == [studies[0]]
 
 
 def test_parts_of_an_index_that_its_root_does_not_name_go(nights: Nights) -> None:
