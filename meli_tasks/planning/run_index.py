@@ -250,7 +250,7 @@ class RunIndex:
         changed = self._read_all(
             keys,
             lambda name: read_run(self.store, name, noting),
-            lambda name, row: all(_is_settled(change, row) for change in of_plan[name]),
+            lambda name, row: all(change.is_abandoned or _is_settled(change, row) for change in of_plan[name]),
         )
         unread = {name: why for name, why in root.unreadable.items() if paths.plan_of_part(name) not in keys}
         noting.pass_on(self.store, unread)
@@ -299,8 +299,13 @@ class RunIndex:
         return found
 
     def _remove(self, changes: Sequence[Change], rows: Mapping[str, RunRow]) -> None:
-        """Remove the announcements of what is in the index by now."""
-        settled = [change.name for change in changes if _is_settled(change, rows.get(change.plan))]
+        """Remove the announcements of what is in the index by now; their runs were read after the changes were listed.
+
+        So what was announced long ago and still is not in the row was replaced by a later write, or never written.
+        """
+        settled = [
+            change.name for change in changes if change.is_abandoned or _is_settled(change, rows.get(change.plan))
+        ]
         try:
             with ThreadPoolExecutor(READERS) as writers:
                 list(writers.map(self.store.delete, settled))
@@ -328,9 +333,7 @@ def _is_current(row: RunRow, listing: Mapping[str, str]) -> bool:
 
 
 def _is_settled(change: Change, row: RunRow | None) -> bool:
-    """Whether a row was made from what was announced, does not depend on it, or whether it will never be written."""
-    if change.is_abandoned:
-        return True
+    """Whether a row was made from what was announced, or does not depend on it."""
     if row is None:
         return False
     return change.part not in row.seen or row.seen[change.part].digest == change.digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -125,6 +125,25 @@ def test_a_run_is_listed_as_soon_as_it_is_written(file_store: Store, template: P
         expected = truth(store)
         assert newest(store, 5) == expected[:5], step
         assert through_index(store, index if step % 2 else None) == expected, step
+
+
+def test_a_run_that_nobody_looked_at_for_days_is_listed(
+    file_store: Store, template: Plan, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        plan_of(number, template).save(file_store)
+    newest(file_store)
+    plan_of(98, template).save(file_store)
+    plan_of(1_000, template).save(_Dying(file_store))
+    monkeypatch.setattr("meli_tasks.index.changes.ABANDONED", timedelta(days=-1))  # as if it was written days ago
+    for number in (None, 99):
+        assert through_index(file_store) == truth(file_store)
+        RunIndex(file_store).add_changed()
+        if number:
+            plan_of(number, template).save(file_store)
+    assert through_index(file_store) == truth(file_store)
+    RunIndex(file_store).add_changed()
+    assert list(file_store.names(paths.CHANGES)) == []
 
 
 class _Dying:
