@@ -24,10 +24,15 @@ _PORTS = {"http": 80, "https": 443}
 # Their files belong to the kernel: reading one may never end, or shows what this process may see.
 _OF_THE_KERNEL = ("/proc", "/sys")
 _FIXED = re.compile(r"[^*?\[]*[*?\[]?")
+_STRIPPED = re.compile(r"[\t\r\n]")
 _DOTS = re.compile(r"(^|[/\\])\.\.?([/\\]|$)")
 # Public by its number, but inside Azure it leads to the platform's own servers.
 _AZURE_PLATFORM = ipaddress.ip_address("168.63.129.16")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# RFC 4291: all that is assigned on the internet is in here. What is not, Python calls global unless it knows better.
+_ASSIGNED_IPV6 = ipaddress.ip_network("2000::/3")
+# RFC 6890: for protocols between neighbours; a cloud has its metadata service in it.
+_PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")
 
 
 class NotAllowed(BadData):
@@ -48,6 +53,8 @@ class _Address:
         """Read an address or a path; ValueError if it is neither."""
         if text.startswith("/"):
             return cls("file", "", None, text)
+        if _STRIPPED.search(text):  # by urlsplit, so that others would read another address
+            raise ValueError("an address has no tabs or line breaks")
         parts = urlsplit(text, allow_fragments=False)
         if parts.scheme == "s3":
             return cls("s3", parts.netloc, None, text.partition("://")[2][len(parts.netloc) :])
@@ -92,7 +99,9 @@ class AllowedAddresses:
             found = _Address.parse(address)
         except ValueError:
             scheme = address.partition("://")[0]
-            raise NotAllowed(f"The address {scheme}://... has a host or a port that cannot be read.") from None
+            raise NotAllowed(
+                f"The address {scheme}://... has a tab or a line break, or a host or a port that cannot be read."
+            ) from None
         if found.scheme == "file":
             self.check_file(Path(unquote(found.path)))
             return
@@ -147,9 +156,11 @@ def is_on_the_internet(address: str) -> bool:
             inner.append(ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF))
         if any(each is not None and not is_on_the_internet(str(each)) for each in inner):
             return False
-        if found.ipv4_mapped:
+        if found.ipv4_mapped or found in _NAT64:
             return True
-    return found.is_global and not found.is_multicast and found != _AZURE_PLATFORM
+        if found not in _ASSIGNED_IPV6:
+            return False
+    return found.is_global and not found.is_multicast and found != _AZURE_PLATFORM and found not in _PROTOCOLS
 
 
 def _prefix(text: str) -> _Address:

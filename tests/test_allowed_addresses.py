@@ -59,6 +59,9 @@ def test_allowed(prefixes: str, address: str) -> None:
         ("https://example.org/data", "https://example.org/data/%2e%2e/x"),
         ("https://example.org/data", "https://example.org/data/..\\x"),
         ("/data", "s3://data/x"),
+        (IN_AIRFLOW, "s3://buc\tket/x"),
+        ("any", "s3://buc\nket/x"),
+        (IN_AIRFLOW, "https://exam\tple.org/x"),
     ],
 )
 def test_not_allowed(prefixes: str, address: str) -> None:
@@ -91,6 +94,7 @@ def test_the_kernels_files_are_never_read(path: str) -> None:
         "127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.100.100.200",
         "168.63.129.16", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1%eth0", "fd00:ec2::254", "ff02::1",
         "::ffff:127.0.0.1", "::ffff:a9fe:a9fe", "64:ff9b::a9fe:a9fe", "2002:7f00:1::",
+        "::127.0.0.1", "fec0::1", "64:ff9b:1::1", "5f00::1", "192.0.0.192",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_on_the_internet(address: str) -> None:
@@ -102,7 +106,9 @@ def test_addresses_that_are_not_on_the_internet(address: str) -> None:
     AllowedAddresses.parse("any").check_peer("rebound.example", 443, address)
 
 
-@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+)
 def test_addresses_on_the_internet(address: str) -> None:
     assert is_on_the_internet(address)
 

@@ -18,6 +18,7 @@ from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
 from meli_tasks.core.errors import Conflict, MeliError
+from meli_tasks.execution.runner import TRAIN
 from meli_tasks.index.changes import write_announced
 from meli_tasks.planning.plan import Plan
 from meli_tasks.pruning.candidates import Candidate, candidates, path_of
@@ -105,7 +106,7 @@ class Prune:
         chosen, left, size = list[Candidate](), list[Candidate](), 0
         for each in found:
             # An ensemble that is left needs its members.
-            needed = each.kind == "train" and any(other.kind == ENSEMBLE for other in left)
+            needed = each.kind == TRAIN and any(other.kind == ENSEMBLE for other in left)
             fits = size + each.bytes <= self._rules.most_bytes and not needed
             (chosen if fits else left).append(each)
             size += each.bytes if fits else 0
@@ -145,12 +146,16 @@ class Prune:
         ensembles = [each for each in found.candidates if each.kind == ENSEMBLE]
         others = [each for each in found.candidates if each.kind != ENSEMBLE]
         with ThreadPoolExecutor(reading.READERS) as workers:
-            for some in (ensembles, others):  # no ensemble may be left without its members
-                for each, result in zip(some, workers.map(self._delete, some), strict=True):
+            for some in (ensembles, others):
+                # No ensemble may be left without its members.
+                left = [each for each in some if outcome.failed and each.kind == TRAIN]
+                tried = [each for each in some if each not in left]
+                for each, result in zip(tried, workers.map(self._delete, tried), strict=True):
                     if isinstance(result, MeliError):
                         outcome.failed[each.name] = str(result)
                     else:
                         (outcome.deleted if result else outcome.in_use).append(each)
+                outcome.failed |= {each.name: "an ensemble that may need it was not deleted" for each in left}
         deleted = {each.name.split("/")[1] for each in outcome.deleted if each.how == "artifact"}
         self._note_runs(found.kept.unkept, deleted)
 

@@ -26,7 +26,11 @@ class Files:
     def find(self, spec: str) -> Found:
         """The files, by name; their identity is a hash of their content, and so the same wherever they are."""
         try:
-            self._allowed.check_file(_literal(spec))
+            literal = _literal(spec)
+            self._allowed.check_file(literal)
+            if ".." in Path(_path(spec)).expanduser().parts[len(literal.parts) :]:
+                # What is there, and even its name, may be none of this user's business.
+                raise BadData(f"The source {spec[:200]} has .. behind a wildcard. Write its path without it.")
             found = _files(spec)
         except (OSError, ValueError, RuntimeError) as error:
             # A name too long, a folder that may not be read, a zero byte, the home of a user who does not exist.

@@ -7,13 +7,14 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from meli_tasks.artifacts import paths, reading
 from meli_tasks.artifacts.manifest import Manifest, Output, find, find_model, find_record, need
 from meli_tasks.artifacts.outputs import damage, read_file
-from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.core.errors import BadData, NotFound, Unreachable
 from meli_tasks.execution.attempts import replace
 from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.reuse import mark_used
@@ -26,6 +27,7 @@ from meli_tasks.pruning.prune import Found, Outcome, Prune, totals
 from meli_tasks.pruning.rules import Rules
 from meli_tasks.report import load_report, write_report
 from meli_tasks.sets import stored
+from meli_tasks.stages.summaries import ENSEMBLE
 from meli_tasks.store import Leftover, Listed
 from tests.past_run import PastRun
 from tests.pruning.memory import Nights
@@ -338,6 +340,30 @@ def test_a_limit_leaves_no_ensemble_without_its_members(nights: Nights) -> None:
     found, _ = prune(nights, small)
     assert {each.name for each in found.over_limit} >= {f"ensemble/{made.key}"}
     assert all(has_files(nights, each) for run in runs for each in run.trainings.values())
+
+
+def test_an_ensemble_that_cannot_be_deleted_keeps_its_members(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    nights.promotes = 1_000
+    runs = [nights.night() for _ in range(6)]
+    nights.ensemble(runs[2])
+    nights.store.pass_time(days=40)
+    ensembles = {name for name in nights.store.names("ensemble/") if paths.is_manifest(name)}
+    write = nights.store.write
+
+    def refuse(name: str, *args: Any, **options: Any) -> str:
+        if name in ensembles:
+            raise Unreachable("busy")
+        return write(name, *args, **options)
+
+    monkeypatch.setattr(nights.store, "write", refuse)
+    found, outcome = prune(nights)
+    assert {each.kind for each in found.candidates} >= {ENSEMBLE, "train"}
+    assert outcome.failed and not any(each.kind == "train" for each in outcome.deleted)
+    assert missing(nights) == []
+    monkeypatch.undo()
+    prune(nights)
+    assert not has_files(nights, runs[2].trainings["cnn"])
+    assert missing(nights) == []
 
 
 def test_most_bytes_limits_one_prune_and_the_oldest_goes_first(nights: Nights) -> None:

@@ -133,3 +133,14 @@ def test_a_name_whose_address_changes_between_two_looks(site: Site, monkeypatch:
 def test_vectors_that_are_not_allowed() -> None:
     with pytest.raises(MeliError, match="MELI_SOURCES"):
         sources.identify_vectors("/etc/passwd", settings("s3://"))
+
+
+def test_a_wildcard_followed_by_dots_finds_nothing_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "data" / "day").mkdir(parents=True)
+    (tmp_path / "secret-name.csv").write_text("title\n")
+    allowed = settings(f"{tmp_path}/data")
+    for behind in ("secret-name.csv", "absent.csv", "*"):
+        spec = f"{tmp_path}/data/*/../../{behind}"
+        with pytest.raises(BadData) as caught:
+            sources.identify(spec, None, allowed)
+        assert str(caught.value) == f"The source {spec} has .. behind a wildcard. Write its path without it."
