@@ -7,6 +7,7 @@ connection, over which its hooks call those of the stage. Messages are JSON.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -35,7 +36,8 @@ class Channel:
     def __init__(self, folder: Path) -> None:
         """Listen in a folder that only this user can enter."""
         # Not multiprocessing's `send` and `recv`, which are pickles: only its framing and its sockets.
-        self._listener = Listener(str(folder / CHANNEL), "AF_UNIX", backlog=128)
+        self._address = str(folder / CHANNEL)
+        self._listener = Listener(self._address, "AF_UNIX", backlog=128)
         self._lives: list[Connection[Any, Any]] = []
         self._connected = threading.Event()
         self._leader: Connection[Any, Any] | None = None
@@ -49,7 +51,11 @@ class Channel:
 
     def close(self) -> None:
         """End every process that is connected."""
+        if self._closed:
+            return
         self._closed = True
+        with contextlib.suppress(OSError):  # whoever waits for a connection does not notice that its socket is closed
+            Client(self._address, "AF_UNIX").close()
         self._listener.close()
         for connection in [*self._lives, *([self._leader] if self._leader else [])]:
             connection.close()
@@ -59,10 +65,8 @@ class Channel:
             try:
                 connection = self._listener.accept()
                 kind = connection.recv_bytes(MAX_MESSAGE)
-            except (OSError, EOFError):
-                if self._closed:
-                    return
-                continue  # a process that ended while it connected
+            except (OSError, EOFError):  # a process that ended while it connected
+                continue
             if kind == HOOKS:
                 self._leader = connection
                 self._connected.set()
