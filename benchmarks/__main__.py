@@ -65,6 +65,7 @@ PARTS = {
     "pages": Part("bench_pages", "how long the page Models waits, with hundreds of runs", by_default=False),
     "prune": Part("bench_prune", "nights of new titles, pruned every week: what the store keeps", by_default=False),
     "requests": Part("bench_requests", "requests of lists, plans and pages with many past runs", by_default=False),
+    "load": Part("bench_load", "a store of 100,000 artifacts, verified and pruned", by_default=False),
     "stack": Part("stack_memory", "peak memory of the demo's stack, started for the purpose", by_default=False),
 }
 

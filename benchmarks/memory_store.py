@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -24,10 +25,12 @@ from meli_tasks.stored_decisions import StoredDecisions
 
 
 class MemoryStore(Store):
-    """Objects in memory. `requests` counts them by kind, a listing by its pages."""
+    """Objects in memory, written when `clock` says. `requests` counts them by kind, a listing by its pages."""
 
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
+        self.clock: Callable[[], float] = time.time
+        self._written: dict[str, float] = {}
         self._held: dict[str, bytes] = {}
         self._names: list[str] = []
 
@@ -53,6 +56,7 @@ class MemoryStore(Store):
         if held is None:
             insort(self._names, name)
         self._held[name] = data
+        self._written[name] = self.clock()
         return _version(data)
 
     @override
@@ -111,7 +115,7 @@ class MemoryStore(Store):
     def _listed(self, prefix: str, after: str = "") -> Iterator[Listed]:
         start = bisect_left(self._names, max(prefix, f"{after}\0" if after else ""))
         for name in self._names[start : bisect_left(self._names, f"{prefix}\U0010ffff")]:
-            yield Listed(name, _version(self._held[name]), len(self._held[name]))
+            yield Listed(name, _version(self._held[name]), len(self._held[name]), self._written[name])
 
 
 def _version(data: bytes) -> str:
