@@ -25,7 +25,7 @@ _PORTS = {"http": 80, "https": 443}
 _OF_THE_KERNEL = ("/proc", "/sys")
 _FIXED = re.compile(r"[^*?\[]*[*?\[]?")
 _STRIPPED = re.compile(r"[\t\r\n]")
-_DOTS = re.compile(r"(^|[/\\])\.\.?([/\\]|$)")
+_DOTS = re.compile(r"(^|[/\\])\.\.?([/\\;]|$)")
 # Public by its number, but inside Azure it leads to the platform's own servers.
 _AZURE_PLATFORM = ipaddress.ip_address("168.63.129.16")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -108,8 +108,8 @@ class AllowedAddresses:
         if found.scheme == "s3":
             # With the wildcard, as `a*` is more than `a`.
             found = _Address("s3", found.host, None, _FIXED.match(found.path)[0])  # type: ignore[index]
-        # A server decides where dots lead.
-        dots = found.scheme in _PORTS and _DOTS.search(unquote(found.path)) is not None
+        # A server decides where dots lead, how often it decodes them, and what it leaves out behind a semicolon.
+        dots = found.scheme in _PORTS and _DOTS.search(_decoded(found.path)) is not None
         if self.prefixes and (dots or not any(prefix.begins(found) for prefix in self.prefixes)):
             raise self._not_allowed(without_secrets(address) if found.scheme in _PORTS else address)
 
@@ -161,6 +161,13 @@ def is_on_the_internet(address: str) -> bool:
         if found not in _ASSIGNED_IPV6:
             return False
     return found.is_global and not found.is_multicast and found != _AZURE_PLATFORM and found not in _PROTOCOLS
+
+
+def _decoded(path: str) -> str:
+    """A path without any percent-encoding, also of a percent sign."""
+    while (decoded := unquote(path)) != path:
+        path = decoded
+    return path
 
 
 def _prefix(text: str) -> _Address:

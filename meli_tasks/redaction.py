@@ -78,9 +78,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(rf"(?<!\S)(--?{_NAME})(\s+)(?!-)\S+", re.IGNORECASE), rf"\1\2{HIDDEN}"),
     (re.compile(rf"(<{_NAME}>)[^<]+", re.IGNORECASE), rf"\1{HIDDEN}"),
-    # What has the form of a key, wherever it is: a JSON web token, and keys of AWS, GitHub and Slack.
+    # What has the form of a key, wherever it is: a JSON web token, and those of AWS, GitHub, GitLab and others.
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), HIDDEN),
     (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bxox[a-z]-[\w-]{10,}"), HIDDEN),
+    (re.compile(r"\bgithub_pat_\w{20,}|\bglpat-[\w-]{20,}|\bhf_[A-Za-z0-9]{20,}"), HIDDEN),
 )
 
 _known: dict[str, None] = {}

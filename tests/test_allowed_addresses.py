@@ -58,6 +58,8 @@ def test_allowed(prefixes: str, address: str) -> None:
         ("https://example.org/data", "https://example.org/data/../x"),
         ("https://example.org/data", "https://example.org/data/%2e%2e/x"),
         ("https://example.org/data", "https://example.org/data/..\\x"),
+        ("https://example.org/data", "https://example.org/data/%252e%252e/x"),
+        ("https://example.org/data", "https://example.org/data/..;a=1/x"),
         ("/data", "s3://data/x"),
         (IN_AIRFLOW, "s3://buc\tket/x"),
         ("any", "s3://buc\nket/x"),

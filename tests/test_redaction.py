@@ -56,6 +56,9 @@ FORMS = {
     "JSON web token": f"token eyJhbGciOiJIUzI1NiJ9.eyJ{CANARY}.{CANARY}",
     "AWS session token": f"x-amz-security-token: {CANARY}",
     "webhook of Slack": f"POST https://hooks.slack.com/services/T0/B0/{CANARY} answered 404",
+    "fine-grained token of GitHub": f"git clone with github_pat_11AAAAAAA0{CANARY}{CANARY} failed",
+    "token of GitLab": f"it sent glpat-{CANARY}{CANARY}",
+    "token of Hugging Face": f"it sent hf_{CANARY}{CANARY}",
     "keyword argument": f"connect(host='db', password='{CANARY}')",
 }
 HARMLESS = [

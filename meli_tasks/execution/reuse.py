@@ -43,6 +43,20 @@ def mark_used(
     return None
 
 
+def need_used(store: Store, manifest: Manifest) -> Manifest:
+    """Mark an artifact as used now, for whoever cannot compute it again.
+
+    Raises:
+        NotFound: it was pruned in the meantime, or is gone. Its files may still be there for a moment.
+    """
+    if used := mark_used(store, manifest):
+        return used
+    raise NotFound(
+        f"The {manifest.stage} artifact {manifest.key} in {store.url} was pruned a moment ago: its files are deleted "
+        "to save space."
+    )
+
+
 def _are_parts_marked(store: Store, manifest: Manifest, now: Callable[[], datetime]) -> bool:
     """Mark what an artifact consists of, before itself: whoever has its mark can put it together."""
     try:

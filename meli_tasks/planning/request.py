@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from meli_tasks.concealed import Concealed, ConcealedValues, conceal_all
+from meli_tasks.concealed import Concealed, ConcealedValues, conceal_all, is_concealed
 from meli_tasks.core.choices import Choices
 from meli_tasks.core.errors import BadHyperparameters
 from meli_tasks.core.section import Section, check_writable
@@ -138,6 +138,12 @@ class Request(Section):
             )
             raise BadHyperparameters(f"The parameters of the run are not valid: {wrong}") from None
         _check_names(request.sets)
+        if is_concealed(request.golden) and request.golden == request.source:
+            # A task would read the same file for both: what it asks for by this address is the one named last.
+            raise BadHyperparameters(
+                f"The source and the golden titles have the same address, {request.golden}, without what may be secret "
+                "in it. Give one of them another path or host."
+            )
         return request
 
     def ingest(self, as_of: date | None = None) -> Ingest:

@@ -11,7 +11,7 @@ from meli_tasks.artifacts.timed import read_scores
 from meli_tasks.champion import champion_model, check_answers, is_whole, restorable
 from meli_tasks.core.errors import BadData, BadHyperparameters, Conflict, NotFound
 from meli_tasks.decision import Champion, Decision, Evidence
-from meli_tasks.execution.reuse import mark_used
+from meli_tasks.execution.reuse import need_used
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning import history
 from meli_tasks.planning.evaluation import EvaluationReport
@@ -116,7 +116,7 @@ def promote_by_hand(registry: Registry, found: EvaluatedModel, *, by: str, reaso
         raise Conflict(f"{found.label} ({found.ref.key[:8]}) is the champion already. Nothing was changed.")
     try:
         model = need_model(registry.store, found.ref.key, found.ref.sha256)
-        mark_used(registry.store, model)
+        need_used(registry.store, model)
         check_answers(registry.store, model)
     except (NotFound, BadData) as error:
         name = f"{found.label} ({found.ref.key[:8]})"

@@ -20,7 +20,7 @@ from meli_tasks.artifacts.outputs import parse_file
 from meli_tasks.champion import champion_model, check_answers, check_files, need_champion_model, restorable
 from meli_tasks.core.errors import BadData, MeliError, NotFound, TrackingUnavailable
 from meli_tasks.decision import Champion, Decision, Evidence
-from meli_tasks.execution.reuse import mark_used
+from meli_tasks.execution.reuse import need_used
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.compared import judged_with
 from meli_tasks.planning.evaluation import Evaluated
@@ -132,7 +132,7 @@ class Registry:
     def _need_whole(self, evaluated: Evaluated, label: str) -> None:
         """Make sure that what evaluate loaded is still in the store, to the bit."""
         model = need_model(self.store, evaluated.models[label], evaluated.attempts.get(label, ""))
-        mark_used(self.store, model)
+        need_used(self.store, model)
         with TemporaryDirectory(prefix="meli-champion-") as folder:
             check_files(self.store, model, Path(folder))
 

@@ -33,6 +33,13 @@ def test_a_value_out_of_range_is_refused_and_named(params: dict[str, Any]) -> No
     assert "Value error" not in str(caught.value)
 
 
+def test_two_addresses_that_only_their_secrets_tell_apart_are_refused() -> None:
+    given = {"source": "https://host/get?file=titles&key=hush", "golden": "https://host/get?file=golden&key=hush"}
+    with pytest.raises(BadHyperparameters, match=r"the same address, https://host/get\?\.\.\., without") as caught:
+        Request.check(given, SETTINGS)
+    assert "hush" not in str(caught.value)
+
+
 def test_a_hyperparameter_may_be_a_parameter_of_its_own() -> None:
     request = Request.check({"train.epochs": 5, "train.dropout": None, "overrides": {"embed.window": 3}}, SETTINGS)
     assert request.overrides == {"train.epochs": 5, "embed.window": 3}

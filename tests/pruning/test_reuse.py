@@ -14,6 +14,9 @@ from meli_tasks.core.errors import NotFound, Rejected
 from meli_tasks.execution.attempts import publish
 from meli_tasks.execution.reuse import mark_used
 from meli_tasks.execution.runner import Runner, Step
+from meli_tasks.ledger import Ledger
+from meli_tasks.planning.evaluation import EvaluationReport
+from meli_tasks.tracking.registry import Registry
 from tests.execution.toy_stage import Toy, writes_its_params
 
 STEP = Step("toy", "made", {"value": 7})
@@ -70,6 +73,18 @@ def test_whoever_may_not_write_there_uses_it_all_the_same(
     monkeypatch.setattr(runner.store, "write", refuse)
     assert mark_used(runner.store, made) == made
     assert f"{made.name} could not be marked as used" in caplog.text
+
+
+def test_a_model_that_a_prune_is_deleting_is_not_promoted(
+    runner: Runner, toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy(writes_its_params)
+    made = old(runner, runner.run(STEP).manifest)
+    changed(runner, made, pruned="2026-11-29T03:00:00+00:00")  # its files are deleted next
+    monkeypatch.setattr("meli_tasks.tracking.registry.need_model", lambda *_: made)  # read before that
+    registry = Registry.quick(runner.settings, runner.store, Ledger(runner.store))
+    with pytest.raises(NotFound, match="was pruned a moment ago"):
+        registry._need_whole(EvaluationReport(key="0" * 32, models={"mlp": made.key}), "mlp")
 
 
 def test_an_input_that_is_used_is_marked_too(runner: Runner, toy: Callable[..., Toy]) -> None:
