@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -99,10 +99,7 @@ def predict(  # noqa: PLR0917 options, all given by name
         return
     predicted = None if model or set_name else ask_service(titles or [], top)
     if predicted is None:
-        from meli_tasks.prediction.quick_start import quick_start
-
-        with quick_start():  # the process ends after this prediction
-            name, classifier = _classifier(model, set_name, for_few_titles=len(titles or []) <= _FEW_TITLES)
+        name, classifier = _classifier(model, set_name, for_few_titles=len(titles or []) <= _FEW_TITLES)
         predicted = name, classify(classifier, titles or [], top)
     name, predictions = predicted
     if as_json:
@@ -128,7 +125,7 @@ def _check_title(title: str) -> None:
         raise BadData(f"This title cannot be classified: {problem}. It was {given}.")
 
 
-def _classifier(key: str, set_name: str, *, for_few_titles: bool = False) -> tuple[str, Any]:
+def _classifier(key: str, set_name: str, *, for_few_titles: bool = False) -> tuple[str, Ranker]:
     from meli_tasks.prediction import models
     from meli_tasks.settings import Settings
 
@@ -137,7 +134,8 @@ def _classifier(key: str, set_name: str, *, for_few_titles: bool = False) -> tup
     model = models.find_model(store, key, set_name)
     if model.warning:
         warn(model.warning)
-    return model.name, models.load(settings, store, model, for_few_titles=for_few_titles)
+    load = models.load_for_few_titles if for_few_titles else models.load
+    return model.name, load(settings, store, model)
 
 
 def _predict_file(classifier: Ranker, name: str, source: Path, target: Path, *, top: int, as_json: bool) -> None:

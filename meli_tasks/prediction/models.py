@@ -11,6 +11,7 @@ from meli_tasks.core.errors import BadHyperparameters, NotFound
 if TYPE_CHECKING:
     from meli_tasks.artifacts.manifest import Manifest, ModelRef
     from meli_tasks.core.models.ensemble import Classifier
+    from meli_tasks.prediction.ranking import Ranker
     from meli_tasks.settings import Settings
     from meli_tasks.store import Store
 
@@ -47,23 +48,34 @@ def find_model(store: Store, key: str = "", set_name: str = "") -> Model:
     return _champion(store)
 
 
-def load(settings: Settings, store: Store, model: Model, *, for_few_titles: bool = False) -> Classifier:
-    """Load a model's classifier, after fetching its files into the cache if they are not there yet.
-
-    Args:
-        settings: For the cache and the number of threads.
-        store: Where the model is.
-        model: The model.
-        for_few_titles: See `load_model`; torch uses one thread from now on.
-    """
-    from meli_tasks.artifacts.cache import Cache
-
-    folder: Path = Cache(settings.cache.absolute(), settings.cache_gigabytes).fetch(store, model.manifest)
+def load(settings: Settings, store: Store, model: Model) -> Classifier:
+    """Load a model's classifier, after fetching its files into the cache if they are not there yet."""
+    folder = _fetched(settings, store, model)
     from meli_tasks.stages.files.model_files import load_model
 
-    # Starting threads takes longer than predicting a few titles.
-    threads = 1 if for_few_titles else settings.threads or None
-    return load_model(folder, threads=threads, for_few_titles=for_few_titles)
+    return load_model(folder, threads=settings.threads or None)
+
+
+def load_for_few_titles(settings: Settings, store: Store, model: Model) -> Ranker:
+    """The same for a process that classifies a handful of titles and ends: without torch, unless only torch can."""
+    folder = _fetched(settings, store, model)
+    from meli_tasks.stages.files.numpy_model import load_numpy_model
+
+    if found := load_numpy_model(folder):
+        return found
+    from meli_tasks.prediction.quick_start import quick_start
+
+    with quick_start():
+        from meli_tasks.stages.files.model_files import load_model
+
+        # Starting threads takes longer than predicting a few titles.
+        return load_model(folder, threads=1, for_few_titles=True)
+
+
+def _fetched(settings: Settings, store: Store, model: Model) -> Path:
+    from meli_tasks.artifacts.cache import Cache
+
+    return Cache(settings.cache.absolute(), settings.cache_gigabytes).fetch(store, model.manifest)
 
 
 def _champion(store: Store) -> Model:

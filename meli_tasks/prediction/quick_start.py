@@ -3,6 +3,8 @@
 `import torch` takes 1.9 CPU-s, and 0.7 of them describe each operation for tensors without values (the device "meta"),
 as compilers need them and no prediction does. Python's garbage collector takes another 0.3: it looks again and again
 through objects that modules keep for good.
+
+It serves the few models that `numpy_networks` does not compute, the lab's with its mistakes; others need no torch.
 """
 
 from __future__ import annotations

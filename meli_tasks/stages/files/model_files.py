@@ -14,22 +14,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.core.errors import BadData
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models.classifier import TitleClassifier
 from meli_tasks.core.models.ensemble import Classifier, Ensemble, Member
 from meli_tasks.core.models.networks import TitleNetwork, build
 from meli_tasks.core.text.encoder import Encoder
-
-NGRAM_WEIGHTS = "encoder.ngram_weights"
-"""The tensor in model.safetensors that is not the network's: the inverse document frequencies of the n-grams."""
-
-NGRAM_VECTORS = "ngrams.table.weight"
-"""The tensor of the network that is stored in half precision."""
-
-
-FORMER_INVERSE_TEMPERATURES = "sharpness"
-"""The key of `inverse_temperatures` in ensembles written up to commit 468b5c0."""
+from meli_tasks.stages.files.model_names import (
+    FORMER_INVERSE_TEMPERATURES,
+    NGRAM_VECTORS,
+    NGRAM_WEIGHTS,
+    need_model_files,
+)
 
 
 @dataclass(frozen=True)
@@ -115,9 +111,7 @@ def load_model(folder: Path, threads: int | None = None, *, for_few_titles: bool
         NotFound: a file does not exist.
         BadData: the two files do not belong together.
     """
-    for name in ("model.json", "model.safetensors"):
-        if not (folder / name).exists():
-            raise NotFound(f"{folder / name} is missing: this folder does not contain a trained model")
+    need_model_files(folder)
     if threads:
         torch.set_num_threads(threads)
     try:
