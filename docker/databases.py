@@ -126,7 +126,7 @@ def make_database(server: Server, name: str, owner: str) -> None:
     with server.connected(SUPERUSER, name) as connection:
         given = [str(statement) for (statement,) in run(connection, SQL(NOT_OWNED_BY), owner=owner)]
         for statement in given:
-            run(connection, SQL(f"{statement} owner to {{}}").format(role))  # type: ignore[arg-type]
+            run(connection, SQL(f"{statement} owner to {{}}").format(role))
     print(f"database {name}: of {owner}" + (f", with {len(given)} tables and types of another role" if given else ""))
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.requests import ClientDisconnect
 
 from meli_tasks import __version__
@@ -119,10 +119,10 @@ def _add_state(app: FastAPI, service: Service) -> None:
             "shadow": {**shadow.served.identity(), **asdict(shadow.agreement)} if shadow else None,
         }
 
-    @app.get("/metrics", summary="Counters for Prometheus")
-    async def metrics() -> Response:
+    @app.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
+    async def metrics() -> PlainTextResponse:
         service.metrics.waiting.set(service.batcher.waiting)
-        return Response(service.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+        return PlainTextResponse(service.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _body(request: Request, service: Service) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
@@ -35,6 +35,7 @@ from meli_airflow.parameters import (
     Limit,
     MapIndex,
     Pins,
+    Problem,
     Rows,
     RunId,
     RunIdParameter,
@@ -44,6 +45,7 @@ from meli_airflow.parameters import (
     TestSetIds,
     Text,
     refusal,
+    sends,
 )
 from meli_airflow.store_pages import JsonBody, PagesOfStore
 from meli_tasks.core.errors import BadHyperparameters, Conflict, MeliError, NotFound
@@ -152,7 +154,7 @@ def run(pages: PagesOfStore, run_id: RunId) -> JsonBody:
     return {**shown, **(page.model_dump(mode="json") if page else {"plan": ""})}
 
 
-@router.get("/report/{run_id:path}")
+@router.get("/report/{run_id:path}", **sends("text/html"))
 def report(pages: PagesOfStore, run_id: RunId) -> Response:
     """The HTML report of a run, as stored. It may hold titles, so whatever they contain can load and run nothing."""
     plan = metadata_db.plan_of(run_id) or pages.plan_of(run_id)
@@ -161,7 +163,7 @@ def report(pages: PagesOfStore, run_id: RunId) -> Response:
     return Response(pages.report(plan), media_type="text/html; charset=utf-8", headers=REPORT_HEADERS)
 
 
-@router.get("/monitoring/report")
+@router.get("/monitoring/report", **sends("text/html"))
 def monitoring_report(pages: PagesOfStore) -> Response:
     """The stored HTML report on monitoring the current champion; like `report`, it may contain titles."""
     return Response(pages.monitoring_report(), media_type="text/html; charset=utf-8", headers=REPORT_HEADERS)
@@ -228,7 +230,10 @@ async def sentence_response(request: Request, error: StarletteHTTPException) -> 
 
 def application() -> FastAPI:
     """The application. It has no documentation pages, because FastAPI's pages load scripts from other servers."""
-    app = FastAPI(title="meli-tasks in Airflow", docs_url=None, redoc_url=None, redirect_slashes=False)
+    refused: dict[int | str, dict[str, Any]] = {statuses: {"model": Problem} for statuses in ("4XX", "5XX")}
+    app = FastAPI(
+        title="meli-tasks in Airflow", docs_url=None, redoc_url=None, redirect_slashes=False, responses=refused
+    )
     app.add_middleware(Authorization)
     app.add_middleware(PrivateAnswers)  # around the others, so that refusals have the headers too
     app.add_exception_handler(Exception, unexpected_response)

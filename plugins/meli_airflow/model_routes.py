@@ -22,6 +22,7 @@ from meli_airflow.parameters import (
     TitlesLimit,
     Top,
     need_both,
+    sends,
 )
 from meli_airflow.store_pages import JsonBody, PagesOfStore
 
@@ -79,7 +80,7 @@ def confusions(
     return pages.confused_titles(model, category, predicted, limit).model_dump(mode="json")
 
 
-@router.get(f"{MODEL}/suspects.csv")
+@router.get(f"{MODEL}/suspects.csv", **sends("text/csv"))
 def suspects(pages: PagesOfStore, model: ModelInPath) -> Response:
     """The suspect labels of the model's evaluation, as a download."""
     headers = {"Content-Disposition": 'attachment; filename="suspect_labels.csv"'}
@@ -100,7 +101,7 @@ def predict(pages: PagesOfStore, body: Titles) -> JsonBody:
     return pages.predict(body.titles, body.model, body.top, effects=body.effects).model_dump(mode="json")
 
 
-@router.post("/predict/file")
+@router.post("/predict/file", **sends("application/x-ndjson"))
 def predict_file(pages: PagesOfStore, body: File) -> StreamingResponse:
     """The categories of a CSV file's titles, as lines of JSON: how much is done, at last the result or an error."""
     events = pages.score(body.name, body.content, body.model, body.top)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -162,6 +162,17 @@ def need_both(**parameters: str) -> None:
     for name, value in parameters.items():
         if not value:
             raise RequestValidationError([{"type": "missing", "loc": ("query", name), "input": None}])
+
+
+def sends(media_type: str) -> dict[str, Any]:
+    """What a route that does not answer with JSON says in the OpenAPI document; its refusals are JSON all the same."""
+    return {"response_class": Response, "responses": {200: {"content": {media_type: {}}}}}
+
+
+class Problem(BaseModel):
+    """Why a request was refused, in a sentence."""
+
+    detail: str
 
 
 def refusal(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -105,4 +105,8 @@ def test_a_server_of_an_earlier_version_keeps_its_data_and_loses_its_shared_supe
 
 
 def test_the_services_of_the_cluster_have_a_role_each(cluster: Cluster) -> None:
-    check_roles(lambda *asked: execute(cluster.ports.postgres, *asked, secrets=cluster.secrets))
+    check_roles(
+        lambda user, password, name, query: execute(
+            cluster.ports.postgres, user, password, name, query, secrets=cluster.secrets
+        )
+    )
