@@ -148,9 +148,8 @@ def mlflow_slow(tally: Tally, folder: Path, times: int, seed: int, echo: Echo, v
             tracking = Tracking.of(place.settings, place.settings.open_store())
             notes, sent, again = len(tracking.pending()), tracking.replay(), tracking.replay()
             pending = len(tracking.pending())
-        echo(
-            f"{number}: {down:.1f} s with MLflow down, {slow:.1f} s with one of 3 s; {sent} of {notes} notes sent later"
-        )
+        echo(f"{number}: {down:.1f} s with MLflow down, {slow:.1f} s and {plan.requests} requests with one of 3 s")
+        echo(f"{number}: {sent} of {notes} notes sent later")
         if sent != notes or again or pending:
             tally.wrong.append(f"{number}: {again} notes were sent a second time, {pending} are pending")
             echo(tally.wrong[-1])
@@ -226,10 +225,11 @@ def _proxy(server: str, plan: Plan) -> Iterator[str]:
     """A proxy in front of a server in a child, as its threads must not be there when runs are forked."""
     reading, writing = os.pipe()
 
-    def serve() -> None:
+    def serve() -> int:
         with in_front_of(server, plan) as url:
             os.write(writing, f"{url}\n".encode())
             os.read(stop, 1)
+        return plan.requests
 
     stop, stopping = os.pipe()
     with TemporaryDirectory() as folder:
@@ -238,6 +238,6 @@ def _proxy(server: str, plan: Plan) -> Iterator[str]:
             yield os.read(reading, 200).decode().strip()
         finally:
             os.write(stopping, b"x")
-            child.wait()
+            plan.requests = child.wait().found or 0
             for each in (reading, writing, stop, stopping):
                 os.close(each)
