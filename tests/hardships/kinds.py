@@ -85,7 +85,8 @@ def races(tally: Tally, folder: Path, times: int, seed: int, echo: Echo, values:
     for number in range(times):
         with _place(folder, values, number) as place:
             for child in [place.start() for _ in range(8)]:
-                tally.count(number, child.wait())
+                if not tally.count(number, child.wait()):
+                    echo(tally.wrong[-1])
             left = left_behind(place.settings.open_store(), place.root)
             if left:
                 tally.left += 1
@@ -126,7 +127,8 @@ def mlflow_kills(tally: Tally, folder: Path, times: int, seed: int, echo: Echo, 
     for number in range(times):
         with _place(folder, values, number) as place:
             killed = place.start().kill_after(Random(f"mlflow-{seed}-{number}").uniform(0.2, 1.0) * tally.cpu_seconds)
-            tally.count(number, place.start().wait())
+            if not tally.count(number, place.start().wait()):
+                echo(tally.wrong[-1])
             projection = Tracking.of(place.settings, place.settings.open_store()).projection()
             running = projection.server.running(projection.experiment)
             tally.left += bool(running)
