@@ -30,7 +30,7 @@ test: $(VENV)/.dev ## install the test packages and run the tests
 	@sh tests/js/run.sh test
 	@MELI_REAL_DATA=$(REAL_DATA) $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
-test-faults: $(VENV)/.dev ## test servers that fail, kills, small disks, too little memory, races and wrong clocks (15 minutes on 2 cores)
+test-faults: $(VENV)/.dev ## test servers that fail, kills, small disks, too little memory, races and wrong clocks (over 10 minutes on 2 cores)
 	@$(BIN)/python -m pytest -m faults $(TESTS)
 	@$(if $(TESTS),,$(BIN)/python -m tests.hardships $(HARDSHIPS) --times $(or $(TIMES),2) --seed $(or $(SEED),1))
 

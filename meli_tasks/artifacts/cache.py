@@ -146,7 +146,7 @@ class Cache:
     def abandoned(self) -> list[Abandoned]:
         """The work folders and unfinished files of runs that were killed."""
         found = []
-        for path in (*self.folder.glob("work/*"), *self.folder.rglob(f".*{UNFINISHED}")):
+        for path in (*self.folder.glob("work/*"), *_unfinished_below(self.folder)):
             with contextlib.suppress(FileNotFoundError):  # its run has just removed it
                 status = path.stat()
                 if _has_ended(path.name) or time.time() - status.st_mtime > ABANDONED_AFTER_SECONDS:
@@ -239,6 +239,12 @@ def is_whole(folder: Path, manifest: Manifest) -> bool:
 
 def _marks(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _unfinished_below(folder: Path) -> Iterator[Path]:
+    """The unfinished files below a folder. Path.rglob fails if another run removes its work folder meanwhile."""
+    for parent, _, files in os.walk(folder):
+        yield from (Path(parent, file) for file in files if file.startswith(".") and file.endswith(UNFINISHED))
 
 
 def _bytes_in(folder: Path) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from meli_tasks.artifacts.cache import Cache
 from meli_tasks.core.errors import BadData, BadSettings
 from meli_tasks.execution.runner import Runner, Step
 from tests.execution.toy_stage import Toy, writes_its_params
@@ -141,3 +142,19 @@ def test_the_unfinished_file_of_a_killed_run_is_removed_in_the_end(runner: Runne
     os.utime(old, (0, 0))
     runner.run(Step("toy", "made", {"value": 7}))
     assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_a_work_folder_that_another_run_removes_meanwhile_stops_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache" / "work" / "others").mkdir(parents=True)
+    list_folder = os.scandir
+
+    def list_late(path: str | Path) -> Any:
+        if Path(path).name == "others" and Path(path).exists():
+            Path(path).rename(tmp_path / "removed")
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "scandir", list_late)
+    assert Cache(tmp_path / "cache", 1.0).abandoned() == []
+    assert (tmp_path / "removed").exists()

@@ -21,13 +21,11 @@ SETS = "quick_mlp,quick_cnn"
 
 
 def run(settings: Settings) -> Any:
-    """A whole run that promotes, with checkpoints at each epoch and uploads in parts; what it found."""
+    """A whole run that promotes, with checkpoints at each epoch; what it found."""
     from meli_tasks.stages.training import fitting
-    from meli_tasks.store import s3, s3_parts
 
     fitting.SECONDS_BETWEEN_EPOCH_CHECKPOINTS = fitting.SECONDS_BETWEEN_CHECKPOINTS_IN_AN_EPOCH = 0.0
     fitting.MAX_CHECKPOINT_FRACTION = 1.0
-    s3_parts.PART_BYTES = s3.PART_BYTES = 100_000  # type: ignore[attr-defined]
     found = run_again(settings, SETS)
     return {"figures": found["figures"], "champion": found["champion"], "files": digests(settings.open_store())}
 
