@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from bisect import bisect_left, insort
 from collections import Counter
@@ -33,6 +34,7 @@ class MemoryStore(Store):
         self._written: dict[str, float] = {}
         self._held: dict[str, bytes] = {}
         self._names: list[str] = []
+        self._changing = threading.Lock()
 
     @property
     @override
@@ -53,10 +55,11 @@ class MemoryStore(Store):
             if_version is not None and (held is None or _version(held) != if_version)
         ):
             raise Conflict(f"{name} has changed.")
-        if held is None:
-            insort(self._names, name)
-        self._held[name] = data
-        self._written[name] = self.clock()
+        with self._changing:
+            if name not in self._held:
+                insort(self._names, name)
+            self._held[name] = data
+            self._written[name] = self.clock()
         return _version(data)
 
     @override
@@ -95,8 +98,9 @@ class MemoryStore(Store):
     @override
     def delete(self, name: str) -> None:
         self.requests["delete"] += 1
-        if self._held.pop(name, None) is not None:
-            del self._names[bisect_left(self._names, name)]
+        with self._changing:
+            if self._held.pop(name, None) is not None:
+                del self._names[bisect_left(self._names, name)]
 
     @override
     def size(self, name: str) -> int | None:
@@ -113,8 +117,10 @@ class MemoryStore(Store):
         raise NotImplementedError
 
     def _listed(self, prefix: str, after: str = "") -> Iterator[Listed]:
-        start = bisect_left(self._names, max(prefix, f"{after}\0" if after else ""))
-        for name in self._names[start : bisect_left(self._names, f"{prefix}\U0010ffff")]:
+        with self._changing:
+            start = bisect_left(self._names, max(prefix, f"{after}\0" if after else ""))
+            found = self._names[start : bisect_left(self._names, f"{prefix}\U0010ffff")]
+        for name in found:
             yield Listed(name, _version(self._held[name]), len(self._held[name]), self._written[name])
 
 

@@ -147,8 +147,8 @@ def restorable(ledger: Ledger) -> list[Decision]:
     last = ledger.last()
     seen = {last.champion.ref} if last and last.champion else set()
     found = []
-    for decision in ledger.backwards():
-        if decision.action != "promote" or decision.champion is None or decision.champion.ref in seen:
+    for decision in (row.decision for row in ledger.rows_backwards() if row.action == "promote"):
+        if decision.champion is None or decision.champion.ref in seen:
             continue
         seen.add(decision.champion.ref)
         candidate = champion_model(ledger, decision)

@@ -54,7 +54,7 @@ class DecisionIndex:
         self._last = numbers[-1] if numbers else 0
         return numbers
 
-    def backwards(self, number: int) -> Iterator[Decision]:
+    def backwards(self, number: int) -> Iterator[IndexedDecision]:
         """The decisions up to a number, the newest first; those in the index without what is left out of it.
 
         Raises:
@@ -62,19 +62,19 @@ class DecisionIndex:
         """
         root = self._up_to_date(number, self._find())
         for each in range(number, _last(root), -1):
-            yield self._stored.read(each)
+            yield IndexedDecision.of(self._stored.read(each))
         following = min(number, _last(root)) + 1
         try:
             for row in self._rows_backwards(root):
                 for missing in range(following - 1, row.number, -1):
-                    yield self._stored.read(missing)
+                    yield IndexedDecision.of(self._stored.read(missing))
                 if row.number < following:
                     following = row.number
-                    yield row.decision
+                    yield row
         except DamagedIndex as error:
             self._warn(error)
         for each in range(following - 1, 0, -1):
-            yield self._stored.read(each)
+            yield IndexedDecision.of(self._stored.read(each))
 
     def verified_backwards(self, number: int) -> Iterator[Decision]:
         """Whole decisions up to a number, the newest first, each with the digest that the one after it contains.

@@ -49,6 +49,10 @@ class IndexedDecision:
         """The decision."""
         return Decision.model_validate_json(self.text)
 
+    def may_mention(self, text: str) -> bool:
+        """Whether it may contain a text, such as a key. Whoever asks checks the field itself."""
+        return not self.text or json.dumps(text, ensure_ascii=False)[1:-1] in self.text
+
     @property
     def chain(self) -> str:
         """The digest of this decision, if it is whole, and of all before it."""
@@ -123,12 +127,8 @@ class Decisions(Sequence[Decision]):
         return (row.decision for row in reversed(self.rows) if row.action == "promote")
 
     def mentioning(self, text: str) -> Iterator[Decision]:
-        """Those that may contain a text, such as a key, the newest first: the others need not be parsed.
-
-        Whoever uses them checks the field itself.
-        """
-        escaped = json.dumps(text, ensure_ascii=False)[1:-1]
-        return (row.decision for row in reversed(self.rows) if not row.text or escaped in row.text)
+        """Those that may contain a text, the newest first: the others need not be parsed; see `may_mention`."""
+        return (row.decision for row in reversed(self.rows) if row.may_mention(text))
 
     def of_run(self, plan: str) -> Decision | None:
         """The newest one that the run of a plan made; see `Decision.is_of_run`."""

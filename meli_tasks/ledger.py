@@ -19,7 +19,7 @@ from meli_tasks.artifacts.reading import LenientReader, NotReadable
 from meli_tasks.core.errors import BadData, Conflict, NotFound, Unreachable
 from meli_tasks.decision import Champion, Decision, Evidence
 from meli_tasks.decision_index import DecisionIndex
-from meli_tasks.decision_rows import Decisions
+from meli_tasks.decision_rows import Decisions, IndexedDecision
 from meli_tasks.store import Store
 from meli_tasks.stored_decisions import READERS, RESTORE, StoredDecisions
 
@@ -88,6 +88,10 @@ class Ledger:
         Raises:
             NotFound, BadData: one is missing or damaged, and the index does not have it.
         """
+        return (row.decision for row in self.rows_backwards())
+
+    def rows_backwards(self) -> Iterator[IndexedDecision]:
+        """The same, each parsed only if it is needed; see `backwards`."""
         numbers = self.index.numbers()
         return self.index.backwards(numbers[-1] if numbers else 0)
 
@@ -140,7 +144,7 @@ class Ledger:
         if decision.action != "keep":
             return decision
         before = self.index.backwards(decision.number)
-        return self._decision(next(one.number for one in before if one.action != "keep" or one.number == 1))
+        return self._decision(next(row.number for row in before if row.action != "keep" or row.number == 1))
 
     def append(
         self,

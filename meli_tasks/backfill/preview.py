@@ -179,7 +179,7 @@ def is_decided(store: Store, plan: Plan, ledger: Ledger | None = None) -> bool:
     """Return whether the ledger holds a decision of this plan, or the plan needs none because it promotes nothing."""
     if plan.request.promotion == "never":
         return True
-    return any(decision.is_of_run(plan.name) for decision in (ledger or Ledger(store)).backwards())
+    return any(row.plan == plan.name for row in (ledger or Ledger(store)).rows_backwards())
 
 
 def plan_of_run(store: Store, plan_name: str, run_id: str) -> Plan | None:

@@ -6,7 +6,7 @@ from meli_tasks.artifacts import paths
 from meli_tasks.decision_rows import Decisions
 from meli_tasks.ledger import Ledger
 from meli_tasks.pages.champion import MlflowAlias
-from meli_tasks.pages.decided import DecidedSoFar
+from meli_tasks.pages.decided import Decided, DecidedSoFar
 from meli_tasks.pages.located import Located, locate
 from meli_tasks.pages.models import CurrentFigure, SkippedObject, SkippedObjects
 from meli_tasks.pages.monitored import Monitored
@@ -50,9 +50,9 @@ class CachedStore:
         current = self._current_figure()
         return locate(self._cache, self._runs, model, current.id if current else "")
 
-    def _current_figure(self) -> CurrentFigure | None:
-        """The current champion's score on the newest titles that it was evaluated on."""
-        champion = self._decided.read().champion
+    def _current_figure(self, decided: Decided | None = None) -> CurrentFigure | None:
+        """The current champion's score on the newest titles that it was evaluated on, by a ledger that was read."""
+        champion = (decided or self._decided.read()).champion
         return self._runs.current_figure(champion.ref) if champion else None
 
     def _decisions(self) -> Decisions:

@@ -54,7 +54,8 @@ class Pages(ModelPages):
 
     def models(self, run_filter: RunFilter) -> ModelsPage:
         """The champion, and the leaderboard over runs and sets."""
-        decided, current = self._decided.read(), self._current_figure()
+        decided = self._decided.read()
+        current = self._current_figure(decided)
         unknown = decided.champion_unknown
         board = self._runs.leaderboard(run_filter, current.id if current else "")
         return ModelsPage(
@@ -67,7 +68,8 @@ class Pages(ModelPages):
 
     def news(self, airflow: Sequence[AirflowRun]) -> ChampionNews:
         """What the champion replaced, how old it is, and how the last run ended; `airflow`: its newest runs."""
-        decided, current = self._decided.read(), self._current_figure()
+        decided = self._decided.read()
+        current = self._current_figure(decided)
         news = News(self._cache, self._runs, self._nights, self._ledger, decided.decisions)
         return news.of(decided.champion, current, airflow).model_copy(update={"decision": decided.last})
 

@@ -166,7 +166,10 @@ def nothing_new(plan: Plan, store: Store, ledger: Ledger | None = None) -> str:
     if limits.mode == "never":
         manifest = find_readable(store, "evaluate", evaluate_step(plan, models, store, champion).key)
         return "The same titles, sets and champion were evaluated before" if manifest else ""
-    decision = next((each for each in ledger.backwards() if covers(each, set(models.values()), plan)), None)
+    refs = set(models.values())
+    key = next((ref.key for ref in refs), "")
+    rows = (row for row in ledger.rows_backwards() if row.may_mention(key))
+    decision = next((row.decision for row in rows if covers(row.decision, refs, plan)), None)
     if decision is None or decision.is_unanswered:
         return ""
     return (

@@ -91,9 +91,10 @@ def origin_of_model(store: Store, model: Manifest) -> Origin:
         NotFound: the store lacks something of it.
     """
     ref = model.ref
-    for decision in Ledger(store).backwards():
-        if decision.action == "promote" and decision.champion and decision.champion.ref.is_same(ref):
-            return origin_of_decision(store, decision.number)
+    for row in Ledger(store).rows_backwards():
+        champion = row.decision.champion if row.action == "promote" else None
+        if champion and champion.ref.is_same(ref):
+            return origin_of_decision(store, row.number)
     return _origin(store, model, None, "", None)
 
 

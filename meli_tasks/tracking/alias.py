@@ -163,7 +163,7 @@ class ChampionAlias:
         if version is None or OWNER in version.tags or ARTIFACT_KEY not in version.tags:
             return ""  # deleted, or moved by hand
         there = ModelRef(version.tags[ARTIFACT_KEY], version.tags.get(SHA256, ""))
-        champions = (decision.champion for decision in self.ledger.backwards())
+        champions = (row.decision.champion for row in self.ledger.rows_backwards() if row.may_mention(there.key))
         if any(champion.ref.is_same(there) for champion in champions if champion):
             return ""
         return (

@@ -172,7 +172,7 @@ def _set_name(ledger: Ledger, found: EvaluatedModel, model: ModelRef) -> str:
     """The set of the model. In a later run's evaluation a champion has another label."""
     if found.label != found.report.champion:
         return found.label
-    champions = (decision.champion for decision in ledger.backwards())
+    champions = (row.decision.champion for row in ledger.rows_backwards() if row.may_mention(model.key))
     return next((one.set_name for one in champions if one and one.ref.is_same(model)), found.label)
 
 

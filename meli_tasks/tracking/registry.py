@@ -264,10 +264,10 @@ class Registry:
     def _repeated_decision(self, plan: Plan, evaluated: Evaluated) -> Decision | None:
         """The decision by which this run judged the same models before, if the champion is still the one it left."""
         models = {evaluated.ref(label) for label in evaluated.models}
-        for decision in self.ledger.backwards():  # back to what made the champion, and no further
-            if decision.is_of_run(plan.name) and covers(decision, models, plan):
-                return self.ledger.decision(decision.number)
-            if decision.action != "keep":
+        for row in self.ledger.rows_backwards():  # back to what made the champion, and no further
+            if row.plan == plan.name and covers(row.decision, models, plan):
+                return self.ledger.decision(row.number)
+            if row.action != "keep":
                 break
         return None
 
