@@ -15,9 +15,10 @@ from torch.nn import functional
 from typing_extensions import override
 
 
-def number_of_windows(widths: NDArray[np.int64], length: int) -> int:
-    """The windows of `length` words in titles that are padded to these widths (B,), which the host knows."""
-    return int(np.maximum(widths - length + 1, 1).sum())
+def number_of_windows(sizes: NDArray[np.int64], length: int, widths: NDArray[np.int64] | None = None) -> int:
+    """The number of windows that `windows_of` returns for titles of these sizes (B,), which the host knows."""
+    padded = sizes if widths is None else np.minimum(widths, sizes + length)
+    return int(np.maximum(padded - length + 1, 1).sum())
 
 
 def windows_of(
@@ -32,11 +33,12 @@ def windows_of(
         length: Words in a window.
         words: The number of words of all titles.
         widths: The number of words that each title is padded to (B,), at least its own; its windows then include those
-            in the padding. None for windows of words only.
+            in the padding. Of windows of padding only, which all respond alike, there is one. None for windows of words
+            only.
         number: The result of `number_of_windows`. Without it the host asks the device.
     """
     sizes = offsets.diff()
-    counts = ((sizes if widths is None else widths) - length + 1).clamp(min=1)
+    counts = ((sizes if widths is None else torch.minimum(widths, sizes + length)) - length + 1).clamp(min=1)
     title = torch.repeat_interleave(torch.arange(len(sizes), device=offsets.device), counts, output_size=number)
     within = torch.arange(len(title), device=offsets.device) - (counts.cumsum(0) - counts)[title]
     positions = (offsets[title] + within)[:, None] + torch.arange(length, device=offsets.device)

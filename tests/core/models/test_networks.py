@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from meli_tasks.core.data.batch import Batch, BatchNgrams
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.models import networks
 from meli_tasks.core.models.networks import CNN, TitleNetwork, build
-from meli_tasks.core.models.windows import windows_of
+from meli_tasks.core.models.windows import number_of_windows, windows_of
 
 WORDS, DIMENSIONS, NGRAMS, CATEGORIES = 20, 5, 30, 4
 
@@ -265,6 +266,16 @@ def test_windows_stay_inside_their_title() -> None:
     positions, counts = windows_of(batch.offsets, 2, 4)
     assert positions.tolist() == [[0, 1], [1, 2], [4, 4], [3, 4]]
     assert counts.tolist() == [2, 1, 1]
+
+
+def test_titles_have_one_window_of_padding_only() -> None:
+    batch = batch_of([[7, 8, 9], [], [5]])
+    widths = torch.tensor([5, 5, 5])
+    positions, counts = windows_of(batch.offsets, 2, 4, widths)
+    assert positions.tolist() == [[0, 1], [1, 2], [2, 4], [4, 4], [4, 4], [3, 4], [4, 4]]
+    assert counts.tolist() == [4, 1, 2]
+    assert number_of_windows(np.array([3, 0, 1]), 2, widths.numpy()) == 7
+    assert windows_of(batch.offsets, 2, 4, torch.tensor([3, 3, 3]))[1].tolist() == [2, 1, 2]
 
 
 def test_weights_come_from_the_seed_alone() -> None:
