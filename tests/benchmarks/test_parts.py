@@ -76,6 +76,7 @@ def test_predict_measures_both_sets_in_files_in_memory_and_title_by_title(option
     for name in ("mlp", "cnn"):
         assert figures[f"`{name}`: CSV to CSV"].value > 0
         assert figures[f"`{name}`: in memory"].value > 0
+        assert figures[f"`{name}`: a title in a new process"].value > 0
         assert 0 < figures[f"`{name}`: a single title, p50"].value <= figures[f"`{name}`: a single title, p95"].value
     written = (options.work / "titles.predicted.csv").read_text(encoding="utf-8").splitlines()
     titles = (options.work / "titles.csv").read_text(encoding="utf-8").splitlines()
