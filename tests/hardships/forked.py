@@ -21,7 +21,16 @@ from typing import Any, NoReturn
 from meli_tasks.core.errors import MeliError
 
 POLL_SECONDS = 0.01
-MODULES = ("torch", "gensim.models", "pandas", "polars", "pyarrow.parquet", "sklearn.linear_model", "matplotlib.figure")
+MODULES = (
+    "torch",
+    "gensim.models",
+    "pandas",
+    "polars",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "sklearn.linear_model",
+    "matplotlib.figure",
+)
 REFUSED = 3
 """The exit code of a child that ended with one of our own errors."""
 
