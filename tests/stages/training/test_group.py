@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import torch
@@ -21,12 +19,11 @@ from meli_tasks.stages import train
 from meli_tasks.stages.hooks import Hooks, Machines
 from meli_tasks.stages.training import group, meeting
 from meli_tasks.stages.training.job import Job
+from tests.cli.program import meli
 from tests.stages.small_titles import Recorded, params_of, prepared
 from tests.waiting import until
 
 FAULTY = "tests.stages.training.faulty_worker"
-WORKER, AGENT = "meli_tasks.stages.training.worker", "meli_tasks.stages.training.agent"
-OWN = "MELI_TEST_PROCESSES"
 TOGETHER = Hooks(device="cpu", devices=2)
 
 
@@ -46,19 +43,13 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return install
 
 
-@pytest.fixture(autouse=True)
-def own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tells the processes that a test starts from those of another suite: they inherit this."""
-    monkeypatch.setenv(OWN, uuid4().hex)
-
-
 def running(text: str) -> list[int]:
-    """This test's processes whose command line contains a text; one that has ended but was not waited for has none."""
-    found, own = [], f"{OWN}={os.environ[OWN]}".encode()
-    for folder in Path("/proc").glob("[0-9]*"):
+    """The processes whose command line contains a text; a process that has ended but was not waited for has none."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if text.encode() in (folder / "cmdline").read_bytes() and own in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
+            if text.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
         except OSError:
             continue
     return found
@@ -132,7 +123,6 @@ class Interrupting(Recorded):
     """Raises what a signal raises, once training is under way."""
 
     def epoch(self, values: Any) -> None:
-        assert running(WORKER) and running(AGENT)
         raise KeyboardInterrupt
 
 
@@ -141,7 +131,7 @@ class Interrupting(Recorded):
 def test_an_interrupted_run_leaves_no_process(inputs: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train.run(inputs, tmp_path, params_of(epochs=500), Hooks(Interrupting(), device="cpu", devices=2))
-    assert running(WORKER) == running(AGENT) == []
+    assert running("meli_tasks.stages.training.worker") == running("meli_tasks.stages.training.agent") == []
 
 
 def test_batches_that_the_devices_cannot_divide_are_rejected(inputs: dict[str, Path], tmp_path: Path) -> None:
@@ -182,3 +172,26 @@ def test_two_machines_train_one_network(inputs: dict[str, Path], tmp_path: Path)
     alone, together = (load_file(out / "model.safetensors") for out in outs)
     for name, value in alone.items():
         torch.testing.assert_close(together[name], value, atol=1e-4, rtol=1e-3, msg=name)
+
+
+@pytest.mark.faults
+@pytest.mark.long
+def test_meli_node_takes_part_in_a_run_of_the_command_line(tmp_path: Path) -> None:
+    """As docs/operating.md describes it: the same settings and store on both machines, and a cache of each its own."""
+    shared = {
+        "MELI_STORE": (tmp_path / "store").as_uri(), "MELI_SOURCE": str(tmp_path / "titles.csv"), "MELI_DEVICE": "cpu",
+        "MELI_THREADS": "1", "MELI_NODES": "2", "MELI_RENDEZVOUS": f"localhost:{free_port()}", "MELI_SLOTS": "1",
+    }  # fmt: skip
+    assert meli("sample", "--rows", "1200", "--output", shared["MELI_SOURCE"], **shared).returncode == 0
+    overrides = ("train.epochs=2", "embed.dimensions=8", "preprocess.max_ngrams=500")
+    arguments = [part for override in overrides for part in ("--override", override)]
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(meli, "node", "--once", MELI_CACHE=str(tmp_path / "of_the_node"), **shared)
+        ran = meli("run", "train", "--sets", "quick_mlp", *arguments, MELI_CACHE=str(tmp_path / "cache"), **shared)
+        took_part = other.result()
+    assert ran.returncode == 0, ran.stderr
+    assert took_part.returncode == 0, took_part.stderr
+    assert "Taking part in training run" in took_part.stdout
+    assert "The training run is complete" in took_part.stdout
+    (manifest,) = (tmp_path / "store" / "train").rglob("*manifest*.json")
+    assert json.loads(manifest.read_text())["summary"]["world_size"] == 2
