@@ -108,7 +108,8 @@ def clocks(tally: Tally, folder: Path, times: int, seed: int, echo: Echo, values
                 found = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
                 right = tally.count(number, Ended(done.returncode, found, done.stderr[-500:]))
                 echo(f"{number}: {fake}: {'right' if right else tally.wrong[-1]}")
-            tally.count(number, place.start().wait())
+            if not tally.count(number, place.start().wait()):
+                echo(tally.wrong[-1])
 
 
 def faults(tally: Tally, folder: Path, times: int, seed: int, echo: Echo, values: Mapping[str, str]) -> None:
