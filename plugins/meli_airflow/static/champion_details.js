@@ -14,7 +14,8 @@ const MONO = { display: "block", fontFamily: "mono", fontSize: "xs" };
  * The titles of the run that promoted it.
  * @param {ChampionResponse} champion
  */
-export const titlesOf = ({ folds }) => (folds > 1 ? `the titles, cross-validated over ${folds} folds,` : "the test titles");
+export const titlesOf = ({ folds }) =>
+  folds > 1 ? `the titles, cross-validated over ${folds} folds,` : "the test titles";
 
 /**
  * How the figure came about: what it was evaluated at, and what it was promoted with if that was on other titles.
