@@ -14,7 +14,7 @@ const MONO = { display: "block", fontFamily: "mono", fontSize: "xs" };
  * The titles of the run that promoted it.
  * @param {ChampionResponse} champion
  */
-export const titlesOf = ({ folds }) =>
+export const titlesOf = ({ folds = 0 }) =>
   folds > 1 ? `the titles, cross-validated over ${folds} folds,` : "the test titles";
 
 /**
