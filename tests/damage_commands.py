@@ -126,8 +126,11 @@ def _pages(store: HasSettings) -> Any:
     displayed: dict[str, Any] = {row.id: row.model_dump(mode="json") for row in page.rows}
     if page.champion:
         displayed["champion"] = page.champion.model_dump(mode="json")
-    if page.champion_unknown or page.skipped.count:
-        displayed["reasons"] = [page.champion_unknown, *(one.reason for one in page.skipped.first)]
+    reasons = [page.champion_unknown, *(one.reason for one in page.skipped.first)]
+    if page.champion and not page.champion.card:
+        reasons.append("champion_details.js says that the card is missing, and names `meli card`")
+    if any(reasons):
+        displayed["reasons"] = reasons
     return displayed
 
 

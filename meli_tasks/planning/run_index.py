@@ -39,6 +39,7 @@ ADDED_AT = 8
 TRIES = 3
 """How often an index is read that another writer is updating."""
 PARTS_KEPT = 24
+DELETED = "the index of runs has it, and the store has not; `meli verify --repair` makes the index forget it"
 
 
 @dataclass
@@ -108,7 +109,11 @@ class RunIndex:
         for _ in range(TRIES):  # what is missing may have been replaced meanwhile
             try:
                 looked = self._look(attempts)
-                view = self._add(looked) if len(looked.view.changed) >= add_from else looked.view
+                view = looked.view
+                if len(view.changed) >= add_from:
+                    view = self._add(looked)
+                elif add_from == 1:  # another writer has added what was announced
+                    self._remove(looked.changes, looked.known)
                 if self._last and view.is_same(self._last):
                     self._last.listing = view.listing
                     view = self._last
@@ -229,7 +234,7 @@ class RunIndex:
             for name, why in root.unreadable.items()
             if name in listing and paths.plan_of_part(name) not in stale
         }
-        noting.pass_on(self.store, unread)
+        noting.pass_on(self.store, unread | dict.fromkeys(known.keys() - listing.keys(), DELETED))
         hidden = frozenset(name for name in known if name not in listing or (name in stale and name not in changed))
         return _Looked(
             View(self, root, changed, hidden, listing), found, changes, known, {**unread, **self._unreadable}

@@ -174,6 +174,33 @@ def test_what_was_pruned_is_in_the_index(file_store: Store, template: Plan, smal
     assert list(RunIndex(file_store).wrong()) == []
 
 
+def test_an_announcement_goes_though_another_writer_added_the_run(file_store: Store, template: Plan) -> None:
+    plan = plan_of(1, template)
+    plan.save(file_store)
+    [announcement] = [blob.name for blob in file_store.objects(paths.CHANGES)]
+    kept = file_store.read(announcement)
+    RunIndex(file_store).add_changed()
+    assert kept is not None
+    file_store.write(announcement, kept.data)  # as if its writer had been slow to write it
+    RunIndex(file_store).add_changed()
+    assert list(file_store.names(paths.CHANGES)) == []
+
+
+def test_a_run_whose_plan_was_deleted_is_named(file_store: Store, template: Plan) -> None:
+    plans = [plan_of(number, template) for number in range(2)]
+    for plan in plans:
+        plan.save(file_store)
+    RunIndex(file_store).add_changed()
+    file_store.delete(plans[0].name)
+    reader = LenientReader(file_store)
+    assert [row.plan for row in RunIndex(file_store).newest(9, reader)] == [plans[1].name]
+    assert [(one.name, "verify --repair" in one.reason) for one in reader.skipped] == [(plans[0].name, True)]
+    RunIndex(file_store).rebuild(LenientReader(file_store))
+    after = LenientReader(file_store)
+    RunIndex(file_store).newest(9, after)
+    assert after.skipped == []
+
+
 def test_writers_and_readers_at_the_same_time_lose_no_run(file_store: Store, template: Plan, small_parts: None) -> None:
     def work(number: int) -> list[str]:
         plan = plan_of(number, template)
