@@ -101,6 +101,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         # A night that passed is run at once: the earlier run that no backfill may touch.
         environment = {"MELI_SOURCE": TITLES, "MELI_SETS": "quick_mlp", "MELI_SCHEDULE": "0 3 * * * UTC"}
         stack = start.run(Settings.from_environment(environment))
+        # As whoever asks MLflow, which requires a sign-in.
+        os.environ.update({name: value for name, value in stack.settings.items() if name.startswith("MLFLOW_")})
         wait_for_dag(stack)
         stack.api.keep_pool("gpu", 2, "trainings that run at once")
         stack.api.keep_pool("backfill", POOL_SLOTS, "backfilled runs at once", include_deferred=True)
