@@ -122,13 +122,17 @@ def _pages(store: HasSettings) -> Any:
     from meli_tasks.pages.pages import Pages
     from meli_tasks.pages.runs import RunFilter
 
-    page = Pages.of(store.settings).models(RunFilter())
+    pages = Pages.of(store.settings)
+    page = pages.models(RunFilter())
     displayed: dict[str, Any] = {row.id: row.model_dump(mode="json") for row in page.rows}
     if page.champion:
         displayed["champion"] = page.champion.model_dump(mode="json")
     reasons = [page.champion_unknown, *(one.reason for one in page.skipped.first)]
-    if page.champion and not page.champion.card:
-        reasons.append("champion_details.js says that the card is missing, and names `meli card`")
+    if page.champion:
+        reasons += [pages.news([]).gone]
+        # champion_details.js says both.
+        reasons += ["the card is missing, and what makes it again"] * (not page.champion.card)
+        reasons += ["an artifact is missing, so the number of titles is unknown"] * (page.champion.rows is None)
     if any(reasons):
         displayed["reasons"] = reasons
     return displayed

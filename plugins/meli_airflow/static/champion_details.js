@@ -112,7 +112,7 @@ const Data = ({ champion }) =>
       { display: "block" },
       [
         champion.as_of && `as of ${champion.as_of}`,
-        champion.rows && count(champion.rows, "title"),
+        champion.rows ? count(champion.rows, "title") : "number of titles unknown: an artifact is missing",
         champion.categories && count(champion.categories, "category"),
       ]
         .filter(Boolean)
