@@ -101,8 +101,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         # A night that passed is run at once: the earlier run that no backfill may touch.
         environment = {"MELI_SOURCE": TITLES, "MELI_SETS": "quick_mlp", "MELI_SCHEDULE": "0 3 * * * UTC"}
         stack = start.run(Settings.from_environment(environment))
-        # As whoever asks MLflow, which requires a sign-in.
-        os.environ.update({name: value for name, value in stack.settings.items() if name.startswith("MLFLOW_")})
         wait_for_dag(stack)
         stack.api.keep_pool("gpu", 2, "trainings that run at once")
         stack.api.keep_pool("backfill", POOL_SLOTS, "backfilled runs at once", include_deferred=True)
@@ -147,7 +145,8 @@ def contents(store: Store, prefix: str) -> dict[str, bytes]:
 
 def tracked(stack: Stack) -> set[str]:
     """Ids of the training runs in MLflow."""
-    server = MlflowServer(stack.mlflow_url)
+    sign_in = f"{stack.settings['MLFLOW_TRACKING_USERNAME']}:{stack.settings['MLFLOW_TRACKING_PASSWORD']}"
+    server = MlflowServer(stack.mlflow_url.replace("://", f"://{sign_in}@"))
     experiments = [
         found["experiment_id"] for found in server.post("experiments/search", max_results=100)["experiments"]
     ]
