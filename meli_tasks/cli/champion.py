@@ -15,7 +15,6 @@ from meli_tasks.cli.console import Json, need_confirmation, out, print_json, tab
 from meli_tasks.cli.options import Yes
 from meli_tasks.cli.parsing import date_or_time
 from meli_tasks.core.errors import NotFound, Unreachable
-from meli_tasks.core.stage_parameters import TEST_SPLIT
 from meli_tasks.wording import duration
 
 if TYPE_CHECKING:
@@ -189,6 +188,8 @@ def print_decision(decision: Decision, as_json: bool) -> None:
 
 def _titles_of(champion: Champion) -> str:
     """On which titles a champion was evaluated by the run that promoted it."""
+    from meli_tasks.core.stage_parameters import TEST_SPLIT
+
     if champion.folds == TEST_SPLIT:
         return "on the test split of its run, by a model trained without it; trained on the test titles too"
     if champion.folds:
