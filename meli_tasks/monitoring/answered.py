@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from meli_tasks.core.drift import FEWEST_TITLES
-from meli_tasks.core.title_profile import merged
-from meli_tasks.monitoring.findings import findings_of
 from meli_tasks.monitoring.results import SERVICE, DayResult
 from meli_tasks.monitoring.standard import Standard
 from meli_tasks.serving.answered import AnsweredDay
@@ -27,13 +25,4 @@ def examine_answered(standard: Standard, day: AnsweredDay) -> DayResult:
         return result.model_copy(update={"note": f"The service answered {answered}: {FEWEST_TITLES} are needed."})
     if sampled < day.answered:
         result = result.model_copy(update={"apart": f"a random sample of {day.answered:,} titles"})
-    reference = standard.reference().profile
-    try:
-        profile = merged(profiles)
-    except ValueError:
-        profile = None
-    if profile is None or (profile.titles and profile.vocabulary != reference.vocabulary):
-        note = "The titles were counted by a version that finds words differently."
-        return result.model_copy(update={"note": note})
-    findings = findings_of(reference, profile, standard.settings.monitoring_nights)
-    return result.model_copy(update={"profile": profile, "findings": findings})
+    return standard.compared(result, profiles, "The titles were counted by a version that finds words differently.")

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.core.drift import FEWEST_TITLES
-from meli_tasks.core.title_profile import TitleProfile, merged
-from meli_tasks.monitoring.findings import findings_of
 from meli_tasks.monitoring.results import BATCH, DayResult
 from meli_tasks.monitoring.standard import Standard
 from meli_tasks.scoring.records import BatchRecord, records_of
@@ -90,18 +88,5 @@ def examine_scored(standard: Standard, day: ScoredDay) -> DayResult:
     rows = titles + sum(profile.bad_titles for profile in profiles)
     if rows < FEWEST_TITLES:
         return result.model_copy(update={"note": f"The batches have {count(rows, 'row')}: {FEWEST_TITLES} are needed."})
-    reference = standard.reference(day.abstain_below).profile
-    profile = _together(profiles)
-    if profile is None or (profile.titles and profile.vocabulary != reference.vocabulary):
-        note = "The batches were scored by a version that counts known words differently. Score them again."
-        return result.model_copy(update={"note": note})
-    findings = findings_of(reference, profile, standard.settings.monitoring_nights)
-    return result.model_copy(update={"profile": profile, "findings": findings})
-
-
-def _together(profiles: Sequence[TitleProfile]) -> TitleProfile | None:
-    """The profile of all batches; None if they were counted with different known words."""
-    try:
-        return merged(profiles)
-    except ValueError:
-        return None
+    other_words = "The batches were scored by a version that counts known words differently. Score them again."
+    return standard.compared(result, profiles, other_words, day.abstain_below)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 from meli_tasks.artifacts.manifest import Manifest, need
 from meli_tasks.champion import champion_model
 from meli_tasks.core.errors import BadData, NotFound
+from meli_tasks.core.title_profile import TitleProfile, merged
 from meli_tasks.decision import Champion
 from meli_tasks.ledger import Ledger
+from meli_tasks.monitoring.findings import findings_of
 from meli_tasks.monitoring.reference import Reference, load_reference, make_reference
 from meli_tasks.monitoring.results import DayResult
 from meli_tasks.prediction.models import Model, load
@@ -76,6 +79,30 @@ class Standard:
             set_name=self.champion.set_name,
             titles=titles,
         )
+
+    def compared(
+        self, result: DayResult, profiles: Sequence[TitleProfile], other_words: str, abstain_below: float = 0.0
+    ) -> DayResult:
+        """A result with the titles of some profiles compared to the validation titles.
+
+        Args:
+            result: About a day, to which nothing has been compared yet.
+            profiles: Of parts of the day's titles.
+            other_words: The note if they were counted with other known words than the validation titles.
+            abstain_below: As of `reference`.
+
+        Raises:
+            NotFound, BadData: as `reference` does.
+        """
+        reference = self.reference(abstain_below).profile
+        try:
+            profile = merged(profiles)
+        except ValueError:
+            return result.model_copy(update={"note": other_words})
+        if profile.titles and profile.vocabulary != reference.vocabulary:
+            return result.model_copy(update={"note": other_words})
+        findings = findings_of(reference, profile, self.settings.monitoring_nights)
+        return result.model_copy(update={"profile": profile, "findings": findings})
 
     def reference(self, abstain_below: float = 0.0) -> Reference:
         """The profile of the champion's validation titles, made if it is not in the store.

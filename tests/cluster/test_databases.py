@@ -99,7 +99,7 @@ def test_a_server_of_an_earlier_version_keeps_its_data_and_loses_its_shared_supe
     assert prepared(earlier).splitlines() == [
         "database airflow: of airflow", "database mlflow: of mlflow", "database mlflow_auth: of mlflow",
     ]  # fmt: skip
-    check_roles(lambda *asked: execute(earlier, *asked))
+    check_roles(lambda *statements: execute(earlier, *statements))
     assert execute(earlier, "mlflow", "MLFLOW_DATABASE_PASSWORD", "mlflow", "select id, mood from run") == "(1, 'good')"
     assert not execute(earlier, "airflow", "AIRFLOW_DATABASE_PASSWORD", "airflow", ALL_MAY_BE_CHANGED)
 

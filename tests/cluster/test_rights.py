@@ -1,4 +1,4 @@
-"""Who may trigger runs that promote, asked of a real api-server with FAB, whose pages nobody has opened yet."""
+"""Who may trigger runs that promote, tried on a real api-server with FAB, whose pages nobody has opened yet."""
 
 from __future__ import annotations
 

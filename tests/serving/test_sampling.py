@@ -42,8 +42,8 @@ def served(ref: ModelRef = REF, classifier: Any = None) -> Served:
     return Served(wanted, classifier or ByLength())
 
 
-def answer(by: Served, asked: Sequence[str], reasons: Sequence[str] = ()) -> Answer:
-    return Answer(by, predict_titles(by.classifier, asked, reasons or [""] * len(asked), 2))
+def answer(by: Served, requested: Sequence[str], reasons: Sequence[str] = ()) -> Answer:
+    return Answer(by, predict_titles(by.classifier, requested, reasons or [""] * len(requested), 2))
 
 
 def sampler(store: Store, *, with_examples: bool = False, days: Iterator[str] | None = None) -> Sampler:
@@ -57,8 +57,8 @@ def sampler(store: Store, *, with_examples: bool = False, days: Iterator[str] | 
     )
 
 
-def add(to: Sampler, asked: Sequence[str], by: Served | None = None, reasons: Sequence[str] = ()) -> None:
-    to.add(asked, reasons or [""] * len(asked), answer(by or served(), asked, reasons))
+def add(to: Sampler, requested: Sequence[str], by: Served | None = None, reasons: Sequence[str] = ()) -> None:
+    to.add(requested, reasons or [""] * len(requested), answer(by or served(), requested, reasons))
 
 
 def stored(store: Store, ref: ModelRef = REF) -> list[AnsweredDay]:
@@ -86,9 +86,9 @@ def test_a_sample_has_the_same_share_of_each_hour_though_one_was_busier() -> Non
     sample = Sample(served(), DAY, "one", most=2_000)
     sample._random = np.random.default_rng(5)
     for hour, size in enumerate([500, 20_000, 1, 9_499]):
-        asked = [f"{hour}"] * size
+        requested = [f"{hour}"] * size
         for start in range(0, size, 256):
-            part = asked[start : start + 256]
+            part = requested[start : start + 256]
             sample.add(part, [""] * len(part), answer(sample.served, part))
     kept = [each.title for each in sample.titles()]
     assert (len(kept), sample.answered) == (2_000, 30_000)
@@ -97,10 +97,10 @@ def test_a_sample_has_the_same_share_of_each_hour_though_one_was_busier() -> Non
 
 
 def test_titles_and_rare_words_stay_out_of_the_store_unless_titles_are_logged(file_store: Store) -> None:
-    asked = [*(f"funda plegable {row}" for row in range(5)), "fulana@correo", "Ã¡rbol roto"]
+    requested = [*(f"funda plegable {row}" for row in range(5)), "fulana@correo", "Ã¡rbol roto"]
     for with_examples in (False, True):
         sampling = sampler(file_store, with_examples=with_examples)
-        add(sampling, asked)
+        add(sampling, requested)
         sampling.store_all()
     texts = {blob.data.decode() for name in file_store.names("monitoring/") if (blob := file_store.read(name))}
     without, with_titles = sorted(texts, key=len)
@@ -114,8 +114,8 @@ def test_a_swap_and_midnight_begin_new_samples_and_what_was_stored_stays(file_st
     days = iter([DAY, DAY, DAY, "2026-11-25", "2026-11-25"])
     sampling = sampler(file_store, days=days)
     other = served(ModelRef("c" * 32, "d" * 64))
-    for by, asked in ((served(), "one"), (other, "two"), (served(), "three"), (served(), "four")):
-        add(sampling, [asked], by)
+    for by, requested in ((served(), "one"), (other, "two"), (served(), "three"), (served(), "four")):
+        add(sampling, [requested], by)
         sampling.store_all()
     by_day = {day.day: day.answered for day in stored(file_store)}
     assert by_day == {DAY: 2, "2026-11-25": 1}
@@ -148,9 +148,9 @@ def test_a_store_that_refuses_is_named_once_and_asked_again(
 def test_a_running_service_stores_its_counts_when_it_ends(tmp_path: Path) -> None:
     models = Models.make(tmp_path, "mlp")
     models.promote("mlp")
-    asked = ["funda azul", "mesa"]
+    requested = ["funda azul", "mesa"]
     with serving(models.store, tmp_path / "service") as running:
-        running.predict(*asked)
+        running.predict(*requested)
     [day] = stored(models.store, models.run.trainings["mlp"].ref)
     assert (day.answered, len(day.processes), day.processes[0].profile.titles) == (2, 1, 2)
 
