@@ -39,7 +39,7 @@ ADDED_AT = 8
 TRIES = 3
 """How often an index is read that another writer is updating."""
 PARTS_KEPT = 24
-DELETED = "the index of runs has it, and the store has not; `meli verify --repair` makes the index forget it"
+DELETED = "its run is in the index, but the plan was deleted; `meli verify --repair` removes the run from the index"
 
 
 @dataclass

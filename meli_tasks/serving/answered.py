@@ -1,4 +1,4 @@
-"""What titles the service answered, as counts in the store: monitoring reads them, and no title is in them unasked."""
+"""Counts of the titles that the service answered, which monitoring reads; they contain titles only if that is set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class AnsweredTitles(Stored):
     """The profile of a random sample of the titles that one process answered with one model on one day."""
 
     version: int = 1
-    process: str = Field(description="tells the processes apart, and the models between which one swapped")
+    process: str = Field(description="identifies the process, and its sample if it swapped models")
     day: str
     at: str = Field(description="when it was last counted")
     model: str = Field(description="KEY@SHA256")

@@ -33,7 +33,7 @@ _CHUNK = 128
 """Titles counted at once, in about a millisecond, before the threads that answer have their turn."""
 
 _FEWEST_OF_A_WORD = 5
-"""A new word is stored if it is in as many titles: a rarer one may be private, and matters to nobody."""
+"""A new word is stored only if the sample has it this often: a rarer one may be private, and changes no statistic."""
 _LAST_SECONDS = 10.0
 """For counting a last time at the end: the store may not answer, and Kubernetes kills after 30."""
 
@@ -125,7 +125,7 @@ class Sampler:
         if self._thread.is_alive():
             self._thread.join(_LAST_SECONDS)
         if self._thread.is_alive():
-            logger.warning("The titles that were answered since they were last counted are not counted.")
+            logger.warning("Titles that were answered since the last count are not counted.")
 
     def add(self, titles: Sequence[str], reasons: Sequence[str], answer: Answer) -> None:
         """Sample what was answered."""
@@ -167,7 +167,7 @@ class Sampler:
             counted.save(self._store)
         except MeliError as error:
             if str(error) != self._problem:
-                logger.warning("The titles that are answered cannot be counted for monitoring: %s", error)
+                logger.warning("Answered titles cannot be counted for monitoring: %s", error)
             self._problem = str(error)
             return False
         self._problem = ""
@@ -195,7 +195,7 @@ class Sampler:
         try:
             self.store_all()
         except Exception:  # the service must outlive whatever a store can do
-            logger.exception("The titles that were answered could not be counted for monitoring")
+            logger.exception("Answered titles could not be counted for monitoring")
 
 
 def _words_of(served: Served) -> KnownWords:

@@ -25,7 +25,7 @@ class Service:
         find: tells which model should answer.
         load: loads it.
         shadow: tells which model works in shadow; None for none.
-        sampler: counts what was answered, for monitoring; None for nobody.
+        sampler: counts answered titles for monitoring; None if they are not counted.
 
     Raises:
         BadSettings: its keys cannot be used.

@@ -139,7 +139,7 @@ def test_a_store_that_refuses_is_named_once_and_asked_again(
         sampling.store_all()
         sampling.store_all()
     assert [record.getMessage() for record in caplog.records] == [
-        "The titles that are answered cannot be counted for monitoring: read-only keys"
+        "Answered titles cannot be counted for monitoring: read-only keys"
     ]
     sampling.store_all()
     assert [day.answered for day in stored(file_store)] == [1]
