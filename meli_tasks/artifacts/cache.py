@@ -6,17 +6,14 @@ A folder is renamed to its final name only when it is complete, so any folder th
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
-import platform
 import shutil
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from meli_tasks.artifacts.assembled import assemble
@@ -24,6 +21,7 @@ from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.artifacts.outputs import check_output, describe_file, missing
 from meli_tasks.core.errors import BadSettings, MeliError, NotFound
 from meli_tasks.disk import UNFINISHED, passing
+from meli_tasks.process_names import has_ended, this_process
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
@@ -73,7 +71,7 @@ class Cache:
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
         """A scratch folder, removed afterwards."""
-        folder = self.folder / "work" / f"{_this_process()}-{uuid.uuid4().hex[:12]}"
+        folder = self.folder / "work" / f"{this_process()}-{uuid.uuid4().hex[:12]}"
         try:
             self._make(folder)
             yield folder
@@ -149,7 +147,7 @@ class Cache:
         for path in (*self.folder.glob("work/*"), *_unfinished_below(self.folder)):
             with contextlib.suppress(FileNotFoundError):  # its run has just removed it
                 status = path.stat()
-                if _has_ended(path.name) or time.time() - status.st_mtime > ABANDONED_AFTER_SECONDS:
+                if has_ended(path.name) or time.time() - status.st_mtime > ABANDONED_AFTER_SECONDS:
                     size = _bytes_in(path) if path.is_dir() else status.st_size
                     found.append(Abandoned(path, size, status.st_mtime))
         return found
@@ -189,38 +187,6 @@ class Cache:
         with contextlib.suppress(FileNotFoundError):  # another task was faster
             folder.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
-
-
-def _this_process() -> str:
-    """Where this process runs, its id and its start, as the beginning of a work folder's name."""
-    return f"{_where()}-{os.getpid()}-{_start_of(os.getpid())}"
-
-
-@cache
-def _where() -> str:
-    """What all processes share that this one can see: the machine, the namespace of process ids, the user."""
-    try:
-        namespace = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        namespace = ""
-    return hashlib.sha256(f"{platform.node()} {namespace} {os.getuid()}".encode()).hexdigest()[:8]
-
-
-def _start_of(process: int | str) -> str:
-    """When a process was started, in ticks since the machine was, which no clock changes; empty if it has ended."""
-    try:
-        return (
-            Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
-        )
-    except (OSError, IndexError):
-        return ""
-
-
-def _has_ended(work_folder: str) -> bool:
-    """Whether a work folder's process has ended, so that nobody will remove it; False if that cannot be known."""
-    where, process, started, *_ = (*work_folder.split("-"), "", "", "")
-    known = where == _where() and process.isdecimal() and started.isdecimal()
-    return known and _start_of(process) != started
 
 
 def is_whole(folder: Path, manifest: Manifest) -> bool:

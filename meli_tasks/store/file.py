@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from meli_tasks.core.errors import Conflict, NotFound, Unreachable
 from meli_tasks.disk import UNFINISHED, atomic_write, disk_errors, flush, must_be_file, part_file
+from meli_tasks.process_names import has_ended, this_process
 from meli_tasks.store.protocol import PAGE, RESERVED, Blob, Leftover, Listed, Page, Store, checked_name, checked_prefix
 
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
@@ -29,6 +30,7 @@ class FileStore(Store):
         self.folder = folder
         self._parts = folder / RESERVED / "parts"
         self._lock = folder / RESERVED / "lock"
+        self._swept = False
 
     def __repr__(self) -> str:
         return f"FileStore({self.url!r})"
@@ -52,7 +54,7 @@ class FileStore(Store):
     @override
     def write(self, name: str, data: bytes, *, if_absent: bool = False, if_version: str | None = None) -> str:
         path = self._path(name)
-        with disk_errors(path), part_file(self._parts, path.name) as part:
+        with disk_errors(path), self._part(path.name) as part:
             part.write_bytes(data)
             flush(part)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +71,7 @@ class FileStore(Store):
     def upload(self, path: Path, name: str) -> None:
         target = self._path(name)
         must_be_file(path, name)
-        with disk_errors(target), part_file(self._parts, target.name) as part:
+        with disk_errors(target), self._part(target.name) as part:
             shutil.copyfile(path, part)
             flush(part)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -176,6 +178,18 @@ class FileStore(Store):
     def discard(self, leftover: Leftover) -> None:
         with disk_errors(self._parts):
             (self._parts / Path(leftover.name).name).unlink(missing_ok=True)
+
+    @contextmanager
+    def _part(self, name: str) -> Iterator[Path]:
+        """A path for a file that is being written, after those of killed processes were removed."""
+        if not self._swept:
+            self._swept = True
+            for path in self._parts.glob(f".*{UNFINISHED}"):
+                name_of_process = ("", "", *path.name.split("."))[-3]
+                if has_ended(name_of_process):
+                    path.unlink(missing_ok=True)
+        with part_file(self._parts, f"{name[:40]}.{this_process()}") as part:
+            yield part
 
     def _path(self, name: str) -> Path:
         return self.folder / checked_name(name)

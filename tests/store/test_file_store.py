@@ -146,3 +146,28 @@ def test_two_processes_lose_no_increment(file_store: Store) -> None:
     blob = file_store.read("count")
     assert blob is not None
     assert blob.data == b"200"
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from meli_tasks.store import file, open_store
+file.flush = lambda part: (print(flush=True), sys.stdin.read(), os._exit(9))
+open_store(Path(sys.argv[1]).as_uri()).write("manifest.json", b"half")
+"""
+
+
+def test_a_write_of_a_killed_process_leaves_nothing_after_the_next_and_one_that_goes_on_is_left(tmp_path: Path) -> None:
+    store = open_store(tmp_path.as_uri())
+    store.write("first", b"")
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout and other.stdin
+        other.stdout.readline()
+        open_store(tmp_path.as_uri()).write("second", b"")
+        assert len(store.leftovers()) == 1  # its process is running
+        other.stdin.close()
+        other.wait()
+    (tmp_path / ".store" / "parts" / ".of-another-version.0123.part").touch()
+    open_store(tmp_path.as_uri()).write("third", b"")
+    assert [Path(each.name).name for each in store.leftovers()] == [".of-another-version.0123.part"]
