@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -35,7 +34,7 @@ from meli_tasks.execution.machines import machines_of
 from meli_tasks.execution.progress_log import ProgressLog
 from meli_tasks.execution.reuse import mark_used
 from meli_tasks.execution.stop_requests import StoredStopRequests
-from meli_tasks.execution.threads import VARIABLES, with_threads
+from meli_tasks.execution.threads import limit_threads, with_threads
 from meli_tasks.execution.vector_cache import VectorCache
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
@@ -301,12 +300,5 @@ class Runner:
         return need_model(self.store, ref.key, ref.sha256)
 
     def limit_threads(self) -> None:
-        """Limit the threads of numeric libraries, which read these variables on import, for parallel runs."""
-        threads = str(self.settings.training_threads())
-        for variable in VARIABLES:
-            os.environ.setdefault(variable, threads)
-        # Threads that spin while they wait take the core from the thread they wait for: five times slower on a busy
-        # machine.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        if self.settings.device == "cpu":
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        """Limit the threads of numeric libraries, for parallel runs."""
+        limit_threads(self.settings)

@@ -7,8 +7,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from meli_tasks.settings import Settings
+
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
 """What numeric libraries read when they are imported."""
+
+
+def limit_threads(settings: Settings) -> None:
+    """Limit the threads of numeric libraries, which read these variables on import, for parallel runs."""
+    threads = str(settings.training_threads())
+    for variable in VARIABLES:
+        os.environ.setdefault(variable, threads)
+    # Threads that spin while they wait take the core from the thread they wait for: five times slower on a busy
+    # machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if settings.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @contextmanager

@@ -1,19 +1,36 @@
-"""Imports that every task needs, done once in the Celery worker, because its forked tasks would each repeat them.
+"""Imports that tasks need, done once in the process that they are forked from, because each would repeat them.
 
-docker-compose.yaml names this module to Celery. Nothing here opens a connection or starts a thread: neither survives a
-fork.
+Under Celery that is the worker: docker-compose.yaml names this module to it. Under the LocalExecutor it is the
+scheduler: see the plugin `meli_preload`. Nothing here opens a connection or starts a thread: neither survives a fork.
 """
 
 from __future__ import annotations
 
-import airflow.dag_processing.dagbag  # noqa: F401 - only to load it
+import gc
 
-import meli_tasks.pipeline  # noqa: F401 - only to load it
 from meli_tasks.planning.form import form_fields
+from meli_tasks.preload import import_for_tasks
 from meli_tasks.settings import Settings
 
-settings = Settings.from_environment()
+OF_AIRFLOW = (
+    "airflow.dag_processing.bundles.local",
+    "airflow.dag_processing.dagbag",
+    "airflow.sdk.execution_time.task_runner",
+    "meli_airflow.operators",
+    "meli_airflow.training_tasks",
+    "meli_airflow.trigger_form",
+    "meli_airflow.waiting",
+)
+"""What a task imports to read its DAG file, and what that file imports."""
+
+settings = Settings.from_environment().for_tasks()
+import_for_tasks(settings, OF_AIRFLOW)
 form_fields(settings)  # reads every set; the DAG file, which every task reads, makes its form from them
 if settings.store.startswith("s3://"):
-    # Loads boto3 and its descriptions of AWS; the client itself is dropped.
-    settings.s3_client(settings.s3_endpoint or None)
+    # Loads boto3 and its descriptions of AWS; the client itself is dropped. Without keys of its own it would ask for
+    # those of the machine's role, over a connection.
+    unused = {"access_key": "unused", "secret_key": "unused"}
+    settings.model_copy(update=unused).s3_client(settings.s3_endpoint or None)
+# What is loaded stays: a collection in a task would otherwise write to every object, and so copy its memory.
+gc.collect()
+gc.freeze()
