@@ -33,7 +33,8 @@ _PATH = re.compile(r"^(\w+://[^/\s]*)?/\S*$")
 _NAME = (
     r"(?:[A-Za-z0-9]{1,40}[_.-]){0,6}(?:pass(?:word|wd|phrase)?|requirepass|pwd|secret|token|sig|signature|credentials?"
     r"|jwt|sas|api[_-]?key|auth[_-]?key|(?:secret|private|access|account|signing|shared[_-]?access)[_-]?key(?:[_-]?id)?"
-    r"|(?:access|auth|id|refresh|session|security|bot)token|clientsecret|secretaccesskey|sharedaccesssignature)"
+    r"|(?:access|auth|id|refresh|session|security|bot)token|clientsecret|secretaccesskey|sharedaccesssignature"
+    r"|(?:j|php)sess(?:ion)?id|session[_-]?id)"
 )
 _QUOTE = r"\\*[\"']"
 _BEFORE_HOST = r"[^\s\"'<>]{0,2000}"
@@ -66,7 +67,16 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(rf"({_ENCODED}3F)[^\s\"'<>)]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"\?[^\s\"')<>]+"), f"?{HIDDEN}"),
-    (re.compile(r"(hooks\.slack\.com/(?:services|workflows|triggers))/[^\s\"'<>)]+", re.IGNORECASE), rf"\1/{HIDDEN}"),
+    # Webhooks, whose path is the secret: Slack, Discord, Teams, and the bots of Telegram.
+    (
+        re.compile(
+            r"(hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api(?:/v\d{1,3})?/webhooks"
+            r"|webhook\.office\.com/webhookb2|outlook\.office\.com/webhook)/[^\s\"'<>)]+",
+            re.IGNORECASE,
+        ),
+        rf"\1/{HIDDEN}",
+    ),
+    (re.compile(r"(api\.telegram\.org/(?:file/)?bot)[^\s\"'<>)/]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     # A name and its value: of a parameter, a header, a variable, a field of JSON, an option of a command, XML.
     (
         re.compile(
@@ -78,10 +88,15 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(rf"(?<!\S)(--?{_NAME})(\s+)(?!-)\S+", re.IGNORECASE), rf"\1\2{HIDDEN}"),
     (re.compile(rf"(<{_NAME}>)[^<]+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    # `curl -u user:password`; two numbers are those of a user and a group.
+    (re.compile(r"(?<!\S)((?:-u|-U|--user|--proxy-user)(?:\s+|=)[^\s:]{1,200}:)(?!\d+(?:\s|$))\S+"), rf"\1{HIDDEN}"),
     # What has the form of a key, wherever it is: a JSON web token, and those of AWS, GitHub, GitLab and others.
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), HIDDEN),
     (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bxox[a-z]-[\w-]{10,}"), HIDDEN),
     (re.compile(r"\bgithub_pat_\w{20,}|\bglpat-[\w-]{20,}|\bhf_[A-Za-z0-9]{20,}"), HIDDEN),
+    (re.compile(r"\bAIza[\w-]{30,}|\bya29\.[\w-]{20,}|\bsk-(?=[\w-]*\d)[\w-]{20,}"), HIDDEN),
+    (re.compile(r"\bSG\.[\w-]{16,}\.[\w-]{16,}"), HIDDEN),
+    (re.compile(r"\b(?:npm_|pypi-|dop_v1_|shpat_|dapi)(?=[\w-]*\d)[\w-]{24,}"), HIDDEN),
 )
 
 _known: dict[str, None] = {}
