@@ -130,8 +130,13 @@ class Prune:
     def _check_clock(self, last: LastPrune) -> None:
         """Ages are by the store's clock, so this machine's must not be ahead of it."""
         self._note(last.model_copy(update={"failed": "it is running, or was killed"}))
-        there = next(each.modified for each in self._store.objects(paths.LAST_PRUNE) if each.name == paths.LAST_PRUNE)
-        ahead = self.clock() - there
+        found = [each.modified for each in self._store.objects(paths.LAST_PRUNE) if each.name == paths.LAST_PRUNE]
+        if not found:
+            raise Conflict(
+                f"{paths.LAST_PRUNE} of {self._store.url} disappeared while it was pruned, so the store's clock is not "
+                "known. Nothing was deleted. Run again; if this repeats, something else deletes from the store."
+            )
+        ahead = self.clock() - found[0]
         if abs(ahead) > SKEW.total_seconds():
             logger.warning(
                 "The clocks of this machine and of %s are %s apart; the store's counts.",

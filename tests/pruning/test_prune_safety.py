@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from meli_tasks.artifacts import paths
-from meli_tasks.core.errors import BadData, Unreachable
+from meli_tasks.core.errors import BadData, Conflict, Unreachable
 from meli_tasks.execution.reuse import mark_used
 from meli_tasks.pruning import pins
 from meli_tasks.pruning.prune import Outcome
@@ -93,6 +93,26 @@ def test_a_prune_that_was_killed_is_finished_by_the_next(nights: Nights) -> None
     prune(nights)
     assert prune(nights)[1].deleted == []
     assert missing(nights) == []
+
+
+def test_nothing_is_deleted_if_the_store_does_not_say_what_its_clock_is(
+    nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights.night()
+    nights.store.pass_time(days=400)
+    before = set(nights.store.held)
+    write = nights.store.write
+
+    def lost(name: str, *args: Any, **options: Any) -> str:
+        version = write(name, *args, **options)
+        if name == paths.LAST_PRUNE:
+            nights.store.delete(name)
+        return version
+
+    monkeypatch.setattr(nights.store, "write", lost)
+    with pytest.raises(Conflict, match=r"prune.json of memory: disappeared while it was pruned.*Nothing was deleted"):
+        prune(nights)
+    assert set(nights.store.held) == before
 
 
 def test_an_ensemble_that_cannot_be_deleted_keeps_its_members(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:

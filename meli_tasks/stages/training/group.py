@@ -69,12 +69,12 @@ def take_part(job: Job) -> None:
 def _attempt(job: Job, hooks: Hooks) -> TrainSummary:
     with _scratch() as folder, _running(job, folder) as (channel, agent):
         summary = _serve(channel, agent, hooks)
-        if summary is None:
-            agent.wait(SECONDS_TO_END)
-            raise _failure(job, folder)
-        # Other machines need a moment to notice; the model is complete, so nothing that ends late can spoil it.
+        # Other machines need a moment to notice. If the model is complete, nothing that ends late can spoil it;
+        # otherwise what a worker wrote about its error counts, even if the agent hangs.
         with contextlib.suppress(subprocess.TimeoutExpired):
             agent.wait(SECONDS_TO_END)
+        if summary is None:
+            raise _failure(job, folder)
         return summary
 
 
@@ -109,7 +109,8 @@ def _running(job: Job, folder: Path) -> Iterator[tuple[Channel, subprocess.Popen
         finally:
             channel.close()
             try:
-                agent.wait(SECONDS_TO_END)
+                with contextlib.suppress(subprocess.TimeoutExpired):  # then it is killed
+                    agent.wait(SECONDS_TO_END)
             finally:
                 agent.kill()
                 agent.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from meli_tasks.core.errors import BadHyperparameters, BadSettings, Diverged, Ou
 from meli_tasks.stages import train
 from meli_tasks.stages.hooks import Hooks, Machines
 from meli_tasks.stages.training import group, meeting
+from meli_tasks.stages.training.agent import Failure
 from meli_tasks.stages.training.job import Job
 from tests.cli.program import meli
 from tests.stages.small_titles import Recorded, params_of, prepared
@@ -117,6 +119,24 @@ def test_all_start_again_with_smaller_batches_if_a_device_is_full(
     faulty("1:memory8")
     with pytest.raises(OutOfMemory, match="full even with 16 titles per step"):
         train.run(inputs, tmp_path, params_of(batch_size=16), TOGETHER)
+
+
+def test_an_agent_that_does_not_end_hides_no_error(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, "AGENT", "tests.stages.training.hanging_agent")
+    monkeypatch.setattr(group, "SECONDS_TO_END", 0.1)
+    agents = []
+
+    def serve(channel: Any, agent: Any, hooks: Hooks) -> None:
+        agents.append(agent)
+        folder = Path(agent.args[-1])
+        until(lambda: Failure.read(folder) is not None)
+
+    monkeypatch.setattr(group, "_serve", serve)
+    with pytest.raises(Diverged, match="Worker process 1 of ranks 0 to 1: the loss is not finite"):
+        train.run(inputs, tmp_path, params_of(), TOGETHER)
+    assert agents[0].returncode == -signal.SIGKILL
 
 
 class Interrupting(Recorded):
