@@ -116,6 +116,10 @@ class MemoryStore(Store):
     def discard(self, leftover: Leftover) -> None:
         raise NotImplementedError
 
+    @override
+    def discard_below(self, prefix: str) -> None:
+        """Nothing: no write is ever interrupted."""
+
     def _listed(self, prefix: str, after: str = "") -> Iterator[Listed]:
         with self._changing:
             start = bisect_left(self._names, max(prefix, f"{after}\0" if after else ""))

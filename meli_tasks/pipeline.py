@@ -17,6 +17,7 @@ from meli_tasks.artifacts.timed import read_scores
 from meli_tasks.champion import champion_model, fetched
 from meli_tasks.core.errors import BadData
 from meli_tasks.execution.runner import Result, Runner, Step
+from meli_tasks.execution.uploading import remove_abandoned
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.asset_events import ChampionChanged, TitlesIngested
 from meli_tasks.planning.compared import evaluate_step, evaluated_models, find_ensemble, reference_steps
@@ -68,7 +69,7 @@ class Pipeline:
         """
         pipeline = cls(settings or Settings.from_environment())
         plan = Plan.load(pipeline.store, plan_name, to_run=True)
-        pipeline.runner.run_id = plan.run_id
+        pipeline.runner.run_id, pipeline.tracking.plan = plan.run_id, plan.name
         return pipeline, plan
 
     def plan(
@@ -113,8 +114,10 @@ class Pipeline:
             )
         plan.save(self.store)
         found.save(plan, self.store)
+        remove_abandoned(self.store)
+        self.tracking.plan = plan.name
         # Here, since a scheduled run that finds nothing new ends after this task, and MLflow must not wait for news.
-        repair = Registry.quick(self.settings, self.store, self.ledger).repair()
+        repair = Registry.quick(self.settings, self.store, self.ledger, plan.name).repair()
         for note in repair.notes:
             (logger.warning if repair.synced.warning else logger.info)("%s", note)
         return plan, found
@@ -246,7 +249,8 @@ class Pipeline:
         """What to announce about a decision; None if the champion is the one before."""
         if outcome.action == "keep" or outcome.champion is None or outcome.number is None:
             return None
-        version = Registry.quick(self.settings, self.store, self.ledger).version_of(outcome.champion)
+        registry = Registry.quick(self.settings, self.store, self.ledger, self.tracking.plan)
+        version = registry.version_of(outcome.champion)
         return ChampionChanged.of(outcome.champion, outcome.action, outcome.number, version)
 
     def titles_ingested(self, plan: Plan, result: Result) -> TitlesIngested | None:

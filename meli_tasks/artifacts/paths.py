@@ -20,11 +20,13 @@
     checkpoints/STAGE/KEY/                   states of a step that is running; newest.json names the last
     live/STAGE/KEY.json                      the progress log of a step
     stops/STAGE/KEY.json                     a request to stop a step
+    uploading/STAGE/KEY/ATTEMPT/PROCESS.json a process that is uploading the files of an attempt
     failed/STAGE/KEY/FILE                    the quarantine of a failed step
     notices/RUN/VERDICT.json                 a notification that was sent
     notices/RUN/failures/TASK.json           why a task failed
     tracking/runs/CLAIM.json                 the MLflow run of a training run or a DAG run
     tracking/pending/KIND-HASH.json          what is still to be sent to MLflow
+    tracking/slow.json                       the run that last found MLflow unavailable
     registered/DIGEST.json                   the files of a version in MLflow's registry
     golden.csv                               titles that must keep their category: a person puts it there
     golden/DIGEST.json                       golden titles as a plan has read them
@@ -70,12 +72,14 @@ MONITORING = "monitoring/"
 GOLDEN_FILE = GOLDEN
 """The file of golden titles in the store, which a person put there."""
 PENDING = "tracking/pending/"
+MLFLOW_SLOW = "tracking/slow.json"
 BATCHES = "batches/"
 REGISTERED = "registered/"
 DAMAGED = "damaged/"
 PINS = "pins/"
 LAST_PRUNE = "prune.json"
 CHECKPOINTS, LIVE, STOPS, FAILED, NOTICES, PROBE = "checkpoints/", "live/", "stops/", "failed/", "notices/", "probe/"
+UPLOADING = "uploading/"
 IDENTITY = "identity.json"
 INDEX = "index/"
 CHANGES = "index/changes/"
@@ -389,6 +393,19 @@ def progress_log(stage: str, key: str) -> str:
 def stop_request(stage: str, key: str) -> str:
     """A request to stop a step."""
     return f"{STOPS}{stage}/{key}.json"
+
+
+def uploading(stage: str, key: str, attempt: str, process: str) -> str:
+    """The note of a process that is uploading an attempt."""
+    return f"{UPLOADING}{stage}/{key}/{attempt}/{process}.json"
+
+
+def parse_uploading(name: str) -> tuple[str, str, str, str] | None:
+    """The stage, key, attempt and process in the name of such a note; None for any other name."""
+    match name.split("/"):
+        case ["uploading", stage, key, attempt, process] if process.endswith(".json") and stage and key and attempt:
+            return stage, key, attempt, process.removesuffix(".json")
+    return None
 
 
 def failed_file(stage: str, key: str, file: str) -> str:

@@ -96,5 +96,6 @@ class StoredCheckpoints(Checkpoints):
         try:
             for name in list(self._store.names(self._prefix)):
                 self._store.delete(name)
+            self._store.discard_below(self._prefix)
         except MeliError as error:
             logger.warning("Could not delete the checkpoints under %s: %s", self._prefix, error)

@@ -31,6 +31,7 @@ from meli_tasks.redaction import without_credentials
 from meli_tasks.settings import Settings
 from meli_tasks.store import Store
 from meli_tasks.tracking.outbox import Tracking
+from meli_tasks.tracking.patience import QUICK
 from meli_tasks.wording import duration
 
 logger = logging.getLogger("meli_tasks")
@@ -278,7 +279,7 @@ def _mlflow(settings: Settings, store: Store | None, plan: Plan | None) -> str:
     """The run's page in MLflow; the server's first page if it has none, or while the server is unavailable."""
     if plan and store:
         try:
-            projection = Tracking.of(settings, store).projection()
+            projection = Tracking.of(settings, store, QUICK, plan.name).projection()
             return projection.url(projection.parent(plan))
         except (*TRACKING_ERRORS, BadSettings) as error:
             logger.warning("the notification links to MLflow's first page, because the run's is unknown: %s", error)

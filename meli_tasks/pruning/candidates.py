@@ -106,6 +106,7 @@ class _Search:
         ages: Mapping[str, tuple[str, timedelta, Callable[[Listed], bool]]] = {
             paths.CHECKPOINTS: ("checkpoints", CHECKPOINTS, lambda each: True),
             paths.STOPS: ("stop requests", CHECKPOINTS, lambda each: True),
+            paths.UPLOADING: ("notes on uploads", UPLOADS, lambda each: True),
             paths.STUDIES: ("studies of searches", CHECKPOINTS, self._is_of_no_open_run),
             paths.LIVE: ("progress logs", LOGS, self._is_of_unneeded_key),
             paths.FAILED: ("rows of failed steps", LOGS, lambda each: True),

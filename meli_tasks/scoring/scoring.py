@@ -24,6 +24,7 @@ from meli_tasks.core.title_profiler import KnownWords
 from meli_tasks.execution.about import about_this_process
 from meli_tasks.execution.attempts import publish
 from meli_tasks.execution.reuse import mark_used
+from meli_tasks.execution.uploading import noted
 from meli_tasks.prediction.files import Progress, predict_file
 from meli_tasks.prediction.models import Model, load
 from meli_tasks.rowfiles.kinds import kind_of
@@ -129,9 +130,10 @@ class Scorer:
             attempt=uuid.uuid4().hex[:12],
             about={**about_this_process(), "seconds": round(result.seconds, 2)},
         )
-        for name in files:
-            self._store.upload(work / name, manifest.file_name(name))
-        return publish(self._store, manifest)
+        with noted(self._store, manifest):
+            for name in files:
+                self._store.upload(work / name, manifest.file_name(name))
+            return publish(self._store, manifest)
 
     def _copy(self, part: PlannedPart, manifest: Manifest) -> None:
         result = PartResult.model_validate(manifest.summary)

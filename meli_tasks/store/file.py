@@ -179,6 +179,10 @@ class FileStore(Store):
         with disk_errors(self._parts):
             (self._parts / Path(leftover.name).name).unlink(missing_ok=True)
 
+    @override
+    def discard_below(self, prefix: str) -> None:
+        """Nothing: a later write removes what processes that have ended were writing."""
+
     @contextmanager
     def _part(self, name: str) -> Iterator[Path]:
         """A path for a file that is being written, after those of killed processes were removed."""

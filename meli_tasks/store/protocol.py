@@ -127,6 +127,9 @@ class Store(Protocol):
     def discard(self, leftover: Leftover) -> None:
         """Delete a leftover; it need not exist."""
 
+    def discard_below(self, prefix: str) -> None:
+        """Delete what unfinished uploads of names that begin with `prefix` have sent: their writers start again."""
+
 
 def checked_name(name: str) -> str:
     """Return `name`. Raises Rejected for one that would leave the store or that some kind of store cannot hold."""

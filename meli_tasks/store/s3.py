@@ -241,6 +241,10 @@ class S3Store(Store):
     def discard(self, leftover: Leftover) -> None:
         self._parts.abort(leftover.name, leftover.upload)
 
+    @override
+    def discard_below(self, prefix: str) -> None:
+        self._parts.abort_below(self._prefix + prefix)
+
     def _request(self, send: Callable[[], T]) -> T:
         """Send a request, with retries, and translate its errors into ours."""
 

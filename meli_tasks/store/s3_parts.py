@@ -206,10 +206,17 @@ class Parts:
                 found.append(Leftover(key, size, upload["Initiated"].timestamp(), number))
         return found
 
-    def _uploads(self) -> Iterator[Any]:
+    def abort_below(self, key: str) -> None:
+        """Abort the unfinished uploads of keys that begin with `key`, if the credentials allow to list them."""
+        with suppress(Rejected):
+            for upload in list(self._uploads(key)):
+                if upload["Key"].startswith(key):
+                    self.abort(upload["Key"], upload["UploadId"])
+
+    def _uploads(self, prefix: str | None = None) -> Iterator[Any]:
         start: dict[str, str] = {}
         while True:
-            options = {"Bucket": self.bucket, "Prefix": self.prefix, **start}
+            options = {"Bucket": self.bucket, "Prefix": self.prefix if prefix is None else prefix, **start}
             page = self.request(partial(self.client().list_multipart_uploads, **options))
             yield from page.get("Uploads", ())
             if not page.get("IsTruncated"):

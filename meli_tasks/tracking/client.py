@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -44,10 +44,17 @@ EXPERIMENT_KIND = {"key": "mlflow.experimentKind", "value": "custom_model_develo
 class MlflowServer:
     """One MLflow server, by its URL. Credentials come from the variables that MLflow's own client reads.
 
-    `pages` is the address at which a browser reaches it, if it differs.
+    `pages` is the address at which a browser reaches it, if it differs. `in_vain` is called when it has been waited for
+    in vain.
     """
 
-    def __init__(self, uri: str, pages: str = "", patience: Patience = DEFAULT_PATIENCE) -> None:
+    def __init__(
+        self,
+        uri: str,
+        pages: str = "",
+        patience: Patience = DEFAULT_PATIENCE,
+        in_vain: Callable[[], None] = lambda: None,
+    ) -> None:
         if urlsplit(uri).scheme not in ("http", "https"):
             raise BadSettings(
                 f"MLFLOW_TRACKING_URI={uri!r} is not a server address: it must look like http://127.0.0.1:5000."
@@ -55,6 +62,7 @@ class MlflowServer:
         self.uri = uri.rstrip("/")
         self.pages = (pages or without_credentials(uri)).rstrip("/")
         self._patience = patience
+        self._in_vain = in_vain
         self._waited = 0.0
         self._client: Client | None = None
 
@@ -242,6 +250,7 @@ class MlflowServer:
         """Send a request, if there is any patience left."""
         server, total = without_credentials(self.uri), self._patience.total_seconds
         if total is not None and self._waited >= total:
+            self._in_vain()
             raise TrackingUnavailable(f"MLflow at {server} is slow: its answers took {self._waited:.0f} s.")
         if self._client is None:
             self._client = http_client(self._patience.connect_seconds, self._patience.answer_seconds)
@@ -252,6 +261,7 @@ class MlflowServer:
         try:
             return self._client.request(method, url, **options)
         except NoAnswer as error:
+            self._in_vain()
             raise TrackingUnavailable(
                 f"MLflow at {server} does not answer ({error.reason}). Check that it is running and that "
                 "MLFLOW_TRACKING_URI is right."
@@ -272,6 +282,7 @@ class MlflowServer:
         self.get("experiments/search", max_results="1")
         needed = (self._waited - started) * requests
         if self._waited + needed > total:
+            self._in_vain()
             raise TrackingUnavailable(
                 f"MLflow at {without_credentials(self.uri)} is slow: {requests} more answers would take about "
                 f"{needed:.0f} s."

@@ -25,8 +25,9 @@ from meli_tasks.stages.stored import Stored
 from meli_tasks.store import Store
 from meli_tasks.tracking.client import MlflowServer, sign_in
 from meli_tasks.tracking.left_running import RUNNING, end_left_running, end_run
-from meli_tasks.tracking.patience import DEFAULT_PATIENCE, Patience
+from meli_tasks.tracking.patience import DEFAULT_PATIENCE, IN_VAIN, Patience
 from meli_tasks.tracking.runs import EXPERIMENT, Projection
+from meli_tasks.tracking.slow_server import has_waited, note_waited
 from meli_tasks.wording import count
 
 logger = logging.getLogger("meli_tasks")
@@ -64,6 +65,7 @@ class Tracking:
         patience: Patience = DEFAULT_PATIENCE,
         *,
         airflow: str = "",
+        plan: str = "",
     ) -> None:
         """Does not connect yet.
 
@@ -74,6 +76,7 @@ class Tracking:
             model: The name of the champion's registered model.
             patience: How long to wait for the server.
             airflow: The address at which a browser reaches Airflow, whose pages a registered version links to.
+            plan: The plan of the run that this is a task of. If another one has waited in vain, this one waits briefly.
 
         Raises:
             BadSettings: the URI is not a server address.
@@ -83,15 +86,34 @@ class Tracking:
         self.model = model
         self.airflow = airflow
         self.process = ""  # of a run outside Airflow
-        self._server = MlflowServer(uri, pages, patience) if uri else None
+        self.plan = plan
+        self._pages, self._patience = pages, patience
+        self._opened: MlflowServer | None = None
+        self._noted = False
         self._projection: Projection | None = None
+        if uri:
+            MlflowServer(uri)  # refuses what is not the address of a server
 
     @classmethod
-    def of(cls, settings: Settings, store: Store, patience: Patience = DEFAULT_PATIENCE) -> Tracking:
-        """The tracking server of the settings, for the artifacts of `store`."""
+    def of(cls, settings: Settings, store: Store, patience: Patience = DEFAULT_PATIENCE, plan: str = "") -> Tracking:
+        """The tracking server of the settings, for the artifacts of `store`; `plan` names that of the task's run."""
         sign_in(settings)
         at, model = (settings.mlflow_uri, store, settings.mlflow_pages), settings.registered_model
-        return cls(*at, model, patience, airflow=settings.airflow_url)
+        return cls(*at, model, patience, airflow=settings.airflow_url, plan=plan)
+
+    @property
+    def _server(self) -> MlflowServer | None:
+        """The server; None if nothing is sent."""
+        if self._opened is None and self.uri:
+            in_vain = bool(self.plan) and has_waited(self.store, self.plan)
+            patience = IN_VAIN if in_vain else self._patience
+            self._opened = MlflowServer(self.uri, self._pages, patience, self._waited_in_vain)
+        return self._opened
+
+    def _waited_in_vain(self) -> None:
+        if self.plan and not self._noted:
+            self._noted = True
+            note_waited(self.store, self.plan)
 
     def expect(self, requests: int) -> None:
         """Make sure that there is patience for so many requests by MLflow's own client.

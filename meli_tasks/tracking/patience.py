@@ -35,3 +35,7 @@ USUAL_SECONDS = 0.5
 def patience_of_a_task(seconds: float) -> Patience:
     """For a task, or for all tasks of a run in one process: what is not sent in time is sent later."""
     return Patience(total_seconds=seconds, usual_seconds=USUAL_SECONDS)
+
+
+IN_VAIN = Patience(connect_seconds=1.0, answer_seconds=1.5, total_seconds=1.0, usual_seconds=USUAL_SECONDS)
+"""For a task of a run in which another task has waited in vain: a server that answers again costs nothing."""

@@ -70,9 +70,12 @@ class Registry:
         self._alias = ChampionAlias(self.ledger, tracking)
 
     @classmethod
-    def quick(cls, settings: Settings, store: Store, ledger: Ledger | None = None) -> Registry:
-        """The registry of a store for what must not wait for MLflow: it gives up within seconds."""
-        return cls(store, Tracking.of(settings, store, QUICK), ledger)
+    def quick(cls, settings: Settings, store: Store, ledger: Ledger | None = None, plan: str = "") -> Registry:
+        """The registry of a store for what must not wait for MLflow: it gives up within seconds.
+
+        `plan` names that of the run of which this is a task.
+        """
+        return cls(store, Tracking.of(settings, store, QUICK, plan), ledger)
 
     def apply(
         self, plan: Plan, evaluated: Evaluated, promotion: Manifest, settled: Settlement | None = None

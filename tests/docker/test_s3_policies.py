@@ -34,6 +34,7 @@ WRITERS: list[tuple[str, set[str], set[str]]] = [
     (paths.search("searches/key/", "run"), {"trainer"}, set()),
     (paths.plan("run", "hash"), {"trainer", "promoter"}, set()),
     (paths.progress_log("train", "key"), {"trainer", "promoter", "scorer"}, {"trainer", "scorer"}),
+    (paths.uploading("train", "key", "attempt", "process"), {"trainer", "scorer"}, {"trainer", "scorer"}),
     (paths.tracking_claim("claim"), {"trainer", "promoter"}, {"trainer", "promoter"}),
     (paths.decision(1), {"promoter"}, set()),
     (paths.decision_copy(1), {"promoter"}, set()),

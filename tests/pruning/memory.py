@@ -100,6 +100,10 @@ class MemoryStore(Store):
     def discard(self, leftover: Leftover) -> None:
         self.left.remove(leftover)
 
+    @override
+    def discard_below(self, prefix: str) -> None:
+        self.left = [each for each in self.left if not each.name.startswith(prefix)]
+
     @property
     def bytes(self) -> int:
         """All that it holds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,12 +12,14 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from meli_tasks.artifacts import paths
 from meli_tasks.store import Store
 from meli_tasks.tracking.left_running import GIVEN_UP, this_process
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.patience import Patience
 from meli_tasks.tracking.registry import Registry
 from meli_tasks.tracking.runs import PROCESS
+from meli_tasks.tracking.slow_server import has_waited
 from meli_tasks.tracking.versions import REQUESTS
 from tests.fault_proxy import Fault, Plan, in_front_of
 from tests.past_run import PastRun
@@ -51,6 +54,28 @@ def test_after_the_budget_is_spent_everything_is_sent_later_and_a_single_time(
     assert parent.info.status == "FINISHED"
     children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
     assert sorted(child.info.run_name for child in children) == sorted(run.trainings)
+
+
+def test_after_one_task_has_waited_in_vain_the_others_of_its_run_wait_only_briefly(
+    run: PastRun, mlflow_server: MlflowServer, tracking: Tracking
+) -> None:
+    name, faults = next(iter(run.trainings)), Plan(rate=1.0, faults=[Fault.DELAY], seconds=2.0)
+    patient = Patience(total_seconds=60.0, usual_seconds=0.2)
+    with in_front_of(mlflow_server.url, faults) as proxy:
+        first = Tracking(proxy, run.store, patience=replace(patient, total_seconds=1.0), plan=run.plan.name)
+        assert first.training(run.plan, name, run.trainings[name]) is None
+        spent = faults.requests
+        second = Tracking(proxy, run.store, patience=patient, plan=run.plan.name)
+        assert second.evaluation(run.plan, run.evaluation()) is None
+        assert faults.requests == spent + 1
+    assert has_waited(run.store, run.plan.name)
+    assert not has_waited(run.store, "the plan of another run")
+    with in_front_of(mlflow_server.url, Plan()) as proxy:  # it answers again
+        third = Tracking(proxy, run.store, patience=patient, plan=run.plan.name)
+        assert third.replay() == 2
+    assert tracking.pending() == []
+    run.store.write(paths.MLFLOW_SLOW, b"{")
+    assert not has_waited(run.store, run.plan.name)
 
 
 def test_a_version_is_not_begun_that_a_slow_server_would_not_let_end(
