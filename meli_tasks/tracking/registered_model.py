@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -141,8 +142,29 @@ class _PyfuncWithExample:
         """Save the model as MLflow uploads it next; `validate_serving_input` is for MLflow's own look at it."""
         import mlflow.pyfunc
 
-        mlflow.pyfunc.save_model(path=path, **given)
+        with _requirements_not_compared():
+            mlflow.pyfunc.save_model(path=path, **given)
         self.files = {name: sha256 for name, sha256 in files_of(Path(path)).items() if "__pycache__" not in name}
+
+
+@contextmanager
+def _requirements_not_compared() -> Iterator[None]:
+    """Keep MLflow from comparing the required versions with the installed ones: they are the installed ones.
+
+    It reads the lists of files of all installed packages for it, which takes 0.8 CPU-seconds. There is no option.
+    """
+    from mlflow.utils import environment
+
+    name = "warn_dependency_requirement_mismatches"
+    compare = getattr(environment, name, None)
+    if compare is None:  # another version of MLflow, which may compare
+        yield
+        return
+    setattr(environment, name, lambda requirements: None)
+    try:
+        yield
+    finally:
+        setattr(environment, name, compare)
 
 
 def pip_requirements() -> list[str]:

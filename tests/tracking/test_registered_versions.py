@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
+import importlib_metadata
 import pytest
 from mlflow.tracking import MlflowClient
+from mlflow.utils import environment, requirements_utils
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Output
@@ -73,6 +75,19 @@ def test_a_version_links_to_the_page_of_its_model_in_airflow(
     assert version.tags["meli.page"] in version.description
     [decision] = Ledger(file_store).decisions()
     assert Pages(file_store).model(paths.model_id(run.plan.name, "mlp")).row.train == decision.champion.train  # type: ignore[union-attr]
+
+
+def test_no_package_is_listed_to_compare_the_requirements_with_what_is_installed(
+    client: MlflowClient, registry: Registry, file_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+    compared = environment.warn_dependency_requirement_mismatches
+    monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
+    monkeypatch.setattr(importlib_metadata, "packages_distributions", lambda: listed.append("all") or {})
+    version = promote(registry, past_run(file_store, tmp_path), "mlp")
+    assert client.get_model_version(MODEL, version).status == "READY"
+    assert listed == []
+    assert environment.warn_dependency_requirement_mismatches is compared, "other models of this process are compared"
 
 
 def test_without_airflows_address_a_version_has_no_link(
