@@ -60,7 +60,7 @@ def distance(ours: Tensor, theirs: Tensor) -> float:
 
 def weights(network: TitleNetwork) -> dict[str, Tensor]:
     """The weights of a network on the CPU."""
-    return {name: value.cpu() for name, value in network.state_dict().items()}
+    return {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
 
 
 def largest_distance(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> float:

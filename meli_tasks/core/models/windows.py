@@ -52,6 +52,17 @@ def sum_parts(windows: Tensor, parts: Tensor) -> Tensor:
     return functional.embedding_bag(places, parts, mode="sum")
 
 
+def filters_of(channels: int, filters: int, length: int) -> nn.Conv1d:
+    """Filters whose weight (F, D, length) lies in memory as (length, F, D), as `CNN._parts` multiplies it.
+
+    Otherwise each step would copy it, and its gradient.
+    """
+    convolution = nn.Conv1d(channels, filters, length)
+    weight = convolution.weight.detach().permute(2, 0, 1).contiguous()
+    convolution.weight = nn.Parameter(weight.permute(1, 2, 0))
+    return convolution
+
+
 def max_pool(responses: Tensor, counts: Tensor, convolution: nn.Module) -> Tensor:
     """Max-pooling over each title's windows, then bias and ReLU: responses (W, F), windows (B,) -> (B, F).
 
@@ -59,7 +70,7 @@ def max_pool(responses: Tensor, counts: Tensor, convolution: nn.Module) -> Tenso
     """
     assert isinstance(convolution, nn.Conv1d) and convolution.bias is not None
     largest: Tensor = _LargestOfTitles.apply(responses.float(), counts)  # type: ignore[no-untyped-call]
-    return torch.relu(largest + convolution.bias)
+    return (largest + convolution.bias).relu_()
 
 
 class _LargestOfTitles(torch.autograd.Function):
@@ -77,13 +88,13 @@ class _LargestOfTitles(torch.autograd.Function):
         largest = responses.new_empty(len(counts), responses.shape[1]).scatter_reduce_(
             0, title[:, None].expand_as(responses), responses, "amax", include_self=False
         )
-        ctx.save_for_backward(responses, largest, title, counts)
+        ctx.save_for_backward(responses, largest, title)
         return largest
 
     @staticmethod
     @override
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        responses, largest, title, counts = ctx.saved_tensors
-        tied = (responses == largest.index_select(0, title)).to(gradient.dtype)
-        ties = torch.segment_reduce(tied, "sum", lengths=counts, axis=0, unsafe=True)
+        responses, largest, title = ctx.saved_tensors
+        tied = largest.index_select(0, title).eq_(responses)  # as numbers: see Dropout
+        ties = torch.zeros_like(largest).scatter_add_(0, title[:, None].expand_as(tied), tied)
         return tied.mul_((gradient / ties).index_select(0, title)), None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import override
 
 from meli_tasks.core.hyperparameters import Train
 from meli_tasks.core.training.pooled_titles import Titles
@@ -25,6 +28,33 @@ def log_priors(labels: Tensor, categories: int) -> Tensor:
     """
     counts = torch.bincount(labels, minlength=categories).float()
     return torch.where(counts > 0, (counts.clamp(min=1) / counts.sum()).log(), 0.0)
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """`torch.nn.functional.cross_entropy` of each title (B,), with label smoothing.
+
+    Its backward pass writes the gradient over the logarithms that the forward pass computed; that of torch writes two
+    more tensors of this size.
+    """
+
+    @staticmethod
+    @override
+    def forward(ctx: Any, logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+        logarithms = logits.log_softmax(1)
+        ctx.save_for_backward(logarithms, labels)
+        ctx.smoothing = smoothing
+        losses = functional.nll_loss(logarithms, labels, reduction="none")
+        return losses.mul_(1 - smoothing).sub_(logarithms.mean(1), alpha=smoothing) if smoothing else losses
+
+    @staticmethod
+    @override
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        logarithms, labels = ctx.saved_tensors
+        result = logarithms.exp_()
+        if ctx.smoothing:
+            result.sub_(ctx.smoothing / result.shape[1])
+        result.scatter_add_(1, labels[:, None], result.new_full((len(labels), 1), ctx.smoothing - 1))
+        return result.mul_(gradient[:, None]), None, None
 
 
 class TitleLoss:
@@ -63,10 +93,9 @@ class TitleLoss:
         labels = self.labels[rows]
         if self.margin:
             logits = logits.scatter_add(1, labels[:, None], logits.new_full((len(rows), 1), -self.margin))
+        losses: Tensor = _CrossEntropy.apply(logits, labels, self.smoothing)  # type: ignore[no-untyped-call]
         if self.uniform:
-            total = functional.cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing)
-            return total, torch.full((), len(rows), dtype=torch.float32, device=logits.device)
-        losses = functional.cross_entropy(logits, labels, reduction="none", label_smoothing=self.smoothing)
+            return losses.sum(), torch.full((), len(rows), dtype=torch.float32, device=logits.device)
         weights = self.weights(rows)
         return (losses * weights).sum(), weights.sum()
 

@@ -291,16 +291,18 @@ class Training:
         # A batch of weight 0 (only unreliable titles, weighted 0) changes nothing and must not divide by 0.
         weight = weight.clamp(min=1e-12)
         self.optimizer.zero_grad()
-        (own_total / weight).backward()  # type: ignore[no-untyped-call]
+        own_loss = own_total / weight
+        own_loss.backward()  # type: ignore[no-untyped-call]
+        loss = own_loss.detach() if self.group.world_size == 1 else total / weight
         norm = self.optimizer.gradient_norm()
-        skip = self.guard.admit(total / weight, norm, self.step, self.steps)
+        skip = self.guard.admit(loss, norm, self.step, self.steps)
         update_rows = self.ema.update_rows if self.ema else None
         self.optimizer.step(learning_rate_at(self.step, self.steps, self.params), norm, skip, update_rows)
         if self.ema:
             self.ema.after_step()
         self.step += 1
         self.totals.add(total, weight, cross_entropy, titles)
-        return total / weight
+        return loss
 
     def _sum_of_group(self, *sums: Tensor) -> Tensor:
         """These sums over the whole batch, from the part of each process. Also learns whether a stop was requested."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -78,6 +80,6 @@ def validates_in_bfloat16(params: Train, device: torch.device) -> bool:
     return device.type == "cuda" and trains_in_bfloat16(params, device)
 
 
-def reduced_precision(device: torch.device, wanted: bool) -> torch.autocast:
+def reduced_precision(device: torch.device, wanted: bool) -> AbstractContextManager[object]:
     """The context in which matrix products are bfloat16 if `wanted`; otherwise it changes nothing."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
+    return torch.autocast(device.type, dtype=torch.bfloat16) if wanted else nullcontext()

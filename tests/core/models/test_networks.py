@@ -278,6 +278,16 @@ def test_titles_have_one_window_of_padding_only() -> None:
     assert windows_of(batch.offsets, 2, 4, torch.tensor([3, 3, 3]))[1].tolist() == [2, 1, 2]
 
 
+def test_a_step_copies_neither_the_filters_nor_their_gradient() -> None:
+    network = network_of(architecture="cnn", filters=3, filter_lengths=(2, 3)).train()
+    network.load_state_dict({name: value.contiguous() for name, value in network.state_dict().items()})
+    network(batch_of([[1, 2, 3, 4, 5]] * (networks.LARGE_BATCH_WORDS // 5 + 1))).sum().backward()
+    for convolution in network.convolutions:  # type: ignore[union-attr]
+        weight = convolution.weight
+        assert weight.permute(2, 0, 1).is_contiguous()  # what `_parts` flattens is then a view
+        assert weight.grad.stride() == weight.stride()
+
+
 def test_weights_come_from_the_seed_alone() -> None:
     torch.manual_seed(1)
     first = network_of(seed=3)

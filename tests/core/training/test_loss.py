@@ -42,6 +42,18 @@ def test_the_loss_is_a_weighted_mean_over_adjusted_logits(values: dict[str, Any]
     torch.testing.assert_close(weight, weights.sum())
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_its_gradient_is_that_of_torch(smoothing: float) -> None:
+    logits = (5 * torch.randn(20, CATEGORIES, generator=torch.Generator().manual_seed(2))).requires_grad_()
+    rows = torch.arange(3, 23)
+    total, _ = TitleLoss(TITLES, CATEGORIES, params_of(label_smoothing=smoothing)).of(logits, rows)
+    expected = torch.nn.functional.cross_entropy(
+        logits, TITLES.labels[rows], reduction="sum", label_smoothing=smoothing
+    )
+    torch.testing.assert_close(total, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(loss / 20, logits)[0] for loss in (total, expected)))
+
+
 def test_a_margin_makes_the_true_category_win_by_more() -> None:
     leads = []
     for margin in (0.0, 4.0):
