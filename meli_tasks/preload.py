@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 
-from meli_tasks.execution.threads import limit_threads
+from meli_tasks.execution.threads import limited_threads
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
 from meli_tasks.wording import count, duration
@@ -51,8 +51,10 @@ def import_for_tasks(settings: Settings, also: Sequence[str] = ()) -> None:
     """
     began = time.monotonic()
     imported = _import((*also, *LIGHT))
-    limit_threads(settings)  # the rest reads its number of threads when it is imported
-    imported += _import(HEAVY)
+    # The rest reads its number of threads when it is imported. Tasks of other DAGs, which may be forked from here too,
+    # must not find these limits in their environment.
+    with limited_threads(settings):
+        imported += _import(HEAVY)
     logger.info(
         "Imported %s for the tasks that are forked from here in %s.",
         count(imported, "module"), duration(time.monotonic() - began),

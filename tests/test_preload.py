@@ -87,13 +87,17 @@ def test_what_cannot_be_imported_is_logged_and_the_rest_imported(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     (tmp_path / "meli_broken.py").write_text("raise RuntimeError('no such library')", encoding="utf-8")
-    (tmp_path / "meli_whole.py").write_text("", encoding="utf-8")
+    whole = "import os\nlimits = os.environ['OMP_NUM_THREADS'], os.environ['CUDA_VISIBLE_DEVICES']"
+    (tmp_path / "meli_whole.py").write_text(whole, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(os, "environ", dict(os.environ))
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    environment["CUDA_VISIBLE_DEVICES"] = "1"
+    monkeypatch.setattr(os, "environ", dict(environment))
     monkeypatch.setattr(preload, "HEAVY", ("meli_broken", "meli_whole"))
     with caplog.at_level(logging.INFO, "meli_tasks"):
-        preload.import_for_tasks(Settings())
-    assert "meli_whole" in sys.modules
+        preload.import_for_tasks(Settings().model_copy(update={"threads": 3, "device": "cpu"}))
+    assert sys.modules["meli_whole"].limits == ("3", "")
+    assert os.environ == environment, "tasks of other DAGs are forked from here too"
     warning, summary = caplog.messages
     assert warning.startswith("meli_broken could not be imported in advance")
     assert warning.endswith("RuntimeError: no such library")

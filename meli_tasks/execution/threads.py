@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from meli_tasks.settings import Settings
 
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
 """What numeric libraries read when they are imported."""
+LIMITS = (*VARIABLES, "OMP_WAIT_POLICY", "CUDA_VISIBLE_DEVICES")
+"""What `limit_threads` sets."""
 
 
 def limit_threads(settings: Settings) -> None:
@@ -26,21 +28,37 @@ def limit_threads(settings: Settings) -> None:
 
 
 @contextmanager
+def limited_threads(settings: Settings) -> Iterator[None]:
+    """Limit the threads of what is imported while the block runs, and leave the environment as it was."""
+    with _kept(LIMITS):
+        limit_threads(settings)
+        yield
+
+
+@contextmanager
+def _kept(variables: Iterable[str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+@contextmanager
 def with_threads(number: int) -> Iterator[None]:
     """Compute with this number of threads while the block runs; 0 changes nothing."""
     if not number:
         yield
         return
-    before = {name: os.environ.get(name) for name in VARIABLES}
-    os.environ.update(dict.fromkeys(VARIABLES, str(number)))
     torch = sys.modules.get("torch")
     threads = torch.get_num_threads() if torch else 0
-    if torch:
-        torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+    with _kept(VARIABLES):
+        os.environ.update(dict.fromkeys(VARIABLES, str(number)))
         if torch:
-            torch.set_num_threads(threads)
+            torch.set_num_threads(number)
+        try:
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(threads)

@@ -62,8 +62,8 @@ def demo(console: Console, environment: Mapping[str, str]) -> int:
         start = StackStart(home, lambda line: console.print(line, markup=False, highlight=False), interrupts)
         run: list[tuple[Stack, str]] = []
         try:
-            stack = start.run(requested)
-            return train(console, stack, requested, interrupts, run)
+            stack = start.run_needed(requested)
+            return train(console, stack, requested, start, run)
         except KeyboardInterrupt:
             with interrupts.ignored():
                 console.print("\nInterrupted: stopping what this demo started. You can run `make demo` again.")
@@ -114,10 +114,11 @@ def absolute(source: str, here: Path) -> str:
     return path
 
 
-def train(
-    console: Console, stack: Stack, requested: Settings, interrupts: Interrupts, run: list[tuple[Stack, str]]
-) -> int:
-    """Trigger a run and display it until it ends, and its result. The run's id is added to `run` once there is one."""
+def train(console: Console, stack: Stack, requested: Settings, start: StackStart, run: list[tuple[Stack, str]]) -> int:
+    """Trigger a run and display it until it ends, and its result. The run's id is added to `run` once there is one.
+
+    The servers that the run does not need are started beside it.
+    """
     os.environ.update(stack.settings)
     settings = Settings.from_environment()
     store = settings.open_store()
@@ -128,16 +129,18 @@ def train(
     sets = list(Request.check({}, requested).sets)
     for set_name in sets:
         named_sets.resolve(set_name, {}, settings)
-    with interrupts.held():
+    with start.interrupts.held():
         began = time.monotonic()
         conf = {"source": requested.source, "sets": sets}
         run.append((stack, stack.api.trigger(DAG, conf, "started by make demo")))
     name = run[0][1]
+    start.start_others()
     console.print(f"\nTraining {', '.join(sets)} on {escape(requested.source)}: run {name}\n", soft_wrap=True)
     watch = Watch(stack.api, store, name, stack.home.airflow / "logs")
     tasks, state = follow(console, stack, watch)
     run.clear()
     seconds = time.monotonic() - began
+    start.wait_for_others()
     if state == "success":
         show_leaderboard(console, watch, store, tasks)
         show_champion(console, store)

@@ -33,6 +33,7 @@ BUCKET = "meli"
 TASKS_HEALTH = "/execution/health"
 """Where Airflow's api-server answers tasks: it builds that application at the first request, in 4 CPU-seconds."""
 USER = "admin"
+TRIGGERER = "airflow-triggerer"
 DEFAULT_PORTS = {"s3": 8333, "mlflow": 5000, "airflow-api-server": 8080, "serving": 8900}
 # Every run receives these in its own configuration, so the stack is not restarted when they change.
 PER_RUN_VARIABLES = frozenset({"MELI_SOURCE", "MELI_SETS"})
@@ -157,7 +158,7 @@ class Stack:
                 lambda: self.api.health().get("dag_processor") == "healthy",
             ),
             # Waits for the runs of backfills; `make demo` does not need it.
-            service("airflow-triggerer", "Airflow triggerer", ["triggerer", "--skip-serve-logs"], lambda: True),
+            service(TRIGGERER, "Airflow triggerer", ["triggerer", "--skip-serve-logs"], lambda: True),
         ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from meli_tasks.stack.home import Home
 from meli_tasks.stack.interrupts import Interrupts
 from meli_tasks.stack.processes import Record, Service
 from meli_tasks.stack.servers import POLL_SECONDS
-from meli_tasks.stack.services import PER_RUN_VARIABLES, Ports, Stack, prepare_airflow
+from meli_tasks.stack.services import PER_RUN_VARIABLES, TRIGGERER, Ports, Stack, prepare_airflow
 from meli_tasks.wording import duration
 
 SECONDS_TO_PROVE_HEALTH = 10.0
@@ -31,7 +31,10 @@ FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "MLFLOW_", "AWS_")
 
 @dataclass
 class StackStart:
-    """One start of a stack. It remembers what it started, so that an interrupted demo stops exactly that."""
+    """One start of a stack. It remembers what it started, so that an interrupted demo stops exactly that.
+
+    What no training run needs (the triggerer, the service) can be started while one is running, when a core is idle.
+    """
 
     home: Home
     say: Callable[[str], None]
@@ -39,9 +42,21 @@ class StackStart:
     started: dict[str, Record] = field(default_factory=dict)
     _migration: subprocess.Popen[bytes] | None = None
     _began: float = field(default_factory=time.monotonic)
+    _later: list[Service] = field(default_factory=list)
 
     def run(self, requested: Settings) -> Stack:
         """Start what is not running yet, and return once everything answers.
+
+        Raises:
+            Unreachable: a server ended or did not get ready; the message has the end of its log.
+        """
+        stack = self.run_needed(requested)
+        self.start_others()
+        self.wait_for_others()
+        return stack
+
+    def run_needed(self, requested: Settings) -> Stack:
+        """Start what a training run needs, and return once it answers; `start_others` starts the rest.
 
         Raises:
             Unreachable: a server ended or did not get ready; the message has the end of its log.
@@ -67,9 +82,24 @@ class StackStart:
             self._begin_migration(stack)
         self._start(storage)
         self._finish_migration()
-        self._start([*airflow, *serving])
-        processes.wait(self.home, self.started, [*storage, *airflow, *serving], self._report_ready)
+        needed = [service for service in airflow if service.name != TRIGGERER]
+        self._later = [*(service for service in airflow if service.name == TRIGGERER), *serving]
+        self._start(needed)
+        processes.wait(self.home, self.started, [*storage, *needed], self._report_ready)
         return stack
+
+    def start_others(self) -> None:
+        """Start the rest, and return immediately."""
+        self._start(self._later)
+
+    def wait_for_others(self) -> None:
+        """Return once the rest answers.
+
+        Raises:
+            Unreachable: a server ended or did not get ready; the message has the end of its log.
+        """
+        processes.wait(self.home, self.started, self._later, lambda service: None)  # they have answered for long
+        self._later = []
 
     def undo(self) -> None:
         """Stop what this start started, and nothing else."""
@@ -120,8 +150,6 @@ class StackStart:
         (self.home.airflow / "migrated").write_text(version("apache-airflow"), encoding="utf-8")
 
     def _report_ready(self, service: Service) -> None:
-        if service.name == "airflow-triggerer":
-            return
         where = f" at http://localhost:{service.port}" if service.port else ""
         self.say(f"{service.title} ready{where} ({duration(time.monotonic() - self._began)})")
 

@@ -103,7 +103,11 @@ def test_the_demo_ends_with_a_champion_and_leaves_the_stack_up(stack: StartDemo,
     assert re.search(r"quick_cnn +[01]\.\d{4}", output), output
     assert re.search(r"Champion: (ensemble|quick_mlp|quick_cnn), balanced accuracy [01]\.\d{4}", output), output
     assert "make stop" in output
-    assert {record.name for record in processes.running(home)} >= {"s3", "mlflow", "airflow-scheduler"}
+    running = {record.name for record in processes.running(home)}
+    assert running >= {"s3", "mlflow", "airflow-scheduler", "airflow-triggerer", "serving"}
+    scheduler = (home.logs / "airflow-scheduler.log").read_text(encoding="utf-8")
+    assert re.search(r"Imported \d+ modules for the tasks that are forked from here", scheduler)
+    assert "could not be imported in advance" not in scheduler
 
 
 def test_a_second_demo_reuses_the_stack_and_computes_nothing(stack: StartDemo, home: Home) -> None:
