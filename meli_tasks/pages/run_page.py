@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import Manifest, ModelRef
@@ -15,7 +18,7 @@ from meli_tasks.pages.evaluated import EvaluatedRun, Run, model_rows, read_repor
 from meli_tasks.pages.kept_epoch import kept_line
 from meli_tasks.pages.manifests import read_manifest
 from meli_tasks.pages.models import SkippedObjects
-from meli_tasks.pages.read_cache import ReadCache
+from meli_tasks.pages.read_cache import READERS, ReadCache
 from meli_tasks.pages.run_models import LiveNote, Progress, RunPage, StepRow, TrainingPage
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan, ensemble_step
@@ -59,7 +62,7 @@ def run_page(cache: ReadCache, plan: Plan, decisions: Decisions, champion: str) 
         nothing_new=nothing_new,
         saved_seconds=preview.saved_seconds if preview else 0.0,
         estimate_seconds=preview.estimate_seconds if preview else None,
-        steps=[_step(cache, plan, line) for line in _lines(plan, preview, report, decision)],
+        steps=_steps(cache, plan, _lines(plan, preview, report, decision)),
         rows=model_rows(Run.of(plan), evaluated, champion, bool(nothing_new)),
         test_titles=evaluated.test_titles if evaluated else None,
         folds=evaluated.folds if evaluated else 0,
@@ -99,6 +102,12 @@ def _with_actual_key(plan: Plan, line: PageStep, report: EvaluationReport) -> Pa
         return replace(line, key=report.ensemble.key)
     step = ensemble_step(plan, report.trained) if report.ensemble_failed else None
     return replace(line, name=step.name, key=step.key, failed=True) if step else None
+
+
+def _steps(cache: ReadCache, plan: Plan, lines: Sequence[PageStep]) -> list[StepRow]:
+    """The steps, looked up several at a time: a run may have hundreds, and its page looks again every few seconds."""
+    with ThreadPoolExecutor(READERS) as readers:
+        return list(readers.map(partial(_step, cache, plan), lines))
 
 
 def _step(cache: ReadCache, plan: Plan, line: PageStep) -> StepRow:

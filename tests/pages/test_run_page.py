@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from meli_tasks.core.errors import NotFound
 from meli_tasks.decision import Evidence
 from meli_tasks.ledger import Ledger
 from meli_tasks.planning.verdict import Verdict
+from meli_tasks.store import Blob
+from tests import waiting
 from tests.pages.published import Counting, evaluate, promote
 from tests.pages.served import ServedPages
 from tests.past_run import PastRun
@@ -36,6 +39,21 @@ def test_a_run_shows_what_it_computed_reused_and_still_has_to_compute(store: Cou
     assert (progress["epoch"], progress["epochs"], progress["seconds_left"]) == (2, 5, 4.0)
     assert not page["evaluated"]
     assert page["decision"] is None
+
+
+def test_the_steps_of_a_run_are_looked_up_at_the_same_time(store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = PastRun(store, accuracies={f"mlp_{number}": 0.9 for number in range(8)})
+    models = {paths.manifest("train", key) for key in run.models.values()}
+    read, all_of_them = store.read, threading.Barrier(len(models))
+
+    def read_together(name: str) -> Blob | None:
+        if name in models:
+            all_of_them.wait(waiting.IDLE_SECONDS)
+        return read(name)
+
+    monkeypatch.setattr(store, "read", read_together)
+    page = ServedPages(store).run(run.plan.name)
+    assert [step["name"] for step in page["steps"] if step["stage"] == "train"] == list(run.plan.sets)
 
 
 def test_a_run_shows_its_own_decision_and_its_evaluation(store: Counting) -> None:
