@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 UPLOAD_SECONDS = 60.0
 METRICS_A_CALL = 1_000
 PARAMS_A_CALL = 100
+VERSIONS_A_PAGE = 200
 PROXIED = "mlflow-artifacts"
 NOT_FOUND_CODE = "RESOURCE_DOES_NOT_EXIST"
 EXISTS_CODE = "RESOURCE_ALREADY_EXISTS"
@@ -136,14 +137,19 @@ class MlflowServer:
         return [ModelVersion.parse(version) for version in found]
 
     def all_versions(self, model: str) -> list[ModelVersion]:
-        """Every version of a registered model."""
-        found, token = list[ModelVersion](), ""
+        """Every version of a registered model, in pages.
+
+        A page begins after the last number of the one before it. MLflow's own pages begin after a number of versions
+        by the time of their last change: one that changes in between moves to the front, and is never read.
+        """
+        found = list[ModelVersion]()
         while True:
-            page = {"page_token": token} if token else {}
-            answer = self.get("model-versions/search", filter=f"name = {quoted(model)}", **page)
-            found += map(ModelVersion.parse, answer.get("model_versions", []))
-            token = str(answer.get("next_page_token") or "")
-            if not token:
+            after = found[-1].number if found else "0"
+            wanted = f"name = {quoted(model)} and version_number > {after}"
+            page = {"order_by": "version_number ASC", "max_results": str(VERSIONS_A_PAGE)}
+            versions = self.get("model-versions/search", filter=wanted, **page).get("model_versions", [])
+            found += map(ModelVersion.parse, versions)
+            if len(versions) < VERSIONS_A_PAGE:
                 return found
 
     def log(

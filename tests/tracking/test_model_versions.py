@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow.exceptions import MlflowException
@@ -12,6 +13,8 @@ from mlflow.tracking import MlflowClient
 from meli_tasks.core.errors import NotFound
 from meli_tasks.settings import DEFAULT_REGISTERED_MODEL as MODEL
 from meli_tasks.store import Store
+from meli_tasks.tracking import client as rest
+from meli_tasks.tracking.client import MlflowServer
 from meli_tasks.tracking.model_versions import model_of_version, registered_models
 from meli_tasks.tracking.outbox import Tracking
 from meli_tasks.tracking.registry import Registry
@@ -35,3 +38,24 @@ def test_a_version_leads_back_to_its_model(
         model_of_version(tracking.uri, MODEL, "9999")
     assert registered_models(tracking.uri, MODEL) == [found]
     assert registered_models(tracking.uri, "nobody-registered-this") == registered_models("", MODEL) == []
+
+
+def test_every_version_is_read_in_pages_also_while_one_changes(
+    client: MlflowClient, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.create_registered_model(MODEL)
+    for number in range(5):
+        client.create_model_version(MODEL, f"s3://elsewhere/{number}", tags={"meli.artifact_key": f"{number:032x}"})
+    monkeypatch.setattr(rest, "VERSIONS_A_PAGE", 2)
+    pages: list[dict[str, str]] = []
+
+    class Changing(MlflowServer):
+        def get(self, path: str, **query: str) -> dict[str, Any]:
+            pages.append(query)
+            answer = super().get(path, **query)
+            client.set_model_version_tag(MODEL, "1" if len(pages) > 1 else "5", "changed", str(len(pages)))
+            return answer
+
+    found = Changing(tracking.uri).all_versions(MODEL)
+    assert [version.number for version in found] == ["1", "2", "3", "4", "5"]
+    assert len(pages) == 3
