@@ -57,6 +57,8 @@ class Material:
     store: Store
     plan: Plan
     reader: LenientReader = field(init=False)
+    _models: dict[str, Manifest | None] = field(init=False, default_factory=dict)
+    _manifests: dict[tuple[str, str], Manifest | None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reader = LenientReader(self.store)
@@ -82,7 +84,9 @@ class Material:
         return max((record.pruned for record in records if record), default="")
 
     def _record(self, stage: str, key: str) -> Manifest | None:
-        return self._attempt(paths.manifest(stage, key), lambda: find_record(self.store, stage, key))
+        """The manifest of an artifact, also of one that was pruned."""
+        whole = self.manifest(stage, key)
+        return whole or self._attempt(paths.manifest(stage, key), lambda: find_record(self.store, stage, key))
 
     @cached_property
     def stored_scores(self) -> Scores | None:
@@ -146,9 +150,17 @@ class Material:
 
     def model(self, label: str) -> Manifest | None:
         """The manifest of a model by its label."""
+        if label not in self._models:
+            self._models[label] = self._find_model(label)
+        return self._models[label]
+
+    def _find_model(self, label: str) -> Manifest | None:
         ref = self.ref(label)
         if ref is None:
             return None
+        made = self.manifest("train", ref.key) if label in self.plan.sets else None
+        if made and made.model_sha256 == (ref.sha256 or made.model_sha256):
+            return made
         return self._attempt(ref.key, lambda: find_model(self.store, ref.key, ref.sha256))
 
     def history(self, label: str) -> tuple[Epoch, ...]:
@@ -177,7 +189,10 @@ class Material:
 
     def manifest(self, stage: str, key: str) -> Manifest | None:
         """An artifact's manifest; None if it is not there or cannot be read."""
-        return self._attempt(paths.manifest(stage, key), lambda: find(self.store, stage, key))
+        if (stage, key) not in self._manifests:
+            found = self._attempt(paths.manifest(stage, key), lambda: find(self.store, stage, key))
+            self._manifests[stage, key] = found
+        return self._manifests[stage, key]
 
     def file(self, manifest: Manifest, file: str, parse: Callable[[bytes], T]) -> T | None:
         """One small file of an artifact; None if it is not there or cannot be read."""

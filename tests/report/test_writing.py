@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
+from meli_tasks.artifacts import paths
 from meli_tasks.artifacts.manifest import need
 from meli_tasks.planning.evaluation import EvaluationReport
 from meli_tasks.planning.plan import Plan
 from meli_tasks.report import headline_of, load_report, write_report
 from meli_tasks.report.material import Material
 from meli_tasks.report.writing import SECTIONS, render
+from meli_tasks.store import Blob
 from tests.report.conftest import RealRuns
 from tests.report.reading import Page, parse, resolve, stored
 
@@ -114,3 +117,18 @@ def test_it_is_stored_beside_the_plan(real_runs: RealRuns) -> None:
 
 def test_without_a_report_there_is_none_to_load(real_runs: RealRuns) -> None:
     assert load_report(real_runs.store, "plans/nobody/0123456789ab.json") is None
+
+
+def test_a_report_reads_the_manifest_of_each_model_once_however_many_sections_need_it(
+    plan: Plan, real_runs: RealRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: Counter[str] = Counter()
+    read = real_runs.store.read
+
+    def counted(name: str) -> Blob | None:
+        reads[name] += 1
+        return read(name)
+
+    monkeypatch.setattr(real_runs.store, "read", counted)
+    render(Material(real_runs.store, plan))
+    assert {reads[paths.manifest("train", step.key)] for step in plan.sets.values()} == {1}
