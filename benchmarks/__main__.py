@@ -66,6 +66,8 @@ PARTS = {
     "prune": Part("bench_prune", "nights of new titles, pruned every week: what the store keeps", by_default=False),
     "requests": Part("bench_requests", "requests of lists, plans and pages with many past runs", by_default=False),
     "load": Part("bench_load", "a store of 100,000 artifacts, verified and pruned", by_default=False),
+    "wide": Part("bench_wide", "a run of 2,000 categories, and one of 200 sets", by_default=False),
+    "versions": Part("bench_versions", "a promotion with 1,000 registered versions in MLflow", by_default=False),
     "stack": Part("stack_memory", "peak memory of the demo's stack, started for the purpose", by_default=False),
 }
 

@@ -1,21 +1,27 @@
 """Part `prune`: nights of generated titles, each with new ones, pruned every week.
 
     python -m benchmarks prune                   # 28 nights
-    python -m benchmarks prune --rows 365        # a year: about an hour of CPU time on one core
+    python -m benchmarks prune --rows 365 --small    # a year, of 600 titles a night: 3 CPU-seconds a night
 
-A night is a whole run of two quick sets and their ensemble on 2,000 titles of its own. After each, the store is made
-a day older. Every seventh night all but the newest seven runs are pruned. Then `meli verify` has to find the store
+A night is a whole run of two quick sets and their ensemble on 2,000 titles of its own. After each, the store's clock
+is a day later. Every seventh night all but the newest seven runs are pruned. Then `meli verify` has to find the store
 whole, and every champion there was has to be there.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import time
+from bisect import bisect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
+from benchmarks.counted_requests import count_requests
 from benchmarks.figures import Figure, Options, at_most
 from meli_tasks.artifacts.cache import Cache
 from meli_tasks.champion import champion_model, is_whole
@@ -25,7 +31,8 @@ from meli_tasks.local_run import LocalRun, new_run_id
 from meli_tasks.pruning.prune import Prune
 from meli_tasks.pruning.rules import Rules
 from meli_tasks.settings import Settings
-from meli_tasks.store import Store
+from meli_tasks.store import Listed, Store
+from meli_tasks.store.file import FileStore
 from meli_tasks.wording import count
 
 DAY = 86_400
@@ -41,25 +48,54 @@ class Silent:
         return lambda *args, **options: None
 
 
-def night(settings: Settings, number: int, rows: int) -> None:
-    """A run on titles of its own."""
+class NightlyFolder(FileStore):
+    """A folder whose clock is a day later after each night."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.midnights: list[float] = []
+
+    @override
+    def _listed(self, name: str) -> Listed | None:
+        listed = super()._listed(name)
+        return listed and replace(listed, modified=listed.modified + DAY * bisect(self.midnights, listed.modified))
+
+
+@dataclass
+class Cost:
+    """What a task of a night cost."""
+
+    requests: int = 0
+    cpu: float = 0.0
+
+
+def night(settings: Settings, number: int, rows: int) -> dict[str, Cost]:
+    """A run on titles of its own; what planning and deciding cost, and all of it."""
     run = LocalRun(Silent(), new_run_id(), settings)
+    requests = count_requests(run.pipeline.store)
+    costs: dict[str, Cost] = {}
+
+    def measured(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            before, start = requests.total(), time.process_time()
+            found = function(*args, **options)
+            costs[name] = Cost(requests.total() - before, round(time.process_time() - start, 3))
+            return found
+
+        return call
+
+    run.pipeline.plan = measured("plan", run.pipeline.plan)  # type: ignore[method-assign]
+    run.pipeline.decide = measured("decision", run.pipeline.decide)  # type: ignore[method-assign]
+    run.pipeline.promote = measured("entry and report", run.pipeline.promote)  # type: ignore[method-assign]
     request = {
         "source": f"sample:rows={rows},seed={number}",
         "sets": ["quick_mlp", "quick_cnn"],
         "overrides": {"train.epochs": 1},
     }
-    run.go(request, FIRST + timedelta(days=number), "promote")
+    measured("night", run.go)(request, FIRST + timedelta(days=number), "promote")
     if run.failed:
         raise RuntimeError("; ".join(run.failed.values()))
-
-
-def make_older(folder: Path) -> None:
-    """Let a day pass for everything in a store."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            status = path.stat()
-            os.utime(path, (status.st_atime - DAY, status.st_mtime - DAY))
+    return costs
 
 
 def champions_lost(store: Store) -> int:
@@ -83,17 +119,20 @@ def run(options: Options) -> list[Figure]:
             "MELI_THREADS": "1",
         }
     )
-    store, cache = settings.open_store(), Cache(options.work / "cache", 0.2)
-    deleted, weeks = 0, list[dict[str, int]]()
+    store, cache = NightlyFolder(folder), Cache(options.work / "cache", 0.2)
+    deleted, weeks = 0, list[dict[str, Any]]()
     for number in range(1, nights + 1):
-        night(settings, number, rows)
-        make_older(folder)
+        costs = night(settings, number, rows)
+        store.midnights.append(time.time())
         if number % WEEK == 0:
+            start = time.process_time()
             _, outcome = Prune(store, cache, KEPT, by="benchmark").run()
             deleted += outcome.bytes
             size = sum(each.size for each in store.objects(""))
-            weeks.append({"night": number, "bytes": size, "bytes_without_pruning": size + deleted})
-    (options.out / "weeks.json").write_text(json.dumps(weeks, indent=1), encoding="utf-8")
+            week = {"night": number, "bytes": size, "bytes_without_pruning": size + deleted}
+            prune = {"prune": Cost(cpu=time.process_time() - start)}
+            weeks.append({**week, "costs": {name: vars(cost) for name, cost in (costs | prune).items()}})
+            (options.out / "weeks.json").write_text(json.dumps(weeks, indent=1), encoding="utf-8")
     damaged = len(Verification(store, cache).run().findings)
     last, a_night = weeks[-1], weeks[-1]["bytes_without_pruning"] / weeks[-1]["night"]
     decisions = Ledger(store).decisions()

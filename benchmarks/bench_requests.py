@@ -3,12 +3,15 @@
     python -m benchmarks requests --rows 2000,20000
 
 `--rows` is the number of runs, of three sets each, with a decision each; they are written as an earlier version does,
-so the first reader builds the indexes. The store is in memory, so the CPU time is that of this package.
+so the first reader builds the indexes. The store is in memory, so the CPU time is that of this package. Pages are
+measured with their JSON: cold in a new process's cache, warm, and after another run was planned.
 """
 
 from __future__ import annotations
 
+import json
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,7 +20,9 @@ from benchmarks.memory_store import MemoryStore, write_nights
 from meli_tasks.artifacts.reading import LenientReader
 from meli_tasks.champion import champion_model
 from meli_tasks.ledger import Ledger
-from meli_tasks.pages import Pages, RunFilter
+from meli_tasks.pages import NightFilter, Pages, RunFilter
+from meli_tasks.pages.models import PageModel
+from meli_tasks.pages.read_cache import LISTED_SECONDS
 from meli_tasks.planning.measured import recent
 from meli_tasks.planning.plan import make_plan
 from meli_tasks.planning.preview import preview
@@ -55,11 +60,11 @@ def find_champion(store: MemoryStore) -> None:
     assert ledger.made_champion(last).number == 1
 
 
-def plan(store: MemoryStore) -> None:
+def plan(store: MemoryStore, run_id: str = "tonight") -> None:
     """What the task plan reads and writes."""
     settings = Settings(store="file:///unused")
     request = Request.check({"source": "sample:rows=500,seed=1", "sets": ["mlp", "cnn"]}, settings)
-    planned = make_plan(request, settings, "tonight", None, store=store)
+    planned = make_plan(request, settings, run_id, None, store=store)
     found = preview(planned, store, ledger=Ledger(store))
     planned.save(store)
     found.save(planned, store)
@@ -92,6 +97,32 @@ def _measured(store: MemoryStore, function: Callable[[], object]) -> _Cost:
     return _Cost(store.requests.total(), time.process_time() - start)
 
 
+def serve(store: MemoryStore) -> list[Figure]:
+    """The CPU time of the pages that have all runs, and the memory that they keep."""
+    pages = Pages(store)
+    looks: dict[str, Callable[[], PageModel]] = {
+        "page Models": lambda: pages.models(RunFilter()),
+        "page Models, runs of a month": lambda: pages.models(RunFilter(text="2024-03 mlp")),
+        "the nights": lambda: pages.nights(NightFilter(limit=1_000), []),
+    }
+    figures = []
+    for name, look in looks.items():
+        cold, warm = (_measured(store, lambda look=look: json.dumps(look().model_dump(mode="json"))) for _ in range(2))  # type: ignore[misc]
+        figures.append(Figure(f"{name}, cold", cold.cpu, "CPU-s", target=COLD))
+        figures.append(Figure(f"{name}, warm", warm.cpu, "CPU-s", target=WARM))
+    plan(store, "another night")
+    time.sleep(LISTED_SECONDS)
+    again = _measured(store, lambda: pages.models(RunFilter()))
+    figures.append(Figure("page Models, after another plan", again.cpu, "CPU-s", target=WARM))
+    tracemalloc.start()
+    kept = Pages(store)
+    kept.models(RunFilter())
+    megabytes = tracemalloc.get_traced_memory()[0] / 1e6
+    tracemalloc.stop()
+    figures.append(Figure("memory that the page Models keeps", megabytes, "MB", target=at_most(300)))
+    return figures
+
+
 def measure(runs: int) -> list[Figure]:
     """The figures of a store with this many runs."""
     store = MemoryStore()
@@ -110,11 +141,7 @@ def measure(runs: int) -> list[Figure]:
         cost = _measured(store, lambda function=function: function(store))  # type: ignore[misc]
         target, note = DECISION if name == "decision" else MOST, f"{cost.cpu:.2f} CPU-s"
         figures.append(Figure(f"{what}: {name}", cost.requests, "requests", target=target, note=note))
-    pages = Pages(store)
-    cold = _measured(store, lambda: pages.models(RunFilter()))
-    warm = _measured(store, lambda: pages.models(RunFilter()))
-    figures.append(Figure(f"{what}: page Models, cold", cold.cpu, "CPU-s", target=COLD))
-    figures.append(Figure(f"{what}: page Models, warm", warm.cpu, "CPU-s", target=WARM))
+    figures += [Figure(f"{what}: {each.name}", each.value, each.unit, target=each.target) for each in serve(store)]
     return figures
 
 

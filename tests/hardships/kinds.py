@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.servers import NOWHERE
 
 Echo = Callable[[str], None]
 MEGABYTE = 1 << 20
+QUEUED, ACTIVE = 50, 4
+"""Runs that are queued at once, and how many of them the DAG lets run: its `max_active_runs`."""
 
 
 def kills(tally: Tally, folder: Path, times: int, seed: int, echo: Echo, values: Mapping[str, str]) -> None:
@@ -88,6 +91,31 @@ def races(tally: Tally, folder: Path, times: int, seed: int, echo: Echo, values:
             for child in [place.start() for _ in range(8)]:
                 if not tally.count(number, child.wait()):
                     echo(tally.wrong[-1])
+            left = left_behind(place.settings.open_store(), place.root)
+            if left:
+                tally.left += 1
+                echo(f"{number}: left behind: {left[:3]}")
+
+
+def queued(tally: Tally, folder: Path, times: int, seed: int, echo: Echo, values: Mapping[str, str]) -> None:
+    """Fifty runs of the same titles and sets, four at a time, as Airflow starts queued ones: each decides once."""
+    for number in range(times):
+        with _place(folder, values, number) as place:
+            active: list[Child] = []
+            for _ in range(QUEUED):
+                if len(active) == ACTIVE and not tally.count(number, active.pop(0).wait()):
+                    echo(tally.wrong[-1])
+                active.append(place.start())
+            for child in active:
+                if not tally.count(number, child.wait()):
+                    echo(tally.wrong[-1])
+            decisions = Ledger(place.settings.open_store()).decisions()
+            if [each.number for each in decisions] != list(range(1, QUEUED + 1)):
+                tally.wrong.append(f"{number}: the decisions are {[each.number for each in decisions]}")
+                echo(tally.wrong[-1])
+            actions = Counter(each.action for each in decisions)
+            runs = len({each.by for each in decisions})
+            echo(f"{number}: {len(decisions)} decisions of {runs} runs: {dict(actions)}")
             left = left_behind(place.settings.open_store(), place.root)
             if left:
                 tally.left += 1
@@ -160,8 +188,8 @@ def mlflow_slow(tally: Tally, folder: Path, times: int, seed: int, echo: Echo, v
 
 
 KINDS = {
-    "kills": kills, "memory": memory, "file-sizes": file_sizes, "disk": disk, "races": races, "clocks": clocks,
-    "faults": faults, "mlflow-kills": mlflow_kills, "mlflow-slow": mlflow_slow,
+    "kills": kills, "memory": memory, "file-sizes": file_sizes, "disk": disk, "races": races, "queued": queued,
+    "clocks": clocks, "faults": faults, "mlflow-kills": mlflow_kills, "mlflow-slow": mlflow_slow,
 }  # fmt: skip
 ALONE = """
 import json
