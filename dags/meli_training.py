@@ -27,7 +27,7 @@ from meli_airflow.operators import ANSWER, ApprovePromotion
 from meli_airflow.priority import BACKFILLS_LAST
 from meli_airflow.retries import retry_arguments
 from meli_airflow.run_dates import FIRST_POSSIBLE, run_date
-from meli_airflow.training_tasks import computed, opened, plan_name, run_kind, trained_sets
+from meli_airflow.training_tasks import check_mapped, computed, opened, plan_name, run_kind, trained_sets
 from meli_airflow.trigger_form import add_form
 from meli_airflow.waiting import ResumablePython, await_files
 from meli_airflow.xcom import (
@@ -86,6 +86,7 @@ def plan_run() -> PlanName:
                 raise AirflowSkipException(missing)
             await_files(missing, dag_run, settings.wait_hours)
         plan, preview = pipeline.plan(params, day, url, backfill=backfill, dag_run_started=dag_run.start_date)
+        check_mapped(plan, FAMILIES)
     logger.info("Date of the run: %s. Its logical date is %s in %s.", plan.as_of, day, settings.timezone)
     if kind == "scheduled" and preview.nothing_new:
         reason = f"Nothing new: {preview.summary()}. {preview.nothing_new}"

@@ -10,6 +10,7 @@ from airflow.sdk import get_current_context
 from meli_airflow.metrics import send_step
 from meli_airflow.xcom import PlanName, SearchResult, StepOutcome, StepResult, TrainResult
 from meli_tasks.concealed import conceal_all
+from meli_tasks.core.errors import BadHyperparameters
 
 if TYPE_CHECKING:
     from airflow.sdk.types import DagRunProtocol
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from meli_tasks.pipeline import Pipeline
     from meli_tasks.planning.plan import Plan
     from meli_tasks.settings import Settings
+
+MAX_MAP_LENGTH = 1_024
+"""Airflow's default."""
 
 
 def run_kind(dag_run: DagRunProtocol) -> str:
@@ -30,6 +34,26 @@ def opened(name: str, settings: Settings) -> tuple[Pipeline, Plan]:
 
     conceal_all(dict(get_current_context()["params"]))  # the plan has no secrets: they are known from here
     return Pipeline.of(name, settings)
+
+
+def check_mapped(plan: Plan, families: Sequence[str]) -> None:
+    """Check that Airflow maps a task over all training runs of each family, before anything is computed for them.
+
+    Raises:
+        BadHyperparameters: There are more of them.
+    """
+    from airflow.sdk.configuration import conf
+
+    most = conf.getint("core", "max_map_length", fallback=MAX_MAP_LENGTH)
+    for family in families:
+        sets = plan.family(family)
+        tasks = sum(len(plan.training_runs(name)) for name in sets)
+        if tasks > most:
+            raise BadHyperparameters(
+                f"{len(sets):,} {family} sets with {tasks // len(sets):,} training runs each are {tasks:,} tasks, and "
+                f"Airflow maps a task over at most {most:,}. Request fewer sets or fewer folds in a run, or raise "
+                "AIRFLOW__CORE__MAX_MAP_LENGTH in all services of Airflow."
+            )
 
 
 def computed(result: StepResult, store_url: str) -> StepOutcome:

@@ -62,13 +62,17 @@ class FakePipeline:
 
     @classmethod
     def of(cls, plan_name: str, settings: Any = None) -> tuple[FakePipeline, Any]:
+        return cls(settings), cls._plan(plan_name)
+
+    @classmethod
+    def _plan(cls, plan_name: str) -> SimpleNamespace:
         names, folds = [*SEEN["params"]["sets"], *SEEN.get("searched", [])], SEEN["params"].get("folds", 0)
         sets = {name: SimpleNamespace(key=name, name=name) for name in names}
         parts = ["", *(f", fold {fold} of {folds}" for fold in range(1, folds + 1))]
         runs = {name: [SimpleNamespace(key=f"{name}{part}", name=f"{name}{part}") for part in parts] for name in names}
         family = lambda architecture: [name for name in sets if ARCHITECTURES.get(name) == architecture]  # noqa: E731
         recipes = cls._recipes(SEEN["params"])
-        return cls(settings), SimpleNamespace(
+        return SimpleNamespace(
             name=plan_name,
             sets=sets,
             family=family,
@@ -100,7 +104,8 @@ class FakePipeline:
         if "epoch" in params:
             raise BadHyperparameters("There is no parameter 'epoch': did you mean 'train.epochs'?")
         self._maybe_fail("plan", "")
-        plan = SimpleNamespace(name="plans/run.json", request=self._request(), as_of=str(as_of))
+        plan = self._plan("plans/run.json")
+        plan.as_of = str(as_of)
         nothing_new = SCENARIO.get("nothing_new", "")
         return plan, SimpleNamespace(nothing_new=nothing_new, summary=lambda: "12 min saved")
 
@@ -248,7 +253,7 @@ class Person(threading.Thread):
                     instance.trigger_timeout = timezone.utcnow() - timedelta(seconds=1)
                     session.flush()
                     SchedulerJobRunner.check_awaiting_input_timeouts(SCHEDULER, session=session)
-                    return
+                    continue  # dag.test() may write the task's state at the same moment, over the scheduler's
             for _ in range(self.answer.get("times", 1)):
                 self._respond(place)
             return

@@ -205,6 +205,21 @@ def test_plan_refuses_a_key_that_the_form_let_through(runs: Runs) -> None:
     assert "There is no parameter 'epoch'" in run["output"]
 
 
+def test_plan_refuses_more_training_runs_of_a_family_than_airflow_maps_a_task_over(
+    in_airflow: InAirflow, airflow_database: None
+) -> None:
+    scenario = {"many": {"conf": {"sets": ["mlp", "mlp_1"], "folds": 3}}}
+    done = in_airflow(
+        str(Path(__file__).parent / "scenarios.py"), json.dumps(scenario), AIRFLOW__CORE__MAX_MAP_LENGTH="7"
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    run = json.loads(done.stdout.splitlines()[-1])["many"]
+    assert run["state"] == "failed"
+    assert states(run, "plan", "ingest") == ["failed", "upstream_failed"]
+    assert run["tries"] == {"plan": 1}
+    assert "2 mlp sets with 4 training runs each are 8 tasks, and Airflow maps a task over at most 7." in done.stdout
+
+
 def test_a_night_with_nothing_new_ends_with_its_reason_and_trains_nothing(runs: Runs) -> None:
     run = runs["a night with nothing new"]
     assert run["state"] == "success"
