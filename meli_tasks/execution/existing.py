@@ -12,7 +12,6 @@ from meli_tasks.artifacts.outputs import damage
 from meli_tasks.artifacts.reading import NotReadable
 from meli_tasks.execution.attempts import publish, replace, restore, upload
 from meli_tasks.execution.reuse import mark_used
-from meli_tasks.execution.uploading import noted
 from meli_tasks.store import Store
 
 logger = logging.getLogger("meli_tasks")
@@ -54,11 +53,10 @@ class Existing:
                 restore(store, self.manifest, out)
                 if restored := mark_used(store, self.manifest):  # else it was pruned in the meantime
                     return restored
-        with noted(store, made):
-            upload(store, made, out)
-            if self.manifest is None and not self.problem:
-                return publish(store, made)
-            return replace(store, made, damaged=self.manifest.attempt if self.manifest and self.problem else "")
+        upload(store, made, out)
+        if self.manifest is None and not self.problem:
+            return publish(store, made)
+        return replace(store, made, damaged=self.manifest.attempt if self.manifest and self.problem else "")
 
 
 def look_up(store: Store, stage: str, key: str, *, check_files: bool = True) -> Existing:

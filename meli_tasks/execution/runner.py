@@ -35,6 +35,7 @@ from meli_tasks.execution.progress_log import ProgressLog
 from meli_tasks.execution.reuse import mark_used
 from meli_tasks.execution.stop_requests import StoredStopRequests
 from meli_tasks.execution.threads import limit_threads, with_threads
+from meli_tasks.execution.uploading import clear_states, noted
 from meli_tasks.execution.vector_cache import VectorCache
 from meli_tasks.settings import Settings
 from meli_tasks.stages import STAGES
@@ -225,14 +226,14 @@ class Runner:
             timings=written.timings,
             assembled=sorted(read_pieces(out).files) if step.stage == ENSEMBLE else [],
         )
-        manifest = existing.publish(self.store, made, out)
+        with noted(self.store, made):
+            manifest = existing.publish(self.store, made, out)
+            if step.stage == TRAIN:
+                clear_states(self.store, step.stage, step.key)
         if manifest.outputs == made.outputs:
             self.cache.adopt(manifest, out)
         else:
             self.cache.fetch(self.store, manifest)
-        if step.stage == TRAIN:
-            self._checkpoints(step, out).clear()
-            self._stop_requests(step).clear()
         return manifest
 
     def _hooks(self, step: Step, work: Path, progress: ProgressLog) -> Hooks:

@@ -73,6 +73,7 @@ def test_a_process_that_is_killed_during_an_upload_leaves_nothing_for_long(file_
         import os, signal
         from pathlib import Path
         from meli_tasks.execution.existing import Existing
+        from meli_tasks.execution.uploading import noted
         from meli_tasks.store import open_store
         from tests.execution.test_uploading import attempt
         out = Path({str(tmp_path)!r}, "out")
@@ -85,7 +86,9 @@ def test_a_process_that_is_killed_during_an_upload_leaves_nothing_for_long(file_
             send(path, name)
             os.kill(os.getpid(), signal.SIGKILL)
         store.upload = upload
-        Existing(None).publish(store, attempt(out), out)
+        made = attempt(out)
+        with noted(store, made):
+            Existing(None).publish(store, made, out)
     """)
     killed = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -102,7 +105,7 @@ def test_an_upload_that_ends_leaves_no_note(file_store: Store, out: Path) -> Non
         assert paths.parse_uploading(begun) == ("train", STEP.key, made.attempt, this_process())
         remove_abandoned(file_store)  # by another task, while this process runs
         assert list(file_store.names(paths.UPLOADING)) == [begun]
-    assert Existing(None).publish(file_store, made, out) == made
+        assert Existing(None).publish(file_store, made, out) == made
     assert names(file_store) == {made.name, made.file_name("a"), made.file_name("b")}
 
 
@@ -118,7 +121,8 @@ def test_a_store_that_refuses_notes_takes_artifacts(
 
     monkeypatch.setattr(file_store, "write", refuse)
     made = attempt(out)
-    assert Existing(None).publish(file_store, made, out) == made
+    with noted(file_store, made):
+        assert Existing(None).publish(file_store, made, out) == made
     assert names(file_store) == {made.name, made.file_name("a"), made.file_name("b")}
     assert "uploading/ is forbidden" in caplog.text
 
@@ -132,9 +136,23 @@ def test_what_was_published_stays(file_store: Store, out: Path, ended: str, forc
         other = replace(made, attempt="2" * 8)
         assert Existing(made).publish(file_store, other, out) == other
     before = names(file_store)
+    # Killed after its manifest was written, and before what the training run no longer needs was deleted.
+    file_store.write(paths.newest_checkpoint(made.stage, made.key), b"{}")
+    file_store.write(f"{paths.checkpoints(made.stage, made.key)}0-1", b"a state")
+    file_store.write(paths.stop_request(made.stage, made.key), b"{}")
     note(file_store, made, ended)
     remove_abandoned(file_store)
     assert names(file_store) == before
+
+
+def test_the_checkpoints_of_an_unfinished_training_run_stay(file_store: Store, out: Path, ended: str) -> None:
+    made = attempt(out)
+    state = paths.newest_checkpoint(made.stage, made.key)
+    file_store.write(state, b"{}")
+    upload(file_store, made, out)
+    note(file_store, made, ended)
+    remove_abandoned(file_store)
+    assert names(file_store) == {state}
 
 
 def test_the_files_of_another_machine_stay(file_store: Store, out: Path) -> None:
