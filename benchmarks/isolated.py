@@ -158,11 +158,13 @@ def _tree(pid: int) -> list[int]:
     """The process and all of its descendants that are still running."""
     pids = [pid]
     for parent in pids:
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
+        try:
+            threads = list(Path(f"/proc/{parent}/task").glob("*/children"))
+        except OSError:  # it has ended in the meantime
+            continue
+        for children in threads:
+            with contextlib.suppress(OSError):
                 pids += map(int, children.read_text().split())
-            except OSError:
-                continue
     return pids
 
 

@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -114,9 +114,13 @@ def start(home: Home, service: Service) -> Record:
 
 
 def wait(
-    home: Home, started: Mapping[str, Record], services: Iterable[Service], report: Callable[[Service], None]
+    home: Home,
+    started: Mapping[str, Record],
+    services: Iterable[Service],
+    report: Callable[[Service], None],
+    remind: Callable[[Sequence[Service]], None] = lambda waiting: None,
 ) -> None:
-    """Return when every service is ready, and report each one as soon as it is.
+    """Return when every service is ready, and report each one as soon as it is. `remind` gets those that are not.
 
     A busy machine may start a service slowly, so it counts as stuck only after
     `service.seconds` without a new log line.
@@ -142,7 +146,9 @@ def wait(
                     f"{service.title} is not ready and has logged nothing for {duration(service.seconds)}. "
                     f"{log_end(home, service.name)}"
                 )
-        time.sleep(2 * POLL_SECONDS)
+        if waiting:
+            remind(waiting)
+            time.sleep(2 * POLL_SECONDS)
 
 
 def _log_size(home: Home, name: str) -> int:

@@ -21,6 +21,8 @@ from meli_tasks.stack.services import PER_RUN_VARIABLES, TRIGGERER, Ports, Stack
 from meli_tasks.wording import duration
 
 SECONDS_TO_PROVE_HEALTH = 10.0
+SECONDS_OF_SILENCE = 3.0
+"""After which a wait says what it waits for."""
 # In this order no process is left that would write to a stopped store.
 STOP_ORDER = (
     ("serving", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-api-server", "mlflow"),
@@ -43,6 +45,7 @@ class StackStart:
     _migration: subprocess.Popen[bytes] | None = None
     _began: float = field(default_factory=time.monotonic)
     _later: list[Service] = field(default_factory=list)
+    _said: float = field(default_factory=time.monotonic)
 
     def run(self, requested: Settings) -> Stack:
         """Start what is not running yet, and return once everything answers.
@@ -85,7 +88,7 @@ class StackStart:
         needed = [service for service in airflow if service.name != TRIGGERER]
         self._later = [*(service for service in airflow if service.name == TRIGGERER), *serving]
         self._start(needed)
-        processes.wait(self.home, self.started, [*storage, *needed], self._report_ready)
+        processes.wait(self.home, self.started, [*storage, *needed], self._report_ready, self._remind)
         return stack
 
     def start_others(self) -> None:
@@ -143,7 +146,10 @@ class StackStart:
     def _finish_migration(self) -> None:
         if self._migration is None:
             return
-        if self._migration.wait():
+        while self._migration.poll() is None:
+            self._say_after_silence("Creating Airflow's database")
+            time.sleep(2 * POLL_SECONDS)
+        if self._migration.returncode:
             raise Unreachable(
                 f"Airflow's database could not be created. {processes.log_end(self.home, 'airflow-migrate')}"
             )
@@ -151,7 +157,19 @@ class StackStart:
 
     def _report_ready(self, service: Service) -> None:
         where = f" at http://localhost:{service.port}" if service.port else ""
-        self.say(f"{service.title} ready{where} ({duration(time.monotonic() - self._began)})")
+        self._say(f"{service.title} ready{where}")
+
+    def _remind(self, waiting: Sequence[Service]) -> None:
+        self._say_after_silence(f"Waiting for {' and '.join(service.title for service in waiting[:2])}")
+
+    def _say_after_silence(self, what: str) -> None:
+        if time.monotonic() - self._said >= SECONDS_OF_SILENCE:
+            self._say(what)
+
+    def _say(self, what: str) -> None:
+        """Say something with the time since the start."""
+        self._said = time.monotonic()
+        self.say(f"{what} ({duration(self._said - self._began)})")
 
 
 def stop_all(home: Home, records: Sequence[Record], say: Callable[[str], None]) -> list[Record]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,3 +119,15 @@ def test_the_measured_time_is_no_longer_than_the_call() -> None:
     start = time.perf_counter()
     _, cost = run_isolated(f"{HERE}:echo", {"word": ""}, threads=1)
     assert cost.seconds <= time.perf_counter() - start
+
+
+def test_a_process_that_ends_while_the_tree_is_read_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = Path.glob
+
+    def vanished(self: Path, pattern: str) -> Any:
+        if self == Path(f"/proc/{os.getpid()}/task"):
+            raise FileNotFoundError(str(self))
+        return scan(self, pattern)
+
+    monkeypatch.setattr(Path, "glob", vanished)
+    assert isolated._tree(os.getpid()) == [os.getpid()]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,9 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(f"start {service.name}")
         return Record(service.name, 0, "", service.port, "", "")
 
-    def wait(home: Home, started: object, services: Iterable[Service], report: Callable[[Service], None]) -> None:
+    def wait(
+        home: Home, started: object, services: Sequence[Service], report: Callable[[Service], None], *remind: object
+    ) -> None:
         for service in services:
             seen.append(f"wait {service.name}")
             report(service)
@@ -52,6 +55,38 @@ def test_what_a_run_does_not_need_is_started_beside_it(events: list[str], tmp_pa
     start.wait_for_others()
     assert events == [f"wait {name}" for name in OTHERS]
     assert len(said) == len(NEEDED), "they answer long before"
+
+
+def test_a_long_wait_says_what_it_waits_for(events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, now = list[str](), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+
+    class Migration:
+        returncode = 0
+
+        def poll(self) -> int | None:
+            return 0 if now[0] >= 7.0 else None
+
+    def wait(
+        home: Home,
+        started: object,
+        services: Sequence[Service],
+        report: Callable[[Service], None],
+        remind: Callable[[Sequence[Service]], None],
+    ) -> None:
+        while now[0] < 14.0:
+            now[0] += 1.0
+            remind(services)
+        report(services[0])
+
+    monkeypatch.setattr(processes, "wait", wait)
+    start = StackStart(Home(tmp_path), said.append, _began=0.0, _said=0.0)
+    start._migration = Migration()  # type: ignore[assignment]
+    start.run_needed(Settings())
+    assert said[:2] == ["Creating Airflow's database (3 s)", "Creating Airflow's database (6.1 s)"]
+    assert said[2].startswith("Waiting for S3 server and MLflow (10") and said[3].startswith("Waiting for S3 server")
+    assert said[-1].startswith("S3 server ready at http://localhost:")
 
 
 def test_a_start_that_waits_for_everything_starts_it_all(events: list[str], tmp_path: Path) -> None:
