@@ -30,7 +30,7 @@ HEAVY = (
     "meli_tasks.tracking.registered_model",
     "pyarrow.dataset",  # reading Parquet imports it
     "pyarrow.pandas_compat",
-    "torch._dynamo",  # torch imports it when the first optimizer is made
+    "torch._dynamo",  # some functions of torch import it when they are first called
     "sklearn.feature_extraction.text",
     "sklearn.linear_model",
     "sklearn.metrics",
@@ -51,8 +51,8 @@ def import_for_tasks(settings: Settings, also: Sequence[str] = ()) -> None:
     """
     began = time.monotonic()
     imported = _import((*also, *LIGHT))
-    # The rest reads its number of threads when it is imported. Tasks of other DAGs, which may be forked from here too,
-    # must not find these limits in their environment.
+    # The rest reads its number of threads when it is imported, and keeps it. Tasks of other DAGs, which may be forked
+    # from here too, do not find the limits in their environment, so what else they import is free of them.
     with limited_threads(settings):
         imported += _import(HEAVY)
     logger.info(

@@ -22,6 +22,15 @@ def has_ended(name: str) -> bool:
 
 
 @cache
+def this_boot() -> str:
+    """What identifies this start of this machine, and no other machine; empty if the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+@cache
 def _where() -> str:
     """What all processes share that this one can see: the machine, the namespace of process ids, the user."""
     try:

@@ -37,6 +37,8 @@ _NAME = (
     r"|(?:j|php)sess(?:ion)?id|session[_-]?id)"
 )
 _QUOTE = r"\\*[\"']"
+_USER_OPTION = r"(?<![\w-])(-u|-U|--user|--proxy-user)"
+_NO_IDS = r"(?!\d+:\d+(?![^\s\"']))"
 _BEFORE_HOST = r"[^\s\"'<>]{0,2000}"
 _ENCODED = r"%(?:25){0,3}"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -88,15 +90,21 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(rf"(?<!\S)(--?{_NAME})(\s+)(?!-)\S+", re.IGNORECASE), rf"\1\2{HIDDEN}"),
     (re.compile(rf"(<{_NAME}>)[^<]+", re.IGNORECASE), rf"\1{HIDDEN}"),
-    # `curl -u user:password`; two numbers are those of a user and a group.
-    (re.compile(r"(?<!\S)((?:-u|-U|--user|--proxy-user)(?:\s+|=)[^\s:]{1,200}:)(?!\d+(?:\s|$))\S+"), rf"\1{HIDDEN}"),
+    # `curl -u user:password`, also in the list of a command's arguments; two numbers are those of a user and a group.
+    (
+        re.compile(
+            rf"{_USER_OPTION}([\s=,\"'\\]{{0,10}}[\"']){_NO_IDS}([\w.@%+-]{{1,100}}):(?!//)(?:\\.|[^\"'\r\n\\])+"
+        ),
+        rf"\1\2\3:{HIDDEN}",
+    ),
+    (re.compile(rf"{_USER_OPTION}([\s=]{{0,10}}){_NO_IDS}([\w.@%+-]{{1,100}}):(?!//)[^\s\"']+"), rf"\1\2\3:{HIDDEN}"),
     # What has the form of a key, wherever it is: a JSON web token, and those of AWS, GitHub, GitLab and others.
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), HIDDEN),
     (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bxox[a-z]-[\w-]{10,}"), HIDDEN),
     (re.compile(r"\bgithub_pat_\w{20,}|\bglpat-[\w-]{20,}|\bhf_[A-Za-z0-9]{20,}"), HIDDEN),
-    (re.compile(r"\bAIza[\w-]{30,}|\bya29\.[\w-]{20,}|\bsk-(?=[\w-]*\d)[\w-]{20,}"), HIDDEN),
+    (re.compile(r"\bAIza[\w-]{30,}|\bya29\.[\w-]{20,}|(?<![\w-])sk-(?=[\w-]{0,200}\d)[\w-]{20,}"), HIDDEN),
     (re.compile(r"\bSG\.[\w-]{16,}\.[\w-]{16,}"), HIDDEN),
-    (re.compile(r"\b(?:npm_|pypi-|dop_v1_|shpat_|dapi)(?=[\w-]*\d)[\w-]{24,}"), HIDDEN),
+    (re.compile(r"(?<![\w-])(?:npm_|pypi-|dop_v1_|shpat_|dapi)(?=[\w-]{0,200}\d)[\w-]{24,}"), HIDDEN),
 )
 
 _known: dict[str, None] = {}

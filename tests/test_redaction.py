@@ -70,6 +70,9 @@ FORMS = {
     "token of Databricks": f"it sent dapi{CANARY}{CANARY}{CANARY}",
     "curl -u": f"curl -sS -u admin:{CANARY} http://host/api",
     "curl --proxy-user": f"curl --proxy-user=admin:{CANARY} http://host/api",
+    "curl -u without a space": f"curl -uadmin:{CANARY} http://host/api",
+    "curl -u in a list": f"Command '['curl', '-u', 'admin:{CANARY}', 'http://host']' failed",
+    "curl -u in quotes": f"curl -u 'admin:se cret {CANARY}' http://host/api",
     "session of Java": f"GET /app/page;jsessionid={CANARY} HTTP/1.1",
     "session of PHP": f"PHPSESSID={CANARY}",
     "fine-grained token of GitHub": f"git clone with github_pat_11AAAAAAA0{CANARY}{CANARY} failed",
@@ -84,7 +87,8 @@ HARMLESS = [
     "https://host:8080/path/@user/file.csv and http://[::1]:9000/a@b",
     "Is it still mounted? Run again.",
     "MELI_SOURCE='/a b/#1/{ds}.csv'",
-    "docker run -u 1000:1000 image; sort -u names; sk-learn and sk-learn-contrib-with-a-long-name",
+    "docker run -u 1000:1000 image; sort -u names; pip install --user git+https://host/x",
+    "sk-learn and sk-learn-contrib-with-a-long-name",
     "basic information about 2 models; a bearer of news",
     "No train artifact 0123456789abcdef0123456789abcdef in file:///srv/store",
 ]
@@ -112,6 +116,10 @@ def test_what_is_no_secret_stays(text: str) -> None:
 def test_what_was_redacted_stays_as_it_is(form: str) -> None:
     once = redact(FORMS[form])
     assert redact(once) == once
+
+
+def test_a_password_of_digits_is_no_group() -> None:
+    assert redact("curl -u admin:123456 http://host") == "curl -u admin:... http://host"
 
 
 def test_a_traceback_loses_its_secrets() -> None:

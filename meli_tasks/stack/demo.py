@@ -140,7 +140,6 @@ def train(console: Console, stack: Stack, requested: Settings, start: StackStart
     tasks, state = follow(console, stack, watch)
     run.clear()
     seconds = time.monotonic() - began
-    start.wait_for_others()
     if state == "success":
         show_leaderboard(console, watch, store, tasks)
         show_champion(console, store)
@@ -149,9 +148,20 @@ def train(console: Console, stack: Stack, requested: Settings, start: StackStart
     else:
         show_failure(console, watch, tasks)
     console.print(f"\nTime from trigger to end: {duration(seconds)}", highlight=False)
+    others = wait_for_others(console, start)
     last = Ledger(store).last()
     show_links(console, stack, watch, name, has_champion=bool(last and last.champion))
-    return 0 if state == "success" else 1
+    return 0 if state == "success" and others else 1
+
+
+def wait_for_others(console: Console, start: StackStart) -> bool:
+    """Wait for what the run did not need, and say so if it does not start: the run's result is there all the same."""
+    try:
+        start.wait_for_others()
+    except Unreachable as error:
+        console.print(f"\n{error}", markup=False, highlight=False)
+        return False
+    return True
 
 
 def follow(console: Console, stack: Stack, watch: Watch) -> tuple[list[Task], str]:

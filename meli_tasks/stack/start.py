@@ -101,7 +101,9 @@ class StackStart:
         Raises:
             Unreachable: a server ended or did not get ready; the message has the end of its log.
         """
-        processes.wait(self.home, self.started, self._later, lambda service: None)  # they have answered for long
+        self._said = time.monotonic()
+        # Nearly always they have answered long before, so that is not reported.
+        processes.wait(self.home, self.started, self._later, lambda service: None, self._remind)
         self._later = []
 
     def undo(self) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from meli_tasks.tracking.fields import Metric
 
 UPLOAD_SECONDS = 60.0
+IN_VAIN_SECONDS = 2.5
+"""An answer that has not come after so long was waited for in vain; a refused connection was not waited for."""
 METRICS_A_CALL = 1_000
 PARAMS_A_CALL = 100
 VERSIONS_A_PAGE = 200
@@ -147,9 +149,9 @@ class MlflowServer:
             after = found[-1].number if found else "0"
             wanted = f"name = {quoted(model)} and version_number > {after}"
             page = {"order_by": "version_number ASC", "max_results": str(VERSIONS_A_PAGE)}
-            versions = self.get("model-versions/search", filter=wanted, **page).get("model_versions", [])
-            found += map(ModelVersion.parse, versions)
-            if len(versions) < VERSIONS_A_PAGE:
+            answer = self.get("model-versions/search", filter=wanted, **page)
+            found += map(ModelVersion.parse, answer.get("model_versions", []))
+            if not answer.get("next_page_token"):  # a server may send fewer at a time than it was asked for
                 return found
 
     def log(
@@ -256,7 +258,8 @@ class MlflowServer:
         """Send a request, if there is any patience left."""
         server, total = without_credentials(self.uri), self._patience.total_seconds
         if total is not None and self._waited >= total:
-            self._in_vain()
+            if self._patience.usual_seconds:
+                self._in_vain()
             raise TrackingUnavailable(f"MLflow at {server} is slow: its answers took {self._waited:.0f} s.")
         if self._client is None:
             self._client = http_client(self._patience.connect_seconds, self._patience.answer_seconds)
@@ -267,7 +270,10 @@ class MlflowServer:
         try:
             return self._client.request(method, url, **options)
         except NoAnswer as error:
-            self._in_vain()
+            # What is quick may have had ordinary answers until little of its budget was left.
+            allowed = options.get("seconds", IN_VAIN_SECONDS) if self._patience.usual_seconds else IN_VAIN_SECONDS
+            if time.monotonic() - started >= min(allowed, IN_VAIN_SECONDS):
+                self._in_vain()
             raise TrackingUnavailable(
                 f"MLflow at {server} does not answer ({error.reason}). Check that it is running and that "
                 "MLFLOW_TRACKING_URI is right."

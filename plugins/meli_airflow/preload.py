@@ -7,6 +7,9 @@ scheduler: see the plugin `meli_preload`. Nothing here opens a connection or sta
 from __future__ import annotations
 
 import gc
+import os
+
+import numpy
 
 from meli_tasks.planning.form import form_fields
 from meli_tasks.preload import import_for_tasks
@@ -31,6 +34,8 @@ if settings.store.startswith("s3://"):
     # those of the machine's role, over a connection.
     unused = {"access_key": "unused", "secret_key": "unused"}
     settings.model_copy(update=unused).s3_client(settings.s3_endpoint or None)
+# Each task begins with random numbers of its own: numpy's state would otherwise be the same in all of them.
+os.register_at_fork(after_in_child=numpy.random.seed)
 # What is loaded stays: a collection in a task would otherwise write to every object, and so copy its memory.
 gc.collect()
 gc.freeze()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -16,10 +17,12 @@ from meli_tasks.artifacts.manifest import Manifest
 from meli_tasks.artifacts.outputs import describe_file
 from meli_tasks.core.errors import Rejected
 from meli_tasks.execution.attempts import publish, upload
+from meli_tasks.execution.checkpoints import StoredCheckpoints
 from meli_tasks.execution.existing import Existing
 from meli_tasks.execution.runner import Step
+from meli_tasks.execution.stop_requests import StoredStopRequests
 from meli_tasks.execution.uploading import noted, remove_abandoned
-from meli_tasks.process_names import this_process
+from meli_tasks.process_names import this_boot, this_process
 from meli_tasks.store import Store
 from meli_tasks.store.s3 import S3Store
 from tests.pruning.memory import MemoryStore
@@ -51,9 +54,10 @@ def ended() -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def note(store: Store, made: Manifest, process: str) -> str:
+def note(store: Store, made: Manifest, process: str, boot: str = "") -> str:
+    """A note that a process of this machine has left, or one of another machine, by the id of its start."""
     name = paths.uploading(made.stage, made.key, made.attempt, process)
-    reading.write(store, name, b"{}")
+    reading.write(store, name, json.dumps({"boot": boot or this_boot()}).encode())
     return name
 
 
@@ -62,6 +66,10 @@ def begin_upload(store: S3Store, name: str) -> None:
     client, place = store._client, {"Bucket": store.bucket, "Key": store._key(name)}
     begun = client.create_multipart_upload(**place)
     client.upload_part(**place, UploadId=begun["UploadId"], PartNumber=1, Body=b"a part")
+
+
+def write_state(path: Path) -> None:
+    path.write_bytes(b"a state")
 
 
 def names(store: Store) -> set[str]:
@@ -155,10 +163,29 @@ def test_the_checkpoints_of_an_unfinished_training_run_stay(file_store: Store, o
     assert names(file_store) == {state}
 
 
-def test_the_files_of_another_machine_stay(file_store: Store, out: Path) -> None:
+def test_the_states_of_somebody_who_trains_the_key_again_stay(file_store: Store, out: Path, ended: str) -> None:
     made = attempt(out)
     upload(file_store, made, out)
-    note(file_store, made, ELSEWHERE)
+    publish(file_store, made)
+    written = note(file_store, made, ended)
+    running = StoredCheckpoints(file_store, made.stage, made.key, out)
+    running.save(write_state)
+    request = StoredStopRequests(file_store, made.stage, made.key, "running")
+    request.request("ana")
+    remove_abandoned(file_store)
+    assert file_store.size(written) is None
+    assert running.newest() is not None
+    assert request.requested_by()
+
+
+@pytest.mark.parametrize("same_name", [False, True])
+def test_the_files_of_another_machine_stay(file_store: Store, out: Path, ended: str, same_name: bool) -> None:
+    made = attempt(out)
+    upload(file_store, made, out)
+    if same_name:  # two machines of one host name, whose processes have the same namespace
+        note(file_store, made, ended, boot="another machine's")
+    else:
+        note(file_store, made, ELSEWHERE)
     before = names(file_store)
     remove_abandoned(file_store)
     assert names(file_store) == before
@@ -172,11 +199,33 @@ def test_a_flipped_bit_in_a_listing_removes_no_file(out: Path, monkeypatch: pyte
     before, tried = names(store), 0
     for altered in [*flips(running), paths.uploading(made.stage, made.key, made.attempt, ended)]:
         with monkeypatch.context() as patched:
-            patched.setattr(store, "names", lambda prefix, altered=altered: iter([altered]))
+            listed = [replace(each, name=altered) for each in store.objects(paths.UPLOADING)]
+            patched.setattr(store, "objects", lambda prefix, listed=listed: listed)
             remove_abandoned(store)
         assert names(store) == before, altered
         tried += 1
     assert tried > 100
+
+
+def test_files_that_may_not_be_deleted_are_reported_a_single_time(
+    file_store: Store, out: Path, ended: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = attempt(out)
+    upload(file_store, made, out)
+    note(file_store, made, ended)
+    delete = file_store.delete
+
+    def refuse(name: str) -> None:
+        if name.startswith("train/"):
+            raise Rejected("train/ is forbidden")
+        delete(name)
+
+    monkeypatch.setattr(file_store, "delete", refuse)
+    remove_abandoned(file_store)
+    assert "`meli prune` must remove what a killed task left of train/" in caplog.text
+    caplog.clear()
+    remove_abandoned(file_store)
+    assert caplog.text == ""
 
 
 @pytest.mark.integration

@@ -7,12 +7,13 @@ import pytest
 from tests.airflow_process import InAirflow
 
 SCRIPT = """
-import json, sys, threading
+import json, os, sys, threading
 import airflow.settings
 airflow.settings.prepare_syspath_for_config_and_plugins()
 connected = []
 sys.addaudithook(lambda event, detail: connected.append(str(detail)) if event == 'socket.connect' else None)
 import meli_airflow.preload
+import numpy
 from meli_tasks.planning.form import form_fields
 from meli_tasks.settings import Settings
 settings = Settings.from_environment()
@@ -21,11 +22,20 @@ assert connected == [], connected
 opened = []
 sys.addaudithook(lambda event, detail: opened.append(str(detail[0])) if event == 'open' else None)
 settings.s3_client(settings.s3_endpoint)
+draws = []
+for _ in range(2):
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        os.write(writing, str(numpy.random.rand()).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    draws.append(os.read(reading, 100).decode())
 form_fields(settings)
 print(json.dumps({
     "opened": opened,
     "new": len(set(sys.modules) - loaded),
     "threads": threading.active_count(),
+    "draws": draws,
     "loaded": sorted({"boto3", "torch", "gensim", "sklearn", "mlflow", "polars"} & loaded),
 }))
 """
@@ -38,6 +48,8 @@ def test_a_worker_loads_a_single_time_what_each_task_would(in_airflow: InAirflow
     assert seen["loaded"] == ["boto3", "gensim", "sklearn", "torch"], "MLflow imports polars, which starts a thread"
     assert seen["new"] == 0, seen
     assert seen["opened"] == [], "what a task reads again"
+    first, second = seen["draws"]
+    assert first != second, "each task has random numbers of its own"
     assert seen["threads"] == 1, "a thread does not outlive the fork that a task is"
 
 

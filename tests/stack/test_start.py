@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from meli_tasks.core.errors import Unreachable
 from meli_tasks.settings import Settings
-from meli_tasks.stack import processes
+from meli_tasks.stack import demo, processes
 from meli_tasks.stack.home import Home
 from meli_tasks.stack.processes import Record, Service
 from meli_tasks.stack.start import StackStart
@@ -87,6 +90,22 @@ def test_a_long_wait_says_what_it_waits_for(events: list[str], tmp_path: Path, m
     assert said[:2] == ["Creating Airflow's database (3 s)", "Creating Airflow's database (6.1 s)"]
     assert said[2].startswith("Waiting for S3 server and MLflow (10") and said[3].startswith("Waiting for S3 server")
     assert said[-1].startswith("S3 server ready at http://localhost:")
+
+
+def test_a_service_that_does_not_start_hides_no_result(
+    events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, written = StackStart(Home(tmp_path), print), StringIO()
+    start.run_needed(Settings())
+    start.start_others()
+    assert demo.wait_for_others(Console(file=written), start)
+
+    def ended(*_: object) -> None:
+        raise Unreachable("The service ended while it started.")
+
+    monkeypatch.setattr(processes, "wait", ended)
+    assert not demo.wait_for_others(Console(file=written), start)
+    assert "The service ended while it started." in written.getvalue()
 
 
 def test_a_start_that_waits_for_everything_starts_it_all(events: list[str], tmp_path: Path) -> None:
