@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # For a browser in a container that contacts nothing but the page's server.
@@ -13,6 +14,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+INSTALL = Path(__file__).parents[1] / "apt_install.sh"
 ADVICE = "Chromium is missing: install it (Debian: apt-get install chromium), or set MELI_TEST_CHROMIUM to its path."
 
 
@@ -26,8 +28,7 @@ def main() -> int:
     if found():
         return 0
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "update", "-qq"], check=False)
-        subprocess.run(["apt-get", "install", "--yes", "--no-install-recommends", "chromium"], check=False)
+        subprocess.run(["sh", INSTALL, "chromium"], check=False)
     if found():
         return 0
     print(ADVICE, file=sys.stderr)  # noqa: T201

@@ -18,6 +18,5 @@ if [ "$(id -u)" -ne 0 ]; then
     fi
 fi
 echo "Installing $missing"
-# RUNLEVEL=1 keeps the packages from starting servers of their own.
-$as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive sh -c \
-    "apt-get update -qq && apt-get install -qq --no-install-recommends $missing" >/dev/null
+# shellcheck disable=SC2086
+$as_root sh tests/apt_install.sh $missing

@@ -11,7 +11,5 @@ for program in dockerd:docker.io containerd:containerd runc:runc iptables:iptabl
 done
 [ -n "$missing" ] || exit 0
 echo "Installing$missing"
-# RUNLEVEL=1 keeps the packages from starting servers of their own.
 # shellcheck disable=SC2086
-RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive sh -c \
-    "apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing" >/dev/null
+sh tests/apt_install.sh $missing
