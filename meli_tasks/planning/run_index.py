@@ -190,7 +190,7 @@ class RunIndex:
         suspect = {plan for plan in of_index.keys() | actual.keys() if of_index.get(plan) != actual.get(plan)}
         again = self._content(reader) if suspect else {}
         for plan in sorted(suspect):
-            row = read_run(self.store, plan, reader)
+            row = read_run(self.store, plan, reader, announced=paths.RUN_PARTS)
             if again.get(plan) != (row.content if row else None):  # or else it was written meanwhile
                 yield plan, "the index of runs has something else of it, or has it not"
 
@@ -202,7 +202,7 @@ class RunIndex:
         """All runs, each read from its own objects."""
         names = [name for name in self.store.names(paths.PLANS) if paths.is_plan(name)]
         with ThreadPoolExecutor(READERS) as readers:
-            read = readers.map(lambda name: read_run(self.store, name, noting), names)
+            read = readers.map(lambda name: read_run(self.store, name, noting, announced=paths.RUN_PARTS), names)
             return {row.plan: row for row in read if row}
 
     def _look(self, attempts: Attempts) -> _Looked:
@@ -254,7 +254,7 @@ class RunIndex:
         }
         changed = self._read_all(
             keys,
-            lambda name: read_run(self.store, name, noting),
+            lambda name: read_run(self.store, name, noting, announced={change.part for change in of_plan[name]}),
             lambda name, row: all(change.is_abandoned or _is_settled(change, row) for change in of_plan[name]),
         )
         unread = {name: why for name, why in root.unreadable.items() if paths.plan_of_part(name) not in keys}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -111,6 +111,7 @@ def read_run(
     name: str,
     attempts: Attempts,
     listing: Mapping[str, str] | None = None,
+    announced: Collection[str] = (),
 ) -> RunRow | None:
     """Read what a row is made of; None if the plan is missing or cannot be read.
 
@@ -119,6 +120,7 @@ def read_run(
         name: The name of the plan.
         attempts: Reports what cannot be read.
         listing: The versions of all objects of runs by name, if they were listed: what is not there is not read.
+        announced: Parts whose writing was announced: they are read, also if they are not expected of such a run.
     """
     seen: dict[str, Seen] = {}
 
@@ -149,7 +151,7 @@ def read_run(
     preview = None if report else read("preview", SavedSteps.model_validate_json)
     verdict = read("verdict", AskingVerdict.model_validate_json) if report else None
     timing = read("timing", RunTiming.model_validate_json) if report else None
-    if listing is not None or _may_be_pruned(plan):
+    if listing is not None or "pruned" in announced or _may_be_pruned(plan):
         pruned = read("pruned", PrunedOn.model_validate_json)
     else:
         pruned, seen["pruned"] = None, Seen()

@@ -174,6 +174,20 @@ def test_what_was_pruned_is_in_the_index(file_store: Store, template: Plan, smal
     assert list(RunIndex(file_store).wrong()) == []
 
 
+def test_a_run_that_was_pruned_on_its_first_day_is_read_a_single_time(
+    file_store: Store, template: Plan, small_parts: None
+) -> None:
+    Nights(12, 1).write(file_store)
+    plan = Plan.model_validate({**dict(template), "run_id": "today", "name": "", "at": datetime.now(UTC).isoformat()})
+    plan.save(file_store)
+    write_announced(file_store, plan.name, "pruned", PrunedRun().model_dump_json().encode())
+    RunIndex(file_store).add_changed()
+    assert list(file_store.names(paths.CHANGES)) == []
+    [newest] = RunIndex(file_store).newest(1, LenientReader(file_store))
+    assert (newest.plan, bool(newest.pruned)) == (plan.name, True)
+    assert list(RunIndex(file_store).wrong()) == []
+
+
 def test_an_announcement_goes_though_another_writer_added_the_run(file_store: Store, template: Plan) -> None:
     plan = plan_of(1, template)
     plan.save(file_store)
