@@ -2,8 +2,8 @@
 
 A process that is killed between the first file of an attempt and the manifest leaves files that nothing refers to, and
 on S3 perhaps an upload in parts; soon after the manifest, it leaves checkpoints that nobody needs. The next run on the
-same machine removes them. Of a process of another machine it cannot know whether it still runs; what that one left is
-pruned.
+same machine removes them. It cannot know whether a process on another machine is still running; `meli prune` removes
+what such a process left.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def noted(store: Store, manifest: Manifest) -> Iterator[None]:
     try:
         reading.write(store, note, _Note(boot=this_boot()).model_dump_json().encode())
     except MeliError as error:  # such as rights that were given before there were notes
-        logger.warning("If this task is killed, `meli prune` removes what it has uploaded, and no later run: %s", error)
+        logger.warning(
+            "If this task is killed, only `meli prune` removes what it has uploaded, not the next run: %s", error
+        )
         yield
         return
     yield
@@ -47,7 +49,7 @@ def noted(store: Store, manifest: Manifest) -> Iterator[None]:
 
 
 def remove_abandoned(store: Store) -> None:
-    """Remove what processes of this machine that have ended left of attempts that they uploaded. Errors are logged."""
+    """Remove what processes that have ended on this machine left behind while uploading. Errors are logged."""
     try:
         notes = list(store.objects(paths.UPLOADING))
     except MeliError as error:

@@ -117,7 +117,7 @@ def absolute(source: str, here: Path) -> str:
 def train(console: Console, stack: Stack, requested: Settings, start: StackStart, run: list[tuple[Stack, str]]) -> int:
     """Trigger a run and display it until it ends, and its result. The run's id is added to `run` once there is one.
 
-    The servers that the run does not need are started beside it.
+    The servers that the run does not need are started while it is running.
     """
     os.environ.update(stack.settings)
     settings = Settings.from_environment()

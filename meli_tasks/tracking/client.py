@@ -151,7 +151,7 @@ class MlflowServer:
             page = {"order_by": "version_number ASC", "max_results": str(VERSIONS_A_PAGE)}
             answer = self.get("model-versions/search", filter=wanted, **page)
             found += map(ModelVersion.parse, answer.get("model_versions", []))
-            if not answer.get("next_page_token"):  # a server may send fewer at a time than it was asked for
+            if not answer.get("next_page_token"):  # a server may return fewer than requested
                 return found
 
     def log(

@@ -1,4 +1,4 @@
-"""What the tasks of a run tell each other about a slow MLflow, so that one of them waits for it and not all."""
+"""What the tasks of a run know about a slow MLflow, so that only one of them waits for it."""
 
 from __future__ import annotations
 
